@@ -1,0 +1,126 @@
+"""Frozen dataclass from and to plain data (JSON, TOML), strict about names and types.
+
+A wrong key is an error that names the nearest right one; a wrong type names the key.
+"""
+
+import dataclasses
+import difflib
+import types
+from collections.abc import Mapping
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from glpose.errors import BadConfig
+
+
+def to_plain(value: Any) -> Any:
+    """Dataclasses to dictionaries and tuples to lists, so that JSON and TOML can hold them."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [to_plain(item) for item in value]
+    return value
+
+
+def from_plain[T](cls: type[T], data: Any, where: str = "") -> T:
+    """Build `cls` from plain data. Raises BadConfig with the full name of the offending key."""
+    return _build(cls, data, where or cls.__name__)
+
+
+def replace_at[T](config: T, dotted: str, value: Any) -> T:
+    """A copy with one setting changed, named like "optimizer.lr"; the value is checked."""
+    name, _, rest = dotted.partition(".")
+    known = {f.name for f in dataclasses.fields(config)}  # type: ignore[arg-type]
+    if name not in known:
+        raise BadConfig(_unknown(name, known, type(config).__name__))
+    if rest:
+        inner = replace_at(getattr(config, name), rest, value)
+    else:
+        inner = _build(get_type_hints(type(config))[name], value, f"{type(config).__name__}.{name}")
+    return dataclasses.replace(config, **{name: inner})  # type: ignore[type-var]
+
+
+def _unknown(name: str, known: set[str], where: str) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known))}"
+    return f"unknown setting '{name}' in {where}; {hint}"
+
+
+def _wrong(where: str, expected: str, found: Any) -> BadConfig:
+    return BadConfig(f"{where}: expected {expected}, found {found!r} ({type(found).__name__})")
+
+
+def _build(hint: Any, data: Any, where: str) -> Any:
+    origin, args = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return _build_union(args, data, where)
+    if origin is Literal:
+        if data not in args:
+            raise _wrong(where, " or ".join(repr(a) for a in args), data)
+        return data
+    if origin is tuple:
+        return _build_tuple(args, data, where)
+    if origin is dict:
+        if not isinstance(data, Mapping):
+            raise _wrong(where, "a table", data)
+        return {str(k): _build(args[1], v, f"{where}.{k}") for k, v in data.items()}
+    if dataclasses.is_dataclass(hint):
+        return _build_dataclass(hint, data, where)
+    return _build_scalar(hint, data, where)
+
+
+def _build_union(args: tuple[Any, ...], data: Any, where: str) -> Any:
+    if data is None and type(None) in args:
+        return None
+    problems: list[BadConfig] = []
+    for option in args:
+        if option is type(None):
+            continue
+        try:
+            return _build(option, data, where)
+        except BadConfig as problem:
+            problems.append(problem)
+    raise problems[0]
+
+
+def _build_tuple(args: tuple[Any, ...], data: Any, where: str) -> Any:
+    if not isinstance(data, list | tuple):
+        raise _wrong(where, "a list", data)
+    if len(args) == 2 and args[1] is Ellipsis:
+        return tuple(_build(args[0], v, f"{where}[{i}]") for i, v in enumerate(data))
+    if len(data) != len(args):
+        raise _wrong(where, f"{len(args)} values", data)
+    return tuple(
+        _build(a, v, f"{where}[{i}]") for i, (a, v) in enumerate(zip(args, data, strict=True))
+    )
+
+
+def _build_dataclass(cls: Any, data: Any, where: str) -> Any:
+    if isinstance(data, cls):
+        return data
+    if not isinstance(data, Mapping):
+        raise _wrong(where, "a table", data)
+    hints = get_type_hints(cls)
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    for key in data:
+        if key not in fields:
+            raise BadConfig(_unknown(str(key), set(fields), where))
+    values = {k: _build(hints[k], v, f"{where}.{k}") for k, v in data.items()}
+    for name, f in fields.items():
+        required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        if required and name not in values:
+            raise BadConfig(f"{where}: the setting '{name}' is missing")
+    return cls(**values)
+
+
+def _build_scalar(hint: Any, data: Any, where: str) -> Any:
+    if hint is Any or hint is object:
+        return data
+    if hint is float and isinstance(data, int) and not isinstance(data, bool):
+        return float(data)
+    if isinstance(data, bool) and hint is not bool:
+        raise _wrong(where, hint.__name__, data)
+    if not isinstance(data, hint):
+        raise _wrong(where, hint.__name__, data)
+    return data

@@ -1,0 +1,50 @@
+"""How a person becomes a picture: a box to the map `crop_from_image`, and the pixels it cuts.
+
+No other module may add or subtract half a pixel; the conventions are those of `CropSpec`.
+"""
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from glpose.imaging import warp
+from glpose.types import Affine, CropSpec
+
+
+def crop_from_image(
+    xyxy: Float[np.ndarray, "4"],
+    spec: CropSpec,
+    *,
+    scale: float = 1.0,
+    rotation_deg: float = 0.0,
+    mirror: bool = False,
+) -> Affine:
+    """The map from image pixels to the pixels of a person's crop.
+
+    The box is extended to the crop's aspect, then by `spec.padding`. A `scale` above 1 shows more
+    of the surroundings, a positive rotation turns the picture anticlockwise about the box centre
+    and `mirror` swaps left and right; these three are for augmentation. An empty box counts as
+    one pixel wide, so that the map can always be inverted.
+
+    Source: geometry of the HRNet family (model specification, section 6).
+    """
+    height, width = spec.size_hw
+    centre = (xyxy[:2] + xyxy[2:]) / 2
+    box_w, box_h = np.maximum(xyxy[2:] - xyxy[:2], 1.0)
+    box_w = max(box_w, box_h * width / height) * spec.padding * scale
+    zoom = width / box_w
+    angle = np.deg2rad(rotation_deg)
+    linear = zoom * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    half_px = 0.5 if spec.anchor == "centre" else 0.0
+    middle = np.array([width / 2 - half_px, height / 2 - half_px])
+    matrix = np.column_stack([linear, middle - linear @ centre])
+    if mirror:
+        matrix[0] = -matrix[0]
+        matrix[0, 2] += width - 1
+    return Affine(matrix.astype(np.float64))
+
+
+def cut(
+    rgb: UInt8[np.ndarray, "height width 3"], to_crop: Affine, spec: CropSpec
+) -> UInt8[np.ndarray, "h w 3"]:
+    """The pixels of a crop; black outside the picture."""
+    return warp(rgb, to_crop, spec.size_hw)

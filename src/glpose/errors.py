@@ -1,0 +1,41 @@
+"""The exceptions of glpose. Every message says what was found, what was expected and what to do.
+
+    GLPoseError
+    ├── BadInput      (also ValueError)   a file, array or argument that cannot be used
+    │   └── VideoError                    a video or image source that cannot be read or written
+    ├── BadWeights                        weights that are missing, damaged or of another kind
+    ├── BadConfig     (also ValueError)   a setting with an unknown name, a wrong type or value
+    └── MissingExtra  (also ImportError)  an optional dependency that is not installed
+
+The command line prints one line for a `GLPoseError` and exits with 2; anything else is a bug.
+"""
+
+
+class GLPoseError(Exception):
+    """Base of all errors that a user can cause and mend."""
+
+
+class BadInput(GLPoseError, ValueError):
+    """A file, array or argument that cannot be used."""
+
+
+class VideoError(BadInput):
+    """A video or image source that cannot be read or written."""
+
+
+class BadWeights(GLPoseError):
+    """Weights that are missing, damaged or of another kind than asked for."""
+
+
+class BadConfig(GLPoseError, ValueError):
+    """A setting with an unknown name, a wrong type or a wrong value."""
+
+
+class MissingExtra(GLPoseError, ImportError):
+    """An optional dependency is not installed; the message has the exact `pip` command."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(
+            f"this needs the package '{package}', which is not installed; "
+            f'install it with: pip install "glpose[{extra}]"'
+        )

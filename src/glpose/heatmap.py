@@ -1,0 +1,121 @@
+"""Joints to target heatmaps, and heatmaps to joints. Plain arrays `(n, joints, h, w)`, peak 1."""
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32
+
+from glpose.errors import BadInput
+from glpose.imaging import blur_maps
+from glpose.types import Affine, CropSpec, HeatmapSpec
+
+# The blur of the published DARK code at sigma 2 to 3 heatmap pixels; for other sigmas the same
+# ratio of kernel to sigma, since a kernel wider than the peak would flatten it.
+_DARK_KERNEL_PX_PER_SIGMA = 11 / 3
+
+
+def crop_from_heatmap(crop: CropSpec, heatmap: HeatmapSpec) -> Affine:
+    """The map from heatmap pixels to crop pixels, by the heatmap's `mapping`."""
+    (crop_h, crop_w), (h, w) = crop.size_hw, heatmap.size_hw
+    if heatmap.mapping == "corners":
+        zoom_xy = np.array([(crop_w - 1) / (w - 1), (crop_h - 1) / (h - 1)])
+        shift_xy = np.zeros(2)
+    else:
+        zoom_xy = np.array([crop_w / w, crop_h / h])
+        shift_xy = zoom_xy / 2 - 0.5 if heatmap.mapping == "centre" else np.zeros(2)
+    return Affine(np.column_stack([np.diag(zoom_xy), shift_xy]).astype(np.float64))
+
+
+def encode(
+    heatmap_xy: Float[np.ndarray, "*n 2"], valid: Bool[np.ndarray, "*n"], spec: HeatmapSpec
+) -> Float32[np.ndarray, "*n h w"]:
+    """Target heatmaps: a Gaussian with peak 1 for each valid joint, zeros for the others.
+
+    Rounded targets have their centre on the nearest pixel and stop at 3 sigma, as in the HRNet
+    family; exact ones do neither.
+    """
+    h, w = spec.size_hw
+    centre = np.where(valid[..., None], heatmap_xy, 0.0)
+    if spec.rounded:
+        centre = np.floor(centre + 0.5)
+    dx = np.arange(w) - centre[..., 0, None]
+    dy = np.arange(h) - centre[..., 1, None]
+    gx = np.exp(-(dx**2) / (2 * spec.sigma_px**2))
+    gy = np.exp(-(dy**2) / (2 * spec.sigma_px**2))
+    if spec.rounded:
+        gx = gx * (np.abs(dx) <= 3 * spec.sigma_px)
+        gy = gy * (np.abs(dy) <= 3 * spec.sigma_px)
+    gy = gy * valid[..., None]
+    return (gy[..., :, None] * gx[..., None, :]).astype(np.float32)
+
+
+def decode(
+    heatmaps: Float32[np.ndarray, "n joints h w"], spec: HeatmapSpec
+) -> tuple[Float32[np.ndarray, "n joints 2"], Float32[np.ndarray, "n joints"]]:
+    """Find the joint in each heatmap.
+
+    A map without a positive value yields NaN with score 0, never an error: absent joints are
+    ordinary in crowds.
+
+    Returns: positions in heatmap pixels, and the peak values clipped to 0..1.
+    Raises: BadInput if the maps do not have `spec.size_hw`.
+    Source: quarter step as in the HRNet family; "dark" is Zhang et al., Distribution-Aware
+    Coordinate Representation, CVPR 2020.
+    """
+    n, joints, h, w = heatmaps.shape
+    if (h, w) != spec.size_hw:
+        raise BadInput(f"heatmaps are {h}x{w}, expected {spec.size_hw}; use the card they belong to")
+    maps = np.ascontiguousarray(heatmaps).reshape(n * joints, h, w)
+    flat = maps.reshape(n * joints, h * w)
+    best = flat.argmax(1) if len(flat) else np.zeros(0, np.int64)
+    peak = flat[np.arange(len(flat)), best]
+    y, x = np.divmod(best, w)
+    xy = np.stack([x, y], -1).astype(np.float32)
+    if spec.decode == "quarter":
+        xy += _quarter_step(maps, x, y)
+    elif spec.decode == "dark":
+        xy += _newton_step(maps, x, y, spec.sigma_px)
+    found = peak > 0
+    xy[~found] = np.nan
+    score = np.where(found, np.clip(peak, 0, 1), 0).astype(np.float32)
+    return xy.reshape(n, joints, 2), score.reshape(n, joints)
+
+
+def _quarter_step(maps: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """A quarter of a pixel towards the higher neighbour, inside the border only."""
+    _, h, w = maps.shape
+    inside = (x > 1) & (x < w - 1) & (y > 1) & (y < h - 1)
+    i = np.arange(len(maps))
+    xi, yi = np.clip(x, 1, w - 2), np.clip(y, 1, h - 2)
+    dx = np.sign(maps[i, yi, xi + 1] - maps[i, yi, xi - 1])
+    dy = np.sign(maps[i, yi + 1, xi] - maps[i, yi - 1, xi])
+    return (0.25 * np.stack([dx, dy], -1) * inside[:, None]).astype(np.float32)
+
+
+def _newton_step(maps: np.ndarray, x: np.ndarray, y: np.ndarray, sigma_px: float) -> np.ndarray:
+    """One Newton step on the logarithm of the blurred map, 0 where it is not a clear maximum."""
+    n, h, w = maps.shape
+    inside = (x > 1) & (x < w - 2) & (y > 1) & (y < h - 2)
+    step = np.zeros((n, 2), np.float32)
+    if not inside.any():
+        return step
+    kernel_px = 2 * round(_DARK_KERNEL_PX_PER_SIGMA * sigma_px / 2) + 1
+    i, x, y = np.flatnonzero(inside), x[inside], y[inside]
+    # The overall factor of the blurred map cancels in the derivatives of its logarithm.
+    log = np.log(np.maximum(blur_maps(maps[inside], kernel_px), 1e-10)).astype(np.float64)
+    k = np.arange(len(i))
+
+    def at(dx: int, dy: int) -> np.ndarray:
+        return log[k, y + dy, x + dx]
+
+    gx = 0.5 * (at(1, 0) - at(-1, 0))
+    gy = 0.5 * (at(0, 1) - at(0, -1))
+    gxx = 0.25 * (at(2, 0) - 2 * at(0, 0) + at(-2, 0))
+    gyy = 0.25 * (at(0, 2) - 2 * at(0, 0) + at(0, -2))
+    gxy = 0.25 * (at(1, 1) - at(-1, 1) - at(1, -1) + at(-1, -1))
+    det = gxx * gyy - gxy**2
+    good = np.abs(det) > 1e-12
+    safe = np.where(good, det, 1.0)
+    delta = -np.stack([gyy * gx - gxy * gy, gxx * gy - gxy * gx], -1) / safe[:, None]
+    # A step of more than a pixel means that the blurred map peaks elsewhere: keep the argmax.
+    good &= (np.abs(delta) <= 1).all(-1)
+    step[i] = np.where(good[:, None], delta, 0).astype(np.float32)
+    return step

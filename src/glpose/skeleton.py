@@ -1,0 +1,167 @@
+"""Joint sets as data: names, bones, mirror pairs, OKS sigmas, and maps between sets.
+
+Start with `POSETRACK15`, the skeleton of the shipped model. `joint_map` says where each joint of
+one set is found in another; joints that a source lacks have no counterpart (index -1), and
+`convert` gives them NaN coordinates and score 0.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float32, Int64
+
+from glpose.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Skeleton:
+    """A named, ordered set of joints.
+
+    `bones` are pairs of joint indices to draw; `mirror[j]` is the joint that takes the place of
+    j in a mirrored picture; `oks_sigma` are the per-joint constants of object keypoint similarity.
+    """
+
+    name: str
+    joints: tuple[str, ...]
+    bones: tuple[tuple[int, int], ...]
+    mirror: tuple[int, ...]
+    oks_sigma: Float[np.ndarray, " joints"]
+
+    def index(self, joint: str) -> int:
+        """The position of a joint. Raises BadInput if the set has no joint of that name."""
+        if joint not in self.joints:
+            raise BadInput(
+                f"skeleton {self.name} has no joint '{joint}'; it has: {', '.join(self.joints)}"
+            )
+        return self.joints.index(joint)
+
+
+_LIMB_SIGMA = {
+    "shoulder": 0.079,
+    "elbow": 0.072,
+    "wrist": 0.062,
+    "hip": 0.107,
+    "knee": 0.087,
+    "ankle": 0.089,
+    "eye": 0.025,
+    "ear": 0.035,
+}
+_BODY_SIGMA = {"nose": 0.026}
+
+
+def _sigma(joint: str) -> float:
+    # COCO publishes constants for its own 17 joints only; head_top, head_bottom, belly and the like
+    # get the shoulder's 0.079, as in the PoseTrack configurations of the HRNet family.
+    if joint in _BODY_SIGMA:
+        return _BODY_SIGMA[joint]
+    return _LIMB_SIGMA.get(joint.rpartition("_")[2], 0.079)
+
+
+def _mirror(joints: tuple[str, ...]) -> tuple[int, ...]:
+    def other(joint: str) -> str:
+        side, _, part = joint.partition("_")
+        opposite = {"left": "right", "right": "left"}.get(side)
+        return f"{opposite}_{part}" if opposite else joint
+
+    return tuple(joints.index(other(joint)) for joint in joints)
+
+
+def _skeleton(name: str, joints: str, bones: str) -> Skeleton:
+    names = tuple(joints.split())
+    pairs = [bone.split("-") for bone in bones.split()]
+    return Skeleton(
+        name=name,
+        joints=names,
+        bones=tuple((names.index(a), names.index(b)) for a, b in pairs),
+        mirror=_mirror(names),
+        oks_sigma=np.array([_sigma(joint) for joint in names]),
+    )
+
+
+_LIMB_BONES = (
+    "left_shoulder-left_elbow left_elbow-left_wrist "
+    "right_shoulder-right_elbow right_elbow-right_wrist "
+    "left_hip-left_knee left_knee-left_ankle right_hip-right_knee right_knee-right_ankle "
+)
+_TRUNK_BONES = "left_shoulder-left_hip right_shoulder-right_hip left_hip-right_hip "
+
+POSETRACK15 = _skeleton(
+    "posetrack15",
+    "right_ankle right_knee right_hip left_hip left_knee left_ankle right_wrist right_elbow "
+    "right_shoulder left_shoulder left_elbow left_wrist head_bottom nose head_top",
+    _LIMB_BONES
+    + _TRUNK_BONES
+    + "head_bottom-left_shoulder head_bottom-right_shoulder head_bottom-nose nose-head_top",
+)
+"""The official PoseTrack order; `head_bottom` is the neck (the upper end of the throat)."""
+
+POSETRACK17 = _skeleton(
+    "posetrack17",
+    "nose head_bottom head_top left_ear right_ear left_shoulder right_shoulder left_elbow "
+    "right_elbow left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle "
+    "right_ankle",
+    _LIMB_BONES
+    + _TRUNK_BONES
+    + "head_bottom-left_shoulder head_bottom-right_shoulder head_bottom-nose nose-head_top",
+)
+"""The COCO-like 17 slots of PoseTrack training files; the ears are never labelled."""
+
+COCO17 = _skeleton(
+    "coco17",
+    "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow "
+    "right_elbow left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle "
+    "right_ankle",
+    _LIMB_BONES
+    + _TRUNK_BONES
+    + "left_shoulder-right_shoulder nose-left_eye nose-right_eye left_eye-left_ear "
+    "right_eye-right_ear",
+)
+
+JHMDB15 = _skeleton(
+    "jhmdb15",
+    "neck belly face right_shoulder left_shoulder right_hip left_hip right_elbow left_elbow "
+    "right_knee left_knee right_wrist left_wrist right_ankle left_ankle",
+    _LIMB_BONES
+    + "neck-face neck-belly neck-left_shoulder neck-right_shoulder belly-left_hip belly-right_hip",
+)
+
+LSP14 = _skeleton(
+    "lsp14",
+    "right_ankle right_knee right_hip left_hip left_knee left_ankle right_wrist right_elbow "
+    "right_shoulder left_shoulder left_elbow left_wrist neck head_top",
+    _LIMB_BONES + _TRUNK_BONES + "neck-left_shoulder neck-right_shoulder neck-head_top",
+)
+
+SKELETONS = {s.name: s for s in (POSETRACK15, POSETRACK17, COCO17, JHMDB15, LSP14)}
+
+# JHMDB's `face` is a point on the face, close to the nose (datasets specification, section 1).
+_SAME = {"neck": "head_bottom", "face": "nose"}
+
+
+def by_name(name: str) -> Skeleton:
+    """The skeleton of that name. Raises BadInput, listing the known ones."""
+    if name not in SKELETONS:
+        raise BadInput(f"unknown skeleton '{name}'; known: {', '.join(sorted(SKELETONS))}")
+    return SKELETONS[name]
+
+
+def joint_map(source: Skeleton, target: Skeleton) -> Int64[np.ndarray, " target_joints"]:
+    """For each joint of `target` its index in `source`, or -1 where the source lacks it."""
+    names = [_SAME.get(joint, joint) for joint in source.joints]
+    wanted = [_SAME.get(joint, joint) for joint in target.joints]
+    return np.array([names.index(j) if j in names else -1 for j in wanted], np.int64)
+
+
+def convert(
+    xy: Float32[np.ndarray, "*people joints 2"],
+    score: Float32[np.ndarray, "*people joints"],
+    source: Skeleton,
+    target: Skeleton,
+) -> tuple[Float32[np.ndarray, "*people target 2"], Float32[np.ndarray, "*people target"]]:
+    """Express joints of one set in another; what the source lacks is NaN with score 0."""
+    index = joint_map(source, target)
+    missing = index < 0
+    xy, score = xy[..., index, :].copy(), score[..., index].copy()
+    xy[..., missing, :] = np.nan
+    score[..., missing] = 0
+    return xy, score

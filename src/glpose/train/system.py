@@ -1,0 +1,47 @@
+"""What the training loop asks of a system, and of its data. The loop knows no system by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from glpose.train.recipe import Recipe
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+ArrayBatch = dict[str, np.ndarray]
+
+
+class TrainData(Protocol):
+    """Training samples. A batch is a function of the recipe's seed and the step alone.
+
+    That makes resuming exact: step 1000 sees the same pictures, augmented the same way, whether
+    or not the run was interrupted at step 999.
+    """
+
+    def batch(self, step: int) -> ArrayBatch:
+        """The arrays of one step, ready to become tensors; called from several threads."""
+        ...
+
+
+class System(Protocol):
+    """One paper's network, data, losses and scores."""
+
+    def build(self, recipe: Recipe) -> nn.Module:
+        """A fresh network, initialised from `recipe.init_from` where that is set."""
+        ...
+
+    def train_data(self, recipe: Recipe, cache_dir: Path) -> TrainData:
+        """Open the training data; slow preparation (decoding) is kept in `cache_dir`."""
+        ...
+
+    def losses(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Named losses of one batch, already weighted: the loop minimises their sum."""
+        ...
+
+    def validate(self, model: nn.Module, recipe: Recipe, cache_dir: Path) -> dict[str, float]:
+        """Named scores, higher is better; the first decides which checkpoint is the best."""
+        ...

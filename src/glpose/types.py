@@ -1,0 +1,206 @@
+"""The nouns of glpose: what flows from a video to poses. Start reading the project here.
+
+Conventions, once and for all:
+
+* Colour is RGB `uint8`, height x width x 3.
+* Points are (x, y), x to the right, y down, in pixels; the centre of the top-left pixel is (0, 0).
+* Boxes are `xyxy` in float32; width = x2 - x1, without "+1".
+* Sizes are `size_hw`. Frames count from 0 in display order; time is in seconds.
+* Scores are in [0, 1]. A joint that was not found has NaN coordinates and score 0.
+* Maps between frames of reference are named destination first: `crop_from_image`.
+
+All types are frozen and hold arrays of the stated axes. Shapes are checked in the tests; data that
+comes from outside (files, weights, arrays of users) is checked where it enters, always.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal, Self
+
+import numpy as np
+from jaxtyping import Float, Float32, Float64, Int8, Int64, UInt8
+
+from glpose.skeleton import Skeleton
+
+Anchor = Literal["centre", "msra"]
+HeatmapMapping = Literal["centre", "origin", "corners"]
+Decoding = Literal["argmax", "quarter", "dark"]
+FrameStatus = Literal["ok", "undecodable"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of a video as shown (rotation applied). `rgb` is None if it was undecodable."""
+
+    index: int
+    time_s: float
+    rgb: UInt8[np.ndarray, "height width 3"] | None
+
+    @property
+    def status(self) -> FrameStatus:
+        return "undecodable" if self.rgb is None else "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What is known of a video before it is decoded.
+
+    `size_hw` is the size as shown; `rotation_deg` the clockwise turn that was applied to show it;
+    `num_frames` and `duration_s` come from the header and may be unknown or wrong.
+    """
+
+    name: str
+    size_hw: tuple[int, int]
+    rate_hz: float
+    num_frames: int | None = None
+    duration_s: float | None = None
+    rotation_deg: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """People found in one frame; boxes in image pixels."""
+
+    xyxy: Float32[np.ndarray, "n 4"]
+    score: Float32[np.ndarray, " n"]
+
+    @classmethod
+    def empty(cls) -> Self:
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class People:
+    """People of one frame with their identities; unconfirmed tracks are absent, never -1."""
+
+    xyxy: Float32[np.ndarray, "n 4"]
+    score: Float32[np.ndarray, " n"]
+    track_id: Int64[np.ndarray, " n"]
+
+    @classmethod
+    def empty(cls) -> Self:
+        return cls(
+            np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64)
+        )
+
+    def __len__(self) -> int:
+        return len(self.track_id)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Affine:
+    """A 2x3 map of points between two frames of reference; float64, so that inverses close."""
+
+    matrix: Float64[np.ndarray, "2 3"]
+
+    def apply(self, xy: Float[np.ndarray, "*points 2"]) -> Float64[np.ndarray, "*points 2"]:
+        """Map points; NaN stays NaN."""
+        return xy @ self.matrix[:, :2].T + self.matrix[:, 2]
+
+    def inverse(self) -> "Affine":
+        linear = np.linalg.inv(self.matrix[:, :2])
+        return Affine(np.column_stack([linear, -linear @ self.matrix[:, 2]]))
+
+    def __matmul__(self, first: "Affine") -> "Affine":
+        """`(a @ b).apply(x)` is `a.apply(b.apply(x))`."""
+        linear = self.matrix[:, :2] @ first.matrix[:, :2]
+        shift = self.matrix[:, :2] @ first.matrix[:, 2] + self.matrix[:, 2]
+        return Affine(np.column_stack([linear, shift]))
+
+
+@dataclass(frozen=True, slots=True)
+class CropSpec:
+    """How a person is cut out: the box is extended to the aspect of `size_hw`, then by `padding`.
+
+    `anchor` says where the box centre lands: "centre" on the centre of the crop's pixel grid, the
+    exact choice; "msra" half a pixel further, as the weights of the HRNet family were trained.
+    """
+
+    size_hw: tuple[int, int]
+    padding: float = 1.25
+    anchor: Anchor = "centre"
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSpec:
+    """Which other pictures join the key frame: neighbours at `offsets` and `num_global` crops."""
+
+    offsets: tuple[int, ...] = ()
+    num_global: int = 0
+
+    @property
+    def lookback(self) -> int:
+        return max((-o for o in self.offsets), default=0) if self.offsets else 0
+
+    @property
+    def lookahead(self) -> int:
+        return max(0, max(self.offsets, default=0))
+
+
+@dataclass(frozen=True, slots=True)
+class HeatmapSpec:
+    """Size and conventions of heatmaps.
+
+    `mapping` says where heatmap pixels lie in the crop: "centre" aligns the areas (exact),
+    "origin" multiplies by the stride, "corners" aligns the corner pixels. `rounded` targets have
+    their Gaussian on a whole pixel, as the HRNet family trains; ours are exact.
+    """
+
+    size_hw: tuple[int, int]
+    sigma_px: float
+    mapping: HeatmapMapping = "centre"
+    decode: Decoding = "dark"
+    rounded: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FramePoses:
+    """The people of one frame and their joints, in image pixels: the unit that streams."""
+
+    frame: int
+    time_s: float
+    people: People
+    xy: Float32[np.ndarray, "n joints 2"]
+    score: Float32[np.ndarray, "n joints"]
+    status: FrameStatus = "ok"
+
+    @classmethod
+    def empty(
+        cls, frame: int, time_s: float, num_joints: int, status: FrameStatus = "ok"
+    ) -> Self:
+        return cls(
+            frame,
+            time_s,
+            People.empty(),
+            np.zeros((0, num_joints, 2), np.float32),
+            np.zeros((0, num_joints), np.float32),
+            status,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameTruth:
+    """Annotated people of one frame: a type of its own, so that truth is never taken for a guess.
+
+    `visibility`: 0 not labelled, 1 hidden, 2 visible. `ignore`: polygons without annotations.
+    """
+
+    frame: int
+    time_s: float
+    people: People
+    xy: Float32[np.ndarray, "n joints 2"]
+    visibility: Int8[np.ndarray, "n joints"]
+    ignore: tuple[Float32[np.ndarray, "points 2"], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoseResult:
+    """All poses of one video: what is saved, viewed and scored."""
+
+    video: VideoInfo
+    skeleton: Skeleton
+    frames: tuple[FramePoses, ...]
+    models: dict[str, dict[str, object]] = field(default_factory=dict)
+    settings: dict[str, object] = field(default_factory=dict)
