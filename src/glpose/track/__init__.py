@@ -1,0 +1,4 @@
+"""From detections to people with identities. Start with `tracker`; `cuts` finds new scenes.
+
+`assign` matches, `motion` predicts; both know nothing of tracks.
+"""

@@ -1,0 +1,22 @@
+"""Minimum-cost matching with a gate."""
+
+import numpy as np
+from jaxtyping import Float, Int64
+from scipy.optimize import linear_sum_assignment
+
+
+def assign(
+    cost: Float[np.ndarray, "rows columns"], gate: float
+) -> tuple[Int64[np.ndarray, " pairs"], Int64[np.ndarray, " pairs"]]:
+    """Match rows to columns; a pair is allowed only if its cost is below `gate`.
+
+    What counts is the sum of `gate - cost` over all pairs, as if staying alone cost half the gate:
+    a good pair is not broken up to make two poor ones. A cost that is not finite forbids the pair.
+    The order of rows and columns matters only between matchings of exactly the same cost.
+
+    Returns: the rows, ascending, and their columns; none of either appears twice.
+    """
+    excess = np.where(np.isfinite(cost), np.minimum(cost - gate, 0.0), 0.0)
+    rows, columns = linear_sum_assignment(excess)
+    allowed = excess[rows, columns] < 0
+    return rows[allowed].astype(np.int64), columns[allowed].astype(np.int64)

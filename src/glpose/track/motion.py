@@ -1,0 +1,140 @@
+"""Constant-velocity Kalman filter for boxes.
+
+Centre x, centre y, width and height are four independent filters of position and speed: with
+diagonal noise the usual 8x8 covariance is zero elsewhere. Standard deviations are fractions of the
+box height, as in SORT, DeepSORT and ByteTrack; speeds are pixels per frame. All functions take any
+number of boxes at once.
+
+Source: Bewley et al., Simple Online and Realtime Tracking, ICIP 2016; noise of Wojke et al.,
+DeepSORT, ICIP 2017 (1/20 and 1/160), except that position has no noise of its own here, which
+smooths more.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+MEASURED = 1 / 20
+"""Standard deviation of a detected coordinate, in box heights."""
+
+ACCELERATION = 1 / 160
+"""Standard deviation of the change of speed in one frame, in box heights."""
+
+FIRST_SPEED = 1 / 16
+"""Standard deviation of the unknown first speed, in box heights per frame."""
+
+JUMP = 3.5
+"""A measurement this many standard deviations off is a jump: the person was covered, or the
+camera was knocked. (Ours.)"""
+
+Four = Float64[np.ndarray, "*boxes 4"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoxState:
+    """Belief about boxes: (centre x, centre y, width, height), their speeds, and covariances.
+
+    `variance`, `covariance` and `speed_variance` are the entries of the 2x2 covariance of each
+    coordinate and its speed.
+    """
+
+    mean: Four
+    speed: Four
+    variance: Four
+    covariance: Four
+    speed_variance: Four
+
+
+def centre_size(xyxy: Float[np.ndarray, "*boxes 4"]) -> Four:
+    """Corners to centre and size."""
+    low, high = xyxy[..., :2].astype(np.float64), xyxy[..., 2:].astype(np.float64)
+    return np.concatenate([(low + high) / 2, high - low], -1)
+
+
+def to_xyxy(state: BoxState) -> Four:
+    """The believed corners; sides are at least one pixel, however fast the box shrinks."""
+    centre, half = state.mean[..., :2], np.maximum(state.mean[..., 2:], 1.0) / 2
+    return np.concatenate([centre - half, centre + half], -1)
+
+
+def start(xyxy: Float[np.ndarray, "*boxes 4"]) -> BoxState:
+    """The belief after the first sight of a box: its place known, its speed not."""
+    mean = centre_size(xyxy)
+    height = _height(mean)
+    zero = np.zeros_like(mean)
+    return BoxState(
+        mean=mean,
+        speed=zero,
+        variance=zero + (MEASURED * height) ** 2,
+        covariance=zero,
+        speed_variance=zero + (FIRST_SPEED * height) ** 2,
+    )
+
+
+def predict(state: BoxState, frames: float) -> BoxState:
+    """The belief some frames later; two steps of one frame equal one step of two."""
+    noise = (ACCELERATION * _height(state.mean)) ** 2
+    return BoxState(
+        mean=state.mean + frames * state.speed,
+        speed=state.speed,
+        variance=state.variance
+        + 2 * frames * state.covariance
+        + frames**2 * state.speed_variance
+        + noise * frames**3 / 3,
+        covariance=state.covariance + frames * state.speed_variance + noise * frames**2 / 2,
+        speed_variance=state.speed_variance + noise * frames,
+    )
+
+
+def correct(state: BoxState, xyxy: Float[np.ndarray, "*boxes 4"], frames: float = 1) -> BoxState:
+    """The belief after a measurement, which was predicted over `frames`.
+
+    A coordinate that jumps is taken as measured and keeps its speed, but the speed becomes as
+    uncertain as the jump is wide: the next frames tell a person who was half covered (the speed
+    stays) from a camera that started to pan (the speed is learnt at once).
+    """
+    measured = centre_size(xyxy)
+    noise = (MEASURED * _height(measured)) ** 2
+    surprise = measured - state.mean
+    expected = state.variance + noise
+    gain, speed_gain = state.variance / expected, state.covariance / expected
+    # Joseph's form: stays positive whatever the rounding.
+    corrected = BoxState(
+        mean=state.mean + gain * surprise,
+        speed=state.speed + speed_gain * surprise,
+        variance=(1 - gain) ** 2 * state.variance + gain**2 * noise,
+        covariance=(1 - gain) * (state.covariance - speed_gain * state.variance)
+        + gain * speed_gain * noise,
+        speed_variance=state.speed_variance
+        - 2 * speed_gain * state.covariance
+        + speed_gain**2 * expected,
+    )
+    jumped = BoxState(
+        mean=measured,
+        speed=state.speed,
+        variance=np.broadcast_to(noise, measured.shape),
+        covariance=np.zeros_like(measured),
+        speed_variance=state.speed_variance + (surprise / frames) ** 2,
+    )
+    return _choose(np.abs(surprise) > JUMP * np.sqrt(expected), jumped, corrected)
+
+
+def hold_size(state: BoxState) -> BoxState:
+    """The same belief with a size that no longer changes: for people out of sight."""
+    moves = np.array([1.0, 1.0, 0.0, 0.0])
+    return replace(state, speed=state.speed * moves, covariance=state.covariance * moves)
+
+
+def _height(mean: Four) -> Float64[np.ndarray, "*boxes 1"]:
+    return np.maximum(mean[..., 3:], 1.0)
+
+
+def _choose(where: np.ndarray, a: BoxState, b: BoxState) -> BoxState:
+    return BoxState(
+        mean=np.where(where, a.mean, b.mean),
+        speed=np.where(where, a.speed, b.speed),
+        variance=np.where(where, a.variance, b.variance),
+        covariance=np.where(where, a.covariance, b.covariance),
+        speed_variance=np.where(where, a.speed_variance, b.speed_variance),
+    )

@@ -1,0 +1,263 @@
+"""Detections over time to people with identities: two-step association with a motion model.
+
+Source: Zhang et al., ByteTrack: Multi-Object Tracking by Associating Every Detection Box,
+ECCV 2022. Ours: the round with widened boxes, coasting, and jumps of the motion model.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64
+
+from glpose.errors import BadInput
+from glpose.geometry import box_iou
+from glpose.track import motion
+from glpose.track.assign import assign
+from glpose.types import Detections, People
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerSpec:
+    """Settings of the tracker.
+
+    Detections of at least `high_score` are matched first, those of at least `low_score` only to
+    people seen a moment ago. A high one that nobody takes starts a track if it has `new_score`; the
+    track counts at once if it has `sure_score` or starts a scene, else after `confirm_frames`
+    frames in a row, of which the ones before the last have no person in the output.
+
+    The `_iou` gates are the least overlap with the predicted box: of high, of low and of high
+    detections with unconfirmed tracks. `wide_iou` is a last try for people seen one frame ago, both
+    boxes extended by `wide_margin` of their size on each side: fast motion, few frames a second.
+
+    A person not detected keeps the identity for `max_gap_frames`. For the first `coast_frames` of
+    them, and for fewer frames than seen before, the predicted box is in the output with a score
+    that falls by `coast_decay` a frame, unless the person leaves the picture or the box overlaps
+    that of a detected person by `coast_iou`. Of two tracks that overlap by `duplicate_iou` for
+    `duplicate_frames` frames the newer one goes.
+
+    `smoothing` blends output boxes: 0 is the detection, 1 the Kalman filter. Detections with a side
+    below `min_side_px` are ignored.
+    """
+
+    high_score: float = 0.5
+    low_score: float = 0.15
+    new_score: float = 0.55
+    sure_score: float = 0.75
+    high_iou: float = 0.2
+    low_iou: float = 0.5
+    new_iou: float = 0.3
+    wide_iou: float = 0.25
+    wide_margin: float = 0.5
+    max_gap_frames: int = 30
+    confirm_frames: int = 2
+    coast_frames: int = 5
+    coast_decay: float = 0.8
+    coast_iou: float = 0.5
+    duplicate_iou: float = 0.85
+    duplicate_frames: int = 3
+    smoothing: float = 0.7
+    min_side_px: float = 4.0
+
+
+@dataclass(slots=True, eq=False)
+class _Track:
+    """One person; `track_id` is 0 until confirmed, so that no number is lost on a false alarm."""
+
+    state: motion.BoxState
+    xyxy: Float64[np.ndarray, "4"]
+    score: float
+    seen: int
+    hits: int = 1
+    track_id: int = 0
+
+
+@dataclass(slots=True)
+class _Pool:
+    """Usable detections of a frame in a fixed order, and which of them are still free."""
+
+    xyxy: Float64[np.ndarray, "n 4"]
+    score: Float64[np.ndarray, " n"]
+    free: set[int] = field(default_factory=set)
+
+    def among(self, low: float, high: float = np.inf) -> list[int]:
+        """Free detections with a score of at least `low` and below `high`, best first."""
+        return [i for i in sorted(self.free) if low <= self.score[i] < high]
+
+
+class Tracker:
+    """Gives each person of a video a number: from 1, never used twice, the same along time.
+
+    The outcome does not depend on the order of the detections in a frame. `size_hw` is the size of
+    the picture, to know who leaves it; without it everybody is taken to stay.
+    """
+
+    def __init__(
+        self, spec: TrackerSpec = TrackerSpec(), size_hw: tuple[int, int] | None = None
+    ) -> None:
+        self._spec = spec
+        self._size_hw = size_hw
+        self._tracks: list[_Track] = []
+        self._overlapping: dict[tuple[int, int], int] = {}
+        self._last_id = 0
+        self._frame: int | None = None
+
+    def update(self, frame: int, detections: Detections, *, cut: bool = False) -> People:
+        """The people of a frame, by number; their score is that of their detection.
+
+        Frames may be skipped (e.g. undecodable ones) but not repeated. `cut` says that a new scene
+        starts here: all tracks end. Boxes that are not finite, inside out or too small are ignored.
+
+        Raises: BadInput if `frame` is not later than the one before.
+        """
+        if self._frame is not None and frame <= self._frame:
+            raise BadInput(
+                f"the tracker got frame {frame} after frame {self._frame}; expected a later one; "
+                "use a new tracker for each video"
+            )
+        opens = cut or self._frame is None
+        if cut:
+            self._tracks, self._overlapping = [], {}
+        self._predict(frame)
+        pool = self._usable(detections)
+        self._associate(frame, pool)
+        self._start(frame, pool, opens)
+        self._end_duplicates(frame)
+        self._frame = frame
+        return self._people(frame)
+
+    def _predict(self, frame: int) -> None:
+        """Move every track to this frame, and let go of those too long out of sight."""
+        last = frame - 1 if self._frame is None else self._frame
+        self._tracks = [t for t in self._tracks if frame - t.seen - 1 <= self._spec.max_gap_frames]
+        for track in self._tracks:
+            lost = track.seen < last
+            state = motion.hold_size(track.state) if lost else track.state
+            track.state = motion.predict(state, frame - last)
+
+    def _usable(self, detections: Detections) -> _Pool:
+        xyxy, score = detections.xyxy.astype(np.float64), detections.score.astype(np.float64)
+        size = xyxy[:, 2:] - xyxy[:, :2]
+        good = np.isfinite(xyxy).all(1) & (size >= self._spec.min_side_px).all(1)
+        good &= score >= self._spec.low_score
+        xyxy, score = xyxy[good], score[good]
+        order = np.lexsort((*xyxy.T[::-1], -score))
+        return _Pool(xyxy[order], score[order], set(range(len(order))))
+
+    def _associate(self, frame: int, pool: _Pool) -> None:
+        """Match in rounds, the most trusted first; unconfirmed tracks that find nothing end."""
+        spec = self._spec
+        confirmed = [t for t in self._tracks if t.track_id]
+        self._match(frame, confirmed, pool, pool.among(spec.high_score), spec.high_iou)
+        recent = [t for t in confirmed if frame - t.seen - 1 <= spec.coast_frames]
+        low = pool.among(spec.low_score, spec.high_score)
+        self._match(frame, recent, pool, low, spec.low_iou)
+        last = [t for t in confirmed if t.seen == self._frame]
+        high = pool.among(spec.high_score)
+        self._match(frame, last, pool, high, spec.wide_iou, spec.wide_margin)
+        unconfirmed = [t for t in self._tracks if not t.track_id]
+        self._match(frame, unconfirmed, pool, pool.among(spec.high_score), spec.new_iou)
+        self._tracks = [t for t in self._tracks if t.track_id or t.seen == frame]
+
+    def _match(
+        self,
+        frame: int,
+        tracks: list[_Track],
+        pool: _Pool,
+        among: list[int],
+        min_iou: float,
+        margin: float = 0.0,
+    ) -> None:
+        """Match the tracks not seen in this frame yet with some detections, and update them."""
+        tracks = [t for t in tracks if t.seen < frame]
+        if not tracks or not among:
+            return
+        predicted = np.stack([motion.to_xyxy(t.state) for t in tracks])
+        iou = box_iou(_extend(predicted, margin), _extend(pool.xyxy[among], margin))
+        for row, column in zip(*assign(1 - iou, 1 - min_iou), strict=True):
+            track, index = tracks[row], among[column]
+            track.state = motion.correct(track.state, pool.xyxy[index], frame - track.seen)
+            track.xyxy, track.score = pool.xyxy[index], float(pool.score[index])
+            track.seen, track.hits = frame, track.hits + 1
+            pool.free.remove(index)
+            if not track.track_id and track.hits >= self._spec.confirm_frames:
+                self._confirm(track)
+
+    def _start(self, frame: int, pool: _Pool, opens: bool) -> None:
+        """New tracks for confident detections that are not a second box of someone seen."""
+        spec = self._spec
+        for index in pool.among(max(spec.new_score, spec.high_score)):
+            xyxy, score = pool.xyxy[index], float(pool.score[index])
+            seen = [t.xyxy for t in self._tracks if t.seen == frame]
+            if seen and box_iou(xyxy[None], np.stack(seen)).max() > spec.duplicate_iou:
+                continue
+            track = _Track(motion.start(xyxy), xyxy, score, frame)
+            self._tracks.append(track)
+            if opens or score >= spec.sure_score or spec.confirm_frames <= 1:
+                self._confirm(track)
+
+    def _confirm(self, track: _Track) -> None:
+        self._last_id += 1
+        track.track_id = self._last_id
+
+    def _end_duplicates(self, frame: int) -> None:
+        seen = self._seen(frame)
+        boxes = _stack([t.xyxy for t in seen])
+        pairs = np.argwhere(np.triu(box_iou(boxes, boxes) > self._spec.duplicate_iou, 1))
+        keys = [(seen[a].track_id, seen[b].track_id) for a, b in pairs]
+        self._overlapping = {key: self._overlapping.get(key, 0) + 1 for key in keys}
+        limit = self._spec.duplicate_frames
+        ended = {key[1] for key, count in self._overlapping.items() if count >= limit}
+        self._tracks = [t for t in self._tracks if t.track_id not in ended]
+
+    def _seen(self, frame: int) -> list[_Track]:
+        """Confirmed tracks detected in this frame, by number."""
+        seen = [t for t in self._tracks if t.track_id and t.seen == frame]
+        return sorted(seen, key=lambda t: t.track_id)
+
+    def _people(self, frame: int) -> People:
+        spec = self._spec
+        seen = self._seen(frame)
+        share = spec.smoothing
+        out = [
+            (t.track_id, t.score, share * motion.to_xyxy(t.state) + (1 - share) * t.xyxy)
+            for t in seen
+        ]
+        boxes = _stack([box for _, _, box in out])
+        for track in self._tracks:
+            unseen = frame - track.seen
+            if not track.track_id or not 0 < unseen <= min(spec.coast_frames, track.hits - 1):
+                continue
+            box = motion.to_xyxy(track.state)
+            hidden = bool((box_iou(box[None], boxes) > spec.coast_iou).any())
+            if not hidden and not self._leaves(box, track.state.speed):
+                out.append((track.track_id, track.score * spec.coast_decay**unseen, box))
+        out.sort(key=lambda person: person[0])
+        return _to_people(out)
+
+    def _leaves(self, xyxy: Float64[np.ndarray, "4"], speed: Float64[np.ndarray, "4"]) -> bool:
+        """Whether a box is out of the picture, or touches its border and moves across it."""
+        if self._size_hw is None:
+            return False
+        edge = np.array([self._size_hw[1], self._size_hw[0]]) - 1.0
+        centre = (xyxy[:2] + xyxy[2:]) / 2
+        height = xyxy[3] - xyxy[1]
+        near, fast = 0.02 * height, 0.01 * height
+        out = (centre < 0) | (centre > edge)
+        low = (xyxy[:2] < near) & (speed[:2] < -fast)
+        high = (xyxy[2:] > edge - near) & (speed[:2] > fast)
+        return bool((out | low | high).any())
+
+
+def _extend(xyxy: Float64[np.ndarray, "n 4"], margin: float) -> Float64[np.ndarray, "n 4"]:
+    more = margin * (xyxy[:, 2:] - xyxy[:, :2])
+    return np.concatenate([xyxy[:, :2] - more, xyxy[:, 2:] + more], 1)
+
+
+def _stack(boxes: list[Float64[np.ndarray, "4"]]) -> Float64[np.ndarray, "n 4"]:
+    return np.array(boxes, np.float64).reshape(-1, 4)
+
+
+def _to_people(people: list[tuple[int, float, Float64[np.ndarray, "4"]]]) -> People:
+    xyxy: Float32[np.ndarray, "n 4"] = _stack([box for _, _, box in people]).astype(np.float32)
+    track_id: Int64[np.ndarray, " n"] = np.array([number for number, _, _ in people], np.int64)
+    return People(xyxy, np.array([score for _, score, _ in people], np.float32), track_id)
