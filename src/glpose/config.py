@@ -7,9 +7,11 @@ import dataclasses
 import difflib
 import types
 from collections.abc import Mapping
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from glpose.errors import BadConfig
+
+T = TypeVar("T")
 
 
 def to_plain(value: Any) -> Any:
@@ -23,12 +25,12 @@ def to_plain(value: Any) -> Any:
     return value
 
 
-def from_plain[T](cls: type[T], data: Any, where: str = "") -> T:
+def from_plain(cls: type[T], data: Any, where: str = "") -> T:
     """Build `cls` from plain data. Raises BadConfig with the full name of the offending key."""
     return _build(cls, data, where or cls.__name__)
 
 
-def replace_at[T](config: T, dotted: str, value: Any) -> T:
+def replace_at(config: T, dotted: str, value: Any) -> T:
     """A copy with one setting changed, named like "optimizer.lr"; the value is checked."""
     name, _, rest = dotted.partition(".")
     known = {f.name for f in dataclasses.fields(config)}  # type: ignore[arg-type]

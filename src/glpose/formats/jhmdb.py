@@ -1,0 +1,78 @@
+"""JHMDB clips: joint positions from MATLAB files, boxes of the person's mask from JSON.
+
+The layout read here is `joint_positions/<action>/<clip>/joint_positions.mat`, a video
+`videos/<action>/<clip>.mp4`, `person_boxes.json` and lists of clips (`train.txt`, `val.txt`).
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.io import loadmat
+
+from glpose.errors import BadInput
+from glpose.types import FrameTruth, People
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JhmdbClip:
+    """One clip: its video and one person in (almost) every frame, joints as JHMDB15."""
+
+    name: str
+    video: Path
+    size_hw: tuple[int, int]
+    truth: tuple[FrameTruth, ...]
+
+
+def clip_names(root: Path, split: str) -> list[str]:
+    """The clips named in `<root>/<split>.txt`. Raises BadInput if the list is missing or empty."""
+    path = root / f"{split}.txt"
+    if not path.is_file():
+        raise BadInput(f"{path}: not found; expected the list of clips of the split '{split}'")
+    lines = [line for line in path.read_text("utf-8").splitlines() if line and line[0] != "#"]
+    if not lines:
+        raise BadInput(f"{path}: lists no clips")
+    return [line.split()[0] for line in lines]
+
+
+def read_clips(root: Path, split: str, size_hw: tuple[int, int] = (240, 320)) -> list[JhmdbClip]:
+    """Read the labels of a split; videos are not opened. A frame without a mask has no person.
+
+    Joints are 1-based in the files and 0-based here. Joints outside the picture have visibility 0:
+    the annotators placed them by guess.
+
+    Raises: BadInput, naming the file and what is missing in it.
+    """
+    path = root / "person_boxes.json"
+    try:
+        boxes = json.loads(path.read_text("utf-8"))
+    except (OSError, json.JSONDecodeError) as problem:
+        raise BadInput(f"{path}: expected the boxes of the masks as JSON ({problem})") from problem
+    return [_read_clip(root, name, boxes, size_hw) for name in clip_names(root, split)]
+
+
+def _read_clip(
+    root: Path, name: str, boxes: dict[str, dict[str, list[list[float] | None]]], size_hw
+) -> JhmdbClip:
+    path = root / "joint_positions" / name / "joint_positions.mat"
+    try:
+        xy = np.moveaxis(loadmat(path)["pos_img"], 0, -1).swapaxes(0, 1).astype(np.float32) - 1
+        xyxy = boxes[name]["xyxy"]
+    except (OSError, KeyError, ValueError) as problem:
+        raise BadInput(f"{path}: clip {name} cannot be read ({problem})") from problem
+    if len(xy) != len(xyxy):
+        raise BadInput(f"{path}: {len(xy)} frames of joints, but {len(xyxy)} boxes")
+    height, width = size_hw
+    inside = ((xy > -0.5) & (xy < [width - 0.5, height - 0.5])).all(-1)
+    truth = []
+    for i, box in enumerate(xyxy):
+        n = 0 if box is None else 1
+        people = People(
+            np.array([box] * n, np.float32).reshape(n, 4),
+            np.ones(n, np.float32),
+            np.ones(n, np.int64),
+        )
+        visibility = np.where(inside[i], 2, 0).astype(np.int8)[None][:n]
+        truth.append(FrameTruth(i, i / 25.0, people, xy[i][None][:n], visibility))
+    return JhmdbClip(name, root / "videos" / f"{name}.mp4", size_hw, tuple(truth))

@@ -1,0 +1,76 @@
+"""Residual blocks and small convolution helpers. Convolutions before a batch norm have no bias."""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+
+def conv_bn(
+    num_in: int, num_out: int, kernel: int = 3, stride: int = 1, *, relu: bool = True
+) -> nn.Sequential:
+    """Convolution with same padding, batch norm and, if asked for, ReLU."""
+    layers: list[nn.Module] = [
+        nn.Conv2d(num_in, num_out, kernel, stride, kernel // 2, bias=False),
+        nn.BatchNorm2d(num_out),
+    ]
+    return nn.Sequential(*layers, nn.ReLU(inplace=True)) if relu else nn.Sequential(*layers)
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions and a shortcut (He et al., CVPR 2016); 1x1 + BN where widths differ."""
+
+    expansion = 1
+
+    def __init__(self, num_in: int, width: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(num_in, width, 3, 1, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.downsample = conv_bn(num_in, width, 1, relu=False) if num_in != width else None
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.bn2(self.conv2(out))
+        return self.relu(out + (x if self.downsample is None else self.downsample(x)))
+
+
+class Bottleneck(nn.Module):
+    """1x1, 3x3 and 1x1 convolutions and a shortcut; the output is 4 times as wide."""
+
+    expansion = 4
+
+    def __init__(self, num_in: int, width: int) -> None:
+        super().__init__()
+        num_out = width * self.expansion
+        self.conv1 = nn.Conv2d(num_in, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, num_out, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(num_out)
+        self.downsample = conv_bn(num_in, num_out, 1, relu=False) if num_in != num_out else None
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.relu(self.bn2(self.conv2(out)))
+        out = self.bn3(self.conv3(out))
+        return self.relu(out + (x if self.downsample is None else self.downsample(x)))
+
+
+def chain(
+    block: Callable[[int, int], BasicBlock | Bottleneck], num_in: int, width: int, depth: int
+) -> nn.Sequential:
+    """`depth` residual blocks in a row; the first one changes the number of channels."""
+    blocks: list[BasicBlock | Bottleneck] = []
+    for _ in range(depth):
+        blocks.append(block(num_in, width))
+        num_in = width * blocks[-1].expansion
+    return nn.Sequential(*blocks)
+
+
+def num_parameters(module: nn.Module) -> int:
+    """Number of trainable values in a module."""
+    return sum(p.numel() for p in module.parameters())

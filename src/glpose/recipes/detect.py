@@ -1,0 +1,26 @@
+"""Complete training runs of the person detectors."""
+
+from glpose.systems.person_detector.spec import BoxDataConfig, PersonDetectorConfig
+from glpose.train.recipe import Optimizer, Recipe
+
+
+def person_small() -> Recipe:
+    """The small person detector, from scratch, in about 22 minutes on two CPU cores.
+
+    AdamW, cosine decay and the losses' weights are usual for such detectors; the numbers here
+    (rate, steps, batch, averaging) are ours and fit to that time.
+    """
+    return Recipe(
+        name="person_small",
+        system="person_detector",
+        model=PersonDetectorConfig(),
+        data=BoxDataConfig(),
+        optimizer=Optimizer(
+            kind="adamw", lr=2e-3, weight_decay=0.05, warmup_steps=200, max_norm=10.0
+        ),
+        batch_size=16,
+        num_steps=4500,
+        ema_decay=0.998,
+        precision="bf16",
+        validate_every=750,
+    )

@@ -1,0 +1,77 @@
+"""Decoded pictures in one flat file, so that training never decodes: a store is written once.
+
+The folder holds `pixels.bin` (all pictures, one after the other) and `index.npz`. It is complete
+or absent: the index is written last.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+
+class PictureStore:
+    """Read access to the pictures of a folder made by `write_store`, by number; thread-safe."""
+
+    def __init__(self, folder: Path) -> None:
+        index = np.load(folder / "index.npz")
+        self.offset, self.shape_hw = index["offset"], index["shape_hw"]
+        self.labels = {name: index[name] for name in index.files if name not in _OWN}
+        # Read by position, not mapped: page faults of a large mapping can cost more than reading.
+        self._file = os.open(folder / "pixels.bin", os.O_RDONLY)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            os.close(self._file)
+
+    def __len__(self) -> int:
+        return len(self.offset)
+
+    def __getitem__(self, number: int) -> UInt8[np.ndarray, "height width 3"]:
+        height, width = (int(v) for v in self.shape_hw[number])
+        data = os.pread(self._file, height * width * 3, int(self.offset[number]))
+        return np.frombuffer(data, np.uint8).reshape(height, width, 3)
+
+
+_OWN = ("offset", "shape_hw")
+
+
+def has_store(folder: Path) -> bool:
+    """Whether a complete store lies in the folder."""
+    return (folder / "index.npz").is_file()
+
+
+def write_store(
+    folder: Path,
+    pictures: Iterable[tuple[UInt8[np.ndarray, "height width 3"], dict[str, np.ndarray]]],
+) -> PictureStore:
+    """Write pictures with their labels (arrays with one row per person, stacked over all).
+
+    Each label dictionary describes the people of its picture; a row `picture` with the picture's
+    number is added for each of them.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    offsets, shapes, rows, owner = [], [], [], []
+    position = 0
+    with (folder / "pixels.bin").open("wb") as file:
+        for number, (rgb, labels) in enumerate(pictures):
+            offsets.append(position)
+            shapes.append(rgb.shape[:2])
+            file.write(np.ascontiguousarray(rgb).tobytes())
+            position += rgb.size
+            count = len(next(iter(labels.values())))
+            rows.append(labels)
+            owner.append(np.full(count, number, np.int64))
+    stacked = {key: np.concatenate([r[key] for r in rows]) for key in rows[0]}
+    partial = folder / "index.part.npz"
+    np.savez(
+        partial,
+        offset=np.array(offsets, np.int64),
+        shape_hw=np.array(shapes, np.int64),
+        picture=np.concatenate(owner),
+        **stacked,
+    )
+    partial.replace(folder / "index.npz")
+    return PictureStore(folder)
