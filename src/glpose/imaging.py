@@ -12,7 +12,8 @@ from glpose.types import Affine
 # One thread each: the callers (decoder, crops, data loader) are parallel already.
 cv2.setNumThreads(1)
 
-Rgb = UInt8[np.ndarray, "height width 3"]
+# The underscore: sizes may differ between the arguments and the result.
+Rgb = UInt8[np.ndarray, "_height _width 3"]
 
 
 def warp(rgb: Rgb, target_from_source: Affine, size_hw: tuple[int, int], fill: int = 0) -> Rgb:
@@ -80,3 +81,23 @@ def write_image(path: Path, rgb: Rgb) -> None:
         data.tofile(path)
     except OSError as problem:
         raise VideoError(f"{path}: cannot be written ({problem.strerror})") from problem
+
+
+def letterbox(rgb: Rgb, size_hw: tuple[int, int], fill: int) -> tuple[Rgb, Affine]:
+    """Fit a picture into a size, centred, the rest filled; with the map `input_from_image`.
+
+    The map is exact: it accounts for the rounding of the resized picture to whole pixels.
+    """
+    h, w = rgb.shape[:2]
+    scale = min(size_hw[0] / h, size_hw[1] / w)
+    new_h = min(size_hw[0], max(1, round(h * scale)))
+    new_w = min(size_hw[1], max(1, round(w * scale)))
+    top, left = (size_hw[0] - new_h) // 2, (size_hw[1] - new_w) // 2
+    out = np.full((*size_hw, 3), fill, np.uint8)
+    out[top : top + new_h, left : left + new_w] = resize(rgb, (new_h, new_w))
+    zoom_x, zoom_y = new_w / w, new_h / h
+    matrix = [
+        [zoom_x, 0, left + (zoom_x - 1) / 2],
+        [0, zoom_y, top + (zoom_y - 1) / 2],
+    ]
+    return out, Affine(np.array(matrix, np.float64))

@@ -14,7 +14,7 @@ comes from outside (files, weights, arrays of users) is checked where it enters,
 """
 
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Float32, Float64, Int8, Int64, UInt8
@@ -64,7 +64,7 @@ class Detections:
     score: Float32[np.ndarray, " n"]
 
     @classmethod
-    def empty(cls) -> Self:
+    def empty(cls) -> "Detections":
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
 
     def __len__(self) -> int:
@@ -80,7 +80,7 @@ class People:
     track_id: Int64[np.ndarray, " n"]
 
     @classmethod
-    def empty(cls) -> Self:
+    def empty(cls) -> "People":
         return cls(
             np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64)
         )
@@ -169,7 +169,7 @@ class FramePoses:
     @classmethod
     def empty(
         cls, frame: int, time_s: float, num_joints: int, status: FrameStatus = "ok"
-    ) -> Self:
+    ) -> "FramePoses":
         return cls(
             frame,
             time_s,

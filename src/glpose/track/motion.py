@@ -72,7 +72,7 @@ def start(xyxy: Float[np.ndarray, "*boxes 4"]) -> BoxState:
     )
 
 
-def predict(state: BoxState, frames: float) -> BoxState:
+def predict(state: BoxState, frames: int) -> BoxState:
     """The belief some frames later; two steps of one frame equal one step of two."""
     noise = (ACCELERATION * _height(state.mean)) ** 2
     return BoxState(
@@ -87,7 +87,7 @@ def predict(state: BoxState, frames: float) -> BoxState:
     )
 
 
-def correct(state: BoxState, xyxy: Float[np.ndarray, "*boxes 4"], frames: float = 1) -> BoxState:
+def correct(state: BoxState, xyxy: Float[np.ndarray, "*boxes 4"], frames: int = 1) -> BoxState:
     """The belief after a measurement, which was predicted over `frames`.
 
     A coordinate that jumps is taken as measured and keeps its speed, but the speed becomes as

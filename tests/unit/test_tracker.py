@@ -1,0 +1,255 @@
+"""The tracker on made-up trajectories: who is who through gaps, crossings, dips and cuts."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import pytest
+
+from glpose.errors import BadInput
+from glpose.track.tracker import Tracker, TrackerSpec
+from glpose.types import Detections, People
+
+Person = tuple[float, float, float, float, float]
+"""Centre x, centre y, width, height, score."""
+
+
+def seen(people: Iterable[Person]) -> Detections:
+    rows = np.array(list(people), np.float64).reshape(-1, 5)
+    centre, half = rows[:, :2], rows[:, 2:4] / 2
+    xyxy = np.concatenate([centre - half, centre + half], 1)
+    return Detections(xyxy.astype(np.float32), rows[:, 4].astype(np.float32))
+
+
+def person(x: float, y: float = 200, score: float = 0.9, height: float = 200) -> Person:
+    return (x, y, 0.4 * height, height, score)
+
+
+def follow(
+    scene: Callable[[int], Sequence[Person]], frames: int, tracker: Tracker | None = None
+) -> list[People]:
+    tracker = tracker or Tracker(size_hw=(480, 1280))
+    return [tracker.update(i, seen(scene(i))) for i in range(frames)]
+
+
+def ids(people: People) -> list[int]:
+    return people.track_id.tolist()
+
+
+def centre_x(people: People, track_id: int) -> float:
+    box = people.xyxy[people.track_id == track_id][0]
+    return float(box[0] + box[2]) / 2
+
+
+def test_people_of_the_first_frame_are_there_at_once_best_first() -> None:
+    people = follow(lambda _: [person(100, score=0.6), person(400, score=0.9)], 1)[0]
+    assert ids(people) == [1, 2]
+    assert centre_x(people, 1) == 400
+    np.testing.assert_allclose(people.score, [0.9, 0.6])
+
+
+def test_a_later_person_counts_after_two_frames_or_at_once_if_sure() -> None:
+    def scene(i: int) -> list[Person]:
+        unsure = [person(400, score=0.6)] if i >= 3 else []
+        sure = [person(800, score=0.9)] if i >= 6 else []
+        return [person(100), *unsure, *sure]
+
+    out = [ids(people) for people in follow(scene, 8)]
+    assert out == [[1], [1], [1], [1], [1, 2], [1, 2], [1, 2, 3], [1, 2, 3]]
+
+
+def test_a_false_alarm_of_one_frame_never_counts_and_costs_no_number() -> None:
+    def scene(i: int) -> list[Person]:
+        false = [person(600, score=0.6)] if i == 3 else []
+        late = [person(900, score=0.9)] if i >= 6 else []
+        return [person(100), *false, *late]
+
+    assert {n for people in follow(scene, 10) for n in ids(people)} == {1, 2}
+
+
+def test_people_who_cross_keep_their_numbers() -> None:
+    def scene(i: int) -> list[Person]:
+        return [person(200 + 8 * i), person(840 - 8 * i, 204)]
+
+    out = follow(scene, 80)
+    right, left = (1, 2) if centre_x(out[0], 1) < 400 else (2, 1)
+    assert all(ids(people) == [1, 2] for people in out)
+    assert centre_x(out[-1], right) == pytest.approx(200 + 8 * 79, abs=5)
+    assert centre_x(out[-1], left) == pytest.approx(840 - 8 * 79, abs=5)
+
+
+@pytest.mark.parametrize("speed", [3, 6, 10])
+@pytest.mark.parametrize("seed", range(4))
+def test_people_who_hide_each_other_while_crossing_keep_their_numbers(
+    speed: int, seed: int
+) -> None:
+    noise = np.random.default_rng(seed).normal(0, 3, (200, 2, 2))
+
+    def scene(i: int) -> list[Person]:
+        a, b = 640 + speed * (i - 60), 640 - speed * (i - 60)
+        front = person(a + noise[i, 0, 0], 200 + noise[i, 0, 1])
+        back = person(b + noise[i, 1, 0], 196 + noise[i, 1, 1])
+        return [front] if abs(a - b) < 45 else [front, back]
+
+    out = follow(scene, 120)
+    assert {n for people in out for n in ids(people)} == {1, 2}
+    front = 1 if centre_x(out[0], 1) < 640 else 2
+    assert centre_x(out[-1], front) > 640 > centre_x(out[-1], 3 - front)
+
+
+def test_a_gap_of_five_frames_does_not_flicker() -> None:
+    out = follow(lambda i: [] if 20 <= i < 25 else [person(200 + 6 * i)], 40)
+    assert all(ids(people) == [1] for people in out)
+    for i in range(20, 25):
+        assert centre_x(out[i], 1) == pytest.approx(200 + 6 * i, abs=6)
+    falling = [float(people.score[0]) for people in out[19:25]]
+    np.testing.assert_allclose(falling, 0.9 * 0.8 ** np.arange(6), rtol=1e-5)
+
+
+def test_a_longer_gap_is_left_empty_but_keeps_the_number() -> None:
+    out = follow(lambda i: [] if 20 <= i < 40 else [person(200 + 6 * i)], 50)
+    assert [ids(people) for people in out[20:40]] == [[1]] * 5 + [[]] * 15
+    assert all(ids(people) == [1] for people in out[40:])
+
+
+@pytest.mark.parametrize(("gap", "number"), [(30, 1), (31, 2)])
+def test_the_longest_gap(gap: int, number: int) -> None:
+    out = follow(lambda i: [] if 10 <= i < 10 + gap else [person(300)], 12 + gap)
+    assert ids(out[-1]) == [number]
+
+
+def test_frames_that_were_skipped_count_as_time() -> None:
+    tracker = Tracker(size_hw=(480, 1280))
+    for i in [*range(20), *range(27, 40)]:
+        people = tracker.update(i, seen([person(200 + 9 * i)]))
+        assert ids(people) == [1]
+        assert centre_x(people, 1) == pytest.approx(200 + 9 * i, abs=5)
+
+
+def test_a_low_score_keeps_a_track_but_starts_none() -> None:
+    def scene(i: int) -> list[Person]:
+        return [person(200 + 5 * i, score=0.2 if 10 <= i < 22 else 0.9), person(900, score=0.3)]
+
+    out = follow(scene, 30)
+    assert all(ids(people) == [1] for people in out)
+    np.testing.assert_allclose(out[15].score, [0.2])
+
+
+def test_boxes_are_calmer_than_detections_and_do_not_lag() -> None:
+    noise = np.random.default_rng(0).normal(0, 4, (200, 4))
+    true = np.stack(
+        [np.array([200.0, 100, 280, 300]) + 4 * i * np.array([1, 0, 1, 0]) for i in range(200)]
+    )
+    tracker = Tracker()
+    boxes = np.stack(
+        [
+            tracker.update(
+                i,
+                Detections(
+                    (true[i] + noise[i]).astype(np.float32)[None], np.full(1, 0.9, np.float32)
+                ),
+            ).xyxy[0]
+            for i in range(200)
+        ]
+    )
+    error = (boxes - true)[20:]
+    assert error.std() < 0.75 * noise[20:].std()
+    assert np.diff(boxes, axis=0)[20:].std() < 0.65 * np.diff(true + noise, axis=0)[20:].std()
+    assert np.abs(error.mean(0)).max() < 1.0
+
+
+def test_a_person_half_covered_keeps_the_number_and_gets_the_smaller_box() -> None:
+    def scene(i: int) -> list[Person]:
+        covered = 15 <= i < 30
+        return [(200 + 4 * i, 150 if covered else 200, 80, 100 if covered else 200, 0.9)]
+
+    out = follow(scene, 45)
+    assert all(ids(people) == [1] for people in out)
+    assert out[16].xyxy[0, 3] == pytest.approx(200, abs=8)
+    assert out[31].xyxy[0, 3] == pytest.approx(300, abs=8)
+
+
+def test_a_camera_knocked_aside_keeps_the_number() -> None:
+    out = follow(lambda i: [person(300 if i < 20 else 385)], 40)
+    assert all(ids(people) == [1] for people in out)
+
+
+def test_a_cut_starts_new_numbers_even_in_the_same_place() -> None:
+    tracker = Tracker()
+    out = [tracker.update(i, seen([person(300, score=0.6)]), cut=i == 5) for i in range(10)]
+    assert [ids(people) for people in out] == [[1]] * 5 + [[2]] * 5
+
+
+def test_someone_leaves_and_another_enters() -> None:
+    def scene(i: int) -> list[Person]:
+        people = []
+        x = 1100 + 10 * i
+        if x < 1270:
+            right = min(x + 40, 1279)
+            people.append(((x - 40 + right) / 2, 200, right - x + 40, 200, 0.9))
+        if i >= 25:
+            people.append(person(20 + 10 * (i - 25)))
+        return people
+
+    out = follow(scene, 50)
+    assert [ids(people) for people in out[:17]] == [[1]] * 17
+    assert [ids(people) for people in out[17:25]] == [[]] * 8, "who walked out is not invented"
+    assert all(ids(people) == [2] for people in out[25:])
+
+
+def test_nobody_is_invented_on_top_of_a_detected_person() -> None:
+    out = follow(lambda i: [person(300)] + ([person(315, 204)] if i < 10 else []), 20)
+    assert all(len(people) == 1 for people in out[10:])
+
+
+def test_a_flash_of_one_sure_frame_is_not_prolonged() -> None:
+    out = follow(lambda i: [person(300)] + ([person(800)] if i == 5 else []), 10)
+    assert [len(people) for people in out] == [1] * 5 + [2] + [1] * 4
+
+
+def test_of_two_tracks_on_one_person_the_newer_goes() -> None:
+    def scene(i: int) -> list[Person]:
+        return [person(300), person(max(304.0, 400 - 16 * i), score=0.85)]
+
+    out = follow(scene, 20)
+    assert ids(out[0]) == [1, 2]
+    assert all(ids(people) == [1] for people in out[12:])
+
+
+def test_boxes_that_make_no_sense_are_ignored() -> None:
+    xyxy = np.array(
+        [[0, 0, 80, 200], [np.nan, 0, 80, 200], [80, 0, 0, 200], [5, 5, 7, 7], [0, 0, np.inf, 9]],
+        np.float32,
+    )
+    people = Tracker().update(0, Detections(xyxy, np.full(5, 0.9, np.float32)))
+    np.testing.assert_allclose(people.xyxy, xyxy[:1])
+    score = np.array([np.nan], np.float32)
+    assert len(Tracker().update(0, Detections(xyxy[:1], score))) == 0
+
+
+def test_a_frame_twice_is_an_error() -> None:
+    tracker = Tracker()
+    tracker.update(3, Detections.empty())
+    with pytest.raises(BadInput, match="frame 3 after frame 3"):
+        tracker.update(3, Detections.empty())
+
+
+def test_settings_are_followed() -> None:
+    spec = TrackerSpec(coast_frames=0, max_gap_frames=2, smoothing=0.0)
+    out = follow(lambda i: [] if i in (5, 6, 7) else [person(300 + i % 2)], 10, Tracker(spec))
+    assert [ids(people) for people in out] == [[1]] * 5 + [[]] * 3 + [[2]] * 2
+    assert [centre_x(people, 1) for people in out[:3]] == [300, 301, 300]
+
+
+def test_a_thousand_frames_of_twenty_people() -> None:
+    rng = np.random.default_rng(0)
+
+    def scene(i: int) -> list[Person]:
+        return [
+            (150 * k + 60 + 20 * np.sin(i / 20 + k), 200 + rng.normal(0, 2), 60, 180, 0.8)
+            for k in range(20)
+            if rng.random() > 0.1
+        ]
+
+    out = follow(scene, 1000, Tracker())
+    assert max(ids(out[-1])) == 20
+    assert np.mean([len(people) for people in out]) > 19.9
