@@ -124,22 +124,6 @@ class CropSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class ClipSpec:
-    """Which other pictures join the key frame: neighbours at `offsets` and `num_global` crops."""
-
-    offsets: tuple[int, ...] = ()
-    num_global: int = 0
-
-    @property
-    def lookback(self) -> int:
-        return max((-o for o in self.offsets), default=0) if self.offsets else 0
-
-    @property
-    def lookahead(self) -> int:
-        return max(0, max(self.offsets, default=0))
-
-
-@dataclass(frozen=True, slots=True)
 class HeatmapSpec:
     """Size and conventions of heatmaps.
 

@@ -1,8 +1,12 @@
 """`Card`: everything needed to use weights correctly. It travels inside the `.onnx` file."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
-from glpose.types import ClipSpec, CropSpec, HeatmapSpec
+from glpose.clip import Border, Pad, Pool, Similarity, SoftmaxOver
+from glpose.types import CropSpec, HeatmapSpec
+
+NeighbourBox = Literal["exact", "own"]
 
 CARD_KEY = "glpose.card"
 """The key of the ONNX metadata that holds the card as JSON."""
@@ -13,24 +17,25 @@ CARD_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class FusionCard:
-    """How the fusion graph wants its slots.
+    """How the fusion graph wants its slots; the functions of `clip` take these settings.
 
-    `offsets` are the local slots in input order, `local_weight` their weights T(d); of `num_global`
-    global slots, the most similar of `num_candidates` drawn crops with box score of at least
-    `min_score` are used; their weights are a softmax of dot products over `temperature`.
+    `offsets` are the local slots in input order (their weights are inside the graph). Of
+    `num_candidates` crops drawn from the video, with a box score of at least `min_score`, the
+    `num_global` most similar ones are used. `neighbour_box` says whose box cuts the neighbours:
+    the key frame's ("exact") or the person's own in each frame ("own", features are reused).
     """
 
-    offsets: tuple[int, ...]
-    local_weight: tuple[float, ...]
-    num_global: int
-    num_candidates: int
-    min_score: float
-    temperature: float
-    similarity: str
-    softmax_over: str
-    border: str
-    pool: str
-    neighbour_box: str
+    offsets: tuple[int, ...] = ()
+    num_global: int = 0
+    num_candidates: int = 20
+    min_score: float = 0.6
+    similarity: Similarity = "dot"
+    temperature: float = 1.0
+    softmax_over: SoftmaxOver = "kept"
+    border: Border = "clamp"
+    pool: Pool = "other_frames"
+    pad: Pad = "repeat"
+    neighbour_box: NeighbourBox = "own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ class Card:
 
     name: str
     version: str
-    kind: str
+    kind: Literal["encoder", "fusion", "detector"]
     trained_on: tuple[str, ...]
     terms: str
     licence: str
@@ -65,7 +70,6 @@ class Card:
     skeleton: str | None = None
     crop: CropSpec | None = None
     heatmap: HeatmapSpec | None = None
-    clip: ClipSpec | None = None
     fusion: FusionCard | None = None
     detector: DetectorCard | None = None
     partner: str | None = None

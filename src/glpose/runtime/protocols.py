@@ -29,8 +29,10 @@ class Estimator(Protocol):
 
     card: Card
 
-    def encode(self, crops: UInt8[np.ndarray, "n h w 3"]) -> Features:
-        """Features of person crops cut as `card.crop` says."""
+    def encode(
+        self, crops: UInt8[np.ndarray, "n h w 3"]
+    ) -> tuple[Features, Float32[np.ndarray, "n embedding"]]:
+        """Features of person crops cut as `card.crop` says, and embeddings to rank them by."""
         ...
 
     def fuse(
@@ -38,7 +40,10 @@ class Estimator(Protocol):
         key: Features,
         local: Float32[np.ndarray, "n slots channels h w"],
         global_: Float32[np.ndarray, "n crops channels h w"],
-        global_weight: Float32[np.ndarray, "n crops"],
+        global_weight: Float32[np.ndarray, "n crops weights"],
     ) -> Float32[np.ndarray, "n joints h w"]:
-        """Heatmaps of the key crops; slots are in the order of `card.fusion`."""
+        """Heatmaps of the key crops; slots are in the order of `card.fusion`.
+
+        `global_weight` has one column, or one per channel, as `clip.rank` gives them.
+        """
         ...

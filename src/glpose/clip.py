@@ -1,0 +1,181 @@
+"""Which other pictures help a key frame: neighbours in time, and similar crops of the video.
+
+Local: `local_frames` says which frame fills each slot, `local_weights` is T of the paper (eq. 2).
+Global: `CropMemory` keeps a bounded, seeded sample of the video's crops; `draw` takes candidates
+from it and `rank` keeps the most similar ones with their weights (eq. 3). Plain NumPy: the runtime,
+the training data and the evaluation all use these functions.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+Border = Literal["clamp", "key", "reflect"]
+LocalWeight = Literal["linear", "inverse", "exp", "softmax", "ones"]
+Similarity = Literal["dot", "cosine", "channel", "over_channels"]
+SoftmaxOver = Literal["kept", "all"]
+Pool = Literal["other_frames", "other_crops", "all"]
+Pad = Literal["repeat", "key", "zeros"]
+
+
+def local_offsets(k: int) -> tuple[int, ...]:
+    """Slots by time: -k..-1, +1..+k."""
+    return tuple(o for o in range(-k, k + 1) if o != 0)
+
+
+def local_weights(offsets: Sequence[int], kind: LocalWeight) -> tuple[float, ...]:
+    """T(d) of each slot, nearer frames more, summing to 1 ("ones" does not sum to 1).
+
+    Source: the paper says only "distance function"; model specification, section 3 and table A 1.
+    """
+    distance = np.abs(np.asarray(offsets, np.float64))
+    if len(distance) == 0:
+        return ()
+    if kind == "ones":
+        return (1.0,) * len(distance)
+    weight = {
+        "linear": distance.max() + 1 - distance,
+        "inverse": 1 / distance,
+        "exp": 2.0**-distance,
+        "softmax": np.exp(-distance),
+    }[kind]
+    return tuple(float(w) for w in weight / weight.sum())
+
+
+def local_frames(
+    key: int, offsets: Sequence[int], is_present: Callable[[int], bool], border: Border
+) -> list[int]:
+    """The frame that fills each slot, given where the person is present.
+
+    "clamp" moves an absent frame towards the key until the person is there (at the ends of a video
+    that repeats the first or last frame); "key" takes the key frame; "reflect" takes the frame at
+    the same distance on the other side if the person is there, else the key frame.
+    """
+    frames = []
+    for offset in offsets:
+        frame = key + offset
+        if not is_present(frame):
+            if border == "clamp":
+                step = -1 if offset > 0 else 1
+                while frame != key and not is_present(frame):
+                    frame += step
+            else:
+                mirrored = key - offset
+                frame = mirrored if border == "reflect" and is_present(mirrored) else key
+        frames.append(frame)
+    return frames
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MemoryEntry:
+    """One remembered crop: where it came from, its features and its embedding."""
+
+    frame: int
+    track_id: int
+    score: float
+    features: Float32[np.ndarray, "channels h w"]
+    embedding: Float32[np.ndarray, " embedding"]
+
+
+class CropMemory:
+    """A uniform sample of all crops offered so far, at most `capacity` of them.
+
+    Reservoir sampling (Vitter, 1985, algorithm R): memory stays bounded however long the video is,
+    every crop has the same chance to be kept, and a seed makes it repeatable.
+    """
+
+    def __init__(self, capacity: int, seed: int = 0) -> None:
+        self._capacity, self._seed = capacity, seed
+        self._rng = np.random.default_rng(seed)
+        self._entries: list[MemoryEntry] = []
+        self._offered = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def add(self, entry: MemoryEntry) -> None:
+        """Offer a crop; whether it is kept depends on the seed and the order of offers."""
+        self._offered += 1
+        if len(self._entries) < self._capacity:
+            self._entries.append(entry)
+        else:
+            place = int(self._rng.integers(self._offered))
+            if place < self._capacity:
+                self._entries[place] = entry
+
+    def draw(
+        self, key_frame: int, track_id: int, num: int, min_score: float, pool: Pool
+    ) -> list[MemoryEntry]:
+        """`num` candidates for a key crop, without repetition; fewer if there are not enough.
+
+        The draw depends on the seed, the key frame and the person, not on earlier draws.
+        """
+        eligible = [
+            e
+            for e in self._entries
+            if e.score >= min_score and _in_pool(e, key_frame, track_id, pool)
+        ]
+        if len(eligible) <= num:
+            return eligible
+        rng = np.random.default_rng([self._seed, key_frame, track_id])
+        return [eligible[i] for i in rng.choice(len(eligible), num, replace=False)]
+
+
+def _in_pool(entry: MemoryEntry, key_frame: int, track_id: int, pool: Pool) -> bool:
+    if pool == "all":
+        return True
+    if pool == "other_frames":
+        return entry.frame != key_frame
+    return (entry.frame, entry.track_id) != (key_frame, track_id)
+
+
+def rank(
+    key: Float32[np.ndarray, " embedding"],
+    candidates: Float32[np.ndarray, "candidates embedding"],
+    num: int,
+    similarity: Similarity = "dot",
+    temperature: float = 1.0,
+    softmax_over: SoftmaxOver = "kept",
+) -> tuple[Int64[np.ndarray, " kept"], Float32[np.ndarray, "kept weights"]]:
+    """The `num` most similar candidates, best first, and their weights W_g (paper, eq. 3).
+
+    Weights have one column, or one per channel for "channel" (a softmax over the crops in each
+    channel) and "over_channels" (a softmax over the channels of each crop). Fewer candidates than
+    `num` yield fewer rows.
+    """
+    product = candidates * key
+    score = product.sum(-1)
+    if similarity == "cosine":
+        norms = np.linalg.norm(candidates, axis=-1) * np.linalg.norm(key)
+        score = score / np.maximum(norms, 1e-12)
+    order = np.argsort(-score, kind="stable")
+    kept = order[:num]
+    if similarity == "over_channels":
+        weight = _softmax(product[kept] / temperature, axis=1)
+    else:
+        values = product if similarity == "channel" else score[:, None]
+        counted = kept if softmax_over == "kept" else order
+        weight = _softmax(values[counted] / temperature, axis=0)[: len(kept)]
+    return kept.astype(np.int64), weight.astype(np.float32)
+
+
+def _softmax(x: np.ndarray, axis: int) -> np.ndarray:
+    if x.shape[0] == 0:
+        return x
+    e = np.exp(x - x.max(axis, keepdims=True))
+    return e / e.sum(axis, keepdims=True)
+
+
+def pad_rows(num: int, want: int, pad: Pad) -> Int64[np.ndarray, " want"]:
+    """Which of `num` ranked rows fills each of `want` slots; -1 stands for the key crop.
+
+    "repeat" starts again from the best one (the key crop if there are none), "key" fills up with
+    the key crop, "zeros" with -2, an empty slot.
+    """
+    filler = {"repeat": -1, "key": -1, "zeros": -2}[pad]
+    if pad == "repeat" and num > 0:
+        return np.arange(want) % num
+    return np.where(np.arange(want) < num, np.arange(want), filler).astype(np.int64)
