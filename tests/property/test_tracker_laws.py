@@ -24,7 +24,7 @@ def detections(frame: list[tuple[int, int, float]]) -> Detections:
     rows = np.array(frame, np.float64).reshape(-1, 3)
     low = rows[:, :2] * 15
     return Detections(
-        np.concatenate([low, low + [40, 90]], 1).astype(np.float32), rows[:, 2].astype(np.float32)
+        np.concatenate([low, low + np.array([40, 90])], 1).astype(np.float32), rows[:, 2].astype(np.float32)
     )
 
 

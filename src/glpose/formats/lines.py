@@ -1,0 +1,196 @@
+"""JSON lines and small files on disk, strictly: every complaint names the file and the line."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64
+
+from glpose.errors import BadInput
+
+FARTHEST_PX = 1e6
+"""Coordinates beyond this are no pixels of any picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One object of a file, and where it was."""
+
+    path: Path
+    number: int
+    data: dict[str, Any]
+
+    def error(self, found: str, expected: str, remedy: str = "correct the line") -> BadInput:
+        """An error that names this line."""
+        return BadInput(
+            f"{self.path}, line {self.number}: found {found}; expected {expected}; {remedy}"
+        )
+
+    def inner(self, value: Any, name: str) -> "Line":
+        """An object inside this one."""
+        if not isinstance(value, dict):
+            raise self.error(f'"{name}" {_brief(value)}', "an object")
+        return Line(self.path, self.number, value)
+
+    def value(self, key: str, expected: str) -> Any:
+        if key not in self.data:
+            known = ", ".join(self.data) or "nothing"
+            raise self.error(f'no "{key}" (there is: {known})', f'"{key}" with {expected}')
+        return self.data[key]
+
+    def whole(self, key: str, least: int = 0) -> int:
+        """An integer of at least `least`."""
+        expected = f"a whole number from {least}"
+        value = self.value(key, expected)
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**63:
+            raise self.error(f'"{key}" {_brief(value)}', expected)
+        return value
+
+    def number_at(self, key: str) -> float:
+        value = self.value(key, "a number")
+        if not is_number(value):
+            raise self.error(f'"{key}" {_brief(value)}', "a finite number")
+        return float(value)
+
+    def text(self, key: str) -> str:
+        value = self.value(key, "text")
+        if not isinstance(value, str):
+            raise self.error(f'"{key}" {_brief(value)}', "text")
+        return value
+
+    def list(self, key: str) -> list[Any]:
+        value = self.value(key, "a list")
+        if not isinstance(value, list):
+            raise self.error(f'"{key}" {_brief(value)}', "a list")
+        return value
+
+    def score(self, key: str) -> float:
+        value = self.number_at(key)
+        if not 0 <= value <= 1:
+            raise self.error(f'"{key}" {value}', "a score from 0 to 1")
+        return value
+
+    def box(self, key: str) -> Float64[np.ndarray, "4"]:
+        """A box of positive size, also in float32 and with the two decimals of our files."""
+        value, expected = self.list(key), "[x1, y1, x2, y2] in pixels"
+        if len(value) != 4 or not all(is_pixel(v) for v in value):
+            raise self.error(f'"{key}" {_brief(value)}', f"{expected}, four finite numbers")
+        box = np.array(value, np.float64)
+        rounded = np.round(box.astype(np.float32).astype(np.float64), 2)
+        if not (rounded[2:] > rounded[:2]).all():
+            raise self.error(f'"{key}" {_brief(value)}', f"{expected} with x2 > x1 and y2 > y1")
+        return box
+
+
+def is_number(value: Any) -> bool:
+    """Whether a JSON value is a finite number; true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
+
+
+def is_pixel(value: Any) -> bool:
+    """Whether a JSON value can be a coordinate in a picture."""
+    return is_number(value) and abs(value) <= FARTHEST_PX
+
+
+def read_lines(path: Path, *, forgive_last: bool = False) -> Iterator[Line]:
+    """The JSON objects of a file, one a line; empty lines are skipped.
+
+    `forgive_last`: a last line that was cut off in the middle, as a killed run leaves it, is
+    dropped without a word.
+
+    Raises: BadInput if the file cannot be read or a line is not one JSON object; NaN and Infinity
+    are not JSON.
+    """
+    try:
+        with path.open("rb") as file:
+            for number, raw in enumerate(file, 1):
+                if not raw.strip():
+                    continue
+                try:
+                    yield Line(path, number, _parse(raw))
+                except _Broken as problem:
+                    cut_off = not raw.endswith(b"\n")
+                    if cut_off and forgive_last:
+                        return
+                    hint = "; the line is cut off, remove it" if cut_off else "; correct the line"
+                    raise BadInput(
+                        f"{path}, line {number}: found {problem}; expected one JSON object{hint}"
+                    ) from problem
+    except OSError as problem:
+        raise BadInput(
+            f"{path}: cannot be read ({problem.strerror}); expected a file of JSON lines; "
+            "check the name"
+        ) from problem
+
+
+def dump(value: Any) -> str:
+    """Compact JSON on one line; plain ASCII, so that any file name survives."""
+    return json.dumps(value, allow_nan=False, separators=(", ", ": "), default=_plain)
+
+
+def cannot_write(path: Path, problem: OSError) -> BadInput:
+    """The error for a file that cannot be written (disk full, folder not writable)."""
+    return BadInput(
+        f"{path}: cannot be written ({problem.strerror or problem}); "
+        "free some space or choose another folder with -o"
+    )
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a small file so that it is there whole or, after a crash, as it was before.
+
+    Raises: BadInput if it cannot be written.
+    """
+    part = path.with_name(f"{path.name}.part")
+    try:
+        try:
+            with part.open("w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+    except OSError as problem:
+        raise cannot_write(path, problem) from problem
+
+
+class _Broken(ValueError):
+    """What is wrong with a line."""
+
+
+def _parse(raw: bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse)
+    except _Broken:
+        raise
+    except UnicodeDecodeError as problem:
+        raise _Broken("bytes that are not UTF-8 text") from problem
+    except json.JSONDecodeError as problem:
+        raise _Broken(f"broken JSON ({problem.msg} at column {problem.colno})") from problem
+    except (ValueError, RecursionError) as problem:  # digits without end, brackets without end
+        raise _Broken("JSON with absurd numbers or nesting") from problem
+    if not isinstance(data, dict):
+        raise _Broken(_brief(data))
+    return data
+
+
+def _refuse(constant: str) -> Any:
+    raise _Broken(f"{constant}, which is not JSON")
+
+
+def _brief(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _plain(value: Any) -> Any:
+    """NumPy scalars and arrays as numbers and lists; paths and the like as text."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    return str(value)

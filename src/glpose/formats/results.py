@@ -1,0 +1,336 @@
+"""The files of a run: `poses.jsonl` ("glpose/1"), boxes and `summary.json`.
+
+`poses.jsonl` starts with a header line and has one line for each frame. It is written as it goes,
+so that a killed run leaves a readable file; `load` reads it back. A joint that was not found is
+`[null, null, 0.0]` in the file and NaN with score 0 in memory.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import numpy as np
+from jaxtyping import Float, Float32
+
+from glpose.config import to_plain
+from glpose.errors import BadInput
+from glpose.formats.lines import (
+    Line,
+    cannot_write,
+    dump,
+    is_number,
+    is_pixel,
+    read_lines,
+    write_whole,
+)
+from glpose.skeleton import SKELETONS, Skeleton
+from glpose.types import FramePoses, FrameStatus, People, PoseResult, VideoInfo
+
+FORMAT = "glpose/1"
+
+_PX, _SCORE, _SECONDS = 2, 4, 6  # decimals
+
+
+class ResultWriter:
+    """Writes `poses.jsonl`: the header at once, then a line for each frame, each flushed.
+
+    Use it in a `with` statement. Raises BadInput where the file cannot be written (disk full,
+    folder not writable); what was written before stays and can be read.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        video: VideoInfo,
+        skeleton: Skeleton,
+        models: Mapping[str, Mapping[str, object]] | None = None,
+        settings: Mapping[str, object] | None = None,
+    ) -> None:
+        """Open the file, replacing one that exists, and write the header."""
+        self._path = Path(path)
+        self._num_joints = len(skeleton.joints)
+        self._frame = -1
+        header = _header(video, skeleton, models or {}, settings or {})
+        try:
+            self._file: IO[str] = self._path.open("w", encoding="utf-8", newline="\n")
+        except OSError as problem:
+            raise cannot_write(self._path, problem) from problem
+        try:
+            self._write_line(header)
+        except BadInput:
+            self.close()
+            raise
+
+    def write(self, poses: FramePoses) -> None:
+        """Append a frame. Frames come in order, each once; joints are those of the header."""
+        if poses.frame <= self._frame:
+            raise BadInput(
+                f"{self._path}: frame {poses.frame} came after frame {self._frame}; "
+                "expected each frame once and in order"
+            )
+        if poses.xy.shape[1:] != (self._num_joints, 2):
+            raise BadInput(
+                f"{self._path}: frame {poses.frame} has joints of shape {poses.xy.shape[1:]}; "
+                f"expected ({self._num_joints}, 2) as in the header"
+            )
+        self._write_line(_frame_line(poses))
+        self._frame = poses.frame
+
+    def close(self) -> None:
+        """Close the file; all lines are in it already."""
+        try:
+            self._file.close()
+        except OSError as problem:
+            raise cannot_write(self._path, problem) from problem
+
+    def __enter__(self) -> "ResultWriter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self.close()
+        except BadInput:
+            if error is None:  # else the first error says more than this one
+                raise
+
+    def _write_line(self, data: dict[str, Any]) -> None:
+        try:
+            self._file.write(dump(data) + "\n")
+            self._file.flush()
+        except OSError as problem:
+            raise cannot_write(self._path, problem) from problem
+
+
+def load(path: str | Path) -> PoseResult:
+    """Read `poses.jsonl`; of a run that was killed, all whole lines.
+
+    Raises: BadInput with the number of the line if anything is not as `ResultWriter` writes it.
+    """
+    path = Path(path)
+    lines = read_lines(path, forgive_last=True)
+    first = next(lines, None)
+    if first is None:
+        raise BadInput(
+            f"{path}: found no whole line; expected a header with format {FORMAT}; "
+            "the run stopped before it began, run it again"
+        )
+    _check_format(first)
+    video = _read_video(first.inner(first.value("video", "an object"), "video"))
+    skeleton = _read_skeleton(first.inner(first.value("skeleton", "an object"), "skeleton"))
+    models = first.inner(first.value("models", "an object"), "models").data
+    for name, model in models.items():
+        first.inner(model, f"models.{name}")
+    settings = first.inner(first.value("settings", "an object"), "settings").data
+    frames: list[FramePoses] = []
+    for line in lines:
+        frames.append(_read_frame(line, len(skeleton.joints)))
+        if len(frames) > 1 and frames[-1].frame <= frames[-2].frame:
+            raise line.error(
+                f"frame {frames[-1].frame} after frame {frames[-2].frame}",
+                "each frame once and in order",
+            )
+    return PoseResult(video, skeleton, tuple(frames), models, settings)
+
+
+def read_boxes(path: str | Path) -> dict[int, People]:
+    """People by frame from lines of boxes, or from `poses.jsonl` itself.
+
+    A line is `{"frame": 0, "people": [{"track_id": 1, "box_xyxy": [x1, y1, x2, y2],
+    "box_score": 0.9}]}`; other keys are ignored, frames without a line have nobody. Whether the
+    frames exist is for the caller to check, who knows the video.
+
+    Raises: BadInput with the number of the line for broken JSON, NaN, an empty or inverted box, a
+    negative frame, a frame or (within a frame) a `track_id` that comes twice, or a missing key.
+    """
+    path = Path(path)
+    boxes: dict[int, People] = {}
+    for count, line in enumerate(read_lines(path)):
+        if count == 0 and "format" in line.data:
+            _check_format(line)
+            continue
+        frame = line.whole("frame")
+        if frame in boxes:
+            raise line.error(f"frame {frame} for the second time", "each frame once")
+        boxes[frame] = _read_people(line, _people_lines(line))
+    return boxes
+
+
+def write_boxes(path: str | Path, people: Mapping[int, People]) -> None:
+    """Write people by frame as lines that `read_boxes` reads; whole or not at all."""
+    lines = [
+        dump({"frame": frame, "people": _people(people[frame])}) + "\n" for frame in sorted(people)
+    ]
+    write_whole(Path(path), "".join(lines))
+
+
+def write_summary(path: str | Path, summary: Mapping[str, object]) -> None:
+    """Write `summary.json`, whole or not at all; numbers that are not finite become null."""
+    write_whole(Path(path), dump(_finite(to_plain(summary))) + "\n")
+
+
+def _header(
+    video: VideoInfo,
+    skeleton: Skeleton,
+    models: Mapping[str, Mapping[str, object]],
+    settings: Mapping[str, object],
+) -> dict[str, Any]:
+    height, width = video.size_hw
+    return {
+        "format": FORMAT,
+        "video": {
+            "name": video.name,
+            "width": width,
+            "height": height,
+            "rotation": video.rotation_deg,
+            "fps": video.rate_hz,
+            "frames": video.num_frames,
+            "duration_s": video.duration_s,
+        },
+        "skeleton": {
+            "name": skeleton.name,
+            "joints": list(skeleton.joints),
+            "bones": [list(bone) for bone in skeleton.bones],
+        },
+        "models": _finite(to_plain(models)),
+        "settings": _finite(to_plain(settings)),
+    }
+
+
+def _frame_line(poses: FramePoses) -> dict[str, Any]:
+    people = _people(poses.people)
+    for person, xy, score in zip(people, poses.xy, poses.score, strict=True):
+        found = np.isfinite(xy).all(-1) & np.isfinite(score)
+        table = zip(_round(xy, _PX), _round(score, _SCORE), found, strict=True)
+        person["joints"] = [[*p, s] if ok else [None, None, 0.0] for p, s, ok in table]
+    return {
+        "frame": int(poses.frame),
+        "time_s": round(float(poses.time_s), _SECONDS),
+        "status": poses.status,
+        "people": people,
+    }
+
+
+def _people(people: People) -> list[dict[str, Any]]:
+    return [
+        {"track_id": int(track_id), "box_xyxy": box, "box_score": score}
+        for track_id, box, score in zip(
+            people.track_id,
+            _round(people.xyxy, _PX),
+            _round(people.score, _SCORE),
+            strict=True,
+        )
+    ]
+
+
+def _round(values: Float[np.ndarray, "..."], decimals: int) -> list[Any]:
+    # Through float64, else 0.1 is written as 0.10000000149; plus 0, else as -0.0.
+    return (np.round(values.astype(np.float64), decimals) + 0.0).tolist()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    if isinstance(value, float | np.floating) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _check_format(line: Line) -> None:
+    found = line.value("format", FORMAT)
+    if found != FORMAT:
+        raise line.error(
+            f'format "{found}"', FORMAT, "give a poses.jsonl of glpose, or update glpose"
+        )
+
+
+def _read_video(line: Line) -> VideoInfo:
+    def perhaps(key: str) -> float | None:
+        return None if line.value(key, "a number or null") is None else line.number_at(key)
+
+    frames = None if line.value("frames", "a number or null") is None else line.whole("frames")
+    return VideoInfo(
+        name=line.text("name"),
+        size_hw=(line.whole("height"), line.whole("width")),
+        rate_hz=line.number_at("fps"),
+        num_frames=frames,
+        duration_s=perhaps("duration_s"),
+        rotation_deg=line.whole("rotation", -360),
+    )
+
+
+def _read_skeleton(line: Line) -> Skeleton:
+    name, joints = line.text("name"), line.list("joints")
+    if name not in SKELETONS:
+        raise line.error(f"skeleton '{name}'", " or ".join(sorted(SKELETONS)), "update glpose")
+    if joints != list(SKELETONS[name].joints):
+        raise line.error(f"{len(joints)} joints", f"the joints of {name} in their order")
+    return SKELETONS[name]
+
+
+def _read_frame(line: Line, num_joints: int) -> FramePoses:
+    status: FrameStatus
+    match line.text("status"):
+        case "ok":
+            status = "ok"
+        case "undecodable":
+            status = "undecodable"
+        case other:
+            raise line.error(f'status "{other}"', '"ok" or "undecodable"')
+    people = _people_lines(line)
+    joints = np.array([_read_joints(person, num_joints) for person in people], np.float32)
+    joints = joints.reshape(-1, num_joints, 3)
+    return FramePoses(
+        frame=line.whole("frame"),
+        time_s=line.number_at("time_s"),
+        people=_read_people(line, people),
+        xy=joints[..., :2],
+        score=joints[..., 2],
+        status=status,
+    )
+
+
+def _people_lines(line: Line) -> list[Line]:
+    return [line.inner(person, f"people[{i}]") for i, person in enumerate(line.list("people"))]
+
+
+def _read_people(line: Line, people: Iterable[Line]) -> People:
+    rows = [(p.box("box_xyxy"), p.score("box_score"), p.whole("track_id")) for p in people]
+    track_id = [row[2] for row in rows]
+    twice = {number for number in track_id if track_id.count(number) > 1}
+    if twice:
+        raise line.error(f"track_id {min(twice)} twice in a frame", "each person once")
+    return People(
+        np.array([row[0] for row in rows], np.float32).reshape(-1, 4),
+        np.array([row[1] for row in rows], np.float32),
+        np.array(track_id, np.int64),
+    )
+
+
+def _read_joints(person: Line, num_joints: int) -> Float32[np.ndarray, "joints 3"]:
+    joints = person.list("joints")
+    if len(joints) != num_joints:
+        raise person.error(f"{len(joints)} joints", f"{num_joints} as in the header")
+    for i, joint in enumerate(joints):
+        if not _is_joint(joint):
+            raise person.error(f"joints[{i}] {joint!r:.60}", "[x, y, score] or [null, null, 0.0]")
+    return np.array(
+        [[np.nan if v is None else v for v in joint] for joint in joints], np.float32
+    ).reshape(-1, 3)
+
+
+def _is_joint(joint: Any) -> bool:
+    if not isinstance(joint, list) or len(joint) != 3:
+        return False
+    x, y, score = joint
+    if not is_number(score) or not 0 <= score <= 1:
+        return False
+    return (is_pixel(x) and is_pixel(y)) or (x is None and y is None and score == 0)

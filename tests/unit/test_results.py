@@ -1,0 +1,320 @@
+"""The files of a run: what they look like, what a killed run leaves, what bad ones are told."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glpose.errors import BadInput
+from glpose.formats.results import (
+    ResultWriter,
+    load,
+    read_boxes,
+    write_boxes,
+    write_summary,
+)
+from glpose.skeleton import POSETRACK15
+from glpose.types import FramePoses, People, VideoInfo
+
+VIDEO = VideoInfo("wälk (1).mp4", (480, 640), 29.97, 100, 3.3367, 90)
+MODELS = {"detector": {"name": "person_small", "version": "1", "sha256": "ab"}}
+
+
+def people(*track_ids: int) -> People:
+    n = len(track_ids)
+    xyxy = np.array([[10.123, 20, 110.5, 220]], np.float32).repeat(n, 0)
+    return People(xyxy, np.full(n, 0.87654, np.float32), np.array(track_ids, np.int64))
+
+
+def poses(frame: int, *track_ids: int) -> FramePoses:
+    n = len(track_ids)
+    xy = np.arange(n * 30, dtype=np.float32).reshape(n, 15, 2) + np.float32(0.126)
+    score = np.full((n, 15), 0.5, np.float32)
+    xy[:, 3], score[:, 3] = np.nan, 0
+    return FramePoses(frame, frame / 29.97, people(*track_ids), xy, score)
+
+
+def write(path: Path, *frames: FramePoses) -> Path:
+    with ResultWriter(path, VIDEO, POSETRACK15, MODELS, {"threads": 2}) as writer:
+        for frame in frames:
+            writer.write(frame)
+    return path
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    undecodable = FramePoses.empty(1, 0.0334, 15, "undecodable")
+    return write(tmp_path / "poses.jsonl", poses(0, 1, 2), undecodable, poses(2, 2))
+
+
+def test_the_file_is_as_documented(file: Path) -> None:
+    header, first, second, _ = [json.loads(line) for line in file.read_text().splitlines()]
+    assert list(header) == ["format", "video", "skeleton", "models", "settings"]
+    assert header["format"] == "glpose/1"
+    assert header["video"] == {
+        "name": "wälk (1).mp4",
+        "width": 640,
+        "height": 480,
+        "rotation": 90,
+        "fps": 29.97,
+        "frames": 100,
+        "duration_s": 3.3367,
+    }
+    assert header["skeleton"]["name"] == "posetrack15"
+    assert header["skeleton"]["joints"] == list(POSETRACK15.joints)
+    assert header["skeleton"]["bones"][0] == list(POSETRACK15.bones[0])
+    assert header["models"] == MODELS
+    assert header["settings"] == {"threads": 2}
+    assert list(first) == ["frame", "time_s", "status", "people"]
+    person = first["people"][0]
+    assert list(person) == ["track_id", "box_xyxy", "box_score", "joints"]
+    assert person["box_xyxy"] == [10.12, 20.0, 110.5, 220.0]
+    assert person["box_score"] == 0.8765
+    assert person["joints"][0] == [0.13, 1.13, 0.5]
+    assert person["joints"][3] == [None, None, 0.0]
+    assert second == {"frame": 1, "time_s": 0.0334, "status": "undecodable", "people": []}
+
+
+def test_what_was_written_is_read(file: Path) -> None:
+    result = load(file)
+    assert result.video == VIDEO
+    assert result.skeleton is POSETRACK15
+    assert result.models == MODELS
+    assert result.settings == {"threads": 2}
+    assert [f.frame for f in result.frames] == [0, 1, 2]
+    assert [f.status for f in result.frames] == ["ok", "undecodable", "ok"]
+    assert result.frames[0].people.track_id.tolist() == [1, 2]
+    assert result.frames[1].xy.shape == (0, 15, 2)
+    np.testing.assert_allclose(result.frames[0].xy, poses(0, 1, 2).xy, atol=0.0051)
+    assert np.isnan(result.frames[0].xy[:, 3]).all()
+    assert (result.frames[0].score[:, 3] == 0).all()
+
+
+def test_each_line_is_on_disk_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "poses.jsonl"
+    writer = ResultWriter(path, VIDEO, POSETRACK15)
+    assert load(path).frames == ()
+    writer.write(poses(0, 1))
+    assert len(load(path).frames) == 1
+    writer.close()
+
+
+def test_a_file_cut_anywhere_gives_its_whole_lines(file: Path, tmp_path: Path) -> None:
+    data = file.read_bytes()
+    ends = [i + 1 for i, byte in enumerate(data) if byte == ord("\n")]
+    cut = tmp_path / "cut.jsonl"
+    for length in range(ends[0], len(data) + 1, 41):
+        cut.write_bytes(data[:length])
+        # A line that lacks nothing but its end is whole.
+        assert len(load(cut).frames) == sum(length >= end - 1 for end in ends[1:])
+    cut.write_bytes(data[: ends[0] // 2])
+    with pytest.raises(BadInput, match="no whole line"):
+        load(cut)
+    cut.write_bytes(data[: ends[1] + 20] + b"\n" + data[ends[2] :])
+    with pytest.raises(BadInput, match="line 3: found broken JSON"):
+        load(cut)
+
+
+def test_unknown_length_and_odd_names_survive(tmp_path: Path) -> None:
+    video = VideoInfo("-\udcff\n.mp4", (1, 1), 0.0)
+    with ResultWriter(tmp_path / "a", video, POSETRACK15, settings={"out": Path("x")}):
+        pass
+    result = load(tmp_path / "a")
+    assert result.video == video
+    assert result.settings == {"out": "x"}
+
+
+def test_frames_out_of_order_or_with_other_joints_are_refused(tmp_path: Path) -> None:
+    with ResultWriter(tmp_path / "a", VIDEO, POSETRACK15) as writer:
+        writer.write(poses(5, 1))
+        with pytest.raises(BadInput, match="frame 5 came after frame 5"):
+            writer.write(poses(5, 1))
+        with pytest.raises(BadInput, match=r"expected \(15, 2\)"):
+            writer.write(FramePoses.empty(6, 0.2, 17))
+    assert len(load(tmp_path / "a").frames) == 1
+
+
+Change = Callable[[dict], object]
+
+
+@pytest.mark.parametrize(
+    ("line", "change", "message"),
+    [
+        (0, lambda d: d.update(format="glpose/2"), 'line 1: found format "glpose/2"; .*update'),
+        (0, lambda d: d.pop("format"), 'line 1: found no "format"'),
+        (0, lambda d: d.pop("video"), 'found no "video"'),
+        (0, lambda d: d["video"].update(width="wide"), '"width" "wide"; expected a whole number'),
+        (0, lambda d: d["video"].pop("fps"), 'found no "fps"'),
+        (0, lambda d: d["skeleton"].update(name="octopus"), "skeleton 'octopus'"),
+        (0, lambda d: d["skeleton"]["joints"].pop(), "14 joints"),
+        (0, lambda d: d.update(models=[1]), r'"models" \[1\]; expected an object'),
+        (2, lambda d: d.update(status="fine"), 'line 3: found status "fine"'),
+        (2, lambda d: d.update(frame=0), "line 3: found frame 0 after frame 0"),
+        (2, lambda d: d.update(frame=1.5), '"frame" 1.5; expected a whole number'),
+        (2, lambda d: d.update(frame=True), '"frame" true'),
+        (2, lambda d: d.pop("time_s"), 'found no "time_s"'),
+        (3, lambda d: d["people"][0]["joints"].pop(), "14 joints; expected 15"),
+        (3, lambda d: d["people"][0]["joints"][4].pop(), r"joints\[4\]"),
+        (3, lambda d: d["people"][0]["joints"][4].__setitem__(2, 1.5), r"joints\[4\]"),
+        (3, lambda d: d["people"][0]["joints"][4].__setitem__(0, None), r"joints\[4\]"),
+        (3, lambda d: d["people"][0]["joints"][3].__setitem__(2, 0.5), r"joints\[3\]"),
+        (3, lambda d: d["people"].append(3), r'"people\[1\]" 3; expected an object'),
+        (3, lambda d: d.update(people={}), '"people" {}; expected a list'),
+    ],
+)
+def test_a_results_file_that_is_not_ours(
+    file: Path, line: int, change: Change, message: str
+) -> None:
+    lines = [json.loads(text) for text in file.read_text().splitlines()]
+    change(lines[line])
+    file.write_text("".join(json.dumps(data) + "\n" for data in lines))
+    with pytest.raises(BadInput, match=message):
+        load(file)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"missing\.jsonl: cannot be read \(No such file"):
+        load(tmp_path / "missing.jsonl")
+    with pytest.raises(BadInput, match="cannot be read"):
+        read_boxes(tmp_path)
+    (tmp_path / "empty").write_bytes(b"")
+    with pytest.raises(BadInput, match="no whole line"):
+        load(tmp_path / "empty")
+
+
+def boxes_file(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "boxes.jsonl"
+    path.write_text(text)
+    return path
+
+
+def test_boxes_are_written_and_read(tmp_path: Path) -> None:
+    path = tmp_path / "boxes.jsonl"
+    write_boxes(path, {4: people(7), 0: people(1, 2), 9: People.empty()})
+    assert [json.loads(text)["frame"] for text in path.read_text().splitlines()] == [0, 4, 9]
+    boxes = read_boxes(path)
+    assert boxes[0].track_id.tolist() == [1, 2]
+    assert len(boxes[9]) == 0
+    np.testing.assert_allclose(boxes[4].xyxy, people(7).xyxy, atol=0.0051)
+
+
+def test_boxes_are_read_from_poses_too(file: Path) -> None:
+    boxes = read_boxes(file)
+    assert {frame: who.track_id.tolist() for frame, who in boxes.items()} == {
+        0: [1, 2],
+        1: [],
+        2: [2],
+    }
+
+
+def test_boxes_by_hand(tmp_path: Path) -> None:
+    text = '\ufeff{"frame": 3, "people": [{"track_id": 0, "box_xyxy": [-5, 0, 4, 9], '
+    path = boxes_file(tmp_path, text + '"box_score": 1, "colour": "red"}]}\n\n')
+    np.testing.assert_array_equal(read_boxes(path)[3].xyxy, [[-5, 0, 4, 9]])
+    assert read_boxes(boxes_file(tmp_path, "")) == {}
+
+
+GOOD = '{"frame": 0, "people": [{"track_id": 1, "box_xyxy": [0, 0, 9, 9], "box_score": 0.5}]}'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[0, 0, 9, 9]", "[0, NaN, 9, 9]", "found NaN, which is not JSON"),
+        ("[0, 0, 9, 9]", "[0, 0, -Infinity, 9]", "found -Infinity"),
+        ("[0, 0, 9, 9]", "[0, 0, 1e999, 9]", "four finite numbers"),
+        ("[0, 0, 9, 9]", "[0, 0, null, 9]", "four finite numbers"),
+        ("[0, 0, 9, 9]", "[0, 0, true, 9]", "four finite numbers"),
+        ("[0, 0, 9, 9]", "[0, 0, 9]", "four finite numbers"),
+        ("[0, 0, 9, 9]", "[9, 0, 0, 9]", "x2 > x1 and y2 > y1"),
+        ("[0, 0, 9, 9]", "[0, 5, 9, 5]", "x2 > x1 and y2 > y1"),
+        ("[0, 0, 9, 9]", "[0, 0, 1e-9, 9]", "x2 > x1 and y2 > y1"),
+        ("[0, 0, 9, 9]", '"0 0 9 9"', "expected a list"),
+        ('"frame": 0', '"frame": -1', '"frame" -1; expected a whole number from 0'),
+        ('"frame": 0', '"frame": 5', "frame 5 for the second time"),
+        ('"frame": 0', '"frames": 0', r'no "frame" \(there is: frames, people\)'),
+        ('"people"', '"persons"', 'no "people"'),
+        ('"track_id": 1, ', "", 'no "track_id"'),
+        ('"track_id": 1', f'"track_id": {2**70}', '"track_id"'),
+        ('"track_id": 1', f'"track_id": {"9" * 5000}', "absurd numbers"),
+        ("0.5", "1.5", "a score from 0 to 1"),
+        ('"box_score": 0.5', '"box_score": "high"', "a finite number"),
+        ("}]}", "}, " + GOOD[24:-2] + "]}", "track_id 1 twice in a frame"),
+        ("]}", "}", "broken JSON"),
+        (GOOD, "[]", r"found \[\]; expected one JSON object"),
+        (GOOD, "[" * 100000, "absurd|broken"),
+        (GOOD, "frame,x1,y1", "broken JSON"),
+    ],
+)
+def test_boxes_that_cannot_be_used_name_the_line(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    assert old in GOOD
+    before = GOOD.replace('"frame": 0', '"frame": 5')
+    path = boxes_file(tmp_path, f"{before}\n{GOOD.replace(old, new, 1)}\n")
+    with pytest.raises(BadInput, match=r"boxes\.jsonl, line 2: found ") as caught:
+        read_boxes(path)
+    assert caught.match(message)
+    assert "\n" not in str(caught.value)
+
+
+def test_boxes_cut_off_or_not_text(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"line 1: .*the line is cut off, remove it"):
+        read_boxes(boxes_file(tmp_path, GOOD[:40]))
+    path = tmp_path / "walk.mp4"
+    path.write_bytes(bytes(range(128, 256)))
+    with pytest.raises(BadInput, match="line 1: found bytes that are not UTF-8"):
+        read_boxes(path)
+
+
+def test_a_summary_is_there_whole(tmp_path: Path) -> None:
+    path = tmp_path / "summary.json"
+    write_summary(path, {"people": np.int64(3), "fps": float("nan"), "seconds": {"read": 1.5}})
+    assert json.loads(path.read_text()) == {"people": 3, "fps": None, "seconds": {"read": 1.5}}
+    assert os.listdir(tmp_path) == ["summary.json"]
+
+
+def test_a_full_disk_leaves_the_old_summary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "summary.json"
+    write_summary(path, {"state": "old"})
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(BadInput, match=r"cannot be written \(No space left on device\); free some"):
+        write_summary(path, {"state": "new"})
+    assert json.loads(path.read_text()) == {"state": "old"}
+    assert os.listdir(tmp_path) == ["summary.json"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_one_line() -> None:
+    with pytest.raises(BadInput, match=r"cannot be written \(No space left on device\)"):
+        ResultWriter("/dev/full", VIDEO, POSETRACK15)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_disk_that_fills_up_keeps_the_frames_before(tmp_path: Path) -> None:
+    path = tmp_path / "poses.jsonl"
+    with ResultWriter(path, VIDEO, POSETRACK15) as writer:
+        writer.write(poses(0, 1))
+        with Path("/dev/full").open("wb") as full:
+            os.dup2(full.fileno(), writer._file.fileno())
+        with pytest.raises(BadInput, match="No space left on device"):
+            writer.write(poses(1, 1))
+        with pytest.raises(BadInput, match="No space left on device"):
+            writer.close()
+    assert len(load(path).frames) == 1
+
+
+def test_a_folder_that_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"cannot be written \(No such file or directory\)"):
+        ResultWriter(tmp_path / "no" / "poses.jsonl", VIDEO, POSETRACK15)
+    with pytest.raises(BadInput, match="cannot be written"):
+        write_boxes(tmp_path / "no" / "boxes.jsonl", {})
