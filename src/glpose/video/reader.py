@@ -1,0 +1,374 @@
+"""Read a video file: frames in display order with their true times, as shown.
+
+Start at `open_video` and `VideoSource.frames`. Only local files are read, with no protocol but
+`file` and no container that can name other files. Header counts are never trusted: packets are
+counted as they come and matched with the pictures that the decoder gives for them, so that a
+picture that could not be decoded is known and keeps its place.
+"""
+
+import heapq
+import math
+import queue
+import re
+import threading
+from collections import deque
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.codec.context import CodecContext
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.reformatter import Colorspace
+from av.video.stream import VideoStream
+
+from glpose import imaging
+from glpose.errors import VideoError
+from glpose.imaging import Rgb
+from glpose.types import Frame, VideoInfo
+
+# What may be opened. Absent on purpose: playlists and lists (hls, dash, concat, image2, ...), which
+# make the reader open other files.
+_FORMATS = (
+    "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,gif,apng,mxf,nut,ivf,wtv,dv,"
+    "rm,h264,hevc,m4v,mpegvideo"
+)
+# Containers whose packets have no presentation times, only their turn.
+_UNTIMED = {"avi", "h264", "hevc", "m4v", "mpegvideo"}
+# Codecs with packets that are not meant to be seen: their silence is not damage.
+_HIDING = {"vp8", "vp9", "av1", "mpeg4", "msmpeg4v2", "msmpeg4v3"}
+_PROGRESSIVE = (0, 1)  # AVFieldOrder unknown, progressive; in others two packets may be a picture
+_MAX_DELAY = 64  # packets; the longest reordering of any codec is 16 pictures
+_MAX_BAD_READS = 100
+_JUMP_BACK_S = 10  # a larger step backwards is a new recording in one file, not reordering
+_MAX_PIXELS = 2**27  # 16K; a header that promises more is an attack on the memory
+_UNSPECIFIED_COLOURS = 2  # AVCOL_SPC_UNSPECIFIED
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VideoSource:
+    """A video file that was found readable.
+
+    `start_s` is where the first picture lies on the file's own clock; times of frames count from
+    there. `time_base` is the exact unit of the times. `warnings` fills while frames are read.
+    """
+
+    path: Path
+    info: VideoInfo
+    time_base: Fraction
+    start_s: Fraction
+    warnings: list[str] = field(default_factory=list)
+
+    def frames(
+        self, start_s: float | None = None, end_s: float | None = None, *, ahead: int = 4
+    ) -> Iterator[Frame]:
+        """Every frame with start_s <= time < end_s in display order, also the undecodable ones.
+
+        Index and time are those of the whole video, which is decoded from its beginning. `ahead`
+        frames are decoded in advance by a thread of their own; 0 decodes in the caller's.
+        """
+        return read_ahead(self._read(start_s, end_s), ahead)
+
+    def _read(self, start_s: float | None, end_s: float | None) -> Generator[Frame, None, None]:
+        with open_container(self.path) as container:
+            reading = _Reading(container, _pick_stream(container, self.path))
+            first_pts: int | None = None
+            index = -1
+            for index, (pts, picture) in enumerate(reading.entries()):
+                first_pts = pts if first_pts is None else first_pts
+                time_s = float((pts - first_pts) * self.time_base)
+                if end_s is not None and time_s >= end_s:
+                    return
+                if start_s is not None and time_s < start_s:
+                    continue
+                rgb = None if picture is None else self._as_shown(picture, reading.aspect)
+                yield Frame(index, time_s, rgb)
+            missing = (self.info.num_frames or 0) - reading.num_packets
+            if missing > 0:
+                self.warnings.append(
+                    f"{self.path}: ends early, {missing} of the {self.info.num_frames} frames "
+                    "that its header announces are not in the file"
+                )
+
+    def _as_shown(self, picture: VideoFrame, aspect: Fraction) -> Rgb | None:
+        try:
+            rgb = _as_shown(picture, aspect)
+        except (av.FFmpegError, ValueError):
+            return None
+        if rgb.shape[:2] != self.info.size_hw:  # the resolution changed in mid-stream
+            rgb, _ = imaging.letterbox(rgb, self.info.size_hw, fill=0)
+        return rgb
+
+
+def open_video(path: Path | str) -> VideoSource:
+    """Open a local video file and decode as far as its first picture, to know how it looks.
+
+    Raises: VideoError if it is missing, not a video, or not one picture of it can be decoded.
+    """
+    path = Path(path)
+    with open_container(path) as container:
+        stream = _pick_stream(container, path)
+        reading = _Reading(container, stream)
+        first_pts: int | None = None
+        for pts, picture in reading.entries():
+            first_pts = pts if first_pts is None else first_pts
+            if picture is not None:
+                break
+        else:
+            raise VideoError(
+                f"{path}: none of its {reading.num_packets} frames can be decoded "
+                f"({stream.codec_context.name}); check the file in a player"
+            )
+        rotation_deg, _ = _turn(picture)
+        duration_s = _duration_s(container, stream)
+        info = VideoInfo(
+            name=path.name,
+            size_hw=_as_shown(picture, reading.aspect).shape[:2],
+            rate_hz=float(stream.average_rate or stream.guessed_rate or 25),
+            num_frames=stream.frames or None,
+            duration_s=duration_s,
+            rotation_deg=rotation_deg,
+        )
+        time_base = stream.time_base or Fraction(1, 90000)
+        return VideoSource(path, info, time_base, first_pts * time_base)
+
+
+def read_ahead(frames: Generator[Frame, None, None], depth: int) -> Iterator[Frame]:
+    """Run a generator in a thread, at most `depth` frames in advance.
+
+    Its exceptions appear here; closing this iterator, or dropping it, ends the thread.
+    """
+    if depth < 1:
+        yield from frames
+        return
+    ready: queue.Queue[Frame | BaseException | None] = queue.Queue(depth)
+    stopped = threading.Event()
+
+    def put(item: Frame | BaseException | None) -> bool:
+        while not stopped.is_set():
+            try:
+                ready.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def work() -> None:
+        try:
+            with closing(frames):
+                for frame in frames:
+                    if not put(frame):
+                        return
+            put(None)
+        except BaseException as problem:
+            put(problem)
+
+    thread = threading.Thread(target=work, name="glpose-decode", daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stopped.set()
+        thread.join()
+
+
+class _Reading:
+    """One pass over the pictures of a stream."""
+
+    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+        self.container, self.stream = container, stream
+        self.num_packets = 0
+        context = stream.codec_context
+        context.options = {"max_pixels": str(_MAX_PIXELS)}
+        self._may_hide = context.name in _HIDING or context.field_order not in _PROGRESSIVE
+        sar = stream.sample_aspect_ratio
+        self.aspect = sar if sar and Fraction(1, 10) <= sar <= 10 else Fraction(1)
+
+    def entries(self) -> Iterator[tuple[int, VideoFrame | None]]:
+        """(pts, picture or None if it was lost) of every picture, in display order.
+
+        A picture with damage that the decoder has painted over counts as lost: poses found in paint
+        would be taken for real ones.
+        """
+        untimed = _UNTIMED & set(self.container.format.name.split(","))
+        for pts, picture in self._by_turn() if untimed else self._by_pts():
+            yield pts, None if picture is None or picture.is_corrupt else picture
+
+    def _by_pts(self) -> Iterator[tuple[int, VideoFrame | None]]:
+        # Decoders give pictures in display order: what is due before the picture that has just come
+        # and was not seen will never come.
+        due: list[tuple[int, int]] = []  # heap of (pts, packet number)
+        broken: set[int] = set()
+        last = None
+
+        def lost(number: int) -> bool:
+            return not self._may_hide or number in broken
+
+        for number, packet in enumerate(self._packets()):
+            if packet is not None and packet.pts is not None and not packet.is_discard:
+                heapq.heappush(due, (packet.pts, number))
+            pictures, ok = self._decode(packet)
+            if not ok:
+                broken.add(number)
+            for picture in pictures:
+                pts = picture.pts if picture.pts is not None else (due[0][0] if due else None)
+                if pts is None or (last is not None and pts < last):
+                    continue
+                while due and due[0][0] < pts:
+                    lost_pts, lost_number = heapq.heappop(due)
+                    if lost(lost_number):
+                        yield lost_pts, None
+                if due and due[0][0] == pts:
+                    heapq.heappop(due)
+                last = pts
+                yield pts, picture
+            while due and (packet is None or due[0][1] < number - _MAX_DELAY):
+                last, lost_number = heapq.heappop(due)
+                if lost(lost_number):
+                    yield last, None
+
+    def _by_turn(self) -> Iterator[tuple[int, VideoFrame | None]]:
+        # Without presentation times the k-th picture shown has the k-th decoding time.
+        times: deque[int] = deque()
+        tick = 1 / (self.stream.average_rate or 25) / (self.stream.time_base or 1)
+        for number, packet in enumerate(self._packets()):
+            if packet is not None:
+                times.append(packet.dts if packet.dts is not None else round(number * tick))
+            pictures, ok = self._decode(packet)
+            for picture in (*pictures, *(() if ok else (None,))):
+                if times:
+                    yield times.popleft(), picture
+        if not self._may_hide:
+            yield from ((pts, None) for pts in times)
+
+    def _decode(self, packet: av.Packet | None) -> tuple[list[VideoFrame], bool]:
+        try:
+            return self.stream.codec_context.decode(packet), True
+        except av.error.EOFError:
+            return [], True
+        except av.FFmpegError:
+            return [], False
+
+    def _packets(self) -> Iterator[av.Packet | None]:
+        """Packets in file order with continuous times, then None."""
+        jump = round(_JUMP_BACK_S / self.stream.time_base) if self.stream.time_base else 0
+        shift, last = 0, None
+        for packet in demux(self.container, self.stream):
+            self.num_packets += 1
+            if packet.dts is not None:
+                if last is not None and packet.dts + shift < last - jump:
+                    shift = last + (packet.duration or 1) - packet.dts
+                packet.dts += shift
+                last = packet.dts
+            if packet.pts is not None:
+                packet.pts += shift
+            yield packet
+        yield None
+
+
+def demux(container: InputContainer, *streams: av.stream.Stream) -> Iterator[av.Packet]:
+    """Packets of a stream, going on behind damage that the container survives."""
+    for _ in range(_MAX_BAD_READS):
+        try:
+            for packet in container.demux(*streams):
+                if packet.size:  # the last ones are empty: a request to flush
+                    yield packet
+            return
+        except av.FFmpegError:
+            continue
+
+
+def open_container(path: Path) -> InputContainer:
+    """A local media file for reading. Raises VideoError, saying what the file is instead."""
+    if not path.exists():
+        if re.match("[a-z][a-z0-9+.-]+:/", str(path)):
+            raise VideoError(f"{path}: not a local file; fetch it first, then give its path")
+        raise VideoError(f"{path}: no such file; expected a video")
+    if not path.is_file():
+        raise VideoError(f"{path}: not an ordinary file; expected a video")
+    try:
+        return av.open(
+            f"file:{path.absolute()}",  # "file:" so that no part of the name is taken for more
+            container_options={"protocol_whitelist": "file", "format_whitelist": _FORMATS},
+            metadata_errors="replace",
+        )
+    except (av.FFmpegError, OSError) as problem:
+        raise VideoError(f"{path}: {_diagnose(path, problem)}") from problem
+
+
+def _diagnose(path: Path, problem: Exception) -> str:
+    """What is wrong with a file that could not be opened, and what to do."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError as trouble:
+        return f"cannot be read ({trouble.strerror}); check its permissions"
+    if not head:
+        return "empty (0 bytes); expected a video, copy it again"
+    if head.lstrip().startswith(b"#EXTM3U"):
+        return "a playlist, not a video; give the video file itself"
+    if head[4:8] == b"ftyp":
+        return "its index (moov) is missing, so it was cut short; copy or record it again"
+    if head.isascii() and b"\0" not in head:
+        return "text, not a video; expected a file such as MP4, MOV, MKV, WebM or AVI"
+    reason = getattr(problem, "strerror", None) or str(problem)
+    return f"not a video that can be read ({reason}); expected e.g. MP4, MOV, MKV, WebM or AVI"
+
+
+def _pick_stream(container: InputContainer, path: Path) -> VideoStream:
+    still = Disposition.attached_pic | Disposition.timed_thumbnails  # cover art, previews
+    videos = [s for s in container.streams.video if not s.disposition & still]
+    if not videos:
+        kinds = sorted({s.type for s in container.streams} - {"video"}) or ["no streams"]
+        raise VideoError(f"{path}: holds no video (found: {', '.join(kinds)}); expected a video")
+    readable = [s for s in videos if isinstance(s.codec_context, CodecContext)]
+    if not readable:
+        raise VideoError(f"{path}: no decoder for its codec; convert it, e.g. to H.264 in MP4")
+    best = max(readable, key=lambda s: (bool(s.disposition & Disposition.default), s.width))
+    if best.width * best.height > _MAX_PIXELS:
+        raise VideoError(
+            f"{path}: its header says {best.width}x{best.height} pixels; at most "
+            f"{_MAX_PIXELS} pixels are read, scale it down first"
+        )
+    return best
+
+
+def _duration_s(container: InputContainer, stream: VideoStream) -> float | None:
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return container.duration / av.time_base if container.duration else None
+
+
+def _turn(picture: VideoFrame) -> tuple[int, tuple[int, int, int, int]]:
+    """Clockwise turn in degrees (after mirroring, if any) and (a, b, c, d) of the display matrix.
+
+    A picture point goes to x' = a x + c y, y' = b x + d y. Source: QuickTime File Format, tkhd.
+    """
+    if "DISPLAYMATRIX" not in picture.side_data:
+        return 0, (1, 0, 0, 1)
+    a, b, _, c, d = np.frombuffer(bytes(picture.side_data["DISPLAYMATRIX"]), np.int32)[:5].tolist()
+    sign = 1 if a * d - b * c >= 0 else -1
+    return round(math.degrees(math.atan2(sign * b, sign * a))) % 360, (a, b, c, d)
+
+
+def _as_shown(picture: VideoFrame, aspect: Fraction) -> Rgb:
+    """RGB with square pixels, mirrored and turned as the display matrix says."""
+    # Players take untagged high-definition pictures for BT.709; swscale would take BT.601.
+    untagged_hd = picture.colorspace == _UNSPECIFIED_COLOURS and picture.height >= 720
+    rgb = picture.to_ndarray(
+        format="rgb24", src_colorspace=Colorspace.ITU709 if untagged_hd else None
+    )
+    if aspect != 1:
+        rgb = imaging.resize(rgb, (rgb.shape[0], max(1, round(rgb.shape[1] * aspect))))
+    _, (a, b, c, d) = _turn(picture)
+    if abs(a) < abs(b):
+        rgb, a, d = rgb.swapaxes(0, 1), c, b
+    return np.ascontiguousarray(rgb[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])

@@ -1,0 +1,193 @@
+"""What a user names, as things to read: video files, folders of either kind, globs, pictures.
+
+Start at `find_sources`: one entry for each video or picture sequence, each with a name of its own;
+what cannot be used is an entry too, whose `open` raises, so that it does not stop the others.
+"""
+
+import glob
+import os
+import re
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+from glpose import imaging
+from glpose.errors import VideoError
+from glpose.types import Frame, VideoInfo
+from glpose.video.reader import VideoSource, open_video, read_ahead
+
+IMAGE_SUFFIXES = frozenset(".bmp .jpeg .jpg .png .tif .tiff .webp".split())
+VIDEO_SUFFIXES = frozenset(
+    ".3gp .asf .avi .flv .gif .h264 .hevc .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .ts "
+    ".webm .wmv".split()
+)
+IMAGE_RATE_HZ = 25.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageSequence:
+    """Picture files seen as a video, in the order given; sizes may differ from frame to frame.
+
+    `start_s` and `time_base` are as in `VideoSource`.
+    """
+
+    paths: tuple[Path, ...]
+    info: VideoInfo
+    time_base: Fraction
+    start_s: Fraction = Fraction(0)
+    warnings: list[str] = field(default_factory=list)
+
+    def frames(
+        self, start_s: float | None = None, end_s: float | None = None, *, ahead: int = 4
+    ) -> Iterator[Frame]:
+        """As `VideoSource.frames`; a picture that cannot be read is an undecodable frame."""
+        return read_ahead(self._read(start_s, end_s), ahead)
+
+    def _read(self, start_s: float | None, end_s: float | None) -> Generator[Frame, None, None]:
+        for index, path in enumerate(self.paths):
+            time_s = float(index * self.time_base)
+            if end_s is not None and time_s >= end_s:
+                return
+            if start_s is not None and time_s < start_s:
+                continue
+            try:
+                yield Frame(index, time_s, imaging.read_image(path))
+            except VideoError as problem:
+                self.warnings.append(str(problem))
+                yield Frame(index, time_s, None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SourceEntry:
+    """One thing to read. `name` is unique among its kin and can name a folder of results.
+
+    `ignored` counts the files of a picture folder that are not pictures. `error` is why it cannot
+    be used, if that is known before it is opened.
+    """
+
+    name: str
+    paths: tuple[Path, ...]
+    is_images: bool = False
+    ignored: int = 0
+    error: VideoError | None = None
+
+    def open(self, rate_hz: float = IMAGE_RATE_HZ) -> VideoSource | ImageSequence:
+        """Open it; `rate_hz` is for picture sequences. Raises VideoError if it cannot be read."""
+        if self.error is not None:
+            raise self.error
+        if not self.is_images:
+            return open_video(self.paths[0])
+        images = open_images(self.paths, self.name, rate_hz)
+        if self.ignored:
+            images.warnings.append(
+                f"{self.paths[0].parent}: {self.ignored} files that are not pictures were ignored"
+            )
+        return images
+
+
+def open_images(paths: Iterable[Path], name: str, rate_hz: float = IMAGE_RATE_HZ) -> ImageSequence:
+    """Pictures as a sequence. Raises VideoError if not one of them can be read."""
+    paths = tuple(paths)
+    for path in paths:
+        try:
+            size_hw = imaging.read_image(path).shape[:2]
+        except VideoError:
+            continue
+        step_s = 1 / Fraction(rate_hz).limit_denominator(1001)
+        duration_s = float(len(paths) * step_s)
+        info = VideoInfo(name, size_hw, rate_hz, num_frames=len(paths), duration_s=duration_s)
+        return ImageSequence(paths, info, step_s)
+    found = f"{len(paths)} pictures, none of which can be read"
+    raise VideoError(f"{name}: {found}; expected JPEG, PNG, WebP, BMP or TIFF")
+
+
+def find_sources(arguments: Iterable[str | Path]) -> list[SourceEntry]:
+    """The entries that the arguments of a command stand for, in their order, each file once.
+
+    An argument is a video file, a picture, a folder of videos or of pictures (not searched deeper;
+    its videos win), or a glob that the shell did not expand. Pictures named one by one form one
+    sequence for each folder that they lie in.
+    """
+    found: list[SourceEntry] = []
+    loose: dict[Path, list[Path]] = {}
+    for argument in map(str, arguments):
+        try:
+            for path in _expand(argument):
+                if path.is_dir():
+                    found += _in_folder(path)
+                elif path.suffix.lower() in IMAGE_SUFFIXES:
+                    if path.parent not in loose:  # holds the sequence's place in the order
+                        found.append(SourceEntry("", (path.parent,), is_images=True))
+                    loose.setdefault(path.parent, []).append(path)
+                else:
+                    found.append(SourceEntry(path.stem, (path,)))
+        except VideoError as problem:
+            found.append(SourceEntry(Path(argument).stem, (Path(argument),), error=problem))
+    return _named_apart(_filled(entry, loose) for entry in found)
+
+
+def _expand(argument: str) -> list[Path]:
+    path = Path(argument)
+    if path.exists():  # also where its name looks like a glob
+        return [_absolute(path)]
+    if glob.has_magic(argument):
+        if names := glob.glob(argument, recursive=True):
+            return sorted(map(_absolute, names), key=_natural)
+        raise VideoError(f"{argument}: no file matches; expected videos or pictures")
+    if re.match("[a-z][a-z0-9+.-]+:/", argument):
+        raise VideoError(f"{argument}: not a local file; fetch it first, then give its path")
+    raise VideoError(f"{argument}: no such file or folder; check the path")
+
+
+def _in_folder(folder: Path) -> list[SourceEntry]:
+    try:
+        files = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
+    except OSError as problem:
+        raise VideoError(f"{folder}: cannot be read ({problem.strerror})") from problem
+    files.sort(key=_natural)
+    videos = [p for p in files if p.suffix.lower() in VIDEO_SUFFIXES]
+    if videos:
+        return [SourceEntry(p.stem, (p,)) for p in videos]
+    images = tuple(p for p in files if p.suffix.lower() in IMAGE_SUFFIXES)
+    if not images:
+        raise VideoError(
+            f"{folder}: holds neither videos nor pictures (found: {len(files)} other files); "
+            "give a folder that holds them itself"
+        )
+    return [SourceEntry(folder.name, images, is_images=True, ignored=len(files) - len(images))]
+
+
+def _filled(entry: SourceEntry, loose: dict[Path, list[Path]]) -> SourceEntry:
+    if entry.name or not entry.is_images:
+        return entry
+    paths = tuple(dict.fromkeys(loose[entry.paths[0]]))
+    return SourceEntry(paths[0].stem if len(paths) == 1 else paths[0].parent.name, paths, True)
+
+
+def _named_apart(entries: Iterable[SourceEntry]) -> list[SourceEntry]:
+    kept: dict[str, SourceEntry] = {}
+    seen: set[tuple[Path, ...]] = set()
+    for entry in entries:
+        if entry.paths in seen:
+            continue
+        seen.add(entry.paths)
+        base = name = entry.name or "source"
+        number = 1
+        while name.casefold() in kept:  # some file systems do not tell A from a
+            number += 1
+            name = f"{base}-{number}"
+        kept[name.casefold()] = SourceEntry(
+            name, entry.paths, entry.is_images, entry.ignored, entry.error
+        )
+    return list(kept.values())
+
+
+def _absolute(path: Path | str) -> Path:
+    return Path(os.path.abspath(path))  # not Path.resolve: a link keeps the name it goes by
+
+
+def _natural(path: Path) -> list[tuple[int, int | str]]:
+    """Sort key by which frame-2 comes before frame-10."""
+    parts = re.split(r"(\d+)", str(path))
+    return [(0, int(p)) if p.isdecimal() else (1, p) for p in parts]

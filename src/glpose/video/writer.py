@@ -1,0 +1,243 @@
+"""Write a video that any browser plays: H.264, original times, the audio of its source.
+
+While it is written it is a fragmented MP4 beside the target, readable at every moment, also after
+the process was killed; at the end it is repacked with its index in front, joined with the audio,
+and takes its name in one step.
+"""
+
+import heapq
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+from av.container import InputContainer, OutputContainer
+from av.stream import Stream
+from av.video.reformatter import ColorRange, Colorspace
+from av.video.stream import VideoStream
+
+from glpose import imaging
+from glpose.errors import VideoError
+from glpose.imaging import Rgb
+from glpose.video.reader import VideoSource, demux, open_container
+
+_MP4_AUDIO = {"aac", "mp3", "mp3float", "opus", "libopus", "flac", "alac", "ac3", "eac3"}
+_FRAGMENT_US = 500_000  # what a killed run loses at most, besides the encoder's look-ahead
+_PRIMING_S = Fraction(1, 10)  # audio may begin this much before the first picture
+_BT709 = 1
+
+
+class VideoWriter:
+    """Writes frames of any size into one video of `size_hw`, padded to even sides.
+
+    The first frame written is at time 0 of the new video; all other times keep their distance from
+    it exactly if they are multiples of `time_base` (`VideoSource.time_base`). The audio of
+    `audio_from` over the same span is copied, not coded again; what was left out is said in
+    `warnings`. `threads` = 0 lets the encoder choose.
+
+    Leaving the `with` block by an exception, Ctrl-C included, still finishes what was written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        size_hw: tuple[int, int],
+        rate_hz: float = 25.0,
+        *,
+        time_base: Fraction = Fraction(1, 90000),
+        audio_from: VideoSource | None = None,
+        threads: int = 0,
+    ) -> None:
+        """Raises: VideoError if nothing can be written beside `path`."""
+        self.path = path
+        self.partial = path.with_name(f"{path.stem}.partial.mp4")
+        self.warnings: list[str] = []
+        self.num_frames = 0
+        self._size_hw = size_hw
+        self._audio_from = audio_from
+        self._ticks: list[int] = []  # of the last two frames at most
+        self._origin_s = 0.0
+        # x264 and MP4 hold 32 bit units; every file seen so far has a finer or equal one than this.
+        fine = time_base.denominator <= 1_000_000
+        self._unit_s = Fraction(1, time_base.denominator if fine else 1_000_000)
+        self._failed = False
+        self._container: OutputContainer | None = None
+        with self._guarded():
+            self.partial.touch()
+            flags = "+frag_keyframe+empty_moov+default_base_moof"
+            self._container = av.open(
+                f"file:{self.partial.absolute()}",
+                "w",
+                format="mp4",
+                container_options={
+                    "movflags": flags,
+                    "frag_duration": str(_FRAGMENT_US),
+                    "flush_packets": "1",
+                },
+            )
+            self._stream = self._add_stream(rate_hz, threads)
+
+    def _add_stream(self, rate_hz: float, threads: int) -> VideoStream:
+        rate = Fraction(rate_hz if 0 < rate_hz <= 1000 else 25).limit_denominator(1001)
+        stream = self._container.add_stream(
+            "libx264", rate=rate, options={"preset": "veryfast", "crf": "20"}
+        )
+        context = stream.codec_context
+        context.height, context.width = (side + side % 2 for side in self._size_hw)
+        context.pix_fmt = "yuv420p"
+        context.time_base = self._unit_s
+        context.thread_count = threads
+        context.gop_size = max(1, round(2 * rate))  # two seconds: seeking in a player stays quick
+        context.max_b_frames = 0  # no reordering, so times need no shift in any container
+        context.colorspace = context.color_primaries = context.color_trc = _BT709
+        context.color_range = ColorRange.MPEG
+        return stream
+
+    def write(self, rgb: Rgb, time_s: float) -> None:
+        """Append a frame; a picture of another size is letterboxed.
+
+        Times must increase; one that does not is moved to just behind the frame before.
+        Raises: VideoError if it cannot be written, e.g. because the disk is full.
+        """
+        if self.num_frames == 0:
+            self._origin_s = time_s
+        tick = round((time_s - self._origin_s) / self._unit_s)
+        if self._ticks:
+            tick = max(tick, self._ticks[-1] + 1)
+        if rgb.shape[:2] != self._size_hw:
+            rgb, _ = imaging.letterbox(rgb, self._size_hw, fill=0)
+        if (odd := [side % 2 for side in self._size_hw]) != [0, 0]:
+            rgb = np.pad(rgb, [(0, odd[0]), (0, odd[1]), (0, 0)], mode="edge")
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24").reformat(
+            format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+        )
+        picture.pts, picture.time_base = tick, self._unit_s
+        with self._guarded():
+            self._container.mux(self._stream.encode(picture))
+        self._ticks = [*self._ticks[-1:], tick]
+        self.num_frames += 1
+
+    def close(self) -> None:
+        """Finish the video under its name; without a frame there is none.
+
+        Raises: VideoError if it cannot be written; what is in `partial` stays there, readable.
+        """
+        container, self._container = self._container, None
+        if container is None:
+            return
+        if self._failed:  # already said; only let go of the file
+            with suppress(av.FFmpegError, OSError):
+                container.close()
+            return
+        with self._guarded():
+            try:
+                if self.num_frames:
+                    container.mux(self._stream.encode(None))
+            finally:
+                container.close()
+        if self.num_frames:
+            self._repack()
+        self.partial.unlink(missing_ok=True)
+
+    def _repack(self) -> None:
+        final = self.path.with_name(f"{self.path.stem}.final.mp4")
+        try:
+            with self._guarded(), ExitStack() as stack:
+                video_in = stack.enter_context(av.open(f"file:{self.partial.absolute()}"))
+                out = stack.enter_context(
+                    av.open(
+                        f"file:{final.absolute()}",
+                        "w",
+                        format="mp4",
+                        container_options={"movflags": "+faststart"},
+                    )
+                )
+                parts = [_copied(video_in, video_in.streams.video[0], out)]
+                if audio := self._copy_audio(out, stack):
+                    parts.append(audio)
+                for _, packet in heapq.merge(*parts, key=lambda part: part[0]):
+                    out.mux(packet)
+            with self._guarded():
+                os.replace(final, self.path)
+        finally:
+            final.unlink(missing_ok=True)
+
+    def _copy_audio(
+        self, out: OutputContainer, stack: ExitStack
+    ) -> Iterator[tuple[Fraction, av.Packet]] | None:
+        """Packets of the source's audio over the written span, if it has any that fits."""
+        source = self._audio_from
+        if source is None:
+            return None
+        try:
+            container = stack.enter_context(open_container(source.path))
+        except VideoError as problem:
+            self.warnings.append(f"audio left out: {problem}")
+            return None
+        stream = container.streams.best("audio")
+        if stream is None:
+            return None
+        name = stream.codec_context.name if stream.codec_context else "unknown"
+        if name not in _MP4_AUDIO:
+            self.warnings.append(f"{source.path}: audio left out, its codec {name} is not for MP4")
+            return None
+        begin = Fraction(0) if self._origin_s else -_PRIMING_S
+        step = self._ticks[-1] - self._ticks[0]  # the last frame stays as long as the one before
+        span_s = (begin, (self._ticks[-1] + step) * self._unit_s)
+        shift_s = source.start_s + Fraction(self._origin_s)
+        return _copied(container, stream, out, shift_s, span_s)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except (av.FFmpegError, OSError) as problem:
+            self._failed = True
+            reason = getattr(problem, "strerror", None) or str(problem)
+            kept = f"; the frames so far are in {self.partial}" if self.num_frames else ""
+            raise VideoError(
+                f"{self.path}: cannot be written ({reason}); "
+                f"free some space or choose another folder{kept}"
+            ) from problem
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _copied(
+    container: InputContainer,
+    source: Stream,
+    out: OutputContainer,
+    shift_s: Fraction = Fraction(0),
+    span_s: tuple[Fraction, Fraction] | None = None,
+) -> Iterator[tuple[Fraction, av.Packet]]:
+    """(time, packet) of a stream, not coded again, `shift_s` earlier and only within `span_s`."""
+    copy = out.add_stream_from_template(source, opaque=True)
+    shift = round(shift_s / source.time_base)
+
+    def packets() -> Iterator[tuple[Fraction, av.Packet]]:
+        for packet in demux(container, source):
+            if packet.pts is None:
+                continue
+            packet.pts -= shift
+            packet.dts = packet.pts if packet.dts is None else packet.dts - shift
+            time_s = packet.pts * packet.time_base
+            if span_s and not span_s[0] <= time_s < span_s[1]:
+                continue
+            packet.stream = copy
+            yield time_s, packet
+
+    return packets()
