@@ -19,8 +19,8 @@ def person_small() -> Recipe:
             kind="adamw", lr=2e-3, weight_decay=0.05, warmup_steps=200, max_norm=10.0
         ),
         batch_size=16,
-        num_steps=4500,
+        num_steps=4000,
         ema_decay=0.998,
         precision="bf16",
-        validate_every=750,
+        validate_every=500,
     )

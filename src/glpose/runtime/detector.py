@@ -1,0 +1,59 @@
+"""From a picture to people: letterbox, run the graph, drop weak and repeated boxes, map back."""
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from glpose.errors import BadWeights
+from glpose.geometry import suppress
+from glpose.imaging import letterbox
+from glpose.runtime.card import Card
+from glpose.types import Detections
+
+RunDetector = Callable[
+    [UInt8[np.ndarray, "1 h w 3"]],
+    tuple[Float32[np.ndarray, "1 points 4"], Float32[np.ndarray, "1 points"]],
+]
+"""A graph: a letterboxed picture to boxes in its pixels, and their scores."""
+
+_MOST_CANDIDATES = 500
+
+
+class BoxDetector:
+    """A `Detector` made of a graph and its card."""
+
+    def __init__(self, run: RunDetector, card: Card) -> None:
+        if card.detector is None:
+            raise BadWeights(
+                f"'{card.name}' is a {card.kind} and has no detector settings; "
+                "expected the weights of a detector"
+            )
+        self.card = card
+        self._run, self._settings = run, card.detector
+
+    def __call__(self, rgb: UInt8[np.ndarray, "height width 3"]) -> Detections:
+        """People, best first, boxes in the pixels of the picture and within it."""
+        how = self._settings
+        height, width = rgb.shape[:2]
+        size_hw = input_size((height, width), how.size_hw, max(how.strides))
+        picture, input_from_image = letterbox(rgb, size_hw, how.fill)
+        boxes, scores = self._run(picture[None])
+        strong = np.flatnonzero(scores[0] >= how.min_score)
+        strong = strong[np.argsort(-scores[0][strong], kind="stable")][:_MOST_CANDIDATES]
+        xyxy, score = boxes[0][strong], scores[0][strong]
+        corners = input_from_image.inverse().apply(xyxy.reshape(-1, 2)).reshape(-1, 4)
+        corners = corners.clip(0, [width - 1, height - 1, width - 1, height - 1])
+        xyxy = corners.astype(np.float32)
+        kept = suppress(xyxy, score, how.iou_limit)
+        return Detections(xyxy[kept], score[kept])
+
+
+def input_size(image_hw: tuple[int, int], size_hw: tuple[int, int], stride: int) -> tuple[int, int]:
+    """The input for a picture: its own aspect, about the area of `size_hw`, whole strides.
+
+    A portrait video thus gets a portrait input, and costs what a landscape one does.
+    """
+    scale = (size_hw[0] * size_hw[1] / (image_hw[0] * image_hw[1])) ** 0.5
+    height, width = (max(1, round(side * scale / stride)) * stride for side in image_hw)
+    return height, width

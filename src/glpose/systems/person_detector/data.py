@@ -1,0 +1,273 @@
+"""Training pictures with boxes: which sets, what their labels promise, and the batches.
+
+Sets differ in who is labelled. Each picture therefore carries the height from which people in it
+are labelled (0: all of them; infinite: only the one who is), and the losses use it to decide which
+background counts; see `targets.background_weight`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from glpose.errors import BadConfig
+from glpose.formats.boxes import BoxedPicture, read_boxes
+from glpose.formats.jhmdb import read_clips
+from glpose.imaging import blur, read_image, resize
+from glpose.systems.person_detector.spec import BoxDataConfig
+from glpose.systems.person_detector.targets import IGNORE, PADDING, PERSON
+from glpose.train.augment import jitter_colour
+from glpose.train.recipe import DataRoots
+from glpose.train.store import PictureStore, has_store, write_store
+from glpose.train.system import ArrayBatch
+
+HELD_OUT_EVERY = 5
+"""Of `person_boxes`, pictures whose id is a multiple of this are for validation only."""
+
+CELL_PX = 8
+"""Side of the cells that say from which height people are labelled: the finest stride."""
+
+_FILL = 114
+_MIN_VISIBLE = 0.2
+_SETS = ("person_boxes", "coco", "lspet", "jhmdb", "synth")
+_ONE_LABELLED = ("lspet", "jhmdb")
+
+Labelled = tuple[np.ndarray, dict[str, np.ndarray]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoxSample:
+    """A composed picture, its boxes with their kinds, and the map of labelled heights."""
+
+    rgb: np.ndarray
+    xyxy: np.ndarray
+    kind: np.ndarray
+    labelled_from: np.ndarray
+
+
+class BoxData:
+    """Batches of pictures with boxes; a batch depends on seed and step alone."""
+
+    def __init__(
+        self, config: BoxDataConfig, roots: DataRoots, cache_dir: Path, batch_size: int, seed: int
+    ) -> None:
+        self._config, self._batch_size, self._seed = config, batch_size, seed
+        names = [s for s in _SETS if s == "synth" or getattr(roots, s)]
+        share = np.array([getattr(config, f"{name}_share") for name in names])
+        self._names = [name for name, part in zip(names, share, strict=True) if part > 0]
+        if not self._names:
+            raise BadConfig("all sets of the detector have share 0; give at least synth a share")
+        self._share = share[share > 0] / share.sum()
+        self._stores = {name: _open(name, roots, cache_dir, config) for name in self._names}
+        self._first_row = {
+            name: np.searchsorted(store.labels["picture"], np.arange(len(store) + 1))
+            for name, store in self._stores.items()
+        }
+
+    def batch(self, step: int) -> ArrayBatch:
+        """`images`, and `xyxy` and `kind` padded to the most people, and `labelled_from`."""
+        rng = np.random.default_rng((self._seed, step))
+        size_hw = self._config.sizes_hw[step % len(self._config.sizes_hw)]
+        samples = [self._sample(rng, size_hw) for _ in range(self._batch_size)]
+        most = max(1, *(len(s.kind) for s in samples))
+        xyxy = np.zeros((len(samples), most, 4), np.float32)
+        kind = np.full((len(samples), most), PADDING, np.int8)
+        for i, sample in enumerate(samples):
+            xyxy[i, : len(sample.kind)] = sample.xyxy
+            kind[i, : len(sample.kind)] = sample.kind
+        return {
+            "images": np.stack([s.rgb for s in samples]),
+            "xyxy": xyxy,
+            "kind": kind,
+            "labelled_from": np.stack([s.labelled_from for s in samples]),
+        }
+
+    def _sample(self, rng: np.random.Generator, size_hw: tuple[int, int]) -> BoxSample:
+        how, (height, width) = self._config, size_hw
+        canvas = BoxSample(
+            np.full((height, width, 3), _FILL, np.uint8),
+            np.zeros((0, 4), np.float32),
+            np.zeros(0, np.int8),
+            np.zeros((height // CELL_PX, width // CELL_PX), np.float32),
+        )
+        tiles, zoom = [(0, 0, height, width)], how.zoom
+        if rng.random() < how.mosaic_share:
+            y, x = (int(rng.uniform(0.3, 0.7) * s / CELL_PX) * CELL_PX for s in size_hw)
+            tiles = [(0, 0, y, x), (0, x, y, width), (y, 0, height, x), (y, x, height, width)]
+            zoom = how.mosaic_zoom
+        for tile in tiles:
+            canvas = self._paste(rng, canvas, tile, zoom)
+        rgb = jitter_colour(rng, canvas.rgb, how.colour)
+        if rng.random() < how.blur_share:
+            rgb = blur(rgb, rng.uniform(0.5, 2.0))
+        return BoxSample(rgb, canvas.xyxy, canvas.kind, canvas.labelled_from)
+
+    def _paste(
+        self,
+        rng: np.random.Generator,
+        canvas: BoxSample,
+        tile: tuple[int, int, int, int],
+        zoom: tuple[float, float],
+    ) -> BoxSample:
+        """Put a random picture into a tile (top, left, bottom, right) of the canvas."""
+        name = self._names[rng.choice(len(self._names), p=self._share)]
+        store, rows = self._stores[name], self._first_row[name]
+        number = int(rng.integers(len(store)))
+        rgb = store[number]
+        of_picture = slice(rows[number], rows[number + 1])
+        xyxy, kind = store.labels["xyxy"][of_picture], store.labels["kind"][of_picture]
+
+        canvas_hw, (h, w) = canvas.rgb.shape[:2], rgb.shape[:2]
+        fit = min(canvas_hw[0] / h, canvas_hw[1] / w)
+        scale = fit * float(np.exp(rng.uniform(np.log(zoom[0]), np.log(zoom[1]))))
+        new_h, new_w = max(CELL_PX, round(h * scale)), max(CELL_PX, round(w * scale))
+        rgb = resize(rgb, (new_h, new_w))
+        xyxy = (xyxy + 0.5) * np.tile([new_w / w, new_h / h], 2) - 0.5
+        if rng.random() < 0.5:
+            rgb = rgb[:, ::-1]
+            xyxy = xyxy[:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [new_w - 1, 0, new_w - 1, 0]
+
+        top, left, bottom, right = tile
+        y = top + _offset(rng, new_h, bottom - top)
+        x = left + _offset(rng, new_w, right - left)
+        seen = (max(top, y), max(left, x), min(bottom, y + new_h), min(right, x + new_w))
+        canvas.rgb[seen[0] : seen[2], seen[1] : seen[3]] = rgb[
+            seen[0] - y : seen[2] - y, seen[1] - x : seen[3] - x
+        ]
+        xyxy = xyxy + [x, y, x, y]
+        self._mark_labelled(canvas.labelled_from, tile, name, xyxy, min(new_h, new_w))
+        xyxy, kind = _clip(xyxy, kind, seen, self._config.min_side_px)
+        return BoxSample(
+            canvas.rgb,
+            np.concatenate([canvas.xyxy, xyxy.astype(np.float32)]),
+            np.concatenate([canvas.kind, kind]),
+            canvas.labelled_from,
+        )
+
+    def _mark_labelled(
+        self,
+        cells: np.ndarray,
+        tile: tuple[int, int, int, int],
+        name: str,
+        xyxy: np.ndarray,
+        short_side_px: int,
+    ) -> None:
+        """Write into the tile's cells from which height on its people are labelled."""
+        top, left, bottom, right = (v // CELL_PX for v in tile)
+        part = cells[top:bottom, left:right]
+        if name == "coco":
+            part[:] = self._config.coco_labelled * short_side_px
+        elif name in _ONE_LABELLED:
+            part[:] = np.inf
+            for x1, y1, x2, y2 in _grow(xyxy, self._config.trusted_extend - 1) / CELL_PX:
+                rows = slice(max(0, int(y1) - top), max(0, int(y2) + 1 - top))
+                columns = slice(max(0, int(x1) - left), max(0, int(x2) + 1 - left))
+                part[rows, columns] = 0
+
+
+def _offset(rng: np.random.Generator, length: int, room: int) -> int:
+    """Where a picture starts in a tile: anywhere inside, or anywhere that fills the tile."""
+    low, high = sorted((0, room - length))
+    return int(rng.integers(low, high + 1))
+
+
+def _grow(xyxy: np.ndarray, share: float) -> np.ndarray:
+    """Boxes about the same centres, wider and higher by a share of their sides."""
+    more = (xyxy[:, 2:] - xyxy[:, :2]) * share / 2
+    return np.concatenate([xyxy[:, :2] - more, xyxy[:, 2:] + more], 1)
+
+
+def _clip(
+    xyxy: np.ndarray, kind: np.ndarray, seen: tuple[int, int, int, int], min_side_px: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cut boxes to what is seen (top, left, bottom, right); what little remains is ignored."""
+    top, left, bottom, right = seen
+    low, high = np.array([left, top]), np.array([right - 1, bottom - 1])
+    cut = np.concatenate([xyxy[:, :2].clip(low, high), xyxy[:, 2:].clip(low, high)], 1)
+    side, before = cut[:, 2:] - cut[:, :2], xyxy[:, 2:] - xyxy[:, :2]
+    share = side.prod(1) / np.maximum(before.prod(1), 1e-6)
+    too_small = (side.min(1) < min_side_px) | (share < _MIN_VISIBLE)
+    kind = np.where(too_small, IGNORE, kind).astype(np.int8)
+    stays = side.min(1) > 0
+    return cut[stays], kind[stays]
+
+
+def held_out_pictures(root: Path) -> list[BoxedPicture]:
+    """The pictures of `person_boxes` that no training sees."""
+    return [p for p in _person_boxes(root) if p.picture_id % HELD_OUT_EVERY == 0]
+
+
+def _person_boxes(root: Path) -> list[BoxedPicture]:
+    return read_boxes(root / "instances_person.json", root / "images")
+
+
+def _open(name: str, roots: DataRoots, cache_dir: Path, config: BoxDataConfig) -> PictureStore:
+    settings = {"lspet": config.lspet_stride, "jhmdb": config.jhmdb_stride}
+    if name == "synth":
+        tag = f"{config.num_synth_scenes}-{config.synth_stride}"
+    else:
+        tag = f"{config.store_side_px}-{settings.get(name, 1)}"
+    folder = cache_dir / f"boxes-{name}-{tag}"
+    if has_store(folder):
+        return PictureStore(folder)
+    pictures = (
+        _synth(config) if name == "synth" else _real(name, Path(getattr(roots, name)), config)
+    )
+    return write_store(folder, pictures)
+
+
+def _real(name: str, root: Path, config: BoxDataConfig) -> Iterator[Labelled]:
+    if name == "jhmdb":
+        yield from _jhmdb(root, config)
+        return
+    if name == "person_boxes":
+        held_out = {p.picture_id for p in held_out_pictures(root)}
+        pictures = [p for p in _person_boxes(root) if p.picture_id not in held_out]
+    else:
+        pictures = read_boxes(root / "person_keypoints.json", root / "images")
+        pictures = pictures[:: config.lspet_stride if name == "lspet" else 1]
+    for picture in pictures:
+        rgb, xyxy = read_image(picture.path), picture.xyxy
+        if name == "lspet":
+            xyxy = _grow(xyxy, config.keypoint_extend)
+        kind = np.where(picture.ignore, IGNORE, PERSON).astype(np.int8)
+        yield _shrink(rgb, xyxy, kind, config.store_side_px)
+
+
+def _jhmdb(root: Path, config: BoxDataConfig) -> Iterator[Labelled]:
+    from glpose.video import open_video
+
+    for clip in read_clips(root, "train"):
+        frames = open_video(clip.video).frames(ahead=0)
+        for frame, truth in zip(frames, clip.truth, strict=False):
+            wanted = truth.frame % config.jhmdb_stride == 0 and len(truth.people) > 0
+            if frame.rgb is not None and wanted:
+                kind = np.full(len(truth.people), PERSON, np.int8)
+                yield _shrink(frame.rgb, truth.people.xyxy, kind, config.store_side_px)
+
+
+def _synth(config: BoxDataConfig) -> Iterator[Labelled]:
+    for seed in range(config.num_synth_scenes):
+        for rgb, xyxy in synth_pictures(seed, config.synth_stride):
+            yield rgb, {"xyxy": xyxy, "kind": np.full(len(xyxy), PERSON, np.int8)}
+
+
+def synth_pictures(seed: int, stride: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Every `stride`-th picture of a synthetic scene, with its boxes."""
+    from glpose.synth import SceneSpec, render_scene
+
+    for frame, truth in render_scene(SceneSpec(size_hw=(240, 320)), seed=seed).frames():
+        if frame.rgb is not None and frame.index % stride == 0:
+            yield frame.rgb, truth.people.xyxy
+
+
+def _shrink(rgb: np.ndarray, xyxy: np.ndarray, kind: np.ndarray, short_side_px: int) -> Labelled:
+    h, w = rgb.shape[:2]
+    scale = min(1.0, short_side_px / min(h, w))
+    if scale < 1:
+        rgb = resize(rgb, (round(h * scale), round(w * scale)))
+        xyxy = (xyxy + 0.5) * scale - 0.5
+    return rgb, {"xyxy": xyxy.astype(np.float32), "kind": kind}

@@ -1,0 +1,109 @@
+"""Settings of the person detector and its card. No torch here."""
+
+from dataclasses import dataclass
+
+from glpose.runtime.card import Card, DetectorCard
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentConfig:
+    """Task-aligned assignment: the `num_points` best points of a person, ranked by
+    score^`score_power` * IoU^`iou_power`.
+
+    Source: Feng et al., TOOD, ICCV 2021, section 3.3: 13 points, powers 1 and 6. We take a power
+    of 0.5 because scores are all alike when training starts from scratch.
+    """
+
+    num_points: int = 10
+    score_power: float = 0.5
+    iou_power: float = 6.0
+    score_weight: float = 1.0
+    box_weight: float = 2.5
+
+
+@dataclass(frozen=True, slots=True)
+class PersonDetectorConfig:
+    """Sizes of the network and how it is meant to be run.
+
+    `widths` are the channels at strides 2, 4, 8, 16 and 32; `num_blocks` the residual blocks at
+    strides 4 to 32; `neck_width` the channels of the pyramid and the heads at strides 8, 16, 32.
+    `size_hw` is the area of the picture at run time: other aspects get another shape of about
+    the same area. `assignment` matters in training only. All numbers are ours, chosen for two CPU
+    cores.
+    """
+
+    widths: tuple[int, int, int, int, int] = (32, 32, 64, 96, 160)
+    num_blocks: tuple[int, int, int, int] = (1, 2, 2, 1)
+    neck_width: int = 64
+    size_hw: tuple[int, int] = (256, 448)
+    iou_limit: float = 0.6
+    min_score: float = 0.1
+    assignment: AssignmentConfig = AssignmentConfig()
+
+    @property
+    def strides(self) -> tuple[int, int, int]:
+        """Pixels between the points of each level; the network's shape fixes them."""
+        return (8, 16, 32)
+
+
+@dataclass(frozen=True, slots=True)
+class BoxDataConfig:
+    """The mixture of pictures and how they are varied; sizes in pixels, all numbers ours.
+
+    A sample is one picture, or, in a share of `mosaic_share`, four pictures around a random
+    centre (Bochkovskiy et al., YOLOv4, 2020). A set without a folder takes no part.
+
+    `*_share`: relative weight of each set, `*_stride`: takes every n-th picture or frame.
+    `store_side_px`: short side of kept pictures. `sizes_hw`: one shape per batch. `zoom`: size of
+    a picture relative to one that just fits, `mosaic_zoom` the same in mosaics. `min_side_px`:
+    smaller people are neither learned nor held against the network. `coco_labelled`: people lower
+    than this share of the short side have no box in COCO's joint labels. `keypoint_extend`: how
+    much boxes of joints grow to be boxes of bodies. `trusted_extend`: where only one person is
+    labelled, background counts within the box grown to this.
+    """
+
+    person_boxes_share: float = 0.27
+    coco_share: float = 0.45
+    lspet_share: float = 0.08
+    jhmdb_share: float = 0.08
+    synth_share: float = 0.12
+    lspet_stride: int = 4
+    jhmdb_stride: int = 10
+    num_synth_scenes: int = 120
+    synth_stride: int = 5
+    store_side_px: int = 320
+    sizes_hw: tuple[tuple[int, int], ...] = ((320, 320), (256, 416), (416, 256))
+    zoom: tuple[float, float] = (0.8, 1.7)
+    mosaic_zoom: tuple[float, float] = (0.4, 1.2)
+    mosaic_share: float = 0.6
+    colour: float = 0.3
+    blur_share: float = 0.15
+    min_side_px: float = 7.0
+    coco_labelled: float = 0.13
+    keypoint_extend: float = 0.15
+    trusted_extend: float = 1.3
+
+
+def card(
+    config: PersonDetectorConfig,
+    *,
+    name: str,
+    version: str,
+    trained_on: tuple[str, ...] = (),
+    terms: str = "",
+    made_by: dict[str, str] | None = None,
+    scores: dict[str, str] | None = None,
+) -> Card:
+    """The card of a network with this configuration."""
+    return Card(
+        name=name,
+        version=version,
+        kind="detector",
+        trained_on=trained_on,
+        terms=terms,
+        licence="Apache-2.0",
+        source="anchor-free one-stage detector after FCOS (ICCV 2019) and TOOD (ICCV 2021)",
+        made_by=made_by or {},
+        scores=scores or {},
+        detector=DetectorCard(config.size_hw, config.strides, config.iou_limit, config.min_score),
+    )

@@ -1,0 +1,104 @@
+"""The person detector as the training loop sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from glpose.errors import BadWeights
+from glpose.imaging import read_image
+from glpose.metrics.ap import (
+    BoxTruth,
+    average_precision,
+    mean_average_precision,
+    recall_and_precision,
+)
+from glpose.runtime.detector import BoxDetector
+from glpose.systems.person_detector.data import BoxData, held_out_pictures, synth_pictures
+from glpose.systems.person_detector.net import PersonDetector
+from glpose.systems.person_detector.spec import card
+from glpose.systems.person_detector.step import detection_losses
+from glpose.train.checkpoint import load_checkpoint
+from glpose.train.recipe import Recipe
+
+# Curves need the weak detections too; the runtime's own limit is in the card.
+_MIN_SCORE = 0.01
+# Where recall and precision are reported: about where a tracker starts to believe.
+_REPORT_SCORE = 0.4
+_NUM_SYNTH_SCENES = 8
+
+
+class PersonDetectorSystem:
+    """`train.system.System` of the person detector."""
+
+    def build(self, recipe: Recipe) -> PersonDetector:
+        """A fresh network, or the averaged weights of the checkpoint `init_from`."""
+        model = PersonDetector(recipe.model)
+        if recipe.init_from:
+            saved = load_checkpoint(Path(recipe.init_from))
+            try:
+                model.load_state_dict(saved["ema"])
+            except (KeyError, RuntimeError) as problem:
+                raise BadWeights(
+                    f"{recipe.init_from}: not weights of this person detector "
+                    f"({str(problem).splitlines()[0]}); check the recipe's model"
+                ) from problem
+        return model
+
+    def train_data(self, recipe: Recipe, cache_dir: Path) -> BoxData:
+        """All sets with a folder, and synth; each is decoded once into `cache_dir`."""
+        return BoxData(recipe.data, recipe.roots, cache_dir, recipe.batch_size, recipe.seed)
+
+    def losses(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """ "score" and "box", see `step`."""
+        assert isinstance(model, PersonDetector)
+        return detection_losses(model, batch)
+
+    def validate(self, model: nn.Module, recipe: Recipe, cache_dir: Path) -> dict[str, float]:
+        """AP50, AP50:95, and recall and precision at a score of 0.4, as the runtime finds people:
+        on the pictures held out of `person_boxes`, or on unseen synth scenes without that set."""
+        del cache_dir
+        assert isinstance(model, PersonDetector)
+        detector = torch_detector(model)
+        found, truth = [], []
+        for rgb, people in _validation_pictures(recipe):
+            found.append(detector(rgb))
+            truth.append(people)
+        recall, precision = recall_and_precision(found, truth, _REPORT_SCORE)
+        return {
+            "ap50": average_precision(found, truth),
+            "ap50_95": mean_average_precision(found, truth),
+            "recall": recall,
+            "precision": precision,
+        }
+
+
+def torch_detector(model: PersonDetector, min_score: float = _MIN_SCORE) -> BoxDetector:
+    """The runtime's detector around a torch network."""
+
+    @torch.inference_mode()
+    def run(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        boxes, scores = model.eval()(torch.from_numpy(picture))
+        return boxes.numpy(), scores.numpy()
+
+    config = replace(model.config, min_score=min_score)
+    return BoxDetector(run, card(config, name="unfinished", version="0"))
+
+
+def _validation_pictures(recipe: Recipe) -> Iterator[tuple[np.ndarray, BoxTruth]]:
+    if recipe.roots.person_boxes:
+        for picture in held_out_pictures(Path(recipe.roots.person_boxes)):
+            yield read_image(picture.path), BoxTruth(picture.xyxy, picture.ignore)
+        return
+    first = recipe.data.num_synth_scenes
+    for seed in range(first, first + _NUM_SYNTH_SCENES):
+        for rgb, xyxy in synth_pictures(seed, recipe.data.synth_stride):
+            yield rgb, BoxTruth(xyxy, np.zeros(len(xyxy), bool))
+
+
+SYSTEM = PersonDetectorSystem()

@@ -1,0 +1,95 @@
+"""Which points answer for which person, and which points must stay silent.
+
+Axes: B batch, A points, G people of a picture (padded). All functions run without gradients.
+Source: Feng et al., TOOD: Task-aligned One-stage Object Detection, ICCV 2021, section 3.3.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from glpose.systems.person_detector.spec import AssignmentConfig
+
+PERSON, IGNORE, PADDING = 1, -1, 0
+"""Kinds of a label row: a person, a region that is neither person nor background, nothing."""
+
+_EPS = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """For each point: the box it should predict, the score it should have (0 for background)."""
+
+    box_BA4: Tensor
+    score_BA: Tensor
+
+
+def pair_iou(a: Tensor, b: Tensor) -> Tensor:
+    """IoU of boxes of broadcastable shapes (..., 4)."""
+    low = torch.maximum(a[..., :2], b[..., :2])
+    high = torch.minimum(a[..., 2:], b[..., 2:])
+    overlap = (high - low).clamp(min=0).prod(-1)
+    area_a = (a[..., 2:] - a[..., :2]).clamp(min=0).prod(-1)
+    area_b = (b[..., 2:] - b[..., :2]).clamp(min=0).prod(-1)
+    return overlap / (area_a + area_b - overlap + _EPS)
+
+
+@torch.no_grad()
+def assign(
+    boxes_BA4: Tensor,
+    scores_BA: Tensor,
+    points_A2: Tensor,
+    truth_BG4: Tensor,
+    kind_BG: Tensor,
+    config: AssignmentConfig,
+) -> Assignment:
+    """Give each person the points inside its box that agree best with it in score and box.
+
+    A point chosen by several people goes to the one it overlaps most. Target scores are the
+    alignment, scaled so that the best point of a person has its best IoU.
+    """
+    valid_BG = kind_BG == PERSON
+    inside_BGA = _inside(points_A2, truth_BG4) & valid_BG[:, :, None]
+    iou_BGA = pair_iou(truth_BG4[:, :, None], boxes_BA4[:, None])
+    align_BGA = scores_BA[:, None] ** config.score_power * iou_BGA**config.iou_power
+    # Points inside but without overlap still rank above points outside.
+    rank_BGA = torch.where(inside_BGA, align_BGA + _EPS, torch.zeros_like(align_BGA))
+    top = rank_BGA.topk(min(config.num_points, rank_BGA.shape[-1]), dim=-1).indices
+    chosen_BGA = torch.zeros_like(inside_BGA).scatter_(-1, top, True) & inside_BGA
+    owner_BA = torch.where(chosen_BGA, iou_BGA + _EPS, torch.zeros_like(iou_BGA)).argmax(1)
+    people = torch.arange(truth_BG4.shape[1])[None, :, None]
+    chosen_BGA &= people == owner_BA[:, None]
+    align_BGA = torch.where(chosen_BGA, align_BGA + _EPS, torch.zeros_like(align_BGA))
+    best_iou = torch.where(chosen_BGA, iou_BGA, torch.zeros_like(iou_BGA)).amax(-1, keepdim=True)
+    target_BGA = align_BGA / (align_BGA.amax(-1, keepdim=True) + _EPS) * best_iou
+    box_BA4 = truth_BG4.gather(1, owner_BA[..., None].expand(-1, -1, 4))
+    return Assignment(box_BA4, target_BGA.amax(1))
+
+
+@torch.no_grad()
+def background_weight(
+    boxes_BA4: Tensor,
+    points_A2: Tensor,
+    truth_BG4: Tensor,
+    kind_BG: Tensor,
+    labelled_from_BHW: Tensor,
+    cell_px: int,
+) -> Tensor:
+    """1 where a point without a person is known to be background, else 0: (B, A).
+
+    `labelled_from_BHW` holds, per cell, the height in pixels from which people there are labelled:
+    0 if all are, infinite if only the labelled person is known. A point that predicts a lower box
+    than that is not held against the network, nor is one inside an ignored region.
+    """
+    column, row = ((points_A2 + 0.5) / cell_px).long().unbind(-1)
+    labelled_from_BA = labelled_from_BHW[:, row, column]
+    height_BA = boxes_BA4[..., 3] - boxes_BA4[..., 1]
+    ignored_BGA = _inside(points_A2, truth_BG4) & (kind_BG == IGNORE)[:, :, None]
+    return ((height_BA >= labelled_from_BA) & ~ignored_BGA.any(1)).float()
+
+
+def _inside(points_A2: Tensor, boxes_BG4: Tensor) -> Tensor:
+    low = (points_A2[None, None] >= boxes_BG4[:, :, None, :2]).all(-1)
+    high = (points_A2[None, None] <= boxes_BG4[:, :, None, 2:]).all(-1)
+    return low & high
