@@ -100,11 +100,19 @@ class HRNet(nn.Module):
             previous = widths
 
     def forward(self, crops_BHWC: Tensor) -> Tensor:
-        """`uint8` RGB crops (B, H, W, 3), H and W multiples of 32, to (B, width, H/4, W/4)."""
+        """`uint8` RGB crops (B, H, W, 3) to (B, width, H/4, W/4) of the last stage.
+
+        H and W are multiples of the coarsest branch's stride: 16 up to stage 3, 32 up to stage 4.
+        """
+        return self.stages(crops_BHWC)[-1]
+
+    def stages(self, crops_BHWC: Tensor) -> list[Tensor]:
+        """The finest branch after stage 2 and each later stage."""
         x_BCHW = (crops_BHWC.permute(0, 3, 1, 2).float() - self.mean) / self.std
         x_BCHW = functional.relu(self.bn1(self.conv1(x_BCHW)))
         x_BCHW = functional.relu(self.bn2(self.conv2(x_BCHW)))
         branches = [self.layer1(x_BCHW)]
+        finest = []
         for s in range(len(self.config.num_modules)):
             transition = self.get_submodule(f"transition{s + 1}")
             last = branches[-1]
@@ -114,7 +122,8 @@ class HRNet(nn.Module):
             ]
             for module in self.get_submodule(f"stage{s + 2}"):  # type: ignore[attr-defined]
                 branches = module(branches)
-        return branches[0]
+            finest.append(branches[0])
+        return finest
 
 
 def _transition(previous: list[int], widths: list[int]) -> nn.ModuleList:

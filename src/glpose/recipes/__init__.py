@@ -1,0 +1,27 @@
+"""Named, complete training runs: `RECIPES` says where each function lives, `load_recipe` calls it."""
+
+import difflib
+from importlib import import_module
+
+from glpose.errors import BadConfig
+from glpose.train.recipe import Recipe
+
+RECIPES = {
+    "person_small": "glpose.recipes.detect",
+    "warmup_small": "glpose.recipes.pretrain",
+    "pretrain_small": "glpose.recipes.pretrain",
+    "glpose_small": "glpose.recipes.fuse",
+    "glpose_small_k0": "glpose.recipes.fuse",
+    "glpose_small_n0": "glpose.recipes.fuse",
+    "glpose_small_one": "glpose.recipes.fuse",
+    "glpose_w48": "glpose.recipes.fuse",
+}
+
+
+def load_recipe(name: str) -> Recipe:
+    """The recipe of that name. Raises BadConfig, suggesting the nearest name."""
+    if name not in RECIPES:
+        near = difflib.get_close_matches(name, RECIPES, 1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(RECIPES)}"
+        raise BadConfig(f"unknown recipe '{name}'; {hint}")
+    return getattr(import_module(RECIPES[name]), name)()

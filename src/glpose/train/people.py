@@ -28,9 +28,12 @@ from glpose.types import CropSpec, FrameTruth, HeatmapSpec
 # known to lie outside the picture. The last teaches low scores for limbs that cannot be seen.
 UNLABELLED, LABELLED, ABSENT = 0, 1, 2
 
-_UPPER = np.array(
+UPPER_BODY = np.array(
     [not any(p in j for p in ("hip", "knee", "ankle")) for j in POSETRACK15.joints]
 )
+# The 12 limb joints and the neck: what JHMDB labels at the same places as the other sets.
+LIMBS_AND_NECK = np.array([joint not in ("nose", "head_top") for joint in POSETRACK15.joints])
+
 _MIRROR = np.array(POSETRACK15.mirror)
 
 
@@ -109,7 +112,7 @@ class PeopleData:
         row = self._rows[source][rng.integers(len(self._rows[source]))]
         xyxy, xy = store.labels["xyxy"][row], store.labels["xy"][row]
         state = store.labels["state"][row]
-        to_crop, mirrored = random_map(rng, xyxy, xy, state == LABELLED, _UPPER, crop, how)
+        to_crop, mirrored = random_map(rng, xyxy, xy, state == LABELLED, UPPER_BODY, crop, how)
         rgb = cut(store[store.labels["picture"][row]], to_crop, crop)
         if mirrored:
             xy, state = xy[_MIRROR], state[_MIRROR]
@@ -167,7 +170,9 @@ def open_people(
     return write_store(folder, makers[source]())
 
 
-def _labels(truth: FrameTruth, skeleton: Skeleton, absent: np.ndarray) -> dict[str, np.ndarray]:
+def _labels(
+    truth: FrameTruth, skeleton: Skeleton, absent: np.ndarray, clip: int
+) -> dict[str, np.ndarray]:
     """Label rows of one picture; `absent` marks joints known to lie outside it."""
     index = joint_map(skeleton, POSETRACK15)
     known = index >= 0
@@ -176,6 +181,9 @@ def _labels(truth: FrameTruth, skeleton: Skeleton, absent: np.ndarray) -> dict[s
         "xyxy": truth.people.xyxy,
         "xy": np.where(known[:, None], truth.xy[:, index], np.nan).astype(np.float32),
         "state": np.where(known, state[:, index], UNLABELLED).astype(np.int8),
+        "clip": np.full(len(truth.people), clip, np.int64),
+        "frame": np.full(len(truth.people), truth.frame, np.int64),
+        "track": truth.people.track_id,
     }
 
 
@@ -186,10 +194,10 @@ def _coco_like(root: str, extend: float = 0.0) -> Iterator:
         truth = picture.truth
         if len(truth.people) == 0:
             continue
-        labels = _labels(truth, skeleton, np.zeros(truth.visibility.shape, bool))
+        labels = _labels(truth, skeleton, np.zeros(truth.visibility.shape, bool), truth.frame)
         side = (labels["xyxy"][:, 2:] - labels["xyxy"][:, :2]).max(-1, keepdims=True)
         labels["xyxy"] = labels["xyxy"] + np.array([-1, -1, 1, 1]) * side * extend / 2
-        yield read_image(picture.path), {**labels, "clip": np.full(len(side), -1)}
+        yield read_image(picture.path), labels
 
 
 def _jhmdb(root: str, split: str) -> Iterator:
@@ -199,8 +207,7 @@ def _jhmdb(root: str, split: str) -> Iterator:
         for frame, truth in zip(read_video(clip.video), clip.truth, strict=False):
             if frame.rgb is None or len(truth.people) == 0:
                 continue
-            labels = _labels(truth, JHMDB15, truth.visibility == 0)
-            yield frame.rgb, {**labels, "clip": np.array([number])}
+            yield frame.rgb, _labels(truth, JHMDB15, truth.visibility == 0, number)
 
 
 def _synth(num_scenes: int) -> Iterator:
@@ -211,5 +218,4 @@ def _synth(num_scenes: int) -> Iterator:
         for frame, truth in render_scene(spec, seed=number).frames():
             if frame.rgb is None or len(truth.people) == 0:
                 continue
-            labels = _labels(truth, POSETRACK15, truth.visibility == 0)
-            yield frame.rgb, {**labels, "clip": np.full(len(truth.people), number)}
+            yield frame.rgb, _labels(truth, POSETRACK15, truth.visibility == 0, number)

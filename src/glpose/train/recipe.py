@@ -33,7 +33,10 @@ class DataRoots:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One complete run. `model` and `data` are dataclasses of the system; see `recipes`."""
+    """One complete run. `model` and `data` are dataclasses of the system; see `recipes`.
+
+    `init_from` is a checkpoint to start from, `pretrained_on` the sets it has seen (for the card).
+    """
 
     name: str
     system: str
@@ -47,4 +50,5 @@ class Recipe:
     precision: Literal["fp32", "bf16"] = "bf16"
     validate_every: int = 500
     init_from: str = ""
+    pretrained_on: tuple[str, ...] = ()
     seed: int = 0

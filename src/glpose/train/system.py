@@ -45,3 +45,16 @@ class System(Protocol):
     def validate(self, model: nn.Module, recipe: Recipe, cache_dir: Path) -> dict[str, float]:
         """Named scores, higher is better; the first decides which checkpoint is the best."""
         ...
+
+    def export(
+        self,
+        model: nn.Module,
+        recipe: Recipe,
+        folder: Path,
+        *,
+        name: str,
+        made_by: dict[str, str],
+        scores: dict[str, str],
+    ) -> list[Path]:
+        """Write `.onnx` files with their cards and check them against torch."""
+        ...

@@ -9,18 +9,17 @@ import torch
 from torch import Tensor
 
 from glpose.crop import crop_from_image, cut
+from glpose.export.pose import PoseParts, export_pose
 from glpose.heatmap import crop_from_heatmap, decode
 from glpose.metrics.pck import pck
+from glpose.runtime.card import Card, FusionCard
 from glpose.skeleton import POSETRACK15
 from glpose.systems.hrnet.net import HRNetPose, heatmap_loss
 from glpose.systems.hrnet.spec import HRNetPoseConfig
 from glpose.train.checkpoint import load_checkpoint
-from glpose.train.people import LABELLED, PeopleConfig, PeopleData, open_people
+from glpose.train.people import LABELLED, LIMBS_AND_NECK, PeopleConfig, PeopleData, open_people
 from glpose.train.recipe import Recipe
-
-# The 12 limb joints and the neck: what JHMDB labels at the same places as the other sets.
-LIMBS_AND_NECK = np.array([joint not in ("nose", "head_top") for joint in POSETRACK15.joints])
-
+from glpose.train.terms import LICENCE, describe
 
 class HRNetSystem:
     """Single-frame pose estimation (the encoder of GLPose is pre-trained this way)."""
@@ -63,6 +62,59 @@ class HRNetSystem:
         return {
             f"pck@{limit}": pck(xy, truth, counted, boxes, limit).pooled for limit in (0.2, 0.1)
         }
+
+    def export(
+        self,
+        model: HRNetPose,
+        recipe: Recipe,
+        folder: Path,
+        *,
+        name: str,
+        made_by: dict[str, str],
+        scores: dict[str, str],
+    ) -> list[Path]:
+        """Two graphs: the encoder, and the head as a fusion without slots."""
+        config = _config(recipe)
+        trained_on, terms = describe(tuple(share.source for share in recipe.data.shares))
+        card = Card(
+            name=name,
+            version="1",
+            kind="fusion",
+            trained_on=trained_on,
+            terms=terms,
+            licence=LICENCE,
+            source="HRNet up to stage 3 (Sun et al., CVPR 2019)",
+            made_by=made_by,
+            scores=scores,
+            skeleton=POSETRACK15.name,
+            crop=config.crop,
+            heatmap=config.heatmap,
+        )
+        parts = PoseParts(Encoder(model.eval()), Head(model), config.backbone.width, FusionCard())
+        return list(export_pose(parts, card, folder))
+
+
+class Encoder(torch.nn.Module):
+    """The encoder with the mean of its features, which nothing ranks by, for one contract."""
+
+    def __init__(self, model: HRNetPose) -> None:
+        super().__init__()
+        self.encoder = model.encoder
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.encoder(crops)
+        return features, features.mean((-2, -1))
+
+
+class Head(torch.nn.Module):
+    """The head as a fusion without slots."""
+
+    def __init__(self, model: HRNetPose) -> None:
+        super().__init__()
+        self.head = model.head
+
+    def forward(self, key: Tensor, local: None, global_: None, global_weight: None) -> Tensor:
+        return self.head(key)
 
 
 def _predict(model, config: HRNetPoseConfig, store, rows: np.ndarray, precision: str) -> np.ndarray:

@@ -1,0 +1,326 @@
+"""Training clips for GLPose: people followed through a video, as crops or as cached features.
+
+`Tracks` groups the people of a `PictureStore` into tracks. `ClipData` cuts a key crop, its
+neighbours and its proposals for each sample, as the paper trains. `FeatureData` encodes every crop
+once with a frozen encoder and trains the fusion on the features: an epoch takes minutes on a CPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Int64, UInt8
+
+from glpose.clip import local_frames, pad_rows, rank
+from glpose.crop import crop_from_image, cut
+from glpose.heatmap import crop_from_heatmap
+from glpose.skeleton import POSETRACK15
+from glpose.systems.glpose.spec import GLPoseConfig
+from glpose.train.augment import DAMAGE, Augmentation, damage, jitter_colour, random_map
+from glpose.train.people import LABELLED, UPPER_BODY, targets
+from glpose.train.store import PictureStore
+from glpose.train.system import ArrayBatch
+from glpose.types import Affine, CropSpec
+
+_MIRROR = np.array(POSETRACK15.mirror)
+
+
+@dataclass(frozen=True, slots=True)
+class ClipConfig:
+    """What a sample is made of.
+
+    `damage_share` of the key crops are blurred, noised, shrunk or covered, so that the other frames
+    have something to add; `neighbour_damage_share` of the slots are, since real damage lasts.
+    `features` "cached" encodes `num_variants` differently augmented copies of every track, every
+    `damaged_stride`-th crop also damaged; "online" cuts and encodes crops for every sample.
+    """
+
+    sources: tuple[str, ...] = ("jhmdb", "synth")
+    features: str = "online"
+    num_variants: int = 2
+    damaged_stride: int = 2
+    augmentation: Augmentation = Augmentation()
+    damage_share: float = 0.0
+    neighbour_damage_share: float = 0.0
+    box_noise: float = 0.0
+    num_synth_scenes: int = 400
+    absent_weight: float = 0.5
+
+
+class Tracks:
+    """The people of a store in order of video, person and frame; a row is a person in a frame."""
+
+    def __init__(self, store: PictureStore) -> None:
+        labels = store.labels
+        order = np.lexsort((labels["frame"], labels["track"], labels["clip"]))
+        self.store = store
+        self.rows = order
+        self.clip, self.frame = labels["clip"][order], labels["frame"][order]
+        self.track = np.unique(
+            np.stack([labels["clip"], labels["track"]], 1)[order], axis=0, return_inverse=True
+        )[1].reshape(-1)
+        self.xyxy, self.xy = labels["xyxy"][order], labels["xy"][order]
+        self.state, self.picture = labels["state"][order], labels["picture"][order]
+        self._place = {(t, f): i for i, (t, f) in enumerate(zip(self.track, self.frame, strict=True))}
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def neighbours(self, i: int, config: GLPoseConfig) -> Int64[np.ndarray, " slots"]:
+        """Rows that fill the local slots of row i."""
+        track = self.track[i]
+        frames = local_frames(
+            int(self.frame[i]),
+            config.offsets,
+            lambda f: (track, f) in self._place,
+            config.local.border,
+        )
+        return np.array([self._place[track, f] for f in frames], np.int64)
+
+    def proposals(
+        self, i: int, config: GLPoseConfig, rng: np.random.Generator
+    ) -> Int64[np.ndarray, " proposals"]:
+        """Rows of the same video that may serve row i globally, repeated if there are too few."""
+        same = np.flatnonzero(self.clip == self.clip[i])
+        if config.global_.pool == "other_frames":
+            same = same[self.frame[same] != self.frame[i]]
+        elif config.global_.pool == "other_crops":
+            same = same[same != i]
+        if len(same) == 0:
+            same = np.array([i])
+        num = config.global_.num_candidates
+        return rng.choice(same, num, replace=len(same) < num)
+
+
+def _make_cutter(
+    tracks: Tracks, crop: CropSpec, to_crop: Callable[[int], Affine]
+) -> Callable[[int], UInt8[np.ndarray, "h w 3"]]:
+    return lambda row: cut(tracks.store[int(tracks.picture[row])], to_crop(row), crop)
+
+
+class ClipData:
+    """Samples of crops, cut anew each time: key, neighbours by the key's box, proposals."""
+
+    def __init__(
+        self, tracks: list[Tracks], config: GLPoseConfig, data: ClipConfig, batch_size: int, seed: int
+    ) -> None:
+        self._tracks, self._config, self._data = tracks, config, data
+        self._batch_size, self._seed = batch_size, seed
+        self._keys = [np.flatnonzero((t.state == LABELLED).any(1)) for t in tracks]
+
+    def batch(self, step: int) -> ArrayBatch:
+        rng = np.random.default_rng([self._seed, step])
+        sources = rng.integers(len(self._tracks), size=self._batch_size)
+        samples = [self._sample(int(s), rng) for s in sources]
+        return {key: np.stack([s[key] for s in samples]) for key in samples[0]}
+
+    def _sample(self, source: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        tracks, config, data = self._tracks[source], self._config, self._data
+        key = int(rng.choice(self._keys[source]))
+        to_key, mirrored = random_map(
+            rng,
+            tracks.xyxy[key],
+            tracks.xy[key],
+            tracks.state[key] == LABELLED,
+            UPPER_BODY,
+            config.crop,
+            data.augmentation,
+        )
+        cut_key = _make_cutter(tracks, config.crop, lambda _: to_key)
+        own = _make_cutter(
+            tracks, config.crop, lambda row: crop_from_image(tracks.xyxy[row], config.crop)
+        )
+        rgb = cut_key(key)
+        if rng.random() < data.damage_share:
+            rgb = damage(rng, rgb, DAMAGE[rng.integers(len(DAMAGE))])
+        xy, state = tracks.xy[key], tracks.state[key]
+        if mirrored:
+            xy, state = xy[_MIRROR], state[_MIRROR]
+        target, weight = _key_targets(to_key, xy, state, config, data)
+        sample = {"key": rgb, "target": target, "weight": weight}
+        if config.offsets:
+            neighbours = tracks.neighbours(key, config)
+            cutter = cut_key if config.local.box == "exact" else own
+            sample["local"] = np.stack([cutter(int(row)) for row in neighbours])
+        if config.global_.n:
+            proposals = tracks.proposals(key, config, rng)
+            cutter = {"none": own, "same": cut_key, "own": self._varied(tracks, rng)}[
+                config.global_.augment
+            ]
+            sample["proposals"] = np.stack([cutter(int(row)) for row in proposals])
+        return sample
+
+    def _varied(self, tracks: Tracks, rng: np.random.Generator):
+        """Proposals with a random map each (table A row 9, "own")."""
+        crop, how = self._config.crop, self._data.augmentation
+
+        def to_crop(row: int) -> Affine:
+            valid = tracks.state[row] == LABELLED
+            return random_map(rng, tracks.xyxy[row], tracks.xy[row], valid, UPPER_BODY, crop, how)[0]
+
+        return _make_cutter(tracks, crop, to_crop)
+
+
+def _key_targets(
+    to_crop: Affine, xy: np.ndarray, state: np.ndarray, config: GLPoseConfig, data: ClipConfig
+) -> tuple[np.ndarray, np.ndarray]:
+    heatmap_from_image = crop_from_heatmap(config.crop, config.heatmap).inverse() @ to_crop
+    heatmap_xy = heatmap_from_image.apply(np.nan_to_num(xy).astype(np.float64))
+    return targets(heatmap_xy, state, config.heatmap, data.absent_weight)
+
+
+Encode = Callable[[UInt8[np.ndarray, "n h w 3"]], Float32[np.ndarray, "n c h w"]]
+
+
+class FeatureData:
+    """Samples of features of one set of tracks, each crop cut by its own box and encoded once.
+
+    A variant is one augmentation per track, the same in all its frames, and small noise of the box
+    in each frame, as a detector has it. Features are float16.
+    """
+
+    def __init__(
+        self,
+        tracks: Tracks,
+        config: GLPoseConfig,
+        data: ClipConfig,
+        encode: Encode,
+        *,
+        seed: int,
+        num_variants: int,
+    ) -> None:
+        self.tracks, self._config, self._data = tracks, config, data
+        n = len(tracks)
+        self.num = n * num_variants
+        self._has_damaged = np.arange(self.num) % data.damaged_stride == 0
+        self._damaged_place = np.cumsum(self._has_damaged) - 1
+        h, w = config.heatmap.size_hw
+        shape = (config.backbone.width, h, w)
+        self.clean = np.empty((self.num, *shape), np.float16)
+        self.damaged = np.empty((int(self._has_damaged.sum()), *shape), np.float16)
+        self.to_crop: list[Affine] = []
+        self._mirrored = np.empty(self.num, bool)
+        for variant in range(num_variants):
+            self._encode_variant(variant, encode, np.random.default_rng([seed, variant]))
+        self.embedding = self.clean.mean((-2, -1), dtype=np.float32)
+        labelled = (tracks.state == LABELLED).any(1)
+        self.keys = np.flatnonzero(np.tile(labelled, num_variants) & self._has_damaged)
+
+    def _encode_variant(self, variant: int, encode: Encode, rng: np.random.Generator) -> None:
+        tracks, crop, how = self.tracks, self._config.crop, self._data.augmentation
+        n = len(tracks)
+        looks: dict[int, tuple[int, bool, np.ndarray]] = {}
+        for start in range(0, n, 32):
+            rows = np.arange(start, min(start + 32, n))
+            clean, damaged = [], []
+            for row in rows:
+                track = int(tracks.track[row])
+                if track not in looks:
+                    looks[track] = _draw_look(rng, how)
+                to_crop, mirrored = self._map(row, looks[track], rng)
+                rgb = cut(tracks.store[int(tracks.picture[row])], to_crop, crop)
+                if how.colour:
+                    seed = looks[track][0]
+                    rgb = jitter_colour(np.random.default_rng(seed), rgb, how.colour)
+                self.to_crop.append(to_crop)
+                self._mirrored[variant * n + row] = mirrored
+                clean.append(rgb)
+                if self._has_damaged[variant * n + row]:
+                    kind = DAMAGE[rng.integers(len(DAMAGE))]
+                    damaged.append(damage(rng, rgb, kind, strength=rng.uniform(0.4, 1.1)))
+            features = encode(np.stack(clean + damaged))
+            self.clean[variant * n + rows] = features[: len(rows)]
+            if damaged:
+                places = self._damaged_place[variant * n + rows]
+                kept = self._has_damaged[variant * n + rows]
+                self.damaged[places[kept]] = features[len(rows) :]
+
+    def _map(
+        self, row: int, look: tuple[int, bool, np.ndarray], rng: np.random.Generator
+    ) -> tuple[Affine, bool]:
+        _, mirrored, (rotation, scale, dx, dy) = look
+        xyxy = self.tracks.xyxy[row]
+        size = np.tile(xyxy[2:] - xyxy[:2], 2)
+        noise = rng.standard_normal(4) * self._data.box_noise
+        xyxy = xyxy + (np.array([dx, dy, dx, dy]) + noise) * size
+        return crop_from_image(
+            xyxy, self._config.crop, scale=scale, rotation_deg=rotation, mirror=mirrored
+        ), mirrored
+
+    def sample(
+        self, i: int, rng: np.random.Generator, *, damaged: bool, neighbour_damage: float = 0.0
+    ) -> dict[str, np.ndarray]:
+        """The features of key i and its slots, its target maps and joint weights."""
+        config, n = self._config, len(self.tracks)
+        base, row = i - i % n, i % n
+        sample: dict[str, np.ndarray] = {"key": self._features(i, damaged)}
+        key_embedding = sample["key"].mean((-2, -1), dtype=np.float32)
+        if config.offsets:
+            slots = base + self.tracks.neighbours(row, config)
+            hit = rng.random(len(slots)) < neighbour_damage
+            sample["local"] = np.stack([self._features(int(s), d) for s, d in zip(slots, hit)])
+        if config.global_.n:
+            proposals = base + self.tracks.proposals(row, config, rng)
+            g = config.global_
+            kept, weight = rank(
+                key_embedding,
+                self.embedding[proposals],
+                g.n,
+                g.similarity,
+                g.temperature,
+                g.softmax_over,
+            )
+            order = pad_rows(len(kept), g.n, "repeat")
+            sample["global"] = self.clean[proposals[kept[order]]]
+            sample["global_weight"] = weight[order]
+        xy, state = self.tracks.xy[row], self.tracks.state[row]
+        if self._mirrored[i]:
+            xy, state = xy[_MIRROR], state[_MIRROR]
+        sample["target"], sample["weight"] = _key_targets(
+            self.to_crop[i], xy, state, config, self._data
+        )
+        return sample
+
+    def _features(self, i: int, damaged: bool) -> np.ndarray:
+        if damaged and self._has_damaged[i]:
+            return self.damaged[self._damaged_place[i]]
+        return self.clean[i]
+
+
+def _draw_look(
+    rng: np.random.Generator, how: Augmentation
+) -> tuple[int, bool, np.ndarray]:
+    """A colour seed, whether to mirror, and rotation, scale and shift of a track."""
+    rotation = np.clip(rng.standard_normal() * how.rotation_deg, -45, 45)
+    rotation *= rng.random() < how.rotation_share
+    scale = np.clip(1 + how.scale * rng.standard_normal(), 0.65, 1.35)
+    shift = rng.uniform(-how.shift, how.shift, 2)
+    seed, mirrored = int(rng.integers(2**31)), bool(rng.random() < how.flip_share)
+    return seed, mirrored, np.array([rotation, scale, *shift])
+
+
+class FeatureMix:
+    """Batches of feature samples from several sets; a batch depends on seed and step alone."""
+
+    def __init__(
+        self, sets: list[FeatureData], data: ClipConfig, batch_size: int, seed: int
+    ) -> None:
+        self._sets, self._data, self._batch_size, self._seed = sets, data, batch_size, seed
+
+    def batch(self, step: int) -> ArrayBatch:
+        rng = np.random.default_rng([self._seed, step])
+        samples = []
+        # Sets take turns by their size: each key is as likely as any other.
+        sizes = np.array([len(s.keys) for s in self._sets])
+        for source in rng.choice(len(sizes), self._batch_size, p=sizes / sizes.sum()):
+            chosen = self._sets[source]
+            key = int(chosen.keys[rng.integers(len(chosen.keys))])
+            hit = bool(rng.random() < self._data.damage_share)
+            samples.append(
+                chosen.sample(
+                    key, rng, damaged=hit, neighbour_damage=self._data.neighbour_damage_share
+                )
+            )
+        return {key: np.stack([s[key] for s in samples]) for key in samples[0]}

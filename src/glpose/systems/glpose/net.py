@@ -1,0 +1,186 @@
+"""GLPose. Axes: B batch, T local slots, G global slots, P proposals, J joints, C channels, H W.
+
+Source: Jiao et al., GLPose, ACM TOMM 2022; the equations are the paper's. Where it is silent the
+settings of `spec` say what is done.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from glpose.clip import local_weights
+from glpose.nets.blocks import BasicBlock, chain, conv_bn
+from glpose.nets.heads import make_head
+from glpose.nets.hrnet import HRNet
+from glpose.systems.glpose.spec import EnhanceConfig, GLPoseConfig
+
+
+class Enhancement(nn.Module):
+    """F = A((1 - sigmoid(psi(V_t))) * S, V_t): what the key lacks is taken from the others."""
+
+    def __init__(self, config: EnhanceConfig, num_key: int, channels: int) -> None:
+        super().__init__()
+        num_mask = channels if config.mask == "channels" else 1
+        self.psi: nn.Module
+        if config.encoder == "block":
+            self.psi = BasicBlock(num_key, num_mask)
+        else:
+            size = 3 if config.encoder == "conv3x3" else 1
+            self.psi = conv_bn(num_key, num_mask, size, relu=False)
+        self.kind = config.aggregate
+        both = channels + num_key
+        if config.aggregate == "block":
+            self.a: nn.Module = BasicBlock(both, channels)
+        elif config.aggregate == "conv":
+            self.a = conv_bn(both, channels)
+        else:
+            self.a = nn.Identity()
+
+    def forward(self, aggregated_BCHW: Tensor, key_BCHW: Tensor) -> Tensor:
+        masked = (1 - torch.sigmoid(self.psi(key_BCHW))) * aggregated_BCHW
+        if self.kind == "add":
+            return masked + key_BCHW
+        return self.a(torch.cat([masked, key_BCHW], 1))
+
+
+class Fusion(nn.Module):
+    """Features of a key crop and its slots to heatmaps: aggregation, enhancement, head."""
+
+    local_weight: Tensor
+
+    def __init__(self, config: GLPoseConfig) -> None:
+        super().__init__()
+        width, channels = config.backbone.width, config.channels
+        self.num_local, self.num_global = len(config.offsets), config.global_.n
+        weight = torch.tensor(local_weights(config.offsets, config.local.weight))
+        self.register_buffer("local_weight", weight[None, :, None, None, None], persistent=False)
+        slots = 1 + self.num_local + self.num_global
+        self.aggregate = chain(BasicBlock, slots * width, channels, config.aggregate.num_blocks)
+        self.enhance = (
+            Enhancement(config.enhance, width, channels)
+            if config.enhance.enabled and config.head_input == "enhanced"
+            else None
+        )
+        self.residual = nn.Conv2d(channels, width, 1) if config.start == "single" else None
+        self.head = make_head(config.head, channels, config.num_joints, hidden=channels)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Normal(0, 0.001) for all convolutions (paper 4.1), zeros for the residual's.
+
+        Where training starts as the single-frame network there is no reason for tiny weights:
+        there the blocks keep the usual He initialisation.
+        """
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):
+                if self.residual is None:
+                    nn.init.normal_(layer.weight, std=0.001)
+                else:
+                    nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+        if self.residual is not None:
+            nn.init.zeros_(self.residual.weight)
+
+    def forward(
+        self,
+        key_BCHW: Tensor,
+        local_BTCHW: Tensor | None = None,
+        global_BGCHW: Tensor | None = None,
+        global_weight_BGC: Tensor | None = None,
+    ) -> Tensor:
+        """Heatmaps (B, J, H, W). Slots that the network does not have are None.
+
+        `global_weight_BGC` has one column, or one per channel (`clip.rank`).
+        """
+        slots = [key_BCHW]
+        if self.num_local:
+            assert local_BTCHW is not None
+            slots.append((local_BTCHW * self.local_weight).flatten(1, 2))
+        if self.num_global:
+            assert global_BGCHW is not None and global_weight_BGC is not None
+            slots.append((global_BGCHW * global_weight_BGC[..., None, None]).flatten(1, 2))
+        fused = self.aggregate(torch.cat(slots, 1))
+        if self.enhance is not None:
+            fused = self.enhance(fused, key_BCHW)
+        if self.residual is not None:
+            fused = key_BCHW + self.residual(fused)
+        return self.head(fused)
+
+
+class GLPose(nn.Module):
+    """Encoder and fusion. They are exported as two graphs, so that features can be reused."""
+
+    def __init__(self, config: GLPoseConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = HRNet(config.backbone)
+        self.fusion = Fusion(config)
+        if config.freeze:
+            self.encoder.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> GLPose:
+        """As usual, but a frozen encoder keeps its batch norms as they are (`bn_eval`)."""
+        super().train(mode)
+        if self.config.freeze and self.config.bn_eval:
+            self.encoder.eval()
+        return self
+
+    def encode(self, crops_BHWC: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (B, C, H/4, W/4), and embeddings (B, C) that rank global candidates."""
+        stages = self.encoder.stages(crops_BHWC)
+        ranking = stages[0 if self.config.global_.rank_stage == 2 else -1]
+        return stages[-1], ranking.mean((-2, -1))
+
+    def forward(
+        self, key_BHWC: Tensor, local_BTHWC: Tensor | None, proposal_BPHWC: Tensor | None
+    ) -> Tensor:
+        """From `uint8` crops to heatmaps, ranking the proposals: training without a cache."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.freeze):
+            key, key_embedding = self.encode(key_BHWC)
+            local = None
+            if self.fusion.num_local:
+                assert local_BTHWC is not None
+                local = self.encode(local_BTHWC.flatten(0, 1))[0].unflatten(0, local_BTHWC.shape[:2])
+            chosen = weight = None
+            if self.fusion.num_global:
+                assert proposal_BPHWC is not None
+                shape = proposal_BPHWC.shape[:2]
+                proposals, embeddings = self.encode(proposal_BPHWC.flatten(0, 1))
+                index, weight = rank(key_embedding, embeddings.unflatten(0, shape), self.config)
+                chosen = proposals.unflatten(0, shape)[torch.arange(len(key))[:, None], index]
+        return self.fusion(key, local, chosen, weight)
+
+
+def rank(
+    key_BC: Tensor, proposal_BPC: Tensor, config: GLPoseConfig
+) -> tuple[Tensor, Tensor]:
+    """`clip.rank` for a batch, in torch, so that an unfrozen encoder gets a gradient (eq. 3)."""
+    how = config.global_
+    product = proposal_BPC * key_BC[:, None]
+    score = product.sum(-1)
+    if how.similarity == "cosine":
+        score = nn.functional.cosine_similarity(proposal_BPC, key_BC[:, None], dim=-1, eps=1e-12)
+    order = score.argsort(dim=1, descending=True, stable=True)
+    index = order[:, : how.n]
+    rows = torch.arange(len(key_BC))[:, None]
+    if how.similarity == "over_channels":
+        return index, (product[rows, index] / how.temperature).softmax(2)
+    values = product if how.similarity == "channel" else score[..., None]
+    counted = index if how.softmax_over == "kept" else order
+    return index, (values[rows, counted] / how.temperature).softmax(1)[:, : how.n]
+
+
+def heatmap_loss(heatmaps: Tensor, target: Tensor, weight: Tensor, config: GLPoseConfig) -> Tensor:
+    """L = 1/M sum_m v_m ||G_m - H_m||^2 (eq. 6), normalised as `config.loss` says; mean over B.
+
+    Times 1000 for a mean over pixels, so that printed values are near 1.
+    """
+    square = (heatmaps.float() - target).square()
+    if config.loss.pixels == "mean":
+        per_joint = 1000 * square.mean((-2, -1))
+    else:
+        per_joint = square.sum((-2, -1))
+    total = (per_joint * weight).sum(1) * config.loss.factor
+    return (total / target.shape[1] if config.loss.divide_by_joints else total).mean()

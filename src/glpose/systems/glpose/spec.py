@@ -1,0 +1,161 @@
+"""Settings of GLPose: every row of table A of the model specification, with its default. No torch."""
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from glpose.clip import (
+    Border,
+    LocalWeight,
+    Pad,
+    Pool,
+    Similarity,
+    SoftmaxOver,
+    local_offsets,
+)
+from glpose.errors import BadConfig
+from glpose.nets.spec import HeadType, HRNetConfig
+from glpose.runtime.card import FusionCard, NeighbourBox
+from glpose.types import CropSpec, HeatmapSpec
+
+
+@dataclass(frozen=True, slots=True)
+class LocalConfig:
+    """Neighbouring frames t-k..t+k; table A rows 1 and 10. `box`: whose box cuts them."""
+
+    k: int = 4
+    weight: LocalWeight = "linear"
+    border: Border = "clamp"
+    box: NeighbourBox = "exact"
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalConfig:
+    """Similar crops of the video; table A rows 2 to 9. `n` of `num_candidates` are used.
+
+    `rank_stage` is the stage whose finest branch, averaged, ranks the candidates; `min_score` is
+    asked of detected boxes only; `augment` says how candidates are varied in training.
+    """
+
+    n: int = 6
+    num_candidates: int = 20
+    similarity: Similarity = "dot"
+    softmax_over: SoftmaxOver = "kept"
+    rank_stage: Literal[2, 3] = 3
+    temperature: float = 1.0
+    pool: Pool = "other_frames"
+    min_score: float = 0.6
+    pad: Pad = "repeat"
+    augment: Literal["none", "own", "same"] = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateConfig:
+    """Basic blocks over all slots (eq. 4); row 12. `channels` 0 means the backbone's width."""
+
+    channels: int = 0
+    num_blocks: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class EnhanceConfig:
+    """Feature enhancement (eq. 5); rows 13 and 14. `mask` is per pixel and channel, or per pixel."""
+
+    enabled: bool = True
+    encoder: Literal["conv3x3", "conv1x1", "block"] = "conv3x3"
+    mask: Literal["channels", "one"] = "channels"
+    aggregate: Literal["block", "conv", "add"] = "block"
+
+
+@dataclass(frozen=True, slots=True)
+class LossConfig:
+    """Row 17: mean or sum over pixels, a factor (0.5 in HRNet), division by the joints or not."""
+
+    pixels: Literal["mean", "sum"] = "mean"
+    factor: float = 1.0
+    divide_by_joints: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class GLPoseConfig:
+    """The network of the paper; the defaults are `glpose_w48`.
+
+    Rows not named above: 11 `crop.padding`, 15 `head_input`, 16 `num_joints`, 18 `freeze` and
+    `bn_eval`, 21 `sigma_px`; 19, 20, 22 and 23 are settings of recipes and of evaluation.
+
+    `start` "paper" draws all new weights from normal(0, 0.001). "single" (ours) starts as the
+    single-frame network: the fused features are added to the key's through a 1x1 convolution of
+    zeros, so that training can only move away from what one frame gives.
+    """
+
+    backbone: HRNetConfig = field(default_factory=HRNetConfig)
+    crop: CropSpec = CropSpec((384, 288), anchor="msra")
+    sigma_px: float = 3.0
+    rounded: bool = True
+    mapping: Literal["centre", "origin"] = "origin"
+    decode: Literal["quarter", "dark"] = "quarter"
+    num_joints: int = 15
+    local: LocalConfig = LocalConfig()
+    global_: GlobalConfig = GlobalConfig()
+    aggregate: AggregateConfig = AggregateConfig()
+    enhance: EnhanceConfig = EnhanceConfig()
+    head: HeadType = "conv3x3"
+    head_input: Literal["enhanced", "aggregated"] = "enhanced"
+    loss: LossConfig = LossConfig()
+    start: Literal["paper", "single"] = "paper"
+    freeze: bool = True
+    bn_eval: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.global_.n <= self.global_.num_candidates:
+            raise BadConfig(
+                f"global_.n is {self.global_.n}, but only {self.global_.num_candidates} "
+                "candidates are drawn; expected 0 <= n <= num_candidates"
+            )
+        if self.local.k < 0:
+            raise BadConfig(f"local.k is {self.local.k}; expected 0 or more")
+        if self.start == "single" and self.channels != self.backbone.width:
+            raise BadConfig(
+                f"start 'single' adds features of {self.channels} channels to the key's "
+                f"{self.backbone.width}; leave aggregate.channels at 0"
+            )
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        return local_offsets(self.local.k)
+
+    @property
+    def channels(self) -> int:
+        """Channels of the aggregated features."""
+        return self.aggregate.channels or self.backbone.width
+
+    @property
+    def heatmap(self) -> HeatmapSpec:
+        height, width = self.crop.size_hw
+        return HeatmapSpec(
+            (height // 4, width // 4), self.sigma_px, self.mapping, self.decode, self.rounded
+        )
+
+    @property
+    def fusion_card(self) -> FusionCard:
+        """What the runtime needs to know to fill the slots."""
+        g = self.global_
+        return FusionCard(
+            offsets=self.offsets,
+            num_global=g.n,
+            num_candidates=g.num_candidates,
+            min_score=g.min_score,
+            similarity=g.similarity,
+            temperature=g.temperature,
+            softmax_over=g.softmax_over,
+            border=self.local.border,
+            pool=g.pool,
+            pad=g.pad,
+            neighbour_box=self.local.box,
+        )
+
+
+def with_sources(config: GLPoseConfig, *, k: int | None = None, n: int | None = None):
+    """The same network with other numbers of local and global slots, for ablations."""
+    local = config.local if k is None else replace(config.local, k=k)
+    global_ = config.global_ if n is None else replace(config.global_, n=n)
+    return replace(config, local=local, global_=global_)
