@@ -23,6 +23,7 @@ from glpose.train.augment import jitter_colour
 from glpose.train.recipe import DataRoots
 from glpose.train.store import PictureStore, has_store, write_store
 from glpose.train.system import ArrayBatch
+from glpose.video.reader import open_video
 
 HELD_OUT_EVERY = 5
 """Of `person_boxes`, pictures whose id is a multiple of this are for validation only."""
@@ -238,8 +239,6 @@ def _real(name: str, root: Path, config: BoxDataConfig) -> Iterator[Labelled]:
 
 
 def _jhmdb(root: Path, config: BoxDataConfig) -> Iterator[Labelled]:
-    from glpose.video import open_video
-
     for clip in read_clips(root, "train"):
         frames = open_video(clip.video).frames(ahead=0)
         for frame, truth in zip(frames, clip.truth, strict=False):

@@ -1,0 +1,240 @@
+"""The person detector: shapes, gradients, assignment, data, and that it learns."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from glpose.imaging import write_image  # noqa: E402
+from glpose.metrics.ap import BoxTruth, average_precision  # noqa: E402
+from glpose.recipes.detect import person_small  # noqa: E402
+from glpose.systems import load_system  # noqa: E402
+from glpose.systems.person_detector.data import (  # noqa: E402
+    CELL_PX,
+    BoxData,
+    held_out_pictures,
+)
+from glpose.systems.person_detector.net import (  # noqa: E402
+    PersonDetector,
+    all_points,
+    cell_centres,
+    decode_boxes,
+)
+from glpose.systems.person_detector.spec import (  # noqa: E402
+    AssignmentConfig,
+    BoxDataConfig,
+    PersonDetectorConfig,
+    card,
+)
+from glpose.systems.person_detector.step import detection_losses, giou  # noqa: E402
+from glpose.systems.person_detector.system import torch_detector  # noqa: E402
+from glpose.systems.person_detector.targets import (  # noqa: E402
+    IGNORE,
+    PADDING,
+    PERSON,
+    assign,
+    background_weight,
+    pair_iou,
+)
+from glpose.train.recipe import DataRoots  # noqa: E402
+
+TINY = PersonDetectorConfig(widths=(16, 16, 32, 32, 32), num_blocks=(1, 1, 1, 1), neck_width=32)
+
+
+def batch_of_figures(num: int = 4, side: int = 96) -> dict[str, torch.Tensor]:
+    """Pictures with one or two upright bright figures on noise, and their boxes."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 90, (num, side, side, 3)).astype(np.uint8)
+    xyxy, kind = np.zeros((num, 2, 4), np.float32), np.full((num, 2), PADDING, np.int8)
+    for i in range(num):
+        for j in range(1 + i % 2):
+            w, h = rng.integers(12, 22), rng.integers(40, 60)
+            x, y = rng.integers(2, 20) + 48 * j, rng.integers(2, side - 62)
+            images[i, y : y + h, x : x + w] = (220, 180, 140)
+            xyxy[i, j], kind[i, j] = (x, y, x + w - 1, y + h - 1), PERSON
+    cells = np.zeros((num, side // CELL_PX, side // CELL_PX), np.float32)
+    arrays = {"images": images, "xyxy": xyxy, "kind": kind, "labelled_from": cells}
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def test_every_point_has_a_box_and_a_score_for_any_multiple_of_32():
+    model = PersonDetector(TINY).eval()
+    for height, width in ((64, 96), (96, 32)):
+        boxes, scores = model(torch.zeros(2, height, width, 3, dtype=torch.uint8))
+        num_points = sum(height * width // s**2 for s in (8, 16, 32))
+        assert boxes.shape == (2, num_points, 4)
+        assert scores.shape == (2, num_points)
+        assert len(all_points((height, width), (8, 16, 32))) == num_points
+        assert float(scores.detach().max()) < 0.2
+
+
+def test_the_small_detector_is_small():
+    model = PersonDetector(PersonDetectorConfig())
+    assert sum(p.numel() for p in model.parameters()) == 1_501_103
+
+
+def test_points_are_cell_centres_and_distances_are_in_strides():
+    points = cell_centres(2, 3, 8)
+    assert points[0].tolist() == [3.5, 3.5]
+    assert points[4].tolist() == [11.5, 11.5]
+    log_distance = torch.log(torch.tensor([[[0.5, 1.0, 2.0, 3.0]]]))
+    box = decode_boxes(points[:1], log_distance, 8)[0, 0]
+    torch.testing.assert_close(box, torch.tensor([-0.5, -4.5, 19.5, 27.5]))
+
+
+def test_every_parameter_gets_a_gradient():
+    model = PersonDetector(TINY).train()
+    # One person of the size that each level predicts before training.
+    people = [[10, 10, 41, 73], [60, 10, 123, 137], [120, 0, 247, 255]]
+    batch = {
+        "images": torch.randint(0, 256, (1, 256, 256, 3), dtype=torch.uint8),
+        "xyxy": torch.tensor([people], dtype=torch.float32),
+        "kind": torch.full((1, 3), PERSON, dtype=torch.int8),
+        "labelled_from": torch.zeros(1, 32, 32),
+    }
+    sum(detection_losses(model, batch).values()).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_each_person_gets_its_best_points():
+    points = torch.tensor([[10.0, 10.0], [20.0, 10.0], [60.0, 10.0], [200.0, 10.0]])
+    truth = torch.tensor([[[0.0, 0, 30, 30], [50, 0, 80, 30], [0, 0, 0, 0]]])
+    kind = torch.tensor([[PERSON, PERSON, PADDING]], dtype=torch.int8)
+    boxes = torch.tensor([[[0.0, 0, 30, 30], [0, 0, 30, 20], [50, 0, 80, 15], [0, 0, 30, 30]]])
+    scores = torch.tensor([[0.5, 0.5, 0.1, 0.9]])
+    one = assign(boxes, scores, points, truth, kind, AssignmentConfig(num_points=1))
+    # The best point of a person is asked for its IoU; a perfect box outside the person is not.
+    torch.testing.assert_close(one.score_BA, torch.tensor([[1.0, 0, 0.5, 0]]), atol=1e-4, rtol=0)
+    assert one.box_BA4[0, 2].tolist() == [50, 0, 80, 30]
+    more = assign(boxes, scores, points, truth, kind, AssignmentConfig(num_points=3))
+    assert (more.score_BA > 0).tolist() == [[True, True, True, False]]
+    # Equal scores: the second point's alignment is (20/30)^6 of the first's.
+    assert float(more.score_BA[0, 1]) == pytest.approx((2 / 3) ** 6, abs=1e-3)
+
+
+def test_a_point_wanted_by_two_people_goes_to_the_one_it_overlaps_most():
+    points = torch.tensor([[10.0, 10.0]])
+    truth = torch.tensor([[[0.0, 0, 20, 40], [0, 0, 20, 20]]])
+    kind = torch.full((1, 2), PERSON, dtype=torch.int8)
+    found = assign(truth[:, 1:], torch.tensor([[0.3]]), points, truth, kind, AssignmentConfig())
+    assert found.box_BA4[0, 0].tolist() == [0, 0, 20, 20]
+    assert float(found.score_BA) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_background_counts_only_where_it_is_known():
+    points = all_points((32, 32), (8,))
+    boxes = torch.zeros(1, len(points), 4)
+    boxes[..., 3] = 10.0
+    labelled_from = torch.zeros(1, 4, 4)
+    labelled_from[0, 0, 1], labelled_from[0, 0, 2] = torch.inf, 9.0
+    labelled_from[0, 0, 3] = 11.0
+    truth = torch.tensor([[[0.0, 24, 8, 32], [8, 24, 16, 32]]])
+    kind = torch.tensor([[IGNORE, PERSON]], dtype=torch.int8)
+    weight = background_weight(boxes, points, truth, kind, labelled_from, 8).reshape(4, 4)
+    assert weight[0].tolist() == [1, 0, 1, 0]
+    assert weight[3].tolist() == [0, 1, 1, 1]
+
+
+def test_giou_and_iou_of_known_boxes():
+    a = torch.tensor([[0.0, 0, 10, 10]])
+    assert float(giou(a, a)) == pytest.approx(1.0)
+    assert float(giou(a, a + 10)) == pytest.approx(-0.5)
+    assert float(pair_iou(a, torch.tensor([[0.0, 0, 10, 5]]))) == pytest.approx(0.5)
+
+
+def test_it_learns_four_pictures():
+    torch.manual_seed(0)
+    model, batch = PersonDetector(TINY), batch_of_figures()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=4e-3)
+    history = []
+    for _ in range(30):
+        losses = detection_losses(model.train(), batch)
+        optimizer.zero_grad()
+        sum(losses.values()).backward()
+        optimizer.step()
+        history.append(float(sum(losses.values()).detach()))
+    assert np.mean(history[-5:]) < 0.5 * np.mean(history[:5])
+    # Statistics of so few steps are not settled: let them settle, without learning.
+    for _ in range(15):
+        with torch.no_grad():
+            model.train()(batch["images"])
+    small = dataclasses.replace(TINY, size_hw=(96, 96))
+    model.config = small
+    detect = torch_detector(model)
+    found = [detect(image.numpy()) for image in batch["images"]]
+    truth = [
+        BoxTruth(boxes[kinds == PERSON].numpy(), np.zeros(int((kinds == PERSON).sum()), bool))
+        for boxes, kinds in zip(batch["xyxy"], batch["kind"], strict=True)
+    ]
+    assert average_precision(found, truth) > 0.6
+
+
+@pytest.fixture
+def person_boxes(tmp_path: Path) -> Path:
+    """A folder like `person_boxes`: ten pictures, a person in each and an ignored one in some."""
+    root = tmp_path / "person_boxes"
+    (root / "images").mkdir(parents=True)
+    images, annotations = [], []
+    rng = np.random.default_rng(1)
+    for number in range(1, 11):
+        rgb = rng.integers(0, 255, (100, 150, 3)).astype(np.uint8)
+        write_image(root / "images" / f"{number}.png", rgb)
+        images.append({"id": number, "file_name": f"{number}.png"})
+        annotations.append({"image_id": number, "bbox": [20, 10, 30, 80]})
+        if number % 2:
+            annotations.append({"image_id": number, "bbox": [100, 10, 30, 80], "ignore": 1})
+    data = {"images": images, "annotations": annotations}
+    (root / "instances_person.json").write_text(json.dumps(data), "utf-8")
+    return root
+
+
+def test_batches_depend_on_seed_and_step_alone(person_boxes: Path, tmp_path: Path):
+    config = BoxDataConfig(synth_share=0.0, sizes_hw=((64, 64), (64, 96)))
+    roots = DataRoots(person_boxes=str(person_boxes))
+    data = BoxData(config, roots, tmp_path / "cache", batch_size=3, seed=5)
+    first = [data.batch(step) for step in range(3)]
+    again = BoxData(config, roots, tmp_path / "cache", batch_size=3, seed=5)
+    for step in (2, 0, 1):
+        for name, array in again.batch(step).items():
+            np.testing.assert_array_equal(array, first[step][name])
+    assert first[0]["images"].shape == (3, 64, 64, 3)
+    assert first[1]["images"].shape == (3, 64, 96, 3)
+    other = BoxData(config, roots, tmp_path / "cache", batch_size=3, seed=6).batch(0)
+    assert not np.array_equal(other["images"], first[0]["images"])
+    for batch in first:
+        boxes = batch["xyxy"][batch["kind"] != PADDING]
+        assert (boxes[:, 2:] >= boxes[:, :2]).all()
+        assert (boxes >= 0).all()
+
+
+def test_held_out_pictures_are_never_trained_on(person_boxes: Path, tmp_path: Path):
+    assert [p.picture_id for p in held_out_pictures(person_boxes)] == [5, 10]
+    config = BoxDataConfig(synth_share=0.0)
+    roots = DataRoots(person_boxes=str(person_boxes))
+    BoxData(config, roots, tmp_path / "cache", batch_size=1, seed=0)
+    (folder,) = (tmp_path / "cache").iterdir()
+    assert len(np.load(folder / "index.npz")["offset"]) == 8
+
+
+def test_validation_scores_the_held_out_pictures(person_boxes: Path, tmp_path: Path):
+    recipe = dataclasses.replace(
+        person_small(), model=TINY, roots=DataRoots(person_boxes=str(person_boxes))
+    )
+    system = load_system("person_detector")
+    scores = system.validate(system.build(recipe).eval(), recipe, tmp_path)
+    assert next(iter(scores)) == "ap50"
+    assert 0 <= scores["ap50"] <= 1
+
+
+def test_the_card_says_how_to_run_it():
+    made = card(TINY, name="tiny", version="1", trained_on=("synth",), terms="none")
+    assert made.kind == "detector"
+    assert made.detector is not None
+    assert made.detector.strides == (8, 16, 32)
+    assert made.detector.min_score == TINY.min_score

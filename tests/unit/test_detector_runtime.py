@@ -1,0 +1,95 @@
+"""The runtime around a detector's graph, with made-up graphs."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from glpose.errors import BadWeights
+from glpose.imaging import letterbox
+from glpose.runtime.card import Card, DetectorCard
+from glpose.runtime.detector import BoxDetector, input_size
+
+CARD = Card(
+    name="made_up",
+    version="1",
+    kind="detector",
+    trained_on=(),
+    terms="",
+    licence="",
+    source="",
+    made_by={},
+    detector=DetectorCard((256, 448), (8, 16, 32), iou_limit=0.6, min_score=0.3),
+)
+
+
+def detector(boxes: list[list[float]], scores: list[float]) -> tuple[BoxDetector, list[np.ndarray]]:
+    """A detector whose graph always finds these boxes, and the pictures the graph has seen."""
+    seen: list[np.ndarray] = []
+
+    def run(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        seen.append(picture)
+        return np.array([boxes], np.float32).reshape(1, -1, 4), np.array([scores], np.float32)
+
+    return BoxDetector(run, CARD), seen
+
+
+@pytest.mark.parametrize("image_hw", [(720, 1280), (1280, 720), (481, 641), (37, 1000), (5, 3)])
+def test_letterbox_maps_corners_of_the_picture_exactly(image_hw: tuple[int, int]):
+    height, width = image_hw
+    rgb = np.full((*image_hw, 3), 255, np.uint8)
+    size_hw = input_size(image_hw, (256, 448), 32)
+    picture, input_from_image = letterbox(rgb, size_hw, fill=0)
+    assert picture.shape == (*size_hw, 3)
+    rows, columns = np.flatnonzero(picture.any((1, 2))), np.flatnonzero(picture.any((0, 2)))
+    # The outer edges of the picture are half a pixel beyond its first and last pixel's centre.
+    edges = np.array([[-0.5, -0.5], [width - 0.5, height - 0.5]])
+    expected = [[columns[0] - 0.5, rows[0] - 0.5], [columns[-1] + 0.5, rows[-1] + 0.5]]
+    np.testing.assert_allclose(input_from_image.apply(edges), expected, atol=1e-9)
+    back = input_from_image.inverse().apply(input_from_image.apply(edges))
+    np.testing.assert_allclose(back, edges, atol=1e-9)
+
+
+def test_inputs_have_the_aspect_of_the_picture_and_equal_areas():
+    assert input_size((1080, 1920), (256, 448), 32) == (256, 448)
+    assert input_size((1920, 1080), (256, 448), 32) == (448, 256)
+    assert input_size((500, 500), (256, 448), 32) == (352, 352)
+    assert input_size((1, 1000), (256, 448), 32)[0] == 32
+
+
+def test_a_box_around_a_bright_patch_comes_back_in_pixels_of_a_portrait_picture():
+    rgb = np.zeros((640, 360, 3), np.uint8)
+    rgb[200:400, 100:200] = 255
+
+    def find_patch(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        bright = picture[0, ..., 0] > 127
+        bright[:, 0] = False
+        y, x = np.nonzero(bright)
+        box = [x.min() - 0.5, y.min() - 0.5, x.max() + 0.5, y.max() + 0.5]
+        return np.array([[box]], np.float32), np.ones((1, 1), np.float32)
+
+    found = BoxDetector(find_patch, CARD)(rgb)
+    np.testing.assert_allclose(found.xyxy, [[99.5, 199.5, 199.5, 399.5]], atol=1.0)
+
+
+def test_weak_and_repeated_boxes_are_dropped_best_first():
+    boxes = [[10, 10, 50, 90], [100, 10, 150, 90], [101, 10, 151, 90], [200, 10, 250, 90]]
+    detect, seen = detector(boxes, [0.5, 0.8, 0.9, 0.1])
+    found = detect(np.zeros((256, 448, 3), np.uint8))
+    np.testing.assert_allclose(found.score, [0.9, 0.5])
+    np.testing.assert_allclose(found.xyxy, [boxes[2], boxes[0]], atol=1e-4)
+    assert seen[0].shape == (1, 256, 448, 3)
+    assert seen[0].dtype == np.uint8
+
+
+def test_boxes_stay_within_the_picture_and_nothing_found_is_no_error():
+    detect, _ = detector([[-50, -50, 900, 900]], [0.9])
+    found = detect(np.zeros((240, 320, 3), np.uint8))
+    np.testing.assert_array_equal(found.xyxy, [[0, 0, 319, 239]])
+    detect, _ = detector([[0, 0, 9, 9]], [0.01])
+    assert len(detect(np.zeros((240, 320, 3), np.uint8))) == 0
+
+
+def test_a_card_of_another_kind_is_refused():
+    with pytest.raises(BadWeights, match="encoder"):
+        BoxDetector(lambda _: None, dataclasses.replace(CARD, kind="encoder", detector=None))
