@@ -1,0 +1,185 @@
+"""Sessions, loading with all its refusals, and the estimator, on tiny graphs made here."""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_onnx
+from tiny_onnx import CROP_HW, FUSION, MAP_HW, card, write_detector, write_encoder, write_fusion
+
+from glpose.errors import BadWeights
+from glpose.runtime import load
+from glpose.runtime.card import FusionCard
+from glpose.runtime.estimator import OnnxEstimator
+from glpose.runtime.load import load_detector, load_estimator
+from glpose.runtime.session import Session
+from glpose.types import CropSpec
+
+
+@pytest.fixture
+def folder(tiny_weights: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny weights that a test may spoil."""
+    return Path(shutil.copytree(tiny_weights, tmp_path / "weights"))
+
+
+def test_a_session_tells_what_is_in_the_file_and_runs_it(tiny_weights: Path) -> None:
+    session = Session(tiny_weights / "tiny.encoder.onnx", threads=1)
+    assert session.inputs["crops"].shape == ("n", *CROP_HW, 3)
+    assert session.inputs["crops"].dtype == "tensor(uint8)"
+    assert "glpose.card" in session.metadata
+    crops = np.full((2, *CROP_HW, 3), 51, np.uint8)
+    (features,) = session.run({"crops": crops}, ["features"])
+    np.testing.assert_allclose(features, np.full((2, 1, *MAP_HW), 0.2), rtol=1e-6)
+
+
+def test_a_session_that_fails_names_the_shapes(tiny_weights: Path) -> None:
+    session = Session(tiny_weights / "tiny.encoder.onnx", threads=1)
+    with pytest.raises(BadWeights, match=r"crops \(1, 8, 8, 3\)"):
+        session.run({"crops": np.zeros((1, 8, 8, 3), np.uint8)}, ["features"])
+
+
+@pytest.mark.parametrize("name", ["", "tiny.encoder.onnx", "tiny.fusion.onnx"])
+def test_an_estimator_is_found_by_folder_or_by_either_file(tiny_weights: Path, name: str) -> None:
+    estimate = load_estimator(tiny_weights / name, threads=1)
+    assert estimate.card.kind == "fusion"
+    assert estimate.card.fusion == FUSION
+
+
+def test_chunks_change_nothing(tiny_weights: Path) -> None:
+    whole = load_estimator(tiny_weights, threads=1)
+    parts = OnnxEstimator(whole._encode, whole._fuse, whole.card, chunk=2)
+    rng = np.random.default_rng(0)
+    crops = rng.integers(0, 256, (5, *CROP_HW, 3), np.uint8)
+    slots = rng.random((5, 2, 1, *MAP_HW), np.float32)
+    weight = rng.random((5, 2, 1), np.float32)
+    features, embedding = whole.encode(crops)
+    for a, b in zip(parts.encode(crops), (features, embedding), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+    np.testing.assert_allclose(
+        parts.fuse(features, slots, slots, weight), whole.fuse(features, slots, slots, weight),
+        rtol=1e-6,
+    )  # fmt: skip
+    assert whole.fuse(features, slots, slots, weight).shape == (5, 15, *MAP_HW)
+
+
+def test_a_single_frame_model_has_no_slots(tmp_path: Path) -> None:
+    tiny_onnx.write_pose(tmp_path, fusion=FusionCard())
+    estimate = load_estimator(tmp_path, threads=1)
+    key = np.ones((3, 1, *MAP_HW), np.float32)
+    nothing = np.zeros((3, 0, 1, *MAP_HW), np.float32)
+    heatmaps = estimate.fuse(key, nothing, nothing, np.zeros((3, 0, 1), np.float32))
+    np.testing.assert_allclose(heatmaps[:, 0], 0.5, rtol=1e-6)
+
+
+def test_a_detector_finds_the_person_in_the_middle(tiny_weights: Path) -> None:
+    detect = load_detector(tiny_weights / "finder.onnx", threads=1)
+    found = detect(np.full((200, 300, 3), 200, np.uint8))
+    np.testing.assert_allclose(found.xyxy, [[90, 20, 210, 180]], atol=2)
+    assert len(detect(np.zeros((200, 300, 3), np.uint8))) == 0
+
+
+def spoil(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:200])
+
+
+def no_card(folder: Path) -> None:
+    path = folder / "tiny.fusion.onnx"
+    model = tiny_onnx.onnx.load(path)
+    del model.metadata_props[:]
+    tiny_onnx.onnx.save(model, path)
+
+
+def write_sums(folder: Path) -> None:
+    digest = hashlib.sha256(b"another").hexdigest()
+    (folder / "SHA256SUMS").write_text(f"{digest}  tiny.fusion.onnx\n")
+
+
+FUSION_FILE, ENCODER_FILE = "tiny.fusion.onnx", "tiny.encoder.onnx"
+BAD_PAIRS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "half is missing": (lambda f: (f / FUSION_FILE).unlink(), "fusion.onnx: no such file"),
+    "truncated": (lambda f: spoil(f / FUSION_FILE), "not a graph that can be opened"),
+    "text": (lambda f: (f / FUSION_FILE).write_text("hello"), "not a graph that can be opened"),
+    "empty": (lambda f: (f / FUSION_FILE).write_bytes(b""), "not a graph that can be opened"),
+    "no card": (no_card, "has no card"),
+    "digest": (write_sums, "SHA-256"),
+    "kind": (lambda f: write_detector(f / FUSION_FILE), "kind 'detector', expected 'fusion'"),
+    "version": (
+        lambda f: write_fusion(f / FUSION_FILE, card("fusion", card_version=9), FUSION),
+        "version 9, expected 1",
+    ),
+    "partner": (
+        lambda f: write_fusion(f / FUSION_FILE, card("fusion", partner="xyz"), FUSION),
+        "not exported together",
+    ),
+    "joints": (
+        lambda f: write_fusion(f / FUSION_FILE, card("fusion"), FUSION, num_joints=14),
+        r"'heatmaps' is .*\?x14x16x12, but its card says .*\?x15x16x12",
+    ),
+    "skeleton": (
+        lambda f: write_fusion(f / FUSION_FILE, card("fusion", skeleton="octopus"), FUSION),
+        "unknown skeleton 'octopus'",
+    ),
+    "slots": (
+        lambda f: write_fusion(f / FUSION_FILE, card("fusion"), replace(FUSION, offsets=(1,))),
+        r"'local' is .*\?x1x1x16x12",
+    ),
+    "an input too many": (
+        lambda f: write_fusion(f / FUSION_FILE, card("fusion", fusion=FusionCard()), FUSION),
+        "does not account for",
+    ),
+    "an input too few": (
+        lambda f: write_fusion(f / FUSION_FILE, card("fusion"), FusionCard()),
+        "has no input 'local'",
+    ),
+    "crop size": (
+        lambda f: write_encoder(f / ENCODER_FILE, card("encoder"), (32, 32)),
+        r"'crops' is .*\?x32x32x3",
+    ),
+    "crops differ": (
+        lambda f: write_encoder(f / ENCODER_FILE, card("encoder", crop=CropSpec((64, 48), 1.5))),
+        "are not those of its partner",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_PAIRS)
+def test_bad_weights_say_what_is_wrong(case: str, folder: Path) -> None:
+    change, message = BAD_PAIRS[case]
+    change(folder)
+    with pytest.raises(BadWeights, match=message) as caught:
+        load_estimator(folder / ENCODER_FILE, threads=1)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_right_digest_is_accepted(folder: Path) -> None:
+    digest = hashlib.sha256((folder / "finder.onnx").read_bytes()).hexdigest()
+    (folder / "SHA256SUMS").write_text(f"{digest}  finder.onnx\n")
+    assert load_detector(folder, threads=1).card.kind == "detector"
+    record = load.describe(folder, "detector", card("detector"))
+    assert record["sha256"] == {"finder.onnx": digest}
+
+
+def test_the_other_use_is_refused(tiny_weights: Path) -> None:
+    with pytest.raises(BadWeights, match="kind 'detector', expected pose weights"):
+        load_estimator(tiny_weights / "finder.onnx")
+    with pytest.raises(BadWeights, match="kind 'encoder', expected detector weights"):
+        load_detector(tiny_weights / "tiny.encoder.onnx")
+
+
+def test_names_that_are_not_known(monkeypatch: pytest.MonkeyPatch, tiny_weights: Path) -> None:
+    monkeypatch.setattr(load, "_package_folder", lambda: tiny_weights)
+    with pytest.raises(BadWeights, match="unknown pose weights 'huge'; known: tiny"):
+        load_estimator("huge")
+    with pytest.raises(BadWeights, match="no such file or folder"):
+        load_estimator("somewhere/huge.encoder.onnx")
+    assert load_estimator("tiny", threads=1).card.name == "tiny"
+
+
+def test_a_folder_with_two_models_is_ambiguous(folder: Path) -> None:
+    tiny_onnx.write_pose(folder, "other")
+    with pytest.raises(BadWeights, match="found other, tiny"):
+        load_estimator(folder)
