@@ -1,10 +1,11 @@
 """The OpenCV door: the only module that imports cv2. Pictures are RGB `uint8` unless stated."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float, Float32, Float64, Int, Int32, UInt8
 
 from glpose.errors import VideoError
 from glpose.types import Affine
@@ -45,9 +46,7 @@ def filter_picture(rgb: Rgb, kernel: Float32[np.ndarray, "h w"]) -> Rgb:
     return cv2.filter2D(rgb, -1, kernel)
 
 
-def blur_maps(
-    maps: Float32[np.ndarray, "n h w"], kernel_px: int
-) -> Float32[np.ndarray, "n h w"]:
+def blur_maps(maps: Float32[np.ndarray, "n h w"], kernel_px: int) -> Float32[np.ndarray, "n h w"]:
     """Gaussian blur of heatmaps with an odd kernel, zeros outside."""
     out = np.empty_like(maps)
     for source, target in zip(maps, out, strict=True):
@@ -66,7 +65,10 @@ def read_image(path: Path) -> Rgb:
         data = np.fromfile(path, np.uint8)  # not cv2.imread: it fails on non-ASCII paths
     except OSError as problem:
         raise VideoError(f"{path}: cannot be read ({problem.strerror})") from problem
-    bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    try:
+        bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    except cv2.error:  # more pixels than OpenCV is willing to make room for
+        bgr = None
     if bgr is None:
         raise VideoError(f"{path}: not a picture that can be read; expected JPEG, PNG or WebP")
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
@@ -101,3 +103,139 @@ def letterbox(rgb: Rgb, size_hw: tuple[int, int], fill: int) -> tuple[Rgb, Affin
         [0, zoom_y, top + (zoom_y - 1) / 2],
     ]
     return out, Affine(np.array(matrix, np.float64))
+
+
+Colour = tuple[int, int, int]
+"""Red, green, blue, 0 to 255."""
+Point = Sequence[float]
+"""x and y in pixels, whole numbers at the centres of pixels."""
+
+_SUBPIXEL_BITS = 4
+
+
+def draw_line(
+    rgb: Rgb, start_xy: Point, end_xy: Point, colour: Colour, width_px: float, opacity: float = 1.0
+) -> None:
+    """Draw a line with round ends into a picture, smooth and to a fraction of a pixel."""
+    (ax, ay), (bx, by) = start_xy, end_xy
+    width = max(1, round(width_px))
+
+    def paint(part: np.ndarray, left: int, top: int) -> None:
+        a, b = _fixed(ax - left, ay - top), _fixed(bx - left, by - top)
+        cv2.line(part, a, b, colour, width, cv2.LINE_AA, _SUBPIXEL_BITS)
+
+    bounds = min(ax, bx), min(ay, by), max(ax, bx), max(ay, by)
+    _blend(rgb, bounds, width / 2, opacity, paint)
+
+
+def draw_dot(
+    rgb: Rgb,
+    centre_xy: Point,
+    radius_px: float,
+    colour: Colour,
+    *,
+    ring_px: float | None = None,
+    opacity: float = 1.0,
+) -> None:
+    """Draw a disc into a picture, or a ring of a certain width, smooth."""
+    x, y = centre_xy
+    width = -1 if ring_px is None else max(1, round(ring_px))
+    radius = round(radius_px * 2**_SUBPIXEL_BITS)
+
+    def paint(part: np.ndarray, left: int, top: int) -> None:
+        centre = _fixed(x - left, y - top)
+        cv2.circle(part, centre, radius, colour, width, cv2.LINE_AA, _SUBPIXEL_BITS)
+
+    _blend(rgb, (x, y, x, y), radius_px + (ring_px or 0), opacity, paint)
+
+
+def draw_label(rgb: Rgb, text: str, bottom_xy: Point, height_px: float, colour: Colour) -> None:
+    """Draw text on a rounded plate of a colour, its bottom centre at a point, kept inside."""
+    font, scale = cv2.FONT_HERSHEY_SIMPLEX, height_px / 22  # its capitals are 22 pixels high
+    weight = max(1, round(height_px / 9))
+    (text_width, text_height), _ = cv2.getTextSize(text, font, scale, weight)
+    radius = text_height * 0.85
+    half = max(0.0, text_width / 2 - radius * 0.45)
+    reach = np.array([half + radius + 1, radius + 1])
+    middle = np.asarray(bottom_xy) - [0, radius + 1]
+    middle = np.clip(middle, reach, np.maximum(reach, np.array(rgb.shape[1::-1]) - 1 - reach))
+    along = np.array([half, 0])
+    ends = (middle - along).tolist(), (middle + along).tolist()
+    draw_line(rgb, *ends, (20, 20, 20), 2 * radius + 2)
+    draw_line(rgb, *ends, colour, 2 * radius - 1)
+    bright = np.dot(colour, (0.299, 0.587, 0.114)) > 110
+    origin = np.round(middle + np.array([-text_width, text_height]) / 2).astype(int).tolist()
+    ink = (10, 10, 10) if bright else (255, 255, 255)
+    cv2.putText(rgb, text, origin, font, scale, ink, weight, cv2.LINE_AA)
+
+
+def _fixed(x: float, y: float) -> tuple[int, int]:
+    scale, limit = 2**_SUBPIXEL_BITS, 2**30  # what OpenCV's fixed-point coordinates hold
+    return (
+        round(min(max(x * scale, -limit), limit)),
+        round(min(max(y * scale, -limit), limit)),
+    )
+
+
+def _blend(
+    rgb: Rgb,
+    bounds_xyxy: tuple[float, float, float, float],
+    margin_px: float,
+    opacity: float,
+    paint: Callable[[np.ndarray, int, int], None],
+) -> None:
+    """Paint into a picture with an opacity; `bounds_xyxy` and the margin are what is touched."""
+    if opacity >= 1:
+        paint(rgb, 0, 0)
+        return
+    (height, width), margin = rgb.shape[:2], margin_px + 2
+    left = int(min(max(bounds_xyxy[0] - margin, 0), width))
+    top = int(min(max(bounds_xyxy[1] - margin, 0), height))
+    right = int(min(max(bounds_xyxy[2] + margin + 1, 0), width))
+    bottom = int(min(max(bounds_xyxy[3] + margin + 1, 0), height))
+    part = rgb[top:bottom, left:right]
+    if part.size:
+        painted = part.copy()
+        paint(painted, left, top)
+        part[:] = cv2.addWeighted(painted, opacity, part, 1 - opacity, 0)
+
+
+def fill_polygon(rgb: Rgb, xy: Float[np.ndarray, "points 2"], colour: Colour) -> None:
+    """Fill a polygon in a picture, with smooth edges."""
+    fixed = np.round(np.clip(xy, -1e5, 1e5) * 2**_SUBPIXEL_BITS).astype(np.int32)
+    cv2.fillPoly(rgb, [fixed], colour, cv2.LINE_AA, _SUBPIXEL_BITS)
+
+
+def fill_faces(
+    index_map: Int32[np.ndarray, "height width"],
+    xy: Float[np.ndarray, "faces corners 2"],
+    value: Int[np.ndarray, " faces"],
+) -> None:
+    """Fill convex polygons with numbers, the later ones over the earlier ones, without smoothing.
+
+    Neighbours leave no gap: each covers every pixel that its outline touches.
+    """
+    fixed = np.round(np.clip(xy, -1e5, 1e5) * 2**_SUBPIXEL_BITS).astype(np.int32)
+    for corners, number in zip(fixed, value.tolist(), strict=True):
+        cv2.fillConvexPoly(index_map, corners, number, cv2.LINE_8, _SUBPIXEL_BITS)
+
+
+def warp_perspective(
+    rgb: Rgb, target_from_source: Float64[np.ndarray, "3 3"], size_hw: tuple[int, int]
+) -> Rgb:
+    """Resample a picture through a homography, bilinear, mirrored at the borders."""
+    size = (size_hw[1], size_hw[0])
+    return cv2.warpPerspective(rgb, target_from_source, size, borderMode=cv2.BORDER_REFLECT_101)
+
+
+def enlarge_map(
+    values: Float32[np.ndarray, "_h _w"], size_hw: tuple[int, int]
+) -> Float32[np.ndarray, "_height _width"]:
+    """Enlarge a map of numbers, smooth (bicubic)."""
+    return cv2.resize(values, (size_hw[1], size_hw[0]), interpolation=cv2.INTER_CUBIC)
+
+
+def recompress(rgb: Rgb, quality: int) -> Rgb:
+    """A picture as it looks after JPEG compression of a quality from 0 to 100."""
+    _, data = cv2.imencode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return cv2.imdecode(data, cv2.IMREAD_COLOR)
