@@ -6,6 +6,7 @@ Every maker takes a folder and returns the path of what it made there. Pictures 
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -44,7 +45,7 @@ def read_index(rgb: np.ndarray) -> int:
     rows = slice(height * 5 // 8, height * 7 // 8)
     bits = [
         rgb[rows, left + 1 : max(left + 2, right - 1)].mean() > 120
-        for left, right in zip(edges, edges[1:], strict=False)
+        for left, right in pairwise(edges)
     ]
     return sum(1 << bit for bit, on in enumerate(bits) if on)
 

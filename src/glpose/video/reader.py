@@ -22,7 +22,9 @@ import av
 import numpy as np
 from av.codec.context import CodecContext
 from av.container import InputContainer
-from av.stream import Disposition
+from av.error import EOFError as EndOfFile
+from av.error import FFmpegError
+from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace
 from av.video.stream import VideoStream
@@ -45,7 +47,7 @@ _HIDING = {"vp8", "vp9", "av1", "mpeg4", "msmpeg4v2", "msmpeg4v3"}
 _PROGRESSIVE = (0, 1)  # AVFieldOrder unknown, progressive; in others two packets may be a picture
 _MAX_DELAY = 64  # packets; the longest reordering of any codec is 16 pictures
 _MAX_BAD_READS = 100
-_JUMP_BACK_S = 10  # a larger step backwards is a new recording in one file, not reordering
+_JUMP_BACK_S = Fraction(1, 10)  # decoding times that go back: a new recording in the same file
 _MAX_PIXELS = 2**27  # 16K; a header that promises more is an attack on the memory
 _UNSPECIFIED_COLOURS = 2  # AVCOL_SPC_UNSPECIFIED
 
@@ -98,7 +100,7 @@ class VideoSource:
     def _as_shown(self, picture: VideoFrame, aspect: Fraction) -> Rgb | None:
         try:
             rgb = _as_shown(picture, aspect)
-        except (av.FFmpegError, ValueError):
+        except (FFmpegError, ValueError):
             return None
         if rgb.shape[:2] != self.info.size_hw:  # the resolution changed in mid-stream
             rgb, _ = imaging.letterbox(rgb, self.info.size_hw, fill=0)
@@ -252,9 +254,9 @@ class _Reading:
     def _decode(self, packet: av.Packet | None) -> tuple[list[VideoFrame], bool]:
         try:
             return self.stream.codec_context.decode(packet), True
-        except av.error.EOFError:
+        except EndOfFile:
             return [], True
-        except av.FFmpegError:
+        except FFmpegError:
             return [], False
 
     def _packets(self) -> Iterator[av.Packet | None]:
@@ -274,7 +276,7 @@ class _Reading:
         yield None
 
 
-def demux(container: InputContainer, *streams: av.stream.Stream) -> Iterator[av.Packet]:
+def demux(container: InputContainer, *streams: Stream) -> Iterator[av.Packet]:
     """Packets of a stream, going on behind damage that the container survives."""
     for _ in range(_MAX_BAD_READS):
         try:
@@ -282,7 +284,7 @@ def demux(container: InputContainer, *streams: av.stream.Stream) -> Iterator[av.
                 if packet.size:  # the last ones are empty: a request to flush
                     yield packet
             return
-        except av.FFmpegError:
+        except FFmpegError:
             continue
 
 
@@ -300,7 +302,7 @@ def open_container(path: Path) -> InputContainer:
             container_options={"protocol_whitelist": "file", "format_whitelist": _FORMATS},
             metadata_errors="replace",
         )
-    except (av.FFmpegError, OSError) as problem:
+    except (FFmpegError, OSError) as problem:
         raise VideoError(f"{path}: {_diagnose(path, problem)}") from problem
 
 

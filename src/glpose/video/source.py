@@ -17,11 +17,11 @@ from glpose.errors import VideoError
 from glpose.types import Frame, VideoInfo
 from glpose.video.reader import VideoSource, open_video, read_ahead
 
-IMAGE_SUFFIXES = frozenset(".bmp .jpeg .jpg .png .tif .tiff .webp".split())
+IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 VIDEO_SUFFIXES = frozenset(
-    ".3gp .asf .avi .flv .gif .h264 .hevc .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .ts "
-    ".webm .wmv".split()
-)
+    {".3gp", ".asf", ".avi", ".flv", ".gif", ".h264", ".hevc", ".m2ts", ".m4v",
+     ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv"}
+)  # fmt: skip
 IMAGE_RATE_HZ = 25.0
 
 

@@ -12,11 +12,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 import av
 import numpy as np
 from av.container import InputContainer, OutputContainer
+from av.error import FFmpegError
 from av.stream import Stream
 from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
@@ -70,7 +70,7 @@ class VideoWriter:
         with self._guarded():
             self.partial.touch()
             flags = "+frag_keyframe+empty_moov+default_base_moof"
-            self._container = av.open(
+            container = av.open(
                 f"file:{self.partial.absolute()}",
                 "w",
                 format="mp4",
@@ -80,11 +80,12 @@ class VideoWriter:
                     "flush_packets": "1",
                 },
             )
-            self._stream = self._add_stream(rate_hz, threads)
+            self._stream = self._add_stream(container, rate_hz, threads)
+            self._container = container
 
-    def _add_stream(self, rate_hz: float, threads: int) -> VideoStream:
+    def _add_stream(self, container: OutputContainer, rate_hz: float, threads: int) -> VideoStream:
         rate = Fraction(rate_hz if 0 < rate_hz <= 1000 else 25).limit_denominator(1001)
-        stream = self._container.add_stream(
+        stream = container.add_stream(
             "libx264", rate=rate, options={"preset": "veryfast", "crf": "20"}
         )
         context = stream.codec_context
@@ -117,6 +118,8 @@ class VideoWriter:
             format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
         )
         picture.pts, picture.time_base = tick, self._unit_s
+        if self._container is None:
+            raise VideoError(f"{self.path}: already closed; write before the block ends")
         with self._guarded():
             self._container.mux(self._stream.encode(picture))
         self._ticks = [*self._ticks[-1:], tick]
@@ -131,7 +134,7 @@ class VideoWriter:
         if container is None:
             return
         if self._failed:  # already said; only let go of the file
-            with suppress(av.FFmpegError, OSError):
+            with suppress(FFmpegError, OSError):
                 container.close()
             return
         with self._guarded():
@@ -196,7 +199,7 @@ class VideoWriter:
     def _guarded(self) -> Iterator[None]:
         try:
             yield
-        except (av.FFmpegError, OSError) as problem:
+        except (FFmpegError, OSError) as problem:
             self._failed = True
             reason = getattr(problem, "strerror", None) or str(problem)
             kept = f"; the frames so far are in {self.partial}" if self.num_frames else ""
@@ -205,7 +208,7 @@ class VideoWriter:
                 f"free some space or choose another folder{kept}"
             ) from problem
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "VideoWriter":
         return self
 
     def __exit__(
@@ -226,7 +229,7 @@ def _copied(
 ) -> Iterator[tuple[Fraction, av.Packet]]:
     """(time, packet) of a stream, not coded again, `shift_s` earlier and only within `span_s`."""
     copy = out.add_stream_from_template(source, opaque=True)
-    shift = round(shift_s / source.time_base)
+    shift = round(shift_s / (source.time_base or 1))
 
     def packets() -> Iterator[tuple[Fraction, av.Packet]]:
         for packet in demux(container, source):

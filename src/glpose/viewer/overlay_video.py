@@ -1,0 +1,78 @@
+"""The overlay of a run: pictures and poses in, a video out, drawn and encoded by its own thread."""
+
+import queue
+import threading
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from glpose.errors import VideoError
+from glpose.imaging import Rgb
+from glpose.skeleton import Skeleton
+from glpose.timing import Timings
+from glpose.types import Frame, FramePoses
+from glpose.video.writer import VideoWriter
+from glpose.viewer.overlay import draw
+
+_QUEUED_FRAMES = 4
+
+
+class OverlayVideo:
+    """Draws and writes while the networks work on the next frames.
+
+    A frame that could not be decoded repeats the picture before it. Leaving the `with` block
+    finishes the video in any case; its error is raised unless another one is on its way.
+    """
+
+    def __init__(
+        self, writer: VideoWriter, size_hw: tuple[int, int], skeleton: Skeleton, timings: Timings
+    ) -> None:
+        self._writer, self._skeleton, self._spent = writer, skeleton, timings
+        self._last: Rgb = np.zeros((*size_hw, 3), np.uint8)
+        self._queue: queue.Queue[tuple[Frame, FramePoses] | None] = queue.Queue(_QUEUED_FRAMES)
+        self._problem: Exception | None = None
+        self._thread = threading.Thread(target=self._work, name="glpose-overlay", daemon=True)
+        self._thread.start()
+
+    def put(self, frame: Frame, poses: FramePoses) -> None:
+        """Append a frame. Raises VideoError if an earlier one could not be written."""
+        if self._problem is not None:
+            raise self._problem
+        self._queue.put((frame, poses))
+
+    def _work(self) -> None:
+        while (item := self._queue.get()) is not None:
+            if self._problem is not None:
+                continue  # go on emptying the queue, so that nobody waits for it
+            try:
+                self._write(*item)
+            except Exception as problem:
+                self._problem = problem
+
+    def _write(self, frame: Frame, poses: FramePoses) -> None:
+        with self._spent("draw"):
+            if frame.rgb is not None:
+                self._last = frame.rgb
+            picture = draw(self._last, poses, self._skeleton)
+        with self._spent("write"):
+            self._writer.write(picture, frame.time_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._queue.put(None)
+        self._thread.join()
+        try:
+            with self._spent("write"):
+                self._writer.close()
+        except VideoError as problem:
+            self._problem = self._problem or problem
+        if self._problem is not None and error is None:
+            raise self._problem

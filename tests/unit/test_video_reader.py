@@ -1,0 +1,211 @@
+"""The reader: order, times, turns, damage, refusals; pictures carry their index."""
+
+import threading
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from bad_videos import CASES, UNUSABLE, VFR_MS, read_index, set_display_matrix, write_video
+
+from glpose.errors import VideoError
+from glpose.types import Frame
+from glpose.video.reader import open_video, read_ahead
+
+
+def indices(frames: list[Frame]) -> list[int | None]:
+    return [None if frame.rgb is None else read_index(frame.rgb) for frame in frames]
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_unusable_files_give_one_clear_line(name: str, tmp_path: Path) -> None:
+    path = CASES[name](tmp_path)
+    with pytest.raises(VideoError) as caught:
+        open_video(path)
+    message = str(caught.value)
+    assert message.startswith(str(path))
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("missing", "no such file"),
+        ("empty", "0 bytes"),
+        ("text", "text, not a video"),
+        ("truncated_without_index", "cut short"),
+        ("audio_only", "found: audio"),
+        ("hls_playlist", "a playlist"),
+    ],
+)
+def test_the_line_says_what_was_found(name: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(VideoError, match=words):
+        open_video(CASES[name](tmp_path))
+
+
+@pytest.mark.parametrize("name", ["http://host/a.mp4", "rtsp://host/a", "concat:a.mp4|b.mp4"])
+def test_only_local_files(name: str) -> None:
+    with pytest.raises(VideoError, match=r"local file|no such file"):
+        open_video(name)
+
+
+def test_folders_and_devices_are_refused(tmp_path: Path) -> None:
+    for path in (tmp_path, Path("/dev/zero")):
+        with pytest.raises(VideoError, match="ordinary file"):
+            open_video(path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["one_frame", "odd_size", "turned_90", "mirrored", "spaced_name", "unicode_name",
+     "dashed_name", "with_audio"],
+)  # fmt: skip
+def test_every_frame_once_in_order_upright(name: str, tmp_path: Path) -> None:
+    source = open_video(CASES[name](tmp_path))
+    frames = list(source.frames())
+    assert indices(frames) == [f.index for f in frames] == list(range(source.info.num_frames))
+    assert np.allclose([f.time_s for f in frames], [f.index / 25 for f in frames], atol=1e-9)
+    assert {f.rgb.shape[:2] for f in frames} == {source.info.size_hw}
+    assert source.warnings == []
+
+
+def test_odd_sizes_are_kept_and_turns_exchange_them(tmp_path: Path) -> None:
+    assert open_video(CASES["odd_size"](tmp_path)).info.size_hw == (181, 241)
+    turned = open_video(CASES["turned_90"](tmp_path)).info
+    assert (turned.size_hw, turned.rotation_deg) == ((320, 240), 90)
+
+
+@pytest.mark.parametrize(
+    ("abcd", "store", "rotation_deg"),
+    [
+        ((-1, 0, 0, -1), lambda rgb: np.rot90(rgb, 2), 180),
+        ((0, -1, 1, 0), lambda rgb: np.rot90(rgb, -1), 270),
+        ((1, 0, 0, -1), np.flipud, 180),  # that is, mirrored left to right and turned by 180
+        ((0, 1, 1, 0), lambda rgb: np.swapaxes(rgb, 0, 1), 270),
+    ],
+)
+def test_other_turns(tmp_path: Path, abcd: tuple, store: object, rotation_deg: int) -> None:
+    path = write_video(tmp_path / "a.mp4", num_frames=3, size_hw=(320, 240), store=store)
+    source = open_video(set_display_matrix(path, abcd))
+    assert source.info.size_hw == (320, 240)
+    assert source.info.rotation_deg == rotation_deg
+    assert indices(list(source.frames())) == [0, 1, 2]
+
+
+def test_pixels_become_square(tmp_path: Path) -> None:
+    source = open_video(CASES["wide_pixels"](tmp_path))
+    assert source.info.size_hw == (240, 640)
+    assert indices(list(source.frames())) == list(range(8))
+
+
+def test_variable_times_are_exact(tmp_path: Path) -> None:
+    frames = list(open_video(CASES["variable_rate"](tmp_path)).frames())
+    assert [f.time_s for f in frames] == [ms / 1000 for ms in VFR_MS]
+    assert indices(frames) == list(range(len(VFR_MS)))
+
+
+def test_times_count_from_the_first_picture(tmp_path: Path) -> None:
+    source = open_video(write_video(tmp_path / "late.mkv", times_ms=[700, 740, 800]))
+    assert source.start_s == Fraction(7, 10)
+    assert [round(f.time_s, 9) for f in source.frames()] == [0, 0.04, 0.1]
+
+
+def test_damage_costs_the_damaged_frames_only(tmp_path: Path) -> None:
+    frames = list(open_video(CASES["flipped_bytes"](tmp_path)).frames())
+    assert [f.index for f in frames] == list(range(60))
+    assert [f.index for f in frames if f.rgb is None] == [29, 30]
+    assert [f.status for f in frames].count("undecodable") == 2
+    assert np.allclose([f.time_s for f in frames], np.arange(60) / 25)
+
+
+def test_a_cut_file_gives_what_it_has_and_says_so(tmp_path: Path) -> None:
+    source = open_video(CASES["truncated_with_index"](tmp_path))
+    frames = list(source.frames())
+    assert 25 < len(frames) < 60
+    assert indices(frames[:-1]) == list(range(len(frames) - 1))
+    assert f"{60 - len(frames)} of the 60 frames" in source.warnings[0]
+
+
+def test_a_lost_key_frame_is_lost_and_the_rest_is_in_place(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", num_frames=6, codec="mjpeg", pix_fmt="yuvj420p")
+    with av.open(str(path)) as video:
+        third = [p for p in video.demux(video=0) if p.size][2]
+    data = bytearray(path.read_bytes())
+    data[third.pos : third.pos + third.size] = bytes(third.size)
+    path.write_bytes(data)
+    assert indices(list(open_video(path).frames())) == [0, 1, None, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.avi", "mpeg4"), ("a.avi", "libx264"), ("a.mkv", "libx264"), ("a.ts", "libx264"),
+     ("a.h264", "libx264"), ("a.webm", "libvpx"), ("a.webm", "libvpx-vp9"), ("a.mov", "mpeg4")],
+)  # fmt: skip
+def test_containers_and_codecs(name: str, codec: str, tmp_path: Path) -> None:
+    path = write_video(tmp_path / name, num_frames=30, codec=codec, size_hw=(96, 128))
+    frames = list(open_video(path).frames())
+    assert indices(frames) == list(range(30))
+    assert np.allclose([f.time_s for f in frames], np.arange(30) / 25, atol=1e-3)
+
+
+def test_a_change_of_size_in_mid_stream_keeps_the_first_size(tmp_path: Path) -> None:
+    first = write_video(tmp_path / "a.ts", num_frames=5)
+    second = write_video(tmp_path / "b.ts", num_frames=5, size_hw=(480, 640))
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(first.read_bytes() + second.read_bytes())
+    frames = list(open_video(joined).frames())
+    assert indices(frames) == [0, 1, 2, 3, 4] * 2
+    assert {f.rgb.shape for f in frames} == {(240, 320, 3)}
+    times = [f.time_s for f in frames]
+    assert times == sorted(times)
+
+
+def test_a_span_keeps_index_and_time(tmp_path: Path) -> None:
+    source = open_video(CASES["with_audio"](tmp_path))
+    frames = list(source.frames(0.4, 0.8))
+    assert indices(frames) == [f.index for f in frames] == list(range(10, 20))
+    assert frames[0].time_s == 0.4
+
+
+def test_reading_ahead_changes_nothing_and_ends_its_thread(tmp_path: Path) -> None:
+    source = open_video(CASES["with_audio"](tmp_path))
+    threads = threading.active_count()
+    assert indices(list(source.frames(ahead=1))) == indices(list(source.frames(ahead=0)))
+    frames = source.frames(ahead=2)
+    assert read_index(next(frames).rgb) == 0
+    assert threading.active_count() == threads + 1
+    frames.close()
+    assert threading.active_count() == threads
+
+
+def test_reading_ahead_is_bounded_and_hands_errors_on() -> None:
+    made = []
+
+    def make():
+        for index in range(10):
+            made.append(index)
+            yield Frame(index, float(index), None)
+            if index == 6:
+                raise VideoError("broken")
+
+    frames = read_ahead(make(), 2)
+    seen = [next(frames).index]
+    assert len(made) <= 5
+    with pytest.raises(VideoError, match="broken"):
+        seen.extend(frame.index for frame in frames)
+    assert seen == list(range(7))
+
+
+def test_untagged_colours_of_large_pictures_are_bt709(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=25, options={"threads": "1"})
+        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
+        planes = np.full((1080, 1280), 128, np.uint8)
+        planes[:720], planes[900:] = 100, 180  # Y, then U and V
+        picture = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+        out.mux([*stream.encode(picture), *stream.encode(None)])
+    (frame,) = open_video(path).frames()
+    luma, red = (100 - 16) * 255 / 219, 1.5748 * (180 - 128) * 255 / 224
+    assert abs(int(frame.rgb[360, 640, 0]) - (luma + red)) <= 3

@@ -1,0 +1,107 @@
+"""What a user names becomes entries with names of their own; one bad one stops none."""
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from bad_videos import coded_picture, empty, image_folder, one_frame, read_index
+
+from glpose.errors import VideoError
+from glpose.video.source import find_sources
+
+
+def names(*arguments: object) -> list[str]:
+    return [entry.name for entry in find_sources(arguments)]
+
+
+def test_a_folder_of_pictures_is_a_video_in_natural_order(tmp_path: Path) -> None:
+    (entry,) = find_sources([image_folder(tmp_path)])
+    source = entry.open()
+    frames = list(source.frames())
+    assert entry.name == source.info.name == "pictures"
+    assert [read_index(f.rgb) for f in frames] == [f.index for f in frames] == list(range(12))
+    assert [f.time_s for f in frames] == [i / 25 for i in range(12)]
+    assert (source.info.num_frames, source.info.size_hw) == (12, (240, 320))
+    assert "1 files that are not pictures" in source.warnings[0]
+    assert [f.index for f in source.frames(0.08, 0.2)] == [2, 3, 4]
+
+
+def test_pictures_may_differ_in_size_and_be_unreadable(tmp_path: Path) -> None:
+    folder = image_folder(tmp_path)
+    (folder / "frame-3.png").write_bytes(b"not a picture")
+    cv2.imwrite(str(folder / "frame-4.png"), coded_picture(4, (64, 96))[..., ::-1])
+    source = find_sources([folder])[0].open(rate_hz=10.0)
+    frames = list(source.frames())
+    assert [f.index for f in frames if f.rgb is None] == [3]
+    assert frames[4].rgb.shape == (64, 96, 3)
+    assert frames[11].time_s == 1.1
+    assert "frame-3.png" in source.warnings[1]
+
+
+def test_a_picture_is_shown_as_its_exif_says(tmp_path: Path) -> None:
+    _, data = cv2.imencode(".jpg", np.rot90(coded_picture(9, (320, 240)))[..., ::-1])
+    # A minimal EXIF block: one tag, orientation 6, "turn a quarter clockwise to show".
+    exif = bytes.fromhex("45786966000049492a0008000000010012010300010000000600000000000000")
+    head = b"\xff\xd8\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+    (tmp_path / "a.jpg").write_bytes(head + data.tobytes()[2:])
+    (frame,) = find_sources([tmp_path / "a.jpg"])[0].open().frames()
+    assert frame.rgb.shape == (320, 240, 3)
+    assert read_index(frame.rgb) == 9
+
+
+def test_loose_pictures_of_a_folder_form_one_sequence(tmp_path: Path) -> None:
+    folder = image_folder(tmp_path)
+    (entry,) = find_sources([folder / "frame-2.png", folder / "frame-10.png"])
+    assert (entry.name, len(entry.paths)) == ("pictures", 2)
+    (entry,) = find_sources([str(folder / "frame-?.png")])
+    assert len(entry.paths) == 10
+    assert names(folder / "frame-2.png") == ["frame-2"]
+
+
+def test_a_folder_of_videos_and_globs(tmp_path: Path) -> None:
+    for name in ("clip10.mp4", "clip2.mp4", "clip2.txt", ".hidden.mp4"):
+        (tmp_path / name).touch()
+    assert names(tmp_path) == ["clip2", "clip10"]
+    assert names(str(tmp_path / "clip*.mp4")) == ["clip2", "clip10"]
+    assert names(tmp_path, tmp_path / "clip10.mp4") == ["clip2", "clip10"]
+
+
+def test_names_that_look_like_globs_are_files_first(tmp_path: Path) -> None:
+    path = one_frame(tmp_path).rename(tmp_path / "a[1]*.mp4")
+    (entry,) = find_sources([str(path)])
+    assert len(list(entry.open().frames())) == 1
+
+
+def test_equal_stems_are_told_apart(tmp_path: Path) -> None:
+    for name in ("a/walk.mp4", "b/walk.mov", "c/walk-2.mp4", "d/Walk.mp4"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    found = names(*(tmp_path / n for n in ("a/walk.mp4", "b/walk.mov", "c/walk-2.mp4", "d")))
+    assert found == ["walk", "walk-2", "walk-2-2", "Walk-3"]
+
+
+def test_bad_ones_do_not_stop_the_others(tmp_path: Path) -> None:
+    good, bad = one_frame(tmp_path), empty(tmp_path)
+    (tmp_path / "nothing").mkdir()
+    arguments = [tmp_path / "no.mp4", good, bad, tmp_path / "*.xyz", tmp_path / "nothing"]
+    arguments.append("https://host/a.mp4")
+    entries = find_sources(arguments)
+    assert len(entries) == 6
+    assert len(list(entries[1].open().frames())) == 1
+    words = ["no such file", None, "0 bytes", "no file matches", "neither", "not a local file"]
+    for entry, word in zip(entries, words, strict=True):
+        if word is not None:
+            with pytest.raises(VideoError, match=word):
+                entry.open()
+
+
+def test_relative_names_with_a_leading_dash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.link(one_frame(tmp_path), tmp_path / "-i.mp4")
+    monkeypatch.chdir(tmp_path)
+    (entry,) = find_sources(["-i.mp4"])
+    assert entry.name == "-i"
+    assert len(list(entry.open().frames())) == 1
