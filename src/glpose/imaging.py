@@ -239,3 +239,8 @@ def recompress(rgb: Rgb, quality: int) -> Rgb:
     """A picture as it looks after JPEG compression of a quality from 0 to 100."""
     _, data = cv2.imencode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return cv2.imdecode(data, cv2.IMREAD_COLOR)
+
+
+def map_levels(rgb: Rgb, table: UInt8[np.ndarray, "256 3"]) -> Rgb:
+    """Replace each channel's levels by those of its column in a table."""
+    return cv2.LUT(rgb, table.reshape(1, 256, 3))

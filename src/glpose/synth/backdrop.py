@@ -85,7 +85,7 @@ def _clutter(rng: np.random.Generator, size_hw: tuple[int, int]) -> Picture:
 
 
 def lay_floor(
-    rng: np.random.Generator, picture: Picture, view: View, tile: UInt8[np.ndarray, "t t 3"],
+    picture: Picture, view: View, tile: UInt8[np.ndarray, "t t 3"],
     top_row: int, metres: float,
 ) -> None:  # fmt: skip
     """Cover the picture below a row with a tile of `metres` on the floor, in perspective."""
@@ -118,14 +118,15 @@ def floor_row(view: View, distance_m: float) -> int:
     return int(horizon_row(view) + view.focal_px * view.height_m / distance_m)
 
 
-def _floor_tile(rng: np.random.Generator, base: np.ndarray, outdoors: bool) -> Picture:
+def _floor_tile(rng: np.random.Generator, base: np.ndarray, kinds: int) -> Picture:
+    """Plain, chequered, tiled or boarded: the first `kinds` of these."""
     tile = np.broadcast_to(base.astype(np.float32), (_TILE, _TILE, 3)).copy()
     tile += rng.uniform(6, 16) * noise(rng, (_TILE, _TILE), 6)[..., None]
-    kind = rng.integers(2 if outdoors else 4)
+    kind = rng.integers(kinds)
     v, u = np.mgrid[:_TILE, :_TILE]
     cells = int(rng.choice([4, 8]))
     step = _TILE // cells
-    if kind == 1 and not outdoors:
+    if kind == 1:
         tile[((u // step + v // step) % 2) == 1] *= rng.uniform(0.6, 0.95)
     elif kind == 2:
         tile[(u % step < 2) | (v % step < 2)] *= 0.7
@@ -155,16 +156,16 @@ def _room(rng: np.random.Generator, view: View) -> Picture:
         shaded = out[:, : int(corner)]
         shaded[:] = (shaded * rng.uniform(0.7, 0.95)).astype(np.uint8)
     for _ in range(int(rng.integers(0, 5))):
-        _wall_piece(rng, out, edge, view)
-    lay_floor(rng, out, view, _floor_tile(rng, _colour(rng, 40, 200), False), edge, 2.0)
+        _wall_piece(rng, out, edge)
+    lay_floor(out, view, _floor_tile(rng, _colour(rng, 40, 200), 4), edge, 2.0)
     if rng.random() < 0.7:
         draw_line(out, (0, edge), (w, edge), _rgb(wall * rng.uniform(0.4, 1.2)), h * 0.02)
     for _ in range(int(rng.integers(0, 4))):
-        _furniture(rng, out, edge, view)
+        _furniture(rng, out, edge)
     return out
 
 
-def _wall_piece(rng: np.random.Generator, out: Picture, edge: int, view: View) -> None:
+def _wall_piece(rng: np.random.Generator, out: Picture, edge: int) -> None:
     """A window, a picture or a door."""
     h, w = out.shape[:2]
     at, wide, tall = rng.uniform(0, w), h * rng.uniform(0.08, 0.3), h * rng.uniform(0.1, 0.35)
@@ -183,7 +184,7 @@ def _wall_piece(rng: np.random.Generator, out: Picture, edge: int, view: View) -
                      _rgb(_colour(rng)))  # fmt: skip
 
 
-def _furniture(rng: np.random.Generator, out: Picture, edge: int, view: View) -> None:
+def _furniture(rng: np.random.Generator, out: Picture, edge: int) -> None:
     """Boxes on the floor at the wall: cupboards, sofas, tables with legs."""
     h, w = out.shape[:2]
     at, wide = rng.uniform(-0.1, 1) * w, h * rng.uniform(0.12, 0.5)
@@ -217,7 +218,7 @@ def _outdoors(rng: np.random.Generator, view: View) -> Picture:
         )
     greens = np.array([rng.uniform(60, 120), rng.uniform(90, 150), rng.uniform(30, 80)])
     ground = greens if rng.random() < 0.5 else _colour(rng, 70, 190)
-    lay_floor(rng, out, view, _floor_tile(rng, ground, True), edge, rng.uniform(1.5, 5))
+    lay_floor(out, view, _floor_tile(rng, ground, 1), edge, rng.uniform(1.5, 5))
     for _ in range(int(rng.integers(0, 4))):  # posts, lamps, signs
         x, tall = rng.uniform(0, w), h * rng.uniform(0.15, 0.8)
         foot = edge + h * rng.uniform(0, 0.15)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import UInt8
 
-from glpose.imaging import blur, recompress, resize
+from glpose.imaging import blur, map_levels, recompress, resize
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def degrade(
     curve = 255 * (np.arange(256) / 255) ** effects.gamma * level
     table = np.clip(curve[:, None] * np.array(effects.gain), 0, 255).astype(np.uint8)
     if not (table == np.arange(256)[:, None]).all():
-        rgb = np.stack([table[rgb[..., c], c] for c in range(3)], -1)
+        rgb = map_levels(rgb, table)
     if effects.noise > 0.5:
         rgb = _noisy(rgb, effects.noise, rng)
     return recompress(rgb, effects.quality) if effects.quality < 95 else rgb

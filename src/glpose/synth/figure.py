@@ -12,12 +12,9 @@ from jaxtyping import Float, Float64
 
 from glpose.skeleton import POSETRACK15
 
-BONES = (
-    "pelvis chest head "
-    "left_arm left_forearm left_hand left_thigh left_shin left_foot "
-    "right_arm right_forearm right_hand right_thigh right_shin right_foot"
-).split()
 SIDES = ("left", "right")
+_PARTS = ("arm", "forearm", "hand", "thigh", "shin", "foot")
+BONES = ["pelvis", "chest", "head"] + [f"{side}_{part}" for side in SIDES for part in _PARTS]
 
 Angles = dict[str, Float64[np.ndarray, " time"]]
 """Radians by name, see `LIMITS`; those of limbs have the prefix `left_` or `right_`."""

@@ -27,6 +27,7 @@ class Prop:
     tiles: UInt8[np.ndarray, "materials tile tile 3"]
 
     def body(self, view: View) -> Body:
+        """The box to draw; all its sides lie as deep as its middle."""
         num = len(self.texture)
         faces = np.arange(4 * num).reshape(num, 4)
         depth = float(view.see(self.xyz)[:, 2].mean())
@@ -54,7 +55,7 @@ def make_box(
     )  # fmt: skip
     colour = cloth_colour(rng)
     tiles = paint_tiles(rng, dict.fromkeys(range(3), colour))[2:3]
-    return Prop(xyz.astype(np.float32), normal.astype(np.float32), texture, tiles)
+    return Prop(*(a.astype(np.float32) for a in (xyz, normal, texture)), tiles)
 
 
 def random_props(

@@ -54,10 +54,10 @@ class Painted:
     xy: tuple[Float[np.ndarray, "vertices 2"], ...]
     seen: tuple[Float[np.ndarray, "vertices 3"], ...]
 
-    def covered_px(self, number: int) -> float:
-        """How many pixels of the picture show a body."""
-        counts = np.bincount(self.face_map.ravel(), minlength=len(self.owner))
-        return float(counts[self.owner == number].sum()) / OVERSAMPLING**2
+    def covered_px(self, num_bodies: int) -> Float[np.ndarray, " bodies"]:
+        """How many pixels of the picture show each body."""
+        counts = np.bincount(self.face_map.ravel(), minlength=len(self.owner))[1:]
+        return np.bincount(self.owner[1:], counts, num_bodies) / OVERSAMPLING**2
 
 
 def paint(rgb: UInt8[np.ndarray, "h w 3"], view: View, bodies: list[Body], light: Light) -> Painted:
@@ -135,13 +135,17 @@ def _colour(
     where = np.flatnonzero(part)
     face = part.ravel()[where] - 1
     y, x = np.divmod(where, part.shape[1])
-    table = _linear(corners, faces["values"])[face]
-    x = (x + left * OVERSAMPLING).astype(np.float32)[:, None]
-    y = (y + top * OVERSAMPLING).astype(np.float32)[:, None]
-    value = table[:, 0] + table[:, 1] * x + table[:, 2] * y
-    texel = (value[:, 1:] * TEXELS_PER_METRE).astype(np.int32) % TILE_PX
-    index = (faces["material"][face] * TILE_PX + texel[:, 1]) * TILE_PX + texel[:, 0]
-    colour = tiles.reshape(-1, 3)[index] * np.clip(value[:, :1], 0.05, 2.5)
+    x = (x + left * OVERSAMPLING).astype(np.float32)
+    y = (y + top * OVERSAMPLING).astype(np.float32)
+    planes = np.ascontiguousarray(_linear(corners, faces["values"]).reshape(-1, 9).T)
+    shade, u, v = (
+        planes[k][face] + planes[k + 3][face] * x + planes[k + 6][face] * y for k in range(3)
+    )
+    texel = [(t * np.float32(TEXELS_PER_METRE)).astype(np.int32) & (TILE_PX - 1) for t in (u, v)]
+    index = (faces["material"][face] * TILE_PX + texel[1]) * TILE_PX + texel[0]
+    # Brightness in 1/128, so that 16 bits hold its product with a colour.
+    level = np.clip(shade * 128, 6, 256).astype(np.uint16)
+    colour = tiles.reshape(-1, 3).astype(np.uint16)[index] * level[:, None] >> 7
     layer = np.zeros((part.size, 4), np.uint8)
     layer[where, :3] = np.minimum(colour, 255)
     layer[where, 3] = 255

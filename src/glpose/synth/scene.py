@@ -74,6 +74,7 @@ class Actor:
     normals: Float32[np.ndarray, "time vertices 3"]
 
     def body(self, time: float) -> Body:
+        """The mesh where it is at a time counted in samples."""
         mesh = self.mesh
         xyz, normal = _between(self.vertices, time), _between(self.normals, time)
         return Body(xyz, normal, mesh.faces, mesh.texture, mesh.material, mesh.bias, self.tiles)
@@ -152,6 +153,7 @@ class Scene:
         view = self.camera.at(index + 1.0)
         h, w = self.spec.size_hw
         rows = []
+        covered = painted.covered_px(len(painted.xy))
         for number, actor in enumerate(self.actors):
             seen = view.see(actor.joints(index + 1.0))
             in_front = painted.seen[number][:, 2] > 0.2
@@ -162,7 +164,7 @@ class Scene:
             box = np.clip(whole, 0, [w - 1, h - 1, w - 1, h - 1])
             area = float(np.prod(np.maximum(box[2:] - box[:2], 0)))
             # Nobody can be found by a sliver: such people are left out, not half labelled.
-            if painted.covered_px(number) < max(12.0, 0.03 * area):
+            if covered[number] < max(12.0, 0.03 * area):
                 continue
             xy = view.picture(seen)
             visibility = _visibility(xy, seen[:, 2], number, actor, painted, (h, w))

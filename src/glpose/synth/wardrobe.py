@@ -9,7 +9,7 @@ from glpose.imaging import enlarge_map
 
 SKIN, HAIR, SHIRT, TROUSERS, SHOES, SOCKS, HEADWEAR, PUPIL, LIPS, WHITE = range(10)
 NUM_MATERIALS = 10
-TILE_PX = 64
+TILE_PX = 64  # a power of two
 TEXELS_PER_METRE = 110.0
 
 _SKIN_TONES = np.array(
@@ -100,7 +100,7 @@ def cloth_colour(rng: np.random.Generator) -> np.ndarray:
 
 
 def paint_tiles(
-    rng: np.random.Generator, colours: dict[int, np.ndarray], plain: bool = False
+    rng: np.random.Generator, colours: dict[int, np.ndarray]
 ) -> UInt8[np.ndarray, "materials tile tile 3"]:
     """Texture tiles of a person from the colours of its materials; skin and hair stay plain."""
     skin = np.asarray(colours[SKIN], float)
@@ -109,8 +109,8 @@ def paint_tiles(
     tiles = np.zeros((NUM_MATERIALS, TILE_PX, TILE_PX, 3), np.float32)
     for material, colour in (colours | fixed).items():
         tile = np.broadcast_to(np.asarray(colour, np.float32), (TILE_PX, TILE_PX, 3))
-        if material in (SHIRT, TROUSERS, HEADWEAR) and not plain:
-            tile = _pattern(rng, tile, 0.55 if material == SHIRT else 0.12)
+        if material in (SHIRT, TROUSERS, HEADWEAR):
+            tile = _pattern(rng, tile, 0.45 if material == SHIRT else 0.12)
         rough = {SKIN: 3, PUPIL: 0, WHITE: 0, LIPS: 2, HAIR: 12}.get(material, 7)
         tiles[material] = tile + rough * _cloud(rng)[..., None]
     return np.clip(tiles, 0, 255).astype(np.uint8)
