@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 from glpose.imaging import write_image  # noqa: E402
 from glpose.metrics.ap import BoxTruth, average_precision  # noqa: E402
 from glpose.recipes.detect import person_small  # noqa: E402
+from glpose.runtime.load import load_detector  # noqa: E402
 from glpose.systems import load_system  # noqa: E402
 from glpose.systems.person_detector.data import (  # noqa: E402
     CELL_PX,
@@ -230,6 +231,31 @@ def test_validation_scores_the_held_out_pictures(person_boxes: Path, tmp_path: P
     scores = system.validate(system.build(recipe).eval(), recipe, tmp_path)
     assert next(iter(scores)) == "ap50"
     assert 0 <= scores["ap50"] <= 1
+
+
+# The tracing exporter warns that it is the old one; `export.onnx` says why it is used.
+@pytest.mark.filterwarnings("ignore:You are using the legacy:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch.onnx")
+def test_exported_weights_find_what_torch_finds(person_boxes: Path, tmp_path: Path):
+    pytest.importorskip("onnx")
+    torch.manual_seed(0)
+    recipe = dataclasses.replace(
+        person_small(), model=TINY, roots=DataRoots(person_boxes=str(person_boxes))
+    )
+    system = load_system("person_detector")
+    model = system.build(recipe).eval()
+    # Noise in the last layer, so that scores differ from point to point.
+    for head in model.heads:
+        torch.nn.init.normal_(head.score.weight, std=0.3)
+    (path,) = system.export(model, recipe, tmp_path, name="tiny", made_by={}, scores={})
+    loaded = load_detector(path, threads=1)
+    assert loaded.card.name == "tiny"
+    assert len(loaded.card.trained_on) == 2
+    rgb = np.random.default_rng(0).integers(0, 256, (90, 160, 3)).astype(np.uint8)
+    ours, theirs = torch_detector(model, TINY.min_score)(rgb), loaded(rgb)
+    assert len(ours) > 0
+    np.testing.assert_allclose(theirs.xyxy, ours.xyxy, atol=1e-2)
+    np.testing.assert_allclose(theirs.score, ours.score, atol=1e-4)
 
 
 def test_the_card_says_how_to_run_it():

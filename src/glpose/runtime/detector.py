@@ -29,8 +29,8 @@ class BoxDetector:
                 f"'{card.name}' is a {card.kind} and has no detector settings; "
                 "expected the weights of a detector"
             )
-        self.card = card
-        self._run, self._settings = run, card.detector
+        self.card, self.run = card, run
+        self._settings = card.detector
 
     def __call__(self, rgb: UInt8[np.ndarray, "height width 3"]) -> Detections:
         """People, best first, boxes in the pixels of the picture and within it."""
@@ -38,7 +38,7 @@ class BoxDetector:
         height, width = rgb.shape[:2]
         size_hw = input_size((height, width), how.size_hw, max(how.strides))
         picture, input_from_image = letterbox(rgb, size_hw, how.fill)
-        boxes, scores = self._run(picture[None])
+        boxes, scores = self.run(picture[None])
         strong = np.flatnonzero(scores[0] >= how.min_score)
         strong = strong[np.argsort(-scores[0][strong], kind="stable")][:_MOST_CANDIDATES]
         xyxy, score = boxes[0][strong], scores[0][strong]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 ArrayBatch = dict[str, np.ndarray]
 
 
+@runtime_checkable
 class TrainData(Protocol):
     """Training samples. A batch is a function of the recipe's seed and the step alone.
 
@@ -27,6 +28,7 @@ class TrainData(Protocol):
         ...
 
 
+@runtime_checkable
 class System(Protocol):
     """One paper's network, data, losses and scores."""
 

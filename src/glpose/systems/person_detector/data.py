@@ -17,6 +17,7 @@ from glpose.errors import BadConfig
 from glpose.formats.boxes import BoxedPicture, read_boxes
 from glpose.formats.jhmdb import read_clips
 from glpose.imaging import blur, read_image, resize
+from glpose.synth import SceneSpec, render_scene
 from glpose.systems.person_detector.spec import BoxDataConfig
 from glpose.systems.person_detector.targets import IGNORE, PADDING, PERSON
 from glpose.train.augment import jitter_colour
@@ -56,12 +57,11 @@ class BoxData:
         self, config: BoxDataConfig, roots: DataRoots, cache_dir: Path, batch_size: int, seed: int
     ) -> None:
         self._config, self._batch_size, self._seed = config, batch_size, seed
-        names = [s for s in _SETS if s == "synth" or getattr(roots, s)]
-        share = np.array([getattr(config, f"{name}_share") for name in names])
-        self._names = [name for name, part in zip(names, share, strict=True) if part > 0]
+        self._names = used_sets(config, roots)
         if not self._names:
             raise BadConfig("all sets of the detector have share 0; give at least synth a share")
-        self._share = share[share > 0] / share.sum()
+        share = np.array([getattr(config, f"{name}_share") for name in self._names])
+        self._share = share / share.sum()
         self._stores = {name: _open(name, roots, cache_dir, config) for name in self._names}
         self._first_row = {
             name: np.searchsorted(store.labels["picture"], np.arange(len(store) + 1))
@@ -196,6 +196,12 @@ def _clip(
     return cut[stays], kind[stays]
 
 
+def used_sets(config: BoxDataConfig, roots: DataRoots) -> tuple[str, ...]:
+    """The sets that take part: those with a share and a folder; synth needs none."""
+    there = [name for name in _SETS if name == "synth" or getattr(roots, name)]
+    return tuple(name for name in there if getattr(config, f"{name}_share") > 0)
+
+
 def held_out_pictures(root: Path) -> list[BoxedPicture]:
     """The pictures of `person_boxes` that no training sees."""
     return [p for p in _person_boxes(root) if p.picture_id % HELD_OUT_EVERY == 0]
@@ -208,7 +214,7 @@ def _person_boxes(root: Path) -> list[BoxedPicture]:
 def _open(name: str, roots: DataRoots, cache_dir: Path, config: BoxDataConfig) -> PictureStore:
     settings = {"lspet": config.lspet_stride, "jhmdb": config.jhmdb_stride}
     if name == "synth":
-        tag = f"{config.num_synth_scenes}-{config.synth_stride}"
+        tag = f"{config.num_synth_scenes}-{config.synth_frames}"
     else:
         tag = f"{config.store_side_px}-{settings.get(name, 1)}"
     folder = cache_dir / f"boxes-{name}-{tag}"
@@ -250,16 +256,15 @@ def _jhmdb(root: Path, config: BoxDataConfig) -> Iterator[Labelled]:
 
 def _synth(config: BoxDataConfig) -> Iterator[Labelled]:
     for seed in range(config.num_synth_scenes):
-        for rgb, xyxy in synth_pictures(seed, config.synth_stride):
+        for rgb, xyxy in synth_pictures(seed, config.synth_frames):
             yield rgb, {"xyxy": xyxy, "kind": np.full(len(xyxy), PERSON, np.int8)}
 
 
-def synth_pictures(seed: int, stride: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Every `stride`-th picture of a synthetic scene, with its boxes."""
-    from glpose.synth import SceneSpec, render_scene
-
-    for frame, truth in render_scene(SceneSpec(size_hw=(240, 320)), seed=seed).frames():
-        if frame.rgb is not None and frame.index % stride == 0:
+def synth_pictures(seed: int, num_frames: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The pictures of a synthetic scene, moments apart, and their boxes."""
+    spec = SceneSpec(num_frames=num_frames, rate_hz=2.5, height_share=(0.15, 1.15))
+    for frame, truth in render_scene(spec, seed).frames():
+        if frame.rgb is not None:
             yield frame.rgb, truth.people.xyxy
 
 

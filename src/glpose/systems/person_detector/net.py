@@ -63,8 +63,10 @@ class PersonDetector(nn.Module):
         self.heads = nn.ModuleList(Head(neck) for _ in config.strides)
 
     def forward(self, images_BHWC: Tensor) -> tuple[Tensor, Tensor]:
-        """`uint8` RGB (B, H, W, 3), H and W multiples of 32, to boxes (B, A, 4) in input pixels
-        and scores (B, A)."""
+        """Boxes (B, A, 4) in input pixels and scores (B, A).
+
+        `images` are `uint8` RGB (B, H, W, 3), H and W multiples of 32.
+        """
         boxes_BA4, logits_BA = self.raw(images_BHWC)
         return boxes_BA4, logits_BA.sigmoid()
 

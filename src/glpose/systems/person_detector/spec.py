@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 from glpose.runtime.card import Card, DetectorCard
+from glpose.train.terms import LICENCE
 
 
 @dataclass(frozen=True, slots=True)
 class AssignmentConfig:
-    """Task-aligned assignment: the `num_points` best points of a person, ranked by
-    score^`score_power` * IoU^`iou_power`.
+    """Task-aligned assignment, and the weights of the losses.
+
+    A person gets its `num_points` best points, ranked by score^`score_power` * IoU^`iou_power`.
 
     Source: Feng et al., TOOD, ICCV 2021, section 3.3: 13 points, powers 1 and 6. We take a power
     of 0.5 because scores are all alike when training starts from scratch.
@@ -54,6 +56,7 @@ class BoxDataConfig:
     centre (Bochkovskiy et al., YOLOv4, 2020). A set without a folder takes no part.
 
     `*_share`: relative weight of each set, `*_stride`: takes every n-th picture or frame.
+    `synth_frames`: pictures of each synthetic scene.
     `store_side_px`: short side of kept pictures. `sizes_hw`: one shape per batch. `zoom`: size of
     a picture relative to one that just fits, `mosaic_zoom` the same in mosaics. `min_side_px`:
     smaller people are neither learned nor held against the network. `coco_labelled`: people lower
@@ -70,7 +73,7 @@ class BoxDataConfig:
     lspet_stride: int = 4
     jhmdb_stride: int = 10
     num_synth_scenes: int = 120
-    synth_stride: int = 5
+    synth_frames: int = 6
     store_side_px: int = 320
     sizes_hw: tuple[tuple[int, int], ...] = ((320, 320), (256, 416), (416, 256))
     zoom: tuple[float, float] = (0.8, 1.7)
@@ -101,7 +104,7 @@ def card(
         kind="detector",
         trained_on=trained_on,
         terms=terms,
-        licence="Apache-2.0",
+        licence=LICENCE,
         source="anchor-free one-stage detector after FCOS (ICCV 2019) and TOOD (ICCV 2021)",
         made_by=made_by or {},
         scores=scores or {},

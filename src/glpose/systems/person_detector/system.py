@@ -19,12 +19,19 @@ from glpose.metrics.ap import (
     recall_and_precision,
 )
 from glpose.runtime.detector import BoxDetector
-from glpose.systems.person_detector.data import BoxData, held_out_pictures, synth_pictures
+from glpose.systems.person_detector.data import (
+    BoxData,
+    held_out_pictures,
+    synth_pictures,
+    used_sets,
+)
+from glpose.systems.person_detector.export import export_detector
 from glpose.systems.person_detector.net import PersonDetector
 from glpose.systems.person_detector.spec import card
 from glpose.systems.person_detector.step import detection_losses
 from glpose.train.checkpoint import load_checkpoint
 from glpose.train.recipe import Recipe
+from glpose.train.terms import describe
 
 # Curves need the weak detections too; the runtime's own limit is in the card.
 _MIN_SCORE = 0.01
@@ -55,13 +62,15 @@ class PersonDetectorSystem:
         return BoxData(recipe.data, recipe.roots, cache_dir, recipe.batch_size, recipe.seed)
 
     def losses(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """ "score" and "box", see `step`."""
+        """Losses "score" and "box", see `step`."""
         assert isinstance(model, PersonDetector)
         return detection_losses(model, batch)
 
     def validate(self, model: nn.Module, recipe: Recipe, cache_dir: Path) -> dict[str, float]:
-        """AP50, AP50:95, and recall and precision at a score of 0.4, as the runtime finds people:
-        on the pictures held out of `person_boxes`, or on unseen synth scenes without that set."""
+        """AP50, AP50:95, and recall and precision at a score of 0.4, as the runtime finds people.
+
+        On the pictures held out of `person_boxes`, or on unseen synth scenes without that set.
+        """
         del cache_dir
         assert isinstance(model, PersonDetector)
         detector = torch_detector(model)
@@ -76,6 +85,30 @@ class PersonDetectorSystem:
             "recall": recall,
             "precision": precision,
         }
+
+    def export(
+        self,
+        model: nn.Module,
+        recipe: Recipe,
+        folder: Path,
+        *,
+        name: str,
+        made_by: dict[str, str],
+        scores: dict[str, str],
+    ) -> list[Path]:
+        """One graph, see `export`."""
+        assert isinstance(model, PersonDetector)
+        trained_on, terms = describe(used_sets(recipe.data, recipe.roots))
+        made = card(
+            model.config,
+            name=name,
+            version="1",
+            trained_on=trained_on,
+            terms=terms,
+            made_by=made_by,
+            scores=scores,
+        )
+        return [export_detector(model, made, folder)]
 
 
 def torch_detector(model: PersonDetector, min_score: float = _MIN_SCORE) -> BoxDetector:
@@ -97,7 +130,7 @@ def _validation_pictures(recipe: Recipe) -> Iterator[tuple[np.ndarray, BoxTruth]
         return
     first = recipe.data.num_synth_scenes
     for seed in range(first, first + _NUM_SYNTH_SCENES):
-        for rgb, xyxy in synth_pictures(seed, recipe.data.synth_stride):
+        for rgb, xyxy in synth_pictures(seed, recipe.data.synth_frames):
             yield rgb, BoxTruth(xyxy, np.zeros(len(xyxy), bool))
 
 
