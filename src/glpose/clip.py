@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float, Float32, Int64
 
 Border = Literal["clamp", "key", "reflect"]
 LocalWeight = Literal["linear", "inverse", "exp", "softmax", "ones"]
@@ -71,12 +71,15 @@ def local_frames(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MemoryEntry:
-    """One remembered crop: where it came from, its features and its embedding."""
+    """One remembered crop: where it came from, its features and its embedding.
+
+    Features may be kept in half precision, which is exact enough and saves half the memory.
+    """
 
     frame: int
     track_id: int
     score: float
-    features: Float32[np.ndarray, "channels h w"]
+    features: Float[np.ndarray, "channels h w"]
     embedding: Float32[np.ndarray, " embedding"]
 
 
@@ -179,3 +182,31 @@ def pad_rows(num: int, want: int, pad: Pad) -> Int64[np.ndarray, " want"]:
     if pad == "repeat" and num > 0:
         return np.arange(want) % num
     return np.where(np.arange(want) < num, np.arange(want), filler).astype(np.int64)
+
+
+def global_slots(
+    key: Float32[np.ndarray, " embedding"],
+    candidates: Float32[np.ndarray, "candidates embedding"],
+    num: int,
+    *,
+    similarity: Similarity = "dot",
+    temperature: float = 1.0,
+    softmax_over: SoftmaxOver = "kept",
+    pad: Pad = "repeat",
+) -> tuple[Int64[np.ndarray, " num"], Float32[np.ndarray, "num weights"]]:
+    """Which candidate fills each of `num` slots, as in `pad_rows`, and the weights of the slots.
+
+    Where there are enough candidates this is `rank`. Else the slots filled up share: a repeated
+    crop has its own weight, the key crop that of an average candidate, an empty slot none, and
+    all are scaled to sum to 1 again (in each channel; "over_channels" sums in each slot).
+    """
+    kept, weight = rank(key, candidates, num, similarity, temperature, softmax_over)
+    rows = pad_rows(len(kept), num, pad)
+    if len(kept) == num:
+        return kept, weight
+    usual = weight.mean(0) if len(kept) else np.full(weight.shape[1], 1 / weight.shape[1])
+    slots = np.stack([weight[r] if r >= 0 else usual * (r == -1) for r in rows])
+    if similarity != "over_channels":
+        slots = slots / np.maximum(slots.sum(0), 1e-12)
+    slots = slots.astype(np.float32)
+    return np.where(rows >= 0, kept[rows] if len(kept) else rows, rows).astype(np.int64), slots

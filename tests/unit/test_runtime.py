@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_onnx
-from tiny_onnx import CROP_HW, FUSION, MAP_HW, card, write_detector, write_encoder, write_fusion
 
+import tiny_onnx
 from glpose.errors import BadWeights
 from glpose.runtime import load
 from glpose.runtime.card import FusionCard
@@ -18,6 +17,7 @@ from glpose.runtime.estimator import OnnxEstimator
 from glpose.runtime.load import load_detector, load_estimator
 from glpose.runtime.session import Session
 from glpose.types import CropSpec
+from tiny_onnx import CROP_HW, FUSION, MAP_HW, card, write_detector, write_encoder, write_fusion
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ class OnnxEstimator:
         self._fusion = card.fusion or FusionCard()
 
     def encode(
-        self, crops: UInt8[np.ndarray, "n h w 3"]
+        self, crops: UInt8[np.ndarray, "n height width 3"]
     ) -> tuple[Features, Float32[np.ndarray, "n embedding"]]:
         """See `Estimator.encode`."""
         features, embedding = self._in_chunks(

@@ -1,6 +1,6 @@
 """What the pipeline asks of networks: NumPy in, NumPy out, and a card that says how."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -11,6 +11,7 @@ from glpose.types import Detections
 Features = Float32[np.ndarray, "n channels h w"]
 
 
+@runtime_checkable
 class Detector(Protocol):
     """Finds people in one picture."""
 
@@ -21,6 +22,7 @@ class Detector(Protocol):
         ...
 
 
+@runtime_checkable
 class Estimator(Protocol):
     """Two graphs: `encode` each crop once, `fuse` the features of a key crop and its slots.
 
@@ -30,7 +32,7 @@ class Estimator(Protocol):
     card: Card
 
     def encode(
-        self, crops: UInt8[np.ndarray, "n h w 3"]
+        self, crops: UInt8[np.ndarray, "n height width 3"]
     ) -> tuple[Features, Float32[np.ndarray, "n embedding"]]:
         """Features of person crops cut as `card.crop` says, and embeddings to rank them by."""
         ...

@@ -1,0 +1,84 @@
+"""An estimator without networks, and small videos and people for it."""
+
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+
+import tiny_onnx
+from glpose.pipeline import PeopleOf, estimate_poses
+from glpose.runtime.card import Card, FusionCard
+from glpose.types import Frame, FramePoses, People
+
+SIZE_HW = (80, 120)
+
+
+@dataclass
+class FakeEstimator:
+    """Features are the crop's brightness over 4x4 pixels; joint 0 is the key's, the others mixed.
+
+    The mixture depends on every slot, its order and its weight, so that any change of what a key
+    is given shows in the heatmaps.
+    """
+
+    fusion: FusionCard = tiny_onnx.FUSION
+    encoded: list[int] = field(default_factory=list)
+
+    @property
+    def card(self) -> Card:
+        return tiny_onnx.card("fusion", fusion=self.fusion)
+
+    def encode(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        self.encoded.append(len(crops))
+        n, h, w, _ = crops.shape
+        grey = crops.astype(np.float32).mean(-1) / 255
+        features = grey.reshape(n, 1, h // 4, 4, w // 4, 4).mean((3, 5))
+        return features, np.concatenate([features.mean((2, 3)), features.std((2, 3))], 1)
+
+    def fuse(
+        self, key: np.ndarray, local: np.ndarray, global_: np.ndarray, global_weight: np.ndarray
+    ) -> np.ndarray:
+        assert local.shape[:2] == (len(key), len(self.fusion.offsets))
+        assert global_.shape[:2] == global_weight.shape[:2] == (len(key), self.fusion.num_global)
+        mixed = key[:, 0].copy()
+        for slots in (local[:, :, 0], global_[:, :, 0] * global_weight[:, :, :1, None]):
+            for number in range(slots.shape[1]):
+                mixed += 0.1 * (number + 1) * slots[:, number]
+        return np.stack([key[:, 0], *([mixed / 4] * 14)], 1).astype(np.float32)
+
+
+def people(*boxes: tuple[int, float, float], score: float = 0.9) -> People:
+    """People of 24x32 pixels: (track_id, centre x, centre y)."""
+    xyxy = [[x - 12, y - 16, x + 12, y + 16] for _, x, y in boxes]
+    track_id = np.array([number for number, _, _ in boxes], np.int64)
+    return People(
+        np.array(xyxy, np.float32).reshape(-1, 4), np.full(len(boxes), score, np.float32), track_id
+    )
+
+
+@cache
+def picture(index: int) -> np.ndarray:
+    return np.random.default_rng(index).integers(0, 256, (*SIZE_HW, 3), np.uint8)
+
+
+def video(num: int, *, bad: tuple[int, ...] = (), first: int = 0) -> list[Frame]:
+    return [Frame(i, i / 25, None if i in bad else picture(i)) for i in range(first, first + num)]
+
+
+def one_person(frame: Frame) -> People:
+    return people((7, 50 + frame.index, 40))
+
+
+def run(
+    frames: list[Frame], estimate: FakeEstimator, people_of: PeopleOf = one_person, **more: int
+) -> list[FramePoses]:
+    return list(estimate_poses(frames, people_of, estimate, **more))
+
+
+def same(a: list[FramePoses], b: list[FramePoses]) -> None:
+    assert [p.frame for p in a] == [p.frame for p in b]
+    for one, two in zip(a, b, strict=True):
+        assert one.status == two.status
+        np.testing.assert_array_equal(one.people.track_id, two.people.track_id)
+        np.testing.assert_array_equal(one.xy, two.xy)
+        np.testing.assert_array_equal(one.score, two.score)

@@ -1,0 +1,92 @@
+"""Laws of the main path, for all patterns of people, gaps and settings."""
+
+from typing import Any, get_args
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fake_estimator import FakeEstimator, people, picture, run, same
+from glpose.clip import Border, Pad, Pool, local_offsets
+from glpose.pipeline import estimate_poses
+from glpose.runtime.card import FusionCard, NeighbourBox
+from glpose.types import Frame, FramePoses, People
+
+Pattern = list[list[int] | None]
+"""For each frame who is in it, None for a frame that cannot be decoded."""
+
+patterns = st.lists(
+    st.one_of(st.none(), st.lists(st.integers(1, 3), unique=True, max_size=3)), max_size=14
+)
+# Plain settings: a card made inside a strategy would have its types checked there, at random.
+cards = st.fixed_dictionaries(
+    {
+        "offsets": st.sampled_from([local_offsets(k) for k in range(4)] + [(-3, 1), (2,)]),
+        "num_global": st.integers(0, 3),
+        "num_candidates": st.integers(3, 6),
+        "border": st.sampled_from(get_args(Border)),
+        "pool": st.sampled_from(get_args(Pool)),
+        "pad": st.sampled_from(get_args(Pad)),
+        "neighbour_box": st.sampled_from(get_args(NeighbourBox)),
+    }
+)
+
+
+def frames_of(pattern: Pattern) -> list[Frame]:
+    return [Frame(i, i / 25, None if who is None else picture(i)) for i, who in enumerate(pattern)]
+
+
+def poses_of(pattern: Pattern, card: FusionCard, block: int) -> list[FramePoses]:
+    def people_of(frame: Frame) -> People:
+        who = pattern[frame.index] or []
+        return people(*((t, 20 + 25 * t + frame.index, 40) for t in who))
+
+    estimate = FakeEstimator(card)
+    return run(frames_of(pattern), estimate, people_of, block_frames=block, memory_crops=5)
+
+
+@given(patterns, cards, st.integers(2, 9))
+@settings(max_examples=25, deadline=None)
+def test_every_frame_once_in_order_and_blocks_change_nothing(
+    pattern: Pattern, settings_: dict[str, Any], block: int
+) -> None:
+    card = FusionCard(**settings_)
+    one = poses_of(pattern, card, 1)
+    assert [p.frame for p in one] == list(range(len(pattern)))
+    assert [p.status == "undecodable" for p in one] == [who is None for who in pattern]
+    assert [p.people.track_id.tolist() for p in one] == [who or [] for who in pattern]
+    same(one, poses_of(pattern, card, block))
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(30, 90), st.floats(25, 55), st.floats(-5, 5), st.floats(-5, 5)),
+        min_size=1,
+        max_size=6,
+    ),
+    st.floats(0.7, 2),
+)
+@settings(max_examples=25, deadline=None)
+def test_a_moving_dot_is_recovered_within_a_heatmap_cell(
+    path: list[tuple[float, float, float, float]], size: float
+) -> None:
+    def box(index: int) -> np.ndarray:
+        x, y, dx, dy = path[index]
+        half = size * np.array([12, 16])
+        middle = np.array([x + dx, y + dy])
+        return np.concatenate([middle - half, middle + half]).astype(np.float32)
+
+    def frame(index: int) -> Frame:
+        rows, columns = np.mgrid[:80, :120]
+        x, y, _, _ = path[index]
+        dot = 250 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * 3.0**2))
+        return Frame(index, index / 25, np.repeat(dot[..., None], 3, 2).astype(np.uint8))
+
+    def people_of(frame: Frame) -> People:
+        return People(box(frame.index)[None], np.ones(1, np.float32), np.ones(1, np.int64))
+
+    estimate = FakeEstimator()
+    got = list(estimate_poses(map(frame, range(len(path))), people_of, estimate))
+    for poses, (x, y, _, _) in zip(got, path, strict=True):
+        cell_px = 4 * size * 24 * 1.25 / 48  # 4 crop pixels, seen in the picture
+        assert np.abs(poses.xy[0, 0] - [x, y]).max() < cell_px
