@@ -1,3 +1,69 @@
-"""glpose: multi-frame human pose estimation in videos."""
+"""glpose: multi-frame human pose estimation in videos.
+
+    for poses in glpose.run("walk.mp4"):          # one FramePoses a frame, streaming, in order
+        poses.time_s, poses.people.track_id, poses.xy, poses.score
+    result = glpose.load("glpose-out/walk/poses.jsonl")
+
+Names are imported when they are first used, so that `import glpose` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from glpose.api import run
+    from glpose.errors import (
+        BadConfig,
+        BadInput,
+        BadWeights,
+        GLPoseError,
+        MissingExtra,
+        VideoError,
+    )
+    from glpose.formats.results import load
+    from glpose.skeleton import Skeleton
+    from glpose.types import FramePoses, People, PoseResult, VideoInfo
+
+_HOMES = {
+    "BadConfig": "errors",
+    "BadInput": "errors",
+    "BadWeights": "errors",
+    "FramePoses": "types",
+    "GLPoseError": "errors",
+    "MissingExtra": "errors",
+    "People": "types",
+    "PoseResult": "types",
+    "Skeleton": "skeleton",
+    "VideoError": "errors",
+    "VideoInfo": "types",
+    "load": "formats.results",
+    "run": "api",
+}
+
+__all__ = [
+    "BadConfig",
+    "BadInput",
+    "BadWeights",
+    "FramePoses",
+    "GLPoseError",
+    "MissingExtra",
+    "People",
+    "PoseResult",
+    "Skeleton",
+    "VideoError",
+    "VideoInfo",
+    "load",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'glpose' has no attribute '{name}'")
+    return getattr(import_module(f"glpose.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,1 @@
+"""The command line: `main` has the commands, one file each; `job` does a run over sources."""

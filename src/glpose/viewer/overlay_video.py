@@ -47,7 +47,7 @@ class OverlayVideo:
                 continue  # go on emptying the queue, so that nobody waits for it
             try:
                 self._write(*item)
-            except Exception as problem:
+            except Exception as problem:  # noqa: BLE001  (raised again in the other thread)
                 self._problem = problem
 
     def _write(self, frame: Frame, poses: FramePoses) -> None:

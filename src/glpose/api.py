@@ -1,0 +1,122 @@
+"""The front door of the library: `run` for a video, and the parts of it that commands share."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from glpose.errors import BadInput
+from glpose.formats.results import read_boxes
+from glpose.pipeline import DetectAndTrack, estimate_poses
+from glpose.runtime.load import describe, load_detector, load_estimator
+from glpose.runtime.protocols import Detector, Estimator
+from glpose.skeleton import Skeleton, by_name
+from glpose.timing import Timings
+from glpose.track.tracker import Tracker
+from glpose.types import Frame, FramePoses, People, VideoInfo
+from glpose.video.source import find_sources
+from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
+
+Boxes = Mapping[int, People]
+"""People by frame; frames that are not in it have nobody."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Models:
+    """The opened networks of a run; `record` is what results say about them."""
+
+    estimate: Estimator
+    detect: Detector | None
+    record: dict[str, dict[str, object]]
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The joints of the poses."""
+        return by_name(self.estimate.card.skeleton or "")
+
+
+def run(
+    source: str | Path,
+    *,
+    boxes: str | Path | Boxes | None = None,
+    weights: str | Path = DEFAULT_POSE,
+    detector: str | Path = DEFAULT_DETECTOR,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    threads: int | None = None,
+) -> Iterator[FramePoses]:
+    """The poses of a video file, or of a folder of pictures: one object a frame, in order.
+
+    With `boxes` (a file of box lines, a `poses.jsonl`, or people by frame) nobody is searched and
+    tracked. Frames before `start_s` and from `end_s` on are left out; `threads` None means all
+    cores. The video is read as the poses are asked for.
+
+    Raises: GLPoseError, here if the source, the boxes or the weights cannot be used, and not later.
+    """
+    entries = find_sources([source])
+    if len(entries) != 1:
+        raise BadInput(
+            f"{source}: holds {len(entries)} videos; expected one, call run for each of them"
+        )
+    check_span(start_s, end_s)
+    video = entries[0].open()
+    people = boxes if boxes is None or isinstance(boxes, Mapping) else read_boxes(boxes)
+    check_boxes(people, video.info, str(source))
+    models = load_models(weights, None if people is not None else detector, threads)
+    return poses_of(video.frames(start_s, end_s), video.info, models, people)
+
+
+def load_models(
+    weights: str | Path = DEFAULT_POSE,
+    detector: str | Path | None = DEFAULT_DETECTOR,
+    threads: int | None = None,
+) -> Models:
+    """Open the networks; no detector if it is None. Raises BadWeights."""
+    estimate = load_estimator(weights, threads)
+    record = {"pose": describe(weights, "pose", estimate.card)}
+    detect = None
+    if detector is not None:
+        detect = load_detector(detector, threads)
+        record["detector"] = describe(detector, "detector", detect.card)
+    return Models(estimate, detect, record)
+
+
+def poses_of(
+    frames: Iterable[Frame],
+    info: VideoInfo,
+    models: Models,
+    boxes: Boxes | None = None,
+    timings: Timings | None = None,
+) -> Iterator[FramePoses]:
+    """The poses of frames, with people as given, or else as detected and tracked."""
+    if boxes is not None:
+        nobody = People.empty()
+        given = boxes
+
+        def people_of(frame: Frame) -> People:
+            return given.get(frame.index, nobody)
+
+        return estimate_poses(frames, people_of, models.estimate, timings=timings)
+    if models.detect is None:
+        raise BadInput("neither boxes nor a detector were given; expected one of them")
+    finder = DetectAndTrack(models.detect, Tracker(size_hw=info.size_hw), timings)
+    return estimate_poses(frames, finder, models.estimate, timings=timings)
+
+
+def check_span(start_s: float | None, end_s: float | None) -> None:
+    """Raises BadInput for a span of time that cannot hold a frame."""
+    begin = start_s or 0.0
+    if not 0 <= begin < float("inf") or (end_s is not None and not end_s > begin):
+        raise BadInput(
+            f"the span from {begin:g} s to {'the end' if end_s is None else f'{end_s:g} s'} is "
+            "empty; expected a start of at least 0 and an end behind it"
+        )
+
+
+def check_boxes(boxes: Boxes | None, info: VideoInfo, name: str) -> None:
+    """Raises BadInput for boxes in frames that the video does not have, as far as is known."""
+    last = max(boxes or (), default=-1)
+    if info.num_frames is not None and last >= info.num_frames:
+        raise BadInput(
+            f"the boxes name frame {last}, but {name} has {info.num_frames} frames (the first is "
+            "0); give the boxes of this video"
+        )

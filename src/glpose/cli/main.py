@@ -1,0 +1,43 @@
+"""The command `glpose`: one file a command, imported when it is called, so that help is quick.
+
+Exit status: 0 all well; 2 a wrong call, or nothing could be used; 3 finished, but something is
+missing; 130 interrupted. Errors of users are one line on stderr; anything else is a bug and shows
+its traceback.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from glpose import __version__
+from glpose.errors import GLPoseError
+
+app = App(
+    name="glpose",
+    help="Human pose estimation in videos: people, their numbers and their joints.",
+    version=__version__,
+    result_action="return_value",
+)
+app.command("glpose.cli.run:run", name="run", help="Estimate the poses in videos or pictures.")
+app.command("glpose.cli.info:info", name="info", help="Tell versions and weights, or about a file.")
+app.command("glpose.cli.demo:demo", name="demo", help="Make a short clip and run on it.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command, by default that of the process; the result is the exit status."""
+    tokens = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        status = app(tokens, exit_on_error=False, print_error=False)
+    except CycloptsError as problem:
+        complain(f"{' '.join(str(problem).split())} See: glpose --help")
+        return 2
+    except GLPoseError as problem:
+        complain(str(problem))
+        return 2
+    return status if isinstance(status, int) else 0
+
+
+def complain(message: str) -> None:
+    """One line about a problem, on stderr."""
+    print(f"glpose: {message}", file=sys.stderr, flush=True)

@@ -1,0 +1,66 @@
+"""`glpose run`: from sources to folders of results."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from glpose.errors import BadInput
+from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
+
+
+def run(
+    *source: str,
+    output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("glpose-out"),
+    boxes: Path | None = None,
+    weights: str = DEFAULT_POSE,
+    detector: str = DEFAULT_DETECTOR,
+    overlay: bool = True,
+    start: float | None = None,
+    end: float | None = None,
+    threads: int | None = None,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Estimate the poses in videos or pictures.
+
+    The results of walk.mp4 go to OUTPUT/walk: poses.jsonl, overlay.mp4 and summary.json.
+    Exit status: 0 all well, 2 no source could be used, 3 something is missing.
+
+    Parameters
+    ----------
+    source
+        Video files, folders of videos or of pictures, or globs.
+    output
+        Folder for the results, one folder in it for each source.
+    boxes
+        Lines of boxes, or a poses.jsonl, to use instead of finding people.
+    weights
+        Pose weights: a name (see glpose info), a file or a folder.
+    detector
+        Weights that find people: a name, a file or a folder.
+    overlay
+        Write a video with the skeletons drawn in.
+    start
+        Leave out what comes before this second.
+    end
+        Stop at this second.
+    threads
+        Threads of the networks and of the encoder; all cores if not given.
+    quiet
+        Say nothing unless there is a problem.
+    overwrite
+        Replace results that exist.
+
+    """
+    if not source:
+        raise BadInput(
+            "no SOURCE was given; expected a video, a folder or a glob; see glpose run -h"
+        )
+    if threads is not None and threads < 1:
+        raise BadInput(f"--threads is {threads}; expected 1 or more")
+    # Not above: these import NumPy and the video library, and help must be quick.
+    from glpose.cli.job import Options, run_sources
+
+    options = Options(output, boxes, weights, detector, overlay, start, end, threads, overwrite)
+    return run_sources(source, options, quiet=quiet)
