@@ -12,17 +12,19 @@ from pathlib import Path
 import numpy as np
 
 from glpose.crop import cut
+from glpose.damage import DAMAGE, damage
 from glpose.errors import BadConfig
 from glpose.formats.coco import read_keypoints
 from glpose.formats.jhmdb import read_clips
 from glpose.heatmap import crop_from_heatmap, encode
 from glpose.imaging import read_image
 from glpose.skeleton import JHMDB15, POSETRACK15, Skeleton, joint_map
-from glpose.train.augment import DAMAGE, Augmentation, damage, jitter_colour, random_map
+from glpose.train.augment import Augmentation, jitter_colour, random_map
 from glpose.train.recipe import DataRoots
 from glpose.train.store import PictureStore, has_store, write_store
 from glpose.train.system import ArrayBatch
 from glpose.types import CropSpec, FrameTruth, HeatmapSpec
+from glpose.video.reader import open_video
 
 # How a joint enters the loss: not at all, with its Gaussian, or as an empty map because it is
 # known to lie outside the picture. The last teaches low scores for limbs that cannot be seen.
@@ -64,6 +66,10 @@ class PeopleConfig:
     min_side_px: float = 48.0
     num_synth_scenes: int = 400
     absent_weight: float = 0.5
+
+    def synth_only(self) -> "PeopleConfig":
+        """The same without real data; few scenes, since this is for trying things out."""
+        return replace(self, shares=(Share("synth", 1.0),), num_synth_scenes=12)
 
 
 class PeopleData:
@@ -201,10 +207,8 @@ def _coco_like(root: str, extend: float = 0.0) -> Iterator:
 
 
 def _jhmdb(root: str, split: str) -> Iterator:
-    from glpose.video import read_video
-
     for number, clip in enumerate(read_clips(Path(root), split)):
-        for frame, truth in zip(read_video(clip.video), clip.truth, strict=False):
+        for frame, truth in zip(open_video(clip.video).frames(), clip.truth, strict=False):
             if frame.rgb is None or len(truth.people) == 0:
                 continue
             yield frame.rgb, _labels(truth, JHMDB15, truth.visibility == 0, number)

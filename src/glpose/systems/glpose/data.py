@@ -8,17 +8,19 @@ once with a frozen encoder and trains the fusion on the features: an epoch takes
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 
 from glpose.clip import local_frames, pad_rows, rank
 from glpose.crop import crop_from_image, cut
+from glpose.damage import DAMAGE, damage
 from glpose.heatmap import crop_from_heatmap
 from glpose.skeleton import POSETRACK15
 from glpose.systems.glpose.spec import GLPoseConfig
-from glpose.train.augment import DAMAGE, Augmentation, damage, jitter_colour, random_map
+from glpose.train.augment import Augmentation, jitter_colour, random_map
 from glpose.train.people import LABELLED, UPPER_BODY, targets
 from glpose.train.store import PictureStore
 from glpose.train.system import ArrayBatch
@@ -38,7 +40,7 @@ class ClipConfig:
     """
 
     sources: tuple[str, ...] = ("jhmdb", "synth")
-    features: str = "online"
+    features: Literal["online", "cached"] = "online"
     num_variants: int = 2
     damaged_stride: int = 2
     augmentation: Augmentation = Augmentation()
@@ -47,6 +49,10 @@ class ClipConfig:
     box_noise: float = 0.0
     num_synth_scenes: int = 400
     absent_weight: float = 0.5
+
+    def synth_only(self) -> ClipConfig:
+        """The same without real data; few scenes, since this is for trying things out."""
+        return replace(self, sources=("synth",), num_synth_scenes=12)
 
 
 class Tracks:

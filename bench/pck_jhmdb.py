@@ -1,0 +1,71 @@
+"""PCK of the person's box on JHMDB's validation clips, boxes given: any number of weights.
+
+    python bench/pck_jhmdb.py JHMDB_FOLDER WEIGHTS... [--json FILE] [--per-joint]
+
+Prints, for each of the weights, PCK@0.2 and @0.1 over the 12 limb joints and the neck on all
+frames, and on frames whose person is blurred, noised or a third covered (every fifth frame is, its
+neighbours are not). Joints outside the picture are left out; "all" counts them too.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from glpose.evaluate import LabelledClip, Scored, evaluate_clips
+from glpose.formats.jhmdb import read_clips
+from glpose.runtime.load import load_estimator
+from glpose.skeleton import JHMDB15, POSETRACK15
+from glpose.video.reader import open_video
+
+LIMBS_AND_NECK = np.array([joint not in ("nose", "head_top") for joint in POSETRACK15.joints])
+KINDS = ("blur", "noise", "cover")
+
+
+def main() -> None:
+    """Parse the command line, evaluate, print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("weights", nargs="+")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--per-joint", action="store_true")
+    args = parser.parse_args()
+    clips = [
+        LabelledClip(c.name, open_video(c.video).frames, c.truth)
+        for c in read_clips(args.folder, "val")
+    ]
+    results = {}
+    for name in args.weights:
+        estimate = load_estimator(name)
+        clean = evaluate_clips(clips, JHMDB15, estimate)
+        row = {"clean": numbers(clean)}
+        for kind in KINDS:
+            row[kind] = numbers(evaluate_clips(clips, JHMDB15, estimate, damage_kind=kind))
+        row["damaged"] = {
+            key: float(np.mean([row[kind][key] for kind in KINDS])) for key in row["clean"]
+        }
+        results[name] = row
+        print(name)
+        for state, values in row.items():
+            print(f"  {state:8}", "  ".join(f"{k} {v:5.1f}" for k, v in values.items()))
+        if args.per_joint:
+            shares = clean.pck(LIMBS_AND_NECK, 0.2).per_joint
+            for joint, share in zip(POSETRACK15.joints, shares, strict=True):
+                print(f"    {joint:15} {share:5.1f}")
+    if args.json:
+        args.json.write_text(json.dumps(results, indent=1), "utf-8")
+
+
+def numbers(scored: Scored) -> dict[str, float]:
+    """The four figures of a row."""
+    return {
+        "pck@0.2": scored.pck(LIMBS_AND_NECK, 0.2).pooled,
+        "pck@0.1": scored.pck(LIMBS_AND_NECK, 0.1).pooled,
+        "all@0.2": scored.pck(LIMBS_AND_NECK, 0.2, outside=True).pooled,
+        "all@0.1": scored.pck(LIMBS_AND_NECK, 0.1, outside=True).pooled,
+    }
+
+
+if __name__ == "__main__":
+    main()

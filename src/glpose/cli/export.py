@@ -1,0 +1,40 @@
+"""`glpose export`: a finished run to `.onnx` files with their cards."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from glpose.errors import MissingExtra
+
+
+def export(
+    run: Path,
+    /,
+    *,
+    out: Annotated[Path, Parameter(alias="-o")] = Path("weights"),
+    name: str | None = None,
+    score: Annotated[list[str] | None, Parameter(negative=())] = None,
+) -> int:
+    """Write the best checkpoint of a run as weights that `glpose run` takes, and check them.
+
+    Parameters
+    ----------
+    run
+        The run folder.
+    out
+        Where the .onnx files go.
+    name
+        The name of the weights; the recipe's unless given.
+    score
+        A measured figure for the card, as METRIC=VALUE (and the command that shows it); repeatable.
+
+    """
+    try:
+        from glpose.recipes.record import export_run
+    except ImportError as problem:
+        raise MissingExtra(problem.name or "torch", "export") from problem
+    scores = dict(item.split("=", 1) for item in score or [] if "=" in item)
+    for path in export_run(run, out, name, scores):
+        print(path)
+    return 0

@@ -1,0 +1,120 @@
+"""An estimator on labelled clips: the pipeline that users run, with given boxes, and its PCK."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32, UInt8
+
+from glpose.damage import damage
+from glpose.metrics.pck import Pck, pck
+from glpose.pipeline import estimate_poses
+from glpose.runtime.protocols import Estimator
+from glpose.skeleton import Skeleton, by_name, convert
+from glpose.types import Frame, FrameTruth, People
+
+_PERIOD = 5
+"""Every fifth frame is damaged: with k = 4 all neighbours of a damaged frame are whole."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledClip:
+    """A clip: how to read its frames, and the truth of each of them."""
+
+    name: str
+    frames: Callable[[], Iterable[Frame]]
+    truth: tuple[FrameTruth, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """Joints of people whose boxes were given, one row a person and frame.
+
+    `guess_xy` and `truth_xy` in image pixels, joints as the estimator's skeleton; `labelled` where
+    the truth has a joint inside the picture, `placed` where it has coordinates at all.
+    """
+
+    guess_xy: Float32[np.ndarray, "people joints 2"]
+    guess_score: Float32[np.ndarray, "people joints"]
+    truth_xy: Float32[np.ndarray, "people joints 2"]
+    labelled: Bool[np.ndarray, "people joints"]
+    placed: Bool[np.ndarray, "people joints"]
+    truth_xyxy: Float32[np.ndarray, "people 4"]
+
+    def pck(
+        self, joints: Bool[np.ndarray, " joints"], limit: float, *, outside: bool = False
+    ) -> Pck:
+        """PCK of the box over some joints; `outside` counts joints outside the picture too."""
+        counted = (self.placed if outside else self.labelled) & joints
+        return pck(self.guess_xy, self.truth_xy, counted, self.truth_xyxy, limit)
+
+
+def evaluate_clips(
+    clips: Iterable[LabelledClip],
+    truth_skeleton: Skeleton,
+    estimate: Estimator,
+    *,
+    damage_kind: str | None = None,
+    strength: float = 1.0,
+) -> Scored:
+    """Run the pipeline on each clip with its true boxes and collect joints beside the truth.
+
+    With a `damage_kind` ("blur", "noise", "cover", ...) every fifth frame is damaged where the
+    people are, and only those frames are scored. The damage depends on clip and frame alone, so
+    that all estimators see the same pictures.
+    """
+    skeleton = by_name(estimate.card.skeleton or "")
+    rows: list[tuple[np.ndarray, ...]] = []
+    for number, clip in enumerate(clips):
+        truth = {t.frame: t for t in clip.truth}
+        frames: Iterable[Frame] = clip.frames()
+        if damage_kind is not None:
+            frames = _damaged(frames, truth, number, damage_kind, strength)
+
+        def people_of(frame: Frame, truth: dict[int, FrameTruth] = truth) -> People:
+            return truth[frame.index].people if frame.index in truth else People.empty()
+
+        for poses in estimate_poses(frames, people_of, estimate):
+            is_key = damage_kind is None or poses.frame % _PERIOD == number % _PERIOD
+            if not is_key or len(poses.people) == 0:
+                continue
+            true = truth[poses.frame]
+            visible = (true.visibility > 0).astype(np.float32)
+            xy, labelled = convert(true.xy, visible, truth_skeleton, skeleton)
+            rows.append((poses.xy, poses.score, xy, labelled > 0, true.people.xyxy))
+    guess, score, xy, labelled, boxes = (np.concatenate(part) for part in zip(*rows, strict=True))
+    return Scored(guess, score, xy, labelled, np.isfinite(xy).all(-1), boxes)
+
+
+def _damaged(
+    frames: Iterable[Frame],
+    truth: dict[int, FrameTruth],
+    clip: int,
+    kind: str,
+    strength: float,
+) -> Iterator[Frame]:
+    for frame in frames:
+        if frame.rgb is None or frame.index % _PERIOD != clip % _PERIOD or frame.index not in truth:
+            yield frame
+            continue
+        rgb = frame.rgb.copy()
+        for row, box in enumerate(truth[frame.index].people.xyxy):
+            rng = np.random.default_rng([clip, frame.index, row])
+            _damage_box(rgb, box, rng, kind, strength)
+        yield Frame(frame.index, frame.time_s, rgb)
+
+
+def _damage_box(
+    rgb: UInt8[np.ndarray, "height width 3"],
+    xyxy: Float[np.ndarray, "4"],
+    rng: np.random.Generator,
+    kind: str,
+    strength: float,
+) -> None:
+    """Damage a person's box, enlarged by a quarter as crops are, in place."""
+    centre, size = (xyxy[:2] + xyxy[2:]) / 2, (xyxy[2:] - xyxy[:2]) * 1.25
+    low = np.maximum(np.floor(centre - size / 2), 0).astype(int)
+    high = np.minimum(np.ceil(centre + size / 2), rgb.shape[1::-1]).astype(int)
+    if (high - low).min() >= 16:
+        part = rgb[low[1] : high[1], low[0] : high[0]]
+        part[...] = damage(rng, part, kind, strength)

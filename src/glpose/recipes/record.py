@@ -1,0 +1,59 @@
+"""A run folder to weights: rebuild the network as recorded, load its best weights, export."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from glpose.config import replace_at
+from glpose.errors import BadInput
+from glpose.recipes import load_recipe
+from glpose.systems import load_system
+from glpose.train.checkpoint import load_checkpoint
+from glpose.train.recipe import Recipe
+
+
+def export_run(
+    run_dir: Path, folder: Path, name: str | None, scores: dict[str, str]
+) -> list[Path]:
+    """Write the best checkpoint of a run; returns the files. Raises BadInput or BadWeights."""
+    path = run_dir / "recipe.json"
+    try:
+        record = json.loads(path.read_text("utf-8"))
+    except (OSError, json.JSONDecodeError) as problem:
+        raise BadInput(f"{run_dir}: not a run folder, recipe.json cannot be read") from problem
+    recipe = recorded_recipe(record["recipe"])
+    saved = load_checkpoint(run_dir / "best.pt")
+    system = load_system(recipe.system)
+    model = system.build(replace(recipe, init_from=""))
+    model.load_state_dict(saved["ema"])
+    made_by = {
+        "recipe": recipe.name,
+        "steps": f"{saved['step']} of {recipe.num_steps}",
+        "minutes": f"{saved['seconds'] / 60:.0f}",
+        "commit": record["commit"],
+        **{key: str(value) for key, value in record["versions"].items()},
+    }
+    return system.export(
+        model, recipe, folder, name=name or recipe.name, made_by=made_by, scores=scores
+    )
+
+
+def recorded_recipe(plain: dict) -> Recipe:
+    """The recipe of a record: the named one, with every recorded setting that differs put back."""
+    recipe = load_recipe(plain["name"])
+    for dotted, value in _leaves(plain):
+        if dotted != "name":
+            recipe = replace_at(recipe, dotted, value)
+    return recipe
+
+
+def _leaves(plain: object, prefix: str = "") -> list[tuple[str, object]]:
+    if not isinstance(plain, dict):
+        return [(prefix, plain)]
+    found = []
+    for key, value in plain.items():
+        found += _leaves(value, f"{prefix}.{key}" if prefix else key)
+    return found
+

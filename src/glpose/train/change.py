@@ -1,0 +1,42 @@
+"""Changes of a recipe that a user asks for: data folders, single settings, synth alone."""
+
+import json
+from dataclasses import fields, replace
+from pathlib import Path
+
+from glpose.config import replace_at
+from glpose.errors import BadConfig, BadInput
+from glpose.train.recipe import DataRoots, Recipe
+
+
+def with_roots(recipe: Recipe, given: list[str]) -> Recipe:
+    """Fill in data folders given as SET=FOLDER. Raises BadConfig or BadInput."""
+    known = [f.name for f in fields(DataRoots)]
+    roots = recipe.roots
+    for item in given:
+        name, equals, folder = item.partition("=")
+        if not equals or name not in known:
+            raise BadConfig(f"--data {item}: expected SET=FOLDER with SET one of {', '.join(known)}")
+        if not Path(folder).is_dir():
+            raise BadInput(f"--data {item}: {folder} is not a folder")
+        roots = replace(roots, **{name: str(Path(folder).resolve())})
+    return replace(recipe, roots=roots)
+
+
+def with_settings(recipe: Recipe, given: list[str]) -> Recipe:
+    """Change settings given as NAME=VALUE; values are JSON, or plain words."""
+    for item in given:
+        name, equals, text = item.partition("=")
+        if not equals:
+            raise BadConfig(f"--set {item}: expected NAME=VALUE, e.g. optimizer.lr=5e-4")
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:
+            value = text
+        recipe = replace_at(recipe, name, value)
+    return recipe
+
+
+def on_synth_only(recipe: Recipe) -> Recipe:
+    """The recipe without any set but synth."""
+    return replace(recipe, roots=DataRoots(), data=recipe.data.synth_only())
