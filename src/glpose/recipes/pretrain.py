@@ -45,7 +45,7 @@ def warmup_small() -> Recipe:
         # No decay: pretrain_small continues from the averaged weights and decays.
         optimizer=Optimizer(lr=1.2e-3, warmup_steps=300, decay="steps"),
         batch_size=32,
-        num_steps=6500,
+        num_steps=4500,
         validate_every=500,
     )
 
