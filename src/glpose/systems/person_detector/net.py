@@ -92,8 +92,11 @@ class PersonDetector(nn.Module):
         return torch.cat(boxes, 1), torch.cat(logits, 1)
 
 
-def cell_centres(rows: int, columns: int, stride: int) -> Tensor:
-    """Centres of the cells of a level as (x, y) in input pixels, row by row: (A, 2)."""
+def cell_centres(rows: int | Tensor, columns: int | Tensor, stride: int) -> Tensor:
+    """Centres of the cells of a level as (x, y) in input pixels, row by row: (A, 2).
+
+    While a graph is traced, sizes are tensors; as such they stay free in the exported graph.
+    """
     y = (torch.arange(rows, dtype=torch.float32) + 0.5) * stride - 0.5
     x = (torch.arange(columns, dtype=torch.float32) + 0.5) * stride - 0.5
     return torch.stack(
