@@ -39,7 +39,7 @@ def crop_from_image(
     matrix = np.column_stack([linear, middle - linear @ centre])
     if mirror:
         matrix[0] = -matrix[0]
-        matrix[0, 2] += width - 1
+        matrix[0, 2] += 2 * middle[0]  # about the anchor, so that the centre stays on it
     return Affine(matrix.astype(np.float64))
 
 
