@@ -22,6 +22,8 @@ app = App(
 app.command("glpose.cli.run:run", name="run", help="Estimate the poses in videos or pictures.")
 app.command("glpose.cli.info:info", name="info", help="Tell versions and weights, or about a file.")
 app.command("glpose.cli.demo:demo", name="demo", help="Make a short clip and run on it.")
+app.command("glpose.cli.train:train", name="train", help="Train a recipe (needs glpose[train]).")
+app.command("glpose.cli.export:export", name="export", help="Write a run's weights as ONNX.")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except GLPoseError as problem:
         complain(str(problem))
         return 2
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return 130
     return status if isinstance(status, int) else 0
 
 

@@ -3,7 +3,6 @@
 import queue
 import threading
 from types import TracebackType
-from typing import Self
 
 import numpy as np
 
@@ -58,7 +57,7 @@ class OverlayVideo:
         with self._spent("write"):
             self._writer.write(picture, frame.time_s)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "OverlayVideo":
         return self
 
     def __exit__(
