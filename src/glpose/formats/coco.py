@@ -36,7 +36,7 @@ def read_keypoints(
         people: dict[int, list[dict[str, Any]]] = {}
         for person in data["annotations"]:
             usable = person.get("bbox") and not person.get("iscrowd")
-            if usable and person["bbox"][2] > 0 and person["bbox"][3] > 0:
+            if usable and np.isfinite(person["bbox"]).all() and min(person["bbox"][2:]) > 0:
                 people.setdefault(person["image_id"], []).append(person)
         return skeleton, [
             LabelledPicture(
@@ -47,11 +47,15 @@ def read_keypoints(
         ]
     except OSError as problem:
         raise BadInput(f"{annotations}: cannot be read ({problem.strerror})") from problem
-    except json.JSONDecodeError as problem:
+    except (json.JSONDecodeError, UnicodeDecodeError) as problem:
         raise BadInput(f"{annotations}: not JSON ({problem}); expected COCO keypoints") from problem
-    except (KeyError, TypeError) as problem:
+    except BadInput as problem:
+        raise BadInput(f"{annotations}: {problem}") from problem
+    except KeyError as problem:
+        raise BadInput(f"{annotations}: not COCO keypoints, the key {problem} is missing") from problem
+    except (TypeError, AttributeError, IndexError) as problem:
         raise BadInput(
-            f"{annotations}: not COCO keypoints, the key {problem} is missing or of a wrong type"
+            f"{annotations}: not COCO keypoints, something has a wrong type ({problem})"
         ) from problem
 
 
@@ -68,8 +72,8 @@ def _truth(image_id: int, people: list[dict[str, Any]], skeleton: Skeleton) -> F
     boxes = np.zeros((len(people), 4), np.float32)
     for i, person in enumerate(people):
         if person.get("keypoints"):
-            joints[i] = np.asarray(person["keypoints"], np.float32).reshape(-1, 3)
-        boxes[i] = person["bbox"]
+            joints[i] = _numbers(person, "keypoints", joints[i].size).reshape(-1, 3)
+        boxes[i] = _numbers(person, "bbox", 4)
     boxes[:, 2:] += boxes[:, :2]
     visibility = joints[..., 2].astype(np.int8)
     xy = np.where(visibility[..., None] > 0, joints[..., :2], np.nan).astype(np.float32)
@@ -77,3 +81,13 @@ def _truth(image_id: int, people: list[dict[str, Any]], skeleton: Skeleton) -> F
     return FrameTruth(
         image_id, 0.0, People(boxes, np.ones(len(people), np.float32), ids), xy, visibility
     )
+
+
+def _numbers(person: dict[str, Any], key: str, count: int) -> np.ndarray:
+    values = person[key]
+    if len(values) != count or not all(isinstance(v, int | float) for v in values):
+        raise BadInput(
+            f"the key '{key}' of annotation {person.get('id')} holds {len(values)} values, "
+            f"expected {count} numbers"
+        )
+    return np.array(values, np.float32)

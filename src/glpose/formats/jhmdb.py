@@ -12,6 +12,7 @@ import numpy as np
 from scipy.io import loadmat
 
 from glpose.errors import BadInput
+from glpose.skeleton import JHMDB15
 from glpose.types import FrameTruth, People
 
 
@@ -47,20 +48,44 @@ def read_clips(root: Path, split: str, size_hw: tuple[int, int] = (240, 320)) ->
     path = root / "person_boxes.json"
     try:
         boxes = json.loads(path.read_text("utf-8"))
-    except (OSError, json.JSONDecodeError) as problem:
+    except (OSError, ValueError) as problem:  # ValueError: not JSON, or not even text
         raise BadInput(f"{path}: expected the boxes of the masks as JSON ({problem})") from problem
-    return [_read_clip(root, name, boxes, size_hw) for name in clip_names(root, split)]
+    return [
+        _read_clip(root, name, _boxes_of(path, boxes, name), size_hw)
+        for name in clip_names(root, split)
+    ]
+
+
+def _boxes_of(path: Path, boxes: object, name: str) -> list[list[float] | None]:
+    """The boxes of a clip's frames; one that is not finite counts as missing."""
+    try:
+        found = [
+            None if box is None else np.asarray(box, np.float32).reshape(4)
+            for box in boxes[name]["xyxy"]  # type: ignore[index]
+        ]
+    except (KeyError, TypeError, ValueError, IndexError) as problem:
+        raise BadInput(
+            f"{path}: the key '{name}' has no usable 'xyxy' ({problem}); "
+            "expected a box of 4 numbers or null for each frame"
+        ) from problem
+    return [None if box is None or not np.isfinite(box).all() else box.tolist() for box in found]
 
 
 def _read_clip(
-    root: Path, name: str, boxes: dict[str, dict[str, list[list[float] | None]]], size_hw
+    root: Path, name: str, xyxy: list[list[float] | None], size_hw: tuple[int, int]
 ) -> JhmdbClip:
     path = root / "joint_positions" / name / "joint_positions.mat"
     try:
-        xy = np.moveaxis(loadmat(path)["pos_img"], 0, -1).swapaxes(0, 1).astype(np.float32) - 1
-        xyxy = boxes[name]["xyxy"]
-    except (OSError, KeyError, ValueError) as problem:
+        positions = np.atleast_3d(loadmat(path)["pos_img"])  # 2, joints, frames
+        xy = np.moveaxis(positions, 0, -1).swapaxes(0, 1).astype(np.float32) - 1
+    except KeyError as problem:
+        raise BadInput(f"{path}: the key {problem} is missing") from problem
+    except Exception as problem:  # damaged files raise errors of many kinds, also zlib's own
         raise BadInput(f"{path}: clip {name} cannot be read ({problem})") from problem
+    if positions.shape[:2] != (2, len(JHMDB15.joints)):
+        raise BadInput(
+            f"{path}: pos_img is {positions.shape}, expected (2, {len(JHMDB15.joints)}, frames)"
+        )
     if len(xy) != len(xyxy):
         raise BadInput(f"{path}: {len(xy)} frames of joints, but {len(xyxy)} boxes")
     height, width = size_hw
