@@ -11,16 +11,29 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from glpose.errors import BadInput
+
 
 class PictureStore:
-    """Read access to the pictures of a folder made by `write_store`, by number; thread-safe."""
+    """Read access to the pictures of a folder made by `write_store`, by number; thread-safe.
+
+    Raises: BadInput if pixels are missing from the folder.
+    """
 
     def __init__(self, folder: Path) -> None:
         index = np.load(folder / "index.npz")
         self.offset, self.shape_hw = index["offset"], index["shape_hw"]
         self.labels = {name: index[name] for name in index.files if name not in _OWN}
         # Read by position, not mapped: page faults of a large mapping can cost more than reading.
-        self._file = os.open(folder / "pixels.bin", os.O_RDONLY)
+        pixels = folder / "pixels.bin"
+        found = pixels.stat().st_size if pixels.exists() else 0
+        expected = 3 * int(self.shape_hw.prod(1).sum())
+        if found != expected:
+            raise BadInput(
+                f"{pixels}: {found} bytes, expected {expected}; delete the folder, "
+                "it is made again when needed"
+            )
+        self._file = os.open(pixels, os.O_RDONLY)
 
     def __del__(self) -> None:
         if hasattr(self, "_file"):
@@ -51,6 +64,8 @@ def write_store(
 
     Each label dictionary describes the people of its picture; a row `picture` with the picture's
     number is added for each of them.
+
+    Raises: BadInput if there are no pictures.
     """
     folder.mkdir(parents=True, exist_ok=True)
     offsets, shapes, rows, owner = [], [], [], []
@@ -64,6 +79,8 @@ def write_store(
             count = len(next(iter(labels.values())))
             rows.append(labels)
             owner.append(np.full(count, number, np.int64))
+    if not rows:
+        raise BadInput(f"{folder}: no pictures with people to write; check the data set's folder")
     stacked = {key: np.concatenate([r[key] for r in rows]) for key in rows[0]}
     partial = folder / "index.part.npz"
     np.savez(

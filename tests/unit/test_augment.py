@@ -1,0 +1,122 @@
+"""Random changes: seeded, within their bounds, and the group's half-body formula."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from glpose.crop import crop_from_image
+from glpose.damage import DAMAGE, damage
+from glpose.skeleton import POSETRACK15
+from glpose.train.augment import Augmentation, jitter_colour, random_map
+from glpose.train.people import UPPER_BODY
+from glpose.types import Affine, CropSpec
+
+SPEC = CropSpec((64, 48))
+BOX = np.array([10.0, 20.0, 60.0, 120.0])
+XY = np.random.default_rng(5).uniform([10, 20], [60, 120], (15, 2))
+ALL = np.ones(15, bool)
+STILL = Augmentation(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+def draw(seed: int, how: Augmentation, valid: np.ndarray = ALL) -> tuple[Affine, bool]:
+    return random_map(np.random.default_rng(seed), BOX, XY, valid, UPPER_BODY, SPEC, how)
+
+
+def test_upper_body_is_arms_and_head() -> None:
+    upper = {j for j, is_upper in zip(POSETRACK15.joints, UPPER_BODY, strict=True) if is_upper}
+    assert len(upper) == 9
+    assert not any(part in joint for joint in upper for part in ("hip", "knee", "ankle"))
+
+
+def test_without_augmentation_it_is_the_plain_crop() -> None:
+    to_crop, mirrored = draw(0, STILL)
+    assert not mirrored
+    assert (to_crop.matrix == crop_from_image(BOX, SPEC).matrix).all()
+
+
+def test_the_same_seed_gives_the_same_map() -> None:
+    for seed in range(5):
+        (a, flip_a), (b, flip_b) = draw(seed, Augmentation()), draw(seed, Augmentation())
+        assert flip_a == flip_b
+        assert (a.matrix == b.matrix).all()
+    assert (draw(0, Augmentation())[0].matrix != draw(1, Augmentation())[0].matrix).any()
+
+
+def test_rotation_scale_and_flip_stay_within_their_bounds() -> None:
+    how = replace(Augmentation(), half_body_share=0.0)
+    plain = np.linalg.det(crop_from_image(BOX, SPEC).matrix[:, :2])
+    flips, turns, scales = [], [], []
+    for seed in range(300):
+        to_crop, mirrored = draw(seed, how)
+        linear = to_crop.matrix[:, :2]
+        if mirrored:
+            linear = np.diag([-1, 1]) @ linear
+        flips.append(mirrored)
+        turns.append(np.degrees(np.arctan2(linear[0, 1], linear[0, 0])))
+        scales.append(np.sqrt(plain / np.linalg.det(linear)))
+    turned = np.abs(turns) > 1e-9
+    assert np.abs(turns).max() == pytest.approx(45)
+    assert turned.mean() == pytest.approx(0.6, abs=0.1)
+    assert np.mean(flips) == pytest.approx(0.5, abs=0.1)
+    assert min(scales) == pytest.approx(0.65)
+    assert max(scales) == pytest.approx(1.35)
+
+
+def test_half_body_frames_the_upper_or_the_lower_joints() -> None:
+    how = replace(STILL, half_body_share=1.0)
+    centres = [draw(seed, how)[0].inverse().apply(np.array([23.5, 31.5])) for seed in range(200)]
+    upper, lower = XY[UPPER_BODY].mean(0), XY[~UPPER_BODY].mean(0)
+    is_upper = np.array([np.allclose(c, upper) for c in centres])
+    is_lower = np.array([np.allclose(c, lower) for c in centres])
+    assert (is_upper | is_lower).all()
+    assert is_upper.mean() == pytest.approx(0.69, abs=0.1)
+
+
+def test_half_body_needs_more_than_eight_joints() -> None:
+    few = np.arange(15) < 8
+    to_crop, _ = draw(0, replace(STILL, half_body_share=1.0), few)
+    assert (to_crop.matrix == crop_from_image(BOX, SPEC).matrix).all()
+
+
+def test_half_body_without_lower_joints_frames_the_upper_ones() -> None:
+    for seed in range(10):
+        to_crop, _ = draw(seed, replace(STILL, half_body_share=1.0), UPPER_BODY)
+        centre = to_crop.inverse().apply(np.array([23.5, 31.5]))
+        assert centre == pytest.approx(XY[UPPER_BODY].mean(0))
+
+
+def test_shift_moves_by_a_share_of_the_box() -> None:
+    for seed in range(50):
+        to_crop, _ = draw(seed, replace(STILL, shift=0.1))
+        moved = to_crop.inverse().apply(np.array([23.5, 31.5])) - [35, 70]
+        assert (np.abs(moved) <= [5 + 1e-9, 10 + 1e-9]).all()
+
+
+PICTURE = np.random.default_rng(1).integers(0, 256, (64, 48, 3)).astype(np.uint8)
+
+
+def test_colour_keeps_shape_and_repeats_with_its_seed() -> None:
+    a = jitter_colour(np.random.default_rng(3), PICTURE, 0.3)
+    assert a.shape == PICTURE.shape
+    assert a.dtype == np.uint8
+    assert (a == jitter_colour(np.random.default_rng(3), PICTURE, 0.3)).all()
+    assert (a != PICTURE).any()
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+@pytest.mark.parametrize("strength", [0.2, 1.0, 1.1])
+def test_damage_changes_the_picture_and_repeats_with_its_seed(kind: str, strength: float) -> None:
+    a = damage(np.random.default_rng(2), PICTURE, kind, strength)
+    assert a.shape == PICTURE.shape
+    assert a.dtype == np.uint8
+    assert (a == damage(np.random.default_rng(2), PICTURE, kind, strength)).all()
+    assert (a != PICTURE).any()
+
+
+def test_covering_hides_about_a_third_of_the_person() -> None:
+    black = np.zeros((240, 180, 3), np.uint8)
+    covered = [
+        (damage(np.random.default_rng(s), black, "cover").max(-1) > 0).mean() for s in range(20)
+    ]
+    assert np.mean(covered) == pytest.approx(0.64 / 3, abs=0.03)
