@@ -36,10 +36,16 @@ def replace_at(config: T, dotted: str, value: Any) -> T:
     known = {f.name for f in dataclasses.fields(config)}  # type: ignore[arg-type]
     if name not in known:
         raise BadConfig(_unknown(name, known, type(config).__name__))
+    where, old = f"{type(config).__name__}.{name}", getattr(config, name)
+    is_table = dataclasses.is_dataclass(old)
+    if rest and not is_table:
+        raise BadConfig(f"{where} holds no settings of its own; set it as a whole, not '{dotted}'")
     if rest:
-        inner = replace_at(getattr(config, name), rest, value)
+        inner = replace_at(old, rest, value)
     else:
-        inner = _build(get_type_hints(type(config))[name], value, f"{type(config).__name__}.{name}")
+        hint = get_type_hints(type(config))[name]
+        # A free type says nothing about what the table holds: its present type does.
+        inner = _build(type(old) if hint is Any and is_table else hint, value, where)
     return dataclasses.replace(config, **{name: inner})  # type: ignore[type-var]
 
 

@@ -41,19 +41,11 @@ def export_run(
 
 
 def recorded_recipe(plain: dict) -> Recipe:
-    """The recipe of a record: the named one, with every recorded setting that differs put back."""
+    """The recipe of a record: the named one, with everything that was recorded put back.
+
+    Each table is rebuilt as a whole, since its settings may only be right together.
+    """
     recipe = load_recipe(plain["name"])
-    for dotted, value in _leaves(plain):
-        if dotted != "name":
-            recipe = replace_at(recipe, dotted, value)
+    for name, value in plain.items():
+        recipe = replace_at(recipe, name, value)
     return recipe
-
-
-def _leaves(plain: object, prefix: str = "") -> list[tuple[str, object]]:
-    if not isinstance(plain, dict):
-        return [(prefix, plain)]
-    found = []
-    for key, value in plain.items():
-        found += _leaves(value, f"{prefix}.{key}" if prefix else key)
-    return found
-

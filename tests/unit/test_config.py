@@ -1,0 +1,133 @@
+"""Settings from and to plain data: what is refused, with which words, and what comes back."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pytest
+
+from glpose.config import from_plain, replace_at, to_plain
+from glpose.errors import BadConfig
+from glpose.types import CropSpec, HeatmapSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Inner:
+    """A table."""
+
+    rate: float = 0.5
+    mode: Literal["fast", "slow"] = "fast"
+    sizes: tuple[int, ...] = (1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Outer:
+    """A table of all kinds of settings."""
+
+    name: str
+    inner: Inner = Inner()
+    pair: tuple[int, float] = (1, 2.0)
+    maybe: Inner | None = None
+    notes: dict[str, str] | None = None
+    many: tuple[Inner, ...] = ()
+    on: bool = False
+    free: Any = None
+
+
+FULL = Outer(
+    "x",
+    Inner(1.0, "slow", (3,)),
+    (4, 5.5),
+    Inner(),
+    {"a": "b"},
+    (Inner(), Inner(2.0)),
+    True,
+)
+
+
+def test_round_trip_through_json() -> None:
+    assert from_plain(Outer, json.loads(json.dumps(to_plain(FULL)))) == FULL
+
+
+def test_what_is_left_out_has_its_default() -> None:
+    assert from_plain(Outer, {"name": "x", "inner": {"rate": 2}}) == Outer("x", Inner(rate=2.0))
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"name": "x", "iner": {}}, r"unknown setting 'iner' in Outer; did you mean 'inner'\?"),
+        (
+            {"name": "x", "inner": {"ratee": 1}},
+            r"unknown setting 'ratee' in Outer.inner; did you mean 'rate'\?",
+        ),
+        ({"name": "x", "zzz": 1}, r"unknown setting 'zzz' in Outer; known: free, inner"),
+        ({}, "Outer: the setting 'name' is missing"),
+        ({"name": 3}, r"Outer.name: expected str, found 3 \(int\)"),
+        ({"name": None}, r"Outer.name: expected str, found None"),
+        ({"name": "x", "inner": []}, r"Outer.inner: expected a table, found \[\]"),
+        ({"name": "x", "inner": {"rate": "1"}}, r"Outer.inner.rate: expected float, found '1'"),
+        ({"name": "x", "inner": {"rate": True}}, "Outer.inner.rate: expected float, found True"),
+        (
+            {"name": "x", "inner": {"mode": "quick"}},
+            "Outer.inner.mode: expected 'fast' or 'slow', found 'quick'",
+        ),
+        (
+            {"name": "x", "inner": {"mode": ["fast"]}},
+            "Outer.inner.mode: expected 'fast' or 'slow'",
+        ),
+        (
+            {"name": "x", "inner": {"sizes": [1, 2.5]}},
+            r"Outer.inner.sizes\[1\]: expected int, found 2.5",
+        ),
+        ({"name": "x", "inner": {"sizes": 3}}, "Outer.inner.sizes: expected a list, found 3"),
+        ({"name": "x", "pair": [1]}, r"Outer.pair: expected 2 values, found \[1\]"),
+        ({"name": "x", "maybe": 4}, "Outer.maybe: expected a table, found 4"),
+        ({"name": "x", "notes": {"a": 1}}, "Outer.notes.a: expected str, found 1"),
+        ({"name": "x", "notes": 1}, "Outer.notes: expected a table, found 1"),
+        ({"name": "x", "many": [{}, {"mod": "fast"}]}, r"in Outer.many\[1\]; did you mean 'mode'"),
+        ({"name": "x", "on": 1}, r"Outer.on: expected bool, found 1 \(int\)"),
+        (7, "Outer: expected a table, found 7"),
+    ],
+)
+def test_wrong_data_is_refused_by_the_full_name_of_the_key(data: Any, words: str) -> None:
+    with pytest.raises(BadConfig, match=words):
+        from_plain(Outer, data)
+
+
+def test_replace_at_changes_one_setting() -> None:
+    assert replace_at(FULL, "inner.rate", 3) == Outer(
+        "x", Inner(3.0, "slow", (3,)), (4, 5.5), Inner(), {"a": "b"}, (Inner(), Inner(2.0)), True
+    )
+    assert FULL.inner.rate == 1.0
+    assert replace_at(FULL, "many", [{"rate": 7}]).many == (Inner(rate=7.0),)
+
+
+@pytest.mark.parametrize(
+    ("dotted", "value", "words"),
+    [
+        ("inner.ratee", 1, r"unknown setting 'ratee' in Inner; did you mean 'rate'\?"),
+        ("iner.rate", 1, r"unknown setting 'iner' in Outer; did you mean 'inner'\?"),
+        ("inner.rate", "fast", "Inner.rate: expected float, found 'fast'"),
+        ("inner.sizes.0", 1, "Inner.sizes holds no settings of its own"),
+        ("name.x", 1, "Outer.name holds no settings of its own"),
+        ("notes.a", "c", "Outer.notes holds no settings of its own"),
+    ],
+)
+def test_replace_at_refuses_like_from_plain(dotted: str, value: Any, words: str) -> None:
+    with pytest.raises(BadConfig, match=words):
+        replace_at(FULL, dotted, value)
+
+
+def test_a_table_under_a_free_type_keeps_its_type() -> None:
+    config = Outer("x", free=Inner())
+    assert replace_at(config, "free", {"rate": 2}).free == Inner(rate=2.0)
+    assert replace_at(config, "free.rate", 2).free == Inner(rate=2.0)
+    with pytest.raises(BadConfig, match=r"Outer.free: expected a table, found 3"):
+        replace_at(config, "free", 3)
+
+
+def test_specs_check_their_words() -> None:
+    assert from_plain(CropSpec, {"size_hw": [4, 3]}) == CropSpec((4, 3))
+    with pytest.raises(BadConfig, match="HeatmapSpec.decode: expected 'argmax' or 'quarter'"):
+        from_plain(HeatmapSpec, {"size_hw": [4, 3], "sigma_px": 2, "decode": "darkest"})
