@@ -1,0 +1,78 @@
+"""The import contract, the torch line, and that importing glpose does nothing else."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def run_fresh(code: str) -> str:
+    """The output of code in a fresh interpreter, warnings being errors."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def loaded_after(imports: str, packages: tuple[str, ...]) -> set[str]:
+    code = f"import sys\n{imports}\nprint(*[p for p in {packages!r} if p in sys.modules])"
+    return set(run_fresh(code).split())
+
+
+def test_import_contract():
+    pytest.importorskip("importlinter")
+    from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+    status = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)
+    assert status == EXIT_STATUS_SUCCESS
+
+
+def test_plain_import_loads_nothing_heavy():
+    heavy = ("torch", "av", "onnxruntime", "cv2", "scipy", "numpy")
+    assert loaded_after("import glpose", heavy) == set()
+
+
+def test_command_line_loads_nothing_heavy():
+    heavy = ("torch", "av", "onnxruntime", "cv2", "scipy", "numpy")
+    assert loaded_after("import glpose.cli.main", heavy) == set()
+
+
+def test_all_that_runs_is_free_of_torch():
+    imports = "import glpose, glpose.cli.main, glpose.cli.job, glpose.cli.about, glpose.synth\n"
+    imports += "[getattr(glpose, name) for name in glpose.__all__]"
+    assert loaded_after(imports, ("torch", "onnx", "onnxscript", "matplotlib")) == set()
+
+
+def test_recipes_are_free_of_torch():
+    imports = "from glpose.recipes import RECIPES, load_recipe\n[load_recipe(n) for n in RECIPES]"
+    assert loaded_after(imports, ("torch",)) == set()
+
+
+def test_imports_have_no_side_effects():
+    out = run_fresh(
+        # OpenCV sets LD_LIBRARY_PATH when it is imported; that is not ours to change.
+        "import os, logging, signal, numpy, cv2\n"
+        "def state():\n"
+        "    numbers = numpy.random.get_state()\n"
+        "    return (numbers[1].tolist(), numbers[2], dict(os.environ), os.getcwd(),\n"
+        "            logging.root.level, len(logging.root.handlers),\n"
+        "            signal.getsignal(signal.SIGINT), numpy.geterr())\n"
+        "before = state()\n"
+        "import glpose, glpose.cli.main, glpose.cli.job, glpose.synth, glpose.evaluate\n"
+        "assert state() == before\n"
+    )
+    assert out == ""
+
+
+def test_public_names_are_sorted_and_importable():
+    import glpose
+
+    assert glpose.__all__ == sorted(glpose.__all__)
+    assert all(getattr(glpose, name) is not None for name in glpose.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = glpose.nothing

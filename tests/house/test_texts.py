@@ -1,0 +1,79 @@
+"""Docstrings, versions, weights and documents say what they must."""
+
+import ast
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import glpose
+from glpose.runtime.load import read_card
+from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
+
+ROOT = Path(__file__).parents[2]
+SOURCE = Path(glpose.__file__).parent
+WEIGHTS = SOURCE / "weights"
+SHIPPED = (
+    f"{DEFAULT_POSE}.encoder.onnx",
+    f"{DEFAULT_POSE}.fusion.onnx",
+    f"{DEFAULT_DETECTOR}.onnx",
+)
+MAX_MB = 25
+
+
+def test_version_is_the_newest_of_the_changelog():
+    newest = re.search(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert newest is not None
+    assert glpose.__version__ == newest[1] == project["version"]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_weights_are_there_with_card_and_digest(name: str):
+    path = WEIGHTS / name
+    assert path.is_file(), f"{name} is not in {WEIGHTS}; train and export it, see docs/howto"
+    card = read_card(path)
+    assert card.trained_on
+    assert card.terms
+    assert card.licence
+    assert card.scores
+    sums = (WEIGHTS / "SHA256SUMS").read_text("utf-8")
+    assert f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {name}" in sums.splitlines()
+
+
+def test_weights_are_small_listed_and_described():
+    found = sorted(path.name for path in WEIGHTS.glob("*.onnx"))
+    assert set(SHIPPED) <= set(found)
+    assert sum((WEIGHTS / name).stat().st_size for name in found) <= MAX_MB * 1e6
+    listed = [line.split()[1] for line in (WEIGHTS / "SHA256SUMS").read_text("utf-8").splitlines()]
+    assert sorted(listed) == found
+    cards = (WEIGHTS / "CARDS.md").read_text("utf-8")
+    assert all(name.split(".")[0] in cards for name in found)
+
+
+def undocumented(path: Path) -> Iterator[str]:
+    tree = ast.parse(path.read_text("utf-8"))
+    where = path.relative_to(SOURCE)
+    if tree.body and not ast.get_docstring(tree):
+        yield str(where)
+    for node in tree.body:
+        is_named = isinstance(node, ast.FunctionDef | ast.ClassDef)
+        if is_named and not node.name.startswith("_") and not ast.get_docstring(node):
+            yield f"{where}: {node.name}"
+
+
+def test_modules_public_functions_and_classes_have_docstrings():
+    assert [text for path in sorted(SOURCE.rglob("*.py")) for text in undocumented(path)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"), [("ARCHITECTURE.md", 200), ("CONTRIBUTING.md", 100), ("README.md", 200)]
+)
+def test_documents_are_short_and_their_links_lead_somewhere(name: str, limit: int):
+    text = (ROOT / name).read_text("utf-8")
+    assert len(text.splitlines()) <= limit
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / target).exists(), f"{name}: {target}"
