@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -23,10 +24,10 @@ class FakeEstimator:
 
     fusion: FusionCard = tiny_onnx.FUSION
     encoded: list[int] = field(default_factory=list)
+    card: Card = field(init=False)
 
-    @property
-    def card(self) -> Card:
-        return tiny_onnx.card("fusion", fusion=self.fusion)
+    def __post_init__(self) -> None:
+        self.card = tiny_onnx.card("fusion", fusion=self.fusion)
 
     def encode(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         self.encoded.append(len(crops))
@@ -70,7 +71,7 @@ def one_person(frame: Frame) -> People:
 
 
 def run(
-    frames: list[Frame], estimate: FakeEstimator, people_of: PeopleOf = one_person, **more: int
+    frames: list[Frame], estimate: FakeEstimator, people_of: PeopleOf = one_person, **more: Any
 ) -> list[FramePoses]:
     return list(estimate_poses(frames, people_of, estimate, **more))
 

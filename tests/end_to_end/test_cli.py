@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -19,6 +20,8 @@ from glpose.cli import job
 from glpose.cli.main import main
 from glpose.errors import BadInput, BadWeights, VideoError
 from glpose.formats.results import read_boxes
+from glpose.runtime import load
+from glpose.synth import demo
 from glpose.video.reader import open_video
 
 SHORT = 12
@@ -74,7 +77,7 @@ def test_a_run_leaves_poses_overlay_and_summary(
     assert all(len(p.people) == 1 for p in result.frames)
     assert result.frames[-1].time_s == pytest.approx((SHORT - 1) / 25)
     assert set(result.models) == {"pose", "detector"}
-    assert "tiny.encoder.onnx" in result.models["pose"]["sha256"]
+    assert "tiny.encoder.onnx" in str(result.models["pose"]["sha256"])
     assert num_pictures(folder / "overlay.mp4") == SHORT
     with av.open(str(folder / "overlay.mp4")) as container:
         assert container.streams.audio
@@ -401,6 +404,23 @@ def test_info(
     assert f"frames: {SHORT}" in told(tmp_path / "out" / "walk" / "poses.jsonl")
     assert main(["info", str(bad_videos.empty(tmp_path))]) == 2
     assert "empty" in problem_line(capsys)
+
+
+def test_demo_makes_a_clip_and_runs_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = demo.demo_scene()
+    short = replace(scene, spec=replace(scene.spec, num_frames=3))
+    monkeypatch.setattr(demo, "demo_scene", lambda: short)
+    monkeypatch.setattr(load, "_package_folder", lambda: tmp_path)
+    tiny_onnx.write_pose(tmp_path, "pose_small")
+    tiny_onnx.write_detector(tmp_path / "person_small.onnx")
+    out = tmp_path / "out"
+    for _ in range(2):  # the second time replaces the first
+        assert main(["demo", "-o", str(out)]) == 0
+        assert str(out / "demo") in capsys.readouterr().out
+    assert num_pictures(out / "demo.mp4") == num_pictures(out / "demo" / "overlay.mp4") == 3
+    assert len(glpose.load(out / "demo" / "poses.jsonl").frames) == 3
 
 
 def test_the_library_streams(video: Path, tiny_weights: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import tiny_onnx
 from fake_estimator import SIZE_HW, FakeEstimator, one_person, people, picture, run, same, video
 from glpose.errors import BadWeights
 from glpose.pipeline import DetectAndTrack
-from glpose.runtime.card import Card, FusionCard
+from glpose.runtime.card import FusionCard
 from glpose.timing import Timings
 from glpose.types import Detections, Frame, People
 
@@ -101,20 +101,18 @@ def test_the_memory_is_bounded_and_seeded() -> None:
 
 
 def test_weights_of_another_kind_are_refused() -> None:
-    class Finder(FakeEstimator):
-        @property
-        def card(self) -> Card:
-            return tiny_onnx.card("detector")
-
+    finder = FakeEstimator()
+    finder.card = tiny_onnx.card("detector")
     with pytest.raises(BadWeights, match="detector whose card lacks"):
-        run(video(1), Finder())
+        run(video(1), finder)
 
 
 def test_detect_and_track_numbers_people_and_starts_anew_at_a_cut() -> None:
     class Fixed:
         card = tiny_onnx.card("detector")
 
-        def __call__(self, _rgb: np.ndarray) -> Detections:
+        def __call__(self, rgb: np.ndarray) -> Detections:
+            assert rgb.shape == (*SIZE_HW, 3)
             box = np.array([[40, 20, 70, 70]], np.float32)
             return Detections(box, np.array([0.95], np.float32))
 

@@ -198,9 +198,8 @@ def _check_digest(path: Path) -> None:
     sums = path.with_name(_SUMS)
     if not sums.is_file():
         return
-    listed = dict(
-        reversed(line.split(maxsplit=1)) for line in sums.read_text("utf-8").splitlines() if line
-    )
+    lines = (line.partition(" ") for line in sums.read_text("utf-8").splitlines())
+    listed = {name.lstrip(" *"): digest for digest, _, name in lines}
     expected = listed.get(path.name)
     if expected is not None and (found := _digest(path)) != expected:
         raise BadWeights(

@@ -64,13 +64,14 @@ class Session:
     def run(self, inputs: Mapping[str, np.ndarray], outputs: list[str]) -> list[np.ndarray]:
         """The named outputs. Raises BadWeights if the graph fails on these inputs."""
         try:
-            return self._session.run(outputs, dict(inputs))
+            arrays = self._session.run(outputs, dict(inputs))
         except Exception as problem:  # as above
             shapes = ", ".join(f"{name} {array.shape}" for name, array in inputs.items())
             raise BadWeights(
                 f"{self.path}: the graph failed on {shapes} ({_first_line(problem)}); "
                 "use weights that `glpose export` wrote"
             ) from problem
+        return [np.asarray(array) for array in arrays]
 
 
 def num_cores() -> int:
