@@ -62,7 +62,9 @@ def decode(
     """
     n, joints, h, w = heatmaps.shape
     if (h, w) != spec.size_hw:
-        raise BadInput(f"heatmaps are {h}x{w}, expected {spec.size_hw}; use the card they belong to")
+        raise BadInput(
+            f"heatmaps are {h}x{w}, expected {spec.size_hw}; use the card they belong to"
+        )
     maps = np.ascontiguousarray(heatmaps).reshape(n * joints, h, w)
     flat = maps.reshape(n * joints, h * w)
     best = flat.argmax(1) if len(flat) else np.zeros(0, np.int64)

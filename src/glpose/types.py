@@ -37,6 +37,7 @@ class Frame:
 
     @property
     def status(self) -> FrameStatus:
+        """Whether there is a picture."""
         return "undecodable" if self.rgb is None else "ok"
 
 
@@ -65,6 +66,7 @@ class Detections:
 
     @classmethod
     def empty(cls) -> "Detections":
+        """Nobody found."""
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
 
     def __len__(self) -> int:
@@ -81,9 +83,8 @@ class People:
 
     @classmethod
     def empty(cls) -> "People":
-        return cls(
-            np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64)
-        )
+        """Nobody there."""
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.track_id)
@@ -100,6 +101,7 @@ class Affine:
         return xy @ self.matrix[:, :2].T + self.matrix[:, 2]
 
     def inverse(self) -> "Affine":
+        """The map back."""
         linear = np.linalg.inv(self.matrix[:, :2])
         return Affine(np.column_stack([linear, -linear @ self.matrix[:, 2]]))
 
@@ -154,6 +156,7 @@ class FramePoses:
     def empty(
         cls, frame: int, time_s: float, num_joints: int, status: FrameStatus = "ok"
     ) -> "FramePoses":
+        """A frame without people."""
         return cls(
             frame,
             time_s,

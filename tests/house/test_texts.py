@@ -25,7 +25,9 @@ MAX_MB = 25
 
 
 def test_version_is_the_newest_of_the_changelog():
-    newest = re.search(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
+    newest = re.search(
+        r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE
+    )
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert newest is not None
     assert glpose.__version__ == newest[1] == project["version"]

@@ -274,7 +274,7 @@ def test_a_summary_is_there_whole(tmp_path: Path) -> None:
     path = tmp_path / "summary.json"
     write_summary(path, {"people": np.int64(3), "fps": float("nan"), "seconds": {"read": 1.5}})
     assert json.loads(path.read_text()) == {"people": 3, "fps": None, "seconds": {"read": 1.5}}
-    assert os.listdir(tmp_path) == ["summary.json"]
+    assert [file.name for file in tmp_path.iterdir()] == ["summary.json"]
 
 
 def test_a_full_disk_leaves_the_old_summary(
@@ -290,7 +290,7 @@ def test_a_full_disk_leaves_the_old_summary(
     with pytest.raises(BadInput, match=r"cannot be written \(No space left on device\); free some"):
         write_summary(path, {"state": "new"})
     assert json.loads(path.read_text()) == {"state": "old"}
-    assert os.listdir(tmp_path) == ["summary.json"]
+    assert [file.name for file in tmp_path.iterdir()] == ["summary.json"]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -7,8 +7,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from bad_videos import CASES, UNUSABLE, VFR_MS, read_index, set_display_matrix, write_video
 
+from bad_videos import CASES, UNUSABLE, VFR_MS, read_index, set_display_matrix, write_video
 from glpose.errors import VideoError
 from glpose.types import Frame
 from glpose.video.reader import open_video, read_ahead

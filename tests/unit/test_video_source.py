@@ -6,8 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from bad_videos import coded_picture, empty, image_folder, one_frame, read_index
 
+from bad_videos import coded_picture, empty, image_folder, one_frame, read_index
 from glpose.errors import VideoError
 from glpose.video.source import find_sources
 

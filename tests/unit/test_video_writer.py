@@ -11,8 +11,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from bad_videos import VFR_MS, coded_picture, read_index, variable_rate, with_audio, write_video
 
+from bad_videos import VFR_MS, coded_picture, read_index, variable_rate, with_audio, write_video
 from glpose.errors import VideoError
 from glpose.video.reader import VideoSource, open_video
 from glpose.video.writer import VideoWriter

@@ -20,9 +20,7 @@ class LabelledPicture:
     truth: FrameTruth
 
 
-def read_keypoints(
-    annotations: Path, images: Path
-) -> tuple[Skeleton, list[LabelledPicture]]:
+def read_keypoints(annotations: Path, images: Path) -> tuple[Skeleton, list[LabelledPicture]]:
     """Read a COCO keypoint file; pictures without people are included.
 
     The joint set is recognised by its names (`categories[].keypoints`), COCO's own if absent.
@@ -52,7 +50,9 @@ def read_keypoints(
     except BadInput as problem:
         raise BadInput(f"{annotations}: {problem}") from problem
     except KeyError as problem:
-        raise BadInput(f"{annotations}: not COCO keypoints, the key {problem} is missing") from problem
+        raise BadInput(
+            f"{annotations}: not COCO keypoints, the key {problem} is missing"
+        ) from problem
     except (TypeError, AttributeError, IndexError) as problem:
         raise BadInput(
             f"{annotations}: not COCO keypoints, something has a wrong type ({problem})"

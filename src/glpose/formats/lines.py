@@ -37,6 +37,7 @@ class Line:
         return Line(self.path, self.number, value)
 
     def value(self, key: str, expected: str) -> Any:
+        """Whatever a key holds; `expected` is for the complaint if there is no such key."""
         if key not in self.data:
             known = ", ".join(self.data) or "nothing"
             raise self.error(f'no "{key}" (there is: {known})', f'"{key}" with {expected}')
@@ -51,24 +52,28 @@ class Line:
         return value
 
     def number_at(self, key: str) -> float:
+        """A finite number."""
         value = self.value(key, "a number")
         if not is_number(value):
             raise self.error(f'"{key}" {_brief(value)}', "a finite number")
         return float(value)
 
     def text(self, key: str) -> str:
+        """Text, possibly empty."""
         value = self.value(key, "text")
         if not isinstance(value, str):
             raise self.error(f'"{key}" {_brief(value)}', "text")
         return value
 
     def list(self, key: str) -> list[Any]:
+        """A list of anything."""
         value = self.value(key, "a list")
         if not isinstance(value, list):
             raise self.error(f'"{key}" {_brief(value)}', "a list")
         return value
 
     def score(self, key: str) -> float:
+        """A number from 0 to 1."""
         value = self.number_at(key)
         if not 0 <= value <= 1:
             raise self.error(f'"{key}" {value}', "a score from 0 to 1")

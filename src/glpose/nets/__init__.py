@@ -1,0 +1,1 @@
+"""Reusable torch parts: `blocks`, `heads`, `hrnet`; their sizes, without torch, in `spec`."""

@@ -14,7 +14,7 @@ _FLAT = 4.0
 
 @dataclass(frozen=True, slots=True)
 class CutSpec:
-    """When two consecutive pictures belong to different scenes. (Numbers are ours.)
+    """When two consecutive pictures belong to different scenes; the numbers are ours.
 
     All three must hold. Their structure differs: 1 - correlation of their thumbnails, blind to
     flashes and exposure, at least `min_structure`. Their colours differ: half the L1 distance of

@@ -120,7 +120,7 @@ class Tracker:
         self._predict(frame)
         pool = self._usable(detections)
         self._associate(frame, pool)
-        self._start(frame, pool, opens)
+        self._start(frame, pool, opens=opens)
         self._end_duplicates(frame)
         self._frame = frame
         return self._people(frame)
@@ -182,7 +182,7 @@ class Tracker:
             if not track.track_id and track.hits >= self._spec.confirm_frames:
                 self._confirm(track)
 
-    def _start(self, frame: int, pool: _Pool, opens: bool) -> None:
+    def _start(self, frame: int, pool: _Pool, *, opens: bool) -> None:
         """New tracks for confident detections that are not a second box of someone seen."""
         spec = self._spec
         for index in pool.among(max(spec.new_score, spec.high_score)):
