@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -85,7 +85,7 @@ class ResultWriter:
         except OSError as problem:
             raise cannot_write(self._path, problem) from problem
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "ResultWriter":
         return self
 
     def __exit__(
