@@ -29,8 +29,10 @@ def warp(rgb: Rgb, target_from_source: Affine, size_hw: tuple[int, int], fill: i
     )
 
 
-def resize(rgb: Rgb, size_hw: tuple[int, int]) -> Rgb:
-    """Resize, averaging areas when shrinking and bilinear when enlarging."""
+def resize(
+    rgb: UInt8[np.ndarray, "_h _w channels"], size_hw: tuple[int, int]
+) -> UInt8[np.ndarray, "_height _width channels"]:
+    """Resize (any number of channels), averaging areas when shrinking, else bilinear."""
     shrinks = size_hw[0] * size_hw[1] < rgb.shape[0] * rgb.shape[1]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return cv2.resize(rgb, (size_hw[1], size_hw[0]), interpolation=how)

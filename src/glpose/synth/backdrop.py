@@ -6,7 +6,7 @@ from jaxtyping import Float32, UInt8
 from glpose.imaging import draw_dot, draw_line, enlarge_map, fill_polygon, resize
 from glpose.synth.camera import View
 
-Picture = UInt8[np.ndarray, "h w 3"]
+Picture = UInt8[np.ndarray, "_h _w 3"]
 _TILE = 256
 
 
@@ -62,13 +62,21 @@ def _grain(rng: np.random.Generator, picture: np.ndarray, size: float, coarse: i
     return np.clip(textured, 0, 255).astype(np.uint8)
 
 
+def from_layers(
+    rng: np.random.Generator, size_hw: tuple[int, int], top: np.ndarray, bottom: np.ndarray,
+    clouds: float,
+) -> Picture:  # fmt: skip
+    """A sky or wall: a ramp of colours with soft noise."""
+    return _grain(rng, _ramp(size_hw, top, bottom), clouds, 2)
+
+
 def _clutter(rng: np.random.Generator, size_hw: tuple[int, int]) -> Picture:
     """Overlapping polygons, bars and discs of all sizes on textured ground."""
     h, w = size_hw
     out = _grain(rng, _ramp(size_hw, _colour(rng), _colour(rng)), rng.uniform(5, 35))
     for _ in range(int(rng.integers(8, 45))):
         at, size = rng.uniform(0, 1, 2) * (w, h), h * rng.lognormal(-2.2, 0.8)
-        colour = _rgb(_colour(rng, 10, 245))
+        colour = _rgb(_colour(rng, 10.0, 245.0))
         kind = rng.integers(3)
         if kind == 0:
             angle = np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(3, 8))))
@@ -78,19 +86,19 @@ def _clutter(rng: np.random.Generator, size_hw: tuple[int, int]) -> Picture:
         elif kind == 1:
             turn = rng.uniform(0, np.pi)
             end = at + 2.5 * size * np.array([np.cos(turn), np.sin(turn)])
-            draw_line(out, at, end, colour, float(size * rng.uniform(0.1, 0.5)))
+            draw_line(out, at.tolist(), end.tolist(), colour, float(size * rng.uniform(0.1, 0.5)))
         else:
-            draw_dot(out, at, float(size * 0.5), colour)
+            draw_dot(out, at.tolist(), float(size * 0.5), colour)
     return _grain(rng, out, rng.uniform(2, 12), coarse=12)
 
 
 def lay_floor(
     picture: Picture, view: View, tile: UInt8[np.ndarray, "t t 3"],
-    top_row: int, metres: float,
+    top_row: float, metres: float,
 ) -> None:  # fmt: skip
     """Cover the picture below a row with a tile of `metres` on the floor, in perspective."""
     h, w = view.size_hw
-    rows = np.arange(max(top_row, 0), h)
+    rows = np.arange(max(int(top_row), 0), h)
     x, y = np.meshgrid(np.arange(w, dtype=float), rows.astype(float))
     rays = np.stack([x, y, np.ones_like(x)], -1) @ np.linalg.inv(view.matrix).T
     down = np.minimum(rays[..., 1], -1e-3)
@@ -113,12 +121,12 @@ def horizon_row(view: View) -> float:
     )
 
 
-def floor_row(view: View, distance_m: float) -> int:
+def floor_row(view: View, distance_m: float) -> float:
     """The row in which the floor at a distance is seen."""
-    return int(horizon_row(view) + view.focal_px * view.height_m / distance_m)
+    return horizon_row(view) + view.focal_px * view.height_m / distance_m
 
 
-def _floor_tile(rng: np.random.Generator, base: np.ndarray, kinds: int) -> Picture:
+def make_floor_tile(rng: np.random.Generator, base: np.ndarray, kinds: int) -> Picture:
     """Plain, chequered, tiled or boarded: the first `kinds` of these."""
     tile = np.broadcast_to(base.astype(np.float32), (_TILE, _TILE, 3)).copy()
     tile += rng.uniform(6, 16) * noise(rng, (_TILE, _TILE), 6)[..., None]
@@ -142,14 +150,18 @@ def _box(left: float, top: float, right: float, bottom: float) -> np.ndarray:
 
 def _room(rng: np.random.Generator, view: View) -> Picture:
     h, w = view.size_hw
-    wall = _colour(rng, 70, 235)
+    wall = _colour(rng, 70.0, 235.0)
     out = _grain(rng, _ramp(view.size_hw, wall * rng.uniform(0.75, 1), wall), rng.uniform(1, 7))
     edge = floor_row(view, rng.uniform(5, 10))
     if rng.random() < 0.35:  # papered, panelled or boarded
         step = h * rng.uniform(0.04, 0.2)
         for x in np.arange(rng.uniform(0, step), w, step):
             draw_line(
-                out, (x, 0), (x, h), _rgb(wall * 0.82), max(1.0, step * rng.uniform(0.03, 0.4))
+                out,
+                (x, 0.0),
+                (x, float(h)),
+                _rgb(wall * 0.82),
+                max(1.0, step * rng.uniform(0.03, 0.4)),
             )
     corner = rng.uniform(0.05, 0.95) * w
     if rng.random() < 0.5:
@@ -157,38 +169,41 @@ def _room(rng: np.random.Generator, view: View) -> Picture:
         shaded[:] = (shaded * rng.uniform(0.7, 0.95)).astype(np.uint8)
     for _ in range(int(rng.integers(0, 5))):
         _wall_piece(rng, out, edge)
-    lay_floor(out, view, _floor_tile(rng, _colour(rng, 40, 200), 4), edge, 2.0)
+    lay_floor(out, view, make_floor_tile(rng, _colour(rng, 40.0, 200.0), 4), edge, 2.0)
     if rng.random() < 0.7:
-        draw_line(out, (0, edge), (w, edge), _rgb(wall * rng.uniform(0.4, 1.2)), h * 0.02)
+        draw_line(out, (0.0, edge), (float(w), edge), _rgb(wall * rng.uniform(0.4, 1.2)), h * 0.02)
     for _ in range(int(rng.integers(0, 4))):
         _furniture(rng, out, edge)
     return out
 
 
-def _wall_piece(rng: np.random.Generator, out: Picture, edge: int) -> None:
+def _wall_piece(rng: np.random.Generator, out: Picture, edge: float) -> None:
     """A window, a picture or a door."""
     h, w = out.shape[:2]
     at, wide, tall = rng.uniform(0, w), h * rng.uniform(0.08, 0.3), h * rng.uniform(0.1, 0.35)
     top = rng.uniform(0.02, 0.4) * h
-    frame, inside = _colour(rng), _colour(rng, 60, 255)
+    frame, inside = _colour(rng), _colour(rng, 60.0, 255.0)
     if rng.random() < 0.3:  # a door reaches the floor
-        top, tall = edge - h * rng.uniform(0.35, 0.6), h
+        top, tall = edge - h * rng.uniform(0.35, 0.6), float(h)
     bottom = min(top + tall, edge)
     fill_polygon(out, _box(at, top, at + wide, bottom), _rgb(frame))
     rim = 0.02 * h
     fill_polygon(out, _box(at + rim, top + rim, at + wide - rim, bottom - rim), _rgb(inside))
     for _ in range(int(rng.integers(0, 5))):
-        x, y = rng.uniform(at + rim, at + wide - rim), rng.uniform(top + rim, bottom)
+        x, y = (
+            rng.uniform(at + rim, at + wide - rim),
+            rng.uniform(top + rim, max(top + rim, bottom)),
+        )
         size = rng.uniform(0.01, 0.05) * h
         fill_polygon(out, _box(x, y, min(x + size, at + wide - rim), min(y + size, bottom)),
                      _rgb(_colour(rng)))  # fmt: skip
 
 
-def _furniture(rng: np.random.Generator, out: Picture, edge: int) -> None:
+def _furniture(rng: np.random.Generator, out: Picture, edge: float) -> None:
     """Boxes on the floor at the wall: cupboards, sofas, tables with legs."""
     h, w = out.shape[:2]
     at, wide = rng.uniform(-0.1, 1) * w, h * rng.uniform(0.12, 0.5)
-    tall, colour = h * rng.uniform(0.08, 0.4), _colour(rng, 30, 200)
+    tall, colour = h * rng.uniform(0.08, 0.4), _colour(rng, 30.0, 200.0)
     foot = edge + h * rng.uniform(0.0, 0.06)
     if rng.random() < 0.4:
         for x in (at + 0.04 * h, at + wide - 0.04 * h):
@@ -203,11 +218,11 @@ def _furniture(rng: np.random.Generator, out: Picture, edge: int) -> None:
 
 def _outdoors(rng: np.random.Generator, view: View) -> Picture:
     h, w = view.size_hw
-    edge = max(floor_row(view, rng.uniform(15, 45)), 4)
+    edge = max(floor_row(view, rng.uniform(15, 45)), 4.0)
     sky = np.array([rng.uniform(90, 215), rng.uniform(130, 225), rng.uniform(170, 250)])
     if rng.random() < 0.3:
-        sky = _colour(rng, 150, 235)
-    out = _grain(rng, _ramp(view.size_hw, sky * 0.85, sky * 1.1), rng.uniform(0, 14), 2)
+        sky = _colour(rng, 150.0, 235.0)
+    out = from_layers(rng, view.size_hw, sky * 0.85, sky * 1.1, rng.uniform(0, 14))
     for _ in range(int(rng.integers(0, 5))):
         building(rng, out, edge)
     if rng.random() < 0.6:
@@ -217,12 +232,12 @@ def _outdoors(rng: np.random.Generator, view: View) -> Picture:
             rng, out, rng.uniform(0, w), edge + h * rng.uniform(0, 0.03), h * rng.uniform(0.2, 0.7)
         )
     greens = np.array([rng.uniform(60, 120), rng.uniform(90, 150), rng.uniform(30, 80)])
-    ground = greens if rng.random() < 0.5 else _colour(rng, 70, 190)
-    lay_floor(out, view, _floor_tile(rng, ground, 1), edge, rng.uniform(1.5, 5))
+    ground = greens if rng.random() < 0.5 else _colour(rng, 70.0, 190.0)
+    lay_floor(out, view, make_floor_tile(rng, ground, 1), edge, rng.uniform(1.5, 5))
     for _ in range(int(rng.integers(0, 4))):  # posts, lamps, signs
         x, tall = rng.uniform(0, w), h * rng.uniform(0.15, 0.8)
         foot = edge + h * rng.uniform(0, 0.15)
-        colour = _rgb(_colour(rng, 20, 180))
+        colour = _rgb(_colour(rng, 20.0, 180.0))
         draw_line(out, (x, foot), (x, foot - tall), colour, h * rng.uniform(0.008, 0.04))
         if rng.random() < 0.5:
             fill_polygon(
@@ -231,7 +246,9 @@ def _outdoors(rng: np.random.Generator, view: View) -> Picture:
     return out
 
 
-def building(rng: np.random.Generator, out: Picture, edge: int) -> None:
+def building(
+    rng: np.random.Generator, out: Picture, edge: float, colour: np.ndarray | None = None
+) -> None:
     """A house front with a grid of windows, standing on a row."""
     h, w = out.shape[:2]
     left, wide, tall = (
@@ -239,7 +256,8 @@ def building(rng: np.random.Generator, out: Picture, edge: int) -> None:
         h * rng.uniform(0.3, 0.9),
         h * rng.uniform(0.25, 0.9),
     )
-    front, glass = _colour(rng, 80, 220), _colour(rng, 30, 150)
+    front = _colour(rng, 80.0, 220.0) if colour is None else colour
+    glass = _colour(rng, 30.0, 150.0) if colour is None else 0.5 * colour
     fill_polygon(out, _box(left, edge - tall, left + wide, edge + 2), _rgb(front))
     step = h * rng.uniform(0.07, 0.16)
     size = step * rng.uniform(0.35, 0.7)
@@ -250,7 +268,7 @@ def building(rng: np.random.Generator, out: Picture, edge: int) -> None:
             )
 
 
-def hedge(rng: np.random.Generator, out: Picture, edge: int, tall: float) -> None:
+def hedge(rng: np.random.Generator, out: Picture, edge: float, tall: float) -> None:
     """A row of bushes along a row."""
     w = out.shape[1]
     green = np.array([rng.uniform(40, 90), rng.uniform(75, 120), rng.uniform(30, 60)])
@@ -270,13 +288,10 @@ def tree(rng: np.random.Generator, out: Picture, x: float, foot: float, tall: fl
         out, (x, foot), (x + rng.normal(0, 0.02) * tall, top), _rgb(trunk), float(0.07 * tall)
     )
     green = np.array([rng.uniform(45, 100), rng.uniform(85, 135), rng.uniform(35, 70)])
-    spots = rng.normal(0, 1, (70, 2)) * (0.16 * tall, 0.13 * tall)
-    spots = spots[np.argsort(-spots[:, 1])]
-    for dx, dy in spots:
-        light = 1.0 - 0.9 * dy / tall + rng.normal(0, 0.08)
+    turn, reach = rng.uniform(0, 2 * np.pi, 150), np.sqrt(rng.uniform(0, 1, 150))
+    spots = np.stack([0.27 * np.cos(turn), 0.24 * np.sin(turn)], 1) * (reach * tall)[:, None]
+    for dx, dy in spots[np.argsort(-spots[:, 1])]:
+        shade = _rgb(green * (1.0 - 0.9 * dy / tall + rng.normal(0, 0.08)))
         draw_dot(
-            out,
-            (x + dx, foot - 0.68 * tall + dy),
-            float(tall * rng.uniform(0.03, 0.08)),
-            _rgb(green * light),
+            out, (x + dx, foot - 0.7 * tall + dy), float(tall * rng.uniform(0.025, 0.06)), shade
         )

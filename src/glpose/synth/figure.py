@@ -16,8 +16,11 @@ SIDES = ("left", "right")
 _PARTS = ("arm", "forearm", "hand", "thigh", "shin", "foot")
 BONES = ["pelvis", "chest", "head"] + [f"{side}_{part}" for side in SIDES for part in _PARTS]
 
-Angles = dict[str, Float64[np.ndarray, " time"]]
-"""Radians by name, see `LIMITS`; those of limbs have the prefix `left_` or `right_`."""
+Angles = dict[str, Float64[np.ndarray, "..."]]
+"""Radians over time by name, see `LIMITS`; limbs have the prefix `left_` or `right_`.
+
+A value without an axis holds at all times.
+"""
 
 # In degrees; what a healthy body can do. Knees bend backwards only, elbows forwards only.
 LIMITS = {

@@ -1,4 +1,4 @@
-"""What figures do: procedural motions as joint angles over time, and where the body goes.
+"""What figures do: procedural motions as joint angles over time.
 
 A motion is a leg part and an arm part, chosen apart, so that people also wave while they walk.
 All amplitudes and tempos are ours, set by eye.
@@ -8,19 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Float64
 
-from glpose.synth.figure import (
-    ANGLE_NAMES,
-    BONES,
-    SIDES,
-    Angles,
-    Bones,
-    Proportions,
-    limited,
-    pose,
-    rest_origins,
-)
+from glpose.synth.figure import ANGLE_NAMES, SIDES, Angles
 
 Times = Float64[np.ndarray, " time"]
 
@@ -53,7 +43,7 @@ def _turns(rng: np.random.Generator, time_s: Times, low_hz: float, high_hz: floa
 
 
 def _both(name: str, value: Times | float) -> Angles:
-    return {f"{side}_{name}": np.asarray(value) for side in SIDES}
+    return {f"{side}_{name}": np.asarray(value, float) for side in SIDES}
 
 
 def _step(phase: Times, swing: float, lift: float, bent: float) -> Angles:
@@ -78,7 +68,7 @@ def _walk(rng: np.random.Generator, time_s: Times) -> Angles:
         "roll": 0.03 * np.cos(phase),
         "pitch": np.full_like(phase, rng.uniform(0, 0.08)),
     }
-    return _step(phase, swing, rng.uniform(0.85, 1.1), 0.08) | trunk | _swing(rng, phase, 0.45, 0.3)
+    return _step(phase, swing, rng.uniform(0.85, 1.1), 0.08) | trunk | _swing(rng, phase, 0.45, 0.2)
 
 
 def _run(rng: np.random.Generator, time_s: Times) -> Angles:
@@ -96,7 +86,7 @@ def _swing(rng: np.random.Generator, phase: Times, reach: float, bent: float) ->
     for side, turn in zip(SIDES, (np.pi, 0.0), strict=True):  # against the leg of that side
         swing = np.sin(phase + turn)
         out[f"{side}_arm_flex"] = reach * swing + 0.05
-        out[f"{side}_elbow"] = bent + 0.25 * (swing + 1) * rng.uniform(0.8, 1.2)
+        out[f"{side}_elbow"] = bent + 0.2 * (swing + 1) * rng.uniform(0.8, 1.2)
     return out
 
 
@@ -226,10 +216,10 @@ def _wave(rng: np.random.Generator, time_s: Times) -> Angles:
     out = _relaxed(rng, time_s)
     swing = np.sin(_turns(rng, time_s, 1.0, 1.9))
     out |= {
-        f"{side}_arm_abduct": rng.uniform(1.3, 2.0) + 0.15 * swing,
+        f"{side}_arm_abduct": rng.uniform(1.5, 2.2) + 0.15 * swing,
         f"{side}_arm_flex": np.full_like(time_s, rng.uniform(0, 0.4)),
         f"{side}_arm_twist": np.full_like(time_s, 1.5),
-        f"{side}_elbow": rng.uniform(0.7, 1.1) - 0.45 * swing,
+        f"{side}_elbow": rng.uniform(0.75, 1.2) - 0.4 * swing,
         f"{side}_wrist": 0.3 * swing,
     }
     return out
@@ -245,7 +235,7 @@ def _punch(rng: np.random.Generator, time_s: Times) -> Angles:
     phase = _turns(rng, time_s, 0.7, 1.6)
     out = _both("arm_abduct", 0.2)
     for side, turn in zip(SIDES, (0, np.pi), strict=True):
-        reach = _pulse(phase + turn, 2)
+        reach = _pulse(phase + turn, 2.0)
         out |= {f"{side}_arm_flex": 0.35 + 1.15 * reach, f"{side}_elbow": 2.1 - 1.95 * reach}
     return out | {"spine_twist": 0.3 * np.cos(phase)}
 
@@ -253,7 +243,7 @@ def _punch(rng: np.random.Generator, time_s: Times) -> Angles:
 def _throw(rng: np.random.Generator, time_s: Times) -> Angles:
     side = SIDES[rng.integers(2)]
     phase = _turns(rng, time_s, 0.4, 0.9)
-    drive = _pulse(phase, 2)
+    drive = _pulse(phase, 2.0)
     out = _relaxed(rng, time_s) | {
         f"{side}_arm_abduct": 1.5 - 0.9 * drive,
         f"{side}_arm_flex": 0.2 + 1.3 * drive,
@@ -346,51 +336,3 @@ def act(rng: np.random.Generator, action: Action, time_s: Times, life: float = 1
     look = {"head_turn": rng.normal(0, 0.3) + wobble(rng, time_s, 0.25 * life, 0.3)}
     look["head_nod"] = 0.05 + wobble(rng, time_s, 0.12 * life, 0.3)
     return _plus(_plus(angles, small), look)
-
-
-_SOLE = 0.039  # the ankle's height over the ground, as a share of the body's height
-_BULK = np.array([0.08, 0.08, 0.09] + 2 * [0.04, 0.03, 0.02, 0.05, 0.04, 0.0])
-
-
-def travel(
-    p: Proportions, angles: Angles, action: Action
-) -> tuple[Bones, Float[np.ndarray, "time 3"]]:
-    """Bones on the floor (y = 0) and the path of the hips; the foot that carries does not slide.
-
-    The path starts above (0, 0). With `hang` the hands keep their place instead of the feet.
-    """
-    air = np.broadcast_to(angles.get("air", 0.0), len(next(iter(angles.values()))))
-    bones = pose(p, limited({n: v for n, v in angles.items() if n != "air"}))
-    soles = _soles(p, bones)
-    low = (bones.origin - p.height * _BULK[:, None] * np.array([0, 1, 0]))[..., 1].min(1)
-    low = np.minimum(low, soles[..., 1].min((1, 2)))
-    path = np.zeros((len(low), 3))
-    path[:, 1] = air - low
-    if action.hang:
-        hands = bones.origin[:, [BONES.index(f"{s}_hand") for s in SIDES]].mean(1)
-        path = np.array([0, 1.22 * p.height, 0]) - hands
-    elif action.legs in ("walk", "run", "jump", "squat", "stand", "lunge", "pick_up", "kick"):
-        path[:, [0, 2]] = _carried(soles)
-    return Bones(bones.rotation, bones.origin + path[:, None]), path
-
-
-def _soles(p: Proportions, bones: Bones) -> Float[np.ndarray, "time sides 2 3"]:
-    """Heels and balls of both feet, on the ground side."""
-    feet = [BONES.index(f"{s}_foot") for s in SIDES for _ in range(2)]
-    heel, ball = (0, -_SOLE, -0.03), (0, -_SOLE, 0.085)
-    local = np.array([heel, ball, heel, ball]) * p.height
-    return bones.place(feet, local).reshape(-1, 2, 2, 3)
-
-
-def _carried(soles: Float[np.ndarray, "time sides 2 3"]) -> Float[np.ndarray, "time 2"]:
-    """The path that holds the lowest point of the soles still, in x and z."""
-    points = soles.reshape(len(soles), 4, 3)
-    height = points[:-1, :, 1] + points[1:, :, 1]
-    low = height.argmin(1)
-    moved = np.diff(points[..., [0, 2]], axis=0)[np.arange(len(low)), low]
-    return np.concatenate([np.zeros((1, 2)), -np.cumsum(moved, 0)])
-
-
-def sole_height(p: Proportions) -> float:
-    """Height of the hips over the floor when standing straight, in metres."""
-    return _SOLE * p.height - rest_origins(p)["left_foot"][1]

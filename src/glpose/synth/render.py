@@ -51,8 +51,8 @@ class Painted:
     face_map: Int32[np.ndarray, "height width"]
     owner: np.ndarray
     depth_m: Float[np.ndarray, " faces"]
-    xy: tuple[Float[np.ndarray, "vertices 2"], ...]
-    seen: tuple[Float[np.ndarray, "vertices 3"], ...]
+    xy: tuple[Float[np.ndarray, "_vertices 2"], ...]
+    seen: tuple[Float[np.ndarray, "_vertices 3"], ...]
 
     def covered_px(self, num_bodies: int) -> Float[np.ndarray, " bodies"]:
         """How many pixels of the picture show each body."""
@@ -127,8 +127,8 @@ def _colour(
     columns = np.flatnonzero(face_map.any(0))
     if len(rows) == 0:
         return
-    top, left = rows[0] // OVERSAMPLING, columns[0] // OVERSAMPLING
-    bottom, right = rows[-1] // OVERSAMPLING + 1, columns[-1] // OVERSAMPLING + 1
+    top, left = int(rows[0]) // OVERSAMPLING, int(columns[0]) // OVERSAMPLING
+    bottom, right = int(rows[-1]) // OVERSAMPLING + 1, int(columns[-1]) // OVERSAMPLING + 1
     part = face_map[
         top * OVERSAMPLING : bottom * OVERSAMPLING, left * OVERSAMPLING : right * OVERSAMPLING
     ]
@@ -193,7 +193,7 @@ def cast_shadows(
     for (start, end), depth, width in zip(ends, seen[..., 2], width_m, strict=True):
         if depth.min() > _NEAR_M:
             thick = width * view.focal_px / depth.mean() / lower
-            draw_line(mask, start, end, (255, 255, 255), float(thick))
+            draw_line(mask, start.tolist(), end.tolist(), (255, 255, 255), float(thick))
     dark = resize(blur(mask, 1.2), (mask.shape[0] * lower, mask.shape[1] * lower))[:h, :w]
     rows = np.flatnonzero(dark[..., 0].any(1))
     if len(rows):

@@ -10,17 +10,19 @@ from glpose.errors import BadConfig
 from glpose.imaging import warp_perspective
 from glpose.skeleton import POSETRACK15
 from glpose.synth.backdrop import from_picture, random_backdrop
-from glpose.synth.body import Mesh, make_mesh
+from glpose.synth.body import make_mesh
 from glpose.synth.camera import Camera, View
 from glpose.synth.effects import Effects, degrade, random_effects
 from glpose.synth.figure import BONES, Bones, Proportions, random_proportions
-from glpose.synth.motion import Action, act, random_action, travel, wobble
+from glpose.synth.ground import travel
+from glpose.synth.mesh import Mesh
+from glpose.synth.motion import Action, act, random_action, wobble
 from glpose.synth.props import Prop, random_props
 from glpose.synth.render import OVERSAMPLING, Body, Light, Painted, cast_shadows, paint
-from glpose.synth.wardrobe import random_outfit
+from glpose.synth.wardrobe import Outfit, random_outfit
 from glpose.types import Frame, FrameTruth, People
 
-_MARGIN = 1.45  # how much larger than the picture its backdrop is
+MARGIN = 1.45  # how much larger than the picture its backdrop is
 _LIMBS = np.array([
     (BONES.index(a), BONES.index(b))
     for a, b in (
@@ -210,11 +212,11 @@ def _visibility(
 
 def make_actor(
     rng: np.random.Generator, action: Action, where_xz: tuple[float, float], heading: float,
-    time_s: np.ndarray, person: Proportions | None = None,
+    time_s: np.ndarray, person: Proportions | None = None, outfit: Outfit | None = None,
 ) -> Actor:  # fmt: skip
     """A person who is at a place on the floor in the middle of the time."""
     person = random_proportions(rng) if person is None else person
-    outfit = random_outfit(rng)
+    outfit = random_outfit(rng) if outfit is None else outfit
     angles = act(rng, action, time_s)
     turn = wobble(rng, time_s, 0.12, 0.15) if action.legs in ("walk", "run") else 0.0
     bones, path = travel(person, angles | {"heading": heading + turn + 0 * time_s}, action)
@@ -241,7 +243,7 @@ def render_scene(
     shares = np.exp(rng.uniform(*np.log(spec.height_share), max(num, 1)))
     depths = 1.72 * focal / (shares * spec.size_hw[0])
     camera = _random_camera(rng, spec, time_s, focal, float(np.median(depths)))
-    reference = camera.reference(_MARGIN)
+    reference = camera.reference(MARGIN)
     width = spec.size_hw[1] / focal
     places: list[tuple[float, float]] = []
     for depth in depths[:num]:
@@ -308,8 +310,8 @@ def _random_camera(
     still = np.zeros_like(time_s)
     return Camera(
         height_m=height,
-        pan=still + wobble(rng, time_s, reach, 0.2) + wobble(rng, time_s, shake, 3),
-        tilt=tilt + wobble(rng, time_s, reach * 0.3, 0.2) + wobble(rng, time_s, shake, 3),
+        pan=still + wobble(rng, time_s, reach, 0.2) + wobble(rng, time_s, shake, 3.0),
+        tilt=tilt + wobble(rng, time_s, reach * 0.3, 0.2) + wobble(rng, time_s, shake, 3.0),
         roll=still + rng.normal(0, 0.02) + wobble(rng, time_s, 0.02 * amount, 0.4),
         focal_px=focal * zoom,
         size_hw=spec.size_hw,

@@ -100,9 +100,12 @@ def cloth_colour(rng: np.random.Generator) -> np.ndarray:
 
 
 def paint_tiles(
-    rng: np.random.Generator, colours: dict[int, np.ndarray]
+    rng: np.random.Generator, colours: dict[int, np.ndarray], pattern_share: float = 0.45
 ) -> UInt8[np.ndarray, "materials tile tile 3"]:
-    """Texture tiles of a person from the colours of its materials; skin and hair stay plain."""
+    """Texture tiles of a person from the colours of its materials; skin and hair stay plain.
+
+    `pattern_share` is the share of shirts with a pattern.
+    """
     skin = np.asarray(colours[SKIN], float)
     fixed = {PUPIL: np.array((35, 28, 26)), WHITE: np.array((232, 228, 222))}
     fixed |= {LIPS: skin * (0.78, 0.55, 0.55)}
@@ -110,7 +113,7 @@ def paint_tiles(
     for material, colour in (colours | fixed).items():
         tile = np.broadcast_to(np.asarray(colour, np.float32), (TILE_PX, TILE_PX, 3))
         if material in (SHIRT, TROUSERS, HEADWEAR):
-            tile = _pattern(rng, tile, 0.45 if material == SHIRT else 0.12)
+            tile = _pattern(rng, tile, pattern_share if material == SHIRT else 0.25 * pattern_share)
         rough = {SKIN: 3, PUPIL: 0, WHITE: 0, LIPS: 2, HAIR: 12}.get(material, 7)
         tiles[material] = tile + rough * _cloud(rng)[..., None]
     return np.clip(tiles, 0, 255).astype(np.uint8)
