@@ -68,6 +68,6 @@ def pretrain_small() -> Recipe:
         ),
         optimizer=Optimizer(lr=1e-3, warmup_steps=100),
         batch_size=32,
-        num_steps=4500,
-        validate_every=500,
+        num_steps=3800,
+        validate_every=950,
     )
