@@ -221,7 +221,7 @@ class FeatureData:
         for start in range(0, n, 32):
             rows = np.arange(start, min(start + 32, n))
             clean, damaged = [], []
-            for row in rows:
+            for row in rows.tolist():
                 track = int(tracks.track[row])
                 if track not in looks:
                     looks[track] = _draw_look(rng, how)
@@ -266,7 +266,8 @@ class FeatureData:
         if config.offsets:
             slots = base + self.tracks.neighbours(row, config)
             hit = rng.random(len(slots)) < neighbour_damage
-            sample["local"] = np.stack([self._features(int(s), d) for s, d in zip(slots, hit)])
+            slots_hit = zip(slots.tolist(), hit.tolist(), strict=True)
+            sample["local"] = np.stack([self._features(s, is_hit) for s, is_hit in slots_hit])
         if config.global_.n:
             proposals = base + self.tracks.proposals(row, config, rng)
             g = config.global_

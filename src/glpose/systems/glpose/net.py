@@ -54,7 +54,8 @@ class Fusion(nn.Module):
         width, channels = config.backbone.width, config.channels
         self.num_local, self.num_global = len(config.offsets), config.global_.n
         weight = torch.tensor(local_weights(config.offsets, config.local.weight))
-        self.register_buffer("local_weight", weight[None, :, None, None, None], persistent=False)
+        # Kept flat: a buffer of five axes cannot become `channels_last`, which training asks for.
+        self.register_buffer("local_weight", weight, persistent=False)
         slots = 1 + self.num_local + self.num_global
         self.aggregate = chain(BasicBlock, slots * width, channels, config.aggregate.num_blocks)
         self.enhance = (
@@ -97,7 +98,7 @@ class Fusion(nn.Module):
         slots = [key_BCHW]
         if self.num_local:
             assert local_BTCHW is not None
-            slots.append((local_BTCHW * self.local_weight).flatten(1, 2))
+            slots.append((local_BTCHW * self.local_weight[:, None, None, None]).flatten(1, 2))
         if self.num_global:
             assert global_BGCHW is not None and global_weight_BGC is not None
             slots.append((global_BGCHW * global_weight_BGC[..., None, None]).flatten(1, 2))

@@ -119,6 +119,13 @@ class GLPoseConfig:
                 f"{self.backbone.width}; leave aggregate.channels at 0"
             )
 
+        is_enhanced = self.enhance.enabled and self.head_input == "enhanced"
+        if is_enhanced and self.enhance.aggregate == "add" and self.channels != self.backbone.width:
+            raise BadConfig(
+                f"enhance.aggregate 'add' adds features of {self.channels} channels to the key's "
+                f"{self.backbone.width}; leave aggregate.channels at 0"
+            )
+
     @property
     def offsets(self) -> tuple[int, ...]:
         return local_offsets(self.local.k)

@@ -34,9 +34,15 @@ class GLPoseSystem:
         self._validation: FeatureData | None = None
 
     def build(self, recipe: Recipe) -> GLPose:
-        """Build, with encoder and head of `recipe.init_from` (a single-frame run) if that is set."""
+        """Build, with encoder and head of `recipe.init_from` (a single-frame run) if that is set.
+
+        New weights depend on the recipe's seed alone: features are cached by one network and
+        trained on by another, which must have the same encoder, also after resuming.
+        """
         config = _config(recipe)
-        model = GLPose(config)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            model = GLPose(config)
         if recipe.init_from:
             saved = load_checkpoint(Path(recipe.init_from))["ema"]
             _load_part(model.encoder, saved, "encoder.", recipe.init_from)
@@ -53,10 +59,12 @@ class GLPoseSystem:
         ]
         if data.features == "online":
             return ClipData(tracks, config, data, recipe.batch_size, recipe.seed)
-        if not config.freeze or config.local.box != "own":
+        if not config.freeze or config.local.box != "own" or config.global_.rank_stage != 3:
             raise BadConfig(
-                "cached features need a frozen encoder and local.box='own', since each crop is "
-                f"encoded once; found freeze={config.freeze}, local.box='{config.local.box}'"
+                "cached features need a frozen encoder, local.box='own' and global_.rank_stage=3, "
+                "since of each crop one map of features is kept; found "
+                f"freeze={config.freeze}, local.box='{config.local.box}', "
+                f"global_.rank_stage={config.global_.rank_stage}"
             )
         encode = make_encode(self.build(recipe), recipe.precision)
         sets = [
