@@ -28,5 +28,5 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     except FileNotFoundError as problem:
         raise BadWeights(f"{path}: not found; expected a checkpoint of a training run") from problem
     except Exception as problem:
-        reason = str(problem).splitlines()[0]
+        reason = (str(problem) or type(problem).__name__).splitlines()[0]
         raise BadWeights(f"{path}: not a checkpoint of a training run ({reason})") from problem
