@@ -1,0 +1,634 @@
+"""GLPose: counts of the specification, settings of table A, data, learning, export, resuming."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import Tensor  # noqa: E402
+
+from glpose import clip  # noqa: E402
+from glpose.crop import crop_from_image  # noqa: E402
+from glpose.errors import BadConfig, BadWeights, GLPoseError  # noqa: E402
+from glpose.heatmap import crop_from_heatmap, decode  # noqa: E402
+from glpose.nets.blocks import num_parameters  # noqa: E402
+from glpose.nets.spec import HRNetConfig  # noqa: E402
+from glpose.recipes import load_recipe  # noqa: E402
+from glpose.skeleton import POSETRACK15  # noqa: E402
+from glpose.systems.glpose.data import ClipConfig, ClipData, FeatureData, FeatureMix, Tracks  # noqa: E402
+from glpose.systems.glpose.net import Fusion, GLPose, heatmap_loss, rank  # noqa: E402
+from glpose.systems.glpose.spec import (  # noqa: E402
+    AggregateConfig,
+    EnhanceConfig,
+    GLPoseConfig,
+    GlobalConfig,
+    LocalConfig,
+    LossConfig,
+    with_sources,
+)
+from glpose.systems.glpose.system import GLPoseSystem  # noqa: E402
+from glpose.train.augment import Augmentation  # noqa: E402
+from glpose.train.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
+from glpose.train.log import RunLog  # noqa: E402
+from glpose.train.loop import train  # noqa: E402
+from glpose.train.people import LABELLED  # noqa: E402
+from glpose.train.recipe import Optimizer, Recipe  # noqa: E402
+from glpose.train.store import PictureStore, write_store  # noqa: E402
+from glpose.types import CropSpec  # noqa: E402
+
+BACKBONE = HRNetConfig(
+    width=8,
+    stem_width=8,
+    first="basic",
+    first_width=8,
+    first_blocks=1,
+    num_modules=(1, 1),
+    num_blocks=1,
+)
+TINY = GLPoseConfig(
+    backbone=BACKBONE,
+    crop=CropSpec((64, 48)),
+    sigma_px=1.5,
+    rounded=False,
+    mapping="centre",
+    decode="dark",
+    local=LocalConfig(k=1, box="own"),
+    global_=GlobalConfig(n=2, num_candidates=4),
+)
+STILL = Augmentation(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+def random_crops(seed: int, *shape: int) -> Tensor:
+    rng = np.random.default_rng(seed)
+    return torch.from_numpy(rng.integers(0, 256, (*shape, 64, 48, 3)).astype(np.uint8))
+
+
+def slots_of(config: GLPoseConfig) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    k, n = len(config.offsets), config.global_.num_candidates
+    return (
+        random_crops(0, 2),
+        random_crops(1, 2, k) if k else None,
+        random_crops(2, 2, n) if config.global_.n else None,
+    )
+
+
+# --- the network ---
+
+
+def test_parameter_counts_of_the_specification() -> None:
+    config = load_recipe("glpose_w48").model
+    with torch.device("meta"):
+        model = GLPose(config)
+        counts = {
+            (k, n): num_parameters(Fusion(with_sources(config, k=k, n=n)).aggregate)
+            for k, n in ((4, 6), (0, 6), (4, 0))
+        }
+    assert counts == {(4, 6): 449_952, (0, 6): 265_632, (4, 0): 311_712}
+    assert num_parameters(model.encoder) == 16_705_824
+    assert model.fusion.enhance is not None
+    assert num_parameters(model.fusion.enhance.psi) == 20_832
+    assert num_parameters(model.fusion.enhance.a) == 67_104
+    assert num_parameters(model.fusion.head) == 6_495
+
+
+def test_the_small_network_is_below_5_million() -> None:
+    with torch.device("meta"):
+        assert num_parameters(GLPose(load_recipe("glpose_small").model)) < 5_000_000
+
+
+TABLE_A = {
+    "defaults": TINY,
+    "single": replace(TINY, start="single"),
+    "psi conv1x1": replace(TINY, enhance=EnhanceConfig(encoder="conv1x1")),
+    "psi block": replace(TINY, enhance=EnhanceConfig(encoder="block")),
+    "one mask": replace(TINY, enhance=EnhanceConfig(mask="one")),
+    "one mask, block": replace(TINY, enhance=EnhanceConfig(encoder="block", mask="one")),
+    "A conv": replace(TINY, enhance=EnhanceConfig(aggregate="conv")),
+    "A add": replace(TINY, enhance=EnhanceConfig(aggregate="add")),
+    "no enhancement": replace(TINY, enhance=EnhanceConfig(enabled=False)),
+    "head of S": replace(TINY, head_input="aggregated", head="mlp"),
+    "wider S": replace(TINY, aggregate=AggregateConfig(channels=12, num_blocks=2)),
+    "5x5": replace(TINY, head="conv5x5"),
+    "mlp": replace(TINY, head="mlp", num_joints=17),
+    "k = 0": with_sources(TINY, k=0),
+    "n = 0": with_sources(TINY, n=0),
+    "k = n = 0": with_sources(TINY, k=0, n=0),
+    "k = n = 0, single": replace(with_sources(TINY, k=0, n=0), start="single"),
+    "rank by stage 2": replace(TINY, global_=replace(TINY.global_, rank_stage=2)),
+    "channel weights": replace(TINY, global_=replace(TINY.global_, similarity="channel")),
+    "over channels": replace(TINY, global_=replace(TINY.global_, similarity="over_channels")),
+    "cosine, all": replace(
+        TINY, global_=replace(TINY.global_, similarity="cosine", softmax_over="all")
+    ),
+}
+
+
+@pytest.mark.parametrize("freeze", [True, False])
+@pytest.mark.parametrize("config", TABLE_A.values(), ids=TABLE_A.keys())
+def test_every_trainable_parameter_gets_a_gradient(config: GLPoseConfig, freeze: bool) -> None:
+    torch.manual_seed(0)
+    model = GLPose(replace(config, freeze=freeze)).train()
+    if model.fusion.residual is not None:
+        # Its zeros let nothing through in the very first step.
+        torch.nn.init.normal_(model.fusion.residual.weight)
+    heatmaps = model(*slots_of(config))
+    assert heatmaps.shape == (2, config.num_joints, 16, 12)
+    heatmap_loss(
+        heatmaps, torch.rand_like(heatmaps), torch.ones(2, config.num_joints), config
+    ).backward()
+    without = [
+        name
+        for name, p in model.named_parameters()
+        if p.requires_grad and (p.grad is None or not p.grad.any())
+    ]
+    assert without == []
+    assert all(p.requires_grad == (not freeze) for p in model.encoder.parameters())
+
+
+def test_settings_that_cannot_work_are_refused() -> None:
+    with pytest.raises(BadConfig, match="global_.n is 9, but only 4 candidates"):
+        replace(TINY, global_=replace(TINY.global_, n=9))
+    with pytest.raises(BadConfig, match=r"local\.k is -1"):
+        with_sources(TINY, k=-1)
+    for change in ({"start": "single"}, {"enhance": EnhanceConfig(aggregate="add")}):
+        with pytest.raises(BadConfig, match="leave aggregate.channels at 0"):
+            replace(TINY, aggregate=AggregateConfig(channels=16), **change)
+
+
+def test_a_single_start_is_the_single_frame_network() -> None:
+    model = GLPose(replace(TINY, start="single")).eval()
+    key, local, proposals = slots_of(TINY)
+    with torch.inference_mode():
+        assert torch.equal(model(key, local, proposals), model.fusion.head(model.encoder(key)))
+
+
+def test_the_paper_start_draws_small_weights_and_no_biases() -> None:
+    torch.manual_seed(0)
+    fusion = GLPose(TINY).fusion
+    convs = [m for m in fusion.modules() if isinstance(m, torch.nn.Conv2d)]
+    weights = torch.cat([c.weight.detach().flatten() for c in convs])
+    assert float(weights.std()) == pytest.approx(1e-3, rel=0.1)
+    assert all((c.bias == 0).all() for c in convs if c.bias is not None)
+
+
+def test_a_frozen_encoder_keeps_its_statistics_in_training() -> None:
+    model = GLPose(TINY)
+    before = {k: v.clone() for k, v in model.encoder.state_dict().items()}
+    model.train()
+    assert model.fusion.training
+    assert not any(m.training for m in model.encoder.modules())
+    model(*slots_of(TINY))
+    assert all(torch.equal(v, before[k]) for k, v in model.encoder.state_dict().items())
+    assert GLPose(replace(TINY, bn_eval=False)).train().encoder.training
+    assert GLPose(replace(TINY, freeze=False)).train().encoder.training
+
+
+@pytest.mark.parametrize("similarity", get_args(clip.Similarity))
+@pytest.mark.parametrize("over", get_args(clip.SoftmaxOver))
+def test_ranking_in_torch_is_that_of_clip(similarity: Any, over: Any) -> None:
+    how = GlobalConfig(
+        n=3, num_candidates=7, similarity=similarity, softmax_over=over, temperature=0.7
+    )
+    key, proposals = torch.rand(4, 8), torch.rand(4, 7, 8)
+    index, weight = rank(key, proposals, replace(TINY, global_=how))
+    for row in range(4):
+        kept, expected = clip.rank(
+            key[row].numpy(), proposals[row].numpy(), 3, similarity, 0.7, over
+        )
+        assert index[row].tolist() == kept.tolist()
+        assert weight[row].numpy() == pytest.approx(expected, abs=1e-6)
+
+
+def test_slots_enter_in_order_and_with_their_weights() -> None:
+    model = GLPose(TINY).eval()
+    seen: list[Tensor] = []
+    model.fusion.aggregate.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    key, local, chosen = (
+        torch.rand(1, 8, 16, 12),
+        torch.rand(1, 2, 8, 16, 12),
+        torch.rand(1, 2, 8, 16, 12),
+    )
+    weight = torch.tensor([[[0.75], [0.25]]])
+    model.fusion(key, local, chosen, weight)
+    parts = seen[0].split(8, 1)
+    expected = [key, local[:, 0] / 2, local[:, 1] / 2, chosen[:, 0] * 0.75, chosen[:, 1] * 0.25]
+    assert all(torch.equal(a, b) for a, b in zip(parts, expected, strict=True))
+
+
+@pytest.mark.parametrize("pixels", ["mean", "sum"])
+@pytest.mark.parametrize("factor", [1.0, 0.5])
+@pytest.mark.parametrize("divide", [True, False])
+def test_the_loss_is_normalised_as_set(pixels: Any, factor: float, divide: bool) -> None:
+    config = replace(TINY, loss=LossConfig(pixels, factor, divide))
+    target = torch.zeros(2, 2, 2, 2)
+    target[0, 0] = 1.0  # 4 pixels of 1
+    target[1, 1, 0, 0] = 2.0  # one pixel of 2: squares sum to 4 as well
+    weight = torch.tensor([[1.0, 1.0], [1.0, 0.5]])
+    per_joint = 1000.0 if pixels == "mean" else 4.0
+    expected = factor * per_joint * (1 + 0.5) / (2 if divide else 1) / 2
+    assert float(heatmap_loss(torch.zeros_like(target), target, weight, config)) == pytest.approx(
+        expected
+    )
+
+
+# --- data ---
+
+LEFT, RIGHT = POSETRACK15.index("left_wrist"), POSETRACK15.index("right_wrist")
+RED, BLUE = (255, 0, 0), (0, 0, 255)
+
+
+def small_store(folder: Path, num_frames: int = 6) -> PictureStore:
+    """Two clips of two people each; a red patch on each left wrist and a blue one on each right."""
+    rng = np.random.default_rng(0)
+
+    def pictures():
+        for number in range(2):
+            for frame in range(num_frames):
+                rgb = rng.integers(0, 120, (90, 160, 3)).astype(np.uint8)
+                corner = np.array([[6 + frame, 8], [86 + frame, 6]], np.float32)
+                xyxy = np.concatenate([corner, corner + [50, 70]], 1).astype(np.float32)
+                xy = corner[:, None] + rng.uniform(4, 46, (2, 15, 2)).astype(np.float32)
+                for person in range(2):
+                    xy[person, LEFT] = corner[person] + [10, 30]
+                    xy[person, RIGHT] = corner[person] + [38, 50]
+                    for joint, colour in ((LEFT, RED), (RIGHT, BLUE)):
+                        x, y = np.rint(xy[person, joint]).astype(int)
+                        rgb[y - 3 : y + 4, x - 3 : x + 4] = colour
+                yield (
+                    rgb,
+                    {
+                        "xyxy": xyxy,
+                        "xy": xy.astype(np.float32),
+                        "state": np.full((2, 15), LABELLED, np.int8),
+                        "clip": np.full(2, number),
+                        "frame": np.full(2, frame),
+                        "track": np.arange(1, 3),
+                    },
+                )
+
+    return write_store(folder, pictures())
+
+
+@pytest.fixture(scope="module")
+def tracks(tmp_path_factory: pytest.TempPathFactory) -> Tracks:
+    return Tracks(small_store(tmp_path_factory.mktemp("store")))
+
+
+def sample_pixels(crops: np.ndarray) -> np.ndarray:
+    """A stand-in for an encoder: every fourth pixel, in the channels of the tiny backbone."""
+    pixels = crops[:, 2::4, 2::4].transpose(0, 3, 1, 2).astype(np.float32) / 255
+    return np.concatenate([pixels, pixels, pixels[:, :2]], 1)
+
+
+def test_tracks_follow_one_person_of_one_clip(tracks: Tracks) -> None:
+    assert len(tracks) == 24
+    for i in range(len(tracks)):
+        for row, offset in zip(tracks.neighbours(i, TINY), TINY.offsets, strict=True):
+            assert tracks.track[row] == tracks.track[i]
+            assert tracks.frame[row] == np.clip(tracks.frame[i] + offset, 0, 5)
+        proposals = tracks.proposals(i, TINY, np.random.default_rng(0))
+        assert len(set(proposals.tolist())) == 4
+        assert (tracks.clip[proposals] == tracks.clip[i]).all()
+        assert (tracks.frame[proposals] != tracks.frame[i]).all()
+
+
+def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
+    return a.keys() == b.keys() and all(np.array_equal(a[k], b[k]) for k in a)
+
+
+@pytest.mark.parametrize("augment", ["none", "own", "same"])
+@pytest.mark.parametrize("box", ["exact", "own"])
+def test_clips_have_the_right_shapes_and_depend_on_seed_and_step(
+    tracks: Tracks, box: Any, augment: Any
+) -> None:
+    config = replace(
+        TINY, local=LocalConfig(k=1, box=box), global_=replace(TINY.global_, augment=augment)
+    )
+    how = ClipConfig(damage_share=0.5)
+    data = ClipData([tracks], config, how, 3, seed=4)
+    batch = data.batch(7)
+    assert {name: (a.shape, a.dtype.name) for name, a in batch.items()} == {
+        "key": ((3, 64, 48, 3), "uint8"),
+        "local": ((3, 2, 64, 48, 3), "uint8"),
+        "proposals": ((3, 4, 64, 48, 3), "uint8"),
+        "target": ((3, 15, 16, 12), "float32"),
+        "weight": ((3, 15), "float32"),
+    }
+    assert same(batch, ClipData([tracks], config, how, 3, seed=4).batch(7))
+    assert not same(batch, data.batch(8))
+    assert not same(batch, ClipData([tracks], config, how, 3, seed=5).batch(7))
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 2), (1, 0), (0, 0)])
+def test_slots_that_the_network_lacks_are_not_made(tracks: Tracks, k: int, n: int) -> None:
+    config = with_sources(TINY, k=k, n=n)
+    made = set(ClipData([tracks], config, ClipConfig(), 2, seed=0).batch(0))
+    assert ("local" in made) == (k > 0)
+    assert ("proposals" in made) == (n > 0)
+    features = FeatureData(tracks, config, ClipConfig(), sample_pixels, seed=0, num_variants=1)
+    made = set(FeatureMix([features], ClipConfig(), 2, seed=0).batch(0))
+    assert ("local" in made) == (k > 0)
+    assert ("global" in made) == ("global_weight" in made) == (n > 0)
+
+
+def colour_at(picture: np.ndarray, target: np.ndarray) -> str:
+    """The colour (of a 64x48 picture) where a target map peaks."""
+    y, x = np.divmod(target.argmax(), target.shape[1])
+    red, _, blue = picture[4 * y + 1 : 4 * y + 3, 4 * x + 1 : 4 * x + 3].reshape(-1, 3).mean(0)
+    return "red" if red > blue else "blue"
+
+
+@pytest.mark.parametrize("flip_share", [0.0, 1.0])
+def test_left_and_right_change_places_with_the_mirror(tracks: Tracks, flip_share: float) -> None:
+    how = ClipConfig(augmentation=replace(STILL, flip_share=flip_share))
+    on_left, on_right = ("blue", "red") if flip_share else ("red", "blue")
+    batch = ClipData([tracks], TINY, how, 8, seed=0).batch(0)
+    for picture, target in zip(batch["key"], batch["target"], strict=True):
+        assert colour_at(picture, target[LEFT]) == on_left
+        assert colour_at(picture, target[RIGHT]) == on_right
+    features = FeatureData(tracks, TINY, how, sample_pixels, seed=0, num_variants=1)
+    for i in features.keys[:8]:
+        sample = features.sample(int(i), np.random.default_rng(0), damaged=False)
+        picture = sample["key"][:3].repeat(4, 1).repeat(4, 2).transpose(1, 2, 0)
+        assert colour_at(picture, sample["target"][LEFT]) == on_left
+        assert colour_at(picture, sample["target"][RIGHT]) == on_right
+
+
+def test_target_peaks_lie_where_the_joints_are(tracks: Tracks) -> None:
+    batch = ClipData([tracks], TINY, ClipConfig(augmentation=STILL), 4, seed=1).batch(0)
+    found, _ = decode(batch["target"], TINY.heatmap)
+    rng = np.random.default_rng([1, 0])
+    rng.integers(1, size=4)
+    row = int(rng.choice(np.arange(24)))  # as the first sample draws its key
+    to_crop = crop_from_image(tracks.xyxy[row], TINY.crop)
+    expected = (
+        crop_from_heatmap(TINY.crop, TINY.heatmap).inverse().apply(to_crop.apply(tracks.xy[row]))
+    )
+    assert np.abs(found[0] - expected).max() < 0.5
+
+
+def test_damaged_keys_differ_and_clean_ones_do_not(tracks: Tracks) -> None:
+    clean = ClipData([tracks], TINY, ClipConfig(augmentation=STILL), 4, seed=1).batch(0)
+    hurt = ClipConfig(augmentation=STILL, damage_share=1.0)
+    assert all(
+        (clean["key"][i] != ClipData([tracks], TINY, hurt, 4, seed=1).batch(0)["key"][i]).any()
+        for i in range(1)
+    )
+    features = FeatureData(tracks, TINY, hurt, sample_pixels, seed=0, num_variants=2)
+    for i in features.keys:
+        whole, damaged = (
+            features.sample(int(i), np.random.default_rng(0), damaged=d) for d in (False, True)
+        )
+        assert (whole["key"] != damaged["key"]).any()
+        assert np.array_equal(whole["target"], damaged["target"])
+        assert np.array_equal(whole["local"], damaged["local"])
+
+
+def test_cached_features_are_repeatable_and_shaped_as_the_fusion_wants(tracks: Tracks) -> None:
+    how = ClipConfig(damage_share=0.5, neighbour_damage_share=0.5, box_noise=0.02)
+
+    def batch(seed: int, step: int) -> dict[str, np.ndarray]:
+        sets = [FeatureData(tracks, TINY, how, sample_pixels, seed=seed, num_variants=2)]
+        return FeatureMix(sets, how, 3, seed).batch(step)
+
+    first = batch(0, 5)
+    assert {name: a.shape for name, a in first.items()} == {
+        "key": (3, 8, 16, 12),
+        "local": (3, 2, 8, 16, 12),
+        "global": (3, 2, 8, 16, 12),
+        "global_weight": (3, 2, 1),
+        "target": (3, 15, 16, 12),
+        "weight": (3, 15),
+    }
+    assert first["global_weight"].sum(1) == pytest.approx(1, abs=1e-5)
+    assert same(first, batch(0, 5))
+    assert not same(first, batch(0, 6))
+    assert not same(first, batch(1, 5))
+
+
+# --- learning ---
+
+
+def test_one_batch_of_clips_can_be_learned(tracks: Tracks) -> None:
+    torch.manual_seed(0)
+    config = replace(TINY, start="single", freeze=False)
+    model = GLPose(config).train()
+    arrays = ClipData([tracks], config, ClipConfig(), 2, seed=0).batch(0)
+    batch = {k: torch.from_numpy(v) for k, v in arrays.items()}
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    system, losses = GLPoseSystem(), []
+    for _ in range(40):
+        loss = system.losses(model, batch)["heatmap"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    empty = heatmap_loss(
+        torch.zeros_like(batch["target"]), batch["target"], batch["weight"], config
+    )
+    assert losses[-1] < 0.5 * losses[0]
+    assert losses[-1] < 0.9 * float(empty)
+
+
+def tiny_recipe(**changes: Any) -> Recipe:
+    features = changes.pop("features", "online")
+    recipe = Recipe(
+        name="tiny",
+        system="glpose",
+        model=replace(TINY, start="single"),
+        data=ClipConfig(
+            sources=("synth",), num_synth_scenes=2, damage_share=0.5, features=features
+        ),
+        optimizer=Optimizer(warmup_steps=2),
+        batch_size=2,
+        num_steps=6,
+        precision="fp32",
+        validate_every=3,
+    )
+    return replace(recipe, **changes)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(RunLog, "draw", lambda self: None)
+    small_store(tmp_path / "cache" / "synth-2")
+    return tmp_path / "cache"
+
+
+def run(recipe: Recipe, folder: Path, cache: Path, **how: Any) -> dict[str, Any]:
+    """Train, silently, and read the last checkpoint."""
+    how.setdefault("report", lambda line: None)
+    train(recipe, GLPoseSystem(), folder, cache_dir=cache, **how)
+    return load_checkpoint(folder / "last.pt")
+
+
+def log_of(folder: Path) -> list[dict[str, Any]]:
+    rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
+
+
+@pytest.mark.parametrize("features", ["online", "cached"])
+def test_resuming_is_exact(tmp_path: Path, cache: Path, features: str) -> None:
+    recipe = tiny_recipe(features=features)
+    whole = run(recipe, tmp_path / "whole", cache)
+
+    def interrupt(line: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(recipe, tmp_path / "parts", cache, report=interrupt)
+    assert load_checkpoint(tmp_path / "parts" / "last.pt")["step"] == 3
+    parts = run(recipe, tmp_path / "parts", cache, resume=True)
+    assert parts["step"] == 6
+    for kind in ("model", "ema"):
+        assert all(torch.equal(parts[kind][k], v) for k, v in whole[kind].items())
+    assert log_of(tmp_path / "parts") == log_of(tmp_path / "whole")
+    assert parts["scores"] == whole["scores"]
+    # It has learned something, and only where it may.
+    start = GLPoseSystem().build(recipe).state_dict()
+    changed = {k.split(".")[0] for k, v in whole["model"].items() if not torch.equal(v, start[k])}
+    assert changed == {"fusion"}
+
+
+def test_another_recipe_or_a_run_that_exists_is_refused(tmp_path: Path, cache: Path) -> None:
+    recipe = tiny_recipe(num_steps=1)
+    run(recipe, tmp_path / "run", cache)
+    with pytest.raises(BadConfig, match="holds a run already; continue it with --resume"):
+        run(recipe, tmp_path / "run", cache)
+    other = replace(recipe, optimizer=replace(recipe.optimizer, lr=0.5))
+    with pytest.raises(BadConfig, match=r"another recipe \(changed: optimizer\.lr\)"):
+        run(other, tmp_path / "run", cache, resume=True)
+
+
+class Diverges(GLPoseSystem):
+    """Its loss is not a number from the third batch on."""
+
+    batches = 0
+
+    def losses(self, model: GLPose, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        self.batches += 1
+        losses = super().losses(model, batch)
+        return losses if self.batches < 3 else {"heatmap": losses["heatmap"] * torch.nan}
+
+
+def test_a_loss_that_is_not_finite_stops_and_names_the_step(tmp_path: Path, cache: Path) -> None:
+    recipe = tiny_recipe(validate_every=2)
+    with pytest.raises(GLPoseError, match=r"the loss of step 2 is not finite \({'heatmap': nan}\)"):
+        train(recipe, Diverges(), tmp_path / "run", cache_dir=cache, report=lambda line: None)
+    saved = load_checkpoint(tmp_path / "run" / "last.pt")
+    assert saved["step"] == 2
+    assert all(v.isfinite().all() for v in saved["model"].values())
+
+
+def test_checkpoints_are_replaced_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "last.pt"
+    save_checkpoint(path, {"step": 1})
+
+    def breaks(state: object, file: Any) -> None:
+        file.write(b"half")
+        raise OSError
+
+    monkeypatch.setattr(torch, "save", breaks)
+    with pytest.raises(OSError):
+        save_checkpoint(path, {"step": 2})
+    assert load_checkpoint(path) == {"step": 1}
+
+
+@pytest.mark.parametrize("content", [None, b"", b"text", b"PK\x03\x04"])
+def test_files_that_are_no_checkpoints_are_named(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "best.pt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(BadWeights, match=r"best\.pt: not"):
+        load_checkpoint(path)
+
+
+def test_cached_features_ask_for_settings_that_allow_them(cache: Path) -> None:
+    for model in (
+        replace(TINY, freeze=False),
+        replace(TINY, local=LocalConfig(k=1, box="exact")),
+        replace(TINY, global_=replace(TINY.global_, rank_stage=2)),
+    ):
+        with pytest.raises(BadConfig, match="cached features need a frozen encoder"):
+            GLPoseSystem().train_data(tiny_recipe(model=model, features="cached"), cache)
+
+
+def test_encoder_and_head_come_from_a_single_frame_run(tmp_path: Path) -> None:
+    donor = GLPoseSystem().build(tiny_recipe(seed=3))
+    saved = {f"encoder.{k}": v for k, v in donor.encoder.state_dict().items()}
+    saved |= {f"head.{k}": v for k, v in donor.fusion.head.state_dict().items()}
+    save_checkpoint(tmp_path / "best.pt", {"ema": saved})
+    recipe = tiny_recipe(init_from=str(tmp_path / "best.pt"))
+    model = GLPoseSystem().build(recipe)
+    crops = random_crops(0, 2)
+    with torch.inference_mode():
+        model.eval(), donor.eval()
+        expected = donor.fusion.head(donor.encoder(crops))
+        assert torch.equal(model(*slots_of(TINY)), expected)
+    wider = replace(recipe, model=replace(recipe.model, backbone=replace(BACKBONE, width=16)))
+    with pytest.raises(BadWeights, match=r"best\.pt: its encoder does not fit this recipe's"):
+        GLPoseSystem().build(wider)
+
+
+# --- export ---
+
+
+@pytest.mark.filterwarnings("ignore:You are using the legacy:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch.onnx")
+@pytest.mark.parametrize(
+    "config",
+    [
+        replace(TINY, start="single"),
+        replace(
+            with_sources(TINY, k=0),
+            start="single",
+            global_=replace(TINY.global_, similarity="channel", rank_stage=2),
+        ),
+        replace(with_sources(TINY, k=0, n=0), start="single"),
+    ],
+    ids=["both", "global per channel", "key alone"],
+)
+def test_the_exported_pair_finds_the_joints_that_torch_finds(
+    tmp_path: Path, config: GLPoseConfig
+) -> None:
+    pytest.importorskip("onnx")
+    from glpose.runtime.load import load_estimator
+
+    torch.manual_seed(0)
+    recipe = tiny_recipe(model=config)
+    model = GLPoseSystem().build(recipe)
+    assert model.fusion.residual is not None
+    torch.nn.init.normal_(model.fusion.residual.weight)
+    files = GLPoseSystem().export(model, recipe, tmp_path, name="tiny", made_by={}, scores={})
+    estimator = load_estimator(files[0], threads=1)
+    assert estimator.card.fusion == config.fusion_card
+    assert estimator.card.heatmap == config.heatmap
+
+    key, local, proposals = slots_of(config)
+    with torch.inference_mode():
+        expected = model.eval()(key, local, proposals).numpy()
+    features, embedding = estimator.encode(key.numpy())
+    empty = np.zeros((2, 0, 8, 16, 12), np.float32)
+    local_features = chosen = empty
+    weight = np.zeros((2, 0, 1), np.float32)
+    if local is not None:
+        local_features = np.stack([estimator.encode(crops.numpy())[0] for crops in local])
+    if proposals is not None:
+        g, picked = config.global_, []
+        for row in range(2):
+            maps, ranking = estimator.encode(proposals[row].numpy())
+            kept, w = clip.rank(embedding[row], ranking, g.n, g.similarity, g.temperature)
+            picked.append((maps[kept], w))
+        chosen, weight = (np.stack(part) for part in zip(*picked, strict=True))
+    found = estimator.fuse(features, local_features, chosen, weight)
+    a, b = (decode(h, config.heatmap)[0] for h in (expected, found))
+    assert np.isfinite(a).any()
+    assert np.array_equal(np.isnan(a), np.isnan(b))
+    assert np.nanmax(np.abs(a - b)) * 4 < 0.05
