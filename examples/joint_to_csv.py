@@ -1,0 +1,19 @@
+"""One joint of a result as a table: python joint_to_csv.py POSES.jsonl JOINT OUT.csv."""
+
+import csv
+import sys
+from pathlib import Path
+
+import glpose
+
+path, joint_name, out = sys.argv[1:]
+result = glpose.load(path)
+joint = result.skeleton.index(joint_name)
+
+with Path(out).open("w", newline="", encoding="utf-8") as file:
+    table = csv.writer(file)
+    table.writerow(["frame", "time_s", "track_id", "x", "y", "score"])
+    for poses in result.frames:
+        for row, track_id in enumerate(poses.people.track_id):
+            x, y = poses.xy[row, joint]  # NaN where the joint was not found
+            table.writerow([poses.frame, poses.time_s, track_id, x, y, poses.score[row, joint]])

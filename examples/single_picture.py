@@ -1,0 +1,33 @@
+"""People and joints of a single picture: python single_picture.py PICTURE.
+
+The parts of the library by themselves: a detector, an estimator, and the main path over one frame.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from glpose import People
+from glpose.imaging import read_image
+from glpose.pipeline import estimate_poses
+from glpose.runtime.load import load_detector, load_estimator
+from glpose.types import Frame
+
+detect, estimate = load_detector("person_small"), load_estimator("pose_small")
+
+
+def people_of(frame: Frame) -> People:
+    """Everyone found, numbered from 1, the surest first."""
+    if frame.rgb is None:
+        return People.empty()
+    found = detect(frame.rgb)
+    return People(found.xyxy, found.score, np.arange(1, len(found) + 1))
+
+
+picture = Frame(index=0, time_s=0.0, rgb=read_image(Path(sys.argv[1])))
+for poses in estimate_poses([picture], people_of, estimate):
+    for number, box, score in zip(
+        poses.people.track_id, poses.people.xyxy, poses.score, strict=True
+    ):
+        print(f"person {number} in {box.round().tolist()}: mean score {score.mean():.2f}")

@@ -1,0 +1,99 @@
+"""The examples run, on a short synthetic clip and with tiny weights."""
+
+import csv
+import runpy
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import glpose
+from glpose.cli.main import main
+from glpose.imaging import read_image, write_image
+from glpose.runtime import load
+from glpose.synth import SceneSpec, render_scene
+from glpose.video.writer import VideoWriter
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+NUM_FRAMES = 10
+
+Example = Callable[..., None]
+
+
+@pytest.fixture
+def example(
+    tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., None]:
+    """Runs an example by name, with the tiny weights in place of the shipped ones."""
+    shipped = tmp_path / "shipped"
+    shipped.mkdir()
+    for source, target in (
+        ("tiny.encoder.onnx", "pose_small.encoder.onnx"),
+        ("tiny.fusion.onnx", "pose_small.fusion.onnx"),
+        ("finder.onnx", "person_small.onnx"),
+    ):
+        shutil.copy(tiny_weights / source, shipped / target)
+    monkeypatch.setattr(load, "_package_folder", lambda: shipped)
+
+    def run(name: str, *arguments: str | Path) -> None:
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+
+    return run
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    path = tmp_path / "clip.mp4"
+    scene = render_scene(SceneSpec((96, 128), NUM_FRAMES, num_people=(1, 1)), seed=3)
+    with VideoWriter(path, scene.spec.size_hw, scene.spec.rate_hz) as writer:
+        for frame, _ in scene.frames():
+            assert frame.rgb is not None
+            writer.write(frame.rgb, frame.time_s)
+    return path
+
+
+@pytest.fixture
+def results(clip: Path, example: Example, tmp_path: Path) -> Path:
+    assert example  # the weights are in place
+    assert main(["run", str(clip), "-o", str(tmp_path), "--no-overlay", "--quiet"]) == 0
+    return tmp_path / "clip" / "poses.jsonl"
+
+
+def test_all_examples_are_tested():
+    text = Path(__file__).read_text("utf-8")
+    assert all(f'"{path.name}"' in text for path in EXAMPLES.glob("*.py"))
+
+
+def test_print_wrists(example: Example, clip: Path, capsys: pytest.CaptureFixture[str]):
+    example("print_wrists.py", clip)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines
+    assert all("wrist" in line and "score" in line for line in lines)
+
+
+def test_joint_to_csv(example: Example, results: Path, tmp_path: Path):
+    example("joint_to_csv.py", results, "left_knee", tmp_path / "knee.csv")
+    with (tmp_path / "knee.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == sum(len(poses.people) for poses in glpose.load(results).frames) > 0
+
+
+def test_own_boxes(example: Example, clip: Path, capsys: pytest.CaptureFixture[str]):
+    example("own_boxes.py", clip, 30, 10, 90, 90)
+    assert len(capsys.readouterr().out.splitlines()) == NUM_FRAMES
+
+
+def test_draw_frame(example: Example, clip: Path, results: Path, tmp_path: Path):
+    example("draw_frame.py", clip, results, NUM_FRAMES - 1, tmp_path / "out.png")
+    assert read_image(tmp_path / "out.png").shape == (96, 128, 3)
+
+
+def test_single_picture(example: Example, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    rgb = next(iter(render_scene(SceneSpec((96, 128), 1), seed=3).frames()))[0].rgb
+    assert rgb is not None
+    write_image(tmp_path / "picture.png", rgb)
+    example("single_picture.py", tmp_path / "picture.png")
+    assert "person 1 in" in capsys.readouterr().out
