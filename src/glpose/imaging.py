@@ -208,6 +208,20 @@ def fill_polygon(rgb: Rgb, xy: Float[np.ndarray, "points 2"], colour: Colour) ->
     cv2.fillPoly(rgb, [fixed], colour, cv2.LINE_AA, _SUBPIXEL_BITS)
 
 
+def fill_dots(
+    rgb: Rgb,
+    xy: Float[np.ndarray, "dots 2"],
+    radius_px: Float[np.ndarray, " dots"],
+    colour: UInt8[np.ndarray, "dots 3"],
+) -> None:
+    """Draw many discs into a picture, smooth, the later ones over the earlier ones."""
+    scale = 2**_SUBPIXEL_BITS
+    fixed = np.round(np.clip(xy, -1e5, 1e5) * scale).astype(np.int32).tolist()
+    reach = np.round(radius_px * scale).astype(np.int32).tolist()
+    for centre, radius, ink in zip(fixed, reach, colour.tolist(), strict=True):
+        cv2.circle(rgb, centre, radius, ink, -1, cv2.LINE_AA, _SUBPIXEL_BITS)
+
+
 def fill_faces(
     index_map: Int32[np.ndarray, "height width"],
     xy: Float[np.ndarray, "faces corners 2"],

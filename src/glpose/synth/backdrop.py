@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from glpose.imaging import draw_dot, draw_line, enlarge_map, fill_polygon, resize
+from glpose.imaging import draw_dot, draw_line, enlarge_map, fill_dots, fill_polygon, resize
 from glpose.synth.camera import View
 
 Picture = UInt8[np.ndarray, "_h _w 3"]
@@ -129,7 +129,9 @@ def floor_row(view: View, distance_m: float) -> float:
 def make_floor_tile(rng: np.random.Generator, base: np.ndarray, kinds: int) -> Picture:
     """Plain, chequered, tiled or boarded: the first `kinds` of these."""
     tile = np.broadcast_to(base.astype(np.float32), (_TILE, _TILE, 3)).copy()
-    tile += rng.uniform(6, 16) * noise(rng, (_TILE, _TILE), 6)[..., None]
+    # Mirrored, so that neighbouring tiles meet without a seam.
+    grain = np.pad(noise(rng, (_TILE // 2, _TILE // 2), 4), (0, _TILE // 2), "symmetric")
+    tile += rng.uniform(6, 16) * grain[..., None]
     kind = rng.integers(kinds)
     v, u = np.mgrid[:_TILE, :_TILE]
     cells = int(rng.choice([4, 8]))
@@ -272,12 +274,12 @@ def hedge(rng: np.random.Generator, out: Picture, edge: float, tall: float) -> N
     """A row of bushes along a row."""
     w = out.shape[1]
     green = np.array([rng.uniform(40, 90), rng.uniform(75, 120), rng.uniform(30, 60)])
-    for x in np.arange(-tall, w + tall, tall * 0.35):
-        y = edge - rng.uniform(0.1, 0.7) * tall
-        colour = _rgb(green * rng.uniform(0.75, 1.2))
-        draw_dot(
-            out, (x + rng.normal(0, 0.1) * tall, y), float(tall * rng.uniform(0.25, 0.5)), colour
-        )
+    x = np.arange(-tall, w + tall, tall * 0.35)
+    xy = np.stack(
+        [x + rng.normal(0, 0.1 * tall, len(x)), edge - rng.uniform(0.1, 0.7, len(x)) * tall], 1
+    )
+    colour = np.clip(green * rng.uniform(0.75, 1.2, (len(x), 1)), 0, 255).astype(np.uint8)
+    fill_dots(out, xy, tall * rng.uniform(0.25, 0.5, len(x)), colour)
 
 
 def tree(rng: np.random.Generator, out: Picture, x: float, foot: float, tall: float) -> None:
@@ -290,8 +292,8 @@ def tree(rng: np.random.Generator, out: Picture, x: float, foot: float, tall: fl
     green = np.array([rng.uniform(45, 100), rng.uniform(85, 135), rng.uniform(35, 70)])
     turn, reach = rng.uniform(0, 2 * np.pi, 150), np.sqrt(rng.uniform(0, 1, 150))
     spots = np.stack([0.27 * np.cos(turn), 0.24 * np.sin(turn)], 1) * (reach * tall)[:, None]
-    for dx, dy in spots[np.argsort(-spots[:, 1])]:
-        shade = _rgb(green * (1.0 - 0.9 * dy / tall + rng.normal(0, 0.08)))
-        draw_dot(
-            out, (x + dx, foot - 0.7 * tall + dy), float(tall * rng.uniform(0.025, 0.06)), shade
-        )
+    spots = spots[np.argsort(-spots[:, 1])]
+    light = 1.0 - 0.9 * spots[:, 1:] / tall + rng.normal(0, 0.08, (len(spots), 1))
+    colour = np.clip(green * light, 0, 255).astype(np.uint8)
+    middle = np.array([x, foot - 0.7 * tall])
+    fill_dots(out, middle + spots, tall * rng.uniform(0.025, 0.06, len(spots)), colour)

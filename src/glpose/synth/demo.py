@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from glpose.imaging import blur, draw_dot
+from glpose.imaging import blur, fill_dots
 from glpose.synth.backdrop import (
     building,
     floor_row,
@@ -83,9 +83,9 @@ def _park(view: View) -> np.ndarray:
     lawn = make_floor_tile(rng, np.array([112.0, 146, 76]), 1)
     lay_floor(out, view, lawn, edge, 3.0)
     near = floor_row(view, 12.0)
-    for x in rng.uniform(0, w, 60):  # daisies
-        y = near + (h - near) * rng.random() ** 1.5
-        draw_dot(out, (x, y), 0.7 + 1.2 * (y - edge) / h, (236, 236, 216))
+    daisies = np.stack([rng.uniform(0, w, 60), near + (h - near) * rng.random(60) ** 1.5], 1)
+    white = np.full((60, 3), (236, 236, 216), np.uint8)
+    fill_dots(out, daisies, 0.7 + 1.2 * (daisies[:, 1] - edge) / h, white)
     tree(rng, out, 0.16 * w, floor_row(view, 11.0), 0.62 * h)
     tree(rng, out, 0.9 * w, floor_row(view, 13.0), 0.5 * h)
     return out

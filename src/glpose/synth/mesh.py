@@ -29,10 +29,12 @@ class Ring:
 THIGHS = "thighs"  # as a ring's `other`: the thigh of a vertex's own side
 
 
-def _sided(ring: Ring, x: float) -> Ring:
+def _on_sides(ring: Ring, x: np.ndarray) -> list[Ring]:
+    """The ring of each vertex, given where the vertices are across the body."""
     if ring.other != THIGHS:
-        return ring
-    return replace(ring, other=f"{SIDES[0] if x > 0 else SIDES[1]}_thigh")
+        return [ring] * len(x)
+    left, right = (replace(ring, other=f"{side}_thigh") for side in SIDES)
+    return [left if v > 0 else right for v in x]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +115,7 @@ class Builder:
         girth = half.mean(1)
         normal[..., along] = -direction * np.gradient(girth, length)[:, None]
         normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
-        on = [_sided(r, x) for r in rings for x in round_[:, 0]]
+        on = [r for ring in rings for r in _on_sides(ring, round_[:, 0])]
         index = self._add(at.reshape(-1, 3), normal.reshape(-1, 3), on).reshape(-1, sides)
 
         after = np.roll(index, -1, 1)
@@ -153,7 +155,8 @@ class Builder:
 
     def mesh(self, p: Proportions, reach: np.ndarray) -> Mesh:
         """All that was collected."""
-        at, normal = (np.concatenate([v[k] for v in self.vertices]) for k in (0, 1))
+        at = np.concatenate([v[0] for v in self.vertices])
+        normal = np.concatenate([v[1] for v in self.vertices])
         rings = [r for _, _, part in self.vertices for r in part]
         bones = np.array([[BONES.index(r.bone), BONES.index(r.other or r.bone)] for r in rings])
         weight = np.array([r.weight for r in rings])

@@ -55,7 +55,9 @@ def make_box(
     )  # fmt: skip
     colour = cloth_colour(rng)
     tiles = paint_tiles(rng, dict.fromkeys(range(3), colour))[2:3]
-    return Prop(*(a.astype(np.float32) for a in (xyz, normal, texture)), tiles)
+    return Prop(
+        xyz.astype(np.float32), normal.astype(np.float32), texture.astype(np.float32), tiles
+    )
 
 
 def random_props(

@@ -127,7 +127,7 @@ class Scene:
         pictures = [self._picture(m) for m in moments]
         rgb, painted = pictures[-1]
         if len(pictures) > 1:
-            total = sum(p.astype(np.uint16) for p, _ in pictures)
+            total = np.sum([p for p, _ in pictures], axis=0, dtype=np.uint16)
             rgb = (total // len(pictures)).astype(np.uint8)
         rng = np.random.default_rng([self.seed, 7, index])
         rgb = degrade(rgb, self.effects, rng, time_s)
@@ -240,7 +240,8 @@ def render_scene(
     time_s = (np.arange(spec.num_frames + 2) - 1) / spec.rate_hz
     num = int(rng.integers(spec.num_people[0], spec.num_people[1] + 1))
     focal = spec.size_hw[0] * rng.uniform(0.9, 2.1)
-    shares = np.exp(rng.uniform(*np.log(spec.height_share), max(num, 1)))
+    smallest, largest = np.log(spec.height_share)
+    shares = np.exp(rng.uniform(smallest, largest, max(num, 1)))
     depths = 1.72 * focal / (shares * spec.size_hw[0])
     camera = _random_camera(rng, spec, time_s, focal, float(np.median(depths)))
     reference = camera.reference(MARGIN)
