@@ -127,8 +127,8 @@ class Scene:
         pictures = [self._picture(m) for m in moments]
         rgb, painted = pictures[-1]
         if len(pictures) > 1:
-            total = np.sum([p for p, _ in pictures], axis=0, dtype=np.uint16)
-            rgb = (total // len(pictures)).astype(np.uint8)
+            total = np.stack([p for p, _ in pictures]).sum(0, dtype=np.uint16)
+            rgb = np.floor_divide(total, len(pictures)).astype(np.uint8)
         rng = np.random.default_rng([self.seed, 7, index])
         rgb = degrade(rgb, self.effects, rng, time_s)
         return Frame(index, time_s, rgb), self._truth(index, time_s, painted)
