@@ -209,4 +209,5 @@ def global_slots(
     if similarity != "over_channels":
         slots = slots / np.maximum(slots.sum(0), 1e-12)
     slots = slots.astype(np.float32)
-    return np.where(rows >= 0, kept[rows] if len(kept) else rows, rows).astype(np.int64), slots
+    chosen = kept[np.maximum(rows, 0)] if len(kept) else rows
+    return np.where(rows >= 0, chosen, rows).astype(np.int64), slots

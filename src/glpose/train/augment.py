@@ -33,27 +33,49 @@ class Augmentation:
     damage_share: float = 0.0
 
 
-def random_map(
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One draw of an augmentation, to be shared by all crops that belong together."""
+
+    shift_xy: tuple[float, float] = (0.0, 0.0)
+    scale: float = 1.0
+    rotation_deg: float = 0.0
+    mirror: bool = False
+
+    def crop_from_image(self, xyxy: Float[np.ndarray, "4"], spec: CropSpec) -> Affine:
+        """The map of a person's box, varied."""
+        shift = np.tile(self.shift_xy, 2) * np.tile(xyxy[2:] - xyxy[:2], 2)
+        return crop_from_image(
+            xyxy + shift,
+            spec,
+            scale=self.scale,
+            rotation_deg=self.rotation_deg,
+            mirror=self.mirror,
+        )
+
+
+def draw_look(rng: np.random.Generator, how: Augmentation) -> Look:
+    """Shift, scale, rotation and mirroring, by the settings."""
+    shift_x, shift_y = rng.uniform(-how.shift, how.shift, 2).tolist()
+    scale = float(np.clip(1 + how.scale * rng.standard_normal(), 0.65, 1.35))
+    rotation = 0.0
+    if rng.random() < how.rotation_share:
+        rotation = float(np.clip(rng.standard_normal() * how.rotation_deg, -45, 45))
+    return Look((shift_x, shift_y), scale, rotation, bool(rng.random() < how.flip_share))
+
+
+def random_box(
     rng: np.random.Generator,
     xyxy: Float[np.ndarray, "4"],
     xy: Float[np.ndarray, "joints 2"],
     valid: Bool[np.ndarray, " joints"],
     upper: Bool[np.ndarray, " joints"],
-    spec: CropSpec,
     how: Augmentation,
-) -> tuple[Affine, bool]:
-    """A varied `crop_from_image`, and whether it mirrors (then swap left and right joints)."""
+) -> Float[np.ndarray, "4"]:
+    """The box, or in a share of the people with more than 8 joints that of half their body."""
     if valid.sum() > 8 and rng.random() < how.half_body_share:
-        xyxy = _half_body(rng, xyxy, xy, valid, upper)
-    size = xyxy[2:] - xyxy[:2]
-    xyxy = xyxy + np.tile(rng.uniform(-how.shift, how.shift, 2) * size, 2)
-    scale = float(np.clip(1 + how.scale * rng.standard_normal(), 0.65, 1.35))
-    rotation = 0.0
-    if rng.random() < how.rotation_share:
-        rotation = float(np.clip(rng.standard_normal() * how.rotation_deg, -45, 45))
-    mirror = bool(rng.random() < how.flip_share)
-    to_crop = crop_from_image(xyxy, spec, scale=scale, rotation_deg=rotation, mirror=mirror)
-    return to_crop, mirror
+        return _half_body(rng, xyxy, xy, valid, upper)
+    return xyxy
 
 
 def _half_body(
@@ -63,7 +85,10 @@ def _half_body(
     valid: np.ndarray,
     upper: np.ndarray,
 ) -> np.ndarray:
-    """A box around the upper or lower joints, enlarged by half; the old box if there are few."""
+    """A box around the upper or lower joints; the old box if there are few.
+
+    A crop of it shows 1.5 times its extent (the group's factor) with the usual padding of 1.25.
+    """
     first, second = (valid & upper), (valid & ~upper)
     if rng.standard_normal() >= 0.5:
         first, second = second, first
@@ -72,7 +97,7 @@ def _half_body(
         return xyxy
     points = xy[chosen]
     centre = points.mean(0)
-    size = np.ptp(points, axis=0) * 1.5
+    size = np.ptp(points, axis=0) * (1.5 / 1.25)
     return np.concatenate([centre - size / 2, centre + size / 2])
 
 

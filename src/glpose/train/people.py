@@ -19,7 +19,7 @@ from glpose.formats.jhmdb import read_clips
 from glpose.heatmap import crop_from_heatmap, encode
 from glpose.imaging import read_image
 from glpose.skeleton import JHMDB15, POSETRACK15, Skeleton, joint_map
-from glpose.train.augment import Augmentation, jitter_colour, random_map
+from glpose.train.augment import Augmentation, draw_look, jitter_colour, random_box
 from glpose.train.recipe import DataRoots
 from glpose.train.store import PictureStore, has_store, write_store
 from glpose.train.system import ArrayBatch
@@ -118,9 +118,11 @@ class PeopleData:
         row = self._rows[source][rng.integers(len(self._rows[source]))]
         xyxy, xy = store.labels["xyxy"][row], store.labels["xy"][row]
         state = store.labels["state"][row]
-        to_crop, mirrored = random_map(rng, xyxy, xy, state == LABELLED, UPPER_BODY, crop, how)
+        look = draw_look(rng, how)
+        box = random_box(rng, xyxy, xy, state == LABELLED, UPPER_BODY, how)
+        to_crop = look.crop_from_image(box, crop)
         rgb = cut(store[store.labels["picture"][row]], to_crop, crop)
-        if mirrored:
+        if look.mirror:
             xy, state = xy[_MIRROR], state[_MIRROR]
         if how.colour:
             rgb = jitter_colour(rng, rgb, how.colour)

@@ -14,13 +14,13 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 
-from glpose.clip import local_frames, pad_rows, rank
-from glpose.crop import crop_from_image, cut
+from glpose.clip import global_slots, local_frames
+from glpose.crop import cut
 from glpose.damage import DAMAGE, damage
 from glpose.heatmap import crop_from_heatmap
 from glpose.skeleton import POSETRACK15
 from glpose.systems.glpose.spec import GLPoseConfig
-from glpose.train.augment import Augmentation, jitter_colour, random_map
+from glpose.train.augment import Augmentation, Look, draw_look, jitter_colour, random_box
 from glpose.train.people import LABELLED, UPPER_BODY, targets
 from glpose.train.store import PictureStore
 from glpose.train.system import ArrayBatch
@@ -99,18 +99,31 @@ class Tracks:
         num = config.global_.num_candidates
         return rng.choice(same, num, replace=len(same) < num)
 
+    def cut(self, row: int, to_crop: Affine, crop: CropSpec) -> UInt8[np.ndarray, "h w 3"]:
+        """The pixels of a row's picture through a map."""
+        return cut(self.store[int(self.picture[row])], to_crop, crop)
 
-def _make_cutter(
-    tracks: Tracks, crop: CropSpec, to_crop: Callable[[int], Affine]
-) -> Callable[[int], UInt8[np.ndarray, "h w 3"]]:
-    return lambda row: cut(tracks.store[int(tracks.picture[row])], to_crop(row), crop)
+    def cut_all(
+        self, rows: list[int], maps: list[Affine], crop: CropSpec
+    ) -> UInt8[np.ndarray, "n h w 3"]:
+        """`cut` for several rows."""
+        return np.stack([self.cut(r, m, crop) for r, m in zip(rows, maps, strict=True)])
 
 
 class ClipData:
-    """Samples of crops, cut anew each time: key, neighbours by the key's box, proposals."""
+    """Samples of crops, cut anew each time: key, neighbours and proposals.
+
+    The key and its neighbours share one augmentation; the neighbours are cut by the key's box
+    ("exact") or each by its own.
+    """
 
     def __init__(
-        self, tracks: list[Tracks], config: GLPoseConfig, data: ClipConfig, batch_size: int, seed: int
+        self,
+        tracks: list[Tracks],
+        config: GLPoseConfig,
+        data: ClipConfig,
+        batch_size: int,
+        seed: int,
     ) -> None:
         self._tracks, self._config, self._data = tracks, config, data
         self._batch_size, self._seed = batch_size, seed
@@ -123,50 +136,38 @@ class ClipData:
         return {key: np.stack([s[key] for s in samples]) for key in samples[0]}
 
     def _sample(self, source: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        tracks, config, data = self._tracks[source], self._config, self._data
+        tracks, config, how = self._tracks[source], self._config, self._data.augmentation
         key = int(rng.choice(self._keys[source]))
-        to_key, mirrored = random_map(
-            rng,
-            tracks.xyxy[key],
-            tracks.xy[key],
-            tracks.state[key] == LABELLED,
-            UPPER_BODY,
-            config.crop,
-            data.augmentation,
-        )
-        cut_key = _make_cutter(tracks, config.crop, lambda _: to_key)
-        own = _make_cutter(
-            tracks, config.crop, lambda row: crop_from_image(tracks.xyxy[row], config.crop)
-        )
-        rgb = cut_key(key)
-        if rng.random() < data.damage_share:
+        look = draw_look(rng, how)
+        valid = tracks.state[key] == LABELLED
+        box = random_box(rng, tracks.xyxy[key], tracks.xy[key], valid, UPPER_BODY, how)
+        to_key = look.crop_from_image(box, config.crop)
+        rgb = tracks.cut(key, to_key, config.crop)
+        if rng.random() < self._data.damage_share:
             rgb = damage(rng, rgb, DAMAGE[rng.integers(len(DAMAGE))])
         xy, state = tracks.xy[key], tracks.state[key]
-        if mirrored:
+        if look.mirror:
             xy, state = xy[_MIRROR], state[_MIRROR]
-        target, weight = _key_targets(to_key, xy, state, config, data)
+        target, weight = _key_targets(to_key, xy, state, config, self._data)
         sample = {"key": rgb, "target": target, "weight": weight}
         if config.offsets:
-            neighbours = tracks.neighbours(key, config)
-            cutter = cut_key if config.local.box == "exact" else own
-            sample["local"] = np.stack([cutter(int(row)) for row in neighbours])
-        if config.global_.n:
-            proposals = tracks.proposals(key, config, rng)
-            cutter = {"none": own, "same": cut_key, "own": self._varied(tracks, rng)}[
-                config.global_.augment
+            rows = tracks.neighbours(key, config).tolist()
+            exact = config.local.box == "exact"
+            maps = [
+                to_key if exact else look.crop_from_image(tracks.xyxy[row], config.crop)
+                for row in rows
             ]
-            sample["proposals"] = np.stack([cutter(int(row)) for row in proposals])
+            sample["local"] = tracks.cut_all(rows, maps, config.crop)
+        if config.global_.n:
+            rows = tracks.proposals(key, config, rng).tolist()
+            looks = {
+                "none": lambda: Look(),
+                "same": lambda: look,
+                "own": lambda: draw_look(rng, how),
+            }[config.global_.augment]
+            maps = [looks().crop_from_image(tracks.xyxy[row], config.crop) for row in rows]
+            sample["proposals"] = tracks.cut_all(rows, maps, config.crop)
         return sample
-
-    def _varied(self, tracks: Tracks, rng: np.random.Generator):
-        """Proposals with a random map each (table A row 9, "own")."""
-        crop, how = self._config.crop, self._data.augmentation
-
-        def to_crop(row: int) -> Affine:
-            valid = tracks.state[row] == LABELLED
-            return random_map(rng, tracks.xyxy[row], tracks.xy[row], valid, UPPER_BODY, crop, how)[0]
-
-        return _make_cutter(tracks, crop, to_crop)
 
 
 def _key_targets(
@@ -200,7 +201,9 @@ class FeatureData:
         self.tracks, self._config, self._data = tracks, config, data
         n = len(tracks)
         self.num = n * num_variants
-        self._has_damaged = np.arange(self.num) % data.damaged_stride == 0
+        # Shifted from variant to variant, so that every row has its turn.
+        variant, row = np.divmod(np.arange(self.num), n)
+        self._has_damaged = (row + variant) % data.damaged_stride == 0
         self._damaged_place = np.cumsum(self._has_damaged) - 1
         h, w = config.heatmap.size_hw
         shape = (config.backbone.width, h, w)
@@ -212,26 +215,27 @@ class FeatureData:
             self._encode_variant(variant, encode, np.random.default_rng([seed, variant]))
         self.embedding = self.clean.mean((-2, -1), dtype=np.float32)
         labelled = (tracks.state == LABELLED).any(1)
-        self.keys = np.flatnonzero(np.tile(labelled, num_variants) & self._has_damaged)
+        self.keys = np.flatnonzero(np.tile(labelled, num_variants))
+        self.damaged_keys = self.keys[self._has_damaged[self.keys]]
 
     def _encode_variant(self, variant: int, encode: Encode, rng: np.random.Generator) -> None:
         tracks, crop, how = self.tracks, self._config.crop, self._data.augmentation
         n = len(tracks)
-        looks: dict[int, tuple[int, bool, np.ndarray]] = {}
+        looks: dict[int, tuple[Look, int]] = {}
         for start in range(0, n, 32):
             rows = np.arange(start, min(start + 32, n))
             clean, damaged = [], []
             for row in rows.tolist():
                 track = int(tracks.track[row])
                 if track not in looks:
-                    looks[track] = _draw_look(rng, how)
-                to_crop, mirrored = self._map(row, looks[track], rng)
-                rgb = cut(tracks.store[int(tracks.picture[row])], to_crop, crop)
+                    looks[track] = draw_look(rng, how), int(rng.integers(2**31))
+                look, colour_seed = looks[track]
+                to_crop = look.crop_from_image(self._noisy_box(row, rng), crop)
+                rgb = tracks.cut(row, to_crop, crop)
                 if how.colour:
-                    seed = looks[track][0]
-                    rgb = jitter_colour(np.random.default_rng(seed), rgb, how.colour)
+                    rgb = jitter_colour(np.random.default_rng(colour_seed), rgb, how.colour)
                 self.to_crop.append(to_crop)
-                self._mirrored[variant * n + row] = mirrored
+                self._mirrored[variant * n + row] = look.mirror
                 clean.append(rgb)
                 if self._has_damaged[variant * n + row]:
                     kind = DAMAGE[rng.integers(len(DAMAGE))]
@@ -243,17 +247,10 @@ class FeatureData:
                 kept = self._has_damaged[variant * n + rows]
                 self.damaged[places[kept]] = features[len(rows) :]
 
-    def _map(
-        self, row: int, look: tuple[int, bool, np.ndarray], rng: np.random.Generator
-    ) -> tuple[Affine, bool]:
-        _, mirrored, (rotation, scale, dx, dy) = look
+    def _noisy_box(self, row: int, rng: np.random.Generator) -> Float32[np.ndarray, "4"]:
         xyxy = self.tracks.xyxy[row]
-        size = np.tile(xyxy[2:] - xyxy[:2], 2)
         noise = rng.standard_normal(4) * self._data.box_noise
-        xyxy = xyxy + (np.array([dx, dy, dx, dy]) + noise) * size
-        return crop_from_image(
-            xyxy, self._config.crop, scale=scale, rotation_deg=rotation, mirror=mirrored
-        ), mirrored
+        return (xyxy + noise * np.tile(xyxy[2:] - xyxy[:2], 2)).astype(np.float32)
 
     def sample(
         self, i: int, rng: np.random.Generator, *, damaged: bool, neighbour_damage: float = 0.0
@@ -271,17 +268,16 @@ class FeatureData:
         if config.global_.n:
             proposals = base + self.tracks.proposals(row, config, rng)
             g = config.global_
-            kept, weight = rank(
+            rows, sample["global_weight"] = global_slots(
                 key_embedding,
                 self.embedding[proposals],
                 g.n,
-                g.similarity,
-                g.temperature,
-                g.softmax_over,
+                similarity=g.similarity,
+                temperature=g.temperature,
+                softmax_over=g.softmax_over,
+                pad=g.pad,
             )
-            order = pad_rows(len(kept), g.n, "repeat")
-            sample["global"] = self.clean[proposals[kept[order]]]
-            sample["global_weight"] = weight[order]
+            sample["global"] = self.clean[proposals[rows]]
         xy, state = self.tracks.xy[row], self.tracks.state[row]
         if self._mirrored[i]:
             xy, state = xy[_MIRROR], state[_MIRROR]
@@ -294,18 +290,6 @@ class FeatureData:
         if damaged and self._has_damaged[i]:
             return self.damaged[self._damaged_place[i]]
         return self.clean[i]
-
-
-def _draw_look(
-    rng: np.random.Generator, how: Augmentation
-) -> tuple[int, bool, np.ndarray]:
-    """A colour seed, whether to mirror, and rotation, scale and shift of a track."""
-    rotation = np.clip(rng.standard_normal() * how.rotation_deg, -45, 45)
-    rotation *= rng.random() < how.rotation_share
-    scale = np.clip(1 + how.scale * rng.standard_normal(), 0.65, 1.35)
-    shift = rng.uniform(-how.shift, how.shift, 2)
-    seed, mirrored = int(rng.integers(2**31)), bool(rng.random() < how.flip_share)
-    return seed, mirrored, np.array([rotation, scale, *shift])
 
 
 class FeatureMix:
@@ -323,8 +307,9 @@ class FeatureMix:
         sizes = np.array([len(s.keys) for s in self._sets])
         for source in rng.choice(len(sizes), self._batch_size, p=sizes / sizes.sum()):
             chosen = self._sets[source]
-            key = int(chosen.keys[rng.integers(len(chosen.keys))])
             hit = bool(rng.random() < self._data.damage_share)
+            keys = chosen.damaged_keys if hit else chosen.keys
+            key = int(keys[rng.integers(len(keys))])
             samples.append(
                 chosen.sample(
                     key, rng, damaged=hit, neighbour_damage=self._data.neighbour_damage_share
