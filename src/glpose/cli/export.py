@@ -15,6 +15,7 @@ def export(
     out: Annotated[Path, Parameter(alias="-o")] = Path("weights"),
     name: str | None = None,
     score: Annotated[list[str] | None, Parameter(negative=())] = None,
+    set_: Annotated[list[str] | None, Parameter(name="--set", negative=())] = None,
 ) -> int:
     """Write the best checkpoint of a run as weights that `glpose run` takes, and check them.
 
@@ -28,6 +29,8 @@ def export(
         The name of the weights; the recipe's unless given.
     score
         A measured figure for the card, as METRIC=VALUE (and the command that shows it); repeatable.
+    set_
+        Change a setting that needs no training, as NAME=VALUE (model.iou_limit=0.5); repeatable.
 
     """
     try:
@@ -35,6 +38,6 @@ def export(
     except ImportError as problem:
         raise MissingExtra(problem.name or "torch", "export") from problem
     scores = dict(item.split("=", 1) for item in score or [] if "=" in item)
-    for path in export_run(run, out, name, scores):
+    for path in export_run(run, out, name, scores, set_ or []):
         print(path)
     return 0

@@ -10,20 +10,29 @@ from glpose.config import replace_at
 from glpose.errors import BadInput
 from glpose.recipes import load_recipe
 from glpose.systems import load_system
+from glpose.train.change import with_settings
 from glpose.train.checkpoint import load_checkpoint
 from glpose.train.recipe import Recipe
 
 
 def export_run(
-    run_dir: Path, folder: Path, name: str | None, scores: dict[str, str]
+    run_dir: Path,
+    folder: Path,
+    name: str | None,
+    scores: dict[str, str],
+    changes: list[str],
 ) -> list[Path]:
-    """Write the best checkpoint of a run; returns the files. Raises BadInput or BadWeights."""
+    """Write the best checkpoint of a run; returns the files.
+
+    `changes` (NAME=VALUE) are settings of use, such as limits of scores, not of the network.
+    Raises: BadInput, BadConfig or BadWeights.
+    """
     path = run_dir / "recipe.json"
     try:
         record = json.loads(path.read_text("utf-8"))
     except (OSError, json.JSONDecodeError) as problem:
         raise BadInput(f"{run_dir}: not a run folder, recipe.json cannot be read") from problem
-    recipe = recorded_recipe(record["recipe"])
+    recipe = with_settings(recorded_recipe(record["recipe"]), changes)
     saved = load_checkpoint(run_dir / "best.pt")
     system = load_system(recipe.system)
     model = system.build(replace(recipe, init_from=""))

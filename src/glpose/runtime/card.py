@@ -40,13 +40,19 @@ class FusionCard:
 
 @dataclass(frozen=True, slots=True)
 class DetectorCard:
-    """How the detector wants its picture: letterboxed to fit `size_hw`, padded to its stride."""
+    """How the detector wants its picture: its own aspect, about the area of `size_hw`.
+
+    With `fine_size_hw` the picture is looked at twice: people whose box's longer side is below
+    `fine_side_px` in that larger input are taken from there too. `fill` is the grey around.
+    """
 
     size_hw: tuple[int, int]
     strides: tuple[int, ...]
     iou_limit: float
     min_score: float
     fill: int = 114
+    fine_size_hw: tuple[int, int] | None = None
+    fine_side_px: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,18 +35,30 @@ class BoxDetector:
     def __call__(self, rgb: UInt8[np.ndarray, "height width 3"]) -> Detections:
         """People, best first, boxes in the pixels of the picture and within it."""
         how = self._settings
+        xyxy, score = self._pass(rgb, how.size_hw)
+        if how.fine_size_hw is not None:
+            small_xyxy, small_score = self._pass(rgb, how.fine_size_hw)
+            zoom = (np.prod(how.fine_size_hw) / np.prod(rgb.shape[:2])) ** 0.5
+            is_small = (small_xyxy[:, 2:] - small_xyxy[:, :2]).max(-1) * zoom < how.fine_side_px
+            xyxy = np.concatenate([xyxy, small_xyxy[is_small]])
+            score = np.concatenate([score, small_score[is_small]])
+        kept = suppress(xyxy, score, how.iou_limit)
+        return Detections(xyxy[kept], score[kept])
+
+    def _pass(
+        self, rgb: UInt8[np.ndarray, "height width 3"], area_hw: tuple[int, int]
+    ) -> tuple[Float32[np.ndarray, "n 4"], Float32[np.ndarray, " n"]]:
+        """Boxes at one size of the input, not yet suppressed."""
+        how = self._settings
         height, width = rgb.shape[:2]
-        size_hw = input_size((height, width), how.size_hw, max(how.strides))
+        size_hw = input_size((height, width), area_hw, max(how.strides))
         picture, input_from_image = letterbox(rgb, size_hw, how.fill)
         boxes, scores = self.run(picture[None])
         strong = np.flatnonzero(scores[0] >= how.min_score)
         strong = strong[np.argsort(-scores[0][strong], kind="stable")][:_MOST_CANDIDATES]
-        xyxy, score = boxes[0][strong], scores[0][strong]
-        corners = input_from_image.inverse().apply(xyxy.reshape(-1, 2)).reshape(-1, 4)
+        corners = input_from_image.inverse().apply(boxes[0][strong].reshape(-1, 2)).reshape(-1, 4)
         corners = corners.clip(0, [width - 1, height - 1, width - 1, height - 1])
-        xyxy = corners.astype(np.float32)
-        kept = suppress(xyxy, score, how.iou_limit)
-        return Detections(xyxy[kept], score[kept])
+        return corners.astype(np.float32), scores[0][strong]
 
 
 def input_size(image_hw: tuple[int, int], size_hw: tuple[int, int], stride: int) -> tuple[int, int]:

@@ -39,10 +39,10 @@ class TrackerSpec:
     below `min_side_px` are ignored.
     """
 
-    high_score: float = 0.5
-    low_score: float = 0.15
-    new_score: float = 0.55
-    sure_score: float = 0.75
+    high_score: float = 0.35
+    low_score: float = 0.1
+    new_score: float = 0.4
+    sure_score: float = 0.6
     high_iou: float = 0.2
     low_iou: float = 0.5
     new_iou: float = 0.3

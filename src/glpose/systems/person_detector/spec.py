@@ -38,8 +38,10 @@ class PersonDetectorConfig:
     num_blocks: tuple[int, int, int, int] = (1, 2, 2, 1)
     neck_width: int = 64
     size_hw: tuple[int, int] = (256, 448)
-    iou_limit: float = 0.6
+    iou_limit: float = 0.5
     min_score: float = 0.1
+    fine_size_hw: tuple[int, int] | None = (416, 736)
+    fine_side_px: float = 200.0
     assignment: AssignmentConfig = AssignmentConfig()
 
     @property
@@ -108,5 +110,12 @@ def card(
         source="anchor-free one-stage detector after FCOS (ICCV 2019) and TOOD (ICCV 2021)",
         made_by=made_by or {},
         scores=scores or {},
-        detector=DetectorCard(config.size_hw, config.strides, config.iou_limit, config.min_score),
+        detector=DetectorCard(
+            config.size_hw,
+            config.strides,
+            config.iou_limit,
+            config.min_score,
+            fine_size_hw=config.fine_size_hw,
+            fine_side_px=config.fine_side_px,
+        ),
     )
