@@ -1,10 +1,13 @@
 """PCK of the person's box on JHMDB's validation clips, boxes given: any number of weights.
 
-    python bench/pck_jhmdb.py JHMDB_FOLDER WEIGHTS... [--json FILE] [--per-joint]
+    python bench/pck_jhmdb.py JHMDB_FOLDER WEIGHTS... [--json FILE] [--per-joint] [--ablate]
 
 Prints, for each of the weights, PCK@0.2 and @0.1 over the 12 limb joints and the neck on all
 frames, and on frames whose person is blurred, noised or a third covered (every fifth frame is, its
 neighbours are not). Joints outside the picture are left out; "all" counts them too.
+
+`--ablate` adds two rows for each of the weights, without training anew: with every local slot, or
+every global slot, filled by the key crop itself.
 """
 
 import argparse
@@ -16,6 +19,7 @@ import numpy as np
 from glpose.evaluate import LabelledClip, Scored, evaluate_clips
 from glpose.formats.jhmdb import read_clips
 from glpose.runtime.load import load_estimator
+from glpose.runtime.protocols import Estimator
 from glpose.skeleton import JHMDB15, POSETRACK15
 from glpose.video.reader import open_video
 
@@ -30,14 +34,20 @@ def main() -> None:
     parser.add_argument("weights", nargs="+")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--per-joint", action="store_true")
+    parser.add_argument("--ablate", action="store_true")
     args = parser.parse_args()
     clips = [
         LabelledClip(c.name, open_video(c.video).frames, c.truth)
         for c in read_clips(args.folder, "val")
     ]
-    results = {}
+    estimators: dict[str, Estimator] = {}
     for name in args.weights:
-        estimate = load_estimator(name)
+        estimators[name] = load_estimator(name)
+        if args.ablate:
+            estimators[f"{name}, local slots empty"] = WithoutSlots(estimators[name], "local")
+            estimators[f"{name}, global slots empty"] = WithoutSlots(estimators[name], "global")
+    results = {}
+    for name, estimate in estimators.items():
         clean = evaluate_clips(clips, JHMDB15, estimate)
         row = {"clean": numbers(clean)}
         for kind in KINDS:
@@ -55,6 +65,24 @@ def main() -> None:
                 print(f"    {joint:15} {share:5.1f}")
     if args.json:
         args.json.write_text(json.dumps(results, indent=1), "utf-8")
+
+
+class WithoutSlots:
+    """An estimator that is shown the key crop itself in all of its local or global slots."""
+
+    def __init__(self, estimate: Estimator, which: str) -> None:
+        self.card, self.encode = estimate.card, estimate.encode
+        self._estimate, self._which = estimate, which
+
+    def fuse(
+        self, key: np.ndarray, local: np.ndarray, global_: np.ndarray, global_weight: np.ndarray
+    ) -> np.ndarray:
+        """As the estimator's."""
+        if self._which == "local":
+            local = np.repeat(key[:, None], local.shape[1], axis=1)
+        else:
+            global_ = np.repeat(key[:, None], global_.shape[1], axis=1)
+        return self._estimate.fuse(key, local, global_, global_weight)
 
 
 def numbers(scored: Scored) -> dict[str, float]:
