@@ -8,7 +8,7 @@ import pytest
 from glpose.crop import crop_from_image
 from glpose.damage import DAMAGE, damage
 from glpose.skeleton import POSETRACK15
-from glpose.train.augment import Augmentation, jitter_colour, random_map
+from glpose.train.augment import Augmentation, draw_look, jitter_colour, random_box
 from glpose.train.people import UPPER_BODY
 from glpose.types import Affine, CropSpec
 
@@ -20,7 +20,11 @@ STILL = Augmentation(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def draw(seed: int, how: Augmentation, valid: np.ndarray = ALL) -> tuple[Affine, bool]:
-    return random_map(np.random.default_rng(seed), BOX, XY, valid, UPPER_BODY, SPEC, how)
+    """The map of a crop, as training draws it, and whether it is mirrored."""
+    rng = np.random.default_rng(seed)
+    look = draw_look(rng, how)
+    box = random_box(rng, BOX, XY, valid, UPPER_BODY, how)
+    return look.crop_from_image(box, SPEC), look.mirror
 
 
 def test_upper_body_is_arms_and_head() -> None:
@@ -63,6 +67,17 @@ def test_rotation_scale_and_flip_stay_within_their_bounds() -> None:
     assert max(scales) == pytest.approx(1.35)
 
 
+def test_one_look_mirrors_every_crop_that_shares_it() -> None:
+    look = draw_look(np.random.default_rng(0), replace(Augmentation(), flip_share=1.0))
+    assert look.mirror
+    for box in (BOX, BOX + [30, -5, 60, 10]):
+        mirrored = look.crop_from_image(box, SPEC)
+        plain = replace(look, mirror=False).crop_from_image(box, SPEC)
+        assert np.linalg.det(mirrored.matrix[:, :2]) < 0 < np.linalg.det(plain.matrix[:, :2])
+        x, y = plain.apply(XY).T
+        assert mirrored.apply(XY) == pytest.approx(np.stack([47 - x, y], 1))
+
+
 def test_half_body_frames_the_upper_or_the_lower_joints() -> None:
     how = replace(STILL, half_body_share=1.0)
     centres = [draw(seed, how)[0].inverse().apply(np.array([23.5, 31.5])) for seed in range(200)]
@@ -71,6 +86,16 @@ def test_half_body_frames_the_upper_or_the_lower_joints() -> None:
     is_lower = np.array([np.allclose(c, lower) for c in centres])
     assert (is_upper | is_lower).all()
     assert is_upper.mean() == pytest.approx(0.69, abs=0.1)
+
+
+def test_half_body_shows_one_and_a_half_times_the_extent_of_its_joints() -> None:
+    xy = np.tile([[12.0, 30.0], [44.0, 30.0], [12.0, 110.0]], (5, 1))
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        box = random_box(rng, BOX, xy, ALL, UPPER_BODY, replace(STILL, half_body_share=1.0))
+        corners = np.array([[-0.5, -0.5], [SPEC.size_hw[1] - 0.5, SPEC.size_hw[0] - 0.5]])
+        first, last = crop_from_image(box, SPEC).inverse().apply(corners)
+        assert last[1] - first[1] == pytest.approx(1.5 * 80)
 
 
 def test_half_body_needs_more_than_eight_joints() -> None:
