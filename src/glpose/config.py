@@ -64,7 +64,8 @@ def _build(hint: Any, data: Any, where: str) -> Any:
     if origin in (Union, types.UnionType):
         return _build_union(args, data, where)
     if origin is Literal:
-        if data not in args:
+        # By type too, since 2.0 == 2 and True == 1.
+        if not any(type(data) is type(a) and data == a for a in args):
             raise _wrong(where, " or ".join(repr(a) for a in args), data)
         return data
     if origin is tuple:

@@ -32,6 +32,7 @@ class Outer:
     many: tuple[Inner, ...] = ()
     on: bool = False
     free: Any = None
+    stage: Literal[1, 2] = 1
 
 
 FULL = Outer(
@@ -86,6 +87,8 @@ def test_what_is_left_out_has_its_default() -> None:
         ({"name": "x", "notes": {"a": 1}}, "Outer.notes.a: expected str, found 1"),
         ({"name": "x", "notes": 1}, "Outer.notes: expected a table, found 1"),
         ({"name": "x", "many": [{}, {"mod": "fast"}]}, r"in Outer.many\[1\]; did you mean 'mode'"),
+        ({"name": "x", "stage": 2.0}, r"Outer.stage: expected 1 or 2, found 2.0 \(float\)"),
+        ({"name": "x", "stage": True}, r"Outer.stage: expected 1 or 2, found True \(bool\)"),
         ({"name": "x", "on": 1}, r"Outer.on: expected bool, found 1 \(int\)"),
         (7, "Outer: expected a table, found 7"),
     ],
@@ -129,5 +132,5 @@ def test_a_table_under_a_free_type_keeps_its_type() -> None:
 
 def test_specs_check_their_words() -> None:
     assert from_plain(CropSpec, {"size_hw": [4, 3]}) == CropSpec((4, 3))
-    with pytest.raises(BadConfig, match="HeatmapSpec.decode: expected 'argmax' or 'quarter'"):
+    with pytest.raises(BadConfig, match=r"HeatmapSpec\.decode: expected 'argmax' or 'quarter'"):
         from_plain(HeatmapSpec, {"size_hw": [4, 3], "sigma_px": 2, "decode": "darkest"})
