@@ -110,7 +110,8 @@ class _InOrder(nn.Module):
 def largest_move_px(parts: PoseParts, estimator: Estimator, num_crops: int = 6) -> float:
     """The largest distance, in crop pixels, between joints by torch and by an exported estimator."""
     card = estimator.card
-    assert card.crop is not None and card.heatmap is not None
+    assert card.crop is not None
+    assert card.heatmap is not None
     crops = check_crops(num_crops, card.crop.size_hw)
     with torch.inference_mode():
         features, _ = parts.encoder(torch.from_numpy(crops))
@@ -118,7 +119,9 @@ def largest_move_px(parts: PoseParts, estimator: Estimator, num_crops: int = 6) 
         ordered = [inputs.get(n) for n in ("key", "local", "global", "global_weight")]
         expected = parts.fusion(*ordered).numpy()
     key, _ = estimator.encode(crops)
-    again = {k: v.numpy() for k, v in _fusion_inputs(parts, num_crops, torch.from_numpy(key)).items()}
+    again = {
+        k: v.numpy() for k, v in _fusion_inputs(parts, num_crops, torch.from_numpy(key)).items()
+    }
     empty = np.zeros((num_crops, 0, *key.shape[1:]), np.float32)
     found = estimator.fuse(
         again["key"],
@@ -127,8 +130,18 @@ def largest_move_px(parts: PoseParts, estimator: Estimator, num_crops: int = 6) 
         again.get("global_weight", np.zeros((num_crops, 0, 1), np.float32)),
     )
     to_crop = crop_from_heatmap(card.crop, card.heatmap)
-    a, b = (to_crop.apply(decode(np.ascontiguousarray(h), card.heatmap)[0]) for h in (expected, found))
-    return float(np.nanmax(np.linalg.norm(a - b, axis=-1), initial=0.0))
+    a, b = (
+        to_crop.apply(decode(np.ascontiguousarray(h), card.heatmap)[0]) for h in (expected, found)
+    )
+    return _largest_distance(a, b)
+
+
+def _largest_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Between joints of the same place in two arrays; infinite if only one of them is found."""
+    distance = np.linalg.norm(a - b, axis=-1)
+    both_absent = np.isnan(a).any(-1) & np.isnan(b).any(-1)
+    distance = np.where(both_absent, 0.0, np.where(np.isnan(distance), np.inf, distance))
+    return float(distance.max(initial=0.0))
 
 
 def check_crops(num: int, size_hw: tuple[int, int]) -> np.ndarray:
