@@ -7,8 +7,8 @@ from glpose.errors import BadInput
 from glpose.imaging import blur_maps
 from glpose.types import Affine, CropSpec, HeatmapSpec
 
-# The blur of the published DARK code at sigma 2 to 3 heatmap pixels; for other sigmas the same
-# ratio of kernel to sigma, since a kernel wider than the peak would flatten it.
+# The published DARK code blurs with 11 pixels. Here the kernel grows with sigma, since one wider
+# than the peak would flatten it: the odd number above 11/3 sigma, 7 at sigma 1.5, 9 at 2, 13 at 3.
 _DARK_KERNEL_PX_PER_SIGMA = 11 / 3
 
 
