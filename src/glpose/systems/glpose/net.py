@@ -24,7 +24,9 @@ class Enhancement(nn.Module):
         num_mask = channels if config.mask == "channels" else 1
         self.psi: nn.Module
         if config.encoder == "block":
-            self.psi = BasicBlock(num_key, num_mask)
+            # Right after the block's ReLU the sigmoid would never be below a half.
+            last = conv_bn(num_key, num_mask, 1, relu=False)
+            self.psi = nn.Sequential(BasicBlock(num_key, num_key), last)
         else:
             size = 3 if config.encoder == "conv3x3" else 1
             self.psi = conv_bn(num_key, num_mask, size, relu=False)
@@ -100,7 +102,8 @@ class Fusion(nn.Module):
             assert local_BTCHW is not None
             slots.append((local_BTCHW * self.local_weight[:, None, None, None]).flatten(1, 2))
         if self.num_global:
-            assert global_BGCHW is not None and global_weight_BGC is not None
+            assert global_BGCHW is not None
+            assert global_weight_BGC is not None
             slots.append((global_BGCHW * global_weight_BGC[..., None, None]).flatten(1, 2))
         fused = self.aggregate(torch.cat(slots, 1))
         if self.enhance is not None:
@@ -121,7 +124,7 @@ class GLPose(nn.Module):
         if config.freeze:
             self.encoder.requires_grad_(False)
 
-    def train(self, mode: bool = True) -> GLPose:
+    def train(self, mode: bool = True) -> GLPose:  # noqa: FBT001, FBT002 - as in nn.Module
         """As usual, but a frozen encoder keeps its batch norms as they are (`bn_eval`)."""
         super().train(mode)
         if self.config.freeze and self.config.bn_eval:
@@ -143,7 +146,9 @@ class GLPose(nn.Module):
             local = None
             if self.fusion.num_local:
                 assert local_BTHWC is not None
-                local = self.encode(local_BTHWC.flatten(0, 1))[0].unflatten(0, local_BTHWC.shape[:2])
+                local = self.encode(local_BTHWC.flatten(0, 1))[0].unflatten(
+                    0, local_BTHWC.shape[:2]
+                )
             chosen = weight = None
             if self.fusion.num_global:
                 assert proposal_BPHWC is not None
@@ -154,9 +159,7 @@ class GLPose(nn.Module):
         return self.fusion(key, local, chosen, weight)
 
 
-def rank(
-    key_BC: Tensor, proposal_BPC: Tensor, config: GLPoseConfig
-) -> tuple[Tensor, Tensor]:
+def rank(key_BC: Tensor, proposal_BPC: Tensor, config: GLPoseConfig) -> tuple[Tensor, Tensor]:
     """`clip.rank` for a batch, in torch, so that an unfrozen encoder gets a gradient (eq. 3)."""
     how = config.global_
     product = proposal_BPC * key_BC[:, None]
