@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 
 class RunLog:
@@ -19,20 +20,20 @@ class RunLog:
         self._count = 0
         self._shown: dict[str, float] = {}
         if self._path.exists():
-            lines = self._path.read_text("utf-8").splitlines()
-            kept = [line for line in lines if json.loads(line)["step"] <= start_step]
-            self._path.write_text("".join(line + "\n" for line in kept), "utf-8")
+            kept = [row for row in self._rows() if row["step"] <= start_step]
+            partial = self._path.with_name("log.jsonl.part")
+            partial.write_text("".join(json.dumps(row) + "\n" for row in kept), "utf-8")
+            partial.replace(self._path)
 
     def add(self, step: int, losses: dict[str, float]) -> None:
+        """Take note of a step's losses; written down at the end of each window."""
         for name, value in losses.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
         self._count += 1
         if (step + 1) % self._window == 0:
             self._flush(step + 1)
 
-    def line(
-        self, step: int, num_steps: int, seconds: float, scores: dict[str, float]
-    ) -> str:
+    def line(self, step: int, num_steps: int, seconds: float, scores: dict[str, float]) -> str:
         """Write the scores down and say in one line how the run is doing."""
         if self._count:
             self._flush(step)
@@ -44,20 +45,22 @@ class RunLog:
 
     def draw(self) -> None:
         """Losses and scores over the steps, as a picture in the run folder."""
-        import matplotlib
+        import matplotlib as mpl
 
-        matplotlib.use("Agg")
+        mpl.use("Agg")
         import matplotlib.pyplot as plt
 
         if not self._path.exists():
             return
-        rows = [json.loads(line) for line in self._path.read_text("utf-8").splitlines()]
+        rows = self._rows()
         figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
         for axes, key in ((left, "losses"), (right, "scores")):
             names = sorted({name for row in rows for name in row.get(key, {})})
             for name in names:
                 points = [(r["step"], r[key][name]) for r in rows if name in r.get(key, {})]
-                axes.plot(*zip(*points, strict=True), label=name, marker="." if key == "scores" else "")
+                axes.plot(
+                    *zip(*points, strict=True), label=name, marker="." if key == "scores" else ""
+                )
             axes.set(xlabel="step", title=key)
             if names:
                 axes.legend()
@@ -65,6 +68,16 @@ class RunLog:
         left.set_yscale("log")
         figure.savefig(self._picture, dpi=110)
         plt.close(figure)
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """What was written, without a line that a killed run has left unfinished."""
+        rows = []
+        for line in self._path.read_bytes().splitlines():
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                continue
+        return rows
 
     def _flush(self, step: int) -> None:
         self._shown = {k: v / self._count for k, v in self._sums.items()}

@@ -46,6 +46,7 @@ class TrainState:
     losses: dict[str, list[float]] = field(default_factory=dict)
 
     def to_dict(self, recipe: Recipe) -> dict[str, object]:
+        """A checkpoint: all that a run needs to go on exactly."""
         return {
             "recipe": json.dumps(to_plain(recipe)),
             "model": self.model.state_dict(),
@@ -58,6 +59,7 @@ class TrainState:
         }
 
     def restore(self, saved: dict) -> None:
+        """Go back to a checkpoint's state."""
         self.model.load_state_dict(saved["model"])
         self.ema.load_state_dict(saved["ema"])
         self.optimizer.load_state_dict(saved["optimizer"])
@@ -188,11 +190,15 @@ def prefetch(
 
 
 def _keep(state: TrainState, recipe: Recipe, run_dir: Path, scores: dict[str, float]) -> None:
+    """Save the state; it is the best so far by its first score, or if there is none yet."""
     first = next(iter(scores.values()))
     saved = {**state.to_dict(recipe), "scores": scores}
-    if first > state.best_score:
-        state.best_score = saved["best_score"] = first
-        save_checkpoint(run_dir / "best.pt", saved)
+    best = run_dir / "best.pt"
+    # NaN is never greater: nothing to count is no better than the lowest score.
+    if first > state.best_score or not best.exists():
+        if not math.isnan(first):
+            state.best_score = saved["best_score"] = first
+        save_checkpoint(best, saved)
     save_checkpoint(run_dir / "last.pt", saved)
 
 
@@ -225,7 +231,9 @@ def write_record(run_dir: Path, recipe: Recipe, *, resume: bool) -> None:
             "python": platform.python_version(),
         },
     }
-    path.write_text(json.dumps(record, indent=1), "utf-8")
+    partial = path.with_name("recipe.json.part")
+    partial.write_text(json.dumps(record, indent=1), "utf-8")
+    partial.replace(path)
 
 
 def _differences(a: object, b: object, name: str = "") -> list[str]:
@@ -238,7 +246,7 @@ def _commit() -> str:
     """The commit of the source tree, with "-dirty" if it has changes; "unknown" elsewhere."""
     try:
         return subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],  # noqa: S607 - git is where it is
             cwd=Path(__file__).parent,
             capture_output=True,
             text=True,
