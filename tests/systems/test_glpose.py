@@ -151,12 +151,12 @@ def test_every_trainable_parameter_gets_a_gradient(config: GLPoseConfig, freeze:
 
 
 def test_settings_that_cannot_work_are_refused() -> None:
-    with pytest.raises(BadConfig, match="global_.n is 9, but only 4 candidates"):
+    with pytest.raises(BadConfig, match=r"global_\.n is 9, but only 4 candidates"):
         replace(TINY, global_=replace(TINY.global_, n=9))
     with pytest.raises(BadConfig, match=r"local\.k is -1"):
         with_sources(TINY, k=-1)
     for change in ({"start": "single"}, {"enhance": EnhanceConfig(aggregate="add")}):
-        with pytest.raises(BadConfig, match="leave aggregate.channels at 0"):
+        with pytest.raises(BadConfig, match=r"leave aggregate\.channels at 0"):
             replace(TINY, aggregate=AggregateConfig(channels=16), **change)
 
 
@@ -533,10 +533,10 @@ def test_checkpoints_are_replaced_whole_or_not_at_all(
 
     def breaks(state: object, file: Any) -> None:
         file.write(b"half")
-        raise OSError
+        raise OSError("disk full")
 
     monkeypatch.setattr(torch, "save", breaks)
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="disk full"):
         save_checkpoint(path, {"step": 2})
     assert load_checkpoint(path) == {"step": 1}
 

@@ -50,9 +50,9 @@ def test_several_threads_read_at_once(tmp_path: Path) -> None:
 def test_an_interrupted_store_is_absent(tmp_path: Path) -> None:
     def breaks() -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
         yield from labelled()
-        raise OSError
+        raise OSError("disk full")
 
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="disk full"):
         write_store(tmp_path, breaks())
     assert not has_store(tmp_path)
     write_store(tmp_path, labelled())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +57,7 @@ def write_graph(graph: Graph, card: Card, path: Path) -> str:
     onnx.checker.check_model(model)
     onnx.save(model, str(partial))
     digest = hashlib.sha256(partial.read_bytes()).hexdigest()
-    os.replace(partial, path)
+    partial.replace(path)
     _record_digest(path, digest)
     return digest
 

@@ -16,7 +16,9 @@ def with_roots(recipe: Recipe, given: list[str]) -> Recipe:
     for item in given:
         name, equals, folder = item.partition("=")
         if not equals or name not in known:
-            raise BadConfig(f"--data {item}: expected SET=FOLDER with SET one of {', '.join(known)}")
+            raise BadConfig(
+                f"--data {item}: expected SET=FOLDER with SET one of {', '.join(known)}"
+            )
         if not Path(folder).is_dir():
             raise BadInput(f"--data {item}: {folder} is not a folder")
         roots = replace(roots, **{name: str(Path(folder).resolve())})

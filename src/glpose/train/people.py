@@ -67,7 +67,7 @@ class PeopleConfig:
     num_synth_scenes: int = 400
     absent_weight: float = 0.5
 
-    def synth_only(self) -> "PeopleConfig":
+    def synth_only(self) -> PeopleConfig:
         """The same without real data; few scenes, since this is for trying things out."""
         return replace(self, shares=(Share("synth", 1.0),), num_synth_scenes=12)
 
@@ -103,6 +103,7 @@ class PeopleData:
         return ", ".join(f"{share.source} {len(rows)}" for share, rows in sizes)
 
     def batch(self, step: int) -> ArrayBatch:
+        """`rgb`, `target` and `weight`; the size of the crops may depend on the step."""
         rng = np.random.default_rng([self._seed, step])
         size_hw = [p.size_hw for p in self._config.phases if p.start_step <= step][-1]
         crop = replace(self._crop, size_hw=size_hw)

@@ -167,7 +167,7 @@ def read_ahead(frames: Generator[Frame, None, None], depth: int) -> Iterator[Fra
                     if not put(frame):
                         return
             put(None)
-        except BaseException as problem:
+        except BaseException as problem:  # noqa: BLE001 - raised again where frames are awaited
             put(problem)
 
     thread = threading.Thread(target=work, name="glpose-decode", daemon=True)

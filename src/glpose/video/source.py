@@ -132,7 +132,8 @@ def _expand(argument: str) -> list[Path]:
     if path.exists():  # also where its name looks like a glob
         return [_absolute(path)]
     if glob.has_magic(argument):
-        if names := glob.glob(argument, recursive=True):
+        # `Path.glob` takes no absolute patterns.
+        if names := glob.glob(argument, recursive=True):  # noqa: PTH207
             return sorted(map(_absolute, names), key=_natural)
         raise VideoError(f"{argument}: no file matches; expected videos or pictures")
     if re.match("[a-z][a-z0-9+.-]+:/", argument):
@@ -184,7 +185,8 @@ def _named_apart(entries: Iterable[SourceEntry]) -> list[SourceEntry]:
 
 
 def _absolute(path: Path | str) -> Path:
-    return Path(os.path.abspath(path))  # not Path.resolve: a link keeps the name it goes by
+    # Not `Path.resolve`: a link keeps the name it goes by.
+    return Path(os.path.abspath(path))  # noqa: PTH100
 
 
 def _natural(path: Path) -> list[tuple[int, int | str]]:

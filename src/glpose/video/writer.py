@@ -6,7 +6,6 @@ and takes its name in one step.
 """
 
 import heapq
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
@@ -166,7 +165,7 @@ class VideoWriter:
                 for _, packet in heapq.merge(*parts, key=lambda part: part[0]):
                     out.mux(packet)
             with self._guarded():
-                os.replace(final, self.path)
+                final.replace(self.path)
         finally:
             final.unlink(missing_ok=True)
 

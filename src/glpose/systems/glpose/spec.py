@@ -118,7 +118,6 @@ class GLPoseConfig:
                 f"start 'single' adds features of {self.channels} channels to the key's "
                 f"{self.backbone.width}; leave aggregate.channels at 0"
             )
-
         is_enhanced = self.enhance.enabled and self.head_input == "enhanced"
         if is_enhanced and self.enhance.aggregate == "add" and self.channels != self.backbone.width:
             raise BadConfig(
@@ -161,7 +160,9 @@ class GLPoseConfig:
         )
 
 
-def with_sources(config: GLPoseConfig, *, k: int | None = None, n: int | None = None):
+def with_sources(
+    config: GLPoseConfig, *, k: int | None = None, n: int | None = None
+) -> GLPoseConfig:
     """The same network with other numbers of local and global slots, for ablations."""
     local = config.local if k is None else replace(config.local, k=k)
     global_ = config.global_ if n is None else replace(config.global_, n=n)

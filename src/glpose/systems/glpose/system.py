@@ -188,7 +188,9 @@ def _score(
     to_heatmap = crop_from_heatmap(config.crop, config.heatmap)
     for start in range(0, len(keys), 32):
         chunk = keys[start : start + 32]
-        samples = [data.sample(int(i), np.random.default_rng([1, i]), damaged=damaged) for i in chunk]
+        samples = [
+            data.sample(int(i), np.random.default_rng([1, i]), damaged=damaged) for i in chunk
+        ]
         batch = {k: torch.from_numpy(np.stack([s[k] for s in samples])) for k in samples[0]}
         bf16 = recipe.precision == "bf16"
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):

@@ -19,7 +19,9 @@ from glpose.systems.hrnet.spec import HRNetPoseConfig
 from glpose.train.checkpoint import load_checkpoint
 from glpose.train.people import LABELLED, LIMBS_AND_NECK, PeopleConfig, PeopleData, open_people
 from glpose.train.recipe import Recipe
+from glpose.train.store import PictureStore
 from glpose.train.terms import LICENCE, describe
+
 
 class HRNetSystem:
     """Single-frame pose estimation (the encoder of GLPose is pre-trained this way)."""
@@ -113,11 +115,17 @@ class Head(torch.nn.Module):
         super().__init__()
         self.head = model.head
 
-    def forward(self, key: Tensor, local: None, global_: None, global_weight: None) -> Tensor:
+    def forward(self, key: Tensor, *_no_slots: None) -> Tensor:
         return self.head(key)
 
 
-def _predict(model, config: HRNetPoseConfig, store, rows: np.ndarray, precision: str) -> np.ndarray:
+def _predict(
+    model: HRNetPose,
+    config: HRNetPoseConfig,
+    store: PictureStore,
+    rows: np.ndarray,
+    precision: str,
+) -> np.ndarray:
     """Joints in image pixels for people of a store."""
     maps = [crop_from_image(store.labels["xyxy"][r], config.crop) for r in rows]
     crops = [
