@@ -3,8 +3,8 @@
     python bench/pck_jhmdb.py JHMDB_FOLDER WEIGHTS... [--json FILE] [--per-joint] [--ablate]
 
 Prints, for each of the weights, PCK@0.2 and @0.1 over the 12 limb joints and the neck on all
-frames, and on frames whose person is blurred, noised or a third covered (every fifth frame is, its
-neighbours are not). Joints outside the picture are left out; "all" counts them too.
+frames, and on frames whose person is blurred, noised or a third covered (every fifth frame is, in
+turn; its neighbours are not). Joints outside the picture are left out; "all" counts them too.
 
 `--ablate` adds two rows for each of the weights, without training anew: with every local slot, or
 every global slot, filled by the key crop itself.
@@ -29,7 +29,7 @@ KINDS = ("blur", "noise", "cover")
 
 def main() -> None:
     """Parse the command line, evaluate, print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("weights", nargs="+")
     parser.add_argument("--json", type=Path)
@@ -49,12 +49,10 @@ def main() -> None:
     results = {}
     for name, estimate in estimators.items():
         clean = evaluate_clips(clips, JHMDB15, estimate)
-        row = {"clean": numbers(clean)}
-        for kind in KINDS:
-            row[kind] = numbers(evaluate_clips(clips, JHMDB15, estimate, damage_kind=kind))
-        row["damaged"] = {
-            key: float(np.mean([row[kind][key] for kind in KINDS])) for key in row["clean"]
-        }
+        damaged = evaluate_clips(clips, JHMDB15, estimate, damage_kinds=KINDS)
+        row = {"clean": numbers(clean), "damaged": numbers(damaged)}
+        for i, kind in enumerate(KINDS):
+            row[kind] = numbers(damaged.of_damage(i))
         results[name] = row
         print(name)
         for state, values in row.items():

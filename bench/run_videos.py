@@ -24,7 +24,7 @@ import glpose
 
 def main() -> None:
     """Parse the command line, run, print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("videos", nargs="+", type=Path)
     parser.add_argument("--json", type=Path)
     arguments, options = _split(sys.argv[1:])

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, UInt8
+from jaxtyping import Bool, Float, Float32, Int64, UInt8
 
 from glpose.damage import damage
+from glpose.errors import BadInput
 from glpose.metrics.pck import Pck, pck
 from glpose.pipeline import estimate_poses
 from glpose.runtime.protocols import Estimator
@@ -31,7 +32,8 @@ class Scored:
     """Joints of people whose boxes were given, one row a person and frame.
 
     `guess_xy` and `truth_xy` in image pixels, joints as the estimator's skeleton; `labelled` where
-    the truth has a joint inside the picture, `placed` where it has coordinates at all.
+    the truth has a joint inside the picture, `placed` where it has coordinates at all. `damage`
+    is the place of a row's kind of damage among those asked for, -1 without damage.
     """
 
     guess_xy: Float32[np.ndarray, "people joints 2"]
@@ -40,6 +42,20 @@ class Scored:
     labelled: Bool[np.ndarray, "people joints"]
     placed: Bool[np.ndarray, "people joints"]
     truth_xyxy: Float32[np.ndarray, "people 4"]
+    damage: Int64[np.ndarray, " people"]
+
+    def of_damage(self, kind: int) -> "Scored":
+        """The rows with one kind of damage."""
+        rows = self.damage == kind
+        return Scored(
+            self.guess_xy[rows],
+            self.guess_score[rows],
+            self.truth_xy[rows],
+            self.labelled[rows],
+            self.placed[rows],
+            self.truth_xyxy[rows],
+            self.damage[rows],
+        )
 
     def pck(
         self, joints: Bool[np.ndarray, " joints"], limit: float, *, outside: bool = False
@@ -54,53 +70,66 @@ def evaluate_clips(
     truth_skeleton: Skeleton,
     estimate: Estimator,
     *,
-    damage_kind: str | None = None,
+    damage_kinds: tuple[str, ...] = (),
     strength: float = 1.0,
 ) -> Scored:
     """Run the pipeline on each clip with its true boxes and collect joints beside the truth.
 
-    With a `damage_kind` ("blur", "noise", "cover", ...) every fifth frame is damaged where the
-    people are, and only those frames are scored. The damage depends on clip and frame alone, so
-    that all estimators see the same pictures.
+    With `damage_kinds` ("blur", "noise", "cover", ...) every fifth frame is damaged where the
+    people are, the kinds taking turns, and only those frames are scored. The damage depends on
+    clip and frame alone, so that all estimators see the same pictures.
     """
     skeleton = by_name(estimate.card.skeleton or "")
     rows: list[tuple[np.ndarray, ...]] = []
     for number, clip in enumerate(clips):
         truth = {t.frame: t for t in clip.truth}
         frames: Iterable[Frame] = clip.frames()
-        if damage_kind is not None:
-            frames = _damaged(frames, truth, number, damage_kind, strength)
+        if damage_kinds:
+            frames = _damaged(frames, truth, number, damage_kinds, strength)
 
         def people_of(frame: Frame, truth: dict[int, FrameTruth] = truth) -> People:
             return truth[frame.index].people if frame.index in truth else People.empty()
 
         for poses in estimate_poses(frames, people_of, estimate):
-            is_key = damage_kind is None or poses.frame % _PERIOD == number % _PERIOD
-            if not is_key or len(poses.people) == 0:
+            kind = _kind(poses.frame, number, len(damage_kinds))
+            if len(poses.people) == 0 or (damage_kinds and kind < 0):
                 continue
             true = truth[poses.frame]
             visible = (true.visibility > 0).astype(np.float32)
             xy, labelled = convert(true.xy, visible, truth_skeleton, skeleton)
-            rows.append((poses.xy, poses.score, xy, labelled > 0, true.people.xyxy))
-    guess, score, xy, labelled, boxes = (np.concatenate(part) for part in zip(*rows, strict=True))
-    return Scored(guess, score, xy, labelled, np.isfinite(xy).all(-1), boxes)
+            kinds = np.full(len(poses.people), kind, np.int64)
+            rows.append((poses.xy, poses.score, xy, labelled > 0, true.people.xyxy, kinds))
+    if not rows:
+        raise BadInput("no clip has a labelled person to score; expected at least one")
+    guess, score, xy, labelled, boxes, kinds = (
+        np.concatenate(part) for part in zip(*rows, strict=True)
+    )
+    placed = np.asarray(np.isfinite(xy).all(-1))
+    return Scored(guess, score, xy, labelled, placed, boxes, kinds)
+
+
+def _kind(frame: int, clip: int, num: int) -> int:
+    """Which of `num` kinds of damage a frame of a clip has, -1 for none."""
+    period, rest = divmod(frame + clip, _PERIOD)
+    return (period + clip) % num if num and rest == 0 else -1
 
 
 def _damaged(
     frames: Iterable[Frame],
     truth: dict[int, FrameTruth],
     clip: int,
-    kind: str,
+    kinds: tuple[str, ...],
     strength: float,
 ) -> Iterator[Frame]:
     for frame in frames:
-        if frame.rgb is None or frame.index % _PERIOD != clip % _PERIOD or frame.index not in truth:
+        kind = _kind(frame.index, clip, len(kinds))
+        if frame.rgb is None or kind < 0 or frame.index not in truth:
             yield frame
             continue
         rgb = frame.rgb.copy()
         for row, box in enumerate(truth[frame.index].people.xyxy):
             rng = np.random.default_rng([clip, frame.index, row])
-            _damage_box(rgb, box, rng, kind, strength)
+            _damage_box(rgb, box, rng, kinds[kind], strength)
         yield Frame(frame.index, frame.time_s, rgb)
 
 
