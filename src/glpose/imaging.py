@@ -254,7 +254,9 @@ def enlarge_map(
 def recompress(rgb: Rgb, quality: int) -> Rgb:
     """A picture as it looks after JPEG compression of a quality from 0 to 100."""
     _, data = cv2.imencode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(data, cv2.IMREAD_COLOR)
+    out = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    assert out is not None
+    return out
 
 
 def map_levels(rgb: Rgb, table: UInt8[np.ndarray, "256 3"]) -> Rgb:

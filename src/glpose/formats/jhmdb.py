@@ -89,7 +89,7 @@ def _read_clip(
     if len(xy) != len(xyxy):
         raise BadInput(f"{path}: {len(xy)} frames of joints, but {len(xyxy)} boxes")
     height, width = size_hw
-    inside = ((xy > -0.5) & (xy < [width - 0.5, height - 0.5])).all(-1)
+    inside = np.all((xy > -0.5) & (xy < [width - 0.5, height - 0.5]), -1)
     truth = []
     for i, box in enumerate(xyxy):
         n = 0 if box is None else 1

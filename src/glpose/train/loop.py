@@ -106,10 +106,11 @@ def train(
 
 
 def _start(recipe: Recipe, system: System) -> TrainState:
-    model = system.build(recipe).to(memory_format=torch.channels_last)
+    # torch leaves `memory_format` out of the types of `Module.to`.
+    model = system.build(recipe).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     ema = system.build(recipe).requires_grad_(False)
     ema.load_state_dict(model.state_dict())
-    ema = ema.to(memory_format=torch.channels_last)
+    ema = ema.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return TrainState(model, ema, make_optimizer(model, recipe.optimizer))
 
 

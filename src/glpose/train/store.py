@@ -88,7 +88,7 @@ def write_store(
         offset=np.array(offsets, np.int64),
         shape_hw=np.array(shapes, np.int64),
         picture=np.concatenate(owner),
-        **stacked,
+        **stacked,  # type: ignore[arg-type]  # no label is called `allow_pickle`
     )
     partial.replace(folder / "index.npz")
     return PictureStore(folder)

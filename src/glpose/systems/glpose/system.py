@@ -160,7 +160,8 @@ class Encoder(torch.nn.Module):
 
 def make_encode(model: GLPose, precision: str) -> Encode:
     """The encoder as a NumPy function, in evaluation mode."""
-    encoder = model.encoder.to(memory_format=torch.channels_last)
+    # torch leaves `memory_format` out of the types of `Module.to`.
+    encoder = model.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def encode(crops: np.ndarray) -> np.ndarray:
         was_training = encoder.training

@@ -97,11 +97,15 @@ def cell_centres(rows: int | Tensor, columns: int | Tensor, stride: int) -> Tens
 
     While a graph is traced, sizes are tensors; as such they stay free in the exported graph.
     """
-    y = (torch.arange(rows, dtype=torch.float32) + 0.5) * stride - 0.5
-    x = (torch.arange(columns, dtype=torch.float32) + 0.5) * stride - 0.5
+    y, x = _middles(rows, stride), _middles(columns, stride)
     return torch.stack(
         [x[None, :].expand(rows, columns), y[:, None].expand(rows, columns)], -1
     ).reshape(-1, 2)
+
+
+def _middles(num: int | Tensor, stride: int) -> Tensor:
+    # `arange` takes a tensor of one number too, which its types do not say.
+    return (torch.arange(num, dtype=torch.float32) + 0.5) * stride - 0.5  # type: ignore[arg-type]
 
 
 def all_points(size_hw: tuple[int, int], strides: tuple[int, ...]) -> Tensor:
