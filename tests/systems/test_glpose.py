@@ -25,8 +25,8 @@ from glpose.systems.glpose.net import Fusion, GLPose, heatmap_loss, rank  # noqa
 from glpose.systems.glpose.spec import (  # noqa: E402
     AggregateConfig,
     EnhanceConfig,
-    GLPoseConfig,
     GlobalConfig,
+    GLPoseConfig,
     LocalConfig,
     LossConfig,
     with_sources,
@@ -384,9 +384,55 @@ def test_damaged_keys_differ_and_clean_ones_do_not(tracks: Tracks) -> None:
         whole, damaged = (
             features.sample(int(i), np.random.default_rng(0), damaged=d) for d in (False, True)
         )
-        assert (whole["key"] != damaged["key"]).any()
+        assert (whole["key"] != damaged["key"]).any() == (i in features.damaged_keys)
         assert np.array_equal(whole["target"], damaged["target"])
         assert np.array_equal(whole["local"], damaged["local"])
+
+
+def test_every_row_has_a_damaged_copy_in_some_variant(tracks: Tracks) -> None:
+    for stride in (1, 2, 3):
+        how = ClipConfig(damaged_stride=stride)
+        features = FeatureData(tracks, TINY, how, sample_pixels, seed=0, num_variants=stride)
+        rows = features.damaged_keys % len(tracks)
+        assert sorted(rows.tolist()) == list(range(len(tracks)))
+
+
+def is_mirrored(rgb: np.ndarray) -> bool:
+    """Whether the red left wrist, plainly left of the blue right one, is to its right (h w 3)."""
+    difference = rgb[..., 0].astype(float) - rgb[..., 2]
+    width = rgb.shape[1]
+    return bool(difference.argmax() % width > difference.argmin() % width)
+
+
+@pytest.mark.parametrize("augment", ["none", "same"])
+@pytest.mark.parametrize("box", ["exact", "own"])
+def test_what_belongs_together_is_mirrored_together(tracks: Tracks, box: Any, augment: Any) -> None:
+    config = replace(
+        TINY, local=LocalConfig(k=1, box=box), global_=replace(TINY.global_, augment=augment)
+    )
+    how = ClipConfig(augmentation=replace(STILL, flip_share=0.5))
+    batch = ClipData([tracks], config, how, 12, seed=0).batch(0)
+    mirrored = [is_mirrored(key) for key in batch["key"]]
+    assert set(mirrored) == {False, True}
+    for expected, slots, proposals in zip(
+        mirrored, batch["local"], batch["proposals"], strict=True
+    ):
+        assert {is_mirrored(crop) for crop in slots} == {expected}
+        assert {is_mirrored(crop) for crop in proposals} == {expected and augment == "same"}
+
+
+def test_cached_tracks_are_mirrored_as_a_whole(tracks: Tracks) -> None:
+    how = ClipConfig(augmentation=replace(STILL, flip_share=0.5))
+    features = FeatureData(tracks, TINY, how, sample_pixels, seed=0, num_variants=2)
+    found = set()
+    for i in features.keys:
+        sample = features.sample(int(i), np.random.default_rng(0), damaged=False)
+        key, *slots = (
+            is_mirrored(c[:3].transpose(1, 2, 0)) for c in (sample["key"], *sample["local"])
+        )
+        assert set(slots) == {key}
+        found.add(key)
+    assert found == {False, True}
 
 
 def test_cached_features_are_repeatable_and_shaped_as_the_fusion_wants(tracks: Tracks) -> None:
@@ -525,6 +571,42 @@ def test_a_loss_that_is_not_finite_stops_and_names_the_step(tmp_path: Path, cach
     assert all(v.isfinite().all() for v in saved["model"].values())
 
 
+class Undefined(GLPoseSystem):
+    """Its scores are not numbers before the validation of that number."""
+
+    validations, defined_from = 0, 2
+
+    def validate(self, model: GLPose, recipe: Recipe, cache_dir: Path) -> dict[str, float]:
+        self.validations += 1
+        return {"mean": float("nan") if self.validations < self.defined_from else 1.0}
+
+
+def test_a_score_that_is_not_a_number_still_leaves_a_best_checkpoint(
+    tmp_path: Path, cache: Path
+) -> None:
+    recipe, system = tiny_recipe(num_steps=3, validate_every=1), Undefined()
+    best = train(recipe, system, tmp_path / "a", cache_dir=cache, report=lambda line: None)
+    assert load_checkpoint(best)["step"] == 2
+    system.validations, system.defined_from = 0, 9
+    best = train(recipe, system, tmp_path / "b", cache_dir=cache, report=lambda line: None)
+    assert load_checkpoint(best)["step"] == 1
+
+
+def test_a_run_killed_while_writing_can_be_resumed(tmp_path: Path, cache: Path) -> None:
+    recipe, folder = tiny_recipe(num_steps=3), tmp_path / "run"
+    run(recipe, folder, cache)
+    whole = (folder / "log.jsonl").read_bytes()
+    (folder / "log.jsonl").write_bytes(whole + b'{"step": 3, "losses": {"heat')
+    RunLog(folder, start_step=3)
+    assert (folder / "log.jsonl").read_bytes() == whole
+    # Had the record been cut, there would be none: the run starts anew in its folder.
+    (folder / "recipe.json").rename(folder / "recipe.json.part")
+    assert run(recipe, folder, cache)["step"] == 3
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "best.pt", "last.pt", "log.jsonl", "recipe.json",
+    ]  # fmt: skip
+
+
 def test_checkpoints_are_replaced_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -632,3 +714,14 @@ def test_the_exported_pair_finds_the_joints_that_torch_finds(
     assert np.isfinite(a).any()
     assert np.array_equal(np.isnan(a), np.isnan(b))
     assert np.nanmax(np.abs(a - b)) * 4 < 0.05
+
+
+def test_a_joint_that_only_one_side_finds_has_moved_infinitely_far() -> None:
+    pytest.importorskip("onnx")
+    from glpose.export.pose import largest_distance
+
+    a = np.array([[[0.0, 0.0], [np.nan, np.nan]]])
+    b = np.array([[[3.0, 4.0], [np.nan, np.nan]]])
+    assert largest_distance(a, b) == 5
+    assert largest_distance(a, b[:, ::-1]) == np.inf
+    assert largest_distance(a[:, 1:], b[:, 1:]) == 0

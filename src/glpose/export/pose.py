@@ -133,10 +133,10 @@ def largest_move_px(parts: PoseParts, estimator: Estimator, num_crops: int = 6) 
     a, b = (
         to_crop.apply(decode(np.ascontiguousarray(h), card.heatmap)[0]) for h in (expected, found)
     )
-    return _largest_distance(a, b)
+    return largest_distance(a, b)
 
 
-def _largest_distance(a: np.ndarray, b: np.ndarray) -> float:
+def largest_distance(a: np.ndarray, b: np.ndarray) -> float:
     """Between joints of the same place in two arrays; infinite if only one of them is found."""
     distance = np.linalg.norm(a - b, axis=-1)
     both_absent = np.isnan(a).any(-1) & np.isnan(b).any(-1)
