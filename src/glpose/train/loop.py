@@ -32,6 +32,8 @@ from glpose.train.system import System, TrainData
 # Enough to hide the work on a batch, few enough to keep memory small.
 _PREFETCH = 6
 
+_RECORD = "recipe.json"
+
 
 @dataclass
 class TrainState:
@@ -82,13 +84,15 @@ def train(
     Raises: BadConfig if the folder holds another run, or `resume` finds another recipe;
     GLPoseError if the loss is not finite, naming the step and the losses.
     """
-    write_record(run_dir, recipe, resume=resume)
+    check_record(run_dir, recipe, resume=resume)
     torch.manual_seed(recipe.seed)
     state = _start(recipe, system)
     if resume and (run_dir / "last.pt").exists():
         state.restore(load_checkpoint(run_dir / "last.pt"))
         report(f"resumed at step {state.step} of {recipe.num_steps}")
     data = system.train_data(recipe, cache_dir)
+    # Not earlier: a call without its data or its weights leaves no run behind.
+    write_record(run_dir, recipe)
     log = RunLog(run_dir, state.step)
     began = time.perf_counter()
     for step, batch in prefetch(data, state.step, recipe.num_steps):
@@ -203,27 +207,33 @@ def _keep(state: TrainState, recipe: Recipe, run_dir: Path, scores: dict[str, fl
     save_checkpoint(run_dir / "last.pt", saved)
 
 
-def write_record(run_dir: Path, recipe: Recipe, *, resume: bool) -> None:
-    """Write what the run is made of, before anything can fail; compare it when resuming."""
-    path = run_dir / "recipe.json"
-    plain = to_plain(recipe)
+def check_record(run_dir: Path, recipe: Recipe, *, resume: bool) -> None:
+    """Refuse a folder with a run, unless that very run is to be resumed. Raises BadConfig."""
+    path = run_dir / _RECORD
+    if not path.exists():
+        return
+    if not resume:
+        raise BadConfig(
+            f"{run_dir} holds a run already; continue it with --resume, "
+            "or choose another folder with --out"
+        )
+    known, plain = json.loads(path.read_text("utf-8"))["recipe"], to_plain(recipe)
+    if known != plain:
+        changed = _differences(known, plain)
+        raise BadConfig(
+            f"{run_dir} was started with another recipe (changed: {', '.join(changed)}); "
+            "resume it as it was, or start anew with another --out"
+        )
+
+
+def write_record(run_dir: Path, recipe: Recipe) -> None:
+    """Write what the run is made of, all of it or nothing, unless it stands there already."""
+    path = run_dir / _RECORD
     if path.exists():
-        known = json.loads(path.read_text("utf-8"))["recipe"]
-        if not resume:
-            raise BadConfig(
-                f"{run_dir} holds a run already; continue it with --resume, "
-                "or choose another folder with --out"
-            )
-        if known != plain:
-            changed = _differences(known, plain)
-            raise BadConfig(
-                f"{run_dir} was started with another recipe (changed: {', '.join(changed)}); "
-                "resume it as it was, or start anew with another --out"
-            )
         return
     run_dir.mkdir(parents=True, exist_ok=True)
     record = {
-        "recipe": plain,
+        "recipe": to_plain(recipe),
         "commit": _commit(),
         "versions": {
             "glpose": glpose.__version__,
@@ -232,7 +242,7 @@ def write_record(run_dir: Path, recipe: Recipe, *, resume: bool) -> None:
             "python": platform.python_version(),
         },
     }
-    partial = path.with_name("recipe.json.part")
+    partial = path.with_name(path.name + ".part")
     partial.write_text(json.dumps(record, indent=1), "utf-8")
     partial.replace(path)
 

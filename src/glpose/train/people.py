@@ -122,7 +122,7 @@ class PeopleData:
         look = draw_look(rng, how)
         box = random_box(rng, xyxy, xy, state == LABELLED, UPPER_BODY, how)
         to_crop = look.crop_from_image(box, crop)
-        rgb = cut(store[store.labels["picture"][row]], to_crop, crop)
+        rgb = cut(store[int(store.labels["picture"][row])], to_crop, crop)
         if look.mirror:
             xy, state = xy[_MIRROR], state[_MIRROR]
         if how.colour:

@@ -6,6 +6,8 @@ No torch here. Every field is read somewhere; `--set optimizer.lr=5e-4` changes 
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from glpose.errors import BadConfig
+
 
 @dataclass(frozen=True, slots=True)
 class Optimizer:
@@ -52,3 +54,8 @@ class Recipe:
     init_from: str = ""
     pretrained_on: tuple[str, ...] = ()
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "num_steps", "validate_every"):
+            if getattr(self, name) < 1:
+                raise BadConfig(f"{name} is {getattr(self, name)}; expected 1 or more")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from glpose.crop import crop_from_image, cut
+from glpose.errors import BadWeights
 from glpose.export.pose import PoseParts, export_pose
 from glpose.heatmap import crop_from_heatmap, decode
 from glpose.metrics.pck import pck
@@ -29,7 +30,13 @@ class HRNetSystem:
     def build(self, recipe: Recipe) -> HRNetPose:
         model = HRNetPose(_config(recipe))
         if recipe.init_from:
-            model.load_state_dict(load_checkpoint(Path(recipe.init_from))["ema"])
+            try:
+                model.load_state_dict(load_checkpoint(Path(recipe.init_from)).get("ema", {}))
+            except RuntimeError as problem:
+                raise BadWeights(
+                    f"{recipe.init_from}: does not fit this recipe's network "
+                    f"({str(problem).splitlines()[-1].strip()}); expected a run of the same network"
+                ) from problem
         return model
 
     def train_data(self, recipe: Recipe, cache_dir: Path) -> PeopleData:
@@ -129,7 +136,7 @@ def _predict(
     """Joints in image pixels for people of a store."""
     maps = [crop_from_image(store.labels["xyxy"][r], config.crop) for r in rows]
     crops = [
-        cut(store[store.labels["picture"][r]], m, config.crop)
+        cut(store[int(store.labels["picture"][r])], m, config.crop)
         for r, m in zip(rows, maps, strict=True)
     ]
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, precision == "bf16"):

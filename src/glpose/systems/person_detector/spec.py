@@ -1,6 +1,8 @@
 """Settings of the person detector and its card. No torch here."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 from glpose.runtime.card import Card, DetectorCard
 from glpose.train.terms import LICENCE
@@ -87,6 +89,10 @@ class BoxDataConfig:
     coco_labelled: float = 0.13
     keypoint_extend: float = 0.15
     trusted_extend: float = 1.3
+
+    def synth_only(self) -> BoxDataConfig:
+        """The same with few scenes, for trying things out; sets without a folder take no part."""
+        return replace(self, num_synth_scenes=12)
 
 
 def card(
