@@ -1,5 +1,6 @@
 """`glpose train`: a named recipe, data folders, and a run folder."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -66,6 +67,12 @@ def train(
     if synth_only:
         recipe = on_synth_only(recipe)
     recipe = with_settings(recipe, set_ or [])
+    if recipe.pretrained_on and not recipe.init_from:
+        print(
+            f"glpose: {recipe.name} is made for the weights of another run, but starts from random "
+            "ones; give them with --init, e.g. runs/pretrain_small/best.pt",
+            file=sys.stderr,
+        )
     run_dir = out or Path("runs") / recipe.name
     best = run_training(
         recipe,

@@ -44,7 +44,7 @@ class GLPoseSystem:
             torch.manual_seed(recipe.seed)
             model = GLPose(config)
         if recipe.init_from:
-            saved = load_checkpoint(Path(recipe.init_from))["ema"]
+            saved = load_checkpoint(Path(recipe.init_from)).get("ema", {})
             _load_part(model.encoder, saved, "encoder.", recipe.init_from)
             if config.head_input == "enhanced" and config.start == "single":
                 _load_part(model.fusion.head, saved, "head.", recipe.init_from)
@@ -115,7 +115,8 @@ class GLPoseSystem:
         parts = PoseParts(
             Encoder(model.eval()), model.fusion, config.backbone.width, config.fusion_card
         )
-        sources = tuple(dict.fromkeys((*recipe.pretrained_on, *recipe.data.sources)))
+        before = recipe.pretrained_on if recipe.init_from else ()
+        sources = tuple(dict.fromkeys((*before, *recipe.data.sources)))
         trained_on, terms = describe(sources)
         card = Card(
             name=name,
