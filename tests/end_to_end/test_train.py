@@ -1,0 +1,176 @@
+"""Training from a bare clone: each recipe on synth alone, export, and a run with what came out."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("onnx")
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:You are using the legacy:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch.onnx"),
+]
+
+import glpose  # noqa: E402
+from glpose.cli.main import main  # noqa: E402
+from glpose.runtime.load import load_estimator  # noqa: E402
+from glpose.synth import SceneSpec, render_scene  # noqa: E402
+from glpose.systems.person_detector import system as person_detector  # noqa: E402
+from glpose.train.log import RunLog  # noqa: E402
+from glpose.train.terms import TERMS  # noqa: E402
+from glpose.video.writer import VideoWriter  # noqa: E402
+
+SHORT = ("num_steps=2", "batch_size=2", "data.num_synth_scenes=1", "precision=fp32")
+TINY_BACKBONE = (
+    "model.backbone.width=8",
+    "model.backbone.stem_width=8",
+    "model.backbone.first_width=8",
+    "model.backbone.first_blocks=1",
+    "model.backbone.num_modules=[1,1]",
+    "model.backbone.num_blocks=1",
+    "model.crop.size_hw=[64,48]",
+)
+TINY = {
+    "pretrain_small": (*TINY_BACKBONE, 'data.phases=[{"start_step":0,"size_hw":[64,48]}]'),
+    "glpose_small": (*TINY_BACKBONE, "data.num_variants=1", "data.damaged_stride=1"),
+    "person_small": (
+        "model.widths=[8,8,8,8,8]",
+        "model.num_blocks=[1,1,1,1]",
+        "model.neck_width=8",
+        "model.size_hw=[64,96]",
+        "model.fine_size_hw=null",
+        "data.synth_frames=1",
+        "data.sizes_hw=[[96,96]]",
+    ),
+}
+
+Train = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def train(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
+    """`glpose train NAME`, tiny, into `tmp_path / "runs" / NAME`."""
+    monkeypatch.setattr(RunLog, "draw", lambda self: None)
+    monkeypatch.setattr(person_detector, "_NUM_SYNTH_SCENES", 1)
+    monkeypatch.chdir(tmp_path)
+
+    def call(name: str, *options: str | Path) -> int:
+        changes = [word for item in (*SHORT, *TINY.get(name, ())) for word in ("--set", item)]
+        return main(["train", name, "--cache", str(cache), *changes, *map(str, options)])
+
+    return call
+
+
+def export(name: str) -> int:
+    return main(["export", f"runs/{name}", "-o", "weights"])
+
+
+def test_recipes_train_on_synth_alone_and_their_weights_run(
+    train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("pretrain_small", "--synth-only") == 0
+    assert "export it with: glpose export runs/pretrain_small" in capsys.readouterr().out
+    start = ("--init", "runs/pretrain_small/best.pt")
+    assert train("glpose_small", "--synth-only", *start) == 0
+    assert train("person_small", "--synth-only") == 0
+    assert all(export(name) == 0 for name in TINY)
+    assert capsys.readouterr().err == ""
+
+    boxes = write_clip(Path("walk.mp4"))
+    finder = ("--detector", "weights/person_small.onnx")
+    for pose, found in (("glpose_small", finder), ("pretrain_small", ("--boxes", str(boxes)))):
+        out = tmp_path / pose
+        weights = ["--weights", f"weights/{pose}.encoder.onnx", "-o", str(out), "--threads", "1"]
+        assert main(["run", "walk.mp4", *weights, *found, "--quiet"]) == 0
+        result = glpose.load(out / "walk" / "poses.jsonl")
+        assert len(result.frames) == 6
+        assert result.models["pose"]["name"] == pose
+    assert all(len(poses.people) == 1 for poses in result.frames)
+
+
+def write_clip(path: Path) -> Path:
+    """A synthetic clip of one person; returns the file of the true boxes."""
+    scene = render_scene(SceneSpec((96, 128), 6, num_people=(1, 1)), seed=3)
+    lines = []
+    with VideoWriter(path, scene.spec.size_hw, scene.spec.rate_hz) as writer:
+        for frame, truth in scene.frames():
+            assert frame.rgb is not None
+            writer.write(frame.rgb, frame.time_s)
+            box = {"track_id": 1, "box_xyxy": truth.people.xyxy[0].tolist(), "box_score": 1.0}
+            lines.append(json.dumps({"frame": frame.index, "people": [box]}) + "\n")
+    boxes = path.with_suffix(".jsonl")
+    boxes.write_text("".join(lines), "utf-8")
+    return boxes
+
+
+def test_a_network_that_should_not_start_at_random_says_so_but_trains(
+    train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("glpose_small", "--synth-only", "--set", "num_steps=1") == 0
+    told = only_line(capsys)
+    assert "starts from random" in told
+    assert "--init" in told
+    # Nor does a card claim data that had no part in it.
+    assert export("glpose_small") == 0
+    trained_on = load_estimator("weights/glpose_small.fusion.onnx").card.trained_on
+    assert trained_on == (TERMS["synth"],)
+
+
+def only_line(capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line on stderr."""
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("glpose: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["pretrain_smal"], "unknown recipe 'pretrain_smal'; did you mean 'pretrain_small'?"),
+        (["pretrain_small", "--set", "optimiser.lr=1"], "did you mean 'optimizer'?"),
+        (["pretrain_small", "--set", "model.backbone.width=wide"],
+         "HRNetConfig.width: expected int, found 'wide'"),
+        (["pretrain_small", "--set", "num_steps=2.0"], "Recipe.num_steps: expected int, found 2.0"),
+        (["pretrain_small", "--set", "num_steps=0"], "num_steps is 0; expected 1 or more"),
+        (["pretrain_small", "--set", "num_steps"], "expected NAME=VALUE"),
+        (["pretrain_small"], "pass --data lspet=FOLDER, or train on synth alone with --synth-only"),
+        (["pretrain_small", "--data", "lspet"], "--data lspet: expected SET=FOLDER"),
+        (["pretrain_small", "--data", "lsp=."], "SET one of lspet, coco, jhmdb, person_boxes"),
+        (["pretrain_small", "--data", "lspet=nowhere"], "nowhere is not a folder"),
+        (["pretrain_small", "--synth-only", "--init", "none.pt"], "none.pt: not found"),
+        (["pretrain_small", "--threads", "0"], "--threads is 0"),
+        (["pretrain_small", "--datas", "x"], "--datas"),
+    ],
+)  # fmt: skip
+def test_wrong_calls_are_one_line_and_leave_no_run(
+    train: Train, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(*arguments) == 2
+    assert words in only_line(capsys)
+    assert not Path("runs").exists()
+
+
+def test_a_run_is_resumed_only_when_asked_and_only_as_it_was(
+    train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("pretrain_small", "--synth-only") == 0
+    capsys.readouterr()
+    assert train("pretrain_small", "--synth-only") == 2
+    assert "runs/pretrain_small holds a run already" in only_line(capsys)
+    assert train("pretrain_small", "--synth-only", "--resume", "--set", "optimizer.lr=0.5") == 2
+    assert "another recipe (changed: optimizer.lr)" in only_line(capsys)
+    assert train("pretrain_small", "--synth-only", "--resume") == 0
+    assert "resumed at step 2 of 2" in capsys.readouterr().out
+    other = ("--set", "model.backbone.num_blocks=2", "-o", "runs/other")
+    init = ("--init", "runs/pretrain_small/best.pt")
+    assert train("pretrain_small", "--synth-only", *init, *other) == 2
+    assert "best.pt: does not fit this recipe's network" in only_line(capsys)
