@@ -25,13 +25,21 @@ class RunLog:
             partial.write_text("".join(json.dumps(row) + "\n" for row in kept), "utf-8")
             partial.replace(self._path)
 
-    def add(self, step: int, losses: dict[str, float]) -> None:
-        """Take note of a step's losses; written down at the end of each window."""
+    def add(self, step: int, losses: dict[str, float]) -> bool:
+        """Take note of a step's losses; whether they were written down, at the end of a window."""
         for name, value in losses.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
         self._count += 1
-        if (step + 1) % self._window == 0:
-            self._flush(step + 1)
+        if (step + 1) % self._window:
+            return False
+        self._flush(step + 1)
+        return True
+
+    def progress(self, step: int, num_steps: int, seconds: float) -> str:
+        """How far the run is and how long it will take, after so many seconds of training."""
+        left_min = (num_steps - step) * seconds / step / 60
+        losses = "  ".join(f"{name} {value:.5f}" for name, value in self._shown.items())
+        return f"step {step}/{num_steps}  {losses}  {left_min:.0f} min left"
 
     def line(self, step: int, num_steps: int, seconds: float, scores: dict[str, float]) -> str:
         """Write the scores down and say in one line how the run is doing."""

@@ -97,8 +97,10 @@ def train(
     began = time.perf_counter()
     for step, batch in prefetch(data, state.step, recipe.num_steps):
         losses = _one_step(state, system, recipe, step, batch)
-        log.add(step, losses)
         state.step = step + 1
+        if log.add(step, losses):
+            spent = state.seconds + time.perf_counter() - began
+            report(log.progress(state.step, recipe.num_steps, spent))
         if state.step % recipe.validate_every == 0 or state.step == recipe.num_steps:
             state.seconds += time.perf_counter() - began
             scores = system.validate(state.ema.eval(), recipe, cache_dir)
