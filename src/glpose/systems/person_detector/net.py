@@ -98,9 +98,7 @@ def cell_centres(rows: int | Tensor, columns: int | Tensor, stride: int) -> Tens
     While a graph is traced, sizes are tensors; as such they stay free in the exported graph.
     """
     y, x = _middles(rows, stride), _middles(columns, stride)
-    return torch.stack(
-        [x[None, :].expand(rows, columns), y[:, None].expand(rows, columns)], -1
-    ).reshape(-1, 2)
+    return torch.stack(torch.meshgrid(x, y, indexing="xy"), -1).reshape(-1, 2)
 
 
 def _middles(num: int | Tensor, stride: int) -> Tensor:
