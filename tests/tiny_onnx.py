@@ -43,7 +43,7 @@ def card(kind: str, **changes: object) -> Card:
         partner="abc",
     )
     if kind == "detector":
-        how = DetectorCard((64, 96), (32,), iou_limit=0.6, min_score=0.1)
+        how = DetectorCard((64, 96), (32,), iou_limit=0.6, min_score=0.1, fill=0)
         plain = replace(
             plain, skeleton=None, crop=None, heatmap=None, fusion=None, partner=None, detector=how
         )

@@ -165,7 +165,7 @@ def test_it_learns_four_pictures():
     for _ in range(15):
         with torch.no_grad():
             model.train()(batch["images"])
-    small = dataclasses.replace(TINY, size_hw=(96, 96))
+    small = dataclasses.replace(TINY, size_hw=(96, 96), fine_size_hw=None)
     model.config = small
     detect = torch_detector(model)
     found = [detect(image.numpy()) for image in batch["images"]]

@@ -49,7 +49,7 @@ def test_people_of_the_first_frame_are_there_at_once_best_first() -> None:
 
 def test_a_later_person_counts_after_two_frames_or_at_once_if_sure() -> None:
     def scene(i: int) -> list[Person]:
-        unsure = [person(400, score=0.6)] if i >= 3 else []
+        unsure = [person(400, score=0.5)] if i >= 3 else []
         sure = [person(800, score=0.9)] if i >= 6 else []
         return [person(100), *unsure, *sure]
 
@@ -59,7 +59,7 @@ def test_a_later_person_counts_after_two_frames_or_at_once_if_sure() -> None:
 
 def test_a_false_alarm_of_one_frame_never_counts_and_costs_no_number() -> None:
     def scene(i: int) -> list[Person]:
-        false = [person(600, score=0.6)] if i == 3 else []
+        false = [person(600, score=0.5)] if i == 3 else []
         late = [person(900, score=0.9)] if i >= 6 else []
         return [person(100), *false, *late]
 
