@@ -89,7 +89,8 @@ def test_a_run_leaves_poses_overlay_and_summary(
     }  # fmt: skip
     captured = capsys.readouterr()
     assert str(folder) in captured.out
-    assert captured.err == ""
+    # No problem; a slow machine may tell its progress.
+    assert "glpose: " not in captured.err
 
 
 def test_quiet_says_nothing_and_no_overlay_writes_none(
