@@ -69,7 +69,9 @@ class Tracks:
         )[1].reshape(-1)
         self.xyxy, self.xy = labels["xyxy"][order], labels["xy"][order]
         self.state, self.picture = labels["state"][order], labels["picture"][order]
-        self._place = {(t, f): i for i, (t, f) in enumerate(zip(self.track, self.frame, strict=True))}
+        self._place = {
+            (t, f): i for i, (t, f) in enumerate(zip(self.track, self.frame, strict=True))
+        }
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -161,7 +163,7 @@ class ClipData:
         if config.global_.n:
             rows = tracks.proposals(key, config, rng).tolist()
             looks = {
-                "none": lambda: Look(),
+                "none": Look,
                 "same": lambda: look,
                 "own": lambda: draw_look(rng, how),
             }[config.global_.augment]
@@ -247,7 +249,7 @@ class FeatureData:
                 kept = self._has_damaged[variant * n + rows]
                 self.damaged[places[kept]] = features[len(rows) :]
 
-    def _noisy_box(self, row: int, rng: np.random.Generator) -> Float32[np.ndarray, "4"]:
+    def _noisy_box(self, row: int, rng: np.random.Generator) -> Float32[np.ndarray, " 4"]:
         xyxy = self.tracks.xyxy[row]
         noise = rng.standard_normal(4) * self._data.box_noise
         return (xyxy + noise * np.tile(xyxy[2:] - xyxy[:2], 2)).astype(np.float32)
@@ -258,13 +260,17 @@ class FeatureData:
         """The features of key i and its slots, its target maps and joint weights."""
         config, n = self._config, len(self.tracks)
         base, row = i - i % n, i % n
-        sample: dict[str, np.ndarray] = {"key": self._features(i, damaged)}
+        sample: dict[str, np.ndarray] = {"key": self._features(i, damaged=damaged)}
         key_embedding = sample["key"].mean((-2, -1), dtype=np.float32)
         if config.offsets:
             slots = base + self.tracks.neighbours(row, config)
             hit = rng.random(len(slots)) < neighbour_damage
-            slots_hit = zip(slots.tolist(), hit.tolist(), strict=True)
-            sample["local"] = np.stack([self._features(s, is_hit) for s, is_hit in slots_hit])
+            sample["local"] = np.stack(
+                [
+                    self._features(slot, damaged=is_hit)
+                    for slot, is_hit in zip(slots.tolist(), hit.tolist(), strict=True)
+                ]
+            )
         if config.global_.n:
             proposals = base + self.tracks.proposals(row, config, rng)
             g = config.global_
@@ -286,7 +292,7 @@ class FeatureData:
         )
         return sample
 
-    def _features(self, i: int, damaged: bool) -> np.ndarray:
+    def _features(self, i: int, *, damaged: bool) -> np.ndarray:
         if damaged and self._has_damaged[i]:
             return self.damaged[self._damaged_place[i]]
         return self.clean[i]
