@@ -55,7 +55,7 @@ def glpose_small() -> Recipe:
         ),
         data=ClipConfig(
             features="cached",
-            num_variants=2,
+            num_variants=1,
             damaged_stride=2,
             augmentation=Augmentation(
                 rotation_deg=15.0,
@@ -72,7 +72,7 @@ def glpose_small() -> Recipe:
         ),
         optimizer=Optimizer(lr=1e-3, weight_decay=0.05, warmup_steps=100),
         batch_size=32,
-        num_steps=1800,
+        num_steps=1500,
         ema_decay=0.998,
         validate_every=300,
         pretrained_on=("lspet", "coco", "jhmdb", "synth"),
