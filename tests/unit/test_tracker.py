@@ -253,3 +253,18 @@ def test_a_long_video_of_a_dozen_people_with_a_tenth_of_the_detections_missing()
     out = follow(scene, 400, Tracker())
     assert max(ids(out[-1])) == 12
     assert np.mean([len(people) for people in out]) > 11.9
+
+
+def test_a_weak_box_around_two_people_does_not_steal_a_number() -> None:
+    behind = (390.0, 180.0, 52.0, 155.0, 0.7)
+
+    def scene(frame: int) -> list[Person]:
+        if frame < 12:
+            return [behind, (440.0, 213.0, 77.0, 246.0, 0.8)]
+        # Now the person in front stands beside the other one, and a third box covers both.
+        return [behind, (457.0, 216.0, 75.0, 260.0, 0.66), (425.0, 204.0, 116.0, 243.0, 0.41)]
+
+    people = follow(scene, 13)
+    assert ids(people[11]) == [1, 2]
+    front = ids(people[11])[int(np.argmax(people[11].xyxy[:, 3]))]
+    assert abs(centre_x(people[12], front) - 455) < 8

@@ -173,7 +173,9 @@ class Tracker:
             return
         predicted = np.stack([motion.to_xyxy(t.state) for t in tracks])
         iou = box_iou(_extend(predicted, margin), _extend(pool.xyxy[among], margin))
-        for row, column in zip(*assign(1 - iou, 1 - min_iou), strict=True):
+        # A box that covers two people overlaps each of them well, but has a low score.
+        cost = np.where(iou > min_iou, 1 - iou * pool.score[among], np.inf)
+        for row, column in zip(*assign(cost, 1.0), strict=True):
             track, index = tracks[row], among[column]
             track.state = motion.correct(track.state, pool.xyxy[index], frame - track.seen)
             track.xyxy, track.score = pool.xyxy[index], float(pool.score[index])
@@ -187,12 +189,14 @@ class Tracker:
         spec = self._spec
         for index in pool.among(max(spec.new_score, spec.high_score)):
             xyxy, score = pool.xyxy[index], float(pool.score[index])
-            seen = [t.xyxy for t in self._tracks if t.seen == frame]
-            if seen and box_iou(xyxy[None], np.stack(seen)).max() > spec.duplicate_iou:
+            seen = _stack([t.xyxy for t in self._tracks if t.seen == frame])
+            overlap = box_iou(xyxy[None], seen).max(initial=0.0)
+            if overlap > spec.duplicate_iou:
                 continue
             track = _Track(motion.start(xyxy), xyxy, score, frame)
             self._tracks.append(track)
-            if opens or score >= spec.sure_score or spec.confirm_frames <= 1:
+            sure = score >= spec.sure_score and overlap < spec.new_iou
+            if opens or sure or spec.confirm_frames <= 1:
                 self._confirm(track)
 
     def _confirm(self, track: _Track) -> None:
