@@ -6,7 +6,7 @@ Prints, for each of the weights, PCK@0.2 and @0.1 over the 12 limb joints and th
 frames, and on frames whose person is blurred, noised or a third covered (every fifth frame is, in
 turn; its neighbours are not). Joints outside the picture are left out; "all" counts them too.
 
-`--ablate` adds two rows for each of the weights, without training anew: with every local slot, or
+`--ablate` adds up to two rows for each of the weights, without training anew: with every local slot, or
 every global slot, filled by the key crop itself.
 """
 
@@ -43,8 +43,10 @@ def main() -> None:
     estimators: dict[str, Estimator] = {}
     for name in args.weights:
         estimators[name] = load_estimator(name)
-        if args.ablate:
+        slots = estimators[name].card.fusion
+        if args.ablate and slots is not None and slots.offsets:
             estimators[f"{name}, local slots empty"] = WithoutSlots(estimators[name], "local")
+        if args.ablate and slots is not None and slots.num_global:
             estimators[f"{name}, global slots empty"] = WithoutSlots(estimators[name], "global")
     results = {}
     for name, estimate in estimators.items():

@@ -268,3 +268,14 @@ def test_a_weak_box_around_two_people_does_not_steal_a_number() -> None:
     assert ids(people[11]) == [1, 2]
     front = ids(people[11])[int(np.argmax(people[11].xyxy[:, 3]))]
     assert abs(centre_x(people[12], front) - 455) < 8
+
+
+def test_weak_detections_keep_somebody_for_a_while_only() -> None:
+    spec = TrackerSpec()
+
+    def scene(frame: int) -> list[Person]:
+        return [person(400, score=0.9 if frame < 5 else 0.2)]
+
+    people = follow(scene, 5 + spec.low_frames + spec.coast_frames + 4)
+    assert all(ids(p) == [1] for p in people[: 5 + spec.low_frames])
+    assert all(ids(p) == [] for p in people[5 + spec.low_frames + spec.coast_frames + 1 :])

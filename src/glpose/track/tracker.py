@@ -21,7 +21,8 @@ class TrackerSpec:
     """Settings of the tracker.
 
     Detections of at least `high_score` are matched first, those of at least `low_score` only to
-    people seen a moment ago. A high one that nobody takes starts a track if it has `new_score`; the
+    people seen a moment ago, and not more than `low_frames` times in a row: a shadow must not keep
+    somebody who left. A high one that nobody takes starts a track if it has `new_score`; the
     track counts at once if it has `sure_score` or starts a scene, else after `confirm_frames`
     frames in a row, of which the ones before the last have no person in the output.
 
@@ -40,7 +41,8 @@ class TrackerSpec:
     """
 
     high_score: float = 0.35
-    low_score: float = 0.1
+    low_score: float = 0.15
+    low_frames: int = 15
     new_score: float = 0.4
     sure_score: float = 0.6
     high_iou: float = 0.2
@@ -68,6 +70,7 @@ class _Track:
     score: float
     seen: int
     hits: int = 1
+    weak: int = 0
     track_id: int = 0
 
 
@@ -148,7 +151,11 @@ class Tracker:
         spec = self._spec
         confirmed = [t for t in self._tracks if t.track_id]
         self._match(frame, confirmed, pool, pool.among(spec.high_score), spec.high_iou)
-        recent = [t for t in confirmed if frame - t.seen - 1 <= spec.coast_frames]
+        recent = [
+            t
+            for t in confirmed
+            if frame - t.seen - 1 <= spec.coast_frames and t.weak < spec.low_frames
+        ]
         low = pool.among(spec.low_score, spec.high_score)
         self._match(frame, recent, pool, low, spec.low_iou)
         last = [t for t in confirmed if t.seen == self._frame]
@@ -180,6 +187,7 @@ class Tracker:
             track.state = motion.correct(track.state, pool.xyxy[index], frame - track.seen)
             track.xyxy, track.score = pool.xyxy[index], float(pool.score[index])
             track.seen, track.hits = frame, track.hits + 1
+            track.weak = 0 if track.score >= self._spec.high_score else track.weak + 1
             pool.free.remove(index)
             if not track.track_id and track.hits >= self._spec.confirm_frames:
                 self._confirm(track)
