@@ -6,7 +6,7 @@ from pathlib import Path
 
 from glpose.errors import BadInput
 from glpose.formats.results import read_boxes
-from glpose.pipeline import DetectAndTrack, estimate_poses
+from glpose.pipeline import DetectAndTrack, estimate_poses, without_phantoms
 from glpose.runtime.load import describe, load_detector, load_estimator
 from glpose.runtime.protocols import Detector, Estimator
 from glpose.skeleton import Skeleton, by_name
@@ -99,7 +99,7 @@ def poses_of(
     if models.detect is None:
         raise BadInput("neither boxes nor a detector were given; expected one of them")
     finder = DetectAndTrack(models.detect, Tracker(size_hw=info.size_hw), timings)
-    return estimate_poses(frames, finder, models.estimate, timings=timings)
+    return without_phantoms(estimate_poses(frames, finder, models.estimate, timings=timings))
 
 
 def check_span(start_s: float | None, end_s: float | None) -> None:

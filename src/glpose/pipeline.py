@@ -29,6 +29,8 @@ BLOCK_FRAMES = 8
 """Frames that are encoded together; more costs memory and delay, fewer leave cores idle."""
 _BLOCK_BYTES = 2**26  # of pictures in a block: 4K videos get smaller blocks
 _KEYS_AT_ONCE = 8
+MIN_MEAN_SCORE = 0.22
+"""Between the mean joint scores of tables and pillars (0.1 to 0.2) and of people (0.3 and more)."""
 _MEMORY_CROPS = 128
 
 
@@ -56,6 +58,24 @@ def estimate_poses(
             ready += window.push(seen)
         yield from _poses(ready, estimate, how, spent)
     yield from _poses(list(window.drain()), estimate, how, spent)
+
+
+def without_phantoms(
+    poses: Iterable[FramePoses], min_mean_score: float = MIN_MEAN_SCORE
+) -> Iterator[FramePoses]:
+    """Leave out people whom the pose network does not see in their boxes.
+
+    A detector may take a table for a person; joints then have low scores all over. Numbers of the
+    others stay. Not for boxes that a user gives: those are taken at their word.
+    """
+    for frame in poses:
+        kept = frame.score.mean(1) >= min_mean_score if len(frame.people) else np.zeros(0, bool)
+        people = People(
+            frame.people.xyxy[kept], frame.people.score[kept], frame.people.track_id[kept]
+        )
+        yield FramePoses(
+            frame.frame, frame.time_s, people, frame.xy[kept], frame.score[kept], frame.status
+        )
 
 
 class DetectAndTrack:

@@ -8,10 +8,10 @@ import pytest
 import tiny_onnx
 from fake_estimator import SIZE_HW, FakeEstimator, one_person, people, picture, run, same, video
 from glpose.errors import BadWeights
-from glpose.pipeline import DetectAndTrack
+from glpose.pipeline import DetectAndTrack, without_phantoms
 from glpose.runtime.card import FusionCard
 from glpose.timing import Timings
-from glpose.types import Detections, Frame, People
+from glpose.types import Detections, Frame, FramePoses, People
 
 
 def test_every_frame_comes_once_and_in_order_also_bad_ones_and_empty_ones() -> None:
@@ -124,3 +124,14 @@ def test_detect_and_track_numbers_people_and_starts_anew_at_a_cut() -> None:
     got = run(frames, FakeEstimator(), DetectAndTrack(Fixed(), timings=timings), timings=timings)
     assert [p.people.track_id.tolist() for p in got] == [[1]] * 6 + [[2]] * 4
     assert set(timings.seconds) == {"decode", "detect", "track", "crop", "encode", "fuse"}
+
+
+def test_people_whom_the_pose_network_does_not_see_are_left_out() -> None:
+    score = np.array([[0.5] * 15, [0.1] * 15, [0.3] * 15], np.float32)
+    who = people((4, 30, 30), (5, 60, 40), (9, 90, 50))
+    frame = FramePoses(7, 0.28, who, np.ones((3, 15, 2), np.float32), score)
+    empty = FramePoses.empty(8, 0.32, 15, "undecodable")
+    kept, same = without_phantoms([frame, empty])
+    assert (kept.frame, kept.people.track_id.tolist()) == (7, [4, 9])
+    assert kept.score[:, 0].tolist() == pytest.approx([0.5, 0.3])
+    assert (same.status, len(same.people)) == ("undecodable", 0)

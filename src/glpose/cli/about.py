@@ -90,6 +90,7 @@ def _card_lines(path: Path, card: Card) -> list[str]:
         f"{path.name}: {card.name} {card.version}, {card.kind}, {megabytes:.1f} MB, {card.licence}",
         f"  trained on: {', '.join(card.trained_on)} ({card.terms})",
         f"  source: {card.source}",
+        f"  made by: {', '.join(f'{key} {value}' for key, value in card.made_by.items())}",
     ]
     if card.skeleton and card.crop:
         height, width = card.crop.size_hw
