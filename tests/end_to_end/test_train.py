@@ -16,11 +16,11 @@ pytestmark = [
 
 import glpose  # noqa: E402
 from glpose.cli.main import main  # noqa: E402
+from glpose.export.terms import TERMS  # noqa: E402
 from glpose.runtime.load import load_estimator  # noqa: E402
 from glpose.synth import SceneSpec, render_scene  # noqa: E402
 from glpose.systems.person_detector import system as person_detector  # noqa: E402
 from glpose.train.log import RunLog  # noqa: E402
-from glpose.train.terms import TERMS  # noqa: E402
 from glpose.video.writer import VideoWriter  # noqa: E402
 
 SHORT = ("num_steps=2", "batch_size=2", "data.num_synth_scenes=1", "precision=fp32")

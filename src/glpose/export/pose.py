@@ -12,10 +12,13 @@ from torch import Tensor, nn
 
 from glpose.errors import GLPoseError
 from glpose.export.onnx import Graph, write_graph
+from glpose.export.terms import LICENCE, describe
 from glpose.heatmap import crop_from_heatmap, decode
 from glpose.runtime.card import Card, FusionCard
 from glpose.runtime.load import load_estimator
 from glpose.runtime.protocols import Estimator
+from glpose.skeleton import POSETRACK15
+from glpose.types import CropSpec, HeatmapSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,34 @@ class PoseParts:
     fusion: nn.Module
     channels: int
     slots: FusionCard
+
+
+def pose_card(
+    name: str,
+    sources: tuple[str, ...],
+    paper: str,
+    crop: CropSpec,
+    heatmap: HeatmapSpec,
+    *,
+    made_by: dict[str, str],
+    scores: dict[str, str],
+) -> Card:
+    """The card of an estimator of POSETRACK15 joints, trained on the sets of these names."""
+    trained_on, terms = describe(sources)
+    return Card(
+        name=name,
+        version="1",
+        kind="fusion",
+        trained_on=trained_on,
+        terms=terms,
+        licence=LICENCE,
+        source=paper,
+        made_by=made_by,
+        scores=scores,
+        skeleton=POSETRACK15.name,
+        crop=crop,
+        heatmap=heatmap,
+    )
 
 
 def export_pose(parts: PoseParts, card: Card, folder: Path) -> tuple[Path, Path]:

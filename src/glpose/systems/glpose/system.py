@@ -9,11 +9,9 @@ import torch
 from torch import Tensor
 
 from glpose.errors import BadConfig, BadWeights
-from glpose.export.pose import PoseParts, export_pose
+from glpose.export.pose import PoseParts, export_pose, pose_card
 from glpose.heatmap import crop_from_heatmap, decode
 from glpose.metrics.pck import pck
-from glpose.runtime.card import Card
-from glpose.skeleton import POSETRACK15
 from glpose.systems.glpose.data import ClipConfig, ClipData, Encode, FeatureData, FeatureMix, Tracks
 from glpose.systems.glpose.net import GLPose, heatmap_loss
 from glpose.systems.glpose.spec import GLPoseConfig
@@ -22,7 +20,6 @@ from glpose.train.checkpoint import load_checkpoint
 from glpose.train.people import LABELLED, LIMBS_AND_NECK, open_people
 from glpose.train.recipe import Recipe
 from glpose.train.system import TrainData
-from glpose.train.terms import LICENCE, describe
 
 _STILL = Augmentation(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
@@ -117,20 +114,9 @@ class GLPoseSystem:
         )
         before = recipe.pretrained_on if recipe.init_from else ()
         sources = tuple(dict.fromkeys((*before, *recipe.data.sources)))
-        trained_on, terms = describe(sources)
-        card = Card(
-            name=name,
-            version="1",
-            kind="fusion",
-            trained_on=trained_on,
-            terms=terms,
-            licence=LICENCE,
-            source="GLPose (Jiao et al., ACM TOMM 2022) on an HRNet (Sun et al., CVPR 2019)",
-            made_by=made_by,
-            scores=scores,
-            skeleton=POSETRACK15.name,
-            crop=config.crop,
-            heatmap=config.heatmap,
+        paper = "GLPose (Jiao et al., ACM TOMM 2022) on an HRNet (Sun et al., CVPR 2019)"
+        card = pose_card(
+            name, sources, paper, config.crop, config.heatmap, made_by=made_by, scores=scores
         )
         return list(export_pose(parts, card, folder))
 

@@ -10,18 +10,16 @@ from torch import Tensor
 
 from glpose.crop import crop_from_image, cut
 from glpose.errors import BadWeights
-from glpose.export.pose import PoseParts, export_pose
+from glpose.export.pose import PoseParts, export_pose, pose_card
 from glpose.heatmap import crop_from_heatmap, decode
 from glpose.metrics.pck import pck
-from glpose.runtime.card import Card, FusionCard
-from glpose.skeleton import POSETRACK15
+from glpose.runtime.card import FusionCard
 from glpose.systems.hrnet.net import HRNetPose, heatmap_loss
 from glpose.systems.hrnet.spec import HRNetPoseConfig
 from glpose.train.checkpoint import load_checkpoint
 from glpose.train.people import LABELLED, LIMBS_AND_NECK, PeopleConfig, PeopleData, open_people
 from glpose.train.recipe import Recipe
 from glpose.train.store import PictureStore
-from glpose.train.terms import LICENCE, describe
 
 
 class HRNetSystem:
@@ -84,20 +82,10 @@ class HRNetSystem:
     ) -> list[Path]:
         """Two graphs: the encoder, and the head as a fusion without slots."""
         config = _config(recipe)
-        trained_on, terms = describe(tuple(share.source for share in recipe.data.shares))
-        card = Card(
-            name=name,
-            version="1",
-            kind="fusion",
-            trained_on=trained_on,
-            terms=terms,
-            licence=LICENCE,
-            source="HRNet up to stage 3 (Sun et al., CVPR 2019)",
-            made_by=made_by,
-            scores=scores,
-            skeleton=POSETRACK15.name,
-            crop=config.crop,
-            heatmap=config.heatmap,
+        sources = tuple(share.source for share in recipe.data.shares)
+        paper = "HRNet up to stage 3 (Sun et al., CVPR 2019)"
+        card = pose_card(
+            name, sources, paper, config.crop, config.heatmap, made_by=made_by, scores=scores
         )
         parts = PoseParts(Encoder(model.eval()), Head(model), config.backbone.width, FusionCard())
         return list(export_pose(parts, card, folder))

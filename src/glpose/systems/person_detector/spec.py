@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from glpose.export.terms import LICENCE
 from glpose.runtime.card import Card, DetectorCard
-from glpose.train.terms import LICENCE
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from glpose.errors import BadWeights
+from glpose.export.terms import describe
 from glpose.imaging import read_image
 from glpose.metrics.ap import (
     BoxTruth,
@@ -31,7 +32,6 @@ from glpose.systems.person_detector.spec import card
 from glpose.systems.person_detector.step import detection_losses
 from glpose.train.checkpoint import load_checkpoint
 from glpose.train.recipe import Recipe
-from glpose.train.terms import describe
 
 # Curves need the weak detections too; the runtime's own limit is in the card.
 _MIN_SCORE = 0.01
