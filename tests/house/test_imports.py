@@ -25,7 +25,6 @@ def loaded_after(imports: str, packages: tuple[str, ...]) -> set[str]:
 
 
 def test_import_contract():
-    pytest.importorskip("importlinter")
     from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 
     status = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)
