@@ -172,6 +172,8 @@ class FrameTruth:
     """Annotated people of one frame: a type of its own, so that truth is never taken for a guess.
 
     `visibility`: 0 not labelled, 1 hidden, 2 visible. `ignore`: polygons without annotations.
+    `head_px`: length by which PoseTrack normalises a person's errors, 0.6 times the diagonal of the
+    head box; NaN for a person without one.
     """
 
     frame: int
@@ -180,6 +182,7 @@ class FrameTruth:
     xy: Float32[np.ndarray, "n joints 2"]
     visibility: Int8[np.ndarray, "n joints"]
     ignore: tuple[Float32[np.ndarray, "points 2"], ...] = ()
+    head_px: Float64[np.ndarray, " n"] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
