@@ -21,9 +21,9 @@ Pool = Literal["other_frames", "other_crops", "all"]
 Pad = Literal["repeat", "key", "zeros"]
 
 
-def local_offsets(k: int) -> tuple[int, ...]:
-    """Slots by time: -k..-1, +1..+k."""
-    return tuple(o for o in range(-k, k + 1) if o != 0)
+def local_offsets(k: int, stride: int = 1) -> tuple[int, ...]:
+    """Slots by time: -k..-1, +1..+k, in steps of `stride` frames."""
+    return tuple(o * stride for o in range(-k, k + 1) if o != 0)
 
 
 def local_weights(offsets: Sequence[int], kind: LocalWeight) -> tuple[float, ...]:
@@ -37,7 +37,7 @@ def local_weights(offsets: Sequence[int], kind: LocalWeight) -> tuple[float, ...
     if kind == "ones":
         return (1.0,) * len(distance)
     weight = {
-        "linear": distance.max() + 1 - distance,
+        "linear": distance.max() + distance.min() - distance,
         "inverse": 1 / distance,
         "exp": 2.0**-distance,
         "softmax": np.exp(-distance),

@@ -15,6 +15,16 @@ RECIPES = {
     "glpose_small_n0": "glpose.recipes.fuse",
     "glpose_small_one": "glpose.recipes.fuse",
     "glpose_w48": "glpose.recipes.fuse",
+    "jhmdb_complete": "glpose.recipes.jhmdb",
+    "jhmdb_k0": "glpose.recipes.jhmdb",
+    "jhmdb_n0": "glpose.recipes.jhmdb",
+    "jhmdb_one": "glpose.recipes.jhmdb",
+    "jhmdb_no_enhancement": "glpose.recipes.jhmdb",
+    "jhmdb_mlp": "glpose.recipes.jhmdb",
+    "jhmdb_conv5x5": "glpose.recipes.jhmdb",
+    "jhmdb_paper_start": "glpose.recipes.jhmdb",
+    "jhmdb_undamaged": "glpose.recipes.jhmdb",
+    "jhmdb_stride3": "glpose.recipes.jhmdb",
 }
 
 

@@ -11,7 +11,11 @@ from glpose.errors import BadConfig
 
 @dataclass(frozen=True, slots=True)
 class Optimizer:
-    """AdamW or Adam with a warm-up and a cosine or stepwise decay; `milestones` are in steps."""
+    """AdamW or Adam with a warm-up and a cosine or stepwise decay.
+
+    The rate is multiplied by `gamma` after each of `milestones`, in steps, and of
+    `epoch_milestones`, in epochs; `max_norm` limits the norm of the whole gradient.
+    """
 
     kind: Literal["adam", "adamw"] = "adamw"
     lr: float = 1e-3
@@ -19,23 +23,36 @@ class Optimizer:
     warmup_steps: int = 200
     decay: Literal["cosine", "steps"] = "cosine"
     milestones: tuple[int, ...] = ()
+    epoch_milestones: tuple[int, ...] = ()
     gamma: float = 0.1
     max_norm: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class DataRoots:
-    """Folders of data on this machine; empty means that the set is not used."""
+    """Folders of data on this machine; empty means that the set is not used.
+
+    `jhmdb` is our split of 14 actions, `subjhmdb` the official layout with its three splits.
+    """
 
     lspet: str = ""
     coco: str = ""
     jhmdb: str = ""
     person_boxes: str = ""
+    posetrack17: str = ""
+    posetrack18: str = ""
+    subjhmdb: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """One complete run. `model` and `data` are dataclasses of the system; see `recipes`.
+
+    With `num_epochs` the run is so many passes over the data, and `num_steps` is worked out when
+    the data is open; without, `num_steps` rules. `batch_size` is that of a step, over all processes
+    and `accumulate` parts of which only one is in memory at a time (batch norms see a part of all
+    processes, not the whole batch). `validate_every` 0 is each epoch, or every 500 steps where there
+    are no epochs; `checkpoint_every` is how many steps a killed run can lose at most.
 
     `init_from` is a checkpoint to start from, `pretrained_on` the sets it has seen (for the card).
     """
@@ -47,15 +64,24 @@ class Recipe:
     optimizer: Optimizer = field(default_factory=Optimizer)
     roots: DataRoots = field(default_factory=DataRoots)
     batch_size: int = 32
+    accumulate: int = 1
     num_steps: int = 1000
+    num_epochs: int = 0
     ema_decay: float = 0.999
     precision: Literal["fp32", "bf16"] = "bf16"
-    validate_every: int = 500
+    validate_every: int = 0
+    checkpoint_every: int = 200
     init_from: str = ""
     pretrained_on: tuple[str, ...] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "num_steps", "validate_every"):
-            if getattr(self, name) < 1:
-                raise BadConfig(f"{name} is {getattr(self, name)}; expected 1 or more")
+        lowest = {"batch_size": 1, "accumulate": 1, "num_steps": 1, "checkpoint_every": 1}
+        for name, least in (lowest | {"num_epochs": 0, "validate_every": 0}).items():
+            if getattr(self, name) < least:
+                raise BadConfig(f"{name} is {getattr(self, name)}; expected {least} or more")
+        if self.batch_size % self.accumulate:
+            raise BadConfig(
+                f"accumulate is {self.accumulate}, which does not divide the batch_size of "
+                f"{self.batch_size}; expected parts of equal size"
+            )

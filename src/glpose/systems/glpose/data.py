@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -36,13 +37,15 @@ class ClipConfig:
     `damage_share` of the key crops are blurred, noised, shrunk or covered, so that the other frames
     have something to add; `neighbour_damage_share` of the slots are, since real damage lasts.
     `features` "cached" encodes `num_variants` differently augmented copies of every track, every
-    `damaged_stride`-th crop also damaged; "online" cuts and encodes crops for every sample.
+    `damaged_stride`-th crop also damaged, drawn by `feature_seed` and not by the run's, so that runs
+    of several seeds share them; "online" cuts and encodes crops for every sample.
     """
 
     sources: tuple[str, ...] = ("jhmdb", "synth")
     features: Literal["online", "cached"] = "online"
     num_variants: int = 2
     damaged_stride: int = 2
+    feature_seed: int = 0
     augmentation: Augmentation = Augmentation()
     damage_share: float = 0.0
     neighbour_damage_share: float = 0.0
@@ -182,12 +185,14 @@ def _key_targets(
 
 Encode = Callable[[UInt8[np.ndarray, "n h w 3"]], Float32[np.ndarray, "n c h w"]]
 
+_MAPS = "maps.npz"
+
 
 class FeatureData:
     """Samples of features of one set of tracks, each crop cut by its own box and encoded once.
 
     A variant is one augmentation per track, the same in all its frames, and small noise of the box
-    in each frame, as a detector has it. Features are float16.
+    in each frame, as a detector has it. Features are float16; `folder` keeps them between runs.
     """
 
     def __init__(
@@ -199,6 +204,7 @@ class FeatureData:
         *,
         seed: int,
         num_variants: int,
+        folder: Path | None = None,
     ) -> None:
         self.tracks, self._config, self._data = tracks, config, data
         n = len(tracks)
@@ -207,18 +213,40 @@ class FeatureData:
         variant, row = np.divmod(np.arange(self.num), n)
         self._has_damaged = (row + variant) % data.damaged_stride == 0
         self._damaged_place = np.cumsum(self._has_damaged) - 1
-        h, w = config.heatmap.size_hw
-        shape = (config.backbone.width, h, w)
-        self.clean = np.empty((self.num, *shape), np.float16)
-        self.damaged = np.empty((int(self._has_damaged.sum()), *shape), np.float16)
-        self.to_crop: list[Affine] = []
-        self._mirrored = np.empty(self.num, bool)
-        for variant in range(num_variants):
-            self._encode_variant(variant, encode, np.random.default_rng([seed, variant]))
+        if folder is not None and (folder / _MAPS).exists():
+            self._load(folder)
+        else:
+            h, w = config.heatmap.size_hw
+            shape = (config.backbone.width, h, w)
+            self.clean = np.empty((self.num, *shape), np.float16)
+            self.damaged = np.empty((int(self._has_damaged.sum()), *shape), np.float16)
+            self.to_crop: list[Affine] = []
+            self._mirrored = np.empty(self.num, bool)
+            for variant in range(num_variants):
+                self._encode_variant(variant, encode, np.random.default_rng([seed, variant]))
+            if folder is not None:
+                self._save(folder)
         self.embedding = self.clean.mean((-2, -1), dtype=np.float32)
         labelled = (tracks.state == LABELLED).any(1)
         self.keys = np.flatnonzero(np.tile(labelled, num_variants))
         self.damaged_keys = self.keys[self._has_damaged[self.keys]]
+
+    def _load(self, folder: Path) -> None:
+        self.clean = np.load(folder / "clean.npy")
+        self.damaged = np.load(folder / "damaged.npy")
+        with np.load(folder / _MAPS) as maps:
+            self.to_crop = [Affine(m) for m in maps["to_crop"]]
+            self._mirrored = maps["mirrored"]
+
+    def _save(self, folder: Path) -> None:
+        """All or nothing: the maps, which tell that a folder is complete, are written last."""
+        folder.mkdir(parents=True, exist_ok=True)
+        np.save(folder / "clean.npy", self.clean)
+        np.save(folder / "damaged.npy", self.damaged)
+        partial = folder / "part.npz"
+        to_crop = np.stack([m.matrix for m in self.to_crop])
+        np.savez(partial, to_crop=to_crop, mirrored=self._mirrored)
+        partial.replace(folder / _MAPS)
 
     def _encode_variant(self, variant: int, encode: Encode, rng: np.random.Generator) -> None:
         tracks, crop, how = self.tracks, self._config.crop, self._data.augmentation

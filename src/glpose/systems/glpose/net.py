@@ -85,6 +85,9 @@ class Fusion(nn.Module):
                     nn.init.zeros_(layer.bias)
         if self.residual is not None:
             nn.init.zeros_(self.residual.weight)
+            # Replaced by the head of a single-frame run, where training starts from one.
+            last = [layer for layer in self.head.modules() if isinstance(layer, nn.Conv2d)][-1]
+            nn.init.normal_(last.weight, std=0.001)
 
     def forward(
         self,

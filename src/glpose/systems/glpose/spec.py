@@ -20,9 +20,13 @@ from glpose.types import CropSpec, HeatmapSpec
 
 @dataclass(frozen=True, slots=True)
 class LocalConfig:
-    """Neighbouring frames t-k..t+k; table A rows 1 and 10. `box`: whose box cuts them."""
+    """Neighbouring frames t-k..t+k; table A rows 1 and 10. `box`: whose box cuts them.
+
+    `stride` (ours) takes every n-th frame: the same number of slots over a longer time.
+    """
 
     k: int = 4
+    stride: int = 1
     weight: LocalWeight = "linear"
     border: Border = "clamp"
     box: NeighbourBox = "exact"
@@ -113,6 +117,8 @@ class GLPoseConfig:
             )
         if self.local.k < 0:
             raise BadConfig(f"local.k is {self.local.k}; expected 0 or more")
+        if self.local.stride < 1:
+            raise BadConfig(f"local.stride is {self.local.stride}; expected 1 or more")
         if self.start == "single" and self.channels != self.backbone.width:
             raise BadConfig(
                 f"start 'single' adds features of {self.channels} channels to the key's "
@@ -127,7 +133,7 @@ class GLPoseConfig:
 
     @property
     def offsets(self) -> tuple[int, ...]:
-        return local_offsets(self.local.k)
+        return local_offsets(self.local.k, self.local.stride)
 
     @property
     def channels(self) -> int:

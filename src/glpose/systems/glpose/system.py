@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from glpose.errors import BadConfig, BadWeights
 from glpose.export.pose import PoseParts, export_pose, pose_card
+from glpose.export.unfold import load_exported
 from glpose.heatmap import crop_from_heatmap, decode
 from glpose.metrics.pck import pck
 from glpose.systems.glpose.data import ClipConfig, ClipData, Encode, FeatureData, FeatureMix, Tracks
@@ -21,7 +23,12 @@ from glpose.train.people import LABELLED, LIMBS_AND_NECK, open_people
 from glpose.train.recipe import Recipe
 from glpose.train.system import TrainData
 
-_STILL = Augmentation(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+STILL = ClipConfig(
+    num_variants=1,
+    damaged_stride=1,
+    augmentation=Augmentation(0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+)
+"""For scoring: every crop as its box cuts it, and once damaged."""
 
 
 class GLPoseSystem:
@@ -31,16 +38,19 @@ class GLPoseSystem:
         self._validation: FeatureData | None = None
 
     def build(self, recipe: Recipe) -> GLPose:
-        """Build, with encoder and head of `recipe.init_from` (a single-frame run) if that is set.
+        """Build, with encoder and head of `recipe.init_from` if that is set.
 
-        New weights depend on the recipe's seed alone: features are cached by one network and
+        That is a single-frame run, or an exported encoder (`.onnx`), which has no head. New weights depend on the recipe's seed alone: features are cached by one network and
         trained on by another, which must have the same encoder, also after resuming.
         """
         config = _config(recipe)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
             model = GLPose(config)
-        if recipe.init_from:
+        if recipe.init_from.endswith(".onnx"):
+            example = torch.zeros(1, *config.crop.size_hw, 3, dtype=torch.uint8)
+            load_exported(model.encoder, Path(recipe.init_from), example)
+        elif recipe.init_from:
             saved = load_checkpoint(Path(recipe.init_from)).get("ema", {})
             _load_part(model.encoder, saved, "encoder.", recipe.init_from)
             if config.head_input == "enhanced" and config.start == "single":
@@ -63,11 +73,9 @@ class GLPoseSystem:
                 f"freeze={config.freeze}, local.box='{config.local.box}', "
                 f"global_.rank_stage={config.global_.rank_stage}"
             )
-        encode = make_encode(self.build(recipe), recipe.precision)
+        model = self.build(recipe)
         sets = [
-            FeatureData(
-                t, config, data, encode, seed=recipe.seed + i, num_variants=data.num_variants
-            )
+            cached_features(model, t, data, recipe, seed=data.feature_seed + i, cache_dir=cache_dir)
             for i, t in enumerate(tracks)
         ]
         return FeatureMix(sets, data, recipe.batch_size, recipe.seed)
@@ -126,10 +134,8 @@ class GLPoseSystem:
             source = "jhmdb-val" if recipe.roots.jhmdb else "synth"
             scenes = recipe.data.num_synth_scenes
             tracks = Tracks(open_people(source, recipe.roots, cache_dir, scenes))
-            still = ClipConfig(damaged_stride=1, augmentation=_STILL)
-            encode = make_encode(model, recipe.precision)
-            self._validation = FeatureData(
-                tracks, _config(recipe), still, encode, seed=0, num_variants=1
+            self._validation = cached_features(
+                model, tracks, STILL, recipe, seed=0, cache_dir=cache_dir
             )
         return self._validation
 
@@ -143,6 +149,37 @@ class Encoder(torch.nn.Module):
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         return self.model.encode(crops)
+
+
+def cached_features(
+    model: GLPose,
+    tracks: Tracks,
+    data: ClipConfig,
+    recipe: Recipe,
+    *,
+    seed: int,
+    cache_dir: Path,
+) -> FeatureData:
+    """Features of a set, kept in `cache_dir` where the encoder is frozen.
+
+    The folder is named by everything that the features depend on: ablations of the fusion share
+    one, another encoder or augmentation has its own.
+    """
+    config = _config(recipe)
+    folder = None
+    if config.freeze:
+        named = (data.augmentation, data.box_noise, data.num_variants, data.damaged_stride, seed)
+        digest = hashlib.sha256(repr((config.crop, named, recipe.precision)).encode())
+        digest.update(tracks.xyxy.tobytes())
+        digest.update(tracks.picture.tobytes())
+        for name, value in sorted(model.encoder.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(value.contiguous().numpy().tobytes())
+        folder = cache_dir / f"features-{digest.hexdigest()[:16]}"
+    encode = make_encode(model, recipe.precision)
+    return FeatureData(
+        tracks, config, data, encode, seed=seed, num_variants=data.num_variants, folder=folder
+    )
 
 
 def make_encode(model: GLPose, precision: str) -> Encode:

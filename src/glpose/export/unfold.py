@@ -1,0 +1,91 @@
+"""Weights of an exported encoder back in its network, so that training can start from a `.onnx`.
+
+Export folds each batch norm into the convolution before it, and writes the convolutions in the
+order in which they run. Run once, the network tells that order; each convolution then takes its
+folded weights, and its batch norm becomes the addition of the bias.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from glpose.errors import BadWeights, MissingExtra
+
+
+def load_exported(network: nn.Module, path: Path, example: Tensor) -> None:
+    """Load the convolutions of an exported graph, in place; `example` is an input of the network.
+
+    The network must be a chain of pairs of a convolution without bias and a batch norm, and be used
+    in evaluation mode: the statistics of its training are no longer known.
+
+    Raises: BadWeights if the graph cannot be read or is of another network; MissingExtra.
+    """
+    folded = _convolutions(path)
+    pairs = _pairs_in_order(network, example)
+    found, wanted = [tuple(w.shape) for w, _ in folded], [tuple(c.weight.shape) for c, _ in pairs]
+    if found != wanted:
+        differs = next(
+            (i for i, (a, b) in enumerate(zip(found, wanted, strict=False)) if a != b),
+            min(len(found), len(wanted)),
+        )
+        raise BadWeights(
+            f"{path}: {len(found)} convolutions, the {differs + 1}th differs from this recipe's "
+            f"{len(wanted)}; expected the encoder of the same network"
+        )
+    with torch.no_grad():
+        for (weight, bias), (conv, norm) in zip(folded, pairs, strict=True):
+            conv.weight.copy_(weight)
+            norm.running_mean.zero_()  # type: ignore[union-attr]
+            norm.running_var.fill_(1.0)  # type: ignore[union-attr]
+            norm.weight.fill_((1.0 + norm.eps) ** 0.5)
+            norm.bias.copy_(bias)
+
+
+def _convolutions(path: Path) -> list[tuple[Tensor, Tensor]]:
+    """Weight and bias of each convolution, in the order of the graph."""
+    try:
+        import onnx
+        from onnx import numpy_helper
+    except ImportError as problem:
+        raise MissingExtra("onnx", "export") from problem
+    try:
+        graph = onnx.load(str(path)).graph
+    except Exception as problem:  # protobuf raises errors of its own for damaged files
+        raise BadWeights(f"{path}: cannot be read as ONNX ({problem})") from problem
+    values = {i.name: i for i in graph.initializer}
+    pairs = []
+    for node in graph.node:
+        if node.op_type != "Conv":
+            continue
+        if len(node.input) != 3 or any(name not in values for name in node.input[1:]):
+            raise BadWeights(
+                f"{path}: the convolution '{node.name}' has no folded bias; "
+                "expected an encoder written by glpose export"
+            )
+        weight, bias = (numpy_helper.to_array(values[name]).copy() for name in node.input[1:])
+        pairs.append((torch.from_numpy(weight), torch.from_numpy(bias)))
+    return pairs
+
+
+@torch.no_grad()
+def _pairs_in_order(network: nn.Module, example: Tensor) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+    """Convolutions with their batch norms, in the order in which they run."""
+    ran: list[nn.Module] = []
+    hooks = [
+        layer.register_forward_hook(lambda module, _inputs, _output: ran.append(module))
+        for layer in network.modules()
+        if isinstance(layer, nn.Conv2d | nn.BatchNorm2d)
+    ]
+    was_training = network.training
+    try:
+        network.eval()(example)
+    finally:
+        network.train(was_training)
+        for hook in hooks:
+            hook.remove()
+    pairs = list(zip(ran[::2], ran[1::2], strict=True))
+    assert all(isinstance(a, nn.Conv2d) and isinstance(b, nn.BatchNorm2d) for a, b in pairs)
+    return pairs  # type: ignore[return-value]
