@@ -1,7 +1,7 @@
 """Box and pose arithmetic in plain NumPy: areas, IoU, OKS, suppression."""
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int64
+from jaxtyping import Float, Float32, Int64
 
 
 def box_area(xyxy: Float[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n"]:
@@ -39,18 +39,23 @@ def suppress(
 
 
 def oks(
-    a_xy: Float[np.ndarray, "joints 2"],
-    b_xy: Float[np.ndarray, "joints 2"],
-    valid: Bool[np.ndarray, " joints"],
-    area_px: float,
+    a_xy: Float[np.ndarray, "a joints 2"],
+    b_xy: Float[np.ndarray, "b joints 2"],
+    a_area_px2: Float[np.ndarray, " a"],
+    b_area_px2: Float[np.ndarray, " b"],
     sigma: Float[np.ndarray, " joints"],
-) -> float:
-    """Object keypoint similarity over the valid joints, 0 if there are none.
+) -> Float[np.ndarray, "a b"]:
+    """Object keypoint similarity of every pair of poses, in 0..1, symmetric.
 
-    Source: COCO keypoint evaluation; `area_px` is the person's area in square pixels.
+    The mean of exp(-d^2 / (2 * area * (2 * sigma)^2)) over the joints that both poses have (NaN:
+    does not), 0 if there are none; the area in square pixels is the mean of both people's, as in
+    the pose suppression of the HRNet family, where it is the area of the person's box. Against
+    truth, where missing joints must cost, use `glpose.metrics.oks`.
+
+    Source: COCO keypoint evaluation; read: leoxiaobin/deep-high-resolution-net.pytorch (MIT).
     """
-    if not valid.any():
-        return 0.0
-    square = ((a_xy - b_xy) ** 2).sum(-1)[valid]
-    scale = 2 * (area_px + np.spacing(1)) * (2 * sigma[valid]) ** 2
-    return float(np.exp(-square / scale).mean())
+    square = ((a_xy[:, None] - b_xy[None]).astype(np.float64) ** 2).sum(-1)
+    area = (a_area_px2[:, None] + b_area_px2[None, :]).astype(np.float64) / 2 + np.spacing(1)
+    both = np.isfinite(square)
+    near = np.exp(-np.where(both, square, 0) / (2 * area[..., None] * (2 * sigma) ** 2)) * both
+    return near.sum(-1) / np.maximum(both.sum(-1), 1)

@@ -45,13 +45,18 @@ def test_suppression_keeps_the_best_of_every_heap(
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.floats(1, 1e5))
-def test_oks_is_symmetric_bounded_and_best_for_the_same_pose(seed: int, area: float) -> None:
+@given(st.integers(0, 2**32 - 1), st.floats(1, 1e5), st.floats(1, 1e5))
+def test_oks_is_symmetric_bounded_and_best_for_the_same_pose(
+    seed: int, area: float, other: float
+) -> None:
     rng = np.random.default_rng(seed)
-    a, b = rng.uniform(0, 300, (2, 15, 2))
-    valid, sigma = rng.random(15) < 0.7, POSETRACK15.oks_sigma
-    similarity = oks(a, b, valid, area, sigma)
-    assert 0 <= similarity <= 1
-    assert similarity == oks(b, a, valid, area, sigma)
-    assert oks(a, a, valid, area, sigma) == float(valid.any())
-    assert oks(a, a + 1, valid, area, sigma) >= oks(a, a + 2, valid, area, sigma)
+    a, b = rng.uniform(0, 300, (2, 3, 15, 2))
+    a[rng.random((3, 15)) < 0.3] = np.nan
+    sigma, areas, others = POSETRACK15.oks_sigma, np.full(3, area), np.full(3, other)
+    similarity = oks(a, b, areas, others, sigma)
+    assert ((similarity >= 0) & (similarity <= 1)).all()
+    assert (similarity == oks(b, a, others, areas, sigma).T).all()
+    has_joints = np.isfinite(a).all(-1).any(-1)
+    assert (np.diag(oks(a, a, areas, others, sigma)) == has_joints).all()
+    near, far = (np.diag(oks(a, a + step, areas, others, sigma)) for step in (1, 2))
+    assert (near >= far).all()

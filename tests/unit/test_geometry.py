@@ -48,17 +48,22 @@ def test_suppress_of_nothing_is_nothing() -> None:
 
 
 def test_oks_of_hand_cases() -> None:
-    truth, valid = np.zeros((2, 2)), np.ones(2, bool)
-    sigma = np.array([0.1, 0.05])
-    assert oks(truth, truth, valid, 100.0, sigma) == 1
+    truth, sigma = np.zeros((1, 2, 2)), np.array([0.1, 0.05])
+    assert oks(truth, truth, np.array([50.0]), np.array([150.0]), sigma).tolist() == [[1]]
     # d^2 / (2 area (2 sigma)^2): 4 / (2 * 100 * 0.04) = 0.5 for the first joint, 0 for the second.
-    guess = np.array([[2.0, 0.0], [0.0, 0.0]])
+    guess = np.array([[[2.0, 0.0], [0.0, 0.0]]])
     expected = (np.exp(-0.5) + 1) / 2
-    assert oks(guess, truth, valid, 100.0, sigma) == pytest.approx(expected)
+    found = oks(guess, truth, np.array([50.0]), np.array([150.0]), sigma)
+    assert found[0, 0] == pytest.approx(expected)
 
 
-def test_oks_counts_valid_joints_only() -> None:
-    guess = np.array([[np.nan, np.nan], [0.0, 0.0]])
-    only_second = np.array([False, True])
-    assert oks(guess, np.zeros((2, 2)), only_second, 50.0, np.full(2, 0.1)) == 1
-    assert oks(guess, np.zeros((2, 2)), np.zeros(2, bool), 50.0, np.full(2, 0.1)) == 0
+def test_oks_counts_joints_that_both_have() -> None:
+    guess = np.array([[[np.nan, np.nan], [0.0, 0.0]], np.full((2, 2), np.nan)])
+    area = np.array([50.0])
+    found = oks(guess, np.zeros((1, 2, 2)), np.repeat(area, 2), area, np.full(2, 0.1))
+    assert found.tolist() == [[1], [0]]
+
+
+def test_oks_of_nobody_is_an_empty_table() -> None:
+    nobody, somebody = np.zeros((0, 2, 2)), np.zeros((3, 2, 2))
+    assert oks(nobody, somebody, np.zeros(0), np.ones(3), np.full(2, 0.1)).shape == (0, 3)
