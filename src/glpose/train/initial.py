@@ -1,0 +1,76 @@
+"""Weights that a network starts from: a run's checkpoint, or a published one that was imported.
+
+Names are those of our networks: `encoder.*` and `head.*` of single-frame networks, `encoder.*` and
+`fusion.*` of GLPose. Files of other projects have other names; `glpose weights import` maps them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from glpose.errors import BadWeights, MissingExtra
+from glpose.train.checkpoint import load_checkpoint
+
+
+def load_initial(path: Path) -> dict[str, Tensor]:
+    """Weights by name: the averaged ones of a run's `.pt`, or all of a `.safetensors`.
+
+    Raises: BadWeights if it is neither, naming the command that imports published files.
+    """
+    if path.suffix == ".safetensors":
+        return _load_safetensors(path)
+    saved = load_checkpoint(path)
+    weights = saved.get("ema") if isinstance(saved, dict) else None
+    if not isinstance(weights, dict) or not weights:
+        raise BadWeights(
+            f"{path}: not a checkpoint of a training run (it has no 'ema'); expected last.pt or "
+            "best.pt of a run; to start from a published file, first: glpose weights import"
+        )
+    return weights
+
+
+def _load_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+    except ImportError as problem:
+        raise MissingExtra("safetensors", "train") from problem
+    try:
+        return load_file(path)
+    except FileNotFoundError as problem:
+        raise BadWeights(f"{path}: not found; expected weights to start from") from problem
+    except (SafetensorError, OSError) as problem:
+        reason = str(problem).splitlines()[0]
+        raise BadWeights(
+            f"{path}: cannot be read as safetensors ({reason}); write it anew with: "
+            "glpose weights import"
+        ) from problem
+
+
+def load_part(module: nn.Module, weights: dict[str, Tensor], prefix: str, path: str) -> None:
+    """Load the weights below a prefix, e.g. "encoder.", into a module, all of them.
+
+    Raises: BadWeights naming the first weight that is missing, too many or of another shape.
+    """
+    part = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+    fault = _first_fault(module, part, prefix)
+    if fault:
+        raise BadWeights(
+            f"{path}: does not fit this recipe's {prefix.rstrip('.') or 'network'} ({fault}); "
+            "expected weights of the same network"
+        )
+    module.load_state_dict(part)
+
+
+def _first_fault(module: nn.Module, part: dict[str, Tensor], prefix: str) -> str:
+    wanted = module.state_dict()
+    for name, value in wanted.items():
+        if name not in part:
+            return f"it has no {prefix}{name}"
+        if part[name].shape != value.shape:
+            found, expected = (tuple(t.shape) for t in (part[name], value))
+            return f"{prefix}{name} is {found}, expected {expected}"
+    extra = next((name for name in part if name not in wanted), None)
+    return f"{prefix}{extra} has no place in it" if extra else ""
