@@ -26,7 +26,15 @@ def with_roots(recipe: Recipe, given: list[str]) -> Recipe:
 
 
 def with_settings(recipe: Recipe, given: list[str]) -> Recipe:
-    """Change settings given as NAME=VALUE; values are JSON, or plain words."""
+    """Change settings given as NAME=VALUE; values are JSON, or plain words.
+
+    A number of steps takes the place of a number of epochs.
+    """
+    named = {item.partition("=")[0] for item in given}
+    if {"num_steps", "num_epochs"} <= named:
+        raise BadConfig("--set num_steps and --set num_epochs exclude each other; give one of them")
+    if "num_steps" in named:
+        recipe = replace(recipe, num_epochs=0)
     for item in given:
         name, equals, text = item.partition("=")
         if not equals:

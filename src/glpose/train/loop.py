@@ -25,6 +25,7 @@ import glpose
 from glpose.config import to_plain
 from glpose.errors import BadConfig, GLPoseError
 from glpose.train.checkpoint import load_checkpoint, save_checkpoint
+from glpose.train.epochs import in_steps
 from glpose.train.log import RunLog
 from glpose.train.recipe import Optimizer, Recipe
 from glpose.train.system import System, TrainData
@@ -91,8 +92,9 @@ def train(
         state.restore(load_checkpoint(run_dir / "last.pt"))
         report(f"resumed at step {state.step} of {recipe.num_steps}")
     data = system.train_data(recipe, cache_dir)
+    asked, recipe = recipe, in_steps(recipe, getattr(data, "num_samples", None))
     # Not earlier: a call without its data or its weights leaves no run behind.
-    write_record(run_dir, recipe)
+    write_record(run_dir, asked, num_steps=recipe.num_steps)
     log = RunLog(run_dir, state.step)
     began = time.perf_counter()
     for step, batch in prefetch(data, state.step, recipe.num_steps):
@@ -104,7 +106,7 @@ def train(
         if state.step % recipe.validate_every == 0 or state.step == recipe.num_steps:
             state.seconds += time.perf_counter() - began
             scores = system.validate(state.ema.eval(), recipe, cache_dir)
-            _keep(state, recipe, run_dir, scores)
+            _keep(state, asked, run_dir, scores)
             report(log.line(state.step, recipe.num_steps, state.seconds, scores))
             began = time.perf_counter()
     log.draw()
@@ -138,7 +140,7 @@ def _one_step(
     state.optimizer.zero_grad(set_to_none=True)
     total.backward()
     trainable = [p for p in state.model.parameters() if p.requires_grad]
-    nn.utils.clip_grad_norm_(trainable, recipe.optimizer.max_norm)
+    nn.utils.clip_grad_norm_(trainable, recipe.optimizer.max_norm or math.inf)
     state.optimizer.step()
     _average(state.ema, state.model, min(recipe.ema_decay, (1 + step) / (10 + step)))
     return values
@@ -228,7 +230,7 @@ def check_record(run_dir: Path, recipe: Recipe, *, resume: bool) -> None:
         )
 
 
-def write_record(run_dir: Path, recipe: Recipe) -> None:
+def write_record(run_dir: Path, recipe: Recipe, *, num_steps: int) -> None:
     """Write what the run is made of, all of it or nothing, unless it stands there already."""
     path = run_dir / _RECORD
     if path.exists():
@@ -236,6 +238,7 @@ def write_record(run_dir: Path, recipe: Recipe) -> None:
     run_dir.mkdir(parents=True, exist_ok=True)
     record = {
         "recipe": to_plain(recipe),
+        "num_steps": num_steps,
         "commit": _commit(),
         "versions": {
             "glpose": glpose.__version__,

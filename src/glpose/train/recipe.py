@@ -14,7 +14,7 @@ class Optimizer:
     """AdamW or Adam with a warm-up and a cosine or stepwise decay.
 
     The rate is multiplied by `gamma` after each of `milestones`, in steps, and of
-    `epoch_milestones`, in epochs; `max_norm` limits the norm of the whole gradient.
+    `epoch_milestones`, in epochs; `max_norm` limits the norm of the whole gradient, 0 does not.
     """
 
     kind: Literal["adam", "adamw"] = "adamw"
@@ -80,8 +80,3 @@ class Recipe:
         for name, least in (lowest | {"num_epochs": 0, "validate_every": 0}).items():
             if getattr(self, name) < least:
                 raise BadConfig(f"{name} is {getattr(self, name)}; expected {least} or more")
-        if self.batch_size % self.accumulate:
-            raise BadConfig(
-                f"accumulate is {self.accumulate}, which does not divide the batch_size of "
-                f"{self.batch_size}; expected parts of equal size"
-            )

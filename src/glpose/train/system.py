@@ -21,6 +21,8 @@ class TrainData(Protocol):
 
     That makes resuming exact: step 1000 sees the same pictures, augmented the same way, whether
     or not the run was interrupted at step 999.
+
+    Data that has epochs also has `num_samples: int`, and batches by `epochs.sample_rows`.
     """
 
     def batch(self, step: int) -> ArrayBatch:

@@ -1,0 +1,82 @@
+"""Epochs as functions of the step: which samples a batch has, and how many steps an epoch is.
+
+No torch here.
+"""
+
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Int64
+
+from glpose.errors import BadConfig, BadInput
+from glpose.train.recipe import Recipe
+
+# Where neither epochs nor the recipe say when to validate.
+_VALIDATE_EVERY = 500
+
+
+def num_steps_of_epoch(num_samples: int, batch_size: int) -> int:
+    """Batches in which each sample is seen; the last one is filled up, see `sample_rows`."""
+    return -(-num_samples // batch_size)
+
+
+def epoch_order(seed: int, epoch: int, num_samples: int) -> Int64[np.ndarray, " samples"]:
+    """The numbers 0..num_samples-1 in an order of their own for each seed and epoch; read-only."""
+    return _order(seed, epoch, num_samples)
+
+
+# Of the steps that are prepared at a time, some may belong to the next epoch.
+@lru_cache(maxsize=4)
+def _order(seed: int, epoch: int, num_samples: int) -> np.ndarray:
+    order = np.random.default_rng([seed, epoch]).permutation(num_samples)
+    order.flags.writeable = False
+    return order
+
+
+def sample_rows(
+    step: int, batch_size: int, num_samples: int, seed: int
+) -> Int64[np.ndarray, " batch"]:
+    """Numbers of the samples of a step: every sample once in an epoch, in random order.
+
+    The last batch of an epoch is filled up from the epoch's beginning, so that all batches are
+    whole, as several processes and gradient accumulation need them.
+    """
+    epoch, place = divmod(step, num_steps_of_epoch(num_samples, batch_size))
+    places = place * batch_size + np.arange(batch_size)
+    return epoch_order(seed, epoch, num_samples)[places % num_samples]
+
+
+def in_steps(recipe: Recipe, num_samples: int | None) -> Recipe:
+    """The recipe with everything that is counted in epochs counted in steps.
+
+    `num_samples` is None where the data cannot say it. Raises: BadConfig if it is needed then, or if
+    there are milestones that nothing reads; BadInput if there are no samples.
+    """
+    if num_samples == 0:
+        raise BadInput(
+            f"the training data of {recipe.name} has no samples; "
+            "check the folders given with --data and the labels in them"
+        )
+    optimizer = recipe.optimizer
+    if optimizer.decay == "cosine" and (optimizer.milestones or optimizer.epoch_milestones):
+        raise BadConfig(
+            "optimizer.decay is 'cosine', which has no milestones; "
+            "set optimizer.decay=steps, or take the milestones away"
+        )
+    if not recipe.num_epochs and not optimizer.epoch_milestones:
+        return replace(recipe, validate_every=recipe.validate_every or _VALIDATE_EVERY)
+    if num_samples is None:
+        raise BadConfig(
+            f"{recipe.name} counts in epochs, but its data has no given number of samples; "
+            "set num_steps, and optimizer.milestones in place of optimizer.epoch_milestones"
+        )
+    epoch = num_steps_of_epoch(num_samples, recipe.batch_size)
+    milestones = (*optimizer.milestones, *(m * epoch for m in optimizer.epoch_milestones))
+    return replace(
+        recipe,
+        num_epochs=0,
+        num_steps=recipe.num_epochs * epoch or recipe.num_steps,
+        validate_every=recipe.validate_every or (epoch if recipe.num_epochs else _VALIDATE_EVERY),
+        optimizer=replace(optimizer, milestones=tuple(sorted(milestones)), epoch_milestones=()),
+    )
