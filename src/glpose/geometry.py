@@ -1,7 +1,9 @@
-"""Box and pose arithmetic in plain NumPy: areas, IoU, OKS, suppression."""
+"""Box and pose arithmetic in plain NumPy: areas, IoU, OKS, suppression, polygons."""
+
+from fractions import Fraction
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Bool, Float, Float32, Int64
 
 
 def box_area(xyxy: Float[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n"]:
@@ -59,3 +61,43 @@ def oks(
     both = np.isfinite(square)
     near = np.exp(-np.where(both, square, 0) / (2 * area[..., None] * (2 * sigma) ** 2)) * both
     return near.sum(-1) / np.maximum(both.sum(-1), 1)
+
+
+def inside_polygon(
+    xy: Float[np.ndarray, "*points 2"], polygon_xy: Float[np.ndarray, "corners 2"]
+) -> Bool[np.ndarray, "*points"]:
+    """Which points lie strictly inside a polygon: not those on its border, nor NaN.
+
+    The polygon closes itself; where it crosses itself, inside is what is enclosed an odd number of
+    times. Exact: on which side of an edge a point lies is decided without rounding.
+    """
+    shape, points = xy.shape[:-1], np.asarray(xy, np.float64).reshape(-1, 1, 2)
+    start = np.asarray(polygon_xy, np.float64)
+    end = np.roll(start, -1, 0)
+    side = _side_of_edge(points, start, end)
+    above_start, above_end = points[..., 1] >= start[:, 1], points[..., 1] >= end[:, 1]
+    # A ray to the right meets the edges that it crosses upwards on their left, or downwards on
+    # their right; the lower end of an edge belongs to it, the upper does not.
+    met = (above_start & ~above_end & (side > 0)) | (~above_start & above_end & (side < 0))
+    low, high = np.minimum(start, end), np.maximum(start, end)
+    on_border = (side == 0) & ((points >= low) & (points <= high)).all(-1)
+    return (met.sum(1) % 2 == 1).reshape(shape) & ~on_border.any(1).reshape(shape)
+
+
+def _side_of_edge(points: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Sign of the turn from start over end to point: 1 left (y upwards), -1 right, 0 on the line.
+
+    Source: Shewchuk, Adaptive Precision Floating-Point Arithmetic, 1997, for the bound above which
+    the sign of the rounded difference is right; below it fractions decide.
+    """
+    a = (start[:, 0] - points[..., 0]) * (end[:, 1] - points[..., 1])
+    b = (start[:, 1] - points[..., 1]) * (end[:, 0] - points[..., 0])
+    side = np.sign(a - b)
+    doubtful = np.abs(a - b) <= 4 * np.finfo(np.float64).eps * (np.abs(a) + np.abs(b))
+    for i, j in zip(*np.nonzero(doubtful & ((a != 0) | (b != 0))), strict=True):
+        (x, y), (sx, sy), (ex, ey) = (
+            map(Fraction, map(float, p)) for p in (points[i, 0], start[j], end[j])
+        )
+        exact = (sx - x) * (ey - y) - (sy - y) * (ex - x)
+        side[i, j] = (exact > 0) - (exact < 0)
+    return side

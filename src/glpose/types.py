@@ -143,13 +143,16 @@ class HeatmapSpec:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FramePoses:
-    """The people of one frame and their joints, in image pixels: the unit that streams."""
+    """The people of one frame and their joints, in image pixels: the unit that streams.
+
+    Joints are float32; float64 where a file is read to be scored, so that nothing is rounded.
+    """
 
     frame: int
     time_s: float
     people: People
-    xy: Float32[np.ndarray, "n joints 2"]
-    score: Float32[np.ndarray, "n joints"]
+    xy: Float[np.ndarray, "n joints 2"]
+    score: Float[np.ndarray, "n joints"]
     status: FrameStatus = "ok"
 
     @classmethod
@@ -179,9 +182,9 @@ class FrameTruth:
     frame: int
     time_s: float
     people: People
-    xy: Float32[np.ndarray, "n joints 2"]
+    xy: Float[np.ndarray, "n joints 2"]
     visibility: Int8[np.ndarray, "n joints"]
-    ignore: tuple[Float32[np.ndarray, "points 2"], ...] = ()
+    ignore: tuple[Float[np.ndarray, "points 2"], ...] = ()
     head_px: Float64[np.ndarray, " n"] | None = None
 
 
