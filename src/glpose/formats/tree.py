@@ -1,0 +1,175 @@
+"""Foreign files as trees: JSON and MATLAB structures read alike, and every complaint names the key.
+
+MATLAB knows no lists of one, and its exports to JSON put every scalar into a list of one. So here
+a value and a list with only this value are the same, and so are an absent key, null and `[]`.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64
+
+from glpose.errors import BadInput
+
+_HUGE = 1e18  # beyond any pixel, score or image id
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value of a file, and the keys that lead to it."""
+
+    file: Path
+    where: str
+    value: Any
+
+    def error(self, found: str, expected: str) -> BadInput:
+        """An error that names this value."""
+        where = f"'{self.where}'" if self.where else "the file"
+        return BadInput(
+            f"{self.file}: {where} is {found}; expected {expected}; "
+            "correct the file or take it from its archive again"
+        )
+
+    def get(self, key: str) -> "Node | None":
+        """The value of a key, or None where there is none."""
+        value = _only(self.value)
+        if _is_empty(value):
+            return None
+        if not isinstance(value, dict):
+            raise self.error(brief(value), f"an object with '{key}'")
+        value = value.get(key)
+        if _is_empty(value):
+            return None
+        return Node(self.file, f"{self.where}.{key}" if self.where else key, value)
+
+    def at(self, key: str) -> "Node":
+        """The value of a key that has to be there."""
+        node = self.get(key)
+        if node is None:
+            where = f" in '{self.where}'" if self.where else ""
+            value = _only(self.value)
+            known = ", ".join(value) if isinstance(value, dict) else "nothing"
+            raise BadInput(
+                f"{self.file}: the key '{key}' is missing or empty{where}; expected it beside what "
+                f"is there ({known}); correct the file or take it from its archive again"
+            )
+        return node
+
+    def items(self, key: str) -> "Iterator[Node]":
+        """The elements of the list under a key; none if it is absent, one if it is no list."""
+        node = self.get(key)
+        if node is None:
+            return
+        values = node.value if isinstance(node.value, list | np.ndarray) else [node.value]
+        for i, value in enumerate(values):
+            yield Node(self.file, f"{node.where}[{i}]", value)
+
+    def number(self) -> float:
+        """A finite number."""
+        value = _only(self.value)
+        # Whole numbers of any length are JSON, so the bound comes before the conversion.
+        if isinstance(value, int | float | np.number | np.bool_) and abs(value) < _HUGE:
+            return float(value)
+        raise self.error(brief(value), "a finite number")
+
+    def whole(self) -> int:
+        """A whole number; MATLAB's 3.0 is one."""
+        value = _only(self.value)
+        if isinstance(value, int) and abs(value) < 2**63:
+            return int(value)  # not by way of a float, which cannot hold every image id
+        number = self.number()
+        if number != int(number):
+            raise self.error(brief(value), "a whole number")
+        return int(number)
+
+    def text(self) -> str:
+        """Text."""
+        value = _only(self.value)
+        if not isinstance(value, str):
+            raise self.error(brief(value), "text")
+        return value
+
+    def texts(self) -> list[str]:
+        """A list of texts."""
+        values = self.value if isinstance(self.value, list | np.ndarray) else [self.value]
+        if not all(isinstance(value, str) for value in values):
+            raise self.error(brief(values), "a list of texts")
+        return list(values)
+
+    def numbers(self, count: int | None = None) -> Float64[np.ndarray, " count"]:
+        """A flat list of finite numbers; `count` of them if it is given."""
+        expected = f"{'' if count is None else f'{count} '}finite numbers"
+        values = self.value if isinstance(self.value, list | np.ndarray) else [self.value]
+        if count is not None and len(values) != count:
+            raise self.error(f"a list of {len(values)}", expected)
+        for i, value in enumerate(values):
+            if not (isinstance(value, int | float | np.number) and abs(value) < _HUGE):
+                raise self.error(f"{brief(value)} at place {i}", expected)
+        return np.array(values, np.float64)
+
+
+def read_tree(path: Path) -> Node:
+    """The whole file as a tree; its content, not its name, says whether it is JSON or MATLAB's.
+
+    Raises: BadInput if it cannot be read or is neither.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as problem:
+        raise BadInput(
+            f"{path}: cannot be read ({problem.strerror}); expected a JSON or MAT file; "
+            "check the name"
+        ) from problem
+    if raw.startswith(b"MATLAB") or (path.suffix == ".mat" and raw.lstrip()[:1] != b"{"):
+        return Node(path, "", _read_mat(path, raw))
+    try:
+        return Node(path, "", json.loads(raw.decode("utf-8-sig")))
+    except (ValueError, RecursionError) as problem:  # not text, broken, cut off, absurdly nested
+        raise BadInput(
+            f"{path}: not JSON ({problem}; {len(raw)} bytes); expected a whole JSON file; "
+            "take it from its archive again"
+        ) from problem
+
+
+def _read_mat(path: Path, raw: bytes) -> dict[str, Any]:
+    if raw.startswith(b"MATLAB 7.3"):
+        raise BadInput(
+            f"{path}: a MAT file of version 7.3; expected version 7 or older; "
+            "save it in MATLAB with -v7, or convert it to JSON"
+        )
+    from io import BytesIO  # not above: scipy is slow to import, and most files are JSON
+
+    from scipy.io import loadmat
+
+    try:
+        return loadmat(BytesIO(raw), simplify_cells=True)
+    except Exception as problem:  # damaged files raise errors of many kinds, also zlib's own
+        raise BadInput(
+            f"{path}: not a whole MAT file ({' '.join(str(problem).split())}; {len(raw)} bytes); "
+            "take it from its archive again"
+        ) from problem
+
+
+def brief(value: Any) -> str:
+    """A value for a message, cut to what fits in a line."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _only(value: Any) -> Any:
+    """What a list of one holds; anything else as it is."""
+    if isinstance(value, list) and len(value) == 1:
+        return value[0]
+    if isinstance(value, np.ndarray) and value.size == 1:
+        return value.reshape(-1)[0]
+    return value
+
+
+def _is_empty(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.size == 0
+    return value is None or (isinstance(value, list | str) and not value)
