@@ -1,0 +1,200 @@
+"""COCO's keypoint evaluation: average precision and recall over object keypoint similarity.
+
+Equal to pycocotools' `COCOeval` with `iouType="keypoints"`, rule by rule; docs/metrics.md lists the
+rules. What is not reproduced: there a person whose annotation id is 0 can never be found.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64
+
+MAX_GUESSES = 20
+"""Only the best this many poses of a picture count."""
+
+LIMITS = np.linspace(0.5, 0.95, 10)
+"""Similarities from which on a pose is right."""
+
+_RECALLS = np.linspace(0.0, 1.0, 101)
+_AREAS_PX2 = {"all": (0.0, 1e10), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OksPicture:
+    """The labelled people of one picture and the poses guessed there; image pixels, float64.
+
+    `area_px2` is the area of the person's segment. Those with `ignore` need not be found and may
+    be; `crowd` marks groups labelled as one, which several guesses may find. Joints that are not
+    `labelled` may hold anything. A joint of a guess that is NaN is far from the truth.
+    """
+
+    truth_xy: Float64[np.ndarray, "people joints 2"]
+    labelled: Bool[np.ndarray, "people joints"]
+    area_px2: Float64[np.ndarray, " people"]
+    truth_xyxy: Float64[np.ndarray, "people 4"]
+    ignore: Bool[np.ndarray, " people"]
+    crowd: Bool[np.ndarray, " people"]
+    guess_xy: Float64[np.ndarray, "guesses joints 2"]
+    guess_score: Float64[np.ndarray, " guesses"]
+
+
+@dataclass(frozen=True, slots=True)
+class OksScores:
+    """Shares in 0..1; -1 where nobody of that size is labelled.
+
+    `ap` and `ar` are means over ten similarities (0.5 to 0.95); `ap50` is at 0.5 alone. Medium
+    people have from 32^2 to 96^2 square pixels, large ones from 96^2.
+    """
+
+    ap: float
+    ap50: float
+    ap75: float
+    ap_medium: float
+    ap_large: float
+    ar: float
+    ar50: float
+    ar75: float
+    ar_medium: float
+    ar_large: float
+
+
+def oks_scores(pictures: Sequence[OksPicture], sigma: Float[np.ndarray, " joints"]) -> OksScores:
+    """AP and AR of all pictures together; `sigma` as `Skeleton.oks_sigma`.
+
+    Poses are matched best first, each to the free person most like it. People to ignore and those
+    outside the range of areas count neither way, nor do unmatched poses outside the range (area of
+    the box of their joints). Equal scores rank in the order given.
+
+    Source: COCO keypoint evaluation; read: pycocotools 2.0.11 (BSD).
+    """
+    ready = [_ready(picture, sigma) for picture in pictures]
+    curves = {name: _curves(ready, low, high) for name, (low, high) in _AREAS_PX2.items()}
+    precision, recall = curves["all"]
+    (medium_ap, medium_ar), (large_ap, large_ar) = (
+        [_mean(part) for part in curves[name]] for name in ("medium", "large")
+    )
+    at75 = int(np.argmin(np.abs(LIMITS - 0.75)))
+    return OksScores(
+        ap=_mean(precision),
+        ap50=_mean(precision[0]),
+        ap75=_mean(precision[at75]),
+        ap_medium=medium_ap,
+        ap_large=large_ap,
+        ar=_mean(recall),
+        ar50=float(recall[0]),
+        ar75=float(recall[at75]),
+        ar_medium=medium_ar,
+        ar_large=large_ar,
+    )
+
+
+def oks_to_truth(
+    picture: OksPicture, sigma: Float[np.ndarray, " joints"]
+) -> Float64[np.ndarray, "guesses people"]:
+    """The similarity of every guess to every person.
+
+    For a person without a labelled joint a distance is how far a joint lies outside the box,
+    extended on every side by its own size.
+    """
+    away = picture.guess_xy[:, None] - picture.truth_xy[None]
+    low, high = picture.truth_xyxy[:, :2], picture.truth_xyxy[:, 2:]
+    size = (high - low)[None, :, None]
+    guess = picture.guess_xy[:, None]
+    outside = np.maximum(low[None, :, None] - size - guess, 0)
+    outside += np.maximum(guess - high[None, :, None] - size, 0)
+    has_joints = np.asarray(picture.labelled.any(-1))
+    counted = picture.labelled | ~has_joints[:, None]
+    square = np.where(has_joints[:, None, None], away, outside) ** 2
+    scale = 2 * (picture.area_px2 + np.spacing(1))[:, None] * (2 * sigma) ** 2
+    exponent = square.sum(-1) / scale
+    near = np.where(counted & np.isfinite(exponent), np.exp(-np.nan_to_num(exponent)), 0.0)
+    return near.sum(-1) / counted.sum(-1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ready:
+    """A picture with its guesses sorted, best first, and the similarities."""
+
+    similarity: Float64[np.ndarray, "guesses people"]
+    score: Float64[np.ndarray, " guesses"]
+    guess_area: Float64[np.ndarray, " guesses"]
+    area: Float64[np.ndarray, " people"]
+    ignore: Bool[np.ndarray, " people"]
+    crowd: Bool[np.ndarray, " people"]
+
+
+def _ready(picture: OksPicture, sigma: Float[np.ndarray, " joints"]) -> _Ready:
+    order = np.argsort(-picture.guess_score, kind="stable")[:MAX_GUESSES]
+    xy = picture.guess_xy[order]
+    low = np.where(np.isnan(xy), np.inf, xy).min(1, initial=np.inf)
+    high = np.where(np.isnan(xy), -np.inf, xy).max(1, initial=-np.inf)
+    return _Ready(
+        similarity=oks_to_truth(picture, sigma)[order],
+        score=picture.guess_score[order],
+        guess_area=np.maximum(high - low, 0).prod(-1),
+        area=picture.area_px2,
+        ignore=picture.ignore,
+        crowd=picture.crowd,
+    )
+
+
+def _curves(
+    pictures: Sequence[_Ready], low: float, high: float
+) -> tuple[Float64[np.ndarray, "limits recalls"], Float64[np.ndarray, " limits"]]:
+    """Precision at the 101 recalls, and the recall reached; -1 if there is nobody to find."""
+    num_people = 0
+    scores, rights, wrongs = [np.zeros(0)], [], []
+    for picture in pictures:
+        ignore = picture.ignore | (picture.area < low) | (picture.area > high)
+        num_people += int((~ignore).sum())
+        found, ignored = _match(picture.similarity, ignore, picture.crowd)
+        foreign = (picture.guess_area < low) | (picture.guess_area > high)
+        ignored |= ~found & foreign
+        scores.append(picture.score)
+        rights.append(found & ~ignored)
+        wrongs.append(~found & ~ignored)
+    if num_people == 0:
+        return np.full((len(LIMITS), len(_RECALLS)), -1.0), np.full(len(LIMITS), -1.0)
+    order = np.argsort(-np.concatenate(scores), kind="stable")
+    right = np.cumsum(np.concatenate(rights, 1)[:, order], 1).astype(np.float64)
+    wrong = np.cumsum(np.concatenate(wrongs, 1)[:, order], 1).astype(np.float64)
+    precision = np.zeros((len(LIMITS), len(_RECALLS)))
+    if not right.size:
+        return precision, np.zeros(len(LIMITS))
+    recall = right / num_people
+    best = right / (right + wrong + np.spacing(1))
+    best = np.maximum.accumulate(best[:, ::-1], 1)[:, ::-1]
+    for i in range(len(LIMITS)):
+        place = np.searchsorted(recall[i], _RECALLS, side="left")
+        reached = place < recall.shape[1]
+        precision[i, reached] = best[i, place[reached]]
+    return precision, recall[:, -1]
+
+
+def _match(
+    similarity: Float64[np.ndarray, "guesses people"],
+    ignore: Bool[np.ndarray, " people"],
+    crowd: Bool[np.ndarray, " people"],
+) -> tuple[Bool[np.ndarray, "limits guesses"], Bool[np.ndarray, "limits guesses"]]:
+    """For each limit and guess, best first: has it a person, and is that one to be ignored."""
+    found = np.zeros((len(LIMITS), len(similarity)), bool)
+    ignored = np.zeros_like(found)
+    free = np.ones((len(LIMITS), len(ignore)), bool)
+    if not free.size:
+        return found, ignored
+    for i, row in enumerate(similarity):
+        fits = free & (row >= LIMITS[:, None])
+        # Ignored people take a guess only where nobody else can.
+        fits &= ~ignore | ~(fits & ~ignore).any(1, keepdims=True)
+        # Of equals the last: as the official loop, which goes on while it finds no worse one.
+        person = len(row) - 1 - np.where(fits, row, -1.0)[:, ::-1].argmax(1)
+        found[:, i] = fits.any(1)
+        ignored[:, i] = found[:, i] & ignore[person]
+        taken = found[:, i] & ~crowd[person]
+        free[taken, person[taken]] = False
+    return found, ignored
+
+
+def _mean(values: Float64[np.ndarray, "..."]) -> float:
+    return float(values.mean())
