@@ -6,7 +6,8 @@ from pathlib import Path
 
 from glpose.errors import BadInput
 from glpose.formats.results import read_boxes
-from glpose.pipeline import DetectAndTrack, estimate_poses, without_phantoms
+from glpose.pipeline import DetectAndTrack, estimate_poses
+from glpose.poses import without_phantoms
 from glpose.runtime.load import describe, load_detector, load_estimator
 from glpose.runtime.protocols import Detector, Estimator
 from glpose.skeleton import Skeleton, by_name

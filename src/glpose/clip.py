@@ -19,6 +19,7 @@ Similarity = Literal["dot", "cosine", "channel", "over_channels"]
 SoftmaxOver = Literal["kept", "all"]
 Pool = Literal["other_frames", "other_crops", "all"]
 Pad = Literal["repeat", "key", "zeros"]
+Sampling = Literal["random", "even"]
 
 
 def local_offsets(k: int, stride: int = 1) -> tuple[int, ...]:
@@ -87,11 +88,12 @@ class CropMemory:
     """A uniform sample of all crops offered so far, at most `capacity` of them.
 
     Reservoir sampling (Vitter, 1985, algorithm R): memory stays bounded however long the video is,
-    every crop has the same chance to be kept, and a seed makes it repeatable.
+    every crop has the same chance to be kept, and a seed makes it repeatable. `sampling` is how
+    candidates are drawn from it: at random, or evenly spaced over them in order of time.
     """
 
-    def __init__(self, capacity: int, seed: int = 0) -> None:
-        self._capacity, self._seed = capacity, seed
+    def __init__(self, capacity: int, seed: int = 0, sampling: Sampling = "random") -> None:
+        self._capacity, self._seed, self._sampling = capacity, seed, sampling
         self._rng = np.random.default_rng(seed)
         self._entries: list[MemoryEntry] = []
         self._offered = 0
@@ -123,8 +125,17 @@ class CropMemory:
         ]
         if len(eligible) <= num:
             return eligible
+        if self._sampling == "even":
+            eligible.sort(key=lambda e: (e.frame, e.track_id))
+            return [eligible[i] for i in evenly_spaced(len(eligible), num)]
         rng = np.random.default_rng([self._seed, key_frame, track_id])
         return [eligible[i] for i in rng.choice(len(eligible), num, replace=False)]
+
+
+def evenly_spaced(num: int, want: int) -> Int64[np.ndarray, " want"]:
+    """`want` different places out of `num`, from the first to the last."""
+    assert want <= num
+    return np.linspace(0, num - 1, want).round().astype(np.int64)
 
 
 def _in_pool(entry: MemoryEntry, key_frame: int, track_id: int, pool: Pool) -> bool:

@@ -4,7 +4,7 @@ No other module may add or subtract half a pixel; the conventions are those of `
 """
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Float64, UInt8
 
 from glpose.imaging import warp
 from glpose.types import Affine, CropSpec
@@ -48,3 +48,10 @@ def cut(
 ) -> UInt8[np.ndarray, "h w 3"]:
     """The pixels of a crop; black outside the picture."""
     return warp(rgb, to_crop, spec.size_hw)
+
+
+def covered_px(xyxy: Float[np.ndarray, "n 4"], spec: CropSpec) -> Float64[np.ndarray, " n"]:
+    """The area of the picture, in square pixels, that each person's crop shows."""
+    zooms = [np.linalg.det(crop_from_image(box, spec).matrix[:, :2]) for box in xyxy]
+    height, width = spec.size_hw
+    return height * width / np.array(zooms, np.float64)

@@ -5,22 +5,27 @@ of its neighbours in time and of similar crops of the video are then fused into 
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 from jaxtyping import Float32
 
+from glpose.clip import CropMemory
 from glpose.crop import crop_from_image, cut
 from glpose.errors import BadWeights
 from glpose.heatmap import crop_from_heatmap, decode
+from glpose.poses import confident, finish
 from glpose.runtime.card import Card, FusionCard
+from glpose.runtime.flip import with_mirror
+from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import Detector, Estimator
 from glpose.skeleton import by_name
 from glpose.timing import Timings
 from glpose.track.cuts import CutDetector
 from glpose.track.tracker import Tracker
 from glpose.types import CropSpec, Frame, FramePoses, HeatmapSpec, People
-from glpose.window import Key, SeenFrame, Window, global_inputs
+from glpose.window import Key, SeenFrame, Window, global_inputs, remember
 
 PeopleOf = Callable[[Frame], People]
 """Who is in a frame; asked once for each frame that could be decoded, in order."""
@@ -29,9 +34,8 @@ BLOCK_FRAMES = 8
 """Frames that are encoded together; more costs memory and delay, fewer leave cores idle."""
 _BLOCK_BYTES = 2**26  # of pictures in a block: 4K videos get smaller blocks
 _KEYS_AT_ONCE = 8
-MIN_MEAN_SCORE = 0.22
-"""Between the mean joint scores of tables and pillars (0.1 to 0.2) and of people (0.3 and more)."""
-_MEMORY_CROPS = 128
+MEMORY_CROPS = 128
+"""Crops of the video that are remembered as candidates."""
 
 
 def estimate_poses(
@@ -39,8 +43,11 @@ def estimate_poses(
     people_of: PeopleOf,
     estimate: Estimator,
     *,
+    options: PoseOptions = PoseOptions(),
+    pool: CropMemory | None = None,
+    is_key: Callable[[int], bool] | None = None,
     block_frames: int = BLOCK_FRAMES,
-    memory_crops: int = _MEMORY_CROPS,
+    memory_crops: int = MEMORY_CROPS,
     seed: int = 0,
     timings: Timings | None = None,
 ) -> Iterator[FramePoses]:
@@ -48,34 +55,49 @@ def estimate_poses(
 
     Memory is bounded by the window of the estimator, a block of frames and `memory_crops` crops of
     the video, not by its length. `block_frames` changes speed only, never a result.
+
+    `pool` are the candidates of the whole video, from `remember_video`; without it they are what
+    was seen so far. `is_key` names the frames whose poses are wanted: others only help.
     """
     spent = timings or Timings()
-    how = _Settings(estimate.card)
-    window = Window(how.fusion, memory_crops, seed)
+    how = _Settings(estimate.card, options)
+    assert (pool is not None) == how.needs_pool, "candidates of the video come from remember_video"
+    look = with_mirror(estimate, options)
+    memory = CropMemory(memory_crops, seed, options.sampling)
+    window = Window(how.fusion, memory, pool, options.neighbours, is_key)
     for block in _blocks(frames, block_frames, spent):
         ready = []
-        for seen in _see(block, people_of, estimate, how, spent):
+        for seen in _see(block, people_of, look, how, spent):
             ready += window.push(seen)
-        yield from _poses(ready, estimate, how, spent)
-    yield from _poses(list(window.drain()), estimate, how, spent)
+        yield from _poses(ready, look, how, spent)
+    yield from _poses(list(window.drain()), look, how, spent)
 
 
-def without_phantoms(
-    poses: Iterable[FramePoses], min_mean_score: float = MIN_MEAN_SCORE
-) -> Iterator[FramePoses]:
-    """Leave out people whom the pose network does not see in their boxes.
+def remember_video(
+    frames: Iterable[Frame],
+    people_of: PeopleOf,
+    estimate: Estimator,
+    *,
+    options: PoseOptions = PoseOptions(candidates="video"),
+    memory_crops: int = MEMORY_CROPS,
+    seed: int = 0,
+    timings: Timings | None = None,
+) -> CropMemory | None:
+    """The first of two passes, where candidates are to come from all of the video, not the past.
 
-    A detector may take a table for a person; joints then have low scores all over. Numbers of the
-    others stay. Not for boxes that a user gives: those are taken at their word.
+    At most `memory_crops` crops are kept, a seeded sample if there are more. None, and nothing is
+    read, if the options or the estimator do not ask for it.
     """
-    for frame in poses:
-        kept = frame.score.mean(1) >= min_mean_score if len(frame.people) else np.zeros(0, bool)
-        people = People(
-            frame.people.xyxy[kept], frame.people.score[kept], frame.people.track_id[kept]
-        )
-        yield FramePoses(
-            frame.frame, frame.time_s, people, frame.xy[kept], frame.score[kept], frame.status
-        )
+    spent = timings or Timings()
+    how = _Settings(estimate.card, options)
+    if not how.needs_pool:
+        return None
+    look = with_mirror(estimate, options)
+    memory = CropMemory(memory_crops, seed, options.sampling)
+    for block in _blocks(frames, BLOCK_FRAMES, spent):
+        for seen in _see(block, people_of, look, how, spent):
+            remember(seen, how.fusion, memory)
+    return memory
 
 
 class DetectAndTrack:
@@ -98,19 +120,24 @@ class DetectAndTrack:
 
 
 class _Settings:
-    """The parts of a card that the pipeline cannot do without."""
+    """The parts of a card that the pipeline cannot do without, and how to use them."""
 
-    def __init__(self, card: Card) -> None:
+    def __init__(self, card: Card, options: PoseOptions) -> None:
         if card.crop is None or card.heatmap is None or card.skeleton is None:
             raise BadWeights(
                 f"'{card.name}' is a {card.kind} whose card lacks crop, heatmap or skeleton; "
                 "expected the weights of a pose estimator"
             )
-        self.num_joints = len(by_name(card.skeleton).joints)
+        self.options = options
+        self.skeleton = by_name(card.skeleton)
         self.crop: CropSpec = card.crop
-        self.heatmap: HeatmapSpec = card.heatmap
+        self.heatmap: HeatmapSpec = replace(
+            card.heatmap, decode=options.decode or card.heatmap.decode
+        )
         self.fusion = card.fusion or FusionCard()
         self.is_exact = bool(self.fusion.offsets) and self.fusion.neighbour_box == "exact"
+        self.keeps_rgb = self.is_exact or options.neighbours == "all"
+        self.needs_pool = options.candidates == "video" and self.fusion.num_global > 0
         self.crop_from_heatmap = crop_from_heatmap(card.crop, card.heatmap)
 
 
@@ -135,7 +162,10 @@ def _see(
     block: list[Frame], people_of: PeopleOf, estimate: Estimator, how: _Settings, spent: Timings
 ) -> Iterator[SeenFrame]:
     """Find the people of each frame, cut them out, and encode all of them at once."""
-    people = [People.empty() if f.rgb is None else people_of(f) for f in block]
+    people = [
+        People.empty() if f.rgb is None else confident(people_of(f), how.options.min_box)
+        for f in block
+    ]
     with spent("crop"):
         maps = [tuple(crop_from_image(box, how.crop) for box in p.xyxy) for p in people]
         crops = [
@@ -160,7 +190,7 @@ def _see(
             own_maps,
             features[rows],
             embedding[rows],
-            frame.rgb if how.is_exact else None,
+            frame.rgb if how.keeps_rgb else None,
         )
 
 
@@ -176,12 +206,14 @@ def _poses(
     found = iter([joint for xy, score in parts for joint in zip(xy, score, strict=True)])
     for seen, own in ready:
         if not own:
-            yield FramePoses.empty(seen.frame, seen.time_s, how.num_joints, seen.status)
+            num_joints = len(how.skeleton.joints)
+            yield FramePoses.empty(seen.frame, seen.time_s, num_joints, seen.status)
             continue
         xy, score = zip(*islice(found, len(own)), strict=True)
-        yield FramePoses(
+        poses = FramePoses(
             seen.frame, seen.time_s, seen.people, np.stack(xy), np.stack(score), seen.status
         )
+        yield finish(poses, how.options, how.skeleton, how.crop)
 
 
 def _fuse(
@@ -206,18 +238,28 @@ def _local_slots(
 ) -> Float32[np.ndarray, "n slots channels h w"]:
     """Features of the neighbours, in the order of the card's offsets."""
     shape = keys[0].seen.features.shape[1:]
-    slots = [(key, seen) for key in keys for seen in key.neighbours]
-    if not slots:
-        return np.zeros((len(keys), 0, *shape), np.float32)
-    if how.is_exact:
+    features = np.zeros((len(keys), len(keys[0].neighbours), *shape), np.float32)
+    again: dict[
+        tuple[int, int], SeenFrame
+    ] = {}  # to be cut with the box of a key, by key and frame
+    for i, key in enumerate(keys):
+        for slot, seen in enumerate(key.neighbours):
+            row = seen.row(key.track_id)
+            if seen is key.seen:
+                features[i, slot] = seen.features[key.row]
+            elif how.is_exact or row < 0:
+                again[i, seen.frame] = seen
+            else:
+                features[i, slot] = seen.features[row]
+    if again:
         with spent("crop"):
             crops = [
-                cut(seen.rgb, key.crop_from_image, how.crop)
-                for key, seen in slots
+                cut(seen.rgb, keys[i].crop_from_image, how.crop)
+                for (i, _), seen in again.items()
                 if seen.rgb is not None
             ]
         with spent("encode"):
-            features, _ = estimate.encode(np.stack(crops))
-    else:
-        features = np.stack([seen.features[seen.row(key.track_id)] for key, seen in slots])
-    return features.reshape(len(keys), -1, *shape)
+            encoded, _ = estimate.encode(np.stack(crops))
+        for ((i, _), seen), found in zip(again.items(), encoded, strict=True):
+            features[i, [other is seen for other in keys[i].neighbours]] = found
+    return features

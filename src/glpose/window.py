@@ -5,7 +5,7 @@ frames up to `lookahead` after it, offered in order; so how frames are grouped c
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from jaxtyping import Float32, UInt8
 
 from glpose.clip import CropMemory, MemoryEntry, global_slots, local_frames
 from glpose.runtime.card import FusionCard
+from glpose.runtime.options import Neighbours
 from glpose.runtime.protocols import Features
 from glpose.types import Affine, FrameStatus, People
 
@@ -21,7 +22,7 @@ from glpose.types import Affine, FrameStatus, People
 class SeenFrame:
     """A frame with its people, the maps that cut them out, and what the encoder says of them.
 
-    `rgb` is kept only where neighbours are cut again ("exact" boxes).
+    `rgb` is kept only where neighbours may be cut again, with the box of a key.
     """
 
     frame: int
@@ -60,15 +61,26 @@ class Key:
 
 
 class Window:
-    """Takes frames in order and gives them back with their keys once their neighbours are known."""
+    """Takes frames in order and gives them back with their keys once their neighbours are known.
 
-    def __init__(self, card: FusionCard, memory_size: int, seed: int) -> None:
-        self._card = card
+    Candidates come from `pool`, the crops of the whole video, or, if it is None, from `memory`,
+    which the frames fill as they come.
+    """
+
+    def __init__(
+        self,
+        card: FusionCard,
+        memory: CropMemory,
+        pool: CropMemory | None = None,
+        neighbours: Neighbours = "tracked",
+        is_key: Callable[[int], bool] | None = None,
+    ) -> None:
+        self._card, self._neighbours, self._is_key = card, neighbours, is_key
+        self._memory, self._is_past = pool or memory, pool is None
         self.lookback = max(0, -min(card.offsets, default=0))
         self.lookahead = max(0, max(card.offsets, default=0))
         if card.border == "reflect":
             self.lookback = self.lookahead = max(self.lookback, self.lookahead)
-        self._memory = CropMemory(memory_size if card.num_global else 0, seed)
         self._frames: dict[int, SeenFrame] = {}
         self._waiting: deque[SeenFrame] = deque()
 
@@ -76,7 +88,8 @@ class Window:
         """Take the next frame; give those whose lookahead is complete with it."""
         self._frames[seen.frame] = seen
         self._waiting.append(seen)
-        self._remember(seen)
+        if self._is_past:
+            remember(seen, self._card, self._memory)
         while self._waiting and self._waiting[0].frame + self.lookahead <= seen.frame:
             yield self._ready(self._waiting.popleft())
         oldest = (self._waiting[0] if self._waiting else seen).frame - self.lookback
@@ -88,40 +101,47 @@ class Window:
         while self._waiting:
             yield self._ready(self._waiting.popleft())
 
-    def _remember(self, seen: SeenFrame) -> None:
-        if not self._card.num_global:
-            return
-        people = seen.people
-        for row in np.flatnonzero(people.score >= self._card.min_score):
-            self._memory.add(
-                MemoryEntry(
-                    seen.frame,
-                    int(people.track_id[row]),
-                    float(people.score[row]),
-                    seen.features[row].astype(np.float16),
-                    seen.embedding[row],
-                )
-            )
-
     def _ready(self, seen: SeenFrame) -> tuple[SeenFrame, list[Key]]:
+        if self._is_key is not None and not self._is_key(seen.frame):
+            return seen, []
         return seen, [self._key(seen, row) for row in range(len(seen.people))]
 
     def _key(self, seen: SeenFrame, row: int) -> Key:
         card, track_id = self._card, int(seen.people.track_id[row])
         known = range(seen.frame - self.lookback, seen.frame + self.lookahead + 1)
 
-        def is_present(frame: int) -> bool:
-            return (
-                frame in known and frame in self._frames and self._frames[frame].row(track_id) >= 0
-            )
+        def helps(frame: int) -> bool:
+            if frame not in known or frame not in self._frames:
+                return False
+            other = self._frames[frame]
+            if self._neighbours == "all":
+                return other.status == "ok"
+            return other.row(track_id) >= 0
 
-        frames = local_frames(seen.frame, card.offsets, is_present, card.border)
+        frames = local_frames(seen.frame, card.offsets, helps, card.border)
         candidates: list[MemoryEntry] = []
         if card.num_global:
             candidates = self._memory.draw(
                 seen.frame, track_id, card.num_candidates, card.min_score, card.pool
             )
         return Key(seen, row, tuple(self._frames[f] for f in frames), tuple(candidates))
+
+
+def remember(seen: SeenFrame, card: FusionCard, memory: CropMemory) -> None:
+    """Offer the people of a frame to the memory, as far as the card takes them for candidates."""
+    if not card.num_global:
+        return
+    people = seen.people
+    for row in np.flatnonzero(people.score >= card.min_score):
+        memory.add(
+            MemoryEntry(
+                seen.frame,
+                int(people.track_id[row]),
+                float(people.score[row]),
+                seen.features[row].astype(np.float16),
+                seen.embedding[row],
+            )
+        )
 
 
 def global_inputs(

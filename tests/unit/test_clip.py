@@ -6,6 +6,7 @@ import pytest
 from glpose.clip import (
     CropMemory,
     MemoryEntry,
+    evenly_spaced,
     global_slots,
     local_frames,
     local_offsets,
@@ -249,3 +250,19 @@ def test_without_candidates_the_key_or_nothing_fills_all_slots(
     else:
         total = weight.sum(1 if similarity == "over_channels" else 0)
         assert total == pytest.approx(np.ones_like(total))
+
+
+def test_even_candidates_are_spread_over_time_however_they_came() -> None:
+    memory = CropMemory(20, sampling="even")
+    for frame in (5, 0, 9, 3, 1, 8, 2, 7, 4, 6):
+        memory.add(entry(frame))
+    assert frames_of(memory.draw(-1, 0, 4, 0.0, "all")) == [0, 3, 6, 9]
+    assert frames_of(memory.draw(0, 1, 3, 0.0, "other_frames")) == [1, 5, 9]
+    assert sorted(frames_of(memory.draw(0, 1, 9, 0.0, "other_frames"))) == list(range(1, 10))
+
+
+@pytest.mark.parametrize(("num", "want"), [(5, 5), (100, 20), (21, 20), (3, 1), (1, 0)])
+def test_evenly_spaced_places_are_different(num: int, want: int) -> None:
+    places = evenly_spaced(num, want)
+    assert len({*places.tolist()}) == want
+    assert (places < num).all()

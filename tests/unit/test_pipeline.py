@@ -8,10 +8,11 @@ import pytest
 import tiny_onnx
 from fake_estimator import SIZE_HW, FakeEstimator, one_person, people, picture, run, same, video
 from glpose.errors import BadWeights
-from glpose.pipeline import DetectAndTrack, without_phantoms
+from glpose.pipeline import DetectAndTrack, remember_video
 from glpose.runtime.card import FusionCard
+from glpose.runtime.options import PoseOptions
 from glpose.timing import Timings
-from glpose.types import Detections, Frame, FramePoses, People
+from glpose.types import Detections, Frame, People
 
 
 def test_every_frame_comes_once_and_in_order_also_bad_ones_and_empty_ones() -> None:
@@ -126,12 +127,127 @@ def test_detect_and_track_numbers_people_and_starts_anew_at_a_cut() -> None:
     assert set(timings.seconds) == {"decode", "detect", "track", "crop", "encode", "fuse"}
 
 
-def test_people_whom_the_pose_network_does_not_see_are_left_out() -> None:
-    score = np.array([[0.5] * 15, [0.1] * 15, [0.3] * 15], np.float32)
-    who = people((4, 30, 30), (5, 60, 40), (9, 90, 50))
-    frame = FramePoses(7, 0.28, who, np.ones((3, 15, 2), np.float32), score)
-    empty = FramePoses.empty(8, 0.32, 15, "undecodable")
-    kept, same = without_phantoms([frame, empty])
-    assert (kept.frame, kept.people.track_id.tolist()) == (7, [4, 9])
-    assert kept.score[:, 0].tolist() == pytest.approx([0.5, 0.3])
-    assert (same.status, len(same.people)) == ("undecodable", 0)
+def test_decoding_can_be_chosen() -> None:
+    by_card = run(video(4), FakeEstimator())
+    dark = run(video(4), FakeEstimator(), options=PoseOptions(decode="dark"))
+    plain = run(video(4), FakeEstimator(), options=PoseOptions(decode="argmax"))
+    same(by_card, dark)  # as its card says
+    assert any(not np.array_equal(a.xy, b.xy) for a, b in zip(dark, plain, strict=True))
+    # A whole heatmap pixel is 4 crop pixels: 4 * 30 / 48 pixels of the picture.
+    steps = (plain[0].xy[0, 1:] - plain[0].xy[0, 0]) / (4 * 24 * 1.25 / 48)
+    np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
+
+
+def test_people_with_weak_boxes_can_be_left_out() -> None:
+    def two(frame: Frame) -> People:
+        both = people((1, 40, 40), (2, 80, 40))
+        return People(both.xyxy, np.array([0.1, 0.6], np.float32), both.track_id)
+
+    assert [len(p.people) for p in run(video(3), FakeEstimator(), two)] == [2] * 3
+    strong = run(video(3), FakeEstimator(), two, options=PoseOptions(min_box=0.2))
+    assert [p.people.track_id.tolist() for p in strong] == [[2]] * 3
+
+
+def test_only_keys_have_poses_but_all_frames_help() -> None:
+    every = run(video(9), FakeEstimator())
+    some = run(video(9), FakeEstimator(), is_key=lambda frame: frame % 4 == 0)
+    assert [len(p.people) for p in some] == [1, 0, 0, 0, 1, 0, 0, 0, 1]
+    assert [p.frame for p in some] == list(range(9))
+    same(some[::4], every[::4])
+
+
+def test_where_a_person_has_no_box_the_box_of_the_key_can_cut_the_neighbour() -> None:
+    alone = FusionCard(offsets=(-1, 1), neighbour_box="own")
+    exact = replace(alone, neighbour_box="exact")
+
+    def now_and_then(frame: Frame) -> People:
+        return one_person(frame) if frame.index % 2 == 0 else People.empty()
+
+    every = PoseOptions(neighbours="all")
+    # Without boxes in odd frames "own" has nothing but the key's, so it is "exact".
+    own = run(video(9), FakeEstimator(alone), now_and_then, options=every)
+    same(own, run(video(9), FakeEstimator(exact), now_and_then, options=every))
+    border = run(video(9), FakeEstimator(alone), now_and_then)
+    np.testing.assert_allclose(border[4].xy[0], border[4].xy[0, :1].repeat(15, 0), atol=1e-4)
+    assert not np.allclose(border[4].score, own[4].score)
+    # With a box in every frame, "own" boxes are used as ever.
+    same(
+        run(video(9), FakeEstimator(alone), options=every),
+        run(video(9), FakeEstimator(alone)),
+    )
+
+
+def test_frames_that_cannot_be_decoded_help_nobody_also_where_all_may() -> None:
+    exact = FusionCard(offsets=(-1, 1), neighbour_box="exact")
+    every = PoseOptions(neighbours="all")
+    gap = run(video(3, bad=(0, 2)), FakeEstimator(exact), options=every)
+    np.testing.assert_allclose(gap[1].xy[0], gap[1].xy[0, :1].repeat(15, 0), atol=1e-4)
+
+
+def test_the_key_itself_and_repeated_neighbours_are_not_encoded_again() -> None:
+    exact = FusionCard(offsets=(-2, -1, 1, 2), neighbour_box="exact")
+    estimate = FakeEstimator(exact)
+    run(video(3), estimate)
+    # 3 own crops; for each key the two other frames once, however many slots they fill.
+    assert estimate.encoded[0] == 3
+    assert sum(estimate.encoded[1:]) == 6
+
+
+class Recorder(FakeEstimator):
+    """Remembers the brightness of what fills the global slots of each key."""
+
+    def fuse(
+        self, key: np.ndarray, local: np.ndarray, global_: np.ndarray, global_weight: np.ndarray
+    ) -> np.ndarray:
+        self.seen = [*getattr(self, "seen", []), *np.round(global_.mean((2, 3, 4)), 3).tolist()]
+        return super().fuse(key, local, global_, global_weight)
+
+
+def brighter(num: int) -> list[Frame]:
+    """Frame i has the brightness 10 * (i + 1) all over."""
+    return [Frame(i, i / 25, np.full((*SIZE_HW, 3), 10 * (i + 1), np.uint8)) for i in range(num)]
+
+
+def frames_seen(
+    num: int, options: PoseOptions, fusion: FusionCard, seed: int = 0
+) -> list[set[int]]:
+    """For each frame of a video the frames that filled its global slots."""
+    estimate, frames = Recorder(fusion), brighter(num)
+    middle = people((1, 60, 40))
+    pool = remember_video(frames, lambda _: middle, estimate, options=options, seed=seed)
+    run(frames, estimate, lambda _: middle, options=options, pool=pool, seed=seed)
+    return [{round(value * 255 / 10) - 1 for value in slots} for slots in estimate.seen]
+
+
+def test_candidates_of_the_video_are_before_and_after_those_of_the_past_are_not() -> None:
+    every = FusionCard(num_global=7, num_candidates=20)
+    past = frames_seen(8, PoseOptions(), every)
+    video_ = frames_seen(8, PoseOptions(candidates="video"), every)
+    others = [{*range(8)} - {i} for i in range(8)]
+    assert video_ == others
+    # Without neighbours nothing ahead of the key is known; the key fills what is left.
+    assert [seen - {i} for i, seen in enumerate(past)] == [{*range(i)} for i in range(8)]
+
+
+def test_even_candidates_are_spread_over_the_video_and_random_ones_repeat_with_the_seed() -> None:
+    few = FusionCard(num_global=3, num_candidates=3)
+    even = frames_seen(12, PoseOptions(candidates="video", sampling="even"), few)
+    assert even[0] == {1, 6, 11}
+    assert even[11] == {0, 5, 10}
+    random = [
+        frames_seen(12, PoseOptions(candidates="video"), few, seed=seed) for seed in (0, 0, 1)
+    ]
+    assert random[0] == random[1] != random[2]
+
+
+def test_remembering_reads_nothing_where_it_is_not_needed_and_is_bounded() -> None:
+    def unread() -> list[Frame]:
+        pytest.fail("read")
+
+    lonely = FakeEstimator(FusionCard(offsets=(-1, 1)))
+    frames = (frame for _ in (0,) for frame in unread())
+    assert remember_video(frames, one_person, lonely) is None
+    assert remember_video(frames, one_person, FakeEstimator(), options=PoseOptions()) is None
+    memory = remember_video(video(30), one_person, FakeEstimator(), memory_crops=5)
+    assert memory is not None
+    assert len(memory) == 5

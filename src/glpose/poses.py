@@ -1,0 +1,104 @@
+"""Poses after they were estimated: what their scores say, and which of them are kept."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int64
+
+from glpose.crop import covered_px
+from glpose.geometry import oks
+from glpose.runtime.options import PoseOptions, ScoreKind
+from glpose.skeleton import Skeleton
+from glpose.types import CropSpec, FramePoses, People
+
+MIN_MEAN_SCORE = 0.22
+"""Between the mean joint scores of tables and pillars (0.1 to 0.2) and of people (0.3 and more)."""
+
+_VISIBLE_SCORE = 0.2
+"""Joints above it count in the score of a person; HRNet's `IN_VIS_THRE`."""
+
+
+def confident(people: People, min_score: float) -> People:
+    """The people whose boxes have at least this score."""
+    if (people.score >= min_score).all():
+        return people
+    rows = people.score >= min_score
+    return People(people.xyxy[rows], people.score[rows], people.track_id[rows])
+
+
+def finish(
+    poses: FramePoses, options: PoseOptions, skeleton: Skeleton, crop: CropSpec
+) -> FramePoses:
+    """Without duplicates, and with the scores that the options ask for."""
+    if options.oks_nms is not None:
+        poses = without_duplicates(
+            poses,
+            person_score(poses),
+            covered_px(poses.people.xyxy, crop),
+            skeleton.oks_sigma,
+            options.oks_nms,
+        )
+    return with_scores(poses, options.score)
+
+
+def with_scores(poses: FramePoses, kind: ScoreKind) -> FramePoses:
+    """Scores as `PoseOptions.score` says, from the heatmaps' maxima and the box scores."""
+    if kind == "product":
+        return replace(poses, score=poses.score * poses.people.score[:, None])
+    if kind == "rescored":
+        return replace(poses, people=replace(poses.people, score=person_score(poses)))
+    return poses
+
+
+def person_score(poses: FramePoses) -> Float32[np.ndarray, " n"]:
+    """Box score times the mean score of the joints above 0.2, 0 for someone without any.
+
+    Source: rescoring of HRNet, also of mmpose.
+    """
+    visible = poses.score > _VISIBLE_SCORE
+    total = np.where(visible, poses.score, 0).sum(1)
+    return (poses.people.score * total / np.maximum(visible.sum(1), 1)).astype(np.float32)
+
+
+def without_duplicates(
+    poses: FramePoses,
+    order: Float32[np.ndarray, " n"],
+    area_px: Float64[np.ndarray, " n"],
+    sigma: Float64[np.ndarray, " joints"],
+    limit: float,
+) -> FramePoses:
+    """Greedy suppression by object keypoint similarity; the others stay in their places.
+
+    A pose goes if it is more alike than `limit` to one that stays and has a higher `order`. The
+    similarity is over the joints that both have, with the mean of both areas.
+
+    Source: OKS-NMS of HRNet, where a person's area is that of the padded box.
+    """
+    alike = oks(poses.xy, poses.xy, area_px, area_px, sigma)
+    kept: list[int] = []
+    for i in np.argsort(-order, kind="stable"):
+        if (alike[i, kept] <= limit).all():
+            kept.append(int(i))
+    return of_rows(poses, np.array(sorted(kept), np.int64))
+
+
+def without_phantoms(
+    poses: Iterable[FramePoses], min_mean_score: float = MIN_MEAN_SCORE
+) -> Iterator[FramePoses]:
+    """Leave out people whom the pose network does not see in their boxes.
+
+    A detector may take a table for a person; joints then have low scores all over. Numbers of the
+    others stay. Not for boxes that a user gives: those are taken at their word.
+    """
+    for frame in poses:
+        kept = frame.score.mean(1) >= min_mean_score if len(frame.people) else np.zeros(0, bool)
+        yield of_rows(frame, kept)
+
+
+def of_rows(
+    poses: FramePoses, rows: Int64[np.ndarray, " kept"] | Bool[np.ndarray, " n"]
+) -> FramePoses:
+    """Some people of a frame."""
+    people = People(poses.people.xyxy[rows], poses.people.score[rows], poses.people.track_id[rows])
+    return replace(poses, people=people, xy=poses.xy[rows], score=poses.score[rows])

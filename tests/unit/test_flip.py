@@ -1,0 +1,116 @@
+"""The flip test: what is mirrored, swapped, shifted and averaged."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import tiny_onnx
+from fake_estimator import FakeEstimator, run, same, video
+from glpose.runtime.card import FusionCard
+from glpose.runtime.flip import Mirrored, with_mirror
+from glpose.runtime.options import PoseOptions
+from glpose.runtime.protocols import Estimator
+from glpose.skeleton import POSETRACK15
+
+ALONE = FusionCard()
+WITHOUT_SIDES = slice(6, 15)  # joint 0 of the fake estimator differs from its partner, joint 5
+LEFT, RIGHT = POSETRACK15.index("left_wrist"), POSETRACK15.index("right_wrist")
+
+
+class Sided(FakeEstimator):
+    """Joint j is the brightness, times 1 for right joints, 2 for the others: sides can be told."""
+
+    def fuse(
+        self, key: np.ndarray, local: np.ndarray, global_: np.ndarray, global_weight: np.ndarray
+    ) -> np.ndarray:
+        one = super().fuse(key, local, global_, global_weight)[:, :1]
+        right = [joint.startswith("right") for joint in POSETRACK15.joints]
+        return (one * np.where(right, 1, 2)[:, None, None]).astype(np.float32)
+
+
+def crops(num: int = 3) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (num, *tiny_onnx.CROP_HW, 3), np.uint8)
+
+
+def maps(estimate: Estimator, pictures: np.ndarray) -> np.ndarray:
+    """Heatmaps of the crops themselves; as many slots as the card wants, of the same crops."""
+    key, _ = estimate.encode(pictures)
+    how = estimate.card.fusion
+    assert how is not None
+    local = np.stack([np.roll(key, i + 1, 0) for i in range(len(how.offsets))] or [key[:0]], 1)
+    global_ = np.stack([np.roll(key, -i - 1, 0) for i in range(how.num_global)] or [key[:0]], 1)
+    if not how.offsets:
+        local = np.zeros((len(key), 0, *key.shape[1:]), np.float32)
+    if not how.num_global:
+        global_ = np.zeros((len(key), 0, *key.shape[1:]), np.float32)
+    weight = np.full((len(key), how.num_global, 1), 0.5, np.float32)
+    return estimate.fuse(key, local, global_, weight)
+
+
+def test_a_mirrored_crop_gives_mirrored_maps_with_sides_swapped() -> None:
+    estimate = Mirrored(Sided(ALONE))
+    plain, mirrored = maps(estimate, crops()), maps(estimate, crops()[:, :, ::-1].copy())
+    np.testing.assert_allclose(plain[..., ::-1][:, list(POSETRACK15.mirror)], mirrored, rtol=1e-6)
+    # Not so without the flip test: this network always believes its own sides.
+    once = maps(Sided(ALONE), crops())
+    assert np.allclose(2 * once[:, RIGHT], once[:, LEFT])
+    assert np.allclose(plain[:, RIGHT], plain[:, LEFT])
+    np.testing.assert_allclose(plain[:, LEFT], 1.5 * once[:, RIGHT], rtol=1e-6)
+
+
+def test_a_network_without_sides_is_not_changed_by_the_flip_test() -> None:
+    alike = FakeEstimator(tiny_onnx.FUSION)
+    once, twice = maps(alike, crops()), maps(Mirrored(alike), crops())
+    np.testing.assert_allclose(twice[:, WITHOUT_SIDES], once[:, WITHOUT_SIDES], rtol=1e-5)
+
+
+def test_all_slots_are_mirrored_with_the_key() -> None:
+    estimate = FakeEstimator(tiny_onnx.FUSION)
+    twice = Mirrored(estimate)
+    half = maps(twice, crops())
+    # The mirrored half alone, by hand: mirror all crops, fuse, mirror back.
+    back = maps(estimate, crops()[:, :, ::-1].copy())[..., ::-1][:, list(POSETRACK15.mirror)]
+    np.testing.assert_allclose(2 * half - maps(estimate, crops()), back, rtol=1e-4, atol=1e-6)
+    assert estimate.encoded[:2] == [3, 3]
+
+
+def test_the_mirrored_maps_are_shifted_where_the_mapping_needs_it() -> None:
+    inner = FakeEstimator(ALONE)
+    once = maps(inner, crops())[:, WITHOUT_SIDES]
+    shifted = (once + np.concatenate([once[..., :1], once[..., :-1]], -1)) / 2
+    heatmap = inner.card.heatmap
+    assert heatmap is not None
+    for mapping, shift, expected in (
+        ("centre", None, once),
+        ("centre", True, shifted),
+        ("origin", None, shifted),
+        ("origin", False, once),
+    ):
+        inner.card = replace(inner.card, heatmap=replace(heatmap, mapping=mapping))
+        found = maps(Mirrored(inner, shift=shift), crops())[:, WITHOUT_SIDES]
+        np.testing.assert_allclose(found, expected, rtol=1e-6, err_msg=f"{mapping} {shift}")
+
+
+@pytest.mark.parametrize("mapping", ["origin", "centre", "corners"])
+def test_with_the_right_shift_a_joint_stays_nearly_where_it_is(mapping: str) -> None:
+    """What the shift is for: a peak that the network places by the mapping, seen in a mirror."""
+    heatmap = replace(tiny_onnx.card("fusion").heatmap, mapping=mapping)  # type: ignore[type-var]
+    width, crop_width = heatmap.size_hw[1], tiny_onnx.CROP_HW[1]
+    zoom = (crop_width - 1) / (width - 1) if mapping == "corners" else crop_width / width
+    first = zoom / 2 - 0.5 if mapping == "centre" else 0.0
+    crop_x = 21.0
+    straight = (crop_x - first) / zoom
+    in_mirror = (crop_width - 1 - crop_x - first) / zoom
+    back = width - 1 - in_mirror + (mapping == "origin")
+    assert back == pytest.approx(straight, abs=0.26)
+    assert (back == pytest.approx(straight)) == (mapping != "origin")
+
+
+def test_the_pipeline_flips_only_if_it_is_told() -> None:
+    estimate = Sided(tiny_onnx.FUSION)
+    assert with_mirror(estimate, PoseOptions()) is estimate
+    plain = run(video(6), estimate)
+    flipped = run(video(6), estimate, options=PoseOptions(flip=True))
+    assert any(not np.allclose(a.score, b.score) for a, b in zip(plain, flipped, strict=True))
+    same(flipped, run(video(6), estimate, options=PoseOptions(flip=True), block_frames=2))
