@@ -22,6 +22,9 @@ app = App(
 app.command("glpose.cli.run:run", name="run", help="Estimate the poses in videos or pictures.")
 app.command("glpose.cli.info:info", name="info", help="Tell versions and weights, or about a file.")
 app.command("glpose.cli.demo:demo", name="demo", help="Make a short clip and run on it.")
+app.command(
+    "glpose.cli.synth:synth", name="synth", help="Write a set of rendered people to try on."
+)
 app.command("glpose.cli.train:train", name="train", help="Train a recipe (needs glpose[train]).")
 app.command("glpose.cli.export:export", name="export", help="Write a run's weights as ONNX.")
 

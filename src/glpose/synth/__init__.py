@@ -4,6 +4,7 @@ Start with `scene.py` (`SceneSpec`, `render_scene`, `render_person`) and `demo.p
 `figure.py` is the skeleton, `motion.py` and `ground.py` what it does and where, `mesh.py`,
 `body.py` and `wardrobe.py` how it looks,
 `camera.py`, `backdrop.py` and `props.py` what surrounds it, `render.py` and `effects.py` pixels.
+`labels.py` is all that can be labelled in a picture; `layouts/` writes whole sets as others do.
 """
 
 from glpose.synth.demo import demo_scene

@@ -120,6 +120,11 @@ class Scene:
 
     def frame(self, index: int) -> tuple[Frame, FrameTruth]:
         """One picture with its truth."""
+        frame, painted = self.painting(index)
+        return frame, self.truth(index, painted)
+
+    def painting(self, index: int) -> tuple[Frame, Painted]:
+        """One picture with the map of who is where in it; bodies of actors come first, in order."""
         time_s = index / self.spec.rate_hz
         moments = [index + 1.0]
         if self.effects.shutter > 0:
@@ -131,7 +136,7 @@ class Scene:
             rgb = np.floor_divide(total, len(pictures)).astype(np.uint8)
         rng = np.random.default_rng([self.seed, 7, index])
         rgb = degrade(rgb, self.effects, rng, time_s)
-        return Frame(index, time_s, rgb), self._truth(index, time_s, painted)
+        return Frame(index, time_s, rgb), painted
 
     def joints_in_camera(self, index: int) -> Float32[np.ndarray, "actors joints 3"]:
         """All actors' joints in metres, camera axes (x right, y down, z forward).
@@ -151,7 +156,9 @@ class Scene:
         bodies = [a.body(moment) for a in self.actors] + [p.body(view) for p in self.props]
         return rgb, paint(rgb, view, bodies, self.light)
 
-    def _truth(self, index: int, time_s: float, painted: Painted) -> FrameTruth:
+    def truth(self, index: int, painted: Painted) -> FrameTruth:
+        """The people of a picture who can be seen, from what `painting` gave for it."""
+        time_s = index / self.spec.rate_hz
         view = self.camera.at(index + 1.0)
         h, w = self.spec.size_hw
         rows = []
@@ -169,7 +176,8 @@ class Scene:
             if covered[number] < max(12.0, 0.03 * area):
                 continue
             xy = view.picture(seen)
-            visibility = _visibility(xy, seen[:, 2], number, actor, painted, (h, w))
+            reach = actor.mesh.joint_reach
+            visibility = visibility_of(xy, seen[:, 2], reach, number, painted, (h, w))
             rows.append(
                 (box, number + 1, np.where(visibility[:, None] > 0, xy, np.nan), visibility)
             )
@@ -188,13 +196,14 @@ class Scene:
         )
 
 
-def _visibility(
-    xy: np.ndarray, depth: np.ndarray, number: int, actor: Actor, painted: Painted,
+def visibility_of(
+    xy: np.ndarray, depth: np.ndarray, reach: np.ndarray, number: int, painted: Painted,
     size_hw: tuple[int, int],
 ) -> np.ndarray:  # fmt: skip
     """2 where the body's own surface close in front of a joint was painted, 1 if hidden, 0 outside.
 
-    Nothing painted at the joint (at the thin edge of a head) counts as visible.
+    `depth` and `reach` (how far in front of the joint the surface may lie) are in metres, `number`
+    is the body's. Nothing painted at the joint (at the thin edge of a head) counts as visible.
     """
     h, w = size_hw
     inside = (xy >= -0.5).all(1) & (xy[:, 0] < w - 0.5) & (xy[:, 1] < h - 0.5)
@@ -204,7 +213,7 @@ def _visibility(
         x, y = grid[j]
         near = painted.face_map[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2].ravel()
         own = painted.owner[near] == number
-        close = painted.depth_m[near] > depth[j] - actor.mesh.joint_reach[j]
+        close = painted.depth_m[near] > depth[j] - reach[j]
         seen = (own & close) | (painted.owner[near] < 0)
         out[j] = 2 if seen.any() else 1
     return out

@@ -1,0 +1,125 @@
+"""Writing a whole set: into a hidden folder first, so that a set is there whole or not at all."""
+
+import difflib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from glpose.errors import BadConfig, BadInput
+from glpose.synth.layouts.coco import write_coco
+from glpose.synth.layouts.jhmdb import write_jhmdb
+from glpose.synth.layouts.order import Order, Written, write_text
+from glpose.synth.layouts.posetrack17 import write_posetrack17
+from glpose.synth.layouts.posetrack18 import write_posetrack18
+
+_WRITERS: dict[str, Callable[[Path, Order], Written]] = {
+    "posetrack17": write_posetrack17,
+    "posetrack18": write_posetrack18,
+    "jhmdb": write_jhmdb,
+    "coco": write_coco,
+}
+LAYOUTS = tuple(_WRITERS)
+_PART = ".unfinished"
+
+
+def write_layout(
+    name: str,
+    folder: Path,
+    *,
+    seed: int = 0,
+    num_videos: int = 8,
+    num_frames: int = 24,
+    size_hw: tuple[int, int] | None = None,
+    mat: bool = False,
+) -> Written:
+    """Write rendered people in the official layout of a data set, named as in `LAYOUTS`.
+
+    The same arguments give the same bytes. `folder` may exist but must be empty. `num_frames` is
+    the length of the longest video, `size_hw` the size of pictures (None: as is usual for the set;
+    COCO turns some on their side), `mat` writes PoseTrack 2017 as MATLAB files.
+
+    Raises: BadConfig for an unknown name or numbers that give no set; BadInput if the folder is
+    not empty or cannot be written, in which case nothing is left in it.
+    """
+    order = Order(seed, num_videos, num_frames, size_hw, mat)
+    _check(name, order)
+    was_there = _claim(folder)
+    part = folder / _PART
+    try:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(part, ignore_errors=True)  # of a run that was killed
+            part.mkdir()
+            written = _WRITERS[name](part, order)
+            write_text(part / "README.txt", _about(name, order, written))
+            for path in sorted(part.iterdir()):
+                path.replace(folder / path.name)
+            part.rmdir()
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            if not was_there and folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+            raise
+    except OSError as problem:
+        raise _cannot_write(folder, problem.strerror or str(problem)) from problem
+    except BadInput as problem:  # of a picture
+        raise _cannot_write(folder, str(problem)) from problem
+    return written
+
+
+def _check(name: str, order: Order) -> None:
+    if name not in LAYOUTS:
+        near = difflib.get_close_matches(name, LAYOUTS, 1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(LAYOUTS)}"
+        raise BadConfig(f"unknown layout '{name}'; {hint}")
+    if order.mat and name != "posetrack17":
+        raise BadConfig(
+            f"MATLAB annotations were asked for, but {name} has none to choose; leave --mat out"
+        )
+    if order.seed < 0:
+        raise BadConfig(f"the seed is {order.seed}; expected a whole number from 0")
+    if order.num_videos < 2:
+        raise BadConfig(
+            f"{order.num_videos} videos were asked for; expected at least 2, "
+            "one for training and one for validation"
+        )
+
+
+def _claim(folder: Path) -> bool:
+    """Whether the folder is there already; raises BadInput if it cannot be used."""
+    try:
+        found = sorted(p.name for p in folder.iterdir() if p.name != _PART)
+    except FileNotFoundError:
+        return False
+    except NotADirectoryError as problem:
+        raise BadInput(f"{folder}: is a file; expected a new or empty folder") from problem
+    except OSError as problem:
+        raise BadInput(
+            f"{folder}: cannot be read ({problem.strerror}); choose another"
+        ) from problem
+    if found:
+        raise BadInput(
+            f"{folder}: is not empty (it holds {found[0]}); "
+            "expected a new or empty folder, so that nothing is mixed or lost"
+        )
+    return True
+
+
+def _cannot_write(folder: Path, reason: str) -> BadInput:
+    return BadInput(
+        f"{folder}: the set cannot be written ({reason}); free some space or choose another folder"
+    )
+
+
+def _about(name: str, order: Order, written: Written) -> str:
+    mat = " --mat" if order.mat else ""
+    return (
+        f"SYNTHETIC. Rendered figures in the layout of {name}, to try tools on; not the data set,\n"
+        "and results on it say nothing about results on the data set.\n\n"
+        f"{written.num_videos} videos, {written.num_pictures} pictures, "
+        f"{written.num_people} labelled people.\n"
+        f"Made by: glpose synth --as {name} FOLDER --seed {order.seed} "
+        f"--videos {order.num_videos}{mat}\n"
+        f"(longest video {order.num_frames} frames, "
+        f"size {'as usual' if order.size_hw is None else 'x'.join(map(str, order.size_hw[::-1]))})\n"
+    )
