@@ -4,17 +4,15 @@ Unlike `formats.coco`, which gives people to learn from, this leaves nobody out:
 without labelled joints take part in COCO's evaluation. Everything is float64, as in the files.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64
 
-from glpose.errors import BadInput
 from glpose.formats.lines import dump, write_whole
+from glpose.formats.tree import Node, read_tree
 from glpose.skeleton import COCO17, SKELETONS, Skeleton
 
 
@@ -41,33 +39,25 @@ class PictureGuess:
 def read_keypoint_truth(path: Path) -> tuple[Skeleton, int, dict[int, PictureTruth]]:
     """The joint set, the id of the category, and by picture id, in rising order, its people.
 
-    Raises: BadInput naming the file and the annotation or key.
+    Raises: BadInput naming the file and the key.
     """
-    data = _read(path)
-    if not isinstance(data, dict):
-        raise _foreign(path, f"a {type(data).__name__}")
-    category, skeleton = _category(path, data)
-    people: dict[int, list[dict[str, Any]]] = {}
-    for picture in _objects(path, data, "images"):
-        people[_whole(path, picture, "id", "images")] = []
+    root = read_tree(path)
+    category, skeleton = _category(root)
+    people: dict[int, list[Node]] = {i.at("id").whole(): [] for i in root.items("images")}
+    if not people:
+        raise root.at("images").error("empty", "the pictures")
     seen: set[int] = set()
-    for person in _objects(path, data, "annotations"):
-        where = f"annotation {person.get('id')}"
-        number = _whole(path, person, "id", where)
+    for person in root.items("annotations"):
+        number, image_id = person.at("id").whole(), person.at("image_id").whole()
         if number in seen:
-            raise BadInput(f"{path}: the annotation id {number} comes twice; expected it once")
+            raise person.at("id").error(f"{number} once more", "each annotation once")
         seen.add(number)
-        image_id = _whole(path, person, "image_id", where)
         if image_id not in people:
-            raise BadInput(
-                f"{path}: {where} is of picture {image_id}, which is not among 'images'; "
-                "the file is incomplete"
-            )
-        if _whole(path, person, "category_id", where) == category:
+            raise person.at("image_id").error(str(image_id), "the id of one of the 'images'")
+        if person.at("category_id").whole() == category:
             people[image_id].append(person)
     num_joints = len(skeleton.joints)
-    truth = {key: _truth(path, people[key], num_joints) for key in sorted(people)}
-    return skeleton, category, truth
+    return skeleton, category, {key: _truth(people[key], num_joints) for key in sorted(people)}
 
 
 def read_keypoint_results(
@@ -75,37 +65,28 @@ def read_keypoint_results(
 ) -> dict[int, PictureGuess]:
     """The poses of each picture of `truth`, also of those without any.
 
-    Raises: BadInput naming the entry: a picture or category that the truth lacks, joints of another
-    number, coordinates or scores that are not finite numbers.
+    Raises: BadInput naming the entry and its key: a picture or category that the truth lacks,
+    joints of another number, coordinates or scores that are not finite numbers.
     """
-    data = _read(path)
-    if not isinstance(data, list):
-        raise BadInput(
-            f"{path}: found a {type(data).__name__}; expected COCO results, a list of objects with "
-            "image_id, category_id, keypoints and score"
+    root = read_tree(path)
+    if not isinstance(root.value, list):
+        raise root.error(
+            f"a {type(root.value).__name__}",
+            "COCO results, a list of objects with image_id, category_id, keypoints and score",
         )
     xy: dict[int, list[np.ndarray]] = {key: [] for key in truth}
     score: dict[int, list[float]] = {key: [] for key in truth}
     num_joints = len(skeleton.joints)
-    for i, entry in enumerate(data):
-        where = f"entry {i}"
-        if not isinstance(entry, dict):
-            raise BadInput(f"{path}: {where} is no object; expected COCO results")
-        image_id = _whole(path, entry, "image_id", where)
+    for i, value in enumerate(root.value):
+        entry = Node(path, f"[{i}]", value)
+        image_id, found = entry.at("image_id").whole(), entry.at("category_id").whole()
         if image_id not in truth:
-            raise BadInput(
-                f"{path}: {where} is of picture {image_id}, which the truth does not have; "
-                "expected results of the same pictures"
-            )
-        found = _whole(path, entry, "category_id", where)
+            raise entry.at("image_id").error(str(image_id), "a picture that the truth has")
         if found != category:
-            raise BadInput(
-                f"{path}: {where} has category_id {found}, for which there is no truth; "
-                f"expected {category}"
-            )
-        joints = _numbers(path, entry, "keypoints", where, 3 * num_joints)
+            raise entry.at("category_id").error(str(found), f"{category}, the truth's only class")
+        joints = entry.at("keypoints").numbers(3 * num_joints)
         xy[image_id].append(joints.reshape(num_joints, 3)[:, :2])
-        score[image_id].append(float(_numbers(path, entry, "score", where, 1)[0]))
+        score[image_id].append(entry.at("score").number())
     return {
         key: PictureGuess(np.array(xy[key]).reshape(-1, num_joints, 2), np.array(score[key]))
         for key in truth
@@ -141,88 +122,30 @@ def write_keypoint_results(
     write_whole(path, "[" + ",\n".join(lines) + "]\n")
 
 
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except OSError as problem:
-        raise BadInput(
-            f"{path}: cannot be read ({problem.strerror}); expected a JSON file; check the name"
-        ) from problem
-    except (ValueError, RecursionError) as problem:  # ValueError: also bytes that are no text
-        raise BadInput(
-            f"{path}: not JSON ({problem}); expected COCO keypoints; is it truncated?"
-        ) from problem
-
-
-def _foreign(path: Path, found: str) -> BadInput:
-    return BadInput(
-        f"{path}: found {found}; expected COCO keypoints with images, annotations and categories"
-    )
-
-
-def _objects(path: Path, data: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    if key not in data:
-        raise _foreign(path, f"no '{key}'")
-    values = data[key]
-    if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
-        raise _foreign(path, f"something else than a list of objects in '{key}'")
-    return values
-
-
-def _category(path: Path, data: dict[str, Any]) -> tuple[int, Skeleton]:
-    categories = _objects(path, data, "categories")
+def _category(root: Node) -> tuple[int, Skeleton]:
+    categories = list(root.items("categories"))
     if len(categories) != 1:
-        raise _foreign(path, f"{len(categories)} categories instead of one")
-    names = tuple(categories[0].get("keypoints") or COCO17.joints)
+        raise root.at("categories").error(f"a list of {len(categories)}", "one class of people")
+    keypoints = categories[0].get("keypoints")
+    names = COCO17.joints if keypoints is None else tuple(keypoints.texts())
     for skeleton in SKELETONS.values():
         if skeleton.joints == names:
-            return _whole(path, categories[0], "id", "categories"), skeleton
-    raise BadInput(
-        f"{path}: unknown joint set of {len(names)} joints: {', '.join(map(str, names))}"
-    )
+            return categories[0].at("id").whole(), skeleton
+    known = ", ".join(f"{s.name} ({len(s.joints)})" for s in SKELETONS.values())
+    raise categories[0].at("keypoints").error(f"an unknown set of {len(names)} joints", known)
 
 
-def _truth(path: Path, people: list[dict[str, Any]], num_joints: int) -> PictureTruth:
+def _truth(people: list[Node], num_joints: int) -> PictureTruth:
     joints = np.zeros((len(people), num_joints, 3))
-    boxes = np.zeros((len(people), 4))
-    area = np.zeros(len(people))
+    boxes, area = np.zeros((len(people), 4)), np.zeros(len(people))
+    crowd, ignore = np.zeros(len(people), bool), np.zeros(len(people), bool)
     for i, person in enumerate(people):
-        where = f"annotation {person['id']}"
-        joints[i] = _numbers(path, person, "keypoints", where, joints[i].size).reshape(-1, 3)
-        boxes[i] = _numbers(path, person, "bbox", where, 4)
-        area[i] = _numbers(path, person, "area", where, 1)[0]
-    labelled = joints[..., 2] > 0
+        joints[i] = person.at("keypoints").numbers(3 * num_joints).reshape(-1, 3)
+        boxes[i] = person.at("bbox").numbers(4)
+        area[i] = person.at("area").number()
+        flag, count = person.get("iscrowd"), person.get("num_keypoints")
+        crowd[i] = flag is not None and flag.number() != 0
+        num_labelled = (joints[i, :, 2] > 0).sum() if count is None else count.whole()
+        ignore[i] = crowd[i] or num_labelled == 0
     boxes[:, 2:] += boxes[:, :2]
-    count = [p.get("num_keypoints", here.sum()) for p, here in zip(people, labelled, strict=True)]
-    crowd = np.array([bool(person.get("iscrowd")) for person in people], bool)
-    ignore = crowd | (np.array(count, np.int64) == 0)
-    return PictureTruth(joints[..., :2], labelled, area, boxes, ignore, crowd)
-
-
-def _value(path: Path, item: dict[str, Any], key: str, where: str) -> Any:
-    if key not in item:
-        raise BadInput(f"{path}: {where} has no '{key}'; expected one")
-    return item[key]
-
-
-def _whole(path: Path, item: dict[str, Any], key: str, where: str) -> int:
-    value = _value(path, item, key, where)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise BadInput(f"{path}: {where}, '{key}' is {value!r:.40}; expected a whole number")
-    return value
-
-
-def _numbers(
-    path: Path, item: dict[str, Any], key: str, where: str, count: int
-) -> Float64[np.ndarray, " count"]:
-    value = _value(path, item, key, where)
-    try:
-        found = np.atleast_1d(np.asarray(value))
-    except ValueError:  # lists in lists of unequal length
-        found = np.zeros(0, object)
-    if found.dtype.kind not in "iuf" or found.shape != (count,):
-        what = "a number" if count == 1 else f"{count} numbers"
-        raise BadInput(f"{path}: {where}, '{key}' is {str(value)[:40]!r}; expected {what}")
-    if not np.isfinite(found).all():
-        raise BadInput(f"{path}: {where}, '{key}' holds NaN or infinity; expected finite numbers")
-    return found.astype(np.float64)
+    return PictureTruth(joints[..., :2], joints[..., 2] > 0, area, boxes, ignore, crowd)
