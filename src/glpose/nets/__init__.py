@@ -1,1 +1,4 @@
-"""Reusable torch parts: `blocks`, `heads`, `hrnet`; their sizes, without torch, in `spec`."""
+"""Reusable torch parts: `blocks`, `heads`, `hrnet`, `resnet`, and `single_frame` made of them.
+
+Their sizes are in `spec`, without torch.
+"""

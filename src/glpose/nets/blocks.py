@@ -37,20 +37,24 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3 and 1x1 convolutions and a shortcut; the output is 4 times as wide."""
+    """1x1, 3x3 and 1x1 convolutions and a shortcut; the output is 4 times as wide.
+
+    A stride is that of the 3x3 convolution, as in the published ResNets (not of the first one).
+    """
 
     expansion = 4
 
-    def __init__(self, num_in: int, width: int) -> None:
+    def __init__(self, num_in: int, width: int, stride: int = 1) -> None:
         super().__init__()
         num_out = width * self.expansion
         self.conv1 = nn.Conv2d(num_in, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
         self.conv3 = nn.Conv2d(width, num_out, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(num_out)
-        self.downsample = conv_bn(num_in, num_out, 1, relu=False) if num_in != num_out else None
+        is_changed = num_in != num_out or stride != 1
+        self.downsample = conv_bn(num_in, num_out, 1, stride, relu=False) if is_changed else None
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from glpose.errors import BadConfig
+from glpose.skeleton import by_name
+from glpose.types import CropSpec, HeatmapSpec
+
 
 @dataclass(frozen=True, slots=True)
 class HRNetConfig:
@@ -22,5 +26,54 @@ class HRNetConfig:
     num_blocks: int = 4
 
 
-HeadType = Literal["conv3x3", "conv5x5", "mlp"]
-"""The three heads of the paper's ablation."""
+@dataclass(frozen=True, slots=True)
+class ResNetConfig:
+    """Sizes of a ResNet of bottlenecks and of the deconvolutions after it; the default is ResNet-50.
+
+    `num_blocks` are those of layer1 to layer4, whose width doubles each time; each of `num_deconv`
+    deconvolutions doubles the size of the features.
+    """
+
+    num_blocks: tuple[int, int, int, int] = (3, 4, 6, 3)
+    width: int = 64
+    num_deconv: int = 3
+    deconv_width: int = 256
+
+
+HeadType = Literal["conv1x1", "conv3x3", "conv5x5", "mlp"]
+"""The three heads of the paper's ablation, and the one of published single-frame networks."""
+
+
+@dataclass(frozen=True, slots=True)
+class SingleFrameConfig:
+    """What single-frame estimators have in common: joints, head, crops, targets and decoding.
+
+    The defaults of `rounded`, `mapping`, `decode` and of the crop's anchor are our exact ones.
+    Published weights were trained with rounded targets, mapping "origin" and anchor "msra", and
+    their numbers were made with "quarter".
+    """
+
+    num_joints: int = 15
+    skeleton: str = "posetrack15"
+    head: HeadType = "conv3x3"
+    crop: CropSpec = CropSpec((384, 288))
+    sigma_px: float = 3.0
+    rounded: bool = False
+    mapping: Literal["centre", "origin"] = "centre"
+    decode: Literal["argmax", "quarter", "dark"] = "dark"
+
+    def __post_init__(self) -> None:
+        expected = len(by_name(self.skeleton).joints)
+        if self.num_joints != expected:
+            raise BadConfig(
+                f"num_joints is {self.num_joints}, but the skeleton {self.skeleton} has "
+                f"{expected}; set both"
+            )
+
+    @property
+    def heatmap(self) -> HeatmapSpec:
+        """Heatmaps at a quarter of the crop's size."""
+        height, width = self.crop.size_hw
+        return HeatmapSpec(
+            (height // 4, width // 4), self.sigma_px, self.mapping, self.decode, self.rounded
+        )

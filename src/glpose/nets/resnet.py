@@ -1,0 +1,63 @@
+"""ResNet with deconvolutions after it, the encoder of Simple Baselines.
+
+Axes: B batch, C channels, H W pixels. Source: He et al., Deep Residual Learning for Image
+Recognition, CVPR 2016; Xiao et al., Simple Baselines for Human Pose Estimation and Tracking, ECCV
+2018. Names follow the published checkpoints (read: microsoft/human-pose-estimation.pytorch and
+leoxiaobin/deep-high-resolution-net.pytorch, MIT licence), so that these load by name.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from glpose.nets.blocks import Bottleneck
+from glpose.nets.hrnet import IMAGENET_MEAN, IMAGENET_STD
+from glpose.nets.spec import ResNetConfig
+
+
+class DeconvResNet(nn.Module):
+    """Crops to features of `deconv_width` channels, at a quarter of the crop's size.
+
+    `mean` and `std` belong to the weights and are saved with them: the published ones were trained
+    on BGR pictures, and then differ from ours.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: ResNetConfig) -> None:
+        super().__init__()
+        self.register_buffer("mean", 255 * torch.tensor(IMAGENET_MEAN)[None, :, None, None])
+        self.register_buffer("std", 255 * torch.tensor(IMAGENET_STD)[None, :, None, None])
+        self.conv1 = nn.Conv2d(3, config.width, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(config.width)
+        num_channels = config.width
+        for number, depth in enumerate(config.num_blocks):
+            width = config.width * 2**number
+            stride = 1 if number == 0 else 2
+            self.add_module(f"layer{number + 1}", _layer(num_channels, width, depth, stride))
+            num_channels = width * Bottleneck.expansion
+        self.deconv_layers = _deconvolutions(num_channels, config.deconv_width, config.num_deconv)
+
+    def forward(self, crops_BHWC: Tensor) -> Tensor:
+        """`uint8` RGB crops (B, H, W, 3), H and W multiples of 32, to (B, C, H/4, W/4)."""
+        x_BCHW = (crops_BHWC.permute(0, 3, 1, 2).float() - self.mean) / self.std
+        x_BCHW = functional.relu(self.bn1(self.conv1(x_BCHW)))
+        x_BCHW = functional.max_pool2d(x_BCHW, 3, 2, 1)
+        for number in range(1, 5):
+            x_BCHW = self.get_submodule(f"layer{number}")(x_BCHW)
+        return self.deconv_layers(x_BCHW)
+
+
+def _layer(num_in: int, width: int, depth: int, stride: int) -> nn.Sequential:
+    rest = (Bottleneck(width * Bottleneck.expansion, width) for _ in range(depth - 1))
+    return nn.Sequential(Bottleneck(num_in, width, stride), *rest)
+
+
+def _deconvolutions(num_in: int, width: int, count: int) -> nn.Sequential:
+    """Flat, not nested: the published names count every layer (`deconv_layers.4` is a norm)."""
+    layers: list[nn.Module] = []
+    for i in range(count):
+        first = nn.ConvTranspose2d(num_in if i == 0 else width, width, 4, 2, 1, bias=False)
+        layers += [first, nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers)

@@ -1,0 +1,60 @@
+"""An encoder and a head: crops of one frame to heatmaps. Axes: B batch, J joints, C channels, H W."""
+
+from torch import Tensor, nn
+
+from glpose.nets.heads import make_head
+from glpose.nets.spec import SingleFrameConfig
+
+
+class SingleFrameNet(nn.Module):
+    """Crops to heatmaps of one frame; `encoder` and `head` are exported as two graphs."""
+
+    def __init__(self, encoder: nn.Module, channels: int, config: SingleFrameConfig) -> None:
+        super().__init__()
+        self.encoder, self.channels = encoder, channels
+        self.head = make_head(config.head, channels, config.num_joints, hidden=channels)
+        init_weights(self)
+
+    def forward(self, crops_BHWC: Tensor) -> Tensor:
+        """`uint8` RGB crops to heatmaps (B, J, H/4, W/4)."""
+        return self.head(self.encoder(crops_BHWC))
+
+
+def init_weights(module: nn.Module) -> None:
+    """He initialisation for a network that starts from nothing; heads start near zero.
+
+    The papers' normal(0, 0.001) presumes a pre-trained backbone; from scratch it learns slowly.
+    Deconvolutions keep it: their norms undo the scale.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.ConvTranspose2d):
+            nn.init.normal_(layer.weight, std=0.001)
+        elif isinstance(layer, nn.Conv2d):
+            if layer.bias is None:
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+            else:
+                nn.init.normal_(layer.weight, std=0.001)
+                nn.init.zeros_(layer.bias)
+
+
+class EncoderGraph(nn.Module):
+    """The encoder with the mean of its features, which nothing ranks by, for one contract."""
+
+    def __init__(self, net: SingleFrameNet) -> None:
+        super().__init__()
+        self.encoder = net.encoder
+
+    def forward(self, crops_BHWC: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.encoder(crops_BHWC)
+        return features, features.mean((-2, -1))
+
+
+class HeadGraph(nn.Module):
+    """The head as a fusion without slots."""
+
+    def __init__(self, net: SingleFrameNet) -> None:
+        super().__init__()
+        self.head = net.head
+
+    def forward(self, key_BCHW: Tensor, *_no_slots: None) -> Tensor:
+        return self.head(key_BCHW)
