@@ -114,7 +114,7 @@ TABLE_A = {
     "head of S": replace(TINY, head_input="aggregated", head="mlp"),
     "wider S": replace(TINY, aggregate=AggregateConfig(channels=12, num_blocks=2)),
     "5x5": replace(TINY, head="conv5x5"),
-    "mlp": replace(TINY, head="mlp", num_joints=17),
+    "mlp": replace(TINY, head="mlp", skeleton="posetrack17"),
     "k = 0": with_sources(TINY, k=0),
     "n = 0": with_sources(TINY, n=0),
     "k = n = 0": with_sources(TINY, k=0, n=0),
@@ -655,7 +655,7 @@ def test_encoder_and_head_come_from_a_single_frame_run(tmp_path: Path) -> None:
         expected = donor.fusion.head(donor.encoder(crops))
         assert torch.equal(model(*slots_of(TINY)), expected)
     wider = replace(recipe, model=replace(recipe.model, backbone=replace(BACKBONE, width=16)))
-    with pytest.raises(BadWeights, match=r"best\.pt: its encoder does not fit this recipe's"):
+    with pytest.raises(BadWeights, match=r"best\.pt: does not fit this recipe's encoder"):
         GLPoseSystem().build(wider)
 
 

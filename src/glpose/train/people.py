@@ -1,42 +1,31 @@
-"""Labelled people of several sets as training samples of single crops, joints as POSETRACK15.
+"""Labelled people of several sets as training samples of single crops.
 
-Each set is decoded once into a `PictureStore`; joints that a set does not label are masked.
+The sets are opened by `sets`; joints that a set does not label are masked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from glpose.crop import cut
 from glpose.damage import DAMAGE, damage
-from glpose.errors import BadConfig
-from glpose.formats.coco import read_keypoints
-from glpose.formats.jhmdb import read_clips
 from glpose.heatmap import crop_from_heatmap, encode
-from glpose.imaging import read_image
-from glpose.skeleton import JHMDB15, POSETRACK15, Skeleton, joint_map
+from glpose.skeleton import POSETRACK15, Skeleton
 from glpose.train.augment import Augmentation, draw_look, jitter_colour, random_box
+from glpose.train.epochs import sample_rows
 from glpose.train.recipe import DataRoots
-from glpose.train.store import PictureStore, has_store, write_store
+from glpose.train.sets import ABSENT, LABELLED, open_people
+from glpose.train.store import Pictures
 from glpose.train.system import ArrayBatch
-from glpose.types import CropSpec, FrameTruth, HeatmapSpec
-from glpose.video.reader import open_video
+from glpose.types import CropSpec, HeatmapSpec
 
-# How a joint enters the loss: not at all, with its Gaussian, or as an empty map because it is
-# known to lie outside the picture. The last teaches low scores for limbs that cannot be seen.
-UNLABELLED, LABELLED, ABSENT = 0, 1, 2
-
-UPPER_BODY = np.array(
-    [not any(p in j for p in ("hip", "knee", "ankle")) for j in POSETRACK15.joints]
-)
-# The 12 limb joints and the neck: what JHMDB labels at the same places as the other sets.
-LIMBS_AND_NECK = np.array([joint not in ("nose", "head_top") for joint in POSETRACK15.joints])
-
-_MIRROR = np.array(POSETRACK15.mirror)
+Order = Literal["random", "epochs"]
+"""Samples drawn by the shares of their sets, or each person once in an epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +47,27 @@ class SizePhase:
 
 @dataclass(frozen=True, slots=True)
 class PeopleConfig:
-    """The mixture of sets and how samples are varied; sizes are multiples of 16."""
+    """The mixture of sets and how samples are varied; sizes are multiples of 16.
+
+    With `order` "epochs" the shares do not count. `min_joints` and `min_side_px` leave out people
+    with less; `clip_boxes` cuts boxes at the picture's edges as the HRNet family does. `validation`
+    is the set that scores are computed on, jhmdb-val or else synth if it is empty.
+    """
 
     shares: tuple[Share, ...]
     phases: tuple[SizePhase, ...]
     augmentation: Augmentation
+    order: Order = "random"
+    min_joints: int = 4
     min_side_px: float = 48.0
+    clip_boxes: bool = False
+    validation: str = ""
     num_synth_scenes: int = 400
     absent_weight: float = 0.5
 
     def synth_only(self) -> PeopleConfig:
         """The same without real data; few scenes, since this is for trying things out."""
-        return replace(self, shares=(Share("synth", 1.0),), num_synth_scenes=12)
+        return replace(self, shares=(Share("synth", 1.0),), validation="synth", num_synth_scenes=12)
 
 
 class PeopleData:
@@ -84,47 +82,76 @@ class PeopleData:
         heatmap: HeatmapSpec,
         batch_size: int,
         seed: int,
+        *,
+        skeleton: Skeleton = POSETRACK15,
     ) -> None:
         self._config, self._batch_size, self._seed = config, batch_size, seed
-        self._crop, self._heatmap = crop, heatmap
+        self._crop, self._heatmap, self._mirror = crop, heatmap, np.array(skeleton.mirror)
+        self._upper = upper_body(skeleton)
         self._stores = [
-            open_people(s.source, roots, cache_dir, config.num_synth_scenes) for s in config.shares
+            open_people(s.source, roots, cache_dir, config.num_synth_scenes, skeleton)
+            for s in config.shares
         ]
         self._rows = [
-            _usable(store, share.stride, config.min_side_px)
+            _usable(store, share.stride, config)
             for store, share in zip(self._stores, config.shares, strict=True)
         ]
         shares = np.array([s.share for s in config.shares])
         self._share = shares / shares.sum()
+        self._ends = np.cumsum([len(rows) for rows in self._rows])
 
-    def describe(self) -> str:
-        """How many people each set gives."""
-        sizes = zip(self._config.shares, self._rows, strict=True)
-        return ", ".join(f"{share.source} {len(rows)}" for share, rows in sizes)
+    @property
+    def num_samples(self) -> int:
+        """People to train on; 0 if a set that batches are drawn from has none."""
+        if self._config.order == "random" and any(len(rows) == 0 for rows in self._rows):
+            return 0
+        return int(self._ends[-1])
+
+    def describe(self, step: int) -> list[str]:
+        """What the batch of a step is made of: set, clip, frame and person of each sample."""
+        return [_describe(self._stores[s], self._rows[s][i]) for s, i in self._chosen(step)]
 
     def batch(self, step: int) -> ArrayBatch:
         """`rgb`, `target` and `weight`; the size of the crops may depend on the step."""
-        rng = np.random.default_rng([self._seed, step])
         size_hw = [p.size_hw for p in self._config.phases if p.start_step <= step][-1]
         crop = replace(self._crop, size_hw=size_hw)
         heatmap = replace(self._heatmap, size_hw=(size_hw[0] // 4, size_hw[1] // 4))
-        sources = rng.choice(len(self._stores), self._batch_size, p=self._share)
-        samples = [self._sample(int(s), rng, crop, heatmap) for s in sources]
+        samples = [
+            self._sample(s, i, np.random.default_rng([self._seed, step, place]), crop, heatmap)
+            for place, (s, i) in enumerate(self._chosen(step))
+        ]
         return {key: np.stack([s[key] for s in samples]) for key in samples[0]}
 
+    def _chosen(self, step: int) -> list[tuple[int, int]]:
+        """Set and row of each sample of a step."""
+        if self._config.order == "epochs":
+            rows = sample_rows(step, self._batch_size, self.num_samples, self._seed)
+            return locate(rows, self._ends)
+        rng = np.random.default_rng([self._seed, step])
+        sources = rng.choice(len(self._stores), self._batch_size, p=self._share)
+        return [(int(s), int(rng.integers(len(self._rows[s])))) for s in sources]
+
     def _sample(
-        self, source: int, rng: np.random.Generator, crop: CropSpec, heatmap: HeatmapSpec
+        self,
+        source: int,
+        place: int,
+        rng: np.random.Generator,
+        crop: CropSpec,
+        heatmap: HeatmapSpec,
     ) -> dict[str, np.ndarray]:
         store, how = self._stores[source], self._config.augmentation
-        row = self._rows[source][rng.integers(len(self._rows[source]))]
+        row = self._rows[source][place]
+        picture = store[int(store.labels["picture"][row])]
         xyxy, xy = store.labels["xyxy"][row], store.labels["xy"][row]
+        if self._config.clip_boxes:
+            xyxy = clip_box(xyxy, picture.shape[:2])
         state = store.labels["state"][row]
         look = draw_look(rng, how)
-        box = random_box(rng, xyxy, xy, state == LABELLED, UPPER_BODY, how)
+        box = random_box(rng, xyxy, xy, state == LABELLED, self._upper, how)
         to_crop = look.crop_from_image(box, crop)
-        rgb = cut(store[int(store.labels["picture"][row])], to_crop, crop)
+        rgb = cut(picture, to_crop, crop)
         if look.mirror:
-            xy, state = xy[_MIRROR], state[_MIRROR]
+            xy, state = xy[self._mirror], state[self._mirror]
         if how.colour:
             rgb = jitter_colour(rng, rgb, how.colour)
         if rng.random() < how.damage_share:
@@ -147,82 +174,39 @@ def targets(
     return encode(heatmap_xy, labelled, heatmap), weight.astype(np.float32)
 
 
-def _usable(store: PictureStore, stride: int, min_side_px: float) -> np.ndarray:
+def upper_body(skeleton: Skeleton) -> Bool[np.ndarray, " joints"]:
+    """Joints above the hips: one of the two parts of half-body augmentation."""
+    legs = ("hip", "knee", "ankle")
+    return np.array([not any(part in joint for part in legs) for joint in skeleton.joints])
+
+
+def clip_box(xyxy: Float[np.ndarray, " 4"], size_hw: tuple[int, ...]) -> Float[np.ndarray, " 4"]:
+    """A box cut at the picture's edges; one pixel smaller even inside, as in the HRNet family.
+
+    Source: dataset specification, section 4. A box outside the picture is returned as it is.
+    """
+    limit = np.array([size_hw[1] - 1, size_hw[0] - 1], xyxy.dtype)
+    low = np.maximum(xyxy[:2], 0)
+    high = np.minimum(low + np.maximum(xyxy[2:] - xyxy[:2] - 1, 0), limit)
+    return np.concatenate([low, high]) if (high >= low).all() else xyxy
+
+
+def locate(rows: np.ndarray, ends: np.ndarray) -> list[tuple[int, int]]:
+    """Set and place in it of rows that count through all sets; `ends` are the sets' last ends."""
+    sources = np.searchsorted(ends, rows, side="right")
+    begins = np.concatenate([[0], ends])[sources]
+    return list(zip(sources.tolist(), (rows - begins).tolist(), strict=True))
+
+
+def _describe(store: Pictures, row: int) -> str:
+    labels = store.labels
+    clip = store.clip_name(int(labels["clip"][row]))
+    return f"{clip}, frame {labels['frame'][row]}, person {labels['track'][row]}"
+
+
+def _usable(store: Pictures, stride: int, config: PeopleConfig) -> np.ndarray:
     labels = store.labels
     side = (labels["xyxy"][:, 2:] - labels["xyxy"][:, :2]).max(-1)
-    enough = (labels["state"] == LABELLED).sum(-1) >= 4
-    return np.flatnonzero(enough & (side >= min_side_px) & (labels["picture"] % stride == 0))
-
-
-def open_people(
-    source: str, roots: DataRoots, cache_dir: Path, num_synth_scenes: int = 0
-) -> PictureStore:
-    """The store of a set, made if it is not in `cache_dir` yet. Raises BadConfig or BadInput."""
-    makers: dict[str, Callable[[], Iterator]] = {
-        "lspet": lambda: _coco_like(roots.lspet, extend=0.15),
-        "coco": lambda: _coco_like(roots.coco),
-        "jhmdb": lambda: _jhmdb(roots.jhmdb, "train"),
-        "jhmdb-val": lambda: _jhmdb(roots.jhmdb, "val"),
-        "synth": lambda: _synth(num_synth_scenes),
-    }
-    if source not in makers:
-        raise BadConfig(f"unknown set '{source}'; known: {', '.join(makers)}")
-    set_name = source.partition("-")[0]
-    if set_name != "synth" and not getattr(roots, set_name):
-        raise BadConfig(
-            f"the recipe uses {set_name}, but its folder is not given; "
-            f"pass --data {set_name}=FOLDER, or train on synth alone with --synth-only"
-        )
-    folder = cache_dir / (f"synth-{num_synth_scenes}" if source == "synth" else source)
-    if has_store(folder):
-        return PictureStore(folder)
-    return write_store(folder, makers[source]())
-
-
-def _labels(
-    truth: FrameTruth, skeleton: Skeleton, absent: np.ndarray, clip: int
-) -> dict[str, np.ndarray]:
-    """Label rows of one picture; `absent` marks joints known to lie outside it."""
-    index = joint_map(skeleton, POSETRACK15)
-    known = index >= 0
-    state = np.where(truth.visibility > 0, LABELLED, np.where(absent, ABSENT, UNLABELLED))
-    return {
-        "xyxy": truth.people.xyxy,
-        "xy": np.where(known[:, None], truth.xy[:, index], np.nan).astype(np.float32),
-        "state": np.where(known, state[:, index], UNLABELLED).astype(np.int8),
-        "clip": np.full(len(truth.people), clip, np.int64),
-        "frame": np.full(len(truth.people), truth.frame, np.int64),
-        "track": truth.people.track_id,
-    }
-
-
-def _coco_like(root: str, extend: float = 0.0) -> Iterator:
-    """Pictures with people; `extend` makes boxes of joints into boxes of bodies."""
-    skeleton, pictures = read_keypoints(Path(root) / "person_keypoints.json", Path(root) / "images")
-    for picture in pictures:
-        truth = picture.truth
-        if len(truth.people) == 0:
-            continue
-        labels = _labels(truth, skeleton, np.zeros(truth.visibility.shape, bool), truth.frame)
-        side = (labels["xyxy"][:, 2:] - labels["xyxy"][:, :2]).max(-1, keepdims=True)
-        labels["xyxy"] = labels["xyxy"] + np.array([-1, -1, 1, 1]) * side * extend / 2
-        yield read_image(picture.path), labels
-
-
-def _jhmdb(root: str, split: str) -> Iterator:
-    for number, clip in enumerate(read_clips(Path(root), split)):
-        for frame, truth in zip(open_video(clip.video).frames(), clip.truth, strict=False):
-            if frame.rgb is None or len(truth.people) == 0:
-                continue
-            yield frame.rgb, _labels(truth, JHMDB15, truth.visibility == 0, number)
-
-
-def _synth(num_scenes: int) -> Iterator:
-    from glpose.synth import SceneSpec, render_scene
-
-    spec = SceneSpec(size_hw=(240, 320), num_frames=10)
-    for number in range(num_scenes):
-        for frame, truth in render_scene(spec, seed=number).frames():
-            if frame.rgb is None or len(truth.people) == 0:
-                continue
-            yield frame.rgb, _labels(truth, POSETRACK15, truth.visibility == 0, number)
+    enough = (labels["state"] == LABELLED).sum(-1) >= config.min_joints
+    large = side >= config.min_side_px
+    return np.flatnonzero(enough & large & (labels["picture"] % stride == 0))

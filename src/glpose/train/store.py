@@ -1,17 +1,76 @@
-"""Decoded pictures in one flat file, so that training never decodes: a store is written once.
+"""Pictures to train on, by number, with label rows of the people in them.
 
-The folder holds `pixels.bin` (all pictures, one after the other) and `index.npz`. It is complete
-or absent: the index is written last.
+`PictureStore` keeps decoded pictures in one flat file, so that training never decodes. Its folder
+holds `pixels.bin` (all pictures, one after the other) and `index.npz`; it is complete or absent:
+the index is written last. `PictureFiles` leaves them where they are, for sets too large for that.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int64, UInt8
 
 from glpose.errors import BadInput
+from glpose.imaging import read_image
+
+
+@runtime_checkable
+class Pictures(Protocol):
+    """Pictures by number, and the people in them.
+
+    `labels` are arrays with a row for each person; "picture", "clip", "frame" and "track" tell
+    where it is and who.
+    """
+
+    labels: dict[str, np.ndarray]
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, number: int) -> UInt8[np.ndarray, "height width 3"]: ...
+
+    @property
+    def picture_at(self) -> dict[tuple[int, int], int]:
+        """The number of the picture at (clip, frame), whether or not it has labels."""
+        ...
+
+    def clip_name(self, clip: int) -> str:
+        """What to call a clip in messages."""
+        ...
+
+
+class PictureFiles:
+    """Pictures in files of their own, each read when it is asked for; thread-safe."""
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        clip: Int64[np.ndarray, " pictures"],
+        frame: Int64[np.ndarray, " pictures"],
+        labels: dict[str, np.ndarray],
+        names: tuple[str, ...],
+    ) -> None:
+        self._paths, self._clip, self._frame, self._names = paths, clip, frame, names
+        self.labels = labels
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, number: int) -> UInt8[np.ndarray, "height width 3"]:
+        return read_image(self._paths[number])
+
+    @cached_property
+    def picture_at(self) -> dict[tuple[int, int], int]:
+        """As in `Pictures`: all frames of the videos."""
+        places = zip(self._clip.tolist(), self._frame.tolist(), strict=True)
+        return {place: number for number, place in enumerate(places)}
+
+    def clip_name(self, clip: int) -> str:
+        """The name of the video, or of the picture file."""
+        return self._names[clip]
 
 
 class PictureStore:
@@ -34,6 +93,16 @@ class PictureStore:
                 "it is made again when needed"
             )
         self._file = os.open(pixels, os.O_RDONLY)
+
+    @cached_property
+    def picture_at(self) -> dict[tuple[int, int], int]:
+        """As in `Pictures`: the frames that have people."""
+        columns = (self.labels[name].tolist() for name in ("clip", "frame", "picture"))
+        return {(clip, frame): number for clip, frame, number in zip(*columns, strict=True)}
+
+    def clip_name(self, clip: int) -> str:
+        """A store knows numbers only."""
+        return f"clip {clip}"
 
     def __del__(self) -> None:
         if hasattr(self, "_file"):

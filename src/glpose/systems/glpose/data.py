@@ -1,13 +1,13 @@
 """Training clips for GLPose: people followed through a video, as crops or as cached features.
 
-`Tracks` groups the people of a `PictureStore` into tracks. `ClipData` cuts a key crop, its
+`Tracks` groups the people of a set into tracks. `ClipData` cuts a key crop, its
 neighbours and its proposals for each sample, as the paper trains. `FeatureData` encodes every crop
 once with a frozen encoder and trains the fusion on the features: an epoch takes minutes on a CPU.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -19,15 +19,14 @@ from glpose.clip import global_slots, local_frames
 from glpose.crop import cut
 from glpose.damage import DAMAGE, damage
 from glpose.heatmap import crop_from_heatmap
-from glpose.skeleton import POSETRACK15
 from glpose.systems.glpose.spec import GLPoseConfig
 from glpose.train.augment import Augmentation, Look, draw_look, jitter_colour, random_box
-from glpose.train.people import LABELLED, UPPER_BODY, targets
-from glpose.train.store import PictureStore
+from glpose.train.epochs import sample_rows
+from glpose.train.people import Order, clip_box, locate, targets, upper_body
+from glpose.train.sets import LABELLED
+from glpose.train.store import Pictures
 from glpose.train.system import ArrayBatch
 from glpose.types import Affine, CropSpec
-
-_MIRROR = np.array(POSETRACK15.mirror)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,10 @@ class ClipConfig:
     have something to add; `neighbour_damage_share` of the slots are, since real damage lasts.
     `features` "cached" encodes `num_variants` differently augmented copies of every track, every
     `damaged_stride`-th crop also damaged, drawn by `feature_seed` and not by the run's, so that runs
-    of several seeds share them; "online" cuts and encodes crops for every sample.
+    of several seeds share them; "online" cuts and encodes crops for every sample. `order` "epochs"
+    (online only) takes every labelled person once in an epoch, "random" every set as often.
+    `clip_boxes` cuts boxes at the picture's edges as the HRNet family does. `validation` is the set
+    that scores are computed on, jhmdb-val or else synth if it is empty.
     """
 
     sources: tuple[str, ...] = ("jhmdb", "synth")
@@ -46,30 +48,33 @@ class ClipConfig:
     num_variants: int = 2
     damaged_stride: int = 2
     feature_seed: int = 0
+    order: Order = "random"
     augmentation: Augmentation = Augmentation()
     damage_share: float = 0.0
     neighbour_damage_share: float = 0.0
     box_noise: float = 0.0
+    clip_boxes: bool = False
+    validation: str = ""
     num_synth_scenes: int = 400
     absent_weight: float = 0.5
 
     def synth_only(self) -> ClipConfig:
         """The same without real data; few scenes, since this is for trying things out."""
-        return replace(self, sources=("synth",), num_synth_scenes=12)
+        return replace(self, sources=("synth",), validation="synth", num_synth_scenes=12)
 
 
 class Tracks:
-    """The people of a store in order of video, person and frame; a row is a person in a frame."""
+    """The people of a set in order of video, person and frame; a row is a person in a frame."""
 
-    def __init__(self, store: PictureStore) -> None:
-        labels = store.labels
+    def __init__(self, pictures: Pictures) -> None:
+        labels = pictures.labels
         order = np.lexsort((labels["frame"], labels["track"], labels["clip"]))
-        self.store = store
-        self.rows = order
+        self.pictures = pictures
         self.clip, self.frame = labels["clip"][order], labels["frame"][order]
-        self.track = np.unique(
-            np.stack([labels["clip"], labels["track"]], 1)[order], axis=0, return_inverse=True
-        )[1].reshape(-1)
+        self.person = labels["track"][order]
+        self.track = np.unique(np.stack([self.clip, self.person], 1), axis=0, return_inverse=True)[
+            1
+        ].reshape(-1)
         self.xyxy, self.xy = labels["xyxy"][order], labels["xy"][order]
         self.state, self.picture = labels["state"][order], labels["picture"][order]
         self._place = {
@@ -77,10 +82,15 @@ class Tracks:
         }
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.clip)
+
+    def describe(self, row: int) -> str:
+        """Clip, frame and person of a row, for messages."""
+        clip = self.pictures.clip_name(int(self.clip[row]))
+        return f"{clip}, frame {self.frame[row]}, person {self.person[row]}"
 
     def neighbours(self, i: int, config: GLPoseConfig) -> Int64[np.ndarray, " slots"]:
-        """Rows that fill the local slots of row i."""
+        """Rows of the same person that fill the local slots of row i."""
         track = self.track[i]
         frames = local_frames(
             int(self.frame[i]),
@@ -90,11 +100,23 @@ class Tracks:
         )
         return np.array([self._place[track, f] for f in frames], np.int64)
 
+    def neighbour_pictures(self, i: int, config: GLPoseConfig) -> list[int]:
+        """Pictures that fill the local slots of row i, whoever is labelled in them."""
+        clip, at = int(self.clip[i]), self.pictures.picture_at
+        frames = local_frames(
+            int(self.frame[i]),
+            config.offsets,
+            lambda f: (clip, f) in at,
+            config.local.border,
+        )
+        return [at[clip, f] for f in frames]
+
     def proposals(
         self, i: int, config: GLPoseConfig, rng: np.random.Generator
     ) -> Int64[np.ndarray, " proposals"]:
         """Rows of the same video that may serve row i globally, repeated if there are too few."""
-        same = np.flatnonzero(self.clip == self.clip[i])
+        begin, end = np.searchsorted(self.clip, [self.clip[i], self.clip[i] + 1])
+        same = np.arange(begin, end)
         if config.global_.pool == "other_frames":
             same = same[self.frame[same] != self.frame[i]]
         elif config.global_.pool == "other_crops":
@@ -106,13 +128,7 @@ class Tracks:
 
     def cut(self, row: int, to_crop: Affine, crop: CropSpec) -> UInt8[np.ndarray, "h w 3"]:
         """The pixels of a row's picture through a map."""
-        return cut(self.store[int(self.picture[row])], to_crop, crop)
-
-    def cut_all(
-        self, rows: list[int], maps: list[Affine], crop: CropSpec
-    ) -> UInt8[np.ndarray, "n h w 3"]:
-        """`cut` for several rows."""
-        return np.stack([self.cut(r, m, crop) for r, m in zip(rows, maps, strict=True)])
+        return cut(self.pictures[int(self.picture[row])], to_crop, crop)
 
 
 class ClipData:
@@ -133,36 +149,78 @@ class ClipData:
         self._tracks, self._config, self._data = tracks, config, data
         self._batch_size, self._seed = batch_size, seed
         self._keys = [np.flatnonzero((t.state == LABELLED).any(1)) for t in tracks]
+        self._ends = np.cumsum([len(keys) for keys in self._keys])
+        self._mirror = np.array(config.joints.mirror)
+        self._upper = upper_body(config.joints)
+
+    @property
+    def num_samples(self) -> int:
+        """People to train on; 0 if one of the sets has none."""
+        return int(self._ends[-1]) if all(len(keys) for keys in self._keys) else 0
+
+    @property
+    def tracks(self) -> list[Tracks]:
+        """The sets."""
+        return self._tracks
+
+    def evenly(self, source: int, most: int) -> Int64[np.ndarray, " keys"]:
+        """At most so many keys of a set, evenly spread over it."""
+        keys = self._keys[source]
+        return keys[np.unique(np.linspace(0, len(keys) - 1, most).astype(np.int64))]
+
+    def describe(self, step: int) -> list[str]:
+        """What the batch of a step is made of: clip, frame and person of each sample."""
+        return [self._tracks[s].describe(self._keys[s][i]) for s, i in self._chosen(step)]
 
     def batch(self, step: int) -> ArrayBatch:
+        """Crops, target maps and joint weights of a step."""
+        samples = [
+            self.sample(s, int(self._keys[s][i]), np.random.default_rng([self._seed, step, place]))
+            for place, (s, i) in enumerate(self._chosen(step))
+        ]
+        names = [name for name in samples[0] if name != "to_crop"]  # for scoring only
+        return {name: np.stack([s[name] for s in samples]) for name in names}
+
+    def _chosen(self, step: int) -> list[tuple[int, int]]:
+        """Set and place among its keys of each sample of a step."""
+        if self._data.order == "epochs":
+            rows = sample_rows(step, self._batch_size, self.num_samples, self._seed)
+            return locate(rows, self._ends)
         rng = np.random.default_rng([self._seed, step])
         sources = rng.integers(len(self._tracks), size=self._batch_size)
-        samples = [self._sample(int(s), rng) for s in sources]
-        return {key: np.stack([s[key] for s in samples]) for key in samples[0]}
+        return [(int(s), int(rng.integers(len(self._keys[s])))) for s in sources]
 
-    def _sample(self, source: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def sample(self, source: int, key: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """One person in one frame: its crops, target maps and joint weights."""
         tracks, config, how = self._tracks[source], self._config, self._data.augmentation
-        key = int(rng.choice(self._keys[source]))
         look = draw_look(rng, how)
+        colour_seed = int(rng.integers(2**31))
+
+        def shown(rgb: np.ndarray, damage_share: float) -> np.ndarray:
+            """A crop in the colours of the sample, in a share of all damaged."""
+            if how.colour:
+                rgb = jitter_colour(np.random.default_rng(colour_seed), rgb, how.colour)
+            if rng.random() < damage_share:
+                rgb = damage(rng, rgb, DAMAGE[rng.integers(len(DAMAGE))])
+            return rgb
+
+        picture = tracks.pictures[int(tracks.picture[key])]
         valid = tracks.state[key] == LABELLED
-        box = random_box(rng, tracks.xyxy[key], tracks.xy[key], valid, UPPER_BODY, how)
+        xyxy = self._box(tracks, key, rng, picture.shape[:2])
+        box = random_box(rng, xyxy, tracks.xy[key], valid, self._upper, how)
         to_key = look.crop_from_image(box, config.crop)
-        rgb = tracks.cut(key, to_key, config.crop)
-        if rng.random() < self._data.damage_share:
-            rgb = damage(rng, rgb, DAMAGE[rng.integers(len(DAMAGE))])
         xy, state = tracks.xy[key], tracks.state[key]
         if look.mirror:
-            xy, state = xy[_MIRROR], state[_MIRROR]
+            xy, state = xy[self._mirror], state[self._mirror]
         target, weight = _key_targets(to_key, xy, state, config, self._data)
-        sample = {"key": rgb, "target": target, "weight": weight}
+        rgb = shown(cut(picture, to_key, config.crop), self._data.damage_share)
+        sample = {"key": rgb, "target": target, "weight": weight, "to_crop": to_key.matrix}
         if config.offsets:
-            rows = tracks.neighbours(key, config).tolist()
-            exact = config.local.box == "exact"
-            maps = [
-                to_key if exact else look.crop_from_image(tracks.xyxy[row], config.crop)
-                for row in rows
+            local = [
+                shown(rgb, self._data.neighbour_damage_share)
+                for rgb in self._local(tracks, key, look, to_key, rng)
             ]
-            sample["local"] = tracks.cut_all(rows, maps, config.crop)
+            sample["local"] = np.stack(local)
         if config.global_.n:
             rows = tracks.proposals(key, config, rng).tolist()
             looks = {
@@ -170,9 +228,56 @@ class ClipData:
                 "same": lambda: look,
                 "own": lambda: draw_look(rng, how),
             }[config.global_.augment]
-            maps = [looks().crop_from_image(tracks.xyxy[row], config.crop) for row in rows]
-            sample["proposals"] = tracks.cut_all(rows, maps, config.crop)
+            sample["proposals"] = np.stack(
+                [
+                    tracks.cut(
+                        row,
+                        looks().crop_from_image(self._box(tracks, row, rng), config.crop),
+                        config.crop,
+                    )
+                    for row in rows
+                ]
+            )
         return sample
+
+    def _local(
+        self,
+        tracks: Tracks,
+        key: int,
+        look: Look,
+        to_key: Affine,
+        rng: np.random.Generator,
+    ) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+        """The crops of the local slots."""
+        config = self._config
+        if config.local.box == "exact":
+            for number in tracks.neighbour_pictures(key, config):
+                yield cut(tracks.pictures[number], to_key, config.crop)
+            return
+        for row in tracks.neighbours(key, config).tolist():
+            to_crop = look.crop_from_image(self._box(tracks, row, rng), config.crop)
+            yield tracks.cut(row, to_crop, config.crop)
+
+    def _box(
+        self,
+        tracks: Tracks,
+        row: int,
+        rng: np.random.Generator,
+        size_hw: tuple[int, ...] | None = None,
+    ) -> Float32[np.ndarray, " 4"]:
+        """A person's box, cut at the picture's edges and noised, as the settings say."""
+        xyxy = tracks.xyxy[row]
+        if self._data.clip_boxes and size_hw is not None:
+            xyxy = clip_box(xyxy, size_hw)
+        return noisy_box(xyxy, self._data.box_noise, rng)
+
+
+def noisy_box(
+    xyxy: Float32[np.ndarray, " 4"], strength: float, rng: np.random.Generator
+) -> Float32[np.ndarray, " 4"]:
+    """A box whose edges are off by a normal share of its size, as those of a detector are."""
+    noise = rng.standard_normal(4) * strength
+    return (xyxy + noise * np.tile(xyxy[2:] - xyxy[:2], 2)).astype(np.float32)
 
 
 def _key_targets(
@@ -260,7 +365,9 @@ class FeatureData:
                 if track not in looks:
                     looks[track] = draw_look(rng, how), int(rng.integers(2**31))
                 look, colour_seed = looks[track]
-                to_crop = look.crop_from_image(self._noisy_box(row, rng), crop)
+                to_crop = look.crop_from_image(
+                    noisy_box(tracks.xyxy[row], self._data.box_noise, rng), crop
+                )
                 rgb = tracks.cut(row, to_crop, crop)
                 if how.colour:
                     rgb = jitter_colour(np.random.default_rng(colour_seed), rgb, how.colour)
@@ -276,11 +383,6 @@ class FeatureData:
                 places = self._damaged_place[variant * n + rows]
                 kept = self._has_damaged[variant * n + rows]
                 self.damaged[places[kept]] = features[len(rows) :]
-
-    def _noisy_box(self, row: int, rng: np.random.Generator) -> Float32[np.ndarray, " 4"]:
-        xyxy = self.tracks.xyxy[row]
-        noise = rng.standard_normal(4) * self._data.box_noise
-        return (xyxy + noise * np.tile(xyxy[2:] - xyxy[:2], 2)).astype(np.float32)
 
     def sample(
         self, i: int, rng: np.random.Generator, *, damaged: bool, neighbour_damage: float = 0.0
@@ -314,7 +416,8 @@ class FeatureData:
             sample["global"] = self.clean[proposals[rows]]
         xy, state = self.tracks.xy[row], self.tracks.state[row]
         if self._mirrored[i]:
-            xy, state = xy[_MIRROR], state[_MIRROR]
+            mirror = np.array(config.joints.mirror)
+            xy, state = xy[mirror], state[mirror]
         sample["target"], sample["weight"] = _key_targets(
             self.to_crop[i], xy, state, config, self._data
         )

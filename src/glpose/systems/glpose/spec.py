@@ -15,6 +15,7 @@ from glpose.clip import (
 from glpose.errors import BadConfig
 from glpose.nets.spec import HeadType, HRNetConfig
 from glpose.runtime.card import FusionCard, NeighbourBox
+from glpose.skeleton import Skeleton, by_name
 from glpose.types import CropSpec, HeatmapSpec
 
 
@@ -83,7 +84,7 @@ class LossConfig:
 class GLPoseConfig:
     """The network of the paper; the defaults are `glpose_w48`.
 
-    Rows not named above: 11 `crop.padding`, 15 `head_input`, 16 `num_joints`, 18 `freeze` and
+    Rows not named above: 11 `crop.padding`, 15 `head_input`, 16 `skeleton`, 18 `freeze` and
     `bn_eval`, 21 `sigma_px`; 19, 20, 22 and 23 are settings of recipes and of evaluation.
 
     `start` "paper" draws all new weights from normal(0, 0.001). "single" (ours) starts as the
@@ -97,7 +98,7 @@ class GLPoseConfig:
     rounded: bool = True
     mapping: Literal["centre", "origin"] = "origin"
     decode: Literal["quarter", "dark"] = "quarter"
-    num_joints: int = 15
+    skeleton: Literal["posetrack15", "posetrack17", "jhmdb15"] = "posetrack15"
     local: LocalConfig = LocalConfig()
     global_: GlobalConfig = GlobalConfig()
     aggregate: AggregateConfig = AggregateConfig()
@@ -134,6 +135,16 @@ class GLPoseConfig:
     @property
     def offsets(self) -> tuple[int, ...]:
         return local_offsets(self.local.k, self.local.stride)
+
+    @property
+    def joints(self) -> Skeleton:
+        """The joints, one heatmap each."""
+        return by_name(self.skeleton)
+
+    @property
+    def num_joints(self) -> int:
+        """How many joints there are."""
+        return len(self.joints.joints)
 
     @property
     def channels(self) -> int:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from glpose.errors import BadConfig, BadWeights
+from glpose.errors import BadConfig
 from glpose.export.pose import PoseParts, export_pose, pose_card
 from glpose.export.unfold import load_exported
-from glpose.heatmap import crop_from_heatmap, decode
-from glpose.metrics.pck import pck
+from glpose.runtime.card import Card
+from glpose.skeleton import POSETRACK15, joint_map
 from glpose.systems.glpose.data import ClipConfig, ClipData, Encode, FeatureData, FeatureMix, Tracks
 from glpose.systems.glpose.net import GLPose, heatmap_loss
+from glpose.systems.glpose.scoring import fuse, guess_from_clips, guess_from_features, run_on_crops
 from glpose.systems.glpose.spec import GLPoseConfig
 from glpose.train.augment import Augmentation
-from glpose.train.checkpoint import load_checkpoint
-from glpose.train.people import LABELLED, LIMBS_AND_NECK, open_people
+from glpose.train.initial import load_initial, load_part
 from glpose.train.recipe import Recipe
+from glpose.train.sets import LIMBS_AND_NECK, open_people
 from glpose.train.system import TrainData
 
 STILL = ClipConfig(
@@ -30,18 +32,25 @@ STILL = ClipConfig(
 )
 """For scoring: every crop as its box cuts it, and once damaged."""
 
+# Enough for a standard error below 0.5 of PCK, few enough to encode 29 crops of each.
+_MOST_PEOPLE = 512
+
 
 class GLPoseSystem:
     """The paper's network, trained on crops ("online") or on cached features of a frozen encoder."""
 
     def __init__(self) -> None:
-        self._validation: FeatureData | None = None
+        self._features: FeatureData | None = None
+        self._clips: ClipData | None = None
 
     def build(self, recipe: Recipe) -> GLPose:
-        """Build, with encoder and head of `recipe.init_from` if that is set.
+        """Build, with what `recipe.init_from` has of the network if that is set.
 
-        That is a single-frame run, or an exported encoder (`.onnx`), which has no head. New weights depend on the recipe's seed alone: features are cached by one network and
-        trained on by another, which must have the same encoder, also after resuming.
+        That is a single-frame run or an imported file (encoder, and its head where training starts
+        from one), an exported encoder (`.onnx`), or a run of GLPose (all of it; a head of other
+        joints is brought to this recipe's by their names). New weights depend on the recipe's seed
+        alone: features are cached by one network and trained on by another, which must have the
+        same encoder, also after resuming.
         """
         config = _config(recipe)
         with torch.random.fork_rng(devices=[]):
@@ -51,19 +60,13 @@ class GLPoseSystem:
             example = torch.zeros(1, *config.crop.size_hw, 3, dtype=torch.uint8)
             load_exported(model.encoder, Path(recipe.init_from), example)
         elif recipe.init_from:
-            saved = load_checkpoint(Path(recipe.init_from)).get("ema", {})
-            _load_part(model.encoder, saved, "encoder.", recipe.init_from)
-            if config.head_input == "enhanced" and config.start == "single":
-                _load_part(model.fusion.head, saved, "head.", recipe.init_from)
+            _load(model, load_initial(Path(recipe.init_from)), recipe.init_from)
         return model
 
     def train_data(self, recipe: Recipe, cache_dir: Path) -> TrainData:
         config, data = _config(recipe), recipe.data
         assert isinstance(data, ClipConfig)
-        tracks = [
-            Tracks(open_people(source, recipe.roots, cache_dir, data.num_synth_scenes))
-            for source in data.sources
-        ]
+        tracks = [_open(source, recipe, cache_dir) for source in data.sources]
         if data.features == "online":
             return ClipData(tracks, config, data, recipe.batch_size, recipe.seed)
         if not config.freeze or config.local.box != "own" or config.global_.rank_stage != 3:
@@ -81,29 +84,63 @@ class GLPoseSystem:
         return FeatureMix(sets, data, recipe.batch_size, recipe.seed)
 
     def losses(self, model: GLPose, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        if "proposals" in batch or batch["key"].dtype == torch.uint8:
-            heatmaps = model(batch["key"], batch.get("local"), batch.get("proposals"))
-        else:
-            heatmaps = fuse(model, batch)
-        loss = heatmap_loss(heatmaps, batch["target"], batch["weight"], model.config)
+        """The squared error of the heatmaps (eq. 6)."""
+        run = run_on_crops if batch["key"].dtype == torch.uint8 else fuse
+        loss = heatmap_loss(run(model, batch), batch["target"], batch["weight"], model.config)
         return {"heatmap": loss}
 
     def validate(self, model: GLPose, recipe: Recipe, cache_dir: Path) -> dict[str, float]:
-        """PCK with given boxes on clean and on damaged key crops, the other crops being clean.
+        """PCK with given boxes on the recipe's validation set.
 
-        On JHMDB's validation clips where the set is there, else on synth.
+        With cached features on clean and on damaged key crops, the other crops being clean; else on
+        clean crops of `_MOST_PEOPLE` people, evenly spread over the set.
         """
-        config = _config(recipe)
-        data = self._validation_data(model, recipe, cache_dir)
-        clean = _score(model, data, config, recipe, damaged=False)
-        damaged = _score(model, data, config, recipe, damaged=True)
-        return {
-            "mean@0.2": (clean[0.2] + damaged[0.2]) / 2,
-            "clean@0.2": clean[0.2],
-            "clean@0.1": clean[0.1],
-            "damaged@0.2": damaged[0.2],
-            "damaged@0.1": damaged[0.1],
+        joints = LIMBS_AND_NECK if _validation_set(recipe) == "jhmdb-val" else None
+        if recipe.data.features == "online":
+            data = self._validation_clips(recipe, cache_dir)
+            keys = data.evenly(0, _MOST_PEOPLE)
+            found = guess_from_clips(model, data, 0, keys, recipe.precision)
+            return {f"pck@{limit}": found.pck(limit, joints).pooled for limit in (0.2, 0.1)}
+        features = self._validation_features(model, recipe, cache_dir)
+        keys = features.keys[:: 3 if recipe.roots.jhmdb else 7]
+        clean, damaged = (
+            guess_from_features(model, features, keys, recipe.precision, damaged=is_damaged)
+            for is_damaged in (False, True)
+        )
+        scores = {
+            f"{name}@{limit}": found.pck(limit, joints).pooled
+            for name, found in (("clean", clean), ("damaged", damaged))
+            for limit in (0.2, 0.1)
         }
+        return {"mean@0.2": (scores["clean@0.2"] + scores["damaged@0.2"]) / 2, **scores}
+
+    def parts(
+        self,
+        model: GLPose,
+        recipe: Recipe,
+        *,
+        name: str = "",
+        made_by: dict[str, str] | None = None,
+        scores: dict[str, str] | None = None,
+    ) -> tuple[PoseParts, Card]:
+        """Encoder and fusion with their card."""
+        config = _config(recipe)
+        parts = PoseParts(
+            Encoder(model.eval()), model.fusion, config.backbone.width, config.fusion_card
+        )
+        before = recipe.pretrained_on if recipe.init_from else ()
+        sources = tuple(dict.fromkeys((*before, *recipe.data.sources)))
+        paper = "GLPose (Jiao et al., ACM TOMM 2022) on an HRNet (Sun et al., CVPR 2019)"
+        card = pose_card(
+            name or recipe.name,
+            sources,
+            paper,
+            config.crop,
+            config.heatmap,
+            made_by=made_by or {},
+            scores=scores or {},
+        )
+        return parts, replace(card, skeleton=config.skeleton)
 
     def export(
         self,
@@ -116,28 +153,24 @@ class GLPoseSystem:
         scores: dict[str, str],
     ) -> list[Path]:
         """Two graphs, encoder and fusion."""
-        config = _config(recipe)
-        parts = PoseParts(
-            Encoder(model.eval()), model.fusion, config.backbone.width, config.fusion_card
-        )
-        before = recipe.pretrained_on if recipe.init_from else ()
-        sources = tuple(dict.fromkeys((*before, *recipe.data.sources)))
-        paper = "GLPose (Jiao et al., ACM TOMM 2022) on an HRNet (Sun et al., CVPR 2019)"
-        card = pose_card(
-            name, sources, paper, config.crop, config.heatmap, made_by=made_by, scores=scores
-        )
+        parts, card = self.parts(model, recipe, name=name, made_by=made_by, scores=scores)
         return list(export_pose(parts, card, folder))
 
-    def _validation_data(self, model: GLPose, recipe: Recipe, cache_dir: Path) -> FeatureData:
-        """Features of the validation set; computed once, where the encoder is frozen."""
-        if self._validation is None or not _config(recipe).freeze:
-            source = "jhmdb-val" if recipe.roots.jhmdb else "synth"
-            scenes = recipe.data.num_synth_scenes
-            tracks = Tracks(open_people(source, recipe.roots, cache_dir, scenes))
-            self._validation = cached_features(
+    def _validation_clips(self, recipe: Recipe, cache_dir: Path) -> ClipData:
+        if self._clips is None:
+            tracks = _open(_validation_set(recipe), recipe, cache_dir)
+            still = replace(STILL, clip_boxes=recipe.data.clip_boxes)
+            self._clips = ClipData([tracks], _config(recipe), still, recipe.batch_size, seed=0)
+        return self._clips
+
+    def _validation_features(self, model: GLPose, recipe: Recipe, cache_dir: Path) -> FeatureData:
+        """Computed once: the encoder is frozen."""
+        if self._features is None:
+            tracks = _open(_validation_set(recipe), recipe, cache_dir)
+            self._features = cached_features(
                 model, tracks, STILL, recipe, seed=0, cache_dir=cache_dir
             )
-        return self._validation
+        return self._features
 
 
 class Encoder(torch.nn.Module):
@@ -199,47 +232,45 @@ def make_encode(model: GLPose, precision: str) -> Encode:
     return encode
 
 
-def fuse(model: GLPose, batch: dict[str, Tensor]) -> Tensor:
-    """The fusion on cached features; float16 on disk, float32 here."""
-    parts = [batch.get(name) for name in ("key", "local", "global", "global_weight")]
-    return model.fusion(*(None if part is None else part.float() for part in parts))
+def _open(source: str, recipe: Recipe, cache_dir: Path) -> Tracks:
+    scenes = recipe.data.num_synth_scenes
+    return Tracks(open_people(source, recipe.roots, cache_dir, scenes, _config(recipe).joints))
 
 
-def _score(
-    model: GLPose, data: FeatureData, config: GLPoseConfig, recipe: Recipe, *, damaged: bool
-) -> dict[float, float]:
-    keys = data.keys[:: 3 if recipe.roots.jhmdb else 7]
-    xy = np.empty((len(keys), config.num_joints, 2))
-    to_heatmap = crop_from_heatmap(config.crop, config.heatmap)
-    for start in range(0, len(keys), 32):
-        chunk = keys[start : start + 32]
-        samples = [
-            data.sample(int(i), np.random.default_rng([1, i]), damaged=damaged) for i in chunk
-        ]
-        batch = {k: torch.from_numpy(np.stack([s[k] for s in samples])) for k in samples[0]}
-        bf16 = recipe.precision == "bf16"
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            heatmaps = fuse(model, batch).float().contiguous().numpy()
-        heatmap_xy, _ = decode(heatmaps, config.heatmap)
-        xy[start : start + 32] = [
-            (data.to_crop[i].inverse() @ to_heatmap).apply(points)
-            for i, points in zip(chunk, heatmap_xy, strict=True)
-        ]
-    rows = keys % len(data.tracks)
-    counted = (data.tracks.state[rows] == LABELLED) & LIMBS_AND_NECK
-    truth, boxes = data.tracks.xy[rows], data.tracks.xyxy[rows]
-    return {limit: pck(xy, truth, counted, boxes, limit).pooled for limit in (0.2, 0.1)}
+def _validation_set(recipe: Recipe) -> str:
+    return recipe.data.validation or ("jhmdb-val" if recipe.roots.jhmdb else "synth")
 
 
-def _load_part(module: torch.nn.Module, saved: dict[str, Tensor], prefix: str, path: str) -> None:
-    part = {k.removeprefix(prefix): v for k, v in saved.items() if k.startswith(prefix)}
-    try:
-        module.load_state_dict(part)
-    except RuntimeError as problem:
-        raise BadWeights(
-            f"{path}: its {prefix.rstrip('.')} does not fit this recipe's "
-            f"({str(problem).splitlines()[-1].strip()}); expected a run of the same network"
-        ) from problem
+def _load(model: GLPose, saved: dict[str, Tensor], path: str) -> None:
+    """Load what the weights have: those of a single-frame network, or of GLPose."""
+    load_part(model.encoder, saved, "encoder.", path)
+    config = model.config
+    if any(name.startswith("fusion.") for name in saved):
+        load_part(model.fusion, _with_joints(saved, config), "fusion.", path)
+    elif config.head_input == "enhanced" and config.start == "single":
+        load_part(model.fusion.head, saved, "head.", path)
+
+
+def _with_joints(saved: dict[str, Tensor], config: GLPoseConfig) -> dict[str, Tensor]:
+    """Weights of a POSETRACK15 head as those of another set of joints.
+
+    Joints that POSETRACK15 does not have (JHMDB's belly) start from the mean of all others, so that
+    they begin inside the body. Source of the pairs: dataset specification, section 1.
+    """
+    heads = [name for name in saved if name.startswith("fusion.head.")]
+    num = saved[heads[-1]].shape[0]
+    if config.joints is POSETRACK15 or num != len(POSETRACK15.joints):
+        return saved
+    index = torch.from_numpy(joint_map(POSETRACK15, config.joints))
+    changed = dict(saved)
+    for name in heads:
+        old = saved[name]
+        if old.shape[0] != num:  # a hidden layer
+            continue
+        new = old[index.clamp(min=0)].clone()
+        new[index < 0] = old.mean(0)
+        changed[name] = new
+    return changed
 
 
 def _config(recipe: Recipe) -> GLPoseConfig:

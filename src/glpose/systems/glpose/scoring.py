@@ -1,0 +1,116 @@
+"""Scores of GLPose in torch while it trains: joints of labelled people whose boxes are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float32
+from torch import Tensor
+
+from glpose.heatmap import crop_from_heatmap, decode
+from glpose.metrics.pck import Pck, pck
+from glpose.systems.glpose.data import ClipData, FeatureData, Tracks
+from glpose.systems.glpose.net import GLPose
+from glpose.train.sets import LABELLED
+from glpose.types import Affine
+
+_AT_ONCE = 32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guesses:
+    """Joints found and labelled, in image pixels, one row a person."""
+
+    xy: Float[np.ndarray, "people joints 2"]
+    truth_xy: Float32[np.ndarray, "people joints 2"]
+    labelled: Bool[np.ndarray, "people joints"]
+    truth_xyxy: Float32[np.ndarray, "people 4"]
+
+    def pck(self, limit: float, joints: Bool[np.ndarray, " joints"] | None = None) -> Pck:
+        """PCK of the person's box over labelled joints, all of them or some."""
+        counted = self.labelled if joints is None else self.labelled & joints
+        return pck(self.xy, self.truth_xy, counted, self.truth_xyxy, limit)
+
+
+def guess_from_features(
+    model: GLPose,
+    data: FeatureData,
+    keys: np.ndarray,
+    precision: str,
+    *,
+    damaged: bool = False,
+    neighbour_damage: float = 0.0,
+) -> Guesses:
+    """Fuse the cached features of some keys; the draw of proposals depends on the key alone."""
+
+    def sample(key: int) -> dict[str, np.ndarray]:
+        rng = np.random.default_rng([1, key])
+        return data.sample(key, rng, damaged=damaged, neighbour_damage=neighbour_damage)
+
+    maps = [data.to_crop[key] for key in keys]
+    xy = _image_xy(model, _batches(keys, sample), maps, precision, fuse)
+    return _guesses(xy, data.tracks, keys % len(data.tracks))
+
+
+def guess_from_clips(
+    model: GLPose, data: ClipData, source: int, keys: np.ndarray, precision: str
+) -> Guesses:
+    """Encode and fuse the clips of some keys of a set."""
+    maps: list[Affine] = []
+
+    def sample(key: int) -> dict[str, np.ndarray]:
+        made = data.sample(source, key, np.random.default_rng([1, key]))
+        maps.append(Affine(made["to_crop"]))
+        return made
+
+    # `maps` grows with the batches, and is complete when the last one has been run.
+    xy = _image_xy(model, _batches(keys, sample), maps, precision, run_on_crops)
+    return _guesses(xy, data.tracks[source], keys)
+
+
+def fuse(model: GLPose, batch: dict[str, Tensor]) -> Tensor:
+    """The fusion on cached features; float16 in the cache, float32 here."""
+    parts = [batch.get(name) for name in ("key", "local", "global", "global_weight")]
+    return model.fusion(*(None if part is None else part.float() for part in parts))
+
+
+def run_on_crops(model: GLPose, batch: dict[str, Tensor]) -> Tensor:
+    """The whole network on crops."""
+    return model(batch["key"], batch.get("local"), batch.get("proposals"))
+
+
+def _batches(
+    keys: np.ndarray, sample: Callable[[int], dict[str, np.ndarray]]
+) -> Iterator[dict[str, Tensor]]:
+    for start in range(0, len(keys), _AT_ONCE):
+        samples = [sample(int(key)) for key in keys[start : start + _AT_ONCE]]
+        yield {k: torch.from_numpy(np.stack([s[k] for s in samples])) for k in samples[0]}
+
+
+def _image_xy(
+    model: GLPose,
+    batches: Iterator[dict[str, Tensor]],
+    crop_from_image: list[Affine],
+    precision: str,
+    run: Callable[[GLPose, dict[str, Tensor]], Tensor],
+) -> np.ndarray:
+    config = model.config
+    to_crop = crop_from_heatmap(config.crop, config.heatmap)
+    device = next(model.parameters()).device
+    found: list[np.ndarray] = []
+    for batch in batches:
+        moved = {name: value.to(device) for name, value in batch.items()}
+        bf16 = precision == "bf16"
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            heatmaps = run(model, moved)
+        found += list(decode(heatmaps.float().contiguous().cpu().numpy(), config.heatmap)[0])
+    return np.stack(
+        [(m.inverse() @ to_crop).apply(xy) for m, xy in zip(crop_from_image, found, strict=True)]
+    )
+
+
+def _guesses(xy: np.ndarray, tracks: Tracks, rows: np.ndarray) -> Guesses:
+    return Guesses(xy, tracks.xy[rows], tracks.state[rows] == LABELLED, tracks.xyxy[rows])
