@@ -1,79 +1,51 @@
 """PoseTrack 2017 and 2018: labels, predictions and whole sets, always in the 15 joints of scoring.
 
-Start with `read_truth_file`. What a file holds, not its name or year, says of which form it is.
+Start with `open_posetrack`, or `read_truth_file` for a single file.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Literal
+from pathlib import Path
+
+import numpy as np
 
 from glpose.errors import BadInput
 from glpose.formats import posetrack17, posetrack18
-from glpose.formats.posetrack_people import FileFrame, poses_of, truth_of
-from glpose.formats.tree import read_tree
+from glpose.formats.dataset import LabelledSequence
+from glpose.formats.lines import dump, write_whole
+from glpose.formats.posetrack_file import Form, check_tracks, first_picture, read_file
+from glpose.formats.posetrack_images import ImageFolders, list_pictures, place_frames
+from glpose.formats.posetrack_people import (
+    NUM_JOINTS,
+    FileFrame,
+    Person,
+    dummy_person,
+    people_of,
+    poses_of,
+    truth_of,
+)
+from glpose.skeleton import POSETRACK15
 from glpose.types import FramePoses, FrameTruth
-
-Form = Literal["2017", "2018"]
-
-MAX_TRACK_ID = 10_000
-"""poseval takes track ids below this only."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SequenceFile:
-    """All that one file says, frame by frame, labelled or not."""
-
-    form: Form
-    frames: tuple[FileFrame, ...]
-
-
-def read_file(path: Path, *, predicted: bool) -> SequenceFile:
-    """A file of either form.
-
-    Raises: BadInput, naming the key, if it is cut off, of another kind, without frames, or wrong.
-    """
-    root = read_tree(path)
-    keys = root.value if isinstance(root.value, dict) else {}
-    form: Form
-    if "annolist" in keys:
-        form, frames = "2017", tuple(posetrack17.read_frames(root, predicted=predicted))
-    elif "images" in keys and "annotations" in keys:
-        form, frames = "2018", tuple(posetrack18.read_frames(root, predicted=predicted))
-    else:
-        found = ", ".join(f"'{key}'" for key in list(keys)[:8] if not key.startswith("__"))
-        raise BadInput(
-            f"{path}: no file of PoseTrack, its keys are {found or 'none'}; expected 'annolist' "
-            "(2017) or 'images' and 'annotations' (2018)"
-        )
-    if not frames:
-        key = "annolist" if form == "2017" else "images"
-        raise BadInput(f"{path}: '{key}' is empty; expected the frames of a video")
-    folders = sorted({PurePosixPath(f.name.replace("\\", "/")).parent.name for f in frames})
-    if len(folders) > 1:
-        raise BadInput(
-            f"{path}: holds frames of {len(folders)} videos ({', '.join(folders[:3])}); "
-            "expected one file a video, as PoseTrack comes"
-        )
-    return SequenceFile(form, frames)
 
 
 def read_truth_file(path: Path) -> tuple[FrameTruth, ...]:
     """The truth of all frames of a file, those not labelled included (they have nobody).
 
-    `frame` is the place in the file. People without joints are there, all NaN and with a box of
-    zeros. Visibility 1 is a labelled joint with the flag 0: scoring counts it like the others.
+    `frame` is the place in the file. Numbers are as in the file, in float64. People without joints
+    are there, all NaN and with a box of zeros. Visibility 1 is a labelled joint with the flag 0:
+    scoring counts it like the others.
 
     Raises: BadInput, naming the key.
     """
     frames = read_file(path, predicted=False).frames
-    return tuple(truth_of(i, frame) for i, frame in enumerate(frames))
+    return tuple(truth_of(i, frame, np.float64) for i, frame in enumerate(frames))
 
 
 def read_prediction_file(path: Path) -> tuple[FramePoses, ...]:
     """The predictions of all frames of a file; `frame` is the place in the file.
 
-    Joints and poses without a score have -9999, as in poseval; scores are otherwise as they are.
-    Boxes are those of the joints. Who has no track gets their place in the frame for one.
+    Joints and poses without a score have -9999, as in poseval; numbers are otherwise as they are,
+    in float64. Boxes are around the joints. Who has no track gets their place in the frame for one.
 
     Raises: BadInput, naming the key; also if a track is in a frame twice or above 9999, which
     poseval does not take either.
@@ -84,16 +56,148 @@ def read_prediction_file(path: Path) -> tuple[FramePoses, ...]:
     return tuple(poses_of(i, frame) for i, frame in enumerate(frames))
 
 
-def check_tracks(where: str, tracks: list[int]) -> None:
-    """Raises: BadInput if a track of a frame comes twice or has a number poseval does not take."""
-    for track in tracks:
-        if track >= MAX_TRACK_ID:
+@dataclass(frozen=True, slots=True, eq=False)
+class SequenceLabels:
+    """The `truth` of a PoseTrack sequence: its file, read when it is called."""
+
+    sequence: str
+    file: Path
+    folder: Path
+    images: tuple[Path, ...]
+
+    def __call__(self) -> tuple[FrameTruth, ...]:
+        """The labelled frames; raises BadInput if a frame has no picture."""
+        if not self.images:
             raise BadInput(
-                f"{where}: track_id {track}; expected less than {MAX_TRACK_ID}, as poseval does; "
-                "number the tracks of each video from 0"
+                f"{self.folder}: there are no pictures of the sequence {self.sequence}; "
+                f"expected those of {self.file}; unpack the archive of pictures there"
             )
-        if tracks.count(track) > 1:
+        return tuple(
+            truth_of(place, frame, np.float32)
+            for place, frame in self.frames().items()
+            if frame.labelled
+        )
+
+    def frames(self) -> dict[int, FileFrame]:
+        """All frames of the file by their places in `images`; without pictures, in the file."""
+        source = read_file(self.file, predicted=False)
+        if not self.images:
+            return dict(enumerate(source.frames))
+        places = place_frames(self.sequence, source, self.images, self.folder)
+        return dict(zip(places, source.frames, strict=True))
+
+
+def open_posetrack(root: Path, year: int, split: str) -> list[LabelledSequence]:
+    """The sequences of a split, by name; no labels are read before `truth()` is called.
+
+    `root` has `annotations/<split>/` and `images/`, or `posetrack_data` with them. Of a sequence
+    with a `.json` and a `.mat` file the first is used. Whether all pictures are there is seen when
+    the truth is read; a sequence without any has no `images`. Visibility is 1 for labelled joints
+    with the flag 0, which the 2018 loaders of the HRNet family do not train on.
+
+    Raises: BadInput if there are no label files, saying where they are expected.
+    """
+    if year not in (2017, 2018):
+        raise BadInput(f"PoseTrack {year} is not known; expected 2017 or 2018")
+    base = find_base(root, split)
+    folders = ImageFolders(base)
+    return [_sequence(file, folders, split) for file in label_files(base / "annotations" / split)]
+
+
+def _sequence(file: Path, folders: ImageFolders, split: str) -> LabelledSequence:
+    named = first_picture(file)
+    folder = folders.find(file.stem, split, named)
+    images = () if folder is None else list_pictures(folder)
+    expected = folder or folders.expected(file.stem, split, named)
+    labels = SequenceLabels(file.stem, file, expected, images)
+    return LabelledSequence(file.stem, POSETRACK15, labels, images)
+
+
+def find_base(root: Path, split: str) -> Path:
+    """The folder with `annotations` and `images`. Raises BadInput, saying what is expected."""
+    for base in (root, root / "posetrack_data"):
+        if (base / "annotations" / split).is_dir():
+            return base
+    raise BadInput(
+        f"{root}: there is no folder annotations/{split}; expected one label file a video in it; "
+        "unpack the archive of labels there"
+    )
+
+
+def label_files(folder: Path) -> list[Path]:
+    """The label files of a folder, by name, one a sequence. Raises BadInput if there are none."""
+    found: dict[str, Path] = {}
+    for suffix in (".mat", ".json"):  # the later one wins
+        for path in folder.glob(f"*{suffix}"):
+            if not path.name.startswith("."):
+                found[path.stem] = path
+    if not found:
+        raise BadInput(
+            f"{folder}: there are no label files; expected one .json or .mat a video; "
+            "unpack the archive of labels there"
+        )
+    return [found[name] for name in sorted(found)]
+
+
+def write_prediction_file(
+    path: Path,
+    sequence: LabelledSequence,
+    poses: Sequence[FramePoses],
+    *,
+    layout: Form = "2017",
+    dummy: bool = True,
+) -> None:
+    """Write predictions as poseval reads them: one entry for each frame of the label file.
+
+    `poses` are matched by `frame`, a place in the sequence's images; joints as POSETRACK15. Joints
+    that are NaN and poses without joints are left out. `dummy`: frames that would be empty hold the
+    joint 0 at (0, 0) with the score -100, which keeps poseval from counting a whole frame without
+    predictions as one miss.
+
+    Raises: BadInput if poses do not fit the sequence, or the file cannot be written; it is there
+    whole or not at all.
+    """
+    found = _by_frame(sequence, poses)
+    frames = _frames_of(sequence)
+    rows = [
+        FileFrame(frame.name, frame.number, frame.labelled, _written(found.get(place), dummy=dummy))
+        for place, frame in frames.items()
+    ]
+    write = posetrack17.document if layout == "2017" else posetrack18.document
+    write_whole(path, dump(write(rows)) + "\n")
+
+
+def _by_frame(sequence: LabelledSequence, poses: Sequence[FramePoses]) -> dict[int, FramePoses]:
+    num_images = len(sequence.images)
+    found: dict[int, FramePoses] = {}
+    for frame in poses:
+        where = f"{sequence.name}: frame {frame.frame}"
+        if frame.frame in found:
+            raise BadInput(f"{where} is predicted twice; expected each frame once")
+        if frame.frame < 0 or 0 < num_images <= frame.frame:
+            raise BadInput(f"{where} is predicted; the sequence has {num_images} pictures")
+        if frame.xy.shape[1:] != (NUM_JOINTS, 2):
             raise BadInput(
-                f"{where}: track_id {track} is there {tracks.count(track)} times; "
-                "expected each person once"
+                f"{where} has {frame.xy.shape[1]} joints; expected the {NUM_JOINTS} of "
+                f"{POSETRACK15.name}; convert them first"
             )
+        check_tracks(where, frame.people.track_id.tolist())
+        found[frame.frame] = frame
+    return found
+
+
+def _frames_of(sequence: LabelledSequence) -> dict[int, FileFrame]:
+    labels = sequence.truth
+    if isinstance(labels, SequenceLabels):
+        return labels.frames()
+    if not sequence.images:
+        raise BadInput(f"{sequence.name}: has no pictures; expected one for each frame to write")
+    return {
+        i: FileFrame(f"images/{path.parent.name}/{path.name}", None, labelled=True, people=())
+        for i, path in enumerate(sequence.images)
+    }
+
+
+def _written(poses: FramePoses | None, *, dummy: bool) -> tuple[Person, ...]:
+    people = () if poses is None else people_of(poses)
+    return people or ((dummy_person(),) if dummy else ())

@@ -4,10 +4,11 @@ Joints have numbers from 0 to 14 in the order of POSETRACK15; `x1, y1, x2, y2` o
 corners of the head. Joints that are not labelled are not there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float64
 
 from glpose.formats.posetrack_people import (
     MISSING_SCORE,
@@ -92,7 +93,38 @@ def _head_px(node: Node) -> float:
     return head_length(np.array(values)) if len(values) == 4 else np.nan
 
 
-def _regions(entry: Node) -> Iterator[Float32[np.ndarray, "points 2"]]:
+def _regions(entry: Node) -> Iterator[Float64[np.ndarray, "points 2"]]:
     for region in entry.items("ignore_regions"):
         points = [(pixels(p.at("x")), pixels(p.at("y"))) for p in region.items("point")]
         yield from polygon(points)
+
+
+def document(frames: Sequence[FileFrame]) -> dict[str, Any]:
+    """Predictions in this form; `MISSING_SCORE` is left out. Frames without a number get theirs."""
+    return {
+        "annolist": [
+            {
+                "image": [{"name": frame.name}],
+                "imgnum": [i + 1 if frame.number is None else frame.number],
+                "annorect": [_written(person) for person in frame.people],
+            }
+            for i, frame in enumerate(frames)
+        ]
+    }
+
+
+def _written(person: Person) -> dict[str, Any]:
+    points = [
+        {"id": [joint], "x": [x], "y": [y], **_score(float(person.joint_score[joint]))}
+        for joint, (x, y) in enumerate(person.xy.tolist())
+        if person.visibility[joint]
+    ]
+    return {
+        "annopoints": [{"point": points}],
+        **_score(person.score),
+        "track_id": [person.track_id],
+    }
+
+
+def _score(value: float) -> dict[str, Any]:
+    return {} if value == MISSING_SCORE else {"score": [value]}

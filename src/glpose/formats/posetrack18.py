@@ -4,12 +4,12 @@ Joints go by the names in `categories`, 17 slots or 15. A joint is absent only i
 numbers are 0; one with coordinates and flag 0 is labelled, as poseval counts it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int8, Int64
+from jaxtyping import Float64, Int8, Int64
 
 from glpose.errors import BadInput
 from glpose.formats.lines import FARTHEST_PX
@@ -24,7 +24,7 @@ from glpose.formats.posetrack_people import (
     polygon,
 )
 from glpose.formats.tree import Node
-from glpose.skeleton import POSETRACK15
+from glpose.skeleton import POSETRACK15, POSETRACK17
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,7 +146,7 @@ def _pixels(node: Node, count: int | None = None) -> Float64[np.ndarray, " count
     return values
 
 
-def _regions(image: Node) -> Iterator[Float32[np.ndarray, "points 2"]]:
+def _regions(image: Node) -> Iterator[Float64[np.ndarray, "points 2"]]:
     sides = [_polygons(image, key) for key in ("ignore_regions_x", "ignore_regions_y")]
     if [len(s) for s in sides[0]] != [len(s) for s in sides[1]]:
         raise image.error(
@@ -167,3 +167,45 @@ def _polygons(image: Node, key: str) -> list[np.ndarray]:
     if isinstance(value, list) and not isinstance(value[0], list):
         return [_pixels(node)]
     return [_pixels(region) for region in image.items(key) if region.value]
+
+
+def document(frames: Sequence[FileFrame]) -> dict[str, Any]:
+    """Predictions in this form, 17 slots; images without an id get their place, counted from 1."""
+    ids = [i + 1 if frame.number is None else frame.number for i, frame in enumerate(frames)]
+    return {
+        "images": [
+            {"file_name": frame.name, "id": number, "frame_id": number}
+            for frame, number in zip(frames, ids, strict=True)
+        ],
+        "annotations": [
+            {"image_id": number, "id": number * 100 + i, **_written(person)}
+            for frame, number in zip(frames, ids, strict=True)
+            for i, person in enumerate(frame.people)
+        ],
+        "categories": [
+            {
+                "supercategory": "person",
+                "id": 1,
+                "name": "person",
+                "keypoints": list(POSETRACK17.joints),
+                "skeleton": [[a + 1, b + 1] for a, b in POSETRACK17.bones],
+            }
+        ],
+    }
+
+
+def _written(person: Person) -> dict[str, Any]:
+    slots = np.array([POSETRACK17.index(name) for name in POSETRACK15.joints])
+    joints, scores = np.zeros((len(POSETRACK17.joints), 3)), np.zeros(len(POSETRACK17.joints))
+    there = person.visibility > 0
+    joints[slots[there], :2] = person.xy[there]
+    joints[slots[there], 2] = 1
+    scores[slots] = person.joint_score
+    has_scores = (person.joint_score[there] != MISSING_SCORE).any()
+    return {
+        "track_id": person.track_id,
+        "category_id": 1,
+        "keypoints": joints.reshape(-1).tolist(),
+        "scores": scores.tolist() if has_scores else [],
+        **({} if person.score == MISSING_SCORE else {"score": person.score}),
+    }

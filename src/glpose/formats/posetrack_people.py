@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int8
+from jaxtyping import Float, Float64, Int8
 
 from glpose.formats.lines import FARTHEST_PX
 from glpose.formats.tree import Node
@@ -50,7 +50,7 @@ class FileFrame:
     number: int | None
     labelled: bool
     people: tuple[Person, ...]
-    ignore: tuple[Float32[np.ndarray, "points 2"], ...] = ()
+    ignore: tuple[Float64[np.ndarray, "points 2"], ...] = ()
 
 
 def no_joints() -> Float64[np.ndarray, "15 2"]:
@@ -88,15 +88,17 @@ def pixels(node: Node) -> float:
 
 def polygon(
     xy: Sequence[tuple[float, float]],
-) -> tuple[Float32[np.ndarray, "points 2"], ...]:
+) -> tuple[Float64[np.ndarray, "points 2"], ...]:
     """A region as a tuple of one, or of none: fewer than three points enclose nothing."""
-    return (np.array(xy, np.float32),) if len(xy) > 2 else ()
+    return (np.array(xy, np.float64),) if len(xy) > 2 else ()
 
 
-def truth_of(frame: int, source: FileFrame) -> FrameTruth:
-    """A frame's people as truth."""
+def truth_of(
+    frame: int, source: FileFrame, dtype: type[np.float32] | type[np.float64]
+) -> FrameTruth:
+    """A frame's people as truth; joints and regions as `dtype`."""
     people = source.people
-    xy = np.array([p.xy for p in people], np.float32).reshape(-1, NUM_JOINTS, 2)
+    xy = np.array([p.xy for p in people], dtype).reshape(-1, NUM_JOINTS, 2)
     visibility = np.array([p.visibility for p in people], np.int8).reshape(-1, NUM_JOINTS)
     return FrameTruth(
         frame,
@@ -108,16 +110,16 @@ def truth_of(frame: int, source: FileFrame) -> FrameTruth:
         ),
         xy,
         visibility,
-        source.ignore,
+        tuple(region.astype(dtype) for region in source.ignore),
         np.array([p.head_px for p in people], np.float64),
     )
 
 
 def poses_of(frame: int, source: FileFrame) -> FramePoses:
-    """A frame's people as predictions."""
+    """A frame's people as predictions, in float64."""
     people = source.people
-    xy = np.array([p.xy for p in people], np.float32).reshape(-1, NUM_JOINTS, 2)
-    score = np.array([p.joint_score for p in people], np.float32).reshape(-1, NUM_JOINTS)
+    xy = np.array([p.xy for p in people], np.float64).reshape(-1, NUM_JOINTS, 2)
+    score = np.array([p.joint_score for p in people], np.float64).reshape(-1, NUM_JOINTS)
     return FramePoses(
         frame,
         frame / RATE_HZ,
@@ -127,5 +129,36 @@ def poses_of(frame: int, source: FileFrame) -> FramePoses:
             np.array([p.track_id for p in people], np.int64),
         ),
         xy,
-        np.where(np.isfinite(xy).all(-1), score, 0).astype(np.float32),
+        np.where(np.isfinite(xy).all(-1), score, 0.0),
     )
+
+
+def people_of(poses: FramePoses) -> tuple[Person, ...]:
+    """The people of a frame to be written; who has no joints is left out."""
+    xy, joint_score, score = _short(poses.xy), _short(poses.score), _short(poses.people.score)
+    found = np.isfinite(xy[..., 0] + xy[..., 1])
+    return tuple(
+        Person(
+            track_id=int(poses.people.track_id[i]),
+            xy=np.where(found[i][:, None], xy[i], np.nan),
+            visibility=np.where(found[i], 2, 0).astype(np.int8),
+            xyxy=poses.people.xyxy[i].astype(np.float64),
+            head_px=np.nan,
+            joint_score=np.where(found[i], joint_score[i], 0.0),
+            score=float(score[i]),
+        )
+        for i in range(len(poses.people))
+        if found[i].any()
+    )
+
+
+def dummy_person() -> Person:
+    """What the family of DCPose writes into empty frames: the first joint at (0, 0), score -100."""
+    xy, score, visibility = no_joints(), np.zeros(NUM_JOINTS), np.zeros(NUM_JOINTS, np.int8)
+    xy[0], score[0], visibility[0] = 0.0, -100.0, 2
+    return Person(0, xy, visibility, np.zeros(4), np.nan, score, -100.0)
+
+
+def _short(values: Float[np.ndarray, "*axes"]) -> Float64[np.ndarray, "*axes"]:
+    """The shortest decimals that read back as the same float32; float64 stays as it is."""
+    return values if values.dtype == np.float64 else values.astype(str).astype(np.float64)
