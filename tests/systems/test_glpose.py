@@ -81,7 +81,7 @@ def slots_of(config: GLPoseConfig) -> tuple[Tensor, Tensor | None, Tensor | None
 
 
 def test_parameter_counts_of_the_specification() -> None:
-    config = load_recipe("glpose_w48").model
+    config = load_recipe("glpose_w48_posetrack17").model
     with torch.device("meta"):
         model = GLPose(config)
         counts = {

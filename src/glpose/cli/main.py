@@ -26,6 +26,7 @@ app.command(
     "glpose.cli.synth:synth", name="synth", help="Write a set of rendered people to try on."
 )
 app.command("glpose.cli.train:train", name="train", help="Train a recipe (needs glpose[train]).")
+app.command("glpose.cli.recipes:recipes", name="recipes", help="List what can be trained.")
 app.command("glpose.cli.export:export", name="export", help="Write a run's weights as ONNX.")
 
 

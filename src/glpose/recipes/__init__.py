@@ -1,30 +1,96 @@
-"""Named, complete training runs: `RECIPES` says where each function lives, `load_recipe` calls it."""
+"""Named, complete training runs: `RECIPES` lists them, `load_recipe` builds one.
+
+A name stands for a function and its arguments, so that an ablation is its main recipe and one
+difference.
+"""
 
 import difflib
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 
 from glpose.errors import BadConfig
 from glpose.train.recipe import Recipe
 
-RECIPES = {
-    "person_small": "glpose.recipes.detect",
-    "warmup_small": "glpose.recipes.pretrain",
-    "pretrain_small": "glpose.recipes.pretrain",
-    "glpose_small": "glpose.recipes.fuse",
-    "glpose_small_k0": "glpose.recipes.fuse",
-    "glpose_small_n0": "glpose.recipes.fuse",
-    "glpose_small_one": "glpose.recipes.fuse",
-    "glpose_w48": "glpose.recipes.fuse",
-    "jhmdb_complete": "glpose.recipes.jhmdb",
-    "jhmdb_k0": "glpose.recipes.jhmdb",
-    "jhmdb_n0": "glpose.recipes.jhmdb",
-    "jhmdb_one": "glpose.recipes.jhmdb",
-    "jhmdb_no_enhancement": "glpose.recipes.jhmdb",
-    "jhmdb_mlp": "glpose.recipes.jhmdb",
-    "jhmdb_conv5x5": "glpose.recipes.jhmdb",
-    "jhmdb_paper_start": "glpose.recipes.jhmdb",
-    "jhmdb_undamaged": "glpose.recipes.jhmdb",
-    "jhmdb_stride3": "glpose.recipes.jhmdb",
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a recipe is built: `make` is a module and a function of `glpose.recipes`.
+
+    `line` says what it trains, `row` for which row of the paper's tables it stands, if for one.
+    """
+
+    make: str
+    line: str
+    row: str = ""
+    arguments: dict[str, object] = field(default_factory=dict)
+
+
+def _paper() -> dict[str, Entry]:
+    make, base = "paper.posetrack17", "glpose_w48_posetrack17"
+    what = "GLPose on PoseTrack 2017"
+    return {
+        base: Entry(make, f"{what}, k = 4, n = 6", "tables 1 and 4: complete, k=4, n=6, 3x3 head"),
+        "glpose_w48_posetrack18": Entry("paper.posetrack18", "GLPose on PoseTrack 2018", "table 2"),
+        **{
+            f"glpose_w48_subjhmdb{split}": Entry(
+                "paper.subjhmdb",
+                f"GLPose on Sub-JHMDB, split {split}",
+                f"table 3: split {split}",
+                {"split": split},
+            )
+            for split in (1, 2, 3)
+        },
+        **{
+            f"{base}_k{k}": Entry(
+                make, f"{what}, {2 * k} local frames", f"table 4: k={k}", {"k": k}
+            )
+            for k in range(4)
+        },
+        **{
+            f"{base}_n{n}": Entry(make, f"{what}, {n} global frames", f"table 4: n={n}", {"n": n})
+            for n in range(6)
+        },
+        f"{base}_no_enhancement": Entry(
+            make,
+            f"{what}, fused features as they are",
+            "table 4: without feature enhancement",
+            {"enhanced": False},
+        ),
+        f"{base}_mlp": Entry(
+            make, f"{what}, a perceptron as head", "table 4: MLP head", {"head": "mlp"}
+        ),
+        f"{base}_conv5x5": Entry(
+            make, f"{what}, a 5x5 convolution as head", "table 4: 5x5 head", {"head": "conv5x5"}
+        ),
+    }
+
+
+def _jhmdb() -> dict[str, Entry]:
+    lines = {
+        "complete": ("k = 4, n = 6, enhancement, 3x3 head", {}),
+        "k0": ("without local frames", {"k": 0}),
+        "n0": ("without global frames", {"n": 0}),
+        "one": ("without any other frames", {"k": 0, "n": 0}),
+        "no_enhancement": ("without the enhancement module", {"enhanced": False}),
+        "mlp": ("a perceptron for each pixel as head", {"head": "mlp"}),
+        "conv5x5": ("a 5x5 convolution as head", {"head": "conv5x5"}),
+        "paper_start": ("weights drawn as in the paper", {"start": "paper"}),
+        "undamaged": ("trained on whole pictures only", {"damage_share": 0.0}),
+        "stride3": ("every third frame as local frames", {"stride": 3}),
+    }
+    return {
+        f"jhmdb_{name}": Entry("jhmdb.short", f"fusion on JHMDB, our split: {line}", "", arguments)
+        for name, (line, arguments) in lines.items()
+    }
+
+
+RECIPES: dict[str, Entry] = {
+    "person_small": Entry("detect.person_small", "the person detector that is shipped"),
+    "warmup_small": Entry("pretrain.warmup_small", "small HRNet, single frame, on small crops"),
+    "pretrain_small": Entry("pretrain.pretrain_small", "the same at full size, from warmup_small"),
+    "glpose_small": Entry("fuse.glpose_small", "the fusion that is shipped, from pretrain_small"),
+    **_paper(),
+    **_jhmdb(),
 }
 
 
@@ -32,6 +98,9 @@ def load_recipe(name: str) -> Recipe:
     """The recipe of that name. Raises BadConfig, suggesting the nearest name."""
     if name not in RECIPES:
         near = difflib.get_close_matches(name, RECIPES, 1)
-        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(RECIPES)}"
+        hint = f"did you mean '{near[0]}'?" if near else "list them with: glpose recipes"
         raise BadConfig(f"unknown recipe '{name}'; {hint}")
-    return getattr(import_module(RECIPES[name]), name)()
+    entry = RECIPES[name]
+    module, _, function = entry.make.partition(".")
+    make = getattr(import_module(f"glpose.recipes.{module}"), function)
+    return replace(make(**entry.arguments), name=name)

@@ -39,7 +39,7 @@ def export_run(
     model.load_state_dict(saved["ema"])
     made_by = {
         "recipe": recipe.name,
-        "steps": f"{saved['step']} of {recipe.num_steps}",
+        "steps": f"{saved['step']} of {_num_steps(record, recipe)}",
         "minutes": f"{saved['seconds'] / 60:.0f}",
         "commit": record["commit"],
         **{key: str(value) for key, value in record["versions"].items()},
@@ -47,6 +47,11 @@ def export_run(
     return system.export(
         model, recipe, folder, name=name or recipe.name, made_by=made_by, scores=scores
     )
+
+
+def _num_steps(record: dict, recipe: Recipe) -> int:
+    """Steps of the run, which a recipe in epochs does not know by itself."""
+    return record.get("in_steps", {}).get("num_steps", recipe.num_steps)
 
 
 def recorded_recipe(plain: dict) -> Recipe:

@@ -18,11 +18,12 @@ from jaxtyping import Float32, Int64, UInt8
 from glpose.clip import global_slots, local_frames
 from glpose.crop import cut
 from glpose.damage import DAMAGE, damage
+from glpose.geometry import clip_box
 from glpose.heatmap import crop_from_heatmap
 from glpose.systems.glpose.spec import GLPoseConfig
 from glpose.train.augment import Augmentation, Look, draw_look, jitter_colour, random_box
 from glpose.train.epochs import sample_rows
-from glpose.train.people import Order, clip_box, locate, targets, upper_body
+from glpose.train.people import Order, locate, targets, upper_body
 from glpose.train.sets import LABELLED
 from glpose.train.store import Pictures
 from glpose.train.system import ArrayBatch

@@ -82,7 +82,7 @@ class LossConfig:
 
 @dataclass(frozen=True, slots=True)
 class GLPoseConfig:
-    """The network of the paper; the defaults are `glpose_w48`.
+    """The network of the paper; the defaults are those of the paper, W48 at 384x288.
 
     Rows not named above: 11 `crop.padding`, 15 `head_input`, 16 `skeleton`, 18 `freeze` and
     `bn_eval`, 21 `sigma_px`; 19, 20, 22 and 23 are settings of recipes and of evaluation.

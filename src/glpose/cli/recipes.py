@@ -1,0 +1,13 @@
+"""`glpose recipes`: every named training run, with the row of the paper's tables it stands for."""
+
+
+def recipes() -> int:
+    """List the recipes for glpose train: what each trains, and the table row it stands for."""
+    from glpose.recipes import RECIPES
+
+    width = max(len(name) for name in RECIPES)
+    for name, entry in RECIPES.items():
+        row = f"  [{entry.row}]" if entry.row else ""
+        print(f"{name:<{width}}  {entry.line}{row}")
+    print("\nRows are those of Jiao et al., ACM TOMM 2022. Train one with: glpose train NAME")
+    return 0
