@@ -13,7 +13,13 @@ from glpose.errors import BadInput
 from glpose.formats import posetrack17, posetrack18
 from glpose.formats.dataset import LabelledSequence
 from glpose.formats.lines import dump, write_whole
-from glpose.formats.posetrack_file import Form, check_tracks, first_picture, read_file
+from glpose.formats.posetrack_file import (
+    Form,
+    SequenceFile,
+    check_tracks,
+    first_picture,
+    read_file,
+)
 from glpose.formats.posetrack_images import ImageFolders, list_pictures, place_frames
 from glpose.formats.posetrack_people import (
     NUM_JOINTS,
@@ -80,7 +86,16 @@ class SequenceLabels:
 
     def frames(self) -> dict[int, FileFrame]:
         """All frames of the file by their places in `images`; without pictures, in the file."""
+        return self._placed(read_file(self.file, predicted=False))
+
+    def image_ids(self) -> dict[int, int]:
+        """The ids of pictures by their places in `images`; none in files of 2017's form."""
         source = read_file(self.file, predicted=False)
+        if source.form == "2017":
+            return {}
+        return {place: frame.number or 0 for place, frame in self._placed(source).items()}
+
+    def _placed(self, source: SequenceFile) -> dict[int, FileFrame]:
         if not self.images:
             return dict(enumerate(source.frames))
         places = place_frames(self.sequence, source, self.images, self.folder)

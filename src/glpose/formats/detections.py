@@ -1,0 +1,122 @@
+"""Files of person boxes found by a detector, and which frames of a labelled set they belong to.
+
+Two families are read: PoseWarper and DCPose name each picture by its path (`image_name`), mmpose by
+its number (`image_id`); both are JSON lists of `{bbox: [x, y, width, height], score, ...}`.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from glpose.errors import BadInput
+from glpose.formats.dataset import LabelledSequence
+from glpose.formats.lines import FARTHEST_PX
+from glpose.formats.posetrack import SequenceLabels
+from glpose.formats.tree import Node, brief, read_tree
+from glpose.types import Detections
+
+
+def read_detections(path: Path) -> dict[str, Detections]:
+    """All boxes of a file by picture, in the file's order: the name without `images/`, or the id.
+
+    Boxes of other categories than 1 (person) and boxes without area are left out; weak ones are
+    not, the threshold is the caller's.
+
+    Raises: BadInput, naming entry and key, for anything but finite boxes and scores from 0 to 1.
+    """
+    root = read_tree(path)
+    if not isinstance(root.value, list) or not root.value:
+        found = brief(list(root.value) if isinstance(root.value, dict) else root.value)
+        raise BadInput(
+            f"{path}: no detections, found {found}; expected a JSON list of objects with 'bbox', "
+            "'score' and 'image_name' or 'image_id'"
+        )
+    rows: dict[str, list[list[float]]] = {}
+    for i, value in enumerate(root.value):
+        entry = Node(path, f"[{i}]", value)
+        of_picture = rows.setdefault(_picture(entry), [])
+        category = entry.get("category_id")
+        row = _box(entry)
+        if row[2] > row[0] and row[3] > row[1] and (category is None or category.whole() == 1):
+            of_picture.append(row)
+    return {key: _detections(np.array(row, np.float32).reshape(-1, 5)) for key, row in rows.items()}
+
+
+def match_detections(
+    found: Mapping[str, Detections], sequences: Sequence[LabelledSequence]
+) -> list[tuple[Detections, ...]]:
+    """For each sequence the boxes of each of its pictures, empty where the file has none.
+
+    A picture is found by its path (`<source>/<sequence>/<file>`), by the name it has in the renamed
+    copy of the PoseTrack family (`00000001.jpg` is the first), or by the id in its label file.
+
+    Raises: BadInput if the file names pictures that a sequence does not have, or none at all that
+    belongs to the sequences.
+    """
+    by_folder: dict[str, set[str]] = {}
+    for key in found:
+        folder, _, name = key.rpartition("/")
+        by_folder.setdefault(folder, set()).add(name)
+    has_ids = "" in by_folder
+    matched = [_keys(sequence, by_folder, has_ids=has_ids) for sequence in sequences]
+    if not any(key in found for keys in matched for key in keys):
+        examples = [next(iter(found), "nothing"), *(key for keys in matched for key in keys[:1])]
+        raise BadInput(
+            f"the detections belong to other pictures: they are for '{examples[0]}' and the like, "
+            f"the set has '{examples[1] if len(examples) > 1 else 'no pictures'}'; "
+            "take the detections of this set"
+        )
+    nobody = Detections.empty()
+    return [tuple(found.get(key, nobody) for key in keys) for keys in matched]
+
+
+def _keys(
+    sequence: LabelledSequence, by_folder: Mapping[str, set[str]], *, has_ids: bool
+) -> list[str]:
+    """Under which key the boxes of each picture are, if there are any."""
+    if not sequence.images:
+        return []
+    parent = sequence.images[0].parent
+    folder = f"{parent.parent.name}/{parent.name}"
+    on_disk = [path.name for path in sequence.images]
+    named = by_folder.get(folder)
+    labels = sequence.truth
+    if named is None and has_ids and isinstance(labels, SequenceLabels):
+        ids = labels.image_ids()
+        return [str(ids.get(place, "")) for place in range(len(on_disk))]
+    renamed = [f"{place + 1:08d}.jpg" for place in range(len(on_disk))]
+    for names in (on_disk, renamed):
+        if named is None or named <= set(names):
+            return [f"{folder}/{name}" for name in names]
+    strange = min((named or set()) - set(on_disk))
+    raise BadInput(
+        f"{folder}: the detections name '{strange}', but there are {len(on_disk)} pictures from "
+        f"'{on_disk[0]}' to '{on_disk[-1]}'; expected their names, or 00000001.jpg and so on"
+    )
+
+
+def _picture(entry: Node) -> str:
+    name = entry.get("image_name")
+    if name is None:
+        number = entry.get("image_id")
+        if number is None:
+            raise entry.error(brief(entry.value), "an object with 'image_name' or 'image_id'")
+        return str(number.whole())
+    path = PurePosixPath(name.text().replace("\\", "/").lstrip("/"))
+    return str(path.relative_to("images") if path.parts[:1] == ("images",) else path)
+
+
+def _box(entry: Node) -> list[float]:
+    node = entry.at("bbox")
+    x, y, width, height = node.numbers(4).tolist()
+    if max(map(abs, (x, y, width, height))) > FARTHEST_PX or min(width, height) < 0:
+        raise node.error(brief(node.value), "[x, y, width, height] in pixels, not negative")
+    score = entry.at("score").number()
+    if not 0 <= score <= 1:
+        raise entry.at("score").error(str(score), "a score from 0 to 1")
+    return [x, y, x + width, y + height, score]
+
+
+def _detections(rows: np.ndarray) -> Detections:
+    return Detections(np.ascontiguousarray(rows[:, :4]), np.ascontiguousarray(rows[:, 4]))
