@@ -12,6 +12,7 @@ PHONE_BOOK = {
     "glpose": "glpose.systems.glpose.system",
     "hrnet": "glpose.systems.hrnet.system",
     "person_detector": "glpose.systems.person_detector.system",
+    "simple_baseline": "glpose.systems.simple_baseline.system",
 }
 
 

@@ -1,0 +1,1 @@
+"""Simple Baselines: a ResNet and deconvolutions on single frames. `spec`, `net`, `system`."""
