@@ -32,8 +32,8 @@ def load_exported(network: nn.Module, path: Path, example: Tensor) -> None:
             min(len(found), len(wanted)),
         )
         raise BadWeights(
-            f"{path}: {len(found)} convolutions, the {differs + 1}th differs from this recipe's "
-            f"{len(wanted)}; expected the encoder of the same network"
+            f"{path}: number {differs + 1} of its {len(found)} convolutions differs from this "
+            f"recipe's, which has {len(wanted)}; expected the encoder of the same network"
         )
     with torch.no_grad():
         for (weight, bias), (conv, norm) in zip(folded, pairs, strict=True):

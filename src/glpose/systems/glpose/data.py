@@ -8,6 +8,7 @@ once with a frozen encoder and trains the fusion on the features: an epoch takes
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -336,6 +337,12 @@ class FeatureData:
         labelled = (tracks.state == LABELLED).any(1)
         self.keys = np.flatnonzero(np.tile(labelled, num_variants))
         self.damaged_keys = self.keys[self._has_damaged[self.keys]]
+
+    def seen_by(self, config: GLPoseConfig) -> FeatureData:
+        """The same features for a fusion with other slots."""
+        other = copy(self)
+        other._config = config  # noqa: SLF001 - a copy of this class
+        return other
 
     def _load(self, folder: Path) -> None:
         self.clean = np.load(folder / "clean.npy")
