@@ -25,8 +25,12 @@ app.command("glpose.cli.demo:demo", name="demo", help="Make a short clip and run
 app.command(
     "glpose.cli.synth:synth", name="synth", help="Write a set of rendered people to try on."
 )
+app.command("glpose.cli.data:app", name="data", help="Check data sets on disk.")
 app.command("glpose.cli.train:train", name="train", help="Train a recipe (needs glpose[train]).")
 app.command("glpose.cli.recipes:recipes", name="recipes", help="List what can be trained.")
+app.command(
+    "glpose.cli.score:app", name="score", help="Score any tool's predictions as the papers do."
+)
 app.command("glpose.cli.export:export", name="export", help="Write a run's weights as ONNX.")
 
 

@@ -1,0 +1,103 @@
+"""`glpose data`: what is on disk of a data set, and what is missing."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from glpose.errors import BadInput
+
+if TYPE_CHECKING:
+    from glpose.formats.check import Part, Problem, Report
+
+app = App(name="data", help="Check data sets on disk.", result_action="return_value")
+
+_STATUS = {"complete": 0, "incomplete": 3, "unusable": 2}
+_MAX_EXAMPLES = 3
+
+
+def _posetrack17(root: Path) -> "Report":
+    from glpose.formats.posetrack_check import check_posetrack
+
+    return check_posetrack(root, 2017)
+
+
+def _posetrack18(root: Path) -> "Report":
+    from glpose.formats.posetrack_check import check_posetrack
+
+    return check_posetrack(root, 2018)
+
+
+CHECKS: dict[str, Callable[[Path], "Report"]] = {
+    "posetrack17": _posetrack17,
+    "posetrack18": _posetrack18,
+}
+
+
+@app.command
+def check(
+    set_: Annotated[str, Parameter(name="SET")],
+    dir_: Annotated[Path, Parameter(name="DIR")],
+    /,
+    *,
+    every: Annotated[bool, Parameter(name="--all", negative="")] = False,
+) -> int:
+    """Tell whether a data set is complete, what it holds, and what is missing.
+
+    Labels are read, pictures are only looked for. Exit status: 0 complete, 3 incomplete, 2 no labels
+    that can be used.
+
+    Parameters
+    ----------
+    set_
+        posetrack17 or posetrack18.
+    dir_
+        The folder with annotations/ and images/.
+    every
+        Name everything that is missing or wrong, not only the first few.
+
+    """
+    if set_ not in CHECKS:
+        raise BadInput(f"unknown set '{set_}'; known: {', '.join(CHECKS)}")
+    if not dir_.is_dir():
+        raise BadInput(f"{dir_}: no such folder; expected the data set {set_} in it")
+    report = CHECKS[set_](dir_)
+    print("\n".join(lines(report, dir_, None if every else _MAX_EXAMPLES)))
+    return _STATUS[report.state]
+
+
+def lines(report: "Report", root: Path, max_examples: int | None) -> list[str]:
+    """A report as text; paths inside `root` are told from there."""
+    told = [f"{report.name} in {root}: {report.state}"]
+    for part in report.parts:
+        told += ["", *_part_lines(part)]
+    if report.notes or report.problems:
+        told += ["", *(f"  note: {note}" for note in report.notes)]
+    for part_name, problem in [
+        *((part.name, problem) for part in report.parts for problem in part.problems),
+        *((None, problem) for problem in report.problems),
+    ]:
+        told += ["", *_problem_lines(part_name, problem, max_examples)]
+    return [line.replace(f"{root}/", "") if i else line for i, line in enumerate(told)]
+
+
+def _part_lines(part: "Part") -> list[str]:
+    width = max((len(name) for name in part.counts), default=0)
+    return [
+        part.name,
+        *(f"  {name:<{width}}  {value}" for name, value in part.counts.items()),
+        *(f"  note: {note}" for note in part.notes),
+    ]
+
+
+def _problem_lines(part: str | None, problem: "Problem", max_examples: int | None) -> list[str]:
+    where = f"{part}: " if part else ""
+    shown = problem.examples[:max_examples]
+    hidden = len(problem.examples) - len(shown)
+    return [
+        f"{where}{problem.count} {problem.what}",
+        *(f"  {example}" for example in shown),
+        *([f"  and {hidden} more; --all names them"] if hidden else []),
+        *([f"  to do: {problem.remedy}"] if problem.remedy else []),
+    ]
