@@ -2,8 +2,15 @@
 
 TERMS = {
     "lspet": "Leeds Sports Pose Extended (images from Flickr): research only",
-    "coco": "COCO 2017 keypoints, 3,298 images: labels CC BY 4.0, images under Flickr terms",
+    "coco": "COCO 2017 keypoints, all of it or a part: labels CC BY 4.0, images under Flickr terms",
     "jhmdb": "JHMDB, 375 training clips of 14 actions (clips from HMDB51): research only",
+    "posetrack17": "PoseTrack 2017: research only",
+    "posetrack18": "PoseTrack 2018: research only",
+    **{
+        f"subjhmdb{split}": f"Sub-JHMDB, training part of split {split} (clips from HMDB51): "
+        "research only"
+        for split in (1, 2, 3)
+    },
     "person_boxes": "VOC 2012 subset and Penn-Fudan pedestrians: research only",
     "synth": "synthetic figures rendered by glpose: no restriction",
 }

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from glpose.errors import BadConfig, BadInput
-from glpose.formats.coco import LabelledPicture, read_keypoints
+from glpose.formats.coco import LabelledPicture, open_coco, read_keypoints
 from glpose.formats.dataset import LabelledSequence
 from glpose.formats.jhmdb import read_clips
 from glpose.formats.posetrack import open_posetrack
+from glpose.formats.subjhmdb import open_subjhmdb
 from glpose.imaging import read_image
 from glpose.skeleton import JHMDB15, POSETRACK15, Skeleton, joint_map
 from glpose.train.recipe import DataRoots
@@ -73,16 +74,12 @@ def open_people(
         year = 2000 + int(set_name[-2:])
         return _from_sequences(source, open_posetrack(root, year, part or "train"), skeleton)
     if set_name == "subjhmdb":
-        from glpose.formats.subjhmdb import open_subjhmdb
-
         number = int(source.partition("-")[0][-1])
         sequences = open_subjhmdb(root, number, "test" if part else "train")
         if all(sequence.images for sequence in sequences):
             return _from_sequences(source, sequences, skeleton)
         return _stored(source, skeleton, cache_dir, lambda: _decoded(sequences, skeleton))
     if set_name == "coco" and (root / "annotations").is_dir():
-        from glpose.formats.coco import open_coco
-
         return _from_pictures(source, *open_coco(root, part or "train"), skeleton)
     makers: dict[str, Callable[[], Iterator]] = {
         "lspet": lambda: _coco_like(root, skeleton, extend=0.15),
