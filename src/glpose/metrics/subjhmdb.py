@@ -12,6 +12,8 @@ from jaxtyping import Bool, Float, Float64
 from glpose.skeleton import JHMDB15
 
 Norm = Literal["box", "torso"]
+NORMS: tuple[Norm, ...] = ("box", "torso")
+"""By what errors are measured; published tables go by the box."""
 
 COLUMNS = {
     "Head": ("face",),

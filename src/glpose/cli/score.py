@@ -1,0 +1,131 @@
+"""`glpose score`: the official metrics on files of truth and of any tool's predictions."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from glpose.errors import BadInput
+
+if TYPE_CHECKING:
+    from glpose.cli.scoring.report import Report
+
+app = App(name="score", help="Score any tool's predictions with the official metrics.")
+
+Switch = Parameter(negative="")
+
+
+@app.command
+def posetrack(
+    truth: Path,
+    predictions: Path,
+    /,
+    *,
+    json: Path | None = None,
+    no_quirks: Annotated[bool, Switch] = False,
+    mot: bool | None = None,
+) -> int:
+    """PoseTrack AP and MOT, 2017 or 2018, equal to poseval.
+
+    Parameters
+    ----------
+    truth
+        Folder of annotations (annotations/val), JSON or MAT, or one file of it.
+    predictions
+        Folder with a JSON or MAT file of the same name for each, or one file.
+    json
+        Also write all numbers to this file.
+    no_quirks
+        Leave out the oddities of poseval (docs/metrics.md); not for comparison with papers.
+    mot
+        Score tracking too; unless said, only if the track ids are more than places in the frame.
+
+    """
+    from glpose.cli.scoring.posetrack import score_posetrack
+
+    files = _checked(json, truth, predictions)
+    return _show(score_posetrack(*files, quirks=not no_quirks, mot=mot), json)
+
+
+@app.command
+def jhmdb(
+    truth: Path,
+    predictions: Path,
+    /,
+    *,
+    split: int = 1,
+    json: Path | None = None,
+    interpolate_belly: Annotated[bool, Switch] = False,
+    strict: Annotated[bool, Switch] = False,
+) -> int:
+    """Sub-JHMDB PCK by box and by torso, with all three averages.
+
+    Parameters
+    ----------
+    truth
+        JHMDB in its official layout (joint_positions, puppet_mask, sub_splits).
+    predictions
+        Folder with ACTION/CLIP.jsonl, in the format of poses.jsonl, for each test clip.
+    split
+        1, 2 or 3; papers report the mean of the three.
+    json
+        Also write all numbers to this file.
+    interpolate_belly
+        Put a missing belly between shoulders and hips, as LSTM Pose Machines does.
+    strict
+        A joint has to be nearer than the limit, as in mmpose; papers include the limit.
+
+    """
+    from glpose.cli.scoring.jhmdb import score_jhmdb
+
+    files = _checked(json, truth, predictions)
+    return _show(score_jhmdb(*files, split, strict=strict, belly=interpolate_belly), json)
+
+
+@app.command
+def coco(truth: Path, predictions: Path, /, *, json: Path | None = None) -> int:
+    """COCO keypoint AP and AR, equal to pycocotools.
+
+    Parameters
+    ----------
+    truth
+        The annotations, or the set's folder (annotations/person_keypoints_val2017.json).
+    predictions
+        Results in COCO's format, or a folder with results.json.
+    json
+        Also write all numbers to this file.
+
+    """
+    from glpose.cli.scoring.coco import score_coco
+
+    return _show(score_coco(*_checked(json, truth, predictions)), json)
+
+
+def _checked(json: Path | None, truth: Path, predictions: Path) -> tuple[Path, Path]:
+    """Both places if they exist and the result can be written without loss, before any work."""
+    for path, what in ((truth, "the truth"), (predictions, "the predictions")):
+        if not path.exists():
+            raise BadInput(f"{path}: no such file or folder; expected {what}; check the name")
+    if json is None:
+        return truth, predictions
+    place = json.resolve()
+    if json.is_dir() or not place.parent.is_dir():
+        raise BadInput(
+            f"--json {json}: found {'a folder' if json.is_dir() else 'no folder for it'}; "
+            "expected the name of a file in a folder that exists"
+        )
+    if json.exists() and any(
+        place == path.resolve() or path.resolve() in place.parents for path in (truth, predictions)
+    ):
+        raise BadInput(
+            f"--json {json}: there is a file of the truth or the predictions; choose another name"
+        )
+    return truth, predictions
+
+
+def _show(report: "Report", json: Path | None) -> int:
+    """Print first: numbers that are there are not lost if the file cannot be written."""
+    print("\n".join(report.lines))
+    if json is not None:
+        report.save(json)
+    return 0
