@@ -7,7 +7,6 @@ the index is written last. `PictureFiles` leaves them where they are, for sets t
 
 import os
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -32,9 +31,8 @@ class Pictures(Protocol):
 
     def __getitem__(self, number: int) -> UInt8[np.ndarray, "height width 3"]: ...
 
-    @property
-    def picture_at(self) -> dict[tuple[int, int], int]:
-        """The number of the picture at (clip, frame), whether or not it has labels."""
+    def places(self) -> dict[tuple[int, int], int]:
+        """The numbers of the pictures by (clip, frame), of those without labels too."""
         ...
 
     def clip_name(self, clip: int) -> str:
@@ -62,8 +60,7 @@ class PictureFiles:
     def __getitem__(self, number: int) -> UInt8[np.ndarray, "height width 3"]:
         return read_image(self._paths[number])
 
-    @cached_property
-    def picture_at(self) -> dict[tuple[int, int], int]:
+    def places(self) -> dict[tuple[int, int], int]:
         """As in `Pictures`: all frames of the videos."""
         places = zip(self._clip.tolist(), self._frame.tolist(), strict=True)
         return {place: number for number, place in enumerate(places)}
@@ -94,8 +91,7 @@ class PictureStore:
             )
         self._file = os.open(pixels, os.O_RDONLY)
 
-    @cached_property
-    def picture_at(self) -> dict[tuple[int, int], int]:
+    def places(self) -> dict[tuple[int, int], int]:
         """As in `Pictures`: the frames that have people."""
         columns = (self.labels[name].tolist() for name in ("clip", "frame", "picture"))
         return {(clip, frame): number for clip, frame, number in zip(*columns, strict=True)}
