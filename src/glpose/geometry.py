@@ -24,6 +24,17 @@ def box_iou(
     return np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
 
 
+def clip_box(xyxy: Float[np.ndarray, "4"], size_hw: tuple[int, ...]) -> Float[np.ndarray, "4"]:
+    """A box cut at the picture's edges; one pixel smaller even inside, as in the HRNet family.
+
+    Source: dataset specification, section 4. A box outside the picture is returned as it is.
+    """
+    limit = np.array([size_hw[1] - 1, size_hw[0] - 1], xyxy.dtype)
+    low = np.maximum(xyxy[:2], 0)
+    high = np.minimum(low + np.maximum(xyxy[2:] - xyxy[:2] - 1, 0), limit)
+    return np.concatenate([low, high]) if (high >= low).all() else xyxy
+
+
 def suppress(
     xyxy: Float32[np.ndarray, "n 4"], score: Float32[np.ndarray, " n"], iou_limit: float
 ) -> Int64[np.ndarray, " kept"]:
