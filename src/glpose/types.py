@@ -184,7 +184,7 @@ class FrameTruth:
     people: People
     xy: Float[np.ndarray, "n joints 2"]
     visibility: Int8[np.ndarray, "n joints"]
-    ignore: tuple[Float[np.ndarray, "points 2"], ...] = ()
+    ignore: tuple[Float[np.ndarray, "_ 2"], ...] = ()
     head_px: Float64[np.ndarray, " n"] | None = None
 
 

@@ -50,7 +50,7 @@ class FileFrame:
     number: int | None
     labelled: bool
     people: tuple[Person, ...]
-    ignore: tuple[Float64[np.ndarray, "points 2"], ...] = ()
+    ignore: tuple[Float64[np.ndarray, "_ 2"], ...] = ()
 
 
 def no_joints() -> Float64[np.ndarray, "15 2"]:

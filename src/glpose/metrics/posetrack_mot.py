@@ -1,0 +1,250 @@
+"""PoseTrack's tracking scores of joints (CLEAR-MOT), equal to the official tool's.
+
+Each joint is tracked for itself: objects are the labelled joints with their person's track id,
+hypotheses the predicted ones with their pose's. A pair may match up to half a head size. A pair
+that matched last stays together while it may; what is left is matched at the least total distance,
+as many as possible; an object that goes to another hypothesis than its last one is a switch.
+
+Sums are over all videos, and MOTA = 1 - (misses + switches + false positives) / objects; precision
+and recall count detections = matches + switches; MOTP = 1 - sum of distances / detections.
+
+The official way, in `quirks=True`, has these oddities (short names as in docs/metrics.md), beside
+`unlabelled-frames`, `empty-people` and `visibility` of `posetrack_ap`:
+
+* `last-frame`: the last frame with true people of every video is not scored. Off: it is. (A video
+  of one such frame makes the official tool crash; here nothing of it is scored, and where that is
+  all there is, all numbers are NaN.)
+* `dummy-frame`: a frame with people on one side only counts one miss and one false positive for
+  each joint, however many they are. Off: each missed or wrong joint counts.
+* `printed-motp`: with motmetrics from 1.1 the official tool adds distances of events that are no
+  matches to the sum, so that its MOTP is too low, even below 0. `motp` is the correct number,
+  `motp_printed` that one; `table` and `official` show it where `quirks` is set.
+* `motp-zero`: MOTP of a joint that is never detected is 0 and counts in the total. Off: NaN.
+* `empty-people-2018`: in files of the 2018 layout a person all of whose joints are missing still
+  makes the frame one with people (for `dummy-frame`), in those of 2017 it does not. Say
+  `empty_people_stay=True` for the 2018 layout. It never touches AP.
+
+Source: metrics specification, section 2; read for it: py-motmetrics 1.4.0 (MIT),
+leonid-pishchulin/poseval (BSD); Bernardin and Stiefelhagen, Evaluating Multiple Object Tracking
+Performance: The CLEAR MOT Metrics, 2008.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64
+from scipy.optimize import linear_sum_assignment
+
+from glpose.errors import BadInput
+from glpose.metrics.posetrack import (
+    MATCH_LIMIT,
+    NUM_JOINTS,
+    ComparedFrame,
+    compare_videos,
+    grouped,
+    official_lists,
+    table_row,
+    with_total,
+)
+from glpose.types import FramePoses, FrameTruth
+
+
+def _zeros() -> np.ndarray:
+    return np.zeros(NUM_JOINTS, np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MotCounts:
+    """What happened to each joint over all scored frames; distances are in head sizes."""
+
+    objects: Int64[np.ndarray, "15"] = field(default_factory=_zeros)
+    detections: Int64[np.ndarray, "15"] = field(default_factory=_zeros)
+    switches: Int64[np.ndarray, "15"] = field(default_factory=_zeros)
+    misses: Int64[np.ndarray, "15"] = field(default_factory=_zeros)
+    false_positives: Int64[np.ndarray, "15"] = field(default_factory=_zeros)
+    distance: Float64[np.ndarray, "15"] = field(default_factory=lambda: 0.0 * _zeros())
+    printed_distance: Float64[np.ndarray, "15"] = field(default_factory=lambda: 0.0 * _zeros())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoseTrackMot:
+    """In percent, each the 15 joints and, last, their mean without NaN.
+
+    `motp_printed` is what the official tool calls MOTP (see `printed-motp` above).
+    """
+
+    mota: Float64[np.ndarray, "16"]
+    motp: Float64[np.ndarray, "16"]
+    motp_printed: Float64[np.ndarray, "16"]
+    precision: Float64[np.ndarray, "16"]
+    recall: Float64[np.ndarray, "16"]
+    counts: MotCounts
+    num_frames: int
+    quirks: bool = True
+
+    @property
+    def total(self) -> float:
+        """The mean MOTA of the joints."""
+        return float(self.mota[NUM_JOINTS])
+
+    def groups(self) -> dict[str, float]:
+        """MOTA of Head, Shou, Elb, Wri, Hip, Knee, Ankl, and Total."""
+        return grouped(self.mota, skip_nan=not self.quirks)
+
+    def table(self) -> str:
+        """Three lines as the official tool prints them."""
+        motp = self.motp_printed if self.quirks else self.motp
+        totals = [float(values[NUM_JOINTS]) for values in (motp, self.precision, self.recall)]
+        return (
+            f"&{' MOTA &' * 8} MOTP & Prec & Rec  \\\\\n"
+            "& Head & Shou & Elb  & Wri  & Hip  & Knee & Ankl & Total& Total& Total& Total\\\\\n"
+            f"{table_row([*self.groups().values(), *totals])}"
+        )
+
+    def official(self) -> dict[str, Any]:
+        """What the official tool saves as `total_MOT_metrics.json`."""
+        motp = self.motp_printed if self.quirks else self.motp
+        return official_lists(
+            {"mota": self.mota, "motp": motp, "pre": self.precision, "rec": self.recall}
+        )
+
+
+def posetrack_mot(
+    truth: Sequence[Sequence[FrameTruth]],
+    guess: Sequence[Sequence[FramePoses]],
+    *,
+    names: Sequence[str] | None = None,
+    quirks: bool = True,
+    empty_people_stay: bool = False,
+) -> PoseTrackMot:
+    """MOTA, MOTP, precision and recall of each joint over all videos together.
+
+    Give all frames of each video, in order; people carry their track ids, and the score of a joint
+    is not used. See above for `quirks` and `empty_people_stay`; `names` of the videos are for
+    messages.
+
+    Raises: BadInput as `posetrack.compare_videos`, and for a track id twice in a true frame.
+    """
+    _check_true_ids(truth, names)
+    videos = compare_videos(truth, guess, names, empty_people_stay=empty_people_stay)
+    counts, num_frames = MotCounts(), 0
+    for video in videos:
+        scored = video[:-1] if quirks else video
+        num_frames += len(scored)
+        tracks = _Tracks(scored)
+        for frame in scored:
+            if quirks and not (len(frame.truth_id) and len(frame.guess_id)):
+                counts.objects[:] += 1
+                counts.misses[:] += 1
+                counts.false_positives[:] += 1
+            else:
+                tracks.add(frame, counts)
+    return _percentages(counts, num_frames, quirks=quirks)
+
+
+class _Tracks:
+    """What is remembered of one video: for each joint and id, matches so far; -1 for none."""
+
+    def __init__(self, frames: Sequence[ComparedFrame]) -> None:
+        nobody = [np.zeros(0, np.int64)]
+        self._truth_ids = np.unique(np.concatenate(nobody + [f.truth_id for f in frames]))
+        self._guess_ids = np.unique(np.concatenate(nobody + [f.guess_id for f in frames]))
+        shape, other = (NUM_JOINTS, len(self._truth_ids)), (NUM_JOINTS, len(self._guess_ids))
+        self._last_guess, self._was_matched = np.full(shape, -1), np.zeros(shape, bool)
+        # Told only of new pairs, not of those that stay together.
+        self._last_truth = np.full(other, -1)
+        self._was_used = np.zeros(other, bool)
+
+    def add(self, frame: ComparedFrame, counts: MotCounts) -> None:
+        """Match the next frame and count."""
+        truth = np.searchsorted(self._truth_ids, frame.truth_id)
+        guess = np.searchsorted(self._guess_ids, frame.guess_id)
+        distance = frame.distance.transpose(2, 1, 0)
+        near = distance <= MATCH_LIMIT
+        kept = near & (self._last_guess[:, truth, None] == guess)
+        kept &= kept.cumsum(1) == 1  # two may have had the same hypothesis last: the first keeps it
+        rest = near & ~kept.any(2, keepdims=True) & ~kept.any(1, keepdims=True)
+        new = _match_rest(rest, frame)
+        matched = kept | new
+
+        joint, row, column = np.nonzero(new)
+        an_object, hypothesis = truth[row], guess[column]
+        before = self._last_guess[joint, an_object]
+        switch = (before >= 0) & (before != hypothesis)
+        owner = self._last_truth[joint, hypothesis]
+        transfer = (owner >= 0) & (owner != an_object)
+        first_use = switch & ~self._was_used[joint, hypothesis]
+        first_match = transfer & ~self._was_matched[joint, an_object]
+
+        num_matched = matched.sum((1, 2))
+        counts.objects[:] += frame.labelled.sum(0)
+        counts.detections[:] += num_matched
+        counts.misses[:] += frame.labelled.sum(0) - num_matched
+        counts.false_positives[:] += frame.predicted.sum(0) - num_matched
+        counts.switches[:] += np.bincount(joint[switch], minlength=NUM_JOINTS)
+        of_matches = np.where(matched, distance, 0).sum((1, 2))
+        counts.distance[:] += of_matches
+        # Events that the official sum has beside the matches: every pair that is near, and a pair
+        # once more for being a transfer, a switch to a new hypothesis, a transfer to a new object.
+        times = np.sum([transfer, first_use, first_match], 0)
+        again = distance[joint, row, column] * times
+        counts.printed_distance[:] += of_matches + np.where(near, distance, 0).sum((1, 2))
+        counts.printed_distance[:] += np.bincount(joint, again, minlength=NUM_JOINTS)
+
+        self._last_guess[joint, an_object] = hypothesis
+        self._last_truth[joint, hypothesis] = an_object
+        self._was_matched[:, truth] |= matched.any(2)
+        self._was_used[:, guess] |= matched.any(1)
+
+
+def _match_rest(rest: np.ndarray, frame: ComparedFrame) -> np.ndarray:
+    """Of the allowed pairs (joint, object, hypothesis): as many as can be, at the least distance."""
+    rivals = (rest.sum(1) > 1).any(1) | (rest.sum(2) > 1).any(1)
+    chosen = rest.copy()
+    for joint in np.flatnonzero(rivals):
+        objects = np.flatnonzero(frame.labelled[:, joint])
+        hypotheses = np.flatnonzero(frame.predicted[:, joint])
+        square = np.ix_(objects, hypotheses)
+        allowed = rest[joint][square]
+        cost = frame.distance[:, :, joint].T[square]
+        # One forbidden pair costs more than any set of allowed ones, so the most pairs win.
+        highest = cost[allowed].max() + 1
+        cost = np.where(allowed, cost, 2 * min(cost.shape) * highest + 1)
+        rows, columns = linear_sum_assignment(cost)
+        chosen[joint] = False
+        chosen[joint, objects[rows], hypotheses[columns]] = allowed[rows, columns]
+    return chosen
+
+
+def _percentages(counts: MotCounts, num_frames: int, *, quirks: bool) -> PoseTrackMot:
+    wrong = counts.misses + counts.switches + counts.false_positives
+    claims = counts.false_positives + counts.detections
+    no_motp = 0.0 if quirks and num_frames else np.nan
+    return PoseTrackMot(
+        with_total(100 * (1 - _ratio(wrong, counts.objects))),
+        with_total(100 * (1 - _ratio(counts.distance, counts.detections, 1 - no_motp))),
+        with_total(100 * (1 - _ratio(counts.printed_distance, counts.detections, 1 - no_motp))),
+        with_total(100 * _ratio(counts.detections, claims)),
+        with_total(100 * _ratio(counts.detections, counts.objects)),
+        counts,
+        num_frames,
+        quirks,
+    )
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray, otherwise: float = np.nan) -> np.ndarray:
+    """`part / whole`, `otherwise` where the whole is nothing."""
+    return np.divide(part, whole, out=np.full(len(whole), otherwise), where=whole > 0)
+
+
+def _check_true_ids(truth: Sequence[Sequence[FrameTruth]], names: Sequence[str] | None) -> None:
+    for v, frames in enumerate(truth):
+        for i, frame in enumerate(frames):
+            ids, counts = np.unique(frame.people.track_id, return_counts=True)
+            if (counts > 1).any():
+                raise BadInput(
+                    f"{names[v] if names else f'video {v}'}, frame {i} of the truth: track id "
+                    f"{ids[counts > 1][0]} twice; people are tracked by their ids"
+                )
