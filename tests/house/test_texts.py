@@ -79,3 +79,14 @@ def test_documents_are_short_and_their_links_lead_somewhere(name: str, limit: in
     assert len(text.splitlines()) <= limit
     for target in re.findall(r"\]\(([^)#:]+)\)", text):
         assert (ROOT / target).exists(), f"{name}: {target}"
+
+
+def test_the_document_of_metrics_is_short_and_names_every_quirk():
+    text = (ROOT / "docs" / "metrics.md").read_text("utf-8")
+    assert len(text.splitlines()) <= 200
+    metrics = [path.read_text("utf-8") for path in (SOURCE / "metrics").glob("posetrack_*.py")]
+    quirks = set(re.findall(r"^\* `([a-z0-9-]+)`:", "\n".join(metrics), re.MULTILINE))
+    assert len(quirks) > 10
+    assert quirks == set(
+        re.findall(r"^\| `([a-z0-9]+-[a-z0-9-]+|visibility)` \|", text, re.MULTILINE)
+    )
