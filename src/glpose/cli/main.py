@@ -32,21 +32,29 @@ app.command(
     "glpose.cli.score:app", name="score", help="Score any tool's predictions as the papers do."
 )
 app.command("glpose.cli.export:export", name="export", help="Write a run's weights as ONNX.")
+app.command(
+    "glpose.cli.weights:app", name="weights", help="Take over published weights, or describe them."
+)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command, by default that of the process; the result is the exit status."""
+def main(arguments: Sequence[str] | None = None, *, speaks: bool = True) -> int:
+    """Run a command, by default that of the process; the result is the exit status.
+
+    `speaks` is false where another process of the same call says what is wrong with its words.
+    """
     tokens = sys.argv[1:] if arguments is None else list(arguments)
     try:
         status = app(tokens, exit_on_error=False, print_error=False)
     except CycloptsError as problem:
-        complain(f"{' '.join(str(problem).split())} See: glpose --help")
+        if speaks:
+            complain(f"{' '.join(str(problem).split())} See: glpose --help")
         return 2
     except GLPoseError as problem:
         complain(str(problem))
         return 2
     except KeyboardInterrupt:
-        complain("interrupted")
+        if speaks:
+            complain("interrupted")
         return 130
     return status if isinstance(status, int) else 0
 

@@ -44,9 +44,7 @@ class SingleFrameExport(ABC):
             made_by=made_by or {},
             scores=scores or {},
         )
-        encoder, head = EncoderGraph(model.eval()), HeadGraph(model)
-        parts = PoseParts(encoder, head, model.channels, FusionCard())
-        return parts, replace(card, skeleton=config.skeleton)
+        return two_graphs(model), replace(card, skeleton=config.skeleton)
 
     def export(
         self,
@@ -61,3 +59,8 @@ class SingleFrameExport(ABC):
         """Two graphs: the encoder, and the head."""
         parts, card = self.parts(model, recipe, name=name, made_by=made_by, scores=scores)
         return list(export_pose(parts, card, folder))
+
+
+def two_graphs(model: SingleFrameNet) -> PoseParts:
+    """The encoder, and the head as a fusion without slots."""
+    return PoseParts(EncoderGraph(model.eval()), HeadGraph(model), model.channels, FusionCard())

@@ -11,7 +11,7 @@ class SingleFrameNet(nn.Module):
 
     def __init__(self, encoder: nn.Module, channels: int, config: SingleFrameConfig) -> None:
         super().__init__()
-        self.encoder, self.channels = encoder, channels
+        self.encoder, self.channels, self.config = encoder, channels, config
         self.head = make_head(config.head, channels, config.num_joints, hidden=channels)
         init_weights(self)
 

@@ -1,7 +1,7 @@
 """Sizes of reusable networks, without torch, so that recipes and cards can name them."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from glpose.errors import BadConfig
 from glpose.skeleton import by_name
@@ -48,9 +48,8 @@ HeadType = Literal["conv1x1", "conv3x3", "conv5x5", "mlp"]
 class SingleFrameConfig:
     """What single-frame estimators have in common: joints, head, crops, targets and decoding.
 
-    The defaults of `rounded`, `mapping`, `decode` and of the crop's anchor are our exact ones.
-    Published weights were trained with rounded targets, mapping "origin" and anchor "msra", and
-    their numbers were made with "quarter".
+    The defaults of `rounded`, `mapping`, `decode` and of the crop's anchor are our exact ones;
+    `as_published` gives those of published weights.
     """
 
     num_joints: int = 15
@@ -77,3 +76,19 @@ class SingleFrameConfig:
         return HeatmapSpec(
             (height // 4, width // 4), self.sigma_px, self.mapping, self.decode, self.rounded
         )
+
+
+def as_published(size_hw: tuple[int, int]) -> dict[str, Any]:
+    """Settings of `SingleFrameConfig` that published weights were trained and measured with.
+
+    Source: configurations of leoxiaobin/deep-high-resolution-net.pytorch, where sigma is 3 at
+    384x288 and 2 at 256x192; the model specification, sections 6 and 7.
+    """
+    return {
+        "head": "conv1x1",
+        "crop": CropSpec(size_hw, anchor="msra"),
+        "sigma_px": 3.0 if size_hw[0] >= 384 else 2.0,
+        "rounded": True,
+        "mapping": "origin",
+        "decode": "quarter",
+    }

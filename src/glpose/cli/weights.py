@@ -1,0 +1,110 @@
+"""`glpose weights`: published checkpoints as weights of ours, and what files of weights hold."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from glpose.errors import BadInput, MissingExtra
+
+app = App(
+    name="weights",
+    help="Bring published weights here, or tell what a file of weights holds.",
+    result_action="return_value",
+)
+
+
+@app.command(name="import")
+def import_(
+    file: Path,
+    /,
+    *,
+    as_: Annotated[str, Parameter(name="--as")],
+    out: Annotated[Path, Parameter(alias="-o")] = Path("weights"),
+    joints: str = "posetrack15",
+    source_joints: str | None = None,
+    colour: Literal["rgb", "bgr"] | None = None,
+    onnx: Annotated[bool, Parameter(negative=())] = False,
+    size: str = "384x288",
+) -> int:
+    """Take over a published checkpoint, with an account of every weight.
+
+    Writes NAME.safetensors, to start training from (--init), and NAME.txt, the account.
+
+    Parameters
+    ----------
+    file
+        A .pth, .pt or .safetensors of HRNet, Simple Baselines, DCPose, FAMI-Pose or PoseWarper.
+    as_
+        The network: hrnet_w32, hrnet_w48, simple_baseline_r50, simple_baseline_r101,
+        simple_baseline_r152, or glpose_w48 (the encoder alone).
+    out
+        Where the files go.
+    joints
+        The joints that it shall estimate; channels are matched by the names of joints.
+    source_joints
+        The joints of the file's head, where its project does not tell: coco17, posetrack17, ...
+    colour
+        What pictures the file was trained on; simple_baseline: bgr, unless trained on ImageNet.
+    onnx
+        Also write the network for glpose run and glpose evaluate, for crops of --size.
+    size
+        HEIGHTxWIDTH of the crops that the file was trained on: 384x288 or 256x192.
+
+    """
+    try:
+        from glpose.export.imported import export_imported, write_imported
+        from glpose.export.port import bring, report
+        from glpose.export.published import read_checkpoint, recognise
+    except ImportError as problem:
+        raise MissingExtra(problem.name or "torch", "train") from problem
+    from glpose.systems import load_port
+
+    size_hw = _size(size)
+    port = load_port(as_)
+    imported = bring(
+        recognise(*read_checkpoint(file), file),
+        port,
+        joints,
+        source_joints,
+        blue_first=None if colour is None else colour == "bgr",
+    )
+    # First what may fail, so that a refused call leaves nothing.
+    paths = export_imported(imported, out, size_hw) if onnx else []
+    paths += write_imported(imported, out)
+    print("\n".join([*report(imported), *map(str, paths)]))
+    return 0
+
+
+@app.command(name="info")
+def info(file: Path, /) -> int:
+    """Tell what a .pth, .pt, .safetensors or .onnx holds: project, network, parameters, joints.
+
+    Parameters
+    ----------
+    file
+        The file of weights.
+
+    """
+    if file.suffix == ".onnx":
+        from glpose.cli.about import weights_file
+
+        if not file.exists():
+            raise BadInput(f"{file}: no such file; expected weights")
+        lines = weights_file(file)
+    else:
+        try:
+            from glpose.export.imported import describe_file
+        except ImportError as problem:
+            raise MissingExtra(problem.name or "torch", "train") from problem
+        lines = describe_file(file)
+    print("\n".join(lines))
+    return 0
+
+
+def _size(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d+)x(\d+)", text)
+    if not found:
+        raise BadInput(f"--size {text}: expected HEIGHTxWIDTH, e.g. 384x288")
+    return int(found[1]), int(found[2])
