@@ -228,6 +228,7 @@ def test_coco_prints_and_saves_what_pycocotools_says(score: Call, tmp_path: Path
     assert saved["ap"] == pytest.approx(58.1188, abs=1e-4)
     assert saved["ap_medium"] is None
     assert list(tmp_path.iterdir()) == [result]
+    assert score("coco", EX8 / "gt.json", EX8 / "pred.json", "--json", result)[0] == 0  # once more
 
 
 def test_coco_takes_the_official_layout_and_no_results_at_all(score: Call, tmp_path: Path) -> None:

@@ -108,19 +108,25 @@ def _checked(json: Path | None, truth: Path, predictions: Path) -> tuple[Path, P
             raise BadInput(f"{path}: no such file or folder; expected {what}; check the name")
     if json is None:
         return truth, predictions
-    place = json.resolve()
-    if json.is_dir() or not place.parent.is_dir():
+    if json.is_dir() or not json.parent.is_dir():
         raise BadInput(
             f"--json {json}: found {'a folder' if json.is_dir() else 'no folder for it'}; "
             "expected the name of a file in a folder that exists"
         )
-    if json.exists() and any(
-        place == path.resolve() or path.resolve() in place.parents for path in (truth, predictions)
-    ):
+    if json.is_file() and not _is_score(json):
         raise BadInput(
-            f"--json {json}: there is a file of the truth or the predictions; choose another name"
+            f"--json {json}: there is a file that is no score of glpose; choose another name"
         )
     return truth, predictions
+
+
+def _is_score(path: Path) -> bool:
+    """Whether a file may be replaced: it was written here."""
+    try:
+        with path.open("rb") as file:
+            return b'"metric"' in file.read(100)
+    except OSError:
+        return False
 
 
 def _show(report: "Report", json: Path | None) -> int:

@@ -20,7 +20,14 @@ class Report:
 
     def save(self, path: Path) -> None:
         """Write the plain data as JSON, whole or not at all; a number that is undefined is null."""
-        write_whole(path, json.dumps(_defined(self.plain), indent=1, allow_nan=False) + "\n")
+        text = json.dumps(_defined(self.plain), indent=1, allow_nan=False) + "\n"
+        try:
+            write_whole(path, text)
+        except BadInput as problem:
+            raise BadInput(
+                f"--json {path}: cannot be written ({problem.__cause__}); free some space or "
+                "choose another place"
+            ) from problem
 
 
 def check_there(files: Sequence[Path], folder: Path, what: str) -> None:
