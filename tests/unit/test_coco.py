@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from glpose.errors import BadInput
-from glpose.formats.coco import read_keypoints
+from glpose.formats.coco import open_coco, read_keypoints
 from glpose.skeleton import COCO17, LSP14
 
 JOINTS = [v for j in range(17) for v in (10 * j, j, 2 - j % 3)]
@@ -109,9 +109,92 @@ def test_files_that_are_not_json(tmp_path: Path) -> None:
             document(person(keypoints=["a"] * 51)),
             "the key 'keypoints' of annotation 1 holds 51 values, expected 51 numbers",
         ),
+        (
+            document(person(keypoints=[float("nan")] + JOINTS[1:])),
+            "the key 'keypoints' of annotation 1 holds NaN",
+        ),
+        (document(person(9)), "annotation 1 is of the picture 9, which is not among 'images'"),
         (document(categories=[{"keypoints": ["nose"]}]), "unknown joint set of 1 joints: nose"),
     ],
 )
 def test_other_json_names_the_file_and_the_key(tmp_path: Path, content: Any, words: str) -> None:
     with pytest.raises(BadInput, match=rf"person_keypoints.json: .*{words}"):
         read_keypoints(write(tmp_path, content), tmp_path)
+
+
+def official(root: Path, *people: dict[str, Any], **changes: Any) -> Path:
+    """A set in the official layout, with one picture of 100 x 60."""
+    images = [{"id": 7, "file_name": "000000000007.jpg", "width": 100, "height": 60}]
+    content = document(*people, images=images, **changes)
+    (root / "annotations").mkdir(parents=True)
+    (root / "annotations" / "person_keypoints_val2017.json").write_text(json.dumps(content))
+    (root / "val2017").mkdir()
+    return root
+
+
+def whole(**changes: Any) -> dict[str, Any]:
+    return person() | {"iscrowd": 0, "area": 600.5} | changes
+
+
+def test_the_official_layout(tmp_path: Path) -> None:
+    skeleton, (picture,) = open_coco(official(tmp_path, whole()), "val")
+    assert skeleton is COCO17
+    assert picture.path == tmp_path / "val2017" / "000000000007.jpg"
+    assert picture.truth.visibility[0].tolist() == [2 - j % 3 for j in range(17)]
+
+
+@pytest.mark.parametrize(
+    ("bbox", "expected"),
+    [
+        # As the HRNet family cuts boxes: the last column is x + w - 1.
+        ([1, 2, 30, 40], [1, 2, 30, 41]),
+        ([-5.5, -3, 30.5, 40], [0, 0, 29.5, 39]),
+        ([80, 30, 40, 50], [80, 30, 99, 59]),
+        ([3, 4, 0.5, 0], [3, 4, 3, 4]),
+    ],
+)
+def test_boxes_are_cut_to_the_picture(tmp_path: Path, bbox: list, expected: list) -> None:
+    _, (picture,) = open_coco(official(tmp_path, whole(bbox=bbox)), "val")
+    assert picture.truth.people.xyxy.tolist() == [expected]
+
+
+@pytest.mark.parametrize(
+    "left_out",
+    [
+        {"iscrowd": 1},
+        {"area": 0},
+        {"keypoints": [0] * 51},
+        {"bbox": [100, 10, 20, 20]},
+        {"bbox": [10, -30, 20, 20.5], "area": 0.0},
+    ],
+)
+def test_who_is_not_trained_on(tmp_path: Path, left_out: dict) -> None:
+    root = official(tmp_path, whole() | left_out, whole(id=2))
+    _, (picture,) = open_coco(root, "val")
+    assert len(picture.truth.people) == 1
+    assert picture.truth.xy.shape == (1, 17, 2)
+
+
+def test_missing_parts_of_the_official_layout(tmp_path: Path) -> None:
+    root = official(tmp_path, whole())
+    with pytest.raises(BadInput, match=r"person_keypoints_train2017.json: not found; unpack ann"):
+        open_coco(root, "train")
+    with pytest.raises(BadInput, match=r"no part 'test'; expected one of: train, val"):
+        open_coco(root, "test")
+    (root / "val2017").rmdir()
+    with pytest.raises(BadInput, match=r"val2017: not found; unpack val2017.zip"):
+        open_coco(root, "val")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"area": None}, "wrong type"),
+        ({"bbox": [1, 2, 3, float("nan")]}, "'bbox' of annotation 1 holds NaN"),
+        ({"bbox": [1, 2, 3]}, "'bbox' of annotation 1 holds 3 values"),
+        ({"keypoints": JOINTS[:45]}, "'keypoints' of annotation 1 holds 45 values, expected 51"),
+    ],
+)
+def test_wrong_people_are_named(tmp_path: Path, changes: dict, words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        open_coco(official(tmp_path, whole(**changes)), "val")
