@@ -29,6 +29,9 @@ app.command("glpose.cli.data:app", name="data", help="Check data sets on disk.")
 app.command("glpose.cli.train:train", name="train", help="Train a recipe (needs glpose[train]).")
 app.command("glpose.cli.recipes:recipes", name="recipes", help="List what can be trained.")
 app.command(
+    "glpose.cli.evaluate:evaluate", name="evaluate", help="Predict and score an official set."
+)
+app.command(
     "glpose.cli.score:app", name="score", help="Score any tool's predictions as the papers do."
 )
 app.command("glpose.cli.export:export", name="export", help="Write a run's weights as ONNX.")

@@ -1,4 +1,7 @@
-"""`glpose train`: a named recipe, data folders, and a run folder."""
+"""`glpose train`: a named recipe, data folders, and a run folder.
+
+`torchrun --nproc-per-node N -m glpose.train` calls the same function in N processes.
+"""
 
 import sys
 from pathlib import Path
@@ -7,6 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from glpose.errors import BadConfig, MissingExtra
+from glpose.train.recipe import Recipe
 
 
 def train(
@@ -29,7 +33,7 @@ def train(
     name
         The recipe; a wrong name lists the known ones.
     data
-        A data set and its folder, as SET=FOLDER (lspet, coco, jhmdb, person_boxes); repeatable.
+        A data set and its folder, as SET=FOLDER; repeatable. A recipe of one set takes the FOLDER.
     synth_only
         Leave out all sets but synth: enough to try any recipe without data.
     out
@@ -41,46 +45,60 @@ def train(
     set_
         Change a setting, as NAME=VALUE with a dotted name (optimizer.lr=5e-4); repeatable.
     resume
-        Continue the run in the folder exactly where it stopped.
+        Continue the run in the folder exactly where it stopped; start it if there is none yet.
     threads
-        CPU threads; all cores unless given.
+        CPU threads of each process; all cores unless given, under torchrun one.
 
     """
     try:
         import torch
     except ImportError as problem:
         raise MissingExtra("torch", "train") from problem
+    from glpose.systems import load_system
+    from glpose.train.loop import train as run_training
+    from glpose.train.workers import join_workers
+
+    with join_workers() as workers:
+        with workers.together():
+            if threads is not None:
+                if threads < 1:
+                    raise BadConfig(f"--threads is {threads}; expected 1 or more")
+                torch.set_num_threads(threads)
+            recipe = _recipe(name, data or [], set_ or [], init, synth_only=synth_only)
+            system = load_system(recipe.system)
+        if recipe.pretrained_on and not recipe.init_from and workers.is_first:
+            print(
+                f"glpose: {recipe.name} is made for the weights of another run, but starts from "
+                "random ones; give them with --init, e.g. runs/pretrain_small/best.pt",
+                file=sys.stderr,
+            )
+        run_dir = out or Path("runs") / recipe.name
+        best = run_training(
+            recipe,
+            system,
+            run_dir,
+            cache_dir=cache,
+            resume=resume,
+            workers=workers,
+            report=lambda line: print(line, flush=True),
+        )
+        if workers.is_first:
+            print(f"best checkpoint: {best}; export it with: glpose export {run_dir}")
+    return 0
+
+
+def _recipe(
+    name: str, data: list[str], changes: list[str], init: Path | None, *, synth_only: bool
+) -> Recipe:
+    """The recipe with everything that the call says about it."""
     from dataclasses import replace
 
     from glpose.recipes import load_recipe
-    from glpose.systems import load_system
     from glpose.train.change import on_synth_only, with_roots, with_settings
-    from glpose.train.loop import train as run_training
 
-    if threads is not None:
-        if threads < 1:
-            raise BadConfig(f"--threads is {threads}; expected 1 or more")
-        torch.set_num_threads(threads)
-    recipe = with_roots(load_recipe(name), data or [])
+    recipe = with_roots(load_recipe(name), data)
     if init is not None:
         recipe = replace(recipe, init_from=str(init))
     if synth_only:
         recipe = on_synth_only(recipe)
-    recipe = with_settings(recipe, set_ or [])
-    if recipe.pretrained_on and not recipe.init_from:
-        print(
-            f"glpose: {recipe.name} is made for the weights of another run, but starts from random "
-            "ones; give them with --init, e.g. runs/pretrain_small/best.pt",
-            file=sys.stderr,
-        )
-    run_dir = out or Path("runs") / recipe.name
-    best = run_training(
-        recipe,
-        load_system(recipe.system),
-        run_dir,
-        cache_dir=cache,
-        resume=resume,
-        report=lambda line: print(line, flush=True),
-    )
-    print(f"best checkpoint: {best}; export it with: glpose export {run_dir}")
-    return 0
+    return with_settings(recipe, changes)

@@ -1,5 +1,6 @@
 """Changes of a recipe that a user asks for: data folders, single settings, synth alone."""
 
+import difflib
 import json
 from dataclasses import fields, replace
 from pathlib import Path
@@ -7,22 +8,40 @@ from pathlib import Path
 from glpose.config import replace_at
 from glpose.errors import BadConfig, BadInput
 from glpose.train.recipe import DataRoots, Recipe
+from glpose.train.sets import SETS
 
 
 def with_roots(recipe: Recipe, given: list[str]) -> Recipe:
-    """Fill in data folders given as SET=FOLDER. Raises BadConfig or BadInput."""
-    known = [f.name for f in fields(DataRoots)]
+    """Fill in data folders given as SET=FOLDER, or as FOLDER where the recipe has one set.
+
+    Raises: BadConfig or BadInput.
+    """
     roots = recipe.roots
     for item in given:
-        name, equals, folder = item.partition("=")
-        if not equals or name not in known:
-            raise BadConfig(
-                f"--data {item}: expected SET=FOLDER with SET one of {', '.join(known)}"
-            )
+        name, folder = _set_and_folder(recipe, item)
         if not Path(folder).is_dir():
             raise BadInput(f"--data {item}: {folder} is not a folder")
         roots = replace(roots, **{name: str(Path(folder).resolve())})
     return replace(recipe, roots=roots)
+
+
+def _set_and_folder(recipe: Recipe, item: str) -> tuple[str, str]:
+    known = [f.name for f in fields(DataRoots)]
+    names: tuple[str, ...] = recipe.data.set_names()
+    used = sorted({SETS.get(name, name) for name in names} - {""})
+    name, equals, folder = item.partition("=")
+    if not equals and len(used) == 1:
+        return used[0], item
+    if not equals:
+        raise BadConfig(
+            f"--data {item}: {recipe.name} uses several sets ({', '.join(used)}); expected "
+            "SET=FOLDER for each"
+        )
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
+        raise BadConfig(f"--data {item}: unknown set '{name}'; {hint}")
+    return name, folder
 
 
 def with_settings(recipe: Recipe, given: list[str]) -> Recipe:

@@ -1,4 +1,4 @@
-"""What a run leaves to read: one JSON line per hundred steps and per validation, and curves."""
+"""What a run leaves to read: JSON lines of losses and scores, their curves, and a line to tell."""
 
 from __future__ import annotations
 
@@ -6,34 +6,32 @@ import json
 from pathlib import Path
 from typing import Any
 
+from glpose.train.checkpoint import write_whole
+
 
 class RunLog:
-    """Averages losses over a window of steps and writes them down; draws them when asked."""
+    """`log.jsonl` and `curves.png` of a run folder.
 
-    def __init__(self, run_dir: Path, start_step: int, window: int = 100) -> None:
-        self._path, self._picture, self._window = (
-            run_dir / "log.jsonl",
-            run_dir / "curves.png",
-            window,
-        )
-        self._sums: dict[str, float] = {}
-        self._count = 0
+    Opened at the step of a checkpoint, it leaves out what was written after it: those steps are
+    made, and written, again.
+    """
+
+    def __init__(self, run_dir: Path, start_step: int) -> None:
+        self._path, self._picture = run_dir / "log.jsonl", run_dir / "curves.png"
         self._shown: dict[str, float] = {}
         if self._path.exists():
             kept = [row for row in self._rows() if row["step"] <= start_step]
-            partial = self._path.with_name("log.jsonl.part")
-            partial.write_text("".join(json.dumps(row) + "\n" for row in kept), "utf-8")
-            partial.replace(self._path)
+            write_whole(self._path, "".join(json.dumps(row) + "\n" for row in kept))
 
-    def add(self, step: int, losses: dict[str, float]) -> bool:
-        """Take note of a step's losses; whether they were written down, at the end of a window."""
-        for name, value in losses.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value
-        self._count += 1
-        if (step + 1) % self._window:
-            return False
-        self._flush(step + 1)
-        return True
+    def losses(self, step: int, means: dict[str, float]) -> None:
+        """Write the mean losses of the steps since the last line of losses, up to `step`."""
+        self._shown = means
+        self._write({"step": step, "losses": means})
+
+    def scores(self, step: int, scores: dict[str, float], seconds: float) -> None:
+        """Write a validation's scores down, and draw all there is."""
+        self._write({"step": step, "scores": scores, "seconds": round(seconds, 1)})
+        self.draw()
 
     def progress(self, step: int, num_steps: int, seconds: float) -> str:
         """How far the run is and how long it will take, after so many seconds of training."""
@@ -41,12 +39,8 @@ class RunLog:
         losses = "  ".join(f"{name} {value:.5f}" for name, value in self._shown.items())
         return f"step {step}/{num_steps}  {losses}  {left_min:.0f} min left"
 
-    def line(self, step: int, num_steps: int, seconds: float, scores: dict[str, float]) -> str:
-        """Write the scores down and say in one line how the run is doing."""
-        if self._count:
-            self._flush(step)
-        self._write({"step": step, "scores": scores, "seconds": round(seconds, 1)})
-        self.draw()
+    def summary(self, step: int, num_steps: int, seconds: float, scores: dict[str, float]) -> str:
+        """How the run is doing, at a validation."""
         shown = [f"{k} {v:.5f}" for k, v in self._shown.items()]
         shown += [f"{k} {v:.2f}" for k, v in scores.items()]
         return f"step {step}/{num_steps}  {seconds / 60:.1f} min  " + "  ".join(shown)
@@ -74,7 +68,9 @@ class RunLog:
                 axes.legend()
             axes.grid(alpha=0.3)
         left.set_yscale("log")
-        figure.savefig(self._picture, dpi=110)
+        partial = self._picture.with_name("curves.part.png")
+        figure.savefig(partial, dpi=110)
+        partial.replace(self._picture)
         plt.close(figure)
 
     def _rows(self) -> list[dict[str, Any]]:
@@ -86,11 +82,6 @@ class RunLog:
             except ValueError:
                 continue
         return rows
-
-    def _flush(self, step: int) -> None:
-        self._shown = {k: v / self._count for k, v in self._sums.items()}
-        self._write({"step": step, "losses": self._shown})
-        self._sums, self._count = {}, 0
 
     def _write(self, row: dict[str, object]) -> None:
         with self._path.open("a", encoding="utf-8") as file:

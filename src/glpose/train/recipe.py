@@ -52,7 +52,8 @@ class Recipe:
     the data is open; without, `num_steps` rules. `batch_size` is that of a step, over all processes
     and `accumulate` parts of which only one is in memory at a time (batch norms see a part of all
     processes, not the whole batch). `validate_every` 0 is each epoch, or every 500 steps where there
-    are no epochs; `checkpoint_every` is how many steps a killed run can lose at most.
+    are no epochs; `checkpoint_every` is how many steps a killed run can lose at most, `log_every`
+    over how many steps the losses of a line of the log are averaged.
 
     `init_from` is a checkpoint to start from, `pretrained_on` the sets it has seen (for the card).
     """
@@ -71,12 +72,14 @@ class Recipe:
     precision: Literal["fp32", "bf16"] = "bf16"
     validate_every: int = 0
     checkpoint_every: int = 200
+    log_every: int = 100
     init_from: str = ""
     pretrained_on: tuple[str, ...] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:
-        lowest = {"batch_size": 1, "accumulate": 1, "num_steps": 1, "checkpoint_every": 1}
+        lowest = {"batch_size": 1, "accumulate": 1, "num_steps": 1}
+        lowest |= {"checkpoint_every": 1, "log_every": 1}
         for name, least in (lowest | {"num_epochs": 0, "validate_every": 0}).items():
             if getattr(self, name) < least:
                 raise BadConfig(f"{name} is {getattr(self, name)}; expected {least} or more")

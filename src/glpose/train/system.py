@@ -22,7 +22,10 @@ class TrainData(Protocol):
     That makes resuming exact: step 1000 sees the same pictures, augmented the same way, whether
     or not the run was interrupted at step 999.
 
-    Data that has epochs also has `num_samples: int`, and batches by `epochs.sample_rows`.
+    What data may have beyond that: `num_samples`, an int, where there are epochs (see
+    `epochs.sample_rows`); `rows(step, numbers)`, these rows of `batch(step)` alone, so that several
+    processes share the work; `describe(step)`, a name for each row of a batch (set, clip, frame),
+    for people to find what is wrong with it.
     """
 
     def batch(self, step: int) -> ArrayBatch:
@@ -32,7 +35,11 @@ class TrainData(Protocol):
 
 @runtime_checkable
 class System(Protocol):
-    """One paper's network, data, losses and scores."""
+    """One paper's network, data, losses and scores.
+
+    A system may also have `sample_pictures(model, recipe, cache_dir)`: a list of RGB pictures with
+    predictions drawn, for people to look at after each validation.
+    """
 
     def build(self, recipe: Recipe) -> nn.Module:
         """A fresh network, initialised from `recipe.init_from` where that is set."""
@@ -43,7 +50,10 @@ class System(Protocol):
         ...
 
     def losses(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Named losses of one batch, already weighted: the loop minimises their sum."""
+        """Named losses of one batch, already weighted: the loop minimises their sum.
+
+        Where each is a mean over the samples, parts and processes give the loss of the whole batch.
+        """
         ...
 
     def validate(self, model: nn.Module, recipe: Recipe, cache_dir: Path) -> dict[str, float]:

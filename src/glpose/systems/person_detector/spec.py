@@ -90,6 +90,11 @@ class BoxDataConfig:
     keypoint_extend: float = 0.15
     trusted_extend: float = 1.3
 
+    def set_names(self) -> tuple[str, ...]:
+        """The sets that have a share."""
+        names = ("person_boxes", "coco", "lspet", "jhmdb", "synth")
+        return tuple(name for name in names if getattr(self, f"{name}_share") > 0)
+
     def synth_only(self) -> BoxDataConfig:
         """The same with few scenes, for trying things out; sets without a folder take no part."""
         return replace(self, num_synth_scenes=12)

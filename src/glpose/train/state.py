@@ -1,0 +1,126 @@
+"""What changes while training: weights, their average, the optimiser, and where the run is."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import nn
+
+from glpose.config import to_plain
+from glpose.nets.synced_norm import with_synced_norms
+from glpose.train.recipe import Optimizer, Recipe
+from glpose.train.system import System
+from glpose.train.workers import Workers
+
+
+@dataclass
+class TrainState:
+    """`ema` are the averaged weights that are validated and kept; `scores` their last scores.
+
+    `loss_sums` are the losses of `num_summed` steps that the log has not written down yet.
+    """
+
+    model: nn.Module
+    ema: nn.Module
+    optimizer: torch.optim.Optimizer
+    step: int = 0
+    best_score: float = -math.inf
+    seconds: float = 0.0
+    scores: dict[str, float] = field(default_factory=dict)
+    loss_sums: dict[str, float] = field(default_factory=dict)
+    num_summed: int = 0
+
+    @property
+    def trainable(self) -> list[nn.Parameter]:
+        """The parameters that learn."""
+        return [p for p in self.model.parameters() if p.requires_grad]
+
+    def to_dict(self, recipe: Recipe) -> dict[str, object]:
+        """A checkpoint: all that a run needs to go on exactly."""
+        return {
+            "recipe": json.dumps(to_plain(recipe)),
+            "model": self.model.state_dict(),
+            "ema": self.ema.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "best_score": self.best_score,
+            "seconds": self.seconds,
+            "scores": self.scores,
+            "loss_sums": self.loss_sums,
+            "num_summed": self.num_summed,
+        }
+
+    def restore(self, saved: dict) -> None:
+        """Go back to a checkpoint's state."""
+        self.model.load_state_dict(saved["model"])
+        self.ema.load_state_dict(saved["ema"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.step, self.best_score = saved["step"], saved["best_score"]
+        self.seconds, self.scores = saved["seconds"], saved.get("scores", {})
+        self.loss_sums, self.num_summed = saved.get("loss_sums", {}), saved.get("num_summed", 0)
+
+    def add_losses(self, losses: dict[str, float]) -> None:
+        """Take note of a step's losses."""
+        for name, value in losses.items():
+            self.loss_sums[name] = self.loss_sums.get(name, 0.0) + value
+        self.num_summed += 1
+
+    def take_losses(self) -> dict[str, float]:
+        """Their means since this was last asked."""
+        means = {name: total / self.num_summed for name, total in self.loss_sums.items()}
+        self.loss_sums, self.num_summed = {}, 0
+        return means
+
+
+def start(recipe: Recipe, system: System, workers: Workers) -> TrainState:
+    """Networks as the recipe's seed makes them, and a new optimiser; the same in all processes."""
+    torch.manual_seed(recipe.seed)
+    # torch leaves `memory_format` out of the types of `Module.to`.
+    model = system.build(recipe).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    ema = system.build(recipe).requires_grad_(False)
+    ema.load_state_dict(model.state_dict())
+    ema = ema.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if workers.count > 1:
+        model = with_synced_norms(model)
+    return TrainState(model, ema, make_optimizer(model, recipe.optimizer))
+
+
+def seed_step(recipe: Recipe, step: int, workers: Workers) -> None:
+    """Make random layers a function of seed, step and process, as batches are of seed and step."""
+    words = np.random.SeedSequence([recipe.seed, step, workers.rank]).generate_state(1)
+    torch.manual_seed(int(words[0]))
+
+
+def make_optimizer(model: nn.Module, how: Optimizer) -> torch.optim.Optimizer:
+    """Adam or AdamW over what is trainable; biases and norms have no weight decay."""
+    trainable = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trainable if p.ndim > 1], "weight_decay": how.weight_decay},
+        {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    kind = torch.optim.AdamW if how.kind == "adamw" else torch.optim.Adam
+    return kind(groups, lr=how.lr)
+
+
+def learning_rate(how: Optimizer, step: int, num_steps: int) -> float:
+    """Linear warm-up, then a half cosine to zero or a factor at each milestone."""
+    if step < how.warmup_steps:
+        return how.lr * (step + 1) / how.warmup_steps
+    if how.decay == "cosine":
+        done = (step - how.warmup_steps) / max(1, num_steps - how.warmup_steps)
+        return how.lr * 0.5 * (1 + math.cos(math.pi * done))
+    return how.lr * how.gamma ** sum(step >= m for m in how.milestones)
+
+
+@torch.no_grad()
+def average(ema: nn.Module, model: nn.Module, decay: float) -> None:
+    """Move the averaged weights towards the model's; running statistics too, counters as they are."""
+    for kept, new in zip(ema.state_dict().values(), model.state_dict().values(), strict=True):
+        if kept.is_floating_point():
+            kept.lerp_(new, 1 - decay)
+        else:
+            kept.copy_(new)

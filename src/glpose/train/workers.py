@@ -1,0 +1,129 @@
+"""Several processes that train one network, each on its part of every batch.
+
+`torchrun` starts them and says by environment variables which is which. They hold the same weights
+all the time: the same beginning, the same averaged gradients, the same arithmetic.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+from torch import Tensor, nn
+
+from glpose.errors import BadConfig, GLPoseError
+
+# The others wait while the first one validates or decodes a data set. A process that died is found
+# by torchrun at once; the limit is for one that hangs.
+_PATIENCE = timedelta(hours=12)
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Who we are (`rank`, from 0) among `count`; the first one writes, tells and validates."""
+
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process speaks for all."""
+        return self.rank == 0
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """All processes leave the block, or none: what stops one of them stops all.
+
+        Raises: GLPoseError in the first process, whoever met it; the others end with exit status 2
+        and say nothing, so that the user reads it once.
+        """
+        problem: GLPoseError | None = None
+        try:
+            yield
+        except GLPoseError as found:
+            if self.count == 1:
+                raise
+            problem = found
+        if self.count == 1:
+            return
+        failed = torch.tensor([problem is not None], dtype=torch.int32)
+        torch.distributed.all_reduce(failed)
+        if not failed:
+            return
+        told: list[str | None] = [None] * self.count
+        torch.distributed.all_gather_object(told, problem and str(problem))
+        if not self.is_first:
+            raise SystemExit(2)
+        if problem is not None:
+            raise problem
+        rank, message = next((i, text) for i, text in enumerate(told) if text is not None)
+        raise GLPoseError(f"{message} (in process {rank} of {self.count}, counted from 0)")
+
+    def average(self, values: Tensor) -> None:
+        """Replace values by their mean over the processes."""
+        if self.count > 1:
+            torch.distributed.all_reduce(values)
+            values /= self.count
+
+    def average_gradients(self, parameters: list[nn.Parameter]) -> None:
+        """Replace gradients by their mean; one that no process has stays absent."""
+        if self.count == 1:
+            return
+        given = torch.tensor([float(p.grad is not None) for p in parameters])
+        # One message instead of hundreds.
+        parts = [(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in parameters]
+        message = torch.cat([given, *parts])
+        torch.distributed.all_reduce(message)
+        given, rest = message[: len(parameters)], message[len(parameters) :] / self.count
+        sizes = [p.numel() for p in parameters]
+        for p, is_given, mean in zip(parameters, given.tolist(), rest.split(sizes), strict=True):
+            if is_given:
+                p.grad = mean.view(p.shape) if p.grad is None else p.grad.copy_(mean.view(p.shape))
+
+    def gather(self, value: object) -> list:
+        """What each process has, in order of the processes."""
+        if self.count == 1:
+            return [value]
+        values: list = [None] * self.count
+        torch.distributed.all_gather_object(values, value)
+        return values
+
+    def check_equal(self, module: nn.Module) -> None:
+        """Raises: GLPoseError if the processes' weights have gone apart."""
+        if self.count == 1:
+            return
+        floats = (v for v in module.state_dict().values() if v.is_floating_point())
+        sums = self.gather([float(v.double().sum()) for v in floats])
+        with self.together():
+            if any(found != sums[0] for found in sums):
+                raise GLPoseError(
+                    "the processes no longer have the same weights; are they on machines of "
+                    "different kinds? Start anew on equal ones, the last checkpoint is whole"
+                )
+
+
+ALONE = Workers()
+
+
+@contextmanager
+def join_workers() -> Iterator[Workers]:
+    """The processes that torchrun has started, or this one alone. Raises: BadConfig."""
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
+        yield ALONE
+        return
+    missing = [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]
+    if missing:
+        raise BadConfig(
+            f"WORLD_SIZE is {count}, but {', '.join(missing)} is not set; start several processes "
+            f"with: torchrun --nproc-per-node {count} -m glpose.train NAME"
+        )
+    torch.distributed.init_process_group("gloo", timeout=_PATIENCE)
+    try:
+        yield Workers(torch.distributed.get_rank(), count)
+    finally:
+        torch.distributed.destroy_process_group()

@@ -1,0 +1,200 @@
+"""A system that trains in milliseconds, and the same runs in one process or in several.
+
+As a program, one of several processes: `tiny_training.py FOLDER`, with torchrun's variables set.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from glpose.errors import BadInput, GLPoseError
+from glpose.train import loop
+from glpose.train.epochs import sample_rows
+from glpose.train.recipe import Optimizer, Recipe
+from glpose.train.workers import ALONE, Workers, join_workers
+
+
+@dataclass(frozen=True)
+class TinyConfig:
+    """The network: with batch norms or without."""
+
+    norm: bool = True
+
+
+@dataclass(frozen=True)
+class TinySet:
+    """The data; `bad_row` of every batch is not a number from step `bad_from` on."""
+
+    num_samples: int = 20
+    bad_row: int = -1
+    bad_from: int = 0
+    unreadable_row: int = -1
+
+    def set_names(self) -> tuple[str, ...]:
+        return ("synth",)
+
+
+class TinyData:
+    """Noise pictures and what is to be found in them, by epochs."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe, self._how = recipe, recipe.data
+        self.num_samples = recipe.data.num_samples
+        self.made: list[tuple[int, int]] = []
+
+    def _chosen(self, step: int) -> np.ndarray:
+        return sample_rows(step, self._recipe.batch_size, self.num_samples, self._recipe.seed)
+
+    def describe(self, step: int) -> list[str]:
+        return [f"tiny clip {row}" for row in self._chosen(step)]
+
+    def batch(self, step: int) -> dict[str, np.ndarray]:
+        return self.rows(step, range(self._recipe.batch_size))
+
+    def rows(self, step: int, numbers: Sequence[int]) -> dict[str, np.ndarray]:
+        samples = []
+        for i in numbers:
+            self.made.append((step, i))
+            if i == self._how.unreadable_row and step >= self._how.bad_from:
+                raise BadInput(f"clip{i}.mp4: truncated")
+            x = np.random.default_rng([7, self._chosen(step)[i]]).normal(size=(3, 8, 8))
+            target = np.float32([x.mean() * 9, x[0].max()])
+            if i == self._how.bad_row and step >= self._how.bad_from:
+                target *= np.nan
+            samples.append((x.astype(np.float32), target.astype(np.float32)))
+        return {"x": np.stack([s[0] for s in samples]), "y": np.stack([s[1] for s in samples])}
+
+
+class TinyNet(nn.Module):
+    """Two convolutions and a mean."""
+
+    def __init__(self, config: TinyConfig) -> None:
+        super().__init__()
+        self.one, self.two = nn.Conv2d(3, 6, 3, bias=False), nn.Conv2d(6, 2, 3)
+        self.norm = nn.BatchNorm2d(6) if config.norm else nn.Identity()
+        self.spare = nn.Parameter(torch.ones(3))  # has no gradient, and no process may invent one
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.two(self.norm(self.one(x)).relu()).mean((-2, -1))
+
+
+class TinySystem:
+    """Answers `train.system.System`, but for export."""
+
+    def build(self, recipe: Recipe) -> TinyNet:
+        return TinyNet(recipe.model)
+
+    def train_data(self, recipe: Recipe, cache_dir: Path) -> TinyData:
+        return TinyData(recipe)
+
+    def losses(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {"square": (model(batch["x"]).float() - batch["y"]).square().mean()}
+
+    def validate(self, model: nn.Module, recipe: Recipe, cache_dir: Path) -> dict[str, float]:
+        with torch.no_grad():
+            x = torch.from_numpy(TinyData(recipe).batch(0)["x"])
+            return {"score": float(-model(x).square().mean())}
+
+    def sample_pictures(self, model: nn.Module, recipe: Recipe, cache_dir: Path) -> list:
+        return [np.full((20, 30, 3), 200, np.uint8)] * 3
+
+    def export(self, *_: object, **__: object) -> list[Path]:
+        raise NotImplementedError
+
+
+TINY = Recipe(
+    name="tiny",
+    system="tiny",
+    model=TinyConfig(),
+    data=TinySet(),
+    optimizer=Optimizer(lr=0.02, warmup_steps=2),
+    batch_size=8,
+    num_steps=6,
+    precision="fp32",
+    validate_every=3,
+    checkpoint_every=2,
+    log_every=1,
+    ema_decay=0.9,
+)
+
+RUNS = {
+    "norm": TINY,
+    "plain": replace(TINY, model=TinyConfig(norm=False)),
+    "norm in parts": replace(TINY, accumulate=2),
+    "plain in parts": replace(TINY, model=TinyConfig(norm=False), accumulate=4),
+    "bf16 in parts": replace(TINY, precision="bf16", accumulate=2),
+    "epochs": replace(
+        TINY,
+        num_epochs=2,
+        validate_every=0,
+        optimizer=Optimizer(decay="steps", epoch_milestones=(1,), warmup_steps=0, lr=0.02),
+    ),
+}
+"""What several processes must do as one does."""
+
+FAULTS = {
+    "uneven": replace(TINY, batch_size=7),
+    "unreadable": replace(TINY, data=TinySet(unreadable_row=5, bad_from=3)),
+    "not finite": replace(TINY, data=TinySet(bad_row=6, bad_from=4)),
+}
+"""What must stop them all; rows from 4 on belong to the second of two processes."""
+
+
+def log_of(folder: Path) -> list[dict]:
+    """The log's rows, without times."""
+    rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
+
+
+def train(
+    recipe: Recipe, folder: Path, *, workers: Workers = ALONE, resume: bool = False
+) -> list[str]:
+    """Train silently; the lines that would have been told."""
+    told: list[str] = []
+    loop.train(
+        recipe,
+        TinySystem(),
+        folder,
+        cache_dir=folder.parent / "cache",
+        resume=resume,
+        workers=workers,
+        report=told.append,
+    )
+    return told
+
+
+def main(folder: Path) -> None:
+    torch.set_num_threads(1)
+    loop.RunLog.draw = lambda self: None
+    ends: dict[str, object] = {}
+    emas: list[list] = []
+    average = loop.average
+
+    def spy(ema: nn.Module, model: nn.Module, decay: float) -> None:
+        average(ema, model, decay)
+        emas.append([value.tolist() for value in ema.state_dict().values()])
+
+    loop.average = spy
+    with join_workers() as workers:
+        for name, recipe in RUNS.items():
+            emas.clear()
+            told = train(recipe, folder / name, workers=workers)
+            ends[name] = {"ema": emas[-1], "told": told}
+        for name, recipe in FAULTS.items():
+            try:
+                train(recipe, folder / name, workers=workers)
+            except GLPoseError as problem:
+                ends[name] = f"{type(problem).__name__}: {problem}"
+            except SystemExit as stop:
+                ends[name] = stop.code
+    (folder / f"rank{workers.rank}.json").write_text(json.dumps(ends))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
