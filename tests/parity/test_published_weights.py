@@ -142,6 +142,8 @@ def official_simple_baseline_weights() -> dict:
 def test_heads_are_brought_to_our_joints_by_name(tmp_path: Path) -> None:
     old = NARROW_WEIGHTS["final_layer.weight"]
     imported = brought(NARROW_WEIGHTS, NARROW, tmp_path)
+    of_channels = sum(v.numel() for k, v in imported.weights.items() if k.startswith("head.")) // 15
+    assert imported.account.num_anew == 2 * of_channels
     new = imported.weights["head.weight"]
     assert new.shape == (15, 8, 1, 1)
     for j, joint in enumerate(POSETRACK15.joints):

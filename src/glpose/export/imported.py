@@ -24,6 +24,20 @@ from glpose.nets.single_frame import SingleFrameNet
 from glpose.runtime.card import Card
 from glpose.skeleton import by_name
 
+_ORIGIN = (
+    "as",
+    "source",
+    "sha256",
+    "project",
+    "joints",
+    "source_joints",
+    "matched",
+    "left_out",
+    "started_anew",
+    "unexpected",
+    "glpose",
+)
+
 
 def write_imported(imported: Imported, folder: Path) -> list[Path]:
     """`NAME.safetensors` with its origin inside, and `NAME.txt`, the account of every weight.
@@ -31,14 +45,15 @@ def write_imported(imported: Imported, folder: Path) -> list[Path]:
     Raises: BadInput if the folder cannot be written to; then no file is left half written.
     """
     try:
-        from safetensors.torch import save_file
+        from safetensors.torch import save
     except ImportError as problem:
         raise MissingExtra("safetensors", "train") from problem
     weights, text = (folder / f"{imported.port.name}{end}" for end in (".safetensors", ".txt"))
     partial = weights.with_suffix(".part")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        save_file(imported.weights, partial, metadata=origin(imported))
+        # Not `save_file`, whose files nobody else may read.
+        partial.write_bytes(save(imported.weights, origin(imported)))
         partial.replace(weights)
         partial.write_text("\n".join(full_report(imported)) + "\n", "utf-8")
         partial.replace(text)
@@ -52,19 +67,20 @@ def write_imported(imported: Imported, folder: Path) -> list[Path]:
 def origin(imported: Imported) -> dict[str, str]:
     """Where imported weights are from, as text by name."""
     file, account = imported.published, imported.account
-    return {
-        "as": imported.port.name,
-        "source": file.path.name,
-        "sha256": file_digest(file.path),
-        "project": file.family.name,
-        "joints": imported.joints if imported.port.has_head else "",
-        "source_joints": imported.source_joints,
-        "matched": str(len(account.matched)),
-        "left_out": str(sum(map(len, account.left_out.values()))),
-        "started_anew": str(sum(map(len, account.anew.values()))),
-        "unexpected": str(len(account.unexpected)),
-        "glpose": glpose.__version__,
-    }
+    values = (
+        imported.port.name,
+        file.path.name,
+        file_digest(file.path),
+        file.family.name,
+        imported.joints if imported.port.has_head else "",
+        imported.source_joints,
+        str(len(account.matched)),
+        str(sum(map(len, account.left_out.values()))),
+        str(sum(map(len, account.anew.values()))),
+        str(len(account.unexpected)),
+        glpose.__version__,
+    )
+    return dict(zip(_ORIGIN, values, strict=True))
 
 
 def export_imported(imported: Imported, folder: Path, size_hw: tuple[int, int]) -> list[Path]:
@@ -145,4 +161,6 @@ def _origin_lines(path: Path) -> list[str]:
         return []
     with path.open("rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    return [f"{key}: {value}" for key, value in header.get("__metadata__", {}).items() if value]
+    known = header.get("__metadata__", {})
+    lines = [f"  {key}: {known[key]}" for key in _ORIGIN if known.get(key)]
+    return ["imported by glpose:", *lines] if lines else []

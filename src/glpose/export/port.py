@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from glpose.errors import BadInput, BadWeights
-from glpose.export.published import HEAD, Published, num_parameters
+from glpose.export.published import HEAD, Published, file_digest, num_parameters
 from glpose.skeleton import SKELETONS, Skeleton, by_name, joint_map
 
 
@@ -36,7 +36,10 @@ class Port:
 
 @dataclass(slots=True)
 class Account:
-    """What became of every weight: published names, our names, shapes and reasons."""
+    """What became of every weight: published names, our names, shapes and reasons.
+
+    `num_anew` are the values of the channels of the head that start anew.
+    """
 
     matched: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, list[str]] = field(default_factory=dict)
@@ -44,6 +47,7 @@ class Account:
     missing: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
     wrong_shape: list[str] = field(default_factory=list)
+    num_anew: int = 0
 
     def leave_out(self, name: str, why: str) -> None:
         """Take note of a weight that is not used on purpose."""
@@ -157,6 +161,7 @@ def _change_joints(
         name, old = found[ours]
         new = old[index.clamp(min=0)].clone()
         new[index < 0] = _fresh(ours, new[index < 0])
+        account.num_anew += new[index < 0].numel()
         found[ours] = (name, new)
     for joint, i in zip(target.joints, index.tolist(), strict=True):
         if i < 0:
@@ -245,12 +250,14 @@ def report(imported: Imported) -> list[str]:
     file, account = imported.published, imported.account
     nested = f", under '{file.nested}'" if file.nested else ""
     prefix = f", prefix '{file.prefix}'" if file.prefix else ""
-    own = {name: file.weights[name] for name in file.weights if _matched(file, account, name)}
+    taken = {name: imported.weights[name] for name in account.matched.values()}
+    number = num_parameters(taken.items()) - account.num_anew
+    total = num_parameters(imported.weights.items())
     lines = [
         f"{imported.port.name} from {file.path.name}: {file.family.name}, {file.architecture}"
         + prefix
         + nested,
-        f"matched: {len(account.matched)} tensors, {num_parameters(own.items()):,} parameters",
+        f"matched: {len(account.matched)} tensors, {number:,} of {total:,} parameters",
     ]
     if imported.source_joints:
         lines.append(f"joints: {imported.source_joints} in the file, {imported.joints} here")
@@ -267,7 +274,8 @@ def report(imported: Imported) -> list[str]:
 def full_report(imported: Imported) -> list[str]:
     """The summary, and then every weight by name."""
     account, weights = imported.account, imported.weights
-    lines = [*report(imported), "", "matched (published name, our name, shape)"]
+    digest = f"SHA-256 of the file: {file_digest(imported.published.path)}"
+    lines = [*report(imported), digest, "", "matched (published name, our name, shape)"]
     lines += [f"  {a}  {b}  {tuple(weights[b].shape)}" for a, b in account.matched.items()]
     for title, groups in (
         ("left out on purpose", account.left_out),
@@ -277,10 +285,6 @@ def full_report(imported: Imported) -> list[str]:
         lines += ["", title]
         lines += [f"  {name}  ({why})" for why, names in groups.items() for name in names]
     return lines
-
-
-def _matched(file: Published, account: Account, name: str) -> bool:
-    return file.full_name(name) in account.matched
 
 
 def _some(names: list[str], most: int = 4) -> str:

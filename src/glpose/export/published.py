@@ -29,7 +29,14 @@ HEAD = "final_layer."
 """The head for poses, as all these projects name it."""
 
 _OURS = "encoder."
-_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+# Of norms, and of the pictures that our ResNet normalises itself.
+_STATISTICS = (
+    "running_mean",
+    "running_var",
+    "num_batches_tracked",
+    "encoder.mean",
+    "encoder.std",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +205,7 @@ def architecture(weights: dict[str, Tensor]) -> str:
 
 
 def num_parameters(named: Iterable[tuple[str, Tensor]]) -> int:
-    """Values that are learned, without the statistics of norms."""
+    """Values that are learned, without statistics."""
     return sum(value.numel() for name, value in named if not name.endswith(_STATISTICS))
 
 
