@@ -92,7 +92,7 @@ def inside_polygon(
     met = (above_start & ~above_end & (side > 0)) | (~above_start & above_end & (side < 0))
     low, high = np.minimum(start, end), np.maximum(start, end)
     on_border = (side == 0) & ((points >= low) & (points <= high)).all(-1)
-    return (met.sum(1) % 2 == 1).reshape(shape) & ~on_border.any(1).reshape(shape)
+    return ((met.sum(1) % 2 == 1) & ~on_border.any(1)).reshape(shape)
 
 
 def _side_of_edge(points: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:

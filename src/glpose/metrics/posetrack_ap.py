@@ -11,6 +11,8 @@ The official way, in `quirks=True`, has these oddities (short names as in docs/m
 * `visibility`: neither visibility nor the pose's own score is used. Always so.
 * `missing-score`: a joint without a score ranks last, with -9999; readers see to it.
 * `no-overlap`: a pose is assigned to a person if a single joint is near. Always so.
+* `first-of-equals`: of people or poses with the same share of near joints the first in the file is
+  taken. Always so.
 * `unseen-joint`: a joint that is neither labelled nor predicted anywhere has AP 0, which counts in
   the total. Off: NaN, left out.
 * `unpredicted-joint`: a labelled joint that is never predicted has precision 0. Off: NaN, left out
