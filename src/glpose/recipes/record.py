@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from glpose.config import replace_at
-from glpose.errors import BadInput
+from glpose.errors import BadInput, BadWeights
 from glpose.recipes import load_recipe
+from glpose.runtime.protocols import Estimator
 from glpose.systems import load_system
+from glpose.train.bridge import as_estimator
 from glpose.train.change import with_settings
 from glpose.train.checkpoint import load_checkpoint
 from glpose.train.recipe import Recipe
+
+if TYPE_CHECKING:
+    from torch import nn
+
+BEST = "best.pt"
+"""The checkpoint of a run that is used."""
 
 
 def export_run(
@@ -27,13 +37,38 @@ def export_run(
     `changes` (NAME=VALUE) are settings of use, such as limits of scores, not of the network.
     Raises: BadInput, BadConfig or BadWeights.
     """
+    system, model, recipe, made_by = _rebuild(run_dir, changes)
+    return system.export(
+        model, recipe, folder, name=name or recipe.name, made_by=made_by, scores=scores
+    )
+
+
+def estimator_of_run(run_dir: Path) -> tuple[Estimator, dict[str, object]]:
+    """The best checkpoint of a run as an estimator that torch runs, and what results say about it.
+
+    Raises: BadInput, BadConfig or BadWeights, the latter for a run that estimates no poses.
+    """
+    system, model, recipe, made_by = _rebuild(run_dir, [])
+    if not hasattr(system, "parts"):
+        raise BadWeights(
+            f"{run_dir}: a run of '{recipe.name}', whose system {recipe.system} estimates no "
+            "poses; expected the run of a pose estimator"
+        )
+    parts, card = system.parts(model, recipe, made_by=made_by)
+    digest = hashlib.sha256((run_dir / BEST).read_bytes()).hexdigest()
+    record = {"name": recipe.name, "made_by": made_by, "sha256": {BEST: digest}}
+    return as_estimator(parts.encoder, parts.fusion, parts.slots, card), record
+
+
+def _rebuild(run_dir: Path, changes: list[str]) -> tuple[Any, nn.Module, Recipe, dict[str, str]]:
+    """System, network with its best weights, recipe, and what the card says of the run."""
     path = run_dir / "recipe.json"
     try:
         record = json.loads(path.read_text("utf-8"))
     except (OSError, json.JSONDecodeError) as problem:
         raise BadInput(f"{run_dir}: not a run folder, recipe.json cannot be read") from problem
     recipe = with_settings(recorded_recipe(record["recipe"]), changes)
-    saved = load_checkpoint(run_dir / "best.pt")
+    saved = load_checkpoint(run_dir / BEST)
     system = load_system(recipe.system)
     model = system.build(replace(recipe, init_from=""))
     model.load_state_dict(saved["ema"])
@@ -44,9 +79,7 @@ def export_run(
         "commit": record["commit"],
         **{key: str(value) for key, value in record["versions"].items()},
     }
-    return system.export(
-        model, recipe, folder, name=name or recipe.name, made_by=made_by, scores=scores
-    )
+    return system, model, recipe, made_by
 
 
 def _num_steps(record: dict, recipe: Recipe) -> int:

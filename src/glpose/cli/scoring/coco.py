@@ -1,6 +1,7 @@
 """COCO keypoints: annotations and results to AP and AR."""
 
 import math
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,9 +18,14 @@ RESULTS = "results.json"
 _TITLES = ("AP", "AP50", "AP75", "AP(M)", "AP(L)", "AR", "AR50", "AR75", "AR(M)", "AR(L)")
 
 
-def score_coco(truth: Path, results: Path) -> Report:
-    """AP and AR of a file of results. Raises: BadInput naming file and key."""
+def score_coco(truth: Path, results: Path, *, only: Collection[int] | None = None) -> Report:
+    """AP and AR of a file of results; `only` has the ids of the pictures that count, if not all do.
+
+    Raises: BadInput naming file and key.
+    """
     skeleton, category, pictures = read_keypoint_truth(truth / TRUTH if truth.is_dir() else truth)
+    if only is not None:
+        pictures = {image_id: people for image_id, people in pictures.items() if image_id in only}
     results = results / RESULTS if results.is_dir() else results
     guess = read_keypoint_results(results, skeleton, category, pictures)
     scores = oks_scores(

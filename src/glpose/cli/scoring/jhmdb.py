@@ -1,6 +1,6 @@
 """Sub-JHMDB: the official labels and a file of poses for each clip to PCK and jitter."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,13 +31,22 @@ class _Clip:
 
 
 def score_jhmdb(
-    root: Path, predictions: Path, split: int, *, strict: bool = False, belly: bool = False
+    root: Path,
+    predictions: Path,
+    split: int,
+    *,
+    strict: bool = False,
+    belly: bool = False,
+    only: Collection[str] | None = None,
 ) -> Report:
     """PCK of the test clips of a split; `belly` interpolates that joint where it is missing.
+
+    `only` names the clips that count, where not all do.
 
     Raises: BadInput naming the file that is missing, broken or of another length.
     """
     sequences = open_subjhmdb(root, split, "test")
+    sequences = [s for s in sequences if only is None or s.name in only]
     if not predictions.is_dir():
         raise BadInput(f"{predictions}: a file; expected a folder with ACTION/CLIP.jsonl")
     files = [predictions / f"{sequence.name}.jsonl" for sequence in sequences]

@@ -1,6 +1,6 @@
 """PoseTrack: files of annotations and of predictions to AP and MOT."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,13 +35,20 @@ class _Pair:
 
 
 def score_posetrack(
-    truth: Path, predictions: Path, *, quirks: bool = True, mot: bool | None = None
+    truth: Path,
+    predictions: Path,
+    *,
+    quirks: bool = True,
+    mot: bool | None = None,
+    only: Collection[str] | None = None,
 ) -> Report:
     """AP, and MOT if `mot` or, unless said, if track ids are more than places in the frame.
 
+    `only` names the sequences that count, where not all of a folder do.
+
     Raises: BadInput naming the file that is missing, broken or of another length.
     """
-    files = _pairs(truth, predictions)
+    files = _pairs(truth, predictions, only)
     pairs = [_read(*both) for both in files]
     true, guess = [pair.truth for pair in pairs], [pair.guess for pair in pairs]
     names = [pair.name for pair in pairs]
@@ -88,9 +95,9 @@ def score_posetrack(
     return Report(lines, plain)
 
 
-def _pairs(truth: Path, predictions: Path) -> list[tuple[Path, Path]]:
+def _pairs(truth: Path, predictions: Path, only: Collection[str] | None) -> list[tuple[Path, Path]]:
     """Each file of truth and the predictions of the same name."""
-    true = _annotations(truth)
+    true = [path for path in _annotations(truth) if only is None or path.stem in only]
     if not predictions.is_dir():
         if truth.is_dir():
             raise BadInput(

@@ -1,0 +1,104 @@
+"""`glpose evaluate`: a run or weights on an official set, with the official scores."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from glpose.errors import BadInput
+
+
+def evaluate(
+    weights: str,
+    /,
+    *,
+    data: Path,
+    metric: Literal["posetrack", "jhmdb", "coco"],
+    boxes: str = "gt",
+    out: Annotated[Path, Parameter(alias="-o")] = Path("evaluation"),
+    split: str | None = None,
+    flip: bool | None = None,
+    decode: Literal["argmax", "quarter", "dark"] | None = None,
+    score: Literal["heatmap", "product", "rescored"] | None = None,
+    oks_nms: float | None = None,
+    min_box: float | None = None,
+    candidates: Literal["video", "even", "past"] | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    threads: int | None = None,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Predict the people of an official set and score them as the papers do.
+
+    Each sequence's predictions are saved as soon as they are done; the same call goes on where it
+    was interrupted. What is not given is as the papers on the set do it; scores.json says how.
+    Exit status: 0 all well, 2 nothing could be evaluated, 3 scores are incomplete.
+
+    Parameters
+    ----------
+    weights
+        The folder of a run (needs glpose[train]), or exported weights: a name, a file or a folder.
+    data
+        The set in its official layout; see glpose data check.
+    metric
+        posetrack (2017 or 2018), jhmdb or coco; it says which set DATA is.
+    boxes
+        gt for the people of the truth, or a file of detections.
+    out
+        Folder for predictions and scores.
+    split
+        train or val (posetrack, coco), 1, 2 or 3 (jhmdb); val and 1 unless given.
+    flip
+        Look at each crop mirrored too; on for coco.
+    decode
+        How joints are found in heatmaps; as the weights say unless given.
+    score
+        Score of a joint: heatmap, or product with the box score (posetrack); rescored: of people,
+        box score times the mean of their joints (coco).
+    oks_nms
+        Leave out poses more alike than this to a better one; 1 keeps all; 0.9 for coco.
+    min_box
+        Leave out boxes below this score; 0.2 for posetrack.
+    candidates
+        Global crops from all of the video, at random or evenly spaced, or from its past only.
+    limit
+        Evaluate this many sequences only.
+    seed
+        What candidates are drawn by.
+    threads
+        CPU threads; all cores unless given.
+    overwrite
+        Replace predictions that exist.
+
+    """
+    for flag, value in (("limit", limit), ("threads", threads)):
+        if value is not None and value < 1:
+            raise BadInput(f"--{flag} is {value}; expected 1 or more")
+    # Not above: these import NumPy and the video library, and help must be quick.
+    from glpose.cli.evaluation.job import EvaluateOptions, evaluate_set
+
+    changes = {
+        "flip": flip,
+        "decode": decode,
+        "score": score,
+        "oks_nms": oks_nms,
+        "min_box": min_box,
+    }
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if candidates is not None:
+        changes["candidates"] = "past" if candidates == "past" else "video"
+        changes["sampling"] = "even" if candidates == "even" else "random"
+    how = EvaluateOptions(
+        weights,
+        data,
+        metric,
+        None if boxes == "gt" else Path(boxes),
+        out,
+        split,
+        changes,
+        limit,
+        seed,
+        threads,
+        overwrite,
+    )
+    return evaluate_set(how)

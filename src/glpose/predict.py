@@ -1,0 +1,180 @@
+"""A labelled sequence and boxes to poses: what evaluation on the official sets runs."""
+
+from collections.abc import Callable, Collection, Container, Generator, Iterable, Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from glpose.clip import Sampling, evenly_spaced
+from glpose.errors import BadInput, VideoError
+from glpose.formats.dataset import LabelledSequence
+from glpose.geometry import clip_box
+from glpose.imaging import read_image
+from glpose.pipeline import MEMORY_CROPS, PeopleOf, estimate_poses, remember_video
+from glpose.runtime.card import FusionCard
+from glpose.runtime.options import PoseOptions
+from glpose.runtime.protocols import Estimator
+from glpose.skeleton import Skeleton, convert
+from glpose.types import Detections, Frame, FramePoses, FrameTruth, People
+from glpose.video.reader import open_video, read_ahead
+
+RATE_HZ = 25.0
+"""Frames a second of sequences of pictures, for their times only."""
+
+FramesOf = Callable[[Container[int]], Iterable[Frame]]
+"""Some frames of a video, in order; called once for each pass."""
+
+
+_ALL = range(2**62)
+
+
+def predict(
+    frames: FramesOf,
+    people: Mapping[int, People],
+    keys: Collection[int],
+    estimate: Estimator,
+    options: PoseOptions,
+    *,
+    clip_boxes: bool = False,
+    memory_crops: int = MEMORY_CROPS,
+    seed: int = 0,
+) -> Iterator[FramePoses]:
+    """The poses of the people of the frames `keys`, in order; all other frames only help.
+
+    `clip_boxes` cuts boxes at the picture's edges first, as the HRNet family does with true ones.
+
+    Only frames that can help are read. With candidates from the whole video two passes are made,
+    and in the first one only crops are encoded that will be remembered.
+    """
+    fusion = estimate.card.fusion or FusionCard()
+    from_past = options.candidates == "past" and fusion.num_global > 0
+    pool, wanted = None, _ALL
+    if not from_past:
+        least = max(fusion.min_score, options.min_box)
+        some = sample_crops(people, memory_crops, seed, least, options.sampling)
+        pool = remember_video(
+            frames(some),
+            _given(some, clip_boxes=clip_boxes),
+            estimate,
+            options=options,
+            memory_crops=memory_crops,
+            seed=seed,
+        )
+        reach = max((abs(offset) for offset in fusion.offsets), default=0)
+        wanted = {key + offset for key in keys for offset in range(-reach, reach + 1)}
+    if not from_past and fusion.neighbour_box == "exact":
+        # Boxes of keys cut the other frames: nobody asks for those frames' own people.
+        people = {key: people[key] for key in keys if key in people}
+    yield from (
+        poses
+        for poses in estimate_poses(
+            frames(wanted),
+            _given(people, clip_boxes=clip_boxes),
+            estimate,
+            options=options,
+            pool=pool,
+            is_key=keys.__contains__,
+            memory_crops=memory_crops,
+            seed=seed,
+        )
+        if poses.frame in keys
+    )
+
+
+def _given(people: Mapping[int, People], *, clip_boxes: bool) -> PeopleOf:
+    def people_of(frame: Frame) -> People:
+        found = people.get(frame.index, People.empty())
+        if not clip_boxes or not len(found) or frame.rgb is None:
+            return found
+        size_hw = frame.rgb.shape[:2]
+        return replace(found, xyxy=np.stack([clip_box(box, size_hw) for box in found.xyxy]))
+
+    return people_of
+
+
+def sample_crops(
+    people: Mapping[int, People], num: int, seed: int, min_score: float, sampling: Sampling
+) -> dict[int, People]:
+    """At most `num` people of a video, of all who have that score: at random or evenly in time."""
+    crops = [
+        (frame, int(row))
+        for frame in sorted(people)
+        for row in np.flatnonzero(people[frame].score >= min_score)
+    ]
+    if len(crops) > num:
+        if sampling == "even":
+            places = evenly_spaced(len(crops), num)
+        else:
+            places = np.sort(np.random.default_rng(seed).choice(len(crops), num, replace=False))
+        crops = [crops[place] for place in places]
+    rows: dict[int, list[int]] = {}
+    for frame, row in crops:
+        rows.setdefault(frame, []).append(row)
+    return {
+        frame: People(
+            people[frame].xyxy[some], people[frame].score[some], people[frame].track_id[some]
+        )
+        for frame, some in rows.items()
+    }
+
+
+def frames_of(sequence: LabelledSequence) -> FramesOf:
+    """How to read a sequence; a picture that cannot be read is an undecodable frame."""
+
+    def read(wanted: Container[int]) -> Iterable[Frame]:
+        if sequence.video is not None:
+            return (frame for frame in open_video(sequence.video).frames() if frame.index in wanted)
+        return read_ahead(_pictures(sequence, wanted), 4)
+
+    return read
+
+
+def _pictures(sequence: LabelledSequence, wanted: Container[int]) -> Generator[Frame, None, None]:
+    for index, path in enumerate(sequence.images):
+        if index in wanted:
+            try:
+                rgb = read_image(path)
+            except VideoError:
+                rgb = None
+            yield Frame(index, index / RATE_HZ, rgb)
+
+
+def true_people(truth: Iterable[FrameTruth]) -> dict[int, People]:
+    """The labelled people who have a box, by frame."""
+    found = {}
+    for frame in truth:
+        rows = (frame.people.xyxy[:, 2:] > frame.people.xyxy[:, :2]).all(1)
+        found[frame.frame] = People(
+            frame.people.xyxy[rows], frame.people.score[rows], frame.people.track_id[rows]
+        )
+    return found
+
+
+def boxes_of(sequence: LabelledSequence, boxes: Mapping[str, Detections]) -> dict[int, Detections]:
+    """The detections of a sequence, by frame, from those of a file by the names of pictures.
+
+    Names in files start anywhere above the picture: "val/000342_mpii_test/000000.jpg". Raises
+    BadInput for a sequence without any.
+    """
+    found = {}
+    for index, path in enumerate(sequence.images):
+        for length in range(2, len(path.parts)):
+            name = "/".join(path.parts[-length:])
+            if name in boxes:
+                found[index] = boxes[name]
+                break
+    if not found:
+        example = "/".join(sequence.images[0].parts[-3:]) if sequence.images else "of pictures"
+        raise BadInput(
+            f"the boxes have no picture of the sequence {sequence.name}; expected names such as "
+            f"{example}; give the detections of this set"
+        )
+    return found
+
+
+def in_skeleton(poses: FramePoses, source: Skeleton, target: Skeleton) -> FramePoses:
+    """Poses with the joints of another set; those that the source lacks are NaN."""
+    if source is target:
+        return poses
+    xy, score = convert(poses.xy, poses.score, source, target)
+    return FramePoses(poses.frame, poses.time_s, poses.people, xy, score, poses.status)
