@@ -21,7 +21,7 @@ from glpose.formats.posetrack_people import (
     pixels,
     polygon,
 )
-from glpose.formats.tree import Node
+from glpose.formats.tree import Node, only
 
 
 def read_frames(root: Node, *, predicted: bool) -> Iterator[FileFrame]:
@@ -63,7 +63,9 @@ def _person(node: Node, place: int, *, predicted: bool) -> Person:
                 continue  # twice in the file: the first one counts, as in poseval
             xy[joint] = pixels(point.at("x")), pixels(point.at("y"))
             seen, given = point.get("is_visible"), point.get("score")
-            visibility[joint] = 2 if seen is None or seen.number() else 1
+            # The flag counts nowhere, so it may be anything; MPII, the source, also has it as text.
+            is_hidden = seen is not None and str(only(seen.value)) in ("0", "0.0")
+            visibility[joint] = 1 if is_hidden else 2
             if given is not None and predicted:
                 score[joint] = given.number()
     track = node.get("track_id") if predicted else node.at("track_id")

@@ -36,7 +36,7 @@ class Node:
 
     def get(self, key: str) -> "Node | None":
         """The value of a key, or None where there is none."""
-        value = _only(self.value)
+        value = only(self.value)
         if _is_empty(value):
             return None
         if not isinstance(value, dict):
@@ -51,7 +51,7 @@ class Node:
         node = self.get(key)
         if node is None:
             where = f" in '{self.where}'" if self.where else ""
-            value = _only(self.value)
+            value = only(self.value)
             known = ", ".join(value) if isinstance(value, dict) else "nothing"
             raise BadInput(
                 f"{self.file}: the key '{key}' is missing or empty{where}; expected it beside what "
@@ -70,7 +70,7 @@ class Node:
 
     def number(self) -> float:
         """A finite number."""
-        value = _only(self.value)
+        value = only(self.value)
         # Whole numbers of any length are JSON, so the bound comes before the conversion.
         if isinstance(value, int | float | np.number | np.bool_) and abs(value) < _HUGE:
             return float(value)
@@ -78,7 +78,7 @@ class Node:
 
     def whole(self) -> int:
         """A whole number; MATLAB's 3.0 is one."""
-        value = _only(self.value)
+        value = only(self.value)
         if isinstance(value, int) and abs(value) < 2**63:
             return int(value)  # not by way of a float, which cannot hold every image id
         number = self.number()
@@ -88,7 +88,7 @@ class Node:
 
     def text(self) -> str:
         """Text."""
-        value = _only(self.value)
+        value = only(self.value)
         if not isinstance(value, str):
             raise self.error(brief(value), "text")
         return value
@@ -160,7 +160,7 @@ def brief(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _only(value: Any) -> Any:
+def only(value: Any) -> Any:
     """What a list of one holds; anything else as it is."""
     if isinstance(value, list) and len(value) == 1:
         return value[0]
