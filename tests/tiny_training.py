@@ -1,10 +1,15 @@
 """A system that trains in milliseconds, and the same runs in one process or in several.
 
-As a program, one of several processes: `tiny_training.py FOLDER`, with torchrun's variables set.
+As a program, one of several processes: `tiny_training.py workers FOLDER`, with torchrun's
+variables set; or a run that is killed and resumed until it is done: `tiny_training.py kill FOLDER`.
 """
 
 import json
+import os
+import random
+import signal
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -123,6 +128,9 @@ TINY = Recipe(
     ema_decay=0.9,
 )
 
+LONG = replace(TINY, num_steps=40, validate_every=8, checkpoint_every=3)
+"""Long enough to be killed a few times."""
+
 RUNS = {
     "norm": TINY,
     "plain": replace(TINY, model=TinyConfig(norm=False)),
@@ -169,9 +177,7 @@ def train(
     return told
 
 
-def main(folder: Path) -> None:
-    torch.set_num_threads(1)
-    loop.RunLog.draw = lambda self: None
+def be_one_of_several(folder: Path) -> None:
     ends: dict[str, object] = {}
     emas: list[list] = []
     average = loop.average
@@ -196,5 +202,37 @@ def main(folder: Path) -> None:
     (folder / f"rank{workers.rank}.json").write_text(json.dumps(ends))
 
 
+def be_killed(folder: Path) -> None:
+    """Train in child processes, each of which is killed a few steps further on; print how many."""
+    rng, kills, log = random.Random(), 0, folder / "run" / "log.jsonl"
+    while True:
+        at_start = size(log)
+        child = os.fork()
+        if child == 0:
+            train(LONG, folder / "run", resume=True)
+            os._exit(0)
+        # Further than to the next checkpoint, so that the run gets on.
+        limit, status = at_start + 60 * rng.randint(5, 12), 0
+        while size(log) < limit and not status:
+            ended, code = os.waitpid(child, os.WNOHANG)
+            status = ended and 1 + code
+            time.sleep(0.001)
+        if not status:
+            time.sleep(rng.uniform(0, 0.02))
+            os.kill(child, signal.SIGKILL)
+            status = 1 + os.waitpid(child, 0)[1]
+        if status == 1:
+            print(kills)
+            return
+        assert status == 1 + signal.SIGKILL, status
+        kills += 1
+
+
+def size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    torch.set_num_threads(1)
+    loop.RunLog.draw = lambda self: None
+    {"workers": be_one_of_several, "kill": be_killed}[sys.argv[1]](Path(sys.argv[2]))

@@ -1,0 +1,249 @@
+"""Runs that are killed, resumed, refused or spoilt, on a system that trains in milliseconds."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+
+import tiny_training
+from glpose.errors import BadConfig, BadInput, GLPoseError
+from glpose.imaging import read_image
+from glpose.train import loop
+from glpose.train.batches import own_rows, prefetch
+from glpose.train.checkpoint import load_checkpoint, save_checkpoint
+from glpose.train.log import RunLog
+from glpose.train.recipe import Optimizer
+from glpose.train.sheet import contact_sheet
+from glpose.train.workers import ALONE
+from tiny_training import LONG, TINY, TinyConfig, TinySet, TinySystem, log_of, train
+
+pytestmark = pytest.mark.torch
+
+
+@pytest.fixture(autouse=True)
+def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RunLog, "draw", lambda self: None)
+
+
+def same_weights(a: Path, b: Path) -> bool:
+    one, two = load_checkpoint(a), load_checkpoint(b)
+    return all(
+        torch.equal(one[kind][key], value)
+        for kind in ("model", "ema")
+        for key, value in two[kind].items()
+    )
+
+
+def test_a_run_that_is_killed_at_random_goes_on_exactly(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, tiny_training.__file__, "kill", str(tmp_path)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= 2
+    train(LONG, tmp_path / "whole")
+    assert [row["step"] for row in log_of(tmp_path / "whole") if "losses" in row] == [*range(1, 41)]
+    assert log_of(tmp_path / "run") == log_of(tmp_path / "whole")
+    for name in ("best.pt", "last.pt"):
+        assert same_weights(tmp_path / "run" / name, tmp_path / "whole" / name)
+    best = [load_checkpoint(tmp_path / run / "best.pt")["step"] for run in ("run", "whole")]
+    assert best[0] == best[1]
+    record = json.loads((tmp_path / "run" / "recipe.json").read_text())
+    assert len(record["resumed"]) == int(done.stdout)
+
+
+def test_losses_that_were_not_written_yet_are_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = replace(TINY, log_every=4, num_steps=8, validate_every=8, checkpoint_every=3)
+    train(recipe, tmp_path / "whole")
+    once = loop._one_step
+
+    def stops(run: loop.Run, state: loop.TrainState, step: int, parts: list) -> dict:
+        if step == 6:
+            raise KeyboardInterrupt
+        return once(run, state, step, parts)
+
+    monkeypatch.setattr(loop, "_one_step", stops)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, tmp_path / "parts")
+    assert [row["step"] for row in log_of(tmp_path / "parts")] == [4]
+    assert load_checkpoint(tmp_path / "parts" / "last.pt")["step"] == 6
+    monkeypatch.setattr(loop, "_one_step", once)
+    assert train(recipe, tmp_path / "parts", resume=True)[0] == "resumed at step 6 of 8"
+    assert log_of(tmp_path / "parts") == log_of(tmp_path / "whole")
+    assert same_weights(tmp_path / "parts" / "last.pt", tmp_path / "whole" / "last.pt")
+
+
+def test_resuming_nothing_starts_and_says_so(tmp_path: Path) -> None:
+    assert "holds no run yet: starting anew" in train(TINY, tmp_path / "run", resume=True)[0]
+    (tmp_path / "run" / "last.pt").unlink()
+    assert "holds no checkpoint yet" in train(TINY, tmp_path / "run", resume=True)[0]
+
+
+def test_a_run_says_what_it_is_made_of(tmp_path: Path) -> None:
+    recipe = replace(
+        TINY,
+        num_epochs=2,
+        validate_every=0,
+        seed=3,
+        optimizer=Optimizer(decay="steps", epoch_milestones=(1,)),
+    )
+    train(recipe, tmp_path / "run")
+    record = json.loads((tmp_path / "run" / "recipe.json").read_text())
+    assert record["in_steps"] == {
+        "num_samples": 20, "num_steps": 6, "milestones": [3], "validate_every": 3,
+    }  # fmt: skip
+    assert record["recipe"]["num_epochs"] == 2
+    assert record["seed"] == 3
+    assert record["versions"]["torch"] == torch.__version__
+    assert (record["processes"], record["threads"]) == (1, torch.get_num_threads())
+    assert record["machine"]["cpus"] == os.cpu_count()
+    assert record["started"].endswith("+00:00")
+    assert record["command"][1:] == sys.argv[1:]
+    assert os.uname().nodename not in json.dumps(record["machine"])
+
+
+def test_resuming_with_other_settings_or_other_data_is_refused(tmp_path: Path) -> None:
+    recipe = replace(TINY, num_epochs=2, model=TinyConfig(norm=False))
+    train(recipe, tmp_path / "run")
+    before = (tmp_path / "run" / "recipe.json").read_bytes()
+    other = replace(recipe, accumulate=2, optimizer=replace(recipe.optimizer, lr=0.5))
+    with pytest.raises(BadConfig, match=r"\(changed: optimizer\.lr, accumulate\)"):
+        train(other, tmp_path / "run", resume=True)
+
+    class Grown(TinySystem):
+        def train_data(self, recipe: loop.Recipe, cache_dir: Path) -> loop.TrainData:
+            return super().train_data(replace(recipe, data=TinySet(num_samples=30)), cache_dir)
+
+    with pytest.raises(BadConfig, match=r"another size \(num_samples was 20, is 30\)"):
+        loop.train(recipe, Grown(), tmp_path / "run", cache_dir=tmp_path, resume=True)
+    assert (tmp_path / "run" / "recipe.json").read_bytes() == before
+
+
+def test_a_record_of_a_version_without_a_setting_had_its_default(tmp_path: Path) -> None:
+    train(TINY, tmp_path / "run")
+    path = tmp_path / "run" / "recipe.json"
+    record = json.loads(path.read_text())
+    del record["recipe"]["accumulate"], record["recipe"]["optimizer"]["epoch_milestones"]
+    path.write_text(json.dumps(record))
+    with pytest.raises(BadConfig, match=r"\(changed: accumulate\)"):
+        train(replace(TINY, accumulate=2), tmp_path / "run", resume=True)
+    assert "resumed at step 6" in train(TINY, tmp_path / "run", resume=True)[0]
+    path.write_text("{}")
+    with pytest.raises(BadInput, match=r"recipe\.json: cannot be read as the record of a run"):
+        train(TINY, tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize("row", [-1, 2])
+def test_what_is_not_finite_is_named_with_its_step_and_batch(tmp_path: Path, row: int) -> None:
+    recipe = replace(TINY, data=TinySet(bad_row=row, bad_from=4))
+    if row < 0:  # the data is well, and the steps are far too large
+        recipe = replace(recipe, optimizer=Optimizer(lr=1e20, warmup_steps=0, max_norm=0.0))
+    with pytest.raises(GLPoseError, match=r"of step \d is not finite") as caught:
+        train(recipe, tmp_path / "run")
+    assert "\n" not in str(caught.value)
+    record = json.loads((tmp_path / "run" / "bad_batch.json").read_text())
+    assert f"of step {record['step']} is" in str(caught.value)
+    assert all(sample["name"].startswith("tiny clip ") for sample in record["samples"])
+    if row < 0:
+        return
+    assert record["step"] == 4
+    assert [s["row"] for s in record["samples"] if s["not_finite_in"]] == [row]
+    assert record["samples"][row]["not_finite_in"] == ["y"]
+    guilty = record["samples"][row]["name"]
+    assert f"samples of its batch at fault: {guilty}, see" in str(caught.value)
+    assert load_checkpoint(tmp_path / "run" / "last.pt")["step"] == 4
+
+
+def test_a_gradient_that_is_not_finite_does_not_reach_the_weights(tmp_path: Path) -> None:
+    class Steep(TinySystem):
+        def losses(self, model: torch.nn.Module, batch: dict) -> dict:
+            loss = super().losses(model, batch)["square"]
+            return {"square": loss + (model.spare - 1).abs().sqrt().sum()}
+
+    with pytest.raises(GLPoseError, match=r"the gradient of step 0 is not finite \(norm nan"):
+        loop.train(TINY, Steep(), tmp_path / "run", cache_dir=tmp_path, report=lambda line: None)
+    assert not (tmp_path / "run" / "last.pt").exists()
+
+
+def test_empty_data_is_refused_and_leaves_no_run(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="training data of tiny has no samples"):
+        train(replace(TINY, data=TinySet(num_samples=0)), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_named_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match="nothing can be written there"):
+        train(TINY, tmp_path / "file" / "run")
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_a_full_disk_is_one_line_and_leaves_what_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, state: dict) -> None:
+        if state["step"] == 4:
+            raise OSError(28, "No space left on device", str(path))
+        save_checkpoint(path, state)
+
+    monkeypatch.setattr(loop, "save_checkpoint", full)
+    with pytest.raises(BadInput, match=r"last\.pt: No space left on device"):
+        train(TINY, tmp_path / "run")
+    assert load_checkpoint(tmp_path / "run" / "last.pt")["step"] == 3
+
+
+def test_pictures_of_samples_stand_beside_the_log(tmp_path: Path) -> None:
+    train(TINY, tmp_path / "run")
+    names = sorted(path.name for path in (tmp_path / "run" / "samples").iterdir())
+    assert names == ["step_000003.jpg", "step_000006.jpg"]
+    sheet = read_image(tmp_path / "run" / "samples" / names[0])
+    assert sheet.shape == (4 + 24, 4 + 3 * 34, 3)
+    assert abs(int(sheet[14, 14, 0]) - 200) < 12
+
+
+def test_a_sheet_holds_pictures_of_several_sizes() -> None:
+    pictures = [np.full((h, 10, 3), h, np.uint8) for h in (8, 12, 10)]
+    sheet = contact_sheet(pictures, num_columns=2)
+    assert sheet.shape == (4 + 2 * 16, 4 + 2 * 14, 3)
+    assert (sheet[4:12, 4:14] == 8).all()
+    assert (sheet[4:16, 18:28] == 12).all()
+    assert (sheet[20:30, 4:14] == 10).all()
+    assert (sheet[12:20] == 32)[:, 4:14].all()
+
+
+def test_only_own_rows_are_made() -> None:
+    system = TinySystem()
+    data = system.train_data(TINY, Path())
+    rows = own_rows(replace(TINY, accumulate=2), loop.Workers(1, 2))
+    (parts,) = prefetch(data, rows, range(1))
+    assert data.made == [(0, 2), (0, 3), (0, 6), (0, 7)]
+    whole = data.batch(0)
+    for part, numbers in zip(parts, ([2, 3], [6, 7]), strict=True):
+        assert np.array_equal(part["x"].numpy(), whole["x"][numbers])
+
+
+def test_data_without_rows_is_cut() -> None:
+    class Whole:
+        def batch(self, step: int) -> dict[str, np.ndarray]:
+            return {"x": np.arange(8) + 10 * step}
+
+    for workers, expected in ((ALONE, [[10, 11, 12, 13], [14, 15, 16, 17]]),
+                              (loop.Workers(1, 2), [[12, 13], [16, 17]])):  # fmt: skip
+        rows = own_rows(replace(TINY, accumulate=2), workers)
+        (parts,) = prefetch(Whole(), rows, range(1, 2))
+        assert [part["x"].tolist() for part in parts] == expected
