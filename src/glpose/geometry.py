@@ -82,9 +82,12 @@ def inside_polygon(
     The polygon closes itself; where it crosses itself, inside is what is enclosed an odd number of
     times. Exact: on which side of an edge a point lies is decided without rounding.
     """
-    shape, points = xy.shape[:-1], np.asarray(xy, np.float64).reshape(-1, 1, 2)
-    start = np.asarray(polygon_xy, np.float64)
-    end = np.roll(start, -1, 0)
+    points, start = np.asarray(xy, np.float64), np.asarray(polygon_xy, np.float64)
+    inside = np.zeros(points.shape[:-1], bool)
+    if not len(start):
+        return inside
+    in_box = ((points > start.min(0)) & (points < start.max(0))).all(-1)
+    points, end = points[in_box][:, None], np.roll(start, -1, 0)
     side = _side_of_edge(points, start, end)
     above_start, above_end = points[..., 1] >= start[:, 1], points[..., 1] >= end[:, 1]
     # A ray to the right meets the edges that it crosses upwards on their left, or downwards on
@@ -92,7 +95,8 @@ def inside_polygon(
     met = (above_start & ~above_end & (side > 0)) | (~above_start & above_end & (side < 0))
     low, high = np.minimum(start, end), np.maximum(start, end)
     on_border = (side == 0) & ((points >= low) & (points <= high)).all(-1)
-    return ((met.sum(1) % 2 == 1) & ~on_border.any(1)).reshape(shape)
+    inside[in_box] = (met.sum(1) % 2 == 1) & ~on_border.any(1)
+    return inside
 
 
 def _side_of_edge(points: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:

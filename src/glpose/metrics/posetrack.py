@@ -126,6 +126,14 @@ def official_lists(lists: dict[str, np.ndarray]) -> dict[str, Any]:
     return {name: values.tolist() for name, values in lists.items()} | {"names": names}
 
 
+def first_repeated(ids: Int64[np.ndarray, " people"]) -> int | None:
+    """The first id that was there before."""
+    listed = ids.tolist()
+    if len(set(listed)) == len(listed):
+        return None
+    return next(number for i, number in enumerate(listed) if number in listed[:i])
+
+
 def _compare_frame(
     truth: FrameTruth, guess: FramePoses, place: str, *, empty_people_stay: bool
 ) -> ComparedFrame:
@@ -171,11 +179,9 @@ def _check_guess(guess: FramePoses, place: str) -> None:
     place = f"{place} of the predictions"
     _check_points(guess.xy, place)
     _check_ids(guess.people.track_id, place)
-    ids, counts = np.unique(guess.people.track_id, return_counts=True)
-    if (counts > 1).any():
-        raise BadInput(
-            f"{place}: track id {ids[counts > 1][0]} twice; give each person of a frame another"
-        )
+    again = first_repeated(guess.people.track_id)
+    if again is not None:
+        raise BadInput(f"{place}: track id {again} twice; give each person of a frame another")
     scoreless = np.isnan(guess.score) & ~np.isnan(guess.xy[..., 0])
     if scoreless.any():
         person, joint = np.argwhere(scoreless)[0]

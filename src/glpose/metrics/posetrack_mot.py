@@ -43,6 +43,7 @@ from glpose.metrics.posetrack import (
     NUM_JOINTS,
     ComparedFrame,
     compare_videos,
+    first_repeated,
     grouped,
     official_lists,
     table_row,
@@ -242,9 +243,9 @@ def _ratio(part: np.ndarray, whole: np.ndarray, otherwise: float = np.nan) -> np
 def _check_true_ids(truth: Sequence[Sequence[FrameTruth]], names: Sequence[str] | None) -> None:
     for v, frames in enumerate(truth):
         for i, frame in enumerate(frames):
-            ids, counts = np.unique(frame.people.track_id, return_counts=True)
-            if (counts > 1).any():
+            again = first_repeated(frame.people.track_id)
+            if again is not None:
                 raise BadInput(
                     f"{names[v] if names else f'video {v}'}, frame {i} of the truth: track id "
-                    f"{ids[counts > 1][0]} twice; people are tracked by their ids"
+                    f"{again} twice; people are tracked by their ids"
                 )
