@@ -16,8 +16,8 @@ The official way, in `quirks=True`, has these oddities (short names as in docs/m
   all there is, all numbers are NaN.)
 * `dummy-frame`: a frame with people on one side only counts one miss and one false positive for
   each joint, however many they are. Off: each missed or wrong joint counts.
-* `printed-motp`: with motmetrics from 1.1 the official tool adds distances of events that are no
-  matches to the sum, so that its MOTP is too low, even below 0. `motp` is the correct number,
+* `printed-motp`: with motmetrics 1.4.0 (not with 1.0.2) the official tool adds distances of events
+  that are no matches to the sum, so that its MOTP is too low. `motp` is the correct number,
   `motp_printed` that one; `table` and `official` show it where `quirks` is set.
 * `motp-zero`: MOTP of a joint that is never detected is 0 and counts in the total. Off: NaN.
 * `empty-people-2018`: in files of the 2018 layout a person all of whose joints are missing still
