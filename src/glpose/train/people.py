@@ -5,6 +5,7 @@ The sets are opened by `sets`; joints that a set does not label are masked.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -65,6 +66,10 @@ class PeopleConfig:
     num_synth_scenes: int = 400
     absent_weight: float = 0.5
 
+    def set_names(self) -> tuple[str, ...]:
+        """The sets that are trained and validated on."""
+        return (*(share.source for share in self.shares), *filter(None, [self.validation]))
+
     def synth_only(self) -> PeopleConfig:
         """The same without real data; few scenes, since this is for trying things out."""
         return replace(self, shares=(Share("synth", 1.0),), validation="synth", num_synth_scenes=12)
@@ -113,12 +118,17 @@ class PeopleData:
 
     def batch(self, step: int) -> ArrayBatch:
         """`rgb`, `target` and `weight`; the size of the crops may depend on the step."""
+        return self.rows(step, range(self._batch_size))
+
+    def rows(self, step: int, numbers: Sequence[int]) -> ArrayBatch:
+        """These rows of a batch; no others are made."""
         size_hw = [p.size_hw for p in self._config.phases if p.start_step <= step][-1]
         crop = replace(self._crop, size_hw=size_hw)
         heatmap = replace(self._heatmap, size_hw=(size_hw[0] // 4, size_hw[1] // 4))
+        chosen = self._chosen(step)
         samples = [
-            self._sample(s, i, np.random.default_rng([self._seed, step, place]), crop, heatmap)
-            for place, (s, i) in enumerate(self._chosen(step))
+            self._sample(*chosen[i], np.random.default_rng([self._seed, step, i]), crop, heatmap)
+            for i in numbers
         ]
         return {key: np.stack([s[key] for s in samples]) for key in samples[0]}
 

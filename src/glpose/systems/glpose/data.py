@@ -7,7 +7,7 @@ once with a frozen encoder and trains the fusion on the features: an epoch takes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,6 +59,10 @@ class ClipConfig:
     validation: str = ""
     num_synth_scenes: int = 400
     absent_weight: float = 0.5
+
+    def set_names(self) -> tuple[str, ...]:
+        """The sets that are trained and validated on."""
+        return (*self.sources, *filter(None, [self.validation]))
 
     def synth_only(self) -> ClipConfig:
         """The same without real data; few scenes, since this is for trying things out."""
@@ -176,9 +180,13 @@ class ClipData:
 
     def batch(self, step: int) -> ArrayBatch:
         """Crops, target maps and joint weights of a step."""
+        return self.rows(step, range(self._batch_size))
+
+    def rows(self, step: int, numbers: Sequence[int]) -> ArrayBatch:
+        """These rows of a batch; no others are made."""
+        chosen = [(s, int(self._keys[s][place])) for s, place in self._chosen(step)]
         samples = [
-            self.sample(s, int(self._keys[s][i]), np.random.default_rng([self._seed, step, place]))
-            for place, (s, i) in enumerate(self._chosen(step))
+            self.sample(*chosen[i], np.random.default_rng([self._seed, step, i])) for i in numbers
         ]
         names = [name for name in samples[0] if name != "to_crop"]  # for scoring only
         return {name: np.stack([s[name] for s in samples]) for name in names}
