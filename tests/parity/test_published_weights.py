@@ -1,5 +1,6 @@
 """Published checkpoints, made of random weights under each project's names, give equal heatmaps."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,8 +15,8 @@ import official_simple_baseline  # noqa: E402
 from glpose.errors import BadInput, BadWeights  # noqa: E402
 from glpose.export.port import Imported, Port, bring, full_report, report  # noqa: E402
 from glpose.export.published import FAMILIES, read_checkpoint, recognise  # noqa: E402
-from glpose.nets.hrnet import IMAGENET_MEAN, IMAGENET_STD  # noqa: E402
-from glpose.nets.spec import ResNetConfig  # noqa: E402
+from glpose.nets.hrnet import IMAGENET_MEAN, IMAGENET_STD, HRNet  # noqa: E402
+from glpose.nets.spec import HRNetConfig, ResNetConfig  # noqa: E402
 from glpose.skeleton import COCO17, POSETRACK15, POSETRACK17  # noqa: E402
 from glpose.systems import PORTS, load_port  # noqa: E402
 from glpose.systems.hrnet import port as hrnet_port  # noqa: E402
@@ -96,7 +97,6 @@ def test_every_naming_gives_the_published_heatmaps(naming: str, tmp_path: Path) 
 
 
 def test_w48_gives_heatmaps_and_glposes_features(tmp_path: Path) -> None:
-    from glpose.nets.hrnet import HRNet
     from glpose.systems.glpose.spec import GLPoseConfig
     from glpose.train.initial import load_part
 
@@ -264,3 +264,17 @@ def test_all_ports_and_families_are_whole() -> None:
             ours = set(port.make(POSETRACK15, (384, 288)).state_dict())
             assert port.rename("conv1.weight") in ours
     assert ResNetConfig().num_blocks == (3, 4, 6, 3)
+
+
+def test_a_run_of_the_whole_hrnet_becomes_glposes_encoder(tmp_path: Path) -> None:
+    run = {hrnet_port.rename(name): value for name, value in NARROW_WEIGHTS.items()}
+    narrow = replace(load_port("glpose_w48"), architecture="HRNet-W8", make=_narrow_encoder)
+    imported = brought({"ema": run, "recipe": "{}", "step": 3}, narrow, tmp_path)
+    assert imported.account.unexpected == []
+    left_out = {name for names in imported.account.left_out.values() for name in names}
+    assert left_out | set(imported.account.matched) == set(run)
+    assert torch.equal(imported.weights["encoder.conv1.weight"], run["encoder.conv1.weight"])
+
+
+def _narrow_encoder(_joints: object, _size_hw: object) -> torch.nn.Module:
+    return torch.nn.ModuleDict({"encoder": HRNet(HRNetConfig(width=8))})

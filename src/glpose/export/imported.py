@@ -109,7 +109,7 @@ def export_imported(imported: Imported, folder: Path, size_hw: tuple[int, int]) 
         terms="Those of the data and of the authors of the published file, which see.",
         licence="that of the published file",
         source=imported.port.paper,
-        made_by={name: known[name] for name in ("glpose", "source", "sha256")},
+        made_by={name: known[name] for name in ("source", "sha256", "glpose")},
         skeleton=imported.joints,
         crop=model.config.crop,
         heatmap=model.config.heatmap,

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from glpose.errors import BadInput, BadWeights
 from glpose.export.published import HEAD, Published, file_digest, num_parameters
+from glpose.nets.heads import head_of_joints
 from glpose.skeleton import SKELETONS, Skeleton, by_name, joint_map
 
 
@@ -159,8 +160,7 @@ def _change_joints(
         if ours not in found:
             continue
         name, old = found[ours]
-        new = old[index.clamp(min=0)].clone()
-        new[index < 0] = _fresh(ours, new[index < 0])
+        new = head_of_joints(old, source, target)
         account.num_anew += new[index < 0].numel()
         found[ours] = (name, new)
     for joint, i in zip(target.joints, index.tolist(), strict=True):

@@ -79,7 +79,6 @@ FAMILIES = (
         prefix=_OURS,
         others=("fusion.",),
         why="GLPose's own layers, after its encoder",
-        joints17="posetrack17",
     ),
     Family(
         "PoseWarper",

@@ -3,6 +3,7 @@
 TERMS = {
     "lspet": "Leeds Sports Pose Extended (images from Flickr): research only",
     "coco": "COCO 2017 keypoints, all of it or a part: labels CC BY 4.0, images under Flickr terms",
+    "imagenet": "ImageNet-1k, by a published network that training starts from: research only",
     "jhmdb": "JHMDB, 375 training clips of 14 actions (clips from HMDB51): research only",
     "posetrack17": "PoseTrack 2017: research only",
     "posetrack18": "PoseTrack 2018: research only",

@@ -1,8 +1,10 @@
 """Detection heads: features of the finest branch to one heatmap per joint."""
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from glpose.nets.spec import HeadType
+from glpose.skeleton import Skeleton, joint_map
 
 
 def make_head(kind: HeadType, num_in: int, num_joints: int, hidden: int) -> nn.Module:
@@ -13,3 +15,17 @@ def make_head(kind: HeadType, num_in: int, num_joints: int, hidden: int) -> nn.M
         )
     size = {"conv1x1": 1, "conv3x3": 3, "conv5x5": 5}[kind]
     return nn.Conv2d(num_in, num_joints, size, padding=size // 2)
+
+
+def head_of_joints(old: Tensor, source: Skeleton, target: Skeleton) -> Tensor:
+    """Weights or biases of a head, one row a joint, for other joints: rows go by their names.
+
+    Joints that `source` lacks begin as a new head does: normal(0, 0.001), repeatable, and zero bias.
+    """
+    index = torch.from_numpy(joint_map(source, target))
+    new = old[index.clamp(min=0)].clone()
+    shape = new[index < 0].shape
+    generator = torch.Generator().manual_seed(0)
+    fresh = 0.001 * torch.randn(shape, generator=generator) if old.ndim > 1 else torch.zeros(shape)
+    new[index < 0] = fresh.to(new.dtype)
+    return new

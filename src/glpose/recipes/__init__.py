@@ -84,12 +84,55 @@ def _jhmdb() -> dict[str, Entry]:
     }
 
 
+def _baselines() -> dict[str, Entry]:
+    layers = (50, 101, 152)
+    return {
+        **{
+            f"hrnet_w{width}_coco": Entry(
+                "baselines.hrnet_coco",
+                f"HRNet-W{width}, single frame, on COCO",
+                "",
+                {"width": width},
+            )
+            for width in (32, 48)
+        },
+        **{
+            f"hrnet_w48_posetrack{year % 100}": Entry(
+                "baselines.hrnet_posetrack",
+                f"HRNet-W48, single frame, on PoseTrack {year}, from hrnet_w48_coco",
+                "table 1: HRNet" if year == 2017 else "",
+                {"year": year},
+            )
+            for year in (2017, 2018)
+        },
+        **{
+            f"simple_baseline_r{n}_coco": Entry(
+                "baselines.simple_baseline_coco",
+                f"Simple Baselines with ResNet-{n} on COCO",
+                "",
+                {"layers": n},
+            )
+            for n in layers
+        },
+        **{
+            f"simple_baseline_r{n}_posetrack17": Entry(
+                "baselines.simple_baseline_posetrack17",
+                f"Simple Baselines with ResNet-{n} on PoseTrack 2017, from the same on COCO",
+                "" if n == 101 else f"table 1: SimpleBaseline, ResNet-{n}",
+                {"layers": n},
+            )
+            for n in layers
+        },
+    }
+
+
 RECIPES: dict[str, Entry] = {
     "person_small": Entry("detect.person_small", "the person detector that is shipped"),
     "warmup_small": Entry("pretrain.warmup_small", "small HRNet, single frame, on small crops"),
     "pretrain_small": Entry("pretrain.pretrain_small", "the same at full size, from warmup_small"),
     "glpose_small": Entry("fuse.glpose_small", "the fusion that is shipped, from pretrain_small"),
     **_paper(),
+    **_baselines(),
     **_jhmdb(),
 }
 

@@ -12,22 +12,28 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 from torch import Tensor
 
 from glpose.crop import crop_from_image, cut
+from glpose.geometry import clip_box
 from glpose.heatmap import crop_from_heatmap, decode
 from glpose.metrics.pck import pck
+from glpose.nets.heads import head_of_joints
 from glpose.nets.single_frame import SingleFrameNet
 from glpose.nets.spec import SingleFrameConfig
-from glpose.skeleton import POSETRACK15, by_name
+from glpose.skeleton import COCO17, POSETRACK15, by_name
 from glpose.train.initial import load_initial, load_part
 from glpose.train.people import PeopleConfig, PeopleData
 from glpose.train.recipe import Recipe
 from glpose.train.sets import LABELLED, LIMBS_AND_NECK, open_people
+from glpose.train.sheet import draw_sample, spread
 from glpose.train.store import Pictures
 
 # Neighbouring frames say the same: of our own validation sets every n-th person is enough.
 _STRIDES = {"jhmdb-val": 3, "synth": 7}
+# Of others: enough for a standard error below 0.5 of PCK.
+_MOST_PEOPLE = 512
 
 
 class SingleFrameTraining(ABC):
@@ -38,10 +44,15 @@ class SingleFrameTraining(ABC):
         """A fresh network."""
 
     def build(self, recipe: Recipe) -> SingleFrameNet:
-        """A fresh network, or the weights of `recipe.init_from`: a run's, or imported ones."""
-        model = self.make_net(_config(recipe))
+        """A fresh network, or the weights of `recipe.init_from`: a run's, or imported ones.
+
+        A head of COCO's 17 joints is brought to this recipe's 15, and the other way round.
+        """
+        config = _config(recipe)
+        model = self.make_net(config)
         if recipe.init_from:
-            load_part(model, load_initial(Path(recipe.init_from)), "", recipe.init_from)
+            weights = _with_joints(load_initial(Path(recipe.init_from)), config)
+            load_part(model, weights, "", recipe.init_from)
         return model
 
     def train_data(self, recipe: Recipe, cache_dir: Path) -> PeopleData:
@@ -69,15 +80,14 @@ class SingleFrameTraining(ABC):
 
         JHMDB's clips, or else synth, are the default; of these, the limbs and the neck count.
         """
-        config, data = _config(recipe), recipe.data
-        ours = "jhmdb-val" if recipe.roots.jhmdb else "synth"
-        source, skeleton = data.validation or ours, by_name(config.skeleton)
-        store = open_people(source, recipe.roots, cache_dir, data.num_synth_scenes, skeleton)
-        rows = np.arange(len(store.labels["xyxy"]))[:: _STRIDES.get(source, 1)]
+        config, source = _config(recipe), _validation_set(recipe)
+        store, skeleton = _open(source, recipe, cache_dir), by_name(config.skeleton)
+        num = len(store.labels["xyxy"])
+        rows = np.arange(num)[:: _STRIDES.get(source, -(-num // _MOST_PEOPLE))]
         xy = np.empty((len(rows), config.num_joints, 2))
         for start in range(0, len(rows), 64):
             chunk = rows[start : start + 64]
-            xy[start : start + 64] = _predict(model, config, store, chunk, recipe.precision)
+            xy[start : start + 64] = _predict(model, recipe, store, chunk)
         counted = store.labels["state"][rows] == LABELLED
         if source in _STRIDES and skeleton is POSETRACK15:
             counted &= LIMBS_AND_NECK
@@ -85,6 +95,22 @@ class SingleFrameTraining(ABC):
         return {
             f"pck@{limit}": pck(xy, truth, counted, boxes, limit).pooled for limit in (0.2, 0.1)
         }
+
+    def sample_pictures(
+        self, model: SingleFrameNet, recipe: Recipe, cache_dir: Path
+    ) -> list[UInt8[np.ndarray, "h w 3"]]:
+        """Some people of the validation set with the joints found and those labelled."""
+        skeleton = by_name(_config(recipe).skeleton)
+        store = _open(_validation_set(recipe), recipe, cache_dir)
+        labels = store.labels
+        rows = np.array(spread(len(labels["xyxy"])))
+        truth = np.where((labels["state"] == LABELLED)[..., None], labels["xy"], np.nan)
+        return [
+            draw_sample(
+                store[int(labels["picture"][row])], labels["xyxy"][row], xy, truth[row], skeleton
+            )
+            for row, xy in zip(rows, _predict(model, recipe, store, rows), strict=True)
+        ]
 
 
 def heatmap_loss(heatmaps: Tensor, target: Tensor, weight: Tensor) -> Tensor:
@@ -97,20 +123,19 @@ def heatmap_loss(heatmaps: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 
 def _predict(
-    model: SingleFrameNet,
-    config: SingleFrameConfig,
-    store: Pictures,
-    rows: np.ndarray,
-    precision: str,
+    model: SingleFrameNet, recipe: Recipe, store: Pictures, rows: np.ndarray
 ) -> np.ndarray:
     """Joints in image pixels for people of a store."""
-    maps = [crop_from_image(store.labels["xyxy"][r], config.crop) for r in rows]
-    crops = [
-        cut(store[int(store.labels["picture"][r])], m, config.crop)
-        for r, m in zip(rows, maps, strict=True)
-    ]
+    config = _config(recipe)
+    maps, crops = [], []
+    for row in rows:
+        rgb, xyxy = store[int(store.labels["picture"][row])], store.labels["xyxy"][row]
+        if recipe.data.clip_boxes:
+            xyxy = clip_box(xyxy, rgb.shape[:2])
+        maps.append(crop_from_image(xyxy, config.crop))
+        crops.append(cut(rgb, maps[-1], config.crop))
     device = next(model.parameters()).device
-    bf16 = precision == "bf16"
+    bf16 = recipe.precision == "bf16"
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         heatmaps = model(torch.from_numpy(np.stack(crops)).to(device))
     heatmap_xy, _ = decode(heatmaps.float().contiguous().cpu().numpy(), config.heatmap)
@@ -118,6 +143,27 @@ def _predict(
     return np.stack(
         [(m.inverse() @ to_heatmap).apply(p) for m, p in zip(maps, heatmap_xy, strict=True)]
     )
+
+
+def _validation_set(recipe: Recipe) -> str:
+    return recipe.data.validation or ("jhmdb-val" if recipe.roots.jhmdb else "synth")
+
+
+def _open(source: str, recipe: Recipe, cache_dir: Path) -> Pictures:
+    skeleton = by_name(_config(recipe).skeleton)
+    return open_people(source, recipe.roots, cache_dir, recipe.data.num_synth_scenes, skeleton)
+
+
+def _with_joints(weights: dict[str, Tensor], config: SingleFrameConfig) -> dict[str, Tensor]:
+    """The same with a head of this network's joints, where their number tells which it has."""
+    heads = [name for name in weights if name.startswith("head.")]
+    num = len(weights[heads[-1]]) if heads else 0
+    source = {15: POSETRACK15, 17: COCO17}.get(num)
+    if source is None or num == config.num_joints:
+        return weights
+    target = by_name(config.skeleton)
+    rows = {name: weights[name] for name in heads if len(weights[name]) == num}
+    return weights | {name: head_of_joints(old, source, target) for name, old in rows.items()}
 
 
 def _config(recipe: Recipe) -> SingleFrameConfig:

@@ -1,0 +1,116 @@
+"""Every recipe of a baseline trains on a rendered set in the official layout of its data."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from glpose.nets.blocks import num_parameters  # noqa: E402
+from glpose.nets.spec import HRNetConfig, ResNetConfig  # noqa: E402
+from glpose.recipes import RECIPES, load_recipe  # noqa: E402
+from glpose.synth.layouts import write_layout  # noqa: E402
+from glpose.systems import load_system  # noqa: E402
+from glpose.train.change import with_roots  # noqa: E402
+from glpose.train.loop import train  # noqa: E402
+from glpose.train.people import SizePhase  # noqa: E402
+from glpose.train.recipe import Recipe  # noqa: E402
+
+pytestmark = pytest.mark.torch
+
+BASELINES = [name for name, entry in RECIPES.items() if entry.make.startswith("baselines.")]
+HRNET = HRNetConfig(
+    width=4,
+    stem_width=4,
+    first="basic",
+    first_width=4,
+    first_blocks=1,
+    num_modules=(1, 1, 1),
+    num_blocks=1,
+)
+RESNET = ResNetConfig((1, 1, 1, 1), width=4, deconv_width=8)
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """A few small videos or pictures in each layout, as `--data` wants them."""
+    folder = tmp_path_factory.mktemp("sets")
+    names = ("posetrack17", "posetrack18", "coco")
+    for name in names:
+        write_layout(name, folder / name, num_videos=4, num_frames=5, size_hw=(96, 128))
+    return [f"{name}={folder / name}" for name in names]
+
+
+def tiny(recipe: Recipe, sets: list[str]) -> Recipe:
+    """The same run with a network of a few thousand parameters on small crops, two epochs."""
+    backbone = HRNET if isinstance(recipe.model.backbone, HRNetConfig) else RESNET
+    crop = replace(recipe.model.crop, size_hw=(64, 64))
+    model = replace(recipe.model, backbone=backbone, crop=crop)
+    data = replace(recipe.data, phases=(SizePhase(0, (64, 64)),))
+    return with_roots(replace(recipe, model=model, data=data, batch_size=4, num_epochs=2), sets)
+
+
+def test_the_baselines_of_the_paper_are_there() -> None:
+    rows = {RECIPES[name].row for name in BASELINES} - {""}
+    assert rows == {
+        "table 1: HRNet",
+        "table 1: SimpleBaseline, ResNet-50",
+        "table 1: SimpleBaseline, ResNet-152",
+    }
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_networks_are_the_published_ones(name: str) -> None:
+    recipe = load_recipe(name)
+    with torch.device("meta"):
+        model = load_system(recipe.system).make_net(recipe.model)
+    of_17_joints = {
+        "hrnet_w32": 28_536_113,
+        "hrnet_w48": 63_595_745,
+        "simple_baseline_r50": 33_999_697,
+        "simple_baseline_r101": 52_991_825,
+        "simple_baseline_r152": 68_635_473,
+    }[name.rpartition("_")[0]]
+    missing = (17 - recipe.model.num_joints) * (model.channels + 1)
+    assert num_parameters(model) == of_17_joints - missing
+    heatmap, crop = recipe.model.heatmap, recipe.model.crop
+    assert (heatmap.mapping, heatmap.decode, heatmap.rounded) == ("origin", "quarter", True)
+    assert heatmap.sigma_px == (3.0 if crop.size_hw == (384, 288) else 2.0)
+    assert (crop.anchor, crop.padding) == ("msra", 1.25)
+
+
+# One of each function; the others differ in the size of the network alone.
+@pytest.mark.parametrize(
+    "name",
+    [
+        "hrnet_w48_coco",
+        "hrnet_w48_posetrack17",
+        "hrnet_w48_posetrack18",
+        "simple_baseline_r50_coco",
+        "simple_baseline_r50_posetrack17",
+    ],
+)
+def test_two_epochs(name: str, sets: list[str], tmp_path: Path) -> None:
+    recipe, system = tiny(load_recipe(name), sets), load_system(load_recipe(name).system)
+    best = train(recipe, system, tmp_path / "run", cache_dir=tmp_path / "cache")
+    saved = torch.load(best.with_name("last.pt"), weights_only=True)
+    num_samples = system.train_data(recipe, tmp_path / "cache").num_samples
+    assert saved["step"] == 2 * math.ceil(num_samples / 4) >= 2
+    assert saved["scores"].keys() == {"pck@0.2", "pck@0.1"}
+
+
+def test_posetrack_starts_from_a_run_on_coco_by_the_names_of_joints(
+    sets: list[str], tmp_path: Path
+) -> None:
+    system = load_system("hrnet")
+    coco, posetrack = (tiny(load_recipe(f"hrnet_w48_{s}"), sets) for s in ("coco", "posetrack17"))
+    before = system.build(coco)
+    torch.nn.init.normal_(before.head.weight)
+    torch.save({"ema": before.state_dict()}, tmp_path / "best.pt")
+    after = system.build(replace(posetrack, init_from=str(tmp_path / "best.pt")))
+    assert torch.equal(after.encoder.conv1.weight, before.encoder.conv1.weight)
+    assert torch.equal(after.head.weight[0], before.head.weight[16])  # right ankle
+    assert torch.equal(after.head.weight[13], before.head.weight[0])  # nose
+    assert after.head.weight[12].abs().max() < 0.01  # head_bottom, which is no eye
