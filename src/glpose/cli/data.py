@@ -29,9 +29,23 @@ def _posetrack18(root: Path) -> "Report":
     return check_posetrack(root, 2018)
 
 
+def _jhmdb(root: Path) -> "Report":
+    from glpose.formats.subjhmdb_check import check_subjhmdb
+
+    return check_subjhmdb(root)
+
+
+def _coco(root: Path) -> "Report":
+    from glpose.formats.coco_check import check_coco
+
+    return check_coco(root)
+
+
 CHECKS: dict[str, Callable[[Path], "Report"]] = {
     "posetrack17": _posetrack17,
     "posetrack18": _posetrack18,
+    "jhmdb": _jhmdb,
+    "coco": _coco,
 }
 
 
@@ -51,9 +65,10 @@ def check(
     Parameters
     ----------
     set_
-        posetrack17 or posetrack18.
+        posetrack17, posetrack18, jhmdb or coco.
     dir_
-        The folder with annotations/ and images/.
+        The folder with annotations/ and images/; of jhmdb, with joint_positions/, puppet_mask/,
+        Rename_Images/ and sub_splits/; of coco, with annotations/, train2017/ and val2017/.
     every
         Name everything that is missing or wrong, not only the first few.
 
@@ -96,7 +111,7 @@ def _problem_lines(part: str | None, problem: "Problem", max_examples: int | Non
     shown = problem.examples[:max_examples]
     hidden = len(problem.examples) - len(shown)
     return [
-        f"{where}{problem.count} {problem.what}",
+        f"{where}{problem.what}{f' ({problem.count})' if problem.count > 1 else ''}",
         *(f"  {example}" for example in shown),
         *([f"  and {hidden} more; --all names them"] if hidden else []),
         *([f"  to do: {problem.remedy}"] if problem.remedy else []),

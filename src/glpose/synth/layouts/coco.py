@@ -14,7 +14,7 @@ from glpose.synth.scene import SceneSpec
 
 SIZE_HW = (320, 426)
 _EVERY = 4  # of a scene's frames one in so many is a picture
-_LEAST_PX = 32 * 32  # smaller people have a box, but no joints
+_LEAST_SHARE = 32 * 32 / (320 * 426)  # of the picture; smaller people have a box, but no joints
 _CATEGORY = {
     "supercategory": "person",
     "id": 1,
@@ -81,7 +81,7 @@ def _annotations(shot: Shot, image_id: int) -> list[dict[str, Any]]:
     for place, track in enumerate(shot.truth.people.track_id.tolist()):
         labels, is_crowd = shot.people[track], track == 4
         xy, visibility = labels.joints(COCO17)
-        if is_crowd or labels.mask.sum() < _LEAST_PX:
+        if is_crowd or labels.mask.mean() < _LEAST_SHARE:
             visibility = np.zeros_like(visibility)
         joints = np.where(visibility[:, None] > 0, np.column_stack([xy, visibility]), 0)
         box = labels.box()

@@ -83,6 +83,8 @@ def _check(name: str, order: Order) -> None:
             f"{order.num_videos} videos were asked for; expected at least 2, "
             "one for training and one for validation"
         )
+    if order.num_frames < 1:
+        raise BadConfig(f"videos of {order.num_frames} frames were asked for; expected at least 1")
 
 
 def _claim(folder: Path) -> bool:
