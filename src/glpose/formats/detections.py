@@ -36,11 +36,10 @@ def read_detections(path: Path) -> dict[str, Detections]:
     for i, value in enumerate(root.value):
         entry = Node(path, f"[{i}]", value)
         of_picture = rows.setdefault(_picture(entry), [])
-        category = entry.get("category_id")
-        row = _box(entry)
-        if row[2] > row[0] and row[3] > row[1] and (category is None or category.whole() == 1):
+        category, row = entry.get("category_id"), _box(entry)
+        if category is None or category.whole() == 1:
             of_picture.append(row)
-    return {key: _detections(np.array(row, np.float32).reshape(-1, 5)) for key, row in rows.items()}
+    return {key: _detections(row) for key, row in rows.items()}
 
 
 def match_detections(
@@ -118,5 +117,7 @@ def _box(entry: Node) -> list[float]:
     return [x, y, x + width, y + height, score]
 
 
-def _detections(rows: np.ndarray) -> Detections:
-    return Detections(np.ascontiguousarray(rows[:, :4]), np.ascontiguousarray(rows[:, 4]))
+def _detections(rows: list[list[float]]) -> Detections:
+    boxes = np.array(rows, np.float32).reshape(-1, 5)
+    boxes = boxes[(boxes[:, 2:4] > boxes[:, :2]).all(-1)]
+    return Detections(boxes[:, :4].copy(), boxes[:, 4].copy())

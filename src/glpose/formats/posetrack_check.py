@@ -124,17 +124,19 @@ def _notes(year: int, split: str, num_files: int, tally: _Tally) -> list[str]:
     if expected is not None and num_files != expected:
         notes.append(f"the paper counts {expected} videos in this split, here are {num_files}")
     if year == 2018 and split == "val":
-        with_people = tally.counts["with people"]
-        version = _VAL_VERSIONS_2018.get(with_people)
-        if version is None and num_files == _OLD_VAL_FILES_2018:
-            version = "v0.2, outdated"
-        known = "; ".join(f"{n} are {name}" for n, name in _VAL_VERSIONS_2018.items())
-        notes.append(
-            f"labels {version}, by {with_people} frames with people in {num_files} files"
-            if version
-            else f"version of the labels unknown: {with_people} frames with people ({known})"
-        )
+        notes.append(label_version(num_files, tally.counts["with people"]))
     return notes
+
+
+def label_version(num_files: int, num_frames: int) -> str:
+    """Which labels of 2018 a validation set is, by its files and its frames with people."""
+    version = _VAL_VERSIONS_2018.get(num_frames)
+    if version is None and num_files == _OLD_VAL_FILES_2018:
+        version = "v0.2, outdated"
+    if version:
+        return f"labels {version}, by {num_frames} frames with people in {num_files} files"
+    known = "; ".join(f"{n} are {name}" for n, name in _VAL_VERSIONS_2018.items())
+    return f"version of the labels unknown: {num_frames} frames with people ({known})"
 
 
 def _problems(base: Path, year: int, split: str, tally: _Tally) -> list[Problem]:
