@@ -124,6 +124,14 @@ def test_by_ids(tmp_path: Path) -> None:
     assert first_x(match_detections(found, [sequence])) == [[4], [], [], [3], []]
 
 
+def test_names_of_2018(tmp_path: Path) -> None:
+    (sequence,) = open_posetrack(sets.set18(tmp_path), 2018, "val")
+    name = f"{sets.SEQUENCE}_test/000003.jpg"
+    for prefix in ("images/val", "val"):
+        found = read(tmp_path, named(f"{prefix}/{name}", 8))
+        assert first_x(match_detections(found, [sequence])) == [[], [], [], [8], []]
+
+
 def test_numbers_of_frames_are_no_ids(tmp_path: Path, sequence17: LabelledSequence) -> None:
     found = read(tmp_path, numbered(1), numbered(2))
     with pytest.raises(BadInput, match="belong to other pictures: they are for '1'"):

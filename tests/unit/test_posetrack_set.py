@@ -11,6 +11,7 @@ import posetrack_sets as sets
 from glpose.errors import BadInput
 from glpose.formats.dataset import LabelledSequence
 from glpose.formats.posetrack import open_posetrack
+from glpose.formats.posetrack_images import list_pictures
 
 
 def rename(root: Path, place: str, names: list[str]) -> None:
@@ -144,6 +145,17 @@ def test_json_goes_before_mat_and_dot_files_are_none(tmp_path: Path) -> None:
     assert len(sequence.truth()) == 2
     (folder / f"{sets.SEQUENCE}.json").unlink()
     assert only(tmp_path).truth() == ()  # the other file has one frame, not labelled
+
+
+def test_folders_and_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"not_there: cannot be read \(No such file"):
+        list_pictures(tmp_path / "not_there")
+    sets.set17(tmp_path)
+    (tmp_path / "annotations" / "val" / "000001_mpii.json").mkdir()
+    first, second = open_posetrack(tmp_path, 2017, "val")
+    with pytest.raises(BadInput, match="000001_mpii: there are no pictures"):
+        first.truth()
+    assert len(second.truth()) == 2
 
 
 def test_names_that_lead_out_of_the_set_are_not_followed(tmp_path: Path) -> None:

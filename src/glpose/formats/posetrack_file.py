@@ -90,13 +90,13 @@ def first_picture(path: Path) -> PurePosixPath | None:
     """The path of the first picture a file names, from its first bytes; None if it is not there.
 
     Which folder of pictures belongs to a sequence is said nowhere else, and to read the whole files
-    of a set takes minutes. Raises: BadInput if the file cannot be read.
+    of a set takes minutes. Whoever reads the file itself says why it cannot be read.
     """
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
-    except OSError as problem:
-        raise BadInput(f"{path}: cannot be read ({problem.strerror})") from problem
+    except OSError:
+        return None
     if head.startswith(b"MATLAB"):
         return _first_of_mat(head)
     found = re.search(rb'"(?:file_)?name"\s*:\s*\[?\s*("' + _PICTURE + rb'")', head)

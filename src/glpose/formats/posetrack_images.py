@@ -54,9 +54,17 @@ class ImageFolders:
 
 
 def list_pictures(folder: Path) -> tuple[Path, ...]:
-    """The pictures of a folder by the number before `.` or `_`; names with a dot first are none."""
-    with os.scandir(folder) as entries:  # a thousand folders are opened: this is the quick way
-        names = [e.name for e in entries if e.name.lower().endswith(_SUFFIXES)]
+    """The pictures of a folder by the number before `.` or `_`; names with a dot first are none.
+
+    Raises: BadInput if the folder cannot be read.
+    """
+    try:
+        with os.scandir(folder) as entries:  # a thousand folders are opened: this is the quick way
+            names = [e.name for e in entries if e.name.lower().endswith(_SUFFIXES)]
+    except OSError as problem:
+        raise BadInput(
+            f"{folder}: cannot be read ({problem.strerror}); expected a folder of pictures"
+        ) from problem
     names = [name for name in names if not name.startswith(".")]
     return tuple(folder / name for name in sorted(names, key=_number))
 
