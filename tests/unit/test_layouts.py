@@ -314,6 +314,17 @@ def test_nothing_stays_of_a_set_that_could_not_be_written(
         assert not (folder / ".unfinished").exists()
 
 
+def test_an_interrupted_set_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def interrupted(folder: Path, order: Order):
+        (folder / "annotations").mkdir()
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(write._WRITERS, "coco", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_layout("coco", tmp_path / "new", **SMALL)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_folders_that_cannot_be_made(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match=r"cannot be written|is a file"):

@@ -13,6 +13,7 @@ def synth(
     layout: Annotated[str, Parameter(name="--as")],
     seed: int = 0,
     videos: int = 8,
+    frames: int = 24,
     mat: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Write a small set of rendered figures in the official layout of a data set.
@@ -27,13 +28,15 @@ def synth(
         What is drawn by lot; the same seed gives the same files.
     videos
         How many videos, about a quarter of them for validation; coco takes pictures from them.
+    frames
+        The length of the longest video; others are one or two frames shorter.
     mat
         Write the annotations of posetrack17 as MATLAB files instead of JSON.
 
     """
     from glpose.synth.layouts import write_layout
 
-    written = write_layout(layout, folder, seed=seed, num_videos=videos, mat=mat)
+    written = write_layout(layout, folder, seed=seed, num_videos=videos, num_frames=frames, mat=mat)
     print(
         f"wrote {folder}: {layout}, {written.num_videos} videos, {written.num_pictures} pictures, "
         f"{written.num_people} labelled people"

@@ -114,14 +114,12 @@ def _cannot_write(folder: Path, reason: str) -> BadInput:
 
 
 def _about(name: str, order: Order, written: Written) -> str:
-    mat = " --mat" if order.mat else ""
+    options = f"--seed {order.seed} --videos {order.num_videos} --frames {order.num_frames}"
+    size = "" if order.size_hw is None else f", pictures of {order.size_hw[1]}x{order.size_hw[0]}"
     return (
         f"SYNTHETIC. Rendered figures in the layout of {name}, to try tools on; not the data set,\n"
         "and results on it say nothing about results on the data set.\n\n"
         f"{written.num_videos} videos, {written.num_pictures} pictures, "
         f"{written.num_people} labelled people.\n"
-        f"Made by: glpose synth --as {name} FOLDER --seed {order.seed} "
-        f"--videos {order.num_videos}{mat}\n"
-        f"(longest video {order.num_frames} frames, "
-        f"size {'as usual' if order.size_hw is None else 'x'.join(map(str, order.size_hw[::-1]))})\n"
+        f"Made by: glpose synth --as {name} FOLDER {options}{' --mat' if order.mat else ''}{size}\n"
     )
