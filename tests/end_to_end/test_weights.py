@@ -1,6 +1,8 @@
 """`glpose weights`: a published checkpoint to a start of training; and calls that cannot work."""
 
 import stat
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,3 +118,15 @@ def test_a_folder_that_cannot_be_written_to_is_said(
     assert main(call) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "cannot be written to" in line
+
+
+@pytest.mark.parametrize("command", [["import", "x.pth", "--as", "hrnet_w48"], ["info", "x.pth"]])
+def test_without_torch_the_extra_is_named(command: list[str]) -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None; from glpose.cli.main import main; "
+        f"sys.exit(main(['weights', *{command!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert 'pip install "glpose[train]"' in line

@@ -1,7 +1,7 @@
 """Published checkpoints, made of random weights under each project's names, give equal heatmaps."""
 
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,11 @@ NORMALISED = (RGB - torch.tensor(IMAGENET_MEAN)[:, None, None]) / torch.tensor(I
 # The port of HRNet at a width that is quick.
 NARROW = Port("narrow", "HRNet-W8", "", partial(hrnet_port._make, 8), hrnet_port.rename)
 NARROW_WEIGHTS = official_hrnet.random_weights(official_hrnet.pose_shapes(8))
+
+
+@cache
+def narrow_expected() -> torch.Tensor:
+    return official_hrnet.Network(NARROW_WEIGHTS).heatmaps(NORMALISED)
 
 
 def prefixed(weights: dict, prefix: str) -> dict:
@@ -92,8 +97,7 @@ def test_every_naming_gives_the_published_heatmaps(naming: str, tmp_path: Path) 
     assert account.unexpected == []
     assert account.anew == {}
     assert sum(map(len, account.left_out.values())) == (3 if of_posetrack else 0)
-    expected = official_hrnet.Network(NARROW_WEIGHTS).heatmaps(NORMALISED)
-    torch.testing.assert_close(heatmaps(imported), expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(heatmaps(imported), narrow_expected(), atol=1e-4, rtol=1e-4)
 
 
 def test_w48_gives_heatmaps_and_glposes_features(tmp_path: Path) -> None:
@@ -212,8 +216,7 @@ def test_old_checkpoints_without_counters_are_complete(tmp_path: Path) -> None:
     imported = brought(saved, NARROW, tmp_path, joints="coco17")
     (why,) = imported.account.anew
     assert "counters" in why
-    expected = official_hrnet.Network(NARROW_WEIGHTS).heatmaps(NORMALISED)
-    torch.testing.assert_close(heatmaps(imported), expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(heatmaps(imported), narrow_expected(), atol=1e-4, rtol=1e-4)
 
 
 def without(name: str) -> dict:

@@ -58,3 +58,10 @@ def test_a_part_must_fit_in_every_weight() -> None:
         load_part(module, {**weights, "head.weight": torch.ones(3, 5)}, "head.", "f")
     with pytest.raises(BadWeights, match=r"head\.more has no place"):
         load_part(module, {**weights, "head.more": torch.ones(1)}, "head.", "f")
+
+
+def test_a_whole_hrnet_is_told_how_to_become_an_encoder() -> None:
+    whole = {"encoder.weight": torch.ones(3, 2), "encoder.bias": torch.ones(3)}
+    whole["encoder.stage4.0.bias"] = torch.ones(1)
+    with pytest.raises(BadWeights, match=r"stage4\.0\.bias has no place.*--as glpose_w48"):
+        load_part(nn.Linear(2, 3), whole, "encoder.", "f")

@@ -37,6 +37,7 @@ _STATISTICS = (
     "encoder.mean",
     "encoder.std",
 )
+_OF_PICTURES = ("mean", "std")
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +206,11 @@ def architecture(weights: dict[str, Tensor]) -> str:
 
 def num_parameters(named: Iterable[tuple[str, Tensor]]) -> int:
     """Values that are learned, without statistics."""
-    return sum(value.numel() for name, value in named if not name.endswith(_STATISTICS))
+    return sum(
+        value.numel()
+        for name, value in named
+        if not name.endswith(_STATISTICS) and name not in _OF_PICTURES
+    )
 
 
 def file_digest(path: Path) -> str:

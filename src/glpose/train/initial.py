@@ -73,4 +73,8 @@ def _first_fault(module: nn.Module, part: dict[str, Tensor], prefix: str) -> str
             found, expected = (tuple(t.shape) for t in (part[name], value))
             return f"{prefix}{name} is {found}, expected {expected}"
     extra = next((name for name in part if name not in wanted), None)
-    return f"{prefix}{extra} has no place in it" if extra else ""
+    if extra is None:
+        return ""
+    whole = extra.startswith(("transition3.", "stage4.", "stage3."))
+    hint = "; a whole HRNet becomes an encoder by: glpose weights import FILE --as glpose_w48"
+    return f"{prefix}{extra} has no place in it" + (hint if whole else "")
