@@ -72,7 +72,11 @@ def open_people(
     part = source.partition("-")[2]
     if set_name in ("posetrack17", "posetrack18"):
         year = 2000 + int(set_name[-2:])
-        return _from_sequences(source, open_posetrack(root, year, part or "train"), skeleton)
+        sequences = open_posetrack(root, year, part or "train")
+        # The loaders of the HRNet family train on every joint that a file of 2017 has, and on those
+        # with flag 1 only of 2018.
+        least = 2 if year == 2018 else 1
+        return _from_sequences(source, sequences, skeleton, least)
     if set_name == "subjhmdb":
         number = int(source.partition("-")[0][-1])
         sequences = open_subjhmdb(root, number, "test" if part else "train")
@@ -101,12 +105,19 @@ def _stored(
 
 
 def _labels(
-    truth: FrameTruth, source: Skeleton, target: Skeleton, absent: np.ndarray, clip: int
+    truth: FrameTruth,
+    source: Skeleton,
+    target: Skeleton,
+    absent: np.ndarray,
+    clip: int,
+    least_visibility: int = 1,
 ) -> dict[str, np.ndarray]:
     """Label rows of one picture; `absent` marks joints known to lie outside it."""
     index = joint_map(source, target)
     known = index >= 0
-    state = np.where(truth.visibility > 0, LABELLED, np.where(absent, ABSENT, UNLABELLED))
+    state = np.where(
+        truth.visibility >= least_visibility, LABELLED, np.where(absent, ABSENT, UNLABELLED)
+    )
     return {
         "xyxy": truth.people.xyxy,
         "xy": np.where(known[:, None], truth.xy[:, index], np.nan).astype(np.float32),
@@ -122,7 +133,10 @@ def _none(truth: FrameTruth) -> np.ndarray:
 
 
 def _from_sequences(
-    source: str, sequences: list[LabelledSequence], skeleton: Skeleton
+    source: str,
+    sequences: list[LabelledSequence],
+    skeleton: Skeleton,
+    least_visibility: int = 1,
 ) -> PictureFiles:
     """All frames of the videos, and the labels of the people who have a joint and a box."""
     paths: list[Path] = []
@@ -133,7 +147,9 @@ def _from_sequences(
         clip += [number] * len(sequence.images)
         frame += range(len(sequence.images))
         for truth in sequence.truth():
-            labels = _labels(truth, sequence.skeleton, skeleton, _none(truth), number)
+            labels = _labels(
+                truth, sequence.skeleton, skeleton, _none(truth), number, least_visibility
+            )
             labels["picture"] = np.full(len(truth.people), first + truth.frame, np.int64)
             rows.append(_usable_rows(labels))
     names = tuple(sequence.name for sequence in sequences)
