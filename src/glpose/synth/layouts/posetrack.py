@@ -83,7 +83,8 @@ def _people(shot: Shot, rng: np.random.Generator) -> tuple[MarkedPerson, ...]:
             continue
         labels = shot.people[track]
         x1, y1, x2, y2 = rounded(labels.head_xyxy)
-        out.append(MarkedPerson(track - 1, (x1, y1, x2, y2), _joints(labels, rng)))
+        # Tracks have gaps as in the real files, so that they are never just places in the frame.
+        out.append(MarkedPerson(2 * track + 1, (x1, y1, x2, y2), _joints(labels, rng)))
     return tuple(out)
 
 
