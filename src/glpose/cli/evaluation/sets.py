@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 
@@ -35,6 +35,7 @@ Metric = Literal["posetrack", "jhmdb", "coco"]
 _PICTURES_AT_ONCE = 100
 
 
+@runtime_checkable
 class OfficialSet(Protocol):
     """The part of a set that is evaluated; its sequences are predicted and saved one by one."""
 
