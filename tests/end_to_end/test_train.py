@@ -17,6 +17,7 @@ pytestmark = [
 import glpose  # noqa: E402
 from glpose.cli.main import main  # noqa: E402
 from glpose.export.terms import TERMS  # noqa: E402
+from glpose.imaging import read_image  # noqa: E402
 from glpose.runtime.load import load_estimator  # noqa: E402
 from glpose.synth import SceneSpec, render_scene  # noqa: E402
 from glpose.systems.person_detector import system as person_detector  # noqa: E402
@@ -59,6 +60,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def train(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
     """`glpose train NAME`, tiny, into `tmp_path / "runs" / NAME`."""
     monkeypatch.setattr(RunLog, "draw", lambda self: None)
+    monkeypatch.setattr("glpose.train.sheet.NUM_SAMPLES", 2)
     monkeypatch.setattr(person_detector, "_NUM_SYNTH_SCENES", 1)
     monkeypatch.chdir(tmp_path)
 
@@ -78,6 +80,8 @@ def test_recipes_train_on_synth_alone_and_their_weights_run(
 ) -> None:
     assert train("pretrain_small", "--synth-only") == 0
     assert "export it with: glpose export runs/pretrain_small" in capsys.readouterr().out
+    sheet = read_image(Path("runs/pretrain_small/samples/step_000002.jpg"))
+    assert sheet.shape == (256 + 8, 2 * (192 + 4) + 4, 3)
     start = ("--init", "runs/pretrain_small/best.pt")
     assert train("glpose_small", "--synth-only", *start) == 0
     assert train("person_small", "--synth-only") == 0

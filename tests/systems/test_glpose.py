@@ -502,6 +502,8 @@ def tiny_recipe(**changes: Any) -> Recipe:
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(RunLog, "draw", lambda self: None)
+    for module in ("glpose.train.sheet", "glpose.systems.glpose.system"):
+        monkeypatch.setattr(f"{module}.NUM_SAMPLES", 1)
     small_store(tmp_path / "cache" / "synth-2")
     return tmp_path / "cache"
 
@@ -603,7 +605,7 @@ def test_a_run_killed_while_writing_can_be_resumed(tmp_path: Path, cache: Path) 
     (folder / "recipe.json").rename(folder / "recipe.json.part")
     assert run(recipe, folder, cache)["step"] == 3
     assert sorted(p.name for p in folder.iterdir()) == [
-        "best.pt", "last.pt", "log.jsonl", "recipe.json",
+        "best.pt", "last.pt", "log.jsonl", "recipe.json", "samples",
     ]  # fmt: skip
 
 

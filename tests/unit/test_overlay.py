@@ -50,6 +50,11 @@ def test_without_people_nothing_is_drawn() -> None:
     assert (out == 128).all()
 
 
+def test_numbers_can_be_left_out() -> None:
+    out = draw(ground(), poses({LEFT_KNEE: (200, 250, 0.9)}), POSETRACK15, numbered=False)
+    assert (np.abs(np.argwhere((out != 128).any(2)) - [250, 200]).max(1) < 15).all()
+
+
 def test_missing_joints_are_never_drawn() -> None:
     out = draw(ground(), poses({LEFT_KNEE: (200, 250, 0.9)}), POSETRACK15)
     drawn = np.argwhere((out != 128).any(2))

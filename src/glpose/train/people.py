@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
 from glpose.crop import cut
 from glpose.damage import DAMAGE, damage
+from glpose.geometry import clip_box
 from glpose.heatmap import crop_from_heatmap, encode
 from glpose.skeleton import POSETRACK15, Skeleton
 from glpose.train.augment import Augmentation, draw_look, jitter_colour, random_box
@@ -114,7 +115,7 @@ class PeopleData:
 
     def describe(self, step: int) -> list[str]:
         """What the batch of a step is made of: set, clip, frame and person of each sample."""
-        return [_describe(self._stores[s], self._rows[s][i]) for s, i in self._chosen(step)]
+        return [_describe(self._stores[s], int(self._rows[s][i])) for s, i in self._chosen(step)]
 
     def batch(self, step: int) -> ArrayBatch:
         """`rgb`, `target` and `weight`; the size of the crops may depend on the step."""
@@ -188,17 +189,6 @@ def upper_body(skeleton: Skeleton) -> Bool[np.ndarray, " joints"]:
     """Joints above the hips: one of the two parts of half-body augmentation."""
     legs = ("hip", "knee", "ankle")
     return np.array([not any(part in joint for part in legs) for joint in skeleton.joints])
-
-
-def clip_box(xyxy: Float[np.ndarray, " 4"], size_hw: tuple[int, ...]) -> Float[np.ndarray, " 4"]:
-    """A box cut at the picture's edges; one pixel smaller even inside, as in the HRNet family.
-
-    Source: dataset specification, section 4. A box outside the picture is returned as it is.
-    """
-    limit = np.array([size_hw[1] - 1, size_hw[0] - 1], xyxy.dtype)
-    low = np.maximum(xyxy[:2], 0)
-    high = np.minimum(low + np.maximum(xyxy[2:] - xyxy[:2] - 1, 0), limit)
-    return np.concatenate([low, high]) if (high >= low).all() else xyxy
 
 
 def locate(rows: np.ndarray, ends: np.ndarray) -> list[tuple[int, int]]:

@@ -1,12 +1,58 @@
-"""Many small pictures as one, to be looked at."""
+"""Predictions of a validation as one picture, to be looked at."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
+from glpose.crop import crop_from_image, cut
+from glpose.imaging import draw_dot
+from glpose.skeleton import Skeleton
+from glpose.types import CropSpec, FramePoses, People
+from glpose.viewer.overlay import draw
+
+NUM_SAMPLES = 16
+"""People on a sheet."""
+
+_SIZE_HW = (256, 192)
 _GAP_PX = 4
 _GROUND = 32
+_TRUTH = (255, 255, 255)
+_EDGE = (16, 16, 16)
+
+
+def spread(num: int) -> list[int]:
+    """At most `NUM_SAMPLES` numbers below `num`, evenly spread and always the same."""
+    return np.unique(np.linspace(0, num - 1, min(num, NUM_SAMPLES)).astype(int)).tolist()
+
+
+def draw_sample(
+    rgb: UInt8[np.ndarray, "height width 3"],
+    xyxy: Float[np.ndarray, " 4"],
+    xy: Float[np.ndarray, "joints 2"],
+    truth_xy: Float[np.ndarray, "joints 2"],
+    skeleton: Skeleton,
+) -> UInt8[np.ndarray, "h w 3"]:
+    """A person's surroundings with the joints found as a skeleton and the labelled ones as dots.
+
+    Box and joints are in pixels of the picture; a joint without a label is NaN.
+    """
+    spec = CropSpec(_SIZE_HW)
+    to_sample = crop_from_image(xyxy, spec)
+    found = to_sample.apply(xy.astype(np.float64))[None].astype(np.float32)
+    people = People(
+        to_sample.apply(xyxy.reshape(2, 2).astype(np.float64)).reshape(1, 4).astype(np.float32),
+        np.ones(1, np.float32),
+        np.ones(1, np.int64),
+    )
+    poses = FramePoses(0, 0.0, people, found, np.ones(found.shape[:2], np.float32))
+    sample = draw(cut(rgb, to_sample, spec), poses, skeleton, numbered=False)
+    for point in to_sample.apply(
+        truth_xy[np.isfinite(truth_xy).all(1)].astype(np.float64)
+    ).tolist():
+        draw_dot(sample, point, 3.0, _EDGE)
+        draw_dot(sample, point, 2.0, _TRUTH)
+    return sample
 
 
 def contact_sheet(

@@ -30,7 +30,7 @@ _DOUBTFUL = 0.2  # below, a joint is only a ring and has no limbs
 _HIDDEN = 0.05  # below, a joint is not drawn
 
 
-def draw(rgb: Rgb, poses: FramePoses, skeleton: Skeleton) -> Rgb:
+def draw(rgb: Rgb, poses: FramePoses, skeleton: Skeleton, *, numbered: bool = True) -> Rgb:
     """A copy of the picture with everyone's joints and bones, each person with their number.
 
     A person's colour follows from `track_id` alone. Left limbs are lighter, right ones darker.
@@ -44,7 +44,7 @@ def draw(rgb: Rgb, poses: FramePoses, skeleton: Skeleton) -> Rgb:
         width_px = float(np.clip(size[i].max() / 100, max(2.0, height / 300), height / 80))
         colour = track_colour(int(poses.people.track_id[i]))
         _draw_person(out, poses.xy[i], poses.score[i], skeleton, colour, width_px)
-    for i in range(len(poses.people)):
+    for i in range(len(poses.people) if numbered else 0):
         _draw_number(out, poses, i, skeleton)
     return out
 

@@ -17,12 +17,13 @@ import torch
 import tiny_training
 from glpose.errors import BadConfig, BadInput, GLPoseError
 from glpose.imaging import read_image
+from glpose.skeleton import POSETRACK15
 from glpose.train import loop
 from glpose.train.batches import own_rows, prefetch
 from glpose.train.checkpoint import load_checkpoint, save_checkpoint
 from glpose.train.log import RunLog
 from glpose.train.recipe import Optimizer
-from glpose.train.sheet import contact_sheet
+from glpose.train.sheet import contact_sheet, draw_sample, spread
 from glpose.train.workers import ALONE
 from tiny_training import LONG, TINY, TinyConfig, TinySet, TinySystem, log_of, train
 
@@ -224,6 +225,30 @@ def test_a_sheet_holds_pictures_of_several_sizes() -> None:
     assert (sheet[4:16, 18:28] == 12).all()
     assert (sheet[20:30, 4:14] == 10).all()
     assert (sheet[12:20] == 32)[:, 4:14].all()
+
+
+def test_a_sample_shows_what_was_found_and_what_is_true_around_the_person() -> None:
+    rgb = np.full((100, 100, 3), 128, np.uint8)
+    xyxy = np.array([30, 20, 60, 80], np.float32)
+    truth, found = np.full((2, 15, 2), np.nan)
+    truth[0], found[1] = (45, 50), (45, 35)  # in the middle of the box, and above it
+    sample = draw_sample(rgb, xyxy, found, truth, POSETRACK15)
+    assert sample.shape == (256, 192, 3)
+    zoom = 256 / (60 * 1.25)
+    assert (sample[128, 96] > 240).all()
+    drawn = np.argwhere((sample != 128).any(2))
+    at = np.array([[128, 96], [128 - 15 * zoom, 96]]) - 0.5
+    near = np.abs(drawn[:, None] - at).max(-1) < 8
+    assert near.any(1).all()
+    assert near.any(0).all()
+    assert (rgb == 128).all()
+
+
+def test_samples_are_spread() -> None:
+    assert spread(3) == [0, 1, 2]
+    assert spread(0) == []
+    many = spread(1000)
+    assert (len(many), many[0], many[-1]) == (16, 0, 999)
 
 
 def test_only_own_rows_are_made() -> None:

@@ -75,7 +75,7 @@ class Tracks:
     def __init__(self, pictures: Pictures) -> None:
         labels = pictures.labels
         order = np.lexsort((labels["frame"], labels["track"], labels["clip"]))
-        self.pictures = pictures
+        self.pictures, self._pictures_at = pictures, pictures.places()
         self.clip, self.frame = labels["clip"][order], labels["frame"][order]
         self.person = labels["track"][order]
         self.track = np.unique(np.stack([self.clip, self.person], 1), axis=0, return_inverse=True)[
@@ -108,7 +108,7 @@ class Tracks:
 
     def neighbour_pictures(self, i: int, config: GLPoseConfig) -> list[int]:
         """Pictures that fill the local slots of row i, whoever is labelled in them."""
-        clip, at = int(self.clip[i]), self.pictures.picture_at
+        clip, at = int(self.clip[i]), self._pictures_at
         frames = local_frames(
             int(self.frame[i]),
             config.offsets,
@@ -176,7 +176,7 @@ class ClipData:
 
     def describe(self, step: int) -> list[str]:
         """What the batch of a step is made of: clip, frame and person of each sample."""
-        return [self._tracks[s].describe(self._keys[s][i]) for s, i in self._chosen(step)]
+        return [self._tracks[s].describe(int(self._keys[s][i])) for s, i in self._chosen(step)]
 
     def batch(self, step: int) -> ArrayBatch:
         """Crops, target maps and joint weights of a step."""

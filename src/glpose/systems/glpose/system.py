@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 from torch import Tensor
 
 from glpose.errors import BadConfig
@@ -23,6 +24,7 @@ from glpose.train.augment import Augmentation
 from glpose.train.initial import load_initial, load_part
 from glpose.train.recipe import Recipe
 from glpose.train.sets import LIMBS_AND_NECK, open_people
+from glpose.train.sheet import NUM_SAMPLES, draw_sample, spread
 from glpose.train.system import TrainData
 
 STILL = ClipConfig(
@@ -113,6 +115,31 @@ class GLPoseSystem:
             for limit in (0.2, 0.1)
         }
         return {"mean@0.2": (scores["clean@0.2"] + scores["damaged@0.2"]) / 2, **scores}
+
+    def sample_pictures(
+        self, model: GLPose, recipe: Recipe, cache_dir: Path
+    ) -> list[UInt8[np.ndarray, "h w 3"]]:
+        """Some people of the validation set with the joints found and those labelled."""
+        if recipe.data.features == "online":
+            data = self._validation_clips(recipe, cache_dir)
+            rows, tracks = data.evenly(0, NUM_SAMPLES), data.tracks[0]
+            found = guess_from_clips(model, data, 0, rows, recipe.precision)
+        else:
+            features = self._validation_features(model, recipe, cache_dir)
+            keys = features.keys[spread(len(features.keys))]
+            rows, tracks = keys % len(features.tracks), features.tracks
+            found = guess_from_features(model, features, keys, recipe.precision)
+        truth = np.where(found.labelled[..., None], found.truth_xy, np.nan)
+        return [
+            draw_sample(
+                tracks.pictures[int(tracks.picture[row])],
+                tracks.xyxy[row],
+                found.xy[i],
+                truth[i],
+                _config(recipe).joints,
+            )
+            for i, row in enumerate(rows)
+        ]
 
     def parts(
         self,
