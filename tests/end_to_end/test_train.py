@@ -1,6 +1,9 @@
 """Training from a bare clone: each recipe on synth alone, export, and a run with what came out."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +18,7 @@ pytestmark = [
 ]
 
 import glpose  # noqa: E402
+import glpose.train.__main__  # noqa: E402
 from glpose.cli.main import main  # noqa: E402
 from glpose.export.terms import TERMS  # noqa: E402
 from glpose.imaging import read_image  # noqa: E402
@@ -98,6 +102,49 @@ def test_recipes_train_on_synth_alone_and_their_weights_run(
         assert len(result.frames) == 6
         assert result.models["pose"]["name"] == pose
     assert all(len(poses.people) == 1 for poses in result.frames)
+
+
+@pytest.mark.slow
+def test_torchrun_trains_as_one_process_does(
+    train: Train, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("pretrain_small", "--synth-only", "--set", "log_every=1") == 0
+    settings = [*SHORT, *TINY["pretrain_small"], "log_every=1"]
+    changes = [word for item in settings for word in ("--set", item)]
+    where = ["--cache", str(cache), "-o", "runs/two"]
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"),
+            *("-m", "glpose.train", "pretrain_small", "--synth-only", *where, *changes),
+        ],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("best checkpoint: runs/two/best.pt")
+    assert len([line for line in done.stdout.splitlines() if "step 1/2" in line]) == 1
+    one, two = (losses_of(Path("runs") / name) for name in ("pretrain_small", "two"))
+    assert len(one) == 2
+    assert two == pytest.approx(one, rel=1e-4)
+
+
+def losses_of(folder: Path) -> list[float]:
+    rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [row["losses"]["heatmap"] for row in rows if "losses" in row]
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_one_of_several_processes_answers_for_wrong_words(
+    rank: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setattr(sys, "argv", ["", "pretrain_small", "--datas", "x"])
+    monkeypatch.setattr(glpose.train.__main__, "_GRACE_S", 0.0)
+    assert glpose.train.__main__.start() == 2
+    assert capsys.readouterr().err.count("--datas") == (1 if rank == "0" else 0)
 
 
 def write_clip(path: Path) -> Path:
