@@ -101,7 +101,8 @@ def examine(
 def _loss_alone(
     system: System, model: nn.Module, recipe: Recipe, one: dict[str, Tensor]
 ) -> float | str:
-    with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bf16"):
+    device = next(model.parameters()).device
+    with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
         losses = system.losses(model, one)
     total = sum(float(loss) for loss in losses.values())
     return total if math.isfinite(total) else "not finite"

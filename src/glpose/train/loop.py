@@ -130,8 +130,10 @@ def _one_step(run: Run, state: TrainState, step: int, parts: Parts) -> dict[str,
     state.model.train()
     state.optimizer.zero_grad(set_to_none=True)
     sums: dict[str, float] = {}
+    device, bf16 = workers.device, recipe.precision == "bf16"
+    parts = [{k: v.to(device, non_blocking=True) for k, v in part.items()} for part in parts]
     for part in parts:
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bf16"):
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             losses = system.losses(state.model, part)
         total = torch.stack([loss.float() for loss in losses.values()]).sum()
         (total / len(parts)).backward()

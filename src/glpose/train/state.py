@@ -79,11 +79,12 @@ class TrainState:
 def start(recipe: Recipe, system: System, workers: Workers) -> TrainState:
     """Networks as the recipe's seed makes them, and a new optimiser; the same in all processes."""
     torch.manual_seed(recipe.seed)
+    where = {"device": workers.device, "memory_format": torch.channels_last}
     # torch leaves `memory_format` out of the types of `Module.to`.
-    model = system.build(recipe).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = system.build(recipe).to(**where)  # type: ignore[call-overload]
     ema = system.build(recipe).requires_grad_(False)
     ema.load_state_dict(model.state_dict())
-    ema = ema.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    ema = ema.to(**where)  # type: ignore[call-overload]
     if workers.count > 1:
         model = with_synced_norms(model)
     return TrainState(model, ema, make_optimizer(model, recipe.optimizer))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import torch
@@ -24,10 +24,14 @@ _PATIENCE = timedelta(hours=12)
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Who we are (`rank`, from 0) among `count`; the first one writes, tells and validates."""
+    """Who we are (`rank`, from 0) among `count`; the first one writes, tells and validates.
+
+    `device` is where this process computes.
+    """
 
     rank: int = 0
     count: int = 1
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @property
     def is_first(self) -> bool:
@@ -73,7 +77,7 @@ class Workers:
         """Replace gradients by their mean; one that no process has stays absent."""
         if self.count == 1:
             return
-        given = torch.tensor([float(p.grad is not None) for p in parameters])
+        given = torch.tensor([float(p.grad is not None) for p in parameters], device=self.device)
         # One message instead of hundreds.
         parts = [(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in parameters]
         message = torch.cat([given, *parts])
@@ -113,8 +117,9 @@ ALONE = Workers()
 def join_workers() -> Iterator[Workers]:
     """The processes that torchrun has started, or this one alone. Raises: BadConfig."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
+    device = _own_device()
     if count == 1:
-        yield ALONE
+        yield Workers(device=device)
         return
     missing = [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]
     if missing:
@@ -122,8 +127,25 @@ def join_workers() -> Iterator[Workers]:
             f"WORLD_SIZE is {count}, but {', '.join(missing)} is not set; start several processes "
             f"with: torchrun --nproc-per-node {count} -m glpose.train NAME"
         )
-    torch.distributed.init_process_group("gloo", timeout=_PATIENCE)
+    # Words and small numbers go by gloo always.
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    torch.distributed.init_process_group(backend, timeout=_PATIENCE)
     try:
-        yield Workers(torch.distributed.get_rank(), count)
+        yield Workers(torch.distributed.get_rank(), count, device)
     finally:
         torch.distributed.destroy_process_group()
+
+
+def _own_device() -> torch.device:
+    """A GPU of this process's own where there are some; CUDA_VISIBLE_DEVICES hides them."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    if local_rank >= torch.cuda.device_count():
+        raise BadConfig(
+            f"process {local_rank} of this machine has no GPU of its own, there are "
+            f"{torch.cuda.device_count()}; start as many processes as GPUs, or none with "
+            "CUDA_VISIBLE_DEVICES= in front of the command"
+        )
+    torch.cuda.set_device(local_rank)
+    return torch.device("cuda", local_rank)

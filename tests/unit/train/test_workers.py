@@ -141,3 +141,12 @@ def test_the_batch_is_that_of_the_recipe_however_it_is_divided() -> None:
         for part, rows in ((0, range(4)), (1, range(4, 8))):
             shared = [row for own in parts for row in own[part].tolist()]
             assert shared == list(rows)
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    expected = r"process 2 of this machine has no GPU .* there are 2"
+    with pytest.raises(BadConfig, match=expected), join_workers():
+        pass

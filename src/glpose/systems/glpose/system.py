@@ -78,7 +78,7 @@ class GLPoseSystem:
                 f"freeze={config.freeze}, local.box='{config.local.box}', "
                 f"global_.rank_stage={config.global_.rank_stage}"
             )
-        model = self.build(recipe)
+        model = self.build(recipe).to("cuda" if torch.cuda.is_available() else "cpu")
         sets = [
             cached_features(model, t, data, recipe, seed=data.feature_seed + i, cache_dir=cache_dir)
             for i, t in enumerate(tracks)
@@ -234,7 +234,7 @@ def cached_features(
         digest.update(tracks.picture.tobytes())
         for name, value in sorted(model.encoder.state_dict().items()):
             digest.update(name.encode())
-            digest.update(value.contiguous().numpy().tobytes())
+            digest.update(value.contiguous().cpu().numpy().tobytes())
         folder = cache_dir / f"features-{digest.hexdigest()[:16]}"
     encode = make_encode(model, recipe.precision)
     return FeatureData(
@@ -247,14 +247,15 @@ def make_encode(model: GLPose, precision: str) -> Encode:
     # torch leaves `memory_format` out of the types of `Module.to`.
     encoder = model.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
+    device, bf16 = next(encoder.parameters()).device, precision == "bf16"
+
     def encode(crops: np.ndarray) -> np.ndarray:
         was_training = encoder.training
         encoder.eval()
-        bf16 = precision == "bf16"
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            features = encoder(torch.from_numpy(crops)).float().contiguous().numpy()
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            features = encoder(torch.from_numpy(crops).to(device)).float().contiguous()
         encoder.train(was_training)
-        return features
+        return features.cpu().numpy()
 
     return encode
 

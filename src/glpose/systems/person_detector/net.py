@@ -87,6 +87,7 @@ class PersonDetector(nn.Module):
         ):
             logit_BA, distance_BA4 = head(level_BCHW)
             points = cell_centres(level_BCHW.shape[-2], level_BCHW.shape[-1], stride)
+            points = points.to(level_BCHW.device)
             logits.append(logit_BA.float())
             boxes.append(decode_boxes(points, distance_BA4.float(), stride))
         return torch.cat(boxes, 1), torch.cat(logits, 1)

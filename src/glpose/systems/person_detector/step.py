@@ -16,7 +16,7 @@ def detection_losses(model: PersonDetector, batch: dict[str, Tensor]) -> dict[st
     """Weighted "score" and "box" losses, both per unit of target score in the batch."""
     images, config = batch["images"], model.config.assignment
     boxes, logits = model.raw(images)
-    points = all_points((images.shape[1], images.shape[2]), model.config.strides)
+    points = all_points((images.shape[1], images.shape[2]), model.config.strides).to(images.device)
     truth, kind = batch["xyxy"], batch["kind"]
     found = assign(boxes.detach(), logits.detach().sigmoid(), points, truth, kind, config)
     positive = found.score_BA > 0

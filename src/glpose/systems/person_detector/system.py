@@ -116,8 +116,9 @@ def torch_detector(model: PersonDetector, min_score: float = _MIN_SCORE) -> BoxD
 
     @torch.inference_mode()
     def run(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        boxes, scores = model.eval()(torch.from_numpy(picture))
-        return boxes.numpy(), scores.numpy()
+        device = next(model.parameters()).device
+        boxes, scores = model.eval()(torch.from_numpy(picture).to(device))
+        return boxes.cpu().numpy(), scores.cpu().numpy()
 
     config = replace(model.config, min_score=min_score)
     return BoxDetector(run, card(config, name="unfinished", version="0"))

@@ -58,7 +58,7 @@ def assign(
     top = rank_BGA.topk(min(config.num_points, rank_BGA.shape[-1]), dim=-1).indices
     chosen_BGA = torch.zeros_like(inside_BGA).scatter_(-1, top, True) & inside_BGA
     owner_BA = torch.where(chosen_BGA, iou_BGA + _EPS, torch.zeros_like(iou_BGA)).argmax(1)
-    people = torch.arange(truth_BG4.shape[1])[None, :, None]
+    people = torch.arange(truth_BG4.shape[1], device=truth_BG4.device)[None, :, None]
     chosen_BGA &= people == owner_BA[:, None]
     align_BGA = torch.where(chosen_BGA, align_BGA + _EPS, torch.zeros_like(align_BGA))
     best_iou = torch.where(chosen_BGA, iou_BGA, torch.zeros_like(iou_BGA)).amax(-1, keepdim=True)
