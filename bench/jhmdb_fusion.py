@@ -22,7 +22,8 @@ import torch
 
 from glpose.recipes.record import recorded_recipe
 from glpose.skeleton import POSETRACK15
-from glpose.systems.glpose.data import FeatureData, Tracks
+from glpose.systems.glpose.data import Tracks
+from glpose.systems.glpose.features import FeatureData
 from glpose.systems.glpose.net import GLPose
 from glpose.systems.glpose.scoring import guess_from_features
 from glpose.systems.glpose.system import STILL, GLPoseSystem, cached_features

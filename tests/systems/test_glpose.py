@@ -20,7 +20,8 @@ from glpose.nets.blocks import num_parameters  # noqa: E402
 from glpose.nets.spec import HRNetConfig  # noqa: E402
 from glpose.recipes import load_recipe  # noqa: E402
 from glpose.skeleton import POSETRACK15  # noqa: E402
-from glpose.systems.glpose.data import ClipConfig, ClipData, FeatureData, FeatureMix, Tracks  # noqa: E402
+from glpose.systems.glpose.data import ClipConfig, ClipData, Tracks  # noqa: E402
+from glpose.systems.glpose.features import FeatureData, FeatureMix  # noqa: E402
 from glpose.systems.glpose.net import Fusion, GLPose, heatmap_loss, rank  # noqa: E402
 from glpose.systems.glpose.spec import (  # noqa: E402
     AggregateConfig,

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from glpose.heatmap import crop_from_heatmap, decode
 from glpose.metrics.pck import Pck, pck
-from glpose.systems.glpose.data import ClipData, FeatureData, Tracks
+from glpose.systems.glpose.data import ClipData, Tracks
+from glpose.systems.glpose.features import FeatureData
 from glpose.systems.glpose.net import GLPose
 from glpose.train.sets import LABELLED
 from glpose.types import Affine

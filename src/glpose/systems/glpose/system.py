@@ -16,7 +16,8 @@ from glpose.export.pose import PoseParts, export_pose, pose_card
 from glpose.export.unfold import load_exported
 from glpose.runtime.card import Card
 from glpose.skeleton import POSETRACK15, joint_map
-from glpose.systems.glpose.data import ClipConfig, ClipData, Encode, FeatureData, FeatureMix, Tracks
+from glpose.systems.glpose.data import ClipConfig, ClipData, Tracks
+from glpose.systems.glpose.features import Encode, FeatureData, FeatureMix
 from glpose.systems.glpose.net import GLPose, heatmap_loss
 from glpose.systems.glpose.scoring import fuse, guess_from_clips, guess_from_features, run_on_crops
 from glpose.systems.glpose.spec import GLPoseConfig

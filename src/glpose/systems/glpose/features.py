@@ -1,0 +1,194 @@
+"""Cached features: every crop of a set encoded once by a frozen encoder, and samples made of them.
+
+An epoch of the fusion then takes minutes on a CPU, and ablations of one encoder share the features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from glpose.clip import global_slots
+from glpose.damage import DAMAGE, damage
+from glpose.systems.glpose.data import ClipConfig, Tracks, key_targets, noisy_box
+from glpose.systems.glpose.spec import GLPoseConfig
+from glpose.train.augment import Look, draw_look, jitter_colour
+from glpose.train.sets import LABELLED
+from glpose.train.system import ArrayBatch
+from glpose.types import Affine
+
+Encode = Callable[[UInt8[np.ndarray, "n h w 3"]], Float32[np.ndarray, "n c h w"]]
+
+_MAPS = "maps.npz"
+
+
+class FeatureData:
+    """Samples of features of one set of tracks, each crop cut by its own box and encoded once.
+
+    A variant is one augmentation per track, the same in all its frames, and small noise of the box
+    in each frame, as a detector has it. Features are float16; `folder` keeps them between runs.
+    """
+
+    def __init__(
+        self,
+        tracks: Tracks,
+        config: GLPoseConfig,
+        data: ClipConfig,
+        encode: Encode,
+        *,
+        seed: int,
+        num_variants: int,
+        folder: Path | None = None,
+    ) -> None:
+        self.tracks, self._config, self._data = tracks, config, data
+        n = len(tracks)
+        self.num = n * num_variants
+        # Shifted from variant to variant, so that every row has its turn.
+        variant, row = np.divmod(np.arange(self.num), n)
+        self._has_damaged = (row + variant) % data.damaged_stride == 0
+        self._damaged_place = np.cumsum(self._has_damaged) - 1
+        if folder is not None and (folder / _MAPS).exists():
+            self._load(folder)
+        else:
+            h, w = config.heatmap.size_hw
+            shape = (config.backbone.width, h, w)
+            self.clean = np.empty((self.num, *shape), np.float16)
+            self.damaged = np.empty((int(self._has_damaged.sum()), *shape), np.float16)
+            self.to_crop: list[Affine] = []
+            self._mirrored = np.empty(self.num, bool)
+            for variant in range(num_variants):
+                self._encode_variant(variant, encode, np.random.default_rng([seed, variant]))
+            if folder is not None:
+                self._save(folder)
+        self.embedding = self.clean.mean((-2, -1), dtype=np.float32)
+        labelled = (tracks.state == LABELLED).any(1)
+        self.keys = np.flatnonzero(np.tile(labelled, num_variants))
+        self.damaged_keys = self.keys[self._has_damaged[self.keys]]
+
+    def seen_by(self, config: GLPoseConfig) -> FeatureData:
+        """The same features for a fusion with other slots."""
+        other = copy(self)
+        other._config = config  # noqa: SLF001 - a copy of this class
+        return other
+
+    def _load(self, folder: Path) -> None:
+        self.clean = np.load(folder / "clean.npy")
+        self.damaged = np.load(folder / "damaged.npy")
+        with np.load(folder / _MAPS) as maps:
+            self.to_crop = [Affine(m) for m in maps["to_crop"]]
+            self._mirrored = maps["mirrored"]
+
+    def _save(self, folder: Path) -> None:
+        """All or nothing: the maps, which tell that a folder is complete, are written last."""
+        folder.mkdir(parents=True, exist_ok=True)
+        np.save(folder / "clean.npy", self.clean)
+        np.save(folder / "damaged.npy", self.damaged)
+        partial = folder / "part.npz"
+        to_crop = np.stack([m.matrix for m in self.to_crop])
+        np.savez(partial, to_crop=to_crop, mirrored=self._mirrored)
+        partial.replace(folder / _MAPS)
+
+    def _encode_variant(self, variant: int, encode: Encode, rng: np.random.Generator) -> None:
+        tracks, crop, how = self.tracks, self._config.crop, self._data.augmentation
+        n = len(tracks)
+        looks: dict[int, tuple[Look, int]] = {}
+        for start in range(0, n, 32):
+            rows = np.arange(start, min(start + 32, n))
+            clean, damaged = [], []
+            for row in rows.tolist():
+                track = int(tracks.track[row])
+                if track not in looks:
+                    looks[track] = draw_look(rng, how), int(rng.integers(2**31))
+                look, colour_seed = looks[track]
+                to_crop = look.crop_from_image(
+                    noisy_box(tracks.xyxy[row], self._data.box_noise, rng), crop
+                )
+                rgb = tracks.cut(row, to_crop, crop)
+                if how.colour:
+                    rgb = jitter_colour(np.random.default_rng(colour_seed), rgb, how.colour)
+                self.to_crop.append(to_crop)
+                self._mirrored[variant * n + row] = look.mirror
+                clean.append(rgb)
+                if self._has_damaged[variant * n + row]:
+                    kind = DAMAGE[rng.integers(len(DAMAGE))]
+                    damaged.append(damage(rng, rgb, kind, strength=rng.uniform(0.4, 1.1)))
+            features = encode(np.stack(clean + damaged))
+            self.clean[variant * n + rows] = features[: len(rows)]
+            if damaged:
+                places = self._damaged_place[variant * n + rows]
+                kept = self._has_damaged[variant * n + rows]
+                self.damaged[places[kept]] = features[len(rows) :]
+
+    def sample(
+        self, i: int, rng: np.random.Generator, *, damaged: bool, neighbour_damage: float = 0.0
+    ) -> dict[str, np.ndarray]:
+        """The features of key i and its slots, its target maps and joint weights."""
+        config, n = self._config, len(self.tracks)
+        base, row = i - i % n, i % n
+        sample: dict[str, np.ndarray] = {"key": self._features(i, damaged=damaged)}
+        key_embedding = sample["key"].mean((-2, -1), dtype=np.float32)
+        if config.offsets:
+            slots = base + self.tracks.neighbours(row, config)
+            hit = rng.random(len(slots)) < neighbour_damage
+            sample["local"] = np.stack(
+                [
+                    self._features(slot, damaged=is_hit)
+                    for slot, is_hit in zip(slots.tolist(), hit.tolist(), strict=True)
+                ]
+            )
+        if config.global_.n:
+            proposals = base + self.tracks.proposals(row, config, rng)
+            g = config.global_
+            rows, sample["global_weight"] = global_slots(
+                key_embedding,
+                self.embedding[proposals],
+                g.n,
+                similarity=g.similarity,
+                temperature=g.temperature,
+                softmax_over=g.softmax_over,
+                pad=g.pad,
+            )
+            sample["global"] = self.clean[proposals[rows]]
+        xy, state = self.tracks.xy[row], self.tracks.state[row]
+        if self._mirrored[i]:
+            mirror = np.array(config.joints.mirror)
+            xy, state = xy[mirror], state[mirror]
+        sample["target"], sample["weight"] = key_targets(
+            self.to_crop[i], xy, state, config, self._data
+        )
+        return sample
+
+    def _features(self, i: int, *, damaged: bool) -> np.ndarray:
+        if damaged and self._has_damaged[i]:
+            return self.damaged[self._damaged_place[i]]
+        return self.clean[i]
+
+
+class FeatureMix:
+    """Batches of feature samples from several sets; a batch depends on seed and step alone."""
+
+    def __init__(
+        self, sets: list[FeatureData], data: ClipConfig, batch_size: int, seed: int
+    ) -> None:
+        self._sets, self._data, self._batch_size, self._seed = sets, data, batch_size, seed
+
+    def batch(self, step: int) -> ArrayBatch:
+        rng = np.random.default_rng([self._seed, step])
+        samples = []
+        # Sets take turns by their size: each key is as likely as any other.
+        sizes = np.array([len(s.keys) for s in self._sets])
+        for source in rng.choice(len(sizes), self._batch_size, p=sizes / sizes.sum()):
+            chosen = self._sets[source]
+            hit = bool(rng.random() < self._data.damage_share)
+            keys = chosen.damaged_keys if hit else chosen.keys
+            key = int(keys[rng.integers(len(keys))])
+            samples.append(
+                chosen.sample(
+                    key, rng, damaged=hit, neighbour_damage=self._data.neighbour_damage_share
+                )
+            )
+        return {key: np.stack([s[key] for s in samples]) for key in samples[0]}
