@@ -1,7 +1,7 @@
 """An estimator on labelled clips: the pipeline that users run, with given boxes, and its PCK."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64, UInt8
@@ -9,7 +9,8 @@ from jaxtyping import Bool, Float, Float32, Int64, UInt8
 from glpose.damage import damage
 from glpose.errors import BadInput
 from glpose.metrics.pck import Pck, pck
-from glpose.pipeline import estimate_poses
+from glpose.predict import predict
+from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import Estimator
 from glpose.skeleton import Skeleton, by_name, convert
 from glpose.types import Frame, FrameTruth, People
@@ -72,40 +73,66 @@ def evaluate_clips(
     *,
     damage_kinds: tuple[str, ...] = (),
     strength: float = 1.0,
+    box_noise: float = 0.0,
+    options: PoseOptions = PoseOptions(),
+    seed: int = 0,
 ) -> Scored:
     """Run the pipeline on each clip with its true boxes and collect joints beside the truth.
 
     With `damage_kinds` ("blur", "noise", "cover", ...) every fifth frame is damaged where the
     people are, the kinds taking turns, and only those frames are scored. The damage depends on
-    clip and frame alone, so that all estimators see the same pictures.
+    clip and frame alone, so that all estimators see the same pictures. `box_noise` moves each side
+    of a box by so much of its length (standard deviation); errors stay relative to the true box.
+    `seed` is that of the candidates.
     """
     skeleton = by_name(estimate.card.skeleton or "")
     rows: list[tuple[np.ndarray, ...]] = []
     for number, clip in enumerate(clips):
         truth = {t.frame: t for t in clip.truth}
-        frames: Iterable[Frame] = clip.frames()
-        if damage_kinds:
-            frames = _damaged(frames, truth, number, damage_kinds, strength)
+        kinds = {frame: _kind(frame, number, len(damage_kinds)) for frame in truth}
+        keys = [frame for frame, kind in kinds.items() if kind >= 0 or not damage_kinds]
+        boxes = {f: _moved(t.people, [number, f], box_noise) for f, t in truth.items()}
 
-        def people_of(frame: Frame, truth: dict[int, FrameTruth] = truth) -> People:
-            return truth[frame.index].people if frame.index in truth else People.empty()
+        def frames(
+            wanted: Container[int],
+            clip: LabelledClip = clip,
+            truth: dict[int, FrameTruth] = truth,
+            number: int = number,
+        ) -> Iterator[Frame]:
+            frames = clip.frames()
+            if damage_kinds:
+                frames = _damaged(frames, truth, number, damage_kinds, strength)
+            return (frame for frame in frames if frame.index in wanted)
 
-        for poses in estimate_poses(frames, people_of, estimate):
-            kind = _kind(poses.frame, number, len(damage_kinds))
-            if len(poses.people) == 0 or (damage_kinds and kind < 0):
+        for poses in predict(frames, boxes, frozenset(keys), estimate, options, seed=seed):
+            if len(poses.people) == 0:
                 continue
             true = truth[poses.frame]
-            visible = (true.visibility > 0).astype(np.float32)
-            xy, labelled = convert(true.xy, visible, truth_skeleton, skeleton)
-            kinds = np.full(len(poses.people), kind, np.int64)
-            rows.append((poses.xy, poses.score, xy, labelled > 0, true.people.xyxy, kinds))
+            _, there, here = np.intersect1d(
+                true.people.track_id, poses.people.track_id, return_indices=True
+            )
+            visible = (true.visibility[there] > 0).astype(np.float32)
+            xy, labelled = convert(true.xy[there], visible, truth_skeleton, skeleton)
+            kind = np.full(len(poses.people), kinds[poses.frame], np.int64)
+            own = true.people.xyxy[there]
+            rows.append((poses.xy[here], poses.score[here], xy, labelled > 0, own, kind))
     if not rows:
         raise BadInput("no clip has a labelled person to score; expected at least one")
-    guess, score, xy, labelled, boxes, kinds = (
+    guess, score, xy, labelled, xyxy, kind = (
         np.concatenate(part) for part in zip(*rows, strict=True)
     )
     placed = np.asarray(np.isfinite(xy).all(-1))
-    return Scored(guess, score, xy, labelled, placed, boxes, kinds)
+    return Scored(guess, score, xy, labelled, placed, xyxy, kind)
+
+
+def _moved(people: People, seed: list[int], share: float) -> People:
+    """People with imprecise boxes."""
+    if not share:
+        return people
+    noise = np.random.default_rng(seed).normal(0, share, people.xyxy.shape)
+    size = people.xyxy[:, 2:] - people.xyxy[:, :2]
+    moved = people.xyxy + noise * np.concatenate([size, size], 1)
+    return replace(people, xyxy=moved.astype(np.float32))
 
 
 def _kind(frame: int, clip: int, num: int) -> int:

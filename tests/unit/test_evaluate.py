@@ -6,6 +6,7 @@ import pytest
 from fake_estimator import SIZE_HW, FakeEstimator, people
 from glpose.errors import BadInput
 from glpose.evaluate import LabelledClip, evaluate_clips
+from glpose.runtime.options import PoseOptions
 from glpose.skeleton import POSETRACK15
 from glpose.types import Frame, FrameTruth, People
 
@@ -60,3 +61,29 @@ def test_a_guess_on_the_spot_is_right_and_joints_outside_count_only_if_asked() -
 def test_nobody_to_score_is_said() -> None:
     with pytest.raises(BadInput, match="no clip has a labelled person"):
         evaluate_clips([clip(empty=True)], POSETRACK15, FakeEstimator())
+
+
+def test_noise_moves_boxes_but_not_the_measure() -> None:
+    precise, again, moved = (
+        evaluate_clips([clip()], POSETRACK15, FakeEstimator(), box_noise=noise)
+        for noise in (0.0, 0.1, 0.1)
+    )
+    np.testing.assert_array_equal(again.guess_xy, moved.guess_xy)
+    np.testing.assert_array_equal(precise.truth_xyxy, moved.truth_xyxy)
+    assert not np.allclose(precise.guess_xy, moved.guess_xy, equal_nan=True)
+
+
+def test_people_left_out_by_an_option_leave_the_others_beside_their_truth() -> None:
+    two = people((7, 30, 40), (3, 90, 40))
+    two.score[:] = 0.1, 0.9
+    whole = clip()
+    xy = np.stack([np.full((15, 2), 30, np.float32), np.full((15, 2), 90, np.float32)])
+    visibility = np.full((2, 15), 2, np.int8)
+    truth = tuple(FrameTruth(t.frame, t.time_s, two, xy, visibility) for t in whole.truth)
+    both = LabelledClip("clip", whole.frames, truth)
+    everyone = evaluate_clips([both], POSETRACK15, FakeEstimator())
+    assert everyone.truth_xyxy[:2].tolist() == two.xyxy[[1, 0]].tolist()  # by number
+    assert everyone.truth_xy[:2, 0].tolist() == [[90, 90], [30, 30]]
+    strong = evaluate_clips([both], POSETRACK15, FakeEstimator(), options=PoseOptions(min_box=0.5))
+    assert (strong.truth_xy == 90).all()
+    assert len(strong.truth_xy) == len(everyone.truth_xy) // 2

@@ -1,0 +1,140 @@
+"""What each switch of the test phase changes on JHMDB's validation clips, true boxes given.
+
+    python bench/test_time.py JHMDB_FOLDER [WEIGHTS] [--every N] [--json FILE]
+
+Prints PCK@0.2 and @0.1 over the 12 limb joints and the neck, joints inside the picture only, for
+flip test, ways of decoding, sources of candidates with three seeds, and boxes whose sides are moved
+by 5 and 10 % of their length; on all frames, and on damaged ones as in pck_jhmdb.py. `--every`
+takes every N-th clip. Crops and slots that were seen before are not computed again.
+"""
+
+import argparse
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from glpose.evaluate import LabelledClip, evaluate_clips
+from glpose.formats.jhmdb import read_clips
+from glpose.runtime.load import load_estimator
+from glpose.runtime.options import PoseOptions
+from glpose.runtime.protocols import Estimator
+from glpose.skeleton import JHMDB15, POSETRACK15
+from glpose.video.reader import open_video
+
+LIMBS_AND_NECK = np.array([joint not in ("nose", "head_top") for joint in POSETRACK15.joints])
+KINDS = ("blur", "noise", "cover")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One way to estimate."""
+
+    name: str
+    options: PoseOptions
+    box_noise: float = 0.0
+    seed: int = 0
+
+
+VIDEO = PoseOptions(candidates="video")
+ROWS = (
+    Row("plain (past)", PoseOptions()),
+    Row("flip", PoseOptions(flip=True)),
+    Row("flip, shifted by a pixel", PoseOptions(flip=True, flip_shift=True)),
+    Row("argmax", PoseOptions(decode="argmax")),
+    Row("quarter", PoseOptions(decode="quarter")),
+    Row("past, seed 1", PoseOptions(), seed=1),
+    Row("past, seed 2", PoseOptions(), seed=2),
+    Row("video, seed 0", VIDEO),
+    Row("video, seed 1", VIDEO, seed=1),
+    Row("video, seed 2", VIDEO, seed=2),
+    Row("video, even", PoseOptions(candidates="video", sampling="even")),
+    Row("boxes 5 %", PoseOptions(), box_noise=0.05),
+    Row("boxes 5 %, flip", PoseOptions(flip=True), box_noise=0.05),
+    Row("boxes 10 %", PoseOptions(), box_noise=0.1),
+    Row("boxes 10 %, flip", PoseOptions(flip=True), box_noise=0.1),
+)
+
+
+class Remembering:
+    """An estimator that computes nothing twice."""
+
+    def __init__(self, estimate: Estimator) -> None:
+        self.card, self._estimate = estimate.card, estimate
+        self._encoded: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
+        self._fused: dict[bytes, np.ndarray] = {}
+
+    def encode(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As the estimator's."""
+        keys = [_digest(crop) for crop in crops]
+        new = {key: i for i, key in enumerate(keys) if key not in self._encoded}
+        if new:
+            found = self._estimate.encode(crops[list(new.values())])
+            self._encoded.update(zip(new, zip(*found, strict=True), strict=True))
+        features, embeddings = zip(*(self._encoded[key] for key in keys), strict=True)
+        return np.stack(features), np.stack(embeddings)
+
+    def fuse(
+        self, key: np.ndarray, local: np.ndarray, global_: np.ndarray, global_weight: np.ndarray
+    ) -> np.ndarray:
+        """As the estimator's."""
+        slots = key, local, global_, global_weight
+        keys = [_digest(*parts) for parts in zip(*slots, strict=True)]
+        new = {digest: i for i, digest in enumerate(keys) if digest not in self._fused}
+        if new:
+            rows = list(new.values())
+            found = self._estimate.fuse(*(part[rows] for part in slots))
+            self._fused.update(zip(new, found, strict=True))
+        return np.stack([self._fused[digest] for digest in keys])
+
+
+def _digest(*arrays: np.ndarray) -> bytes:
+    return hashlib.blake2b(b"".join(a.tobytes() for a in arrays), digest_size=16).digest()
+
+
+def main() -> None:
+    """Parse the command line, evaluate, print a table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("weights", nargs="?", default="pose_small")
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    clips = [
+        LabelledClip(c.name, open_video(c.video).frames, c.truth)
+        for c in read_clips(args.folder, "val")[:: args.every]
+    ]
+    loaded = load_estimator(args.weights, args.threads)
+    estimators: dict[str, Estimator] = {}
+    noise = -1.0
+    results: dict[str, dict[str, float]] = {row.name: {} for row in ROWS}
+    print(f"{len(clips)} clips, {sum(len(clip.truth) for clip in clips)} frames")
+    for row in ROWS:
+        if row.box_noise != noise:  # other crops: nothing of before is of use
+            estimators = {"clean": Remembering(loaded), "damaged": Remembering(loaded)}
+            noise = row.box_noise
+        print(f"{row.name:24}", end="", flush=True)
+        for state, kinds in (("clean", ()), ("damaged", KINDS)):
+            scored = evaluate_clips(
+                clips,
+                JHMDB15,
+                estimators[state],
+                damage_kinds=kinds,
+                box_noise=row.box_noise,
+                options=row.options,
+                seed=row.seed,
+            )
+            for limit in (0.2, 0.1):
+                share = scored.pck(LIMBS_AND_NECK, limit).pooled
+                results[row.name][f"{state}@{limit}"] = share
+                print(f"  {state}@{limit} {share:5.2f}", end="", flush=True)
+        print()
+    if args.json:
+        args.json.write_text(json.dumps(results, indent=1), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
