@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fake_estimator import FakeEstimator, people, picture, run, same
-from glpose.clip import Border, Pad, Pool, local_offsets
+from glpose.clip import Border, Pad, Pool, Sampling, local_offsets
 from glpose.pipeline import estimate_poses
 from glpose.runtime.card import FusionCard, NeighbourBox
+from glpose.runtime.options import Neighbours, PoseOptions
 from glpose.types import Frame, FramePoses, People
 
 Pattern = list[list[int] | None]
@@ -36,26 +37,43 @@ def frames_of(pattern: Pattern) -> list[Frame]:
     return [Frame(i, i / 25, None if who is None else picture(i)) for i, who in enumerate(pattern)]
 
 
-def poses_of(pattern: Pattern, card: FusionCard, block: int) -> list[FramePoses]:
+options = st.builds(
+    PoseOptions,
+    flip=st.booleans(),
+    neighbours=st.sampled_from(get_args(Neighbours)),
+    sampling=st.sampled_from(get_args(Sampling)),
+)
+
+
+def poses_of(
+    pattern: Pattern, card: FusionCard, block: int, options: PoseOptions
+) -> list[FramePoses]:
     def people_of(frame: Frame) -> People:
         who = pattern[frame.index] or []
         return people(*((t, 20 + 25 * t + frame.index, 40) for t in who))
 
     estimate = FakeEstimator(card)
-    return run(frames_of(pattern), estimate, people_of, block_frames=block, memory_crops=5)
+    return run(
+        frames_of(pattern),
+        estimate,
+        people_of,
+        options=options,
+        block_frames=block,
+        memory_crops=5,
+    )
 
 
-@given(patterns, cards, st.integers(2, 9))
-@settings(max_examples=25, deadline=None)
+@given(patterns, cards, st.integers(2, 9), options)
+@settings(max_examples=30, deadline=None)
 def test_every_frame_once_in_order_and_blocks_change_nothing(
-    pattern: Pattern, settings_: dict[str, Any], block: int
+    pattern: Pattern, settings_: dict[str, Any], block: int, options: PoseOptions
 ) -> None:
     card = FusionCard(**settings_)
-    one = poses_of(pattern, card, 1)
+    one = poses_of(pattern, card, 1, options)
     assert [p.frame for p in one] == list(range(len(pattern)))
     assert [p.status == "undecodable" for p in one] == [who is None for who in pattern]
     assert [p.people.track_id.tolist() for p in one] == [who or [] for who in pattern]
-    same(one, poses_of(pattern, card, block))
+    same(one, poses_of(pattern, card, block, options))
 
 
 @given(
