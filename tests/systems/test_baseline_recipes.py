@@ -1,6 +1,7 @@
 """Every recipe of a baseline trains on a rendered set in the official layout of its data."""
 
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from glpose.errors import BadInput  # noqa: E402
 from glpose.nets.blocks import num_parameters  # noqa: E402
 from glpose.nets.spec import HRNetConfig, ResNetConfig  # noqa: E402
 from glpose.recipes import RECIPES, load_recipe  # noqa: E402
@@ -114,3 +116,13 @@ def test_posetrack_starts_from_a_run_on_coco_by_the_names_of_joints(
     assert torch.equal(after.head.weight[0], before.head.weight[16])  # right ankle
     assert torch.equal(after.head.weight[13], before.head.weight[0])  # nose
     assert after.head.weight[12].abs().max() < 0.01  # head_bottom, which is no eye
+
+
+def test_a_set_that_cannot_be_validated_on_starts_no_run(sets: list[str], tmp_path: Path) -> None:
+    recipe = tiny(load_recipe("hrnet_w48_posetrack17"), sets)
+    shutil.copytree(recipe.roots.posetrack17, tmp_path / "set")
+    shutil.rmtree(tmp_path / "set" / "annotations" / "val")
+    recipe = with_roots(recipe, [f"posetrack17={tmp_path / 'set'}"])
+    with pytest.raises(BadInput, match="there is no folder annotations/val"):
+        train(recipe, load_system("hrnet"), tmp_path / "run", cache_dir=tmp_path)
+    assert not (tmp_path / "run").exists()

@@ -1,6 +1,7 @@
 """Every recipe of the paper trains on a rendered set in the official layout of its data."""
 
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from glpose.errors import BadInput  # noqa: E402
 from glpose.nets.spec import HRNetConfig  # noqa: E402
 from glpose.recipes import RECIPES, load_recipe  # noqa: E402
 from glpose.synth.layouts import write_layout  # noqa: E402
@@ -92,3 +94,15 @@ def test_the_network_of_the_paper_takes_a_step(sets: dict[str, Path], tmp_path: 
     optimizer.step()
     assert torch.isfinite(loss)
     assert not torch.equal(before, model.fusion.head.weight)
+
+
+def test_a_set_that_cannot_be_validated_on_starts_no_run(
+    sets: dict[str, Path], tmp_path: Path
+) -> None:
+    shutil.copytree(sets["posetrack17"], tmp_path / "set")
+    shutil.rmtree(tmp_path / "set" / "annotations" / "val")
+    recipe = with_data(tiny(load_recipe("glpose_w48_posetrack17")), sets)
+    recipe = with_roots(recipe, [f"posetrack17={tmp_path / 'set'}"])
+    with pytest.raises(BadInput, match="there is no folder annotations/val"):
+        train(recipe, load_system("glpose"), tmp_path / "run", cache_dir=tmp_path)
+    assert not (tmp_path / "run").exists()

@@ -7,6 +7,7 @@ the network; what a set does not label is masked.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def open_people(
         if all(sequence.images for sequence in sequences):
             return _from_sequences(source, sequences, skeleton)
         return _stored(source, skeleton, cache_dir, lambda: _decoded(sequences, skeleton))
-    if set_name == "coco" and (root / "annotations").is_dir():
+    if set_name == "coco" and not (root / "person_keypoints.json").is_file():
         return _from_pictures(source, *open_coco(root, part or "train"), skeleton)
     makers: dict[str, Callable[[], Iterator]] = {
         "lspet": lambda: _coco_like(root, skeleton, extend=0.15),
@@ -168,8 +169,22 @@ def _from_pictures(
         rows.append(_usable_rows(labels))
     numbers = np.arange(len(pictures))
     paths = [picture.path for picture in pictures]
+    _check_there([paths[number] for row in rows for number in np.unique(row["picture"])])
     names = tuple(path.stem for path in paths)
     return PictureFiles(paths, numbers, np.zeros_like(numbers), _joined(rows, source), names)
+
+
+def _check_there(paths: list[Path]) -> None:
+    """Now, not when training comes to them. Raises: BadInput naming the first that is missing."""
+    # A listing of each folder, since asking for one of 100,000 files after the other takes long.
+    folders = {path.parent for path in paths}
+    there = {entry.path for folder in folders if folder.is_dir() for entry in os.scandir(folder)}
+    missing = [path for path in paths if str(path) not in there]
+    if missing:
+        raise BadInput(
+            f"{missing[0]}: not found; {len(missing)} of {len(paths)} pictures with labels are "
+            "missing; unpack their archive again"
+        )
 
 
 def _usable_rows(labels: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

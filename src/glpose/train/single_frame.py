@@ -59,6 +59,8 @@ class SingleFrameTraining(ABC):
         """People of the recipe's sets, with targets as the settings say."""
         config = _config(recipe)
         assert isinstance(recipe.data, PeopleConfig)
+        # Now, not after the first epoch: a set that cannot be validated on ends the call, no run.
+        _open(_validation_set(recipe), recipe, cache_dir)
         return PeopleData(
             recipe.data,
             recipe.roots,

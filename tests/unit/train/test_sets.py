@@ -1,5 +1,6 @@
 """Labelled sets in their official layout as training samples."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -93,3 +94,21 @@ def test_sets_that_cannot_be_opened(tmp_path: Path) -> None:
         if source != "synth":
             with pytest.raises(BadInput):
                 open_people(source, empty, tmp_path / "cache")
+
+
+def test_coco_pictures_that_are_missing_are_said_before_training(
+    roots: DataRoots, tmp_path: Path
+) -> None:
+    shutil.copytree(roots.coco, tmp_path / "coco")
+    lost = DataRoots(coco=str(tmp_path / "coco"))
+    labels = open_people("coco-val", lost, tmp_path).labels
+    pictures = sorted((tmp_path / "coco" / "val2017").iterdir())
+    name = pictures[int(labels["picture"][0])].name
+    (tmp_path / "coco" / "val2017" / name).unlink()
+    with pytest.raises(BadInput, match=rf"{name}: not found; 1 of \d+ pictures with labels"):
+        open_people("coco-val", lost, tmp_path)
+
+
+def test_an_empty_folder_is_told_what_coco_needs(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"unpack annotations_trainval2017\.zip"):
+        open_people("coco", DataRoots(coco=str(tmp_path)), tmp_path)

@@ -70,7 +70,9 @@ class GLPoseSystem:
         config, data = _config(recipe), recipe.data
         assert isinstance(data, ClipConfig)
         tracks = [_open(source, recipe, cache_dir) for source in data.sources]
+        # Here too, not after the first epoch: a set that cannot be validated on ends the call.
         if data.features == "online":
+            self._validation_clips(recipe, cache_dir)
             return ClipData(tracks, config, data, recipe.batch_size, recipe.seed)
         if not config.freeze or config.local.box != "own" or config.global_.rank_stage != 3:
             raise BadConfig(
@@ -79,6 +81,7 @@ class GLPoseSystem:
                 f"freeze={config.freeze}, local.box='{config.local.box}', "
                 f"global_.rank_stage={config.global_.rank_stage}"
             )
+        _open(_validation_set(recipe), recipe, cache_dir)
         model = self.build(recipe).to("cuda" if torch.cuda.is_available() else "cpu")
         sets = [
             cached_features(model, t, data, recipe, seed=data.feature_seed + i, cache_dir=cache_dir)
