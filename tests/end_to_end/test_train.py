@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 pytestmark = [
@@ -91,6 +91,9 @@ def test_recipes_train_on_synth_alone_and_their_weights_run(
     assert train("person_small", "--synth-only") == 0
     assert all(export(name) == 0 for name in TINY)
     assert capsys.readouterr().err == ""
+    Path("file").touch()
+    assert main(["export", "runs/pretrain_small", "-o", "file"]) == 2
+    assert "--out file: file cannot be written (File exists)" in only_line(capsys)
 
     boxes = write_clip(Path("walk.mp4"))
     finder = ("--detector", "weights/person_small.onnx")
@@ -204,6 +207,12 @@ def only_line(capsys: pytest.CaptureFixture[str]) -> str:
         (["pretrain_small", "--synth-only", "-o", "/proc/nothing/run"],
          "/proc/nothing/run: nothing can be written there"),
         (["pretrain_small", "--synth-only", "--init", "none.pt"], "none.pt: not found"),
+        (["pretrain_small", "--synth-only", "--set", "optimizer.lr=-1"],
+         "optimizer.lr is -1.0; expected 0 or more"),
+        (["pretrain_small", "--synth-only", "--set", "model.crop.size_hw=[63,0]"],
+         "crop.size_hw is [63, 0]; expected a height and a width that are multiples of 4"),
+        (["glpose_small", "--synth-only", "--set", "model.crop.size_hw=[63,61]"],
+         "crop.size_hw is [63, 61]"),
         (["pretrain_small", "--threads", "0"], "--threads is 0"),
         (["pretrain_small", "--datas", "x"], "--datas"),
     ],
@@ -231,3 +240,13 @@ def test_a_run_is_resumed_only_when_asked_and_only_as_it_was(
     init = ("--init", "runs/pretrain_small/best.pt")
     assert train("pretrain_small", "--synth-only", *init, *other) == 2
     assert "best.pt: does not fit this recipe's network" in only_line(capsys)
+    best = torch.load("runs/pretrain_small/best.pt", weights_only=True)
+    torch.save({**best, "ema": {}}, "runs/pretrain_small/best.pt")
+    assert export("pretrain_small") == 2
+    assert "best.pt: not the checkpoint of this run" in only_line(capsys)
+    Path("runs/pretrain_small/recipe.json").write_text('{"recipe": {}}')
+    assert export("pretrain_small") == 2
+    assert "recipe.json: cannot be read as the record of a run" in only_line(capsys)
+    assert main(["export", "runs/pretrain_small", "--score", "ap"]) == 2
+    assert "--score ap: expected METRIC=VALUE" in only_line(capsys)
+    assert not Path("weights").exists()

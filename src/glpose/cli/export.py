@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from glpose.errors import MissingExtra
+from glpose.errors import BadInput, MissingExtra
 
 
 def export(
@@ -37,7 +37,16 @@ def export(
         from glpose.recipes.record import export_run
     except ImportError as problem:
         raise MissingExtra(problem.name or "torch", "export") from problem
-    scores = dict(item.split("=", 1) for item in score or [] if "=" in item)
-    for path in export_run(run, out, name, scores, set_ or []):
-        print(path)
+    for item in score or []:
+        if "=" not in item:
+            raise BadInput(f"--score {item}: expected METRIC=VALUE, e.g. pck@0.2=81.5")
+    scores = dict(item.split("=", 1) for item in score or [])
+    try:
+        paths = export_run(run, out, name, scores, set_ or [])
+    except OSError as problem:
+        raise BadInput(
+            f"--out {out}: {problem.filename or out} cannot be written ({problem.strerror}); "
+            "choose another folder with --out"
+        ) from problem
+    print("\n".join(map(str, paths)))
     return 0

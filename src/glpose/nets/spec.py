@@ -44,6 +44,15 @@ HeadType = Literal["conv1x1", "conv3x3", "conv5x5", "mlp"]
 """The three heads of the paper's ablation, and the one of published single-frame networks."""
 
 
+def check_crop(crop: CropSpec) -> None:
+    """Raises: BadConfig if a crop has no heatmaps of a quarter of its size."""
+    if any(side < 4 or side % 4 for side in crop.size_hw):
+        raise BadConfig(
+            f"crop.size_hw is {list(crop.size_hw)}; expected a height and a width that are "
+            "multiples of 4, of 32 for most networks, e.g. [384,288]"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class SingleFrameConfig:
     """What single-frame estimators have in common: joints, head, crops, targets and decoding.
@@ -68,6 +77,7 @@ class SingleFrameConfig:
                 f"num_joints is {self.num_joints}, but the skeleton {self.skeleton} has "
                 f"{expected}; set both"
             )
+        check_crop(self.crop)
 
     @property
     def heatmap(self) -> HeatmapSpec:

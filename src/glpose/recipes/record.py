@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glpose.config import replace_at
-from glpose.errors import BadInput, BadWeights
+from glpose.errors import BadInput, BadWeights, GLPoseError
 from glpose.recipes import load_recipe
 from glpose.runtime.protocols import Estimator
 from glpose.systems import load_system
@@ -65,20 +65,32 @@ def _rebuild(run_dir: Path, changes: list[str]) -> tuple[Any, nn.Module, Recipe,
     path = run_dir / "recipe.json"
     try:
         record = json.loads(path.read_text("utf-8"))
-    except (OSError, json.JSONDecodeError) as problem:
-        raise BadInput(f"{run_dir}: not a run folder, recipe.json cannot be read") from problem
-    recipe = with_settings(recorded_recipe(record["recipe"]), changes)
+        recorded = recorded_recipe(record["recipe"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+        if isinstance(problem, GLPoseError):
+            raise
+        raise BadInput(
+            f"{path}: cannot be read as the record of a run; expected the folder of a run of "
+            "glpose train"
+        ) from problem
+    recipe = with_settings(recorded, changes)
     saved = load_checkpoint(run_dir / BEST)
     system = load_system(recipe.system)
     model = system.build(replace(recipe, init_from=""))
-    model.load_state_dict(saved["ema"])
-    made_by = {
-        "recipe": recipe.name,
-        "steps": f"{saved['step']} of {_num_steps(record, recipe)}",
-        "minutes": f"{saved['seconds'] / 60:.0f}",
-        "commit": record["commit"],
-        **{key: str(value) for key, value in record["versions"].items()},
-    }
+    try:
+        model.load_state_dict(saved["ema"])
+        made_by = {
+            "recipe": recipe.name,
+            "steps": f"{saved['step']} of {_num_steps(record, recipe)}",
+            "minutes": f"{saved['seconds'] / 60:.0f}",
+            "commit": record["commit"],
+            **{key: str(value) for key, value in record["versions"].items()},
+        }
+    except (KeyError, RuntimeError, TypeError) as problem:  # as dicts and torch say it
+        raise BadWeights(
+            f"{run_dir / BEST}: not the checkpoint of this run, its network or its parts are "
+            "others; put the run's own one there, or train it anew"
+        ) from problem
     return system, model, recipe, made_by
 
 

@@ -58,5 +58,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     except FileNotFoundError as problem:
         raise BadWeights(f"{path}: not found; expected a checkpoint of a training run") from problem
     except Exception as problem:
-        reason = (str(problem) or type(problem).__name__).splitlines()[0]
-        raise BadWeights(f"{path}: not a checkpoint of a training run ({reason})") from problem
+        # What torch says is about its own settings, and long.
+        what = "a folder" if path.is_dir() else "damaged, or of another program"
+        raise BadWeights(
+            f"{path}: not a checkpoint of a training run ({what}); expected last.pt or best.pt of "
+            "a run"
+        ) from problem

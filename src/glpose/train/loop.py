@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from glpose.errors import BadWeights
 from glpose.imaging import write_image
 from glpose.train.batches import Parts, own_rows, prefetch
 from glpose.train.checkpoint import disk_failures, load_checkpoint, save_checkpoint
@@ -72,7 +73,7 @@ def train(
     with workers.together():
         state = start(recipe, system, workers)
         if resume and (run_dir / "last.pt").exists():
-            state.restore(load_checkpoint(run_dir / "last.pt"))
+            _restore(state, run_dir / "last.pt")
     data = _open_data(recipe, system, cache_dir, workers)
     # Not earlier: a call without its data or its weights leaves no run behind.
     num_samples = getattr(data, "num_samples", None)
@@ -88,6 +89,17 @@ def train(
     elif resume:
         tell(f"{run_dir} holds {'no checkpoint' if is_there else 'no run'} yet: starting anew")
     return _run(run, state, log, tell)
+
+
+def _restore(state: TrainState, path: Path) -> None:
+    saved = load_checkpoint(path)
+    try:
+        state.restore(saved)
+    except (KeyError, RuntimeError, TypeError, ValueError) as problem:  # as torch and dicts say it
+        raise BadWeights(
+            f"{path}: not the checkpoint of this run, its network or its parts are others; put the "
+            "run's own one there, or start anew with another --out"
+        ) from problem
 
 
 def _silent(line: str) -> None:

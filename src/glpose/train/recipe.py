@@ -27,6 +27,11 @@ class Optimizer:
     gamma: float = 0.1
     max_norm: float = 1.0
 
+    def __post_init__(self) -> None:
+        for name in ("lr", "weight_decay", "warmup_steps", "gamma", "max_norm"):
+            if not getattr(self, name) >= 0:  # NaN is not either
+                raise BadConfig(f"optimizer.{name} is {getattr(self, name)}; expected 0 or more")
+
 
 @dataclass(frozen=True, slots=True)
 class DataRoots:

@@ -45,7 +45,7 @@ def check_record(run_dir: Path, recipe: Recipe, *, resume: bool) -> bool:
     changed = _differences(_completed(recipe, known), to_plain(recipe))
     if changed:
         raise BadConfig(
-            f"{run_dir} was started with another recipe (changed: {', '.join(changed)}); "
+            f"{run_dir} was started with another recipe (changed: {_few(changed)}); "
             "resume it as it was, or start anew with another --out"
         )
     _check_writable(run_dir)
@@ -150,6 +150,11 @@ def _completed(recipe: Recipe, known: dict) -> dict:
         # Of another system, or older than a setting's name: to be compared as it stands.
         return known
     return to_plain(complete)
+
+
+def _few(names: list[str]) -> str:
+    more = len(names) - 5
+    return ", ".join(names[:5]) + (f" and {more} more" if more > 0 else "")
 
 
 def _differences(a: object, b: object, name: str = "") -> list[str]:

@@ -15,7 +15,7 @@ pytest.importorskip("torch")
 import torch
 
 import tiny_training
-from glpose.errors import BadConfig, BadInput, GLPoseError
+from glpose.errors import BadConfig, BadInput, BadWeights, GLPoseError
 from glpose.imaging import read_image
 from glpose.skeleton import POSETRACK15
 from glpose.train import loop
@@ -272,3 +272,25 @@ def test_data_without_rows_is_cut() -> None:
         rows = own_rows(replace(TINY, accumulate=2), workers)
         (parts,) = prefetch(Whole(), rows, range(1, 2))
         assert [part["x"].tolist() for part in parts] == expected
+
+
+@pytest.mark.parametrize("change", ["network", "part"])
+def test_the_checkpoint_of_another_network_is_refused(tmp_path: Path, change: str) -> None:
+    train(TINY, tmp_path / "run")
+    path = tmp_path / "run" / "last.pt"
+    saved = load_checkpoint(path)
+    if change == "network":
+        saved["model"] = {name: value[None] for name, value in saved["model"].items()}
+    else:
+        del saved["ema"]
+    save_checkpoint(path, saved)
+    with pytest.raises(BadWeights, match=r"last\.pt: not the checkpoint of this run"):
+        train(TINY, tmp_path / "run", resume=True)
+
+
+def test_a_file_that_is_no_checkpoint_is_told_in_few_words(tmp_path: Path) -> None:
+    (tmp_path / "x.pt").write_text("hello")
+    for path, what in ((tmp_path / "x.pt", "damaged, or of another program"), (tmp_path, "a fold")):
+        with pytest.raises(BadWeights, match=what) as caught:
+            load_checkpoint(path)
+        assert "PyTorch" not in str(caught.value)

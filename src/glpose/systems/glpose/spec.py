@@ -13,7 +13,7 @@ from glpose.clip import (
     local_offsets,
 )
 from glpose.errors import BadConfig
-from glpose.nets.spec import HeadType, HRNetConfig
+from glpose.nets.spec import HeadType, HRNetConfig, check_crop
 from glpose.runtime.card import FusionCard, NeighbourBox
 from glpose.skeleton import Skeleton, by_name
 from glpose.types import CropSpec, HeatmapSpec
@@ -111,6 +111,7 @@ class GLPoseConfig:
     bn_eval: bool = True
 
     def __post_init__(self) -> None:
+        check_crop(self.crop)
         if not 0 <= self.global_.n <= self.global_.num_candidates:
             raise BadConfig(
                 f"global_.n is {self.global_.n}, but only {self.global_.num_candidates} "
