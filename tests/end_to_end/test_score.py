@@ -172,6 +172,24 @@ def test_posetrack_refuses_bad_predictions(
     assert list(tmp_path.iterdir()) == [bad.parent]
 
 
+def test_posetrack_names_the_truth_that_cannot_be_scored(score: Call, tmp_path: Path) -> None:
+    file = next((EX4 / "gt").glob("*.json"))
+    bad = copy(file, tmp_path / "twice" / file.name, lambda data: broken(data, "twice"))
+    status, out, line = score("posetrack", bad, EX4 / "pred" / file.name, "--mot")
+    assert (status, out) == (2, "")
+    assert f"{bad}: frame" in line
+    assert line.endswith("correct the file, or leave MOT out with --no-mot")
+    assert score("posetrack", bad, EX4 / "pred" / file.name, "--no-mot")[0] == 0
+
+    def nobody(data: dict) -> dict:
+        return {"annolist": [{**frame, "annorect": []} for frame in data["annolist"]]}
+
+    bad = copy(file, tmp_path / "nobody" / file.name, nobody)
+    status, out, line = score("posetrack", bad, EX4 / "pred" / file.name)
+    assert (status, out) == (2, "")
+    assert f"{bad}: no frame has a person" in line
+
+
 def test_truncated_files_of_all_kinds(score: Call, tmp_path: Path) -> None:
     cut = tmp_path / "000904_bonn.json"
     cut.write_bytes((EX4 / "pred" / cut.name).read_bytes()[:500])

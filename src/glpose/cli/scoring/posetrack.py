@@ -11,6 +11,7 @@ from glpose.errors import BadInput
 from glpose.formats.posetrack import read_prediction_file
 from glpose.formats.posetrack_file import read_file
 from glpose.formats.posetrack_people import truth_of
+from glpose.metrics.posetrack import first_repeated
 from glpose.metrics.posetrack_ap import PoseTrackAp, posetrack_ap
 from glpose.metrics.posetrack_mot import PoseTrackMot, posetrack_mot
 from glpose.skeleton import POSETRACK15
@@ -52,6 +53,11 @@ def score_posetrack(
     pairs = [_read(*both) for both in files]
     true, guess = [pair.truth for pair in pairs], [pair.guess for pair in pairs]
     names = [pair.name for pair in pairs]
+    if not _num_people(true):
+        raise BadInput(
+            f"{truth}: no frame has a person; expected labelled people, nothing can be scored; "
+            "take the annotations from their archive again"
+        )
     ap = posetrack_ap(true, guess, names=names, quirks=quirks)
     counts = {
         "num_sequences": len(pairs),
@@ -78,6 +84,8 @@ def score_posetrack(
     if mot is None and not _is_tracked(guess):
         lines.append("MOT is left out: track ids are places in the frame (--mot asks for it)")
     elif mot is not False:
+        for (path, _), frames in zip(files, true, strict=True):
+            _check_tracks(path, frames)
         scores = posetrack_mot(
             true,
             guess,
@@ -144,6 +152,17 @@ def _read(truth: Path, predictions: Path) -> _Pair:
         is_2018=file.form == "2018",
         guess=guess,
     )
+
+
+def _check_tracks(path: Path, frames: Sequence[FrameTruth]) -> None:
+    """Raises: BadInput, naming the file of truth, if it has a person twice in a frame."""
+    for i, frame in enumerate(frames):
+        again = first_repeated(frame.people.track_id)
+        if again is not None:
+            raise BadInput(
+                f"{path}: frame {i} has the track_id {again} twice; expected each person once, "
+                "since MOT follows people by it; correct the file, or leave MOT out with --no-mot"
+            )
 
 
 def _is_tracked(guess: Sequence[Sequence[FramePoses]]) -> bool:
