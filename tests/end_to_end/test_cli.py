@@ -454,3 +454,15 @@ def test_the_package_is_light_and_lists_its_names() -> None:
     assert len(glpose.__all__) <= 15
     with pytest.raises(AttributeError):
         _ = glpose.nothing
+
+
+def test_ctrl_c_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Stopped(dict):
+        def __iter__(self) -> Iterator[str]:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("glpose.recipes.RECIPES", Stopped())
+    assert main(["recipes"]) == 130
+    assert capsys.readouterr().err == "glpose: interrupted\n"

@@ -18,6 +18,7 @@ app = App(
     help="Human pose estimation in videos: people, their numbers and their joints.",
     version=__version__,
     result_action="return_value",
+    suppress_keyboard_interrupt=False,  # main() says "interrupted"
 )
 app.command("glpose.cli.run:run", name="run", help="Estimate the poses in videos or pictures.")
 app.command("glpose.cli.info:info", name="info", help="Tell versions and weights, or about a file.")

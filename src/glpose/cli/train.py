@@ -68,8 +68,9 @@ def train(
             system = load_system(recipe.system)
         if recipe.pretrained_on and not recipe.init_from and workers.is_first:
             print(
-                f"glpose: {recipe.name} is made for the weights of another run, but starts from "
-                "random ones; give them with --init, e.g. runs/pretrain_small/best.pt",
+                f"glpose: {recipe.name} is made for weights trained on "
+                f"{', '.join(recipe.pretrained_on)}, but starts from random ones; give best.pt of "
+                "such a run, or what glpose weights import wrote, with --init",
                 file=sys.stderr,
             )
         run_dir = out or Path("runs") / recipe.name
