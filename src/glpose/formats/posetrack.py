@@ -24,8 +24,9 @@ from glpose.formats.posetrack_images import ImageFolders, list_pictures, place_f
 from glpose.formats.posetrack_people import (
     NUM_JOINTS,
     FileFrame,
-    Person,
+    FilePeople,
     dummy_person,
+    nobody,
     people_of,
     poses_of,
     truth_of,
@@ -58,7 +59,7 @@ def read_prediction_file(path: Path) -> tuple[FramePoses, ...]:
     """
     frames = read_file(path, predicted=True).frames
     for i, frame in enumerate(frames):
-        check_tracks(f"{path}: frame {i}", [person.track_id for person in frame.people])
+        check_tracks(f"{path}: frame {i}", frame.people.track_id.tolist())
     return tuple(poses_of(i, frame) for i, frame in enumerate(frames))
 
 
@@ -208,11 +209,11 @@ def _frames_of(sequence: LabelledSequence) -> dict[int, FileFrame]:
     if not sequence.images:
         raise BadInput(f"{sequence.name}: has no pictures; expected one for each frame to write")
     return {
-        i: FileFrame(f"images/{path.parent.name}/{path.name}", None, labelled=True, people=())
+        i: FileFrame(f"images/{path.parent.name}/{path.name}", None, labelled=True, people=nobody())
         for i, path in enumerate(sequence.images)
     }
 
 
-def _written(poses: FramePoses | None, *, dummy: bool) -> tuple[Person, ...]:
-    people = () if poses is None else people_of(poses)
-    return people or ((dummy_person(),) if dummy else ())
+def _written(poses: FramePoses | None, *, dummy: bool) -> FilePeople:
+    people = nobody() if poses is None else people_of(poses)
+    return dummy_person() if dummy and not len(people) else people

@@ -8,19 +8,20 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
 from glpose.formats.posetrack_people import (
     MISSING_SCORE,
     NUM_JOINTS,
     FileFrame,
-    Person,
+    FilePeople,
     extent,
     head_length,
-    no_joints,
     pixels,
-    polygon,
+    places,
+    regions_of,
 )
+from glpose.formats.rows import Rows, top
 from glpose.formats.tree import Node, only
 
 
@@ -30,18 +31,21 @@ def read_frames(root: Node, *, predicted: bool) -> Iterator[FileFrame]:
     A person's box is [xmin, ymin, xmax + 1, ymax + 1] of the joints, 1.2 times as large, as
     DetectAndTrack makes it and all who train on these files use it. Raises: BadInput with the key.
     """
-    for entry in root.items("annolist"):
-        people = tuple(
-            _person(node, i, predicted=predicted) for i, node in enumerate(entry.items("annorect"))
-        )
+    entries = top(root).rows("annolist")
+    rows = entries.rows("annorect")
+    people, regions = _people(rows, predicted=predicted), _regions(entries)
+    of_frame = rows.slices(len(entries))
+    for i in range(len(entries)):
+        entry = entries.node(i)
         flag = entry.get("is_labeled")
         number = entry.get("imgnum")
+        found = people[of_frame[i]]
         yield FileFrame(
             name=_image_name(entry, needed=not predicted),
             number=None if number is None else number.whole(),
-            labelled=bool(people) or (flag is not None and flag.number() != 0),
-            people=people,
-            ignore=tuple(_regions(entry)),
+            labelled=len(found) > 0 or (flag is not None and flag.number() != 0),
+            people=found,
+            ignore=regions[i],
         )
 
 
@@ -53,52 +57,56 @@ def _image_name(entry: Node, *, needed: bool) -> str:
     return "" if name is None else name.text()
 
 
-def _person(node: Node, place: int, *, predicted: bool) -> Person:
-    xy, score = no_joints(), np.full(NUM_JOINTS, MISSING_SCORE)
-    visibility = np.zeros(NUM_JOINTS, np.int8)
-    for part in node.items("annopoints"):
-        for point in part.items("point"):
-            joint = _joint(point)
-            if visibility[joint]:
-                continue  # twice in the file: the first one counts, as in poseval
-            xy[joint] = pixels(point.at("x")), pixels(point.at("y"))
-            seen, given = point.get("is_visible"), point.get("score")
-            # The flag counts nowhere, so it may be anything; MPII, the source, also has it as text.
-            is_hidden = seen is not None and str(only(seen.value)) in ("0", "0.0")
-            visibility[joint] = 1 if is_hidden else 2
-            if given is not None and predicted:
-                score[joint] = given.number()
-    track = node.get("track_id") if predicted else node.at("track_id")
-    pose_score = node.get("score") if predicted else None
-    return Person(
-        track_id=place if track is None else track.whole(),
+def _people(rows: Rows, *, predicted: bool) -> FilePeople:
+    parts = rows.rows("annopoints")
+    points = parts.rows("point")
+    person, joint = parts.owner[points.owner], _joints(points)
+    # Twice in the file: the first one counts, as in poseval.
+    first = np.unique(person * NUM_JOINTS + joint, return_index=True)[1]
+    points, at = points.take(first), (person[first], joint[first])
+    xy = np.full((len(rows), NUM_JOINTS, 2), np.nan)
+    xy[at] = np.stack([pixels(points, "x"), pixels(points, "y")], -1)
+    visibility = np.zeros((len(rows), NUM_JOINTS), np.int8)
+    # The flag counts nowhere, so it may be anything; MPII, the source, also has it as text.
+    flags = [flag if flag is None else str(only(flag)) for flag in points.raw("is_visible")]
+    visibility[at] = [1 if flag in ("0", "0.0") else 2 for flag in flags]
+    joint_score, score = np.full(xy.shape[:2], MISSING_SCORE), np.full(len(rows), MISSING_SCORE)
+    if predicted:
+        joint_score[at] = points.numbers("score", MISSING_SCORE)
+        score = rows.numbers("score", MISSING_SCORE)
+    return FilePeople(
+        track_id=rows.wholes("track_id", places(rows) if predicted else None),
         xy=xy,
         visibility=visibility,
         xyxy=extent(xy, grow=1.2, add_px=1.0),
-        head_px=_head_px(node),
-        joint_score=score,
-        score=MISSING_SCORE if pose_score is None else pose_score.number(),
+        head_px=head_length(
+            np.stack([pixels(rows, key, np.nan) for key in ("x1", "y1", "x2", "y2")], -1)
+        ),
+        joint_score=joint_score,
+        score=score,
     )
 
 
-def _joint(point: Node) -> int:
-    node = point.at("id")
-    joint = node.whole()
-    if not 0 <= joint < NUM_JOINTS:
-        raise node.error(str(joint), "a joint from 0 to 14 (files of 17 slots are of 2018's form)")
-    return joint
+def _joints(points: Rows) -> Int64[np.ndarray, " rows"]:
+    joints = points.wholes("id")
+    for i in np.flatnonzero((joints < 0) | (joints >= NUM_JOINTS)).tolist():
+        raise (
+            points.node(i)
+            .at("id")
+            .error(
+                str(joints[i]),
+                "a joint from 0 to 14 (files of 17 slots are of 2018's form)",
+            )
+        )
+    return joints
 
 
-def _head_px(node: Node) -> float:
-    corners = [node.get(key) for key in ("x1", "y1", "x2", "y2")]
-    values = [pixels(corner) for corner in corners if corner is not None]
-    return head_length(np.array(values)) if len(values) == 4 else np.nan
-
-
-def _regions(entry: Node) -> Iterator[Float64[np.ndarray, "points 2"]]:
-    for region in entry.items("ignore_regions"):
-        points = [(pixels(p.at("x")), pixels(p.at("y"))) for p in region.items("point")]
-        yield from polygon(points)
+def _regions(entries: Rows) -> list[tuple[Float64[np.ndarray, "_ 2"], ...]]:
+    regions = entries.rows("ignore_regions")
+    points = regions.rows("point")
+    xy = np.stack([pixels(points, "x"), pixels(points, "y")], -1)
+    shapes = [xy[of_region] for of_region in points.slices(len(regions))]
+    return [regions_of(shapes[of_frame]) for of_frame in regions.slices(len(entries))]
 
 
 def document(frames: Sequence[FileFrame]) -> dict[str, Any]:
@@ -108,23 +116,23 @@ def document(frames: Sequence[FileFrame]) -> dict[str, Any]:
             {
                 "image": [{"name": frame.name}],
                 "imgnum": [i + 1 if frame.number is None else frame.number],
-                "annorect": [_written(person) for person in frame.people],
+                "annorect": [_written(frame.people, i) for i in range(len(frame.people))],
             }
             for i, frame in enumerate(frames)
         ]
     }
 
 
-def _written(person: Person) -> dict[str, Any]:
+def _written(people: FilePeople, i: int) -> dict[str, Any]:
     points = [
-        {"id": [joint], "x": [x], "y": [y], **_score(float(person.joint_score[joint]))}
-        for joint, (x, y) in enumerate(person.xy.tolist())
-        if person.visibility[joint]
+        {"id": [joint], "x": [x], "y": [y], **_score(float(people.joint_score[i, joint]))}
+        for joint, (x, y) in enumerate(people.xy[i].tolist())
+        if people.visibility[i, joint]
     ]
     return {
         "annopoints": [{"point": points}],
-        **_score(person.score),
-        "track_id": [person.track_id],
+        **_score(float(people.score[i])),
+        "track_id": [int(people.track_id[i])],
     }
 
 

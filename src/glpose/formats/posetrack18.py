@@ -5,24 +5,25 @@ numbers are 0; one with coordinates and flag 0 is labelled, as poseval counts it
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int8, Int64
+from jaxtyping import Float64, Int64
 
 from glpose.errors import BadInput
 from glpose.formats.lines import FARTHEST_PX
 from glpose.formats.posetrack_people import (
     MISSING_SCORE,
-    NUM_JOINTS,
     FileFrame,
-    Person,
+    FilePeople,
     extent,
     head_length,
-    no_joints,
-    polygon,
+    places,
+    regions_of,
 )
+from glpose.formats.rows import Rows, top
 from glpose.formats.tree import Node
 from glpose.skeleton import POSETRACK15, POSETRACK17
 
@@ -42,23 +43,19 @@ def read_frames(root: Node, *, predicted: bool) -> Iterator[FileFrame]:
     large, which is what the official boxes are. Raises: BadInput with the key.
     """
     slots = _slots(root)
-    people: dict[int, list[Node]] = {}
-    for node in root.items("annotations"):
-        people.setdefault(node.at("image_id").whole(), []).append(node)
     images = [(image, image.at("id").whole()) for image in root.items("images")]
-    _check_ids(root, [number for _, number in images], people)
-    for image, number in images:
-        nodes = people.get(number, [])
+    rows = _by_image(root.file, top(root).rows("annotations"), [number for _, number in images])
+    people = _people(rows, slots, predicted=predicted)
+    for (image, number), of_image in zip(images, rows.slices(len(images)), strict=True):
         name = image.get("file_name") if predicted else image.at("file_name")
         flag = image.get("is_labeled")
+        found = people[of_image]
         yield FileFrame(
             name="" if name is None else name.text(),
             number=number,
-            labelled=bool(nodes) or (flag is not None and flag.number() != 0),
-            people=tuple(
-                _person(node, i, slots, predicted=predicted) for i, node in enumerate(nodes)
-            ),
-            ignore=tuple(_regions(image)),
+            labelled=len(found) > 0 or (flag is not None and flag.number() != 0),
+            people=found,
+            ignore=_regions(image),
         )
 
 
@@ -74,79 +71,70 @@ def _slots(root: Node) -> _Slots:
     return _Slots(np.array([names.index(name) for name in POSETRACK15.joints]), len(names))
 
 
-def _check_ids(root: Node, numbers: list[int], people: dict[int, list[Node]]) -> None:
-    known = set(numbers)
-    if len(known) < len(numbers):
+def _by_image(file: Path, rows: Rows, numbers: list[int]) -> Rows:
+    """The annotations in the order of the images, owned by them."""
+    place = {number: i for i, number in enumerate(numbers)}
+    if len(place) < len(numbers):
         twice = next(n for n in numbers if numbers.count(n) > 1)
-        raise BadInput(f"{root.file}: two 'images' have the id {twice}; expected each frame once")
-    for number, nodes in people.items():
-        if number not in known:
+        raise BadInput(f"{file}: two 'images' have the id {twice}; expected each frame once")
+    ids = rows.wholes("image_id").tolist()
+    for i, number in enumerate(ids):
+        if number not in place:
             raise (
-                nodes[0]
+                rows.node(i)
                 .at("image_id")
                 .error(
-                    f"{number}", f"the id of one of the {len(known)} images; there is no such frame"
+                    f"{number}", f"the id of one of the {len(place)} images; there is no such frame"
                 )
             )
+    owner = np.array([place[number] for number in ids], np.int64)
+    order = np.argsort(owner, kind="stable")
+    return replace(rows.take(order), owner=owner[order])
 
 
-def _person(node: Node, place: int, slots: _Slots, *, predicted: bool) -> Person:
-    xy, visibility = no_joints(), np.zeros(NUM_JOINTS, np.int8)
-    score = np.full(NUM_JOINTS, MISSING_SCORE)
-    joints = node.get("keypoints")
-    if joints is not None:
-        rows = _pixels(joints, 3 * slots.count).reshape(-1, 3)[slots.index]
-        there = (rows != 0).any(-1)
-        xy[there] = rows[there, :2]
-        visibility[there] = np.where(rows[there, 2] > 0, 2, 1)
-    scores = node.get("scores") if predicted else None
-    if scores is not None:
-        score = scores.numbers(slots.count)[slots.index]
-    track = node.get("track_id") if predicted else node.at("track_id")
-    pose_score = node.get("score") if predicted else None
-    return Person(
-        track_id=place if track is None else track.whole(),
+def _people(rows: Rows, slots: _Slots, *, predicted: bool) -> FilePeople:
+    joints = _pixels(rows, "keypoints", 3 * slots.count, 0.0)
+    joints = joints.reshape(-1, slots.count, 3)[:, slots.index]
+    there = (joints != 0).any(-1)
+    xy = np.where(there[..., None], joints[..., :2], np.nan)
+    joint_score, score = np.full(there.shape, MISSING_SCORE), np.full(len(rows), MISSING_SCORE)
+    if predicted:
+        joint_score = rows.lists("scores", slots.count, MISSING_SCORE)[:, slots.index]
+        score = rows.numbers("score", MISSING_SCORE)
+    box = _corners(rows, "bbox")
+    is_box = (box[:, 2:] > box[:, :2]).all(-1, keepdims=True)
+    box = np.where(is_box, box, extent(xy, grow=1.3, add_px=0.0))
+    return FilePeople(
+        track_id=rows.wholes("track_id", places(rows) if predicted else None),
         xy=xy,
-        visibility=visibility,
-        xyxy=_box(node, xy, visibility),
-        head_px=_head_px(node),
-        joint_score=score,
-        score=MISSING_SCORE if pose_score is None else pose_score.number(),
+        visibility=np.where(there, np.where(joints[..., 2] > 0, 2, 1), 0).astype(np.int8),
+        xyxy=np.where(there.any(-1, keepdims=True), box, 0.0),
+        head_px=head_length(_corners(rows, "bbox_head")),
+        joint_score=joint_score,
+        score=score,
     )
 
 
-def _box(
-    node: Node, xy: Float64[np.ndarray, "15 2"], visibility: Int8[np.ndarray, " 15"]
-) -> Float64[np.ndarray, " 4"]:
-    box = _corners(node, "bbox")
-    if not visibility.any():
-        return np.zeros(4)
-    if box is None or not (box[2:] > box[:2]).all():
-        return extent(xy, grow=1.3, add_px=0.0)
-    return box
+def _corners(rows: Rows, key: str) -> Float64[np.ndarray, "rows 4"]:
+    """Boxes as `xyxy`; NaN where there is none."""
+    box = _pixels(rows, key, 4, np.nan)
+    return np.concatenate([box[:, :2], box[:, :2] + box[:, 2:]], -1)
 
 
-def _head_px(node: Node) -> float:
-    box = _corners(node, "bbox_head")
-    return np.nan if box is None else head_length(box)
-
-
-def _corners(node: Node, key: str) -> Float64[np.ndarray, " 4"] | None:
-    given = node.get(key)
-    if given is None:
-        return None
-    x, y, width, height = _pixels(given, 4)
-    return np.array([x, y, x + width, y + height])
-
-
-def _pixels(node: Node, count: int | None = None) -> Float64[np.ndarray, " count"]:
-    values = node.numbers(count)
-    if (np.abs(values) > FARTHEST_PX).any():
-        raise node.error(f"{np.abs(values).max():g}", f"numbers within {FARTHEST_PX:g} pixels")
+def _pixels(rows: Rows, key: str, count: int, missing: float) -> Float64[np.ndarray, "rows count"]:
+    values = rows.lists(key, count, missing)
+    for i in np.flatnonzero((np.abs(values) > FARTHEST_PX).any(-1)).tolist():
+        _check_near(rows.node(i).at(key), values[i])
     return values
 
 
-def _regions(image: Node) -> Iterator[Float64[np.ndarray, "points 2"]]:
+def _check_near(node: Node, values: Float64[np.ndarray, " values"]) -> None:
+    farthest = np.abs(values).max(initial=0)
+    if farthest > FARTHEST_PX:
+        raise node.error(f"{farthest:g}", f"numbers within {FARTHEST_PX:g} pixels")
+
+
+def _regions(image: Node) -> tuple[Float64[np.ndarray, "points 2"], ...]:
     sides = [_polygons(image, key) for key in ("ignore_regions_x", "ignore_regions_y")]
     if [len(s) for s in sides[0]] != [len(s) for s in sides[1]]:
         raise image.error(
@@ -154,8 +142,7 @@ def _regions(image: Node) -> Iterator[Float64[np.ndarray, "points 2"]]:
             f"{[len(s) for s in sides[1]]} of 'ignore_regions_y'",
             "as many x as y in each region",
         )
-    for x, y in zip(*sides, strict=True):
-        yield from polygon(list(zip(x.tolist(), y.tolist(), strict=True)))
+    return regions_of(np.stack(side, -1) for side in zip(*sides, strict=True))
 
 
 def _polygons(image: Node, key: str) -> list[np.ndarray]:
@@ -164,9 +151,12 @@ def _polygons(image: Node, key: str) -> list[np.ndarray]:
         return []
     # A single region may come without its outer list, as exporters from MATLAB write it.
     value: Any = node.value
-    if isinstance(value, list) and not isinstance(value[0], list):
-        return [_pixels(node)]
-    return [_pixels(region) for region in image.items(key) if region.value]
+    is_single = isinstance(value, list) and not isinstance(value[0], list)
+    regions = [node] if is_single else [region for region in image.items(key) if region.value]
+    sides = [region.numbers() for region in regions]
+    for region, side in zip(regions, sides, strict=True):
+        _check_near(region, side)
+    return sides
 
 
 def document(frames: Sequence[FileFrame]) -> dict[str, Any]:
@@ -178,9 +168,9 @@ def document(frames: Sequence[FileFrame]) -> dict[str, Any]:
             for frame, number in zip(frames, ids, strict=True)
         ],
         "annotations": [
-            {"image_id": number, "id": number * 100 + i, **_written(person)}
+            {"image_id": number, "id": number * 100 + i, **_written(frame.people, i)}
             for frame, number in zip(frames, ids, strict=True)
-            for i, person in enumerate(frame.people)
+            for i in range(len(frame.people))
         ],
         "categories": [
             {
@@ -194,18 +184,18 @@ def document(frames: Sequence[FileFrame]) -> dict[str, Any]:
     }
 
 
-def _written(person: Person) -> dict[str, Any]:
+def _written(people: FilePeople, i: int) -> dict[str, Any]:
     slots = np.array([POSETRACK17.index(name) for name in POSETRACK15.joints])
     joints, scores = np.zeros((len(POSETRACK17.joints), 3)), np.zeros(len(POSETRACK17.joints))
-    there = person.visibility > 0
-    joints[slots[there], :2] = person.xy[there]
+    there, score = people.visibility[i] > 0, float(people.score[i])
+    joints[slots[there], :2] = people.xy[i, there]
     joints[slots[there], 2] = 1
-    scores[slots] = person.joint_score
-    has_scores = (person.joint_score[there] != MISSING_SCORE).any()
+    scores[slots] = people.joint_score[i]
+    has_scores = (people.joint_score[i, there] != MISSING_SCORE).any()
     return {
-        "track_id": person.track_id,
+        "track_id": int(people.track_id[i]),
         "category_id": 1,
         "keypoints": joints.reshape(-1).tolist(),
         "scores": scores.tolist() if has_scores else [],
-        **({} if person.score == MISSING_SCORE else {"score": person.score}),
+        **({} if score == MISSING_SCORE else {"score": score}),
     }

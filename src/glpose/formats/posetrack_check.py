@@ -105,7 +105,7 @@ def _count(labels: SequenceLabels, tally: _Tally) -> None:
 def _count_people(file: Path, source: SequenceFile, tally: _Tally) -> None:
     tracks: set[int] = set()
     for i, frame in enumerate(source.frames):
-        ids = [person.track_id for person in frame.people]
+        ids = frame.people.track_id.tolist()
         tracks.update(ids)
         where = f"{file}: frame {i} ({plain(frame.name).name})"
         tally.tracks_twice += [f"{where}, track_id {track}" for track in twice(ids)]
@@ -114,7 +114,7 @@ def _count_people(file: Path, source: SequenceFile, tally: _Tally) -> None:
         tally.counts["frames"] += 1
         tally.counts["labelled"] += frame.labelled
         tally.counts["with people"] += bool(ids)
-        tally.counts["poses"] += sum(bool(p.visibility.any()) for p in frame.people)
+        tally.counts["poses"] += int(frame.people.visibility.any(-1).sum())
     tally.counts["people"] += len(tracks)
 
 

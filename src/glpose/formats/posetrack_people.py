@@ -1,13 +1,13 @@
-"""A person of a PoseTrack file, in the 15 joints of the evaluation, whichever the file's form."""
+"""The people of a PoseTrack file, in the 15 joints of the evaluation, whichever the file's form."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 
 import numpy as np
-from jaxtyping import Float, Float64, Int8
+from jaxtyping import Float, Float64, Int8, Int64
 
 from glpose.formats.lines import FARTHEST_PX
-from glpose.formats.tree import Node
+from glpose.formats.rows import Rows
 from glpose.skeleton import POSETRACK15
 from glpose.types import FramePoses, FrameTruth, People
 
@@ -21,21 +21,27 @@ NUM_JOINTS = len(POSETRACK15.joints)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Person:
-    """One person of one frame; joints as POSETRACK15, NaN where absent.
+class FilePeople:
+    """People of a frame, or of all frames of a file; joints as POSETRACK15, NaN where absent.
 
     `visibility` is 0 absent, 1 hidden (labelled, flag 0), 2 otherwise. `xyxy` is the person box,
     zeros without joints; `head_px` NaN without a head box. `joint_score` and `score` are those of
     predictions, `MISSING_SCORE` where the file has none.
     """
 
-    track_id: int
-    xy: Float64[np.ndarray, "15 2"]
-    visibility: Int8[np.ndarray, " 15"]
-    xyxy: Float64[np.ndarray, " 4"]
-    head_px: float
-    joint_score: Float64[np.ndarray, " 15"]
-    score: float
+    track_id: Int64[np.ndarray, " people"]
+    xy: Float64[np.ndarray, "people 15 2"]
+    visibility: Int8[np.ndarray, "people 15"]
+    xyxy: Float64[np.ndarray, "people 4"]
+    head_px: Float64[np.ndarray, " people"]
+    joint_score: Float64[np.ndarray, "people 15"]
+    score: Float64[np.ndarray, " people"]
+
+    def __len__(self) -> int:
+        return len(self.track_id)
+
+    def __getitem__(self, which: slice | np.ndarray) -> "FilePeople":
+        return FilePeople(*(getattr(self, field.name)[which] for field in fields(self)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,48 +55,53 @@ class FileFrame:
     name: str
     number: int | None
     labelled: bool
-    people: tuple[Person, ...]
+    people: FilePeople
     ignore: tuple[Float64[np.ndarray, "_ 2"], ...] = ()
 
 
-def no_joints() -> Float64[np.ndarray, "15 2"]:
-    """Nothing but NaN, to be filled in."""
-    return np.full((NUM_JOINTS, 2), np.nan)
-
-
 def extent(
-    xy: Float64[np.ndarray, "joints 2"], *, grow: float, add_px: float
-) -> Float64[np.ndarray, " 4"]:
+    xy: Float64[np.ndarray, "people joints 2"], *, grow: float, add_px: float
+) -> Float64[np.ndarray, "people 4"]:
     """The box around the joints, its far corner `add_px` further, then `grow` times as large.
 
     Zeros without joints. It is not cut at the picture's border.
     """
-    found = xy[np.isfinite(xy).all(-1)]
-    if not len(found):
-        return np.zeros(4)
-    near, far = found.min(0), found.max(0) + add_px
+    found = np.isfinite(xy.sum(-1, keepdims=True))
+    is_empty = ~found.any(-2)
+    near = np.where(is_empty, 0, np.where(found, xy, np.inf).min(1))
+    far = np.where(is_empty, 0, np.where(found, xy, -np.inf).max(1) + add_px)
     centre, half = (near + far) / 2, (far - near) / 2 * grow
-    return np.concatenate([centre - half, centre + half])
+    return np.concatenate([centre - half, centre + half], -1)
 
 
-def head_length(corners: Float64[np.ndarray, " 4"]) -> float:
+def head_length(corners: Float64[np.ndarray, "people 4"]) -> Float64[np.ndarray, " people"]:
     """0.6 times the diagonal of a head box `xyxy`, in pixels."""
-    return float(0.6 * np.hypot(corners[2] - corners[0], corners[3] - corners[1]))
+    return 0.6 * np.hypot(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
 
 
-def pixels(node: Node) -> float:
-    """A coordinate. Raises: BadInput if it is not finite or beyond all pictures."""
-    value = node.number()
-    if abs(value) > FARTHEST_PX:
-        raise node.error(str(value), f"a coordinate within {FARTHEST_PX:g} pixels")
-    return value
+def pixels(rows: Rows, key: str, missing: float | None = None) -> Float64[np.ndarray, " rows"]:
+    """Coordinates. Raises: BadInput if one is not there, not finite or beyond all pictures."""
+    values = rows.numbers(key, missing)
+    far = np.flatnonzero(np.abs(values) > FARTHEST_PX)
+    if len(far):
+        raise (
+            rows.node(int(far[0]))
+            .at(key)
+            .error(str(float(values[far[0]])), f"a coordinate within {FARTHEST_PX:g} pixels")
+        )
+    return values
 
 
-def polygon(
-    xy: Sequence[tuple[float, float]],
-) -> tuple[Float64[np.ndarray, "points 2"], ...]:
-    """A region as a tuple of one, or of none: fewer than three points enclose nothing."""
-    return (np.array(xy, np.float64),) if len(xy) > 2 else ()
+def regions_of(
+    shapes: Iterable[Float64[np.ndarray, "_ 2"]],
+) -> tuple[Float64[np.ndarray, "_ 2"], ...]:
+    """Those that are regions: fewer than three points enclose nothing."""
+    return tuple(shape for shape in shapes if len(shape) > 2)
+
+
+def places(rows: Rows) -> Int64[np.ndarray, " rows"]:
+    """The place of each row among those of its owner; they are in the order of the owners."""
+    return np.arange(len(rows)) - np.searchsorted(rows.owner, rows.owner)
 
 
 def truth_of(
@@ -98,65 +109,72 @@ def truth_of(
 ) -> FrameTruth:
     """A frame's people as truth; joints and regions as `dtype`."""
     people = source.people
-    xy = np.array([p.xy for p in people], dtype).reshape(-1, NUM_JOINTS, 2)
-    visibility = np.array([p.visibility for p in people], np.int8).reshape(-1, NUM_JOINTS)
     return FrameTruth(
         frame,
         frame / RATE_HZ,
         People(
-            np.array([p.xyxy for p in people], np.float32).reshape(-1, 4),
+            people.xyxy.astype(np.float32),
             np.ones(len(people), np.float32),
-            np.array([p.track_id for p in people], np.int64),
+            people.track_id.copy(),
         ),
-        xy,
-        visibility,
+        people.xy.astype(dtype),
+        people.visibility.copy(),
         tuple(region.astype(dtype) for region in source.ignore),
-        np.array([p.head_px for p in people], np.float64),
+        people.head_px.copy(),
     )
 
 
 def poses_of(frame: int, source: FileFrame) -> FramePoses:
     """A frame's people as predictions, in float64."""
     people = source.people
-    xy = np.array([p.xy for p in people], np.float64).reshape(-1, NUM_JOINTS, 2)
-    score = np.array([p.joint_score for p in people], np.float64).reshape(-1, NUM_JOINTS)
     return FramePoses(
         frame,
         frame / RATE_HZ,
         People(
-            np.array([p.xyxy for p in people], np.float32).reshape(-1, 4),
-            np.array([p.score for p in people], np.float32),
-            np.array([p.track_id for p in people], np.int64),
+            people.xyxy.astype(np.float32),
+            people.score.astype(np.float32),
+            people.track_id.copy(),
         ),
-        xy,
-        np.where(np.isfinite(xy).all(-1), score, 0.0),
+        people.xy.copy(),
+        np.where(np.isfinite(people.xy).all(-1), people.joint_score, 0.0),
     )
 
 
-def people_of(poses: FramePoses) -> tuple[Person, ...]:
+def nobody() -> FilePeople:
+    """The people of an empty frame."""
+    return _written(np.zeros((0, NUM_JOINTS, 2)), np.zeros((0, NUM_JOINTS)), np.zeros(0))
+
+
+def people_of(poses: FramePoses) -> FilePeople:
     """The people of a frame to be written; who has no joints is left out."""
-    xy, joint_score, score = _short(poses.xy), _short(poses.score), _short(poses.people.score)
-    found = np.isfinite(xy[..., 0] + xy[..., 1])
-    return tuple(
-        Person(
-            track_id=int(poses.people.track_id[i]),
-            xy=np.where(found[i][:, None], xy[i], np.nan),
-            visibility=np.where(found[i], 2, 0).astype(np.int8),
-            xyxy=poses.people.xyxy[i].astype(np.float64),
-            head_px=np.nan,
-            joint_score=np.where(found[i], joint_score[i], 0.0),
-            score=float(score[i]),
-        )
-        for i in range(len(poses.people))
-        if found[i].any()
-    )
+    people = _written(_short(poses.xy), _short(poses.score), _short(poses.people.score))
+    people.track_id[:] = poses.people.track_id
+    people.xyxy[:] = poses.people.xyxy
+    return people[np.flatnonzero(people.visibility.any(-1))]
 
 
-def dummy_person() -> Person:
+def dummy_person() -> FilePeople:
     """What the family of DCPose writes into empty frames: the first joint at (0, 0), score -100."""
-    xy, score, visibility = no_joints(), np.zeros(NUM_JOINTS), np.zeros(NUM_JOINTS, np.int8)
-    xy[0], score[0], visibility[0] = 0.0, -100.0, 2
-    return Person(0, xy, visibility, np.zeros(4), np.nan, score, -100.0)
+    xy = np.full((1, NUM_JOINTS, 2), np.nan)
+    xy[0, 0] = 0.0
+    return _written(xy, np.full((1, NUM_JOINTS), -100.0), np.array([-100.0]))
+
+
+def _written(
+    xy: Float64[np.ndarray, "people 15 2"],
+    joint_score: Float64[np.ndarray, "people 15"],
+    score: Float64[np.ndarray, " people"],
+) -> FilePeople:
+    found = np.isfinite(xy.sum(-1))
+    return FilePeople(
+        track_id=np.arange(len(xy)),
+        xy=np.where(found[..., None], xy, np.nan),
+        visibility=np.where(found, 2, 0).astype(np.int8),
+        xyxy=np.zeros((len(xy), 4)),
+        head_px=np.full(len(xy), np.nan),
+        joint_score=np.where(found, joint_score, 0.0),
+        score=score,
+    )
 
 
 def _short(values: Float[np.ndarray, "*axes"]) -> Float64[np.ndarray, "*axes"]:

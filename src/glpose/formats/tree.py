@@ -4,8 +4,10 @@ MATLAB knows no lists of one, and its exports to JSON put every scalar into a li
 a value and a list with only this value are the same, and so are an absent key, null and `[]`.
 """
 
+import gc
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from jaxtyping import Float64
 
 from glpose.errors import BadInput
 
-_HUGE = 1e18  # beyond any pixel, score or image id
+HUGE = 1e18  # beyond any pixel, score or image id
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,12 @@ class Node:
     def get(self, key: str) -> "Node | None":
         """The value of a key, or None where there is none."""
         value = only(self.value)
-        if _is_empty(value):
+        if is_empty(value):
             return None
         if not isinstance(value, dict):
             raise self.error(brief(value), f"an object with '{key}'")
         value = value.get(key)
-        if _is_empty(value):
+        if is_empty(value):
             return None
         return Node(self.file, f"{self.where}.{key}" if self.where else key, value)
 
@@ -72,7 +74,7 @@ class Node:
         """A finite number."""
         value = only(self.value)
         # Whole numbers of any length are JSON, so the bound comes before the conversion.
-        if isinstance(value, int | float | np.number | np.bool_) and abs(value) < _HUGE:
+        if isinstance(value, int | float | np.number | np.bool_) and abs(value) < HUGE:
             return float(value)
         raise self.error(brief(value), "a finite number")
 
@@ -107,7 +109,7 @@ class Node:
         if count is not None and len(values) != count:
             raise self.error(f"a list of {len(values)}", expected)
         for i, value in enumerate(values):
-            if not (isinstance(value, int | float | np.number) and abs(value) < _HUGE):
+            if not (isinstance(value, int | float | np.number) and abs(value) < HUGE):
                 raise self.error(f"{brief(value)} at place {i}", expected)
         return np.array(values, np.float64)
 
@@ -127,12 +129,25 @@ def read_tree(path: Path) -> Node:
     if raw.startswith(b"MATLAB") or (path.suffix == ".mat" and raw.lstrip()[:1] != b"{"):
         return Node(path, "", _read_mat(path, raw))
     try:
-        return Node(path, "", json.loads(raw.decode("utf-8-sig")))
+        with _no_collector():
+            return Node(path, "", json.loads(raw.decode("utf-8-sig")))
     except (ValueError, RecursionError) as problem:  # not text, broken, cut off, absurdly nested
         raise BadInput(
             f"{path}: not JSON ({problem}; {len(raw)} bytes); expected a whole JSON file; "
             "take it from its archive again"
         ) from problem
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """A parsed file has no cycles, but its million lists make the collector search all memory."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _read_mat(path: Path, raw: bytes) -> dict[str, Any]:
@@ -169,7 +184,8 @@ def only(value: Any) -> Any:
     return value
 
 
-def _is_empty(value: Any) -> bool:
+def is_empty(value: Any) -> bool:
+    """Whether a value counts as an absent one."""
     if isinstance(value, np.ndarray):
         return value.size == 0
     return value is None or (isinstance(value, list | str) and not value)
