@@ -117,6 +117,18 @@ def test_predictions_of_posetrack_hold_the_labelled_people(
                 assert poses.people.track_id.tolist() == people.track_id[has_box].tolist()
 
 
+def test_a_person_who_is_labelled_twice_does_not_stop_posetrack(
+    call: Call, sets: dict[str, Path], tmp_path: Path
+) -> None:
+    shutil.copytree(sets["posetrack"], tmp_path / "twice")
+    file = next((tmp_path / "twice" / "annotations" / PART["posetrack"]).glob("*.json"))
+    labels = json.loads(file.read_text())
+    labels["annotations"].append(labels["annotations"][0])
+    file.write_text(json.dumps(labels))
+    assert call("posetrack", data=tmp_path / "twice") == 0
+    assert scores(tmp_path / "out")["sequences"]["scored"] == NUM_SEQUENCES
+
+
 def test_predictions_of_jhmdb_are_poses_of_all_frames(
     call: Call, sets: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ from glpose.formats.dataset import LabelledSequence
 from glpose.formats.detections import match_detections, read_detections
 from glpose.formats.lines import write_whole
 from glpose.formats.posetrack import find_base, open_posetrack, write_prediction_file
+from glpose.formats.posetrack_file import twice
 from glpose.formats.results import ResultWriter
 from glpose.formats.subjhmdb import open_subjhmdb
 from glpose.predict import frames_of, in_skeleton, predict, true_people
@@ -115,9 +116,9 @@ class PoseTrackSet:
         )
         skeleton = by_name(estimate.card.skeleton or "")
         for poses in found:
-            yield in_skeleton(
-                poses if self._boxes is None else _numbered(poses), skeleton, POSETRACK15
-            )
+            # A number that is there twice cannot be written, and is no matter to AP.
+            has_numbers = self._boxes is None and not twice(poses.people.track_id.tolist())
+            yield in_skeleton(poses if has_numbers else _numbered(poses), skeleton, POSETRACK15)
 
     def write(self, path: Path, name: str, poses: list[FramePoses], estimate: Estimator) -> None:
         """See `OfficialSet`; in the form of 2017, which the family writes for both years."""
