@@ -103,7 +103,10 @@ def _read(
     except OSError as problem:
         raise BadInput(f"{annotations}: cannot be read ({problem.strerror})") from problem
     except (json.JSONDecodeError, UnicodeDecodeError) as problem:
-        raise BadInput(f"{annotations}: not JSON ({problem}); expected COCO keypoints") from problem
+        raise BadInput(
+            f"{annotations}: not JSON ({problem}); expected COCO keypoints; take it from its "
+            "archive again"
+        ) from problem
     except BadInput as problem:
         raise BadInput(f"{annotations}: {problem}") from problem
     except KeyError as problem:

@@ -28,7 +28,9 @@ def _part(root: Path, part: str) -> Part:
     try:
         _, pictures = open_coco(root, part)
     except BadInput as problem:
-        return Part(part, usable=False, problems=(Problem("part missing", 1, (str(problem),)),))
+        return Part(
+            part, usable=False, problems=(Problem("part that cannot be used", 1, (str(problem),)),)
+        )
     folder = root / f"{part}2017"
     there = {entry.name for entry in os.scandir(folder)}
     missing = [str(p.path) for p in pictures if p.path.name not in there]
