@@ -9,13 +9,14 @@ from glpose.crop import crop_from_image
 from glpose.damage import DAMAGE, damage
 from glpose.skeleton import POSETRACK15
 from glpose.train.augment import Augmentation, draw_look, jitter_colour, random_box
-from glpose.train.people import UPPER_BODY
+from glpose.train.people import upper_body
 from glpose.types import Affine, CropSpec
 
 SPEC = CropSpec((64, 48))
 BOX = np.array([10.0, 20.0, 60.0, 120.0])
 XY = np.random.default_rng(5).uniform([10, 20], [60, 120], (15, 2))
 ALL = np.ones(15, bool)
+UPPER = upper_body(POSETRACK15)
 STILL = Augmentation(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
@@ -23,12 +24,12 @@ def draw(seed: int, how: Augmentation, valid: np.ndarray = ALL) -> tuple[Affine,
     """The map of a crop, as training draws it, and whether it is mirrored."""
     rng = np.random.default_rng(seed)
     look = draw_look(rng, how)
-    box = random_box(rng, BOX, XY, valid, UPPER_BODY, how)
+    box = random_box(rng, BOX, XY, valid, UPPER, how)
     return look.crop_from_image(box, SPEC), look.mirror
 
 
 def test_upper_body_is_arms_and_head() -> None:
-    upper = {j for j, is_upper in zip(POSETRACK15.joints, UPPER_BODY, strict=True) if is_upper}
+    upper = {j for j, is_upper in zip(POSETRACK15.joints, UPPER, strict=True) if is_upper}
     assert len(upper) == 9
     assert not any(part in joint for joint in upper for part in ("hip", "knee", "ankle"))
 
@@ -81,7 +82,7 @@ def test_one_look_mirrors_every_crop_that_shares_it() -> None:
 def test_half_body_frames_the_upper_or_the_lower_joints() -> None:
     how = replace(STILL, half_body_share=1.0)
     centres = [draw(seed, how)[0].inverse().apply(np.array([23.5, 31.5])) for seed in range(200)]
-    upper, lower = XY[UPPER_BODY].mean(0), XY[~UPPER_BODY].mean(0)
+    upper, lower = XY[UPPER].mean(0), XY[~UPPER].mean(0)
     is_upper = np.array([np.allclose(c, upper) for c in centres])
     is_lower = np.array([np.allclose(c, lower) for c in centres])
     assert (is_upper | is_lower).all()
@@ -92,7 +93,7 @@ def test_half_body_shows_one_and_a_half_times_the_extent_of_its_joints() -> None
     xy = np.tile([[12.0, 30.0], [44.0, 30.0], [12.0, 110.0]], (5, 1))
     for seed in range(5):
         rng = np.random.default_rng(seed)
-        box = random_box(rng, BOX, xy, ALL, UPPER_BODY, replace(STILL, half_body_share=1.0))
+        box = random_box(rng, BOX, xy, ALL, UPPER, replace(STILL, half_body_share=1.0))
         corners = np.array([[-0.5, -0.5], [SPEC.size_hw[1] - 0.5, SPEC.size_hw[0] - 0.5]])
         first, last = crop_from_image(box, SPEC).inverse().apply(corners)
         assert last[1] - first[1] == pytest.approx(1.5 * 80)
@@ -106,9 +107,9 @@ def test_half_body_needs_more_than_eight_joints() -> None:
 
 def test_half_body_without_lower_joints_frames_the_upper_ones() -> None:
     for seed in range(10):
-        to_crop, _ = draw(seed, replace(STILL, half_body_share=1.0), UPPER_BODY)
+        to_crop, _ = draw(seed, replace(STILL, half_body_share=1.0), UPPER)
         centre = to_crop.inverse().apply(np.array([23.5, 31.5]))
-        assert centre == pytest.approx(XY[UPPER_BODY].mean(0))
+        assert centre == pytest.approx(XY[UPPER].mean(0))
 
 
 def test_shift_moves_by_a_share_of_the_box() -> None:
