@@ -21,14 +21,14 @@ def test_mixed_columns_are_what_even_ones_are() -> None:
         np.testing.assert_array_equal(rows(*mixed).numbers("v"), [1, 2.5])
     assert rows(3, 4.0, [], None).wholes("v", np.arange(4)).tolist() == [3, 4, 2, 3]
     assert rows(2**62 + 1, [5]).wholes("v").tolist() == [2**62 + 1, 5]
-    assert rows([1, 2], [], [True, 4]).lists("v", 2, -1).tolist() == [[1, 2], [-1, -1], [1, 4]]
+    assert rows([1, 2], [], [True, 4]).lists("v", 2, -1.0).tolist() == [[1, 2], [-1, -1], [1, 4]]
 
 
 def test_complaints_name_the_row_also_of_some_rows() -> None:
     with pytest.raises(BadInput, match=r"'list\[2\].v' is nan; expected a finite number"):
         rows(1, 2, float("nan")).take(np.array([0, 2])).numbers("v")
     with pytest.raises(BadInput, match=r"'list\[1\].v' is a list of 3; expected 2 finite numbers"):
-        rows([1, 2], [1, 2, 3]).lists("v", 2, 0)
+        rows([1, 2], [1, 2, 3]).lists("v", 2, 0.0)
     with pytest.raises(BadInput, match=r"the key 'v' is missing or empty in 'list\[1\]'"):
         rows(1, []).numbers("v")
     with pytest.raises(BadInput, match=r"'list\[0\].v' is 1.5; expected a whole number"):
