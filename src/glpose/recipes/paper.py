@@ -31,11 +31,13 @@ def subjhmdb(*, split: int) -> Recipe:
     """One split of Sub-JHMDB with boxes of the masks.
 
     The paper says nothing of its pre-training and schedule: from the PoseTrack model and as there
-    (model specification, table A 22). All 15 joints of JHMDB are estimated (4.1).
+    (model specification, table A 22). All 15 joints of JHMDB are estimated (4.1). Boxes are those of
+    the masks as they are, in evaluation too.
     """
     name = f"subjhmdb{split}"
     recipe = _trained(name, f"{name}-test", GLPoseConfig(skeleton="jhmdb15"))
-    return replace(recipe, pretrained_on=("coco", "posetrack17"))
+    data = replace(recipe.data, clip_boxes=False)
+    return replace(recipe, data=data, pretrained_on=("coco", "posetrack17"))
 
 
 def _trained(source: str, validation: str, model: GLPoseConfig) -> Recipe:
