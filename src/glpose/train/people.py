@@ -177,9 +177,14 @@ class PeopleData:
 def targets(
     heatmap_xy: np.ndarray, state: np.ndarray, heatmap: HeatmapSpec, absent_weight: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Target maps and joint weights; a labelled joint that left the crop weighs nothing."""
+    """Target maps and joint weights; a labelled joint that left the crop weighs nothing.
+
+    Where heatmap pixels are multiples of the stride ("origin") the crop is what the HRNet family
+    takes for it, 0 to its width, both included (model specification, section 6).
+    """
     h, w = heatmap.size_hw
-    inside = ((heatmap_xy >= -0.5) & (heatmap_xy <= [w - 0.5, h - 0.5])).all(-1)
+    low = 0.0 if heatmap.mapping == "origin" else -0.5
+    inside = ((heatmap_xy >= low) & (heatmap_xy <= [w + low, h + low])).all(-1)
     labelled = (state == LABELLED) & inside
     weight = labelled + absent_weight * (state == ABSENT)
     return encode(heatmap_xy, labelled, heatmap), weight.astype(np.float32)
