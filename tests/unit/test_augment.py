@@ -68,6 +68,14 @@ def test_rotation_scale_and_flip_stay_within_their_bounds() -> None:
     assert max(scales) == pytest.approx(1.35)
 
 
+def test_limits_of_rotation_and_scale_can_be_set() -> None:
+    how = Augmentation(rotation_share=1.0, rotation_limit_deg=90.0, scale_limit=0.1)
+    looks = [draw_look(np.random.default_rng(seed), how) for seed in range(300)]
+    turns, scales = [look.rotation_deg for look in looks], [look.scale for look in looks]
+    assert (min(turns), max(turns)) == (-90, 90)
+    assert (min(scales), max(scales)) == pytest.approx((0.9, 1.1))
+
+
 def test_one_look_mirrors_every_crop_that_shares_it() -> None:
     look = draw_look(np.random.default_rng(0), replace(Augmentation(), flip_share=1.0))
     assert look.mirror

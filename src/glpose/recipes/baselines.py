@@ -19,9 +19,16 @@ _SIZE_HW = (384, 288)
 _COCO = {"num_joints": 17, "skeleton": "coco17"}
 
 # w48_384x288_adam_lr1e-3: rotation 45, scale 0.35, half body 0.3 of people with more than 8 joints.
-_OF_HRNET = Augmentation()
+# The code clips rotations at twice their number and scales at it.
+_OF_HRNET = Augmentation(rotation_limit_deg=90.0)
 # res50_384x288_d256x3_adam_lr1e-3: rotation 40, scale 0.3, no half bodies.
-_OF_SIMPLE_BASELINE = Augmentation(rotation_deg=40.0, scale=0.3, half_body_share=0.0)
+_OF_SIMPLE_BASELINE = Augmentation(
+    rotation_deg=40.0,
+    scale=0.3,
+    half_body_share=0.0,
+    rotation_limit_deg=80.0,
+    scale_limit=0.3,
+)
 
 
 def hrnet_coco(*, width: int) -> Recipe:

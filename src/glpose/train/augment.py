@@ -18,9 +18,10 @@ Rgb = UInt8[np.ndarray, "h w 3"]
 class Augmentation:
     """How crops are varied; the group's formulas (model specification, section 6).
 
-    Rotation is normal with `rotation_deg`, clipped at 45, in a share of `rotation_share`; scale is
-    1 + normal * `scale`, clipped to 0.65..1.35; `shift` moves the box by a share of its size, which
-    the group does not do but boxes of a detector need.
+    Rotation is normal with `rotation_deg`, clipped at `rotation_limit_deg` (45 in the paper, twice
+    `rotation_deg` in the group's code), in a share of `rotation_share`; scale is 1 + normal *
+    `scale`, clipped at `scale_limit` from 1; `shift` moves the box by a share of its size, which the
+    group does not do but boxes of a detector need.
     """
 
     rotation_deg: float = 45.0
@@ -31,6 +32,8 @@ class Augmentation:
     flip_share: float = 0.5
     colour: float = 0.0
     damage_share: float = 0.0
+    rotation_limit_deg: float = 45.0
+    scale_limit: float = 0.35
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +60,12 @@ class Look:
 def draw_look(rng: np.random.Generator, how: Augmentation) -> Look:
     """Shift, scale, rotation and mirroring, by the settings."""
     shift_x, shift_y = rng.uniform(-how.shift, how.shift, 2).tolist()
-    scale = float(np.clip(1 + how.scale * rng.standard_normal(), 0.65, 1.35))
+    low, high = 1 - how.scale_limit, 1 + how.scale_limit
+    scale = float(np.clip(1 + how.scale * rng.standard_normal(), low, high))
     rotation = 0.0
     if rng.random() < how.rotation_share:
-        rotation = float(np.clip(rng.standard_normal() * how.rotation_deg, -45, 45))
+        limit = how.rotation_limit_deg
+        rotation = float(np.clip(rng.standard_normal() * how.rotation_deg, -limit, limit))
     return Look((shift_x, shift_y), scale, rotation, bool(rng.random() < how.flip_share))
 
 
