@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 from torch import Tensor  # noqa: E402
 
 from glpose import clip  # noqa: E402
+from glpose.config import to_plain  # noqa: E402
 from glpose.crop import crop_from_image  # noqa: E402
 from glpose.errors import BadConfig, BadWeights, GLPoseError  # noqa: E402
 from glpose.heatmap import crop_from_heatmap, decode  # noqa: E402
@@ -660,6 +661,25 @@ def test_encoder_and_head_come_from_a_single_frame_run(tmp_path: Path) -> None:
     wider = replace(recipe, model=replace(recipe.model, backbone=replace(BACKBONE, width=16)))
     with pytest.raises(BadWeights, match=r"best\.pt: does not fit this recipe's encoder"):
         GLPoseSystem().build(wider)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_heads_go_by_the_names_of_the_joints_that_a_run_has(tmp_path: Path, whole: bool) -> None:
+    of_jhmdb = tiny_recipe(model=replace(TINY, start="single", skeleton="jhmdb15"))
+    donor = GLPoseSystem().build(of_jhmdb)
+    torch.nn.init.normal_(donor.fusion.head.weight)
+    saved = donor.state_dict()
+    if not whole:
+        saved = {k.replace("fusion.head.", "head."): v for k, v in saved.items()}
+        saved = {k: v for k, v in saved.items() if not k.startswith("fusion.")}
+    said = json.dumps(to_plain(of_jhmdb))
+    save_checkpoint(tmp_path / "best.pt", {"ema": saved, "recipe": said})
+    init = str(tmp_path / "best.pt")
+    same = GLPoseSystem().build(replace(of_jhmdb, init_from=init))
+    assert torch.equal(same.fusion.head.weight, donor.fusion.head.weight)
+    other = GLPoseSystem().build(tiny_recipe(init_from=init))
+    assert torch.equal(other.fusion.head.weight[0], donor.fusion.head.weight[13])  # right ankle
+    assert torch.equal(other.fusion.head.weight[12], donor.fusion.head.weight[0])  # neck
 
 
 # --- export ---

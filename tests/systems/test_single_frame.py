@@ -1,5 +1,6 @@
 """What single-frame systems share: learning, starting from weights, export, and their settings."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from glpose.config import to_plain  # noqa: E402
 from glpose.errors import BadConfig, BadWeights  # noqa: E402
 from glpose.nets.spec import HRNetConfig, ResNetConfig  # noqa: E402
 from glpose.recipes import load_recipe  # noqa: E402
@@ -111,6 +113,20 @@ def test_training_starts_from_a_run_or_from_an_imported_file(name: str, tmp_path
     other = replace(recipe, model=replace(recipe.model, head="conv5x5"))
     with pytest.raises(BadWeights, match=r"head\.weight is .*, expected"):
         system.build(replace(other, init_from=str(tmp_path / "best.pt")))
+
+
+def test_heads_go_by_the_names_of_the_joints_that_a_run_has(tmp_path: Path) -> None:
+    recipe, system = tiny("hrnet"), load_system("hrnet")
+    of_jhmdb = replace(recipe, model=replace(recipe.model, skeleton="jhmdb15"))
+    donor = system.build(of_jhmdb)
+    torch.nn.init.normal_(donor.head.weight)
+    said = json.dumps(to_plain(of_jhmdb))
+    torch.save({"ema": donor.state_dict(), "recipe": said}, tmp_path / "best.pt")
+    init = str(tmp_path / "best.pt")
+    same = system.build(replace(of_jhmdb, init_from=init))
+    assert torch.equal(same.head.weight, donor.head.weight)
+    other = system.build(replace(recipe, init_from=init))
+    assert torch.equal(other.head.weight[0], donor.head.weight[13])  # right ankle
 
 
 def test_joints_and_skeleton_agree() -> None:

@@ -10,7 +10,8 @@ safetensors_torch = pytest.importorskip("safetensors.torch")
 from torch import nn  # noqa: E402
 
 from glpose.errors import BadWeights  # noqa: E402
-from glpose.train.initial import load_initial, load_part  # noqa: E402
+from glpose.skeleton import JHMDB15  # noqa: E402
+from glpose.train.initial import initial_joints, load_initial, load_part  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -19,6 +20,15 @@ def test_a_run_gives_its_averaged_weights(tmp_path: Path) -> None:
     path = tmp_path / "best.pt"
     torch.save({"model": {"a": torch.zeros(2)}, "ema": {"a": torch.ones(2)}, "step": 3}, path)
     assert load_initial(path)["a"].tolist() == [1.0, 1.0]
+
+
+def test_a_run_says_which_joints_it_finds(tmp_path: Path) -> None:
+    path = tmp_path / "best.pt"
+    torch.save({"ema": {}, "recipe": '{"model": {"skeleton": "jhmdb15"}}'}, path)
+    assert initial_joints(path) is JHMDB15
+    torch.save({"ema": {}}, path)
+    assert initial_joints(path) is None
+    assert initial_joints(tmp_path / "any.safetensors") is None
 
 
 def test_an_imported_file_gives_all_its_weights(tmp_path: Path) -> None:

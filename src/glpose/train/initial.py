@@ -6,11 +6,13 @@ Names are those of our networks: `encoder.*` and `head.*` of single-frame networ
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from torch import Tensor, nn
 
 from glpose.errors import BadWeights, MissingExtra
+from glpose.skeleton import SKELETONS, Skeleton
 from glpose.train.checkpoint import load_checkpoint
 
 
@@ -29,6 +31,15 @@ def load_initial(path: Path) -> dict[str, Tensor]:
             "best.pt of a run; to start from a published file, first: glpose weights import"
         )
     return weights
+
+
+def initial_joints(path: Path) -> Skeleton | None:
+    """The joints that a run's network finds; None where a file does not say."""
+    saved = {} if path.suffix == ".safetensors" else load_checkpoint(path)
+    try:
+        return SKELETONS.get(json.loads(saved["recipe"])["model"]["skeleton"])
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _load_safetensors(path: Path) -> dict[str, Tensor]:

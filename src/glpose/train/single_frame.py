@@ -22,8 +22,8 @@ from glpose.metrics.pck import pck
 from glpose.nets.heads import head_of_joints
 from glpose.nets.single_frame import SingleFrameNet
 from glpose.nets.spec import SingleFrameConfig
-from glpose.skeleton import COCO17, POSETRACK15, by_name
-from glpose.train.initial import load_initial, load_part
+from glpose.skeleton import COCO17, POSETRACK15, Skeleton, by_name
+from glpose.train.initial import initial_joints, load_initial, load_part
 from glpose.train.people import PeopleConfig, PeopleData
 from glpose.train.recipe import Recipe
 from glpose.train.sets import LABELLED, LIMBS_AND_NECK, open_people
@@ -51,7 +51,8 @@ class SingleFrameTraining(ABC):
         config = _config(recipe)
         model = self.make_net(config)
         if recipe.init_from:
-            weights = _with_joints(load_initial(Path(recipe.init_from)), config)
+            path = Path(recipe.init_from)
+            weights = _with_joints(load_initial(path), initial_joints(path), config)
             load_part(model, weights, "", recipe.init_from)
         return model
 
@@ -156,14 +157,21 @@ def _open(source: str, recipe: Recipe, cache_dir: Path) -> Pictures:
     return open_people(source, recipe.roots, cache_dir, recipe.data.num_synth_scenes, skeleton)
 
 
-def _with_joints(weights: dict[str, Tensor], config: SingleFrameConfig) -> dict[str, Tensor]:
-    """The same with a head of this network's joints, where their number tells which it has."""
+def _with_joints(
+    weights: dict[str, Tensor], known: Skeleton | None, config: SingleFrameConfig
+) -> dict[str, Tensor]:
+    """The same with a head of this network's joints.
+
+    A file that does not say which joints it has is taken to have ours where their number is the
+    same; else their number tells.
+    """
     heads = [name for name in weights if name.startswith("head.")]
     num = len(weights[heads[-1]]) if heads else 0
-    source = {15: POSETRACK15, 17: COCO17}.get(num)
-    if source is None or num == config.num_joints:
-        return weights
     target = by_name(config.skeleton)
+    by_number = target if num == config.num_joints else {15: POSETRACK15, 17: COCO17}.get(num)
+    source = known or by_number
+    if source is None or source is target:
+        return weights
     rows = {name: weights[name] for name in heads if len(weights[name]) == num}
     return weights | {name: head_of_joints(old, source, target) for name, old in rows.items()}
 

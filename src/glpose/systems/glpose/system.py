@@ -15,14 +15,14 @@ from glpose.errors import BadConfig
 from glpose.export.pose import PoseParts, export_pose, pose_card
 from glpose.export.unfold import load_exported
 from glpose.runtime.card import Card
-from glpose.skeleton import POSETRACK15, joint_map
+from glpose.skeleton import POSETRACK15, Skeleton, joint_map
 from glpose.systems.glpose.data import ClipConfig, ClipData, Tracks
 from glpose.systems.glpose.features import Encode, FeatureData, FeatureMix
 from glpose.systems.glpose.net import GLPose, heatmap_loss
 from glpose.systems.glpose.scoring import fuse, guess_from_clips, guess_from_features, run_on_crops
 from glpose.systems.glpose.spec import GLPoseConfig
 from glpose.train.augment import Augmentation
-from glpose.train.initial import load_initial, load_part
+from glpose.train.initial import initial_joints, load_initial, load_part
 from glpose.train.recipe import Recipe
 from glpose.train.sets import LIMBS_AND_NECK, open_people
 from glpose.train.sheet import NUM_SAMPLES, draw_sample, spread
@@ -63,7 +63,8 @@ class GLPoseSystem:
             example = torch.zeros(1, *config.crop.size_hw, 3, dtype=torch.uint8)
             load_exported(model.encoder, Path(recipe.init_from), example)
         elif recipe.init_from:
-            _load(model, load_initial(Path(recipe.init_from)), recipe.init_from)
+            path = Path(recipe.init_from)
+            _load(model, load_initial(path), initial_joints(path), recipe.init_from)
         return model
 
     def train_data(self, recipe: Recipe, cache_dir: Path) -> TrainData:
@@ -273,31 +274,33 @@ def _validation_set(recipe: Recipe) -> str:
     return recipe.data.validation or ("jhmdb-val" if recipe.roots.jhmdb else "synth")
 
 
-def _load(model: GLPose, saved: dict[str, Tensor], path: str) -> None:
-    """Load what the weights have: those of a single-frame network, or of GLPose."""
+def _load(model: GLPose, saved: dict[str, Tensor], joints: Skeleton | None, path: str) -> None:
+    """Load what the weights have: those of a single-frame network, or of GLPose.
+
+    `joints` are those of the weights' head, POSETRACK15 unless the file says otherwise.
+    """
     load_part(model.encoder, saved, "encoder.", path)
     config = model.config
+    saved = _with_joints(saved, joints or POSETRACK15, config.joints)
     if any(name.startswith("fusion.") for name in saved):
-        load_part(model.fusion, _with_joints(saved, config), "fusion.", path)
+        load_part(model.fusion, saved, "fusion.", path)
     elif config.head_input == "enhanced" and config.start == "single":
         load_part(model.fusion.head, saved, "head.", path)
 
 
-def _with_joints(saved: dict[str, Tensor], config: GLPoseConfig) -> dict[str, Tensor]:
-    """Weights of a POSETRACK15 head as those of another set of joints.
+def _with_joints(saved: dict[str, Tensor], source: Skeleton, target: Skeleton) -> dict[str, Tensor]:
+    """Weights with a head of other joints.
 
-    Joints that POSETRACK15 does not have (JHMDB's belly) start from the mean of all others, so that
+    Joints that the source does not have (JHMDB's belly) start from the mean of all others, so that
     they begin inside the body. Source of the pairs: dataset specification, section 1.
     """
-    heads = [name for name in saved if name.startswith("fusion.head.")]
-    num = saved[heads[-1]].shape[0]
-    if config.joints is POSETRACK15 or num != len(POSETRACK15.joints):
+    if source is target:
         return saved
-    index = torch.from_numpy(joint_map(POSETRACK15, config.joints))
+    index = torch.from_numpy(joint_map(source, target))
     changed = dict(saved)
-    for name in heads:
-        old = saved[name]
-        if old.shape[0] != num:  # a hidden layer
+    for name, old in saved.items():
+        is_hidden = old.ndim == 0 or old.shape[0] != len(source.joints)
+        if is_hidden or not name.startswith(("fusion.head.", "head.")):
             continue
         new = old[index.clamp(min=0)].clone()
         new[index < 0] = old.mean(0)
