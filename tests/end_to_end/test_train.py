@@ -39,7 +39,7 @@ TINY_BACKBONE = (
     "model.crop.size_hw=[64,48]",
 )
 TINY = {
-    "pretrain_small": (*TINY_BACKBONE, 'data.phases=[{"start_step":0,"size_hw":[64,48]}]'),
+    "pretrain_small": TINY_BACKBONE,
     "glpose_small": (*TINY_BACKBONE, "data.num_variants=1", "data.damaged_stride=1"),
     "person_small": (
         "model.widths=[8,8,8,8,8]",

@@ -88,7 +88,9 @@ def test_every_setting_is_read():
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
     }
     # `getattr(roots, name)` and `getattr(config, f"{name}_share")` read sets by their names.
-    dynamic = re.compile(r"^(lspet|coco|jhmdb|person_boxes|synth|posetrack1[78]|subjhmdb)(_share|_stride)?$")
+    dynamic = re.compile(
+        r"^(lspet|coco|jhmdb|person_boxes|synth|posetrack1[78]|subjhmdb)(_share|_stride)?$"
+    )
     unread = {
         f"{node.name}.{name}"
         for _, node, name in settings()

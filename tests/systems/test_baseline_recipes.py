@@ -17,7 +17,6 @@ from glpose.synth.layouts import write_layout  # noqa: E402
 from glpose.systems import load_system  # noqa: E402
 from glpose.train.change import with_roots  # noqa: E402
 from glpose.train.loop import train  # noqa: E402
-from glpose.train.people import SizePhase  # noqa: E402
 from glpose.train.recipe import Recipe  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -50,8 +49,7 @@ def tiny(recipe: Recipe, sets: list[str]) -> Recipe:
     backbone = HRNET if isinstance(recipe.model.backbone, HRNetConfig) else RESNET
     crop = replace(recipe.model.crop, size_hw=(64, 64))
     model = replace(recipe.model, backbone=backbone, crop=crop)
-    data = replace(recipe.data, phases=(SizePhase(0, (64, 64)),))
-    return with_roots(replace(recipe, model=model, data=data, batch_size=4, num_epochs=2), sets)
+    return with_roots(replace(recipe, model=model, batch_size=4, num_epochs=2), sets)
 
 
 def test_the_baselines_of_the_paper_are_there() -> None:

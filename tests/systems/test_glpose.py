@@ -206,6 +206,28 @@ def test_ranking_in_torch_is_that_of_clip(similarity: Any, over: Any) -> None:
         assert weight[row].numpy() == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.parametrize("similarity", get_args(clip.Similarity))
+@pytest.mark.parametrize("over", get_args(clip.SoftmaxOver))
+def test_few_proposals_fill_the_slots_as_in_the_runtime(similarity: Any, over: Any) -> None:
+    how = GlobalConfig(
+        n=3, num_candidates=7, similarity=similarity, softmax_over=over, temperature=0.7
+    )
+    key, proposals = torch.rand(4, 8), torch.rand(4, 7, 8)
+    counts = torch.tensor([1, 2, 4, 7])
+    index, weight = rank(key, proposals, replace(TINY, global_=how), counts)
+    for row, count in enumerate(counts.tolist()):
+        rows, expected = clip.global_slots(
+            key[row].numpy(),
+            proposals[row, :count].numpy(),
+            3,
+            similarity=similarity,
+            temperature=0.7,
+            softmax_over=over,
+        )
+        assert index[row].tolist() == rows.tolist()
+        assert weight[row].numpy() == pytest.approx(expected, abs=1e-6)
+
+
 def test_slots_enter_in_order_and_with_their_weights() -> None:
     model = GLPose(TINY).eval()
     seen: list[Tensor] = []
@@ -318,6 +340,7 @@ def test_clips_have_the_right_shapes_and_depend_on_seed_and_step(
         "key": ((3, 64, 48, 3), "uint8"),
         "local": ((3, 2, 64, 48, 3), "uint8"),
         "proposals": ((3, 4, 64, 48, 3), "uint8"),
+        "num_proposals": ((3,), "int64"),
         "target": ((3, 15, 16, 12), "float32"),
         "weight": ((3, 15), "float32"),
     }
@@ -644,6 +667,12 @@ def test_cached_features_ask_for_settings_that_allow_them(cache: Path) -> None:
     ):
         with pytest.raises(BadConfig, match="cached features need a frozen encoder"):
             GLPoseSystem().train_data(tiny_recipe(model=model, features="cached"), cache)
+    recipe = tiny_recipe(features="cached")
+    with pytest.raises(BadConfig, match=r"cached features have order 'random'.*order='epochs'"):
+        GLPoseSystem().train_data(replace(recipe, data=replace(recipe.data, order="epochs")), cache)
+    padded = replace(TINY, global_=replace(TINY.global_, pad="key"))
+    with pytest.raises(BadConfig, match=r"global_\.pad is 'key', but training on crops repeats"):
+        GLPoseSystem().train_data(tiny_recipe(model=padded), cache)
 
 
 def test_encoder_and_head_come_from_a_single_frame_run(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from glpose.synth.layouts import write_layout
 from glpose.systems import load_system
 from glpose.systems.glpose.system import STILL
 from glpose.train.change import with_roots
-from glpose.train.people import Share, SizePhase
+from glpose.train.people import Share
 from glpose.train.recipe import Recipe
 
 pytestmark = pytest.mark.torch
@@ -56,7 +56,7 @@ def trained_on(recipe: Recipe, cache: Path) -> np.ndarray:
         data = replace(data, sources=(recipe.data.validation,))
     else:
         share = (Share(recipe.data.validation, 1.0),)
-        data = replace(data, shares=share, phases=(SizePhase(0, SIZE_HW),))
+        data = replace(data, shares=share)
     recipe = replace(recipe, data=data)
     people = load_system(recipe.system).train_data(recipe, cache)
     whole = replace(recipe, batch_size=people.num_samples)  # type: ignore[attr-defined]

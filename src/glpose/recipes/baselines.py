@@ -12,7 +12,7 @@ from glpose.nets.spec import HRNetConfig, ResNetConfig, as_published
 from glpose.systems.hrnet.spec import HRNetPoseConfig
 from glpose.systems.simple_baseline.spec import NUM_BLOCKS, SimpleBaselineConfig
 from glpose.train.augment import Augmentation
-from glpose.train.people import PeopleConfig, Share, SizePhase
+from glpose.train.people import PeopleConfig, Share
 from glpose.train.recipe import Optimizer, Recipe
 
 _SIZE_HW = (384, 288)
@@ -80,7 +80,7 @@ def _on_coco(
         system=system,
         model=model,
         # The reader of COCO has cut its boxes already; twice would take another pixel.
-        data=_people("coco", "coco-val", model.crop.size_hw, augmentation, clip_boxes=False),
+        data=_people("coco", "coco-val", augmentation, clip_boxes=False),
         optimizer=_adam(1e-3, milestones),
         num_epochs=num_epochs,
         batch_size=batch_size,
@@ -106,7 +106,7 @@ def _on_posetrack(
         name=source,
         system=system,
         model=model,
-        data=_people(source, f"{source}-val", model.crop.size_hw, augmentation, clip_boxes=True),
+        data=_people(source, f"{source}-val", augmentation, clip_boxes=True),
         optimizer=_adam(1e-4, (10, 15)),
         num_epochs=20,
         batch_size=96,
@@ -119,7 +119,6 @@ def _on_posetrack(
 def _people(
     source: str,
     validation: str,
-    size_hw: tuple[int, int],
     augmentation: Augmentation,
     *,
     clip_boxes: bool,
@@ -127,7 +126,6 @@ def _people(
     """Everybody with a labelled joint, once in an epoch."""
     return PeopleConfig(
         shares=(Share(source, 1.0),),
-        phases=(SizePhase(0, size_hw),),
         augmentation=augmentation,
         order="epochs",
         min_joints=1,

@@ -3,7 +3,7 @@
 from glpose.nets.spec import HRNetConfig
 from glpose.systems.hrnet.spec import HRNetPoseConfig
 from glpose.train.augment import Augmentation
-from glpose.train.people import PeopleConfig, Share, SizePhase
+from glpose.train.people import PeopleConfig, Share
 from glpose.train.recipe import Optimizer, Recipe
 from glpose.types import CropSpec
 
@@ -39,7 +39,6 @@ def warmup_small() -> Recipe:
         model=HRNetPoseConfig(backbone=SMALL_BACKBONE, crop=CropSpec((128, 96)), sigma_px=1.5),
         data=PeopleConfig(
             shares=(Share("lspet", 0.4), Share("coco", 0.25), Share("jhmdb", 0.35, stride=2)),
-            phases=(SizePhase(0, (128, 96)),),
             augmentation=_AUGMENTATION,
         ),
         # No decay: pretrain_small continues from the averaged weights and decays.
@@ -63,7 +62,6 @@ def pretrain_small() -> Recipe:
                 Share("jhmdb", 0.34, stride=2),
                 Share("synth", 0.12),
             ),
-            phases=(SizePhase(0, (192, 144)),),
             augmentation=_AUGMENTATION,
         ),
         optimizer=Optimizer(lr=1e-3, warmup_steps=100),

@@ -40,16 +40,8 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class SizePhase:
-    """From `start_step` on, crops have this size."""
-
-    start_step: int
-    size_hw: tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
 class PeopleConfig:
-    """The mixture of sets and how samples are varied; sizes are multiples of 16.
+    """The mixture of sets and how samples are varied.
 
     With `order` "epochs" the shares do not count. `min_joints` and `min_side_px` leave out people
     with less; `clip_boxes` cuts boxes at the picture's edges as the HRNet family does. `validation`
@@ -57,7 +49,6 @@ class PeopleConfig:
     """
 
     shares: tuple[Share, ...]
-    phases: tuple[SizePhase, ...]
     augmentation: Augmentation
     order: Order = "random"
     min_joints: int = 4
@@ -118,18 +109,14 @@ class PeopleData:
         return [_describe(self._stores[s], int(self._rows[s][i])) for s, i in self._chosen(step)]
 
     def batch(self, step: int) -> ArrayBatch:
-        """`rgb`, `target` and `weight`; the size of the crops may depend on the step."""
+        """`rgb`, `target` and `weight` of a step."""
         return self.rows(step, range(self._batch_size))
 
     def rows(self, step: int, numbers: Sequence[int]) -> ArrayBatch:
         """These rows of a batch; no others are made."""
-        size_hw = [p.size_hw for p in self._config.phases if p.start_step <= step][-1]
-        crop = replace(self._crop, size_hw=size_hw)
-        heatmap = replace(self._heatmap, size_hw=(size_hw[0] // 4, size_hw[1] // 4))
         chosen = self._chosen(step)
         samples = [
-            self._sample(*chosen[i], np.random.default_rng([self._seed, step, i]), crop, heatmap)
-            for i in numbers
+            self._sample(*chosen[i], np.random.default_rng([self._seed, step, i])) for i in numbers
         ]
         return {key: np.stack([s[key] for s in samples]) for key in samples[0]}
 
@@ -147,10 +134,9 @@ class PeopleData:
         source: int,
         place: int,
         rng: np.random.Generator,
-        crop: CropSpec,
-        heatmap: HeatmapSpec,
     ) -> dict[str, np.ndarray]:
         store, how = self._stores[source], self._config.augmentation
+        crop, heatmap = self._crop, self._heatmap
         row = self._rows[source][place]
         picture = store[int(store.labels["picture"][row])]
         xyxy, xy = store.labels["xyxy"][row], store.labels["xy"][row]

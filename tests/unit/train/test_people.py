@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from glpose.train.augment import Augmentation
-from glpose.train.people import PeopleConfig, PeopleData, Share, SizePhase, targets
+from glpose.train.people import PeopleConfig, PeopleData, Share, targets
 from glpose.train.recipe import DataRoots
 from glpose.train.sets import LABELLED
 from glpose.types import CropSpec, HeatmapSpec
@@ -16,7 +16,6 @@ from glpose.types import CropSpec, HeatmapSpec
 def test_rows_are_those_of_the_batch_and_are_named(tmp_path: Path):
     config = PeopleConfig(
         shares=(Share("synth", 1.0),),
-        phases=(SizePhase(0, (64, 48)),),
         augmentation=Augmentation(colour=0.2, damage_share=0.5),
         min_side_px=16.0,
         num_synth_scenes=1,

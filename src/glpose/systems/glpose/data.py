@@ -117,7 +117,10 @@ class Tracks:
     def proposals(
         self, i: int, config: GLPoseConfig, rng: np.random.Generator
     ) -> Int64[np.ndarray, " proposals"]:
-        """Rows of the same video that may serve row i globally, repeated if there are too few."""
+        """Rows of the same video that may serve row i globally, as many as there are, once each.
+
+        Row i itself if there is no other.
+        """
         begin, end = np.searchsorted(self.clip, [self.clip[i], self.clip[i] + 1])
         same = np.arange(begin, end)
         if config.global_.pool == "other_frames":
@@ -126,8 +129,7 @@ class Tracks:
             same = same[same != i]
         if len(same) == 0:
             same = np.array([i])
-        num = config.global_.num_candidates
-        return rng.choice(same, num, replace=len(same) < num)
+        return rng.choice(same, min(config.global_.num_candidates, len(same)), replace=False)
 
     def cut(self, row: int, to_crop: Affine, crop: CropSpec) -> UInt8[np.ndarray, "h w 3"]:
         """The pixels of a row's picture through a map."""
@@ -235,9 +237,10 @@ class ClipData:
                 "same": lambda: look,
                 "own": lambda: draw_look(rng, how),
             }[config.global_.augment]
-            sample["proposals"] = np.stack(
-                [self._own_crop(tracks, row, looks(), rng) for row in rows]
-            )
+            crops = np.stack([self._own_crop(tracks, row, looks(), rng) for row in rows])
+            # Filled up so that samples have one shape; the network looks at the first ones only.
+            places = np.arange(config.global_.num_candidates) % len(rows)
+            sample["proposals"], sample["num_proposals"] = crops[places], np.array(len(rows))
         return sample
 
     def _local(

@@ -141,9 +141,16 @@ class GLPose(nn.Module):
         return stages[-1], ranking.mean((-2, -1))
 
     def forward(
-        self, key_BHWC: Tensor, local_BTHWC: Tensor | None, proposal_BPHWC: Tensor | None
+        self,
+        key_BHWC: Tensor,
+        local_BTHWC: Tensor | None,
+        proposal_BPHWC: Tensor | None,
+        num_proposals_B: Tensor | None = None,
     ) -> Tensor:
-        """From `uint8` crops to heatmaps, ranking the proposals: training without a cache."""
+        """From `uint8` crops to heatmaps, ranking the proposals: training without a cache.
+
+        Only the first `num_proposals_B` proposals of a sample count, all of them if it is None.
+        """
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.freeze):
             key, key_embedding = self.encode(key_BHWC)
             local = None
@@ -157,26 +164,46 @@ class GLPose(nn.Module):
                 assert proposal_BPHWC is not None
                 shape = proposal_BPHWC.shape[:2]
                 proposals, embeddings = self.encode(proposal_BPHWC.flatten(0, 1))
-                index, weight = rank(key_embedding, embeddings.unflatten(0, shape), self.config)
+                index, weight = rank(
+                    key_embedding, embeddings.unflatten(0, shape), self.config, num_proposals_B
+                )
                 chosen = proposals.unflatten(0, shape)[torch.arange(len(key))[:, None], index]
         return self.fusion(key, local, chosen, weight)
 
 
-def rank(key_BC: Tensor, proposal_BPC: Tensor, config: GLPoseConfig) -> tuple[Tensor, Tensor]:
-    """`clip.rank` for a batch, in torch, so that an unfrozen encoder gets a gradient (eq. 3)."""
-    how = config.global_
+def rank(
+    key_BC: Tensor,
+    proposal_BPC: Tensor,
+    config: GLPoseConfig,
+    num_proposals_B: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """`clip.global_slots` for a batch, in torch, so that an unfrozen encoder gets a gradient (eq. 3).
+
+    Where fewer proposals count than there are slots, the best ones are repeated.
+    """
+    how, num = config.global_, proposal_BPC.shape[1]
+    device = key_BC.device
+    if num_proposals_B is None:
+        num_proposals_B = torch.full((len(key_BC),), num, device=device)
+    counts = torch.arange(num, device=device) < num_proposals_B[:, None]
     product = proposal_BPC * key_BC[:, None]
     score = product.sum(-1)
     if how.similarity == "cosine":
         score = nn.functional.cosine_similarity(proposal_BPC, key_BC[:, None], dim=-1, eps=1e-12)
+    score = score.masked_fill(~counts, -torch.inf)
     order = score.argsort(dim=1, descending=True, stable=True)
-    index = order[:, : how.n]
-    rows = torch.arange(len(key_BC))[:, None]
+    places = torch.arange(how.n, device=device) % num_proposals_B.clamp(max=how.n)[:, None]
+    index = order.gather(1, places)
+    rows = torch.arange(len(key_BC), device=device)[:, None]
     if how.similarity == "over_channels":
         return index, (product[rows, index] / how.temperature).softmax(2)
     values = product if how.similarity == "channel" else score[..., None]
-    counted = index if how.softmax_over == "kept" else order
-    return index, (values[rows, counted] / how.temperature).softmax(1)[:, : how.n]
+    if how.softmax_over == "kept":
+        return index, (values[rows, index] / how.temperature).softmax(1)
+    values = (values / how.temperature).masked_fill(~counts[..., None], -torch.inf)
+    weight = values.softmax(1)[rows, index]
+    is_short = (num_proposals_B < how.n)[:, None, None]
+    return index, torch.where(is_short, weight / weight.sum(1, keepdim=True), weight)
 
 
 def heatmap_loss(heatmaps: Tensor, target: Tensor, weight: Tensor, config: GLPoseConfig) -> Tensor:

@@ -80,7 +80,9 @@ def fuse(model: GLPose, batch: dict[str, Tensor]) -> Tensor:
 
 def run_on_crops(model: GLPose, batch: dict[str, Tensor]) -> Tensor:
     """The whole network on crops."""
-    return model(batch["key"], batch.get("local"), batch.get("proposals"))
+    return model(
+        batch["key"], batch.get("local"), batch.get("proposals"), batch.get("num_proposals")
+    )
 
 
 def _batches(

@@ -70,18 +70,12 @@ class GLPoseSystem:
     def train_data(self, recipe: Recipe, cache_dir: Path) -> TrainData:
         config, data = _config(recipe), recipe.data
         assert isinstance(data, ClipConfig)
+        _check_features(config, data)
         tracks = [_open(source, recipe, cache_dir) for source in data.sources]
         # Here too, not after the first epoch: a set that cannot be validated on ends the call.
         if data.features == "online":
             self._validation_clips(recipe, cache_dir)
             return ClipData(tracks, config, data, recipe.batch_size, recipe.seed)
-        if not config.freeze or config.local.box != "own" or config.global_.rank_stage != 3:
-            raise BadConfig(
-                "cached features need a frozen encoder, local.box='own' and global_.rank_stage=3, "
-                "since of each crop one map of features is kept; found "
-                f"freeze={config.freeze}, local.box='{config.local.box}', "
-                f"global_.rank_stage={config.global_.rank_stage}"
-            )
         _open(_validation_set(recipe), recipe, cache_dir)
         model = self.build(recipe).to("cuda" if torch.cuda.is_available() else "cpu")
         sets = [
@@ -214,6 +208,30 @@ class Encoder(torch.nn.Module):
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         return self.model.encode(crops)
+
+
+def _check_features(config: GLPoseConfig, data: ClipConfig) -> None:
+    """Raises: BadConfig for settings that the way to features does not heed."""
+    if data.features == "online":
+        if config.global_.n and config.global_.pad != "repeat":
+            raise BadConfig(
+                f"global_.pad is '{config.global_.pad}', but training on crops repeats proposals; "
+                "expected 'repeat', or data.features='cached'"
+            )
+        return
+    if not config.freeze or config.local.box != "own" or config.global_.rank_stage != 3:
+        raise BadConfig(
+            "cached features need a frozen encoder, local.box='own' and global_.rank_stage=3, "
+            "since of each crop one map of features is kept; found "
+            f"freeze={config.freeze}, local.box='{config.local.box}', "
+            f"global_.rank_stage={config.global_.rank_stage}"
+        )
+    if data.order != "random" or data.clip_boxes or config.global_.augment != "none":
+        raise BadConfig(
+            "cached features have order 'random', boxes as they are and proposals without changes "
+            f"of their own; found data.order='{data.order}', data.clip_boxes={data.clip_boxes}, "
+            f"global_.augment='{config.global_.augment}': set data.features=online for these"
+        )
 
 
 def cached_features(
