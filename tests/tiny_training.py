@@ -236,3 +236,6 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     loop.RunLog.draw = lambda self: None
     {"workers": be_one_of_several, "kill": be_killed}[sys.argv[1]](Path(sys.argv[2]))
+    sys.stdout.flush()
+    # As in glpose.train.__main__.
+    os._exit(0)

@@ -109,7 +109,7 @@ def test_what_is_no_run_of_a_pose_estimator_is_refused(
         return capsys.readouterr().err
 
     (run / "recipe.json").write_text("{")
-    assert "not a run folder" in refusal()
+    assert "cannot be read as the record of a run" in refusal()
     recipe = load_recipe("person_small")
     record = {"recipe": to_plain(recipe), "commit": "", "versions": {}}
     (run / "recipe.json").write_text(json.dumps(record))

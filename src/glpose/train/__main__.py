@@ -26,4 +26,8 @@ def start() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(start())
+    exit_status = start()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: threads of gloo that still live then may abort a process that has done its work.
+    os._exit(exit_status)

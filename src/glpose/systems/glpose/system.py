@@ -43,8 +43,9 @@ class GLPoseSystem:
     """The paper's network, trained on crops ("online") or on cached features of a frozen encoder."""
 
     def __init__(self) -> None:
-        self._features: FeatureData | None = None
-        self._clips: ClipData | None = None
+        # What was opened for validation last, and for which settings.
+        self._features: tuple[object, FeatureData] | None = None
+        self._clips: tuple[object, ClipData] | None = None
 
     def build(self, recipe: Recipe) -> GLPose:
         """Build, with what `recipe.init_from` has of the network if that is set.
@@ -183,20 +184,22 @@ class GLPoseSystem:
         return list(export_pose(parts, card, folder))
 
     def _validation_clips(self, recipe: Recipe, cache_dir: Path) -> ClipData:
-        if self._clips is None:
+        asked = (recipe.model, recipe.data, recipe.roots, cache_dir)
+        if self._clips is None or self._clips[0] != asked:
             tracks = _open(_validation_set(recipe), recipe, cache_dir)
             still = replace(STILL, clip_boxes=recipe.data.clip_boxes)
-            self._clips = ClipData([tracks], _config(recipe), still, recipe.batch_size, seed=0)
-        return self._clips
+            clips = ClipData([tracks], _config(recipe), still, recipe.batch_size, seed=0)
+            self._clips = asked, clips
+        return self._clips[1]
 
     def _validation_features(self, model: GLPose, recipe: Recipe, cache_dir: Path) -> FeatureData:
         """Computed once: the encoder is frozen."""
-        if self._features is None:
+        asked = (recipe.model, recipe.data, recipe.roots, recipe.init_from, recipe.seed, cache_dir)
+        if self._features is None or self._features[0] != asked:
             tracks = _open(_validation_set(recipe), recipe, cache_dir)
-            self._features = cached_features(
-                model, tracks, STILL, recipe, seed=0, cache_dir=cache_dir
-            )
-        return self._features
+            features = cached_features(model, tracks, STILL, recipe, seed=0, cache_dir=cache_dir)
+            self._features = asked, features
+        return self._features[1]
 
 
 class Encoder(torch.nn.Module):
