@@ -66,6 +66,15 @@ def test_a_missing_split_is_a_problem_but_not_that_of_the_test(root: Path) -> No
     assert "annotations/train" in problem(report, "no split 'train'").examples[0]
 
 
+def test_a_split_without_people_is_a_problem(root: Path) -> None:
+    for frame in range(5):
+        change(root / FILE17, frame, annorect=[])
+    report = check_posetrack(root, 2017)
+    assert report.state == "incomplete"
+    assert problem(report, "nobody has joints").count == 1
+    assert problem(report, "nobody has joints") in val(report).problems
+
+
 def test_missing_pictures_and_where_they_go(root: Path) -> None:
     last = root / sets.PLACE / "00000005.jpg"
     last.unlink()

@@ -157,6 +157,13 @@ def _problems(base: Path, year: int, split: str, tally: _Tally) -> list[Problem]
             f"check that this is PoseTrack {year}; they are read all the same",
         ),
         Problem(
+            "split in which nobody has joints",
+            # The labels of the test videos are not given out.
+            int(split != "test" and bool(tally.kinds) and not tally.counts["poses"]),
+            (),
+            "take its labels from the archive again",
+        ),
+        Problem(
             "videos without pictures",
             len(tally.no_folder),
             tuple(tally.no_folder),
