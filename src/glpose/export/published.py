@@ -20,7 +20,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from glpose.errors import BadWeights, MissingExtra
+from glpose.errors import BadWeights
+from glpose.nets.stored import load_safetensors
 
 # Where training programs keep the weights; `ema` is where ours does.
 _NESTED = ("ema", "state_dict", "model_state_dict", "best_state_dict", "model", "net")
@@ -146,7 +147,11 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], str]:
     Raises: BadWeights if the file would run code (naming what it asks for), is damaged, or holds
     no weights.
     """
-    saved = _load_safetensors(path) if path.suffix == ".safetensors" else _load_pickle(path)
+    saved = (
+        load_safetensors(path, "a checkpoint", "take the file from its source again")
+        if path.suffix == ".safetensors"
+        else _load_pickle(path)
+    )
     if not isinstance(saved, dict):
         raise BadWeights(
             f"{path}: holds a {type(saved).__name__}, expected a dictionary of weights by name"
@@ -229,21 +234,6 @@ def _checked(weights: dict[Any, Any], path: Path) -> dict[str, Tensor]:
     if not weights:
         raise BadWeights(f"{path}: holds no weights")
     return weights
-
-
-def _load_safetensors(path: Path) -> dict[str, Tensor]:
-    try:
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-    except ImportError as problem:
-        raise MissingExtra("safetensors", "train") from problem
-    try:
-        return load_file(path)
-    except FileNotFoundError as problem:
-        raise BadWeights(f"{path}: not found; expected a checkpoint") from problem
-    except (SafetensorError, OSError) as problem:
-        reason = str(problem).splitlines()[0]
-        raise BadWeights(f"{path}: cannot be read as safetensors ({reason})") from problem
 
 
 def _load_pickle(path: Path) -> Any:

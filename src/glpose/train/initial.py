@@ -11,7 +11,8 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from glpose.errors import BadWeights, MissingExtra
+from glpose.errors import BadWeights
+from glpose.nets.stored import load_safetensors
 from glpose.skeleton import SKELETONS, Skeleton
 from glpose.train.checkpoint import load_checkpoint
 
@@ -22,7 +23,9 @@ def load_initial(path: Path) -> dict[str, Tensor]:
     Raises: BadWeights if it is neither, naming the command that imports published files.
     """
     if path.suffix == ".safetensors":
-        return _load_safetensors(path)
+        return load_safetensors(
+            path, "weights to start from", "write it anew with: glpose weights import"
+        )
     saved = load_checkpoint(path)
     weights = saved.get("ema") if isinstance(saved, dict) else None
     if not isinstance(weights, dict) or not weights:
@@ -40,24 +43,6 @@ def initial_joints(path: Path) -> Skeleton | None:
         return SKELETONS.get(json.loads(saved["recipe"])["model"]["skeleton"])
     except (KeyError, TypeError, ValueError):
         return None
-
-
-def _load_safetensors(path: Path) -> dict[str, Tensor]:
-    try:
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-    except ImportError as problem:
-        raise MissingExtra("safetensors", "train") from problem
-    try:
-        return load_file(path)
-    except FileNotFoundError as problem:
-        raise BadWeights(f"{path}: not found; expected weights to start from") from problem
-    except (SafetensorError, OSError) as problem:
-        reason = str(problem).splitlines()[0]
-        raise BadWeights(
-            f"{path}: cannot be read as safetensors ({reason}); write it anew with: "
-            "glpose weights import"
-        ) from problem
 
 
 def load_part(module: nn.Module, weights: dict[str, Tensor], prefix: str, path: str) -> None:
