@@ -21,16 +21,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from glpose.recipes.record import recorded_recipe
+from glpose.jobs.runs import recorded_recipe
 from glpose.skeleton import POSETRACK15
 from glpose.systems.glpose.data import Tracks
 from glpose.systems.glpose.features import FeatureData
 from glpose.systems.glpose.net import GLPose
 from glpose.systems.glpose.scoring import Guesses, guess_from_features
 from glpose.systems.glpose.system import STILL, GLPoseSystem, cached_features
-from glpose.train.checkpoint import load_checkpoint
+from glpose.train.data.sets import LIMBS_AND_NECK, open_people
 from glpose.train.recipe import DataRoots, Recipe
-from glpose.train.sets import LIMBS_AND_NECK, open_people
+from glpose.train.run.checkpoint import load_checkpoint
 
 CONDITIONS = {
     "clean": {},

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from glpose.evaluate import LabelledClip, Scored, evaluate_clips
-from glpose.formats.jhmdb import read_clips
+from glpose.evaluation.damaged import LabelledClip, Scored, evaluate_clips
+from glpose.formats.jhmdb.short import read_clips
 from glpose.runtime.load import load_estimator
 from glpose.runtime.protocols import Estimator
 from glpose.skeleton import JHMDB15, POSETRACK15

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from glpose.formats.posetrack import read_prediction_file, read_truth_file
+from glpose.formats.posetrack.labels import read_prediction_file, read_truth_file
 from glpose.metrics.posetrack_ap import posetrack_ap
 from glpose.metrics.posetrack_mot import posetrack_mot
 

@@ -14,10 +14,10 @@ import json
 from itertools import product
 from pathlib import Path
 
-from glpose.formats.posetrack import open_posetrack, read_truth_file
+from glpose.evaluation.predict import frames_of, predict
+from glpose.formats.posetrack.labels import open_posetrack, read_truth_file
 from glpose.metrics.posetrack_ap import posetrack_ap
 from glpose.poses import finish, of_rows
-from glpose.predict import frames_of, predict
 from glpose.runtime.load import load_detector, load_estimator
 from glpose.runtime.options import PoseOptions
 from glpose.skeleton import POSETRACK15

@@ -20,9 +20,9 @@ from torch import Tensor, nn
 
 from glpose.errors import BadInput, GLPoseError
 from glpose.train import loop
-from glpose.train.epochs import sample_rows
+from glpose.train.data.epochs import sample_rows
 from glpose.train.recipe import Optimizer, Recipe
-from glpose.train.workers import ALONE, Workers, join_workers
+from glpose.train.run.workers import ALONE, Workers, join_workers
 
 
 @dataclass(frozen=True)

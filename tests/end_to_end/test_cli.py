@@ -16,10 +16,10 @@ import pytest
 import bad_videos
 import glpose
 import tiny_onnx
-from glpose.cli import job
 from glpose.cli.main import main
 from glpose.errors import BadInput, BadWeights, VideoError
 from glpose.formats.results import read_boxes
+from glpose.jobs import run as job
 from glpose.runtime import load
 from glpose.synth import demo
 from glpose.video.reader import open_video

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import glpose
-from glpose.cli.evaluation import job
 from glpose.cli.main import main
-from glpose.formats.coco import open_coco
+from glpose.formats.coco.labels import open_coco
 from glpose.formats.dataset import LabelledSequence
-from glpose.formats.posetrack import open_posetrack, read_prediction_file
-from glpose.formats.subjhmdb import open_subjhmdb
+from glpose.formats.jhmdb.labels import open_subjhmdb
+from glpose.formats.posetrack.labels import open_posetrack, read_prediction_file
+from glpose.jobs import evaluate as job
 from glpose.synth.layouts import write_layout
 
 LAYOUT = {"posetrack": "posetrack18", "jhmdb": "jhmdb", "coco": "coco"}

@@ -11,8 +11,8 @@ import pytest
 from scipy.io import savemat
 
 from glpose.cli.main import main
+from glpose.formats.jhmdb.labels import open_subjhmdb
 from glpose.formats.results import ResultWriter
-from glpose.formats.subjhmdb import open_subjhmdb
 from glpose.skeleton import JHMDB15, POSETRACK15, Skeleton, convert
 from glpose.types import FramePoses, VideoInfo
 

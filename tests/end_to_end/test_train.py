@@ -25,7 +25,7 @@ from glpose.imaging import read_image  # noqa: E402
 from glpose.runtime.load import load_estimator  # noqa: E402
 from glpose.synth import SceneSpec, render_scene  # noqa: E402
 from glpose.systems.person_detector import system as person_detector  # noqa: E402
-from glpose.train.log import RunLog  # noqa: E402
+from glpose.train.run.log import RunLog  # noqa: E402
 from glpose.video.writer import VideoWriter  # noqa: E402
 
 SHORT = ("num_steps=2", "batch_size=2", "data.num_synth_scenes=1", "precision=fp32")
@@ -64,7 +64,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def train(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
     """`glpose train NAME`, tiny, into `tmp_path / "runs" / NAME`."""
     monkeypatch.setattr(RunLog, "draw", lambda self: None)
-    monkeypatch.setattr("glpose.train.sheet.NUM_SAMPLES", 2)
+    monkeypatch.setattr("glpose.train.run.sheet.NUM_SAMPLES", 2)
     monkeypatch.setattr(person_detector, "_NUM_SYNTH_SCENES", 1)
     monkeypatch.chdir(tmp_path)
 

@@ -42,8 +42,8 @@ def test_command_line_loads_nothing_heavy():
 
 
 def test_all_that_runs_is_free_of_torch():
-    imports = "import glpose, glpose.cli.main, glpose.cli.job, glpose.cli.about, glpose.synth\n"
-    imports += "import glpose.cli.evaluate, glpose.cli.evaluation.job\n"
+    imports = "import glpose, glpose.cli.main, glpose.jobs.run, glpose.cli.about, glpose.synth\n"
+    imports += "import glpose.cli.evaluate, glpose.jobs.evaluate\n"
     imports += "[getattr(glpose, name) for name in glpose.__all__]"
     assert loaded_after(imports, ("torch", "onnx", "onnxscript", "matplotlib")) == set()
 
@@ -63,7 +63,7 @@ def test_imports_have_no_side_effects():
         "            logging.root.level, len(logging.root.handlers),\n"
         "            signal.getsignal(signal.SIGINT), numpy.geterr())\n"
         "before = state()\n"
-        "import glpose, glpose.cli.main, glpose.cli.job, glpose.synth, glpose.evaluate\n"
+        "import glpose, glpose.cli.main, glpose.jobs.run, glpose.synth, glpose.evaluation.damaged\n"
         "assert state() == before\n"
     )
     assert out == ""

@@ -9,7 +9,7 @@ import coco_cases
 import numpy as np
 import pytest
 
-from glpose.formats.coco_results import read_keypoint_results, read_keypoint_truth
+from glpose.formats.coco.results import read_keypoint_results, read_keypoint_truth
 from glpose.metrics.oks import OksPicture, OksScores, oks_scores, oks_to_truth
 
 EXAMPLE = Path(__file__).parent / "examples" / "ex8_coco_oks"

@@ -10,7 +10,7 @@ import pytest
 from make_posetrack_expected import EXPECTED, NO_MATCHES, official_scores
 from posetrack_cases import NUM_CASES, Case, make_case, write_case
 
-from glpose.formats.posetrack import read_prediction_file, read_truth_file
+from glpose.formats.posetrack.labels import read_prediction_file, read_truth_file
 from glpose.metrics.posetrack import compare_videos
 from glpose.metrics.posetrack_ap import PoseTrackAp, posetrack_ap
 from glpose.metrics.posetrack_mot import PoseTrackMot, posetrack_mot

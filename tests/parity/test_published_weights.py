@@ -13,8 +13,8 @@ import official_hrnet  # noqa: E402
 import official_simple_baseline  # noqa: E402
 
 from glpose.errors import BadInput, BadWeights  # noqa: E402
-from glpose.export.port import Imported, Port, bring, full_report, report  # noqa: E402
-from glpose.export.published import FAMILIES, read_checkpoint, recognise  # noqa: E402
+from glpose.export.published.files import FAMILIES, read_checkpoint, recognise  # noqa: E402
+from glpose.export.published.port import Imported, Port, bring, full_report, report  # noqa: E402
 from glpose.nets.hrnet import IMAGENET_MEAN, IMAGENET_STD, HRNet  # noqa: E402
 from glpose.nets.spec import HRNetConfig, ResNetConfig  # noqa: E402
 from glpose.skeleton import COCO17, POSETRACK15, POSETRACK17  # noqa: E402

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glpose.formats.coco_results import (
+from glpose.formats.coco.results import (
     PictureTruth,
     read_keypoint_results,
     write_keypoint_results,

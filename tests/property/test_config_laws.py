@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from glpose.clip import Border, Pad, Pool, Similarity, SoftmaxOver
 from glpose.config import from_plain, to_plain
+from glpose.jobs.runs import recorded_recipe
 from glpose.recipes import RECIPES, load_recipe
-from glpose.recipes.record import recorded_recipe
 from glpose.runtime.card import Card
 from glpose.types import Anchor, Decoding, HeatmapMapping
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 import posetrack_sets as sets
-from glpose.formats.posetrack import (
+from glpose.formats.posetrack.labels import (
     open_posetrack,
     read_prediction_file,
     write_prediction_file,

@@ -12,10 +12,10 @@ torch = pytest.importorskip("torch")
 
 from glpose.cli.main import main  # noqa: E402
 from glpose.config import to_plain  # noqa: E402
-from glpose.formats.posetrack import open_posetrack, read_prediction_file  # noqa: E402
+from glpose.formats.posetrack.labels import open_posetrack, read_prediction_file  # noqa: E402
+from glpose.jobs.runs import estimator_of_run, export_run  # noqa: E402
 from glpose.nets.spec import HRNetConfig  # noqa: E402
 from glpose.recipes import load_recipe  # noqa: E402
-from glpose.recipes.record import estimator_of_run, export_run  # noqa: E402
 from glpose.runtime.load import load_estimator  # noqa: E402
 from glpose.synth.layouts import write_layout  # noqa: E402
 from glpose.systems import load_system  # noqa: E402

@@ -34,13 +34,13 @@ from glpose.systems.glpose.spec import (  # noqa: E402
     with_sources,
 )
 from glpose.systems.glpose.system import GLPoseSystem  # noqa: E402
-from glpose.train.augment import Augmentation  # noqa: E402
-from glpose.train.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
-from glpose.train.log import RunLog  # noqa: E402
+from glpose.train.data.augment import Augmentation  # noqa: E402
+from glpose.train.data.people import LABELLED  # noqa: E402
+from glpose.train.data.store import PictureStore, write_store  # noqa: E402
 from glpose.train.loop import train  # noqa: E402
-from glpose.train.people import LABELLED  # noqa: E402
 from glpose.train.recipe import Optimizer, Recipe  # noqa: E402
-from glpose.train.store import PictureStore, write_store  # noqa: E402
+from glpose.train.run.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
+from glpose.train.run.log import RunLog  # noqa: E402
 from glpose.types import CropSpec  # noqa: E402
 
 BACKBONE = HRNetConfig(
@@ -527,7 +527,7 @@ def tiny_recipe(**changes: Any) -> Recipe:
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(RunLog, "draw", lambda self: None)
-    for module in ("glpose.train.sheet", "glpose.systems.glpose.system"):
+    for module in ("glpose.train.run.sheet", "glpose.systems.glpose.system"):
         monkeypatch.setattr(f"{module}.NUM_SAMPLES", 1)
     small_store(tmp_path / "cache" / "synth-2")
     return tmp_path / "cache"

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("torch")
 
 from fake_estimator import FakeEstimator
-from glpose.cli.evaluation.sets import open_set
+from glpose.evaluation.sets import open_set
 from glpose.recipes import load_recipe
 from glpose.runtime.card import FusionCard
 from glpose.runtime.options import PoseOptions
@@ -17,7 +17,7 @@ from glpose.synth.layouts import write_layout
 from glpose.systems import load_system
 from glpose.systems.glpose.system import STILL
 from glpose.train.change import with_roots
-from glpose.train.people import Share
+from glpose.train.data.people import Share
 from glpose.train.recipe import Recipe
 
 pytestmark = pytest.mark.torch

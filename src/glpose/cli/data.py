@@ -18,25 +18,25 @@ _MAX_EXAMPLES = 3
 
 
 def _posetrack17(root: Path) -> "Report":
-    from glpose.formats.posetrack_check import check_posetrack
+    from glpose.formats.posetrack.check import check_posetrack
 
     return check_posetrack(root, 2017)
 
 
 def _posetrack18(root: Path) -> "Report":
-    from glpose.formats.posetrack_check import check_posetrack
+    from glpose.formats.posetrack.check import check_posetrack
 
     return check_posetrack(root, 2018)
 
 
 def _jhmdb(root: Path) -> "Report":
-    from glpose.formats.subjhmdb_check import check_subjhmdb
+    from glpose.formats.jhmdb.check import check_subjhmdb
 
     return check_subjhmdb(root)
 
 
 def _coco(root: Path) -> "Report":
-    from glpose.formats.coco_check import check_coco
+    from glpose.formats.coco.check import check_coco
 
     return check_coco(root)
 

@@ -17,7 +17,7 @@ def demo(
         Folder for the clip demo.mp4 and its results; those of an earlier demo are replaced.
 
     """
-    from glpose.cli.job import Options, make_folder, run_sources
+    from glpose.jobs.run import Options, make_folder, run_sources
     from glpose.synth.demo import demo_scene
     from glpose.video.writer import VideoWriter
 

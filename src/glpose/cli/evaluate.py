@@ -75,7 +75,7 @@ def evaluate(
         if value is not None and value < 1:
             raise BadInput(f"--{flag} is {value}; expected 1 or more")
     # Not above: these import NumPy and the video library, and help must be quick.
-    from glpose.cli.evaluation.job import EvaluateOptions, evaluate_set
+    from glpose.jobs.evaluate import EvaluateOptions, evaluate_set
 
     changes = {
         "flip": flip,

@@ -34,7 +34,7 @@ def export(
 
     """
     try:
-        from glpose.recipes.record import export_run
+        from glpose.jobs.runs import export_run
     except ImportError as problem:
         raise MissingExtra(problem.name or "torch", "export") from problem
     for item in score or []:

@@ -60,7 +60,7 @@ def run(
     if threads is not None and threads < 1:
         raise BadInput(f"--threads is {threads}; expected 1 or more")
     # Not above: these import NumPy and the video library, and help must be quick.
-    from glpose.cli.job import Options, run_sources
+    from glpose.jobs.run import Options, run_sources
 
     options = Options(output, boxes, weights, detector, overlay, start, end, threads, overwrite)
     return run_sources(source, options, quiet=quiet)

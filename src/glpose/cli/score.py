@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 from glpose.errors import BadInput
 
 if TYPE_CHECKING:
-    from glpose.cli.scoring.report import Report
+    from glpose.evaluation.scoring.report import Report
 
 app = App(name="score", help="Score any tool's predictions with the official metrics.")
 
@@ -41,7 +41,7 @@ def posetrack(
         Score tracking too; unless said, only if the track ids are more than places in the frame.
 
     """
-    from glpose.cli.scoring.posetrack import score_posetrack
+    from glpose.evaluation.scoring.posetrack import score_posetrack
 
     files = _checked(json, truth, predictions)
     return _show(score_posetrack(*files, quirks=not no_quirks, mot=mot), json)
@@ -76,7 +76,7 @@ def jhmdb(
         A joint has to be nearer than the limit, as in mmpose; papers include the limit.
 
     """
-    from glpose.cli.scoring.jhmdb import score_jhmdb
+    from glpose.evaluation.scoring.jhmdb import score_jhmdb
 
     files = _checked(json, truth, predictions)
     return _show(score_jhmdb(*files, split, strict=strict, belly=interpolate_belly), json)
@@ -96,7 +96,7 @@ def coco(truth: Path, predictions: Path, /, *, json: Path | None = None) -> int:
         Also write all numbers to this file.
 
     """
-    from glpose.cli.scoring.coco import score_coco
+    from glpose.evaluation.scoring.coco import score_coco
 
     return _show(score_coco(*_checked(json, truth, predictions)), json)
 

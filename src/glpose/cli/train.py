@@ -56,7 +56,7 @@ def train(
         raise MissingExtra("torch", "train") from problem
     from glpose.systems import load_system
     from glpose.train.loop import train as run_training
-    from glpose.train.workers import join_workers
+    from glpose.train.run.workers import join_workers
 
     with join_workers() as workers:
         with workers.together():

@@ -54,9 +54,9 @@ def import_(
 
     """
     try:
-        from glpose.export.imported import export_imported, write_imported
-        from glpose.export.port import bring, report
-        from glpose.export.published import read_checkpoint, recognise
+        from glpose.export.published.files import read_checkpoint, recognise
+        from glpose.export.published.imported import export_imported, write_imported
+        from glpose.export.published.port import bring, report
     except ImportError as problem:
         raise MissingExtra(problem.name or "torch", "train") from problem
     from glpose.systems import load_port
@@ -95,7 +95,7 @@ def info(file: Path, /) -> int:
         lines = weights_file(file)
     else:
         try:
-            from glpose.export.imported import describe_file
+            from glpose.export.published.imported import describe_file
         except ImportError as problem:
             raise MissingExtra(problem.name or "torch", "train") from problem
         lines = describe_file(file)

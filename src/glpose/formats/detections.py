@@ -11,9 +11,9 @@ import numpy as np
 
 from glpose.errors import BadInput
 from glpose.formats.dataset import LabelledSequence
-from glpose.formats.lines import FARTHEST_PX
-from glpose.formats.posetrack import SequenceLabels
-from glpose.formats.tree import Node, brief, read_tree
+from glpose.formats.posetrack.labels import SequenceLabels
+from glpose.formats.text.lines import FARTHEST_PX
+from glpose.formats.text.tree import Node, brief, read_tree
 from glpose.types import Detections
 
 

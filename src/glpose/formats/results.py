@@ -16,7 +16,7 @@ from jaxtyping import Float, Float32
 
 from glpose.config import to_plain
 from glpose.errors import BadInput
-from glpose.formats.lines import (
+from glpose.formats.text.lines import (
     Line,
     cannot_write,
     dump,

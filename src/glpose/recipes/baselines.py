@@ -11,8 +11,8 @@ from typing import Any
 from glpose.nets.spec import HRNetConfig, ResNetConfig, as_published
 from glpose.systems.hrnet.spec import HRNetPoseConfig
 from glpose.systems.simple_baseline.spec import NUM_BLOCKS, SimpleBaselineConfig
-from glpose.train.augment import Augmentation
-from glpose.train.people import PeopleConfig, Share
+from glpose.train.data.augment import Augmentation
+from glpose.train.data.people import PeopleConfig, Share
 from glpose.train.recipe import Optimizer, Recipe
 
 _SIZE_HW = (384, 288)

@@ -3,7 +3,7 @@
 from glpose.recipes.pretrain import SMALL_BACKBONE
 from glpose.systems.glpose.data import ClipConfig
 from glpose.systems.glpose.spec import GlobalConfig, GLPoseConfig, LocalConfig
-from glpose.train.augment import Augmentation
+from glpose.train.data.augment import Augmentation
 from glpose.train.recipe import Optimizer, Recipe
 from glpose.types import CropSpec
 

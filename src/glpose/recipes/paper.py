@@ -10,7 +10,7 @@ from dataclasses import replace
 from glpose.nets.spec import HeadType
 from glpose.systems.glpose.data import ClipConfig
 from glpose.systems.glpose.spec import EnhanceConfig, GLPoseConfig, with_sources
-from glpose.train.augment import Augmentation
+from glpose.train.data.augment import Augmentation
 from glpose.train.recipe import Optimizer, Recipe
 
 

@@ -2,8 +2,8 @@
 
 from glpose.nets.spec import HRNetConfig
 from glpose.systems.hrnet.spec import HRNetPoseConfig
-from glpose.train.augment import Augmentation
-from glpose.train.people import PeopleConfig, Share
+from glpose.train.data.augment import Augmentation
+from glpose.train.data.people import PeopleConfig, Share
 from glpose.train.recipe import Optimizer, Recipe
 from glpose.types import CropSpec
 

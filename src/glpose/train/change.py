@@ -7,8 +7,8 @@ from pathlib import Path
 
 from glpose.config import replace_at
 from glpose.errors import BadConfig, BadInput
+from glpose.train.data.sets import SETS
 from glpose.train.recipe import DataRoots, Recipe
-from glpose.train.sets import SETS
 
 
 def with_roots(recipe: Recipe, given: list[str]) -> Recipe:

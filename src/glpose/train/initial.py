@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from glpose.errors import BadWeights
 from glpose.nets.stored import load_safetensors
 from glpose.skeleton import SKELETONS, Skeleton
-from glpose.train.checkpoint import load_checkpoint
+from glpose.train.run.checkpoint import load_checkpoint
 
 
 def load_initial(path: Path) -> dict[str, Tensor]:

@@ -21,17 +21,17 @@ from torch import nn
 
 from glpose.errors import BadWeights
 from glpose.imaging import write_image
-from glpose.train.batches import Parts, own_rows, prefetch
-from glpose.train.checkpoint import disk_failures, load_checkpoint, save_checkpoint
-from glpose.train.epochs import in_steps
-from glpose.train.fault import examine, stop_at
-from glpose.train.log import RunLog
+from glpose.train.data.batches import Parts, own_rows, prefetch
+from glpose.train.data.epochs import in_steps
 from glpose.train.recipe import Recipe
-from glpose.train.record import check_record, write_record
-from glpose.train.sheet import contact_sheet
+from glpose.train.run.checkpoint import disk_failures, load_checkpoint, save_checkpoint
+from glpose.train.run.fault import examine, stop_at
+from glpose.train.run.log import RunLog
+from glpose.train.run.record import check_record, write_record
+from glpose.train.run.sheet import contact_sheet
+from glpose.train.run.workers import ALONE, Workers
 from glpose.train.state import TrainState, average, learning_rate, seed_step, start
 from glpose.train.system import System, TrainData
-from glpose.train.workers import ALONE, Workers
 
 
 @dataclass(frozen=True)

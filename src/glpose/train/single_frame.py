@@ -23,12 +23,12 @@ from glpose.nets.heads import head_of_joints
 from glpose.nets.single_frame import SingleFrameNet
 from glpose.nets.spec import SingleFrameConfig
 from glpose.skeleton import COCO17, POSETRACK15, Skeleton, by_name
+from glpose.train.data.people import PeopleConfig, PeopleData
+from glpose.train.data.sets import LABELLED, LIMBS_AND_NECK, open_people
+from glpose.train.data.store import Pictures
 from glpose.train.initial import initial_joints, load_initial, load_part
-from glpose.train.people import PeopleConfig, PeopleData
 from glpose.train.recipe import Recipe
-from glpose.train.sets import LABELLED, LIMBS_AND_NECK, open_people
-from glpose.train.sheet import draw_sample, spread
-from glpose.train.store import Pictures
+from glpose.train.run.sheet import draw_sample, spread
 
 # Neighbouring frames say the same: of our own validation sets every n-th person is enough.
 _STRIDES = {"jhmdb-val": 3, "synth": 7}

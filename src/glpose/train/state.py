@@ -13,8 +13,8 @@ from torch import nn
 from glpose.config import to_plain
 from glpose.nets.synced_norm import with_synced_norms
 from glpose.train.recipe import Optimizer, Recipe
+from glpose.train.run.workers import Workers
 from glpose.train.system import System
-from glpose.train.workers import Workers
 
 
 @dataclass

@@ -19,12 +19,12 @@ from glpose.errors import BadConfig, BadInput, BadWeights, GLPoseError
 from glpose.imaging import read_image
 from glpose.skeleton import POSETRACK15
 from glpose.train import loop
-from glpose.train.batches import own_rows, prefetch
-from glpose.train.checkpoint import load_checkpoint, save_checkpoint
-from glpose.train.log import RunLog
+from glpose.train.data.batches import own_rows, prefetch
 from glpose.train.recipe import Optimizer
-from glpose.train.sheet import contact_sheet, draw_sample, spread
-from glpose.train.workers import ALONE
+from glpose.train.run.checkpoint import load_checkpoint, save_checkpoint
+from glpose.train.run.log import RunLog
+from glpose.train.run.sheet import contact_sheet, draw_sample, spread
+from glpose.train.run.workers import ALONE
 from tiny_training import LONG, TINY, TinyConfig, TinySet, TinySystem, log_of, train
 
 pytestmark = pytest.mark.torch

@@ -19,11 +19,11 @@ from glpose.damage import DAMAGE, damage
 from glpose.geometry import clip_box
 from glpose.heatmap import crop_from_heatmap
 from glpose.systems.glpose.spec import GLPoseConfig
-from glpose.train.augment import Augmentation, Look, draw_look, jitter_colour, random_box
-from glpose.train.epochs import sample_rows
-from glpose.train.people import Order, locate, targets, upper_body
-from glpose.train.sets import LABELLED
-from glpose.train.store import Pictures
+from glpose.train.data.augment import Augmentation, Look, draw_look, jitter_colour, random_box
+from glpose.train.data.epochs import sample_rows
+from glpose.train.data.people import Order, locate, targets, upper_body
+from glpose.train.data.sets import LABELLED
+from glpose.train.data.store import Pictures
 from glpose.train.system import ArrayBatch
 from glpose.types import Affine, CropSpec
 

@@ -16,8 +16,8 @@ from glpose.clip import global_slots
 from glpose.damage import DAMAGE, damage
 from glpose.systems.glpose.data import ClipConfig, Tracks, key_targets, noisy_box
 from glpose.systems.glpose.spec import GLPoseConfig
-from glpose.train.augment import Look, draw_look, jitter_colour
-from glpose.train.sets import LABELLED
+from glpose.train.data.augment import Look, draw_look, jitter_colour
+from glpose.train.data.sets import LABELLED
 from glpose.train.system import ArrayBatch
 from glpose.types import Affine
 

@@ -2,8 +2,8 @@
 
 from torch import nn
 
-from glpose.export.port import Port
-from glpose.export.published import HEAD
+from glpose.export.published.files import HEAD
+from glpose.export.published.port import Port
 from glpose.nets.hrnet import HRNet
 from glpose.skeleton import Skeleton
 from glpose.systems.glpose.spec import GLPoseConfig

@@ -15,7 +15,7 @@ from glpose.metrics.pck import Pck, pck
 from glpose.systems.glpose.data import ClipData, Tracks
 from glpose.systems.glpose.features import FeatureData
 from glpose.systems.glpose.net import GLPose
-from glpose.train.sets import LABELLED
+from glpose.train.data.sets import LABELLED
 from glpose.types import Affine
 
 _AT_ONCE = 32

@@ -21,11 +21,11 @@ from glpose.systems.glpose.features import Encode, FeatureData, FeatureMix
 from glpose.systems.glpose.net import GLPose, heatmap_loss
 from glpose.systems.glpose.scoring import fuse, guess_from_clips, guess_from_features, run_on_crops
 from glpose.systems.glpose.spec import GLPoseConfig
-from glpose.train.augment import Augmentation
+from glpose.train.data.augment import Augmentation
+from glpose.train.data.sets import LIMBS_AND_NECK, open_people
 from glpose.train.initial import initial_joints, load_initial, load_part
 from glpose.train.recipe import Recipe
-from glpose.train.sets import LIMBS_AND_NECK, open_people
-from glpose.train.sheet import NUM_SAMPLES, draw_sample, spread
+from glpose.train.run.sheet import NUM_SAMPLES, draw_sample, spread
 from glpose.train.system import TrainData
 
 STILL = ClipConfig(

@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from glpose.export.port import Port
-from glpose.export.published import HEAD
+from glpose.export.published.files import HEAD
+from glpose.export.published.port import Port
 from glpose.nets.spec import HRNetConfig, as_published
 from glpose.skeleton import Skeleton
 from glpose.systems.hrnet.net import HRNetPose

@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 
 from glpose.errors import BadConfig
-from glpose.formats.boxes import BoxedPicture, read_boxes
-from glpose.formats.jhmdb import read_clips
+from glpose.formats.coco.boxes import BoxedPicture, read_boxes
+from glpose.formats.jhmdb.short import read_clips
 from glpose.imaging import blur, read_image, resize
 from glpose.synth import SceneSpec, render_scene
 from glpose.systems.person_detector.spec import BoxDataConfig
 from glpose.systems.person_detector.targets import IGNORE, PADDING, PERSON
-from glpose.train.augment import jitter_colour
+from glpose.train.data.augment import jitter_colour
+from glpose.train.data.store import PictureStore, has_store, write_store
 from glpose.train.recipe import DataRoots
-from glpose.train.store import PictureStore, has_store, write_store
 from glpose.train.system import ArrayBatch
 from glpose.video.reader import open_video
 

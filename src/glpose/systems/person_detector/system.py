@@ -30,8 +30,8 @@ from glpose.systems.person_detector.export import export_detector
 from glpose.systems.person_detector.net import PersonDetector
 from glpose.systems.person_detector.spec import card
 from glpose.systems.person_detector.step import detection_losses
-from glpose.train.checkpoint import load_checkpoint
 from glpose.train.recipe import Recipe
+from glpose.train.run.checkpoint import load_checkpoint
 
 # Curves need the weak detections too; the runtime's own limit is in the card.
 _MIN_SCORE = 0.01

@@ -5,8 +5,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from glpose.export.port import Port
-from glpose.export.published import HEAD
+from glpose.export.published.files import HEAD
+from glpose.export.published.port import Port
 from glpose.nets.hrnet import IMAGENET_MEAN, IMAGENET_STD
 from glpose.nets.spec import ResNetConfig, as_published
 from glpose.skeleton import Skeleton

@@ -1,0 +1,176 @@
+"""An estimator on labelled clips: the pipeline that users run, with given boxes, and its PCK."""
+
+from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Int64, UInt8
+
+from glpose.damage import damage
+from glpose.errors import BadInput
+from glpose.evaluation.predict import predict
+from glpose.metrics.pck import Pck, pck
+from glpose.runtime.options import PoseOptions
+from glpose.runtime.protocols import Estimator
+from glpose.skeleton import Skeleton, by_name, convert
+from glpose.types import Frame, FrameTruth, People
+
+_PERIOD = 5
+"""Every fifth frame is damaged: with k = 4 all neighbours of a damaged frame are whole."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledClip:
+    """A clip: how to read its frames, and the truth of each of them."""
+
+    name: str
+    frames: Callable[[], Iterable[Frame]]
+    truth: tuple[FrameTruth, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """Joints of people whose boxes were given, one row a person and frame.
+
+    `guess_xy` and `truth_xy` in image pixels, joints as the estimator's skeleton; `labelled` where
+    the truth has a joint inside the picture, `placed` where it has coordinates at all. `damage`
+    is the place of a row's kind of damage among those asked for, -1 without damage.
+    """
+
+    guess_xy: Float32[np.ndarray, "people joints 2"]
+    guess_score: Float32[np.ndarray, "people joints"]
+    truth_xy: Float32[np.ndarray, "people joints 2"]
+    labelled: Bool[np.ndarray, "people joints"]
+    placed: Bool[np.ndarray, "people joints"]
+    truth_xyxy: Float32[np.ndarray, "people 4"]
+    damage: Int64[np.ndarray, " people"]
+
+    def of_damage(self, kind: int) -> "Scored":
+        """The rows with one kind of damage."""
+        rows = self.damage == kind
+        return Scored(
+            self.guess_xy[rows],
+            self.guess_score[rows],
+            self.truth_xy[rows],
+            self.labelled[rows],
+            self.placed[rows],
+            self.truth_xyxy[rows],
+            self.damage[rows],
+        )
+
+    def pck(
+        self, joints: Bool[np.ndarray, " joints"], limit: float, *, outside: bool = False
+    ) -> Pck:
+        """PCK of the box over some joints; `outside` counts joints outside the picture too."""
+        counted = (self.placed if outside else self.labelled) & joints
+        return pck(self.guess_xy, self.truth_xy, counted, self.truth_xyxy, limit)
+
+
+def evaluate_clips(
+    clips: Iterable[LabelledClip],
+    truth_skeleton: Skeleton,
+    estimate: Estimator,
+    *,
+    damage_kinds: tuple[str, ...] = (),
+    strength: float = 1.0,
+    box_noise: float = 0.0,
+    options: PoseOptions = PoseOptions(),
+    seed: int = 0,
+) -> Scored:
+    """Run the pipeline on each clip with its true boxes and collect joints beside the truth.
+
+    With `damage_kinds` ("blur", "noise", "cover", ...) every fifth frame is damaged where the
+    people are, the kinds taking turns, and only those frames are scored. The damage depends on
+    clip and frame alone, so that all estimators see the same pictures. `box_noise` moves each side
+    of a box by so much of its length (standard deviation); errors stay relative to the true box.
+    `seed` is that of the candidates.
+    """
+    skeleton = by_name(estimate.card.skeleton or "")
+    rows: list[tuple[np.ndarray, ...]] = []
+    for number, clip in enumerate(clips):
+        truth = {t.frame: t for t in clip.truth}
+        kinds = {frame: _kind(frame, number, len(damage_kinds)) for frame in truth}
+        keys = [frame for frame, kind in kinds.items() if kind >= 0 or not damage_kinds]
+        boxes = {f: _moved(t.people, [number, f], box_noise) for f, t in truth.items()}
+
+        def frames(
+            wanted: Container[int],
+            clip: LabelledClip = clip,
+            truth: dict[int, FrameTruth] = truth,
+            number: int = number,
+        ) -> Iterator[Frame]:
+            frames = clip.frames()
+            if damage_kinds:
+                frames = _damaged(frames, truth, number, damage_kinds, strength)
+            return (frame for frame in frames if frame.index in wanted)
+
+        for poses in predict(frames, boxes, frozenset(keys), estimate, options, seed=seed):
+            if len(poses.people) == 0:
+                continue
+            true = truth[poses.frame]
+            _, there, here = np.intersect1d(
+                true.people.track_id, poses.people.track_id, return_indices=True
+            )
+            visible = (true.visibility[there] > 0).astype(np.float32)
+            xy, labelled = convert(true.xy[there], visible, truth_skeleton, skeleton)
+            kind = np.full(len(poses.people), kinds[poses.frame], np.int64)
+            own = true.people.xyxy[there]
+            rows.append((poses.xy[here], poses.score[here], xy, labelled > 0, own, kind))
+    if not rows:
+        raise BadInput("no clip has a labelled person to score; expected at least one")
+    guess, score, xy, labelled, xyxy, kind = (
+        np.concatenate(part) for part in zip(*rows, strict=True)
+    )
+    placed = np.asarray(np.isfinite(xy).all(-1))
+    return Scored(guess, score, xy, labelled, placed, xyxy, kind)
+
+
+def _moved(people: People, seed: list[int], share: float) -> People:
+    """People with imprecise boxes."""
+    if not share:
+        return people
+    noise = np.random.default_rng(seed).normal(0, share, people.xyxy.shape)
+    size = people.xyxy[:, 2:] - people.xyxy[:, :2]
+    moved = people.xyxy + noise * np.concatenate([size, size], 1)
+    return replace(people, xyxy=moved.astype(np.float32))
+
+
+def _kind(frame: int, clip: int, num: int) -> int:
+    """Which of `num` kinds of damage a frame of a clip has, -1 for none."""
+    period, rest = divmod(frame + clip, _PERIOD)
+    return (period + clip) % num if num and rest == 0 else -1
+
+
+def _damaged(
+    frames: Iterable[Frame],
+    truth: dict[int, FrameTruth],
+    clip: int,
+    kinds: tuple[str, ...],
+    strength: float,
+) -> Iterator[Frame]:
+    for frame in frames:
+        kind = _kind(frame.index, clip, len(kinds))
+        if frame.rgb is None or kind < 0 or frame.index not in truth:
+            yield frame
+            continue
+        rgb = frame.rgb.copy()
+        for row, box in enumerate(truth[frame.index].people.xyxy):
+            rng = np.random.default_rng([clip, frame.index, row])
+            _damage_box(rgb, box, rng, kinds[kind], strength)
+        yield Frame(frame.index, frame.time_s, rgb)
+
+
+def _damage_box(
+    rgb: UInt8[np.ndarray, "height width 3"],
+    xyxy: Float[np.ndarray, "4"],
+    rng: np.random.Generator,
+    kind: str,
+    strength: float,
+) -> None:
+    """Damage a person's box, enlarged by a quarter as crops are, in place."""
+    centre, size = (xyxy[:2] + xyxy[2:]) / 2, (xyxy[2:] - xyxy[:2]) * 1.25
+    low = np.maximum(np.floor(centre - size / 2), 0).astype(int)
+    high = np.minimum(np.ceil(centre + size / 2), rgb.shape[1::-1]).astype(int)
+    if (high - low).min() >= 16:
+        part = rgb[low[1] : high[1], low[0] : high[0]]
+        part[...] = damage(rng, part, kind, strength)

@@ -1,0 +1,216 @@
+"""PoseTrack: files of annotations and of predictions to AP and MOT."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from glpose.errors import BadInput
+from glpose.evaluation.scoring.report import Report, check_there
+from glpose.formats.posetrack.file import read_file
+from glpose.formats.posetrack.labels import read_prediction_file
+from glpose.formats.posetrack.people import truth_of
+from glpose.metrics.posetrack import first_repeated
+from glpose.metrics.posetrack_ap import PoseTrackAp, posetrack_ap
+from glpose.metrics.posetrack_mot import PoseTrackMot, posetrack_mot
+from glpose.skeleton import POSETRACK15
+from glpose.types import FramePoses, FrameTruth
+
+_KINDS = (".json", ".mat")
+_VERSIONS_2018 = {
+    74: "validation part of 0.2; numbers of today go by 0.45, with 170 sequences",
+    170: "validation part of 0.45, of which poseval should score 8923 frames",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pair:
+    """A sequence: all frames of its two files."""
+
+    name: str
+    truth: tuple[FrameTruth, ...]
+    num_labelled: int
+    is_2018: bool
+    guess: tuple[FramePoses, ...]
+
+
+def score_posetrack(
+    truth: Path,
+    predictions: Path,
+    *,
+    quirks: bool = True,
+    mot: bool | None = None,
+    only: Collection[str] | None = None,
+) -> Report:
+    """AP, and MOT if `mot` or, unless said, if track ids are more than places in the frame.
+
+    `only` names the sequences that count, where not all of a folder do.
+
+    Raises: BadInput naming the file that is missing, broken or of another length.
+    """
+    files = _pairs(truth, predictions, only)
+    pairs = [_read(*both) for both in files]
+    true, guess = [pair.truth for pair in pairs], [pair.guess for pair in pairs]
+    names = [pair.name for pair in pairs]
+    if not _num_people(true):
+        raise BadInput(
+            f"{truth}: no frame has a person; expected labelled people, nothing can be scored; "
+            "take the annotations from their archive again"
+        )
+    ap = posetrack_ap(true, guess, names=names, quirks=quirks)
+    counts = {
+        "num_sequences": len(pairs),
+        "num_frames": sum(map(len, true)),
+        "num_labelled_frames": sum(pair.num_labelled for pair in pairs),
+        "num_scored_frames": ap.num_frames,
+        "num_people": _num_people(true),
+        "num_poses": _num_people(guess),
+    }
+    lines = [
+        f"PoseTrack, {'as poseval counts' if quirks else 'without the quirks of poseval'}",
+        "truth: {num_sequences} sequences, {num_frames} frames, {num_labelled_frames} labelled, "
+        "{num_scored_frames} scored (with people), {num_people} people".format(**counts),
+        "predictions: {num_poses} poses".format(**counts),
+        *_foreign_lines(predictions, {path for _, path in files}),
+        *_version_lines(pairs),
+        *_joint_lines(ap, guess),
+        "AP",
+        ap.table(),
+    ]
+    plain = {"metric": "posetrack", "quirks": quirks, **counts}
+    plain["ap"] = {"columns": ap.groups(), **ap.official()}
+    plain["mot"] = None
+    if mot is None and not _is_tracked(guess):
+        lines.append("MOT is left out: track ids are places in the frame (--mot asks for it)")
+    elif mot is not False:
+        for (path, _), frames in zip(files, true, strict=True):
+            _check_tracks(path, frames)
+        scores = posetrack_mot(
+            true,
+            guess,
+            names=names,
+            quirks=quirks,
+            empty_people_stay=any(pair.is_2018 for pair in pairs),
+        )
+        lines += _mot_lines(scores)
+        plain["mot"] = {
+            "columns": scores.groups(),
+            "num_frames": scores.num_frames,
+            "motp_correct": scores.motp.tolist(),
+            **scores.official(),
+        }
+    return Report(lines, plain)
+
+
+def _pairs(truth: Path, predictions: Path, only: Collection[str] | None) -> list[tuple[Path, Path]]:
+    """Each file of truth and the predictions of the same name."""
+    true = [path for path in _annotations(truth) if only is None or path.stem in only]
+    if not predictions.is_dir():
+        if truth.is_dir():
+            raise BadInput(
+                f"{predictions}: a file, but the truth is a folder; expected a folder with a file "
+                "of the same name for each of its files"
+            )
+        return [(truth, predictions)]
+    places = [
+        next(
+            (place for kind in _KINDS if (place := predictions / f"{path.stem}{kind}").is_file()),
+            predictions / f"{path.stem}.json",
+        )
+        for path in true
+    ]
+    check_there(places, predictions, "sequences")
+    return list(zip(true, places, strict=True))
+
+
+def _annotations(truth: Path) -> list[Path]:
+    """The files of a folder, one a sequence: where both kinds are there, JSON."""
+    if not truth.is_dir():
+        return [truth]
+    found = {p.stem: p for kind in reversed(_KINDS) for p in sorted(truth.glob(f"*{kind}"))}
+    files = [found[stem] for stem in sorted(found) if not stem.startswith(".")]
+    if not files:
+        raise BadInput(
+            f"{truth}: has no annotations, *.json or *.mat; expected those of one part, such as "
+            "the folder annotations/val"
+        )
+    return files
+
+
+def _read(truth: Path, predictions: Path) -> _Pair:
+    file, guess = read_file(truth, predicted=False), read_prediction_file(predictions)
+    if len(guess) != len(file.frames):
+        raise BadInput(
+            f"{predictions}: holds {len(guess)} frames, but {truth} has {len(file.frames)}; "
+            "expected one for every frame of the truth, in its order, labelled or not"
+        )
+    return _Pair(
+        name=str(predictions),
+        truth=tuple(truth_of(i, frame, np.float64) for i, frame in enumerate(file.frames)),
+        num_labelled=sum(frame.labelled for frame in file.frames),
+        is_2018=file.form == "2018",
+        guess=guess,
+    )
+
+
+def _check_tracks(path: Path, frames: Sequence[FrameTruth]) -> None:
+    """Raises: BadInput, naming the file of truth, if it has a person twice in a frame."""
+    for i, frame in enumerate(frames):
+        again = first_repeated(frame.people.track_id)
+        if again is not None:
+            raise BadInput(
+                f"{path}: frame {i} has the track_id {again} twice; expected each person once, "
+                "since MOT follows people by it; correct the file, or leave MOT out with --no-mot"
+            )
+
+
+def _is_tracked(guess: Sequence[Sequence[FramePoses]]) -> bool:
+    """Whether track ids say more than the row: many tools write the place in the frame."""
+    return any(
+        (poses.people.track_id != np.arange(len(poses.people))).any()
+        for frames in guess
+        for poses in frames
+    )
+
+
+def _num_people(videos: Sequence[Sequence[FramePoses | FrameTruth]]) -> int:
+    return sum(len(frame.people) for frames in videos for frame in frames)
+
+
+def _foreign_lines(folder: Path, used: set[Path]) -> list[str]:
+    """Predictions of what is not among the truth: of another part or another data set, perhaps."""
+    there = {path for kind in _KINDS for path in folder.glob(f"*{kind}")}
+    foreign = sorted(path.name for path in there if path not in used and path.name[0] != ".")
+    return [f"ignored: {len(foreign)} files without truth, such as {foreign[0]}"] if foreign else []
+
+
+def _version_lines(pairs: Sequence[_Pair]) -> list[str]:
+    """Numbers of 2018's validation differ by version of the labels, which the files do not tell."""
+    if not all(pair.is_2018 for pair in pairs) or len(pairs) not in _VERSIONS_2018:
+        return []
+    return [f"label version: {len(pairs)} sequences are the {_VERSIONS_2018[len(pairs)]}"]
+
+
+def _joint_lines(ap: PoseTrackAp, guess: Sequence[Sequence[FramePoses]]) -> list[str]:
+    """Joints that only one side knows."""
+    predicted = np.zeros(len(POSETRACK15.joints), bool)
+    for frames in guess:
+        for poses in frames:
+            predicted |= np.isfinite(poses.xy).all(-1).any(0)
+    never = [j for j, found in zip(POSETRACK15.joints, predicted, strict=True) if not found]
+    no_truth = [j for j, value in zip(POSETRACK15.joints, ap.ap, strict=False) if np.isnan(value)]
+    lines = [f"never predicted: {', '.join(never)}"] if never else []
+    if no_truth:
+        lines.append(f"without truth, left out of the total: {', '.join(no_truth)}")
+    return lines
+
+
+def _mot_lines(scores: PoseTrackMot) -> list[str]:
+    lines = [f"MOT (frames: {scores.num_frames})", scores.table()]
+    if scores.quirks:
+        lines.append(
+            f"MOTP above is what poseval prints with today's motmetrics; the correct total is "
+            f"{scores.motp[-1]:.1f}"
+        )
+    return lines

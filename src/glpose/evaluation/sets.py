@@ -1,0 +1,279 @@
+"""PoseTrack, Sub-JHMDB and COCO as evaluation meets them: parts to predict, files, scores."""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, Protocol, get_args, runtime_checkable
+
+import numpy as np
+
+from glpose.errors import BadInput
+from glpose.evaluation.predict import frames_of, in_skeleton, predict, true_people
+from glpose.evaluation.scoring.coco import RESULTS, score_coco
+from glpose.evaluation.scoring.jhmdb import score_jhmdb
+from glpose.evaluation.scoring.posetrack import score_posetrack
+from glpose.evaluation.scoring.report import Report
+from glpose.formats.coco.labels import open_coco
+from glpose.formats.coco.results import write_keypoint_results
+from glpose.formats.dataset import LabelledSequence
+from glpose.formats.detections import match_detections, read_detections
+from glpose.formats.jhmdb.labels import open_subjhmdb
+from glpose.formats.posetrack.file import twice
+from glpose.formats.posetrack.labels import find_base, open_posetrack, write_prediction_file
+from glpose.formats.results import ResultWriter
+from glpose.formats.text.lines import write_whole
+from glpose.runtime.options import PoseOptions
+from glpose.runtime.protocols import Estimator
+from glpose.skeleton import COCO17, POSETRACK15, by_name
+from glpose.track.link import link
+from glpose.types import Detections, FramePoses, People
+from glpose.video.reader import open_video
+from glpose.video.source import open_images
+
+Metric = Literal["posetrack", "jhmdb", "coco"]
+
+_PICTURES_AT_ONCE = 100
+
+
+@runtime_checkable
+class OfficialSet(Protocol):
+    """The part of a set that is evaluated; its sequences are predicted and saved one by one."""
+
+    usual: PoseOptions
+    """What the papers on this set do, unless a call says otherwise."""
+    part: str
+    names: list[str]
+
+    def file(self, name: str) -> str:
+        """What the predictions of a sequence are called, below their folder."""
+        ...
+
+    def predict(
+        self, name: str, estimate: Estimator, options: PoseOptions, seed: int
+    ) -> Iterable[FramePoses]:
+        """The poses of all frames that are asked for. Raises BadInput if the sequence is broken."""
+        ...
+
+    def write(self, path: Path, name: str, poses: list[FramePoses], estimate: Estimator) -> None:
+        """Save the predictions of a sequence, whole or not at all."""
+        ...
+
+    def score(self, folder: Path, names: Collection[str], estimate: Estimator) -> Report:
+        """The official scores of these sequences' predictions."""
+        ...
+
+
+def open_set(metric: Metric, root: Path, split: str | None, boxes: Path | None) -> OfficialSet:
+    """The set that belongs to a metric, with boxes of the truth or of a file of detections.
+
+    Raises: BadInput, saying what is missing and where it is expected.
+    """
+    if not root.is_dir():
+        raise BadInput(f"--data {root}: no such folder; expected the set in its official layout")
+    makers: dict[Metric, Callable[[Path, str | None, Path | None], OfficialSet]] = {
+        "posetrack": PoseTrackSet,
+        "jhmdb": JhmdbSet,
+        "coco": CocoSet,
+    }
+    if metric not in makers:
+        raise BadInput(f"--metric {metric}: unknown; expected {', '.join(get_args(Metric))}")
+    return makers[metric](root, split, boxes)
+
+
+class PoseTrackSet:
+    """PoseTrack 2017 or 2018; labelled frames are predicted."""
+
+    usual = PoseOptions(score="product", min_box=0.2, neighbours="all", candidates="video")
+
+    def __init__(self, root: Path, split: str | None, boxes: Path | None) -> None:
+        self.part = split or "val"
+        self._labels = find_base(root, self.part) / "annotations" / self.part
+        # The labels say themselves of which year they are.
+        sequences = open_posetrack(root, 2018, self.part)
+        self._sequences = {sequence.name: sequence for sequence in sequences}
+        self.names = list(self._sequences)
+        self._boxes = _matched(boxes, sequences)
+
+    def file(self, name: str) -> str:
+        """As poseval wants it: the name of the label file."""
+        return f"{name}.json"
+
+    def predict(
+        self, name: str, estimate: Estimator, options: PoseOptions, seed: int
+    ) -> Iterable[FramePoses]:
+        """See `OfficialSet`; people found by a detector have their places for numbers."""
+        sequence = self._sequences[name]
+        truth = sequence.truth()
+        found = predict(
+            frames_of(sequence),
+            true_people(truth) if self._boxes is None else _linked(self._boxes[name], options),
+            {frame.frame for frame in truth},
+            estimate,
+            options,
+            clip_boxes=self._boxes is None,
+            seed=seed,
+        )
+        skeleton = by_name(estimate.card.skeleton or "")
+        for poses in found:
+            # A number that is there twice cannot be written, and is no matter to AP.
+            has_numbers = self._boxes is None and not twice(poses.people.track_id.tolist())
+            yield in_skeleton(poses if has_numbers else _numbered(poses), skeleton, POSETRACK15)
+
+    def write(self, path: Path, name: str, poses: list[FramePoses], estimate: Estimator) -> None:
+        """See `OfficialSet`; in the form of 2017, which the family writes for both years."""
+        del estimate
+        write_prediction_file(path, self._sequences[name], poses)
+
+    def score(self, folder: Path, names: Collection[str], estimate: Estimator) -> Report:
+        """AP; numbers of people are no tracking, so MOT is left out."""
+        del estimate
+        return score_posetrack(self._labels, folder, mot=False, only=names)
+
+
+class JhmdbSet:
+    """Sub-JHMDB, the test part of a split; all frames are predicted, one person in each."""
+
+    usual = PoseOptions(neighbours="all", candidates="video")
+
+    def __init__(self, root: Path, split: str | None, boxes: Path | None) -> None:
+        self.part = split or "1"
+        if self.part not in ("1", "2", "3"):
+            raise BadInput(f"--split {split}: no split of Sub-JHMDB; expected 1, 2 or 3")
+        self._root = root
+        sequences = open_subjhmdb(root, int(self.part), "test")
+        self._sequences = {sequence.name: sequence for sequence in sequences}
+        self.names = list(self._sequences)
+        self._boxes = _matched(boxes, sequences)
+
+    def file(self, name: str) -> str:
+        """As `glpose score jhmdb` wants it."""
+        return f"{name}.jsonl"
+
+    def predict(
+        self, name: str, estimate: Estimator, options: PoseOptions, seed: int
+    ) -> Iterable[FramePoses]:
+        """See `OfficialSet`; of several detections in a frame the best one is the person."""
+        sequence = self._sequences[name]
+        truth = sequence.truth()
+        people = true_people(truth) if self._boxes is None else _best(self._boxes[name])
+        keys = {frame.frame for frame in truth}
+        return predict(frames_of(sequence), people, keys, estimate, options, seed=seed)
+
+    def write(self, path: Path, name: str, poses: list[FramePoses], estimate: Estimator) -> None:
+        """See `OfficialSet`; in the format of `glpose run`."""
+        sequence = self._sequences[name]
+        video = open_images(sequence.images, name) if sequence.images else None
+        if video is None:
+            assert sequence.video is not None
+            video = open_video(sequence.video)
+        part = path.with_name(f"{path.name}.part")
+        info = replace(video.info, name=name)
+        with ResultWriter(part, info, by_name(estimate.card.skeleton or "")) as writer:
+            for frame in poses:
+                writer.write(frame)
+        part.replace(path)
+
+    def score(self, folder: Path, names: Collection[str], estimate: Estimator) -> Report:
+        """PCK by box and torso; a skeleton without belly has it put between shoulders and hips."""
+        has_belly = "belly" in by_name(estimate.card.skeleton or "").joints
+        return score_jhmdb(self._root, folder, int(self.part), belly=not has_belly, only=names)
+
+
+class CocoSet:
+    """COCO keypoints; pictures are no videos, a hundred of them make a part."""
+
+    usual = PoseOptions(flip=True, score="rescored", oks_nms=0.9)
+
+    def __init__(self, root: Path, split: str | None, boxes: Path | None) -> None:
+        self.part, self._root = split or "val", root
+        _, pictures = open_coco(root, self.part)
+        self._parts = {
+            f"pictures-{start:06d}": pictures[start : start + _PICTURES_AT_ONCE]
+            for start in range(0, len(pictures), _PICTURES_AT_ONCE)
+        }
+        self.names = list(self._parts)
+        self._boxes = None if boxes is None else read_detections(boxes)
+        if self._boxes is not None and not any(
+            self._found(picture.path, picture.truth.frame) for picture in pictures
+        ):
+            raise BadInput(
+                f"{boxes}: holds no box of the {len(pictures)} pictures of {self.part}2017; "
+                "expected detections with the image_id of these"
+            )
+
+    def file(self, name: str) -> str:
+        """Results in COCO's format."""
+        return f"{name}.json"
+
+    def predict(
+        self, name: str, estimate: Estimator, options: PoseOptions, seed: int
+    ) -> Iterable[FramePoses]:
+        """See `OfficialSet`; `frame` is the id of the picture."""
+        skeleton = by_name(estimate.card.skeleton or "")
+        for picture in self._parts[name]:
+            people, number = picture.truth.people, picture.truth.frame
+            if self._boxes is not None:
+                found = self._found(picture.path, number) or Detections.empty()
+                people = People(found.xyxy, found.score, np.arange(len(found)))
+            lone = LabelledSequence(str(number), COCO17, tuple, images=(picture.path,))
+            for poses in predict(frames_of(lone), {0: people}, {0}, estimate, options, seed=seed):
+                yield replace(in_skeleton(poses, skeleton, COCO17), frame=number)
+
+    def write(self, path: Path, name: str, poses: list[FramePoses], estimate: Estimator) -> None:
+        """See `OfficialSet`."""
+        del name, estimate
+        found = {p.frame: (p.xy, p.score, p.people.score.tolist()) for p in poses}
+        write_keypoint_results(path, found)
+
+    def score(self, folder: Path, names: Collection[str], estimate: Estimator) -> Report:
+        """AP and AR, of the parts joined in one file beside their folder."""
+        del estimate
+        joined = [
+            entry
+            for name in names
+            for entry in json.loads((folder / self.file(name)).read_text("utf-8"))
+        ]
+        results = folder.parent / RESULTS
+        write_whole(results, json.dumps(joined) + "\n")
+        pictures = {p.truth.frame for name in names for p in self._parts[name]}
+        truth = self._root / "annotations" / f"person_keypoints_{self.part}2017.json"
+        return score_coco(truth, results, only=pictures)
+
+    def _found(self, path: Path, number: int) -> Detections | None:
+        assert self._boxes is not None
+        for key in (str(number), f"{path.parent.name}/{path.name}", path.name):
+            if key in self._boxes:
+                return self._boxes[key]
+        return None
+
+
+def _matched(
+    boxes: Path | None, sequences: list[LabelledSequence]
+) -> dict[str, tuple[Detections, ...]] | None:
+    if boxes is None:
+        return None
+    found = match_detections(read_detections(boxes), sequences)
+    return {sequence.name: own for sequence, own in zip(sequences, found, strict=True)}
+
+
+def _linked(boxes: tuple[Detections, ...], options: PoseOptions) -> Mapping[int, People]:
+    """Detections of a sequence as people; networks that follow people need to know who is who."""
+    strong = {}
+    for frame, found in enumerate(boxes):
+        rows = found.score >= options.min_box
+        strong[frame] = Detections(found.xyxy[rows], found.score[rows])
+    return link(strong)
+
+
+def _best(boxes: tuple[Detections, ...]) -> Mapping[int, People]:
+    best = {}
+    for frame, found in enumerate(boxes):
+        if len(found):
+            row = [int(found.score.argmax())]
+            best[frame] = People(found.xyxy[row], found.score[row], np.ones(1, np.int64))
+    return best
+
+
+def _numbered(poses: FramePoses) -> FramePoses:
+    return replace(poses, people=replace(poses.people, track_id=np.arange(len(poses.people))))

@@ -1,0 +1,1 @@
+"""COCO keypoints: `labels`, person `boxes`, `results`, and the `check` of a set."""

@@ -1,0 +1,1 @@
+"""Text formats: `lines` of JSON, `tree` for nested JSON, `rows` for tables."""

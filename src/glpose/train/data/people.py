@@ -1,0 +1,203 @@
+"""Labelled people of several sets as training samples of single crops.
+
+The sets are opened by `sets`; joints that a set does not label are masked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool
+
+from glpose.crop import cut
+from glpose.damage import DAMAGE, damage
+from glpose.geometry import clip_box
+from glpose.heatmap import crop_from_heatmap, encode
+from glpose.skeleton import POSETRACK15, Skeleton
+from glpose.train.data.augment import Augmentation, draw_look, jitter_colour, random_box
+from glpose.train.data.epochs import sample_rows
+from glpose.train.data.sets import ABSENT, LABELLED, open_people
+from glpose.train.data.store import Pictures
+from glpose.train.recipe import DataRoots
+from glpose.train.system import ArrayBatch
+from glpose.types import CropSpec, HeatmapSpec
+
+Order = Literal["random", "epochs"]
+"""Samples drawn by the shares of their sets, or each person once in an epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A set and its share of the samples; `stride` takes every n-th picture."""
+
+    source: str
+    share: float
+    stride: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleConfig:
+    """The mixture of sets and how samples are varied.
+
+    With `order` "epochs" the shares do not count. `min_joints` and `min_side_px` leave out people
+    with less; `clip_boxes` cuts boxes at the picture's edges as the HRNet family does. `validation`
+    is the set that scores are computed on, jhmdb-val or else synth if it is empty.
+    """
+
+    shares: tuple[Share, ...]
+    augmentation: Augmentation
+    order: Order = "random"
+    min_joints: int = 4
+    min_side_px: float = 48.0
+    clip_boxes: bool = False
+    validation: str = ""
+    num_synth_scenes: int = 400
+    absent_weight: float = 0.5
+
+    def set_names(self) -> tuple[str, ...]:
+        """The sets that are trained and validated on."""
+        return (*(share.source for share in self.shares), *filter(None, [self.validation]))
+
+    def synth_only(self) -> PeopleConfig:
+        """The same without real data; few scenes, since this is for trying things out."""
+        return replace(self, shares=(Share("synth", 1.0),), validation="synth", num_synth_scenes=12)
+
+
+class PeopleData:
+    """Batches of crops with target heatmaps; a batch depends on seed and step alone."""
+
+    def __init__(
+        self,
+        config: PeopleConfig,
+        roots: DataRoots,
+        cache_dir: Path,
+        crop: CropSpec,
+        heatmap: HeatmapSpec,
+        batch_size: int,
+        seed: int,
+        *,
+        skeleton: Skeleton = POSETRACK15,
+    ) -> None:
+        self._config, self._batch_size, self._seed = config, batch_size, seed
+        self._crop, self._heatmap, self._mirror = crop, heatmap, np.array(skeleton.mirror)
+        self._upper = upper_body(skeleton)
+        self._stores = [
+            open_people(s.source, roots, cache_dir, config.num_synth_scenes, skeleton)
+            for s in config.shares
+        ]
+        self._rows = [
+            _usable(store, share.stride, config)
+            for store, share in zip(self._stores, config.shares, strict=True)
+        ]
+        shares = np.array([s.share for s in config.shares])
+        self._share = shares / shares.sum()
+        self._ends = np.cumsum([len(rows) for rows in self._rows])
+
+    @property
+    def num_samples(self) -> int:
+        """People to train on; 0 if a set that batches are drawn from has none."""
+        if self._config.order == "random" and any(len(rows) == 0 for rows in self._rows):
+            return 0
+        return int(self._ends[-1])
+
+    def describe(self, step: int) -> list[str]:
+        """What the batch of a step is made of: set, clip, frame and person of each sample."""
+        return [_describe(self._stores[s], int(self._rows[s][i])) for s, i in self._chosen(step)]
+
+    def batch(self, step: int) -> ArrayBatch:
+        """`rgb`, `target` and `weight` of a step."""
+        return self.rows(step, range(self._batch_size))
+
+    def rows(self, step: int, numbers: Sequence[int]) -> ArrayBatch:
+        """These rows of a batch; no others are made."""
+        chosen = self._chosen(step)
+        samples = [
+            self._sample(*chosen[i], np.random.default_rng([self._seed, step, i])) for i in numbers
+        ]
+        return {key: np.stack([s[key] for s in samples]) for key in samples[0]}
+
+    def _chosen(self, step: int) -> list[tuple[int, int]]:
+        """Set and row of each sample of a step."""
+        if self._config.order == "epochs":
+            rows = sample_rows(step, self._batch_size, self.num_samples, self._seed)
+            return locate(rows, self._ends)
+        rng = np.random.default_rng([self._seed, step])
+        sources = rng.choice(len(self._stores), self._batch_size, p=self._share)
+        return [(int(s), int(rng.integers(len(self._rows[s])))) for s in sources]
+
+    def _sample(
+        self,
+        source: int,
+        place: int,
+        rng: np.random.Generator,
+    ) -> dict[str, np.ndarray]:
+        store, how = self._stores[source], self._config.augmentation
+        crop, heatmap = self._crop, self._heatmap
+        row = self._rows[source][place]
+        picture = store[int(store.labels["picture"][row])]
+        xyxy, xy = store.labels["xyxy"][row], store.labels["xy"][row]
+        if self._config.clip_boxes:
+            xyxy = clip_box(xyxy, picture.shape[:2])
+        state = store.labels["state"][row]
+        look = draw_look(rng, how)
+        box = random_box(rng, xyxy, xy, state == LABELLED, self._upper, how)
+        to_crop = look.crop_from_image(box, crop)
+        rgb = cut(picture, to_crop, crop)
+        if look.mirror:
+            xy, state = xy[self._mirror], state[self._mirror]
+        if how.colour:
+            rgb = jitter_colour(rng, rgb, how.colour)
+        if rng.random() < how.damage_share:
+            kind = DAMAGE[rng.integers(len(DAMAGE))]
+            rgb = damage(rng, rgb, kind, strength=rng.uniform(0.2, 1.0))
+        heatmap_from_image = crop_from_heatmap(crop, heatmap).inverse() @ to_crop
+        heatmap_xy = heatmap_from_image.apply(np.nan_to_num(xy).astype(np.float64))
+        target, weight = targets(heatmap_xy, state, heatmap, self._config.absent_weight)
+        return {"rgb": rgb, "target": target, "weight": weight}
+
+
+def targets(
+    heatmap_xy: np.ndarray, state: np.ndarray, heatmap: HeatmapSpec, absent_weight: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Target maps and joint weights; a labelled joint that left the crop weighs nothing.
+
+    Where heatmap pixels are multiples of the stride ("origin") the crop is what the HRNet family
+    takes for it, 0 to its width, both included (model specification, section 6).
+    """
+    h, w = heatmap.size_hw
+    low = 0.0 if heatmap.mapping == "origin" else -0.5
+    inside = ((heatmap_xy >= low) & (heatmap_xy <= [w + low, h + low])).all(-1)
+    labelled = (state == LABELLED) & inside
+    weight = labelled + absent_weight * (state == ABSENT)
+    return encode(heatmap_xy, labelled, heatmap), weight.astype(np.float32)
+
+
+def upper_body(skeleton: Skeleton) -> Bool[np.ndarray, " joints"]:
+    """Joints above the hips: one of the two parts of half-body augmentation."""
+    legs = ("hip", "knee", "ankle")
+    return np.array([not any(part in joint for part in legs) for joint in skeleton.joints])
+
+
+def locate(rows: np.ndarray, ends: np.ndarray) -> list[tuple[int, int]]:
+    """Set and place in it of rows that count through all sets; `ends` are the sets' last ends."""
+    sources = np.searchsorted(ends, rows, side="right")
+    begins = np.concatenate([[0], ends])[sources]
+    return list(zip(sources.tolist(), (rows - begins).tolist(), strict=True))
+
+
+def _describe(store: Pictures, row: int) -> str:
+    labels = store.labels
+    clip = store.clip_name(int(labels["clip"][row]))
+    return f"{clip}, frame {labels['frame'][row]}, person {labels['track'][row]}"
+
+
+def _usable(store: Pictures, stride: int, config: PeopleConfig) -> np.ndarray:
+    labels = store.labels
+    side = (labels["xyxy"][:, 2:] - labels["xyxy"][:, :2]).max(-1)
+    enough = (labels["state"] == LABELLED).sum(-1) >= config.min_joints
+    large = side >= config.min_side_px
+    return np.flatnonzero(enough & large & (labels["picture"] % stride == 0))

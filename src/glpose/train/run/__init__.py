@@ -1,0 +1,1 @@
+"""What a run keeps and shows: its record, checkpoints, log and pictures; and its processes."""

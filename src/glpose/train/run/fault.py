@@ -1,0 +1,108 @@
+"""What stops a run whose loss is not finite: the step, and the batch it happened in."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from glpose.errors import GLPoseError
+from glpose.train.data.batches import Parts
+from glpose.train.recipe import Recipe
+from glpose.train.run.checkpoint import write_whole
+from glpose.train.run.workers import Workers
+from glpose.train.system import System, TrainData
+
+BAD_BATCH = "bad_batch.json"
+
+# So many are named in the message, all of them in the file.
+_NAMED = 3
+
+
+def stop_at(
+    step: int,
+    what: str,
+    found: dict[str, float],
+    samples: list[dict],
+    run_dir: Path,
+    workers: Workers,
+) -> None:
+    """Write down the batch of a step and end the run. `samples` are this process's.
+
+    Raises: GLPoseError, with `what` is not finite, what was found, and whose fault it may be.
+    """
+    everyone = [sample for part in workers.gather(samples) for sample in part]
+    with workers.together():
+        if not workers.is_first:
+            return
+        everyone.sort(key=lambda sample: sample["row"])
+        values = {name: str(value) for name, value in found.items()}
+        record = {"step": step, "not_finite": what, "found": values, "samples": everyone}
+        write_whole(run_dir / BAD_BATCH, json.dumps(record, indent=1))
+        kept = "the last checkpoint is whole" if (run_dir / "last.pt").exists() else "not saved yet"
+        raise GLPoseError(
+            f"the {what} of step {step} is not finite ({_list(found)}); {_blame(everyone)}, see "
+            f"{run_dir / BAD_BATCH}; {kept}: mend the data and --resume, or start anew with a lower "
+            "optimizer.lr or with precision=fp32"
+        )
+
+
+def _list(found: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in found.items())
+
+
+def _blame(samples: list[dict]) -> str:
+    guilty = [s for s in samples if s["not_finite_in"] or s["loss_alone"] == "not finite"]
+    if not guilty:
+        return f"no sample of its batch of {len(samples)} does so alone"
+    names = [s.get("name") or f"row {s['row']}" for s in guilty[:_NAMED]]
+    more = f" and {len(guilty) - _NAMED} more" if len(guilty) > _NAMED else ""
+    return f"samples of its batch at fault: {', '.join(names)}{more}"
+
+
+def examine(
+    system: System,
+    model: nn.Module,
+    recipe: Recipe,
+    data: TrainData,
+    step: int,
+    parts: Parts,
+    rows: list[np.ndarray],
+) -> list[dict]:
+    """What is known of each sample: its name, its arrays that are not finite, its loss alone.
+
+    `model` should be one that the batch has not touched: running statistics take up its numbers.
+    """
+    describe = getattr(data, "describe", None)
+    names = None if describe is None else describe(step)
+    was_training = model.training
+    model.eval()
+    samples = []
+    for part, numbers in zip(parts, rows, strict=True):
+        for i, row in enumerate(numbers.tolist()):
+            one = {key: value[i : i + 1] for key, value in part.items()}
+            sample = {
+                "row": row,
+                "not_finite_in": [k for k, v in one.items() if not torch.isfinite(v).all()],
+                "loss_alone": _loss_alone(system, model, recipe, one),
+            }
+            if names is not None:
+                sample["name"] = names[row]
+            samples.append(sample)
+    model.train(was_training)
+    return samples
+
+
+@torch.no_grad()
+def _loss_alone(
+    system: System, model: nn.Module, recipe: Recipe, one: dict[str, Tensor]
+) -> float | str:
+    device = next(model.parameters()).device
+    with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
+        losses = system.losses(model, one)
+    total = sum(float(loss) for loss in losses.values())
+    return total if math.isfinite(total) else "not finite"

@@ -1,0 +1,88 @@
+"""What a run leaves to read: JSON lines of losses and scores, their curves, and a line to tell."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from glpose.train.run.checkpoint import write_whole
+
+
+class RunLog:
+    """`log.jsonl` and `curves.png` of a run folder.
+
+    Opened at the step of a checkpoint, it leaves out what was written after it: those steps are
+    made, and written, again.
+    """
+
+    def __init__(self, run_dir: Path, start_step: int) -> None:
+        self._path, self._picture = run_dir / "log.jsonl", run_dir / "curves.png"
+        self._shown: dict[str, float] = {}
+        if self._path.exists():
+            kept = [row for row in self._rows() if row["step"] <= start_step]
+            write_whole(self._path, "".join(json.dumps(row) + "\n" for row in kept))
+
+    def losses(self, step: int, means: dict[str, float]) -> None:
+        """Write the mean losses of the steps since the last line of losses, up to `step`."""
+        self._shown = means
+        self._write({"step": step, "losses": means})
+
+    def scores(self, step: int, scores: dict[str, float], seconds: float) -> None:
+        """Write a validation's scores down, and draw all there is."""
+        self._write({"step": step, "scores": scores, "seconds": round(seconds, 1)})
+        self.draw()
+
+    def progress(self, step: int, num_steps: int, seconds: float) -> str:
+        """How far the run is and how long it will take, after so many seconds of training."""
+        left_min = (num_steps - step) * seconds / step / 60
+        losses = "  ".join(f"{name} {value:.5f}" for name, value in self._shown.items())
+        return f"step {step}/{num_steps}  {losses}  {left_min:.0f} min left"
+
+    def summary(self, step: int, num_steps: int, seconds: float, scores: dict[str, float]) -> str:
+        """How the run is doing, at a validation."""
+        shown = [f"{k} {v:.5f}" for k, v in self._shown.items()]
+        shown += [f"{k} {v:.2f}" for k, v in scores.items()]
+        return f"step {step}/{num_steps}  {seconds / 60:.1f} min  " + "  ".join(shown)
+
+    def draw(self) -> None:
+        """Losses and scores over the steps, as a picture in the run folder."""
+        import matplotlib as mpl
+
+        mpl.use("Agg")
+        import matplotlib.pyplot as plt
+
+        if not self._path.exists():
+            return
+        rows = self._rows()
+        figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+        for axes, key in ((left, "losses"), (right, "scores")):
+            names = sorted({name for row in rows for name in row.get(key, {})})
+            for name in names:
+                points = [(r["step"], r[key][name]) for r in rows if name in r.get(key, {})]
+                axes.plot(
+                    *zip(*points, strict=True), label=name, marker="." if key == "scores" else ""
+                )
+            axes.set(xlabel="step", title=key)
+            if names:
+                axes.legend()
+            axes.grid(alpha=0.3)
+        left.set_yscale("log")
+        partial = self._picture.with_name("curves.part.png")
+        figure.savefig(partial, dpi=110)
+        partial.replace(self._picture)
+        plt.close(figure)
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """What was written, without a line that a killed run has left unfinished."""
+        rows = []
+        for line in self._path.read_bytes().splitlines():
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                continue
+        return rows
+
+    def _write(self, row: dict[str, object]) -> None:
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")

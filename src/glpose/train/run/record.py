@@ -1,0 +1,194 @@
+"""The record of a run, `recipe.json`: what it is made of, where it ran, and when it went on.
+
+Its keys `recipe`, `commit` and `versions` are read again by `recipes.record`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import glpose
+from glpose.config import replace_at, to_plain
+from glpose.errors import BadConfig, BadInput
+from glpose.train.recipe import Recipe
+from glpose.train.run.checkpoint import write_whole
+from glpose.train.run.workers import Workers
+
+_RECORD = "recipe.json"
+
+
+def check_record(run_dir: Path, recipe: Recipe, *, resume: bool) -> bool:
+    """Whether the folder holds a run, which is then to be resumed and of this very recipe.
+
+    Raises: BadConfig if it holds another run, BadInput if nothing can be written there.
+    """
+    path = run_dir / _RECORD
+    if not path.exists():
+        _check_writable(run_dir)
+        return False
+    if not resume:
+        raise BadConfig(
+            f"{run_dir} holds a run already; continue it with --resume, "
+            "or choose another folder with --out"
+        )
+    known = _read(path)["recipe"]
+    changed = _differences(_completed(recipe, known), to_plain(recipe))
+    if changed:
+        raise BadConfig(
+            f"{run_dir} was started with another recipe (changed: {_few(changed)}); "
+            "resume it as it was, or start anew with another --out"
+        )
+    _check_writable(run_dir)
+    return True
+
+
+def write_record(
+    run_dir: Path, recipe: Recipe, in_steps: Recipe, num_samples: int | None, workers: Workers
+) -> None:
+    """Write what the run is made of, all of it or nothing; to a run that goes on add when it did.
+
+    `in_steps` is the recipe with its epochs in steps. Raises: BadConfig if a run that goes on finds
+    data of another size, so that its epochs would be others.
+    """
+    path = run_dir / _RECORD
+    counts = {
+        "num_samples": num_samples,
+        "num_steps": in_steps.num_steps,
+        "milestones": list(in_steps.optimizer.milestones),
+        "validate_every": in_steps.validate_every,
+    }
+    if path.exists():
+        record = _read(path)
+        changed = _differences(record.get("in_steps", counts), counts)
+        if changed:
+            name = changed[0]
+            raise BadConfig(
+                f"{run_dir} was started with data of another size ({name} was "
+                f"{record['in_steps'][name]}, is {counts[name]}); resume it with the data it had"
+            )
+        record["resumed"] = [*record.get("resumed", []), _circumstances(workers)]
+    else:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        record = {
+            "recipe": to_plain(recipe),
+            "in_steps": counts,
+            "seed": recipe.seed,
+            **_circumstances(workers),
+            "resumed": [],
+        }
+    write_whole(path, json.dumps(record, indent=1))
+
+
+def _circumstances(workers: Workers) -> dict[str, object]:
+    """Where, when and with what the process runs; nothing that names the machine or its user."""
+    return {
+        "commit": _commit(),
+        "versions": {
+            "glpose": glpose.__version__,
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+        "command": _command(),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "processes": workers.count,
+        "threads": torch.get_num_threads(),
+        "machine": {
+            "system": f"{platform.system()} {platform.machine()}",
+            "cpus": os.cpu_count(),
+            "instructions": torch.backends.cpu.get_cpu_capability(),
+            "torch_build": _torch_build(),
+        },
+    }
+
+
+def _command() -> list[str]:
+    program = Path(sys.argv[0])
+    is_module = program.name == "__main__.py"
+    return [f"-m glpose.{program.parent.name}" if is_module else program.name, *sys.argv[1:]]
+
+
+def _torch_build() -> list[str]:
+    """The libraries that torch is built with; its compiler's options are left out."""
+    lines = [line.strip("- \n") for line in torch.__config__.show().splitlines()]
+    return [line for line in lines if not line.startswith("Build settings")]
+
+
+def _read(path: Path) -> dict:
+    try:
+        record = json.loads(path.read_text("utf-8"))
+        assert isinstance(record["recipe"], dict)
+    except (OSError, ValueError, KeyError, TypeError, AssertionError) as problem:
+        raise BadInput(
+            f"{path}: cannot be read as the record of a run; start anew with another --out"
+        ) from problem
+    return record
+
+
+def _completed(recipe: Recipe, known: dict) -> dict:
+    """A recorded recipe, with the defaults of settings that its version did not have yet."""
+    fresh = {
+        f.name: f.default
+        for f in dataclasses.fields(recipe)
+        if f.name not in known and f.default is not dataclasses.MISSING
+    }
+    complete = dataclasses.replace(recipe, **fresh)
+    try:
+        for name, value in known.items():
+            complete = replace_at(complete, name, value)
+    except BadConfig:
+        # Of another system, or older than a setting's name: to be compared as it stands.
+        return known
+    return to_plain(complete)
+
+
+def _few(names: list[str]) -> str:
+    more = len(names) - 5
+    return ", ".join(names[:5]) + (f" and {more} more" if more > 0 else "")
+
+
+def _differences(a: object, b: object, name: str = "") -> list[str]:
+    if isinstance(a, dict) and isinstance(b, dict):
+        return [d for k in {**a, **b} for d in _differences(a.get(k), b.get(k), f"{name}.{k}")]
+    return [] if a == b else [name.lstrip(".")]
+
+
+def _check_writable(run_dir: Path) -> None:
+    """Try it, and leave nothing behind."""
+    made = [folder for folder in (run_dir, *run_dir.parents) if not folder.exists()]
+    probe = run_dir / ".probe"
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+        for folder in made:
+            folder.rmdir()
+    except OSError as problem:
+        raise BadInput(
+            f"{run_dir}: nothing can be written there ({problem.strerror}); "
+            "choose another folder with --out"
+        ) from problem
+
+
+def _commit() -> str:
+    """The commit of the source tree, with "-dirty" if it has changes; "unknown" elsewhere."""
+    try:
+        return subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],  # noqa: S607 - git is where it is
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

@@ -1,0 +1,45 @@
+"""People as samples: single rows of a batch are the batch's, and each has a name."""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from glpose.train.data.augment import Augmentation
+from glpose.train.data.people import PeopleConfig, PeopleData, Share, targets
+from glpose.train.data.sets import LABELLED
+from glpose.train.recipe import DataRoots
+from glpose.types import CropSpec, HeatmapSpec
+
+
+def test_rows_are_those_of_the_batch_and_are_named(tmp_path: Path):
+    config = PeopleConfig(
+        shares=(Share("synth", 1.0),),
+        augmentation=Augmentation(colour=0.2, damage_share=0.5),
+        min_side_px=16.0,
+        num_synth_scenes=1,
+    )
+    crop, heatmap = CropSpec((64, 48)), HeatmapSpec((16, 12), 1.0)
+    data = PeopleData(config, DataRoots(), tmp_path, crop, heatmap, batch_size=5, seed=1)
+    assert data.num_samples > 5
+    assert config.set_names() == ("synth",)
+    whole, some = data.batch(3), data.rows(3, [1, 4])
+    for name, rows in some.items():
+        assert np.array_equal(rows, whole[name][[1, 4]])
+    assert len(whole["rgb"]) == 5
+    names = data.describe(3)
+    assert len(names) == 5
+    assert all(", frame " in name and ", person " in name for name in names)
+
+
+@pytest.mark.parametrize(("mapping", "low"), [("centre", -0.5), ("origin", 0.0)])
+def test_joints_at_the_edges_of_the_crop_count(mapping: Literal["centre", "origin"], low: float):
+    heatmap = HeatmapSpec((16, 12), 1.0, mapping, rounded=True)
+    inside = np.array([[low, low], [low + 12, low + 16], [6, 8]])
+    outside = inside[:2] + [[-0.01, 0], [0, 0.01]]
+    state = np.full(5, LABELLED)
+    target, weight = targets(np.concatenate([inside, outside]), state, heatmap, 0.5)
+    assert weight.tolist() == [1, 1, 1, 0, 0]
+    assert target[:3].any((1, 2)).all()
+    assert not target[3:].any()
