@@ -27,7 +27,7 @@ from glpose.systems.glpose.data import Tracks
 from glpose.systems.glpose.features import FeatureData
 from glpose.systems.glpose.net import GLPose
 from glpose.systems.glpose.scoring import Guesses, guess_from_features
-from glpose.systems.glpose.system import STILL, GLPoseSystem, cached_features
+from glpose.systems.glpose.system import STILL, GLPoseTask, cached_features
 from glpose.train.data.sets import LIMBS_AND_NECK, open_people
 from glpose.train.recipe import DataRoots, Recipe
 from glpose.train.run.checkpoint import load_checkpoint
@@ -63,7 +63,7 @@ class Bench:
         """PCK of one run in each condition: pooled at both limits, and of each joint at 0.2."""
         recipe = recorded_recipe(json.loads((run / "recipe.json").read_text("utf-8"))["recipe"])
         recipe = replace(recipe, roots=self.roots)
-        model = GLPoseSystem().build(recipe).eval()
+        model = GLPoseTask(recipe, self.cache).build(fresh=True).eval()
         model.load_state_dict(load_checkpoint(run / "last.pt")["ema"])
         scores: dict[str, dict[str, object]] = {}
         for name, how in CONDITIONS.items():

@@ -23,6 +23,7 @@ from glpose.train import loop
 from glpose.train.data.epochs import sample_rows
 from glpose.train.recipe import Optimizer, Recipe
 from glpose.train.run.workers import ALONE, Workers, join_workers
+from glpose.train.system import System, Task
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,9 @@ class TinySet:
 
     def set_names(self) -> tuple[str, ...]:
         return ("synth",)
+
+    def synth_only(self) -> "TinySet":
+        return self
 
 
 class TinyData:
@@ -89,28 +93,34 @@ class TinyNet(nn.Module):
         return self.two(self.norm(self.one(x)).relu()).mean((-2, -1))
 
 
-class TinySystem:
-    """Answers `train.system.System`, but for export."""
+class TinyTask(Task[TinyNet]):
+    """Answers `train.system.Task`, but for export."""
 
-    def build(self, recipe: Recipe) -> TinyNet:
-        return TinyNet(recipe.model)
+    def __init__(self, recipe: Recipe[TinyConfig, TinySet], cache_dir: Path) -> None:
+        self.recipe = recipe
 
-    def train_data(self, recipe: Recipe, cache_dir: Path) -> TinyData:
-        return TinyData(recipe)
+    def build(self, *, fresh: bool = False) -> TinyNet:
+        return TinyNet(self.recipe.model)
 
-    def losses(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    def train_data(self) -> TinyData:
+        return TinyData(self.recipe)
+
+    def losses(self, model: TinyNet, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         return {"square": (model(batch["x"]).float() - batch["y"]).square().mean()}
 
-    def validate(self, model: nn.Module, recipe: Recipe, cache_dir: Path) -> dict[str, float]:
+    def score(self, model: TinyNet) -> dict[str, float]:
         with torch.no_grad():
-            x = torch.from_numpy(TinyData(recipe).batch(0)["x"])
+            x = torch.from_numpy(TinyData(self.recipe).batch(0)["x"])
             return {"score": float(-model(x).square().mean())}
 
-    def sample_pictures(self, model: nn.Module, recipe: Recipe, cache_dir: Path) -> list:
+    def pictures(self, model: TinyNet) -> list:
         return [np.full((20, 30, 3), 200, np.uint8)] * 3
 
     def export(self, *_: object, **__: object) -> list[Path]:
         raise NotImplementedError
+
+
+TINY_SYSTEM = System(TinyConfig, TinySet, TinyTask)
 
 
 TINY = Recipe(
@@ -167,7 +177,7 @@ def train(
     told: list[str] = []
     loop.train(
         recipe,
-        TinySystem(),
+        TINY_SYSTEM,
         folder,
         cache_dir=folder.parent / "cache",
         resume=resume,

@@ -44,9 +44,23 @@ def replace_at(config: T, dotted: str, value: Any) -> T:
         inner = replace_at(old, rest, value)
     else:
         hint = get_type_hints(type(config))[name]
-        # A free type says nothing about what the table holds: its present type does.
-        inner = _build(type(old) if hint is Any and is_table else hint, value, where)
+        if is_table:
+            hint = _present_first(hint, type(old))
+        inner = _build(hint, value, where)
     return dataclasses.replace(config, **{name: inner})  # type: ignore[type-var]
+
+
+def _present_first(hint: Any, present: Any) -> Any:
+    """The type of a table that has a value already.
+
+    A free type says nothing about what the table holds: its present type does. Of several types
+    the present one goes first, for tables whose keys do not tell.
+    """
+    if hint is Any or isinstance(hint, TypeVar):
+        return present
+    if get_origin(hint) in (Union, types.UnionType):
+        return Union[present, *get_args(hint)]
+    return hint
 
 
 def _unknown(name: str, known: set[str], where: str) -> str:
@@ -83,14 +97,22 @@ def _build_union(args: tuple[Any, ...], data: Any, where: str) -> Any:
     if data is None and type(None) in args:
         return None
     problems: list[BadConfig] = []
-    for option in args:
-        if option is type(None):
-            continue
+    options = [option for option in args if option is not type(None)]
+    tables = [option for option in options if dataclasses.is_dataclass(option)]
+    if isinstance(data, Mapping) and tables:
+        # A table has no tag: it is of the type that knows most of its keys.
+        most = max(_num_known(table, data) for table in tables)
+        options = [table for table in tables if _num_known(table, data) == most]
+    for option in options:
         try:
             return _build(option, data, where)
         except BadConfig as problem:
             problems.append(problem)
     raise problems[0]
+
+
+def _num_known(table: Any, data: Mapping) -> int:
+    return len({f.name for f in dataclasses.fields(table)} & set(data))
 
 
 def _build_tuple(args: tuple[Any, ...], data: Any, where: str) -> Any:
@@ -124,7 +146,7 @@ def _build_dataclass(cls: Any, data: Any, where: str) -> Any:
 
 
 def _build_scalar(hint: Any, data: Any, where: str) -> Any:
-    if hint is Any or hint is object:
+    if hint is Any or hint is object or isinstance(hint, TypeVar):
         return data
     if hint is float and isinstance(data, int) and not isinstance(data, bool):
         return float(data)

@@ -15,8 +15,8 @@ from glpose.cli.main import main  # noqa: E402
 from glpose.nets.spec import ResNetConfig  # noqa: E402
 from glpose.recipes import load_recipe  # noqa: E402
 from glpose.systems import load_system  # noqa: E402
-from glpose.systems.simple_baseline.net import SimpleBaseline  # noqa: E402
-from glpose.systems.simple_baseline.spec import SimpleBaselineConfig  # noqa: E402
+from glpose.systems.single_frame.net import SingleFrameNet  # noqa: E402
+from glpose.systems.single_frame.spec import SingleFrameConfig  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -25,7 +25,10 @@ pytestmark = pytest.mark.torch
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Simple Baselines with a ResNet-50, as its authors would save it, untrained."""
     path = tmp_path_factory.mktemp("published") / "pose_resnet_50_256x192.pth"
-    model = SimpleBaseline(SimpleBaselineConfig(num_joints=17, skeleton="coco17"))
+    config = SingleFrameConfig(
+        backbone=ResNetConfig(), num_joints=17, skeleton="coco17", head="conv1x1"
+    )
+    model = SingleFrameNet(config)
     named = {
         name.replace("encoder.", "module.").replace("head.", "module.final_layer."): value
         for name, value in model.state_dict().items()
@@ -52,11 +55,10 @@ def test_import_then_start_training_from_it(
 
     recipe = replace(
         load_recipe("pretrain_small"),
-        system="simple_baseline",
-        model=SimpleBaselineConfig(backbone=ResNetConfig()),
+        model=SingleFrameConfig(backbone=ResNetConfig(), head="conv1x1"),
         init_from=str(file),
     )
-    model = load_system("simple_baseline").build(recipe)
+    model = load_system("single_frame").open(recipe, tmp_path).build()
     first = torch.load(published, weights_only=True)["state_dict"]["module.conv1.weight"]
     assert torch.equal(model.encoder.conv1.weight, first.flip(1))
 

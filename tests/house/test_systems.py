@@ -14,7 +14,7 @@ import glpose.systems
 from glpose.config import from_plain, to_plain
 from glpose.errors import BadConfig
 from glpose.recipes import RECIPES, load_recipe
-from glpose.systems import PHONE_BOOK, load_system
+from glpose.systems import FORMERLY, PHONE_BOOK, load_system, settings_of
 
 SOURCE = Path(glpose.systems.__file__).parents[1]
 TREES = {path: ast.parse(path.read_text("utf-8")) for path in sorted(SOURCE.rglob("*.py"))}
@@ -23,16 +23,25 @@ TREES = {path: ast.parse(path.read_text("utf-8")) for path in sorted(SOURCE.rglo
 def test_phone_book_lists_every_folder():
     folders = {path.parent.name for path in (SOURCE / "systems").glob("*/system.py")}
     assert folders == set(PHONE_BOOK)
-    assert all(home == f"glpose.systems.{name}.system" for name, home in PHONE_BOOK.items())
+    assert all(home == f"glpose.systems.{name}" for name, home in PHONE_BOOK.items())
+    assert set(FORMERLY.values()) <= folders
+    assert not folders & set(FORMERLY)
 
 
 @pytest.mark.torch
 @pytest.mark.parametrize("name", PHONE_BOOK)
-def test_system_answers_the_protocol(name: str):
+def test_a_system_opens_recipes_of_its_settings(name: str):
     pytest.importorskip("torch")
+    from glpose.train.system import PoseTask, System, Task
+
     system = load_system(name)
-    for method in ("build", "train_data", "losses", "validate", "export"):
-        assert callable(getattr(system, method, None)), method
+    assert isinstance(system, System)
+    assert (system.model, system.data) == settings_of(name)
+    assert set(system.formerly) == {old for old, now in FORMERLY.items() if now == name}
+    recipe = next(r for r in map(load_recipe, RECIPES) if r.system == name)
+    task = system.open(recipe, Path())
+    assert isinstance(task, Task)
+    assert isinstance(task, PoseTask) == (name != "person_detector")
 
 
 def test_unknown_system():

@@ -19,7 +19,7 @@ from glpose.nets.hrnet import IMAGENET_MEAN, IMAGENET_STD, HRNet  # noqa: E402
 from glpose.nets.spec import HRNetConfig, ResNetConfig  # noqa: E402
 from glpose.skeleton import COCO17, POSETRACK15, POSETRACK17  # noqa: E402
 from glpose.systems import PORTS, load_port  # noqa: E402
-from glpose.systems.hrnet import port as hrnet_port  # noqa: E402
+from glpose.systems.single_frame import port as single_frame  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -30,7 +30,14 @@ NORMALISED = (RGB - torch.tensor(IMAGENET_MEAN)[:, None, None]) / torch.tensor(I
 ]
 
 # The port of HRNet at a width that is quick.
-NARROW = Port("narrow", "HRNet-W8", "", partial(hrnet_port._make, 8), hrnet_port.rename)
+NARROW = Port(
+    "narrow",
+    "HRNet-W8",
+    "",
+    partial(single_frame.make, HRNetConfig(width=8, num_modules=(1, 4, 3))),
+    single_frame.rename,
+    graphs=single_frame.graphs,
+)
 NARROW_WEIGHTS = official_hrnet.random_weights(official_hrnet.pose_shapes(8))
 
 
@@ -179,9 +186,10 @@ def test_networks_that_classify_give_all_but_the_head(tmp_path: Path) -> None:
         "narrow",
         "HRNet-W8",
         "",
-        partial(hrnet_port._make, 8),
-        hrnet_port.rename,
-        left_out=(hrnet_port._UNREAD,),
+        partial(single_frame.make, HRNetConfig(width=8, num_modules=(1, 4, 3))),
+        single_frame.rename,
+        left_out=(single_frame._UNREAD,),
+        graphs=single_frame.graphs,
     )
     imported = brought(weights, port, tmp_path)
     account = imported.account
@@ -270,7 +278,7 @@ def test_all_ports_and_families_are_whole() -> None:
 
 
 def test_a_run_of_the_whole_hrnet_becomes_glposes_encoder(tmp_path: Path) -> None:
-    run = {hrnet_port.rename(name): value for name, value in NARROW_WEIGHTS.items()}
+    run = {single_frame.rename(name): value for name, value in NARROW_WEIGHTS.items()}
     narrow = replace(load_port("glpose_w48"), architecture="HRNet-W8", make=_narrow_encoder)
     imported = brought({"ema": run, "recipe": "{}", "step": 3}, narrow, tmp_path)
     assert imported.account.unexpected == []

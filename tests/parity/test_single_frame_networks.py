@@ -9,11 +9,9 @@ import official_hrnet  # noqa: E402
 import official_simple_baseline  # noqa: E402
 
 from glpose.nets.hrnet import IMAGENET_MEAN, IMAGENET_STD  # noqa: E402
-from glpose.nets.spec import HRNetConfig  # noqa: E402
-from glpose.systems.hrnet.net import HRNetPose  # noqa: E402
-from glpose.systems.hrnet.spec import HRNetPoseConfig  # noqa: E402
-from glpose.systems.simple_baseline.net import SimpleBaseline  # noqa: E402
-from glpose.systems.simple_baseline.spec import SimpleBaselineConfig  # noqa: E402
+from glpose.nets.spec import HRNetConfig, ResNetConfig  # noqa: E402
+from glpose.systems.single_frame.net import SingleFrameNet  # noqa: E402
+from glpose.systems.single_frame.spec import SingleFrameConfig  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -32,8 +30,8 @@ def in_ours(weights: dict, head: str = "final_layer.") -> dict:
 def test_every_stage_of_a_narrow_hrnet_is_the_published_one() -> None:
     weights = official_hrnet.random_weights(official_hrnet.pose_shapes(8))
     backbone = HRNetConfig(width=8, num_modules=(1, 4, 3))
-    config = HRNetPoseConfig(backbone=backbone, num_joints=17, skeleton="coco17", head="conv1x1")
-    model = HRNetPose(config).eval()
+    config = SingleFrameConfig(backbone=backbone, num_joints=17, skeleton="coco17", head="conv1x1")
+    model = SingleFrameNet(config).eval()
     # Strict: no name is missing, none is too many.
     model.load_state_dict(in_ours(weights))
     mean, std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
@@ -52,8 +50,10 @@ def test_every_stage_of_a_narrow_hrnet_is_the_published_one() -> None:
 
 def test_simple_baseline_on_blue_first_pictures_is_the_published_one() -> None:
     weights = official_hrnet.random_weights(official_simple_baseline.pose_shapes(50))
-    config = SimpleBaselineConfig(num_joints=17, skeleton="coco17")
-    model = SimpleBaseline(config).eval()
+    config = SingleFrameConfig(
+        backbone=ResNetConfig(), num_joints=17, skeleton="coco17", head="conv1x1"
+    )
+    model = SingleFrameNet(config).eval()
     ours = in_ours(weights)
     ours["encoder.conv1.weight"] = ours["encoder.conv1.weight"].flip(1)
     ours["encoder.mean"] = model.encoder.mean.flip(1)

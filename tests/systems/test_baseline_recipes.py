@@ -52,6 +52,10 @@ def tiny(recipe: Recipe, sets: list[str]) -> Recipe:
     return with_roots(replace(recipe, model=model, batch_size=4, num_epochs=2), sets)
 
 
+def built(recipe: Recipe) -> torch.nn.Module:
+    return load_system(recipe.system).open(recipe, Path()).build()
+
+
 def test_the_baselines_of_the_paper_are_there() -> None:
     rows = {RECIPES[name].row for name in BASELINES} - {""}
     assert rows == {
@@ -65,7 +69,7 @@ def test_the_baselines_of_the_paper_are_there() -> None:
 def test_networks_are_the_published_ones(name: str) -> None:
     recipe = load_recipe(name)
     with torch.device("meta"):
-        model = load_system(recipe.system).make_net(recipe.model)
+        model = load_system(recipe.system).open(recipe, Path()).build()
     of_17_joints = {
         "hrnet_w32": 28_536_113,
         "hrnet_w48": 63_595_745,
@@ -73,7 +77,7 @@ def test_networks_are_the_published_ones(name: str) -> None:
         "simple_baseline_r101": 52_991_825,
         "simple_baseline_r152": 68_635_473,
     }[name.rpartition("_")[0]]
-    missing = (17 - recipe.model.num_joints) * (model.channels + 1)
+    missing = (17 - recipe.model.num_joints) * (model.encoder.channels + 1)
     assert num_parameters(model) == of_17_joints - missing
     heatmap, crop = recipe.model.heatmap, recipe.model.crop
     assert (heatmap.mapping, heatmap.decode, heatmap.rounded) == ("origin", "quarter", True)
@@ -96,7 +100,7 @@ def test_two_epochs(name: str, sets: list[str], tmp_path: Path) -> None:
     recipe, system = tiny(load_recipe(name), sets), load_system(load_recipe(name).system)
     best = train(recipe, system, tmp_path / "run", cache_dir=tmp_path / "cache")
     saved = torch.load(best.with_name("last.pt"), weights_only=True)
-    num_samples = system.train_data(recipe, tmp_path / "cache").num_samples
+    num_samples = system.open(recipe, tmp_path / "cache").train_data().num_samples
     assert saved["step"] == 2 * math.ceil(num_samples / 4) >= 2
     assert saved["scores"].keys() == {"pck@0.2", "pck@0.1"}
 
@@ -104,12 +108,11 @@ def test_two_epochs(name: str, sets: list[str], tmp_path: Path) -> None:
 def test_posetrack_starts_from_a_run_on_coco_by_the_names_of_joints(
     sets: list[str], tmp_path: Path
 ) -> None:
-    system = load_system("hrnet")
     coco, posetrack = (tiny(load_recipe(f"hrnet_w48_{s}"), sets) for s in ("coco", "posetrack17"))
-    before = system.build(coco)
+    before = built(coco)
     torch.nn.init.normal_(before.head.weight)
     torch.save({"ema": before.state_dict()}, tmp_path / "best.pt")
-    after = system.build(replace(posetrack, init_from=str(tmp_path / "best.pt")))
+    after = built(replace(posetrack, init_from=str(tmp_path / "best.pt")))
     assert torch.equal(after.encoder.conv1.weight, before.encoder.conv1.weight)
     assert torch.equal(after.head.weight[0], before.head.weight[16])  # right ankle
     assert torch.equal(after.head.weight[13], before.head.weight[0])  # nose
@@ -122,5 +125,5 @@ def test_a_set_that_cannot_be_validated_on_starts_no_run(sets: list[str], tmp_pa
     shutil.rmtree(tmp_path / "set" / "annotations" / "val")
     recipe = with_roots(recipe, [f"posetrack17={tmp_path / 'set'}"])
     with pytest.raises(BadInput, match="there is no folder annotations/val"):
-        train(recipe, load_system("hrnet"), tmp_path / "run", cache_dir=tmp_path)
+        train(recipe, load_system("single_frame"), tmp_path / "run", cache_dir=tmp_path)
     assert not (tmp_path / "run").exists()

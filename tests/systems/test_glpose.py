@@ -18,22 +18,23 @@ from glpose.crop import crop_from_image  # noqa: E402
 from glpose.errors import BadConfig, BadWeights, GLPoseError  # noqa: E402
 from glpose.heatmap import crop_from_heatmap, decode  # noqa: E402
 from glpose.nets.blocks import num_parameters  # noqa: E402
-from glpose.nets.spec import HRNetConfig  # noqa: E402
+from glpose.nets.losses import heatmap_loss  # noqa: E402
+from glpose.nets.spec import HRNetConfig, LossConfig, ResNetConfig  # noqa: E402
 from glpose.recipes import load_recipe  # noqa: E402
 from glpose.skeleton import POSETRACK15  # noqa: E402
-from glpose.systems.glpose.data import ClipConfig, ClipData, Tracks  # noqa: E402
+from glpose.systems.glpose.data import ClipData, Tracks  # noqa: E402
 from glpose.systems.glpose.features import FeatureData, FeatureMix  # noqa: E402
-from glpose.systems.glpose.net import Fusion, GLPose, heatmap_loss, rank  # noqa: E402
+from glpose.systems.glpose.net import Fusion, GLPose, rank  # noqa: E402
 from glpose.systems.glpose.spec import (  # noqa: E402
     AggregateConfig,
+    ClipConfig,
     EnhanceConfig,
     GlobalConfig,
     GLPoseConfig,
     LocalConfig,
-    LossConfig,
     with_sources,
 )
-from glpose.systems.glpose.system import GLPoseSystem  # noqa: E402
+from glpose.systems.glpose.system import SYSTEM, GLPoseTask  # noqa: E402
 from glpose.train.data.augment import Augmentation  # noqa: E402
 from glpose.train.data.people import LABELLED  # noqa: E402
 from glpose.train.data.store import PictureStore, write_store  # noqa: E402
@@ -140,9 +141,8 @@ def test_every_trainable_parameter_gets_a_gradient(config: GLPoseConfig, freeze:
         torch.nn.init.normal_(model.fusion.residual.weight)
     heatmaps = model(*slots_of(config))
     assert heatmaps.shape == (2, config.num_joints, 16, 12)
-    heatmap_loss(
-        heatmaps, torch.rand_like(heatmaps), torch.ones(2, config.num_joints), config
-    ).backward()
+    weight = torch.ones(2, config.num_joints)
+    heatmap_loss(heatmaps, torch.rand_like(heatmaps), weight, config.loss).backward()
     without = [
         name
         for name, p in model.named_parameters()
@@ -150,6 +150,24 @@ def test_every_trainable_parameter_gets_a_gradient(config: GLPoseConfig, freeze:
     ]
     assert without == []
     assert all(p.requires_grad == (not freeze) for p in model.encoder.parameters())
+
+
+def test_any_encoder_serves() -> None:
+    resnet = ResNetConfig((1, 1, 1, 1), width=4, deconv_width=8)
+    config = replace(TINY, backbone=resnet, crop=CropSpec((64, 64)), start="single", freeze=False)
+    model = GLPose(config).train()
+    crops = torch.randint(0, 256, (2, 7, 64, 64, 3), dtype=torch.uint8)
+    heatmaps = model(crops[:, 0], crops[:, 1:3], crops[:, 3:])
+    assert heatmaps.shape == (2, 15, *config.heatmap.size_hw) == (2, 15, 16, 16)
+    heatmaps.square().mean().backward()
+    assert all(p.grad is not None for p in model.encoder.parameters())
+    features, embedding = model.eval().encode(crops[:, 0])
+    assert torch.equal(embedding, features.mean((-2, -1)))
+    parts, card = opened(tiny_recipe(model=config)).parts(model, name="x", made_by={}, scores={})
+    assert (parts.channels, card.source) == (
+        8,
+        f"GLPose (Jiao et al., ACM TOMM 2022) on {resnet.source}",
+    )
 
 
 def test_settings_that_cannot_work_are_refused() -> None:
@@ -248,7 +266,7 @@ def test_slots_enter_in_order_and_with_their_weights() -> None:
 @pytest.mark.parametrize("factor", [1.0, 0.5])
 @pytest.mark.parametrize("divide", [True, False])
 def test_the_loss_is_normalised_as_set(pixels: Any, factor: float, divide: bool) -> None:
-    config = replace(TINY, loss=LossConfig(pixels, factor, divide))
+    config = LossConfig(pixels, factor, divide)
     target = torch.zeros(2, 2, 2, 2)
     target[0, 0] = 1.0  # 4 pixels of 1
     target[1, 1, 0, 0] = 2.0  # one pixel of 2: squares sum to 4 as well
@@ -492,16 +510,14 @@ def test_one_batch_of_clips_can_be_learned(tracks: Tracks) -> None:
     arrays = ClipData([tracks], config, ClipConfig(), 2, seed=0).batch(0)
     batch = {k: torch.from_numpy(v) for k, v in arrays.items()}
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-    system, losses = GLPoseSystem(), []
+    task, losses = opened(tiny_recipe(model=config)), []
     for _ in range(40):
-        loss = system.losses(model, batch)["heatmap"]
+        loss = task.losses(model, batch)["heatmap"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()))
-    empty = heatmap_loss(
-        torch.zeros_like(batch["target"]), batch["target"], batch["weight"], config
-    )
+    empty = heatmap_loss(torch.zeros_like(batch["target"]), batch["target"], batch["weight"])
     assert losses[-1] < 0.5 * losses[0]
     assert losses[-1] < 0.9 * float(empty)
 
@@ -524,6 +540,10 @@ def tiny_recipe(**changes: Any) -> Recipe:
     return replace(recipe, **changes)
 
 
+def opened(recipe: Recipe, cache: Path = Path()) -> GLPoseTask:
+    return GLPoseTask(recipe, cache)
+
+
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(RunLog, "draw", lambda self: None)
@@ -536,7 +556,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(recipe: Recipe, folder: Path, cache: Path, **how: Any) -> dict[str, Any]:
     """Train, silently, and read the last checkpoint."""
     how.setdefault("report", lambda line: None)
-    train(recipe, GLPoseSystem(), folder, cache_dir=cache, **how)
+    train(recipe, how.pop("system", SYSTEM), folder, cache_dir=cache, **how)
     return load_checkpoint(folder / "last.pt")
 
 
@@ -563,7 +583,7 @@ def test_resuming_is_exact(tmp_path: Path, cache: Path, features: str) -> None:
     assert log_of(tmp_path / "parts") == log_of(tmp_path / "whole")
     assert parts["scores"] == whole["scores"]
     # It has learned something, and only where it may.
-    start = GLPoseSystem().build(recipe).state_dict()
+    start = opened(recipe).build().state_dict()
     changed = {k.split(".")[0] for k, v in whole["model"].items() if not torch.equal(v, start[k])}
     assert changed == {"fusion"}
 
@@ -578,7 +598,7 @@ def test_another_recipe_or_a_run_that_exists_is_refused(tmp_path: Path, cache: P
         run(other, tmp_path / "run", cache, resume=True)
 
 
-class Diverges(GLPoseSystem):
+class Diverges(GLPoseTask):
     """Its loss is not a number from the third batch on."""
 
     batches = 0
@@ -592,31 +612,31 @@ class Diverges(GLPoseSystem):
 def test_a_loss_that_is_not_finite_stops_and_names_the_step(tmp_path: Path, cache: Path) -> None:
     recipe = tiny_recipe(validate_every=2)
     with pytest.raises(GLPoseError, match=r"the loss of step 2 is not finite \(heatmap nan\)"):
-        train(recipe, Diverges(), tmp_path / "run", cache_dir=cache, report=lambda line: None)
+        run(recipe, tmp_path / "run", cache, system=replace(SYSTEM, task=Diverges))
     saved = load_checkpoint(tmp_path / "run" / "last.pt")
     assert saved["step"] == 2
     assert all(v.isfinite().all() for v in saved["model"].values())
 
 
-class Undefined(GLPoseSystem):
+class Undefined(GLPoseTask):
     """Its scores are not numbers before the validation of that number."""
 
     validations, defined_from = 0, 2
 
-    def validate(self, model: GLPose, recipe: Recipe, cache_dir: Path) -> dict[str, float]:
+    def score(self, model: GLPose) -> dict[str, float]:
         self.validations += 1
         return {"mean": float("nan") if self.validations < self.defined_from else 1.0}
 
 
 def test_a_score_that_is_not_a_number_still_leaves_a_best_checkpoint(
-    tmp_path: Path, cache: Path
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe, system = tiny_recipe(num_steps=3, validate_every=1), Undefined()
-    best = train(recipe, system, tmp_path / "a", cache_dir=cache, report=lambda line: None)
-    assert load_checkpoint(best)["step"] == 2
-    system.validations, system.defined_from = 0, 9
-    best = train(recipe, system, tmp_path / "b", cache_dir=cache, report=lambda line: None)
-    assert load_checkpoint(best)["step"] == 1
+    recipe, system = tiny_recipe(num_steps=3, validate_every=1), replace(SYSTEM, task=Undefined)
+    run(recipe, tmp_path / "a", cache, system=system)
+    assert load_checkpoint(tmp_path / "a" / "best.pt")["step"] == 2
+    monkeypatch.setattr(Undefined, "defined_from", 9)
+    run(recipe, tmp_path / "b", cache, system=system)
+    assert load_checkpoint(tmp_path / "b" / "best.pt")["step"] == 1
 
 
 def test_a_run_killed_while_writing_can_be_resumed(tmp_path: Path, cache: Path) -> None:
@@ -666,22 +686,22 @@ def test_cached_features_ask_for_settings_that_allow_them(cache: Path) -> None:
         replace(TINY, global_=replace(TINY.global_, rank_stage=2)),
     ):
         with pytest.raises(BadConfig, match="cached features need a frozen encoder"):
-            GLPoseSystem().train_data(tiny_recipe(model=model, features="cached"), cache)
+            opened(tiny_recipe(model=model, features="cached"), cache).train_data()
     recipe = tiny_recipe(features="cached")
     with pytest.raises(BadConfig, match=r"cached features have order 'random'.*order='epochs'"):
-        GLPoseSystem().train_data(replace(recipe, data=replace(recipe.data, order="epochs")), cache)
+        opened(replace(recipe, data=replace(recipe.data, order="epochs")), cache).train_data()
     padded = replace(TINY, global_=replace(TINY.global_, pad="key"))
     with pytest.raises(BadConfig, match=r"global_\.pad is 'key', but training on crops repeats"):
-        GLPoseSystem().train_data(tiny_recipe(model=padded), cache)
+        opened(tiny_recipe(model=padded), cache).train_data()
 
 
 def test_encoder_and_head_come_from_a_single_frame_run(tmp_path: Path) -> None:
-    donor = GLPoseSystem().build(tiny_recipe(seed=3))
+    donor = opened(tiny_recipe(seed=3)).build()
     saved = {f"encoder.{k}": v for k, v in donor.encoder.state_dict().items()}
     saved |= {f"head.{k}": v for k, v in donor.fusion.head.state_dict().items()}
     save_checkpoint(tmp_path / "best.pt", {"ema": saved})
     recipe = tiny_recipe(init_from=str(tmp_path / "best.pt"))
-    model = GLPoseSystem().build(recipe)
+    model = opened(recipe).build()
     crops = random_crops(0, 2)
     with torch.inference_mode():
         model.eval(), donor.eval()
@@ -689,13 +709,13 @@ def test_encoder_and_head_come_from_a_single_frame_run(tmp_path: Path) -> None:
         assert torch.equal(model(*slots_of(TINY)), expected)
     wider = replace(recipe, model=replace(recipe.model, backbone=replace(BACKBONE, width=16)))
     with pytest.raises(BadWeights, match=r"best\.pt: does not fit this recipe's encoder"):
-        GLPoseSystem().build(wider)
+        opened(wider).build()
 
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_heads_go_by_the_names_of_the_joints_that_a_run_has(tmp_path: Path, whole: bool) -> None:
     of_jhmdb = tiny_recipe(model=replace(TINY, start="single", skeleton="jhmdb15"))
-    donor = GLPoseSystem().build(of_jhmdb)
+    donor = opened(of_jhmdb).build()
     torch.nn.init.normal_(donor.fusion.head.weight)
     saved = donor.state_dict()
     if not whole:
@@ -704,9 +724,9 @@ def test_heads_go_by_the_names_of_the_joints_that_a_run_has(tmp_path: Path, whol
     said = json.dumps(to_plain(of_jhmdb))
     save_checkpoint(tmp_path / "best.pt", {"ema": saved, "recipe": said})
     init = str(tmp_path / "best.pt")
-    same = GLPoseSystem().build(replace(of_jhmdb, init_from=init))
+    same = opened(replace(of_jhmdb, init_from=init)).build()
     assert torch.equal(same.fusion.head.weight, donor.fusion.head.weight)
-    other = GLPoseSystem().build(tiny_recipe(init_from=init))
+    other = opened(tiny_recipe(init_from=init)).build()
     assert torch.equal(other.fusion.head.weight[0], donor.fusion.head.weight[13])  # right ankle
     assert torch.equal(other.fusion.head.weight[12], donor.fusion.head.weight[0])  # neck
 
@@ -737,10 +757,10 @@ def test_the_exported_pair_finds_the_joints_that_torch_finds(
 
     torch.manual_seed(0)
     recipe = tiny_recipe(model=config)
-    model = GLPoseSystem().build(recipe)
+    model = opened(recipe).build()
     assert model.fusion.residual is not None
     torch.nn.init.normal_(model.fusion.residual.weight)
-    files = GLPoseSystem().export(model, recipe, tmp_path, name="tiny", made_by={}, scores={})
+    files = opened(recipe).export(model, tmp_path, name="tiny", made_by={}, scores={})
     estimator = load_estimator(files[0], threads=1)
     assert estimator.card.fusion == config.fusion_card
     assert estimator.card.heatmap == config.heatmap

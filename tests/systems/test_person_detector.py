@@ -227,8 +227,8 @@ def test_validation_scores_the_held_out_pictures(person_boxes: Path, tmp_path: P
     recipe = dataclasses.replace(
         person_small(), model=TINY, roots=DataRoots(person_boxes=str(person_boxes))
     )
-    system = load_system("person_detector")
-    scores = system.validate(system.build(recipe).eval(), recipe, tmp_path)
+    task = load_system("person_detector").open(recipe, tmp_path)
+    scores = task.score(task.build().eval())
     assert next(iter(scores)) == "ap50"
     assert 0 <= scores["ap50"] <= 1
 
@@ -242,13 +242,13 @@ def test_exported_weights_find_what_torch_finds(person_boxes: Path, tmp_path: Pa
     recipe = dataclasses.replace(
         person_small(), model=TINY, roots=DataRoots(person_boxes=str(person_boxes))
     )
-    system = load_system("person_detector")
-    model = system.build(recipe).eval()
+    task = load_system("person_detector").open(recipe, tmp_path)
+    model = task.build().eval()
     # Larger weights in the last layer, so that scores differ from point to point.
     for head in model.heads:
         torch.nn.init.zeros_(head.score.bias)
         torch.nn.init.normal_(head.score.weight, std=0.3)
-    (path,) = system.export(model, recipe, tmp_path, name="tiny", made_by={}, scores={})
+    (path,) = task.export(model, tmp_path, name="tiny", made_by={}, scores={})
     loaded = load_detector(path, threads=1)
     assert loaded.card.name == "tiny"
     assert len(loaded.card.trained_on) == 2

@@ -67,7 +67,7 @@ def test_two_epochs(name: str, sets: dict[str, Path], tmp_path: Path) -> None:
     system = load_system("glpose")
     best = train(recipe, system, tmp_path / "run", cache_dir=tmp_path / "cache")
     saved = torch.load(best.with_name("last.pt"), weights_only=True)
-    num_samples = system.train_data(recipe, tmp_path / "cache").num_samples  # type: ignore[attr-defined]
+    num_samples = system.open(recipe, tmp_path / "cache").train_data().num_samples  # type: ignore[attr-defined]
     assert saved["step"] == 2 * math.ceil(num_samples / 4) > 2
     assert saved["scores"].keys() == {"pck@0.2", "pck@0.1"}
 
@@ -83,13 +83,12 @@ def test_the_network_of_the_paper_takes_a_step(sets: dict[str, Path], tmp_path: 
     recipe = with_data(
         replace(recipe, optimizer=replace(recipe.optimizer, epoch_milestones=())), sets
     )
-    system = load_system("glpose")
-    model = system.build(recipe)
-    data = system.train_data(recipe, tmp_path)
+    task = load_system("glpose").open(recipe, tmp_path)
+    model, data = task.build(), task.train_data()
     batch = {name: torch.from_numpy(value) for name, value in data.batch(0).items()}
     before = model.fusion.head.weight.detach().clone()
     optimizer = torch.optim.Adam(model.fusion.parameters(), lr=1e-3)
-    loss = system.losses(model.train(), batch)["heatmap"]
+    loss = task.losses(model.train(), batch)["heatmap"]
     loss.backward()
     optimizer.step()
     assert torch.isfinite(loss)

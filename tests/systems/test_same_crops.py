@@ -58,9 +58,9 @@ def trained_on(recipe: Recipe, cache: Path) -> np.ndarray:
         share = (Share(recipe.data.validation, 1.0),)
         data = replace(data, shares=share)
     recipe = replace(recipe, data=data)
-    people = load_system(recipe.system).train_data(recipe, cache)
+    people = load_system(recipe.system).open(recipe, cache).train_data()
     whole = replace(recipe, batch_size=people.num_samples)  # type: ignore[attr-defined]
-    batch = load_system(recipe.system).train_data(whole, cache).batch(0)
+    batch = load_system(recipe.system).open(whole, cache).train_data().batch(0)
     return batch["key" if recipe.system == "glpose" else "rgb"]
 
 

@@ -1,28 +1,42 @@
-"""A run folder to weights: rebuild the network as recorded, load its best weights, export."""
+"""A run folder to weights: rebuild the network as recorded, load its best weights, export.
+
+A run describes itself: its record names the system and holds all settings. The recipe that it was
+started from may have changed since, or be gone.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from glpose.config import replace_at
+from glpose.config import from_plain
 from glpose.errors import BadInput, BadWeights, GLPoseError
-from glpose.recipes import load_recipe
 from glpose.runtime.protocols import Estimator
-from glpose.systems import load_system
+from glpose.systems import FORMERLY, load_system, settings_of
 from glpose.train.bridge import as_estimator
 from glpose.train.change import with_settings
 from glpose.train.recipe import Recipe
 from glpose.train.run.checkpoint import load_checkpoint
+from glpose.train.system import PoseTask, Task
 
 if TYPE_CHECKING:
     from torch import nn
 
 BEST = "best.pt"
 """The checkpoint of a run that is used."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """A run's recipe and task, its network with the best weights, and what cards say of the run."""
+
+    recipe: Recipe
+    task: Task
+    model: nn.Module
+    made_by: dict[str, str]
 
 
 def export_run(
@@ -37,9 +51,9 @@ def export_run(
     `changes` (NAME=VALUE) are settings of use, such as limits of scores, not of the network.
     Raises: BadInput, BadConfig or BadWeights.
     """
-    system, model, recipe, made_by = _rebuild(run_dir, changes)
-    return system.export(
-        model, recipe, folder, name=name or recipe.name, made_by=made_by, scores=scores
+    run = open_run(run_dir, changes)
+    return run.task.export(
+        run.model, folder, name=name or run.recipe.name, made_by=run.made_by, scores=scores
     )
 
 
@@ -48,20 +62,24 @@ def estimator_of_run(run_dir: Path) -> tuple[Estimator, dict[str, object]]:
 
     Raises: BadInput, BadConfig or BadWeights, the latter for a run that estimates no poses.
     """
-    system, model, recipe, made_by = _rebuild(run_dir, [])
-    if not hasattr(system, "parts"):
+    run = open_run(run_dir)
+    name = run.recipe.name
+    if not isinstance(run.task, PoseTask):
         raise BadWeights(
-            f"{run_dir}: a run of '{recipe.name}', whose system {recipe.system} estimates no "
+            f"{run_dir}: a run of '{name}', whose system {run.recipe.system} estimates no "
             "poses; expected the run of a pose estimator"
         )
-    parts, card = system.parts(model, recipe, made_by=made_by)
+    parts, card = run.task.parts(run.model, name=name, made_by=run.made_by, scores={})
     digest = hashlib.sha256((run_dir / BEST).read_bytes()).hexdigest()
-    record = {"name": recipe.name, "made_by": made_by, "sha256": {BEST: digest}}
+    record = {"name": name, "made_by": run.made_by, "sha256": {BEST: digest}}
     return as_estimator(parts.encoder, parts.fusion, parts.slots, card), record
 
 
-def _rebuild(run_dir: Path, changes: list[str]) -> tuple[Any, nn.Module, Recipe, dict[str, str]]:
-    """System, network with its best weights, recipe, and what the card says of the run."""
+def open_run(run_dir: Path, changes: list[str] | None = None) -> FinishedRun:
+    """A run with its best weights; `changes` (NAME=VALUE) are made to its recipe first.
+
+    Raises: BadInput, BadConfig or BadWeights.
+    """
     path = run_dir / "recipe.json"
     try:
         record = json.loads(path.read_text("utf-8"))
@@ -73,10 +91,11 @@ def _rebuild(run_dir: Path, changes: list[str]) -> tuple[Any, nn.Module, Recipe,
             f"{path}: cannot be read as the record of a run; expected the folder of a run of "
             "glpose train"
         ) from problem
-    recipe = with_settings(recorded, changes)
+    recipe = with_settings(recorded, changes or [])
     saved = load_checkpoint(run_dir / BEST)
-    system = load_system(recipe.system)
-    model = system.build(replace(recipe, init_from=""))
+    # No data is opened here: nothing is looked for in the cache, nor put there.
+    task = load_system(recipe.system).open(recipe, cache_dir=run_dir)
+    model = task.build(fresh=True)
     try:
         model.load_state_dict(saved["ema"])
         made_by = {
@@ -91,7 +110,7 @@ def _rebuild(run_dir: Path, changes: list[str]) -> tuple[Any, nn.Module, Recipe,
             f"{run_dir / BEST}: not the checkpoint of this run, its network or its parts are "
             "others; put the run's own one there, or train it anew"
         ) from problem
-    return system, model, recipe, made_by
+    return FinishedRun(recipe, task, model, made_by)
 
 
 def _num_steps(record: dict, recipe: Recipe) -> int:
@@ -100,11 +119,20 @@ def _num_steps(record: dict, recipe: Recipe) -> int:
 
 
 def recorded_recipe(plain: dict) -> Recipe:
-    """The recipe of a record: the named one, with everything that was recorded put back.
+    """The recipe of a record, from its own settings; those that its version had not are defaults.
 
-    Each table is rebuilt as a whole, since its settings may only be right together.
+    Systems go by the names they have now. Raises: BadConfig for a system that is not known, or a
+    setting that does not fit; KeyError if a part is missing.
     """
-    recipe = load_recipe(plain["name"])
-    for name, value in plain.items():
-        recipe = replace_at(recipe, name, value)
-    return recipe
+    name = str(plain["system"])
+    name = FORMERLY.get(name, name)
+    model, data = settings_of(name)
+    return from_plain(
+        Recipe,
+        {
+            **plain,
+            "system": name,
+            "model": from_plain(model, plain["model"]),
+            "data": from_plain(data, plain["data"]),
+        },
+    )

@@ -1,4 +1,4 @@
-"""Reusable torch parts: `blocks`, `heads`, `hrnet`, `resnet`, and `single_frame` made of them.
+"""Reusable torch parts: `blocks`, `heads`, `losses`, and `encoders` such as `hrnet` and `resnet`.
 
 Their sizes are in `spec`, without torch.
 """

@@ -1,4 +1,7 @@
-"""Residual blocks and small convolution helpers. Convolutions before a batch norm have no bias."""
+"""Residual blocks, small convolution helpers, and what all encoders are.
+
+Convolutions before a batch norm have no bias.
+"""
 
 from collections.abc import Callable
 
@@ -73,6 +76,26 @@ def chain(
         blocks.append(block(num_in, width))
         num_in = width * blocks[-1].expansion
     return nn.Sequential(*blocks)
+
+
+class Encoder(nn.Module):
+    """Crops to features: what pose estimators are built on; see `encoders.make_encoder`.
+
+    `channels` are those of the features, `stride` the crop pixels from one of their pixels to the
+    next.
+    """
+
+    def __init__(self, channels: int, stride: int) -> None:
+        super().__init__()
+        self.channels, self.stride = channels, stride
+
+    def forward(self, crops_BHWC: Tensor) -> Tensor:
+        """`uint8` RGB crops (B, H, W, 3) to features (B, C, H/stride, W/stride)."""
+        return self.stages(crops_BHWC)[-1]
+
+    def stages(self, crops_BHWC: Tensor) -> list[Tensor]:
+        """The features, after such maps of earlier stages as the network has at this stride."""
+        raise NotImplementedError
 
 
 def num_parameters(module: nn.Module) -> int:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from glpose.nets.blocks import BasicBlock, Bottleneck, chain, conv_bn
+from glpose.nets.blocks import BasicBlock, Bottleneck, Encoder, chain, conv_bn
 from glpose.nets.spec import HRNetConfig
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -65,14 +65,18 @@ def _exchange(widths: list[int], target: int, source: int) -> nn.Module:
     )
 
 
-class HRNet(nn.Module):
-    """Crops to features of the finest branch at a quarter of the crop's size, never negative."""
+class HRNet(Encoder):
+    """Crops to features of the finest branch at a quarter of the crop's size, never negative.
+
+    Height and width of crops are multiples of the coarsest branch's stride: 16 up to stage 3, 32 up
+    to stage 4.
+    """
 
     mean: Tensor
     std: Tensor
 
     def __init__(self, config: HRNetConfig) -> None:
-        super().__init__()
+        super().__init__(config.channels, config.stride)
         self.config = config
         self.register_buffer("mean", 255 * torch.tensor(IMAGENET_MEAN)[None, :, None, None], False)
         self.register_buffer("std", 255 * torch.tensor(IMAGENET_STD)[None, :, None, None], False)
@@ -98,13 +102,6 @@ class HRNet(nn.Module):
             ]
             self.add_module(f"stage{s + 2}", nn.ModuleList(modules))
             previous = widths
-
-    def forward(self, crops_BHWC: Tensor) -> Tensor:
-        """`uint8` RGB crops (B, H, W, 3) to (B, width, H/4, W/4) of the last stage.
-
-        H and W are multiples of the coarsest branch's stride: 16 up to stage 3, 32 up to stage 4.
-        """
-        return self.stages(crops_BHWC)[-1]
 
     def stages(self, crops_BHWC: Tensor) -> list[Tensor]:
         """The finest branch after stage 2 and each later stage."""

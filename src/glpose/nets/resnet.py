@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from glpose.nets.blocks import Bottleneck
+from glpose.nets.blocks import Bottleneck, Encoder
 from glpose.nets.hrnet import IMAGENET_MEAN, IMAGENET_STD
 from glpose.nets.spec import ResNetConfig
 
 
-class DeconvResNet(nn.Module):
-    """Crops to features of `deconv_width` channels, at a quarter of the crop's size.
+class DeconvResNet(Encoder):
+    """Crops, their sides multiples of 32, to features of `deconv_width` channels, never negative.
 
     `mean` and `std` belong to the weights and are saved with them: the published ones were trained
     on BGR pictures, and then differ from ours.
@@ -26,7 +26,7 @@ class DeconvResNet(nn.Module):
     std: Tensor
 
     def __init__(self, config: ResNetConfig) -> None:
-        super().__init__()
+        super().__init__(config.channels, config.stride)
         self.register_buffer("mean", 255 * torch.tensor(IMAGENET_MEAN)[None, :, None, None])
         self.register_buffer("std", 255 * torch.tensor(IMAGENET_STD)[None, :, None, None])
         self.conv1 = nn.Conv2d(3, config.width, 7, 2, 3, bias=False)
@@ -39,14 +39,14 @@ class DeconvResNet(nn.Module):
             num_channels = width * Bottleneck.expansion
         self.deconv_layers = _deconvolutions(num_channels, config.deconv_width, config.num_deconv)
 
-    def forward(self, crops_BHWC: Tensor) -> Tensor:
-        """`uint8` RGB crops (B, H, W, 3), H and W multiples of 32, to (B, C, H/4, W/4)."""
+    def stages(self, crops_BHWC: Tensor) -> list[Tensor]:
+        """The features alone: earlier maps of a ResNet have other strides."""
         x_BCHW = (crops_BHWC.permute(0, 3, 1, 2).float() - self.mean) / self.std
         x_BCHW = functional.relu(self.bn1(self.conv1(x_BCHW)))
         x_BCHW = functional.max_pool2d(x_BCHW, 3, 2, 1)
         for number in range(1, 5):
             x_BCHW = self.get_submodule(f"layer{number}")(x_BCHW)
-        return self.deconv_layers(x_BCHW)
+        return [self.deconv_layers(x_BCHW)]
 
 
 def _layer(num_in: int, width: int, depth: int, stride: int) -> nn.Sequential:

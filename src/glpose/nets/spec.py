@@ -1,10 +1,9 @@
 """Sizes of reusable networks, without torch, so that recipes and cards can name them."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from glpose.errors import BadConfig
-from glpose.skeleton import by_name
 from glpose.types import CropSpec, HeatmapSpec
 
 
@@ -25,6 +24,29 @@ class HRNetConfig:
     num_modules: tuple[int, ...] = (1, 4)
     num_blocks: int = 4
 
+    @property
+    def channels(self) -> int:
+        """Channels of the features: those of the finest branch."""
+        return self.width
+
+    @property
+    def stride(self) -> int:
+        """Crop pixels from one pixel of the features to the next: two convolutions halve the crop."""
+        return 4
+
+    @property
+    def source(self) -> str:
+        """Network and paper, for cards."""
+        return f"HRNet up to stage {len(self.num_modules) + 1} (Sun et al., CVPR 2019)"
+
+
+RESNET_BLOCKS: dict[int, tuple[int, int, int, int]] = {
+    50: (3, 4, 6, 3),
+    101: (3, 4, 23, 3),
+    152: (3, 8, 36, 3),
+}
+"""Residual blocks of layer1 to layer4 by the number of layers (He et al., CVPR 2016, table 1)."""
+
 
 @dataclass(frozen=True, slots=True)
 class ResNetConfig:
@@ -39,66 +61,71 @@ class ResNetConfig:
     num_deconv: int = 3
     deconv_width: int = 256
 
+    def __post_init__(self) -> None:
+        if not 1 <= self.num_deconv <= 5:
+            raise BadConfig(f"backbone.num_deconv is {self.num_deconv}; expected 1 to 5")
+
+    @property
+    def channels(self) -> int:
+        """Channels of the features: those of the deconvolutions."""
+        return self.deconv_width
+
+    @property
+    def stride(self) -> int:
+        """Crop pixels from one pixel of the features to the next.
+
+        The ResNet makes a crop 32 times smaller, and each deconvolution doubles it.
+        """
+        return 32 // 2**self.num_deconv
+
+    @property
+    def source(self) -> str:
+        """Network and paper, for cards."""
+        layers = 3 * sum(self.num_blocks) + 2
+        return f"Simple Baselines with a ResNet of {layers} layers (Xiao et al., ECCV 2018)"
+
+
+EncoderConfig = HRNetConfig | ResNetConfig
+"""Settings of an encoder. Each kind states `channels`, `stride` and `source`.
+
+In plain data a table of settings has no tag: its keys say which kind it is. A new kind is added
+here and in `encoders.make_encoder`.
+"""
 
 HeadType = Literal["conv1x1", "conv3x3", "conv5x5", "mlp"]
 """The three heads of the paper's ablation, and the one of published single-frame networks."""
 
 
-def check_crop(crop: CropSpec) -> None:
-    """Raises: BadConfig if a crop has no heatmaps of a quarter of its size."""
-    if any(side < 4 or side % 4 for side in crop.size_hw):
+@dataclass(frozen=True, slots=True)
+class LossConfig:
+    """How the squared error of heatmaps is normalised, see `losses.heatmap_loss`.
+
+    Mean or sum over pixels, a factor (0.5 in HRNet), division by the number of joints or not.
+    """
+
+    pixels: Literal["mean", "sum"] = "mean"
+    factor: float = 1.0
+    divide_by_joints: bool = True
+
+
+def check_crop(crop: CropSpec, stride: int) -> None:
+    """Raises: BadConfig if heatmaps of this stride do not divide the crop."""
+    if any(side < stride or side % stride for side in crop.size_hw):
         raise BadConfig(
             f"crop.size_hw is {list(crop.size_hw)}; expected a height and a width that are "
-            "multiples of 4, of 32 for most networks, e.g. [384,288]"
+            f"multiples of {stride}, of 32 for most networks, e.g. [384,288]"
         )
 
 
-@dataclass(frozen=True, slots=True)
-class SingleFrameConfig:
-    """What single-frame estimators have in common: joints, head, crops, targets and decoding.
-
-    The defaults of `rounded`, `mapping`, `decode` and of the crop's anchor are our exact ones;
-    `as_published` gives those of published weights.
-    """
-
-    num_joints: int = 15
-    skeleton: str = "posetrack15"
-    head: HeadType = "conv3x3"
-    crop: CropSpec = CropSpec((384, 288))
-    sigma_px: float = 3.0
-    rounded: bool = False
-    mapping: Literal["centre", "origin"] = "centre"
-    decode: Literal["argmax", "quarter", "dark"] = "dark"
-
-    def __post_init__(self) -> None:
-        expected = len(by_name(self.skeleton).joints)
-        if self.num_joints != expected:
-            raise BadConfig(
-                f"num_joints is {self.num_joints}, but the skeleton {self.skeleton} has "
-                f"{expected}; set both"
-            )
-        check_crop(self.crop)
-
-    @property
-    def heatmap(self) -> HeatmapSpec:
-        """Heatmaps at a quarter of the crop's size."""
-        height, width = self.crop.size_hw
-        return HeatmapSpec(
-            (height // 4, width // 4), self.sigma_px, self.mapping, self.decode, self.rounded
-        )
-
-
-def as_published(size_hw: tuple[int, int]) -> dict[str, Any]:
-    """Settings of `SingleFrameConfig` that published weights were trained and measured with.
-
-    Source: configurations of leoxiaobin/deep-high-resolution-net.pytorch, where sigma is 3 at
-    384x288 and 2 at 256x192; the model specification, sections 6 and 7.
-    """
-    return {
-        "head": "conv1x1",
-        "crop": CropSpec(size_hw, anchor="msra"),
-        "sigma_px": 3.0 if size_hw[0] >= 384 else 2.0,
-        "rounded": True,
-        "mapping": "origin",
-        "decode": "quarter",
-    }
+def heatmap_of(
+    crop: CropSpec,
+    stride: int,
+    *,
+    sigma_px: float,
+    mapping: Literal["centre", "origin"],
+    decode: Literal["argmax", "quarter", "dark"],
+    rounded: bool,
+) -> HeatmapSpec:
+    """The heatmaps of a network: one pixel for each `stride` pixels of the crop."""
+    height, width = crop.size_hw
+    return HeatmapSpec((height // stride, width // stride), sigma_px, mapping, decode, rounded)

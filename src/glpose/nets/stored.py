@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from torch import Tensor
@@ -27,3 +28,10 @@ def load_safetensors(path: Path, expected: str, remedy: str) -> dict[str, Tensor
     except (SafetensorError, OSError) as problem:
         reason = str(problem).splitlines()[0]
         raise BadWeights(f"{path}: cannot be read as safetensors ({reason}); {remedy}") from problem
+
+
+def safetensors_notes(path: Path) -> dict[str, str]:
+    """The text that a `.safetensors` file carries beside its weights; empty if it carries none."""
+    with path.open("rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return header.get("__metadata__", {})

@@ -8,15 +8,14 @@ their Adam does not use it. Published training starts from networks that classif
 
 from typing import Any
 
-from glpose.nets.spec import HRNetConfig, ResNetConfig, as_published
-from glpose.systems.hrnet.spec import HRNetPoseConfig
-from glpose.systems.simple_baseline.spec import NUM_BLOCKS, SimpleBaselineConfig
+from glpose.nets.spec import RESNET_BLOCKS, EncoderConfig, HRNetConfig, ResNetConfig
+from glpose.systems.single_frame.spec import Settings, SingleFrameConfig, as_published
 from glpose.train.data.augment import Augmentation
 from glpose.train.data.people import PeopleConfig, Share
 from glpose.train.recipe import Optimizer, Recipe
 
 _SIZE_HW = (384, 288)
-_COCO = {"num_joints": 17, "skeleton": "coco17"}
+_COCO: dict[str, Any] = {"num_joints": 17, "skeleton": "coco17"}
 
 # w48_384x288_adam_lr1e-3: rotation 45, scale 0.35, half body 0.3 of people with more than 8 joints.
 # The code clips rotations at twice their number and scales at it.
@@ -31,53 +30,57 @@ _OF_SIMPLE_BASELINE = Augmentation(
 )
 
 
-def hrnet_coco(*, width: int) -> Recipe:
+def hrnet_coco(*, width: int) -> Settings:
     """HRNet on COCO, all 17 joints: w48 at 384x288 and w32 at 256x192, the usual pairs."""
     size_hw = _SIZE_HW if width == 48 else (256, 192)
-    model = _hrnet(width, size_hw, **_COCO)
+    model = _published(_hrnet(width), size_hw, **_COCO)
     # Four processors with 24 crops each, or 32 of the smaller ones.
     batch_size = 96 if width == 48 else 128
-    return _on_coco("hrnet", model, _OF_HRNET, (170, 200), 210, batch_size)
+    return _on_coco(model, _OF_HRNET, (170, 200), 210, batch_size)
 
 
-def hrnet_posetrack(*, year: int) -> Recipe:
+def hrnet_posetrack(*, year: int) -> Settings:
     """HRNet-W48 on PoseTrack, from a run of `hrnet_w48_coco`."""
-    return _on_posetrack("hrnet", _hrnet(48, _SIZE_HW), _OF_HRNET, year)
+    return _on_posetrack(_published(_hrnet(48), _SIZE_HW), _OF_HRNET, year)
 
 
-def simple_baseline_coco(*, layers: int) -> Recipe:
+def simple_baseline_coco(*, layers: int) -> Settings:
     """Simple Baselines on COCO at 384x288, all 17 joints."""
-    model = _simple_baseline(layers, **_COCO)
+    model = _published(_resnet(layers), _SIZE_HW, **_COCO)
     # Four processors with 32 crops each.
-    return _on_coco("simple_baseline", model, _OF_SIMPLE_BASELINE, (90, 120), 140, 128)
+    return _on_coco(model, _OF_SIMPLE_BASELINE, (90, 120), 140, 128)
 
 
-def simple_baseline_posetrack17(*, layers: int) -> Recipe:
+def simple_baseline_posetrack17(*, layers: int) -> Settings:
     """Simple Baselines on PoseTrack 2017, as HRNet is trained on it."""
-    return _on_posetrack("simple_baseline", _simple_baseline(layers), _OF_SIMPLE_BASELINE, 2017)
+    model = _published(_resnet(layers), _SIZE_HW)
+    return _on_posetrack(model, _OF_SIMPLE_BASELINE, 2017)
 
 
-def _hrnet(width: int, size_hw: tuple[int, int], **joints: Any) -> HRNetPoseConfig:
-    backbone = HRNetConfig(width=width, num_modules=(1, 4, 3))
-    return HRNetPoseConfig(backbone=backbone, **as_published(size_hw), **joints)
+def _hrnet(width: int) -> HRNetConfig:
+    return HRNetConfig(width=width, num_modules=(1, 4, 3))
 
 
-def _simple_baseline(layers: int, **joints: Any) -> SimpleBaselineConfig:
-    backbone = ResNetConfig(NUM_BLOCKS[layers])
-    return SimpleBaselineConfig(backbone=backbone, **as_published(_SIZE_HW), **joints)
+def _resnet(layers: int) -> ResNetConfig:
+    return ResNetConfig(RESNET_BLOCKS[layers])
+
+
+def _published(
+    backbone: EncoderConfig, size_hw: tuple[int, int], **joints: Any
+) -> SingleFrameConfig:
+    return SingleFrameConfig(backbone=backbone, **as_published(size_hw), **joints)
 
 
 def _on_coco(
-    system: str,
-    model: HRNetPoseConfig | SimpleBaselineConfig,
+    model: SingleFrameConfig,
     augmentation: Augmentation,
     milestones: tuple[int, ...],
     num_epochs: int,
     batch_size: int,
-) -> Recipe:
+) -> Settings:
     return Recipe(
         name="coco",
-        system=system,
+        system="single_frame",
         model=model,
         # The reader of COCO has cut its boxes already; twice would take another pixel.
         data=_people("coco", "coco-val", augmentation, clip_boxes=False),
@@ -91,11 +94,10 @@ def _on_coco(
 
 
 def _on_posetrack(
-    system: str,
-    model: HRNetPoseConfig | SimpleBaselineConfig,
+    model: SingleFrameConfig,
     augmentation: Augmentation,
     year: int,
-) -> Recipe:
+) -> Settings:
     """Fine-tuning as in the HRNet paper, 4.3: 1e-4, divided by 10 at epochs 10 and 15, 20 epochs.
 
     The rest is as on COCO there. Its boxes are those of the joints with 15 % more; here they are
@@ -104,7 +106,7 @@ def _on_posetrack(
     source = f"posetrack{year % 100}"
     return Recipe(
         name=source,
-        system=system,
+        system="single_frame",
         model=model,
         data=_people(source, f"{source}-val", augmentation, clip_boxes=True),
         optimizer=_adam(1e-4, (10, 15)),

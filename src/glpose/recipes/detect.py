@@ -1,10 +1,10 @@
 """Complete training runs of the person detectors."""
 
-from glpose.systems.person_detector.spec import BoxDataConfig, PersonDetectorConfig
+from glpose.systems.person_detector.spec import BoxDataConfig, PersonDetectorConfig, Settings
 from glpose.train.recipe import Optimizer, Recipe
 
 
-def person_small() -> Recipe:
+def person_small() -> Settings:
     """The small person detector, from scratch, in about 20 minutes on two CPU cores.
 
     AdamW, cosine decay and the losses' weights are usual for such detectors; the numbers here

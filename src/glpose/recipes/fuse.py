@@ -1,14 +1,13 @@
 """The fusion that is shipped. Numbers without a source are ours."""
 
 from glpose.recipes.pretrain import SMALL_BACKBONE
-from glpose.systems.glpose.data import ClipConfig
-from glpose.systems.glpose.spec import GlobalConfig, GLPoseConfig, LocalConfig
+from glpose.systems.glpose.spec import ClipConfig, GlobalConfig, GLPoseConfig, LocalConfig, Settings
 from glpose.train.data.augment import Augmentation
 from glpose.train.recipe import Optimizer, Recipe
 from glpose.types import CropSpec
 
 
-def glpose_small() -> Recipe:
+def glpose_small() -> Settings:
     """The shipped network: small HRNet at 192x144, k = 4, n = 6, own boxes, cached features."""
     return Recipe(
         name="glpose_small",

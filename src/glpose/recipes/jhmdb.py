@@ -9,8 +9,8 @@ from typing import Literal
 
 from glpose.nets.spec import HeadType
 from glpose.recipes.fuse import glpose_small
-from glpose.systems.glpose.spec import EnhanceConfig
-from glpose.train.recipe import Optimizer, Recipe
+from glpose.systems.glpose.spec import EnhanceConfig, Settings
+from glpose.train.recipe import Optimizer
 
 
 def short(
@@ -22,7 +22,7 @@ def short(
     head: HeadType = "conv3x3",
     start: Literal["paper", "single"] = "single",
     damage_share: float = 0.5,
-) -> Recipe:
+) -> Settings:
     """The complete network, or one with a difference.
 
     `stride` spreads the local frames over a longer time; with `damage_share` 0 nothing that is

@@ -8,26 +8,31 @@ specification, sections 5 and 6), or "ours". The networks themselves have the de
 from dataclasses import replace
 
 from glpose.nets.spec import HeadType
-from glpose.systems.glpose.data import ClipConfig
-from glpose.systems.glpose.spec import EnhanceConfig, GLPoseConfig, with_sources
+from glpose.systems.glpose.spec import (
+    ClipConfig,
+    EnhanceConfig,
+    GLPoseConfig,
+    Settings,
+    with_sources,
+)
 from glpose.train.data.augment import Augmentation
 from glpose.train.recipe import Optimizer, Recipe
 
 
 def posetrack17(
     *, k: int = 4, n: int = 6, enhanced: bool = True, head: HeadType = "conv3x3"
-) -> Recipe:
+) -> Settings:
     """PoseTrack 2017, from a single-frame run on COCO and PoseTrack (3.3); with its ablations."""
     model = with_sources(GLPoseConfig(head=head, enhance=EnhanceConfig(enabled=enhanced)), k=k, n=n)
     return _trained("posetrack17", "posetrack17-val", model)
 
 
-def posetrack18() -> Recipe:
+def posetrack18() -> Settings:
     """PoseTrack 2018, in the same way."""
     return _trained("posetrack18", "posetrack18-val", GLPoseConfig())
 
 
-def subjhmdb(*, split: int) -> Recipe:
+def subjhmdb(*, split: int) -> Settings:
     """One split of Sub-JHMDB with boxes of the masks.
 
     The paper says nothing of its pre-training and schedule: from the PoseTrack model and as there
@@ -40,7 +45,7 @@ def subjhmdb(*, split: int) -> Recipe:
     return replace(recipe, data=data, pretrained_on=("coco", "posetrack17"))
 
 
-def _trained(source: str, validation: str, model: GLPoseConfig) -> Recipe:
+def _trained(source: str, validation: str, model: GLPoseConfig) -> Settings:
     return Recipe(
         name=source,
         system="glpose",

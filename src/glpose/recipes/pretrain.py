@@ -1,7 +1,7 @@
 """Single-frame pre-training. Numbers without a source are ours."""
 
 from glpose.nets.spec import HRNetConfig
-from glpose.systems.hrnet.spec import HRNetPoseConfig
+from glpose.systems.single_frame.spec import Settings, SingleFrameConfig
 from glpose.train.data.augment import Augmentation
 from glpose.train.data.people import PeopleConfig, Share
 from glpose.train.recipe import Optimizer, Recipe
@@ -31,12 +31,12 @@ _AUGMENTATION = Augmentation(
 )
 
 
-def warmup_small() -> Recipe:
+def warmup_small() -> Settings:
     """Small HRNet on small pictures, the first part of pretrain_small: twice as many a second."""
     return Recipe(
         name="warmup_small",
-        system="hrnet",
-        model=HRNetPoseConfig(backbone=SMALL_BACKBONE, crop=CropSpec((128, 96)), sigma_px=1.5),
+        system="single_frame",
+        model=SingleFrameConfig(backbone=SMALL_BACKBONE, crop=CropSpec((128, 96)), sigma_px=1.5),
         data=PeopleConfig(
             shares=(Share("lspet", 0.4), Share("coco", 0.25), Share("jhmdb", 0.35, stride=2)),
             augmentation=_AUGMENTATION,
@@ -49,12 +49,12 @@ def warmup_small() -> Recipe:
     )
 
 
-def pretrain_small() -> Recipe:
+def pretrain_small() -> Settings:
     """Small HRNet, single frame: LSP Extended, COCO, JHMDB frames and synth; ours."""
     return Recipe(
         name="pretrain_small",
-        system="hrnet",
-        model=HRNetPoseConfig(backbone=SMALL_BACKBONE, crop=CropSpec((192, 144)), sigma_px=1.5),
+        system="single_frame",
+        model=SingleFrameConfig(backbone=SMALL_BACKBONE, crop=CropSpec((192, 144)), sigma_px=1.5),
         data=PeopleConfig(
             shares=(
                 Share("lspet", 0.32),

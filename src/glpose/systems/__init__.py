@@ -1,4 +1,4 @@
-"""Systems: one folder a paper. `PHONE_BOOK` says where each lives; `load_system` opens one.
+"""Systems: one folder a method. `PHONE_BOOK` says where each lives; `load_system` opens one.
 
 `PORTS` does the same for published weights.
 
@@ -6,39 +6,56 @@ Systems never import each other; what two of them need lives on a lower floor.
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from glpose.errors import BadConfig, MissingExtra
+from glpose.train.recipe import DataSettings
+
+if TYPE_CHECKING:
+    from glpose.train.system import System
 
 PHONE_BOOK = {
-    "glpose": "glpose.systems.glpose.system",
-    "hrnet": "glpose.systems.hrnet.system",
-    "person_detector": "glpose.systems.person_detector.system",
-    "simple_baseline": "glpose.systems.simple_baseline.system",
+    "glpose": "glpose.systems.glpose",
+    "person_detector": "glpose.systems.person_detector",
+    "single_frame": "glpose.systems.single_frame",
 }
+"""A folder each: `spec.Settings` is the type of its recipes, `system.SYSTEM` the system."""
 
+FORMERLY = {"hrnet": "single_frame", "simple_baseline": "single_frame"}
+"""Names of systems in the records of 0.2.0 and before, and what they are now."""
 
 PORTS = {
-    "hrnet_w32": "glpose.systems.hrnet.port",
-    "hrnet_w48": "glpose.systems.hrnet.port",
-    "simple_baseline_r50": "glpose.systems.simple_baseline.port",
-    "simple_baseline_r101": "glpose.systems.simple_baseline.port",
-    "simple_baseline_r152": "glpose.systems.simple_baseline.port",
+    "hrnet_w32": "glpose.systems.single_frame.port",
+    "hrnet_w48": "glpose.systems.single_frame.port",
+    "simple_baseline_r50": "glpose.systems.single_frame.port",
+    "simple_baseline_r101": "glpose.systems.single_frame.port",
+    "simple_baseline_r152": "glpose.systems.single_frame.port",
     "glpose_w48": "glpose.systems.glpose.port",
 }
 """Networks that published weights can be brought to, and where it is said how."""
 
 
-def load_system(name: str) -> Any:
+def load_system(name: str) -> "System":
     """The system of that name. Raises BadConfig, or MissingExtra without torch."""
-    if name not in PHONE_BOOK:
-        raise BadConfig(f"unknown system '{name}'; known: {', '.join(sorted(PHONE_BOOK))}")
+    _check_known(name)
     try:
-        return import_module(PHONE_BOOK[name]).SYSTEM
+        return import_module(f"{PHONE_BOOK[name]}.system").SYSTEM
     except ImportError as problem:
         if problem.name in ("torch", "matplotlib"):
             raise MissingExtra(problem.name, "train") from problem
         raise
+
+
+def settings_of(name: str) -> tuple[type, type[DataSettings]]:
+    """The types of a system's `Recipe.model` and `Recipe.data`, without torch. Raises BadConfig."""
+    _check_known(name)
+    model, data = get_args(import_module(f"{PHONE_BOOK[name]}.spec").Settings)
+    return model, data
+
+
+def _check_known(name: str) -> None:
+    if name not in PHONE_BOOK:
+        raise BadConfig(f"unknown system '{name}'; known: {', '.join(sorted(PHONE_BOOK))}")
 
 
 def load_port(name: str) -> Any:

@@ -12,8 +12,9 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from glpose.errors import BadWeights
-from glpose.nets.stored import load_safetensors
-from glpose.skeleton import SKELETONS, Skeleton
+from glpose.nets.heads import head_of_joints
+from glpose.nets.stored import load_safetensors, safetensors_notes
+from glpose.skeleton import COCO17, POSETRACK15, SKELETONS, Skeleton
 from glpose.train.run.checkpoint import load_checkpoint
 
 
@@ -37,12 +38,37 @@ def load_initial(path: Path) -> dict[str, Tensor]:
 
 
 def initial_joints(path: Path) -> Skeleton | None:
-    """The joints that a run's network finds; None where a file does not say."""
-    saved = {} if path.suffix == ".safetensors" else load_checkpoint(path)
+    """The joints that the network of a file finds, as the file records it; None if it does not."""
     try:
-        return SKELETONS.get(json.loads(saved["recipe"])["model"]["skeleton"])
-    except (KeyError, TypeError, ValueError):
+        if path.suffix == ".safetensors":
+            return SKELETONS.get(safetensors_notes(path)["joints"])
+        return SKELETONS.get(json.loads(load_checkpoint(path)["recipe"])["model"]["skeleton"])
+    except (OSError, KeyError, TypeError, ValueError):
         return None
+
+
+def with_joints(
+    weights: dict[str, Tensor], source: Skeleton | None, target: Skeleton
+) -> dict[str, Tensor]:
+    """The same weights with a head of the target's joints, see `head_of_joints`.
+
+    The head is that of a single-frame network (`head.*`) or of GLPose (`fusion.head.*`). Where a
+    file does not say which joints its head has (`source` is None), they are taken to be the
+    target's if their number is the same, else those of the skeleton that has so many.
+    """
+    heads = [name for name in weights if name.startswith(("head.", "fusion.head."))]
+    if not heads:
+        return weights
+    # One row for each joint is in the last layer alone.
+    layer = heads[-1].rpartition(".")[0]
+    last = {name: weights[name] for name in heads if name.rpartition(".")[0] == layer}
+    num = len(weights[heads[-1]])
+    if source is None:
+        known = {len(s.joints): s for s in (COCO17, POSETRACK15, target)}
+        source = known.get(num)
+    if source is None or source is target or len(source.joints) != num:
+        return weights
+    return weights | {name: head_of_joints(old, source, target) for name, old in last.items()}
 
 
 def load_part(module: nn.Module, weights: dict[str, Tensor], prefix: str, path: str) -> None:

@@ -31,7 +31,7 @@ from glpose.train.run.record import check_record, write_record
 from glpose.train.run.sheet import contact_sheet
 from glpose.train.run.workers import ALONE, Workers
 from glpose.train.state import TrainState, average, learning_rate, seed_step, start
-from glpose.train.system import System, TrainData
+from glpose.train.system import System, Task, TrainData
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,10 @@ class Run:
 
     asked: Recipe
     recipe: Recipe
-    system: System
+    task: Task
     data: TrainData
     rows: list[np.ndarray]
     folder: Path
-    cache_dir: Path
     workers: Workers
 
 
@@ -69,12 +68,15 @@ def train(
     tell = report if workers.is_first else _silent
     with workers.together():
         rows = own_rows(recipe, workers)
-        is_there = workers.is_first and check_record(run_dir, recipe, resume=resume)
+        is_there = workers.is_first and check_record(
+            run_dir, recipe, resume=resume, formerly=system.formerly
+        )
+    task = system.open(recipe, cache_dir)
     with workers.together():
-        state = start(recipe, system, workers)
+        state = start(recipe, task, workers)
         if resume and (run_dir / "last.pt").exists():
             _restore(state, run_dir / "last.pt")
-    data = _open_data(recipe, system, cache_dir, workers)
+    data = _open_data(task, workers)
     # Not earlier: a call without its data or its weights leaves no run behind.
     num_samples = getattr(data, "num_samples", None)
     log = None
@@ -83,7 +85,7 @@ def train(
         if workers.is_first:
             write_record(run_dir, recipe, counted, num_samples, workers)
             log = RunLog(run_dir, state.step)
-    run = Run(recipe, counted, system, data, rows, run_dir, cache_dir, workers)
+    run = Run(recipe, counted, task, data, rows, run_dir, workers)
     if state.step:
         tell(f"resumed at step {state.step} of {counted.num_steps}")
     elif resume:
@@ -106,13 +108,13 @@ def _silent(line: str) -> None:
     del line
 
 
-def _open_data(recipe: Recipe, system: System, cache_dir: Path, workers: Workers) -> TrainData:
+def _open_data(task: Task, workers: Workers) -> TrainData:
     """The first process prepares what the cache does not hold yet; then the others find it."""
     data = None
     for turn in (True, False):
         with workers.together(), disk_failures("opening the training data"):
             if workers.is_first == turn:
-                data = system.train_data(recipe, cache_dir)
+                data = task.train_data()
     assert data is not None
     return data
 
@@ -135,7 +137,7 @@ def _run(run: Run, state: TrainState, log: RunLog | None, report: Callable[[str]
 
 def _one_step(run: Run, state: TrainState, step: int, parts: Parts) -> dict[str, float]:
     """Learn from one batch; the losses, as means over parts and processes."""
-    recipe, system, workers = run.recipe, run.system, run.workers
+    recipe, task, workers = run.recipe, run.task, run.workers
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate(recipe.optimizer, step, recipe.num_steps)
     seed_step(recipe, step, workers)
@@ -146,7 +148,7 @@ def _one_step(run: Run, state: TrainState, step: int, parts: Parts) -> dict[str,
     parts = [{k: v.to(device, non_blocking=True) for k, v in part.items()} for part in parts]
     for part in parts:
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            losses = system.losses(state.model, part)
+            losses = task.losses(state.model, part)
         total = torch.stack([loss.float() for loss in losses.values()]).sum()
         (total / len(parts)).backward()
         for name, loss in losses.items():
@@ -169,7 +171,7 @@ def _stop_unless_finite(
 ) -> None:
     if all(map(math.isfinite, found.values())):
         return
-    samples = examine(run.system, state.ema, run.recipe, run.data, step, parts, run.rows)
+    samples = examine(run.task, state.ema, run.recipe, run.data, step, parts, run.rows)
     stop_at(step, what, found, samples, run.folder, run.workers)
 
 
@@ -196,7 +198,7 @@ def _write_what_is_due(run: Run, state: TrainState, log: RunLog | None) -> list[
             if not is_valid:
                 lines.append(log.progress(step, recipe.num_steps, state.seconds))
         if is_valid:
-            state.scores = run.system.validate(state.ema.eval(), recipe, run.cache_dir)
+            state.scores = run.task.score(state.ema.eval())
             log.scores(step, state.scores, state.seconds)
             _write_samples(run, state)
             lines.append(log.summary(step, recipe.num_steps, state.seconds, state.scores))
@@ -207,13 +209,10 @@ def _write_what_is_due(run: Run, state: TrainState, log: RunLog | None) -> list[
 
 def _write_samples(run: Run, state: TrainState) -> None:
     """Predictions as a picture, where the system draws them."""
-    draw = getattr(run.system, "sample_pictures", None)
-    if draw is None:
-        return
-    folder = run.folder / "samples"
-    folder.mkdir(exist_ok=True)
-    pictures = draw(state.ema, run.recipe, run.cache_dir)
+    pictures = run.task.pictures(state.ema)
     if pictures:
+        folder = run.folder / "samples"
+        folder.mkdir(exist_ok=True)
         write_image(folder / f"step_{state.step:06d}.jpg", contact_sheet(pictures))
 
 

@@ -3,10 +3,29 @@
 No torch here. Every field is read somewhere; `--set optimizer.lr=5e-4` changes one by name.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 from glpose.errors import BadConfig
+
+
+@runtime_checkable
+class DataSettings(Protocol):
+    """What the settings of any system's training data can tell."""
+
+    def set_names(self) -> tuple[str, ...]:
+        """The sets that are trained and validated on."""
+        ...
+
+    def synth_only(self) -> DataSettings:
+        """The same settings without real data."""
+        ...
+
+
+Model = TypeVar("Model")
+Data = TypeVar("Data", bound=DataSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +69,8 @@ class DataRoots:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """One complete run. `model` and `data` are dataclasses of the system; see `recipes`.
+class Recipe(Generic[Model, Data]):
+    """One complete run. `model` and `data` are dataclasses of the system, see its `spec.Settings`.
 
     With `num_epochs` the run is so many passes over the data, and `num_steps` is worked out when
     the data is open; without, `num_steps` rules. `batch_size` is that of a step, over all processes
@@ -65,8 +84,8 @@ class Recipe:
 
     name: str
     system: str
-    model: Any
-    data: Any
+    model: Model
+    data: Data
     optimizer: Optimizer = field(default_factory=Optimizer)
     roots: DataRoots = field(default_factory=DataRoots)
     batch_size: int = 32

@@ -14,7 +14,7 @@ from glpose.config import to_plain
 from glpose.nets.synced_norm import with_synced_norms
 from glpose.train.recipe import Optimizer, Recipe
 from glpose.train.run.workers import Workers
-from glpose.train.system import System
+from glpose.train.system import Task
 
 
 @dataclass
@@ -76,13 +76,13 @@ class TrainState:
         return means
 
 
-def start(recipe: Recipe, system: System, workers: Workers) -> TrainState:
+def start(recipe: Recipe, task: Task, workers: Workers) -> TrainState:
     """Networks as the recipe's seed makes them, and a new optimiser; the same in all processes."""
     torch.manual_seed(recipe.seed)
     where = {"device": workers.device, "memory_format": torch.channels_last}
     # torch leaves `memory_format` out of the types of `Module.to`.
-    model = system.build(recipe).to(**where)  # type: ignore[call-overload]
-    ema = system.build(recipe).requires_grad_(False)
+    model = task.build().to(**where)  # type: ignore[call-overload]
+    ema = task.build().requires_grad_(False)
     ema.load_state_dict(model.state_dict())
     ema = ema.to(**where)  # type: ignore[call-overload]
     if workers.count > 1:

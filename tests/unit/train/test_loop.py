@@ -25,7 +25,8 @@ from glpose.train.run.checkpoint import load_checkpoint, save_checkpoint
 from glpose.train.run.log import RunLog
 from glpose.train.run.sheet import contact_sheet, draw_sample, spread
 from glpose.train.run.workers import ALONE
-from tiny_training import LONG, TINY, TinyConfig, TinySet, TinySystem, log_of, train
+from glpose.train.system import System
+from tiny_training import LONG, TINY, TinyConfig, TinyData, TinySet, TinyTask, log_of, train
 
 pytestmark = pytest.mark.torch
 
@@ -33,6 +34,10 @@ pytestmark = pytest.mark.torch
 @pytest.fixture(autouse=True)
 def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RunLog, "draw", lambda self: None)
+
+
+def tiny_system(task: type[TinyTask]) -> System:
+    return System(TinyConfig, TinySet, task)
 
 
 def same_weights(a: Path, b: Path) -> bool:
@@ -129,12 +134,12 @@ def test_resuming_with_other_settings_or_other_data_is_refused(tmp_path: Path) -
     with pytest.raises(BadConfig, match=r"\(changed: optimizer\.lr, accumulate\)"):
         train(other, tmp_path / "run", resume=True)
 
-    class Grown(TinySystem):
-        def train_data(self, recipe: loop.Recipe, cache_dir: Path) -> loop.TrainData:
-            return super().train_data(replace(recipe, data=TinySet(num_samples=30)), cache_dir)
+    class Grown(TinyTask):
+        def train_data(self) -> TinyData:
+            return TinyData(replace(self.recipe, data=TinySet(num_samples=30)))
 
     with pytest.raises(BadConfig, match=r"another size \(num_samples was 20, is 30\)"):
-        loop.train(recipe, Grown(), tmp_path / "run", cache_dir=tmp_path, resume=True)
+        loop.train(recipe, tiny_system(Grown), tmp_path / "run", cache_dir=tmp_path, resume=True)
     assert (tmp_path / "run" / "recipe.json").read_bytes() == before
 
 
@@ -174,13 +179,13 @@ def test_what_is_not_finite_is_named_with_its_step_and_batch(tmp_path: Path, row
 
 
 def test_a_gradient_that_is_not_finite_does_not_reach_the_weights(tmp_path: Path) -> None:
-    class Steep(TinySystem):
+    class Steep(TinyTask):
         def losses(self, model: torch.nn.Module, batch: dict) -> dict:
             loss = super().losses(model, batch)["square"]
             return {"square": loss + (model.spare - 1).abs().sqrt().sum()}
 
     with pytest.raises(GLPoseError, match=r"the gradient of step 0 is not finite \(norm nan"):
-        loop.train(TINY, Steep(), tmp_path / "run", cache_dir=tmp_path, report=lambda line: None)
+        loop.train(TINY, tiny_system(Steep), tmp_path / "run", cache_dir=tmp_path, report=print)
     assert not (tmp_path / "run" / "last.pt").exists()
 
 
@@ -255,8 +260,7 @@ def test_samples_are_spread() -> None:
 
 
 def test_only_own_rows_are_made() -> None:
-    system = TinySystem()
-    data = system.train_data(TINY, Path())
+    data = TinyData(TINY)
     rows = own_rows(replace(TINY, accumulate=2), loop.Workers(1, 2))
     (parts,) = prefetch(data, rows, range(1))
     assert data.made == [(0, 2), (0, 3), (0, 6), (0, 7)]

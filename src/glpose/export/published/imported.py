@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from torch import Tensor
@@ -19,8 +18,7 @@ from glpose.export.published.files import (
     recognise,
 )
 from glpose.export.published.port import Imported, full_report
-from glpose.export.single_frame import two_graphs
-from glpose.nets.single_frame import SingleFrameNet
+from glpose.nets.stored import safetensors_notes
 from glpose.runtime.card import Card
 from glpose.skeleton import by_name
 
@@ -88,7 +86,7 @@ def export_imported(imported: Imported, folder: Path, size_hw: tuple[int, int]) 
 
     Raises: BadInput if the network is only an encoder, or the size does not suit it.
     """
-    if not imported.port.has_head:
+    if imported.port.graphs is None:
         raise BadInput(
             f"--onnx: {imported.port.name} takes over an encoder alone, which estimates nothing; "
             "train with it first: glpose train ... --init FILE.safetensors"
@@ -98,8 +96,8 @@ def export_imported(imported: Imported, folder: Path, size_hw: tuple[int, int]) 
             f"--size {size_hw[0]}x{size_hw[1]}: expected HEIGHTxWIDTH, multiples of 32 from 64 on"
         )
     model = imported.port.make(by_name(imported.joints), size_hw)
-    assert isinstance(model, SingleFrameNet)
     model.load_state_dict(imported.weights)
+    graphs = imported.port.graphs(model)
     known = origin(imported)
     card = Card(
         name=imported.port.name,
@@ -111,10 +109,10 @@ def export_imported(imported: Imported, folder: Path, size_hw: tuple[int, int]) 
         source=imported.port.paper,
         made_by={name: known[name] for name in ("source", "sha256", "glpose")},
         skeleton=imported.joints,
-        crop=model.config.crop,
-        heatmap=model.config.heatmap,
+        crop=graphs.crop,
+        heatmap=graphs.heatmap,
     )
-    return list(export_pose(two_graphs(model), card, folder))
+    return list(export_pose(graphs.parts, card, folder))
 
 
 def describe_file(path: Path) -> list[str]:
@@ -159,8 +157,6 @@ def _origin_lines(path: Path) -> list[str]:
     """What we wrote into our own `.safetensors`."""
     if path.suffix != ".safetensors":
         return []
-    with path.open("rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    known = header.get("__metadata__", {})
+    known = safetensors_notes(path)
     lines = [f"  {key}: {known[key]}" for key in _ORIGIN if known.get(key)]
     return ["imported by glpose:", *lines] if lines else []

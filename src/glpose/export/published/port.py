@@ -10,9 +10,20 @@ import torch
 from torch import Tensor, nn
 
 from glpose.errors import BadInput, BadWeights
+from glpose.export.pose import PoseParts
 from glpose.export.published.files import HEAD, Published, file_digest, num_parameters
 from glpose.nets.heads import head_of_joints
 from glpose.skeleton import SKELETONS, Skeleton, by_name, joint_map
+from glpose.types import CropSpec, HeatmapSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Graphs:
+    """A network as it is exported, with the crops that it takes and the heatmaps that it gives."""
+
+    parts: PoseParts
+    crop: CropSpec
+    heatmap: HeatmapSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +33,8 @@ class Port:
     `make` builds the network for joints and crops of a size; `rename` gives our name of a published
     one. `left_out` are patterns of published names that the network has no use for, and why.
     `settings` gives the buffers that go with the weights, by whether pictures were BGR; the first
-    convolution is then turned to RGB. Without `has_head` only the encoder is taken over.
+    convolution is then turned to RGB. `graphs` takes the network apart for export; without it only
+    the encoder is taken over, which has no head.
     """
 
     name: str
@@ -32,7 +44,12 @@ class Port:
     rename: Callable[[str], str]
     left_out: tuple[tuple[str, str], ...] = ()
     settings: Callable[[bool], dict[str, Tensor]] | None = None
-    has_head: bool = True
+    graphs: Callable[[nn.Module], Graphs] | None = None
+
+    @property
+    def has_head(self) -> bool:
+        """Whether a whole estimator is taken over."""
+        return self.graphs is not None
 
 
 @dataclass(slots=True)

@@ -7,8 +7,6 @@ proposals for each sample, as the paper trains; `features` has samples of cached
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float32, Int64, UInt8
@@ -18,52 +16,14 @@ from glpose.crop import cut
 from glpose.damage import DAMAGE, damage
 from glpose.geometry import clip_box
 from glpose.heatmap import crop_from_heatmap
-from glpose.systems.glpose.spec import GLPoseConfig
-from glpose.train.data.augment import Augmentation, Look, draw_look, jitter_colour, random_box
+from glpose.systems.glpose.spec import ClipConfig, GLPoseConfig
+from glpose.train.data.augment import Look, draw_look, jitter_colour, random_box
 from glpose.train.data.epochs import sample_rows
-from glpose.train.data.people import Order, locate, targets, upper_body
+from glpose.train.data.people import locate, targets, upper_body
 from glpose.train.data.sets import LABELLED
 from glpose.train.data.store import Pictures
 from glpose.train.system import ArrayBatch
 from glpose.types import Affine, CropSpec
-
-
-@dataclass(frozen=True, slots=True)
-class ClipConfig:
-    """What a sample is made of.
-
-    `damage_share` of the key crops are blurred, noised, shrunk or covered, so that the other frames
-    have something to add; `neighbour_damage_share` of the slots are, since real damage lasts.
-    `features` "cached" encodes `num_variants` differently augmented copies of every track, every
-    `damaged_stride`-th crop also damaged, drawn by `feature_seed` and not by the run's, so that runs
-    of several seeds share them; "online" cuts and encodes crops for every sample. `order` "epochs"
-    (online only) takes every labelled person once in an epoch, "random" every set as often.
-    `clip_boxes` cuts boxes at the picture's edges as the HRNet family does. `validation` is the set
-    that scores are computed on, jhmdb-val or else synth if it is empty.
-    """
-
-    sources: tuple[str, ...] = ("jhmdb", "synth")
-    features: Literal["online", "cached"] = "online"
-    num_variants: int = 2
-    damaged_stride: int = 2
-    feature_seed: int = 0
-    order: Order = "random"
-    augmentation: Augmentation = Augmentation()
-    damage_share: float = 0.0
-    neighbour_damage_share: float = 0.0
-    box_noise: float = 0.0
-    clip_boxes: bool = False
-    validation: str = ""
-    num_synth_scenes: int = 400
-    absent_weight: float = 0.5
-
-    def set_names(self) -> tuple[str, ...]:
-        """The sets that are trained and validated on."""
-        return (*self.sources, *filter(None, [self.validation]))
-
-    def synth_only(self) -> ClipConfig:
-        """The same without real data; few scenes, since this is for trying things out."""
-        return replace(self, sources=("synth",), validation="synth", num_synth_scenes=12)
 
 
 class Tracks:

@@ -14,8 +14,8 @@ from jaxtyping import Float32, UInt8
 
 from glpose.clip import global_slots
 from glpose.damage import DAMAGE, damage
-from glpose.systems.glpose.data import ClipConfig, Tracks, key_targets, noisy_box
-from glpose.systems.glpose.spec import GLPoseConfig
+from glpose.systems.glpose.data import Tracks, key_targets, noisy_box
+from glpose.systems.glpose.spec import ClipConfig, GLPoseConfig
 from glpose.train.data.augment import Look, draw_look, jitter_colour
 from glpose.train.data.sets import LABELLED
 from glpose.train.system import ArrayBatch
@@ -55,7 +55,7 @@ class FeatureData:
             self._load(folder)
         else:
             h, w = config.heatmap.size_hw
-            shape = (config.backbone.width, h, w)
+            shape = (config.backbone.channels, h, w)
             self.clean = np.empty((self.num, *shape), np.float16)
             self.damaged = np.empty((int(self._has_damaged.sum()), *shape), np.float16)
             self.to_crop: list[Affine] = []

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from glpose.clip import local_weights
 from glpose.nets.blocks import BasicBlock, chain, conv_bn
+from glpose.nets.encoders import make_encoder
 from glpose.nets.heads import make_head
-from glpose.nets.hrnet import HRNet
 from glpose.systems.glpose.spec import EnhanceConfig, GLPoseConfig
 
 
@@ -53,7 +53,7 @@ class Fusion(nn.Module):
 
     def __init__(self, config: GLPoseConfig) -> None:
         super().__init__()
-        width, channels = config.backbone.width, config.channels
+        width, channels = config.backbone.channels, config.channels
         self.num_local, self.num_global = len(config.offsets), config.global_.n
         weight = torch.tensor(local_weights(config.offsets, config.local.weight))
         # Kept flat: a buffer of five axes cannot become `channels_last`, which training asks for.
@@ -122,7 +122,7 @@ class GLPose(nn.Module):
     def __init__(self, config: GLPoseConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = HRNet(config.backbone)
+        self.encoder = make_encoder(config.backbone)
         self.fusion = Fusion(config)
         if config.freeze:
             self.encoder.requires_grad_(False)
@@ -135,7 +135,7 @@ class GLPose(nn.Module):
         return self
 
     def encode(self, crops_BHWC: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (B, C, H/4, W/4), and embeddings (B, C) that rank global candidates."""
+        """Features (B, C, H/stride, W/stride), and embeddings (B, C) that rank global candidates."""
         stages = self.encoder.stages(crops_BHWC)
         ranking = stages[0 if self.config.global_.rank_stage == 2 else -1]
         return stages[-1], ranking.mean((-2, -1))
@@ -204,17 +204,3 @@ def rank(
     weight = values.softmax(1)[rows, index]
     is_short = (num_proposals_B < how.n)[:, None, None]
     return index, torch.where(is_short, weight / weight.sum(1, keepdim=True), weight)
-
-
-def heatmap_loss(heatmaps: Tensor, target: Tensor, weight: Tensor, config: GLPoseConfig) -> Tensor:
-    """L = 1/M sum_m v_m ||G_m - H_m||^2 (eq. 6), normalised as `config.loss` says; mean over B.
-
-    Times 1000 for a mean over pixels, so that printed values are near 1.
-    """
-    square = (heatmaps.float() - target).square()
-    if config.loss.pixels == "mean":
-        per_joint = 1000 * square.mean((-2, -1))
-    else:
-        per_joint = square.sum((-2, -1))
-    total = (per_joint * weight).sum(1) * config.loss.factor
-    return (total / target.shape[1] if config.loss.divide_by_joints else total).mean()

@@ -4,7 +4,7 @@ from torch import nn
 
 from glpose.export.published.files import HEAD
 from glpose.export.published.port import Port
-from glpose.nets.hrnet import HRNet
+from glpose.nets.encoders import make_encoder
 from glpose.skeleton import Skeleton
 from glpose.systems.glpose.spec import GLPoseConfig
 
@@ -18,7 +18,7 @@ _LEFT_OUT = (
 class _EncoderOnly(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.encoder = HRNet(GLPoseConfig().backbone)
+        self.encoder = make_encoder(GLPoseConfig().backbone)
 
 
 def rename(name: str) -> str:
@@ -38,6 +38,5 @@ PORTS = {
         _make,
         rename,
         _LEFT_OUT,
-        has_head=False,
     ),
 }

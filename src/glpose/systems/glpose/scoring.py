@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Bool, Float, Float32
 from torch import Tensor
 
-from glpose.heatmap import crop_from_heatmap, decode
 from glpose.metrics.pck import Pck, pck
 from glpose.systems.glpose.data import ClipData, Tracks
 from glpose.systems.glpose.features import FeatureData
 from glpose.systems.glpose.net import GLPose
 from glpose.train.data.sets import LABELLED
+from glpose.train.joints import image_joints
 from glpose.types import Affine
 
 _AT_ONCE = 32
@@ -100,18 +100,14 @@ def _image_xy(
     precision: str,
     run: Callable[[GLPose, dict[str, Tensor]], Tensor],
 ) -> np.ndarray:
-    config = model.config
-    to_crop = crop_from_heatmap(config.crop, config.heatmap)
-    device = next(model.parameters()).device
-    found: list[np.ndarray] = []
-    for batch in batches:
-        moved = {name: value.to(device) for name, value in batch.items()}
-        bf16 = precision == "bf16"
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            heatmaps = run(model, moved)
-        found += list(decode(heatmaps.float().contiguous().cpu().numpy(), config.heatmap)[0])
-    return np.stack(
-        [(m.inverse() @ to_crop).apply(xy) for m, xy in zip(crop_from_image, found, strict=True)]
+    return image_joints(
+        lambda batch: run(model, batch),
+        batches,
+        crop_from_image,
+        model.config.crop,
+        model.config.heatmap,
+        device=next(model.parameters()).device,
+        precision=precision,
     )
 
 

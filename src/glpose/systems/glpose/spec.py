@@ -1,5 +1,7 @@
 """Settings of GLPose: every row of table A of the model specification, with its default. No torch."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -13,9 +15,19 @@ from glpose.clip import (
     local_offsets,
 )
 from glpose.errors import BadConfig
-from glpose.nets.spec import HeadType, HRNetConfig, check_crop
+from glpose.nets.spec import (
+    EncoderConfig,
+    HeadType,
+    HRNetConfig,
+    LossConfig,
+    check_crop,
+    heatmap_of,
+)
 from glpose.runtime.card import FusionCard, NeighbourBox
 from glpose.skeleton import Skeleton, by_name
+from glpose.train.data.augment import Augmentation
+from glpose.train.data.people import Order
+from glpose.train.recipe import Recipe
 from glpose.types import CropSpec, HeatmapSpec
 
 
@@ -37,8 +49,9 @@ class LocalConfig:
 class GlobalConfig:
     """Similar crops of the video; table A rows 2 to 9. `n` of `num_candidates` are used.
 
-    `rank_stage` is the stage whose finest branch, averaged, ranks the candidates; `min_score` is
-    asked of detected boxes only; `augment` says how candidates are varied in training.
+    `rank_stage` is the stage whose finest branch, averaged, ranks the candidates: 3 ranks by the
+    encoder's features themselves, 2 by an HRNet's stage 2. `min_score` is asked of detected boxes
+    only; `augment` says how candidates are varied in training.
     """
 
     n: int = 6
@@ -55,7 +68,7 @@ class GlobalConfig:
 
 @dataclass(frozen=True, slots=True)
 class AggregateConfig:
-    """Basic blocks over all slots (eq. 4); row 12. `channels` 0 means the backbone's width."""
+    """Basic blocks over all slots (eq. 4); row 12. `channels` 0 means the encoder's."""
 
     channels: int = 0
     num_blocks: int = 3
@@ -72,15 +85,6 @@ class EnhanceConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class LossConfig:
-    """Row 17: mean or sum over pixels, a factor (0.5 in HRNet), division by the joints or not."""
-
-    pixels: Literal["mean", "sum"] = "mean"
-    factor: float = 1.0
-    divide_by_joints: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class GLPoseConfig:
     """The network of the paper; the defaults are those of the paper, W48 at 384x288.
 
@@ -92,7 +96,7 @@ class GLPoseConfig:
     zeros, so that training can only move away from what one frame gives.
     """
 
-    backbone: HRNetConfig = field(default_factory=HRNetConfig)
+    backbone: EncoderConfig = field(default_factory=HRNetConfig)
     crop: CropSpec = CropSpec((384, 288), anchor="msra")
     sigma_px: float = 3.0
     rounded: bool = True
@@ -111,7 +115,7 @@ class GLPoseConfig:
     bn_eval: bool = True
 
     def __post_init__(self) -> None:
-        check_crop(self.crop)
+        check_crop(self.crop, self.backbone.stride)
         if not 0 <= self.global_.n <= self.global_.num_candidates:
             raise BadConfig(
                 f"global_.n is {self.global_.n}, but only {self.global_.num_candidates} "
@@ -121,16 +125,22 @@ class GLPoseConfig:
             raise BadConfig(f"local.k is {self.local.k}; expected 0 or more")
         if self.local.stride < 1:
             raise BadConfig(f"local.stride is {self.local.stride}; expected 1 or more")
-        if self.start == "single" and self.channels != self.backbone.width:
+        if self.global_.rank_stage == 2 and not isinstance(self.backbone, HRNetConfig):
+            raise BadConfig(
+                "global_.rank_stage is 2, a stage of an HRNet, but the backbone is another network; "
+                "expected 3, its features themselves"
+            )
+        width = self.backbone.channels
+        if self.start == "single" and self.channels != width:
             raise BadConfig(
                 f"start 'single' adds features of {self.channels} channels to the key's "
-                f"{self.backbone.width}; leave aggregate.channels at 0"
+                f"{width}; leave aggregate.channels at 0"
             )
         is_enhanced = self.enhance.enabled and self.head_input == "enhanced"
-        if is_enhanced and self.enhance.aggregate == "add" and self.channels != self.backbone.width:
+        if is_enhanced and self.enhance.aggregate == "add" and self.channels != width:
             raise BadConfig(
                 f"enhance.aggregate 'add' adds features of {self.channels} channels to the key's "
-                f"{self.backbone.width}; leave aggregate.channels at 0"
+                f"{width}; leave aggregate.channels at 0"
             )
 
     @property
@@ -150,13 +160,18 @@ class GLPoseConfig:
     @property
     def channels(self) -> int:
         """Channels of the aggregated features."""
-        return self.aggregate.channels or self.backbone.width
+        return self.aggregate.channels or self.backbone.channels
 
     @property
     def heatmap(self) -> HeatmapSpec:
-        height, width = self.crop.size_hw
-        return HeatmapSpec(
-            (height // 4, width // 4), self.sigma_px, self.mapping, self.decode, self.rounded
+        """Heatmaps of the encoder's stride."""
+        return heatmap_of(
+            self.crop,
+            self.backbone.stride,
+            sigma_px=self.sigma_px,
+            mapping=self.mapping,
+            decode=self.decode,
+            rounded=self.rounded,
         )
 
     @property
@@ -176,6 +191,48 @@ class GLPoseConfig:
             pad=g.pad,
             neighbour_box=self.local.box,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ClipConfig:
+    """What a sample is made of.
+
+    `damage_share` of the key crops are blurred, noised, shrunk or covered, so that the other frames
+    have something to add; `neighbour_damage_share` of the slots are, since real damage lasts.
+    `features` "cached" encodes `num_variants` differently augmented copies of every track, every
+    `damaged_stride`-th crop also damaged, drawn by `feature_seed` and not by the run's, so that runs
+    of several seeds share them; "online" cuts and encodes crops for every sample. `order` "epochs"
+    (online only) takes every labelled person once in an epoch, "random" every set as often.
+    `clip_boxes` cuts boxes at the picture's edges as the HRNet family does. `validation` is the set
+    that scores are computed on, jhmdb-val or else synth if it is empty.
+    """
+
+    sources: tuple[str, ...] = ("jhmdb", "synth")
+    features: Literal["online", "cached"] = "online"
+    num_variants: int = 2
+    damaged_stride: int = 2
+    feature_seed: int = 0
+    order: Order = "random"
+    augmentation: Augmentation = Augmentation()
+    damage_share: float = 0.0
+    neighbour_damage_share: float = 0.0
+    box_noise: float = 0.0
+    clip_boxes: bool = False
+    validation: str = ""
+    num_synth_scenes: int = 400
+    absent_weight: float = 0.5
+
+    def set_names(self) -> tuple[str, ...]:
+        """The sets that are trained and validated on."""
+        return (*self.sources, *filter(None, [self.validation]))
+
+    def synth_only(self) -> ClipConfig:
+        """The same without real data; few scenes, since this is for trying things out."""
+        return replace(self, sources=("synth",), validation="synth", num_synth_scenes=12)
+
+
+Settings = Recipe[GLPoseConfig, ClipConfig]
+"""A recipe of this system."""
 
 
 def with_sources(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,19 +15,18 @@ from torch import Tensor
 from glpose.errors import BadConfig
 from glpose.export.pose import PoseParts, export_pose, pose_card
 from glpose.export.unfold import load_exported
+from glpose.nets.losses import heatmap_loss
 from glpose.runtime.card import Card
-from glpose.skeleton import POSETRACK15, Skeleton, joint_map
-from glpose.systems.glpose.data import ClipConfig, ClipData, Tracks
+from glpose.systems.glpose.data import ClipData, Tracks
 from glpose.systems.glpose.features import Encode, FeatureData, FeatureMix
-from glpose.systems.glpose.net import GLPose, heatmap_loss
+from glpose.systems.glpose.net import GLPose
 from glpose.systems.glpose.scoring import fuse, guess_from_clips, guess_from_features, run_on_crops
-from glpose.systems.glpose.spec import GLPoseConfig
+from glpose.systems.glpose.spec import ClipConfig, GLPoseConfig, Settings
 from glpose.train.data.augment import Augmentation
 from glpose.train.data.sets import LIMBS_AND_NECK, open_people
-from glpose.train.initial import initial_joints, load_initial, load_part
-from glpose.train.recipe import Recipe
+from glpose.train.initial import initial_joints, load_initial, load_part, with_joints
 from glpose.train.run.sheet import NUM_SAMPLES, draw_sample, spread
-from glpose.train.system import TrainData
+from glpose.train.system import PoseTask, System, TrainData
 
 STILL = ClipConfig(
     num_variants=1,
@@ -39,15 +39,15 @@ STILL = ClipConfig(
 _MOST_PEOPLE = 512
 
 
-class GLPoseSystem:
+class GLPoseTask(PoseTask[GLPose]):
     """The paper's network, trained on crops ("online") or on cached features of a frozen encoder."""
 
-    def __init__(self) -> None:
-        # What was opened for validation last, and for which settings.
-        self._features: tuple[object, FeatureData] | None = None
-        self._clips: tuple[object, ClipData] | None = None
+    def __init__(self, recipe: Settings, cache_dir: Path) -> None:
+        self._recipe, self._cache_dir = recipe, cache_dir
+        self._source = recipe.data.validation or ("jhmdb-val" if recipe.roots.jhmdb else "synth")
+        self._features: FeatureData | None = None
 
-    def build(self, recipe: Recipe) -> GLPose:
+    def build(self, *, fresh: bool = False) -> GLPose:
         """Build, with what `recipe.init_from` has of the network if that is set.
 
         That is a single-frame run or an imported file (encoder, and its head where training starts
@@ -56,29 +56,33 @@ class GLPoseSystem:
         alone: features are cached by one network and trained on by another, which must have the
         same encoder, also after resuming.
         """
-        config = _config(recipe)
+        config, init_from = self._recipe.model, self._recipe.init_from
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(recipe.seed)
+            torch.manual_seed(self._recipe.seed)
             model = GLPose(config)
-        if recipe.init_from.endswith(".onnx"):
+        if fresh or not init_from:
+            return model
+        if init_from.endswith(".onnx"):
             example = torch.zeros(1, *config.crop.size_hw, 3, dtype=torch.uint8)
-            load_exported(model.encoder, Path(recipe.init_from), example)
-        elif recipe.init_from:
-            path = Path(recipe.init_from)
-            _load(model, load_initial(path), initial_joints(path), recipe.init_from)
+            load_exported(model.encoder, Path(init_from), example)
+        else:
+            path = Path(init_from)
+            weights = with_joints(load_initial(path), initial_joints(path), config.joints)
+            _load(model, weights, init_from)
         return model
 
-    def train_data(self, recipe: Recipe, cache_dir: Path) -> TrainData:
-        config, data = _config(recipe), recipe.data
-        assert isinstance(data, ClipConfig)
+    def train_data(self) -> TrainData:
+        """Clips or cached features of the recipe's sets."""
+        recipe, config, data = self._recipe, self._recipe.model, self._recipe.data
         _check_features(config, data)
-        tracks = [_open(source, recipe, cache_dir) for source in data.sources]
+        tracks = [self._open(source) for source in data.sources]
         # Here too, not after the first epoch: a set that cannot be validated on ends the call.
         if data.features == "online":
-            self._validation_clips(recipe, cache_dir)
+            _ = self._validation_clips
             return ClipData(tracks, config, data, recipe.batch_size, recipe.seed)
-        _open(_validation_set(recipe), recipe, cache_dir)
-        model = self.build(recipe).to("cuda" if torch.cuda.is_available() else "cpu")
+        _ = self._validation_tracks
+        model = self.build().to("cuda" if torch.cuda.is_available() else "cpu")
+        cache_dir = self._cache_dir
         sets = [
             cached_features(model, t, data, recipe, seed=data.feature_seed + i, cache_dir=cache_dir)
             for i, t in enumerate(tracks)
@@ -88,22 +92,24 @@ class GLPoseSystem:
     def losses(self, model: GLPose, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The squared error of the heatmaps (eq. 6)."""
         run = run_on_crops if batch["key"].dtype == torch.uint8 else fuse
-        loss = heatmap_loss(run(model, batch), batch["target"], batch["weight"], model.config)
+        heatmaps = run(model, batch)
+        loss = heatmap_loss(heatmaps, batch["target"], batch["weight"], model.config.loss)
         return {"heatmap": loss}
 
-    def validate(self, model: GLPose, recipe: Recipe, cache_dir: Path) -> dict[str, float]:
+    def score(self, model: GLPose) -> dict[str, float]:
         """PCK with given boxes on the recipe's validation set.
 
         With cached features on clean and on damaged key crops, the other crops being clean; else on
         clean crops of `_MOST_PEOPLE` people, evenly spread over the set.
         """
-        joints = LIMBS_AND_NECK if _validation_set(recipe) == "jhmdb-val" else None
+        recipe = self._recipe
+        joints = LIMBS_AND_NECK if self._source == "jhmdb-val" else None
         if recipe.data.features == "online":
-            data = self._validation_clips(recipe, cache_dir)
+            data = self._validation_clips
             keys = data.evenly(0, _MOST_PEOPLE)
             found = guess_from_clips(model, data, 0, keys, recipe.precision)
             return {f"pck@{limit}": found.pck(limit, joints).pooled for limit in (0.2, 0.1)}
-        features = self._validation_features(model, recipe, cache_dir)
+        features = self._validation_features(model)
         keys = features.keys[:: 3 if recipe.roots.jhmdb else 7]
         clean, damaged = (
             guess_from_features(model, features, keys, recipe.precision, damaged=is_damaged)
@@ -116,16 +122,15 @@ class GLPoseSystem:
         }
         return {"mean@0.2": (scores["clean@0.2"] + scores["damaged@0.2"]) / 2, **scores}
 
-    def sample_pictures(
-        self, model: GLPose, recipe: Recipe, cache_dir: Path
-    ) -> list[UInt8[np.ndarray, "h w 3"]]:
+    def pictures(self, model: GLPose) -> list[UInt8[np.ndarray, "_ _ 3"]]:
         """Some people of the validation set with the joints found and those labelled."""
+        recipe = self._recipe
         if recipe.data.features == "online":
-            data = self._validation_clips(recipe, cache_dir)
+            data = self._validation_clips
             rows, tracks = data.evenly(0, NUM_SAMPLES), data.tracks[0]
             found = guess_from_clips(model, data, 0, rows, recipe.precision)
         else:
-            features = self._validation_features(model, recipe, cache_dir)
+            features = self._validation_features(model)
             keys = features.keys[spread(len(features.keys))]
             rows, tracks = keys % len(features.tracks), features.tracks
             found = guess_from_features(model, features, keys, recipe.precision)
@@ -136,43 +141,34 @@ class GLPoseSystem:
                 tracks.xyxy[row],
                 found.xy[i],
                 truth[i],
-                _config(recipe).joints,
+                recipe.model.joints,
             )
             for i, row in enumerate(rows)
         ]
 
     def parts(
-        self,
-        model: GLPose,
-        recipe: Recipe,
-        *,
-        name: str = "",
-        made_by: dict[str, str] | None = None,
-        scores: dict[str, str] | None = None,
+        self, model: GLPose, *, name: str, made_by: dict[str, str], scores: dict[str, str]
     ) -> tuple[PoseParts, Card]:
         """Encoder and fusion with their card."""
-        config = _config(recipe)
-        parts = PoseParts(
-            Encoder(model.eval()), model.fusion, config.backbone.width, config.fusion_card
-        )
+        recipe, config = self._recipe, self._recipe.model
+        encoder = EncoderGraph(model.eval())
+        parts = PoseParts(encoder, model.fusion, model.encoder.channels, config.fusion_card)
         before = recipe.pretrained_on if recipe.init_from else ()
         sources = tuple(dict.fromkeys((*before, *recipe.data.sources)))
-        paper = "GLPose (Jiao et al., ACM TOMM 2022) on an HRNet (Sun et al., CVPR 2019)"
         card = pose_card(
-            name or recipe.name,
+            name,
             sources,
-            paper,
+            f"GLPose (Jiao et al., ACM TOMM 2022) on {config.backbone.source}",
             config.crop,
             config.heatmap,
-            made_by=made_by or {},
-            scores=scores or {},
+            made_by=made_by,
+            scores=scores,
         )
         return parts, replace(card, skeleton=config.skeleton)
 
     def export(
         self,
         model: GLPose,
-        recipe: Recipe,
         folder: Path,
         *,
         name: str,
@@ -180,29 +176,36 @@ class GLPoseSystem:
         scores: dict[str, str],
     ) -> list[Path]:
         """Two graphs, encoder and fusion."""
-        parts, card = self.parts(model, recipe, name=name, made_by=made_by, scores=scores)
+        parts, card = self.parts(model, name=name, made_by=made_by, scores=scores)
         return list(export_pose(parts, card, folder))
 
-    def _validation_clips(self, recipe: Recipe, cache_dir: Path) -> ClipData:
-        asked = (recipe.model, recipe.data, recipe.roots, cache_dir)
-        if self._clips is None or self._clips[0] != asked:
-            tracks = _open(_validation_set(recipe), recipe, cache_dir)
-            still = replace(STILL, clip_boxes=recipe.data.clip_boxes)
-            clips = ClipData([tracks], _config(recipe), still, recipe.batch_size, seed=0)
-            self._clips = asked, clips
-        return self._clips[1]
+    def _open(self, source: str) -> Tracks:
+        recipe = self._recipe
+        scenes, joints = recipe.data.num_synth_scenes, recipe.model.joints
+        return Tracks(open_people(source, recipe.roots, self._cache_dir, scenes, joints))
 
-    def _validation_features(self, model: GLPose, recipe: Recipe, cache_dir: Path) -> FeatureData:
-        """Computed once: the encoder is frozen."""
-        asked = (recipe.model, recipe.data, recipe.roots, recipe.init_from, recipe.seed, cache_dir)
-        if self._features is None or self._features[0] != asked:
-            tracks = _open(_validation_set(recipe), recipe, cache_dir)
-            features = cached_features(model, tracks, STILL, recipe, seed=0, cache_dir=cache_dir)
-            self._features = asked, features
-        return self._features[1]
+    @cached_property
+    def _validation_tracks(self) -> Tracks:
+        return self._open(self._source)
+
+    @cached_property
+    def _validation_clips(self) -> ClipData:
+        recipe = self._recipe
+        still = replace(STILL, clip_boxes=recipe.data.clip_boxes)
+        tracks = [self._validation_tracks]
+        return ClipData(tracks, recipe.model, still, recipe.batch_size, seed=0)
+
+    def _validation_features(self, model: GLPose) -> FeatureData:
+        """Made once: the encoder is frozen, so any network of this task gives the same."""
+        if self._features is None:
+            tracks, cache_dir = self._validation_tracks, self._cache_dir
+            self._features = cached_features(
+                model, tracks, STILL, self._recipe, seed=0, cache_dir=cache_dir
+            )
+        return self._features
 
 
-class Encoder(torch.nn.Module):
+class EncoderGraph(torch.nn.Module):
     """`GLPose.encode` as a module."""
 
     def __init__(self, model: GLPose) -> None:
@@ -241,7 +244,7 @@ def cached_features(
     model: GLPose,
     tracks: Tracks,
     data: ClipConfig,
-    recipe: Recipe,
+    recipe: Settings,
     *,
     seed: int,
     cache_dir: Path,
@@ -251,7 +254,7 @@ def cached_features(
     The folder is named by everything that the features depend on: ablations of the fusion share
     one, another encoder or augmentation has its own.
     """
-    config = _config(recipe)
+    config = recipe.model
     folder = None
     if config.freeze:
         named = (data.augmentation, data.box_noise, data.num_variants, data.damaged_stride, seed)
@@ -286,52 +289,14 @@ def make_encode(model: GLPose, precision: str) -> Encode:
     return encode
 
 
-def _open(source: str, recipe: Recipe, cache_dir: Path) -> Tracks:
-    scenes = recipe.data.num_synth_scenes
-    return Tracks(open_people(source, recipe.roots, cache_dir, scenes, _config(recipe).joints))
-
-
-def _validation_set(recipe: Recipe) -> str:
-    return recipe.data.validation or ("jhmdb-val" if recipe.roots.jhmdb else "synth")
-
-
-def _load(model: GLPose, saved: dict[str, Tensor], joints: Skeleton | None, path: str) -> None:
-    """Load what the weights have: those of a single-frame network, or of GLPose.
-
-    `joints` are those of the weights' head, POSETRACK15 unless the file says otherwise.
-    """
-    load_part(model.encoder, saved, "encoder.", path)
+def _load(model: GLPose, weights: dict[str, Tensor], path: str) -> None:
+    """Load what the weights have: those of a single-frame network, or of GLPose."""
+    load_part(model.encoder, weights, "encoder.", path)
     config = model.config
-    saved = _with_joints(saved, joints or POSETRACK15, config.joints)
-    if any(name.startswith("fusion.") for name in saved):
-        load_part(model.fusion, saved, "fusion.", path)
+    if any(name.startswith("fusion.") for name in weights):
+        load_part(model.fusion, weights, "fusion.", path)
     elif config.head_input == "enhanced" and config.start == "single":
-        load_part(model.fusion.head, saved, "head.", path)
+        load_part(model.fusion.head, weights, "head.", path)
 
 
-def _with_joints(saved: dict[str, Tensor], source: Skeleton, target: Skeleton) -> dict[str, Tensor]:
-    """Weights with a head of other joints.
-
-    Joints that the source does not have (JHMDB's belly) start from the mean of all others, so that
-    they begin inside the body. Source of the pairs: dataset specification, section 1.
-    """
-    if source is target:
-        return saved
-    index = torch.from_numpy(joint_map(source, target))
-    changed = dict(saved)
-    for name, old in saved.items():
-        is_hidden = old.ndim == 0 or old.shape[0] != len(source.joints)
-        if is_hidden or not name.startswith(("fusion.head.", "head.")):
-            continue
-        new = old[index.clamp(min=0)].clone()
-        new[index < 0] = old.mean(0)
-        changed[name] = new
-    return changed
-
-
-def _config(recipe: Recipe) -> GLPoseConfig:
-    assert isinstance(recipe.model, GLPoseConfig)
-    return recipe.model
-
-
-SYSTEM = GLPoseSystem()
+SYSTEM = System(GLPoseConfig, ClipConfig, GLPoseTask)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from glpose.export.terms import LICENCE
 from glpose.runtime.card import Card, DetectorCard
+from glpose.train.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,10 @@ class BoxDataConfig:
     def synth_only(self) -> BoxDataConfig:
         """The same with few scenes, for trying things out; sets without a folder take no part."""
         return replace(self, num_synth_scenes=12)
+
+
+Settings = Recipe[PersonDetectorConfig, BoxDataConfig]
+"""A recipe of this system."""
 
 
 def card(

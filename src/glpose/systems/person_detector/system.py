@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from jaxtyping import UInt8
+from torch import Tensor
 
 from glpose.errors import BadWeights
 from glpose.export.terms import describe
@@ -28,10 +29,15 @@ from glpose.systems.person_detector.data import (
 )
 from glpose.systems.person_detector.export import export_detector
 from glpose.systems.person_detector.net import PersonDetector
-from glpose.systems.person_detector.spec import card
+from glpose.systems.person_detector.spec import (
+    BoxDataConfig,
+    PersonDetectorConfig,
+    Settings,
+    card,
+)
 from glpose.systems.person_detector.step import detection_losses
-from glpose.train.recipe import Recipe
 from glpose.train.run.checkpoint import load_checkpoint
+from glpose.train.system import System, Task
 
 # Curves need the weak detections too; the runtime's own limit is in the card.
 _MIN_SCORE = 0.01
@@ -40,13 +46,17 @@ _REPORT_SCORE = 0.4
 _NUM_SYNTH_SCENES = 8
 
 
-class PersonDetectorSystem:
-    """`train.system.System` of the person detector."""
+class PersonDetectorTask(Task[PersonDetector]):
+    """A recipe of the person detector, opened; see `train.system.Task`."""
 
-    def build(self, recipe: Recipe) -> PersonDetector:
-        """A fresh network, or the averaged weights of the checkpoint `init_from`."""
+    def __init__(self, recipe: Settings, cache_dir: Path) -> None:
+        self._recipe, self._cache_dir = recipe, cache_dir
+
+    def build(self, *, fresh: bool = False) -> PersonDetector:
+        """New weights, or the averaged weights of the checkpoint `init_from`."""
+        recipe = self._recipe
         model = PersonDetector(recipe.model)
-        if recipe.init_from:
+        if recipe.init_from and not fresh:
             saved = load_checkpoint(Path(recipe.init_from))
             try:
                 model.load_state_dict(saved["ema"])
@@ -57,25 +67,23 @@ class PersonDetectorSystem:
                 ) from problem
         return model
 
-    def train_data(self, recipe: Recipe, cache_dir: Path) -> BoxData:
-        """All sets with a folder, and synth; each is decoded once into `cache_dir`."""
-        return BoxData(recipe.data, recipe.roots, cache_dir, recipe.batch_size, recipe.seed)
+    def train_data(self) -> BoxData:
+        """All sets with a folder, and synth; each is decoded once into the task's cache."""
+        recipe = self._recipe
+        return BoxData(recipe.data, recipe.roots, self._cache_dir, recipe.batch_size, recipe.seed)
 
-    def losses(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    def losses(self, model: PersonDetector, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Losses "score" and "box", see `step`."""
-        assert isinstance(model, PersonDetector)
         return detection_losses(model, batch)
 
-    def validate(self, model: nn.Module, recipe: Recipe, cache_dir: Path) -> dict[str, float]:
+    def score(self, model: PersonDetector) -> dict[str, float]:
         """AP50, AP50:95, and recall and precision at a score of 0.4, as the runtime finds people.
 
         On the pictures held out of `person_boxes`, or on unseen synth scenes without that set.
         """
-        del cache_dir
-        assert isinstance(model, PersonDetector)
         detector = torch_detector(model)
         found, truth = [], []
-        for rgb, people in _validation_pictures(recipe):
+        for rgb, people in _validation_pictures(self._recipe):
             found.append(detector(rgb))
             truth.append(people)
         recall, precision = recall_and_precision(found, truth, _REPORT_SCORE)
@@ -86,10 +94,14 @@ class PersonDetectorSystem:
             "precision": precision,
         }
 
+    def pictures(self, model: PersonDetector) -> list[UInt8[np.ndarray, "_ _ 3"]]:
+        """None are drawn."""
+        del model
+        return []
+
     def export(
         self,
-        model: nn.Module,
-        recipe: Recipe,
+        model: PersonDetector,
         folder: Path,
         *,
         name: str,
@@ -97,8 +109,7 @@ class PersonDetectorSystem:
         scores: dict[str, str],
     ) -> list[Path]:
         """One graph, see `export`."""
-        assert isinstance(model, PersonDetector)
-        trained_on, terms = describe(used_sets(recipe.data, recipe.roots))
+        trained_on, terms = describe(used_sets(self._recipe.data, self._recipe.roots))
         made = card(
             model.config,
             name=name,
@@ -124,7 +135,7 @@ def torch_detector(model: PersonDetector, min_score: float = _MIN_SCORE) -> BoxD
     return BoxDetector(run, card(config, name="unfinished", version="0"))
 
 
-def _validation_pictures(recipe: Recipe) -> Iterator[tuple[np.ndarray, BoxTruth]]:
+def _validation_pictures(recipe: Settings) -> Iterator[tuple[np.ndarray, BoxTruth]]:
     if recipe.roots.person_boxes:
         for picture in held_out_pictures(Path(recipe.roots.person_boxes)):
             yield read_image(picture.path), BoxTruth(picture.xyxy, picture.ignore)
@@ -135,4 +146,4 @@ def _validation_pictures(recipe: Recipe) -> Iterator[tuple[np.ndarray, BoxTruth]
             yield rgb, BoxTruth(xyxy, np.zeros(len(xyxy), bool))
 
 
-SYSTEM = PersonDetectorSystem()
+SYSTEM = System(PersonDetectorConfig, BoxDataConfig, PersonDetectorTask)

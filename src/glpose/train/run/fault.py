@@ -15,7 +15,7 @@ from glpose.train.data.batches import Parts
 from glpose.train.recipe import Recipe
 from glpose.train.run.checkpoint import write_whole
 from glpose.train.run.workers import Workers
-from glpose.train.system import System, TrainData
+from glpose.train.system import Task, TrainData
 
 BAD_BATCH = "bad_batch.json"
 
@@ -65,7 +65,7 @@ def _blame(samples: list[dict]) -> str:
 
 
 def examine(
-    system: System,
+    task: Task,
     model: nn.Module,
     recipe: Recipe,
     data: TrainData,
@@ -88,7 +88,7 @@ def examine(
             sample = {
                 "row": row,
                 "not_finite_in": [k for k, v in one.items() if not torch.isfinite(v).all()],
-                "loss_alone": _loss_alone(system, model, recipe, one),
+                "loss_alone": _loss_alone(task, model, recipe, one),
             }
             if names is not None:
                 sample["name"] = names[row]
@@ -99,10 +99,10 @@ def examine(
 
 @torch.no_grad()
 def _loss_alone(
-    system: System, model: nn.Module, recipe: Recipe, one: dict[str, Tensor]
+    task: Task, model: nn.Module, recipe: Recipe, one: dict[str, Tensor]
 ) -> float | str:
     device = next(model.parameters()).device
     with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
-        losses = system.losses(model, one)
+        losses = task.losses(model, one)
     total = sum(float(loss) for loss in losses.values())
     return total if math.isfinite(total) else "not finite"

@@ -1,6 +1,6 @@
 """The record of a run, `recipe.json`: what it is made of, where it ran, and when it went on.
 
-Its keys `recipe`, `commit` and `versions` are read again by `recipes.record`.
+Its keys `recipe`, `commit` and `versions` are read again by `jobs.runs`.
 """
 
 from __future__ import annotations
@@ -27,8 +27,12 @@ from glpose.train.run.workers import Workers
 _RECORD = "recipe.json"
 
 
-def check_record(run_dir: Path, recipe: Recipe, *, resume: bool) -> bool:
+def check_record(
+    run_dir: Path, recipe: Recipe, *, resume: bool, formerly: tuple[str, ...] = ()
+) -> bool:
     """Whether the folder holds a run, which is then to be resumed and of this very recipe.
+
+    `formerly` are names that older records know the recipe's system by.
 
     Raises: BadConfig if it holds another run, BadInput if nothing can be written there.
     """
@@ -42,6 +46,8 @@ def check_record(run_dir: Path, recipe: Recipe, *, resume: bool) -> bool:
             "or choose another folder with --out"
         )
     known = _read(path)["recipe"]
+    if known.get("system") in formerly:
+        known = known | {"system": recipe.system}
     changed = _differences(_completed(recipe, known), to_plain(recipe))
     if changed:
         raise BadConfig(

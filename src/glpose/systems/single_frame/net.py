@@ -2,21 +2,26 @@
 
 from torch import Tensor, nn
 
+from glpose.export.pose import PoseParts
+from glpose.nets.encoders import make_encoder
 from glpose.nets.heads import make_head
-from glpose.nets.spec import SingleFrameConfig
+from glpose.runtime.card import FusionCard
+from glpose.systems.single_frame.spec import SingleFrameConfig
 
 
 class SingleFrameNet(nn.Module):
     """Crops to heatmaps of one frame; `encoder` and `head` are exported as two graphs."""
 
-    def __init__(self, encoder: nn.Module, channels: int, config: SingleFrameConfig) -> None:
+    def __init__(self, config: SingleFrameConfig) -> None:
         super().__init__()
-        self.encoder, self.channels, self.config = encoder, channels, config
+        self.config = config
+        self.encoder = make_encoder(config.backbone)
+        channels = self.encoder.channels
         self.head = make_head(config.head, channels, config.num_joints, hidden=channels)
         init_weights(self)
 
     def forward(self, crops_BHWC: Tensor) -> Tensor:
-        """`uint8` RGB crops to heatmaps (B, J, H/4, W/4)."""
+        """`uint8` RGB crops to heatmaps (B, J, H/stride, W/stride)."""
         return self.head(self.encoder(crops_BHWC))
 
 
@@ -58,3 +63,8 @@ class HeadGraph(nn.Module):
 
     def forward(self, key_BCHW: Tensor, *_no_slots: None) -> Tensor:
         return self.head(key_BCHW)
+
+
+def two_graphs(net: SingleFrameNet) -> PoseParts:
+    """The encoder, and the head as a fusion without slots."""
+    return PoseParts(EncoderGraph(net.eval()), HeadGraph(net), net.encoder.channels, FusionCard())

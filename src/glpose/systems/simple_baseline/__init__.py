@@ -1,1 +1,0 @@
-"""Simple Baselines: a ResNet and deconvolutions on single frames. `spec`, `net`, `system`."""

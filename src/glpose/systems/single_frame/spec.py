@@ -1,0 +1,76 @@
+"""Settings of single-frame estimators: an encoder and a head on one crop. No torch."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from glpose.errors import BadConfig
+from glpose.nets.spec import EncoderConfig, HeadType, HRNetConfig, check_crop, heatmap_of
+from glpose.skeleton import Skeleton, by_name
+from glpose.train.data.people import PeopleConfig
+from glpose.train.recipe import Recipe
+from glpose.types import CropSpec, HeatmapSpec
+
+
+@dataclass(frozen=True, slots=True)
+class SingleFrameConfig:
+    """Encoder, joints, head, crops, targets and decoding.
+
+    The defaults of `rounded`, `mapping`, `decode` and of the crop's anchor are our exact ones;
+    `as_published` gives those of published weights.
+    """
+
+    num_joints: int = 15
+    skeleton: str = "posetrack15"
+    head: HeadType = "conv3x3"
+    crop: CropSpec = CropSpec((384, 288))
+    sigma_px: float = 3.0
+    rounded: bool = False
+    mapping: Literal["centre", "origin"] = "centre"
+    decode: Literal["argmax", "quarter", "dark"] = "dark"
+    backbone: EncoderConfig = field(default_factory=HRNetConfig)
+
+    def __post_init__(self) -> None:
+        expected = len(by_name(self.skeleton).joints)
+        if self.num_joints != expected:
+            raise BadConfig(
+                f"num_joints is {self.num_joints}, but the skeleton {self.skeleton} has "
+                f"{expected}; set both"
+            )
+        check_crop(self.crop, self.backbone.stride)
+
+    @property
+    def joints(self) -> Skeleton:
+        """The joints, one heatmap each."""
+        return by_name(self.skeleton)
+
+    @property
+    def heatmap(self) -> HeatmapSpec:
+        """Heatmaps of the encoder's stride."""
+        return heatmap_of(
+            self.crop,
+            self.backbone.stride,
+            sigma_px=self.sigma_px,
+            mapping=self.mapping,
+            decode=self.decode,
+            rounded=self.rounded,
+        )
+
+
+Settings = Recipe[SingleFrameConfig, PeopleConfig]
+"""A recipe of this system."""
+
+
+def as_published(size_hw: tuple[int, int]) -> dict[str, Any]:
+    """Settings of `SingleFrameConfig` that published weights were trained and measured with.
+
+    Source: configurations of leoxiaobin/deep-high-resolution-net.pytorch, where sigma is 3 at
+    384x288 and 2 at 256x192, and the head is one 1x1 convolution.
+    """
+    return {
+        "head": "conv1x1",
+        "crop": CropSpec(size_hw, anchor="msra"),
+        "sigma_px": 3.0 if size_hw[0] >= 384 else 2.0,
+        "rounded": True,
+        "mapping": "origin",
+        "decode": "quarter",
+    }

@@ -1,0 +1,189 @@
+"""Single-frame estimators as the training loop sees them; the encoder of GLPose is trained so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from glpose.crop import crop_from_image, cut
+from glpose.export.pose import PoseParts, export_pose, pose_card
+from glpose.geometry import clip_box
+from glpose.metrics.pck import pck
+from glpose.nets.losses import heatmap_loss
+from glpose.runtime.card import Card
+from glpose.skeleton import POSETRACK15
+from glpose.systems import FORMERLY
+from glpose.systems.single_frame.net import SingleFrameNet, two_graphs
+from glpose.systems.single_frame.spec import Settings, SingleFrameConfig
+from glpose.train.data.people import PeopleConfig, PeopleData
+from glpose.train.data.sets import LABELLED, LIMBS_AND_NECK, open_people
+from glpose.train.data.store import Pictures
+from glpose.train.initial import initial_joints, load_initial, load_part, with_joints
+from glpose.train.joints import image_joints
+from glpose.train.run.sheet import draw_sample, spread
+from glpose.train.system import PoseTask, System
+from glpose.types import Affine
+
+# Neighbouring frames say the same: of our own validation sets every n-th person is enough.
+_STRIDES = {"jhmdb-val": 3, "synth": 7}
+# Of others: enough for a standard error below 0.5 of PCK.
+_MOST_PEOPLE = 512
+
+_AT_ONCE = 64
+
+
+class SingleFrameTask(PoseTask[SingleFrameNet]):
+    """A recipe of a single-frame estimator, opened; see `train.system.Task`."""
+
+    def __init__(self, recipe: Settings, cache_dir: Path) -> None:
+        self._recipe, self._cache_dir = recipe, cache_dir
+        self._source = recipe.data.validation or ("jhmdb-val" if recipe.roots.jhmdb else "synth")
+
+    def build(self, *, fresh: bool = False) -> SingleFrameNet:
+        """New weights, or those of `recipe.init_from`: a run's, or imported ones.
+
+        A head of other joints is brought to this recipe's by their names.
+        """
+        config, init_from = self._recipe.model, self._recipe.init_from
+        model = SingleFrameNet(config)
+        if init_from and not fresh:
+            path = Path(init_from)
+            weights = with_joints(load_initial(path), initial_joints(path), config.joints)
+            load_part(model, weights, "", init_from)
+        return model
+
+    def train_data(self) -> PeopleData:
+        """People of the recipe's sets, with targets as the settings say."""
+        recipe, config = self._recipe, self._recipe.model
+        # Now, not after the first epoch: a set that cannot be validated on ends the call, no run.
+        _ = self._validation
+        return PeopleData(
+            recipe.data,
+            recipe.roots,
+            self._cache_dir,
+            config.crop,
+            config.heatmap,
+            recipe.batch_size,
+            recipe.seed,
+            skeleton=config.joints,
+        )
+
+    def losses(self, model: SingleFrameNet, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The squared error of the heatmaps."""
+        return {"heatmap": heatmap_loss(model(batch["rgb"]), batch["target"], batch["weight"])}
+
+    def score(self, model: SingleFrameNet) -> dict[str, float]:
+        """PCK with given boxes, on the validation set of the recipe's data.
+
+        JHMDB's clips, or else synth, are the default; of these, the limbs and the neck count.
+        """
+        labels = self._validation.labels
+        num = len(labels["xyxy"])
+        rows = np.arange(num)[:: _STRIDES.get(self._source, -(-num // _MOST_PEOPLE))]
+        xy = self._find(model, rows)
+        counted = labels["state"][rows] == LABELLED
+        if self._source in _STRIDES and self._recipe.model.joints is POSETRACK15:
+            counted &= LIMBS_AND_NECK
+        boxes, truth = labels["xyxy"][rows], labels["xy"][rows]
+        return {
+            f"pck@{limit}": pck(xy, truth, counted, boxes, limit).pooled for limit in (0.2, 0.1)
+        }
+
+    def pictures(self, model: SingleFrameNet) -> list[UInt8[np.ndarray, "_ _ 3"]]:
+        """Some people of the validation set with the joints found and those labelled."""
+        pictures, labels = self._validation, self._validation.labels
+        rows = np.array(spread(len(labels["xyxy"])))
+        truth = np.where((labels["state"] == LABELLED)[..., None], labels["xy"], np.nan)
+        joints = self._recipe.model.joints
+        return [
+            draw_sample(
+                pictures[int(labels["picture"][row])], labels["xyxy"][row], xy, truth[row], joints
+            )
+            for row, xy in zip(rows, self._find(model, rows), strict=True)
+        ]
+
+    def parts(
+        self, model: SingleFrameNet, *, name: str, made_by: dict[str, str], scores: dict[str, str]
+    ) -> tuple[PoseParts, Card]:
+        """The encoder, and the head as a fusion without slots, with their card."""
+        recipe, config = self._recipe, self._recipe.model
+        before = recipe.pretrained_on if recipe.init_from else ()
+        sources = tuple(dict.fromkeys((*before, *(s.source for s in recipe.data.shares))))
+        card = pose_card(
+            name,
+            sources,
+            config.backbone.source,
+            config.crop,
+            config.heatmap,
+            made_by=made_by,
+            scores=scores,
+        )
+        return two_graphs(model), replace(card, skeleton=config.skeleton)
+
+    def export(
+        self,
+        model: SingleFrameNet,
+        folder: Path,
+        *,
+        name: str,
+        made_by: dict[str, str],
+        scores: dict[str, str],
+    ) -> list[Path]:
+        """Two graphs: the encoder, and the head."""
+        parts, card = self.parts(model, name=name, made_by=made_by, scores=scores)
+        return list(export_pose(parts, card, folder))
+
+    @cached_property
+    def _validation(self) -> Pictures:
+        recipe = self._recipe
+        return open_people(
+            self._source,
+            recipe.roots,
+            self._cache_dir,
+            recipe.data.num_synth_scenes,
+            recipe.model.joints,
+        )
+
+    def _find(
+        self, model: SingleFrameNet, rows: np.ndarray
+    ) -> Float[np.ndarray, "people joints 2"]:
+        """Joints in image pixels of people of the validation set."""
+        recipe, config, pictures = self._recipe, self._recipe.model, self._validation
+        maps: list[Affine] = []
+
+        def crop(row: int) -> UInt8[np.ndarray, "h w 3"]:
+            rgb, xyxy = pictures[int(pictures.labels["picture"][row])], pictures.labels["xyxy"][row]
+            if recipe.data.clip_boxes:
+                xyxy = clip_box(xyxy, rgb.shape[:2])
+            maps.append(crop_from_image(xyxy, config.crop))
+            return cut(rgb, maps[-1], config.crop)
+
+        def batches() -> Iterator[dict[str, Tensor]]:
+            for start in range(0, len(rows), _AT_ONCE):
+                crops = [crop(row) for row in rows[start : start + _AT_ONCE].tolist()]
+                yield {"rgb": torch.from_numpy(np.stack(crops))}
+
+        return image_joints(
+            lambda batch: model(batch["rgb"]),
+            batches(),
+            maps,
+            config.crop,
+            config.heatmap,
+            device=next(model.parameters()).device,
+            precision=recipe.precision,
+        )
+
+
+SYSTEM = System(
+    SingleFrameConfig,
+    PeopleConfig,
+    SingleFrameTask,
+    formerly=tuple(old for old, now in FORMERLY.items() if now == "single_frame"),
+)
