@@ -166,7 +166,7 @@ def test_any_encoder_serves() -> None:
     parts, card = opened(tiny_recipe(model=config)).parts(model, name="x", made_by={}, scores={})
     assert (parts.channels, card.source) == (
         8,
-        f"GLPose (Jiao et al., ACM TOMM 2022) on {resnet.source}",
+        f"GLPose (Jiao et al., ACM TOMM 2022) on {resnet.family}",
     )
 
 

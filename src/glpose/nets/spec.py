@@ -36,8 +36,13 @@ class HRNetConfig:
 
     @property
     def source(self) -> str:
-        """Network and paper, for cards."""
+        """The network and its paper, for cards of single-frame estimators."""
         return f"HRNet up to stage {len(self.num_modules) + 1} (Sun et al., CVPR 2019)"
+
+    @property
+    def family(self) -> str:
+        """The kind of network and its paper, for cards of what is built on it."""
+        return "an HRNet (Sun et al., CVPR 2019)"
 
 
 RESNET_BLOCKS: dict[int, tuple[int, int, int, int]] = {
@@ -80,13 +85,18 @@ class ResNetConfig:
 
     @property
     def source(self) -> str:
-        """Network and paper, for cards."""
+        """The network and its paper, for cards of single-frame estimators."""
         layers = 3 * sum(self.num_blocks) + 2
         return f"Simple Baselines with a ResNet of {layers} layers (Xiao et al., ECCV 2018)"
 
+    @property
+    def family(self) -> str:
+        """The kind of network and its paper, for cards of what is built on it."""
+        return "a ResNet with deconvolutions (Xiao et al., ECCV 2018)"
+
 
 EncoderConfig = HRNetConfig | ResNetConfig
-"""Settings of an encoder. Each kind states `channels`, `stride` and `source`.
+"""Settings of an encoder. Each kind states `channels`, `stride`, `source` and `family`.
 
 In plain data a table of settings has no tag: its keys say which kind it is. A new kind is added
 here and in `encoders.make_encoder`.

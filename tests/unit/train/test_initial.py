@@ -10,8 +10,13 @@ safetensors_torch = pytest.importorskip("safetensors.torch")
 from torch import nn  # noqa: E402
 
 from glpose.errors import BadWeights  # noqa: E402
-from glpose.skeleton import JHMDB15  # noqa: E402
-from glpose.train.initial import initial_joints, load_initial, load_part  # noqa: E402
+from glpose.skeleton import COCO17, JHMDB15, POSETRACK15, POSETRACK17  # noqa: E402
+from glpose.train.initial import (  # noqa: E402
+    initial_joints,
+    load_initial,
+    load_part,
+    with_joints,
+)
 
 pytestmark = pytest.mark.torch
 
@@ -29,6 +34,47 @@ def test_a_run_says_which_joints_it_finds(tmp_path: Path) -> None:
     torch.save({"ema": {}}, path)
     assert initial_joints(path) is None
     assert initial_joints(tmp_path / "any.safetensors") is None
+
+
+def test_an_imported_file_says_it_too(tmp_path: Path) -> None:
+    path = tmp_path / "hrnet.safetensors"
+    for notes, found in (({"joints": "jhmdb15"}, JHMDB15), ({"joints": ""}, None), ({}, None)):
+        safetensors_torch.save_file({"head.weight": torch.ones(15, 2)}, path, notes)
+        assert initial_joints(path) is found
+
+
+@pytest.mark.parametrize("prefix", ["head.", "fusion.head."])
+def test_heads_are_brought_to_other_joints_in_their_last_layer_alone(prefix: str) -> None:
+    # A perceptron whose hidden layer is as wide as there are joints.
+    old = {
+        f"{prefix}0.weight": torch.rand(15, 4),
+        f"{prefix}0.bias": torch.rand(15),
+        f"{prefix}2.weight": torch.rand(15, 15),
+        f"{prefix}2.bias": torch.rand(15),
+        "encoder.weight": torch.rand(15, 15),
+    }
+    new = with_joints(old, POSETRACK15, JHMDB15)
+    for name in (f"{prefix}0.weight", f"{prefix}0.bias", "encoder.weight"):
+        assert new[name] is old[name]
+    rows = [JHMDB15.index(joint) for joint in ("neck", "right_ankle")]
+    known = [POSETRACK15.index(joint) for joint in ("head_bottom", "right_ankle")]
+    belly = JHMDB15.index("belly")
+    for name in (f"{prefix}2.weight", f"{prefix}2.bias"):
+        assert torch.equal(new[name][rows], old[name][known])
+    # A joint that the old head lacks starts as that of a new head: near zero, not as the others.
+    assert 0 < new[f"{prefix}2.weight"][belly].abs().max() < 0.01
+    assert new[f"{prefix}2.bias"][belly] == 0
+
+
+def test_a_head_of_unknown_joints_goes_by_their_number() -> None:
+    of_15, of_17 = {"head.bias": torch.rand(15)}, {"head.bias": torch.rand(17)}
+    assert with_joints(of_15, None, JHMDB15) is of_15
+    assert with_joints(of_17, None, POSETRACK17) is of_17
+    ankle = COCO17.index("right_ankle")
+    assert with_joints(of_17, None, POSETRACK15)["head.bias"][0] == of_17["head.bias"][ankle]
+    assert with_joints({"encoder.a": torch.rand(15)}, JHMDB15, POSETRACK15).keys() == {"encoder.a"}
+    odd = {"head.bias": torch.rand(16)}
+    assert with_joints(odd, None, POSETRACK15) is odd
 
 
 def test_an_imported_file_gives_all_its_weights(tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ class GLPoseTask(PoseTask[GLPose]):
         card = pose_card(
             name,
             sources,
-            f"GLPose (Jiao et al., ACM TOMM 2022) on {config.backbone.source}",
+            f"GLPose (Jiao et al., ACM TOMM 2022) on {config.backbone.family}",
             config.crop,
             config.heatmap,
             made_by=made_by,

@@ -1,0 +1,110 @@
+"""A run's folder rebuilds itself from its own record, whatever became of its recipe.
+
+`tests/records` has records that older versions wrote (first line: `recipe.json` without what tells
+of the machine; second line: names and shapes of the weights in its `best.pt`), of networks made tiny
+by `--set`. The recipe `glpose_w48` of 0.1.0 has another name since 0.2.0, and the systems `hrnet` and
+`simple_baseline` of 0.2.0 are `single_frame` now.
+"""
+
+import json
+import warnings
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from glpose.errors import BadConfig, BadInput  # noqa: E402
+from glpose.jobs.runs import estimator_of_run, export_run, open_run, recorded_recipe  # noqa: E402
+from glpose.nets.spec import HRNetConfig, ResNetConfig  # noqa: E402
+from glpose.recipes import RECIPES  # noqa: E402
+from glpose.systems import load_system  # noqa: E402
+from glpose.systems.glpose.spec import GLPoseConfig  # noqa: E402
+from glpose.systems.single_frame.spec import SingleFrameConfig  # noqa: E402
+from glpose.train.run.record import check_record  # noqa: E402
+
+pytestmark = pytest.mark.torch
+
+RECORDS = Path(__file__).parents[2] / "records"
+OLD = {
+    "hrnet_0.2.0": ("single_frame", SingleFrameConfig, HRNetConfig),
+    "simple_baseline_0.2.0": ("single_frame", SingleFrameConfig, ResNetConfig),
+    "glpose_w48_0.1.0": ("glpose", GLPoseConfig, HRNetConfig),
+}
+
+
+def old_run(name: str, folder: Path) -> Path:
+    """The folder of an old run, with weights of its names and shapes."""
+    record, weights = (RECORDS / f"{name}.json").read_text("utf-8").splitlines()
+    folder.mkdir()
+    (folder / "recipe.json").write_text(record, "utf-8")
+    torch.manual_seed(0)
+    ema = {key: torch.rand(shape) for key, shape in json.loads(weights).items()}
+    torch.save({"ema": ema, "step": 1, "seconds": 60.0, "recipe": record}, folder / "best.pt")
+    return folder
+
+
+@pytest.mark.parametrize("name", OLD)
+def test_runs_of_older_versions_open_again(name: str, tmp_path: Path) -> None:
+    system, model, backbone = OLD[name]
+    folder = old_run(name, tmp_path / "run")
+    run = open_run(folder)
+    assert run.recipe.system == system
+    assert type(run.recipe.model) is model
+    assert type(run.recipe.model.backbone) is backbone
+    assert run.recipe.model.backbone.width == 4
+    ema = torch.load(folder / "best.pt", weights_only=True)["ema"]
+    state = run.model.state_dict()
+    assert state.keys() == ema.keys()
+    assert all(torch.equal(state[key], value.to(state[key].dtype)) for key, value in ema.items())
+    assert run.made_by["steps"] == "1 of 1"
+    estimate, record = estimator_of_run(folder)
+    assert record["name"] == run.recipe.name
+    assert estimate.card.crop == run.recipe.model.crop
+
+
+def test_a_run_whose_recipe_is_gone_is_exported(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    run = old_run("glpose_w48_0.1.0", tmp_path / "run")
+    assert "glpose_w48" not in RECIPES
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter about itself
+        files = export_run(run, tmp_path / "out", None, {}, [])
+    assert [file.name for file in files] == ["glpose_w48.encoder.onnx", "glpose_w48.fusion.onnx"]
+
+
+@pytest.mark.parametrize("name", ["hrnet_0.2.0", "simple_baseline_0.2.0"])
+def test_a_run_of_a_system_that_was_renamed_can_be_resumed(name: str, tmp_path: Path) -> None:
+    folder = old_run(name, tmp_path / "run")
+    recipe = open_run(folder).recipe
+    formerly = load_system("single_frame").formerly
+    assert check_record(folder, recipe, resume=True, formerly=formerly)
+    with pytest.raises(BadConfig, match=r"another recipe \(changed: system\)"):
+        check_record(folder, recipe, resume=True)
+
+
+def test_settings_of_use_are_changed_and_weights_to_start_from_are_not_looked_for(
+    tmp_path: Path,
+) -> None:
+    folder = old_run("hrnet_0.2.0", tmp_path / "run")
+    record = json.loads((folder / "recipe.json").read_text("utf-8"))
+    record["recipe"] |= {"init_from": "gone.pt", "pretrained_on": ["coco"]}
+    (folder / "recipe.json").write_text(json.dumps(record), "utf-8")
+    run = open_run(folder, ["model.decode=quarter"])
+    assert run.recipe.model.decode == "quarter"
+    # The card still says what the weights have seen.
+    assert "COCO" in " ".join(estimator_of_run(folder)[0].card.trained_on)
+
+
+def test_what_a_record_lacks_or_has_too_much_is_named(tmp_path: Path) -> None:
+    plain = json.loads((RECORDS / "hrnet_0.2.0.json").read_text("utf-8").splitlines()[0])["recipe"]
+    with pytest.raises(BadConfig, match="unknown system 'vitpose'; known: glpose, person_detector"):
+        recorded_recipe(plain | {"system": "vitpose"})
+    with pytest.raises(BadConfig, match="unknown setting 'batchsize' in Recipe; did you mean"):
+        recorded_recipe(plain | {"batchsize": 3})
+    with pytest.raises(BadConfig, match="SingleFrameConfig"):
+        recorded_recipe(plain | {"model": plain["model"] | {"stride": 8}})
+    folder = old_run("hrnet_0.2.0", tmp_path / "run")
+    (folder / "recipe.json").write_text('{"recipe": {"name": "x"}}', "utf-8")
+    with pytest.raises(BadInput, match="cannot be read as the record of a run"):
+        open_run(folder)
