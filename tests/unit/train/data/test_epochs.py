@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from glpose.errors import BadConfig, BadInput
+from glpose.systems.person_detector.spec import BoxDataConfig
 from glpose.train.change import with_settings
 from glpose.train.data.epochs import epoch_order, in_steps, num_steps_of_epoch, sample_rows
 from glpose.train.recipe import Optimizer, Recipe
@@ -14,7 +15,7 @@ PAPER = Recipe(
     name="paper",
     system="none",
     model=None,
-    data=None,
+    data=BoxDataConfig(),
     optimizer=Optimizer(decay="steps", epoch_milestones=(6, 12, 18)),
     batch_size=4,
     num_epochs=20,
