@@ -8,9 +8,10 @@ from glpose.errors import BadInput
 from glpose.formats.results import read_boxes
 from glpose.pipeline import DetectAndTrack, estimate_poses
 from glpose.poses import without_phantoms
-from glpose.runtime.load import describe, load_detector, load_estimator
+from glpose.runtime.engine import EngineSpec
+from glpose.runtime.load import open_detector, open_estimator
 from glpose.runtime.protocols import Detector, Estimator
-from glpose.skeleton import Skeleton, by_name
+from glpose.skeleton import Skeleton
 from glpose.timing import Timings
 from glpose.track.tracker import Tracker
 from glpose.types import Frame, FramePoses, People, VideoInfo
@@ -32,7 +33,7 @@ class Models:
     @property
     def skeleton(self) -> Skeleton:
         """The joints of the poses."""
-        return by_name(self.estimate.card.skeleton or "")
+        return self.estimate.card.joints
 
 
 def run(
@@ -43,13 +44,13 @@ def run(
     detector: str | Path = DEFAULT_DETECTOR,
     start_s: float | None = None,
     end_s: float | None = None,
-    threads: int | None = None,
+    engine: EngineSpec = EngineSpec(),
 ) -> Iterator[FramePoses]:
     """The poses of a video file, or of a folder of pictures: one object a frame, in order.
 
     With `boxes` (a file of box lines, a `poses.jsonl`, or people by frame) nobody is searched and
-    tracked. Frames before `start_s` and from `end_s` on are left out; `threads` None means all
-    cores. The video is read as the poses are asked for.
+    tracked. Frames before `start_s` and from `end_s` on are left out; `engine` runs the networks.
+    The video is read as the poses are asked for.
 
     Raises: GLPoseError, here if the source, the boxes or the weights cannot be used, and not later.
     """
@@ -62,23 +63,22 @@ def run(
     video = entries[0].open()
     people = boxes if boxes is None or isinstance(boxes, Mapping) else read_boxes(boxes)
     check_boxes(people, video.info, str(source))
-    models = load_models(weights, None if people is not None else detector, threads)
+    models = load_models(weights, None if people is not None else detector, engine)
     return poses_of(video.frames(start_s, end_s), video.info, models, people)
 
 
 def load_models(
     weights: str | Path = DEFAULT_POSE,
     detector: str | Path | None = DEFAULT_DETECTOR,
-    threads: int | None = None,
+    engine: EngineSpec = EngineSpec(),
 ) -> Models:
     """Open the networks; no detector if it is None. Raises BadWeights."""
-    estimate = load_estimator(weights, threads)
-    record = {"pose": describe(weights, "pose", estimate.card)}
-    detect = None
-    if detector is not None:
-        detect = load_detector(detector, threads)
-        record["detector"] = describe(detector, "detector", detect.card)
-    return Models(estimate, detect, record)
+    pose = open_estimator(weights, engine)
+    record = {"pose": pose.record}
+    if detector is None:
+        return Models(pose.network, None, record)
+    finder = open_detector(detector, engine)
+    return Models(pose.network, finder.network, record | {"detector": finder.record})
 
 
 def poses_of(

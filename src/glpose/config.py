@@ -82,6 +82,11 @@ def _build(hint: Any, data: Any, where: str) -> Any:
 def _build_union(args: tuple[Any, ...], data: Any, where: str) -> Any:
     if data is None and type(None) in args:
         return None
+    if isinstance(data, Mapping) and "kind" in data and (tagged := _by_kind(args)):
+        if data["kind"] not in tagged:
+            expected = " or ".join(repr(kind) for kind in tagged)
+            raise _wrong(f"{where}.kind", expected, data["kind"])
+        return _build(tagged[data["kind"]], data, where)
     problems: list[BadConfig] = []
     for option in args:
         if option is type(None):
@@ -91,6 +96,16 @@ def _build_union(args: tuple[Any, ...], data: Any, where: str) -> Any:
         except BadConfig as problem:
             problems.append(problem)
     raise problems[0]
+
+
+def _by_kind(options: tuple[Any, ...]) -> dict[Any, Any]:
+    """The dataclasses of a union that have a literal `kind`, by it."""
+    return {
+        kind: option
+        for option in options
+        if dataclasses.is_dataclass(option)
+        for kind in get_args(get_type_hints(option).get("kind"))
+    }
 
 
 def _build_tuple(args: tuple[Any, ...], data: Any, where: str) -> Any:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from glpose.codecs.gaussian import GaussianCodec
 from glpose.export.pose import PoseParts, export_pose, pose_card
 from glpose.nets.single_frame import EncoderGraph, HeadGraph, SingleFrameNet
-from glpose.runtime.card import Card, FusionCard
+from glpose.runtime.card import PoseCard
 
 
 class SingleFrameExport(ABC):
@@ -30,8 +30,8 @@ class SingleFrameExport(ABC):
         name: str = "",
         made_by: dict[str, str] | None = None,
         scores: dict[str, str] | None = None,
-    ) -> tuple[PoseParts, Card]:
-        """The encoder, and the head as a fusion without slots, with their card."""
+    ) -> tuple[PoseParts, PoseCard]:
+        """The encoder, and the head as a solver of the key alone, with their card."""
         config = recipe.model
         before = recipe.pretrained_on if recipe.init_from else ()
         sources = tuple(dict.fromkeys((*before, *(s.source for s in recipe.data.shares))))
@@ -39,12 +39,13 @@ class SingleFrameExport(ABC):
             name or recipe.name,
             sources,
             self.paper(config),
-            config.crop,
-            config.heatmap,
+            skeleton=config.skeleton,
+            crop=config.crop,
+            codec=GaussianCodec(config.heatmap),
             made_by=made_by or {},
             scores=scores or {},
         )
-        return two_graphs(model), replace(card, skeleton=config.skeleton)
+        return two_graphs(model), card
 
     def export(
         self,
@@ -62,5 +63,5 @@ class SingleFrameExport(ABC):
 
 
 def two_graphs(model: SingleFrameNet) -> PoseParts:
-    """The encoder, and the head as a fusion without slots."""
-    return PoseParts(EncoderGraph(model.eval()), HeadGraph(model), model.channels, FusionCard())
+    """The encoder, and the head as a solver of the key alone."""
+    return PoseParts(EncoderGraph(model.eval()), HeadGraph(model))

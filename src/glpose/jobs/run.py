@@ -16,6 +16,7 @@ from glpose.errors import BadInput, GLPoseError
 from glpose.formats.results import ResultWriter, read_boxes, write_summary
 from glpose.formats.text.lines import cannot_write
 from glpose.jobs.interrupt import Interrupt, Interrupted
+from glpose.runtime.engine import EngineSpec
 from glpose.timing import Timings
 from glpose.types import Frame, FramePoses, VideoInfo
 from glpose.video.reader import VideoSource
@@ -84,7 +85,9 @@ def run_sources(sources: Iterable[str], options: Options, *, quiet: bool) -> int
         )
     make_folder(options.output)
     models = load_models(
-        options.weights, options.detector if boxes is None else None, options.threads
+        options.weights,
+        options.detector if boxes is None else None,
+        EngineSpec(threads=options.threads),
     )
     interrupt = Interrupt()
     outcomes: list[Outcome] = []

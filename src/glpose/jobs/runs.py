@@ -57,7 +57,7 @@ def estimator_of_run(run_dir: Path) -> tuple[Estimator, dict[str, object]]:
     parts, card = system.parts(model, recipe, made_by=made_by)
     digest = hashlib.sha256((run_dir / BEST).read_bytes()).hexdigest()
     record = {"name": recipe.name, "made_by": made_by, "sha256": {BEST: digest}}
-    return as_estimator(parts.encoder, parts.fusion, parts.slots, card), record
+    return as_estimator(parts.encoder, parts.solver, card), record
 
 
 def _rebuild(run_dir: Path, changes: list[str]) -> tuple[Any, nn.Module, Recipe, dict[str, str]]:

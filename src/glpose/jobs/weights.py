@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from glpose.errors import MissingExtra
-from glpose.runtime.load import describe, load_estimator
+from glpose.runtime.engine import EngineSpec
+from glpose.runtime.load import open_estimator
 from glpose.runtime.protocols import Estimator
 
 
@@ -15,8 +16,8 @@ def open_weights(
     Raises: BadWeights or BadInput, saying what is wrong; MissingExtra for a run without torch.
     """
     if not (Path(name_or_path) / "recipe.json").is_file():
-        estimate = load_estimator(name_or_path, threads)
-        return estimate, describe(name_or_path, "pose", estimate.card)
+        opened = open_estimator(name_or_path, EngineSpec(threads=threads))
+        return opened.network, opened.record
     try:
         import torch
 

@@ -50,11 +50,11 @@ class EncoderGraph(nn.Module):
 
 
 class HeadGraph(nn.Module):
-    """The head as a fusion without slots."""
+    """The head as a solver of the key's features alone."""
 
     def __init__(self, net: SingleFrameNet) -> None:
         super().__init__()
         self.head = net.head
 
-    def forward(self, key_BCHW: Tensor, *_no_slots: None) -> Tensor:
-        return self.head(key_BCHW)
+    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {"heatmaps": self.head(inputs["key"])}

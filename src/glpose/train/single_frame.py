@@ -15,9 +15,9 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from glpose.codecs.gaussian import crop_from_heatmap, decode
 from glpose.crop import crop_from_image, cut
 from glpose.geometry import clip_box
-from glpose.heatmap import crop_from_heatmap, decode
 from glpose.metrics.pck import pck
 from glpose.nets.heads import head_of_joints
 from glpose.nets.single_frame import SingleFrameNet

@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 import glpose
+from glpose.codecs.gaussian import GaussianCodec
 from glpose.errors import BadInput, BadWeights, MissingExtra
 from glpose.export.pose import export_pose
 from glpose.export.published.files import (
@@ -21,7 +22,7 @@ from glpose.export.published.files import (
 from glpose.export.published.port import Imported, full_report
 from glpose.export.single_frame import two_graphs
 from glpose.nets.single_frame import SingleFrameNet
-from glpose.runtime.card import Card
+from glpose.runtime.card import PoseCard
 from glpose.skeleton import by_name
 
 _ORIGIN = (
@@ -101,10 +102,9 @@ def export_imported(imported: Imported, folder: Path, size_hw: tuple[int, int]) 
     assert isinstance(model, SingleFrameNet)
     model.load_state_dict(imported.weights)
     known = origin(imported)
-    card = Card(
+    card = PoseCard(
         name=imported.port.name,
         version="1",
-        kind="fusion",
         trained_on=(f"not trained by glpose: weights published by {known['project']}",),
         terms="Those of the data and of the authors of the published file, which see.",
         licence="that of the published file",
@@ -112,7 +112,7 @@ def export_imported(imported: Imported, folder: Path, size_hw: tuple[int, int]) 
         made_by={name: known[name] for name in ("source", "sha256", "glpose")},
         skeleton=imported.joints,
         crop=model.config.crop,
-        heatmap=model.config.heatmap,
+        codec=GaussianCodec(model.config.heatmap),
     )
     return list(export_pose(two_graphs(model), card, folder))
 

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Float32
 from torch import Tensor
 
-from glpose.heatmap import crop_from_heatmap, decode
+from glpose.codecs.gaussian import crop_from_heatmap, decode
 from glpose.metrics.pck import Pck, pck
 from glpose.systems.glpose.data import ClipData, Tracks
 from glpose.systems.glpose.features import FeatureData

@@ -11,14 +11,15 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from glpose.codecs.gaussian import GaussianCodec
 from glpose.errors import BadConfig
 from glpose.export.pose import PoseParts, export_pose, pose_card
 from glpose.export.unfold import load_exported
-from glpose.runtime.card import Card
+from glpose.runtime.card import PoseCard
 from glpose.skeleton import POSETRACK15, Skeleton, joint_map
 from glpose.systems.glpose.data import ClipConfig, ClipData, Tracks
 from glpose.systems.glpose.features import Encode, FeatureData, FeatureMix
-from glpose.systems.glpose.net import GLPose, heatmap_loss
+from glpose.systems.glpose.net import Fusion, GLPose, heatmap_loss
 from glpose.systems.glpose.scoring import fuse, guess_from_clips, guess_from_features, run_on_crops
 from glpose.systems.glpose.spec import GLPoseConfig
 from glpose.train.data.augment import Augmentation
@@ -149,12 +150,10 @@ class GLPoseSystem:
         name: str = "",
         made_by: dict[str, str] | None = None,
         scores: dict[str, str] | None = None,
-    ) -> tuple[PoseParts, Card]:
+    ) -> tuple[PoseParts, PoseCard]:
         """Encoder and fusion with their card."""
         config = _config(recipe)
-        parts = PoseParts(
-            Encoder(model.eval()), model.fusion, config.backbone.width, config.fusion_card
-        )
+        parts = PoseParts(Encoder(model.eval()), Solver(model.fusion))
         before = recipe.pretrained_on if recipe.init_from else ()
         sources = tuple(dict.fromkeys((*before, *recipe.data.sources)))
         paper = "GLPose (Jiao et al., ACM TOMM 2022) on an HRNet (Sun et al., CVPR 2019)"
@@ -162,12 +161,14 @@ class GLPoseSystem:
             name or recipe.name,
             sources,
             paper,
-            config.crop,
-            config.heatmap,
+            skeleton=config.skeleton,
+            crop=config.crop,
+            codec=GaussianCodec(config.heatmap),
+            slots=config.slots,
             made_by=made_by or {},
             scores=scores or {},
         )
-        return parts, replace(card, skeleton=config.skeleton)
+        return parts, card
 
     def export(
         self,
@@ -211,6 +212,18 @@ class Encoder(torch.nn.Module):
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         return self.model.encode(crops)
+
+
+class Solver(torch.nn.Module):
+    """The fusion with its slots by name."""
+
+    def __init__(self, fusion: Fusion) -> None:
+        super().__init__()
+        self.fusion = fusion
+
+    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        slots = (inputs.get(name) for name in ("key", "local", "global", "global_weight"))
+        return {"heatmaps": self.fusion(*slots)}
 
 
 def _check_features(config: GLPoseConfig, data: ClipConfig) -> None:
