@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         VideoError,
     )
     from glpose.formats.results import load
+    from glpose.runtime.engine import EngineSpec
     from glpose.skeleton import Skeleton
     from glpose.types import FramePoses, People, PoseResult, VideoInfo
 
@@ -30,6 +31,7 @@ _HOMES = {
     "BadConfig": "errors",
     "BadInput": "errors",
     "BadWeights": "errors",
+    "EngineSpec": "runtime.engine",
     "FramePoses": "types",
     "GLPoseError": "errors",
     "MissingExtra": "errors",
@@ -46,6 +48,7 @@ __all__ = [
     "BadConfig",
     "BadInput",
     "BadWeights",
+    "EngineSpec",
     "FramePoses",
     "GLPoseError",
     "MissingExtra",

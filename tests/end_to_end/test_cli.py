@@ -425,7 +425,8 @@ def test_demo_makes_a_clip_and_runs_on_it(
 
 
 def test_the_library_streams(video: Path, tiny_weights: Path, tmp_path: Path) -> None:
-    how = {"weights": tiny_weights, "detector": tiny_weights / "finder.onnx", "threads": 1}
+    how = {"weights": tiny_weights, "detector": tiny_weights / "finder.onnx"}
+    how["engine"] = glpose.EngineSpec(threads=1)
     poses = glpose.run(video, **how)
     first = next(poses)
     assert first.frame == 0

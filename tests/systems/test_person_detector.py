@@ -256,8 +256,12 @@ def test_exported_weights_find_what_torch_finds(person_boxes: Path, tmp_path: Pa
     rgb = np.random.default_rng(0).integers(0, 256, (90, 160, 3)).astype(np.uint8)
     ours, theirs = torch_detector(model, TINY.min_score)(rgb), loaded(rgb)
     assert len(ours) > 0
-    np.testing.assert_allclose(theirs.xyxy, ours.xyxy, atol=1e-2)
-    np.testing.assert_allclose(theirs.score, ours.score, atol=1e-4)
+    # Scores that are equal but for their last bits may change places.
+    same = np.abs(theirs.xyxy[:, None] - ours.xyxy[None]).max(-1) < 1e-2
+    same &= np.abs(theirs.score[:, None] - ours.score[None]) < 1e-4
+    assert len(theirs) == len(ours)
+    assert same.any(0).all()
+    assert same.any(1).all()
 
 
 def test_the_card_says_how_to_run_it():
