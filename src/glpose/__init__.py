@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from glpose.formats.results import load
     from glpose.skeleton import Skeleton
     from glpose.types import FramePoses, People, PoseResult, VideoInfo
+    from glpose.video.arrays import ArraySource
 
 _HOMES = {
+    "ArraySource": "video.arrays",
     "BadConfig": "errors",
     "BadInput": "errors",
     "BadWeights": "errors",
@@ -43,6 +45,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "ArraySource",
     "BadConfig",
     "BadInput",
     "BadWeights",

@@ -24,7 +24,7 @@ from glpose.skeleton import by_name
 from glpose.timing import Timings
 from glpose.track.cuts import CutDetector
 from glpose.track.tracker import Tracker
-from glpose.types import CropSpec, Frame, FramePoses, HeatmapSpec, People
+from glpose.types import CropSpec, Frame, FrameAndPoses, FramePoses, HeatmapSpec, People
 from glpose.window import Key, SeenFrame, Window, global_inputs, remember
 
 PeopleOf = Callable[[Frame], People]
@@ -50,14 +50,19 @@ def estimate_poses(
     memory_crops: int = MEMORY_CROPS,
     seed: int = 0,
     timings: Timings | None = None,
-) -> Iterator[FramePoses]:
-    """Yield one FramePoses for each frame, in order, some frames late.
+    keep_pictures: bool = True,
+) -> Iterator[FrameAndPoses]:
+    """Yield each frame with its poses, in order, some frames late.
 
     Memory is bounded by the window of the estimator, a block of frames and `memory_crops` crops of
     the video, not by its length. `block_frames` changes speed only, never a result.
 
     `pool` are the candidates of the whole video, from `remember_video`; without it they are what
     was seen so far. `is_key` names the frames whose poses are wanted: others only help.
+
+    Frames are yielded as they were given. Without `keep_pictures` they are yielded without `rgb`,
+    and pictures are dropped as soon as people are cut out; whether a frame could be decoded is then
+    said by the `status` of its poses only.
     """
     spent = timings or Timings()
     how = _Settings(estimate.card, options)
@@ -68,7 +73,8 @@ def estimate_poses(
     for block in _blocks(frames, block_frames, spent):
         ready = []
         for seen in _see(block, people_of, look, how, spent):
-            ready += window.push(seen)
+            bare = Frame(seen.frame, seen.time_s, None)
+            ready += window.push(seen if keep_pictures else replace(seen, given=bare))
         yield from _poses(ready, look, how, spent)
     yield from _poses(list(window.drain()), look, how, spent)
 
@@ -190,13 +196,14 @@ def _see(
             own_maps,
             features[rows],
             embedding[rows],
+            frame,
             frame.rgb if how.keeps_rgb else None,
         )
 
 
 def _poses(
     ready: list[tuple[SeenFrame, list[Key]]], estimate: Estimator, how: _Settings, spent: Timings
-) -> Iterator[FramePoses]:
+) -> Iterator[FrameAndPoses]:
     """Fuse, decode and map back to the picture the keys of some frames, a few at a time."""
     keys = [key for _, own in ready for key in own]
     parts = [
@@ -207,13 +214,13 @@ def _poses(
     for seen, own in ready:
         if not own:
             num_joints = len(how.skeleton.joints)
-            yield FramePoses.empty(seen.frame, seen.time_s, num_joints, seen.status)
+            yield seen.given, FramePoses.empty(seen.frame, seen.time_s, num_joints, seen.status)
             continue
         xy, score = zip(*islice(found, len(own)), strict=True)
         poses = FramePoses(
             seen.frame, seen.time_s, seen.people, np.stack(xy), np.stack(score), seen.status
         )
-        yield finish(poses, how.options, how.skeleton, how.crop)
+        yield seen.given, finish(poses, how.options, how.skeleton, how.crop)
 
 
 def _fuse(
