@@ -100,9 +100,11 @@ def poses_of(
 ) -> Iterator[FrameAndPoses]:
     """Frames with their poses, with people as given, or else as detected and tracked.
 
-    `refiners` and `keep_pictures` are as in `run` and `estimate_poses`.
+    `refiners` and `keep_pictures` are as in `run` and `estimate_poses`; for refiners that are
+    given, which may look at them, pictures are always kept.
     """
     people_of = _people_of(info, models, boxes, timings)
+    keep_pictures = keep_pictures or bool(refiners)
     pairs = estimate_poses(
         frames, people_of, models.estimate, timings=timings, keep_pictures=keep_pictures
     )

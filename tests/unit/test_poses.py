@@ -1,4 +1,4 @@
-"""Scores of joints and people, suppression of duplicates and of phantoms, by hand."""
+"""Scores of joints and people, and suppression of duplicates, by hand."""
 
 import numpy as np
 import pytest
