@@ -79,7 +79,7 @@ def one_person(frame: Frame) -> People:
 def run(
     frames: list[Frame], estimate: FakeEstimator, people_of: PeopleOf = one_person, **more: Any
 ) -> list[FramePoses]:
-    return list(estimate_poses(frames, people_of, estimate, **more))
+    return [poses for _, poses in estimate_poses(frames, people_of, estimate, **more)]
 
 
 def same(a: list[FramePoses], b: list[FramePoses]) -> None:

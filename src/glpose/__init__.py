@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from glpose.runtime.engine import EngineSpec
     from glpose.skeleton import Skeleton
     from glpose.types import FramePoses, People, PoseResult, VideoInfo
+    from glpose.video.arrays import ArraySource
 
 _HOMES = {
+    "ArraySource": "video.arrays",
     "BadConfig": "errors",
     "BadInput": "errors",
     "BadWeights": "errors",
@@ -45,6 +47,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "ArraySource",
     "BadConfig",
     "BadInput",
     "BadWeights",

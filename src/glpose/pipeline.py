@@ -6,6 +6,7 @@ them, then give the maps of the joints.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -21,7 +22,7 @@ from glpose.runtime.protocols import Detector, Estimator, Inputs
 from glpose.timing import Timings
 from glpose.track.cuts import CutDetector
 from glpose.track.tracker import Tracker
-from glpose.types import Frame, FramePoses, People
+from glpose.types import Frame, FrameAndPoses, FramePoses, People
 from glpose.window import Key, SeenFrame, States, Window, in_turns, remember, similar_inputs
 
 PeopleOf = Callable[[Frame], People]
@@ -47,14 +48,19 @@ def estimate_poses(
     memory_crops: int = MEMORY_CROPS,
     seed: int = 0,
     timings: Timings | None = None,
-) -> Iterator[FramePoses]:
-    """Yield one FramePoses for each frame, in order, some frames late.
+    keep_pictures: bool = True,
+) -> Iterator[FrameAndPoses]:
+    """Yield each frame with its poses, in order, some frames late.
 
     Memory is bounded by the window of the estimator, a block of frames and `memory_crops` crops of
     the video, not by its length. `block_frames` changes speed only, never a result.
 
     `pool` are the candidates of the whole video, from `remember_video`; without it they are what
     was seen so far. `is_key` names the frames whose poses are wanted: others only help.
+
+    Frames are yielded as they were given. Without `keep_pictures` they are yielded without `rgb`,
+    and pictures are dropped as soon as people are cut out; whether a frame could be decoded is then
+    said by the `status` of its poses only.
     """
     spent = timings or Timings()
     look = with_mirror(estimate, options)
@@ -66,7 +72,8 @@ def estimate_poses(
     for block in _blocks(frames, block_frames, spent):
         ready = []
         for seen in _see(block, people_of, look, how, spent):
-            ready += window.push(seen)
+            bare = Frame(seen.frame, seen.time_s, None)
+            ready += window.push(seen if keep_pictures else replace(seen, given=bare))
         yield from _poses(ready, look, how, states, spent)
     yield from _poses(list(window.drain()), look, how, states, spent)
 
@@ -181,6 +188,7 @@ def _see(
             own_maps,
             features[rows],
             embedding[rows],
+            frame,
             frame.rgb if how.keeps_rgb else None,
         )
 
@@ -191,7 +199,7 @@ def _poses(
     how: _Settings,
     states: States,
     spent: Timings,
-) -> Iterator[FramePoses]:
+) -> Iterator[FrameAndPoses]:
     """Solve for the keys of some frames, a few at a time, and map joints back to the picture."""
     keys = [key for _, own in ready for key in own]
     parts = [
@@ -202,13 +210,13 @@ def _poses(
     for seen, own in ready:
         if not own:
             num_joints = len(how.joints.joints)
-            yield FramePoses.empty(seen.frame, seen.time_s, num_joints, seen.status)
+            yield seen.given, FramePoses.empty(seen.frame, seen.time_s, num_joints, seen.status)
             continue
         xy, score = zip(*islice(found, len(own)), strict=True)
         poses = FramePoses(
             seen.frame, seen.time_s, seen.people, np.stack(xy), np.stack(score), seen.status
         )
-        yield finish(poses, how.options, how.joints, how.crop)
+        yield seen.given, finish(poses, how.options, how.joints, how.crop)
 
 
 def _solve(

@@ -15,14 +15,15 @@ from glpose.clip import CropMemory, MemoryEntry, global_slots, local_frames
 from glpose.runtime.card import PoseCard, SimilarSlot, StateSlot
 from glpose.runtime.options import Neighbours
 from glpose.runtime.protocols import Features
-from glpose.types import Affine, FrameStatus, People
+from glpose.types import Affine, Frame, FrameStatus, People
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeenFrame:
     """A frame with its people, the maps that cut them out, and what the encoder says of them.
 
-    `rgb` is kept only where neighbours may be cut again, with the box of a key.
+    `rgb` is kept only where neighbours may be cut again, with the box of a key; `given` is the
+    frame that is yielded with its poses.
     """
 
     frame: int
@@ -32,6 +33,7 @@ class SeenFrame:
     crop_from_image: tuple[Affine, ...]
     features: Features
     embedding: Float32[np.ndarray, "n embedding"]
+    given: Frame
     rgb: UInt8[np.ndarray, "height width 3"] | None = None
 
     def row(self, track_id: int) -> int:

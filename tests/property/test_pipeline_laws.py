@@ -106,6 +106,6 @@ def test_a_moving_dot_is_recovered_within_a_heatmap_cell(
 
     estimate = FakeEstimator()
     got = list(estimate_poses(map(frame, range(len(path))), people_of, estimate))
-    for poses, (x, y, _, _) in zip(got, path, strict=True):
+    for (_, poses), (x, y, _, _) in zip(got, path, strict=True):
         cell_px = 4 * size * 24 * 1.25 / 48  # 4 crop pixels, seen in the picture
         assert np.abs(poses.xy[0, 0] - [x, y]).max() < cell_px

@@ -1,11 +1,14 @@
 """The main path with a fake estimator: order, slots, undecodable frames, both kinds of boxes."""
 
+import weakref
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
 import tiny_onnx
 from fake_estimator import SIZE_HW, FakeEstimator, one_person, people, picture, run, same, video
-from glpose.pipeline import DetectAndTrack, remember_video
+from glpose.pipeline import DetectAndTrack, estimate_poses, remember_video
 from glpose.runtime.card import Slot
 from glpose.runtime.options import PoseOptions
 from glpose.timing import Timings
@@ -21,6 +24,39 @@ def test_every_frame_comes_once_and_in_order_also_bad_ones_and_empty_ones() -> N
     assert got[0].xy.shape == (1, 15, 2)
     assert got[3].xy.shape == (0, 15, 2)
     assert [p.time_s for p in got] == [i / 25 for i in range(5, 16)]
+
+
+def test_poses_come_with_the_frame_they_belong_to_and_with_its_picture_if_it_is_kept() -> None:
+    frames = video(11, bad=(4,))
+    pairs = list(estimate_poses(frames, one_person, FakeEstimator()))
+    assert all(frame is own for (frame, _), own in zip(pairs, frames, strict=True))
+    assert all(frame.index == poses.frame for frame, poses in pairs)
+    bare = list(estimate_poses(frames, one_person, FakeEstimator(), keep_pictures=False))
+    assert [(f.index, f.time_s, f.rgb) for f, _ in bare] == [(i, i / 25, None) for i in range(11)]
+    assert [p.frame for _, p in bare if p.status == "undecodable"] == [4]
+    same([poses for _, poses in bare], [poses for _, poses in pairs])
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_pictures_are_held_no_longer_than_the_window_and_a_block(keep: bool) -> None:
+    alive: set[int] = set()
+    most = 0
+
+    def frames() -> Iterator[Frame]:
+        nonlocal most
+        for index in range(60):
+            rgb = picture(index).copy()
+            alive.add(index)
+            weakref.finalize(rgb, alive.discard, index)
+            yield Frame(index, index / 25, rgb)
+            del rgb
+            most = max(most, len(alive))
+
+    for _ in estimate_poses(
+        frames(), one_person, FakeEstimator(), block_frames=4, keep_pictures=keep
+    ):
+        pass
+    assert most <= (20 if keep else 10)  # of 60; blocks have 4 frames, the window reaches 2
 
 
 def test_nothing_in_nothing_out() -> None:

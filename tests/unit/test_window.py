@@ -5,15 +5,16 @@ import numpy as np
 import tiny_onnx
 from fake_estimator import people
 from glpose.clip import CropMemory
-from glpose.types import Affine
+from glpose.types import Affine, Frame
 from glpose.window import SeenFrame, Window, remember
 
 
 def seen(frame: int) -> SeenFrame:
     who = people((1, 60, 40))
+    given = Frame(frame, frame / 25, None)
     features = np.full((1, 1, 4, 3), frame, np.float32)
     maps = (Affine(np.eye(2, 3)),)
-    return SeenFrame(frame, frame / 25, "ok", who, maps, features, features.mean((2, 3)))
+    return SeenFrame(frame, frame / 25, "ok", who, maps, features, features.mean((2, 3)), given)
 
 
 def test_an_empty_pool_is_a_pool() -> None:

@@ -67,7 +67,7 @@ def predict(
         people = {key: people[key] for key in keys if key in people}
     yield from (
         poses
-        for poses in estimate_poses(
+        for _, poses in estimate_poses(
             frames(wanted),
             _given(people, clip_boxes=clip_boxes),
             estimate,
@@ -76,6 +76,7 @@ def predict(
             is_key=keys.__contains__,
             memory_crops=memory_crops,
             seed=seed,
+            keep_pictures=False,
         )
         if poses.frame in keys
     )
