@@ -22,6 +22,7 @@ from glpose.formats.text.lines import cannot_write, dump, write_whole
 from glpose.jobs.interrupt import Interrupt, Interrupted
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.weights import open_weights
+from glpose.runtime.engine import EngineSpec
 from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import Estimator
 from glpose.types import FramePoses
