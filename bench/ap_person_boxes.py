@@ -34,13 +34,12 @@ def main() -> None:
     args = parser.parse_args()
     shipped = load_detector(args.detector)
     card = shipped.card
-    assert card.detector is not None
     pictures = [
         (read_image(p.path), BoxTruth(p.xyxy, p.ignore)) for p in held_out_pictures(args.folder)
     ]
-    for size in args.size or [card.detector.size_hw]:
-        settings = replace(card.detector, size_hw=tuple(size), min_score=_LOWEST)
-        detect = BoxDetector(shipped.run, replace(card, detector=settings))
+    for size in args.size or [card.size_hw]:
+        settings = replace(card, size_hw=tuple(size), min_score=_LOWEST)
+        detect = BoxDetector(shipped.run, settings)
         begin = time.perf_counter()
         found = [detect(rgb) for rgb, _ in pictures]
         each_ms = 1000 * (time.perf_counter() - begin) / len(pictures)

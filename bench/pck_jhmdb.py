@@ -16,10 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
+from glpose.codecs.codec import Maps
 from glpose.evaluation.damaged import LabelledClip, Scored, evaluate_clips
 from glpose.formats.jhmdb.short import read_clips
+from glpose.runtime.card import KeySlot
 from glpose.runtime.load import load_estimator
-from glpose.runtime.protocols import Estimator
+from glpose.runtime.protocols import Estimator, Inputs
 from glpose.skeleton import JHMDB15, POSETRACK15
 from glpose.video.reader import open_video
 
@@ -43,11 +45,11 @@ def main() -> None:
     estimators: dict[str, Estimator] = {}
     for name in args.weights:
         estimators[name] = load_estimator(name)
-        slots = estimators[name].card.fusion
-        if args.ablate and slots is not None and slots.offsets:
-            estimators[f"{name}, local slots empty"] = WithoutSlots(estimators[name], "local")
-        if args.ablate and slots is not None and slots.num_global:
-            estimators[f"{name}, global slots empty"] = WithoutSlots(estimators[name], "global")
+        card = estimators[name].card
+        for what, slots in (("local", card.neighbours), ("global", card.similar)):
+            if args.ablate and slots:
+                empty = tuple(slot.name for slot in slots)
+                estimators[f"{name}, {what} slots empty"] = WithoutSlots(estimators[name], empty)
     results = {}
     for name, estimate in estimators.items():
         clean = evaluate_clips(clips, JHMDB15, estimate)
@@ -68,21 +70,17 @@ def main() -> None:
 
 
 class WithoutSlots:
-    """An estimator that is shown the key crop itself in all of its local or global slots."""
+    """An estimator that is shown the key crop itself in some of its slots."""
 
-    def __init__(self, estimate: Estimator, which: str) -> None:
+    def __init__(self, estimate: Estimator, empty: tuple[str, ...]) -> None:
         self.card, self.encode = estimate.card, estimate.encode
-        self._estimate, self._which = estimate, which
+        self._estimate, self._empty = estimate, empty
 
-    def fuse(
-        self, key: np.ndarray, local: np.ndarray, global_: np.ndarray, global_weight: np.ndarray
-    ) -> np.ndarray:
+    def solve(self, inputs: Inputs) -> Maps:
         """As the estimator's."""
-        if self._which == "local":
-            local = np.repeat(key[:, None], local.shape[1], axis=1)
-        else:
-            global_ = np.repeat(key[:, None], global_.shape[1], axis=1)
-        return self._estimate.fuse(key, local, global_, global_weight)
+        (key,) = (inputs[slot.name] for slot in self.card.slots if isinstance(slot, KeySlot))
+        own = {name: np.repeat(key[:, None], inputs[name].shape[1], axis=1) for name in self._empty}
+        return self._estimate.solve(inputs | own)
 
 
 def numbers(scored: Scored) -> dict[str, float]:

@@ -16,11 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
+from glpose.codecs.codec import Maps
 from glpose.evaluation.damaged import LabelledClip, evaluate_clips
 from glpose.formats.jhmdb.short import read_clips
+from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import load_estimator
 from glpose.runtime.options import PoseOptions
-from glpose.runtime.protocols import Estimator
+from glpose.runtime.protocols import Estimator, Inputs
 from glpose.skeleton import JHMDB15, POSETRACK15
 from glpose.video.reader import open_video
 
@@ -64,7 +66,7 @@ class Remembering:
     def __init__(self, estimate: Estimator) -> None:
         self.card, self._estimate = estimate.card, estimate
         self._encoded: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
-        self._fused: dict[bytes, np.ndarray] = {}
+        self._solved: dict[bytes, Maps] = {}
 
     def encode(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """As the estimator's."""
@@ -76,18 +78,21 @@ class Remembering:
         features, embeddings = zip(*(self._encoded[key] for key in keys), strict=True)
         return np.stack(features), np.stack(embeddings)
 
-    def fuse(
-        self, key: np.ndarray, local: np.ndarray, global_: np.ndarray, global_weight: np.ndarray
-    ) -> np.ndarray:
+    def solve(self, inputs: Inputs) -> Maps:
         """As the estimator's."""
-        slots = key, local, global_, global_weight
-        keys = [_digest(*parts) for parts in zip(*slots, strict=True)]
-        new = {digest: i for i, digest in enumerate(keys) if digest not in self._fused}
+        keys = [_digest(*parts) for parts in zip(*inputs.values(), strict=True)]
+        new = {digest: i for i, digest in enumerate(keys) if digest not in self._solved}
         if new:
             rows = list(new.values())
-            found = self._estimate.fuse(*(part[rows] for part in slots))
-            self._fused.update(zip(new, found, strict=True))
-        return np.stack([self._fused[digest] for digest in keys])
+            found = self._estimate.solve({name: part[rows] for name, part in inputs.items()})
+            rows_found = [
+                dict(zip(found, row, strict=True)) for row in zip(*found.values(), strict=True)
+            ]
+            self._solved.update(zip(new, rows_found, strict=True))
+        return {
+            name: np.stack([self._solved[digest][name] for digest in keys])
+            for name in self.card.outputs
+        }
 
 
 def _digest(*arrays: np.ndarray) -> bytes:
@@ -107,7 +112,7 @@ def main() -> None:
         LabelledClip(c.name, open_video(c.video).frames, c.truth)
         for c in read_clips(args.folder, "val")[:: args.every]
     ]
-    loaded = load_estimator(args.weights, args.threads)
+    loaded = load_estimator(args.weights, EngineSpec(threads=args.threads))
     estimators: dict[str, Estimator] = {}
     noise = -1.0
     results: dict[str, dict[str, float]] = {row.name: {} for row in ROWS}

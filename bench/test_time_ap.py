@@ -18,6 +18,7 @@ from glpose.evaluation.predict import frames_of, predict
 from glpose.formats.posetrack.labels import open_posetrack, read_truth_file
 from glpose.metrics.posetrack_ap import posetrack_ap
 from glpose.poses import finish, of_rows
+from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import load_detector, load_estimator
 from glpose.runtime.options import PoseOptions
 from glpose.skeleton import POSETRACK15
@@ -38,9 +39,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    detect = load_detector(args.detector, args.threads)
-    estimate = load_estimator(args.weights, args.threads)
-    assert estimate.card.crop is not None
+    detect = load_detector(args.detector, EngineSpec(threads=args.threads))
+    estimate = load_estimator(args.weights, EngineSpec(threads=args.threads))
     videos, truth = [], []
     for sequence in open_posetrack(args.folder, 2018, args.split):
         labelled = {frame.frame for frame in sequence.truth()}

@@ -26,7 +26,7 @@ def people_of(frame: Frame) -> People:
 
 
 picture = Frame(index=0, time_s=0.0, rgb=read_image(Path(sys.argv[1])))
-for poses in estimate_poses([picture], people_of, estimate):
+for _, poses in estimate_poses([picture], people_of, estimate):
     for number, box, score in zip(
         poses.people.track_id, poses.people.xyxy, poses.score, strict=True
     ):

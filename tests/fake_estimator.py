@@ -8,7 +8,7 @@ import numpy as np
 
 import tiny_onnx
 from glpose.pipeline import PeopleOf, estimate_poses
-from glpose.runtime.card import Card, FusionCard
+from glpose.runtime.card import PoseCard, Slot
 from glpose.types import Frame, FramePoses, People
 
 SIZE_HW = (80, 120)
@@ -22,12 +22,12 @@ class FakeEstimator:
     is given shows in the heatmaps.
     """
 
-    fusion: FusionCard = tiny_onnx.FUSION
+    slots: tuple[Slot, ...] = tiny_onnx.SLOTS
     encoded: list[int] = field(default_factory=list)
-    card: Card = field(init=False)
+    card: PoseCard = field(init=False)
 
     def __post_init__(self) -> None:
-        self.card = tiny_onnx.card("fusion", fusion=self.fusion)
+        self.card = tiny_onnx.pose_card(slots=self.slots)
 
     def encode(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         self.encoded.append(len(crops))
@@ -36,16 +36,22 @@ class FakeEstimator:
         features = grey.reshape(n, 1, h // 4, 4, w // 4, 4).mean((3, 5))
         return features, np.concatenate([features.mean((2, 3)), features.std((2, 3))], 1)
 
-    def fuse(
-        self, key: np.ndarray, local: np.ndarray, global_: np.ndarray, global_weight: np.ndarray
-    ) -> np.ndarray:
-        assert local.shape[:2] == (len(key), len(self.fusion.offsets))
-        assert global_.shape[:2] == global_weight.shape[:2] == (len(key), self.fusion.num_global)
+    def solve(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        assert set(inputs) == set(self.card.inputs)
+        key = inputs[self.card.slots[0].name]
         mixed = key[:, 0].copy()
-        for slots in (local[:, :, 0], global_[:, :, 0] * global_weight[:, :, :1, None]):
+        arrays = []
+        for slot in self.card.neighbours:
+            assert inputs[slot.name].shape[:2] == (len(key), len(slot.offsets))
+            arrays.append(inputs[slot.name][:, :, 0])
+        for slot in self.card.similar:
+            weight = inputs[slot.weight]
+            assert inputs[slot.name].shape[:2] == weight.shape[:2] == (len(key), slot.num)
+            arrays.append(inputs[slot.name][:, :, 0] * weight[:, :, :1, None])
+        for slots in arrays:
             for number in range(slots.shape[1]):
                 mixed += 0.1 * (number + 1) * slots[:, number]
-        return np.stack([key[:, 0], *([mixed / 4] * 14)], 1).astype(np.float32)
+        return {"heatmaps": np.stack([key[:, 0], *([mixed / 4] * 14)], 1).astype(np.float32)}
 
 
 def people(*boxes: tuple[int, float, float], score: float = 0.9) -> People:
@@ -73,7 +79,7 @@ def one_person(frame: Frame) -> People:
 def run(
     frames: list[Frame], estimate: FakeEstimator, people_of: PeopleOf = one_person, **more: Any
 ) -> list[FramePoses]:
-    return list(estimate_poses(frames, people_of, estimate, **more))
+    return [poses for _, poses in estimate_poses(frames, people_of, estimate, **more)]
 
 
 def same(a: list[FramePoses], b: list[FramePoses]) -> None:

@@ -13,50 +13,83 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from glpose.codecs.gaussian import GaussianCodec
 from glpose.config import to_plain
-from glpose.runtime.card import CARD_KEY, Card, DetectorCard, FusionCard
+from glpose.runtime.card import (
+    CARD_KEY,
+    Card,
+    DetectorCard,
+    EncoderCard,
+    KeySlot,
+    NeighbourSlot,
+    PoseCard,
+    SimilarSlot,
+    Slot,
+)
 from glpose.types import CropSpec, HeatmapSpec
 
 CROP_HW = (64, 48)
 MAP_HW = (16, 12)
-FUSION = FusionCard(offsets=(-1, 1), num_global=2, num_candidates=4, min_score=0.5)
+
+
+def slots(offsets: tuple[int, ...] = (), num: int = 0, **settings: object) -> tuple[Slot, ...]:
+    """The key, neighbours at these offsets if there are any, and so many similar crops."""
+    found: list[Slot] = [KeySlot("crop")]
+    of_neighbours = {name: settings.pop(name) for name in ("border", "box") if name in settings}
+    if offsets:
+        found.append(NeighbourSlot("around", offsets, **of_neighbours))
+    if num:
+        found.append(SimilarSlot("alike", "alikeness", num, **settings))
+    return tuple(found)
+
+
+SLOTS = slots((-1, 1), 2, num_candidates=4, min_score=0.5)
 
 Node = onnx.NodeProto
 Info = onnx.ValueInfoProto
 
 
-def card(kind: str, **changes: object) -> Card:
-    """A card for tiny weights of a kind."""
-    plain = Card(
-        name="tiny",
-        version="1",
-        kind="fusion",
-        trained_on=("nothing",),
-        terms="none",
-        licence="Apache-2.0",
-        source="made by a test",
-        made_by={},
+ABOUT = {
+    "name": "tiny",
+    "version": "1",
+    "trained_on": ("nothing",),
+    "terms": "none",
+    "licence": "Apache-2.0",
+    "source": "made by a test",
+    "made_by": {},
+}
+
+
+def pose_card(**changes: object) -> PoseCard:
+    """A card for a tiny solver."""
+    plain = PoseCard(
+        **ABOUT,
         skeleton="posetrack15",
         crop=CropSpec(CROP_HW),
-        heatmap=HeatmapSpec(MAP_HW, sigma_px=1.5),
-        fusion=FUSION,
+        codec=GaussianCodec(HeatmapSpec(MAP_HW, sigma_px=1.5)),
+        slots=SLOTS,
         partner="abc",
     )
-    if kind == "detector":
-        how = DetectorCard((64, 96), (32,), iou_limit=0.6, min_score=0.1, fill=0)
-        plain = replace(
-            plain, skeleton=None, crop=None, heatmap=None, fusion=None, partner=None, detector=how
-        )
-    return replace(plain, kind=kind, **changes)
+    return replace(plain, **changes)
+
+
+def encoder_card(**changes: object) -> EncoderCard:
+    """A card for a tiny encoder."""
+    return replace(EncoderCard(**ABOUT, crop=CropSpec(CROP_HW), partner="abc"), **changes)
+
+
+def detector_card(**changes: object) -> DetectorCard:
+    """A card for a tiny detector."""
+    plain = DetectorCard(
+        **ABOUT, size_hw=(64, 96), strides=(32,), iou_limit=0.6, min_score=0.1, fill=0
+    )
+    return replace(plain, **changes)
 
 
 def write_pose(folder: Path, name: str = "tiny", **changes: object) -> Path:
     """A pair of pose weights; gives the path of the encoder."""
-    encoder = card("encoder", **changes)
-    fusion = card("fusion", **changes)
-    assert fusion.fusion is not None
-    write_encoder(folder / f"{name}.encoder.onnx", encoder)
-    write_fusion(folder / f"{name}.fusion.onnx", fusion, fusion.fusion)
+    write_encoder(folder / f"{name}.encoder.onnx", encoder_card())
+    write_fusion(folder / f"{name}.fusion.onnx", pose_card(**changes))
     return folder / f"{name}.encoder.onnx"
 
 
@@ -82,22 +115,27 @@ def write_encoder(path: Path, own: Card, crop_hw: tuple[int, int] = CROP_HW) -> 
     return _write(path, own, nodes, constants, inputs, outputs)
 
 
-def write_fusion(path: Path, own: Card, how: FusionCard, num_joints: int = 15) -> Path:
-    nodes, total = [], "key"
-    inputs = [_info("key", ["n", 1, *MAP_HW])]
-    if how.offsets:
-        inputs.append(_info("local", ["n", len(how.offsets), 1, *MAP_HW]))
-        nodes += _plus("local", total, "with_local", 0.05)
-        total = "with_local"
-    if how.num_global:
-        inputs.append(_info("global", ["n", how.num_global, 1, *MAP_HW]))
-        inputs.append(_info("global_weight", ["n", how.num_global, "weights"]))
+def write_fusion(
+    path: Path, own: PoseCard, like: PoseCard | None = None, num_joints: int = 15
+) -> Path:
+    """A solver with the slots of its card, or of the card `like` where the two are to differ."""
+    how = like or own
+    (key,) = (slot.name for slot in how.slots if isinstance(slot, KeySlot))
+    nodes, total = [], key
+    inputs = [_info(key, ["n", 1, *MAP_HW])]
+    for slot in how.neighbours:
+        inputs.append(_info(slot.name, ["n", len(slot.offsets), 1, *MAP_HW]))
+        nodes += _plus(slot.name, total, f"with_{slot.name}", 0.05)
+        total = f"with_{slot.name}"
+    for slot in how.similar:
+        inputs.append(_info(slot.name, ["n", slot.num, 1, *MAP_HW]))
+        inputs.append(_info(slot.weight, ["n", slot.num, "weights"]))
         nodes += [
-            helper.make_node("Unsqueeze", ["global_weight", "last_two"], ["weight"]),
-            helper.make_node("Mul", ["global", "weight"], ["weighted"]),
-            *_plus("weighted", total, "with_global", 0.02),
+            helper.make_node("Unsqueeze", [slot.weight, "last_two"], ["weight"]),
+            helper.make_node("Mul", [slot.name, "weight"], ["weighted"]),
+            *_plus("weighted", total, f"with_{slot.name}", 0.02),
         ]
-        total = "with_global"
+        total = f"with_{slot.name}"
     nodes.append(helper.make_node("Mul", [total, "joints"], ["heatmaps"]))
     constants = {
         "axis_1": np.array([1]),
@@ -143,7 +181,7 @@ def write_detector(path: Path, own: Card | None = None) -> Path:
     }
     inputs = [_info("pictures", ["n", "h", "w", 3], TensorProto.UINT8)]
     outputs = [_info("boxes", ["n", "points", 4]), _info("scores", ["n", "points"])]
-    return _write(path, own or card("detector"), nodes, constants, inputs, outputs)
+    return _write(path, own or detector_card(), nodes, constants, inputs, outputs)
 
 
 def _info(name: str, shape: list[int | str], kind: int = TensorProto.FLOAT) -> Info:

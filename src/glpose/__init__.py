@@ -23,13 +23,17 @@ if TYPE_CHECKING:
         VideoError,
     )
     from glpose.formats.results import load
+    from glpose.runtime.engine import EngineSpec
     from glpose.skeleton import Skeleton
     from glpose.types import FramePoses, People, PoseResult, VideoInfo
+    from glpose.video.arrays import ArraySource
 
 _HOMES = {
+    "ArraySource": "video.arrays",
     "BadConfig": "errors",
     "BadInput": "errors",
     "BadWeights": "errors",
+    "EngineSpec": "runtime.engine",
     "FramePoses": "types",
     "GLPoseError": "errors",
     "MissingExtra": "errors",
@@ -43,9 +47,11 @@ _HOMES = {
 }
 
 __all__ = [
+    "ArraySource",
     "BadConfig",
     "BadInput",
     "BadWeights",
+    "EngineSpec",
     "FramePoses",
     "GLPoseError",
     "MissingExtra",

@@ -1,20 +1,22 @@
 """The front door of the library: `run` for a video, and the parts of it that commands share."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from glpose.errors import BadInput
 from glpose.formats.results import read_boxes
-from glpose.pipeline import DetectAndTrack, estimate_poses
-from glpose.poses import without_phantoms
-from glpose.runtime.load import describe, load_detector, load_estimator
+from glpose.pipeline import DetectAndTrack, PeopleOf, estimate_poses
+from glpose.refine import Refiner
+from glpose.refine.phantoms import without_phantoms
+from glpose.runtime.engine import EngineSpec
+from glpose.runtime.load import open_detector, open_estimator
 from glpose.runtime.protocols import Detector, Estimator
-from glpose.skeleton import Skeleton, by_name
+from glpose.skeleton import Skeleton
 from glpose.timing import Timings
 from glpose.track.tracker import Tracker
-from glpose.types import Frame, FramePoses, People, VideoInfo
-from glpose.video.source import find_sources
+from glpose.types import Frame, FrameAndPoses, FramePoses, People, VideoInfo
+from glpose.video.source import Source, find_sources
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
 
 Boxes = Mapping[int, People]
@@ -32,24 +34,26 @@ class Models:
     @property
     def skeleton(self) -> Skeleton:
         """The joints of the poses."""
-        return by_name(self.estimate.card.skeleton or "")
+        return self.estimate.card.joints
 
 
 def run(
-    source: str | Path,
+    source: str | Path | Source,
     *,
     boxes: str | Path | Boxes | None = None,
     weights: str | Path = DEFAULT_POSE,
     detector: str | Path = DEFAULT_DETECTOR,
     start_s: float | None = None,
     end_s: float | None = None,
-    threads: int | None = None,
+    engine: EngineSpec = EngineSpec(),
+    refiners: Sequence[Refiner] | None = None,
 ) -> Iterator[FramePoses]:
-    """The poses of a video file, or of a folder of pictures: one object a frame, in order.
+    """The poses of a video file, a folder of pictures or a source: one object a frame, in order.
 
     With `boxes` (a file of box lines, a `poses.jsonl`, or people by frame) nobody is searched and
-    tracked. Frames before `start_s` and from `end_s` on are left out; `threads` None means all
-    cores. The video is read as the poses are asked for.
+    tracked. Frames before `start_s` and from `end_s` on are left out; `engine` runs the networks.
+    The video is read as the poses are asked for. `refiners` are applied one after the other;
+    None means the usual ones, see `usual_refiners`.
 
     Raises: GLPoseError, here if the source, the boxes or the weights cannot be used, and not later.
     """
@@ -61,24 +65,27 @@ def run(
     check_span(start_s, end_s)
     video = entries[0].open()
     people = boxes if boxes is None or isinstance(boxes, Mapping) else read_boxes(boxes)
-    check_boxes(people, video.info, str(source))
-    models = load_models(weights, None if people is not None else detector, threads)
-    return poses_of(video.frames(start_s, end_s), video.info, models, people)
+    check_boxes(
+        people, video.info, str(source) if isinstance(source, str | Path) else entries[0].name
+    )
+    models = load_models(weights, None if people is not None else detector, engine)
+    frames = video.frames(start_s, end_s)
+    pairs = poses_of(frames, video.info, models, people, refiners=refiners, keep_pictures=False)
+    return (poses for _, poses in pairs)
 
 
 def load_models(
     weights: str | Path = DEFAULT_POSE,
     detector: str | Path | None = DEFAULT_DETECTOR,
-    threads: int | None = None,
+    engine: EngineSpec = EngineSpec(),
 ) -> Models:
     """Open the networks; no detector if it is None. Raises BadWeights."""
-    estimate = load_estimator(weights, threads)
-    record = {"pose": describe(weights, "pose", estimate.card)}
-    detect = None
-    if detector is not None:
-        detect = load_detector(detector, threads)
-        record["detector"] = describe(detector, "detector", detect.card)
-    return Models(estimate, detect, record)
+    pose = open_estimator(weights, engine)
+    record = {"pose": pose.record}
+    if detector is None:
+        return Models(pose.network, None, record)
+    finder = open_detector(detector, engine)
+    return Models(pose.network, finder.network, record | {"detector": finder.record})
 
 
 def poses_of(
@@ -87,8 +94,33 @@ def poses_of(
     models: Models,
     boxes: Boxes | None = None,
     timings: Timings | None = None,
-) -> Iterator[FramePoses]:
-    """The poses of frames, with people as given, or else as detected and tracked."""
+    *,
+    refiners: Sequence[Refiner] | None = None,
+    keep_pictures: bool = True,
+) -> Iterator[FrameAndPoses]:
+    """Frames with their poses, with people as given, or else as detected and tracked.
+
+    `refiners` and `keep_pictures` are as in `run` and `estimate_poses`; for refiners that are
+    given, which may look at them, pictures are always kept.
+    """
+    people_of = _people_of(info, models, boxes, timings)
+    keep_pictures = keep_pictures or bool(refiners)
+    pairs = estimate_poses(
+        frames, people_of, models.estimate, timings=timings, keep_pictures=keep_pictures
+    )
+    for refine in usual_refiners(boxes) if refiners is None else refiners:
+        pairs = refine(pairs)
+    return pairs
+
+
+def usual_refiners(boxes: Boxes | None) -> tuple[Refiner, ...]:
+    """People whom the pose network does not see are left out, unless a user gave their boxes."""
+    return (without_phantoms,) if boxes is None else ()
+
+
+def _people_of(
+    info: VideoInfo, models: Models, boxes: Boxes | None, timings: Timings | None
+) -> PeopleOf:
     if boxes is not None:
         nobody = People.empty()
         given = boxes
@@ -96,11 +128,10 @@ def poses_of(
         def people_of(frame: Frame) -> People:
             return given.get(frame.index, nobody)
 
-        return estimate_poses(frames, people_of, models.estimate, timings=timings)
+        return people_of
     if models.detect is None:
         raise BadInput("neither boxes nor a detector were given; expected one of them")
-    finder = DetectAndTrack(models.detect, Tracker(size_hw=info.size_hw), timings)
-    return without_phantoms(estimate_poses(frames, finder, models.estimate, timings=timings))
+    return DetectAndTrack(models.detect, Tracker(size_hw=info.size_hw), timings)
 
 
 def check_span(start_s: float | None, end_s: float | None) -> None:

@@ -96,11 +96,16 @@ def _build(hint: Any, data: Any, where: str) -> Any:
 def _build_union(args: tuple[Any, ...], data: Any, where: str) -> Any:
     if data is None and type(None) in args:
         return None
+    if isinstance(data, Mapping) and "kind" in data and (tagged := _by_kind(args)):
+        if data["kind"] not in tagged:
+            expected = " or ".join(repr(kind) for kind in tagged)
+            raise _wrong(f"{where}.kind", expected, data["kind"])
+        return _build(tagged[data["kind"]], data, where)
     problems: list[BadConfig] = []
     options = [option for option in args if option is not type(None)]
     tables = [option for option in options if dataclasses.is_dataclass(option)]
     if isinstance(data, Mapping) and tables:
-        # A table has no tag: it is of the type that knows most of its keys.
+        # A table without a tag is of the type that knows most of its keys.
         most = max(_num_known(table, data) for table in tables)
         options = [table for table in tables if _num_known(table, data) == most]
     for option in options:
@@ -113,6 +118,16 @@ def _build_union(args: tuple[Any, ...], data: Any, where: str) -> Any:
 
 def _num_known(table: Any, data: Mapping) -> int:
     return len({f.name for f in dataclasses.fields(table)} & set(data))
+
+
+def _by_kind(options: tuple[Any, ...]) -> dict[Any, Any]:
+    """The dataclasses of a union that have a literal `kind`, by it."""
+    return {
+        kind: option
+        for option in options
+        if dataclasses.is_dataclass(option)
+        for kind in get_args(get_type_hints(option).get("kind"))
+    }
 
 
 def _build_tuple(args: tuple[Any, ...], data: Any, where: str) -> Any:

@@ -1,7 +1,8 @@
 """The main path: from the frames of a video to the poses of its people. Start at `estimate_poses`.
 
 Each person is cut out of each frame and encoded once; for every frame the features of the person,
-of its neighbours in time and of similar crops of the video are then fused into heatmaps.
+of its neighbours in time and of similar crops of the video, as far as the estimator has slots for
+them, then give the maps of the joints.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,19 +14,16 @@ from jaxtyping import Float32
 
 from glpose.clip import CropMemory
 from glpose.crop import crop_from_image, cut
-from glpose.errors import BadWeights
-from glpose.heatmap import crop_from_heatmap, decode
 from glpose.poses import confident, finish
-from glpose.runtime.card import Card, FusionCard
+from glpose.runtime.card import KeySlot, NeighbourSlot, PoseCard, SimilarSlot
 from glpose.runtime.flip import with_mirror
 from glpose.runtime.options import PoseOptions
-from glpose.runtime.protocols import Detector, Estimator
-from glpose.skeleton import by_name
+from glpose.runtime.protocols import Detector, Estimator, Inputs
 from glpose.timing import Timings
 from glpose.track.cuts import CutDetector
 from glpose.track.tracker import Tracker
-from glpose.types import CropSpec, Frame, FramePoses, HeatmapSpec, People
-from glpose.window import Key, SeenFrame, Window, global_inputs, remember
+from glpose.types import Frame, FrameAndPoses, FramePoses, People
+from glpose.window import Key, SeenFrame, States, Window, in_turns, remember, similar_inputs
 
 PeopleOf = Callable[[Frame], People]
 """Who is in a frame; asked once for each frame that could be decoded, in order."""
@@ -50,27 +48,34 @@ def estimate_poses(
     memory_crops: int = MEMORY_CROPS,
     seed: int = 0,
     timings: Timings | None = None,
-) -> Iterator[FramePoses]:
-    """Yield one FramePoses for each frame, in order, some frames late.
+    keep_pictures: bool = True,
+) -> Iterator[FrameAndPoses]:
+    """Yield each frame with its poses, in order, some frames late.
 
     Memory is bounded by the window of the estimator, a block of frames and `memory_crops` crops of
     the video, not by its length. `block_frames` changes speed only, never a result.
 
     `pool` are the candidates of the whole video, from `remember_video`; without it they are what
     was seen so far. `is_key` names the frames whose poses are wanted: others only help.
+
+    Frames are yielded as they were given. Without `keep_pictures` they are yielded without `rgb`,
+    and pictures are dropped as soon as people are cut out; whether a frame could be decoded is then
+    said by the `status` of its poses only.
     """
     spent = timings or Timings()
-    how = _Settings(estimate.card, options)
-    assert (pool is not None) == how.needs_pool, "candidates of the video come from remember_video"
     look = with_mirror(estimate, options)
+    how = _Settings(look.card, options)
+    assert (pool is not None) == how.needs_pool, "candidates of the video come from remember_video"
     memory = CropMemory(memory_crops, seed, options.sampling)
-    window = Window(how.fusion, memory, pool, options.neighbours, is_key)
+    window = Window(how.card, memory, pool, options.neighbours, is_key)
+    states = States(how.card.states)
     for block in _blocks(frames, block_frames, spent):
         ready = []
         for seen in _see(block, people_of, look, how, spent):
-            ready += window.push(seen)
-        yield from _poses(ready, look, how, spent)
-    yield from _poses(list(window.drain()), look, how, spent)
+            bare = Frame(seen.frame, seen.time_s, None)
+            ready += window.push(seen if keep_pictures else replace(seen, given=bare))
+        yield from _poses(ready, look, how, states, spent)
+    yield from _poses(list(window.drain()), look, how, states, spent)
 
 
 def remember_video(
@@ -89,14 +94,14 @@ def remember_video(
     read, if the options or the estimator do not ask for it.
     """
     spent = timings or Timings()
-    how = _Settings(estimate.card, options)
+    look = with_mirror(estimate, options)
+    how = _Settings(look.card, options)
     if not how.needs_pool:
         return None
-    look = with_mirror(estimate, options)
     memory = CropMemory(memory_crops, seed, options.sampling)
     for block in _blocks(frames, BLOCK_FRAMES, spent):
         for seen in _see(block, people_of, look, how, spent):
-            remember(seen, how.fusion, memory)
+            remember(seen, how.card, memory)
     return memory
 
 
@@ -120,25 +125,18 @@ class DetectAndTrack:
 
 
 class _Settings:
-    """The parts of a card that the pipeline cannot do without, and how to use them."""
+    """What a card and the options say together."""
 
-    def __init__(self, card: Card, options: PoseOptions) -> None:
-        if card.crop is None or card.heatmap is None or card.skeleton is None:
-            raise BadWeights(
-                f"'{card.name}' is a {card.kind} whose card lacks crop, heatmap or skeleton; "
-                "expected the weights of a pose estimator"
-            )
-        self.options = options
-        self.skeleton = by_name(card.skeleton)
-        self.crop: CropSpec = card.crop
-        self.heatmap: HeatmapSpec = replace(
-            card.heatmap, decode=options.decode or card.heatmap.decode
+    def __init__(self, card: PoseCard, options: PoseOptions) -> None:
+        self.card, self.options = card, options
+        self.crop, self.joints = card.crop, card.joints
+        self.codec = (
+            card.codec if options.decode is None else card.codec.with_decoding(options.decode)
         )
-        self.fusion = card.fusion or FusionCard()
-        self.is_exact = bool(self.fusion.offsets) and self.fusion.neighbour_box == "exact"
-        self.keeps_rgb = self.is_exact or options.neighbours == "all"
-        self.needs_pool = options.candidates == "video" and self.fusion.num_global > 0
-        self.crop_from_heatmap = crop_from_heatmap(card.crop, card.heatmap)
+        is_exact = any(slot.box == "exact" for slot in card.neighbours)
+        self.keeps_rgb = is_exact or options.neighbours == "all"
+        self.needs_pool = options.candidates == "video" and bool(card.similar)
+        self.crop_from_map = self.codec.crop_from_map(card.crop)
 
 
 def _blocks(frames: Iterable[Frame], num: int, spent: Timings) -> Iterator[list[Frame]]:
@@ -190,67 +188,79 @@ def _see(
             own_maps,
             features[rows],
             embedding[rows],
+            frame,
             frame.rgb if how.keeps_rgb else None,
         )
 
 
 def _poses(
-    ready: list[tuple[SeenFrame, list[Key]]], estimate: Estimator, how: _Settings, spent: Timings
-) -> Iterator[FramePoses]:
-    """Fuse, decode and map back to the picture the keys of some frames, a few at a time."""
+    ready: list[tuple[SeenFrame, list[Key]]],
+    estimate: Estimator,
+    how: _Settings,
+    states: States,
+    spent: Timings,
+) -> Iterator[FrameAndPoses]:
+    """Solve for the keys of some frames, a few at a time, and map joints back to the picture."""
     keys = [key for _, own in ready for key in own]
     parts = [
-        _fuse(keys[start : start + _KEYS_AT_ONCE], estimate, how, spent)
-        for start in range(0, len(keys), _KEYS_AT_ONCE)
+        _solve(some, estimate, how, states, spent)
+        for some in in_turns(keys, _KEYS_AT_ONCE, in_time=how.card.order == "in_time")
     ]
     found = iter([joint for xy, score in parts for joint in zip(xy, score, strict=True)])
     for seen, own in ready:
         if not own:
-            num_joints = len(how.skeleton.joints)
-            yield FramePoses.empty(seen.frame, seen.time_s, num_joints, seen.status)
+            num_joints = len(how.joints.joints)
+            yield seen.given, FramePoses.empty(seen.frame, seen.time_s, num_joints, seen.status)
             continue
         xy, score = zip(*islice(found, len(own)), strict=True)
         poses = FramePoses(
             seen.frame, seen.time_s, seen.people, np.stack(xy), np.stack(score), seen.status
         )
-        yield finish(poses, how.options, how.skeleton, how.crop)
+        yield seen.given, finish(poses, how.options, how.joints, how.crop)
 
 
-def _fuse(
-    keys: list[Key], estimate: Estimator, how: _Settings, spent: Timings
+def _solve(
+    keys: list[Key], estimate: Estimator, how: _Settings, states: States, spent: Timings
 ) -> tuple[Float32[np.ndarray, "n joints 2"], Float32[np.ndarray, "n joints"]]:
     """Joints of some keys in image pixels, with their scores."""
-    local = _local_slots(keys, estimate, how, spent)
+    inputs: Inputs = {}
+    for slot in how.card.neighbours:
+        inputs[slot.name] = _neighbours(keys, slot, estimate, how, spent)
     with spent("fuse"):
-        key = np.stack([k.seen.features[k.row] for k in keys])
-        global_, weight = global_inputs(keys, how.fusion)
-        heatmaps = estimate.fuse(key, local, global_, weight)
-        heatmap_xy, score = decode(heatmaps, how.heatmap)
+        inputs |= states.inputs(keys)
+        for slot in how.card.slots:
+            if isinstance(slot, KeySlot):
+                inputs[slot.name] = np.stack([k.seen.features[k.row] for k in keys])
+            elif isinstance(slot, SimilarSlot):
+                inputs |= similar_inputs(keys, slot)
+        maps = estimate.solve(inputs)
+        states.keep(keys, maps)
+        map_xy, score = how.codec.decode(maps)
         xy = [
-            (k.crop_from_image.inverse() @ how.crop_from_heatmap).apply(points)
-            for k, points in zip(keys, heatmap_xy, strict=True)
+            (k.crop_from_image.inverse() @ how.crop_from_map).apply(points)
+            for k, points in zip(keys, map_xy, strict=True)
         ]
     return np.stack(xy).astype(np.float32), score
 
 
-def _local_slots(
-    keys: list[Key], estimate: Estimator, how: _Settings, spent: Timings
-) -> Float32[np.ndarray, "n slots channels h w"]:
-    """Features of the neighbours, in the order of the card's offsets."""
+def _neighbours(
+    keys: list[Key], slot: NeighbourSlot, estimate: Estimator, how: _Settings, spent: Timings
+) -> Float32[np.ndarray, "n offsets channels h w"]:
+    """Features of the neighbours, in the order of the slot's offsets."""
     shape = keys[0].seen.features.shape[1:]
-    features = np.zeros((len(keys), len(keys[0].neighbours), *shape), np.float32)
-    again: dict[
-        tuple[int, int], SeenFrame
-    ] = {}  # to be cut with the box of a key, by key and frame
+    frames = [key.neighbours[slot.name] for key in keys]
+    features = np.zeros((len(keys), len(slot.offsets), *shape), np.float32)
+    # To be cut with the box of a key, by key and frame.
+    again: dict[tuple[int, int], SeenFrame] = {}
     for i, key in enumerate(keys):
-        for slot, seen in enumerate(key.neighbours):
+        for place, seen in enumerate(frames[i]):
             row = seen.row(key.track_id)
             if seen is key.seen:
-                features[i, slot] = seen.features[key.row]
-            elif how.is_exact or row < 0:
+                features[i, place] = seen.features[key.row]
+            elif slot.box == "exact" or row < 0:
                 again[i, seen.frame] = seen
             else:
-                features[i, slot] = seen.features[row]
+                features[i, place] = seen.features[row]
     if again:
         with spent("crop"):
             crops = [
@@ -261,5 +271,5 @@ def _local_slots(
         with spent("encode"):
             encoded, _ = estimate.encode(np.stack(crops))
         for ((i, _), seen), found in zip(again.items(), encoded, strict=True):
-            features[i, [other is seen for other in keys[i].neighbours]] = found
+            features[i, [other is seen for other in frames[i]]] = found
     return features

@@ -1,6 +1,5 @@
 """Poses after they were estimated: what their scores say, and which of them are kept."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -11,9 +10,6 @@ from glpose.geometry import oks
 from glpose.runtime.options import PoseOptions, ScoreKind
 from glpose.skeleton import Skeleton
 from glpose.types import CropSpec, FramePoses, People
-
-MIN_MEAN_SCORE = 0.22
-"""Between the mean joint scores of tables and pillars (0.1 to 0.2) and of people (0.3 and more)."""
 
 _VISIBLE_SCORE = 0.2
 """Joints above it count in the score of a person; HRNet's `IN_VIS_THRE`."""
@@ -81,19 +77,6 @@ def without_duplicates(
         if (alike[i, kept] <= limit).all():
             kept.append(int(i))
     return of_rows(poses, np.array(sorted(kept), np.int64))
-
-
-def without_phantoms(
-    poses: Iterable[FramePoses], min_mean_score: float = MIN_MEAN_SCORE
-) -> Iterator[FramePoses]:
-    """Leave out people whom the pose network does not see in their boxes.
-
-    A detector may take a table for a person; joints then have low scores all over. Numbers of the
-    others stay. Not for boxes that a user gives: those are taken at their word.
-    """
-    for frame in poses:
-        kept = frame.score.mean(1) >= min_mean_score if len(frame.people) else np.zeros(0, bool)
-        yield of_rows(frame, kept)
 
 
 def of_rows(

@@ -170,6 +170,10 @@ class FramePoses:
         )
 
 
+FrameAndPoses = tuple[Frame, FramePoses]
+"""A frame and the poses of its people: what the pipeline yields and refiners and writers take."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameTruth:
     """Annotated people of one frame: a type of its own, so that truth is never taken for a guess.

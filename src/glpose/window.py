@@ -1,28 +1,29 @@
-"""What the pipeline remembers of a video: a window of frames, and a sample of all crops.
+"""What the pipeline remembers of a video: a window of frames, a sample of all crops, and states.
 
-Both are bounded, however long the video is. What a key frame may see depends on nothing but the
+All are bounded, however long the video is. What a key frame may see depends on nothing but the
 frames up to `lookahead` after it, offered in order; so how frames are grouped changes no result.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
 from glpose.clip import CropMemory, MemoryEntry, global_slots, local_frames
-from glpose.runtime.card import FusionCard
+from glpose.runtime.card import PoseCard, SimilarSlot, StateSlot
 from glpose.runtime.options import Neighbours
 from glpose.runtime.protocols import Features
-from glpose.types import Affine, FrameStatus, People
+from glpose.types import Affine, Frame, FrameStatus, People
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeenFrame:
     """A frame with its people, the maps that cut them out, and what the encoder says of them.
 
-    `rgb` is kept only where neighbours may be cut again, with the box of a key.
+    `rgb` is kept only where neighbours may be cut again, with the box of a key; `given` is the
+    frame that is yielded with its poses.
     """
 
     frame: int
@@ -32,6 +33,7 @@ class SeenFrame:
     crop_from_image: tuple[Affine, ...]
     features: Features
     embedding: Float32[np.ndarray, "n embedding"]
+    given: Frame
     rgb: UInt8[np.ndarray, "height width 3"] | None = None
 
     def row(self, track_id: int) -> int:
@@ -42,12 +44,15 @@ class SeenFrame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Key:
-    """A person in a key frame, and what helps: a frame for each local slot, and candidates."""
+    """A person in a key frame, and what helps, by the names of slots.
+
+    `neighbours` has a frame for each offset, `candidates` the crops drawn from the video.
+    """
 
     seen: SeenFrame
     row: int
-    neighbours: tuple[SeenFrame, ...]
-    candidates: tuple[MemoryEntry, ...]
+    neighbours: Mapping[str, tuple[SeenFrame, ...]]
+    candidates: Mapping[str, tuple[MemoryEntry, ...]]
 
     @property
     def track_id(self) -> int:
@@ -69,18 +74,23 @@ class Window:
 
     def __init__(
         self,
-        card: FusionCard,
+        card: PoseCard,
         memory: CropMemory,
         pool: CropMemory | None = None,
         neighbours: Neighbours = "tracked",
         is_key: Callable[[int], bool] | None = None,
     ) -> None:
         self._card, self._neighbours, self._is_key = card, neighbours, is_key
-        self._memory, self._is_past = pool or memory, pool is None
-        self.lookback = max(0, -min(card.offsets, default=0))
-        self.lookahead = max(0, max(card.offsets, default=0))
-        if card.border == "reflect":
-            self.lookback = self.lookahead = max(self.lookback, self.lookahead)
+        # An empty pool is one: the video has no crop that could help.
+        self._memory, self._is_past = (memory, True) if pool is None else (pool, False)
+        offsets = [
+            sign * offset
+            for slot in card.neighbours
+            for offset in slot.offsets
+            for sign in ((1, -1) if slot.border == "reflect" else (1,))
+        ]
+        self.lookback = max(0, -min(offsets, default=0))
+        self.lookahead = max(0, max(offsets, default=0))
         self._frames: dict[int, SeenFrame] = {}
         self._waiting: deque[SeenFrame] = deque()
 
@@ -118,21 +128,72 @@ class Window:
                 return other.status == "ok"
             return other.row(track_id) >= 0
 
-        frames = local_frames(seen.frame, card.offsets, helps, card.border)
-        candidates: list[MemoryEntry] = []
-        if card.num_global:
-            candidates = self._memory.draw(
-                seen.frame, track_id, card.num_candidates, card.min_score, card.pool
+        neighbours = {
+            slot.name: tuple(
+                self._frames[frame]
+                for frame in local_frames(seen.frame, slot.offsets, helps, slot.border)
             )
-        return Key(seen, row, tuple(self._frames[f] for f in frames), tuple(candidates))
+            for slot in card.neighbours
+        }
+        candidates = {
+            slot.name: tuple(
+                self._memory.draw(
+                    seen.frame, track_id, slot.num_candidates, slot.min_score, slot.pool
+                )
+            )
+            for slot in card.similar
+        }
+        return Key(seen, row, neighbours, candidates)
 
 
-def remember(seen: SeenFrame, card: FusionCard, memory: CropMemory) -> None:
-    """Offer the people of a frame to the memory, as far as the card takes them for candidates."""
-    if not card.num_global:
+class States:
+    """What a recurrent graph said of each person last, by track id; those long gone are dropped."""
+
+    def __init__(self, slots: tuple[StateSlot, ...]) -> None:
+        self._slots = slots
+        self._longest_gap = max((slot.max_gap for slot in slots), default=0)
+        self._kept: dict[int, tuple[int, dict[str, np.ndarray]]] = {}
+
+    def inputs(self, keys: list[Key]) -> dict[str, np.ndarray]:
+        """The states before these keys, one row each; zeros for who is new or was away too long."""
+        arrays = {slot.name: np.zeros((len(keys), *slot.shape), np.float32) for slot in self._slots}
+        for row, key in enumerate(keys):
+            frame, states = self._kept.get(key.track_id, (0, {}))
+            for slot in self._slots:
+                if slot.name in states and key.seen.frame - frame <= slot.max_gap:
+                    arrays[slot.name][row] = states[slot.name]
+        return arrays
+
+    def keep(self, keys: list[Key], outputs: Mapping[str, np.ndarray]) -> None:
+        """Keep what the graph gave for these keys, which are the last ones of their people."""
+        if not self._slots:
+            return
+        for row, key in enumerate(keys):
+            states = {slot.name: outputs[slot.output][row] for slot in self._slots}
+            self._kept[key.track_id] = key.seen.frame, states
+        oldest = keys[-1].seen.frame - self._longest_gap
+        self._kept = {n: kept for n, kept in self._kept.items() if kept[0] >= oldest}
+
+
+def in_turns(keys: list[Key], most: int, *, in_time: bool) -> Iterator[list[Key]]:
+    """The keys in order, at most so many at once; `in_time` never two of one person at once."""
+    group: list[Key] = []
+    for key in keys:
+        is_there = in_time and any(other.track_id == key.track_id for other in group)
+        if group and (is_there or len(group) == most):
+            yield group
+            group = []
+        group.append(key)
+    if group:
+        yield group
+
+
+def remember(seen: SeenFrame, card: PoseCard, memory: CropMemory) -> None:
+    """Offer the people of a frame to the memory, as far as a slot takes them for candidates."""
+    if not card.similar:
         return
     people = seen.people
-    for row in np.flatnonzero(people.score >= card.min_score):
+    for row in np.flatnonzero(people.score >= min(slot.min_score for slot in card.similar)):
         memory.add(
             MemoryEntry(
                 seen.frame,
@@ -144,31 +205,28 @@ def remember(seen: SeenFrame, card: FusionCard, memory: CropMemory) -> None:
         )
 
 
-def global_inputs(
-    keys: list[Key], card: FusionCard
-) -> tuple[Float32[np.ndarray, "n crops channels h w"], Float32[np.ndarray, "n crops weights"]]:
+def similar_inputs(keys: list[Key], slot: SimilarSlot) -> dict[str, np.ndarray]:
     """Features and weights of the most similar crops of the video, best first."""
     shape = keys[0].seen.features.shape[1:]
-    if not card.num_global:
-        return np.zeros((len(keys), 0, *shape), np.float32), np.zeros((len(keys), 0, 1), np.float32)
-    features = np.zeros((len(keys), card.num_global, *shape), np.float32)
+    features = np.zeros((len(keys), slot.num, *shape), np.float32)
     weights = []
-    for key, slots in zip(keys, features, strict=True):
+    for key, places in zip(keys, features, strict=True):
+        candidates = key.candidates[slot.name]
         embedding = key.seen.embedding[key.row]
-        others = np.array([c.embedding for c in key.candidates], np.float32)
+        others = np.array([c.embedding for c in candidates], np.float32)
         rows, weight = global_slots(
             embedding,
             others.reshape(-1, len(embedding)),
-            card.num_global,
-            similarity=card.similarity,
-            temperature=card.temperature,
-            softmax_over=card.softmax_over,
-            pad=card.pad,
+            slot.num,
+            similarity=slot.similarity,
+            temperature=slot.temperature,
+            softmax_over=slot.softmax_over,
+            pad=slot.pad,
         )
         weights.append(weight)
-        for slot, row in zip(slots, rows, strict=True):
+        for place, row in zip(places, rows, strict=True):
             if row >= 0:
-                slot[...] = key.candidates[row].features
+                place[...] = candidates[row].features
             elif row == -1:
-                slot[...] = key.seen.features[key.row]
-    return features, np.stack(weights)
+                place[...] = key.seen.features[key.row]
+    return {slot.name: features, slot.weight: np.stack(weights)}

@@ -16,10 +16,10 @@ import pytest
 import bad_videos
 import glpose
 import tiny_onnx
+from glpose.cli import progress
 from glpose.cli.main import main
 from glpose.errors import BadInput, BadWeights, VideoError
 from glpose.formats.results import read_boxes
-from glpose.jobs import run as job
 from glpose.runtime import load
 from glpose.synth import demo
 from glpose.video.reader import open_video
@@ -323,16 +323,12 @@ def test_interrupted_runs_leave_whole_files_and_say_so(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    class StopAtFive:
-        def start(self, name: str, total: int | None) -> None: ...
-
-        def stop(self) -> None: ...
-
+    class StopAtFive(progress.Quiet):
         def update(self, frames: int, _people: int) -> None:
             if frames == 5:
                 signal.raise_signal(number)
 
-    monkeypatch.setattr(job, "make_reporter", lambda **_: StopAtFive())
+    monkeypatch.setattr(progress, "make_reporter", lambda **_: StopAtFive())
     before = signal.getsignal(number)
     path = bad_videos.write_video(tmp_path / "long.mp4", num_frames=30)
     second = bad_videos.one_frame(tmp_path)
@@ -425,7 +421,8 @@ def test_demo_makes_a_clip_and_runs_on_it(
 
 
 def test_the_library_streams(video: Path, tiny_weights: Path, tmp_path: Path) -> None:
-    how = {"weights": tiny_weights, "detector": tiny_weights / "finder.onnx", "threads": 1}
+    how = {"weights": tiny_weights, "detector": tiny_weights / "finder.onnx"}
+    how["engine"] = glpose.EngineSpec(threads=1)
     poses = glpose.run(video, **how)
     first = next(poses)
     assert first.frame == 0

@@ -14,7 +14,7 @@ from glpose.formats.coco.labels import open_coco
 from glpose.formats.dataset import LabelledSequence
 from glpose.formats.jhmdb.labels import open_subjhmdb
 from glpose.formats.posetrack.labels import open_posetrack, read_prediction_file
-from glpose.jobs import evaluate as job
+from glpose.jobs import interrupt
 from glpose.synth.layouts import write_layout
 
 LAYOUT = {"posetrack": "posetrack18", "jhmdb": "jhmdb", "coco": "coco"}
@@ -258,7 +258,7 @@ def test_what_was_done_before_an_interruption_is_kept(
 ) -> None:
     first = len(videos(sets)[0].truth())
 
-    class Impatient(job.Interrupt):
+    class Impatient(interrupt.Interrupt):
         checks = 0
 
         def check(self) -> None:
@@ -266,7 +266,7 @@ def test_what_was_done_before_an_interruption_is_kept(
             self.requested = self.checks > first + 1
             super().check()
 
-    monkeypatch.setattr(job, "Interrupt", Impatient)
+    monkeypatch.setattr(interrupt, "SignalInterrupt", Impatient)
     assert call("posetrack") == 130
     assert f"interrupted after 1 of {NUM_SEQUENCES} sequences" in problem(capsys)
     assert len(list((tmp_path / "out" / "predictions").iterdir())) == 1
@@ -356,3 +356,6 @@ def test_a_folder_of_unknown_predictions_is_left_alone(
     (tmp_path / "out" / "settings.json").write_text("{")
     assert call("posetrack") == 2
     assert "settings.json: not JSON" in problem(capsys)
+    (tmp_path / "out" / "settings.json").write_text("[1, 2]")
+    assert call("posetrack") == 2
+    assert "settings.json: found a list; expected the settings of an evaluation" in problem(capsys)

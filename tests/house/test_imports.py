@@ -48,6 +48,29 @@ def test_all_that_runs_is_free_of_torch():
     assert loaded_after(imports, ("torch", "onnx", "onnxscript", "matplotlib")) == set()
 
 
+def test_jobs_and_evaluation_need_no_command_line(tiny_weights: Path, tmp_path: Path):
+    out = run_fresh(
+        "import sys, pkgutil, importlib\n"
+        "sys.modules.update({name: None for name in ('cyclopts', 'rich', 'glpose.cli', 'torch')})\n"
+        "import glpose.evaluation, glpose.jobs\n"
+        "for room in (glpose.evaluation, glpose.jobs):\n"
+        "    for module in pkgutil.walk_packages(room.__path__, room.__name__ + '.'):\n"
+        "        if module.name != 'glpose.jobs.runs':  # the only one above the torch line\n"
+        "            importlib.import_module(module.name)\n"
+        "import numpy\n"
+        "from pathlib import Path\n"
+        "from glpose.jobs.run import Options, run_sources\n"
+        "pictures = numpy.random.default_rng(0).integers(0, 256, (3, 80, 120, 3), numpy.uint8)\n"
+        f"weights = {str(tiny_weights)!r}\n"
+        f"options = Options(Path({str(tmp_path)!r}), weights=weights, engine=glpose.EngineSpec(threads=1),\n"
+        "    detector=weights + '/finder.onnx')\n"
+        "(outcome,) = run_sources([glpose.ArraySource(pictures, name='noise')], options)\n"
+        "print(outcome.frames, outcome.folder.name)\n"
+    )
+    assert out == "3 noise\n"
+    assert (tmp_path / "noise" / "poses.jsonl").exists()
+
+
 def test_recipes_are_free_of_torch():
     imports = "from glpose.recipes import RECIPES, load_recipe\n[load_recipe(n) for n in RECIPES]"
     assert loaded_after(imports, ("torch",)) == set()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glpose.heatmap import crop_from_heatmap, decode, encode
+from glpose.codecs.gaussian import crop_from_heatmap, decode, encode
 from glpose.types import CropSpec, Decoding, HeatmapSpec
 
 H, W = 48, 36

@@ -6,10 +6,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tiny_onnx
 from fake_estimator import FakeEstimator, people, picture, run, same
 from glpose.clip import Border, Pad, Pool, Sampling, local_offsets
 from glpose.pipeline import estimate_poses
-from glpose.runtime.card import FusionCard, NeighbourBox
+from glpose.runtime.card import NeighbourBox, Slot
 from glpose.runtime.options import Neighbours, PoseOptions
 from glpose.types import Frame, FramePoses, People
 
@@ -28,7 +29,7 @@ cards = st.fixed_dictionaries(
         "border": st.sampled_from(get_args(Border)),
         "pool": st.sampled_from(get_args(Pool)),
         "pad": st.sampled_from(get_args(Pad)),
-        "neighbour_box": st.sampled_from(get_args(NeighbourBox)),
+        "box": st.sampled_from(get_args(NeighbourBox)),
     }
 )
 
@@ -46,7 +47,7 @@ options = st.builds(
 
 
 def poses_of(
-    pattern: Pattern, card: FusionCard, block: int, options: PoseOptions
+    pattern: Pattern, card: tuple[Slot, ...], block: int, options: PoseOptions
 ) -> list[FramePoses]:
     def people_of(frame: Frame) -> People:
         who = pattern[frame.index] or []
@@ -68,7 +69,7 @@ def poses_of(
 def test_every_frame_once_in_order_and_blocks_change_nothing(
     pattern: Pattern, settings_: dict[str, Any], block: int, options: PoseOptions
 ) -> None:
-    card = FusionCard(**settings_)
+    card = tiny_onnx.slots(**settings_)
     one = poses_of(pattern, card, 1, options)
     assert [p.frame for p in one] == list(range(len(pattern)))
     assert [p.status == "undecodable" for p in one] == [who is None for who in pattern]
@@ -105,6 +106,6 @@ def test_a_moving_dot_is_recovered_within_a_heatmap_cell(
 
     estimate = FakeEstimator()
     got = list(estimate_poses(map(frame, range(len(path))), people_of, estimate))
-    for poses, (x, y, _, _) in zip(got, path, strict=True):
+    for (_, poses), (x, y, _, _) in zip(got, path, strict=True):
         cell_px = 4 * size * 24 * 1.25 / 48  # 4 crop pixels, seen in the picture
         assert np.abs(poses.xy[0, 0] - [x, y]).max() < cell_px

@@ -16,6 +16,7 @@ from glpose.formats.posetrack.labels import open_posetrack, read_prediction_file
 from glpose.jobs.runs import estimator_of_run, export_run  # noqa: E402
 from glpose.nets.spec import HRNetConfig  # noqa: E402
 from glpose.recipes import load_recipe  # noqa: E402
+from glpose.runtime.engine import EngineSpec  # noqa: E402
 from glpose.runtime.load import load_estimator  # noqa: E402
 from glpose.synth.layouts import write_layout  # noqa: E402
 from glpose.systems import load_system  # noqa: E402
@@ -55,22 +56,29 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]
 
 def test_the_bridge_gives_what_exported_weights_give(folders: tuple[Path, Path, Path]) -> None:
     _, run, weights = folders
-    (by_torch, record), by_onnx = estimator_of_run(run), load_estimator(weights, 1)
-    assert by_torch.card.fusion == by_onnx.card.fusion
+    (by_torch, record), by_onnx = (
+        estimator_of_run(run),
+        load_estimator(weights, EngineSpec(threads=1)),
+    )
+    assert by_torch.card.slots == by_onnx.card.slots
     assert by_torch.card.crop == by_onnx.card.crop
-    assert by_torch.card.heatmap == by_onnx.card.heatmap
+    assert by_torch.card.codec == by_onnx.card.codec
     assert set(record) == {"name", "made_by", "sha256"}
     rng = np.random.default_rng(0)
     crops = rng.integers(0, 256, (11, 32, 32, 3), np.uint8)  # more than go through at once
     features, embedding = by_torch.encode(crops)
     for found, expected in zip(by_onnx.encode(crops), (features, embedding), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
-    slots = by_torch.card.fusion
-    assert slots is not None
-    local = np.stack([np.roll(features, i + 1, 0) for i in range(len(slots.offsets))], 1)
-    global_ = np.stack([np.roll(features, -i - 1, 0) for i in range(slots.num_global)], 1)
-    weight = np.full((11, slots.num_global, 1), 1 / slots.num_global, np.float32)
-    a, b = (e.fuse(features, local, global_, weight) for e in (by_torch, by_onnx))
+    inputs = {"key": features}
+    for slot in by_torch.card.neighbours:
+        others = [np.roll(features, i + 1, 0) for i in range(len(slot.offsets))]
+        inputs[slot.name] = np.stack(others, 1)
+    for slot in by_torch.card.similar:
+        others = [np.roll(features, -i - 1, 0) for i in range(slot.num)]
+        inputs[slot.name] = np.stack(others, 1)
+        inputs[slot.weight] = np.full((11, slot.num, 1), 1 / slot.num, np.float32)
+    assert set(inputs) == {"key", "local", "global", "global_weight"}
+    a, b = (e.solve(inputs)["heatmaps"] for e in (by_torch, by_onnx))
     np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
 
 

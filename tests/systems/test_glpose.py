@@ -13,10 +13,10 @@ torch = pytest.importorskip("torch")
 from torch import Tensor  # noqa: E402
 
 from glpose import clip  # noqa: E402
+from glpose.codecs.gaussian import crop_from_heatmap, decode  # noqa: E402
 from glpose.config import to_plain  # noqa: E402
 from glpose.crop import crop_from_image  # noqa: E402
 from glpose.errors import BadConfig, BadWeights, GLPoseError  # noqa: E402
-from glpose.heatmap import crop_from_heatmap, decode  # noqa: E402
 from glpose.nets.blocks import num_parameters  # noqa: E402
 from glpose.nets.losses import heatmap_loss  # noqa: E402
 from glpose.nets.spec import HRNetConfig, LossConfig, ResNetConfig  # noqa: E402
@@ -164,10 +164,8 @@ def test_any_encoder_serves() -> None:
     features, embedding = model.eval().encode(crops[:, 0])
     assert torch.equal(embedding, features.mean((-2, -1)))
     parts, card = opened(tiny_recipe(model=config)).parts(model, name="x", made_by={}, scores={})
-    assert (parts.channels, card.source) == (
-        8,
-        f"GLPose (Jiao et al., ACM TOMM 2022) on {resnet.family}",
-    )
+    assert torch.equal(parts.encoder(crops[:, 0])[0], features)
+    assert card.source == f"GLPose (Jiao et al., ACM TOMM 2022) on {resnet.family}"
 
 
 def test_settings_that_cannot_work_are_refused() -> None:
@@ -753,6 +751,8 @@ def test_the_exported_pair_finds_the_joints_that_torch_finds(
     tmp_path: Path, config: GLPoseConfig
 ) -> None:
     pytest.importorskip("onnx")
+    from glpose.codecs.gaussian import GaussianCodec
+    from glpose.runtime.engine import EngineSpec
     from glpose.runtime.load import load_estimator
 
     torch.manual_seed(0)
@@ -761,27 +761,26 @@ def test_the_exported_pair_finds_the_joints_that_torch_finds(
     assert model.fusion.residual is not None
     torch.nn.init.normal_(model.fusion.residual.weight)
     files = opened(recipe).export(model, tmp_path, name="tiny", made_by={}, scores={})
-    estimator = load_estimator(files[0], threads=1)
-    assert estimator.card.fusion == config.fusion_card
-    assert estimator.card.heatmap == config.heatmap
+    estimator = load_estimator(files[0], EngineSpec(threads=1))
+    assert estimator.card.slots == config.slots
+    assert estimator.card.codec == GaussianCodec(config.heatmap)
 
     key, local, proposals = slots_of(config)
     with torch.inference_mode():
         expected = model.eval()(key, local, proposals).numpy()
     features, embedding = estimator.encode(key.numpy())
-    empty = np.zeros((2, 0, 8, 16, 12), np.float32)
-    local_features = chosen = empty
-    weight = np.zeros((2, 0, 1), np.float32)
+    inputs = {"key": features}
     if local is not None:
-        local_features = np.stack([estimator.encode(crops.numpy())[0] for crops in local])
+        inputs["local"] = np.stack([estimator.encode(crops.numpy())[0] for crops in local])
     if proposals is not None:
         g, picked = config.global_, []
         for row in range(2):
             maps, ranking = estimator.encode(proposals[row].numpy())
             kept, w = clip.rank(embedding[row], ranking, g.n, g.similarity, g.temperature)
             picked.append((maps[kept], w))
-        chosen, weight = (np.stack(part) for part in zip(*picked, strict=True))
-    found = estimator.fuse(features, local_features, chosen, weight)
+        for name, part in zip(("global", "global_weight"), zip(*picked, strict=True), strict=True):
+            inputs[name] = np.stack(part)
+    found = estimator.solve(inputs)["heatmaps"]
     a, b = (decode(h, config.heatmap)[0] for h in (expected, found))
     assert np.isfinite(a).any()
     assert np.array_equal(np.isnan(a), np.isnan(b))

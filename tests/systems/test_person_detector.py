@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 from glpose.imaging import write_image  # noqa: E402
 from glpose.metrics.ap import BoxTruth, average_precision  # noqa: E402
 from glpose.recipes.detect import person_small  # noqa: E402
+from glpose.runtime.engine import EngineSpec  # noqa: E402
 from glpose.runtime.load import load_detector  # noqa: E402
 from glpose.systems import load_system  # noqa: E402
 from glpose.systems.person_detector.data import (  # noqa: E402
@@ -249,19 +250,22 @@ def test_exported_weights_find_what_torch_finds(person_boxes: Path, tmp_path: Pa
         torch.nn.init.zeros_(head.score.bias)
         torch.nn.init.normal_(head.score.weight, std=0.3)
     (path,) = task.export(model, tmp_path, name="tiny", made_by={}, scores={})
-    loaded = load_detector(path, threads=1)
+    loaded = load_detector(path, EngineSpec(threads=1))
     assert loaded.card.name == "tiny"
     assert len(loaded.card.trained_on) == 2
     rgb = np.random.default_rng(0).integers(0, 256, (90, 160, 3)).astype(np.uint8)
     ours, theirs = torch_detector(model, TINY.min_score)(rgb), loaded(rgb)
     assert len(ours) > 0
-    np.testing.assert_allclose(theirs.xyxy, ours.xyxy, atol=1e-2)
-    np.testing.assert_allclose(theirs.score, ours.score, atol=1e-4)
+    # Scores that are equal but for their last bits may change places.
+    same = np.abs(theirs.xyxy[:, None] - ours.xyxy[None]).max(-1) < 1e-2
+    same &= np.abs(theirs.score[:, None] - ours.score[None]) < 1e-4
+    assert len(theirs) == len(ours)
+    assert same.any(0).all()
+    assert same.any(1).all()
 
 
 def test_the_card_says_how_to_run_it():
     made = card(TINY, name="tiny", version="1", trained_on=("synth",), terms="none")
     assert made.kind == "detector"
-    assert made.detector is not None
-    assert made.detector.strides == (8, 16, 32)
-    assert made.detector.min_score == TINY.min_score
+    assert made.strides == (8, 16, 32)
+    assert made.min_score == TINY.min_score

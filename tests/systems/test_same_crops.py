@@ -8,10 +8,11 @@ import pytest
 
 pytest.importorskip("torch")
 
+import tiny_onnx
 from fake_estimator import FakeEstimator
+from glpose.codecs.gaussian import GaussianCodec
 from glpose.evaluation.sets import open_set
 from glpose.recipes import load_recipe
-from glpose.runtime.card import FusionCard
 from glpose.runtime.options import PoseOptions
 from glpose.synth.layouts import write_layout
 from glpose.systems import load_system
@@ -37,10 +38,13 @@ class Recorder(FakeEstimator):
     """Keeps what it is asked to encode."""
 
     def __init__(self, recipe: Recipe) -> None:
-        super().__init__(FusionCard())
+        super().__init__(tiny_onnx.slots())
         model = recipe.model
         self.card = replace(
-            self.card, crop=model.crop, heatmap=model.heatmap, skeleton=model.skeleton
+            self.card,
+            crop=model.crop,
+            codec=GaussianCodec(model.heatmap),
+            skeleton=model.skeleton,
         )
         self.crops: list[np.ndarray] = []
 

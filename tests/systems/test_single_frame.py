@@ -9,12 +9,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from glpose.codecs.gaussian import GaussianCodec  # noqa: E402
 from glpose.config import to_plain  # noqa: E402
 from glpose.errors import BadConfig, BadWeights  # noqa: E402
 from glpose.nets.blocks import num_parameters  # noqa: E402
 from glpose.nets.losses import heatmap_loss  # noqa: E402
 from glpose.nets.spec import RESNET_BLOCKS, HRNetConfig, ResNetConfig  # noqa: E402
 from glpose.recipes import load_recipe  # noqa: E402
+from glpose.runtime.card import PoseCard  # noqa: E402
 from glpose.runtime.load import read_card  # noqa: E402
 from glpose.systems.single_frame.net import SingleFrameNet  # noqa: E402
 from glpose.systems.single_frame.spec import SingleFrameConfig  # noqa: E402
@@ -149,13 +151,14 @@ def test_export_is_the_network_with_its_card(name: str, tmp_path: Path) -> None:
     crops = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8))
     with torch.inference_mode():
         features, embedding = parts.encoder(crops)
-        assert torch.equal(parts.fusion(features), model(crops))
-    assert embedding.shape == (2, parts.channels)
+        assert torch.equal(parts.solver({"key": features})["heatmaps"], model(crops))
+    assert embedding.shape == (2, model.encoder.channels)
     # export_pose compares joints by torch with those by ONNX Runtime and raises if they differ.
     files = task.export(model, tmp_path, name="tiny", made_by={}, scores={"a": "1"})
     assert [f.name for f in files] == ["tiny.encoder.onnx", "tiny.fusion.onnx"]
     written = read_card(files[1])
-    assert (written.crop, written.heatmap) == (CROP, MODELS[name].heatmap)
+    assert isinstance(written, PoseCard)
+    assert (written.crop, written.codec) == (CROP, GaussianCodec(MODELS[name].heatmap))
     assert (written.source, written.scores) == (card.source, {"a": "1"})
 
 

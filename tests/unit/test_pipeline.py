@@ -1,15 +1,15 @@
 """The main path with a fake estimator: order, slots, undecodable frames, both kinds of boxes."""
 
-from dataclasses import replace
+import weakref
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 import tiny_onnx
 from fake_estimator import SIZE_HW, FakeEstimator, one_person, people, picture, run, same, video
-from glpose.errors import BadWeights
-from glpose.pipeline import DetectAndTrack, remember_video
-from glpose.runtime.card import FusionCard
+from glpose.pipeline import DetectAndTrack, estimate_poses, remember_video
+from glpose.runtime.card import Slot
 from glpose.runtime.options import PoseOptions
 from glpose.timing import Timings
 from glpose.types import Detections, Frame, People
@@ -24,6 +24,39 @@ def test_every_frame_comes_once_and_in_order_also_bad_ones_and_empty_ones() -> N
     assert got[0].xy.shape == (1, 15, 2)
     assert got[3].xy.shape == (0, 15, 2)
     assert [p.time_s for p in got] == [i / 25 for i in range(5, 16)]
+
+
+def test_poses_come_with_the_frame_they_belong_to_and_with_its_picture_if_it_is_kept() -> None:
+    frames = video(11, bad=(4,))
+    pairs = list(estimate_poses(frames, one_person, FakeEstimator()))
+    assert all(frame is own for (frame, _), own in zip(pairs, frames, strict=True))
+    assert all(frame.index == poses.frame for frame, poses in pairs)
+    bare = list(estimate_poses(frames, one_person, FakeEstimator(), keep_pictures=False))
+    assert [(f.index, f.time_s, f.rgb) for f, _ in bare] == [(i, i / 25, None) for i in range(11)]
+    assert [p.frame for _, p in bare if p.status == "undecodable"] == [4]
+    same([poses for _, poses in bare], [poses for _, poses in pairs])
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_pictures_are_held_no_longer_than_the_window_and_a_block(keep: bool) -> None:
+    alive: set[int] = set()
+    most = 0
+
+    def frames() -> Iterator[Frame]:
+        nonlocal most
+        for index in range(60):
+            rgb = picture(index).copy()
+            alive.add(index)
+            weakref.finalize(rgb, alive.discard, index)
+            yield Frame(index, index / 25, rgb)
+            del rgb
+            most = max(most, len(alive))
+
+    for _ in estimate_poses(
+        frames(), one_person, FakeEstimator(), block_frames=4, keep_pictures=keep
+    ):
+        pass
+    assert most <= (20 if keep else 10)  # of 60; blocks have 4 frames, the window reaches 2
 
 
 def test_nothing_in_nothing_out() -> None:
@@ -49,7 +82,7 @@ def test_own_boxes_are_encoded_once_each() -> None:
 
 
 def test_an_undecodable_frame_is_no_neighbour() -> None:
-    alone = FusionCard(offsets=(-1, 1))
+    alone = tiny_onnx.slots(offsets=(-1, 1))
     one = run(video(3), FakeEstimator(alone))
     gap = run(video(3, bad=(0, 2)), FakeEstimator(alone))
     # Both slots of frame 1 clamp to itself, so all of its joints lie where its own map has them.
@@ -59,8 +92,8 @@ def test_an_undecodable_frame_is_no_neighbour() -> None:
 
 def test_exact_boxes_cut_the_neighbours_with_the_box_of_the_key() -> None:
     still = [Frame(i, i / 25, picture(0)) for i in range(5)]
-    exact = FusionCard(offsets=(-1, 1), neighbour_box="exact")
-    own = replace(exact, neighbour_box="own")
+    exact = tiny_onnx.slots(offsets=(-1, 1), box="exact")
+    own = tiny_onnx.slots(offsets=(-1, 1), box="own")
     moving = run(still, FakeEstimator(exact))
     # In a still video the neighbours seen through the key's box are the key itself.
     for poses in moving:
@@ -77,7 +110,7 @@ def test_exact_boxes_cut_the_neighbours_with_the_box_of_the_key() -> None:
 
 
 def test_doubtful_people_are_no_global_candidates() -> None:
-    only_global = FusionCard(num_global=1, min_score=0.6, pool="other_crops")
+    only_global = tiny_onnx.slots(num=1, min_score=0.6, pool="other_crops")
     frames = video(4)
     sure = run(frames, FakeEstimator(only_global), lambda _: people((1, 60, 40)))
     doubtful = run(frames, FakeEstimator(only_global), lambda _: people((1, 60, 40), score=0.5))
@@ -94,23 +127,16 @@ def test_a_crop_without_signal_has_joints_without_position() -> None:
 
 
 def test_the_memory_is_bounded_and_seeded() -> None:
-    card = FusionCard(num_global=2, pool="all")
+    card = tiny_onnx.slots(num=2, pool="all")
     few = run(video(30), FakeEstimator(card), memory_crops=3)
     same(few, run(video(30), FakeEstimator(card), memory_crops=3))
     other = run(video(30), FakeEstimator(card), memory_crops=3, seed=1)
     assert any(not np.allclose(a.score, b.score) for a, b in zip(few, other, strict=True))
 
 
-def test_weights_of_another_kind_are_refused() -> None:
-    finder = FakeEstimator()
-    finder.card = tiny_onnx.card("detector")
-    with pytest.raises(BadWeights, match="detector whose card lacks"):
-        run(video(1), finder)
-
-
 def test_detect_and_track_numbers_people_and_starts_anew_at_a_cut() -> None:
     class Fixed:
-        card = tiny_onnx.card("detector")
+        card = tiny_onnx.detector_card()
 
         def __call__(self, rgb: np.ndarray) -> Detections:
             assert rgb.shape == (*SIZE_HW, 3)
@@ -157,8 +183,8 @@ def test_only_keys_have_poses_but_all_frames_help() -> None:
 
 
 def test_where_a_person_has_no_box_the_box_of_the_key_can_cut_the_neighbour() -> None:
-    alone = FusionCard(offsets=(-1, 1), neighbour_box="own")
-    exact = replace(alone, neighbour_box="exact")
+    alone = tiny_onnx.slots(offsets=(-1, 1), box="own")
+    exact = tiny_onnx.slots(offsets=(-1, 1), box="exact")
 
     def now_and_then(frame: Frame) -> People:
         return one_person(frame) if frame.index % 2 == 0 else People.empty()
@@ -178,14 +204,14 @@ def test_where_a_person_has_no_box_the_box_of_the_key_can_cut_the_neighbour() ->
 
 
 def test_frames_that_cannot_be_decoded_help_nobody_also_where_all_may() -> None:
-    exact = FusionCard(offsets=(-1, 1), neighbour_box="exact")
+    exact = tiny_onnx.slots(offsets=(-1, 1), box="exact")
     every = PoseOptions(neighbours="all")
     gap = run(video(3, bad=(0, 2)), FakeEstimator(exact), options=every)
     np.testing.assert_allclose(gap[1].xy[0], gap[1].xy[0, :1].repeat(15, 0), atol=1e-4)
 
 
 def test_the_key_itself_and_repeated_neighbours_are_not_encoded_again() -> None:
-    exact = FusionCard(offsets=(-2, -1, 1, 2), neighbour_box="exact")
+    exact = tiny_onnx.slots(offsets=(-2, -1, 1, 2), box="exact")
     estimate = FakeEstimator(exact)
     run(video(3), estimate)
     # 3 own crops; for each key the two other frames once, however many slots they fill.
@@ -194,13 +220,12 @@ def test_the_key_itself_and_repeated_neighbours_are_not_encoded_again() -> None:
 
 
 class Recorder(FakeEstimator):
-    """Remembers the brightness of what fills the global slots of each key."""
+    """Remembers the brightness of the similar crops that each key is given."""
 
-    def fuse(
-        self, key: np.ndarray, local: np.ndarray, global_: np.ndarray, global_weight: np.ndarray
-    ) -> np.ndarray:
-        self.seen = [*getattr(self, "seen", []), *np.round(global_.mean((2, 3, 4)), 3).tolist()]
-        return super().fuse(key, local, global_, global_weight)
+    def solve(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        alike = inputs["alike"].mean((2, 3, 4))
+        self.seen = [*getattr(self, "seen", []), *np.round(alike, 3).tolist()]
+        return super().solve(inputs)
 
 
 def brighter(num: int) -> list[Frame]:
@@ -209,10 +234,10 @@ def brighter(num: int) -> list[Frame]:
 
 
 def frames_seen(
-    num: int, options: PoseOptions, fusion: FusionCard, seed: int = 0
+    num: int, options: PoseOptions, slots: tuple[Slot, ...], seed: int = 0
 ) -> list[set[int]]:
     """For each frame of a video the frames that filled its global slots."""
-    estimate, frames = Recorder(fusion), brighter(num)
+    estimate, frames = Recorder(slots), brighter(num)
     middle = people((1, 60, 40))
     pool = remember_video(frames, lambda _: middle, estimate, options=options, seed=seed)
     run(frames, estimate, lambda _: middle, options=options, pool=pool, seed=seed)
@@ -220,7 +245,7 @@ def frames_seen(
 
 
 def test_candidates_of_the_video_are_before_and_after_those_of_the_past_are_not() -> None:
-    every = FusionCard(num_global=7, num_candidates=20)
+    every = tiny_onnx.slots(num=7, num_candidates=20)
     past = frames_seen(8, PoseOptions(), every)
     video_ = frames_seen(8, PoseOptions(candidates="video"), every)
     others = [{*range(8)} - {i} for i in range(8)]
@@ -230,7 +255,7 @@ def test_candidates_of_the_video_are_before_and_after_those_of_the_past_are_not(
 
 
 def test_even_candidates_are_spread_over_the_video_and_random_ones_repeat_with_the_seed() -> None:
-    few = FusionCard(num_global=3, num_candidates=3)
+    few = tiny_onnx.slots(num=3, num_candidates=3)
     even = frames_seen(12, PoseOptions(candidates="video", sampling="even"), few)
     assert even[0] == {1, 6, 11}
     assert even[11] == {0, 5, 10}
@@ -244,7 +269,7 @@ def test_remembering_reads_nothing_where_it_is_not_needed_and_is_bounded() -> No
     def unread() -> list[Frame]:
         pytest.fail("read")
 
-    lonely = FakeEstimator(FusionCard(offsets=(-1, 1)))
+    lonely = FakeEstimator(tiny_onnx.slots(offsets=(-1, 1)))
     frames = (frame for _ in (0,) for frame in unread())
     assert remember_video(frames, one_person, lonely) is None
     assert remember_video(frames, one_person, FakeEstimator(), options=PoseOptions()) is None

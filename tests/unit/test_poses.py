@@ -1,4 +1,4 @@
-"""Scores of joints and people, suppression of duplicates and of phantoms, by hand."""
+"""Scores of joints and people, and suppression of duplicates, by hand."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,6 @@ from glpose.poses import (
     person_score,
     with_scores,
     without_duplicates,
-    without_phantoms,
 )
 from glpose.runtime.options import PoseOptions
 from glpose.skeleton import POSETRACK15
@@ -115,14 +114,3 @@ def test_weak_boxes_are_left_out() -> None:
 def test_limits_outside_their_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(BadConfig, match="from 0 to 1"):
         PoseOptions(**wrong)  # type: ignore[arg-type]
-
-
-def test_people_whom_the_pose_network_does_not_see_are_left_out() -> None:
-    score = np.array([[0.5] * 15, [0.1] * 15, [0.3] * 15], np.float32)
-    who = people((4, 30, 30), (5, 60, 40), (9, 90, 50))
-    frame = FramePoses(7, 0.28, who, np.ones((3, 15, 2), np.float32), score)
-    empty = FramePoses.empty(8, 0.32, 15, "undecodable")
-    kept, same = without_phantoms([frame, empty])
-    assert (kept.frame, kept.people.track_id.tolist()) == (7, [4, 9])
-    assert kept.score[:, 0].tolist() == pytest.approx([0.5, 0.3])
-    assert (same.status, len(same.people)) == ("undecodable", 0)

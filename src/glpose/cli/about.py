@@ -7,9 +7,10 @@ from pathlib import Path
 from glpose import __version__
 from glpose.errors import GLPoseError
 from glpose.formats.results import load
-from glpose.runtime.card import Card
+from glpose.runtime.card import Card, EncoderCard, PoseCard
+from glpose.runtime.engine import num_cores
+from glpose.runtime.engines.onnxruntime import engine
 from glpose.runtime.load import read_card, shipped, weights_in
-from glpose.runtime.session import engine, num_cores
 from glpose.video.source import SourceEntry, find_sources
 
 _PARTS = ("numpy", "onnxruntime", "av", "opencv-python-headless", "scipy")
@@ -92,13 +93,13 @@ def _card_lines(path: Path, card: Card) -> list[str]:
         f"  source: {card.source}",
         f"  made by: {', '.join(f'{key} {value}' for key, value in card.made_by.items())}",
     ]
-    if card.skeleton and card.crop:
+    if isinstance(card, EncoderCard | PoseCard):
         height, width = card.crop.size_hw
-        lines.append(f"  skeleton: {card.skeleton}, crops {width}x{height}")
-    if card.fusion:
-        lines.append(
-            f"  uses {len(card.fusion.offsets)} neighbouring frames and "
-            f"{card.fusion.num_global} similar crops"
-        )
+        joints = f"skeleton: {card.skeleton}, " if isinstance(card, PoseCard) else ""
+        lines.append(f"  {joints}crops {width}x{height}")
+    if isinstance(card, PoseCard):
+        num_frames = sum(len(slot.offsets) for slot in card.neighbours)
+        num_crops = sum(slot.num for slot in card.similar)
+        lines.append(f"  uses {num_frames} neighbouring frames and {num_crops} similar crops")
     lines += [f"  {name}: {score}" for name, score in card.scores.items()]
     return lines

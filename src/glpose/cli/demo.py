@@ -17,16 +17,10 @@ def demo(
         Folder for the clip demo.mp4 and its results; those of an earlier demo are replaced.
 
     """
-    from glpose.jobs.run import Options, make_folder, run_sources
-    from glpose.synth.demo import demo_scene
-    from glpose.video.writer import VideoWriter
+    from glpose.cli.run import run_and_tell
+    from glpose.jobs.demo import write_clip
+    from glpose.jobs.run import Options
 
-    make_folder(output)
-    clip = output / "demo.mp4"
-    scene = demo_scene()
-    with VideoWriter(clip, scene.spec.size_hw, scene.spec.rate_hz) as writer:
-        for frame, _ in scene.frames():
-            assert frame.rgb is not None
-            writer.write(frame.rgb, frame.time_s)
-    print(f"made {clip} ({scene.spec.num_frames} frames)")
-    return run_sources([str(clip)], Options(output, overwrite=True), quiet=False)
+    clip, num_frames = write_clip(output)
+    print(f"made {clip} ({num_frames} frames)")
+    return run_and_tell([str(clip)], Options(output, overwrite=True))

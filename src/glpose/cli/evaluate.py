@@ -75,7 +75,10 @@ def evaluate(
         if value is not None and value < 1:
             raise BadInput(f"--{flag} is {value}; expected 1 or more")
     # Not above: these import NumPy and the video library, and help must be quick.
+    from glpose.cli.progress import Printed
     from glpose.jobs.evaluate import EvaluateOptions, evaluate_set
+    from glpose.jobs.interrupt import SignalInterrupt
+    from glpose.runtime.engine import EngineSpec
 
     changes = {
         "flip": flip,
@@ -98,7 +101,8 @@ def evaluate(
         changes,
         limit,
         seed,
-        threads,
+        EngineSpec(threads=threads),
         overwrite,
     )
-    return evaluate_set(how)
+    done = evaluate_set(how, Printed(), SignalInterrupt())
+    return {"ok": 0, "incomplete": 3, "interrupted": 130}[done.state]

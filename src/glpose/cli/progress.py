@@ -1,53 +1,50 @@
-"""How far a run is: a live line on a terminal, a plain line every few seconds elsewhere."""
+"""What a job tells, printed: how far it is, on a terminal as a live line, elsewhere as plain lines.
+
+Results go to stdout, all else to stderr.
+"""
 
 import sys
 import time
-from typing import Protocol, runtime_checkable
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from glpose.cli.main import complain
+from glpose.jobs.report import Reporter, Silent
+
 _PLAIN_EVERY_S = 5.0
-
-
-@runtime_checkable
-class Reporter(Protocol):
-    """Is told how a run goes, source by source."""
-
-    def start(self, name: str, total: int | None) -> None:
-        """A source begins; `total` frames are expected, None if that is not known."""
-        ...
-
-    def update(self, frames: int, people: int) -> None:
-        """So many frames are done, and so many people were seen in them."""
-        ...
-
-    def stop(self) -> None:
-        """The source is done, or given up."""
-        ...
 
 
 def make_reporter(*, quiet: bool) -> Reporter:
     """The reporter for where we are: silent, terminal, or a log."""
     if quiet:
-        return _Silent()
+        return Quiet()
     console = Console(stderr=True)
     return _Live(console) if console.is_terminal else _Plain()
 
 
-class _Silent:
-    def start(self, name: str, total: int | None) -> None:
-        pass
+class Quiet(Silent):
+    """Says what is wrong, and nothing else."""
 
-    def update(self, frames: int, people: int) -> None:
-        pass
-
-    def stop(self) -> None:
-        pass
+    def problem(self, message: str) -> None:
+        """On stderr."""
+        complain(message)
 
 
-class _Plain:
+class Printed(Quiet):
+    """Prints everything but the progress of a source."""
+
+    def note(self, message: str) -> None:
+        """On stderr."""
+        print(message, file=sys.stderr, flush=True)
+
+    def result(self, line: str) -> None:
+        """On stdout."""
+        print(line, flush=True)
+
+
+class _Plain(Printed):
     def start(self, name: str, total: int | None) -> None:
         self._name, self._total = name, total
         self._begin = self._last = time.monotonic()
@@ -68,11 +65,8 @@ class _Plain:
             flush=True,
         )
 
-    def stop(self) -> None:
-        pass
 
-
-class _Live:
+class _Live(Printed):
     def __init__(self, console: Console) -> None:
         self._console = console
 

@@ -1,12 +1,16 @@
 """`glpose run`: from sources to folders of results."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from glpose.errors import BadInput
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
+
+if TYPE_CHECKING:
+    from glpose.jobs.run import Options
 
 
 def run(
@@ -60,7 +64,34 @@ def run(
     if threads is not None and threads < 1:
         raise BadInput(f"--threads is {threads}; expected 1 or more")
     # Not above: these import NumPy and the video library, and help must be quick.
-    from glpose.jobs.run import Options, run_sources
+    from glpose.jobs.run import Options
+    from glpose.jobs.writers import overlay_mp4, poses_jsonl
+    from glpose.runtime.engine import EngineSpec
 
-    options = Options(output, boxes, weights, detector, overlay, start, end, threads, overwrite)
-    return run_sources(source, options, quiet=quiet)
+    options = Options(
+        output,
+        boxes,
+        weights,
+        detector,
+        start,
+        end,
+        EngineSpec(threads=threads),
+        overwrite,
+        writers=(poses_jsonl, overlay_mp4) if overlay else (poses_jsonl,),
+    )
+    return run_and_tell(source, options, quiet=quiet)
+
+
+def run_and_tell(sources: Sequence[str], options: "Options", *, quiet: bool = False) -> int:
+    """Run, print what happens, and give the exit status."""
+    from glpose.cli.progress import make_reporter
+    from glpose.jobs.interrupt import SignalInterrupt
+    from glpose.jobs.run import run_sources
+
+    outcomes = run_sources(sources, options, make_reporter(quiet=quiet), SignalInterrupt())
+    states = {outcome.state for outcome in outcomes}
+    if "interrupted" in states:
+        return 130
+    if states == {"ok"}:
+        return 0
+    return 3 if any(outcome.frames for outcome in outcomes) else 2

@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from glpose.errors import BadInput
-
 if TYPE_CHECKING:
     from glpose.evaluation.scoring.report import Report
 
@@ -43,7 +41,7 @@ def posetrack(
     """
     from glpose.evaluation.scoring.posetrack import score_posetrack
 
-    files = _checked(json, truth, predictions)
+    files = _checked(truth, predictions, json)
     return _show(score_posetrack(*files, quirks=not no_quirks, mot=mot), json)
 
 
@@ -78,7 +76,7 @@ def jhmdb(
     """
     from glpose.evaluation.scoring.jhmdb import score_jhmdb
 
-    files = _checked(json, truth, predictions)
+    files = _checked(truth, predictions, json)
     return _show(score_jhmdb(*files, split, strict=strict, belly=interpolate_belly), json)
 
 
@@ -98,35 +96,15 @@ def coco(truth: Path, predictions: Path, /, *, json: Path | None = None) -> int:
     """
     from glpose.evaluation.scoring.coco import score_coco
 
-    return _show(score_coco(*_checked(json, truth, predictions)), json)
+    return _show(score_coco(*_checked(truth, predictions, json)), json)
 
 
-def _checked(json: Path | None, truth: Path, predictions: Path) -> tuple[Path, Path]:
-    """Both places if they exist and the result can be written without loss, before any work."""
-    for path, what in ((truth, "the truth"), (predictions, "the predictions")):
-        if not path.exists():
-            raise BadInput(f"{path}: no such file or folder; expected {what}; check the name")
-    if json is None:
-        return truth, predictions
-    if json.is_dir() or not json.parent.is_dir():
-        raise BadInput(
-            f"--json {json}: found {'a folder' if json.is_dir() else 'no folder for it'}; "
-            "expected the name of a file in a folder that exists"
-        )
-    if json.is_file() and not _is_score(json):
-        raise BadInput(
-            f"--json {json}: there is a file that is no score of glpose; choose another name"
-        )
+def _checked(truth: Path, predictions: Path, json: Path | None) -> tuple[Path, Path]:
+    """Both places, if they and that of the result can be used."""
+    from glpose.evaluation.scoring.report import check_places
+
+    check_places(truth, predictions, json)
     return truth, predictions
-
-
-def _is_score(path: Path) -> bool:
-    """Whether a file may be replaced: it was written here."""
-    try:
-        with path.open("rb") as file:
-            return b'"metric"' in file.read(100)
-    except OSError:
-        return False
 
 
 def _show(report: "Report", json: Path | None) -> int:

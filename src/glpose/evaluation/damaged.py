@@ -12,7 +12,7 @@ from glpose.evaluation.predict import predict
 from glpose.metrics.pck import Pck, pck
 from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import Estimator
-from glpose.skeleton import Skeleton, by_name, convert
+from glpose.skeleton import Skeleton, convert
 from glpose.types import Frame, FrameTruth, People
 
 _PERIOD = 5
@@ -85,7 +85,7 @@ def evaluate_clips(
     of a box by so much of its length (standard deviation); errors stay relative to the true box.
     `seed` is that of the candidates.
     """
-    skeleton = by_name(estimate.card.skeleton or "")
+    skeleton = estimate.card.joints
     rows: list[tuple[np.ndarray, ...]] = []
     for number, clip in enumerate(clips):
         truth = {t.frame: t for t in clip.truth}

@@ -11,7 +11,6 @@ from glpose.formats.dataset import LabelledSequence
 from glpose.geometry import clip_box
 from glpose.imaging import read_image
 from glpose.pipeline import MEMORY_CROPS, PeopleOf, estimate_poses, remember_video
-from glpose.runtime.card import FusionCard
 from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import Estimator
 from glpose.skeleton import Skeleton, convert
@@ -46,11 +45,11 @@ def predict(
     Only frames that can help are read. With candidates from the whole video two passes are made,
     and in the first one only crops are encoded that will be remembered.
     """
-    fusion = estimate.card.fusion or FusionCard()
-    from_past = options.candidates == "past" and fusion.num_global > 0
+    card = estimate.card
+    from_past = options.candidates == "past" and bool(card.similar)
     pool, wanted = None, _ALL
     if not from_past:
-        least = max(fusion.min_score, options.min_box)
+        least = max(min((slot.min_score for slot in card.similar), default=0.0), options.min_box)
         some = sample_crops(people, memory_crops, seed, least, options.sampling)
         pool = remember_video(
             frames(some),
@@ -60,14 +59,15 @@ def predict(
             memory_crops=memory_crops,
             seed=seed,
         )
-        reach = max((abs(offset) for offset in fusion.offsets), default=0)
+        offsets = [offset for slot in card.neighbours for offset in slot.offsets]
+        reach = max(map(abs, offsets), default=0)
         wanted = {key + offset for key in keys for offset in range(-reach, reach + 1)}
-    if not from_past and fusion.neighbour_box == "exact":
+    if not from_past and card.neighbours and all(s.box == "exact" for s in card.neighbours):
         # Boxes of keys cut the other frames: nobody asks for those frames' own people.
         people = {key: people[key] for key in keys if key in people}
     yield from (
         poses
-        for poses in estimate_poses(
+        for _, poses in estimate_poses(
             frames(wanted),
             _given(people, clip_boxes=clip_boxes),
             estimate,
@@ -76,6 +76,7 @@ def predict(
             is_key=keys.__contains__,
             memory_crops=memory_crops,
             seed=seed,
+            keep_pictures=False,
         )
         if poses.frame in keys
     )

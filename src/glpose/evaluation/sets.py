@@ -25,7 +25,7 @@ from glpose.formats.results import ResultWriter
 from glpose.formats.text.lines import write_whole
 from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import Estimator
-from glpose.skeleton import COCO17, POSETRACK15, by_name
+from glpose.skeleton import COCO17, POSETRACK15
 from glpose.track.link import link
 from glpose.types import Detections, FramePoses, People
 from glpose.video.reader import open_video
@@ -114,7 +114,7 @@ class PoseTrackSet:
             clip_boxes=self._boxes is None,
             seed=seed,
         )
-        skeleton = by_name(estimate.card.skeleton or "")
+        skeleton = estimate.card.joints
         for poses in found:
             # A number that is there twice cannot be written, and is no matter to AP.
             has_numbers = self._boxes is None and not twice(poses.people.track_id.tolist())
@@ -169,14 +169,14 @@ class JhmdbSet:
             video = open_video(sequence.video)
         part = path.with_name(f"{path.name}.part")
         info = replace(video.info, name=name)
-        with ResultWriter(part, info, by_name(estimate.card.skeleton or "")) as writer:
+        with ResultWriter(part, info, estimate.card.joints) as writer:
             for frame in poses:
                 writer.write(frame)
         part.replace(path)
 
     def score(self, folder: Path, names: Collection[str], estimate: Estimator) -> Report:
         """PCK by box and torso; a skeleton without belly has it put between shoulders and hips."""
-        has_belly = "belly" in by_name(estimate.card.skeleton or "").joints
+        has_belly = "belly" in estimate.card.joints.joints
         return score_jhmdb(self._root, folder, int(self.part), belly=not has_belly, only=names)
 
 
@@ -210,7 +210,7 @@ class CocoSet:
         self, name: str, estimate: Estimator, options: PoseOptions, seed: int
     ) -> Iterable[FramePoses]:
         """See `OfficialSet`; `frame` is the id of the picture."""
-        skeleton = by_name(estimate.card.skeleton or "")
+        skeleton = estimate.card.joints
         for picture in self._parts[name]:
             people, number = picture.truth.people, picture.truth.frame
             if self._boxes is not None:

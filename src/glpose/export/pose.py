@@ -1,4 +1,4 @@
-"""Pose estimators as two graphs, an encoder and a fusion, bound to each other by a digest."""
+"""Pose estimators as two graphs, an encoder and a solver, bound to each other by a digest."""
 
 from __future__ import annotations
 
@@ -10,71 +10,77 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from glpose.codecs.codec import Codec
 from glpose.errors import GLPoseError
 from glpose.export.onnx import Graph, write_graph
 from glpose.export.terms import LICENCE, describe
-from glpose.heatmap import crop_from_heatmap, decode
-from glpose.runtime.card import Card, FusionCard
+from glpose.runtime.card import (
+    EncoderCard,
+    KeySlot,
+    NeighbourSlot,
+    PoseCard,
+    SimilarSlot,
+    Slot,
+)
 from glpose.runtime.load import load_estimator
 from glpose.runtime.protocols import Estimator
-from glpose.skeleton import POSETRACK15
-from glpose.types import CropSpec, HeatmapSpec
+from glpose.types import CropSpec
 
 
 @dataclass(frozen=True, slots=True)
 class PoseParts:
     """What an estimator is made of.
 
-    `encoder` gives features and embeddings of `uint8` crops; `fusion` takes key, local and global
-    features and the global weights, those it has no slots for being left out.
+    `encoder` gives features and embeddings of `uint8` crops. `solver` takes a dictionary of what
+    fills the slots of the card, and gives one of the card's outputs.
     """
 
     encoder: nn.Module
-    fusion: nn.Module
-    channels: int
-    slots: FusionCard
+    solver: nn.Module
 
 
 def pose_card(
     name: str,
     sources: tuple[str, ...],
     paper: str,
-    crop: CropSpec,
-    heatmap: HeatmapSpec,
     *,
+    skeleton: str,
+    crop: CropSpec,
+    codec: Codec,
+    slots: tuple[Slot, ...] = (KeySlot(),),
     made_by: dict[str, str],
     scores: dict[str, str],
-) -> Card:
-    """The card of an estimator of POSETRACK15 joints, trained on the sets of these names."""
+) -> PoseCard:
+    """The card of an estimator that was trained on the sets of these names."""
     trained_on, terms = describe(sources)
-    return Card(
+    return PoseCard(
         name=name,
         version="1",
-        kind="fusion",
         trained_on=trained_on,
         terms=terms,
         licence=LICENCE,
         source=paper,
         made_by=made_by,
         scores=scores,
-        skeleton=POSETRACK15.name,
+        skeleton=skeleton,
         crop=crop,
-        heatmap=heatmap,
+        codec=codec,
+        slots=slots,
     )
 
 
-def export_pose(parts: PoseParts, card: Card, folder: Path) -> tuple[Path, Path]:
+def export_pose(parts: PoseParts, card: PoseCard, folder: Path) -> tuple[Path, Path]:
     """Write `NAME.encoder.onnx` and `NAME.fusion.onnx`, and check them against torch.
 
     Raises: GLPoseError if a joint of the check moves by 0.05 px of the crop or more.
     """
-    weights = [*parts.encoder.state_dict().values(), *parts.fusion.state_dict().values()]
+    weights = [*parts.encoder.state_dict().values(), *parts.solver.state_dict().values()]
     partner = hashlib.sha256(b"".join(w.cpu().numpy().tobytes() for w in weights)).hexdigest()
-    card = replace(card, fusion=parts.slots, partner=partner)
+    card = replace(card, partner=partner)
     encoder = folder / f"{card.name}.encoder.onnx"
     fusion = folder / f"{card.name}.fusion.onnx"
-    write_graph(_encoder_graph(parts, card), replace(card, kind="encoder"), encoder)
-    write_graph(_fusion_graph(parts, card), replace(card, kind="fusion"), fusion)
+    write_graph(_encoder_graph(parts, card), _encoder_card(card), encoder)
+    write_graph(_solver_graph(parts, card), card, fusion)
     moved_px = largest_move_px(parts, load_estimator(encoder))
     if not moved_px < 0.05:
         raise GLPoseError(
@@ -84,86 +90,93 @@ def export_pose(parts: PoseParts, card: Card, folder: Path) -> tuple[Path, Path]
     return encoder, fusion
 
 
-def _encoder_graph(parts: PoseParts, card: Card) -> Graph:
-    assert card.crop is not None
-    height, width = card.crop.size_hw
+def _encoder_card(card: PoseCard) -> EncoderCard:
+    return EncoderCard(
+        name=card.name,
+        version=card.version,
+        trained_on=card.trained_on,
+        terms=card.terms,
+        licence=card.licence,
+        source=card.source,
+        made_by=card.made_by,
+        scores=card.scores,
+        crop=card.crop,
+        partner=card.partner,
+    )
+
+
+def _encoder_graph(parts: PoseParts, card: PoseCard) -> Graph:
     return Graph(
         parts.encoder,
-        {"crops": torch.zeros(2, height, width, 3, dtype=torch.uint8)},
+        {"crops": torch.zeros(2, *card.crop.size_hw, 3, dtype=torch.uint8)},
         ("features", "embedding"),
         {name: {0: "n"} for name in ("crops", "features", "embedding")},
     )
 
 
-def _fusion_inputs(parts: PoseParts, n: int, features: Tensor) -> dict[str, Tensor]:
-    """Inputs made of given features: each slot another crop of the batch."""
-    inputs = {"key": features[:n]}
-    num_local, num_global = len(parts.slots.offsets), parts.slots.num_global
-
-    def roll(count: int) -> Tensor:
-        return torch.stack([features[:n].roll(i + 1, 0) for i in range(count)], 1)
-
-    if num_local:
-        inputs["local"] = roll(num_local)
-    if num_global:
-        inputs["global"] = roll(num_global)
-        per_channel = parts.slots.similarity in ("channel", "over_channels")
-        columns = parts.channels if per_channel else 1
-        inputs["global_weight"] = torch.full((n, num_global, columns), 1 / num_global)
-    return inputs
-
-
-def _fusion_graph(parts: PoseParts, card: Card) -> Graph:
-    assert card.heatmap is not None
-    features = torch.zeros(2, parts.channels, *card.heatmap.size_hw)
-    inputs = _fusion_inputs(parts, 2, features)
+def _solver_graph(parts: PoseParts, card: PoseCard) -> Graph:
+    crops = torch.zeros(2, *card.crop.size_hw, 3, dtype=torch.uint8)
+    with torch.inference_mode():
+        features, _ = parts.encoder(crops)
+    # Not the tensor itself, which was made where nothing may be traced.
+    inputs = _example_inputs(card, torch.zeros(features.shape))
     return Graph(
-        _InOrder(parts.fusion, tuple(inputs)),
+        _Positional(parts.solver, card.inputs, card.outputs),
         inputs,
-        ("heatmaps",),
-        {name: {0: "n"} for name in (*inputs, "heatmaps")},
+        card.outputs,
+        {name: {0: "n"} for name in (*card.inputs, *card.outputs)},
     )
 
 
-class _InOrder(nn.Module):
-    """Hands positional inputs on by name, so that absent slots can be left out of the graph."""
+def _example_inputs(card: PoseCard, features: Tensor) -> dict[str, Tensor]:
+    """Inputs made of features (n, channels, h, w): each slot is filled with other crops of them."""
+    inputs: dict[str, Tensor] = {}
 
-    def __init__(self, fusion: nn.Module, names: tuple[str, ...]) -> None:
+    def others(count: int) -> Tensor:
+        return torch.stack([features.roll(i + 1, 0) for i in range(count)], 1)
+
+    for slot in card.slots:
+        if isinstance(slot, KeySlot):
+            inputs[slot.name] = features
+        elif isinstance(slot, NeighbourSlot):
+            inputs[slot.name] = others(len(slot.offsets))
+        elif isinstance(slot, SimilarSlot):
+            inputs[slot.name] = others(slot.num)
+            per_channel = slot.similarity in ("channel", "over_channels")
+            columns = features.shape[1] if per_channel else 1
+            inputs[slot.weight] = torch.full((len(features), slot.num, columns), 1 / slot.num)
+        else:
+            inputs[slot.name] = torch.zeros(len(features), *slot.shape)
+    return inputs
+
+
+class _Positional(nn.Module):
+    """A solver that takes and gives tensors in the order of names, as ONNX export asks for."""
+
+    def __init__(
+        self, solver: nn.Module, inputs: tuple[str, ...], outputs: tuple[str, ...]
+    ) -> None:
         super().__init__()
-        self.fusion, self.names = fusion, names
+        self.solver, self.inputs, self.outputs = solver, inputs, outputs
 
-    def forward(self, *values: Tensor) -> Tensor:
-        given = dict(zip(self.names, values, strict=True))
-        order = ("key", "local", "global", "global_weight")
-        return self.fusion(*(given.get(name) for name in order))
+    def forward(self, *values: Tensor) -> tuple[Tensor, ...]:
+        found = self.solver(dict(zip(self.inputs, values, strict=True)))
+        return tuple(found[name] for name in self.outputs)
 
 
 def largest_move_px(parts: PoseParts, estimator: Estimator, num_crops: int = 6) -> float:
     """The largest distance, in crop pixels, between joints by torch and by an exported estimator."""
     card = estimator.card
-    assert card.crop is not None
-    assert card.heatmap is not None
     crops = check_crops(num_crops, card.crop.size_hw)
     with torch.inference_mode():
         features, _ = parts.encoder(torch.from_numpy(crops))
-        inputs = _fusion_inputs(parts, num_crops, features)
-        ordered = [inputs.get(n) for n in ("key", "local", "global", "global_weight")]
-        expected = parts.fusion(*ordered).numpy()
+        expected = parts.solver(_example_inputs(card, features))
     key, _ = estimator.encode(crops)
-    again = {
-        k: v.numpy() for k, v in _fusion_inputs(parts, num_crops, torch.from_numpy(key)).items()
-    }
-    empty = np.zeros((num_crops, 0, *key.shape[1:]), np.float32)
-    found = estimator.fuse(
-        again["key"],
-        again.get("local", empty),
-        again.get("global", empty),
-        again.get("global_weight", np.zeros((num_crops, 0, 1), np.float32)),
-    )
-    to_crop = crop_from_heatmap(card.crop, card.heatmap)
-    a, b = (
-        to_crop.apply(decode(np.ascontiguousarray(h), card.heatmap)[0]) for h in (expected, found)
-    )
+    inputs = _example_inputs(card, torch.from_numpy(key))
+    found = estimator.solve({name: tensor.numpy() for name, tensor in inputs.items()})
+    to_crop = card.codec.crop_from_map(card.crop)
+    maps = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in expected.items()}
+    a, b = (to_crop.apply(card.codec.decode(m)[0]) for m in (maps, found))
     return largest_distance(a, b)
 
 

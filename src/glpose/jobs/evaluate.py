@@ -1,4 +1,4 @@
-"""An evaluation on its way: predictions sequence by sequence, then scores, in one folder.
+"""An evaluation: predictions sequence by sequence, then scores, in one folder.
 
 settings.json    how the predictions were made; written first, and asked when a call goes on
 predictions/     a file for each sequence, there as soon as it is done
@@ -8,21 +8,21 @@ scores.json      the official scores and everything needed to make them again
 import hashlib
 import json
 import shutil
-import sys
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from glpose import __version__
-from glpose.cli.main import complain
 from glpose.config import to_plain
 from glpose.errors import BadInput, GLPoseError
 from glpose.evaluation.scoring.report import Report
 from glpose.evaluation.sets import Metric, OfficialSet, open_set
 from glpose.formats.text.lines import cannot_write, dump, write_whole
 from glpose.jobs.interrupt import Interrupt, Interrupted
+from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.weights import open_weights
+from glpose.runtime.engine import EngineSpec
 from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import Estimator
 from glpose.types import FramePoses
@@ -34,7 +34,10 @@ _TELL_EVERY_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class EvaluateOptions:
-    """What `glpose evaluate` was told; see there. `changes` are of the usual options of the set."""
+    """What to evaluate and how, as `glpose evaluate` has it.
+
+    `boxes` None are those of the truth; `changes` are of the usual options of the set, by name.
+    """
 
     weights: str
     data: Path
@@ -45,70 +48,48 @@ class EvaluateOptions:
     changes: dict[str, Any] = field(default_factory=dict)
     limit: int | None = None
     seed: int = 0
-    threads: int | None = None
+    engine: EngineSpec = EngineSpec()
     overwrite: bool = False
 
 
 @dataclass(slots=True)
-class Progress:
-    """What was done and what could not be."""
+class Evaluation:
+    """What was done and what could not be, by the names of sequences.
 
+    `kept` of those done had been predicted before. `failed` says what is wrong with a sequence;
+    `frames` and `undecodable` count the frames that were predicted now. `report` has the scores,
+    None if it was interrupted.
+    """
+
+    folder: Path
     total: int
+    state: Literal["ok", "incomplete", "interrupted"] = "ok"
     done: list[str] = field(default_factory=list)
     kept: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     frames: int = 0
     undecodable: int = 0
-    begin: float = field(default_factory=time.monotonic)
-    last: float = field(default_factory=time.monotonic)
-
-    def add(self, poses: list[FramePoses]) -> None:
-        """Count the predictions of a sequence."""
-        self.frames += len(poses)
-        self.undecodable += sum(frame.status == "undecodable" for frame in poses)
-
-    def tell(self, name: str, frame: int) -> None:
-        """A line every quarter of a minute."""
-        now = time.monotonic()
-        if now - self.last < _TELL_EVERY_S:
-            return
-        self.last, spent = now, now - self.begin
-        fresh = len(self.done) - self.kept
-        left = spent / fresh * (self.total - len(self.done)) if fresh else None
-        print(
-            f"{len(self.done)} of {self.total} sequences, now frame {frame} of {name}"
-            + (f", about {left / 60:.0f} min left" if left is not None else ""),
-            file=sys.stderr,
-            flush=True,
-        )
+    report: Report | None = None
 
 
-def evaluate_set(how: EvaluateOptions) -> int:
-    """Predict, score and save; the result is the exit status of the command."""
+def evaluate_set(
+    how: EvaluateOptions, reporter: Reporter = SILENT, interrupt: Interrupt | None = None
+) -> Evaluation:
+    """Predict, score and save, until all is done or `interrupt` asks to stop.
+
+    Sequences that cannot be read are reported and left out of the scores.
+    Raises: GLPoseError if nothing can be evaluated: for a set, boxes, weights or a folder that
+    cannot be used.
+    """
     if how.boxes is not None and not how.boxes.is_file():
         raise BadInput(f"--boxes {how.boxes}: no such file; expected 'gt' or a file of detections")
     official = open_set(how.metric, how.data, how.split, how.boxes)
     options = replace(official.usual, **how.changes)
-    estimate, record = open_weights(how.weights, how.threads)
+    estimate, record = open_weights(how.weights, how.engine)
     settings = _settings(how, official, options, record)
     _prepare(how, settings)
-    names = official.names[: how.limit]
-    progress, interrupt = Progress(len(names)), Interrupt()
-    try:
-        with interrupt.listening():
-            for name in names:
-                _predict_one(name, how, official, estimate, options, progress, interrupt)
-    except Interrupted:
-        complain(
-            f"interrupted after {len(progress.done)} of {len(names)} sequences; their predictions "
-            f"are kept in {how.out}, the same call goes on from there"
-        )
-        return 130
-    if not progress.done:
-        raise BadInput(f"{how.data}: no sequence could be evaluated; there is nothing to score")
-    report = official.score(how.out / PREDICTIONS, progress.done, estimate)
-    _finish(how, report, settings, progress, len(official.names))
-    return 3 if progress.failed or progress.undecodable else 0
+    job = _Job(how, official, options, estimate, reporter, interrupt or Interrupt())
+    return job.run(settings)
 
 
 def _settings(
@@ -145,9 +126,14 @@ def _prepare(how: EvaluateOptions, settings: dict[str, Any]) -> None:
             (out / SCORES).unlink(missing_ok=True)
         if path.exists():
             before = json.loads(path.read_text("utf-8"))
+            if not isinstance(before, dict):
+                raise BadInput(
+                    f"{path}: found a {type(before).__name__}; expected the settings of an "
+                    "evaluation, an object; choose another --out, or replace it with --overwrite"
+                )
             if before != settings:
-                keys = {*before, *settings} if isinstance(before, dict) else {"all of it"}
-                differing = [k for k in sorted(keys) if before.get(k) != settings.get(k)]
+                keys = sorted({*before, *settings})
+                differing = [k for k in keys if before.get(k) != settings.get(k)]
                 raise BadInput(
                     f"{out}: holds predictions that were made otherwise (another "
                     f"{', '.join(differing)}), which were kept; choose another --out, or replace "
@@ -171,68 +157,109 @@ def _prepare(how: EvaluateOptions, settings: dict[str, Any]) -> None:
     write_whole(path, json.dumps(settings, indent=1) + "\n")
 
 
-def _predict_one(
-    name: str,
-    how: EvaluateOptions,
-    official: OfficialSet,
-    estimate: Estimator,
-    options: PoseOptions,
-    progress: Progress,
-    interrupt: Interrupt,
-) -> None:
-    """Predict and save a sequence, unless that was done before; what is wrong with it is told."""
-    path = how.out / PREDICTIONS / official.file(name)
-    if path.exists():
-        progress.done.append(name)
-        progress.kept += 1
-        return
-    poses: list[FramePoses] = []
-    try:
-        for frame in official.predict(name, estimate, options, how.seed):
-            interrupt.check()
-            poses.append(frame)
-            progress.tell(name, frame.frame)
-    except BadInput as problem:
-        complain(f"{problem} (left out of the scores)")
-        progress.failed[name] = str(problem)
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise cannot_write(path.parent, problem) from problem
-    official.write(path, name, poses, estimate)
-    progress.done.append(name)
-    progress.add(poses)
+class _Job:
+    """A set on its way to its scores."""
 
+    def __init__(
+        self,
+        how: EvaluateOptions,
+        official: OfficialSet,
+        options: PoseOptions,
+        estimate: Estimator,
+        reporter: Reporter,
+        interrupt: Interrupt,
+    ) -> None:
+        self.how, self.official, self.options = how, official, options
+        self.estimate, self.reporter, self.interrupt = estimate, reporter, interrupt
+        self.names = official.names[: how.limit]
+        self.outcome = Evaluation(how.out, len(self.names))
+        self._begin = self._told = time.monotonic()
 
-def _finish(
-    how: EvaluateOptions,
-    report: Report,
-    settings: dict[str, Any],
-    progress: Progress,
-    num_all: int,
-) -> None:
-    """Print the table and save it with all that it was made with."""
-    notes = []
-    if progress.kept:
-        notes.append(f"{progress.kept} sequences had been predicted before")
-    if len(progress.done) < num_all:
-        notes.append(f"incomplete: these are scores of {len(progress.done)} of {num_all} sequences")
-    if progress.undecodable:
-        notes.append(f"{progress.undecodable} pictures could not be read and have no predictions")
-    whole = {
-        "scores": report.plain,
-        "settings": settings,
-        "sequences": {
-            "scored": len(progress.done),
-            "of": num_all,
-            "limit": how.limit,
-            "failed": progress.failed,
-        },
-        "frames": {"predicted_now": progress.frames, "undecodable": progress.undecodable},
-        "seconds": round(time.monotonic() - progress.begin, 1),
-        "table": report.lines,
-    }
-    print("\n".join([*report.lines, *notes]), flush=True)
-    Report(report.lines, whole).save(how.out / SCORES)
-    print(f"scores and settings: {how.out / SCORES}")
+    def run(self, settings: dict[str, Any]) -> Evaluation:
+        """Do it all; what is wrong with a sequence is reported and counted, not raised."""
+        out, how = self.outcome, self.how
+        try:
+            with self.interrupt.listening():
+                for name in self.names:
+                    self._predict(name)
+        except Interrupted:
+            self.reporter.problem(
+                f"interrupted after {len(out.done)} of {out.total} sequences; their predictions "
+                f"are kept in {how.out}, the same call goes on from there"
+            )
+            out.state = "interrupted"
+            return out
+        if not out.done:
+            raise BadInput(f"{how.data}: no sequence could be evaluated; there is nothing to score")
+        out.report = self.official.score(how.out / PREDICTIONS, out.done, self.estimate)
+        out.state = "incomplete" if out.failed or out.undecodable else "ok"
+        self._finish(out.report, settings)
+        return out
+
+    def _predict(self, name: str) -> None:
+        """Predict and save a sequence, unless that was done before."""
+        out, official = self.outcome, self.official
+        path = self.how.out / PREDICTIONS / official.file(name)
+        if path.exists():
+            out.done.append(name)
+            out.kept += 1
+            return
+        poses: list[FramePoses] = []
+        try:
+            for frame in official.predict(name, self.estimate, self.options, self.how.seed):
+                self.interrupt.check()
+                poses.append(frame)
+                self._tell(name, frame.frame)
+        except BadInput as problem:
+            self.reporter.problem(f"{problem} (left out of the scores)")
+            out.failed[name] = str(problem)
+            return
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise cannot_write(path.parent, problem) from problem
+        official.write(path, name, poses, self.estimate)
+        out.done.append(name)
+        out.frames += len(poses)
+        out.undecodable += sum(frame.status == "undecodable" for frame in poses)
+
+    def _tell(self, name: str, frame: int) -> None:
+        """A note every quarter of a minute."""
+        now, out = time.monotonic(), self.outcome
+        if now - self._told < _TELL_EVERY_S:
+            return
+        self._told, spent = now, now - self._begin
+        fresh = len(out.done) - out.kept
+        left = spent / fresh * (out.total - len(out.done)) if fresh else None
+        self.reporter.note(
+            f"{len(out.done)} of {out.total} sequences, now frame {frame} of {name}"
+            + (f", about {left / 60:.0f} min left" if left is not None else "")
+        )
+
+    def _finish(self, report: Report, settings: dict[str, Any]) -> None:
+        """Tell the table first, then save it with all that it was made with."""
+        out, num_all = self.outcome, len(self.official.names)
+        notes = []
+        if out.kept:
+            notes.append(f"{out.kept} sequences had been predicted before")
+        if len(out.done) < num_all:
+            notes.append(f"incomplete: these are scores of {len(out.done)} of {num_all} sequences")
+        if out.undecodable:
+            notes.append(f"{out.undecodable} pictures could not be read and have no predictions")
+        whole = {
+            "scores": report.plain,
+            "settings": settings,
+            "sequences": {
+                "scored": len(out.done),
+                "of": num_all,
+                "limit": self.how.limit,
+                "failed": out.failed,
+            },
+            "frames": {"predicted_now": out.frames, "undecodable": out.undecodable},
+            "seconds": round(time.monotonic() - self._begin, 1),
+            "table": report.lines,
+        }
+        for line in (*report.lines, *notes):
+            self.reporter.result(line)
+        Report(report.lines, whole).save(self.how.out / SCORES)
+        self.reporter.result(f"scores and settings: {self.how.out / SCORES}")

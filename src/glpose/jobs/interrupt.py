@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a request that is honoured between two frames, so that files stay whole."""
+"""A request to stop, honoured between two frames, so that files stay whole; Ctrl-C as one."""
 
 import signal
 import threading
@@ -12,7 +12,7 @@ class Interrupted(Exception):
 
 
 class Interrupt:
-    """Whether the user asked to stop. A second request is an ordinary KeyboardInterrupt."""
+    """Whether the user asked to stop: set `requested`, from any thread."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -21,6 +21,15 @@ class Interrupt:
         """Raises Interrupted if the user asked to stop."""
         if self.requested:
             raise Interrupted
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """The time in which a job honours requests."""
+        yield
+
+
+class SignalInterrupt(Interrupt):
+    """Ctrl-C and SIGTERM as requests; a second one is an ordinary KeyboardInterrupt."""
 
     @contextmanager
     def listening(self) -> Iterator[None]:

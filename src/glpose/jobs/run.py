@@ -1,53 +1,72 @@
-"""A run over several sources: each one's poses, overlay and summary, whatever happens to others."""
+"""A run over several sources: each one's poses, overlay and summary, whatever happens to others.
+
+outcomes = run_sources(["walk.mp4"], Options(Path("results")))
+"""
 
 import time
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 from glpose import __version__
 from glpose.api import Boxes, Models, check_boxes, check_span, load_models, poses_of
-from glpose.cli.main import complain
-from glpose.cli.progress import Reporter, make_reporter
 from glpose.errors import BadInput, GLPoseError
-from glpose.formats.results import ResultWriter, read_boxes, write_summary
+from glpose.formats.results import read_boxes, write_summary
 from glpose.formats.text.lines import cannot_write
 from glpose.jobs.interrupt import Interrupt, Interrupted
+from glpose.jobs.report import SILENT, Reporter
+from glpose.jobs.writers import (
+    OVERLAY,
+    POSES,
+    OpenWriter,
+    PoseWriter,
+    Target,
+    overlay_mp4,
+    poses_jsonl,
+)
+from glpose.refine import Refiner
+from glpose.runtime.engine import EngineSpec
 from glpose.timing import Timings
 from glpose.types import Frame, FramePoses, VideoInfo
-from glpose.video.reader import VideoSource
-from glpose.video.source import ImageSequence, SourceEntry, find_sources
-from glpose.video.writer import VideoWriter
-from glpose.viewer.overlay_video import OverlayVideo
+from glpose.video.source import Source, SourceEntry, find_sources
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
 
 State = Literal["ok", "incomplete", "failed", "interrupted"]
 
-POSES, OVERLAY, SUMMARY = "poses.jsonl", "overlay.mp4", "summary.json"
+SUMMARY = "summary.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `glpose run` was told; see there."""
+    """How to run, as `glpose run` has it; results of a source go to a folder of its own in `output`.
+
+    A frame counts as done when the first of the `writers` has it. `refiners` are applied one after
+    the other; None means the usual ones.
+    """
 
     output: Path
     boxes: Path | None = None
     weights: str = DEFAULT_POSE
     detector: str = DEFAULT_DETECTOR
-    overlay: bool = True
     start_s: float | None = None
     end_s: float | None = None
-    threads: int | None = None
+    engine: EngineSpec = EngineSpec()
     overwrite: bool = False
+    writers: tuple[OpenWriter, ...] = (poses_jsonl, overlay_mp4)
+    refiners: tuple[Refiner, ...] | None = None
 
 
 @dataclass(slots=True)
 class Outcome:
-    """How one source went, counted as it goes."""
+    """How one source went, counted as it goes: "incomplete" if something is missing from results.
 
+    `tracks` are the numbers of all people, `poses` counts each of them once a frame.
+    """
+
+    name: str
+    folder: Path
     state: State = "ok"
     frames: int = 0
     undecodable: int = 0
@@ -66,15 +85,18 @@ class Outcome:
         self.tracks.update(poses.people.track_id.tolist())
         self.last_frame = poses.frame
 
-    def warn(self, message: str, state: State | None = None) -> None:
-        """Say what is wrong, keep it for the summary, and note a worse state."""
-        complain(message)
-        self.warnings.append(message)
-        self.state = state or self.state
 
+def run_sources(
+    sources: Iterable[str | Path | Source],
+    options: Options,
+    reporter: Reporter = SILENT,
+    interrupt: Interrupt | None = None,
+) -> list[Outcome]:
+    """Run over all sources, one after the other, until all are done or `interrupt` asks to stop.
 
-def run_sources(sources: Iterable[str], options: Options, *, quiet: bool) -> int:
-    """Run over all sources; the result is the exit status of the command."""
+    Problems of a source are reported and in its outcome, and do not stop the others.
+    Raises: GLPoseError if nothing can be run: for boxes, weights or an output that cannot be used.
+    """
     check_span(options.start_s, options.end_s)
     entries = find_sources(sources)
     boxes = None if options.boxes is None else read_boxes(options.boxes)
@@ -84,25 +106,18 @@ def run_sources(sources: Iterable[str], options: Options, *, quiet: bool) -> int
         )
     make_folder(options.output)
     models = load_models(
-        options.weights, options.detector if boxes is None else None, options.threads
+        options.weights,
+        options.detector if boxes is None else None,
+        options.engine,
     )
-    interrupt = Interrupt()
+    interrupt = interrupt or Interrupt()
     outcomes: list[Outcome] = []
     with interrupt.listening():
         for entry in entries:
             if interrupt.requested:
                 break
-            outcomes.append(_Job(entry, options, models, boxes, interrupt).run(quiet=quiet))
-    return _exit_status(outcomes)
-
-
-def _exit_status(outcomes: list[Outcome]) -> int:
-    states = {outcome.state for outcome in outcomes}
-    if "interrupted" in states:
-        return 130
-    if states == {"ok"}:
-        return 0
-    return 3 if any(outcome.frames for outcome in outcomes) else 2
+            outcomes.append(_Job(entry, options, models, boxes, reporter, interrupt).run())
+    return outcomes
 
 
 def make_folder(folder: Path) -> None:
@@ -124,52 +139,57 @@ class _Job:
         options: Options,
         models: Models,
         boxes: Boxes | None,
+        reporter: Reporter,
         interrupt: Interrupt,
     ) -> None:
         self.entry, self.options, self.models = entry, options, models
-        self.boxes, self.interrupt = boxes, interrupt
+        self.boxes, self.reporter, self.interrupt = boxes, reporter, interrupt
         self.folder = options.output / entry.name
-        self.outcome, self.timings = Outcome(), Timings()
+        self.outcome, self.timings = Outcome(entry.name, self.folder), Timings()
+        self.writers: list[PoseWriter] = []
 
-    def run(self, *, quiet: bool) -> Outcome:
+    def run(self) -> Outcome:
         """Do it all; problems of the source are said and counted, not raised."""
         out = self.outcome
-        reporter = make_reporter(quiet=quiet)
         begin = time.perf_counter()
         try:
             source = self.entry.open()
-            check_boxes(self.boxes, source.info, str(self.entry.paths[0]))
+            check_boxes(self.boxes, source.info, self.entry.label)
             self._prepare()
         except GLPoseError as problem:
-            out.warn(str(problem), "failed")
+            self._warn(str(problem), "failed")
             return out
-        reporter.start(self.entry.name, _expected_frames(source.info, self.options))
+        self.reporter.start(self.entry.name, _expected_frames(source.info, self.options))
         try:
-            self._estimate(source, reporter)
+            self._estimate(source)
         except Interrupted:
-            out.warn(
+            self._warn(
                 f"{self.entry.name}: interrupted after {out.frames} frames; what was done is kept "
                 f"in {self.folder}",
                 "interrupted",
             )
         except GLPoseError as problem:
-            out.warn(f"{problem} ({out.frames} frames were done)", "failed")
+            self._warn(f"{problem} ({out.frames} frames were done)", "failed")
         else:
             self._judge(source)
         finally:
-            reporter.stop()
+            self.reporter.stop()
         seconds = time.perf_counter() - begin
         try:
             write_summary(self.folder / SUMMARY, self._summary(source.info, seconds))
         except GLPoseError as problem:
-            out.warn(str(problem), "interrupted" if out.state == "interrupted" else "failed")
-        if not quiet:
-            print(
-                f"{self.entry.name}: {out.frames} frames, {len(out.tracks)} people, "
-                f"{out.frames / seconds:.1f} frames/s; results in {self.folder}",
-                flush=True,
-            )
+            self._warn(str(problem), "interrupted" if out.state == "interrupted" else "failed")
+        self.reporter.result(
+            f"{self.entry.name}: {out.frames} frames, {len(out.tracks)} people, "
+            f"{out.frames / seconds:.1f} frames/s; results in {self.folder}"
+        )
         return out
+
+    def _warn(self, message: str, state: State | None = None) -> None:
+        """Say what is wrong, keep it for the summary, and note a worse state."""
+        self.reporter.problem(message)
+        self.outcome.warnings.append(message)
+        self.outcome.state = state or self.outcome.state
 
     def _prepare(self) -> None:
         make_folder(self.folder)
@@ -185,51 +205,39 @@ class _Job:
         except OSError as problem:
             raise cannot_write(self.folder, problem) from problem
 
-    def _estimate(self, source: VideoSource | ImageSequence, reporter: Reporter) -> None:
-        how, skeleton = self.options, self.models.skeleton
-        pending: deque[Frame] = deque()
+    def _estimate(self, source: Source) -> None:
+        how = self.options
+        target = Target(
+            self.folder, source, self.models, self._settings(), self.timings, how.engine
+        )
         with ExitStack() as stack:
-            results = stack.enter_context(
-                ResultWriter(
-                    self.folder / POSES, source.info, skeleton, self.models.record, self._settings()
-                )
+            for open_writer in how.writers:
+                self.writers.append(stack.enter_context(open_writer(target)))
+            # Closing ends the thread that decodes.
+            frames = stack.enter_context(closing(source.frames(how.start_s, how.end_s)))
+            pairs = poses_of(
+                self._watch(frames),
+                source.info,
+                self.models,
+                self.boxes,
+                self.timings,
+                refiners=how.refiners,
+                keep_pictures=any(writer.needs_pictures for writer in self.writers),
             )
-            overlay = stack.enter_context(self._overlay(source)) if how.overlay else None
-            frames = cast(Generator[Frame, None, None], source.frames(how.start_s, how.end_s))
-            stack.enter_context(closing(frames))  # ends the thread that decodes
-            watched = self._watch(frames, pending)
-            for poses in poses_of(watched, source.info, self.models, self.boxes, self.timings):
-                frame = pending.popleft()
-                with self.timings("write"):
-                    results.write(poses)
+            for frame, poses in pairs:
+                for writer in self.writers[:1]:
+                    writer.write(frame, poses)
                 self.outcome.add(poses)
-                if overlay is not None:
-                    overlay.put(frame, poses)
-                reporter.update(self.outcome.frames, len(self.outcome.tracks))
+                for writer in self.writers[1:]:
+                    writer.write(frame, poses)
+                self.reporter.update(self.outcome.frames, len(self.outcome.tracks))
                 self.interrupt.check()
 
-    def _watch(self, frames: Iterable[Frame], pending: deque[Frame]) -> Iterator[Frame]:
-        """The frames, which are kept for the overlay until their poses come."""
+    def _watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """The frames, as long as nobody asks to stop."""
         for frame in frames:
             self.interrupt.check()
-            if not self.options.overlay:
-                pending.append(Frame(frame.index, frame.time_s, None))
-            else:
-                pending.append(frame)
             yield frame
-
-    def _overlay(self, source: VideoSource | ImageSequence) -> OverlayVideo:
-        info = source.info
-        writer = VideoWriter(
-            self.folder / OVERLAY,
-            info.size_hw,
-            info.rate_hz,
-            time_base=source.time_base,
-            audio_from=source if isinstance(source, VideoSource) else None,
-            threads=self.options.threads or 0,
-        )
-        self._writer = writer
-        return OverlayVideo(writer, info.size_hw, self.models.skeleton, self.timings)
 
     def _settings(self) -> dict[str, object]:
         how = self.options
@@ -240,34 +248,34 @@ class _Job:
             "end_s": how.end_s,
         }
 
-    def _judge(self, source: VideoSource | ImageSequence) -> None:
+    def _judge(self, source: Source) -> None:
         """Say what is missing from results that were finished."""
-        out, name = self.outcome, str(self.entry.paths[0])
+        out, name = self.outcome, self.entry.label
         if out.undecodable:
-            out.warn(
+            self._warn(
                 f"{name}: {out.undecodable} of {out.frames} frames could not be decoded; they are "
                 "in the results without people",
                 "incomplete",
             )
+        for note in self.entry.notes:
+            self._warn(note)
         for warning in source.warnings:
-            # A video warns of what is lost; pictures also of files that are none.
-            out.warn(warning, "incomplete" if isinstance(source, VideoSource) else None)
-        if self.options.overlay:
-            for warning in self._writer.warnings:
-                out.warn(warning)
+            self._warn(warning, "incomplete")
+        for warning in (warning for writer in self.writers for warning in writer.warnings):
+            self._warn(warning)
         beyond = [frame for frame in self.boxes or () if frame > out.last_frame]
         if beyond and self.options.end_s is None:
-            out.warn(
+            self._warn(
                 f"the boxes name {len(beyond)} frames behind the last one of {name} "
                 f"({out.last_frame}); give the boxes of this video",
                 "incomplete",
             )
         if out.frames == 0:
-            out.warn(
+            self._warn(
                 f"{name}: no frame lies in the span asked for; change --start, --end", "failed"
             )
         elif not out.poses:
-            out.warn(f"{name}: no person was found in any frame")
+            self._warn(f"{name}: no person was found in any frame")
 
     def _summary(self, info: VideoInfo, seconds: float) -> dict[str, object]:
         out = self.outcome

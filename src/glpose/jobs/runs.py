@@ -72,7 +72,7 @@ def estimator_of_run(run_dir: Path) -> tuple[Estimator, dict[str, object]]:
     parts, card = run.task.parts(run.model, name=name, made_by=run.made_by, scores={})
     digest = hashlib.sha256((run_dir / BEST).read_bytes()).hexdigest()
     record = {"name": name, "made_by": run.made_by, "sha256": {BEST: digest}}
-    return as_estimator(parts.encoder, parts.fusion, parts.slots, card), record
+    return as_estimator(parts.encoder, parts.solver, card), record
 
 
 def open_run(run_dir: Path, changes: list[str] | None = None) -> FinishedRun:

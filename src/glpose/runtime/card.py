@@ -1,51 +1,201 @@
-"""`Card`: everything needed to use weights correctly. It travels inside the `.onnx` file."""
+"""Cards: everything needed to use weights correctly. One travels inside each `.onnx` file.
 
+A `Card` is one of three kinds, `EncoderCard`, `PoseCard` and `DetectorCard`, told apart by `kind`.
+The slots of a `PoseCard` name the inputs of its graph and say what fills each of them.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from glpose.clip import Border, Pad, Pool, Similarity, SoftmaxOver
-from glpose.types import CropSpec, HeatmapSpec
+from glpose.codecs.codec import Codec
+from glpose.codecs.gaussian import GaussianCodec
+from glpose.config import from_plain
+from glpose.errors import BadConfig
+from glpose.skeleton import Skeleton, by_name
+from glpose.types import CropSpec
 
 NeighbourBox = Literal["exact", "own"]
 
 CARD_KEY = "glpose.card"
 """The key of the ONNX metadata that holds the card as JSON."""
 
-CARD_VERSION = 1
-"""Cards of another version are refused."""
+CARD_VERSION = 2
+"""Cards of this version are written; those of version 1 (glpose 0.1 and 0.2) are read too."""
 
 
 @dataclass(frozen=True, slots=True)
-class FusionCard:
-    """How the fusion graph wants its slots; the functions of `clip` take these settings.
+class KeySlot:
+    """The features of the key crop: (n, channels, h, w)."""
 
-    `offsets` are the local slots in input order (their weights are inside the graph). Of
-    `num_candidates` crops drawn from the video, with a box score of at least `min_score`, the
-    `num_global` most similar ones are used. `neighbour_box` says whose box cuts the neighbours:
-    the key frame's ("exact") or the person's own in each frame ("own", features are reused).
+    name: str = "key"
+    kind: Literal["key"] = "key"
+
+
+@dataclass(frozen=True, slots=True)
+class NeighbourSlot:
+    """Features of the person in other frames: (n, len(offsets), channels, h, w).
+
+    `offsets` are in frames from the key, in input order. `border` says what fills a place where
+    the person is absent (`clip.local_frames`), `box` whose box cuts the neighbours: the key
+    frame's ("exact") or the person's own in each frame ("own", so that features are reused).
     """
 
-    offsets: tuple[int, ...] = ()
-    num_global: int = 0
+    name: str
+    offsets: tuple[int, ...]
+    border: Border = "clamp"
+    box: NeighbourBox = "own"
+    kind: Literal["neighbours"] = "neighbours"
+
+    def __post_init__(self) -> None:
+        if not self.offsets or 0 in self.offsets:
+            raise BadConfig(
+                f"slot '{self.name}' has offsets {list(self.offsets)}; expected at least one, none "
+                "of them 0"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarSlot:
+    """Features of the most similar crops of the video: (n, num, channels, h, w).
+
+    `num` of `num_candidates` crops drawn from the video, of people whose box score is at least
+    `min_score`; the functions of `clip` take the other settings. `weight` names a second input,
+    the weights of the crops: (n, num, 1), or (n, num, channels) where each channel has its own.
+    """
+
+    name: str
+    weight: str
+    num: int
     num_candidates: int = 20
     min_score: float = 0.6
     similarity: Similarity = "dot"
     temperature: float = 1.0
     softmax_over: SoftmaxOver = "kept"
-    border: Border = "clamp"
     pool: Pool = "other_frames"
     pad: Pad = "repeat"
-    neighbour_box: NeighbourBox = "own"
+    kind: Literal["similar"] = "similar"
+
+    def __post_init__(self) -> None:
+        if self.num < 1:
+            raise BadConfig(f"slot '{self.name}' takes {self.num} crops; expected 1 or more")
 
 
 @dataclass(frozen=True, slots=True)
-class DetectorCard:
+class StateSlot:
+    """What the graph gave as `output` for the same person before: (n, *shape), float32.
+
+    Zeros for a person who is new, or was last seen more than `max_gap` frames ago.
+    """
+
+    name: str
+    output: str
+    shape: tuple[int, ...]
+    max_gap: int = 1
+    kind: Literal["state"] = "state"
+
+
+Slot = KeySlot | NeighbourSlot | SimilarSlot | StateSlot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What all weights say of themselves, a screenful."""
+
+    name: str
+    version: str
+    trained_on: tuple[str, ...]
+    terms: str
+    licence: str
+    source: str
+    made_by: dict[str, str]
+    scores: dict[str, str] = field(default_factory=dict)
+    card_version: int = CARD_VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderCard(About):
+    """Crops to features. `partner` is the digest that binds two graphs exported together."""
+
+    kind: Literal["encoder"] = "encoder"
+    crop: CropSpec
+    partner: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoseCard(About):
+    """Slots of features to maps of joints, which `codec` turns into joints.
+
+    With `order` "in_time" the graph is given the keys of a person in the order of time, never two
+    of them at once, as `StateSlot`s need it; "any" order lets keys of several frames share a call.
+    """
+
+    kind: Literal["fusion"] = "fusion"
+    skeleton: str
+    crop: CropSpec
+    codec: GaussianCodec | Codec
+    slots: tuple[Slot, ...] = (KeySlot(),)
+    order: Literal["any", "in_time"] = "any"
+    partner: str = ""
+
+    def __post_init__(self) -> None:
+        names = self.inputs
+        if len(set(names)) < len(names):
+            raise BadConfig(f"the slots {', '.join(names)} have a name twice; expected each once")
+        if self.states and self.order != "in_time":
+            raise BadConfig(
+                f"slot '{self.states[0].name}' keeps a state, but the order is '{self.order}'; "
+                "expected 'in_time'"
+            )
+
+    @property
+    def joints(self) -> Skeleton:
+        """The joints of the poses."""
+        return by_name(self.skeleton)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the graph's inputs, in the order of the slots."""
+        return tuple(
+            name
+            for slot in self.slots
+            for name in (
+                (slot.name, slot.weight) if isinstance(slot, SimilarSlot) else (slot.name,)
+            )
+        )
+
+    @property
+    def neighbours(self) -> tuple[NeighbourSlot, ...]:
+        """The slots of neighbours in time."""
+        return tuple(slot for slot in self.slots if isinstance(slot, NeighbourSlot))
+
+    @property
+    def similar(self) -> tuple[SimilarSlot, ...]:
+        """The slots of similar crops."""
+        return tuple(slot for slot in self.slots if isinstance(slot, SimilarSlot))
+
+    @property
+    def states(self) -> tuple[StateSlot, ...]:
+        """The slots of what the graph said before."""
+        return tuple(slot for slot in self.slots if isinstance(slot, StateSlot))
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of the graph's outputs: the codec's maps, then the states."""
+        maps = self.codec.channels(len(self.joints.joints))
+        return (*maps, *(slot.output for slot in self.states))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorCard(About):
     """How the detector wants its picture: its own aspect, about the area of `size_hw`.
 
     With `fine_size_hw` the picture is looked at twice: people whose box's longer side is below
     `fine_side_px` in that larger input are taken from there too. `fill` is the grey around.
     """
 
+    kind: Literal["detector"] = "detector"
     size_hw: tuple[int, int]
     strides: tuple[int, ...]
     iou_limit: float
@@ -55,27 +205,64 @@ class DetectorCard:
     fine_side_px: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A screenful about one set of weights.
+Card = EncoderCard | PoseCard | DetectorCard
 
-    `kind` is "encoder", "fusion" (a single-frame head is one without slots) or "detector";
-    `partner` is the digest that binds an encoder and a fusion graph exported together.
-    """
+_KINDS: dict[str, type[Card]] = {
+    "encoder": EncoderCard,
+    "fusion": PoseCard,
+    "detector": DetectorCard,
+}
 
-    name: str
-    version: str
-    kind: Literal["encoder", "fusion", "detector"]
-    trained_on: tuple[str, ...]
-    terms: str
-    licence: str
-    source: str
-    made_by: dict[str, str]
-    scores: dict[str, str] = field(default_factory=dict)
-    card_version: int = CARD_VERSION
-    skeleton: str | None = None
-    crop: CropSpec | None = None
-    heatmap: HeatmapSpec | None = None
-    fusion: FusionCard | None = None
-    detector: DetectorCard | None = None
-    partner: str | None = None
+
+def card_from_plain(data: Mapping[str, Any]) -> Card:
+    """A card from plain data of version 1 or 2. Raises: BadConfig naming the key that is wrong."""
+    version = data.get("card_version")
+    if version not in (1, CARD_VERSION):
+        raise BadConfig(
+            f"it has version {version}, expected {CARD_VERSION} or 1; use weights and a glpose of "
+            "the same release"
+        )
+    if version == 1:
+        data = _from_version_1(data)
+    kind = data.get("kind")
+    if kind not in _KINDS:
+        raise BadConfig(f"Card.kind: expected {' or '.join(map(repr, _KINDS))}, found {kind!r}")
+    return from_plain(_KINDS[kind], data, "Card")
+
+
+def _from_version_1(old: Mapping[str, Any]) -> dict[str, Any]:
+    """Cards of glpose 0.1 and 0.2, which had all kinds in one and slots with fixed names."""
+    tables = ("skeleton", "crop", "heatmap", "fusion", "detector", "partner")
+    data = {key: value for key, value in old.items() if key not in tables}
+    data["card_version"] = CARD_VERSION
+    kind = old.get("kind")
+    if kind == "detector":
+        return {**data, **_table(old, "detector")}
+    given = {key: old.get(key) for key in ("crop", "partner") if old.get(key) is not None}
+    if kind == "encoder":
+        return {**data, **given}
+    fusion = _table(old, "fusion") if old.get("fusion") is not None else {}
+    slots: list[dict[str, Any]] = [{"kind": "key"}]
+    if fusion.get("offsets"):
+        slots.append({"kind": "neighbours", "name": "local", "offsets": fusion["offsets"]})
+        renamed = {"border": "border", "neighbour_box": "box"}
+        slots[-1] |= {new: fusion[key] for key, new in renamed.items() if key in fusion}
+    if fusion.get("num_global"):
+        slots.append(
+            {"kind": "similar", "name": "global", "weight": "global_weight"}
+            | {"num": fusion["num_global"]}
+        )
+        known = ("num_candidates", "min_score", "similarity", "temperature")
+        slots[-1] |= {k: fusion[k] for k in (*known, "softmax_over", "pool", "pad") if k in fusion}
+    if old.get("heatmap") is not None:
+        data["codec"] = {"kind": "gaussian", "heatmap": old["heatmap"]}
+    if old.get("skeleton") is not None:
+        data["skeleton"] = old["skeleton"]
+    return {**data, **given, "slots": slots}
+
+
+def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = data.get(name)
+    if not isinstance(found, Mapping):
+        raise BadConfig(f"Card.{name}: expected a table, found {found!r}")
+    return found

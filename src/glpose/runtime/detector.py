@@ -5,10 +5,9 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from glpose.errors import BadWeights
 from glpose.geometry import suppress
 from glpose.imaging import letterbox
-from glpose.runtime.card import Card
+from glpose.runtime.card import DetectorCard
 from glpose.types import Detections
 
 RunDetector = Callable[
@@ -23,18 +22,12 @@ _MOST_CANDIDATES = 500
 class BoxDetector:
     """A `Detector` made of a graph and its card."""
 
-    def __init__(self, run: RunDetector, card: Card) -> None:
-        if card.detector is None:
-            raise BadWeights(
-                f"'{card.name}' is a {card.kind} and has no detector settings; "
-                "expected the weights of a detector"
-            )
+    def __init__(self, run: RunDetector, card: DetectorCard) -> None:
         self.card, self.run = card, run
-        self._settings = card.detector
 
     def __call__(self, rgb: UInt8[np.ndarray, "height width 3"]) -> Detections:
         """People, best first, boxes in the pixels of the picture and within it."""
-        how = self._settings
+        how = self.card
         xyxy, score = self._pass(rgb, how.size_hw)
         if how.fine_size_hw is not None:
             small_xyxy, small_score = self._pass(rgb, how.fine_size_hw)
@@ -49,7 +42,7 @@ class BoxDetector:
         self, rgb: UInt8[np.ndarray, "height width 3"], area_hw: tuple[int, int]
     ) -> tuple[Float32[np.ndarray, "n 4"], Float32[np.ndarray, " n"]]:
         """Boxes at one size of the input, not yet suppressed."""
-        how = self._settings
+        how = self.card
         height, width = rgb.shape[:2]
         size_hw = input_size((height, width), area_hw, max(how.strides))
         picture, input_from_image = letterbox(rgb, size_hw, how.fill)

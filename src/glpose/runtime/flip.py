@@ -1,11 +1,14 @@
-"""The flip test: an estimator that looks at every crop twice, the second time in a mirror."""
+"""The flip test: every crop is looked at twice, as it is and in a mirror."""
+
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from glpose.codecs.codec import Maps
+from glpose.runtime.card import PoseCard, StateSlot
 from glpose.runtime.options import PoseOptions
-from glpose.runtime.protocols import Estimator, Features
-from glpose.skeleton import by_name
+from glpose.runtime.protocols import Estimator, Features, Inputs
 
 
 def with_mirror(estimate: Estimator, options: PoseOptions) -> Estimator:
@@ -14,23 +17,21 @@ def with_mirror(estimate: Estimator, options: PoseOptions) -> Estimator:
 
 
 class Mirrored:
-    """An `Estimator` that averages the heatmaps of crops and of mirrored crops.
+    """An `Estimator` that averages the maps of crops and of mirrored crops.
 
     Features of both stand side by side in the channels, so that whoever keeps features keeps both;
-    all slots of a mirrored key are mirrored, with the weights of the plain ones. Where heatmap
-    pixels are multiples of the stride ("origin"), mirroring a crop moves them by three quarters of
-    a pixel, and `shift` takes the mirrored maps back by one.
+    so do both states, in their first axis. All features of a mirrored key are those of mirrored
+    crops, with the weights of the plain ones. The codec turns the mirrored maps back; `shift` is
+    that of `Codec.mirror`.
 
-    Source: flip test with `SHIFT_HEATMAP` as in the HRNet family.
+    Source: flip test of the HRNet family.
     """
 
     def __init__(self, estimate: Estimator, *, shift: bool | None = None) -> None:
-        self.card = estimate.card
-        assert self.card.heatmap is not None
-        assert self.card.skeleton is not None
-        self._estimate = estimate
-        self._joints = np.array(by_name(self.card.skeleton).mirror)
-        self._shift = self.card.heatmap.mapping == "origin" if shift is None else shift
+        self._estimate, self._shift = estimate, shift
+        self.card = _with_two_states(estimate.card)
+        self._weights = {slot.weight for slot in self.card.similar}
+        self._states = {slot.name for slot in self.card.states}
 
     def encode(
         self, crops: UInt8[np.ndarray, "n height width 3"]
@@ -40,24 +41,33 @@ class Mirrored:
         mirrored, _ = self._estimate.encode(np.ascontiguousarray(crops[:, :, ::-1]))
         return np.concatenate([features, mirrored], 1), embedding
 
-    def fuse(
-        self,
-        key: Features,
-        local: Float32[np.ndarray, "n slots channels h w"],
-        global_: Float32[np.ndarray, "n crops channels h w"],
-        global_weight: Float32[np.ndarray, "n crops weights"],
-    ) -> Float32[np.ndarray, "n joints h w"]:
-        """See `Estimator.fuse`."""
+    def solve(self, inputs: Inputs) -> Maps:
+        """See `Estimator.solve`."""
+        halves = {name: self._halves(name, array) for name, array in inputs.items()}
         plain, mirrored = (
-            self._estimate.fuse(*parts, global_weight)
-            for parts in zip(_halves(key), _halves(local), _halves(global_), strict=True)
+            self._estimate.solve({name: half[side] for name, half in halves.items()})
+            for side in (0, 1)
         )
-        back = mirrored[:, self._joints, :, ::-1]
-        if self._shift:
-            back = np.concatenate([back[..., :1], back[..., :-1]], -1)
-        return (plain + back) / 2
+        card = self._estimate.card
+        states = [slot.output for slot in card.states]
+        maps = {name: array for name, array in mirrored.items() if name not in states}
+        back = card.codec.mirror(maps, card.joints.mirror, shift=self._shift)
+        both = {name: (plain[name] + array) / 2 for name, array in back.items()}
+        return both | {name: np.concatenate([plain[name], mirrored[name]], 1) for name in states}
+
+    def _halves(self, name: str, array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What the plain and the mirrored crops are given: channels are third from the end."""
+        if name in self._weights:
+            return array, array
+        plain, mirrored = np.split(array, 2, axis=1 if name in self._states else -3)
+        return np.ascontiguousarray(plain), np.ascontiguousarray(mirrored)
 
 
-def _halves(features: np.ndarray) -> list[np.ndarray]:
-    """Plain and mirrored features; channels are the third axis from the end."""
-    return [np.ascontiguousarray(half) for half in np.split(features, 2, axis=-3)]
+def _with_two_states(card: PoseCard) -> PoseCard:
+    slots = tuple(
+        replace(slot, shape=(2 * slot.shape[0], *slot.shape[1:]))
+        if isinstance(slot, StateSlot)
+        else slot
+        for slot in card.slots
+    )
+    return replace(card, slots=slots)

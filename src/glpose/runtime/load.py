@@ -10,19 +10,29 @@ import json
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import numpy as np
 
-from glpose.config import from_plain
 from glpose.errors import BadConfig, BadInput, BadWeights
-from glpose.runtime.card import CARD_KEY, CARD_VERSION, Card, FusionCard
+from glpose.runtime.card import (
+    CARD_KEY,
+    Card,
+    DetectorCard,
+    EncoderCard,
+    KeySlot,
+    NeighbourSlot,
+    PoseCard,
+    SimilarSlot,
+    card_from_plain,
+)
 from glpose.runtime.detector import BoxDetector
+from glpose.runtime.engine import EngineSpec, Graph, Shape, open_graph
 from glpose.runtime.estimator import OnnxEstimator
-from glpose.runtime.session import Session, Shape
-from glpose.skeleton import by_name
 
 Use = Literal["pose", "detector"]
+T = TypeVar("T")
+C = TypeVar("C", bound=Card)
 
 _ENCODER, _FUSION, _SUMS = ".encoder.onnx", ".fusion.onnx", "SHA256SUMS"
 _FLOAT, _BYTE = "tensor(float)", "tensor(uint8)"
@@ -37,54 +47,58 @@ class Weights:
     files: tuple[Path, ...]
 
 
-def load_estimator(name_or_path: str | Path, threads: int | None = None) -> OnnxEstimator:
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened(Generic[T]):
+    """A network, and what results say about the weights it was made of."""
+
+    network: T
+    record: dict[str, object]
+
+
+def open_estimator(
+    name_or_path: str | Path, engine: EngineSpec = EngineSpec()
+) -> Opened[OnnxEstimator]:
     """Open pose weights: a shipped name, either file of the pair, or a folder that holds one pair.
 
     Raises: BadWeights, saying which part is wrong.
     """
     encoder_path, fusion_path = find_weights(name_or_path, "pose").files
-    encoder, encoder_card = _open(encoder_path, "encoder", threads)
-    fusion, card = _open(fusion_path, "fusion", threads)
-    if encoder_card.partner != card.partner:
-        raise BadWeights(
-            f"{encoder_path} and {fusion_path.name} were not exported together (partners "
-            f"{encoder_card.partner} and {card.partner}); use a pair that `glpose export` wrote"
-        )
-    _check_encoder(encoder, encoder_card, card)
-    _check_fusion(fusion, card)
-    channels = [s.outputs["features"].shape[1] if s is encoder else s.inputs["key"].shape[1]
-                for s in (encoder, fusion)]  # fmt: skip
-    if all(isinstance(c, int) for c in channels) and channels[0] != channels[1]:
-        raise BadWeights(
-            f"{encoder_path}: gives {channels[0]} channels, but {fusion_path.name} expects "
-            f"{channels[1]}; use a pair that `glpose export` wrote"
-        )
-    return OnnxEstimator(encoder.run, fusion.run, card)
+    encoder = _open(encoder_path, EncoderCard, engine)
+    fusion = _open(fusion_path, PoseCard, engine)
+    _check_pair(encoder, fusion)
+    estimate = OnnxEstimator(encoder.graph.run, fusion.graph.run, fusion.card)
+    return Opened(estimate, _record(fusion.card, encoder, fusion))
 
 
-def load_detector(name_or_path: str | Path, threads: int | None = None) -> BoxDetector:
+def load_estimator(name_or_path: str | Path, engine: EngineSpec = EngineSpec()) -> OnnxEstimator:
+    """The network of `open_estimator`."""
+    return open_estimator(name_or_path, engine).network
+
+
+def open_detector(
+    name_or_path: str | Path, engine: EngineSpec = EngineSpec()
+) -> Opened[BoxDetector]:
     """Open detector weights: a shipped name, a file, or a folder that holds one.
 
     Raises: BadWeights, saying which part is wrong.
     """
     (path,) = find_weights(name_or_path, "detector").files
-    session, card = _open(path, "detector", threads)
-    _check_array(session, "inputs", "pictures", (None, None, None, 3), _BYTE)
-    _check_array(session, "outputs", "boxes", (None, None, 4), _FLOAT)
-    _check_array(session, "outputs", "scores", (None, None), _FLOAT)
+    opened = _open(path, DetectorCard, engine)
+    graph = opened.graph
+    _check_array(graph, "inputs", "pictures", (None, None, None, 3), _BYTE)
+    _check_array(graph, "outputs", "boxes", (None, None, 4), _FLOAT)
+    _check_array(graph, "outputs", "scores", (None, None), _FLOAT)
 
     def run(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        boxes, scores = session.run({"pictures": pictures}, ["boxes", "scores"])
+        boxes, scores = graph.run({"pictures": pictures}, ["boxes", "scores"])
         return boxes, scores
 
-    return BoxDetector(run, card)
+    return Opened(BoxDetector(run, opened.card), _record(opened.card, opened))
 
 
-def describe(name_or_path: str | Path, use: Use, card: Card) -> dict[str, object]:
-    """What results say about the weights they were made with."""
-    found = find_weights(name_or_path, use)
-    digests = {path.name: _digest(path) for path in found.files}
-    return {"name": card.name, "version": card.version, "sha256": digests}
+def load_detector(name_or_path: str | Path, engine: EngineSpec = EngineSpec()) -> BoxDetector:
+    """The network of `open_detector`."""
+    return open_detector(name_or_path, engine).network
 
 
 def shipped() -> list[Weights]:
@@ -103,7 +117,7 @@ def weights_in(folder: Path) -> list[Weights]:
 
 def read_card(path: Path) -> Card:
     """The card inside a file. Raises BadWeights if it has none that can be read."""
-    return _card_of(Session(path, threads=1))
+    return _card_of(open_graph(path, _read(path), EngineSpec(threads=1)))
 
 
 def find_weights(name_or_path: str | Path, use: Use) -> Weights:
@@ -163,94 +177,133 @@ def _of_use(weights: Weights, use: Use) -> Weights:
     return weights
 
 
-def _open(path: Path, kind: str, threads: int | None) -> tuple[Session, Card]:
-    _check_digest(path)
-    session = Session(path, threads)
-    card = _card_of(session)
-    if card.kind != kind:
-        raise BadWeights(f"{path}: found weights of kind '{card.kind}', expected '{kind}'")
-    return session, card
+@dataclass(frozen=True, slots=True, eq=False)
+class _File(Generic[C]):
+    """A file of weights, opened: its graph, its card and the SHA-256 of its bytes."""
+
+    path: Path
+    graph: Graph
+    card: C
+    digest: str
 
 
-def _card_of(session: Session) -> Card:
-    path, text = session.path, session.metadata.get(CARD_KEY)
+def _open(path: Path, kind: type[C], engine: EngineSpec) -> _File[C]:
+    """Read a file once: for its digest, its card and its graph."""
+    data = _read(path)
+    digest = hashlib.sha256(data).hexdigest()
+    _check_digest(path, digest)
+    graph = open_graph(path, data, engine)
+    card = _card_of(graph)
+    if not isinstance(card, kind):
+        expected = {EncoderCard: "encoder", PoseCard: "fusion", DetectorCard: "detector"}[kind]
+        raise BadWeights(f"{path}: found weights of kind '{card.kind}', expected '{expected}'")
+    return _File(path, graph, card, digest)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as problem:
+        raise BadWeights(f"{path}: cannot be read ({problem.strerror})") from problem
+
+
+def _record(card: Card, *files: _File) -> dict[str, object]:
+    digests = {file.path.name: file.digest for file in files}
+    return {"name": card.name, "version": card.version, "sha256": digests}
+
+
+def _card_of(graph: Graph) -> Card:
+    path, text = graph.path, graph.metadata.get(CARD_KEY)
     if text is None:
         raise BadWeights(f"{path}: has no card ({CARD_KEY}); use weights of `glpose export`")
     try:
         data = json.loads(text)
-        version = data.get("card_version") if isinstance(data, dict) else None
-        if version != CARD_VERSION:
-            raise BadWeights(
-                f"{path}: its card has version {version}, expected {CARD_VERSION}; "
-                "use weights and a glpose of the same release"
-            )
-        return from_plain(Card, data)
+        return card_from_plain(data if isinstance(data, dict) else {})
     except (json.JSONDecodeError, BadConfig) as problem:
         raise BadWeights(f"{path}: its card cannot be read ({problem})") from problem
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _check_digest(path: Path) -> None:
+def _check_digest(path: Path, found: str) -> None:
     sums = path.with_name(_SUMS)
     if not sums.is_file():
         return
     lines = (line.partition(" ") for line in sums.read_text("utf-8").splitlines())
     listed = {name.lstrip(" *"): digest for digest, _, name in lines}
     expected = listed.get(path.name)
-    if expected is not None and (found := _digest(path)) != expected:
+    if expected is not None and found != expected:
         raise BadWeights(
             f"{path}: its SHA-256 is {found[:12]}..., but {_SUMS} says {expected[:12]}...; "
             "the file is damaged or was replaced, get it again"
         )
 
 
-def _check_encoder(session: Session, encoder_card: Card, card: Card) -> None:
-    if card.crop is None or encoder_card.crop != card.crop:
+def _check_pair(encoder: _File[EncoderCard], fusion: _File[PoseCard]) -> None:
+    """Raises: BadWeights if two graphs do not belong together, or a card says what is not there."""
+    name = fusion.path.name
+    if encoder.card.partner != fusion.card.partner:
         raise BadWeights(
-            f"{session.path}: its crops ({encoder_card.crop}) are not those of its partner "
-            f"({card.crop}); use a pair that `glpose export` wrote"
+            f"{encoder.path} and {name} were not exported together (partners "
+            f"{encoder.card.partner} and {fusion.card.partner}); use a pair that `glpose export` "
+            "wrote"
         )
-    _check_array(session, "inputs", "crops", (None, *card.crop.size_hw, 3), _BYTE)
-    _check_array(session, "outputs", "features", (None,) * 4, _FLOAT)
-    _check_array(session, "outputs", "embedding", (None,) * 2, _FLOAT)
-
-
-def _check_fusion(session: Session, card: Card) -> None:
-    if card.heatmap is None or card.skeleton is None:
-        raise BadWeights(f"{session.path}: its card has no heatmap or no skeleton; export it again")
-    try:
-        joints = len(by_name(card.skeleton).joints)
-    except BadInput as problem:
-        raise BadWeights(f"{session.path}: {problem}; update glpose") from problem
-    fusion = card.fusion or FusionCard()
-    expected: dict[str, Shape] = {"key": (None,) * 4}
-    if fusion.offsets:
-        expected["local"] = (None, len(fusion.offsets), None, None, None)
-    if fusion.num_global:
-        expected["global"] = (None, fusion.num_global, None, None, None)
-        expected["global_weight"] = (None, fusion.num_global, None)
-    for name, shape in expected.items():
-        _check_array(session, "inputs", name, shape, _FLOAT)
-    if extra := set(session.inputs) - set(expected):
+    if encoder.card.crop != fusion.card.crop:
         raise BadWeights(
-            f"{session.path}: has inputs that its card does not account for "
+            f"{encoder.path}: its crops ({encoder.card.crop}) are not those of its partner "
+            f"({fusion.card.crop}); use a pair that `glpose export` wrote"
+        )
+    graph = encoder.graph
+    _check_array(graph, "inputs", "crops", (None, *encoder.card.crop.size_hw, 3), _BYTE)
+    _check_array(graph, "outputs", "features", (None,) * 4, _FLOAT)
+    _check_array(graph, "outputs", "embedding", (None,) * 2, _FLOAT)
+    _check_slots(fusion.graph, fusion.card)
+    gives = graph.outputs["features"].shape[1]
+    for slot in fusion.card.slots:
+        if isinstance(slot, KeySlot | NeighbourSlot | SimilarSlot):
+            expects = fusion.graph.inputs[slot.name].shape[-3]
+            if isinstance(gives, int) and isinstance(expects, int) and gives != expects:
+                raise BadWeights(
+                    f"{encoder.path}: gives {gives} channels, but {name} expects {expects}; use a "
+                    "pair that `glpose export` wrote"
+                )
+
+
+def _check_slots(graph: Graph, card: PoseCard) -> None:
+    try:
+        joints = len(card.joints.joints)
+    except BadInput as problem:
+        raise BadWeights(f"{graph.path}: {problem}; update glpose") from problem
+    expected: dict[str, Shape] = {}
+    for slot in card.slots:
+        if isinstance(slot, KeySlot):
+            expected[slot.name] = (None,) * 4
+        elif isinstance(slot, NeighbourSlot):
+            expected[slot.name] = (None, len(slot.offsets), None, None, None)
+        elif isinstance(slot, SimilarSlot):
+            expected[slot.name] = (None, slot.num, None, None, None)
+            expected[slot.weight] = (None, slot.num, None)
+        else:
+            expected[slot.name] = (None, *slot.shape)
+    for name, shape in expected.items():
+        _check_array(graph, "inputs", name, shape, _FLOAT)
+    if extra := set(graph.inputs) - set(expected):
+        raise BadWeights(
+            f"{graph.path}: has inputs that its card does not account for "
             f"({', '.join(sorted(extra))}); expected {', '.join(expected)}"
         )
-    _check_array(session, "outputs", "heatmaps", (None, joints, *card.heatmap.size_hw), _FLOAT)
+    for name, channels in card.codec.channels(joints).items():
+        _check_array(graph, "outputs", name, (None, channels, *card.codec.size_hw), _FLOAT)
+    for slot in card.states:
+        _check_array(graph, "outputs", slot.output, (None, *slot.shape), _FLOAT)
 
 
 def _check_array(
-    session: Session, side: Literal["inputs", "outputs"], name: str, shape: Shape, dtype: str
+    graph: Graph, side: Literal["inputs", "outputs"], name: str, shape: Shape, dtype: str
 ) -> None:
-    arrays = session.inputs if side == "inputs" else session.outputs
+    arrays = graph.inputs if side == "inputs" else graph.outputs
     word = side.removesuffix("s")
     if name not in arrays:
         raise BadWeights(
-            f"{session.path}: has no {word} '{name}' (found: {', '.join(arrays)}); "
+            f"{graph.path}: has no {word} '{name}' (found: {', '.join(arrays)}); "
             "use weights that `glpose export` wrote"
         )
     found = arrays[name]
@@ -260,7 +313,7 @@ def _check_array(
     )  # fmt: skip
     if not fits or found.dtype != dtype:
         raise BadWeights(
-            f"{session.path}: its {word} '{name}' is {found.dtype} {_shown(found.shape)}, "
+            f"{graph.path}: its {word} '{name}' is {found.dtype} {_shown(found.shape)}, "
             f"but its card says {dtype} {_shown(shape)}; export it again"
         )
 

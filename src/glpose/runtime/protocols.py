@@ -5,17 +5,21 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from glpose.runtime.card import Card
+from glpose.codecs.codec import Maps
+from glpose.runtime.card import DetectorCard, PoseCard
 from glpose.types import Detections
 
 Features = Float32[np.ndarray, "n channels h w"]
+
+Inputs = dict[str, np.ndarray]
+"""What fills the slots of a card, float32, by the names of the inputs; one row a key crop."""
 
 
 @runtime_checkable
 class Detector(Protocol):
     """Finds people in one picture."""
 
-    card: Card
+    card: DetectorCard
 
     def __call__(self, rgb: UInt8[np.ndarray, "height width 3"]) -> Detections:
         """People, best first, boxes in the pixels of the picture."""
@@ -24,12 +28,9 @@ class Detector(Protocol):
 
 @runtime_checkable
 class Estimator(Protocol):
-    """Two graphs: `encode` each crop once, `fuse` the features of a key crop and its slots.
+    """Two graphs: `encode` each crop once, `solve` for the joints of key crops."""
 
-    Single-frame estimators have no slots (`card.fusion.offsets` is empty and `num_global` 0).
-    """
-
-    card: Card
+    card: PoseCard
 
     def encode(
         self, crops: UInt8[np.ndarray, "n height width 3"]
@@ -37,15 +38,9 @@ class Estimator(Protocol):
         """Features of person crops cut as `card.crop` says, and embeddings to rank them by."""
         ...
 
-    def fuse(
-        self,
-        key: Features,
-        local: Float32[np.ndarray, "n slots channels h w"],
-        global_: Float32[np.ndarray, "n crops channels h w"],
-        global_weight: Float32[np.ndarray, "n crops weights"],
-    ) -> Float32[np.ndarray, "n joints h w"]:
-        """Heatmaps of the key crops; slots are in the order of `card.fusion`.
+    def solve(self, inputs: Inputs) -> Maps:
+        """The maps of key crops and, where the card has states, what is to be kept of each key.
 
-        `global_weight` has one column, or one per channel, as `clip.rank` gives them.
+        `inputs` has the arrays of `card.inputs`, the result those of `card.outputs`.
         """
         ...

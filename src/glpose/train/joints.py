@@ -9,25 +9,25 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from glpose.heatmap import crop_from_heatmap, decode
-from glpose.types import Affine, CropSpec, HeatmapSpec
+from glpose.codecs.codec import Codec
+from glpose.types import Affine, CropSpec
 
 Batch = dict[str, Tensor]
 
 
 def image_joints(
-    run: Callable[[Batch], Tensor],
+    run: Callable[[Batch], dict[str, Tensor]],
     batches: Iterable[Batch],
     crop_from_image: Sequence[Affine],
     crop: CropSpec,
-    heatmap: HeatmapSpec,
+    codec: Codec,
     *,
     device: torch.device,
     precision: str,
 ) -> Float[np.ndarray, "people joints 2"]:
     """Joints in image pixels, NaN where none is found.
 
-    `run` makes heatmaps (B, J, H, W) of a batch on `device`, in bfloat16 where `precision` is
+    `run` makes the codec's maps (B, channels, H, W) of a batch on `device`, in bfloat16 where `precision` is
     "bf16". `crop_from_image` has a map for each row of all batches, in their order; it is read
     after the last batch, so that it may be filled while they are made.
     """
@@ -36,9 +36,13 @@ def image_joints(
         moved = {name: value.to(device) for name, value in batch.items()}
         bf16 = precision == "bf16"
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            heatmaps = run(moved)
-        found += list(decode(heatmaps.float().contiguous().cpu().numpy(), heatmap)[0])
-    to_crop = crop_from_heatmap(crop, heatmap)
+            maps = run(moved)
+        arrays = {name: m.float().contiguous().cpu().numpy() for name, m in maps.items()}
+        found += list(codec.decode(arrays)[0])
+    crop_from_map = codec.crop_from_map(crop)
     return np.stack(
-        [(m.inverse() @ to_crop).apply(xy) for m, xy in zip(crop_from_image, found, strict=True)]
+        [
+            (m.inverse() @ crop_from_map).apply(xy)
+            for m, xy in zip(crop_from_image, found, strict=True)
+        ]
     )

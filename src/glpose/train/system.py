@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from glpose.export.pose import PoseParts
-    from glpose.runtime.card import Card
+    from glpose.runtime.card import PoseCard
 
 ArrayBatch = dict[str, np.ndarray]
 
@@ -102,8 +102,8 @@ class PoseTask(Task[Net]):
     @abstractmethod
     def parts(
         self, model: Net, *, name: str, made_by: dict[str, str], scores: dict[str, str]
-    ) -> tuple[PoseParts, Card]:
-        """Encoder and fusion as they are exported, and their card."""
+    ) -> tuple[PoseParts, PoseCard]:
+        """Encoder and solver as they are exported, and their card."""
 
 
 @dataclass(frozen=True, slots=True)

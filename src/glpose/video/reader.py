@@ -52,12 +52,20 @@ _MAX_PIXELS = 2**27  # 16K; a header that promises more is an attack on the memo
 _UNSPECIFIED_COLOURS = 2  # AVCOL_SPC_UNSPECIFIED
 
 
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """Where the sound of a source is: a media file, and when on its clock the source begins."""
+
+    path: Path
+    start_s: Fraction
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class VideoSource:
-    """A video file that was found readable.
+    """A video file that was found readable: a `Source`.
 
     `start_s` is where the first picture lies on the file's own clock; times of frames count from
-    there. `time_base` is the exact unit of the times. `warnings` fills while frames are read.
+    there.
     """
 
     path: Path
@@ -66,9 +74,14 @@ class VideoSource:
     start_s: Fraction
     warnings: list[str] = field(default_factory=list)
 
+    @property
+    def audio(self) -> Audio:
+        """The sound of the file, if it has any."""
+        return Audio(self.path, self.start_s)
+
     def frames(
         self, start_s: float | None = None, end_s: float | None = None, *, ahead: int = 4
-    ) -> Iterator[Frame]:
+    ) -> Generator[Frame, None, None]:
         """Every frame with start_s <= time < end_s in display order, also the undecodable ones.
 
         Index and time are those of the whole video, which is decoded from its beginning. `ahead`
@@ -140,7 +153,7 @@ def open_video(path: Path | str) -> VideoSource:
         return VideoSource(path, info, time_base, first_pts * time_base)
 
 
-def read_ahead(frames: Generator[Frame, None, None], depth: int) -> Iterator[Frame]:
+def read_ahead(frames: Generator[Frame, None, None], depth: int) -> Generator[Frame, None, None]:
     """Run a generator in a thread, at most `depth` frames in advance.
 
     Its exceptions appear here; closing this iterator, or dropping it, ends the thread.

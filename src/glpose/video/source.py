@@ -1,21 +1,23 @@
-"""What a user names, as things to read: video files, folders of either kind, globs, pictures.
+"""Sources: whatever gives frames with times. Video files, pictures, arrays.
 
-Start at `find_sources`: one entry for each video or picture sequence, each with a name of its own;
-what cannot be used is an entry too, whose `open` raises, so that it does not stop the others.
+Start at `Source`, and at `find_sources` for what a user names (files, folders, globs): one entry
+for each video or picture sequence, each with a name of its own; what cannot be used is an entry
+too, whose `open` raises, so that it does not stop the others.
 """
 
 import glob
 import os
 import re
-from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from glpose import imaging
 from glpose.errors import VideoError
 from glpose.types import Frame, VideoInfo
-from glpose.video.reader import VideoSource, open_video, read_ahead
+from glpose.video.reader import Audio, open_video, read_ahead
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 VIDEO_SUFFIXES = frozenset(
@@ -25,23 +27,54 @@ VIDEO_SUFFIXES = frozenset(
 IMAGE_RATE_HZ = 25.0
 
 
+@runtime_checkable
+class Source(Protocol):
+    """Anything that gives frames with times: a video file, a sequence of pictures, arrays."""
+
+    @property
+    def info(self) -> VideoInfo:
+        """What is known before it is read; `info.name` names its results."""
+        ...
+
+    @property
+    def time_base(self) -> Fraction:
+        """Seconds that the times of frames are multiples of; 1/90000 will do if none is known."""
+        ...
+
+    @property
+    def audio(self) -> Audio | None:
+        """The sound that belongs to it, None if there is none."""
+        ...
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was found missing, a line each; fills while frames are read."""
+        ...
+
+    def frames(
+        self, start_s: float | None = None, end_s: float | None = None
+    ) -> Generator[Frame, None, None]:
+        """The frames with start_s <= time_s < end_s: index and time increase, pictures are RGB.
+
+        A frame whose picture is lost is there with `rgb` None. Closing the generator ends reading.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageSequence:
-    """Picture files seen as a video, in the order given; sizes may differ from frame to frame.
-
-    `start_s` and `time_base` are as in `VideoSource`.
-    """
+    """Picture files seen as a video, in the order given; sizes may differ from frame to frame."""
 
     paths: tuple[Path, ...]
     info: VideoInfo
     time_base: Fraction
-    start_s: Fraction = Fraction(0)
+    audio: None = None
     warnings: list[str] = field(default_factory=list)
 
     def frames(
         self, start_s: float | None = None, end_s: float | None = None, *, ahead: int = 4
-    ) -> Iterator[Frame]:
-        """As `VideoSource.frames`; a picture that cannot be read is an undecodable frame."""
+    ) -> Generator[Frame, None, None]:
+        """As `Source.frames`; a picture that cannot be read is an undecodable frame."""
         return read_ahead(self._read(start_s, end_s), ahead)
 
     def _read(self, start_s: float | None, end_s: float | None) -> Generator[Frame, None, None]:
@@ -63,7 +96,8 @@ class SourceEntry:
     """One thing to read. `name` is unique among its kin and can name a folder of results.
 
     `ignored` counts the files of a picture folder that are not pictures. `error` is why it cannot
-    be used, if that is known before it is opened.
+    be used, if that is known before it is opened. `given` is a source that is open already, which
+    then has no `paths`.
     """
 
     name: str
@@ -71,19 +105,30 @@ class SourceEntry:
     is_images: bool = False
     ignored: int = 0
     error: VideoError | None = None
+    given: Source | None = None
 
-    def open(self, rate_hz: float = IMAGE_RATE_HZ) -> VideoSource | ImageSequence:
+    @property
+    def label(self) -> str:
+        """What messages call it: its first file, or its name."""
+        return str(self.paths[0]) if self.paths else self.name
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user may want to know of how it was found, a line each."""
+        if not self.ignored:
+            return []
+        folder = self.paths[0].parent
+        return [f"{folder}: {self.ignored} files that are not pictures were ignored"]
+
+    def open(self, rate_hz: float = IMAGE_RATE_HZ) -> Source:
         """Open it; `rate_hz` is for picture sequences. Raises VideoError if it cannot be read."""
         if self.error is not None:
             raise self.error
-        if not self.is_images:
-            return open_video(self.paths[0])
-        images = open_images(self.paths, self.name, rate_hz)
-        if self.ignored:
-            images.warnings.append(
-                f"{self.paths[0].parent}: {self.ignored} files that are not pictures were ignored"
-            )
-        return images
+        if self.given is not None:
+            return self.given
+        if self.is_images:
+            return open_images(self.paths, self.name, rate_hz)
+        return open_video(self.paths[0])
 
 
 def open_images(paths: Iterable[Path], name: str, rate_hz: float = IMAGE_RATE_HZ) -> ImageSequence:
@@ -102,18 +147,22 @@ def open_images(paths: Iterable[Path], name: str, rate_hz: float = IMAGE_RATE_HZ
     raise VideoError(f"{name}: {found}; expected JPEG, PNG, WebP, BMP or TIFF")
 
 
-def find_sources(arguments: Iterable[str | Path]) -> list[SourceEntry]:
+def find_sources(arguments: Iterable[str | Path | Source]) -> list[SourceEntry]:
     """The entries that the arguments of a command stand for, in their order, each file once.
 
     An argument is a video file, a picture, a folder of videos or of pictures (not searched deeper;
     its videos win), or a glob that the shell did not expand. Pictures named one by one form one
-    sequence for each folder that they lie in.
+    sequence for each folder that they lie in. An argument that is a `Source` stands for itself.
     """
     found: list[SourceEntry] = []
     loose: dict[Path, list[Path]] = {}
-    for argument in map(str, arguments):
+    for argument in arguments:
+        if not isinstance(argument, str | Path):
+            name = Path(argument.info.name).stem
+            found.append(SourceEntry(name, (), given=argument))
+            continue
         try:
-            for path in _expand(argument):
+            for path in _expand(str(argument)):
                 if path.is_dir():
                     found += _in_folder(path)
                 elif path.suffix.lower() in IMAGE_SUFFIXES:
@@ -170,7 +219,7 @@ def _named_apart(entries: Iterable[SourceEntry]) -> list[SourceEntry]:
     kept: dict[str, SourceEntry] = {}
     seen: set[tuple[Path, ...]] = set()
     for entry in entries:
-        if entry.paths in seen:
+        if entry.paths and entry.paths in seen:
             continue
         seen.add(entry.paths)
         base = name = entry.name or "source"
@@ -178,9 +227,7 @@ def _named_apart(entries: Iterable[SourceEntry]) -> list[SourceEntry]:
         while name.casefold() in kept:  # some file systems do not tell A from a
             number += 1
             name = f"{base}-{number}"
-        kept[name.casefold()] = SourceEntry(
-            name, entry.paths, entry.is_images, entry.ignored, entry.error
-        )
+        kept[name.casefold()] = replace(entry, name=name)
     return list(kept.values())
 
 

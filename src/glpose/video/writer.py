@@ -23,7 +23,7 @@ from av.video.stream import VideoStream
 from glpose import imaging
 from glpose.errors import VideoError
 from glpose.imaging import Rgb
-from glpose.video.reader import VideoSource, demux, open_container
+from glpose.video.reader import Audio, demux, open_container
 
 _MP4_AUDIO = {"aac", "mp3", "mp3float", "opus", "libopus", "flac", "alac", "ac3", "eac3"}
 _FRAGMENT_US = 500_000  # what a killed run loses at most, besides the encoder's look-ahead
@@ -35,8 +35,7 @@ class VideoWriter:
     """Writes frames of any size into one video of `size_hw`, padded to even sides.
 
     The first frame written is at time 0 of the new video; all other times keep their distance from
-    it exactly if they are multiples of `time_base` (`VideoSource.time_base`). The audio of
-    `audio_from` over the same span is copied, not coded again; what was left out is said in
+    it exactly if they are multiples of `time_base` (`Source.time_base`). The sound of `audio` over the same span is copied, not coded again; what was left out is said in
     `warnings`. `threads` = 0 lets the encoder choose.
 
     Leaving the `with` block by an exception, Ctrl-C included, still finishes what was written.
@@ -49,7 +48,7 @@ class VideoWriter:
         rate_hz: float = 25.0,
         *,
         time_base: Fraction = Fraction(1, 90000),
-        audio_from: VideoSource | None = None,
+        audio: Audio | None = None,
         threads: int = 0,
     ) -> None:
         """Raises: VideoError if nothing can be written beside `path`."""
@@ -58,7 +57,7 @@ class VideoWriter:
         self.warnings: list[str] = []
         self.num_frames = 0
         self._size_hw = size_hw
-        self._audio_from = audio_from
+        self._audio = audio
         self._ticks: list[int] = []  # of the last two frames at most
         self._origin_s = 0.0
         # x264 and MP4 hold 32 bit units; every file seen so far has a finer or equal one than this.
@@ -173,7 +172,7 @@ class VideoWriter:
         self, out: OutputContainer, stack: ExitStack
     ) -> Iterator[tuple[Fraction, av.Packet]] | None:
         """Packets of the source's audio over the written span, if it has any that fits."""
-        source = self._audio_from
+        source = self._audio
         if source is None:
             return None
         try:

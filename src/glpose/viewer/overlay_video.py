@@ -24,6 +24,8 @@ class OverlayVideo:
     finishes the video in any case; its error is raised unless another one is on its way.
     """
 
+    needs_pictures = True
+
     def __init__(
         self, writer: VideoWriter, size_hw: tuple[int, int], skeleton: Skeleton, timings: Timings
     ) -> None:
@@ -34,7 +36,12 @@ class OverlayVideo:
         self._thread = threading.Thread(target=self._work, name="glpose-overlay", daemon=True)
         self._thread.start()
 
-    def put(self, frame: Frame, poses: FramePoses) -> None:
+    @property
+    def warnings(self) -> list[str]:
+        """What was left out of the video, complete when it is closed."""
+        return self._writer.warnings
+
+    def write(self, frame: Frame, poses: FramePoses) -> None:
         """Append a frame. Raises VideoError if an earlier one could not be written."""
         if self._problem is not None:
             raise self._problem

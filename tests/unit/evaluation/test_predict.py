@@ -1,18 +1,17 @@
 """Predictions of labelled sequences: what is read, what helps, and whose boxes are used."""
 
 from collections.abc import Container, Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import tiny_onnx
 from fake_estimator import FakeEstimator, one_person, people, picture, run, same, video
 from glpose.evaluation.predict import frames_of, in_skeleton, predict, sample_crops, true_people
 from glpose.formats.dataset import LabelledSequence
 from glpose.geometry import clip_box
 from glpose.imaging import write_image
-from glpose.runtime.card import FusionCard
 from glpose.runtime.options import PoseOptions
 from glpose.skeleton import COCO17, POSETRACK15
 from glpose.types import Frame, FramePoses, FrameTruth, People
@@ -55,7 +54,7 @@ def test_all_frames_as_keys_is_the_pipeline_itself() -> None:
 
 
 def test_only_keys_are_predicted_and_only_what_helps_is_read() -> None:
-    exact = FusionCard(offsets=(-2, -1, 1, 2), num_global=2, neighbour_box="exact")
+    exact = tiny_onnx.slots(offsets=(-2, -1, 1, 2), num=2, box="exact")
     estimate = FakeEstimator(exact)
     found, reader = poses_of(estimate, {3, 12}, VIDEO, memory_crops=4)
     assert [poses.frame for poses in found] == [3, 12]
@@ -67,23 +66,23 @@ def test_only_keys_are_predicted_and_only_what_helps_is_read() -> None:
 
 
 def test_a_network_of_one_frame_reads_its_keys_only_and_once() -> None:
-    found, reader = poses_of(FakeEstimator(FusionCard()), {3, 12}, VIDEO)
+    found, reader = poses_of(FakeEstimator(tiny_onnx.slots()), {3, 12}, VIDEO)
     assert len(found) == 2
     assert reader.passes == [[3, 12]]
 
 
 def test_from_the_past_everything_before_is_seen() -> None:
-    estimate = FakeEstimator(FusionCard(num_global=2))
+    estimate = FakeEstimator(tiny_onnx.slots(num=2))
     found, reader = poses_of(estimate, {5, 9}, PoseOptions())
     assert reader.passes == [list(range(20))]
-    whole = run(video(20), FakeEstimator(FusionCard(num_global=2)))
+    whole = run(video(20), FakeEstimator(tiny_onnx.slots(num=2)))
     same(found, [whole[5], whole[9]])
 
 
 def test_unlabelled_neighbours_are_cut_with_the_box_of_the_key() -> None:
     """PoseTrack's truth has boxes in labelled frames only; nobody is to be lost there."""
-    own = FusionCard(offsets=(-1, 1))
-    exact = replace(own, neighbour_box="exact")
+    own = tiny_onnx.slots(offsets=(-1, 1))
+    exact = tiny_onnx.slots(offsets=(-1, 1), box="exact")
     labelled = {frame: who for frame, who in everybody(20).items() if frame % 4 == 0}
     by_own, by_exact = (
         list(predict(Reader(20), labelled, {*labelled}, FakeEstimator(card), VIDEO))
@@ -112,7 +111,7 @@ def test_true_boxes_can_be_cut_at_the_edges() -> None:
     outside = {0: People(np.array([[100, 10, 140, 90]], np.float32), *two_ones())}
     clipped = clip_box(outside[0].xyxy[0], (80, 120))
     inside = {0: People(clipped[None], *two_ones())}
-    estimate = FakeEstimator(FusionCard())
+    estimate = FakeEstimator(tiny_onnx.slots())
     wide = list(predict(Reader(1), outside, {0}, estimate, VIDEO, clip_boxes=True))
     np.testing.assert_array_equal(wide[0].people.xyxy, inside[0].xyxy)
     same(wide, list(predict(Reader(1), inside, {0}, estimate, VIDEO)))

@@ -1,25 +1,24 @@
 """The runtime around a detector's graph, with made-up graphs."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
-from glpose.errors import BadWeights
 from glpose.imaging import letterbox
-from glpose.runtime.card import Card, DetectorCard
+from glpose.runtime.card import DetectorCard
 from glpose.runtime.detector import BoxDetector, input_size
 
-CARD = Card(
+CARD = DetectorCard(
     name="made_up",
     version="1",
-    kind="detector",
     trained_on=(),
     terms="",
     licence="",
     source="",
     made_by={},
-    detector=DetectorCard((256, 448), (8, 16, 32), iou_limit=0.6, min_score=0.3),
+    size_hw=(256, 448),
+    strides=(8, 16, 32),
+    iou_limit=0.6,
+    min_score=0.3,
 )
 
 
@@ -88,8 +87,3 @@ def test_boxes_stay_within_the_picture_and_nothing_found_is_no_error():
     np.testing.assert_array_equal(found.xyxy, [[0, 0, 319, 239]])
     detect, _ = detector([[0, 0, 9, 9]], [0.01])
     assert len(detect(np.zeros((240, 320, 3), np.uint8))) == 0
-
-
-def test_a_card_of_another_kind_is_refused():
-    with pytest.raises(BadWeights, match="encoder"):
-        BoxDetector(lambda _: None, dataclasses.replace(CARD, kind="encoder", detector=None))

@@ -7,13 +7,13 @@ import pytest
 
 import tiny_onnx
 from fake_estimator import FakeEstimator, run, same, video
-from glpose.runtime.card import FusionCard
+from glpose.codecs.gaussian import GaussianCodec
 from glpose.runtime.flip import Mirrored, with_mirror
 from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import Estimator
 from glpose.skeleton import POSETRACK15
 
-ALONE = FusionCard()
+ALONE = tiny_onnx.slots()
 WITHOUT_SIDES = slice(6, 15)  # joint 0 of the fake estimator differs from its partner, joint 5
 LEFT, RIGHT = POSETRACK15.index("left_wrist"), POSETRACK15.index("right_wrist")
 
@@ -21,12 +21,10 @@ LEFT, RIGHT = POSETRACK15.index("left_wrist"), POSETRACK15.index("right_wrist")
 class Sided(FakeEstimator):
     """Joint j is the brightness, times 1 for right joints, 2 for the others: sides can be told."""
 
-    def fuse(
-        self, key: np.ndarray, local: np.ndarray, global_: np.ndarray, global_weight: np.ndarray
-    ) -> np.ndarray:
-        one = super().fuse(key, local, global_, global_weight)[:, :1]
+    def solve(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        one = super().solve(inputs)["heatmaps"][:, :1]
         right = [joint.startswith("right") for joint in POSETRACK15.joints]
-        return (one * np.where(right, 1, 2)[:, None, None]).astype(np.float32)
+        return {"heatmaps": (one * np.where(right, 1, 2)[:, None, None]).astype(np.float32)}
 
 
 def crops(num: int = 3) -> np.ndarray:
@@ -36,16 +34,13 @@ def crops(num: int = 3) -> np.ndarray:
 def maps(estimate: Estimator, pictures: np.ndarray) -> np.ndarray:
     """Heatmaps of the crops themselves; as many slots as the card wants, of the same crops."""
     key, _ = estimate.encode(pictures)
-    how = estimate.card.fusion
-    assert how is not None
-    local = np.stack([np.roll(key, i + 1, 0) for i in range(len(how.offsets))] or [key[:0]], 1)
-    global_ = np.stack([np.roll(key, -i - 1, 0) for i in range(how.num_global)] or [key[:0]], 1)
-    if not how.offsets:
-        local = np.zeros((len(key), 0, *key.shape[1:]), np.float32)
-    if not how.num_global:
-        global_ = np.zeros((len(key), 0, *key.shape[1:]), np.float32)
-    weight = np.full((len(key), how.num_global, 1), 0.5, np.float32)
-    return estimate.fuse(key, local, global_, weight)
+    inputs = {estimate.card.slots[0].name: key}
+    for slot in estimate.card.neighbours:
+        inputs[slot.name] = np.stack([np.roll(key, i + 1, 0) for i in range(len(slot.offsets))], 1)
+    for slot in estimate.card.similar:
+        inputs[slot.name] = np.stack([np.roll(key, -i - 1, 0) for i in range(slot.num)], 1)
+        inputs[slot.weight] = np.full((len(key), slot.num, 1), 0.5, np.float32)
+    return estimate.solve(inputs)["heatmaps"]
 
 
 def test_a_mirrored_crop_gives_mirrored_maps_with_sides_swapped() -> None:
@@ -60,13 +55,13 @@ def test_a_mirrored_crop_gives_mirrored_maps_with_sides_swapped() -> None:
 
 
 def test_a_network_without_sides_is_not_changed_by_the_flip_test() -> None:
-    alike = FakeEstimator(tiny_onnx.FUSION)
+    alike = FakeEstimator(tiny_onnx.SLOTS)
     once, twice = maps(alike, crops()), maps(Mirrored(alike), crops())
     np.testing.assert_allclose(twice[:, WITHOUT_SIDES], once[:, WITHOUT_SIDES], rtol=1e-5)
 
 
 def test_all_slots_are_mirrored_with_the_key() -> None:
-    estimate = FakeEstimator(tiny_onnx.FUSION)
+    estimate = FakeEstimator(tiny_onnx.SLOTS)
     twice = Mirrored(estimate)
     half = maps(twice, crops())
     # The mirrored half alone, by hand: mirror all crops, fuse, mirror back.
@@ -79,15 +74,16 @@ def test_the_mirrored_maps_are_shifted_where_the_mapping_needs_it() -> None:
     inner = FakeEstimator(ALONE)
     once = maps(inner, crops())[:, WITHOUT_SIDES]
     shifted = (once + np.concatenate([once[..., :1], once[..., :-1]], -1)) / 2
-    heatmap = inner.card.heatmap
-    assert heatmap is not None
+    codec = tiny_onnx.pose_card().codec
+    assert isinstance(codec, GaussianCodec)
     for mapping, shift, expected in (
         ("centre", None, once),
         ("centre", True, shifted),
         ("origin", None, shifted),
         ("origin", False, once),
     ):
-        inner.card = replace(inner.card, heatmap=replace(heatmap, mapping=mapping))
+        heatmap = replace(codec.heatmap, mapping=mapping)
+        inner.card = replace(inner.card, codec=GaussianCodec(heatmap))
         found = maps(Mirrored(inner, shift=shift), crops())[:, WITHOUT_SIDES]
         np.testing.assert_allclose(found, expected, rtol=1e-6, err_msg=f"{mapping} {shift}")
 
@@ -95,7 +91,9 @@ def test_the_mirrored_maps_are_shifted_where_the_mapping_needs_it() -> None:
 @pytest.mark.parametrize("mapping", ["origin", "centre", "corners"])
 def test_with_the_right_shift_a_joint_stays_nearly_where_it_is(mapping: str) -> None:
     """What the shift is for: a peak that the network places by the mapping, seen in a mirror."""
-    heatmap = replace(tiny_onnx.card("fusion").heatmap, mapping=mapping)  # type: ignore[type-var]
+    codec = tiny_onnx.pose_card().codec
+    assert isinstance(codec, GaussianCodec)
+    heatmap = replace(codec.heatmap, mapping=mapping)
     width, crop_width = heatmap.size_hw[1], tiny_onnx.CROP_HW[1]
     zoom = (crop_width - 1) / (width - 1) if mapping == "corners" else crop_width / width
     first = zoom / 2 - 0.5 if mapping == "centre" else 0.0
@@ -108,7 +106,7 @@ def test_with_the_right_shift_a_joint_stays_nearly_where_it_is(mapping: str) -> 
 
 
 def test_the_pipeline_flips_only_if_it_is_told() -> None:
-    estimate = Sided(tiny_onnx.FUSION)
+    estimate = Sided(tiny_onnx.SLOTS)
     assert with_mirror(estimate, PoseOptions()) is estimate
     plain = run(video(6), estimate)
     flipped = run(video(6), estimate, options=PoseOptions(flip=True))

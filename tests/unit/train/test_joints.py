@@ -5,8 +5,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from glpose.codecs.gaussian import GaussianCodec  # noqa: E402
 from glpose.crop import crop_from_image  # noqa: E402
-from glpose.heatmap import crop_from_heatmap, encode  # noqa: E402
 from glpose.train.joints import image_joints  # noqa: E402
 from glpose.types import Affine, CropSpec, HeatmapSpec  # noqa: E402
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.torch
 @pytest.mark.parametrize("stride", [4, 8])
 def test_joints_come_back_to_where_they_are_in_the_picture(stride: int) -> None:
     crop = CropSpec((192, 144))
-    heatmap = HeatmapSpec((192 // stride, 144 // stride), 1.5)
+    codec = GaussianCodec(HeatmapSpec((192 // stride, 144 // stride), 1.5))
     rng = np.random.default_rng(0)
     low = rng.uniform(0, 100, (5, 2))
     xyxy = np.concatenate([low, low + rng.uniform(30, 60, (5, 2))], 1).astype(np.float32)
@@ -28,16 +28,16 @@ def test_joints_come_back_to_where_they_are_in_the_picture(stride: int) -> None:
             made = []
             for row in rows:
                 maps.append(crop_from_image(xyxy[row], crop))
-                to_heatmap = crop_from_heatmap(crop, heatmap).inverse() @ maps[-1]
-                made.append(encode(to_heatmap.apply(truth[row]), np.ones(15, bool), heatmap))
+                map_xy = (codec.crop_from_map(crop).inverse() @ maps[-1]).apply(truth[row])
+                made.append(codec.encode(map_xy, np.ones(15, bool))["heatmaps"])
             yield {"maps": torch.from_numpy(np.stack(made))}
 
     found = image_joints(
-        lambda batch: batch["maps"],
+        lambda batch: {"heatmaps": batch["maps"]},
         batches(),
         maps,
         crop,
-        heatmap,
+        codec,
         device=torch.device("cpu"),
         precision="fp32",
     )

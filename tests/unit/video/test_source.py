@@ -24,7 +24,8 @@ def test_a_folder_of_pictures_is_a_video_in_natural_order(tmp_path: Path) -> Non
     assert [read_index(f.rgb) for f in frames] == [f.index for f in frames] == list(range(12))
     assert [f.time_s for f in frames] == [i / 25 for i in range(12)]
     assert (source.info.num_frames, source.info.size_hw) == (12, (240, 320))
-    assert "1 files that are not pictures" in source.warnings[0]
+    assert "1 files that are not pictures" in entry.notes[0]
+    assert source.warnings == []
     assert [f.index for f in source.frames(0.08, 0.2)] == [2, 3, 4]
 
 
@@ -37,7 +38,7 @@ def test_pictures_may_differ_in_size_and_be_unreadable(tmp_path: Path) -> None:
     assert [f.index for f in frames if f.rgb is None] == [3]
     assert frames[4].rgb.shape == (64, 96, 3)
     assert frames[11].time_s == 1.1
-    assert "frame-3.png" in source.warnings[1]
+    assert "frame-3.png" in source.warnings[0]
 
 
 def test_a_picture_is_shown_as_its_exif_says(tmp_path: Path) -> None:

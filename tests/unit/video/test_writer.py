@@ -21,7 +21,7 @@ from glpose.video.writer import VideoWriter
 def copy(source: VideoSource, path: Path, **span: float) -> VideoWriter:
     info = source.info
     with VideoWriter(
-        path, info.size_hw, info.rate_hz, time_base=source.time_base, audio_from=source, threads=1
+        path, info.size_hw, info.rate_hz, time_base=source.time_base, audio=source.audio, threads=1
     ) as writer:
         for frame in source.frames(**span):
             writer.write(frame.rgb, frame.time_s)

@@ -30,6 +30,24 @@ class Report:
             ) from problem
 
 
+def check_places(truth: Path, predictions: Path, json: Path | None = None) -> None:
+    """Raises: BadInput if files to score do not exist, or `json` would replace what is no score."""
+    for path, what in ((truth, "the truth"), (predictions, "the predictions")):
+        if not path.exists():
+            raise BadInput(f"{path}: no such file or folder; expected {what}; check the name")
+    if json is None:
+        return
+    if json.is_dir() or not json.parent.is_dir():
+        raise BadInput(
+            f"--json {json}: found {'a folder' if json.is_dir() else 'no folder for it'}; "
+            "expected the name of a file in a folder that exists"
+        )
+    if json.is_file() and not _is_score(json):
+        raise BadInput(
+            f"--json {json}: there is a file that is no score of glpose; choose another name"
+        )
+
+
 def check_there(files: Sequence[Path], folder: Path, what: str) -> None:
     """Raises: BadInput if files of a folder are missing, naming the first and telling how many."""
     lacking = [path for path in files if not path.is_file()]
@@ -43,6 +61,15 @@ def check_there(files: Sequence[Path], folder: Path, what: str) -> None:
 def number(value: float, decimals: int = 1) -> str:
     """A number of a table; a dash where it is undefined."""
     return "-" if math.isnan(value) else f"{value:.{decimals}f}"
+
+
+def _is_score(path: Path) -> bool:
+    """Whether a file may be replaced: it was written here."""
+    try:
+        with path.open("rb") as file:
+            return b'"metric"' in file.read(100)
+    except OSError:
+        return False
 
 
 def _defined(value: Any) -> Any:

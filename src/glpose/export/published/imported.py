@@ -19,7 +19,7 @@ from glpose.export.published.files import (
 )
 from glpose.export.published.port import Imported, full_report
 from glpose.nets.stored import safetensors_notes
-from glpose.runtime.card import Card
+from glpose.runtime.card import PoseCard
 from glpose.skeleton import by_name
 
 _ORIGIN = (
@@ -99,10 +99,9 @@ def export_imported(imported: Imported, folder: Path, size_hw: tuple[int, int]) 
     model.load_state_dict(imported.weights)
     graphs = imported.port.graphs(model)
     known = origin(imported)
-    card = Card(
+    card = PoseCard(
         name=imported.port.name,
         version="1",
-        kind="fusion",
         trained_on=(f"not trained by glpose: weights published by {known['project']}",),
         terms="Those of the data and of the authors of the published file, which see.",
         licence="that of the published file",
@@ -110,7 +109,7 @@ def export_imported(imported: Imported, folder: Path, size_hw: tuple[int, int]) 
         made_by={name: known[name] for name in ("source", "sha256", "glpose")},
         skeleton=imported.joints,
         crop=graphs.crop,
-        heatmap=graphs.heatmap,
+        codec=graphs.codec,
     )
     return list(export_pose(graphs.parts, card, folder))
 

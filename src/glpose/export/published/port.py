@@ -9,21 +9,22 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from glpose.codecs.codec import Codec
 from glpose.errors import BadInput, BadWeights
 from glpose.export.pose import PoseParts
 from glpose.export.published.files import HEAD, Published, file_digest, num_parameters
 from glpose.nets.heads import head_of_joints
 from glpose.skeleton import SKELETONS, Skeleton, by_name, joint_map
-from glpose.types import CropSpec, HeatmapSpec
+from glpose.types import CropSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Graphs:
-    """A network as it is exported, with the crops that it takes and the heatmaps that it gives."""
+    """A network as it is exported, with the crops that it takes and the codec of its maps."""
 
     parts: PoseParts
     crop: CropSpec
-    heatmap: HeatmapSpec
+    codec: Codec
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 
 from glpose.clip import local_frames
+from glpose.codecs.gaussian import crop_from_heatmap
 from glpose.crop import cut
 from glpose.damage import DAMAGE, damage
 from glpose.geometry import clip_box
-from glpose.heatmap import crop_from_heatmap
 from glpose.systems.glpose.spec import ClipConfig, GLPoseConfig
 from glpose.train.data.augment import Look, draw_look, jitter_colour, random_box
 from glpose.train.data.epochs import sample_rows

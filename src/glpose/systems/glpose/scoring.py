@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Float32
 from torch import Tensor
 
+from glpose.codecs.gaussian import HEATMAPS, GaussianCodec
 from glpose.metrics.pck import Pck, pck
 from glpose.systems.glpose.data import ClipData, Tracks
 from glpose.systems.glpose.features import FeatureData
@@ -101,11 +102,11 @@ def _image_xy(
     run: Callable[[GLPose, dict[str, Tensor]], Tensor],
 ) -> np.ndarray:
     return image_joints(
-        lambda batch: run(model, batch),
+        lambda batch: {HEATMAPS: run(model, batch)},
         batches,
         crop_from_image,
         model.config.crop,
-        model.config.heatmap,
+        GaussianCodec(model.config.heatmap),
         device=next(model.parameters()).device,
         precision=precision,
     )

@@ -23,7 +23,7 @@ from glpose.nets.spec import (
     check_crop,
     heatmap_of,
 )
-from glpose.runtime.card import FusionCard, NeighbourBox
+from glpose.runtime.card import KeySlot, NeighbourBox, NeighbourSlot, SimilarSlot, Slot
 from glpose.skeleton import Skeleton, by_name
 from glpose.train.data.augment import Augmentation
 from glpose.train.data.people import Order
@@ -175,22 +175,28 @@ class GLPoseConfig:
         )
 
     @property
-    def fusion_card(self) -> FusionCard:
-        """What the runtime needs to know to fill the slots."""
+    def slots(self) -> tuple[Slot, ...]:
+        """What the runtime fills the inputs of the fusion with."""
+        slots: list[Slot] = [KeySlot()]
+        if self.offsets:
+            slots.append(NeighbourSlot("local", self.offsets, self.local.border, self.local.box))
         g = self.global_
-        return FusionCard(
-            offsets=self.offsets,
-            num_global=g.n,
-            num_candidates=g.num_candidates,
-            min_score=g.min_score,
-            similarity=g.similarity,
-            temperature=g.temperature,
-            softmax_over=g.softmax_over,
-            border=self.local.border,
-            pool=g.pool,
-            pad=g.pad,
-            neighbour_box=self.local.box,
-        )
+        if g.n:
+            slots.append(
+                SimilarSlot(
+                    "global",
+                    "global_weight",
+                    g.n,
+                    num_candidates=g.num_candidates,
+                    min_score=g.min_score,
+                    similarity=g.similarity,
+                    temperature=g.temperature,
+                    softmax_over=g.softmax_over,
+                    pool=g.pool,
+                    pad=g.pad,
+                )
+            )
+        return tuple(slots)
 
 
 @dataclass(frozen=True, slots=True)

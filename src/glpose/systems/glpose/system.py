@@ -12,14 +12,15 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from glpose.codecs.gaussian import GaussianCodec
 from glpose.errors import BadConfig
 from glpose.export.pose import PoseParts, export_pose, pose_card
 from glpose.export.unfold import load_exported
 from glpose.nets.losses import heatmap_loss
-from glpose.runtime.card import Card
+from glpose.runtime.card import PoseCard
 from glpose.systems.glpose.data import ClipData, Tracks
 from glpose.systems.glpose.features import Encode, FeatureData, FeatureMix
-from glpose.systems.glpose.net import GLPose
+from glpose.systems.glpose.net import Fusion, GLPose
 from glpose.systems.glpose.scoring import fuse, guess_from_clips, guess_from_features, run_on_crops
 from glpose.systems.glpose.spec import ClipConfig, GLPoseConfig, Settings
 from glpose.train.data.augment import Augmentation
@@ -148,23 +149,24 @@ class GLPoseTask(PoseTask[GLPose]):
 
     def parts(
         self, model: GLPose, *, name: str, made_by: dict[str, str], scores: dict[str, str]
-    ) -> tuple[PoseParts, Card]:
+    ) -> tuple[PoseParts, PoseCard]:
         """Encoder and fusion with their card."""
         recipe, config = self._recipe, self._recipe.model
-        encoder = EncoderGraph(model.eval())
-        parts = PoseParts(encoder, model.fusion, model.encoder.channels, config.fusion_card)
+        parts = PoseParts(EncoderGraph(model.eval()), Solver(model.fusion))
         before = recipe.pretrained_on if recipe.init_from else ()
         sources = tuple(dict.fromkeys((*before, *recipe.data.sources)))
         card = pose_card(
             name,
             sources,
             f"GLPose (Jiao et al., ACM TOMM 2022) on {config.backbone.family}",
-            config.crop,
-            config.heatmap,
+            skeleton=config.skeleton,
+            crop=config.crop,
+            codec=GaussianCodec(config.heatmap),
+            slots=config.slots,
             made_by=made_by,
             scores=scores,
         )
-        return parts, replace(card, skeleton=config.skeleton)
+        return parts, card
 
     def export(
         self,
@@ -214,6 +216,18 @@ class EncoderGraph(torch.nn.Module):
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         return self.model.encode(crops)
+
+
+class Solver(torch.nn.Module):
+    """The fusion with its slots by name."""
+
+    def __init__(self, fusion: Fusion) -> None:
+        super().__init__()
+        self.fusion = fusion
+
+    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        slots = (inputs.get(name) for name in ("key", "local", "global", "global_weight"))
+        return {"heatmaps": self.fusion(*slots)}
 
 
 def _check_features(config: GLPoseConfig, data: ClipConfig) -> None:

@@ -9,7 +9,7 @@ import torch
 
 from glpose.errors import GLPoseError
 from glpose.export.onnx import Graph, write_graph
-from glpose.runtime.card import Card
+from glpose.runtime.card import DetectorCard
 from glpose.runtime.load import load_detector
 from glpose.systems.person_detector.net import PersonDetector
 
@@ -17,7 +17,7 @@ _MOST_PX = 0.05
 _MOST_SCORE = 1e-3
 
 
-def export_detector(model: PersonDetector, card: Card, folder: Path) -> Path:
+def export_detector(model: PersonDetector, card: DetectorCard, folder: Path) -> Path:
     """Write the graph; pictures may come in any number, and in any multiples of 32 pixels.
 
     Raises: GLPoseError if a box of the check moves by 0.05 px, or a score by 0.001, or more.

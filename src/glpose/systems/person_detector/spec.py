@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from glpose.export.terms import LICENCE
-from glpose.runtime.card import Card, DetectorCard
+from glpose.runtime.card import DetectorCard
 from glpose.train.recipe import Recipe
 
 
@@ -114,24 +114,21 @@ def card(
     terms: str = "",
     made_by: dict[str, str] | None = None,
     scores: dict[str, str] | None = None,
-) -> Card:
+) -> DetectorCard:
     """The card of a network with this configuration."""
-    return Card(
+    return DetectorCard(
         name=name,
         version=version,
-        kind="detector",
         trained_on=trained_on,
         terms=terms,
         licence=LICENCE,
         source="anchor-free one-stage detector after FCOS (ICCV 2019) and TOOD (ICCV 2021)",
         made_by=made_by or {},
         scores=scores or {},
-        detector=DetectorCard(
-            config.size_hw,
-            config.strides,
-            config.iou_limit,
-            config.min_score,
-            fine_size_hw=config.fine_size_hw,
-            fine_side_px=config.fine_side_px,
-        ),
+        size_hw=config.size_hw,
+        strides=config.strides,
+        iou_limit=config.iou_limit,
+        min_score=config.min_score,
+        fine_size_hw=config.fine_size_hw,
+        fine_side_px=config.fine_side_px,
     )

@@ -2,10 +2,10 @@
 
 from torch import Tensor, nn
 
+from glpose.codecs.gaussian import HEATMAPS
 from glpose.export.pose import PoseParts
 from glpose.nets.encoders import make_encoder
 from glpose.nets.heads import make_head
-from glpose.runtime.card import FusionCard
 from glpose.systems.single_frame.spec import SingleFrameConfig
 
 
@@ -55,16 +55,16 @@ class EncoderGraph(nn.Module):
 
 
 class HeadGraph(nn.Module):
-    """The head as a fusion without slots."""
+    """The head as a solver of the key's features alone."""
 
     def __init__(self, net: SingleFrameNet) -> None:
         super().__init__()
         self.head = net.head
 
-    def forward(self, key_BCHW: Tensor, *_no_slots: None) -> Tensor:
-        return self.head(key_BCHW)
+    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {HEATMAPS: self.head(inputs["key"])}
 
 
 def two_graphs(net: SingleFrameNet) -> PoseParts:
-    """The encoder, and the head as a fusion without slots."""
-    return PoseParts(EncoderGraph(net.eval()), HeadGraph(net), net.encoder.channels, FusionCard())
+    """The encoder, and the head as a solver of the key alone."""
+    return PoseParts(EncoderGraph(net.eval()), HeadGraph(net))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -12,12 +11,13 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from glpose.codecs.gaussian import HEATMAPS, GaussianCodec
 from glpose.crop import crop_from_image, cut
 from glpose.export.pose import PoseParts, export_pose, pose_card
 from glpose.geometry import clip_box
 from glpose.metrics.pck import pck
 from glpose.nets.losses import heatmap_loss
-from glpose.runtime.card import Card
+from glpose.runtime.card import PoseCard
 from glpose.skeleton import POSETRACK15
 from glpose.systems import FORMERLY
 from glpose.systems.single_frame.net import SingleFrameNet, two_graphs
@@ -111,8 +111,8 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
 
     def parts(
         self, model: SingleFrameNet, *, name: str, made_by: dict[str, str], scores: dict[str, str]
-    ) -> tuple[PoseParts, Card]:
-        """The encoder, and the head as a fusion without slots, with their card."""
+    ) -> tuple[PoseParts, PoseCard]:
+        """The encoder, and the head as a solver of the key alone, with their card."""
         recipe, config = self._recipe, self._recipe.model
         before = recipe.pretrained_on if recipe.init_from else ()
         sources = tuple(dict.fromkeys((*before, *(s.source for s in recipe.data.shares))))
@@ -120,12 +120,13 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
             name,
             sources,
             config.backbone.source,
-            config.crop,
-            config.heatmap,
+            skeleton=config.skeleton,
+            crop=config.crop,
+            codec=GaussianCodec(config.heatmap),
             made_by=made_by,
             scores=scores,
         )
-        return two_graphs(model), replace(card, skeleton=config.skeleton)
+        return two_graphs(model), card
 
     def export(
         self,
@@ -171,11 +172,11 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
                 yield {"rgb": torch.from_numpy(np.stack(crops))}
 
         return image_joints(
-            lambda batch: model(batch["rgb"]),
+            lambda batch: {HEATMAPS: model(batch["rgb"])},
             batches(),
             maps,
             config.crop,
-            config.heatmap,
+            GaussianCodec(config.heatmap),
             device=next(model.parameters()).device,
             precision=recipe.precision,
         )

@@ -13,10 +13,10 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool
 
+from glpose.codecs.gaussian import crop_from_heatmap, encode
 from glpose.crop import cut
 from glpose.damage import DAMAGE, damage
 from glpose.geometry import clip_box
-from glpose.heatmap import crop_from_heatmap, encode
 from glpose.skeleton import POSETRACK15, Skeleton
 from glpose.train.data.augment import Augmentation, draw_look, jitter_colour, random_box
 from glpose.train.data.epochs import sample_rows

@@ -1,15 +1,75 @@
-"""Joints to target heatmaps, and heatmaps to joints. Plain arrays `(n, joints, h, w)`, peak 1."""
+"""Heatmaps: a Gaussian with peak 1 for each joint. Plain arrays (n, joints, h, w).
+
+`GaussianCodec` is the codec; the functions below it do its arithmetic.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
+from glpose.codecs.codec import Maps
 from glpose.errors import BadInput
 from glpose.imaging import blur_maps
-from glpose.types import Affine, CropSpec, HeatmapSpec
+from glpose.types import Affine, CropSpec, Decoding, HeatmapSpec
 
 # The published DARK code blurs with 11 pixels. Here the kernel grows with sigma, since one wider
 # than the peak would flatten it: the odd number above 11/3 sigma, 7 at sigma 1.5, 9 at 2, 13 at 3.
 _DARK_KERNEL_PX_PER_SIGMA = 11 / 3
+
+HEATMAPS = "heatmaps"
+"""The name of the only map of this codec."""
+
+
+@dataclass(frozen=True, slots=True)
+class GaussianCodec:
+    """One heatmap a joint, as `heatmap` says; a `Codec`."""
+
+    heatmap: HeatmapSpec
+    kind: Literal["gaussian"] = "gaussian"
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        """See `Codec.size_hw`."""
+        return self.heatmap.size_hw
+
+    def channels(self, num_joints: int) -> dict[str, int]:
+        """See `Codec.channels`."""
+        return {HEATMAPS: num_joints}
+
+    def crop_from_map(self, crop: CropSpec) -> Affine:
+        """See `Codec.crop_from_map`."""
+        return crop_from_heatmap(crop, self.heatmap)
+
+    def encode(
+        self, map_xy: Float[np.ndarray, "*n joints 2"], valid: Bool[np.ndarray, "*n joints"]
+    ) -> Maps:
+        """See `Codec.encode`."""
+        return {HEATMAPS: encode(map_xy, valid, self.heatmap)}
+
+    def decode(
+        self, maps: Maps
+    ) -> tuple[Float32[np.ndarray, "n joints 2"], Float32[np.ndarray, "n joints"]]:
+        """See `Codec.decode`."""
+        return decode(maps[HEATMAPS], self.heatmap)
+
+    def mirror(self, maps: Maps, partners: tuple[int, ...], *, shift: bool | None = None) -> Maps:
+        """See `Codec.mirror`.
+
+        Where heatmap pixels are multiples of the stride ("origin"), mirroring a crop moves them by
+        three quarters of a pixel at stride 4, and the shift takes the maps back by one.
+
+        Source: flip test with `SHIFT_HEATMAP` as in the HRNet family.
+        """
+        back = maps[HEATMAPS][:, list(partners), :, ::-1]
+        if self.heatmap.mapping == "origin" if shift is None else shift:
+            back = np.concatenate([back[..., :1], back[..., :-1]], -1)
+        return {HEATMAPS: back}
+
+    def with_decoding(self, kind: Decoding) -> "GaussianCodec":
+        """See `Codec.with_decoding`."""
+        return replace(self, heatmap=replace(self.heatmap, decode=kind))
 
 
 def crop_from_heatmap(crop: CropSpec, heatmap: HeatmapSpec) -> Affine:

@@ -1,52 +1,45 @@
-"""The ONNX Runtime door: the only module that imports onnxruntime. Files in, NumPy in and out."""
+"""The ONNX Runtime door: the only module that imports onnxruntime. Bytes in, NumPy in and out."""
 
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 
-from glpose.errors import BadWeights
-
-Shape = tuple[int | str | None, ...]
-"""Sizes of a graph's array; a name or None stands for any size."""
+from glpose.errors import BadConfig, BadWeights
+from glpose.runtime.engine import ArrayInfo, EngineSpec
 
 _ERRORS_ONLY = 3
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 # The runtime prints warnings on stderr by itself; everything that matters comes as an exception.
 ort.set_default_logger_severity(_ERRORS_ONLY)
 
 
-@dataclass(frozen=True, slots=True)
-class ArrayInfo:
-    """An input or output as the graph declares it; `dtype` is like "tensor(float)"."""
-
-    shape: Shape
-    dtype: str
-
-
 class Session:
-    """An opened graph. `metadata` is what the file says about itself."""
+    """An opened `Graph`; `path` is what errors call it."""
 
-    def __init__(self, path: Path, threads: int | None = None) -> None:
-        """Open a file, to be run with `threads` threads (None: all cores).
+    def __init__(self, path: Path, data: bytes, engine: EngineSpec = EngineSpec()) -> None:
+        """Open the bytes of a file.
 
-        Raises: BadWeights if the file is not a graph that can be run.
+        Raises: BadWeights if they are not a graph that can be run, BadConfig if this build of the
+        runtime lacks the device.
         """
+        provider = _PROVIDERS[engine.device]
+        if provider not in ort.get_available_providers():
+            raise BadConfig(
+                f"the engine's device is '{engine.device}', but this ONNX Runtime has only "
+                f"{', '.join(ort.get_available_providers())}; use the device 'cpu', or install a "
+                "build for the device"
+            )
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads or num_cores()
+        options.intra_op_num_threads = engine.num_threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _ERRORS_ONLY
         # Threads that spin while they wait would take the cores from decoding and drawing.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = ort.InferenceSession(
-                path.read_bytes(), options, providers=["CPUExecutionProvider"]
-            )
-        except OSError as problem:
-            raise BadWeights(f"{path}: cannot be read ({problem.strerror})") from problem
+            self._session = ort.InferenceSession(data, options, providers=[provider])
         except Exception as problem:  # the runtime's own errors have no common type
             raise BadWeights(
                 f"{path}: not a graph that can be opened ({_first_line(problem)}); "
@@ -74,20 +67,13 @@ class Session:
         return [np.asarray(array) for array in arrays]
 
 
-def num_cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def engine() -> dict[str, str]:
     """Name, version and providers of the engine, for `glpose info`; "used" is what runs here."""
     return {
         "name": "ONNX Runtime",
         "version": ort.__version__,
         "providers": ", ".join(ort.get_available_providers()),
-        "used": "CPUExecutionProvider",
+        "used": _PROVIDERS[EngineSpec().device],
     }
 
 

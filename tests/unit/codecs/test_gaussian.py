@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from glpose.codecs.gaussian import crop_from_heatmap, decode, encode
 from glpose.errors import BadInput
-from glpose.heatmap import crop_from_heatmap, decode, encode
 from glpose.types import CropSpec, HeatmapSpec
 
 CROP = CropSpec((64, 48))

@@ -1,0 +1,110 @@
+"""Where the poses of a run go: `poses.jsonl`, the overlay, and whatever else writes poses."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, runtime_checkable
+
+from glpose.api import Models
+from glpose.formats.results import ResultWriter
+from glpose.runtime.engine import EngineSpec
+from glpose.timing import Timings
+from glpose.types import Frame, FramePoses
+from glpose.video.source import Source
+from glpose.video.writer import VideoWriter
+from glpose.viewer.overlay_video import OverlayVideo
+
+POSES, OVERLAY = "poses.jsonl", "overlay.mp4"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """What a writer is opened for: a source with its folder, which is there, and how it is run."""
+
+    folder: Path
+    source: Source
+    models: Models
+    settings: dict[str, object]
+    timings: Timings
+    engine: EngineSpec = EngineSpec()
+
+
+@runtime_checkable
+class PoseWriter(Protocol):
+    """Takes the frames of a source with their poses; a context manager, closed when it is left."""
+
+    @property
+    def needs_pictures(self) -> bool:
+        """Whether frames have to come with their pictures; asked before the first one."""
+        ...
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What was left out, a line each; asked once it was closed."""
+        ...
+
+    def write(self, frame: Frame, poses: FramePoses) -> None:
+        """Take the next frame. Raises GLPoseError if it cannot be written; the run then ends."""
+        ...
+
+    def __enter__(self) -> "PoseWriter": ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+OpenWriter = Callable[[Target], PoseWriter]
+"""Opens a writer for a source; called for each source of a run."""
+
+
+def poses_jsonl(target: Target) -> PoseWriter:
+    """Write `poses.jsonl`, line by line as frames are done."""
+    return _PosesFile(target)
+
+
+def overlay_mp4(target: Target) -> PoseWriter:
+    """Write `overlay.mp4`: the pictures with skeletons drawn in, and the sound of the source."""
+    source, info = target.source, target.source.info
+    writer = VideoWriter(
+        target.folder / OVERLAY,
+        info.size_hw,
+        info.rate_hz,
+        time_base=source.time_base,
+        audio=source.audio,
+        threads=target.engine.threads or 0,
+    )
+    return OverlayVideo(writer, info.size_hw, target.models.skeleton, target.timings)
+
+
+class _PosesFile:
+    """`poses.jsonl` as a `PoseWriter`."""
+
+    needs_pictures = False
+    warnings = ()
+
+    def __init__(self, target: Target) -> None:
+        skeleton, models = target.models.skeleton, target.models.record
+        path, info = target.folder / POSES, target.source.info
+        self._results = ResultWriter(path, info, skeleton, models, target.settings)
+        self._spent = target.timings
+
+    def write(self, frame: Frame, poses: FramePoses) -> None:
+        del frame
+        with self._spent("write"):
+            self._results.write(poses)
+
+    def __enter__(self) -> "_PosesFile":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._results.__exit__(kind, error, trace)

@@ -1,0 +1,102 @@
+"""Pictures that are in memory, or made as they are asked for, as a source."""
+
+from collections.abc import Generator, Iterable, Iterator, Sized
+from fractions import Fraction
+from itertools import chain
+
+import numpy as np
+from jaxtyping import UInt8
+
+from glpose.errors import BadInput
+from glpose.types import Frame, VideoInfo
+
+_MICROSECOND = Fraction(1, 1_000_000)
+
+
+class ArraySource:
+    """Arrays of RGB pictures, uint8 of height x width x 3, as a `Source`.
+
+    `pictures` is a list, an array of them, or an iterator, which is read as poses are asked for and
+    once only; None stands for a picture that is lost. Times are `times_s`, one for each picture, in
+    increasing order, or else multiples of 1 / `rate_hz`. `name` names the results.
+
+    Raises: BadInput for what is no picture, here for the first one, else when it is reached; for
+    times that do not increase or are fewer than the pictures; for an iterator that is read twice.
+    """
+
+    audio = None
+
+    def __init__(
+        self,
+        pictures: Iterable[np.ndarray | None],
+        *,
+        rate_hz: float = 25.0,
+        times_s: Iterable[float] | None = None,
+        name: str = "pictures",
+    ) -> None:
+        if not 0 < rate_hz < float("inf"):
+            raise BadInput(f"rate_hz is {rate_hz}; expected frames a second, above 0")
+        self._name, self._times_s = name, None if times_s is None else tuple(times_s)
+        step_s = 1 / Fraction(rate_hz).limit_denominator(1001)
+        self.time_base = step_s if times_s is None else _MICROSECOND
+        num = len(pictures) if isinstance(pictures, Sized) else None
+        self._is_once = isinstance(pictures, Iterator)
+        self._was_read = False
+        # The size is known from the first picture that is there.
+        rest, before, size_hw = iter(pictures), [], None
+        for index, picture in enumerate(rest):
+            before.append(picture)
+            if picture is not None:
+                size_hw = self._checked(picture, index).shape[:2]
+                break
+        if size_hw is None:
+            raise BadInput(f"{name}: found no picture; expected one at least")
+        self._pictures = chain(before, rest) if self._is_once else pictures
+        duration_s = None if num is None or times_s is not None else float(num * step_s)
+        self.info = VideoInfo(name, size_hw, rate_hz, num_frames=num, duration_s=duration_s)
+        self.warnings: list[str] = []
+
+    def frames(
+        self, start_s: float | None = None, end_s: float | None = None
+    ) -> Generator[Frame, None, None]:
+        """As `Source.frames`, in the thread of the caller."""
+        if self._is_once and self._was_read:
+            raise BadInput(f"{self._name}: an iterator is read once only; give a list of pictures")
+        self._was_read = True
+        last_s = -float("inf")
+        for index, picture in enumerate(self._pictures):
+            time_s = self._time_s(index)
+            if not last_s < time_s < float("inf"):
+                raise BadInput(
+                    f"{self._name}: picture {index} is at {time_s} s, after one at {last_s} s; "
+                    "expected times that increase"
+                )
+            last_s = time_s
+            if end_s is not None and time_s >= end_s:
+                return
+            if start_s is None or time_s >= start_s:
+                rgb = None if picture is None else self._checked(picture, index)
+                yield Frame(index, time_s, rgb)
+
+    def _time_s(self, index: int) -> float:
+        if self._times_s is None:
+            return float(index * self.time_base)
+        if index >= len(self._times_s):
+            raise BadInput(
+                f"{self._name}: found more pictures than the {len(self._times_s)} times; expected "
+                "a time for each picture"
+            )
+        return float(self._times_s[index])
+
+    def _checked(self, picture: object, index: int) -> UInt8[np.ndarray, "height width 3"]:
+        if not isinstance(picture, np.ndarray):
+            found = type(picture).__name__
+        elif picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3:
+            if picture.size:
+                return picture
+            found = f"an empty array of shape {picture.shape}"
+        else:
+            found = f"an array of {picture.dtype} and shape {picture.shape}"
+        raise BadInput(
+            f"{self._name}: picture {index} is {found}; expected RGB, uint8 of height x width x 3"
+        )

@@ -1,0 +1,72 @@
+"""A second codec, for tests: where a joint is likely, and how far away it is.
+
+It proves that nothing but the codec knows what maps mean: its offsets change their sign in a mirror.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from glpose.errors import BadConfig
+from glpose.types import Affine, CropSpec, Decoding
+
+STRIDE = 4
+
+
+@dataclass(frozen=True)
+class OffsetCodec:
+    """`scores` is 1 in the cell of a joint; `offsets` the way from a cell to it, x then y."""
+
+    size_hw: tuple[int, int]
+    kind: Literal["offset"] = "offset"
+
+    def channels(self, num_joints: int) -> dict[str, int]:
+        return {"scores": num_joints, "offsets": 2 * num_joints}
+
+    def crop_from_map(self, crop: CropSpec) -> Affine:
+        del crop
+        return Affine(np.array([[STRIDE, 0, 1.5], [0, STRIDE, 1.5]], np.float64))
+
+    def encode(self, map_xy: np.ndarray, valid: np.ndarray) -> dict[str, np.ndarray]:
+        h, w = self.size_hw
+        cells = np.stack(np.meshgrid(np.arange(w), np.arange(h)), 0)
+        at = np.where(valid[..., None], map_xy, 0.0)
+        offsets = at[..., None, None] - cells
+        near = (np.abs(offsets) <= 0.5).all(-3) & valid[..., None, None]
+        n, joints = valid.shape
+        return {
+            "scores": near.astype(np.float32),
+            "offsets": offsets.reshape(n, 2 * joints, h, w).astype(np.float32),
+        }
+
+    def decode(self, maps: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        scores = maps["scores"]
+        n, joints, h, w = scores.shape
+        best = scores.reshape(n, joints, -1).argmax(-1)
+        y, x = np.divmod(best, w)
+        offsets = maps["offsets"].reshape(n, joints, 2, h * w)
+        way = np.take_along_axis(offsets, best[..., None, None], -1)[..., 0]
+        score = np.take_along_axis(scores.reshape(n, joints, -1), best[..., None], -1)[..., 0]
+        xy = np.stack([x, y], -1) + way
+        xy[score <= 0] = np.nan
+        return xy.astype(np.float32), score.clip(0, 1).astype(np.float32)
+
+    def mirror(
+        self,
+        maps: dict[str, np.ndarray],
+        partners: tuple[int, ...],
+        *,
+        shift: bool | None = None,
+    ) -> dict[str, np.ndarray]:
+        del shift
+        n, double, h, w = maps["offsets"].shape
+        offsets = maps["offsets"].reshape(n, double // 2, 2, h, w)[:, list(partners), :, :, ::-1]
+        signs = np.array([-1, 1], np.float32)[:, None, None]
+        return {
+            "scores": maps["scores"][:, list(partners), :, ::-1],
+            "offsets": (offsets * signs).reshape(n, double, h, w),
+        }
+
+    def with_decoding(self, kind: Decoding) -> "OffsetCodec":
+        raise BadConfig(f"decode is '{kind}'; expected none, offsets are decoded in one way")

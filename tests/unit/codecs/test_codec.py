@@ -1,0 +1,102 @@
+"""Laws of all codecs, and a second codec through the whole pipeline, the flip test included."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import tiny_onnx
+from fake_estimator import FakeEstimator, one_person, run, same, video
+from glpose.codecs.codec import Codec
+from glpose.codecs.gaussian import GaussianCodec
+from glpose.errors import BadConfig
+from glpose.runtime.flip import Mirrored
+from glpose.runtime.options import PoseOptions
+from glpose.skeleton import POSETRACK15
+from glpose.types import HeatmapSpec
+from offset_codec import OffsetCodec
+
+SIZE_HW = tiny_onnx.MAP_HW
+CODECS: list[Codec] = [GaussianCodec(HeatmapSpec(SIZE_HW, 1.5)), OffsetCodec(SIZE_HW)]
+NUM = len(POSETRACK15.joints)
+
+
+def joints(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Joints well inside the maps, some of which are absent."""
+    rng = np.random.default_rng(seed)
+    h, w = SIZE_HW
+    xy = rng.uniform([3, 3], [w - 4, h - 4], (4, NUM, 2))
+    return xy, rng.random((4, NUM)) < 0.8
+
+
+@pytest.mark.parametrize("codec", CODECS, ids=["gaussian", "offset"])
+def test_decoding_finds_what_was_encoded(codec: Codec) -> None:
+    assert isinstance(codec, Codec)
+    xy, valid = joints()
+    maps = codec.encode(xy, valid)
+    assert {name: array.shape for name, array in maps.items()} == {
+        name: (4, channels, *SIZE_HW) for name, channels in codec.channels(NUM).items()
+    }
+    found, score = codec.decode(maps)
+    np.testing.assert_allclose(found[valid], xy[valid], atol=0.05)
+    assert np.isnan(found[~valid]).all()
+    assert not score[~valid].any()
+
+
+@pytest.mark.parametrize("codec", CODECS, ids=["gaussian", "offset"])
+def test_maps_of_mirrored_joints_mirrored_are_those_of_the_joints(codec: Codec) -> None:
+    xy, valid = joints(1)
+    partners = list(POSETRACK15.mirror)
+    mirrored = xy[:, partners] * [-1, 1] + [SIZE_HW[1] - 1, 0]
+    back = codec.mirror(codec.encode(mirrored, valid[:, partners]), POSETRACK15.mirror)
+    found, _ = codec.decode({name: np.ascontiguousarray(array) for name, array in back.items()})
+    np.testing.assert_allclose(found[valid], xy[valid], atol=0.05)
+
+
+class OffsetEstimator(FakeEstimator):
+    """Sees the joints of a crop in its brightest column, as scores and offsets."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.card = replace(self.card, codec=OffsetCodec(SIZE_HW))
+
+    def solve(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        key = inputs["crop"][:, 0]
+        n, _, w = key.shape
+        best = key.reshape(n, -1).argmax(1)
+        y, x = np.divmod(best, w)
+        # A fixed way from the cell for every joint: a third of a cell right, a tenth down.
+        centre = np.stack([x + 0.3, y + 0.1], -1)
+        xy = np.repeat(centre[:, None], NUM, 1)
+        return OffsetCodec(SIZE_HW).encode(xy, np.ones((n, NUM), bool))
+
+
+def test_the_pipeline_decodes_with_the_codec_of_the_card() -> None:
+    codec, poses = OffsetCodec(SIZE_HW), run(video(3), OffsetEstimator())
+    for frame in poses:
+        assert np.isfinite(frame.xy).all()
+        # All joints are at one place, and that is no whole cell: 30/48 image pixels a crop pixel.
+        np.testing.assert_allclose(frame.xy[0], frame.xy[0, :1].repeat(NUM, 0))
+    with pytest.raises(BadConfig, match="decoded in one way"):
+        run(video(1), OffsetEstimator(), options=PoseOptions(decode="quarter"))
+    assert codec.channels(NUM) == {"scores": 15, "offsets": 30}
+
+
+def test_the_flip_test_changes_the_signs_that_the_codec_changes() -> None:
+    """Looked at twice, the ways to the right of crop and mirrored crop cancel out; those down add."""
+    estimate = OffsetEstimator()
+    crops = np.zeros((1, *tiny_onnx.CROP_HW, 3), np.uint8)
+    crops[0, 32:36, 20:24] = 255  # the cell (5, 8) of a map 12 cells wide
+    mirrored = Mirrored(estimate)
+    features, _ = mirrored.encode(crops)
+    around = np.zeros((1, 2, *features.shape[1:]), np.float32)
+    inputs = {"crop": features, "around": around, "alike": around}
+    maps = mirrored.solve(inputs | {"alikeness": np.ones((1, 2, 1), np.float32)})
+    xy, score = OffsetCodec(SIZE_HW).decode(maps)
+    np.testing.assert_allclose(xy[0, 0], [5.0, 8.1], atol=1e-6)
+    assert score[0, 0] == 1
+
+
+def test_blocks_change_nothing_with_another_codec() -> None:
+    one = run(video(7), OffsetEstimator(), one_person, block_frames=1)
+    same(one, run(video(7), OffsetEstimator(), one_person, block_frames=5))

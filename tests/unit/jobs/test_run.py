@@ -1,0 +1,275 @@
+"""Runs from Python: outcomes and a reporter in place of exit statuses and lines, own parts."""
+
+import json
+import threading
+from collections.abc import Generator, Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import pytest
+
+import bad_videos
+import glpose
+from glpose.errors import BadInput, BadWeights, VideoError
+from glpose.jobs.interrupt import Interrupt
+from glpose.jobs.report import Reporter, Silent
+from glpose.jobs.run import Options, run_sources
+from glpose.jobs.writers import Target, overlay_mp4, poses_jsonl
+from glpose.refine import Refiner
+from glpose.runtime.engine import EngineSpec
+from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
+from glpose.video.reader import open_video
+from glpose.video.source import Source
+
+SHORT = 12
+
+
+@pytest.fixture
+def how(tiny_weights: Path) -> dict:
+    return {
+        "weights": str(tiny_weights),
+        "detector": str(tiny_weights / "finder.onnx"),
+        "engine": EngineSpec(threads=1),
+    }
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    return bad_videos.write_video(tmp_path / "walk.mp4", num_frames=SHORT)
+
+
+class Told(Silent):
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple] = []
+
+    def start(self, name: str, total: int | None) -> None:
+        self.calls.append(("start", name, total))
+
+    def update(self, frames: int, people: int) -> None:
+        self.calls.append(("update", frames, people))
+
+    def stop(self) -> None:
+        self.calls.append(("stop",))
+
+    def problem(self, message: str) -> None:
+        self.calls.append(("problem", message))
+
+    def result(self, line: str) -> None:
+        self.calls.append(("result", line))
+
+
+class Heights:
+    """A writer of one's own: the height of the picture of each frame, and of joint 0."""
+
+    needs_pictures = True
+
+    def __init__(self, target: Target) -> None:
+        self.path, self.lines, self.warnings = target.folder / "heights.txt", [], []
+
+    def write(self, frame: Frame, poses: FramePoses) -> None:
+        assert frame.rgb is not None
+        assert frame.index == poses.frame
+        self.lines.append(f"{frame.rgb.shape[0]} {poses.xy[:, 0, 1].tolist()}")
+
+    def __enter__(self) -> "Heights":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.path.write_text("\n".join(self.lines))
+        self.warnings.append("heights are rounded")
+
+
+class Failing(Heights):
+    def write(self, frame: Frame, poses: FramePoses) -> None:
+        if frame.index == 4:
+            raise BadInput("heights.txt: cannot be written")
+
+
+def test_outcomes_and_reports(
+    video: Path, how: dict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = Told()
+    assert isinstance(told, Reporter)
+    sources = [video, tmp_path / "nothing.mp4"]
+    good, bad = run_sources(sources, Options(tmp_path / "out", **how), told)
+    assert (good.name, good.folder, good.state) == ("walk", tmp_path / "out" / "walk", "ok")
+    assert (good.frames, good.poses, good.warnings) == (SHORT, SHORT, [])
+    assert (bad.state, bad.frames, len(bad.warnings)) == ("failed", 0, 1)
+    assert "no such file" in bad.warnings[0]
+    assert told.calls[0] == ("start", "walk", SHORT)
+    assert [call[:2] for call in told.calls[1:-3]] == [("update", n) for n in range(1, SHORT + 1)]
+    assert told.calls[-4][2] == len(good.tracks)
+    assert told.calls[-3] == ("stop",)
+    assert told.calls[-2][0] == "result"
+    assert str(good.folder) in told.calls[-2][1]
+    assert told.calls[-1] == ("problem", bad.warnings[0])
+    captured = capsys.readouterr()
+    assert captured.out == captured.err == ""
+
+
+def test_what_stops_all_sources_is_raised(video: Path, how: dict, tmp_path: Path) -> None:
+    with pytest.raises(BadWeights):
+        run_sources([video], Options(tmp_path / "out", **how | {"weights": "pose_huge"}))
+    with pytest.raises(BadInput, match="the span"):
+        run_sources([video], Options(tmp_path / "out", start_s=2.0, end_s=1.0, **how))
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match="expected a folder"):
+        run_sources([video], Options(tmp_path / "file", **how))
+
+
+def test_another_thread_can_ask_to_stop(video: Path, how: dict, tmp_path: Path) -> None:
+    interrupt = Interrupt()
+
+    class Stop(Silent):
+        def update(self, frames: int, people: int) -> None:
+            if frames == 5:
+                interrupt.requested = True
+
+    outcomes = []
+    options = Options(tmp_path / "out", writers=(poses_jsonl,), **how)
+
+    def work() -> None:
+        outcomes.extend(run_sources([video, video.parent], options, Stop(), interrupt))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    (outcome,) = outcomes
+    assert (outcome.state, outcome.frames) == ("interrupted", 5)
+    assert len(glpose.load(outcome.folder / "poses.jsonl").frames) == 5
+
+
+def test_a_writer_of_ones_own(video: Path, how: dict, tmp_path: Path) -> None:
+    options = Options(tmp_path / "out", writers=(poses_jsonl, Heights), **how)
+    (outcome,) = run_sources([video], options)
+    assert sorted(path.name for path in outcome.folder.iterdir()) == [
+        "heights.txt", "poses.jsonl", "summary.json",
+    ]  # fmt: skip
+    assert (outcome.state, outcome.warnings) == ("ok", ["heights are rounded"])
+    lines = (outcome.folder / "heights.txt").read_text().splitlines()
+    assert len(lines) == SHORT
+    assert all(line.startswith("240 [") for line in lines)
+
+
+def test_a_frame_is_done_when_the_first_writer_has_it(
+    video: Path, how: dict, tmp_path: Path
+) -> None:
+    options = Options(tmp_path / "out", writers=(poses_jsonl, Failing), **how)
+    (outcome,) = run_sources([video], options)
+    assert (outcome.state, outcome.frames) == ("failed", 5)
+    assert len(glpose.load(outcome.folder / "poses.jsonl").frames) == 5
+
+
+def test_pictures_are_not_kept_for_writers_that_do_not_look_at_them(
+    video: Path, how: dict, tmp_path: Path
+) -> None:
+    seen: list[object] = []
+
+    class Blind(Heights):
+        needs_pictures = False
+
+        def write(self, frame: Frame, poses: FramePoses) -> None:
+            seen.append(frame.rgb)
+
+    run_sources([video], Options(tmp_path / "out", writers=(Blind,), **how))
+    assert seen == [None] * SHORT
+
+
+def test_a_refiner_of_ones_own(video: Path, how: dict, tmp_path: Path) -> None:
+    looked: list[tuple[int, ...]] = []
+
+    def to_the_right(pairs: Iterable[FrameAndPoses]) -> Iterator[FrameAndPoses]:
+        for frame, poses in pairs:
+            assert frame.rgb is not None
+            looked.append(frame.rgb.shape)
+            xy = poses.xy + np.float32([100, 0])
+            yield frame, FramePoses(poses.frame, poses.time_s, poses.people, xy, poses.score)
+
+    assert isinstance(to_the_right, Refiner)
+    plain = list(glpose.run(video, refiners=(), **how))
+    moved = list(glpose.run(video, refiners=(to_the_right, to_the_right), **how))
+    assert len(looked) == 2 * SHORT
+    for before, after in zip(plain, moved, strict=True):
+        np.testing.assert_allclose(after.xy - before.xy, [[[200, 0]] * 15], atol=1e-3)
+    options = Options(tmp_path / "out", refiners=(to_the_right,), writers=(poses_jsonl,), **how)
+    (outcome,) = run_sources([video], options)
+    (first, *_) = glpose.load(outcome.folder / "poses.jsonl").frames
+    np.testing.assert_allclose(first.xy, plain[0].xy + np.float32([100, 0]), atol=0.01)
+
+
+def test_arrays_give_the_poses_of_the_same_frames_of_a_video(
+    video: Path, how: dict, tmp_path: Path
+) -> None:
+    frames = list(open_video(video).frames())
+    arrays = glpose.ArraySource([frame.rgb for frame in frames], name="walk.mp4")
+    expected, got = list(glpose.run(video, **how)), list(glpose.run(arrays, **how))
+    assert len(got) == SHORT
+    for one, two in zip(expected, got, strict=True):
+        assert (one.frame, one.time_s, one.status) == (two.frame, two.time_s, two.status)
+        np.testing.assert_array_equal(one.people.xyxy, two.people.xyxy)
+        np.testing.assert_array_equal(one.xy, two.xy)
+        np.testing.assert_array_equal(one.score, two.score)
+    (given,) = run_sources([arrays], Options(tmp_path / "arrays", **how))
+    (read,) = run_sources([video], Options(tmp_path / "file", **how))
+    lines = [(out.folder / "poses.jsonl").read_text().splitlines()[1:] for out in (given, read)]
+    assert lines[0] == lines[1]
+    assert (given.folder / "overlay.mp4").stat().st_size > 0
+
+
+def test_a_source_of_ones_own_with_losses(how: dict, tmp_path: Path) -> None:
+    class Camera:
+        info = VideoInfo("camera/1.cam", (80, 120), 25.0)
+        time_base, audio = Fraction(1, 1000), None
+
+        def __init__(self) -> None:
+            self.warnings: list[str] = []
+
+        def frames(
+            self, start_s: float | None = None, end_s: float | None = None
+        ) -> Generator[Frame, None, None]:
+            for index in range(0, 10, 2):
+                yield Frame(index, index / 25, np.full((80, 120, 3), 100, np.uint8))
+            self.warnings.append("camera: 5 frames were dropped")
+
+    assert isinstance(Camera(), Source)
+    options = Options(tmp_path / "out", writers=(poses_jsonl, overlay_mp4), **how)
+    (outcome,) = run_sources([Camera()], options)
+    assert (outcome.name, outcome.state, outcome.frames) == ("1", "incomplete", 5)
+    assert "camera: 5 frames were dropped" in outcome.warnings
+    told = json.loads((outcome.folder / "summary.json").read_text())
+    assert told["source"] == "camera/1.cam"
+    with pytest.raises(BadInput, match="frame 99, but camera has 3 frames"):
+        three = glpose.ArraySource(np.zeros((3, 80, 120, 3), np.uint8), name="camera")
+        glpose.run(three, boxes={99: glpose.People.empty()}, **how)
+
+
+def test_files_that_are_no_pictures_are_told_and_nothing_is_missing(
+    how: dict, tmp_path: Path
+) -> None:
+    told = Told()
+    folder = bad_videos.image_folder(tmp_path)
+    (outcome,) = run_sources([folder], Options(tmp_path / "out", **how), told)
+    assert outcome.state == "ok"
+    assert ["files that are not pictures were ignored" in line for line in outcome.warnings] == [
+        True
+    ]
+    (folder / "frame-3.png").write_bytes(b"not a picture")
+    (outcome,) = run_sources([folder], Options(tmp_path / "again", **how))
+    assert outcome.state == "incomplete"
+    assert ["undecod" in w or "decoded" in w for w in outcome.warnings] == [True, False, False]
+    assert "ignored" in outcome.warnings[1]
+    assert "frame-3.png" in outcome.warnings[2]
+
+
+def test_the_library_says_so_when_a_source_cannot_be_used(how: dict, tmp_path: Path) -> None:
+    with pytest.raises(VideoError):
+        glpose.run(tmp_path / "nothing.mp4", **how)

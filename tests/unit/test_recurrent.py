@@ -1,0 +1,101 @@
+"""An estimator that remembers each person: the order of its keys, and the states it is given."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tiny_onnx
+from fake_estimator import FakeEstimator, people, run, same, video
+from glpose.runtime.card import KeySlot, PoseCard, StateSlot
+from glpose.runtime.options import PoseOptions
+from glpose.types import Frame, FramePoses, People
+
+
+@dataclass
+class Recurrent(FakeEstimator):
+    """Its state counts the frames of a person; all heatmaps shrink with it, so that poses tell."""
+
+    max_gap: int = 1
+    calls: list[list[float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        count = StateSlot("count", "next_count", (2, 1, 1), max_gap=self.max_gap)
+        self.card: PoseCard = tiny_onnx.pose_card(slots=(KeySlot("crop"), count), order="in_time")
+
+    def solve(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        assert set(inputs) == {"crop", "count"}
+        count = inputs["count"]
+        self.calls.append(count[:, 0, 0, 0].tolist())
+        key = inputs["crop"][:, :1] / (1 + count[:, :1])
+        return {"heatmaps": np.repeat(key, 15, 1).astype(np.float32), "next_count": count + 1}
+
+
+def two(frame: Frame) -> People:
+    """Two people, of whom the second one comes later."""
+    boxes = [(3, 40.0, 40.0), (9, 80.0, 40.0)]
+    return people(*boxes[: 1 + (frame.index > 2)])
+
+
+def times(poses: list[FramePoses], track_id: int) -> list[float]:
+    """By how much the maps of a person had shrunk in each frame, from the scores."""
+    return [
+        round(float(frame.score[row, 0]), 6)
+        for frame in poses
+        for row in np.flatnonzero(frame.people.track_id == track_id)
+    ]
+
+
+def still(num: int) -> list[Frame]:
+    grey = np.full((80, 120, 3), 200, np.uint8)
+    return [Frame(i, i / 25, grey) for i in range(num)]
+
+
+def test_each_person_is_seen_in_the_order_of_time_and_once_at_a_time() -> None:
+    estimate = Recurrent()
+    poses = run(still(6), estimate, two)
+    first = times(poses, 3)[0]
+    np.testing.assert_allclose(times(poses, 3), [first / (1 + i) for i in range(6)], rtol=1e-5)
+    np.testing.assert_allclose(times(poses, 9), [first / (1 + i) for i in range(3)], rtol=1e-5)
+    # Of one person never two keys in a call; those of different people may share one.
+    assert sorted(value for call in estimate.calls for value in call) == [0, 0, 1, 1, 2, 2, 3, 4, 5]
+    assert max(map(len, estimate.calls)) == 2
+
+
+def test_a_state_ends_with_the_gap_that_the_card_allows() -> None:
+    def now_and_then(frame: Frame) -> People:
+        return people((3, 40, 40)) if frame.index in (0, 1, 4, 5) else People.empty()
+
+    for max_gap, expected in ((1, [1, 2, 1, 2]), (3, [1, 2, 3, 4])):
+        found = times(run(still(6), Recurrent(max_gap=max_gap), now_and_then), 3)
+        np.testing.assert_allclose(found[0] / np.array(found), expected, rtol=1e-5)
+
+
+patterns = st.lists(st.lists(st.sampled_from([1, 2, 3]), unique=True), min_size=1, max_size=12)
+
+
+@given(patterns, st.integers(2, 9), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_blocks_change_nothing(pattern: list[list[int]], block: int, flip: bool) -> None:
+    def people_of(frame: Frame) -> People:
+        return people(*((t, 20 + 25 * t, 40) for t in pattern[frame.index]))
+
+    options = PoseOptions(flip=flip)
+    one, other = (
+        run(video(len(pattern)), Recurrent(), people_of, options=options, block_frames=size)
+        for size in (1, block)
+    )
+    same(one, other)
+
+
+def test_a_mirror_keeps_a_state_of_its_own() -> None:
+    """A grey picture looks the same in a mirror, and so do its poses, in every frame."""
+    plain = run(still(4), Recurrent(), two)
+    same(plain, run(still(4), Recurrent(), two, options=PoseOptions(flip=True)))
+
+
+def test_the_toy_card_is_refused_in_any_order() -> None:
+    with pytest.raises(Exception, match="expected 'in_time'"):
+        replace(Recurrent().card, order="any")

@@ -1,0 +1,89 @@
+"""Pictures in memory are a source like files."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bad_videos import coded_picture, read_index, write_video
+from glpose.errors import BadInput
+from glpose.video.arrays import ArraySource
+from glpose.video.reader import open_video
+from glpose.video.source import Source, find_sources, open_images
+
+PICTURES = [coded_picture(i, (48, 64)) for i in range(12)]
+
+
+def test_all_kinds_are_sources(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "walk.mp4", num_frames=3)
+    assert isinstance(open_video(path), Source)
+    assert isinstance(ArraySource(PICTURES), Source)
+    (tmp_path / "a.png").write_bytes(b"")
+    with pytest.raises(BadInput):
+        open_images([tmp_path / "a.png"], "a")
+
+
+def test_arrays_have_the_times_and_the_order_of_a_sequence_of_pictures() -> None:
+    for pictures in (PICTURES, tuple(PICTURES), np.stack(PICTURES), iter(PICTURES)):
+        source = ArraySource(pictures, rate_hz=25.0, name="walk")
+        frames = list(source.frames(0.08, 0.2))
+        assert [read_index(f.rgb) for f in frames] == [f.index for f in frames] == [2, 3, 4]
+        assert [f.time_s for f in frames] == [2 / 25, 3 / 25, 4 / 25]
+        assert (source.info.name, source.info.size_hw) == ("walk", (48, 64))
+        assert source.info.num_frames == (12 if hasattr(pictures, "__len__") else None)
+        assert source.audio is None
+
+
+def test_times_may_be_given_and_pictures_may_be_missing() -> None:
+    source = ArraySource([None, *PICTURES[:2]], times_s=(0.5, 0.75, 2.0))
+    assert [(f.time_s, f.status) for f in source.frames()] == [
+        (0.5, "undecodable"), (0.75, "ok"), (2.0, "ok"),
+    ]  # fmt: skip
+    assert len(list(source.frames())) == 3
+    assert [f.index for f in source.frames(0.6, 2.0)] == [1]
+
+
+def test_an_iterator_is_read_as_frames_are_asked_for_and_once() -> None:
+    read: list[int] = []
+
+    def pictures():
+        for index in range(5):
+            read.append(index)
+            yield PICTURES[index]
+
+    source = ArraySource(pictures())
+    frames = source.frames()
+    next(frames)
+    next(frames)
+    assert read == [0, 1]
+    assert len(list(frames)) == 3
+    with pytest.raises(BadInput, match="read once only; give a list"):
+        next(source.frames())
+
+
+@pytest.mark.parametrize(
+    ("pictures", "more", "words"),
+    [
+        ([], {}, "found no picture"),
+        ([None], {}, "found no picture"),
+        ([PICTURES[0][..., 0]], {}, r"uint8 and shape \(48, 64\); expected RGB"),
+        ([PICTURES[0], PICTURES[0] / 255], {}, "picture 1 is an array of float64"),
+        ([np.zeros((0, 4, 3), np.uint8)], {}, "an empty array"),
+        (PICTURES, {"rate_hz": 0.0}, "rate_hz is 0"),
+        (PICTURES, {"times_s": [0.0, 1.0]}, "more pictures than the 2 times"),
+        (PICTURES[:3], {"times_s": [0.0, 1.0, 1.0]}, "expected times that increase"),
+        (PICTURES[:1], {"times_s": [float("nan")]}, "expected times that increase"),
+    ],
+)
+def test_what_is_no_picture_and_no_time_is_said(pictures: list, more: dict, words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        list(ArraySource(pictures, **more).frames())
+
+
+def test_a_source_stands_for_itself_among_names(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "walk.mp4", num_frames=3)
+    source, other = ArraySource(PICTURES, name="walk.mov"), ArraySource(PICTURES, name="a/b")
+    entries = find_sources([path, source, other, source])
+    assert [e.name for e in entries] == ["walk", "walk-2", "b", "walk-3"]
+    assert entries[1].open() is source
+    assert [e.label for e in entries[:2]] == [str(path), "walk-2"]
