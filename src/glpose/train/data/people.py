@@ -5,7 +5,7 @@ The sets are opened by `sets`; joints that a set does not label are masked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -22,7 +22,6 @@ from glpose.train.data.augment import Augmentation, draw_look, jitter_colour, ra
 from glpose.train.data.epochs import sample_rows
 from glpose.train.data.sets import ABSENT, LABELLED, open_people
 from glpose.train.data.store import Pictures
-from glpose.train.recipe import DataRoots
 from glpose.train.system import ArrayBatch
 from glpose.types import CropSpec, HeatmapSpec
 
@@ -73,7 +72,7 @@ class PeopleData:
     def __init__(
         self,
         config: PeopleConfig,
-        roots: DataRoots,
+        roots: Mapping[str, str],
         cache_dir: Path,
         crop: CropSpec,
         heatmap: HeatmapSpec,
