@@ -4,12 +4,12 @@ A wrong key is an error that names the nearest right one; a wrong type names the
 """
 
 import dataclasses
-import difflib
 import types
 from collections.abc import Collection, Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from glpose.errors import BadConfig
+from glpose.files import did_you_mean
 
 T = TypeVar("T")
 
@@ -55,9 +55,7 @@ def replace_at(config: T, dotted: str, value: Any) -> T:
 
 def unknown_setting(name: str, known: Collection[str], where: str) -> str:
     """The message on a setting that is not there, with the nearest that is."""
-    near = difflib.get_close_matches(name, known, 1)
-    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known))}"
-    return f"unknown setting '{name}' in {where}; {hint}"
+    return f"unknown setting '{name}' in {where}; {did_you_mean(name, sorted(known))}"
 
 
 def _wrong(where: str, expected: str, found: Any) -> BadConfig:

@@ -5,7 +5,6 @@ Shipped weights lie in the package folder `weights`. An estimator NAME is the pa
 them is honoured. Each complaint says which file, what was found and what was expected.
 """
 
-import hashlib
 import json
 from dataclasses import dataclass
 from importlib.resources import files
@@ -16,6 +15,7 @@ import numpy as np
 
 from glpose.config import from_plain
 from glpose.errors import BadConfig, BadInput, BadWeights
+from glpose.files import file_digest
 from glpose.runtime.card import CARD_KEY, CARD_VERSION, Card, FusionCard
 from glpose.runtime.detector import BoxDetector
 from glpose.runtime.estimator import OnnxEstimator
@@ -83,7 +83,7 @@ def load_detector(name_or_path: str | Path, threads: int | None = None) -> BoxDe
 def describe(name_or_path: str | Path, use: Use, card: Card) -> dict[str, object]:
     """What results say about the weights they were made with."""
     found = find_weights(name_or_path, use)
-    digests = {path.name: _digest(path) for path in found.files}
+    digests = {path.name: file_digest(path) for path in found.files}
     return {"name": card.name, "version": card.version, "sha256": digests}
 
 
@@ -189,11 +189,6 @@ def _card_of(session: Session) -> Card:
         raise BadWeights(f"{path}: its card cannot be read ({problem})") from problem
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _check_digest(path: Path) -> None:
     sums = path.with_name(_SUMS)
     if not sums.is_file():
@@ -201,7 +196,7 @@ def _check_digest(path: Path) -> None:
     lines = (line.partition(" ") for line in sums.read_text("utf-8").splitlines())
     listed = {name.lstrip(" *"): digest for digest, _, name in lines}
     expected = listed.get(path.name)
-    if expected is not None and (found := _digest(path)) != expected:
+    if expected is not None and (found := file_digest(path)) != expected:
         raise BadWeights(
             f"{path}: its SHA-256 is {found[:12]}..., but {_SUMS} says {expected[:12]}...; "
             "the file is damaged or was replaced, get it again"

@@ -1,12 +1,12 @@
 """Changes of a recipe that a user asks for: data folders, single settings, synth alone."""
 
-import difflib
 import json
 from dataclasses import replace
 from pathlib import Path
 
 from glpose.config import replace_at
 from glpose.errors import BadConfig, BadInput
+from glpose.files import did_you_mean
 from glpose.formats.sets import root_names, sources
 from glpose.train.recipe import Recipe, data_roots
 
@@ -38,9 +38,7 @@ def _set_and_folder(recipe: Recipe, item: str) -> tuple[str, str]:
             "SET=FOLDER for each"
         )
     if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
-        raise BadConfig(f"--data {item}: unknown set '{name}'; {hint}")
+        raise BadConfig(f"--data {item}: unknown set '{name}'; {did_you_mean(name, known)}")
     return name, folder
 
 
