@@ -110,12 +110,7 @@ def sample_crops(
     rows: dict[int, list[int]] = {}
     for frame, row in crops:
         rows.setdefault(frame, []).append(row)
-    return {
-        frame: People(
-            people[frame].xyxy[some], people[frame].score[some], people[frame].track_id[some]
-        )
-        for frame, some in rows.items()
-    }
+    return {frame: people[frame][some] for frame, some in rows.items()}
 
 
 def frames_of(sequence: LabelledSequence) -> FramesOf:
@@ -141,13 +136,10 @@ def _pictures(sequence: LabelledSequence, wanted: Container[int]) -> Generator[F
 
 def true_people(truth: Iterable[FrameTruth]) -> dict[int, People]:
     """The labelled people who have a box, by frame."""
-    found = {}
-    for frame in truth:
-        rows = (frame.people.xyxy[:, 2:] > frame.people.xyxy[:, :2]).all(1)
-        found[frame.frame] = People(
-            frame.people.xyxy[rows], frame.people.score[rows], frame.people.track_id[rows]
-        )
-    return found
+    return {
+        frame.frame: frame.people[(frame.people.xyxy[:, 2:] > frame.people.xyxy[:, :2]).all(1)]
+        for frame in truth
+    }
 
 
 def boxes_of(sequence: LabelledSequence, boxes: Mapping[str, Detections]) -> dict[int, Detections]:
