@@ -8,7 +8,7 @@ import numpy as np
 from glpose.clip import Sampling, evenly_spaced
 from glpose.errors import BadInput, VideoError
 from glpose.formats.dataset import LabelledSequence
-from glpose.geometry import clip_box
+from glpose.geometry import box_area, clip_box
 from glpose.imaging import read_image
 from glpose.pipeline import MEMORY_CROPS, PeopleOf, estimate_poses, remember_video
 from glpose.runtime.card import FusionCard
@@ -136,10 +136,7 @@ def _pictures(sequence: LabelledSequence, wanted: Container[int]) -> Generator[F
 
 def true_people(truth: Iterable[FrameTruth]) -> dict[int, People]:
     """The labelled people who have a box, by frame."""
-    return {
-        frame.frame: frame.people[(frame.people.xyxy[:, 2:] > frame.people.xyxy[:, :2]).all(1)]
-        for frame in truth
-    }
+    return {frame.frame: frame.people[box_area(frame.people.xyxy) > 0] for frame in truth}
 
 
 def boxes_of(sequence: LabelledSequence, boxes: Mapping[str, Detections]) -> dict[int, Detections]:

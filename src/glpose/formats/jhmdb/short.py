@@ -14,6 +14,7 @@ import numpy as np
 
 from glpose.errors import BadInput
 from glpose.formats.dataset import LabelledSequence
+from glpose.imaging import inside_picture
 from glpose.skeleton import JHMDB15
 from glpose.types import FrameTruth, People
 
@@ -114,8 +115,7 @@ def _read_clip(
         )
     if len(xy) != len(xyxy):
         raise BadInput(f"{path}: {len(xy)} frames of joints, but {len(xyxy)} boxes")
-    height, width = size_hw
-    inside = np.all((xy > -0.5) & (xy < [width - 0.5, height - 0.5]), -1)
+    inside = inside_picture(xy, size_hw)
     truth = []
     for i, box in enumerate(xyxy):
         n = 0 if box is None else 1

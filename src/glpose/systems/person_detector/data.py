@@ -16,7 +16,7 @@ import numpy as np
 from glpose.errors import BadConfig
 from glpose.formats.coco.boxes import BoxedPicture, open_person_boxes
 from glpose.formats.sets import DATASETS, Dataset
-from glpose.imaging import blur, read_image, resize
+from glpose.imaging import blur, read_image, resize, resized_boxes
 from glpose.synth import SceneSpec, render_scene
 from glpose.systems.person_detector.spec import BoxDataConfig
 from glpose.systems.person_detector.targets import IGNORE, PADDING, PERSON
@@ -126,7 +126,7 @@ class BoxData:
         scale = fit * float(np.exp(rng.uniform(np.log(zoom[0]), np.log(zoom[1]))))
         new_h, new_w = max(CELL_PX, round(h * scale)), max(CELL_PX, round(w * scale))
         rgb = resize(rgb, (new_h, new_w))
-        xyxy = (xyxy + 0.5) * np.tile([new_w / w, new_h / h], 2) - 0.5
+        xyxy = resized_boxes(xyxy, (new_w / w, new_h / h))
         if rng.random() < 0.5:
             rgb = rgb[:, ::-1]
             xyxy = xyxy[:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [new_w - 1, 0, new_w - 1, 0]
@@ -259,5 +259,5 @@ def _shrink(rgb: np.ndarray, xyxy: np.ndarray, kind: np.ndarray, short_side_px: 
     scale = min(1.0, short_side_px / min(h, w))
     if scale < 1:
         rgb = resize(rgb, (round(h * scale), round(w * scale)))
-        xyxy = (xyxy + 0.5) * scale - 0.5
+        xyxy = resized_boxes(xyxy, scale)
     return rgb, {"xyxy": xyxy.astype(np.float32), "kind": kind}

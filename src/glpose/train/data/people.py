@@ -16,7 +16,7 @@ from jaxtyping import Bool
 from glpose.crop import cut
 from glpose.damage import DAMAGE, damage
 from glpose.geometry import clip_box
-from glpose.heatmap import crop_from_heatmap, encode
+from glpose.heatmap import crop_from_heatmap, encode, inside_heatmap
 from glpose.skeleton import POSETRACK15, Skeleton
 from glpose.train.data.augment import Augmentation, draw_look, jitter_colour, random_box
 from glpose.train.data.epochs import sample_rows
@@ -162,15 +162,8 @@ class PeopleData:
 def targets(
     heatmap_xy: np.ndarray, state: np.ndarray, heatmap: HeatmapSpec, absent_weight: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Target maps and joint weights; a labelled joint that left the crop weighs nothing.
-
-    Where heatmap pixels are multiples of the stride ("origin") the crop is what the HRNet family
-    takes for it, 0 to its width, both included (model specification, section 6).
-    """
-    h, w = heatmap.size_hw
-    low = 0.0 if heatmap.mapping == "origin" else -0.5
-    inside = ((heatmap_xy >= low) & (heatmap_xy <= [w + low, h + low])).all(-1)
-    labelled = (state == LABELLED) & inside
+    """Target maps and joint weights; a labelled joint that left the crop weighs nothing."""
+    labelled = (state == LABELLED) & inside_heatmap(heatmap_xy, heatmap)
     weight = labelled + absent_weight * (state == ABSENT)
     return encode(heatmap_xy, labelled, heatmap), weight.astype(np.float32)
 
