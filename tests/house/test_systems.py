@@ -87,15 +87,7 @@ def test_every_setting_is_read():
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
     }
-    # `getattr(roots, name)` and `getattr(config, f"{name}_share")` read sets by their names.
-    dynamic = re.compile(
-        r"^(lspet|coco|jhmdb|person_boxes|synth|posetrack1[78]|subjhmdb)(_share|_stride)?$"
-    )
-    unread = {
-        f"{node.name}.{name}"
-        for _, node, name in settings()
-        if name not in read and not dynamic.match(name)
-    }
+    unread = {f"{node.name}.{name}" for _, node, name in settings() if name not in read}
     assert unread - RECORDS == set()
 
 

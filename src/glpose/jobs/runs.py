@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from glpose.config import replace_at
 from glpose.errors import BadInput, BadWeights, GLPoseError
+from glpose.files import file_digest
 from glpose.recipes import load_recipe
 from glpose.runtime.protocols import Estimator
 from glpose.systems import load_system
@@ -55,7 +55,7 @@ def estimator_of_run(run_dir: Path) -> tuple[Estimator, dict[str, object]]:
             "poses; expected the run of a pose estimator"
         )
     parts, card = system.parts(model, recipe, made_by=made_by)
-    digest = hashlib.sha256((run_dir / BEST).read_bytes()).hexdigest()
+    digest = file_digest(run_dir / BEST)
     record = {"name": recipe.name, "made_by": made_by, "sha256": {BEST: digest}}
     return as_estimator(parts.encoder, parts.solver, card), record
 

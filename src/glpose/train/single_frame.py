@@ -17,6 +17,7 @@ from torch import Tensor
 
 from glpose.codecs.gaussian import crop_from_heatmap, decode
 from glpose.crop import crop_from_image, cut
+from glpose.formats.sets import dataset, usual_validation
 from glpose.geometry import clip_box
 from glpose.metrics.pck import pck
 from glpose.nets.heads import head_of_joints
@@ -24,16 +25,11 @@ from glpose.nets.single_frame import SingleFrameNet
 from glpose.nets.spec import SingleFrameConfig
 from glpose.skeleton import COCO17, POSETRACK15, Skeleton, by_name
 from glpose.train.data.people import PeopleConfig, PeopleData
-from glpose.train.data.sets import LABELLED, LIMBS_AND_NECK, open_people
+from glpose.train.data.sets import LABELLED, open_people
 from glpose.train.data.store import Pictures
 from glpose.train.initial import initial_joints, load_initial, load_part
 from glpose.train.recipe import Recipe
 from glpose.train.run.sheet import draw_sample, spread
-
-# Neighbouring frames say the same: of our own validation sets every n-th person is enough.
-_STRIDES = {"jhmdb-val": 3, "synth": 7}
-# Of others: enough for a standard error below 0.5 of PCK.
-_MOST_PEOPLE = 512
 
 
 class SingleFrameTraining(ABC):
@@ -81,19 +77,18 @@ class SingleFrameTraining(ABC):
     def validate(self, model: SingleFrameNet, recipe: Recipe, cache_dir: Path) -> dict[str, float]:
         """PCK with given boxes, on the validation set of the recipe's data.
 
-        JHMDB's clips, or else synth, are the default; of these, the limbs and the neck count.
+        JHMDB's clips, or else synth, are the default; which joints count is said by the set.
         """
         config, source = _config(recipe), _validation_set(recipe)
         store, skeleton = _open(source, recipe, cache_dir), by_name(config.skeleton)
         num = len(store.labels["xyxy"])
-        rows = np.arange(num)[:: _STRIDES.get(source, -(-num // _MOST_PEOPLE))]
+        rows = np.arange(num)[:: dataset(source).stride_of(num)]
         xy = np.empty((len(rows), config.num_joints, 2))
         for start in range(0, len(rows), 64):
             chunk = rows[start : start + 64]
             xy[start : start + 64] = _predict(model, recipe, store, chunk)
         counted = store.labels["state"][rows] == LABELLED
-        if source in _STRIDES and skeleton is POSETRACK15:
-            counted &= LIMBS_AND_NECK
+        counted &= dataset(source).counted_joints(skeleton)
         boxes, truth = store.labels["xyxy"][rows], store.labels["xy"][rows]
         return {
             f"pck@{limit}": pck(xy, truth, counted, boxes, limit).pooled for limit in (0.2, 0.1)
@@ -149,7 +144,7 @@ def _predict(
 
 
 def _validation_set(recipe: Recipe) -> str:
-    return recipe.data.validation or ("jhmdb-val" if recipe.roots.jhmdb else "synth")
+    return recipe.data.validation or usual_validation(recipe.roots)
 
 
 def _open(source: str, recipe: Recipe, cache_dir: Path) -> Pictures:

@@ -15,6 +15,7 @@ from glpose.codecs.gaussian import GaussianCodec
 from glpose.errors import BadConfig
 from glpose.export.pose import PoseParts, export_pose, pose_card
 from glpose.export.unfold import load_exported
+from glpose.formats.sets import dataset, usual_validation
 from glpose.runtime.card import PoseCard
 from glpose.skeleton import POSETRACK15, Skeleton, joint_map
 from glpose.systems.glpose.data import ClipConfig, ClipData, Tracks
@@ -23,7 +24,7 @@ from glpose.systems.glpose.net import Fusion, GLPose, heatmap_loss
 from glpose.systems.glpose.scoring import fuse, guess_from_clips, guess_from_features, run_on_crops
 from glpose.systems.glpose.spec import GLPoseConfig
 from glpose.train.data.augment import Augmentation
-from glpose.train.data.sets import LIMBS_AND_NECK, open_people
+from glpose.train.data.sets import open_people
 from glpose.train.initial import initial_joints, load_initial, load_part
 from glpose.train.recipe import Recipe
 from glpose.train.run.sheet import NUM_SAMPLES, draw_sample, spread
@@ -98,14 +99,15 @@ class GLPoseSystem:
         With cached features on clean and on damaged key crops, the other crops being clean; else on
         clean crops of `_MOST_PEOPLE` people, evenly spread over the set.
         """
-        joints = LIMBS_AND_NECK if _validation_set(recipe) == "jhmdb-val" else None
+        scored_on = dataset(_validation_set(recipe))
+        joints = scored_on.counted_joints(_config(recipe).joints)
         if recipe.data.features == "online":
             data = self._validation_clips(recipe, cache_dir)
             keys = data.evenly(0, _MOST_PEOPLE)
             found = guess_from_clips(model, data, 0, keys, recipe.precision)
             return {f"pck@{limit}": found.pck(limit, joints).pooled for limit in (0.2, 0.1)}
         features = self._validation_features(model, recipe, cache_dir)
-        keys = features.keys[:: 3 if recipe.roots.jhmdb else 7]
+        keys = features.keys[:: scored_on.stride_of(len(features.keys))]
         clean, damaged = (
             guess_from_features(model, features, keys, recipe.precision, damaged=is_damaged)
             for is_damaged in (False, True)
@@ -305,7 +307,7 @@ def _open(source: str, recipe: Recipe, cache_dir: Path) -> Tracks:
 
 
 def _validation_set(recipe: Recipe) -> str:
-    return recipe.data.validation or ("jhmdb-val" if recipe.roots.jhmdb else "synth")
+    return recipe.data.validation or usual_validation(recipe.roots)
 
 
 def _load(model: GLPose, saved: dict[str, Tensor], joints: Skeleton | None, path: str) -> None:
