@@ -166,7 +166,7 @@ def targets(
     """Target maps and joint weights; a labelled joint that left the crop weighs nothing.
 
     Where heatmap pixels are multiples of the stride ("origin") the crop is what the HRNet family
-    takes for it, 0 to its width, both included (model specification, section 6).
+    takes for it, 0 to its width, both included (Pose-Group/DCPose).
     """
     h, w = heatmap.size_hw
     low = 0.0 if heatmap.mapping == "origin" else -0.5
