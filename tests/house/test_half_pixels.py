@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,7 @@ def half_pixels(tree: ast.Module) -> Iterator[tuple[str, int]]:
     yield from walk(tree, "")
 
 
+@cache
 def found() -> dict[str, list[int]]:
     places: dict[str, list[int]] = {}
     for path in sorted(SOURCE.rglob("*.py")):

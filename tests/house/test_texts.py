@@ -31,6 +31,9 @@ def test_version_is_the_newest_of_the_changelog():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert newest is not None
     assert glpose.__version__ == newest[1] == project["version"]
+    cited = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text("utf-8"), re.MULTILINE)
+    assert cited is not None
+    assert cited[1] == newest[1]
 
 
 @pytest.mark.parametrize("name", SHIPPED)

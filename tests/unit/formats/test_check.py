@@ -50,6 +50,7 @@ def clips(root: Path) -> list[Path]:
                   if not p.parent.name.startswith("."))  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_whole_jhmdb_set(jhmdb: Path):
     report = check_subjhmdb(jhmdb)
     assert report.state == "complete"

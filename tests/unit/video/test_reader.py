@@ -137,6 +137,7 @@ def test_a_lost_key_frame_is_lost_and_the_rest_is_in_place(tmp_path: Path) -> No
     assert indices(list(open_video(path).frames())) == [0, 1, None, 3, 4, 5]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "codec"),
     [("a.avi", "mpeg4"), ("a.avi", "libx264"), ("a.mkv", "libx264"), ("a.ts", "libx264"),
@@ -168,6 +169,7 @@ def test_a_span_keeps_index_and_time(tmp_path: Path) -> None:
     assert frames[0].time_s == 0.4
 
 
+@pytest.mark.slow
 def test_reading_ahead_changes_nothing_and_ends_its_thread(tmp_path: Path) -> None:
     source = open_video(CASES["with_audio"](tmp_path))
     threads = threading.active_count()

@@ -14,6 +14,9 @@ from glpose.train.data.sets import LABELLED, SETS, open_people
 from glpose.train.data.store import PictureFiles, PictureStore
 from glpose.train.recipe import DataRoots
 
+# All sets are rendered and written before the first test.
+pytestmark = pytest.mark.slow
+
 SIZE = (96, 128)
 
 
