@@ -64,6 +64,7 @@ def _shuffled_guess(frame: FramePoses, rng: np.random.Generator) -> FramePoses:
     return dataclasses.replace(frame, **_only(frame, rows), score=frame.score[rows])
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(SEEDS, SEEDS, st.booleans())
 def test_the_order_of_people_does_not_matter(of_video: int, seed: int, quirks: bool) -> None:
@@ -107,6 +108,7 @@ def test_scores_are_percentages(of_video: int, quirks: bool) -> None:
     assert (ap.ap[:15] <= ap.recall[:15] + 1e-9)[~np.isnan(ap.ap[:15])].all()
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(SEEDS)
 def test_the_truth_scores_a_hundred(of_video: int) -> None:

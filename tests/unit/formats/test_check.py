@@ -152,6 +152,7 @@ def test_what_lacks_in_coco(coco: Path):
     assert "unpack val2017.zip" in problem.examples[0]
 
 
+@pytest.mark.slow
 def test_coco_without_people_or_labels(coco: Path):
     for part_ in ("train", "val"):
         path = coco / f"annotations/person_keypoints_{part_}2017.json"

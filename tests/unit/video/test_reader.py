@@ -56,6 +56,7 @@ def test_folders_and_devices_are_refused(tmp_path: Path) -> None:
             open_video(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["one_frame", "odd_size", "turned_90", "mirrored", "spaced_name", "unicode_name",
@@ -111,6 +112,7 @@ def test_times_count_from_the_first_picture(tmp_path: Path) -> None:
     assert [round(f.time_s, 9) for f in source.frames()] == [0, 0.04, 0.1]
 
 
+@pytest.mark.slow
 def test_damage_costs_the_damaged_frames_only(tmp_path: Path) -> None:
     frames = list(open_video(CASES["flipped_bytes"](tmp_path)).frames())
     assert [f.index for f in frames] == list(range(60))
@@ -162,6 +164,7 @@ def test_a_change_of_size_in_mid_stream_keeps_the_first_size(tmp_path: Path) -> 
     assert times == sorted(times)
 
 
+@pytest.mark.slow
 def test_a_span_keeps_index_and_time(tmp_path: Path) -> None:
     source = open_video(CASES["with_audio"](tmp_path))
     frames = list(source.frames(0.4, 0.8))
