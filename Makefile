@@ -48,15 +48,19 @@ lint: $(STAMP)/dev
 
 check: lint test
 
-# Each version has an environment of its own; one that is not installed is said and left out.
+# Each version has an environment of its own; one that is not found is said and left out.
 check-all:
 	@set -e; for version in $(PYTHONS); do \
-	  if ! python$$version -c 'import venv' 2>/dev/null; then \
-	    echo "Python $$version: left out, there is no python$$version that can make environments"; \
+	  found=; \
+	  for python in python$$version "$$HOME"/.pyenv/versions/$$version.*/bin/python; do \
+	    if [ -z "$$found" ] && "$$python" -c 'import ensurepip, venv' 2>/dev/null; then found=$$python; fi; \
+	  done; \
+	  if [ -z "$$found" ]; then \
+	    echo "Python $$version: left out, none is found that can make environments"; \
 	    continue; \
 	  fi; \
-	  echo "Python $$version:"; \
-	  $(MAKE) --no-print-directory check PYTHON=python$$version VENV=.venv-$$version; \
+	  echo "Python $$version: $$found"; \
+	  $(MAKE) --no-print-directory check PYTHON="$$found" VENV=.venv-$$version; \
 	done
 
 fix: $(STAMP)/dev
