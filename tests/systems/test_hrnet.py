@@ -51,8 +51,8 @@ def test_published_names_and_the_count_of_the_extractor() -> None:
 
 @pytest.mark.parametrize(("width", "count"), [(32, 28_536_113), (48, 63_595_745)])
 def test_four_stages_have_the_published_count(width: int, count: int) -> None:
-    # HRNet's README prints 28.5M and 63.6M; the last digits of W48 are those of the model
-    # specification, those of W32 follow from the same table (tests/parity/official_hrnet.py).
+    # HRNet's README prints 28.5M and 63.6M; the last digits follow from the published
+    # configurations (tests/parity/official_hrnet.py).
     backbone = HRNetConfig(width=width, num_modules=(1, 4, 3))
     config = HRNetPoseConfig(backbone=backbone, num_joints=17, skeleton="coco17", head="conv1x1")
     with torch.device("meta"):

@@ -92,7 +92,7 @@ def as_published(size_hw: tuple[int, int]) -> dict[str, Any]:
     """Settings of `SingleFrameConfig` that published weights were trained and measured with.
 
     Source: configurations of leoxiaobin/deep-high-resolution-net.pytorch, where sigma is 3 at
-    384x288 and 2 at 256x192; the model specification, sections 6 and 7.
+    384x288 and 2 at 256x192.
     """
     return {
         "head": "conv1x1",

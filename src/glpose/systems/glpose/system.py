@@ -328,7 +328,7 @@ def _with_joints(saved: dict[str, Tensor], source: Skeleton, target: Skeleton) -
     """Weights with a head of other joints.
 
     Joints that the source does not have (JHMDB's belly) start from the mean of all others, so that
-    they begin inside the body. Source of the pairs: dataset specification, section 1.
+    they begin inside the body. The names say which joints are the same.
     """
     if source is target:
         return saved

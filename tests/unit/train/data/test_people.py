@@ -13,6 +13,7 @@ from glpose.train.recipe import data_roots
 from glpose.types import CropSpec, HeatmapSpec
 
 
+@pytest.mark.slow
 def test_rows_are_those_of_the_batch_and_are_named(tmp_path: Path):
     config = PeopleConfig(
         shares=(Share("synth", 1.0),),

@@ -15,6 +15,9 @@ from glpose.train.data.sets import LABELLED, open_people
 from glpose.train.data.store import PictureFiles, PictureStore
 from glpose.train.recipe import data_roots
 
+# All sets are rendered and written before the first test.
+pytestmark = pytest.mark.slow
+
 SIZE = (96, 128)
 
 
