@@ -10,11 +10,10 @@ import pytest
 import glpose
 
 SOURCE = Path(glpose.__file__).parent
-HOMES = ("crop.py", "heatmap.py", "imaging.py", "codecs/")
+HOMES = ("crop.py", "imaging.py", "codecs/")
 
 # Where else half a pixel stands, and why. A line that is no longer needed fails a test below.
 EXCEPTIONS = {
-    "formats/jhmdb/short.py: _read_clip": "a joint is in the picture within half a pixel of it",
     "synth/backdrop.py: horizon_row": "the middle row of the grid of pixels",
     "synth/camera.py: matrix": "the principal point is the centre of the grid of pixels",
     "synth/camera.py: picture": "the principal point is the centre of the grid of pixels",
@@ -22,13 +21,7 @@ EXCEPTIONS = {
     "synth/render.py: paint": "centres of pixels of a picture drawn several times as large",
     "synth/scene.py: visibility_of": "a joint is in the picture within half a pixel of it",
     "synth/wardrobe.py: _pattern": "the middle of a tile of cloth, in shares of it",
-    "systems/person_detector/net.py: _middles": "centres of cells, in torch, in the exported graph",
-    "systems/person_detector/targets.py: background_weight": "the cell that a centre lies in",
-    "train/data/people.py: targets": "whether a joint lies on the map, by the convention of the map",
 }
-
-# These obey soon: they may stand here without need.
-PENDING = {"systems/person_detector/data.py": "boxes of scaled pictures"}
 
 
 def is_half(node: ast.expr, names: set[str]) -> bool:
@@ -105,11 +98,7 @@ def found() -> dict[str, list[int]]:
 
 
 def test_half_pixels_stay_in_their_modules():
-    others = {
-        place: lines
-        for place, lines in found().items()
-        if place not in EXCEPTIONS and place.split(":")[0] not in PENDING
-    }
+    others = {place: lines for place, lines in found().items() if place not in EXCEPTIONS}
     assert others == {}, "use the maps of `crop` or `imaging` (docs/decisions/0004)"
 
 
