@@ -1,20 +1,29 @@
 # One environment, .venv, and in it a stamp for each set of packages: a second call is quick.
 #
-#   make demo    install, run on a clip of its own, say where the results are
-#   make test    install what tests need, run them
-#   make check   format, lint, types, import contract, tests
-#   make fix     format, and mend what the linter can
-#   make quick   unit, property and house tests
-#   make wheel   build the wheel into dist/
-#   make clean   remove what these targets made
+#   make demo         install, run on a clip of its own, say where the results are
+#   make test         install what tests need, run all of them
+#   make quick        unit, property and house tests that are not slow: half a minute
+#   make lint         format, lint, types, import contract
+#   make check        lint, then all tests: what a change must pass
+#   make check-all    the same on every Python from 3.11 to 3.13 that is found
+#   make fix          format, and mend what the linter can
+#   make wheel        build the wheel into dist/
+#   make wheel-check  the wheel in a fresh environment without torch: a demo and a score
+#   make clean        remove what these targets made
+#
+# .ci/run is the gate: test, lint and wheel-check.
 
 PYTHON ?= python3
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/stamps
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: demo test check fix quick wheel clean
+PYTHONS := 3.11 3.12 3.13
+WHEEL := build/wheel
+EXAMPLE := tests/parity/examples/ex4_mot_tracking
+
+.PHONY: demo test quick lint check check-all fix wheel wheel-check clean
 .DELETE_ON_ERROR:
 # All targets share the environment, so that one at a time is right under `make -j` too.
 .NOTPARALLEL:
@@ -29,25 +38,54 @@ test: $(STAMP)/test
 	$(BIN)/python -m pytest
 
 quick: $(STAMP)/test
-	$(BIN)/python -m pytest tests/unit tests/property tests/house
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --hypothesis-profile=quick tests/unit tests/property tests/house
 
-check: $(STAMP)/dev
+lint: $(STAMP)/dev
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+
+check: lint test
+
+# Each version has an environment of its own; one that is not found is said and left out.
+check-all:
+	@set -e; for version in $(PYTHONS); do \
+	  found=; \
+	  for python in python$$version "$$HOME"/.pyenv/versions/$$version.*/bin/python; do \
+	    if [ -z "$$found" ] && "$$python" -c 'import ensurepip, venv' 2>/dev/null; then found=$$python; fi; \
+	  done; \
+	  if [ -z "$$found" ]; then \
+	    echo "Python $$version: left out, none is found that can make environments"; \
+	    continue; \
+	  fi; \
+	  echo "Python $$version: $$found"; \
+	  $(MAKE) --no-print-directory check PYTHON="$$found" VENV=.venv-$$version; \
+	done
 
 fix: $(STAMP)/dev
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
 wheel: $(STAMP)/venv
+	@rm -f dist/glpose-*.whl
 	$(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps -w dist .
 	@ls dist/*.whl
 
+# Outside the repository's folder, so that only the installed package can be found.
+wheel-check: wheel
+	@rm -rf $(WHEEL)
+	@$(BIN)/python -m venv $(WHEEL)/venv
+	@echo "Installing the wheel into $(WHEEL) ..."
+	@$(WHEEL)/venv/bin/python -m pip --disable-pip-version-check install --quiet -c constraints.txt dist/glpose-*.whl
+	cd $(WHEEL) && venv/bin/python $(CURDIR)/.ci/check_wheel.py
+	cd $(WHEEL) && venv/bin/glpose demo -o demo-out
+	test -s $(WHEEL)/demo-out/demo/poses.jsonl
+	cd $(WHEEL) && venv/bin/glpose score posetrack $(CURDIR)/$(EXAMPLE)/gt $(CURDIR)/$(EXAMPLE)/pred --json score.json
+	test -s $(WHEEL)/score.json
+
 clean:
-	rm -rf $(VENV) demo-out dist build .pytest_cache .hypothesis .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(PYTHONS:%=.venv-%) demo-out dist build .pytest_cache .hypothesis .ruff_cache .import_linter_cache
 
 $(STAMP)/venv:
 	@command -v $(PYTHON) >/dev/null || { echo "glpose needs Python 3.11 or newer, but there is no '$(PYTHON)'; install one, or name it: make PYTHON=/path/to/python" >&2; exit 1; }

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from glpose.formats.sets import dataset
 from glpose.jobs.runs import recorded_recipe
 from glpose.skeleton import POSETRACK15
 from glpose.systems.glpose.data import Tracks
@@ -28,8 +29,8 @@ from glpose.systems.glpose.features import FeatureData
 from glpose.systems.glpose.net import GLPose
 from glpose.systems.glpose.scoring import Guesses, guess_from_features
 from glpose.systems.glpose.system import STILL, GLPoseTask, cached_features
-from glpose.train.data.sets import LIMBS_AND_NECK, open_people
-from glpose.train.recipe import DataRoots, Recipe
+from glpose.train.data.sets import open_people
+from glpose.train.recipe import Recipe, data_roots
 from glpose.train.run.checkpoint import load_checkpoint
 
 CONDITIONS = {
@@ -40,13 +41,14 @@ CONDITIONS = {
     "boxes10": {"box_noise": 0.10},
 }
 LIMITS = (0.2, 0.1)
+LIMBS_AND_NECK = dataset("jhmdb-val").counted_joints(POSETRACK15)
 
 
 class Bench:
     """The validation features, made once for all runs of one encoder."""
 
     def __init__(self, jhmdb: Path, cache: Path, stride: int) -> None:
-        self.roots, self.cache, self.stride = DataRoots(jhmdb=str(jhmdb.resolve())), cache, stride
+        self.roots, self.cache, self.stride = data_roots(jhmdb=str(jhmdb.resolve())), cache, stride
         self._features: dict[float, FeatureData] = {}
 
     def features(self, model: GLPose, recipe: Recipe, box_noise: float) -> FeatureData:

@@ -30,7 +30,7 @@ def local_offsets(k: int, stride: int = 1) -> tuple[int, ...]:
 def local_weights(offsets: Sequence[int], kind: LocalWeight) -> tuple[float, ...]:
     """T(d) of each slot, nearer frames more, summing to 1 ("ones" does not sum to 1).
 
-    Source: the paper says only "distance function"; model specification, section 3 and table A 1.
+    The paper says only "distance function"; these are ours.
     """
     distance = np.abs(np.asarray(offsets, np.float64))
     if len(distance) == 0:

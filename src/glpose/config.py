@@ -4,12 +4,12 @@ A wrong key is an error that names the nearest right one; a wrong type names the
 """
 
 import dataclasses
-import difflib
 import types
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from glpose.errors import BadConfig
+from glpose.files import did_you_mean
 
 T = TypeVar("T")
 
@@ -35,15 +35,19 @@ def replace_at(config: T, dotted: str, value: Any) -> T:
     name, _, rest = dotted.partition(".")
     known = {f.name for f in dataclasses.fields(config)}  # type: ignore[arg-type]
     if name not in known:
-        raise BadConfig(_unknown(name, known, type(config).__name__))
+        raise BadConfig(unknown_setting(name, known, type(config).__name__))
     where, old = f"{type(config).__name__}.{name}", getattr(config, name)
     is_table = dataclasses.is_dataclass(old)
+    hint = get_type_hints(type(config))[name]
+    if rest and get_origin(hint) is dict:
+        if rest not in old:
+            raise BadConfig(unknown_setting(rest, old, where))
+        value, rest = {**old, rest: value}, ""
     if rest and not is_table:
         raise BadConfig(f"{where} holds no settings of its own; set it as a whole, not '{dotted}'")
     if rest:
         inner = replace_at(old, rest, value)
     else:
-        hint = get_type_hints(type(config))[name]
         if is_table:
             hint = _present_first(hint, type(old))
         inner = _build(hint, value, where)
@@ -63,10 +67,9 @@ def _present_first(hint: Any, present: Any) -> Any:
     return hint
 
 
-def _unknown(name: str, known: set[str], where: str) -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known))}"
-    return f"unknown setting '{name}' in {where}; {hint}"
+def unknown_setting(name: str, known: Collection[str], where: str) -> str:
+    """The message on a setting that is not there, with the nearest that is."""
+    return f"unknown setting '{name}' in {where}; {did_you_mean(name, sorted(known))}"
 
 
 def _wrong(where: str, expected: str, found: Any) -> BadConfig:
@@ -151,7 +154,7 @@ def _build_dataclass(cls: Any, data: Any, where: str) -> Any:
     fields = {f.name: f for f in dataclasses.fields(cls)}
     for key in data:
         if key not in fields:
-            raise BadConfig(_unknown(str(key), set(fields), where))
+            raise BadConfig(unknown_setting(str(key), set(fields), where))
     values = {k: _build(hints[k], v, f"{where}.{k}") for k, v in data.items()}
     for name, f in fields.items():
         required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING

@@ -25,7 +25,7 @@ def crop_from_image(
     and `mirror` swaps left and right; these three are for augmentation. An empty box counts as
     one pixel wide, so that the map can always be inverted.
 
-    Source: geometry of the HRNet family (model specification, section 6).
+    Source: geometry of the HRNet family (leoxiaobin/deep-high-resolution-net.pytorch).
     """
     height, width = spec.size_hw
     centre = (xyxy[:2] + xyxy[2:]) / 2

@@ -27,7 +27,7 @@ def box_iou(
 def clip_box(xyxy: Float[np.ndarray, "4"], size_hw: tuple[int, ...]) -> Float[np.ndarray, "4"]:
     """A box cut at the picture's edges; one pixel smaller even inside, as in the HRNet family.
 
-    Source: dataset specification, section 4. A box outside the picture is returned as it is.
+    Source: Pose-Group/DCPose and leoxiaobin/deep-high-resolution-net.pytorch. A box outside the picture is returned as it is.
     """
     limit = np.array([size_hw[1] - 1, size_hw[0] - 1], xyxy.dtype)
     low = np.maximum(xyxy[:2], 0)

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Float32, Float64, Int, Int32, UInt8
+from jaxtyping import Bool, Float, Float32, Float64, Int, Int32, UInt8
 
 from glpose.errors import VideoError
 from glpose.types import Affine
@@ -36,6 +37,32 @@ def resize(
     shrinks = size_hw[0] * size_hw[1] < rgb.shape[0] * rgb.shape[1]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return cv2.resize(rgb, (size_hw[1], size_hw[0]), interpolation=how)
+
+
+def resized_boxes(
+    xyxy: Float[np.ndarray, "n 4"], zoom_xy: tuple[float, float] | float
+) -> Float[np.ndarray, "n 4"]:
+    """Where boxes of a picture lie after it was resized by these factors."""
+    zoom = zoom_xy if isinstance(zoom_xy, float) else np.tile(zoom_xy, 2)
+    return (xyxy + 0.5) * zoom - 0.5
+
+
+def inside_picture(
+    xy: Float[np.ndarray, "*points 2"], size_hw: tuple[int, int]
+) -> Bool[np.ndarray, "*points"]:
+    """Which points lie on a pixel of the picture; NaN lies on none."""
+    (height, width), x, y = size_hw, xy[..., 0], xy[..., 1]
+    return (x >= -0.5) & (x < width - 0.5) & (y >= -0.5) & (y < height - 0.5)
+
+
+def cell_centre(number: Any, side_px: int) -> Any:
+    """The centre, in pixels, of the cells with these numbers along an axis; also for tensors."""
+    return (number + 0.5) * side_px - 0.5
+
+
+def cell_at(px: Any, side_px: int) -> Any:
+    """The number, with a fraction, of the cell that a pixel coordinate lies in; also for tensors."""
+    return (px + 0.5) / side_px
 
 
 def blur(rgb: Rgb, sigma_px: float) -> Rgb:

@@ -17,10 +17,8 @@ _VISIBLE_SCORE = 0.2
 
 def confident(people: People, min_score: float) -> People:
     """The people whose boxes have at least this score."""
-    if (people.score >= min_score).all():
-        return people
     rows = people.score >= min_score
-    return People(people.xyxy[rows], people.score[rows], people.track_id[rows])
+    return people if rows.all() else people[rows]
 
 
 def finish(
@@ -83,5 +81,4 @@ def of_rows(
     poses: FramePoses, rows: Int64[np.ndarray, " kept"] | Bool[np.ndarray, " n"]
 ) -> FramePoses:
     """Some people of a frame."""
-    people = People(poses.people.xyxy[rows], poses.people.score[rows], poses.people.track_id[rows])
-    return replace(poses, people=people, xy=poses.xy[rows], score=poses.score[rows])
+    return replace(poses, people=poses.people[rows], xy=poses.xy[rows], score=poses.score[rows])

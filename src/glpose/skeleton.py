@@ -134,7 +134,7 @@ LSP14 = _skeleton(
 
 SKELETONS = {s.name: s for s in (POSETRACK15, POSETRACK17, COCO17, JHMDB15, LSP14)}
 
-# JHMDB's `face` is a point on the face, close to the nose (datasets specification, section 1).
+# JHMDB's `face` is a point on the face, close to the nose.
 _SAME = {"neck": "head_bottom", "face": "nose"}
 
 

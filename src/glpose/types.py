@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64, Int8, Int64, UInt8
+from jaxtyping import Bool, Float, Float32, Float64, Int8, Int64, UInt8
 
 from glpose.skeleton import Skeleton
 
@@ -88,6 +88,12 @@ class People:
 
     def __len__(self) -> int:
         return len(self.track_id)
+
+    def __getitem__(
+        self, rows: Int64[np.ndarray, " kept"] | Bool[np.ndarray, " n"] | list[int]
+    ) -> "People":
+        """Some of the people: by places, in that order, or by a mask."""
+        return People(self.xyxy[rows], self.score[rows], self.track_id[rows])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

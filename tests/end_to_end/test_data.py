@@ -51,7 +51,11 @@ def test_a_set_without_usable_labels(tmp_path: Path, capsys: pytest.CaptureFixtu
     [
         ("posetrack17", "", "no labels of PoseTrack; expected "),
         ("posetrack17", "none", "no such folder; expected the data set posetrack17 in it"),
-        ("posetrack19", "", "unknown set 'posetrack19'; known: posetrack17, posetrack18"),
+        (
+            "posetrack19",
+            "",
+            "unknown set 'posetrack19'; known: coco, posetrack17, posetrack18, jhmdb",
+        ),
     ],
 )
 def test_wrong_calls(

@@ -20,7 +20,7 @@ pytestmark = [
 import glpose  # noqa: E402
 import glpose.train.__main__  # noqa: E402
 from glpose.cli.main import main  # noqa: E402
-from glpose.export.terms import TERMS  # noqa: E402
+from glpose.formats.sets import DATASETS  # noqa: E402
 from glpose.imaging import read_image  # noqa: E402
 from glpose.runtime.load import load_estimator  # noqa: E402
 from glpose.synth import SceneSpec, render_scene  # noqa: E402
@@ -175,7 +175,7 @@ def test_a_network_that_should_not_start_at_random_says_so_but_trains(
     # Nor does a card claim data that had no part in it.
     assert export("glpose_small") == 0
     trained_on = load_estimator("weights/glpose_small.fusion.onnx").card.trained_on
-    assert trained_on == (TERMS["synth"],)
+    assert trained_on == (DATASETS["synth"].terms,)
 
 
 def only_line(capsys: pytest.CaptureFixture[str]) -> str:

@@ -72,40 +72,115 @@ def test_nothing_asks_for_a_system_by_name():
 RECORDS = {"About.card_version"}
 
 
-def settings() -> Iterator[tuple[Path, ast.ClassDef, str]]:
-    """Every field of every dataclass of settings: file, class, name."""
-    for path, tree in TREES.items():
+Trees = dict[str, ast.Module]
+"""Modules by their dotted names."""
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def settings(trees: Trees) -> Iterator[tuple[str, ast.ClassDef, str]]:
+    """Every field of every dataclass of settings: module, class, name."""
+    for module, tree in trees.items():
         for node in ast.walk(tree):
-            if not isinstance(node, ast.ClassDef) or not is_settings(path, node):
+            if not isinstance(node, ast.ClassDef) or not is_settings(module, node):
                 continue
             for item in node.body:
                 if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
-                    yield path, node, item.target.id
+                    yield module, node, item.target.id
 
 
-def is_settings(path: Path, node: ast.ClassDef) -> bool:
+def is_settings(module: str, node: ast.ClassDef) -> bool:
     is_dataclass = any("dataclass" in ast.unparse(d) for d in node.decorator_list)
-    in_place = path.name in ("spec.py", "recipe.py", "card.py", "augment.py")
+    in_place = module.endswith((".spec", ".recipe", ".card", ".augment"))
     return is_dataclass and (in_place or node.name.endswith(("Config", "Card", "Options", "Spec")))
 
 
+def imports_of(tree: ast.Module) -> set[str]:
+    """Modules that are imported anywhere in a module, and what is imported from them."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def reads_of(tree: ast.Module) -> set[str]:
+    """Attributes that are read, except by checks of settings (`__post_init__`)."""
+    names: set[str] = set()
+    todo: list[ast.AST] = [tree]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.FunctionDef) and node.name == "__post_init__":
+            continue
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            names.add(node.attr)
+        todo.extend(ast.iter_child_nodes(node))
+    return names
+
+
+def room_of(module: str) -> str:
+    """The folder of a module; the module itself if it stands at the top."""
+    folder = module.rpartition(".")[0]
+    return module if folder == "glpose" else folder
+
+
+def unread(trees: Trees) -> set[str]:
+    """Settings that no module reads which could have them: of the same folder, or importing it.
+
+    The folders of base classes count too, for their code reads what a class inherits or changes.
+    """
+    reads = {module: reads_of(tree) for module, tree in trees.items()}
+    imports = {module: imports_of(tree) | {module} for module, tree in trees.items()}
+    fields = list(settings(trees))
+    homes = {node.name: module for module, node, _ in fields}
+    found = set()
+    for module, node, name in fields:
+        bases = (base.id for base in node.bases if isinstance(base, ast.Name))
+        rooms = {room_of(m) for m in (module, *(homes[base] for base in bases if base in homes))}
+        inside = tuple(f"{room}." for room in rooms)
+        readers = [
+            reader
+            for reader, names in imports.items()
+            if not rooms.isdisjoint(names) or any(n.startswith(inside) for n in names)
+        ]
+        if not any(name in reads[reader] for reader in readers):
+            found.add(f"{node.name}.{name}")
+    return found
+
+
 def test_every_setting_is_read():
-    read = {
-        node.attr
-        for tree in TREES.values()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
-    }
-    # `getattr(roots, name)` and `getattr(config, f"{name}_share")` read sets by their names.
-    dynamic = re.compile(
-        r"^(lspet|coco|jhmdb|person_boxes|synth|posetrack1[78]|subjhmdb)(_share|_stride)?$"
-    )
-    unread = {
-        f"{node.name}.{name}"
-        for _, node, name in settings()
-        if name not in read and not dynamic.match(name)
-    }
-    assert unread - RECORDS == set()
+    found = unread({module_of(path): tree for path, tree in TREES.items()})
+    assert found - RECORDS == set()
+
+
+SPEC = """
+@dataclass(frozen=True)
+class ToyConfig:
+    width: int = 1
+    def __post_init__(self):
+        assert self.width > 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "code", "is_read"),
+    [
+        ("glpose.systems.toy.net", "print(config.width)", True),
+        ("glpose.train.toy", "from glpose.systems.toy.spec import ToyConfig\nConfig.width", True),
+        ("glpose.train.toy", "config.width = 2\nimport glpose.systems.toy", False),
+        ("glpose.train.toy", "print(picture.width)", False),
+        ("glpose.systems.toys.net", "print(config.width)", False),
+    ],
+)
+def test_a_setting_that_only_its_check_or_a_stranger_reads_is_found(
+    module: str, code: str, is_read: bool
+):
+    trees = {"glpose.systems.toy.spec": ast.parse(SPEC), module: ast.parse(code)}
+    assert unread(trees) == (set() if is_read else {"ToyConfig.width"})
 
 
 def test_settings_are_frozen():

@@ -31,6 +31,9 @@ def test_version_is_the_newest_of_the_changelog():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert newest is not None
     assert glpose.__version__ == newest[1] == project["version"]
+    cited = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text("utf-8"), re.MULTILINE)
+    assert cited is not None
+    assert cited[1] == newest[1]
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -89,4 +92,43 @@ def test_the_document_of_metrics_is_short_and_names_every_quirk():
     assert len(quirks) > 10
     assert quirks == set(
         re.findall(r"^\| `([a-z0-9]+-[a-z0-9-]+|visibility)` \|", text, re.MULTILINE)
+    )
+
+
+# Documents that readers do not have: papers and public code have names of their own.
+UNKNOWN_SOURCES = re.compile(r"specifications?,? +(sections?|table)|\btable A\b", re.IGNORECASE)
+
+
+def unknown_sources(text: str) -> list[str]:
+    """What a text names as its source without saying where it can be read; lines may break it."""
+    return [found[0] for found in UNKNOWN_SOURCES.finditer(re.sub(r"[\s#]+", " ", text))]
+
+
+def test_sources_can_be_found_by_readers():
+    paths = [p for p in sorted(SOURCE.rglob("*")) if p.suffix in (".py", ".md")]
+    named = {str(p.relative_to(SOURCE)): unknown_sources(p.read_text("utf-8")) for p in paths}
+    assert {path: found for path, found in named.items() if found} == {}, (
+        "cite the paper, the public code, or a page in docs/"
+    )
+
+
+def test_a_source_that_readers_do_not_have_is_found():
+    assert unknown_sources("# as in the model\n    # specification, section 3")
+    assert unknown_sources("Source: dataset specification,\nsections 4 and 5")
+    assert not unknown_sources("Source: Feng et al., TOOD, ICCV 2021, section 3.3")
+
+
+def test_tests_of_units_mirror_the_source():
+    """tests/unit/a/test_b.py is about glpose/a/b.py; test_b_more.py may hold more about it."""
+    unit = ROOT / "tests" / "unit"
+    lost = []
+    for path in sorted(unit.rglob("test_*.py")):
+        folder = SOURCE / path.relative_to(unit).parent
+        words = path.stem.removeprefix("test_").split("_")
+        names = ["_".join(words[:n]) for n in range(len(words), 0, -1)]
+        if not any((folder / f"{name}.py").exists() or (folder / name).is_dir() for name in names):
+            lost.append(str(path.relative_to(ROOT)))
+    assert lost == [], (
+        "no module of that name in src/glpose: move the file to where its module is, or name it "
+        "test_MODULE.py or test_MODULE_more.py"
     )

@@ -3,6 +3,7 @@
 from typing import Any, get_args
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,6 +65,7 @@ def poses_of(
     )
 
 
+@pytest.mark.slow
 @given(patterns, cards, st.integers(2, 9), options)
 @settings(max_examples=30, deadline=None)
 def test_every_frame_once_in_order_and_blocks_change_nothing(

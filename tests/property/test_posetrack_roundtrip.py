@@ -40,6 +40,7 @@ def frames(draw: st.DrawFn, frame: int) -> FramePoses:
     return FramePoses(frame, frame / 25.0, people, xy, score)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["2017", "2018"])
 @pytest.mark.parametrize("year", [2017, 2018])
 @settings(max_examples=20)

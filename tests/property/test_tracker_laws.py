@@ -1,6 +1,7 @@
 """Laws of matching and tracking that hold for all inputs."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -61,6 +62,7 @@ def test_matching_does_not_depend_on_the_order(cost: np.ndarray, gate: float, se
     assert set(zip(p[shuffled_rows], q[shuffled_columns], strict=True)) == expected
 
 
+@pytest.mark.slow
 @given(_video, st.integers(0, 2**32 - 1))
 @settings(max_examples=40, deadline=None)
 def test_tracks_do_not_depend_on_the_order_of_detections(video: list, seed: int) -> None:
@@ -70,6 +72,7 @@ def test_tracks_do_not_depend_on_the_order_of_detections(video: list, seed: int)
         np.testing.assert_array_equal(a.score, b.score)
 
 
+@pytest.mark.slow
 @given(_video)
 @settings(max_examples=40, deadline=None)
 def test_numbers_start_at_one_never_repeat_and_boxes_are_sound(video: list) -> None:

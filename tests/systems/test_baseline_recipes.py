@@ -121,7 +121,7 @@ def test_posetrack_starts_from_a_run_on_coco_by_the_names_of_joints(
 
 def test_a_set_that_cannot_be_validated_on_starts_no_run(sets: list[str], tmp_path: Path) -> None:
     recipe = tiny(load_recipe("hrnet_w48_posetrack17"), sets)
-    shutil.copytree(recipe.roots.posetrack17, tmp_path / "set")
+    shutil.copytree(recipe.roots["posetrack17"], tmp_path / "set")
     shutil.rmtree(tmp_path / "set" / "annotations" / "val")
     recipe = with_roots(recipe, [f"posetrack17={tmp_path / 'set'}"])
     with pytest.raises(BadInput, match="there is no folder annotations/val"):

@@ -1,4 +1,4 @@
-"""GLPose: counts of the specification, settings of table A, data, learning, export, resuming."""
+"""GLPose: counts of the paper's network, all settings, data, learning, export, resuming."""
 
 import json
 from dataclasses import replace
@@ -83,7 +83,7 @@ def slots_of(config: GLPoseConfig) -> tuple[Tensor, Tensor | None, Tensor | None
 # --- the network ---
 
 
-def test_parameter_counts_of_the_specification() -> None:
+def test_parameter_counts_of_the_paper_s_network() -> None:
     config = load_recipe("glpose_w48_posetrack17").model
     with torch.device("meta"):
         model = GLPose(config)

@@ -42,7 +42,7 @@ from glpose.systems.person_detector.targets import (  # noqa: E402
     background_weight,
     pair_iou,
 )
-from glpose.train.recipe import DataRoots  # noqa: E402
+from glpose.train.recipe import data_roots  # noqa: E402
 
 TINY = PersonDetectorConfig(widths=(16, 16, 32, 32, 32), num_blocks=(1, 1, 1, 1), neck_width=32)
 
@@ -198,7 +198,7 @@ def person_boxes(tmp_path: Path) -> Path:
 
 def test_batches_depend_on_seed_and_step_alone(person_boxes: Path, tmp_path: Path):
     config = BoxDataConfig(synth_share=0.0, sizes_hw=((64, 64), (64, 96)))
-    roots = DataRoots(person_boxes=str(person_boxes))
+    roots = data_roots(person_boxes=str(person_boxes))
     data = BoxData(config, roots, tmp_path / "cache", batch_size=3, seed=5)
     first = [data.batch(step) for step in range(3)]
     again = BoxData(config, roots, tmp_path / "cache", batch_size=3, seed=5)
@@ -218,7 +218,7 @@ def test_batches_depend_on_seed_and_step_alone(person_boxes: Path, tmp_path: Pat
 def test_held_out_pictures_are_never_trained_on(person_boxes: Path, tmp_path: Path):
     assert [p.picture_id for p in held_out_pictures(person_boxes)] == [5, 10]
     config = BoxDataConfig(synth_share=0.0)
-    roots = DataRoots(person_boxes=str(person_boxes))
+    roots = data_roots(person_boxes=str(person_boxes))
     BoxData(config, roots, tmp_path / "cache", batch_size=1, seed=0)
     (folder,) = (tmp_path / "cache").iterdir()
     assert len(np.load(folder / "index.npz")["offset"]) == 8
@@ -226,7 +226,7 @@ def test_held_out_pictures_are_never_trained_on(person_boxes: Path, tmp_path: Pa
 
 def test_validation_scores_the_held_out_pictures(person_boxes: Path, tmp_path: Path):
     recipe = dataclasses.replace(
-        person_small(), model=TINY, roots=DataRoots(person_boxes=str(person_boxes))
+        person_small(), model=TINY, roots=data_roots(person_boxes=str(person_boxes))
     )
     task = load_system("person_detector").open(recipe, tmp_path)
     scores = task.score(task.build().eval())
@@ -241,7 +241,7 @@ def test_exported_weights_find_what_torch_finds(person_boxes: Path, tmp_path: Pa
     pytest.importorskip("onnx")
     torch.manual_seed(0)
     recipe = dataclasses.replace(
-        person_small(), model=TINY, roots=DataRoots(person_boxes=str(person_boxes))
+        person_small(), model=TINY, roots=data_roots(person_boxes=str(person_boxes))
     )
     task = load_system("person_detector").open(recipe, tmp_path)
     model = task.build().eval()

@@ -21,7 +21,7 @@ def test_offsets_are_in_order_of_time_without_the_key() -> None:
     assert local_offsets(2) == (-2, -1, 1, 2)
 
 
-def test_linear_weights_for_k_4_are_those_of_the_specification() -> None:
+def test_linear_weights_for_k_4_fall_by_a_twentieth_a_frame() -> None:
     expected = [0.05, 0.10, 0.15, 0.20, 0.20, 0.15, 0.10, 0.05]
     assert local_weights(local_offsets(4), "linear") == pytest.approx(expected)
 

@@ -37,7 +37,7 @@ def test_the_edges_of_the_shown_area_are_the_edges_of_the_crop() -> None:
     )
 
 
-def test_msra_is_the_formula_of_the_specification() -> None:
+def test_msra_is_the_formula_of_the_hrnet_family() -> None:
     # p' = s R(-rot) (p - centre) + (W/2, H/2), here with rot = 30 degrees and s = 48 / (75 * 1.2).
     to_crop = crop_from_image(BOX, CropSpec(SIZE, anchor="msra"), scale=1.2, rotation_deg=30.0)
     point, s = np.array([30.0, 40.0]), 48 / 90

@@ -1,6 +1,5 @@
 """`glpose data`: what is on disk of a data set, and what is missing."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,38 +14,6 @@ app = App(name="data", help="Check data sets on disk.", result_action="return_va
 
 _STATUS = {"complete": 0, "incomplete": 3, "unusable": 2}
 _MAX_EXAMPLES = 3
-
-
-def _posetrack17(root: Path) -> "Report":
-    from glpose.formats.posetrack.check import check_posetrack
-
-    return check_posetrack(root, 2017)
-
-
-def _posetrack18(root: Path) -> "Report":
-    from glpose.formats.posetrack.check import check_posetrack
-
-    return check_posetrack(root, 2018)
-
-
-def _jhmdb(root: Path) -> "Report":
-    from glpose.formats.jhmdb.check import check_subjhmdb
-
-    return check_subjhmdb(root)
-
-
-def _coco(root: Path) -> "Report":
-    from glpose.formats.coco.check import check_coco
-
-    return check_coco(root)
-
-
-CHECKS: dict[str, Callable[[Path], "Report"]] = {
-    "posetrack17": _posetrack17,
-    "posetrack18": _posetrack18,
-    "jhmdb": _jhmdb,
-    "coco": _coco,
-}
 
 
 @app.command
@@ -73,11 +40,14 @@ def check(
         Name everything that is missing or wrong, not only the first few.
 
     """
-    if set_ not in CHECKS:
-        raise BadInput(f"unknown set '{set_}'; known: {', '.join(CHECKS)}")
+    from glpose.formats.sets import checks
+
+    known = checks()
+    if set_ not in known:
+        raise BadInput(f"unknown set '{set_}'; known: {', '.join(known)}")
     if not dir_.is_dir():
         raise BadInput(f"{dir_}: no such folder; expected the data set {set_} in it")
-    report = CHECKS[set_](dir_)
+    report = known[set_](dir_)
     print("\n".join(lines(report, dir_, None if every else _MAX_EXAMPLES)))
     return _STATUS[report.state]
 

@@ -84,6 +84,19 @@ def crop_from_heatmap(crop: CropSpec, heatmap: HeatmapSpec) -> Affine:
     return Affine(np.column_stack([np.diag(zoom_xy), shift_xy]).astype(np.float64))
 
 
+def inside_heatmap(
+    heatmap_xy: Float[np.ndarray, "*n 2"], spec: HeatmapSpec
+) -> Bool[np.ndarray, "*n"]:
+    """Which points lie in the crop that a heatmap is of, its borders included.
+
+    Where heatmap pixels are multiples of the stride ("origin") the crop is what the HRNet family
+    takes for it, 0 to its width.
+    """
+    (h, w), x, y = spec.size_hw, heatmap_xy[..., 0], heatmap_xy[..., 1]
+    low = 0.0 if spec.mapping == "origin" else -0.5
+    return (x >= low) & (x <= w + low) & (y >= low) & (y <= h + low)
+
+
 def encode(
     heatmap_xy: Float[np.ndarray, "*n 2"], valid: Bool[np.ndarray, "*n"], spec: HeatmapSpec
 ) -> Float32[np.ndarray, "*n h w"]:

@@ -8,7 +8,7 @@ import numpy as np
 from glpose.clip import Sampling, evenly_spaced
 from glpose.errors import BadInput, VideoError
 from glpose.formats.dataset import LabelledSequence
-from glpose.geometry import clip_box
+from glpose.geometry import box_area, clip_box
 from glpose.imaging import read_image
 from glpose.pipeline import MEMORY_CROPS, PeopleOf, estimate_poses, remember_video
 from glpose.runtime.options import PoseOptions
@@ -111,12 +111,7 @@ def sample_crops(
     rows: dict[int, list[int]] = {}
     for frame, row in crops:
         rows.setdefault(frame, []).append(row)
-    return {
-        frame: People(
-            people[frame].xyxy[some], people[frame].score[some], people[frame].track_id[some]
-        )
-        for frame, some in rows.items()
-    }
+    return {frame: people[frame][some] for frame, some in rows.items()}
 
 
 def frames_of(sequence: LabelledSequence) -> FramesOf:
@@ -142,13 +137,7 @@ def _pictures(sequence: LabelledSequence, wanted: Container[int]) -> Generator[F
 
 def true_people(truth: Iterable[FrameTruth]) -> dict[int, People]:
     """The labelled people who have a box, by frame."""
-    found = {}
-    for frame in truth:
-        rows = (frame.people.xyxy[:, 2:] > frame.people.xyxy[:, :2]).all(1)
-        found[frame.frame] = People(
-            frame.people.xyxy[rows], frame.people.score[rows], frame.people.track_id[rows]
-        )
-    return found
+    return {frame.frame: frame.people[box_area(frame.people.xyxy) > 0] for frame in truth}
 
 
 def boxes_of(sequence: LabelledSequence, boxes: Mapping[str, Detections]) -> dict[int, Detections]:

@@ -14,6 +14,7 @@ from glpose.evaluation.scoring.coco import RESULTS, score_coco
 from glpose.evaluation.scoring.jhmdb import score_jhmdb
 from glpose.evaluation.scoring.posetrack import score_posetrack
 from glpose.evaluation.scoring.report import Report
+from glpose.files import whole_file
 from glpose.formats.coco.labels import open_coco
 from glpose.formats.coco.results import write_keypoint_results
 from glpose.formats.dataset import LabelledSequence
@@ -22,7 +23,7 @@ from glpose.formats.jhmdb.labels import open_subjhmdb
 from glpose.formats.posetrack.file import twice
 from glpose.formats.posetrack.labels import find_base, open_posetrack, write_prediction_file
 from glpose.formats.results import ResultWriter
-from glpose.formats.text.lines import write_whole
+from glpose.formats.text.lines import write_text
 from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import Estimator
 from glpose.skeleton import COCO17, POSETRACK15
@@ -167,12 +168,10 @@ class JhmdbSet:
         if video is None:
             assert sequence.video is not None
             video = open_video(sequence.video)
-        part = path.with_name(f"{path.name}.part")
-        info = replace(video.info, name=name)
-        with ResultWriter(part, info, estimate.card.joints) as writer:
+        info, skeleton = replace(video.info, name=name), estimate.card.joints
+        with whole_file(path) as part, ResultWriter(part, info, skeleton) as writer:
             for frame in poses:
                 writer.write(frame)
-        part.replace(path)
 
     def score(self, folder: Path, names: Collection[str], estimate: Estimator) -> Report:
         """PCK by box and torso; a skeleton without belly has it put between shoulders and hips."""
@@ -235,7 +234,7 @@ class CocoSet:
             for entry in json.loads((folder / self.file(name)).read_text("utf-8"))
         ]
         results = folder.parent / RESULTS
-        write_whole(results, json.dumps(joined) + "\n")
+        write_text(results, json.dumps(joined) + "\n")
         pictures = {p.truth.frame for name in names for p in self._parts[name]}
         truth = self._root / "annotations" / f"person_keypoints_{self.part}2017.json"
         return score_coco(truth, results, only=pictures)

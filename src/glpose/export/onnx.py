@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from glpose.config import to_plain
 from glpose.errors import MissingExtra
+from glpose.files import file_digest, whole_file, write_whole
 from glpose.runtime.card import CARD_KEY, Card
 
 _OPSET = 17
@@ -37,27 +37,26 @@ def write_graph(graph: Graph, card: Card, path: Path) -> str:
     except ImportError as problem:
         raise MissingExtra("onnx", "export") from problem
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
     graph.module.eval()
-    with torch.no_grad():
-        # The tracing exporter: no data-dependent branches here, and it folds batch norms.
-        torch.onnx.export(
-            graph.module,
-            tuple(graph.inputs.values()),
-            str(partial),
-            input_names=list(graph.inputs),
-            output_names=list(graph.outputs),
-            dynamic_axes=graph.dynamic,
-            opset_version=_OPSET,
-            dynamo=False,
-        )
-    model = onnx.load(str(partial))
-    entry = model.metadata_props.add()
-    entry.key, entry.value = CARD_KEY, json.dumps(to_plain(card))
-    onnx.checker.check_model(model)
-    onnx.save(model, str(partial))
-    digest = hashlib.sha256(partial.read_bytes()).hexdigest()
-    partial.replace(path)
+    with whole_file(path) as part:
+        with torch.no_grad():
+            # The tracing exporter: no data-dependent branches here, and it folds batch norms.
+            torch.onnx.export(
+                graph.module,
+                tuple(graph.inputs.values()),
+                str(part),
+                input_names=list(graph.inputs),
+                output_names=list(graph.outputs),
+                dynamic_axes=graph.dynamic,
+                opset_version=_OPSET,
+                dynamo=False,
+            )
+        model = onnx.load(str(part))
+        entry = model.metadata_props.add()
+        entry.key, entry.value = CARD_KEY, json.dumps(to_plain(card))
+        onnx.checker.check_model(model)
+        onnx.save(model, str(part))
+    digest = file_digest(path)
     _record_digest(path, digest)
     return digest
 
@@ -67,4 +66,4 @@ def _record_digest(path: Path, digest: str) -> None:
     sums = path.parent / "SHA256SUMS"
     lines = sums.read_text("utf-8").splitlines() if sums.exists() else []
     kept = [line for line in lines if line.split("  ", 1)[-1] != path.name]
-    sums.write_text("".join(f"{line}\n" for line in sorted([*kept, f"{digest}  {path.name}"])))
+    write_whole(sums, "".join(f"{line}\n" for line in sorted([*kept, f"{digest}  {path.name}"])))

@@ -1,10 +1,10 @@
-"""What every reader of a labelled set of videos gives: sequences, and the truth of their frames.
+"""What every reader of a labelled set gives: sequences of frames, or still pictures, with truth.
 
 Opening a set reads labels only, never pictures; and where the labels come one file a sequence,
 `truth` reads its file when it is called, so that a set of a thousand videos opens in seconds.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,3 +27,19 @@ class LabelledSequence:
     truth: Callable[[], tuple[FrameTruth, ...]]
     images: tuple[Path, ...] = ()
     video: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledPicture:
+    """A picture file and the people labelled in it (`truth.frame` is the picture's id)."""
+
+    path: Path
+    truth: FrameTruth
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledPictures:
+    """The still pictures of a labelled set, those without people included; joints as `skeleton`."""
+
+    skeleton: Skeleton
+    pictures: Sequence[LabelledPicture]

@@ -23,7 +23,7 @@ from glpose.formats.text.lines import (
     is_number,
     is_pixel,
     read_lines,
-    write_whole,
+    write_text,
 )
 from glpose.skeleton import SKELETONS, Skeleton
 from glpose.types import FramePoses, FrameStatus, People, PoseResult, VideoInfo
@@ -167,12 +167,12 @@ def write_boxes(path: str | Path, people: Mapping[int, People]) -> None:
     lines = [
         dump({"frame": frame, "people": _people(people[frame])}) + "\n" for frame in sorted(people)
     ]
-    write_whole(Path(path), "".join(lines))
+    write_text(Path(path), "".join(lines))
 
 
 def write_summary(path: str | Path, summary: Mapping[str, object]) -> None:
     """Write `summary.json`, whole or not at all; numbers that are not finite become null."""
-    write_whole(Path(path), dump(_finite(to_plain(summary))) + "\n")
+    write_text(Path(path), dump(_finite(to_plain(summary))) + "\n")
 
 
 def _header(

@@ -5,7 +5,6 @@ predictions/     a file for each sequence, there as soon as it is done
 scores.json      the official scores and everything needed to make them again
 """
 
-import hashlib
 import json
 import shutil
 import time
@@ -18,7 +17,8 @@ from glpose.config import to_plain
 from glpose.errors import BadInput, GLPoseError
 from glpose.evaluation.scoring.report import Report
 from glpose.evaluation.sets import Metric, OfficialSet, open_set
-from glpose.formats.text.lines import cannot_write, dump, write_whole
+from glpose.files import file_digest
+from glpose.formats.text.lines import cannot_write, dump, write_text
 from glpose.jobs.interrupt import Interrupt, Interrupted
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.weights import open_weights
@@ -101,7 +101,7 @@ def _settings(
     """Everything that the predictions depend on, as it will be read back from JSON."""
     boxes: dict[str, str] | str = "gt"
     if how.boxes is not None:
-        digest = hashlib.sha256(how.boxes.read_bytes()).hexdigest()
+        digest = file_digest(how.boxes)
         boxes = {"name": how.boxes.name, "sha256": digest}
     made_by = {
         "glpose": __version__,
@@ -154,7 +154,7 @@ def _prepare(how: EvaluateOptions, settings: dict[str, Any]) -> None:
         if isinstance(problem, GLPoseError):
             raise
         raise BadInput(f"{path}: not JSON ({problem}); remove it, or use --overwrite") from problem
-    write_whole(path, json.dumps(settings, indent=1) + "\n")
+    write_text(path, json.dumps(settings, indent=1) + "\n")
 
 
 class _Job:

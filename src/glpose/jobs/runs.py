@@ -6,7 +6,6 @@ started from may have changed since, or be gone.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from glpose.config import from_plain
 from glpose.errors import BadInput, BadWeights, GLPoseError
+from glpose.files import file_digest
 from glpose.runtime.protocols import Estimator
 from glpose.systems import FORMERLY, load_system, settings_of
 from glpose.train.bridge import as_estimator
 from glpose.train.change import with_settings
-from glpose.train.recipe import Recipe
+from glpose.train.recipe import Recipe, data_roots
 from glpose.train.run.checkpoint import load_checkpoint
 from glpose.train.system import PoseTask, Task
 
@@ -70,7 +70,7 @@ def estimator_of_run(run_dir: Path) -> tuple[Estimator, dict[str, object]]:
             "poses; expected the run of a pose estimator"
         )
     parts, card = run.task.parts(run.model, name=name, made_by=run.made_by, scores={})
-    digest = hashlib.sha256((run_dir / BEST).read_bytes()).hexdigest()
+    digest = file_digest(run_dir / BEST)
     record = {"name": name, "made_by": run.made_by, "sha256": {BEST: digest}}
     return as_estimator(parts.encoder, parts.solver, card), record
 
@@ -132,6 +132,7 @@ def recorded_recipe(plain: dict) -> Recipe:
         {
             **plain,
             "system": name,
+            "roots": data_roots(**plain["roots"]),
             "model": from_plain(model, plain["model"]),
             "data": from_plain(data, plain["data"]),
         },

@@ -23,8 +23,8 @@ def pck(
 ) -> Pck:
     """A counted joint is right if its distance is at most `limit` times the box's longer side.
 
-    A guess of NaN is wrong. The limit is inclusive, as in the Sub-JHMDB evaluation (metrics
-    specification, section 3).
+    A guess of NaN is wrong. The limit is inclusive, as in the evaluation of Sub-JHMDB
+    (docs/metrics.md).
     """
     side = (truth_xyxy[:, 2:] - truth_xyxy[:, :2]).max(-1)
     distance = np.linalg.norm(guess_xy - truth_xy, axis=-1)

@@ -1,6 +1,6 @@
 """What PoseTrack's AP and MOT scores share: cleaning, distances in head sizes, groups, tables.
 
-Source: metrics specification, sections 1 and 2; read for it: leonid-pishchulin/poseval (BSD).
+Source: leonid-pishchulin/poseval (BSD), read, not copied; see docs/metrics.md.
 """
 
 from collections.abc import Sequence

@@ -21,7 +21,7 @@ The official way, in `quirks=True`, has these oddities (short names as in docs/m
   on the order of frames and people. Off: they enter the curve together, in no order.
 * `nan-group`: a column of the table is NaN if one of its joints is. Off: the mean of the others.
 
-Source: metrics specification, section 1; read for it: leonid-pishchulin/poseval (BSD).
+Source: leonid-pishchulin/poseval (BSD), read, not copied; see docs/metrics.md.
 """
 
 from collections.abc import Sequence

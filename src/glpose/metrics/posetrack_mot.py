@@ -24,8 +24,7 @@ The official way, in `quirks=True`, has these oddities (short names as in docs/m
   makes the frame one with people (for `dummy-frame`), in those of 2017 it does not. Say
   `empty_people_stay=True` for the 2018 layout. It never touches AP.
 
-Source: metrics specification, section 2; read for it: py-motmetrics 1.4.0 (MIT),
-leonid-pishchulin/poseval (BSD); Bernardin and Stiefelhagen, Evaluating Multiple Object Tracking
+Source: py-motmetrics 1.4.0 (MIT) and leonid-pishchulin/poseval (BSD), read, not copied; Bernardin and Stiefelhagen, Evaluating Multiple Object Tracking
 Performance: The CLEAR MOT Metrics, 2008.
 """
 

@@ -79,7 +79,7 @@ def subjhmdb_pck(
     of all frames count, also outside the picture; NaN in a guess is wrong. `strict` asks for less
     than the limit, as mmpose does, instead of at most.
 
-    Source: metrics specification, section 3 (the evaluation of LSTM Pose Machines and K-FPN).
+    Source: the evaluation code of LSTM Pose Machines and K-FPN; see docs/metrics.md.
     """
     guess, truth = guess_xy.astype(np.float64), truth_xy.astype(np.float64)
     if norm == "box":
@@ -98,7 +98,7 @@ def interpolate_belly(xy: Float[np.ndarray, "*frames 15 2"]) -> Float[np.ndarray
     """Put the belly between shoulders and hips where it is NaN.
 
     For skeletons without one: x is the mean of the four, y the mean of the shoulders plus 0.65 of
-    the way to that of the hips. Source: metrics specification, section 3 (LSTM Pose Machines).
+    the way to that of the hips. Source: the evaluation of LSTM Pose Machines.
     """
     left, right = (
         [JHMDB15.index(f"{side}_{part}") for side in ("left", "right")]

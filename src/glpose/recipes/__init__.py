@@ -4,11 +4,11 @@ A name stands for a function and its arguments, so that an ablation is its main 
 difference.
 """
 
-import difflib
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 
 from glpose.errors import BadConfig
+from glpose.files import did_you_mean
 from glpose.train.recipe import Recipe
 
 
@@ -140,8 +140,7 @@ RECIPES: dict[str, Entry] = {
 def load_recipe(name: str) -> Recipe:
     """The recipe of that name. Raises BadConfig, suggesting the nearest name."""
     if name not in RECIPES:
-        near = difflib.get_close_matches(name, RECIPES, 1)
-        hint = f"did you mean '{near[0]}'?" if near else "list them with: glpose recipes"
+        hint = did_you_mean(name, RECIPES, "list them with: glpose recipes")
         raise BadConfig(f"unknown recipe '{name}'; {hint}")
     entry = RECIPES[name]
     module, _, function = entry.make.partition(".")

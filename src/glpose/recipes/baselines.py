@@ -101,7 +101,7 @@ def _on_posetrack(
     """Fine-tuning as in the HRNet paper, 4.3: 1e-4, divided by 10 at epochs 10 and 15, 20 epochs.
 
     The rest is as on COCO there. Its boxes are those of the joints with 15 % more; here they are
-    the ones that all our networks are given (dataset specification, section 4), enlarged by 25 %.
+    the ones that all our networks are given, enlarged by 25 %.
     """
     source = f"posetrack{year % 100}"
     return Recipe(

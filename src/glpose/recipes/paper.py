@@ -1,7 +1,7 @@
 """GLPose as in the paper (Jiao et al., ACM TOMM 2022), for its tables 1 to 4.
 
-Numbers name their source: the paper's section, the group's code (DCPose, FAMI-Pose: the model
-specification, sections 5 and 6), or "ours". The networks themselves have the defaults of
+Numbers name their source: the paper's section, the public code of its
+authors' group (Pose-Group/DCPose and Pose-Group/FAMI-Pose), or "ours". The networks themselves have the defaults of
 `GLPoseConfig`: HRNet-W48 to stage 3, frozen, 384x288, k = 4, n = 6 (4.1).
 """
 
@@ -35,8 +35,8 @@ def posetrack18() -> Settings:
 def subjhmdb(*, split: int) -> Settings:
     """One split of Sub-JHMDB with boxes of the masks.
 
-    The paper says nothing of its pre-training and schedule: from the PoseTrack model and as there
-    (model specification, table A 22). All 15 joints of JHMDB are estimated (4.1). Boxes are those of
+    The paper says nothing of its pre-training and schedule: here it starts from the
+    PoseTrack model and trains as there. All 15 joints of JHMDB are estimated (4.1). Boxes are those of
     the masks as they are, in evaluation too.
     """
     name = f"subjhmdb{split}"

@@ -5,7 +5,6 @@ Shipped weights lie in the package folder `weights`. An estimator NAME is the pa
 them is honoured. Each complaint says which file, what was found and what was expected.
 """
 
-import hashlib
 import json
 from dataclasses import dataclass
 from importlib.resources import files
@@ -15,6 +14,7 @@ from typing import Generic, Literal, TypeVar
 import numpy as np
 
 from glpose.errors import BadConfig, BadInput, BadWeights
+from glpose.files import digest
 from glpose.runtime.card import (
     CARD_KEY,
     Card,
@@ -190,14 +190,14 @@ class _File(Generic[C]):
 def _open(path: Path, kind: type[C], engine: EngineSpec) -> _File[C]:
     """Read a file once: for its digest, its card and its graph."""
     data = _read(path)
-    digest = hashlib.sha256(data).hexdigest()
-    _check_digest(path, digest)
+    found = digest(data)
+    _check_digest(path, found)
     graph = open_graph(path, data, engine)
     card = _card_of(graph)
     if not isinstance(card, kind):
         expected = {EncoderCard: "encoder", PoseCard: "fusion", DetectorCard: "detector"}[kind]
         raise BadWeights(f"{path}: found weights of kind '{card.kind}', expected '{expected}'")
-    return _File(path, graph, card, digest)
+    return _File(path, graph, card, found)
 
 
 def _read(path: Path) -> bytes:

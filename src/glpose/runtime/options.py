@@ -29,8 +29,8 @@ class PoseOptions:
     `candidates`: global crops come from what was seen so far ("past"), or from all of the "video",
     as in the paper, which takes a pass of its own; `sampling`: how they are drawn from there.
 
-    Usual for the paper's family (model specification, section 7): "product", a `min_box` of 0.2
-    for detected boxes, "quarter", no flip and no suppression, "all" neighbours and "video".
+    Usual for the paper's family (as in Pose-Group/DCPose): "product", a `min_box` of 0.2 for
+    detected boxes, "quarter", no flip and no suppression, "all" neighbours and "video".
     """
 
     flip: bool = False

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from glpose.errors import BadConfig
-from glpose.imaging import warp_perspective
+from glpose.imaging import inside_picture, warp_perspective
 from glpose.skeleton import POSETRACK15
 from glpose.synth.backdrop import from_picture, random_backdrop
 from glpose.synth.body import make_mesh
@@ -205,8 +205,7 @@ def visibility_of(
     `depth` and `reach` (how far in front of the joint the surface may lie) are in metres, `number`
     is the body's. Nothing painted at the joint (at the thin edge of a head) counts as visible.
     """
-    h, w = size_hw
-    inside = (xy >= -0.5).all(1) & (xy[:, 0] < w - 0.5) & (xy[:, 1] < h - 0.5)
+    inside = inside_picture(xy, size_hw)
     grid = np.round(xy * OVERSAMPLING + (OVERSAMPLING - 1) / 2).astype(int)
     out = np.zeros(len(xy), int)
     for j in np.flatnonzero(inside):

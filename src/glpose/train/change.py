@@ -1,14 +1,14 @@
 """Changes of a recipe that a user asks for: data folders, single settings, synth alone."""
 
-import difflib
 import json
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 from glpose.config import replace_at
 from glpose.errors import BadConfig, BadInput
-from glpose.train.data.sets import SETS
-from glpose.train.recipe import DataRoots, Recipe
+from glpose.files import did_you_mean
+from glpose.formats.sets import root_names, sources
+from glpose.train.recipe import Recipe, data_roots
 
 
 def with_roots(recipe: Recipe, given: list[str]) -> Recipe:
@@ -21,14 +21,14 @@ def with_roots(recipe: Recipe, given: list[str]) -> Recipe:
         name, folder = _set_and_folder(recipe, item)
         if not Path(folder).is_dir():
             raise BadInput(f"--data {item}: {folder} is not a folder")
-        roots = replace(roots, **{name: str(Path(folder).resolve())})
+        roots = {**roots, name: str(Path(folder).resolve())}
     return replace(recipe, roots=roots)
 
 
 def _set_and_folder(recipe: Recipe, item: str) -> tuple[str, str]:
-    known = [f.name for f in fields(DataRoots)]
+    known, sets = root_names(), sources()
     names: tuple[str, ...] = recipe.data.set_names()
-    used = sorted({SETS.get(name, name) for name in names} - {""})
+    used = sorted({sets[name][0].root if name in sets else name for name in names} - {""})
     name, equals, folder = item.partition("=")
     if not equals and len(used) == 1:
         return used[0], item
@@ -38,9 +38,7 @@ def _set_and_folder(recipe: Recipe, item: str) -> tuple[str, str]:
             "SET=FOLDER for each"
         )
     if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
-        raise BadConfig(f"--data {item}: unknown set '{name}'; {hint}")
+        raise BadConfig(f"--data {item}: unknown set '{name}'; {did_you_mean(name, known)}")
     return name, folder
 
 
@@ -68,4 +66,4 @@ def with_settings(recipe: Recipe, given: list[str]) -> Recipe:
 
 def on_synth_only(recipe: Recipe) -> Recipe:
     """The recipe without any set but synth."""
-    return replace(recipe, roots=DataRoots(), data=recipe.data.synth_only())
+    return replace(recipe, roots=data_roots(), data=recipe.data.synth_only())

@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Generic, Literal, Protocol, TypeVar, runtime_checkable
 
+from glpose.config import unknown_setting
 from glpose.errors import BadConfig
+from glpose.formats.sets import root_names
 
 
 @runtime_checkable
@@ -52,20 +54,16 @@ class Optimizer:
                 raise BadConfig(f"optimizer.{name} is {getattr(self, name)}; expected 0 or more")
 
 
-@dataclass(frozen=True, slots=True)
-class DataRoots:
-    """Folders of data on this machine; empty means that the set is not used.
+def data_roots(**folders: str) -> dict[str, str]:
+    """Folders of data on this machine by their names in `formats.sets`; "" where none is given.
 
-    `jhmdb` is our split of 14 actions, `subjhmdb` the official layout with its three splits.
+    Raises: BadConfig for a name that no set has.
     """
-
-    lspet: str = ""
-    coco: str = ""
-    jhmdb: str = ""
-    person_boxes: str = ""
-    posetrack17: str = ""
-    posetrack18: str = ""
-    subjhmdb: str = ""
+    roots = dict.fromkeys(root_names(), "")
+    for name in folders:
+        if name not in roots:
+            raise BadConfig(unknown_setting(name, roots, "roots"))
+    return roots | folders
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,8 @@ class Recipe(Generic[Model, Data]):
     are no epochs; `checkpoint_every` is how many steps a killed run can lose at most, `log_every`
     over how many steps the losses of a line of the log are averaged.
 
-    `init_from` is a checkpoint to start from, `pretrained_on` the sets it has seen (for the card).
+    `roots` are folders of data on this machine by name, "" where a set is not used; `data_roots`
+    makes them. `init_from` is a checkpoint to start from, `pretrained_on` the sets it has seen (for the card).
     """
 
     name: str
@@ -87,7 +86,7 @@ class Recipe(Generic[Model, Data]):
     model: Model
     data: Data
     optimizer: Optimizer = field(default_factory=Optimizer)
-    roots: DataRoots = field(default_factory=DataRoots)
+    roots: dict[str, str] = field(default_factory=data_roots)
     batch_size: int = 32
     accumulate: int = 1
     num_steps: int = 1000
@@ -102,6 +101,7 @@ class Recipe(Generic[Model, Data]):
     seed: int = 0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "roots", data_roots(**self.roots))
         lowest = {"batch_size": 1, "accumulate": 1, "num_steps": 1}
         lowest |= {"checkpoint_every": 1, "log_every": 1}
         for name, least in (lowest | {"num_epochs": 0, "validate_every": 0}).items():

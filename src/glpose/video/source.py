@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from glpose import imaging
-from glpose.errors import VideoError
+from glpose.errors import BadInput, VideoError
 from glpose.types import Frame, VideoInfo
 from glpose.video.reader import Audio, open_video, read_ahead
 
@@ -153,11 +153,18 @@ def find_sources(arguments: Iterable[str | Path | Source]) -> list[SourceEntry]:
     An argument is a video file, a picture, a folder of videos or of pictures (not searched deeper;
     its videos win), or a glob that the shell did not expand. Pictures named one by one form one
     sequence for each folder that they lie in. An argument that is a `Source` stands for itself.
+
+    Raises: BadInput for what is neither a path nor a source.
     """
     found: list[SourceEntry] = []
     loose: dict[Path, list[Path]] = {}
     for argument in arguments:
         if not isinstance(argument, str | Path):
+            if not isinstance(argument, Source):
+                raise BadInput(
+                    f"found a {type(argument).__name__} as source; expected a path or a source; "
+                    "put pictures into a glpose.ArraySource"
+                )
             name = Path(argument.info.name).stem
             found.append(SourceEntry(name, (), given=argument))
             continue

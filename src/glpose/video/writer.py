@@ -22,6 +22,7 @@ from av.video.stream import VideoStream
 
 from glpose import imaging
 from glpose.errors import VideoError
+from glpose.files import whole_file
 from glpose.imaging import Rgb
 from glpose.video.reader import Audio, demux, open_container
 
@@ -146,27 +147,21 @@ class VideoWriter:
         self.partial.unlink(missing_ok=True)
 
     def _repack(self) -> None:
-        final = self.path.with_name(f"{self.path.stem}.final.mp4")
-        try:
-            with self._guarded(), ExitStack() as stack:
-                video_in = stack.enter_context(av.open(f"file:{self.partial.absolute()}"))
-                out = stack.enter_context(
-                    av.open(
-                        f"file:{final.absolute()}",
-                        "w",
-                        format="mp4",
-                        container_options={"movflags": "+faststart"},
-                    )
+        with self._guarded(), whole_file(self.path) as final, ExitStack() as stack:
+            video_in = stack.enter_context(av.open(f"file:{self.partial.absolute()}"))
+            out = stack.enter_context(
+                av.open(
+                    f"file:{final.absolute()}",
+                    "w",
+                    format="mp4",
+                    container_options={"movflags": "+faststart"},
                 )
-                parts = [_copied(video_in, video_in.streams.video[0], out)]
-                if audio := self._copy_audio(out, stack):
-                    parts.append(audio)
-                for _, packet in heapq.merge(*parts, key=lambda part: part[0]):
-                    out.mux(packet)
-            with self._guarded():
-                final.replace(self.path)
-        finally:
-            final.unlink(missing_ok=True)
+            )
+            parts = [_copied(video_in, video_in.streams.video[0], out)]
+            if audio := self._copy_audio(out, stack):
+                parts.append(audio)
+            for _, packet in heapq.merge(*parts, key=lambda part: part[0]):
+                out.mux(packet)
 
     def _copy_audio(
         self, out: OutputContainer, stack: ExitStack

@@ -20,6 +20,7 @@ SHIPPED = Path(weights.__file__).parent / "pose_small.encoder.onnx"
 EXAMPLE = torch.zeros(1, 192, 144, 3, dtype=torch.uint8)
 
 
+@pytest.mark.slow
 def test_the_shipped_encoder_gives_the_features_of_its_graph() -> None:
     network = HRNet(SMALL_BACKBONE).train()
     load_exported(network, SHIPPED, EXAMPLE)
@@ -32,6 +33,7 @@ def test_the_shipped_encoder_gives_the_features_of_its_graph() -> None:
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_an_encoder_of_another_network_is_refused() -> None:
     other = HRNet(HRNetConfig(width=16, first="basic", num_modules=(1, 1), num_blocks=1))
     with pytest.raises(BadWeights, match=r"encoder\.onnx: number 1 of its \d+ convolutions"):

@@ -50,6 +50,7 @@ def clips(root: Path) -> list[Path]:
                   if not p.parent.name.startswith("."))  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_whole_jhmdb_set(jhmdb: Path):
     report = check_subjhmdb(jhmdb)
     assert report.state == "complete"
@@ -151,6 +152,7 @@ def test_what_lacks_in_coco(coco: Path):
     assert "unpack val2017.zip" in problem.examples[0]
 
 
+@pytest.mark.slow
 def test_coco_without_people_or_labels(coco: Path):
     for part_ in ("train", "val"):
         path = coco / f"annotations/person_keypoints_{part_}2017.json"

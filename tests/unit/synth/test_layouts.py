@@ -22,6 +22,9 @@ from glpose.synth.layouts.order import Order, shots
 from glpose.synth.layouts.posetrack import MarkedFrame, is_labelled, marked_frames
 from glpose.synth.scene import Scene
 
+# All sets are rendered and written before the first test.
+pytestmark = pytest.mark.slow
+
 SIZE, FRAMES, VIDEOS = (96, 128), 7, 4
 SMALL = {"num_videos": VIDEOS, "num_frames": FRAMES, "size_hw": SIZE}
 

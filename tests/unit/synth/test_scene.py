@@ -40,6 +40,7 @@ def _stage(heading: float = 0.0, size_hw: tuple[int, int] = (240, 160)) -> Scene
     return Scene(spec, 0, (actor,), (), camera, reference, plain, light, Effects())
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes():
     first, second = (
         render_scene(replace(SPEC, motion_blur_share=1.0), 3).frame(1) for _ in range(2)
@@ -56,6 +57,7 @@ def test_frames_are_numbered_and_timed():
     assert all(f.rgb.shape == (120, 160, 3) and f.rgb.dtype == np.uint8 for f, _ in frames)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_truth_is_well_formed(seed: int):
     ids = []
@@ -76,6 +78,7 @@ def test_truth_is_well_formed(seed: int):
     assert len(set.intersection(*ids)) >= len(ids[0]) - 1
 
 
+@pytest.mark.slow
 def test_people_can_be_none_or_many():
     _, truth = render_scene(replace(SPEC, num_people=(0, 0)), 0).frame(0)
     assert len(truth.people) == 0
@@ -173,6 +176,7 @@ def test_feet_that_carry_do_not_slide():
     assert path[-1, 2] > 0.8, "walks the way it faces"
 
 
+@pytest.mark.slow
 def test_a_single_person_and_the_demo():
     rgb, truth = render_person(3)
     assert rgb.shape == (256, 192, 3)

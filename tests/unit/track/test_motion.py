@@ -1,6 +1,7 @@
 """The box filter: agrees with the textbook matrices, composes in time, survives jumps."""
 
 import numpy as np
+import pytest
 
 from glpose.track import motion
 
@@ -97,6 +98,7 @@ def test_the_size_holds_out_of_sight_and_never_turns_inside_out() -> None:
     np.testing.assert_allclose(held.mean[2:], state.mean[2:])
 
 
+@pytest.mark.slow
 def test_variances_stay_positive_over_a_long_video() -> None:
     rng = np.random.default_rng(0)
     state = motion.start(BOX)

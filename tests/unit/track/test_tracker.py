@@ -77,6 +77,7 @@ def test_people_who_cross_keep_their_numbers() -> None:
     assert centre_x(out[-1], left) == pytest.approx(840 - 8 * 79, abs=5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("speed", [3, 6, 10])
 @pytest.mark.parametrize("seed", range(4))
 def test_people_who_hide_each_other_while_crossing_keep_their_numbers(
@@ -240,6 +241,7 @@ def test_settings_are_followed() -> None:
     assert [centre_x(people, 1) for people in out[:3]] == [300, 301, 300]
 
 
+@pytest.mark.slow
 def test_a_long_video_of_a_dozen_people_with_a_tenth_of_the_detections_missing() -> None:
     rng = np.random.default_rng(0)
 

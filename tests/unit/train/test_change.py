@@ -11,7 +11,7 @@ from glpose.train.change import with_roots
 
 def test_a_folder_needs_no_name_where_the_recipe_has_one_set(tmp_path: Path):
     roots = with_roots(load_recipe("glpose_small"), [str(tmp_path)]).roots
-    assert (roots.jhmdb, roots.lspet) == (str(tmp_path.resolve()), "")
+    assert (roots["jhmdb"], roots["lspet"]) == (str(tmp_path.resolve()), "")
     named = with_roots(load_recipe("glpose_small"), [f"jhmdb={tmp_path}"]).roots
     assert named == roots
 
@@ -19,7 +19,7 @@ def test_a_folder_needs_no_name_where_the_recipe_has_one_set(tmp_path: Path):
 def test_its_parts_are_one_set(tmp_path: Path):
     # Trained on a split's training part and validated on its other one.
     roots = with_roots(load_recipe("glpose_w48_subjhmdb2"), [str(tmp_path)]).roots
-    assert roots.subjhmdb == str(tmp_path.resolve())
+    assert roots["subjhmdb"] == str(tmp_path.resolve())
 
 
 def test_several_sets_want_names(tmp_path: Path):

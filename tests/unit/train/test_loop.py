@@ -49,6 +49,7 @@ def same_weights(a: Path, b: Path) -> bool:
     )
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_at_random_goes_on_exactly(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, tiny_training.__file__, "kill", str(tmp_path)],
@@ -74,6 +75,7 @@ def test_a_run_that_is_killed_at_random_goes_on_exactly(tmp_path: Path) -> None:
     assert len(record["resumed"]) == int(done.stdout)
 
 
+@pytest.mark.slow
 def test_losses_that_were_not_written_yet_are_not_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +105,7 @@ def test_resuming_nothing_starts_and_says_so(tmp_path: Path) -> None:
     assert "holds no checkpoint yet" in train(TINY, tmp_path / "run", resume=True)[0]
 
 
+@pytest.mark.slow
 def test_a_run_says_what_it_is_made_of(tmp_path: Path) -> None:
     recipe = replace(
         TINY,
@@ -281,6 +284,7 @@ def test_data_without_rows_is_cut() -> None:
         assert [part["x"].tolist() for part in parts] == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["network", "part"])
 def test_the_checkpoint_of_another_network_is_refused(tmp_path: Path, change: str) -> None:
     train(TINY, tmp_path / "run")

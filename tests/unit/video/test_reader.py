@@ -56,6 +56,7 @@ def test_folders_and_devices_are_refused(tmp_path: Path) -> None:
             open_video(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["one_frame", "odd_size", "turned_90", "mirrored", "spaced_name", "unicode_name",
@@ -111,6 +112,7 @@ def test_times_count_from_the_first_picture(tmp_path: Path) -> None:
     assert [round(f.time_s, 9) for f in source.frames()] == [0, 0.04, 0.1]
 
 
+@pytest.mark.slow
 def test_damage_costs_the_damaged_frames_only(tmp_path: Path) -> None:
     frames = list(open_video(CASES["flipped_bytes"](tmp_path)).frames())
     assert [f.index for f in frames] == list(range(60))
@@ -137,6 +139,7 @@ def test_a_lost_key_frame_is_lost_and_the_rest_is_in_place(tmp_path: Path) -> No
     assert indices(list(open_video(path).frames())) == [0, 1, None, 3, 4, 5]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "codec"),
     [("a.avi", "mpeg4"), ("a.avi", "libx264"), ("a.mkv", "libx264"), ("a.ts", "libx264"),
@@ -161,6 +164,7 @@ def test_a_change_of_size_in_mid_stream_keeps_the_first_size(tmp_path: Path) -> 
     assert times == sorted(times)
 
 
+@pytest.mark.slow
 def test_a_span_keeps_index_and_time(tmp_path: Path) -> None:
     source = open_video(CASES["with_audio"](tmp_path))
     frames = list(source.frames(0.4, 0.8))
@@ -168,6 +172,7 @@ def test_a_span_keeps_index_and_time(tmp_path: Path) -> None:
     assert frames[0].time_s == 0.4
 
 
+@pytest.mark.slow
 def test_reading_ahead_changes_nothing_and_ends_its_thread(tmp_path: Path) -> None:
     source = open_video(CASES["with_audio"](tmp_path))
     threads = threading.active_count()

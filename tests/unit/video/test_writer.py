@@ -46,6 +46,7 @@ def test_times_survive_exactly(tmp_path: Path, time_base: Fraction | None) -> No
     assert [read_index(frame.rgb) for frame in frames] == list(range(len(VFR_MS)))
 
 
+@pytest.mark.slow
 def test_result_is_one_that_browsers_play(tmp_path: Path) -> None:
     copy(open_video(with_audio(tmp_path)), tmp_path / "out.mp4")
     data = (tmp_path / "out.mp4").read_bytes()
@@ -66,6 +67,7 @@ def test_colours_survive(tmp_path: Path) -> None:
     assert np.abs(frame.rgb[360, [320, 960]].astype(int) - rgb[360, [320, 960]]).max() <= 4
 
 
+@pytest.mark.slow
 def test_audio_is_copied(tmp_path: Path) -> None:
     source = open_video(with_audio(tmp_path))
     writer = copy(source, tmp_path / "out.mp4")
@@ -75,6 +77,7 @@ def test_audio_is_copied(tmp_path: Path) -> None:
     assert [p.pts * p.time_base for p in after] == [p.pts * p.time_base for p in before]
 
 
+@pytest.mark.slow
 def test_audio_of_a_part_begins_with_it(tmp_path: Path) -> None:
     source = open_video(with_audio(tmp_path))
     copy(source, tmp_path / "out.mp4", start_s=0.8, end_s=1.6)
@@ -157,6 +160,7 @@ def run_python(code: str, *arguments: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_killed_writer_leaves_a_readable_file(tmp_path: Path) -> None:
     run_python(KILLED, tmp_path / "out.mp4")
     assert not (tmp_path / "out.mp4").exists()

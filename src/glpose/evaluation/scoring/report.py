@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from glpose.errors import BadInput
-from glpose.formats.text.lines import write_whole
+from glpose.formats.text.lines import write_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Report:
         """Write the plain data as JSON, whole or not at all; a number that is undefined is null."""
         text = json.dumps(_defined(self.plain), indent=1, allow_nan=False) + "\n"
         try:
-            write_whole(path, text)
+            write_text(path, text)
         except BadInput as problem:
             raise BadInput(
                 f"--json {path}: cannot be written ({problem.__cause__}); free some space or "

@@ -6,7 +6,6 @@ weight is decided by a `port.Port` of the system that takes them over.
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import pickletools
 import re
@@ -216,12 +215,6 @@ def num_parameters(named: Iterable[tuple[str, Tensor]]) -> int:
         for name, value in named
         if not name.endswith(_STATISTICS) and name not in _OF_PICTURES
     )
-
-
-def file_digest(path: Path) -> str:
-    """The SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _checked(weights: dict[Any, Any], path: Path) -> dict[str, Tensor]:

@@ -12,12 +12,12 @@ from glpose.export.pose import export_pose
 from glpose.export.published.files import (
     FAMILIES,
     Published,
-    file_digest,
     num_parameters,
     read_checkpoint,
     recognise,
 )
 from glpose.export.published.port import Imported, full_report
+from glpose.files import file_digest, write_whole
 from glpose.nets.stored import safetensors_notes
 from glpose.runtime.card import PoseCard
 from glpose.skeleton import by_name
@@ -47,14 +47,11 @@ def write_imported(imported: Imported, folder: Path) -> list[Path]:
     except ImportError as problem:
         raise MissingExtra("safetensors", "train") from problem
     weights, text = (folder / f"{imported.port.name}{end}" for end in (".safetensors", ".txt"))
-    partial = weights.with_suffix(".part")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Not `save_file`, whose files nobody else may read.
-        partial.write_bytes(save(imported.weights, origin(imported)))
-        partial.replace(weights)
-        partial.write_text("\n".join(full_report(imported)) + "\n", "utf-8")
-        partial.replace(text)
+        write_whole(weights, save(imported.weights, origin(imported)))
+        write_whole(text, "\n".join(full_report(imported)) + "\n")
     except OSError as problem:
         raise BadInput(
             f"{folder}: cannot be written to ({problem.strerror}); choose another folder with --out"

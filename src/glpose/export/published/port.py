@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from glpose.codecs.codec import Codec
 from glpose.errors import BadInput, BadWeights
 from glpose.export.pose import PoseParts
-from glpose.export.published.files import HEAD, Published, file_digest, num_parameters
+from glpose.export.published.files import HEAD, Published, num_parameters
+from glpose.files import file_digest
 from glpose.nets.heads import head_of_joints
 from glpose.skeleton import SKELETONS, Skeleton, by_name, joint_map
 from glpose.types import CropSpec

@@ -5,7 +5,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +12,9 @@ import numpy as np
 from jaxtyping import Float32
 
 from glpose.errors import BadInput
+from glpose.formats.dataset import LabelledPicture
 from glpose.skeleton import COCO17, SKELETONS, Skeleton
 from glpose.types import FrameTruth, People
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LabelledPicture:
-    """A picture file and the people labelled in it (`truth.frame` is the picture's id)."""
-
-    path: Path
-    truth: FrameTruth
-
 
 PARTS = ("train", "val")
 

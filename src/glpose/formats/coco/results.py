@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Float64
 
-from glpose.formats.text.lines import dump, write_whole
+from glpose.formats.text.lines import dump, write_text
 from glpose.formats.text.tree import Node, read_tree
 from glpose.skeleton import COCO17, SKELETONS, Skeleton
 
@@ -119,7 +119,7 @@ def write_keypoint_results(
             )
             for person, whole in zip(joints, score, strict=True)
         ]
-    write_whole(path, "[" + ",\n".join(lines) + "]\n")
+    write_text(path, "[" + ",\n".join(lines) + "]\n")
 
 
 def _category(root: Node) -> tuple[int, Skeleton]:

@@ -16,7 +16,6 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float32, Shaped
-from scipy.io import loadmat
 
 from glpose.errors import BadInput
 from glpose.formats.dataset import LabelledSequence
@@ -254,6 +253,8 @@ def _read_stack(
     path: Path, key: str, size: tuple[int | None, int | None]
 ) -> Shaped[np.ndarray, "_rows _columns _frames"]:
     """An array of a MAT file with frames last, also where there is one frame and no axis for it."""
+    from scipy.io import loadmat  # not above: slow to import, and the table of sets is read early
+
     expected = f"{size[0] or 'height'} x {size[1] or 'width'} x frames"
     try:
         found = loadmat(path, variable_names=[key])

@@ -5,13 +5,16 @@ The layout read here is `joint_positions/<action>/<clip>/joint_positions.mat`, a
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
-from scipy.io import loadmat
 
 from glpose.errors import BadInput
+from glpose.formats.dataset import LabelledSequence
+from glpose.imaging import inside_picture
 from glpose.skeleton import JHMDB15
 from glpose.types import FrameTruth, People
 
@@ -24,6 +27,28 @@ class JhmdbClip:
     video: Path
     size_hw: tuple[int, int]
     truth: tuple[FrameTruth, ...]
+
+
+def open_clips(root: Path, split: str) -> list[LabelledSequence]:
+    """The clips of a split as sequences of a video each; labels are read by the first `truth()`.
+
+    Raises: BadInput if the list of the split is missing; `truth()` raises it as `read_clips` does.
+    """
+    read = cache(lambda: {clip.name: clip.truth for clip in read_clips(root, split)})
+    return [
+        LabelledSequence(name, JHMDB15, partial(_truth_of, read, name), video=_video(root, name))
+        for name in clip_names(root, split)
+    ]
+
+
+def _truth_of(
+    read: Callable[[], dict[str, tuple[FrameTruth, ...]]], name: str
+) -> tuple[FrameTruth, ...]:
+    return read()[name]
+
+
+def _video(root: Path, name: str) -> Path:
+    return root / "videos" / f"{name}.mp4"
 
 
 def clip_names(root: Path, split: str) -> list[str]:
@@ -74,6 +99,8 @@ def _boxes_of(path: Path, boxes: object, name: str) -> list[list[float] | None]:
 def _read_clip(
     root: Path, name: str, xyxy: list[list[float] | None], size_hw: tuple[int, int]
 ) -> JhmdbClip:
+    from scipy.io import loadmat  # not above: slow to import, and the table of sets is read early
+
     path = root / "joint_positions" / name / "joint_positions.mat"
     try:
         positions = np.atleast_3d(loadmat(path)["pos_img"])  # 2, joints, frames
@@ -88,8 +115,7 @@ def _read_clip(
         )
     if len(xy) != len(xyxy):
         raise BadInput(f"{path}: {len(xy)} frames of joints, but {len(xyxy)} boxes")
-    height, width = size_hw
-    inside = np.all((xy > -0.5) & (xy < [width - 0.5, height - 0.5]), -1)
+    inside = inside_picture(xy, size_hw)
     truth = []
     for i, box in enumerate(xyxy):
         n = 0 if box is None else 1
@@ -100,4 +126,4 @@ def _read_clip(
         )
         visibility = np.where(inside[i], 2, 0).astype(np.int8)[None][:n]
         truth.append(FrameTruth(i, i / 25.0, people, xy[i][None][:n], visibility))
-    return JhmdbClip(name, root / "videos" / f"{name}.mp4", size_hw, tuple(truth))
+    return JhmdbClip(name, _video(root, name), size_hw, tuple(truth))

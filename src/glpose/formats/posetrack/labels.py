@@ -30,7 +30,7 @@ from glpose.formats.posetrack.people import (
     poses_of,
     truth_of,
 )
-from glpose.formats.text.lines import dump, write_whole
+from glpose.formats.text.lines import dump, write_text
 from glpose.skeleton import POSETRACK15
 from glpose.types import FramePoses, FrameTruth
 
@@ -180,7 +180,7 @@ def write_prediction_file(
         for place, frame in frames.items()
     ]
     write = form17.document if layout == "2017" else form18.document
-    write_whole(path, dump(write(rows)) + "\n")
+    write_text(path, dump(write(rows)) + "\n")
 
 
 def _by_frame(sequence: LabelledSequence, poses: Sequence[FramePoses]) -> dict[int, FramePoses]:

@@ -1,7 +1,6 @@
 """JSON lines and small files on disk, strictly: every complaint names the file and the line."""
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from glpose.errors import BadInput
+from glpose.files import write_whole
 
 FARTHEST_PX = 1e6
 """Coordinates beyond this are no pixels of any picture."""
@@ -145,22 +145,10 @@ def cannot_write(path: Path, problem: OSError) -> BadInput:
     )
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a small file so that it is there whole or, after a crash, as it was before.
-
-    Raises: BadInput if it cannot be written.
-    """
-    part = path.with_name(f"{path.name}.part")
+def write_text(path: Path, text: str) -> None:
+    """Write a small file for the user, as `files.write_whole`. Raises: BadInput if it cannot be."""
     try:
-        try:
-            with part.open("w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        except OSError:
-            part.unlink(missing_ok=True)
-            raise
+        write_whole(path, text)
     except OSError as problem:
         raise cannot_write(path, problem) from problem
 

@@ -1,11 +1,11 @@
 """Writing a whole set: into a hidden folder first, so that a set is there whole or not at all."""
 
-import difflib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from glpose.errors import BadConfig, BadInput
+from glpose.files import did_you_mean
 from glpose.synth.layouts.coco import write_coco
 from glpose.synth.layouts.jhmdb import write_jhmdb
 from glpose.synth.layouts.order import Order, Written, write_text
@@ -69,9 +69,7 @@ def write_layout(
 
 def _check(name: str, order: Order) -> None:
     if name not in LAYOUTS:
-        near = difflib.get_close_matches(name, LAYOUTS, 1)
-        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(LAYOUTS)}"
-        raise BadConfig(f"unknown layout '{name}'; {hint}")
+        raise BadConfig(f"unknown layout '{name}'; {did_you_mean(name, LAYOUTS)}")
     if order.mat and name != "posetrack17":
         raise BadConfig(
             f"MATLAB annotations were asked for, but {name} has none to choose; leave --mat out"

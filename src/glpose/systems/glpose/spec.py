@@ -1,4 +1,4 @@
-"""Settings of GLPose: every row of table A of the model specification, with its default. No torch."""
+"""Settings of GLPose: whatever the paper leaves open is one of them. No torch."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from glpose.types import CropSpec, HeatmapSpec
 
 @dataclass(frozen=True, slots=True)
 class LocalConfig:
-    """Neighbouring frames t-k..t+k; table A rows 1 and 10. `box`: whose box cuts them.
+    """Neighbouring frames t-k..t+k (eq. 2). `box`: whose box cuts them.
 
     `stride` (ours) takes every n-th frame: the same number of slots over a longer time.
     """
@@ -47,7 +47,7 @@ class LocalConfig:
 
 @dataclass(frozen=True, slots=True)
 class GlobalConfig:
-    """Similar crops of the video; table A rows 2 to 9. `n` of `num_candidates` are used.
+    """Similar crops of the video (eq. 3). `n` of `num_candidates` are used.
 
     `rank_stage` is the stage whose finest branch, averaged, ranks the candidates: 3 ranks by the
     encoder's features themselves, 2 by an HRNet's stage 2. `min_score` is asked of detected boxes
@@ -68,7 +68,7 @@ class GlobalConfig:
 
 @dataclass(frozen=True, slots=True)
 class AggregateConfig:
-    """Basic blocks over all slots (eq. 4); row 12. `channels` 0 means the encoder's."""
+    """Basic blocks over all slots (eq. 4). `channels` 0 means the encoder's."""
 
     channels: int = 0
     num_blocks: int = 3
@@ -76,7 +76,7 @@ class AggregateConfig:
 
 @dataclass(frozen=True, slots=True)
 class EnhanceConfig:
-    """Feature enhancement (eq. 5); rows 13 and 14. `mask` is per pixel and channel, or per pixel."""
+    """Feature enhancement (eq. 5). `mask` is per pixel and channel, or per pixel."""
 
     enabled: bool = True
     encoder: Literal["conv3x3", "conv1x1", "block"] = "conv3x3"
@@ -87,9 +87,6 @@ class EnhanceConfig:
 @dataclass(frozen=True, slots=True)
 class GLPoseConfig:
     """The network of the paper; the defaults are those of the paper, W48 at 384x288.
-
-    Rows not named above: 11 `crop.padding`, 15 `head_input`, 16 `skeleton`, 18 `freeze` and
-    `bn_eval`, 21 `sigma_px`; 19, 20, 22 and 23 are settings of recipes and of evaluation.
 
     `start` "paper" draws all new weights from normal(0, 0.001). "single" (ours) starts as the
     single-frame network: the fused features are added to the key's through a 1x1 convolution of

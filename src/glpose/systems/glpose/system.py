@@ -16,6 +16,7 @@ from glpose.codecs.gaussian import GaussianCodec
 from glpose.errors import BadConfig
 from glpose.export.pose import PoseParts, export_pose, pose_card
 from glpose.export.unfold import load_exported
+from glpose.formats.sets import dataset, usual_validation
 from glpose.nets.losses import heatmap_loss
 from glpose.runtime.card import PoseCard
 from glpose.systems.glpose.data import ClipData, Tracks
@@ -24,7 +25,7 @@ from glpose.systems.glpose.net import Fusion, GLPose
 from glpose.systems.glpose.scoring import fuse, guess_from_clips, guess_from_features, run_on_crops
 from glpose.systems.glpose.spec import ClipConfig, GLPoseConfig, Settings
 from glpose.train.data.augment import Augmentation
-from glpose.train.data.sets import LIMBS_AND_NECK, open_people
+from glpose.train.data.sets import open_people
 from glpose.train.initial import initial_joints, load_initial, load_part, with_joints
 from glpose.train.run.sheet import NUM_SAMPLES, draw_sample, spread
 from glpose.train.system import PoseTask, System, TrainData
@@ -45,7 +46,7 @@ class GLPoseTask(PoseTask[GLPose]):
 
     def __init__(self, recipe: Settings, cache_dir: Path) -> None:
         self._recipe, self._cache_dir = recipe, cache_dir
-        self._source = recipe.data.validation or ("jhmdb-val" if recipe.roots.jhmdb else "synth")
+        self._source = recipe.data.validation or usual_validation(recipe.roots)
         self._features: FeatureData | None = None
 
     def build(self, *, fresh: bool = False) -> GLPose:
@@ -103,15 +104,15 @@ class GLPoseTask(PoseTask[GLPose]):
         With cached features on clean and on damaged key crops, the other crops being clean; else on
         clean crops of `_MOST_PEOPLE` people, evenly spread over the set.
         """
-        recipe = self._recipe
-        joints = LIMBS_AND_NECK if self._source == "jhmdb-val" else None
+        recipe, scored_on = self._recipe, dataset(self._source)
+        joints = scored_on.counted_joints(recipe.model.joints)
         if recipe.data.features == "online":
             data = self._validation_clips
             keys = data.evenly(0, _MOST_PEOPLE)
             found = guess_from_clips(model, data, 0, keys, recipe.precision)
             return {f"pck@{limit}": found.pck(limit, joints).pooled for limit in (0.2, 0.1)}
         features = self._validation_features(model)
-        keys = features.keys[:: 3 if recipe.roots.jhmdb else 7]
+        keys = features.keys[:: scored_on.stride_of(len(features.keys))]
         clean, damaged = (
             guess_from_features(model, features, keys, recipe.precision, damaged=is_damaged)
             for is_damaged in (False, True)

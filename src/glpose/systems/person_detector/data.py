@@ -7,35 +7,29 @@ background counts; see `targets.background_weight`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from glpose.errors import BadConfig
-from glpose.formats.coco.boxes import BoxedPicture, read_boxes
-from glpose.formats.jhmdb.short import read_clips
-from glpose.imaging import blur, read_image, resize
+from glpose.formats.coco.boxes import BoxedPicture, open_person_boxes
+from glpose.formats.sets import DATASETS, Dataset
+from glpose.imaging import blur, read_image, resize, resized_boxes
 from glpose.synth import SceneSpec, render_scene
 from glpose.systems.person_detector.spec import BoxDataConfig
 from glpose.systems.person_detector.targets import IGNORE, PADDING, PERSON
 from glpose.train.data.augment import jitter_colour
+from glpose.train.data.sets import frames_with_people
 from glpose.train.data.store import PictureStore, has_store, write_store
-from glpose.train.recipe import DataRoots
 from glpose.train.system import ArrayBatch
-from glpose.video.reader import open_video
-
-HELD_OUT_EVERY = 5
-"""Of `person_boxes`, pictures whose id is a multiple of this are for validation only."""
 
 CELL_PX = 8
 """Side of the cells that say from which height people are labelled: the finest stride."""
 
 _FILL = 114
 _MIN_VISIBLE = 0.2
-_SETS = ("person_boxes", "coco", "lspet", "jhmdb", "synth")
-_ONE_LABELLED = ("lspet", "jhmdb")
 
 Labelled = tuple[np.ndarray, dict[str, np.ndarray]]
 
@@ -54,13 +48,19 @@ class BoxData:
     """Batches of pictures with boxes; a batch depends on seed and step alone."""
 
     def __init__(
-        self, config: BoxDataConfig, roots: DataRoots, cache_dir: Path, batch_size: int, seed: int
+        self,
+        config: BoxDataConfig,
+        roots: Mapping[str, str],
+        cache_dir: Path,
+        batch_size: int,
+        seed: int,
     ) -> None:
         self._config, self._batch_size, self._seed = config, batch_size, seed
         self._names = used_sets(config, roots)
         if not self._names:
             raise BadConfig("all sets of the detector have share 0; give at least synth a share")
-        share = np.array([getattr(config, f"{name}_share") for name in self._names])
+        shares = config.shares()
+        share = np.array([shares[name] for name in self._names])
         self._share = share / share.sum()
         self._stores = {name: _open(name, roots, cache_dir, config) for name in self._names}
         self._first_row = {
@@ -126,7 +126,7 @@ class BoxData:
         scale = fit * float(np.exp(rng.uniform(np.log(zoom[0]), np.log(zoom[1]))))
         new_h, new_w = max(CELL_PX, round(h * scale)), max(CELL_PX, round(w * scale))
         rgb = resize(rgb, (new_h, new_w))
-        xyxy = (xyxy + 0.5) * np.tile([new_w / w, new_h / h], 2) - 0.5
+        xyxy = resized_boxes(xyxy, (new_w / w, new_h / h))
         if rng.random() < 0.5:
             rgb = rgb[:, ::-1]
             xyxy = xyxy[:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [new_w - 1, 0, new_w - 1, 0]
@@ -159,9 +159,10 @@ class BoxData:
         """Write into the tile's cells from which height on its people are labelled."""
         top, left, bottom, right = (v // CELL_PX for v in tile)
         part = cells[top:bottom, left:right]
-        if name == "coco":
+        who = DATASETS[name].who
+        if who == "large":
             part[:] = self._config.coco_labelled * short_side_px
-        elif name in _ONE_LABELLED:
+        elif who == "one":
             part[:] = np.inf
             for x1, y1, x2, y2 in _grow(xyxy, self._config.trusted_extend - 1) / CELL_PX:
                 rows = slice(max(0, int(y1) - top), max(0, int(y2) + 1 - top))
@@ -196,62 +197,47 @@ def _clip(
     return cut[stays], kind[stays]
 
 
-def used_sets(config: BoxDataConfig, roots: DataRoots) -> tuple[str, ...]:
+def used_sets(config: BoxDataConfig, roots: Mapping[str, str]) -> tuple[str, ...]:
     """The sets that take part: those with a share and a folder; synth needs none."""
-    there = [name for name in _SETS if name == "synth" or getattr(roots, name)]
-    return tuple(name for name in there if getattr(config, f"{name}_share") > 0)
+    root_of = {name: DATASETS[name].root for name in config.set_names()}
+    return tuple(name for name, root in root_of.items() if not root or roots.get(root))
 
 
 def held_out_pictures(root: Path) -> list[BoxedPicture]:
     """The pictures of `person_boxes` that no training sees."""
-    return [p for p in _person_boxes(root) if p.picture_id % HELD_OUT_EVERY == 0]
+    return open_person_boxes(root, "val")
 
 
-def _person_boxes(root: Path) -> list[BoxedPicture]:
-    return read_boxes(root / "instances_person.json", root / "images")
-
-
-def _open(name: str, roots: DataRoots, cache_dir: Path, config: BoxDataConfig) -> PictureStore:
-    settings = {"lspet": config.lspet_stride, "jhmdb": config.jhmdb_stride}
-    if name == "synth":
+def _open(
+    name: str, roots: Mapping[str, str], cache_dir: Path, config: BoxDataConfig
+) -> PictureStore:
+    found = DATASETS[name]
+    stride = {"lspet": config.lspet_stride, "jhmdb": config.jhmdb_stride}.get(name, 1)
+    if found.root:
+        tag = f"{config.store_side_px}-{stride}"
+        pictures = _real(found, Path(roots[found.root]), config, stride)
+    else:
         tag = f"{config.num_synth_scenes}-{config.synth_frames}"
-    else:
-        tag = f"{config.store_side_px}-{settings.get(name, 1)}"
+        pictures = _synth(config)
     folder = cache_dir / f"boxes-{name}-{tag}"
-    if has_store(folder):
-        return PictureStore(folder)
-    pictures = (
-        _synth(config) if name == "synth" else _real(name, Path(getattr(roots, name)), config)
-    )
-    return write_store(folder, pictures)
+    return PictureStore(folder) if has_store(folder) else write_store(folder, pictures)
 
 
-def _real(name: str, root: Path, config: BoxDataConfig) -> Iterator[Labelled]:
-    if name == "jhmdb":
-        yield from _jhmdb(root, config)
+def _real(found: Dataset, root: Path, config: BoxDataConfig, stride: int) -> Iterator[Labelled]:
+    """The training part of a set: every n-th picture, or of videos every n-th frame."""
+    if found.boxes is not None:
+        for picture in found.boxes(root, found.parts[0])[::stride]:
+            xyxy = _grow(picture.xyxy, config.keypoint_extend) if found.grow else picture.xyxy
+            kind = np.where(picture.ignore, IGNORE, PERSON).astype(np.int8)
+            yield _shrink(read_image(picture.path), xyxy, kind, config.store_side_px)
         return
-    if name == "person_boxes":
-        held_out = {p.picture_id for p in held_out_pictures(root)}
-        pictures = [p for p in _person_boxes(root) if p.picture_id not in held_out]
-    else:
-        pictures = read_boxes(root / "person_keypoints.json", root / "images")
-        pictures = pictures[:: config.lspet_stride if name == "lspet" else 1]
-    for picture in pictures:
-        rgb, xyxy = read_image(picture.path), picture.xyxy
-        if name == "lspet":
-            xyxy = _grow(xyxy, config.keypoint_extend)
-        kind = np.where(picture.ignore, IGNORE, PERSON).astype(np.int8)
-        yield _shrink(rgb, xyxy, kind, config.store_side_px)
-
-
-def _jhmdb(root: Path, config: BoxDataConfig) -> Iterator[Labelled]:
-    for clip in read_clips(root, "train"):
-        frames = open_video(clip.video).frames(ahead=0)
-        for frame, truth in zip(frames, clip.truth, strict=False):
-            wanted = truth.frame % config.jhmdb_stride == 0 and len(truth.people) > 0
-            if frame.rgb is not None and wanted:
-                kind = np.full(len(truth.people), PERSON, np.int8)
-                yield _shrink(frame.rgb, truth.people.xyxy, kind, config.store_side_px)
+    assert found.open is not None
+    sequences = found.open(root, found.parts[0])
+    assert isinstance(sequences, list)
+    for _, rgb, truth in frames_with_people(sequences):
+        if truth.frame % stride == 0:
+            kind = np.full(len(truth.people), PERSON, np.int8)
+            yield _shrink(rgb, truth.people.xyxy, kind, config.store_side_px)
 
 
 def _synth(config: BoxDataConfig) -> Iterator[Labelled]:
@@ -273,5 +259,5 @@ def _shrink(rgb: np.ndarray, xyxy: np.ndarray, kind: np.ndarray, short_side_px: 
     scale = min(1.0, short_side_px / min(h, w))
     if scale < 1:
         rgb = resize(rgb, (round(h * scale), round(w * scale)))
-        xyxy = (xyxy + 0.5) * scale - 0.5
+        xyxy = resized_boxes(xyxy, scale)
     return rgb, {"xyxy": xyxy.astype(np.float32), "kind": kind}

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from glpose.imaging import cell_centre
 from glpose.nets.blocks import BasicBlock, chain, conv_bn
 from glpose.systems.person_detector.spec import PersonDetectorConfig
 
@@ -104,7 +105,7 @@ def cell_centres(rows: int | Tensor, columns: int | Tensor, stride: int) -> Tens
 
 def _middles(num: int | Tensor, stride: int) -> Tensor:
     # `arange` takes a tensor of one number too, which its types do not say.
-    return (torch.arange(num, dtype=torch.float32) + 0.5) * stride - 0.5  # type: ignore[arg-type]
+    return cell_centre(torch.arange(num, dtype=torch.float32), stride)  # type: ignore[arg-type]
 
 
 def all_points(size_hw: tuple[int, int], strides: tuple[int, ...]) -> Tensor:

@@ -91,10 +91,19 @@ class BoxDataConfig:
     keypoint_extend: float = 0.15
     trusted_extend: float = 1.3
 
+    def shares(self) -> dict[str, float]:
+        """The share of each set, in the order in which batches draw from them."""
+        return {
+            "person_boxes": self.person_boxes_share,
+            "coco": self.coco_share,
+            "lspet": self.lspet_share,
+            "jhmdb": self.jhmdb_share,
+            "synth": self.synth_share,
+        }
+
     def set_names(self) -> tuple[str, ...]:
         """The sets that have a share."""
-        names = ("person_boxes", "coco", "lspet", "jhmdb", "synth")
-        return tuple(name for name in names if getattr(self, f"{name}_share") > 0)
+        return tuple(name for name, share in self.shares().items() if share > 0)
 
     def synth_only(self) -> BoxDataConfig:
         """The same with few scenes, for trying things out; sets without a folder take no part."""

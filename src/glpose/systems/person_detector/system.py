@@ -136,8 +136,8 @@ def torch_detector(model: PersonDetector, min_score: float = _MIN_SCORE) -> BoxD
 
 
 def _validation_pictures(recipe: Settings) -> Iterator[tuple[np.ndarray, BoxTruth]]:
-    if recipe.roots.person_boxes:
-        for picture in held_out_pictures(Path(recipe.roots.person_boxes)):
+    if root := recipe.roots["person_boxes"]:
+        for picture in held_out_pictures(Path(root)):
             yield read_image(picture.path), BoxTruth(picture.xyxy, picture.ignore)
         return
     first = recipe.data.num_synth_scenes

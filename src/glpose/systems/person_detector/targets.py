@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from glpose.imaging import cell_at
 from glpose.systems.person_detector.spec import AssignmentConfig
 
 PERSON, IGNORE, PADDING = 1, -1, 0
@@ -82,7 +83,7 @@ def background_weight(
     0 if all are, infinite if only the labelled person is known. A point that predicts a lower box
     than that is not held against the network, nor is one inside an ignored region.
     """
-    column, row = ((points_A2 + 0.5) / cell_px).long().unbind(-1)
+    column, row = cell_at(points_A2, cell_px).long().unbind(-1)
     labelled_from_BA = labelled_from_BHW[:, row, column]
     height_BA = boxes_BA4[..., 3] - boxes_BA4[..., 1]
     ignored_BGA = _inside(points_A2, truth_BG4) & (kind_BG == IGNORE)[:, :, None]

@@ -14,27 +14,22 @@ from torch import Tensor
 from glpose.codecs.gaussian import HEATMAPS, GaussianCodec
 from glpose.crop import crop_from_image, cut
 from glpose.export.pose import PoseParts, export_pose, pose_card
+from glpose.formats.sets import dataset, usual_validation
 from glpose.geometry import clip_box
 from glpose.metrics.pck import pck
 from glpose.nets.losses import heatmap_loss
 from glpose.runtime.card import PoseCard
-from glpose.skeleton import POSETRACK15
 from glpose.systems import FORMERLY
 from glpose.systems.single_frame.net import SingleFrameNet, two_graphs
 from glpose.systems.single_frame.spec import Settings, SingleFrameConfig
 from glpose.train.data.people import PeopleConfig, PeopleData
-from glpose.train.data.sets import LABELLED, LIMBS_AND_NECK, open_people
+from glpose.train.data.sets import LABELLED, open_people
 from glpose.train.data.store import Pictures
 from glpose.train.initial import initial_joints, load_initial, load_part, with_joints
 from glpose.train.joints import image_joints
 from glpose.train.run.sheet import draw_sample, spread
 from glpose.train.system import PoseTask, System
 from glpose.types import Affine
-
-# Neighbouring frames say the same: of our own validation sets every n-th person is enough.
-_STRIDES = {"jhmdb-val": 3, "synth": 7}
-# Of others: enough for a standard error below 0.5 of PCK.
-_MOST_PEOPLE = 512
 
 _AT_ONCE = 64
 
@@ -44,7 +39,7 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
 
     def __init__(self, recipe: Settings, cache_dir: Path) -> None:
         self._recipe, self._cache_dir = recipe, cache_dir
-        self._source = recipe.data.validation or ("jhmdb-val" if recipe.roots.jhmdb else "synth")
+        self._source = recipe.data.validation or usual_validation(recipe.roots)
 
     def build(self, *, fresh: bool = False) -> SingleFrameNet:
         """New weights, or those of `recipe.init_from`: a run's, or imported ones.
@@ -82,15 +77,14 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
     def score(self, model: SingleFrameNet) -> dict[str, float]:
         """PCK with given boxes, on the validation set of the recipe's data.
 
-        JHMDB's clips, or else synth, are the default; of these, the limbs and the neck count.
+        JHMDB's clips, or else synth, are the default; which joints count is said by the set.
         """
-        labels = self._validation.labels
+        labels, scored_on = self._validation.labels, dataset(self._source)
         num = len(labels["xyxy"])
-        rows = np.arange(num)[:: _STRIDES.get(self._source, -(-num // _MOST_PEOPLE))]
+        rows = np.arange(num)[:: scored_on.stride_of(num)]
         xy = self._find(model, rows)
         counted = labels["state"][rows] == LABELLED
-        if self._source in _STRIDES and self._recipe.model.joints is POSETRACK15:
-            counted &= LIMBS_AND_NECK
+        counted &= scored_on.counted_joints(self._recipe.model.joints)
         boxes, truth = labels["xyxy"][rows], labels["xy"][rows]
         return {
             f"pck@{limit}": pck(xy, truth, counted, boxes, limit).pooled for limit in (0.2, 0.1)

@@ -16,7 +16,7 @@ Rgb = UInt8[np.ndarray, "h w 3"]
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """How crops are varied; the group's formulas (model specification, section 6).
+    """How crops are varied; the formulas of Pose-Group/DCPose ("the group" below).
 
     Rotation is normal with `rotation_deg`, clipped at `rotation_limit_deg` (45 in the paper, twice
     `rotation_deg` in the group's code), in a share of `rotation_share`; scale is 1 + normal *

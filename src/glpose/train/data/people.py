@@ -5,7 +5,7 @@ The sets are opened by `sets`; joints that a set does not label are masked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool
 
-from glpose.codecs.gaussian import crop_from_heatmap, encode
+from glpose.codecs.gaussian import crop_from_heatmap, encode, inside_heatmap
 from glpose.crop import cut
 from glpose.damage import DAMAGE, damage
 from glpose.geometry import clip_box
@@ -22,7 +22,6 @@ from glpose.train.data.augment import Augmentation, draw_look, jitter_colour, ra
 from glpose.train.data.epochs import sample_rows
 from glpose.train.data.sets import ABSENT, LABELLED, open_people
 from glpose.train.data.store import Pictures
-from glpose.train.recipe import DataRoots
 from glpose.train.system import ArrayBatch
 from glpose.types import CropSpec, HeatmapSpec
 
@@ -73,7 +72,7 @@ class PeopleData:
     def __init__(
         self,
         config: PeopleConfig,
-        roots: DataRoots,
+        roots: Mapping[str, str],
         cache_dir: Path,
         crop: CropSpec,
         heatmap: HeatmapSpec,
@@ -163,15 +162,8 @@ class PeopleData:
 def targets(
     heatmap_xy: np.ndarray, state: np.ndarray, heatmap: HeatmapSpec, absent_weight: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Target maps and joint weights; a labelled joint that left the crop weighs nothing.
-
-    Where heatmap pixels are multiples of the stride ("origin") the crop is what the HRNet family
-    takes for it, 0 to its width, both included (model specification, section 6).
-    """
-    h, w = heatmap.size_hw
-    low = 0.0 if heatmap.mapping == "origin" else -0.5
-    inside = ((heatmap_xy >= low) & (heatmap_xy <= [w + low, h + low])).all(-1)
-    labelled = (state == LABELLED) & inside
+    """Target maps and joint weights; a labelled joint that left the crop weighs nothing."""
+    labelled = (state == LABELLED) & inside_heatmap(heatmap_xy, heatmap)
     weight = labelled + absent_weight * (state == ABSENT)
     return encode(heatmap_xy, labelled, heatmap), weight.astype(np.float32)
 

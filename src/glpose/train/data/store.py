@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 
 from glpose.errors import BadInput
+from glpose.files import whole_file
 from glpose.imaging import read_image
 
 
@@ -147,13 +148,12 @@ def write_store(
     if not rows:
         raise BadInput(f"{folder}: no pictures with people to write; check the data set's folder")
     stacked = {key: np.concatenate([r[key] for r in rows]) for key in rows[0]}
-    partial = folder / "index.part.npz"
-    np.savez(
-        partial,
-        offset=np.array(offsets, np.int64),
-        shape_hw=np.array(shapes, np.int64),
-        picture=np.concatenate(owner),
-        **stacked,  # type: ignore[arg-type]  # no label is called `allow_pickle`
-    )
-    partial.replace(folder / "index.npz")
+    with whole_file(folder / "index.npz") as part, part.open("wb") as file:
+        np.savez(
+            file,
+            offset=np.array(offsets, np.int64),
+            shape_hw=np.array(shapes, np.int64),
+            picture=np.concatenate(owner),
+            **stacked,  # type: ignore[arg-type]  # no label is called `allow_pickle`
+        )
     return PictureStore(folder)

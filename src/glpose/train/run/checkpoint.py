@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 
 from glpose.errors import BadInput, BadWeights
+from glpose.files import whole_file
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write beside `path`, then rename: a killed run leaves the old file or the new one."""
-    _replace(path, lambda file: torch.save(state, file))
-
-
-def write_whole(path: Path, text: str) -> None:
-    """A text file, all of it or nothing; as `save_checkpoint`."""
-    _replace(path, lambda file: file.write(text.encode("utf-8")))
-
-
-def _replace(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    partial = path.with_name(path.name + ".part")
-    with partial.open("wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    # The name is part of the folder, which has to reach the disk too.
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    """Write a checkpoint; a killed run leaves the old file or the new one. Raises OSError."""
+    # To an open file: what the disk refuses is then an OSError, not an error of torch's own.
+    with whole_file(path) as part, part.open("wb") as file:
+        torch.save(state, file)
 
 
 @contextmanager

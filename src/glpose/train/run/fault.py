@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from glpose.errors import GLPoseError
+from glpose.files import write_whole
 from glpose.train.data.batches import Parts
 from glpose.train.recipe import Recipe
-from glpose.train.run.checkpoint import write_whole
 from glpose.train.run.workers import Workers
 from glpose.train.system import Task, TrainData
 

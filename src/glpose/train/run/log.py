@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from glpose.train.run.checkpoint import write_whole
+from glpose.files import whole_file, write_whole
 
 
 class RunLog:
@@ -68,9 +68,8 @@ class RunLog:
                 axes.legend()
             axes.grid(alpha=0.3)
         left.set_yscale("log")
-        partial = self._picture.with_name("curves.part.png")
-        figure.savefig(partial, dpi=110)
-        partial.replace(self._picture)
+        with whole_file(self._picture) as part:
+            figure.savefig(part, dpi=110, format="png")
         plt.close(figure)
 
     def _rows(self) -> list[dict[str, Any]]:

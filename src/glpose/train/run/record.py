@@ -20,8 +20,8 @@ import torch
 import glpose
 from glpose.config import replace_at, to_plain
 from glpose.errors import BadConfig, BadInput
+from glpose.files import write_whole
 from glpose.train.recipe import Recipe
-from glpose.train.run.checkpoint import write_whole
 from glpose.train.run.workers import Workers
 
 _RECORD = "recipe.json"

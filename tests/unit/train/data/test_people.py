@@ -9,10 +9,11 @@ import pytest
 from glpose.train.data.augment import Augmentation
 from glpose.train.data.people import PeopleConfig, PeopleData, Share, targets
 from glpose.train.data.sets import LABELLED
-from glpose.train.recipe import DataRoots
+from glpose.train.recipe import data_roots
 from glpose.types import CropSpec, HeatmapSpec
 
 
+@pytest.mark.slow
 def test_rows_are_those_of_the_batch_and_are_named(tmp_path: Path):
     config = PeopleConfig(
         shares=(Share("synth", 1.0),),
@@ -21,7 +22,7 @@ def test_rows_are_those_of_the_batch_and_are_named(tmp_path: Path):
         num_synth_scenes=1,
     )
     crop, heatmap = CropSpec((64, 48)), HeatmapSpec((16, 12), 1.0)
-    data = PeopleData(config, DataRoots(), tmp_path, crop, heatmap, batch_size=5, seed=1)
+    data = PeopleData(config, data_roots(), tmp_path, crop, heatmap, batch_size=5, seed=1)
     assert data.num_samples > 5
     assert config.set_names() == ("synth",)
     whole, some = data.batch(3), data.rows(3, [1, 4])

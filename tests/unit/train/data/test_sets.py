@@ -8,33 +8,37 @@ import pytest
 
 from glpose.errors import BadConfig, BadInput
 from glpose.formats.posetrack.labels import open_posetrack
+from glpose.formats.sets import root_names, sources
 from glpose.skeleton import JHMDB15, POSETRACK15
 from glpose.synth.layouts import write_layout
-from glpose.train.data.sets import LABELLED, SETS, open_people
+from glpose.train.data.sets import LABELLED, open_people
 from glpose.train.data.store import PictureFiles, PictureStore
-from glpose.train.recipe import DataRoots
+from glpose.train.recipe import data_roots
+
+# All sets are rendered and written before the first test.
+pytestmark = pytest.mark.slow
 
 SIZE = (96, 128)
 
 
 @pytest.fixture(scope="module")
-def roots(tmp_path_factory: pytest.TempPathFactory) -> DataRoots:
+def roots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("layouts")
     names = {"posetrack17": "posetrack17", "posetrack18": "posetrack18", "subjhmdb": "jhmdb"}
     for name in (*names.values(), "coco"):
         write_layout(name, folder / name, num_videos=4, num_frames=5, size_hw=SIZE)
-    return DataRoots(
+    return data_roots(
         coco=str(folder / "coco"), **{key: str(folder / name) for key, name in names.items()}
     )
 
 
 @pytest.mark.parametrize("year", [2017, 2018])
 def test_posetrack_has_all_frames_as_pictures_and_labelled_people_as_rows(
-    roots: DataRoots, year: int, tmp_path: Path
+    roots: dict[str, str], year: int, tmp_path: Path
 ) -> None:
     name = f"posetrack{year - 2000}"
     pictures = open_people(name, roots, tmp_path)
-    sequences = open_posetrack(Path(getattr(roots, name)), year, "train")
+    sequences = open_posetrack(Path(roots[name]), year, "train")
     assert isinstance(pictures, PictureFiles)
     assert len(pictures) == sum(len(s.images) for s in sequences) == len(pictures.places())
     truths = [(i, truth) for i, s in enumerate(sequences) for truth in s.truth()]
@@ -51,7 +55,7 @@ def test_posetrack_has_all_frames_as_pictures_and_labelled_people_as_rows(
 
 
 def test_subjhmdb_keeps_all_its_joints_for_a_network_of_them(
-    roots: DataRoots, tmp_path: Path
+    roots: dict[str, str], tmp_path: Path
 ) -> None:
     pictures = open_people("subjhmdb1", roots, tmp_path, skeleton=JHMDB15)
     assert (pictures.labels["state"] == LABELLED).all()
@@ -60,7 +64,7 @@ def test_subjhmdb_keeps_all_its_joints_for_a_network_of_them(
     assert unlabelled == ["head_top"]
 
 
-def test_splits_of_subjhmdb_share_no_clip(roots: DataRoots, tmp_path: Path) -> None:
+def test_splits_of_subjhmdb_share_no_clip(roots: dict[str, str], tmp_path: Path) -> None:
     parts = [open_people(f"subjhmdb2{part}", roots, tmp_path) for part in ("", "-test")]
     names = [{p.clip_name(int(c)) for c in p.labels["clip"]} for p in parts]
     assert names[0]
@@ -68,39 +72,39 @@ def test_splits_of_subjhmdb_share_no_clip(roots: DataRoots, tmp_path: Path) -> N
     assert not names[0] & names[1]
 
 
-def test_coco_is_one_clip_a_picture(roots: DataRoots, tmp_path: Path) -> None:
+def test_coco_is_one_clip_a_picture(roots: dict[str, str], tmp_path: Path) -> None:
     pictures = open_people("coco", roots, tmp_path)
     assert (pictures.labels["clip"] == pictures.labels["picture"]).all()
     assert (pictures.labels["frame"] == 0).all()
 
 
 def test_synth_is_decoded_once(tmp_path: Path) -> None:
-    made = open_people("synth", DataRoots(), tmp_path, 1)
+    made = open_people("synth", data_roots(), tmp_path, 1)
     assert isinstance(made, PictureStore)
     written = (tmp_path / "synth-1" / "index.npz").stat().st_mtime_ns
-    assert len(open_people("synth", DataRoots(), tmp_path, 1)) == len(made)
+    assert len(open_people("synth", data_roots(), tmp_path, 1)) == len(made)
     assert (tmp_path / "synth-1" / "index.npz").stat().st_mtime_ns == written
 
 
 def test_sets_that_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match="unknown set 'posetrack19'; known: lspet"):
-        open_people("posetrack19", DataRoots(), tmp_path)
+        open_people("posetrack19", data_roots(), tmp_path)
     with pytest.raises(BadConfig, match="uses posetrack17, but its folder is not given"):
-        open_people("posetrack17-val", DataRoots(), tmp_path)
-    for name in sorted(set(SETS.values()) - {""}):
+        open_people("posetrack17-val", data_roots(), tmp_path)
+    for name in root_names():
         (tmp_path / name).mkdir()
-    empty = DataRoots(**{name: str(tmp_path / name) for name in set(SETS.values()) - {""}})
-    for source in SETS:
-        if source != "synth":
+    empty = data_roots(**{name: str(tmp_path / name) for name in root_names()})
+    for source, (found, _) in sources().items():
+        if found.open is not None:
             with pytest.raises(BadInput):
                 open_people(source, empty, tmp_path / "cache")
 
 
 def test_coco_pictures_that_are_missing_are_said_before_training(
-    roots: DataRoots, tmp_path: Path
+    roots: dict[str, str], tmp_path: Path
 ) -> None:
-    shutil.copytree(roots.coco, tmp_path / "coco")
-    lost = DataRoots(coco=str(tmp_path / "coco"))
+    shutil.copytree(roots["coco"], tmp_path / "coco")
+    lost = data_roots(coco=str(tmp_path / "coco"))
     labels = open_people("coco-val", lost, tmp_path).labels
     pictures = sorted((tmp_path / "coco" / "val2017").iterdir())
     name = pictures[int(labels["picture"][0])].name
@@ -111,4 +115,4 @@ def test_coco_pictures_that_are_missing_are_said_before_training(
 
 def test_an_empty_folder_is_told_what_coco_needs(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"unpack annotations_trainval2017\.zip"):
-        open_people("coco", DataRoots(coco=str(tmp_path)), tmp_path)
+        open_people("coco", data_roots(coco=str(tmp_path)), tmp_path)

@@ -50,6 +50,7 @@ def ends(two: Path) -> list[dict]:
     return [json.loads((two / f"rank{rank}.json").read_text()) for rank in range(2)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 def test_two_processes_give_the_losses_of_one(
     two: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
@@ -70,6 +71,7 @@ def test_two_processes_give_the_losses_of_one(
             torch.testing.assert_close(saved[kind][key], value, rtol=near, atol=near / 10)
 
 
+@pytest.mark.slow
 def test_averaged_weights_are_the_same_in_all_processes_and_one_speaks(two: Path) -> None:
     first, second = ends(two)
     for name in RUNS:
@@ -78,6 +80,7 @@ def test_averaged_weights_are_the_same_in_all_processes_and_one_speaks(two: Path
         assert second[name]["told"] == []
 
 
+@pytest.mark.slow
 def test_what_stops_one_process_stops_all_with_one_line(two: Path) -> None:
     first, second = ends(two)
     assert {name: second[name] for name in FAULTS} == dict.fromkeys(FAULTS, 2)

@@ -1,0 +1,244 @@
+"""The table of data sets: what each is called, how it is opened and checked, what it may be used for.
+
+A set of labels is one entry here and one reader in `formats`; everything else asks the table. A
+recipe names a part of a set by the set's name alone, which is the training part, or with the part's
+name behind it: "coco", "coco-val".
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool
+
+from glpose.formats.check import Report
+from glpose.formats.coco.boxes import BoxedPicture, open_person_boxes, read_boxes
+from glpose.formats.coco.check import check_coco
+from glpose.formats.coco.labels import open_coco, read_keypoints
+from glpose.formats.dataset import LabelledPictures, LabelledSequence
+from glpose.formats.jhmdb.check import check_subjhmdb
+from glpose.formats.jhmdb.labels import open_subjhmdb
+from glpose.formats.jhmdb.short import open_clips
+from glpose.formats.posetrack.check import check_posetrack
+from glpose.formats.posetrack.labels import open_posetrack
+from glpose.skeleton import Skeleton
+
+Labelled = list[LabelledSequence] | LabelledPictures
+"""What a set with joints is opened as: sequences of frames, or still pictures."""
+
+WhoHasBoxes = Literal["all", "large", "one"]
+"""Everybody, all but small people, or one person of each picture."""
+
+# Enough people for a standard error below 0.5 of PCK.
+_MOST_PEOPLE = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One data set.
+
+    `root` is the name of its folder (`--data ROOT=FOLDER`), "" if it needs none; sets may share
+    one. `parts` are the parts that can be opened, the one to train on first. `open(root, part)`
+    gives people with joints, `boxes(root, part)` people with boxes where those are kept apart from
+    joints; both read labels only and raise BadInput, naming the file. `layout` is what the form on
+    disk is called by `glpose data check`, which runs `check(root)`. `terms` is the line on cards:
+    what the set is and may be used for, as best known.
+
+    `decoded(root)`: so small that all its pictures are decoded once and kept. `grow`: boxes are
+    around joints; by this share of the longer side they become boxes of bodies. `least_visibility`:
+    from which on a joint is trained on. `unlabelled_is_outside`: a joint of visibility 0 is known to
+    lie outside the picture. `who`: which people of a picture have a box.
+
+    `not_counted` are joints that the set labels elsewhere than other sets do, so that validation
+    leaves them out; `stride` takes every n-th person for validation, 0 so many that few enough
+    remain.
+    """
+
+    name: str
+    terms: str
+    root: str = ""
+    parts: tuple[str, ...] = ()
+    open: Callable[[Path, str], Labelled] | None = None
+    boxes: Callable[[Path, str], list[BoxedPicture]] | None = None
+    layout: str = ""
+    check: Callable[[Path], Report] | None = None
+    decoded: Callable[[Path], bool] | None = None
+    grow: float = 0.0
+    least_visibility: int = 1
+    unlabelled_is_outside: bool = False
+    who: WhoHasBoxes = "all"
+    not_counted: tuple[str, ...] = ()
+    stride: int = 0
+
+    def counted_joints(self, skeleton: Skeleton) -> Bool[np.ndarray, " joints"]:
+        """Which joints of a network validation on this set counts."""
+        return np.array([joint not in self.not_counted for joint in skeleton.joints])
+
+    def stride_of(self, num_people: int) -> int:
+        """Validation takes every so many-th of this number of people."""
+        return self.stride or max(1, -(-num_people // _MOST_PEOPLE))
+
+
+def _always(root: Path) -> bool:
+    del root
+    return True
+
+
+def _is_subset(root: Path) -> bool:
+    """Whether the folder holds pictures chosen from COCO in our own layout, not all of COCO."""
+    return (root / "person_keypoints.json").is_file()
+
+
+def _open_keypoints(root: Path, part: str) -> LabelledPictures:
+    """A file of COCO's format with its pictures; it has no parts."""
+    del part
+    return LabelledPictures(*read_keypoints(root / "person_keypoints.json", root / "images"))
+
+
+def _open_coco(root: Path, part: str) -> LabelledPictures:
+    if _is_subset(root):
+        return _open_keypoints(root, part)
+    return LabelledPictures(*open_coco(root, part))
+
+
+def _keypoint_boxes(root: Path, part: str) -> list[BoxedPicture]:
+    del part
+    return read_boxes(root / "person_keypoints.json", root / "images")
+
+
+def _open_posetrack(root: Path, part: str, *, year: int) -> list[LabelledSequence]:
+    return open_posetrack(root, year, part)
+
+
+def _check_posetrack(root: Path, *, year: int) -> Report:
+    return check_posetrack(root, year)
+
+
+def _open_subjhmdb(root: Path, part: str, *, split: int) -> list[LabelledSequence]:
+    return open_subjhmdb(root, split, "test" if part == "test" else "train")
+
+
+DATASETS: dict[str, Dataset] = {
+    entry.name: entry
+    for entry in (
+        Dataset(
+            "lspet",
+            "Leeds Sports Pose Extended (images from Flickr): research only",
+            root="lspet",
+            parts=("train",),
+            open=_open_keypoints,
+            boxes=_keypoint_boxes,
+            decoded=_always,
+            grow=0.15,
+            who="one",
+        ),
+        Dataset(
+            "coco",
+            "COCO 2017 keypoints, all of it or a part: labels CC BY 4.0, images under Flickr terms",
+            root="coco",
+            parts=("train", "val"),
+            open=_open_coco,
+            boxes=_keypoint_boxes,
+            layout="coco",
+            check=check_coco,
+            decoded=_is_subset,
+            who="large",
+        ),
+        Dataset(
+            "jhmdb",  # our split of 14 actions
+            "JHMDB, 375 training clips of 14 actions (clips from HMDB51): research only",
+            root="jhmdb",
+            parts=("train", "val"),
+            open=open_clips,
+            decoded=_always,
+            unlabelled_is_outside=True,
+            who="one",
+            not_counted=("nose", "head_top"),
+            stride=3,  # neighbouring frames say the same
+        ),
+        Dataset(
+            "person_boxes",
+            "VOC 2012 subset and Penn-Fudan pedestrians: research only",
+            root="person_boxes",
+            parts=("train", "val"),
+            boxes=open_person_boxes,
+        ),
+        Dataset(
+            "posetrack17",
+            "PoseTrack 2017: research only",
+            root="posetrack17",
+            parts=("train", "val"),
+            open=partial(_open_posetrack, year=2017),
+            layout="posetrack17",
+            check=partial(_check_posetrack, year=2017),
+        ),
+        Dataset(
+            "posetrack18",
+            "PoseTrack 2018: research only",
+            root="posetrack18",
+            parts=("train", "val"),
+            open=partial(_open_posetrack, year=2018),
+            layout="posetrack18",
+            check=partial(_check_posetrack, year=2018),
+            # The loaders of the HRNet family train on every joint that a file of 2017 has, and on
+            # those with flag 1 only of 2018.
+            least_visibility=2,
+        ),
+        *(
+            Dataset(
+                f"subjhmdb{split}",  # the official layout with its three splits
+                f"Sub-JHMDB, training part of split {split} (clips from HMDB51): research only",
+                root="subjhmdb",
+                parts=("train", "test"),
+                open=partial(_open_subjhmdb, split=split),
+                layout="jhmdb",
+                check=check_subjhmdb,
+                who="one",
+            )
+            for split in (1, 2, 3)
+        ),
+        Dataset(
+            "synth",  # rendered when it is needed, see `train.data.sets`
+            "synthetic figures rendered by glpose: no restriction",
+            parts=("train",),
+            unlabelled_is_outside=True,
+            stride=7,  # neighbouring frames say the same
+        ),
+        Dataset(
+            "imagenet",
+            "ImageNet-1k, by a published network that training starts from: research only",
+        ),
+    )
+}
+
+
+def sources() -> dict[str, tuple[Dataset, str]]:
+    """The set and the part that each name stands for that recipes may use, such as "coco-val"."""
+    return {
+        name if part == found.parts[0] else f"{name}-{part}": (found, part)
+        for name, found in DATASETS.items()
+        for part in found.parts
+    }
+
+
+def dataset(source: str) -> Dataset:
+    """The set of a name that recipes may use. Raises KeyError if there is none."""
+    return sources()[source][0]
+
+
+def root_names() -> tuple[str, ...]:
+    """The names of all folders of data, each once."""
+    return tuple(dict.fromkeys(found.root for found in DATASETS.values() if found.root))
+
+
+def checks() -> dict[str, Callable[[Path], Report]]:
+    """What can be checked on disk, by the name of its layout."""
+    return {found.layout: found.check for found in DATASETS.values() if found.check}
+
+
+def usual_validation(roots: Mapping[str, str]) -> str:
+    """What to validate on where a recipe does not say: JHMDB's clips if they are there, or synth."""
+    return "jhmdb-val" if roots.get("jhmdb") else "synth"

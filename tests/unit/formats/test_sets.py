@@ -1,0 +1,130 @@
+"""The table of sets, and that a set of labels is one entry in it and one reader."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glpose.cli.main import main
+from glpose.errors import BadConfig
+from glpose.export.terms import describe
+from glpose.formats.check import Part, Report
+from glpose.formats.dataset import LabelledPicture, LabelledPictures
+from glpose.formats.sets import (
+    DATASETS,
+    Dataset,
+    checks,
+    dataset,
+    root_names,
+    sources,
+    usual_validation,
+)
+from glpose.imaging import write_image
+from glpose.recipes import load_recipe
+from glpose.skeleton import COCO17, JHMDB15, POSETRACK15
+from glpose.synth.layouts import LAYOUTS
+from glpose.train.change import with_roots, with_settings
+from glpose.train.data.sets import LABELLED, UNLABELLED, open_people
+from glpose.train.recipe import data_roots
+from glpose.types import FrameTruth, People
+
+
+def read_toy(root: Path, part: str) -> LabelledPictures:
+    """A reader: one person in each picture, whose ears are not labelled."""
+    pictures = []
+    for number, path in enumerate(sorted((root / part).glob("*.png"))):
+        people = People(
+            np.array([[4, 4, 40, 50]], np.float32), np.ones(1, np.float32), np.ones(1, int)
+        )
+        visibility = np.full((1, 17), 2, np.int8)
+        visibility[:, 3:5] = 0
+        xy = np.full((1, 17, 2), 20.0, np.float32)
+        pictures.append(LabelledPicture(path, FrameTruth(number, 0.0, people, xy, visibility)))
+    return LabelledPictures(COCO17, pictures)
+
+
+def check_toy(root: Path) -> Report:
+    num = len(list((root / "train").glob("*.png")))
+    return Report("toy", (Part("train", num > 0, {"pictures": num}),))
+
+
+TOY = Dataset(
+    "toy",
+    "a toy: research only",
+    root="toys",
+    parts=("train", "val"),
+    open=read_toy,
+    layout="toy",
+    check=check_toy,
+)
+
+
+def test_a_set_is_an_entry_and_a_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(DATASETS, "toy", TOY)
+    for part, num in (("train", 3), ("val", 2)):
+        (tmp_path / part).mkdir()
+        for i in range(num):
+            write_image(tmp_path / part / f"{i}.png", np.full((60, 60, 3), i, np.uint8))
+    # Rows to train on, in the joints of the network.
+    recipe = with_roots(load_recipe("pretrain_small"), [f"toys={tmp_path}"])
+    train, val = (
+        open_people(name, recipe.roots, tmp_path, skeleton=COCO17) for name in ("toy", "toy-val")
+    )
+    assert (len(train), len(val)) == (3, 2)
+    assert train[2].max() == 2
+    assert (train.labels["state"][0] == UNLABELLED).nonzero()[0].tolist() == [3, 4]
+    assert (train.labels["state"] == LABELLED).sum() == 3 * 15
+    # How it is validated on, its line on cards, and the check on disk.
+    assert dataset("toy-val").stride_of(2) == 1
+    assert describe(("toy",))[0] == ("a toy: research only",)
+    assert main(["data", "check", "toy", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.startswith(f"toy in {tmp_path}: complete")
+
+
+def test_a_folder_can_be_set_by_name() -> None:
+    recipe = with_settings(load_recipe("pretrain_small"), ["roots.coco=here"])
+    assert recipe.roots == data_roots(coco="here")
+    assert list(recipe.roots) == list(root_names())
+    with pytest.raises(
+        BadConfig, match=r"unknown setting 'cocoo' in Recipe\.roots; did you mean 'coc"
+    ):
+        with_settings(recipe, ["roots.cocoo=here"])
+    with pytest.raises(BadConfig, match=r"Recipe.roots.coco: expected str, found 5 \(int\)"):
+        with_settings(recipe, ["roots.coco=5"])
+    with pytest.raises(BadConfig, match="unknown setting 'cocoo' in roots"):
+        with_settings(recipe, ['roots={"cocoo": "here"}'])
+
+
+def test_names_of_recipes_are_sets_and_parts() -> None:
+    found = {name: (entry.name, part) for name, (entry, part) in sources().items()}
+    assert found["coco"] == ("coco", "train")
+    assert found["subjhmdb2-test"] == ("subjhmdb2", "test")
+    assert "imagenet" not in found
+    assert dataset("jhmdb-val") is DATASETS["jhmdb"]
+
+
+def test_every_set_that_recipes_use_is_in_the_table() -> None:
+    from glpose.recipes import RECIPES
+
+    for name in RECIPES:
+        recipe = load_recipe(name)
+        assert set(recipe.data.set_names()) <= set(sources()), name
+        assert set(recipe.pretrained_on) <= set(DATASETS), name
+
+
+def test_layouts_that_are_written_are_those_that_are_checked() -> None:
+    assert set(LAYOUTS) == set(checks())
+
+
+def test_validation_goes_by_the_set_not_by_what_else_is_there() -> None:
+    assert usual_validation(data_roots(jhmdb="x")) == "jhmdb-val"
+    assert usual_validation(data_roots(coco="x")) == "synth"
+    assert (dataset("jhmdb-val").stride_of(9000), dataset("synth").stride_of(9000)) == (3, 7)
+    assert dataset("coco-val").stride_of(1025) == 3
+    counted = dataset("jhmdb-val").counted_joints(POSETRACK15)
+    missing = [joint for joint, is_in in zip(POSETRACK15.joints, counted, strict=True) if not is_in]
+    assert missing == ["nose", "head_top"]
+    assert dataset("jhmdb-val").counted_joints(JHMDB15).all()
+    assert dataset("posetrack17-val").counted_joints(POSETRACK15).all()

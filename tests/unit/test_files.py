@@ -1,0 +1,68 @@
+"""Files that are written whole, digests, and hints for wrong names."""
+
+import errno
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from glpose.files import did_you_mean, file_digest, whole_file, write_whole
+
+
+def test_text_and_bytes_are_written_as_they_are(tmp_path: Path) -> None:
+    write_whole(tmp_path / "a.txt", "ä\r\n")
+    write_whole(tmp_path / "a.bin", b"\x00\xff")
+    assert (tmp_path / "a.txt").read_bytes() == "ä\r\n".encode()
+    assert (tmp_path / "a.bin").read_bytes() == b"\x00\xff"
+
+
+@pytest.mark.parametrize("problem", [OSError("full"), KeyboardInterrupt(), ValueError("ours")])
+def test_an_error_leaves_the_old_file_and_nothing_beside_it(
+    tmp_path: Path, problem: BaseException
+) -> None:
+    path = tmp_path / "a.txt"
+    write_whole(path, "old")
+    with pytest.raises(type(problem)), whole_file(path) as part:
+        part.write_text("half")
+        raise problem
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("a.txt", "old")]
+
+
+def test_content_and_name_reach_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, synced = tmp_path / "a.txt", []
+    monkeypatch.setattr(
+        os, "fsync", lambda opened: synced.append((os.fstat(opened).st_ino, path.exists()))
+    )
+    write_whole(path, "new")
+    assert synced == [(path.stat().st_ino, False), (tmp_path.stat().st_ino, True)]
+
+
+@pytest.mark.parametrize(("number", "refused"), [(errno.EINVAL, False), (errno.EIO, True)])
+def test_a_file_system_that_cannot_sync_folders_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, refused: bool
+) -> None:
+    path = tmp_path / "a.txt"
+
+    def fsync(_: int) -> None:
+        if path.exists():
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    if refused:
+        with pytest.raises(OSError, match=os.strerror(number)):
+            write_whole(path, "new")
+    else:
+        write_whole(path, "new")
+    assert path.read_text() == "new"
+
+
+def test_digests_are_those_of_the_content(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc" * 100_000)
+    assert file_digest(tmp_path / "a") == hashlib.sha256(b"abc" * 100_000).hexdigest()
+
+
+def test_the_nearest_name_or_all_of_them() -> None:
+    assert did_you_mean("jhmbd", ("coco", "jhmdb")) == "did you mean 'jhmdb'?"
+    assert did_you_mean("x", ("coco", "jhmdb")) == "known: coco, jhmdb"
+    assert did_you_mean("x", ("coco", "jhmdb"), "see the list") == "see the list"

@@ -1,0 +1,29 @@
+"""Where pixels lie: the half pixels that other modules leave to `imaging`."""
+
+import numpy as np
+
+from glpose.imaging import cell_at, cell_centre, inside_picture, resize, resized_boxes
+
+
+def test_boxes_follow_a_resized_picture() -> None:
+    rgb = np.zeros((20, 30, 3), np.uint8)
+    rgb[4:8, 6:12] = 255  # columns 6 to 11, rows 4 to 7
+    small = resize(rgb, (10, 15))
+    rows, columns = np.nonzero(small[..., 0] == 255)
+    # From edge to edge of the pixels, not from centre to centre.
+    edges = np.array([[6 - 0.5, 4 - 0.5, 11 + 0.5, 7 + 0.5]])
+    found = [columns.min() - 0.5, rows.min() - 0.5, columns.max() + 0.5, rows.max() + 0.5]
+    assert resized_boxes(edges, 0.5).tolist() == [found]
+    assert resized_boxes(edges, (0.5, 0.5)).tolist() == [found]
+    assert resized_boxes(edges, (0.5, 1.0))[0].tolist() == [found[0], 3.5, found[2], 7.5]
+
+
+def test_pixels_reach_half_a_pixel_around_their_centres() -> None:
+    xy = np.array([[-0.5, 0], [-0.51, 0], [9.49, 4.49], [9.5, 0], [0, 4.5], [np.nan, 0]])
+    assert inside_picture(xy, (5, 10)).tolist() == [True, False, True, False, False, False]
+
+
+def test_cells_have_their_centres_in_their_middle() -> None:
+    # The first cell of 8 pixels covers those from 0 to 7.
+    assert cell_centre(np.arange(3), 8).tolist() == [3.5, 11.5, 19.5]
+    assert cell_at(np.array([-0.5, 3.5, 7.5]), 8).tolist() == [0, 0.5, 1]
