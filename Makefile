@@ -37,8 +37,9 @@ demo: $(STAMP)/run
 test: $(STAMP)/test
 	$(BIN)/python -m pytest
 
+# Without checks of array shapes, which cost a quarter of the time; `make test` has them.
 quick: $(STAMP)/test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --hypothesis-profile=quick tests/unit tests/property tests/house
+	JAXTYPING_DISABLE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --hypothesis-profile=quick tests/unit tests/property tests/house
 
 lint: $(STAMP)/dev
 	$(BIN)/ruff format --check
