@@ -59,9 +59,6 @@ class TinyData:
     def describe(self, step: int) -> list[str]:
         return [f"tiny clip {row}" for row in self._chosen(step)]
 
-    def batch(self, step: int) -> dict[str, np.ndarray]:
-        return self.rows(step, range(self._recipe.batch_size))
-
     def rows(self, step: int, numbers: Sequence[int]) -> dict[str, np.ndarray]:
         samples = []
         for i in numbers:
@@ -103,7 +100,7 @@ class TinySystem:
 
     def validate(self, model: nn.Module, recipe: Recipe, cache_dir: Path) -> dict[str, float]:
         with torch.no_grad():
-            x = torch.from_numpy(TinyData(recipe).batch(0)["x"])
+            x = torch.from_numpy(TinyData(recipe).rows(0, range(recipe.batch_size))["x"])
             return {"score": float(-model(x).square().mean())}
 
     def sample_pictures(self, model: nn.Module, recipe: Recipe, cache_dir: Path) -> list:

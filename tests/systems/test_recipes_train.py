@@ -86,7 +86,7 @@ def test_the_network_of_the_paper_takes_a_step(sets: dict[str, Path], tmp_path: 
     system = load_system("glpose")
     model = system.build(recipe)
     data = system.train_data(recipe, tmp_path)
-    batch = {name: torch.from_numpy(value) for name, value in data.batch(0).items()}
+    batch = {name: torch.from_numpy(value) for name, value in data.rows(0, [0]).items()}
     before = model.fusion.head.weight.detach().clone()
     optimizer = torch.optim.Adam(model.fusion.parameters(), lr=1e-3)
     loss = system.losses(model.train(), batch)["heatmap"]

@@ -59,8 +59,9 @@ def trained_on(recipe: Recipe, cache: Path) -> np.ndarray:
         data = replace(data, shares=share)
     recipe = replace(recipe, data=data)
     people = load_system(recipe.system).train_data(recipe, cache)
-    whole = replace(recipe, batch_size=people.num_samples)  # type: ignore[attr-defined]
-    batch = load_system(recipe.system).train_data(whole, cache).batch(0)
+    whole = replace(recipe, batch_size=people.num_samples)
+    data = load_system(recipe.system).train_data(whole, cache)
+    batch = data.rows(0, range(whole.batch_size))
     return batch["key" if recipe.system == "glpose" else "rgb"]
 
 

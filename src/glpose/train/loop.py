@@ -76,12 +76,11 @@ def train(
             _restore(state, run_dir / "last.pt")
     data = _open_data(recipe, system, cache_dir, workers)
     # Not earlier: a call without its data or its weights leaves no run behind.
-    num_samples = getattr(data, "num_samples", None)
     log = None
     with workers.together(), disk_failures("writing the run's record"):
-        counted = in_steps(recipe, num_samples)
+        counted = in_steps(recipe, data.num_samples)
         if workers.is_first:
-            write_record(run_dir, recipe, counted, num_samples, workers)
+            write_record(run_dir, recipe, counted, data.num_samples, workers)
             log = RunLog(run_dir, state.step)
     run = Run(recipe, counted, system, data, rows, run_dir, cache_dir, workers)
     if state.step:

@@ -24,7 +24,6 @@ from glpose.train.recipe import Optimizer
 from glpose.train.run.checkpoint import load_checkpoint, save_checkpoint
 from glpose.train.run.log import RunLog
 from glpose.train.run.sheet import contact_sheet, draw_sample, spread
-from glpose.train.run.workers import ALONE
 from tiny_training import LONG, TINY, TinyConfig, TinySet, TinySystem, log_of, train
 
 pytestmark = pytest.mark.torch
@@ -260,21 +259,9 @@ def test_only_own_rows_are_made() -> None:
     rows = own_rows(replace(TINY, accumulate=2), loop.Workers(1, 2))
     (parts,) = prefetch(data, rows, range(1))
     assert data.made == [(0, 2), (0, 3), (0, 6), (0, 7)]
-    whole = data.batch(0)
+    whole = data.rows(0, range(8))
     for part, numbers in zip(parts, ([2, 3], [6, 7]), strict=True):
         assert np.array_equal(part["x"].numpy(), whole["x"][numbers])
-
-
-def test_data_without_rows_is_cut() -> None:
-    class Whole:
-        def batch(self, step: int) -> dict[str, np.ndarray]:
-            return {"x": np.arange(8) + 10 * step}
-
-    for workers, expected in ((ALONE, [[10, 11, 12, 13], [14, 15, 16, 17]]),
-                              (loop.Workers(1, 2), [[12, 13], [16, 17]])):  # fmt: skip
-        rows = own_rows(replace(TINY, accumulate=2), workers)
-        (parts,) = prefetch(Whole(), rows, range(1, 2))
-        assert [part["x"].tolist() for part in parts] == expected
 
 
 @pytest.mark.parametrize("change", ["network", "part"])

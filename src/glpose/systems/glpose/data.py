@@ -177,12 +177,8 @@ class ClipData:
         """What the batch of a step is made of: clip, frame and person of each sample."""
         return [self._tracks[s].describe(int(self._keys[s][i])) for s, i in self._chosen(step)]
 
-    def batch(self, step: int) -> ArrayBatch:
-        """Crops, target maps and joint weights of a step."""
-        return self.rows(step, range(self._batch_size))
-
     def rows(self, step: int, numbers: Sequence[int]) -> ArrayBatch:
-        """These rows of a batch; no others are made."""
+        """Crops, target maps and joint weights of these rows of a batch; no others are made."""
         chosen = [(s, int(self._keys[s][place])) for s, place in self._chosen(step)]
         samples = [
             self.sample(*chosen[i], np.random.default_rng([self._seed, step, i])) for i in numbers

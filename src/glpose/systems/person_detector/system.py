@@ -59,7 +59,7 @@ class PersonDetectorSystem:
 
     def train_data(self, recipe: Recipe, cache_dir: Path) -> BoxData:
         """All sets with a folder, and synth; each is decoded once into `cache_dir`."""
-        return BoxData(recipe.data, recipe.roots, cache_dir, recipe.batch_size, recipe.seed)
+        return BoxData(recipe.data, recipe.roots, cache_dir, recipe.seed)
 
     def losses(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Losses "score" and "box", see `step`."""

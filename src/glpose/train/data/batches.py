@@ -37,19 +37,8 @@ def own_rows(recipe: Recipe, workers: Workers) -> list[np.ndarray]:
 
 
 def make_parts(data: TrainData, step: int, rows: list[np.ndarray]) -> Parts:
-    """The tensors of a step that are this process's, one dictionary for each part.
-
-    Data with a method `rows(step, numbers)` is asked for these rows alone; of other data the whole
-    batch is made and the rest of it left aside.
-    """
-    only = getattr(data, "rows", None)
-    if only is not None:
-        return [_tensors(only(step, part.tolist())) for part in rows]
-    whole = data.batch(step)
-    if sum(map(len, rows)) == len(next(iter(whole.values()))):
-        # All rows in order: slices are views.
-        return [_tensors({k: v[p[0] : p[-1] + 1] for k, v in whole.items()}) for p in rows]
-    return [_tensors({k: v[part] for k, v in whole.items()}) for part in rows]
+    """The tensors of a step that are this process's, one dictionary for each part."""
+    return [_tensors(data.rows(step, part.tolist())) for part in rows]
 
 
 def _tensors(arrays: ArrayBatch) -> dict[str, Tensor]:

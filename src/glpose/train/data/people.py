@@ -68,7 +68,7 @@ class PeopleConfig:
 
 
 class PeopleData:
-    """Batches of crops with target heatmaps; a batch depends on seed and step alone."""
+    """Crops with target heatmaps; a row of a batch depends on seed, step and row alone."""
 
     def __init__(
         self,
@@ -108,12 +108,8 @@ class PeopleData:
         """What the batch of a step is made of: set, clip, frame and person of each sample."""
         return [_describe(self._stores[s], int(self._rows[s][i])) for s, i in self._chosen(step)]
 
-    def batch(self, step: int) -> ArrayBatch:
-        """`rgb`, `target` and `weight` of a step."""
-        return self.rows(step, range(self._batch_size))
-
     def rows(self, step: int, numbers: Sequence[int]) -> ArrayBatch:
-        """These rows of a batch; no others are made."""
+        """`rgb`, `target` and `weight` of these rows of a batch; no others are made."""
         chosen = self._chosen(step)
         samples = [
             self._sample(*chosen[i], np.random.default_rng([self._seed, step, i])) for i in numbers
