@@ -1,7 +1,8 @@
 """A system that trains in milliseconds, and the same runs in one process or in several.
 
 As a program, one of several processes: `tiny_training.py workers FOLDER`, with torchrun's
-variables set; or a run that is killed and resumed until it is done: `tiny_training.py kill FOLDER`.
+variables set; or a run that is killed and resumed until it is done: `tiny_training.py kill FOLDER`;
+or one that goes on and on with two processes that make its data: `tiny_training.py feed FOLDER`.
 """
 
 import json
@@ -12,6 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from multiprocessing import active_children
 from pathlib import Path
 
 import numpy as np
@@ -225,6 +227,18 @@ def be_killed(folder: Path) -> None:
         kills += 1
 
 
+def be_fed(folder: Path) -> None:
+    """Print the ids of the processes that make the data, and train until somebody ends it."""
+    endless = replace(TINY, num_steps=10**6, validate_every=10**6, data_workers=2)
+    loop.train(
+        endless,
+        TinySystem(),
+        folder / "run",
+        cache_dir=folder / "cache",
+        report=lambda line: print(*(p.pid for p in active_children()), flush=True),
+    )
+
+
 def size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
@@ -232,7 +246,8 @@ def size(path: Path) -> int:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     loop.RunLog.draw = lambda self: None
-    {"workers": be_one_of_several, "kill": be_killed}[sys.argv[1]](Path(sys.argv[2]))
+    kinds = {"workers": be_one_of_several, "kill": be_killed, "feed": be_fed}
+    kinds[sys.argv[1]](Path(sys.argv[2]))
     sys.stdout.flush()
     # As in glpose.train.__main__.
     os._exit(0)

@@ -1,6 +1,7 @@
 """GLPose: counts of the specification, settings of table A, data, learning, export, resuming."""
 
 import json
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -488,6 +489,27 @@ def test_cached_features_are_repeatable_and_shaped_as_the_fusion_wants(tracks: T
     assert mix.num_samples is None
     assert len(mix.describe(5)) == 3
     assert all("clip " in name and ", person " in name for name in mix.describe(5))
+
+
+def test_data_is_sent_to_other_processes_without_pictures_and_features(
+    tracks: Tracks, tmp_path: Path
+) -> None:
+    clips = ClipData([tracks], TINY, ClipConfig(), 3, seed=0)
+    sets = [
+        FeatureData(
+            tracks, TINY, ClipConfig(), sample_pixels, seed=0, num_variants=2, folder=tmp_path
+        )
+    ]
+    mix = FeatureMix(sets, ClipConfig(damage_share=0.5), 8, seed=0)
+    for data, most in ((clips, 10_000), (mix, 40_000)):
+        sent = pickle.dumps(data)
+        assert len(sent) < most
+        assert same(pickle.loads(sent).rows(2, [0, 2]), data.rows(2, [0, 2]))
+    assert isinstance(pickle.loads(pickle.dumps(sets[0])).clean, np.memmap)
+    assert sets[0].clean.nbytes > 100_000
+    kept = FeatureData(tracks, TINY, ClipConfig(), sample_pixels, seed=0, num_variants=2)
+    arrived = pickle.loads(pickle.dumps(kept))
+    assert (arrived.clean == kept.clean).all()
 
 
 # --- learning ---

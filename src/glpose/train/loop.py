@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,7 +118,8 @@ def _open_data(recipe: Recipe, system: System, cache_dir: Path, workers: Workers
 def _run(run: Run, state: TrainState, log: RunLog | None, report: Callable[[str], None]) -> Path:
     recipe, workers = run.recipe, run.workers
     steps = range(state.step, recipe.num_steps)
-    with closing(prefetch(run.data, run.rows, steps)) as batches:
+    pin = workers.device.type == "cuda"
+    with prefetch(run.data, run.rows, steps, recipe.data_workers, pin=pin) as batches:
         for step in steps:
             began = time.perf_counter()
             with workers.together(), disk_failures("reading the training data"):

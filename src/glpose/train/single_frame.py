@@ -71,6 +71,7 @@ class SingleFrameTraining(ABC):
             recipe.batch_size,
             recipe.seed,
             skeleton=by_name(config.skeleton),
+            picture_cache_mb=recipe.picture_cache_mb,
         )
 
     def losses(self, model: SingleFrameNet, batch: dict[str, Tensor]) -> dict[str, Tensor]:

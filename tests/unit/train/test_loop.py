@@ -257,7 +257,8 @@ def test_only_own_rows_are_made() -> None:
     system = TinySystem()
     data = system.train_data(TINY, Path())
     rows = own_rows(replace(TINY, accumulate=2), loop.Workers(1, 2))
-    (parts,) = prefetch(data, rows, range(1))
+    with prefetch(data, rows, range(1)) as batches:
+        (parts,) = batches
     assert data.made == [(0, 2), (0, 3), (0, 6), (0, 7)]
     whole = data.rows(0, range(8))
     for part, numbers in zip(parts, ([2, 3], [6, 7]), strict=True):

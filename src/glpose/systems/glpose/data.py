@@ -81,8 +81,13 @@ class Tracks:
         self.xyxy, self.xy = labels["xyxy"][order], labels["xy"][order]
         self.state, self.picture = labels["state"][order], labels["picture"][order]
         self._place = {
-            (t, f): i for i, (t, f) in enumerate(zip(self.track, self.frame, strict=True))
+            place: i
+            for i, place in enumerate(zip(self.track.tolist(), self.frame.tolist(), strict=True))
         }
+
+    def __reduce__(self) -> tuple[type[Tracks], tuple[Pictures]]:
+        """Another process sorts the labels again, which is less than to be sent the tables."""
+        return Tracks, (self.pictures,)
 
     def __len__(self) -> int:
         return len(self.clip)

@@ -6,7 +6,6 @@ An epoch of the fusion then takes minutes on a CPU, and ablations of one encoder
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from glpose.types import Affine
 Encode = Callable[[UInt8[np.ndarray, "n h w 3"]], Float32[np.ndarray, "n c h w"]]
 
 _MAPS = "maps.npz"
+_LARGE = ("clean", "damaged")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +44,8 @@ class FeatureData:
     """Samples of features of one set of tracks, each crop cut by its own box and encoded once.
 
     A variant is one augmentation per track, the same in all its frames, and small noise of the box
-    in each frame, as a detector has it. Features are float16; `folder` keeps them between runs.
+    in each frame, as a detector has it. Features are float16; `folder` keeps them between runs, and
+    another process that is handed this object maps them from there.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class FeatureData:
         num_variants: int,
         folder: Path | None = None,
     ) -> None:
-        self.tracks, self._config, self._data = tracks, config, data
+        self.tracks, self._config, self._data, self._folder = tracks, config, data, folder
         n = len(tracks)
         self.num = n * num_variants
         # Shifted from variant to variant, so that every row has its turn.
@@ -85,9 +86,19 @@ class FeatureData:
 
     def seen_by(self, config: GLPoseConfig) -> FeatureData:
         """The same features for a fusion with other slots."""
-        other = copy(self)
-        other._config = config  # noqa: SLF001 - a copy of this class
+        other = FeatureData.__new__(FeatureData)
+        other.__dict__.update(self.__dict__, _config=config)
         return other
+
+    def __getstate__(self) -> dict:
+        return self.__dict__ if self._folder is None else self.__dict__ | dict.fromkeys(_LARGE)
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        if self._folder is not None:
+            self.clean, self.damaged = (
+                np.load(self._folder / f"{name}.npy", mmap_mode="r") for name in _LARGE
+            )
 
     def _load(self, folder: Path) -> None:
         self.clean = np.load(folder / "clean.npy")
@@ -147,12 +158,11 @@ class FeatureData:
         self, i: int, rng: np.random.Generator, *, damaged: bool, neighbour_damage: float
     ) -> Draw:
         """Decide a sample of key i without touching a feature."""
-        config, nobody = self._config, np.zeros(0, np.int64)
-        hit = rng.random(len(config.offsets)) < neighbour_damage if config.offsets else nobody
-        row, num = i % len(self.tracks), config.global_.n
-        return Draw(
-            i, damaged, hit.tolist(), self.tracks.proposals(row, config, rng) if num else nobody
-        )
+        config, proposals = self._config, np.zeros(0, np.int64)
+        hit = rng.random(len(config.offsets)) < neighbour_damage
+        if config.global_.n:
+            proposals = self.tracks.proposals(i % len(self.tracks), config, rng)
+        return Draw(i, damaged, hit.tolist(), proposals)
 
     def make(self, draw: Draw) -> dict[str, np.ndarray]:
         """The features of a key and its slots, its target maps and joint weights."""

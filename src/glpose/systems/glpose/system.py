@@ -23,6 +23,7 @@ from glpose.systems.glpose.scoring import fuse, guess_from_clips, guess_from_fea
 from glpose.systems.glpose.spec import GLPoseConfig
 from glpose.train.data.augment import Augmentation
 from glpose.train.data.sets import LIMBS_AND_NECK, open_people
+from glpose.train.data.store import Pictures, with_cache
 from glpose.train.initial import initial_joints, load_initial, load_part
 from glpose.train.recipe import Recipe
 from glpose.train.run.sheet import NUM_SAMPLES, draw_sample, spread
@@ -72,7 +73,8 @@ class GLPoseSystem:
         config, data = _config(recipe), recipe.data
         assert isinstance(data, ClipConfig)
         _check_features(config, data)
-        tracks = [_open(source, recipe, cache_dir) for source in data.sources]
+        pictures = [_open_pictures(source, recipe, cache_dir) for source in data.sources]
+        tracks = [Tracks(opened) for opened in with_cache(pictures, recipe.picture_cache_mb)]
         # Here too, not after the first epoch: a set that cannot be validated on ends the call.
         if data.features == "online":
             self._validation_clips(recipe, cache_dir)
@@ -287,8 +289,12 @@ def make_encode(model: GLPose, precision: str) -> Encode:
 
 
 def _open(source: str, recipe: Recipe, cache_dir: Path) -> Tracks:
+    return Tracks(_open_pictures(source, recipe, cache_dir))
+
+
+def _open_pictures(source: str, recipe: Recipe, cache_dir: Path) -> Pictures:
     scenes = recipe.data.num_synth_scenes
-    return Tracks(open_people(source, recipe.roots, cache_dir, scenes, _config(recipe).joints))
+    return open_people(source, recipe.roots, cache_dir, scenes, _config(recipe).joints)
 
 
 def _validation_set(recipe: Recipe) -> str:

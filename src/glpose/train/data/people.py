@@ -21,7 +21,7 @@ from glpose.skeleton import POSETRACK15, Skeleton
 from glpose.train.data.augment import Augmentation, draw_look, jitter_colour, random_box
 from glpose.train.data.epochs import sample_rows
 from glpose.train.data.sets import ABSENT, LABELLED, open_people
-from glpose.train.data.store import Pictures
+from glpose.train.data.store import Pictures, with_cache
 from glpose.train.recipe import DataRoots
 from glpose.train.system import ArrayBatch
 from glpose.types import CropSpec, HeatmapSpec
@@ -81,14 +81,16 @@ class PeopleData:
         seed: int,
         *,
         skeleton: Skeleton = POSETRACK15,
+        picture_cache_mb: int = 0,
     ) -> None:
         self._config, self._batch_size, self._seed = config, batch_size, seed
         self._crop, self._heatmap, self._mirror = crop, heatmap, np.array(skeleton.mirror)
         self._upper = upper_body(skeleton)
-        self._stores = [
+        stores = [
             open_people(s.source, roots, cache_dir, config.num_synth_scenes, skeleton)
             for s in config.shares
         ]
+        self._stores = with_cache(stores, picture_cache_mb)
         self._rows = [
             _usable(store, share.stride, config)
             for store, share in zip(self._stores, config.shares, strict=True)
