@@ -24,6 +24,7 @@ from glpose.errors import BadInput, GLPoseError
 from glpose.train import loop
 from glpose.train.data.epochs import sample_rows
 from glpose.train.recipe import Optimizer, Recipe
+from glpose.train.run import workers as workers_module
 from glpose.train.run.workers import ALONE, Workers, join_workers
 
 
@@ -145,6 +146,9 @@ RUNS = {
 }
 """What several processes must do as one does."""
 
+BY_TORCH = ("plain", "plain in parts")
+"""Those that torch can share on CPUs too: without norms."""
+
 FAULTS = {
     "uneven": replace(TINY, batch_size=7),
     "unreadable": replace(TINY, data=TinySet(unreadable_row=5, bad_from=3)),
@@ -191,6 +195,12 @@ def be_one_of_several(folder: Path) -> None:
             emas.clear()
             told = train(recipe, folder / name, workers=workers)
             ends[name] = {"ema": emas[-1], "told": told}
+        own, workers_module.sharing = workers_module.sharing, lambda *_: "torch"
+        for name in BY_TORCH:
+            emas.clear()
+            told = train(RUNS[name], folder / f"{name} by torch", workers=workers)
+            ends[f"{name} by torch"] = {"ema": emas[-1], "told": told}
+        workers_module.sharing = own
         for name, recipe in FAULTS.items():
             try:
                 train(recipe, folder / name, workers=workers)

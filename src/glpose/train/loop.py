@@ -26,6 +26,7 @@ from glpose.train.recipe import Recipe
 from glpose.train.run.checkpoint import disk_failures, load_checkpoint, save_checkpoint
 from glpose.train.run.fault import examine, stop_at
 from glpose.train.run.log import RunLog
+from glpose.train.run.parts import part_losses, without_averaging
 from glpose.train.run.record import check_record, write_record
 from glpose.train.run.sheet import contact_sheet
 from glpose.train.run.workers import ALONE, Workers
@@ -40,6 +41,7 @@ class Run:
     asked: Recipe
     recipe: Recipe
     system: System
+    losses: nn.Module
     data: TrainData
     rows: list[np.ndarray]
     folder: Path
@@ -81,7 +83,8 @@ def train(
         if workers.is_first:
             write_record(run_dir, recipe, counted, data.num_samples, workers)
             log = RunLog(run_dir, state.step)
-    run = Run(recipe, counted, system, data, rows, run_dir, cache_dir, workers)
+    losses = part_losses(system, state.model, workers)
+    run = Run(recipe, counted, system, losses, data, rows, run_dir, cache_dir, workers)
     if state.step:
         tell(f"resumed at step {state.step} of {counted.num_steps}")
     elif resume:
@@ -134,7 +137,7 @@ def _run(run: Run, state: TrainState, log: RunLog | None, report: Callable[[str]
 
 def _one_step(run: Run, state: TrainState, step: int, parts: Parts) -> dict[str, float]:
     """Learn from one batch; the losses, as means over parts and processes."""
-    recipe, system, workers = run.recipe, run.system, run.workers
+    recipe, workers = run.recipe, run.workers
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate(recipe.optimizer, step, recipe.num_steps)
     seed_step(recipe, step, workers)
@@ -143,11 +146,12 @@ def _one_step(run: Run, state: TrainState, step: int, parts: Parts) -> dict[str,
     sums: dict[str, float] = {}
     device, bf16 = workers.device, recipe.precision == "bf16"
     parts = [{k: v.to(device, non_blocking=True) for k, v in part.items()} for part in parts]
-    for part in parts:
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            losses = system.losses(state.model, part)
-        total = torch.stack([loss.float() for loss in losses.values()]).sum()
-        (total / len(parts)).backward()
+    for number, part in enumerate(parts, 1):
+        with without_averaging(run.losses, is_last=number == len(parts)):
+            with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+                losses = run.losses(part)
+            total = torch.stack([loss.float() for loss in losses.values()]).sum()
+            (total / len(parts)).backward()
         for name, loss in losses.items():
             sums[name] = sums.get(name, 0.0) + float(loss.detach())
     means = torch.tensor(list(sums.values()), dtype=torch.float64) / len(parts)
