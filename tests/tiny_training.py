@@ -1,7 +1,8 @@
 """A system that trains in milliseconds, and the same runs in one process or in several.
 
 As a program, one of several processes: `tiny_training.py workers FOLDER`, with torchrun's
-variables set; or a run that is killed and resumed until it is done: `tiny_training.py kill FOLDER`.
+variables set; or a run that is killed and resumed until it is done: `tiny_training.py kill FOLDER`;
+or one that goes on and on with two processes that make its data: `tiny_training.py feed FOLDER`.
 """
 
 import json
@@ -12,6 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from multiprocessing import active_children
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ from glpose.errors import BadInput, GLPoseError
 from glpose.train import loop
 from glpose.train.data.epochs import sample_rows
 from glpose.train.recipe import Optimizer, Recipe
+from glpose.train.run import workers as workers_module
 from glpose.train.run.workers import ALONE, Workers, join_workers
 from glpose.train.system import System, Task
 
@@ -62,9 +65,6 @@ class TinyData:
 
     def describe(self, step: int) -> list[str]:
         return [f"tiny clip {row}" for row in self._chosen(step)]
-
-    def batch(self, step: int) -> dict[str, np.ndarray]:
-        return self.rows(step, range(self._recipe.batch_size))
 
     def rows(self, step: int, numbers: Sequence[int]) -> dict[str, np.ndarray]:
         samples = []
@@ -110,7 +110,7 @@ class TinyTask(Task[TinyNet]):
 
     def score(self, model: TinyNet) -> dict[str, float]:
         with torch.no_grad():
-            x = torch.from_numpy(TinyData(self.recipe).batch(0)["x"])
+            x = torch.from_numpy(TinyData(self.recipe).rows(0, range(self.recipe.batch_size))["x"])
             return {"score": float(-model(x).square().mean())}
 
     def pictures(self, model: TinyNet) -> list:
@@ -155,6 +155,9 @@ RUNS = {
     ),
 }
 """What several processes must do as one does."""
+
+BY_TORCH = ("plain", "plain in parts")
+"""Those that torch can share on CPUs too: without norms."""
 
 FAULTS = {
     "uneven": replace(TINY, batch_size=7),
@@ -202,6 +205,12 @@ def be_one_of_several(folder: Path) -> None:
             emas.clear()
             told = train(recipe, folder / name, workers=workers)
             ends[name] = {"ema": emas[-1], "told": told}
+        own, workers_module.sharing = workers_module.sharing, lambda *_: "torch"
+        for name in BY_TORCH:
+            emas.clear()
+            told = train(RUNS[name], folder / f"{name} by torch", workers=workers)
+            ends[f"{name} by torch"] = {"ema": emas[-1], "told": told}
+        workers_module.sharing = own
         for name, recipe in FAULTS.items():
             try:
                 train(recipe, folder / name, workers=workers)
@@ -238,6 +247,18 @@ def be_killed(folder: Path) -> None:
         kills += 1
 
 
+def be_fed(folder: Path) -> None:
+    """Print the ids of the processes that make the data, and train until somebody ends it."""
+    endless = replace(TINY, num_steps=10**6, validate_every=10**6, data_workers=2)
+    loop.train(
+        endless,
+        TINY_SYSTEM,
+        folder / "run",
+        cache_dir=folder / "cache",
+        report=lambda line: print(*(p.pid for p in active_children()), flush=True),
+    )
+
+
 def size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
@@ -245,7 +266,8 @@ def size(path: Path) -> int:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     loop.RunLog.draw = lambda self: None
-    {"workers": be_one_of_several, "kill": be_killed}[sys.argv[1]](Path(sys.argv[2]))
+    kinds = {"workers": be_one_of_several, "kill": be_killed, "feed": be_fed}
+    kinds[sys.argv[1]](Path(sys.argv[2]))
     sys.stdout.flush()
     # As in glpose.train.__main__.
     os._exit(0)

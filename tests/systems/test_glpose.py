@@ -1,6 +1,7 @@
 """GLPose: counts of the paper's network, all settings, data, learning, export, resuming."""
 
 import json
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -351,7 +352,7 @@ def test_clips_have_the_right_shapes_and_depend_on_seed_and_step(
     )
     how = ClipConfig(damage_share=0.5)
     data = ClipData([tracks], config, how, 3, seed=4)
-    batch = data.batch(7)
+    batch = data.rows(7, range(3))
     assert {name: (a.shape, a.dtype.name) for name, a in batch.items()} == {
         "key": ((3, 64, 48, 3), "uint8"),
         "local": ((3, 2, 64, 48, 3), "uint8"),
@@ -360,19 +361,19 @@ def test_clips_have_the_right_shapes_and_depend_on_seed_and_step(
         "target": ((3, 15, 16, 12), "float32"),
         "weight": ((3, 15), "float32"),
     }
-    assert same(batch, ClipData([tracks], config, how, 3, seed=4).batch(7))
-    assert not same(batch, data.batch(8))
-    assert not same(batch, ClipData([tracks], config, how, 3, seed=5).batch(7))
+    assert same(batch, ClipData([tracks], config, how, 3, seed=4).rows(7, range(3)))
+    assert not same(batch, data.rows(8, range(3)))
+    assert not same(batch, ClipData([tracks], config, how, 3, seed=5).rows(7, range(3)))
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 2), (1, 0), (0, 0)])
 def test_slots_that_the_network_lacks_are_not_made(tracks: Tracks, k: int, n: int) -> None:
     config = with_sources(TINY, k=k, n=n)
-    made = set(ClipData([tracks], config, ClipConfig(), 2, seed=0).batch(0))
+    made = set(ClipData([tracks], config, ClipConfig(), 2, seed=0).rows(0, range(2)))
     assert ("local" in made) == (k > 0)
     assert ("proposals" in made) == (n > 0)
     features = FeatureData(tracks, config, ClipConfig(), sample_pixels, seed=0, num_variants=1)
-    made = set(FeatureMix([features], ClipConfig(), 2, seed=0).batch(0))
+    made = set(FeatureMix([features], ClipConfig(), 2, seed=0).rows(0, range(2)))
     assert ("local" in made) == (k > 0)
     assert ("global" in made) == ("global_weight" in made) == (n > 0)
 
@@ -388,7 +389,7 @@ def colour_at(picture: np.ndarray, target: np.ndarray) -> str:
 def test_left_and_right_change_places_with_the_mirror(tracks: Tracks, flip_share: float) -> None:
     how = ClipConfig(augmentation=replace(STILL, flip_share=flip_share))
     on_left, on_right = ("blue", "red") if flip_share else ("red", "blue")
-    batch = ClipData([tracks], TINY, how, 8, seed=0).batch(0)
+    batch = ClipData([tracks], TINY, how, 8, seed=0).rows(0, range(8))
     for picture, target in zip(batch["key"], batch["target"], strict=True):
         assert colour_at(picture, target[LEFT]) == on_left
         assert colour_at(picture, target[RIGHT]) == on_right
@@ -401,7 +402,7 @@ def test_left_and_right_change_places_with_the_mirror(tracks: Tracks, flip_share
 
 
 def test_target_peaks_lie_where_the_joints_are(tracks: Tracks) -> None:
-    batch = ClipData([tracks], TINY, ClipConfig(augmentation=STILL), 4, seed=1).batch(0)
+    batch = ClipData([tracks], TINY, ClipConfig(augmentation=STILL), 4, seed=1).rows(0, range(4))
     found, _ = decode(batch["target"], TINY.heatmap)
     rng = np.random.default_rng([1, 0])
     rng.integers(1, size=4)
@@ -414,10 +415,12 @@ def test_target_peaks_lie_where_the_joints_are(tracks: Tracks) -> None:
 
 
 def test_damaged_keys_differ_and_clean_ones_do_not(tracks: Tracks) -> None:
-    clean = ClipData([tracks], TINY, ClipConfig(augmentation=STILL), 4, seed=1).batch(0)
+    clean = ClipData([tracks], TINY, ClipConfig(augmentation=STILL), 4, seed=1).rows(0, range(4))
     hurt = ClipConfig(augmentation=STILL, damage_share=1.0)
     assert all(
-        (clean["key"][i] != ClipData([tracks], TINY, hurt, 4, seed=1).batch(0)["key"][i]).any()
+        (
+            clean["key"][i] != ClipData([tracks], TINY, hurt, 4, seed=1).rows(0, range(4))["key"][i]
+        ).any()
         for i in range(1)
     )
     features = FeatureData(tracks, TINY, hurt, sample_pixels, seed=0, num_variants=2)
@@ -452,7 +455,7 @@ def test_what_belongs_together_is_mirrored_together(tracks: Tracks, box: Any, au
         TINY, local=LocalConfig(k=1, box=box), global_=replace(TINY.global_, augment=augment)
     )
     how = ClipConfig(augmentation=replace(STILL, flip_share=0.5))
-    batch = ClipData([tracks], config, how, 12, seed=0).batch(0)
+    batch = ClipData([tracks], config, how, 12, seed=0).rows(0, range(12))
     mirrored = [is_mirrored(key) for key in batch["key"]]
     assert set(mirrored) == {False, True}
     for expected, slots, proposals in zip(
@@ -481,7 +484,7 @@ def test_cached_features_are_repeatable_and_shaped_as_the_fusion_wants(tracks: T
 
     def batch(seed: int, step: int) -> dict[str, np.ndarray]:
         sets = [FeatureData(tracks, TINY, how, sample_pixels, seed=seed, num_variants=2)]
-        return FeatureMix(sets, how, 3, seed).batch(step)
+        return FeatureMix(sets, how, 3, seed).rows(step, range(3))
 
     first = batch(0, 5)
     assert {name: a.shape for name, a in first.items()} == {
@@ -496,6 +499,33 @@ def test_cached_features_are_repeatable_and_shaped_as_the_fusion_wants(tracks: T
     assert same(first, batch(0, 5))
     assert not same(first, batch(0, 6))
     assert not same(first, batch(1, 5))
+    features = FeatureData(tracks, TINY, how, sample_pixels, seed=0, num_variants=2)
+    mix = FeatureMix([features], how, 3, 0)
+    assert same(mix.rows(5, [2, 0]), {name: a[[2, 0]] for name, a in first.items()})
+    assert mix.num_samples is None
+    assert len(mix.describe(5)) == 3
+    assert all("clip " in name and ", person " in name for name in mix.describe(5))
+
+
+def test_data_is_sent_to_other_processes_without_pictures_and_features(
+    tracks: Tracks, tmp_path: Path
+) -> None:
+    clips = ClipData([tracks], TINY, ClipConfig(), 3, seed=0)
+    sets = [
+        FeatureData(
+            tracks, TINY, ClipConfig(), sample_pixels, seed=0, num_variants=2, folder=tmp_path
+        )
+    ]
+    mix = FeatureMix(sets, ClipConfig(damage_share=0.5), 8, seed=0)
+    for data, most in ((clips, 10_000), (mix, 40_000)):
+        sent = pickle.dumps(data)
+        assert len(sent) < most
+        assert same(pickle.loads(sent).rows(2, [0, 2]), data.rows(2, [0, 2]))
+    assert isinstance(pickle.loads(pickle.dumps(sets[0])).clean, np.memmap)
+    assert sets[0].clean.nbytes > 100_000
+    kept = FeatureData(tracks, TINY, ClipConfig(), sample_pixels, seed=0, num_variants=2)
+    arrived = pickle.loads(pickle.dumps(kept))
+    assert (arrived.clean == kept.clean).all()
 
 
 # --- learning ---
@@ -505,7 +535,7 @@ def test_one_batch_of_clips_can_be_learned(tracks: Tracks) -> None:
     torch.manual_seed(0)
     config = replace(TINY, start="single", freeze=False)
     model = GLPose(config).train()
-    arrays = ClipData([tracks], config, ClipConfig(), 2, seed=0).batch(0)
+    arrays = ClipData([tracks], config, ClipConfig(), 2, seed=0).rows(0, range(2))
     batch = {k: torch.from_numpy(v) for k, v in arrays.items()}
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     task, losses = opened(tiny_recipe(model=config)), []

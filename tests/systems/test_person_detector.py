@@ -199,16 +199,22 @@ def person_boxes(tmp_path: Path) -> Path:
 def test_batches_depend_on_seed_and_step_alone(person_boxes: Path, tmp_path: Path):
     config = BoxDataConfig(synth_share=0.0, sizes_hw=((64, 64), (64, 96)))
     roots = data_roots(person_boxes=str(person_boxes))
-    data = BoxData(config, roots, tmp_path / "cache", batch_size=3, seed=5)
-    first = [data.batch(step) for step in range(3)]
-    again = BoxData(config, roots, tmp_path / "cache", batch_size=3, seed=5)
+    data = BoxData(config, roots, tmp_path / "cache", seed=5)
+    first = [data.rows(step, range(3)) for step in range(3)]
+    again = BoxData(config, roots, tmp_path / "cache", seed=5)
     for step in (2, 0, 1):
-        for name, array in again.batch(step).items():
+        for name, array in again.rows(step, range(3)).items():
             np.testing.assert_array_equal(array, first[step][name])
     assert first[0]["images"].shape == (3, 64, 64, 3)
     assert first[1]["images"].shape == (3, 64, 96, 3)
-    other = BoxData(config, roots, tmp_path / "cache", batch_size=3, seed=6).batch(0)
+    other = BoxData(config, roots, tmp_path / "cache", seed=6).rows(0, range(3))
     assert not np.array_equal(other["images"], first[0]["images"])
+    alone = data.rows(1, [2])
+    most = alone["xyxy"].shape[1]
+    for name, array in alone.items():
+        whole = first[1][name][[2]]
+        np.testing.assert_array_equal(array, whole[:, :most] if name in ("xyxy", "kind") else whole)
+    assert (data.num_samples, data.describe(0)) == (None, None)
     for batch in first:
         boxes = batch["xyxy"][batch["kind"] != PADDING]
         assert (boxes[:, 2:] >= boxes[:, :2]).all()
@@ -219,7 +225,7 @@ def test_held_out_pictures_are_never_trained_on(person_boxes: Path, tmp_path: Pa
     assert [p.picture_id for p in held_out_pictures(person_boxes)] == [5, 10]
     config = BoxDataConfig(synth_share=0.0)
     roots = data_roots(person_boxes=str(person_boxes))
-    BoxData(config, roots, tmp_path / "cache", batch_size=1, seed=0)
+    BoxData(config, roots, tmp_path / "cache", seed=0)
     (folder,) = (tmp_path / "cache").iterdir()
     assert len(np.load(folder / "index.npz")["offset"]) == 8
 

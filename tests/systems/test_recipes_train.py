@@ -85,7 +85,7 @@ def test_the_network_of_the_paper_takes_a_step(sets: dict[str, Path], tmp_path: 
     )
     task = load_system("glpose").open(recipe, tmp_path)
     model, data = task.build(), task.train_data()
-    batch = {name: torch.from_numpy(value) for name, value in data.batch(0).items()}
+    batch = {name: torch.from_numpy(value) for name, value in data.rows(0, [0]).items()}
     before = model.fusion.head.weight.detach().clone()
     optimizer = torch.optim.Adam(model.fusion.parameters(), lr=1e-3)
     loss = task.losses(model.train(), batch)["heatmap"]

@@ -63,8 +63,9 @@ def trained_on(recipe: Recipe, cache: Path) -> np.ndarray:
         data = replace(data, shares=share)
     recipe = replace(recipe, data=data)
     people = load_system(recipe.system).open(recipe, cache).train_data()
-    whole = replace(recipe, batch_size=people.num_samples)  # type: ignore[attr-defined]
-    batch = load_system(recipe.system).open(whole, cache).train_data().batch(0)
+    whole = replace(recipe, batch_size=people.num_samples)
+    data = load_system(recipe.system).open(whole, cache).train_data()
+    batch = data.rows(0, range(whole.batch_size))
     return batch["key" if recipe.system == "glpose" else "rgb"]
 
 

@@ -1,4 +1,4 @@
-"""Batch norm over the batches of all processes; torch's own asks for GPUs.
+"""Batch norm over the batches of all processes on CPUs; torch's own, for GPUs, needs them.
 
 Axes: B batch, C channels, H W; W also counts processes in `_combine`. Source of the sums: Chan,
 Golub and LeVeque, Updating formulae and a pairwise algorithm for computing sample variances, 1979.

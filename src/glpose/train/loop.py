@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from glpose.train.recipe import Recipe
 from glpose.train.run.checkpoint import disk_failures, load_checkpoint, save_checkpoint
 from glpose.train.run.fault import examine, stop_at
 from glpose.train.run.log import RunLog
+from glpose.train.run.parts import part_losses, without_averaging
 from glpose.train.run.record import check_record, write_record
 from glpose.train.run.sheet import contact_sheet
 from glpose.train.run.workers import ALONE, Workers
@@ -41,6 +41,7 @@ class Run:
     asked: Recipe
     recipe: Recipe
     task: Task
+    losses: nn.Module
     data: TrainData
     rows: list[np.ndarray]
     folder: Path
@@ -78,14 +79,14 @@ def train(
             _restore(state, run_dir / "last.pt")
     data = _open_data(task, workers)
     # Not earlier: a call without its data or its weights leaves no run behind.
-    num_samples = getattr(data, "num_samples", None)
     log = None
     with workers.together(), disk_failures("writing the run's record"):
-        counted = in_steps(recipe, num_samples)
+        counted = in_steps(recipe, data.num_samples)
         if workers.is_first:
-            write_record(run_dir, recipe, counted, num_samples, workers)
+            write_record(run_dir, recipe, counted, data.num_samples, workers)
             log = RunLog(run_dir, state.step)
-    run = Run(recipe, counted, task, data, rows, run_dir, workers)
+    losses = part_losses(task, state.model, workers)
+    run = Run(recipe, counted, task, losses, data, rows, run_dir, workers)
     if state.step:
         tell(f"resumed at step {state.step} of {counted.num_steps}")
     elif resume:
@@ -122,7 +123,8 @@ def _open_data(task: Task, workers: Workers) -> TrainData:
 def _run(run: Run, state: TrainState, log: RunLog | None, report: Callable[[str], None]) -> Path:
     recipe, workers = run.recipe, run.workers
     steps = range(state.step, recipe.num_steps)
-    with closing(prefetch(run.data, run.rows, steps)) as batches:
+    pin = workers.device.type == "cuda"
+    with prefetch(run.data, run.rows, steps, recipe.data_workers, pin=pin) as batches:
         for step in steps:
             began = time.perf_counter()
             with workers.together(), disk_failures("reading the training data"):
@@ -137,7 +139,7 @@ def _run(run: Run, state: TrainState, log: RunLog | None, report: Callable[[str]
 
 def _one_step(run: Run, state: TrainState, step: int, parts: Parts) -> dict[str, float]:
     """Learn from one batch; the losses, as means over parts and processes."""
-    recipe, task, workers = run.recipe, run.task, run.workers
+    recipe, workers = run.recipe, run.workers
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate(recipe.optimizer, step, recipe.num_steps)
     seed_step(recipe, step, workers)
@@ -146,11 +148,12 @@ def _one_step(run: Run, state: TrainState, step: int, parts: Parts) -> dict[str,
     sums: dict[str, float] = {}
     device, bf16 = workers.device, recipe.precision == "bf16"
     parts = [{k: v.to(device, non_blocking=True) for k, v in part.items()} for part in parts]
-    for part in parts:
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            losses = task.losses(state.model, part)
-        total = torch.stack([loss.float() for loss in losses.values()]).sum()
-        (total / len(parts)).backward()
+    for number, part in enumerate(parts, 1):
+        with without_averaging(run.losses, is_last=number == len(parts)):
+            with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+                losses = run.losses(part)
+            total = torch.stack([loss.float() for loss in losses.values()]).sum()
+            (total / len(parts)).backward()
         for name, loss in losses.items():
             sums[name] = sums.get(name, 0.0) + float(loss.detach())
     means = torch.tensor(list(sums.values()), dtype=torch.float64) / len(parts)

@@ -78,7 +78,12 @@ class Recipe(Generic[Model, Data]):
     over how many steps the losses of a line of the log are averaged.
 
     `roots` are folders of data on this machine by name, "" where a set is not used; `data_roots`
-    makes them. `init_from` is a checkpoint to start from, `pretrained_on` the sets it has seen (for the card).
+    makes them. `init_from` is a checkpoint to start from, `pretrained_on` the sets it has seen (for
+    the card).
+
+    `data_workers` processes make the batches ahead, 0 stands for two threads of this one; each
+    process keeps at most `picture_cache_mb` MiB of decoded pictures of sets that are picture files.
+    Both change how fast a run is and nothing else, so that it may be resumed with others.
     """
 
     name: str
@@ -99,11 +104,14 @@ class Recipe(Generic[Model, Data]):
     init_from: str = ""
     pretrained_on: tuple[str, ...] = ()
     seed: int = 0
+    data_workers: int = 0
+    picture_cache_mb: int = 256
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "roots", data_roots(**self.roots))
         lowest = {"batch_size": 1, "accumulate": 1, "num_steps": 1}
         lowest |= {"checkpoint_every": 1, "log_every": 1}
-        for name, least in (lowest | {"num_epochs": 0, "validate_every": 0}).items():
+        lowest |= {"num_epochs": 0, "validate_every": 0, "data_workers": 0, "picture_cache_mb": 0}
+        for name, least in lowest.items():
             if getattr(self, name) < least:
                 raise BadConfig(f"{name} is {getattr(self, name)}; expected {least} or more")

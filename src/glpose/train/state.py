@@ -85,8 +85,10 @@ def start(recipe: Recipe, task: Task, workers: Workers) -> TrainState:
     ema = task.build().requires_grad_(False)
     ema.load_state_dict(model.state_dict())
     ema = ema.to(**where)  # type: ignore[call-overload]
-    if workers.count > 1:
+    if workers.sharing == "own":
         model = with_synced_norms(model)
+    elif workers.sharing == "torch":
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
     return TrainState(model, ema, make_optimizer(model, recipe.optimizer))
 
 

@@ -7,7 +7,7 @@ estimator is a `PoseTask`: its network can be taken apart, to run as exported we
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, runtime_checkable
@@ -28,19 +28,28 @@ ArrayBatch = dict[str, np.ndarray]
 
 @runtime_checkable
 class TrainData(Protocol):
-    """Training samples. A batch is a function of the recipe's seed and the step alone.
+    """Training samples. A row of a batch is a function of the recipe's seed, step and row alone.
 
     That makes resuming exact: step 1000 sees the same pictures, augmented the same way, whether
-    or not the run was interrupted at step 999.
-
-    What data may have beyond that: `num_samples`, an int, where there are epochs (see
-    `epochs.sample_rows`); `rows(step, numbers)`, these rows of `batch(step)` alone, so that several
-    processes share the work; `describe(step)`, a name for each row of a batch (set, clip, frame),
-    for people to find what is wrong with it.
+    or not the run was interrupted at step 999. It also lets several processes make a batch, each
+    its rows. With `Recipe.data_workers` the data is pickled into each worker process: what is large
+    is opened there again by its path.
     """
 
-    def batch(self, step: int) -> ArrayBatch:
-        """The arrays of one step, ready to become tensors; called from several threads."""
+    @property
+    def num_samples(self) -> int | None:
+        """How many samples an epoch has; None where there are no epochs."""
+        ...
+
+    def rows(self, step: int, numbers: Sequence[int]) -> ArrayBatch:
+        """These rows of the batch of a step, stacked; called by several threads at once.
+
+        Raises: BadInput for a file that cannot be read.
+        """
+        ...
+
+    def describe(self, step: int) -> list[str] | None:
+        """A name for each row of a batch (set, clip, frame, person), or None without names."""
         ...
 
 

@@ -24,7 +24,6 @@ from glpose.train.recipe import Optimizer
 from glpose.train.run.checkpoint import load_checkpoint, save_checkpoint
 from glpose.train.run.log import RunLog
 from glpose.train.run.sheet import contact_sheet, draw_sample, spread
-from glpose.train.run.workers import ALONE
 from glpose.train.system import System
 from tiny_training import LONG, TINY, TinyConfig, TinyData, TinySet, TinyTask, log_of, train
 
@@ -265,26 +264,14 @@ def test_samples_are_spread() -> None:
 def test_only_own_rows_are_made() -> None:
     data = TinyData(TINY)
     rows = own_rows(replace(TINY, accumulate=2), loop.Workers(1, 2))
-    (parts,) = prefetch(data, rows, range(1))
+    with prefetch(data, rows, range(1)) as batches:
+        (parts,) = batches
     assert data.made == [(0, 2), (0, 3), (0, 6), (0, 7)]
-    whole = data.batch(0)
+    whole = data.rows(0, range(8))
     for part, numbers in zip(parts, ([2, 3], [6, 7]), strict=True):
         assert np.array_equal(part["x"].numpy(), whole["x"][numbers])
 
 
-def test_data_without_rows_is_cut() -> None:
-    class Whole:
-        def batch(self, step: int) -> dict[str, np.ndarray]:
-            return {"x": np.arange(8) + 10 * step}
-
-    for workers, expected in ((ALONE, [[10, 11, 12, 13], [14, 15, 16, 17]]),
-                              (loop.Workers(1, 2), [[12, 13], [16, 17]])):  # fmt: skip
-        rows = own_rows(replace(TINY, accumulate=2), workers)
-        (parts,) = prefetch(Whole(), rows, range(1, 2))
-        assert [part["x"].tolist() for part in parts] == expected
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("change", ["network", "part"])
 def test_the_checkpoint_of_another_network_is_refused(tmp_path: Path, change: str) -> None:
     train(TINY, tmp_path / "run")

@@ -41,8 +41,13 @@ class Tracks:
         self.xyxy, self.xy = labels["xyxy"][order], labels["xy"][order]
         self.state, self.picture = labels["state"][order], labels["picture"][order]
         self._place = {
-            (t, f): i for i, (t, f) in enumerate(zip(self.track, self.frame, strict=True))
+            place: i
+            for i, place in enumerate(zip(self.track.tolist(), self.frame.tolist(), strict=True))
         }
+
+    def __reduce__(self) -> tuple[type[Tracks], tuple[Pictures]]:
+        """Another process sorts the labels again, which is less than to be sent the tables."""
+        return Tracks, (self.pictures,)
 
     def __len__(self) -> int:
         return len(self.clip)
@@ -137,12 +142,8 @@ class ClipData:
         """What the batch of a step is made of: clip, frame and person of each sample."""
         return [self._tracks[s].describe(int(self._keys[s][i])) for s, i in self._chosen(step)]
 
-    def batch(self, step: int) -> ArrayBatch:
-        """Crops, target maps and joint weights of a step."""
-        return self.rows(step, range(self._batch_size))
-
     def rows(self, step: int, numbers: Sequence[int]) -> ArrayBatch:
-        """These rows of a batch; no others are made."""
+        """Crops, target maps and joint weights of these rows of a batch; no others are made."""
         chosen = [(s, int(self._keys[s][place])) for s, place in self._chosen(step)]
         samples = [
             self.sample(*chosen[i], np.random.default_rng([self._seed, step, i])) for i in numbers

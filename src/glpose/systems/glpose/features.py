@@ -5,12 +5,12 @@ An epoch of the fusion then takes minutes on a CPU, and ablations of one encoder
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from copy import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Int64, UInt8
 
 from glpose.clip import global_slots
 from glpose.damage import DAMAGE, damage
@@ -24,13 +24,28 @@ from glpose.types import Affine
 Encode = Callable[[UInt8[np.ndarray, "n h w 3"]], Float32[np.ndarray, "n c h w"]]
 
 _MAPS = "maps.npz"
+_LARGE = ("clean", "damaged")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draw:
+    """What chance decides of a sample: which key, in which state, and which crops beside it.
+
+    `hit` says of each local slot whether it is damaged; `proposals` are rows of the tracks.
+    """
+
+    key: int
+    damaged: bool
+    hit: list[bool]
+    proposals: Int64[np.ndarray, " proposals"]
 
 
 class FeatureData:
     """Samples of features of one set of tracks, each crop cut by its own box and encoded once.
 
     A variant is one augmentation per track, the same in all its frames, and small noise of the box
-    in each frame, as a detector has it. Features are float16; `folder` keeps them between runs.
+    in each frame, as a detector has it. Features are float16; `folder` keeps them between runs, and
+    another process that is handed this object maps them from there.
     """
 
     def __init__(
@@ -44,7 +59,7 @@ class FeatureData:
         num_variants: int,
         folder: Path | None = None,
     ) -> None:
-        self.tracks, self._config, self._data = tracks, config, data
+        self.tracks, self._config, self._data, self._folder = tracks, config, data, folder
         n = len(tracks)
         self.num = n * num_variants
         # Shifted from variant to variant, so that every row has its turn.
@@ -71,9 +86,19 @@ class FeatureData:
 
     def seen_by(self, config: GLPoseConfig) -> FeatureData:
         """The same features for a fusion with other slots."""
-        other = copy(self)
-        other._config = config  # noqa: SLF001 - a copy of this class
+        other = FeatureData.__new__(FeatureData)
+        other.__dict__.update(self.__dict__, _config=config)
         return other
+
+    def __getstate__(self) -> dict:
+        return self.__dict__ if self._folder is None else self.__dict__ | dict.fromkeys(_LARGE)
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        if self._folder is not None:
+            self.clean, self.damaged = (
+                np.load(self._folder / f"{name}.npy", mmap_mode="r") for name in _LARGE
+            )
 
     def _load(self, folder: Path) -> None:
         self.clean = np.load(folder / "clean.npy")
@@ -127,21 +152,34 @@ class FeatureData:
         self, i: int, rng: np.random.Generator, *, damaged: bool, neighbour_damage: float = 0.0
     ) -> dict[str, np.ndarray]:
         """The features of key i and its slots, its target maps and joint weights."""
-        config, n = self._config, len(self.tracks)
+        return self.make(self.draw(i, rng, damaged=damaged, neighbour_damage=neighbour_damage))
+
+    def draw(
+        self, i: int, rng: np.random.Generator, *, damaged: bool, neighbour_damage: float
+    ) -> Draw:
+        """Decide a sample of key i without touching a feature."""
+        config, proposals = self._config, np.zeros(0, np.int64)
+        hit = rng.random(len(config.offsets)) < neighbour_damage
+        if config.global_.n:
+            proposals = self.tracks.proposals(i % len(self.tracks), config, rng)
+        return Draw(i, damaged, hit.tolist(), proposals)
+
+    def make(self, draw: Draw) -> dict[str, np.ndarray]:
+        """The features of a key and its slots, its target maps and joint weights."""
+        config, n, i = self._config, len(self.tracks), draw.key
         base, row = i - i % n, i % n
-        sample: dict[str, np.ndarray] = {"key": self._features(i, damaged=damaged)}
+        sample: dict[str, np.ndarray] = {"key": self._features(i, damaged=draw.damaged)}
         key_embedding = sample["key"].mean((-2, -1), dtype=np.float32)
         if config.offsets:
             slots = base + self.tracks.neighbours(row, config)
-            hit = rng.random(len(slots)) < neighbour_damage
             sample["local"] = np.stack(
                 [
                     self._features(slot, damaged=is_hit)
-                    for slot, is_hit in zip(slots.tolist(), hit.tolist(), strict=True)
+                    for slot, is_hit in zip(slots.tolist(), draw.hit, strict=True)
                 ]
             )
         if config.global_.n:
-            proposals = base + self.tracks.proposals(row, config, rng)
+            proposals = base + draw.proposals
             g = config.global_
             rows, sample["global_weight"] = global_slots(
                 key_embedding,
@@ -169,26 +207,40 @@ class FeatureData:
 
 
 class FeatureMix:
-    """Batches of feature samples from several sets; a batch depends on seed and step alone."""
+    """Feature samples from several sets; a row of a batch depends on seed, step and row alone."""
+
+    num_samples = None
+    """Samples are drawn at random: there are no epochs."""
 
     def __init__(
         self, sets: list[FeatureData], data: ClipConfig, batch_size: int, seed: int
     ) -> None:
         self._sets, self._data, self._batch_size, self._seed = sets, data, batch_size, seed
 
-    def batch(self, step: int) -> ArrayBatch:
-        rng = np.random.default_rng([self._seed, step])
-        samples = []
-        # Sets take turns by their size: each key is as likely as any other.
-        sizes = np.array([len(s.keys) for s in self._sets])
-        for source in rng.choice(len(sizes), self._batch_size, p=sizes / sizes.sum()):
-            chosen = self._sets[source]
-            hit = bool(rng.random() < self._data.damage_share)
-            keys = chosen.damaged_keys if hit else chosen.keys
-            key = int(keys[rng.integers(len(keys))])
-            samples.append(
-                chosen.sample(
-                    key, rng, damaged=hit, neighbour_damage=self._data.neighbour_damage_share
-                )
-            )
+    def rows(self, step: int, numbers: Sequence[int]) -> ArrayBatch:
+        """Features, target maps and joint weights of these rows of a batch; no others are made."""
+        drawn = self._drawn(step)
+        samples = [source.make(draw) for source, draw in (drawn[i] for i in numbers)]
         return {key: np.stack([s[key] for s in samples]) for key in samples[0]}
+
+    def describe(self, step: int) -> list[str]:
+        """Clip, frame and person of each sample of a step."""
+        return [
+            source.tracks.describe(draw.key % len(source.tracks))
+            for source, draw in self._drawn(step)
+        ]
+
+    def _drawn(self, step: int) -> list[tuple[FeatureData, Draw]]:
+        """The set and the draw of each row: one generator for all of them, which costs little."""
+        rng, data = np.random.default_rng([self._seed, step]), self._data
+        # Sets are drawn in proportion to their size: each key is as likely as any other.
+        sizes = np.array([len(s.keys) for s in self._sets])
+        drawn = []
+        for number in rng.choice(len(sizes), self._batch_size, p=sizes / sizes.sum()):
+            source = self._sets[number]
+            hit = bool(rng.random() < data.damage_share)
+            keys = source.damaged_keys if hit else source.keys
+            key = int(keys[rng.integers(len(keys))])
+            share = data.neighbour_damage_share
+            drawn.append((source, source.draw(key, rng, damaged=hit, neighbour_damage=share)))
+        return drawn

@@ -26,6 +26,7 @@ from glpose.systems.glpose.scoring import fuse, guess_from_clips, guess_from_fea
 from glpose.systems.glpose.spec import ClipConfig, GLPoseConfig, Settings
 from glpose.train.data.augment import Augmentation
 from glpose.train.data.sets import open_people
+from glpose.train.data.store import Pictures, with_cache
 from glpose.train.initial import initial_joints, load_initial, load_part, with_joints
 from glpose.train.run.sheet import NUM_SAMPLES, draw_sample, spread
 from glpose.train.system import PoseTask, System, TrainData
@@ -77,7 +78,8 @@ class GLPoseTask(PoseTask[GLPose]):
         """Clips or cached features of the recipe's sets."""
         recipe, config, data = self._recipe, self._recipe.model, self._recipe.data
         _check_features(config, data)
-        tracks = [self._open(source) for source in data.sources]
+        pictures = [self._open(source) for source in data.sources]
+        tracks = [Tracks(opened) for opened in with_cache(pictures, recipe.picture_cache_mb)]
         # Here too, not after the first epoch: a set that cannot be validated on ends the call.
         if data.features == "online":
             _ = self._validation_clips
@@ -182,14 +184,14 @@ class GLPoseTask(PoseTask[GLPose]):
         parts, card = self.parts(model, name=name, made_by=made_by, scores=scores)
         return list(export_pose(parts, card, folder))
 
-    def _open(self, source: str) -> Tracks:
+    def _open(self, source: str) -> Pictures:
         recipe = self._recipe
         scenes, joints = recipe.data.num_synth_scenes, recipe.model.joints
-        return Tracks(open_people(source, recipe.roots, self._cache_dir, scenes, joints))
+        return open_people(source, recipe.roots, self._cache_dir, scenes, joints)
 
     @cached_property
     def _validation_tracks(self) -> Tracks:
-        return self._open(self._source)
+        return Tracks(self._open(self._source))
 
     @cached_property
     def _validation_clips(self) -> ClipData:

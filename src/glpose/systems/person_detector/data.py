@@ -7,7 +7,7 @@ background counts; see `targets.background_weight`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,17 +45,15 @@ class BoxSample:
 
 
 class BoxData:
-    """Batches of pictures with boxes; a batch depends on seed and step alone."""
+    """Pictures with boxes; a row of a batch depends on seed, step and row alone."""
+
+    num_samples = None
+    """Pictures are drawn at random: there are no epochs."""
 
     def __init__(
-        self,
-        config: BoxDataConfig,
-        roots: Mapping[str, str],
-        cache_dir: Path,
-        batch_size: int,
-        seed: int,
+        self, config: BoxDataConfig, roots: Mapping[str, str], cache_dir: Path, seed: int
     ) -> None:
-        self._config, self._batch_size, self._seed = config, batch_size, seed
+        self._config, self._seed = config, seed
         self._names = used_sets(config, roots)
         if not self._names:
             raise BadConfig("all sets of the detector have share 0; give at least synth a share")
@@ -68,11 +66,15 @@ class BoxData:
             for name, store in self._stores.items()
         }
 
-    def batch(self, step: int) -> ArrayBatch:
-        """`images`, and `xyxy` and `kind` padded to the most people, and `labelled_from`."""
-        rng = np.random.default_rng((self._seed, step))
+    def describe(self, step: int) -> None:
+        """A row is composed of several pictures, which have no names."""
+
+    def rows(self, step: int, numbers: Sequence[int]) -> ArrayBatch:
+        """`images`, `xyxy` and `kind` padded to the most people of these rows, `labelled_from`."""
         size_hw = self._config.sizes_hw[step % len(self._config.sizes_hw)]
-        samples = [self._sample(rng, size_hw) for _ in range(self._batch_size)]
+        samples = [
+            self._sample(np.random.default_rng([self._seed, step, i]), size_hw) for i in numbers
+        ]
         most = max(1, *(len(s.kind) for s in samples))
         xyxy = np.zeros((len(samples), most, 4), np.float32)
         kind = np.full((len(samples), most), PADDING, np.int8)

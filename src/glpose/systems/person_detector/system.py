@@ -70,7 +70,7 @@ class PersonDetectorTask(Task[PersonDetector]):
     def train_data(self) -> BoxData:
         """All sets with a folder, and synth; each is decoded once into the task's cache."""
         recipe = self._recipe
-        return BoxData(recipe.data, recipe.roots, self._cache_dir, recipe.batch_size, recipe.seed)
+        return BoxData(recipe.data, recipe.roots, self._cache_dir, recipe.seed)
 
     def losses(self, model: PersonDetector, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Losses "score" and "box", see `step`."""

@@ -68,6 +68,7 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
             recipe.batch_size,
             recipe.seed,
             skeleton=config.joints,
+            picture_cache_mb=recipe.picture_cache_mb,
         )
 
     def losses(self, model: SingleFrameNet, batch: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -6,14 +6,20 @@ processes. A part is therefore the same samples however many processes share it.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import os
+import signal
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from multiprocessing import parent_process
+from threading import Thread
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
-from glpose.errors import BadConfig
+from glpose.errors import BadConfig, GLPoseError
 from glpose.train.recipe import Recipe
 from glpose.train.run.workers import Workers
 from glpose.train.system import ArrayBatch, TrainData
@@ -37,30 +43,43 @@ def own_rows(recipe: Recipe, workers: Workers) -> list[np.ndarray]:
 
 
 def make_parts(data: TrainData, step: int, rows: list[np.ndarray]) -> Parts:
-    """The tensors of a step that are this process's, one dictionary for each part.
-
-    Data with a method `rows(step, numbers)` is asked for these rows alone; of other data the whole
-    batch is made and the rest of it left aside.
-    """
-    only = getattr(data, "rows", None)
-    if only is not None:
-        return [_tensors(only(step, part.tolist())) for part in rows]
-    whole = data.batch(step)
-    if sum(map(len, rows)) == len(next(iter(whole.values()))):
-        # All rows in order: slices are views.
-        return [_tensors({k: v[p[0] : p[-1] + 1] for k, v in whole.items()}) for p in rows]
-    return [_tensors({k: v[part] for k, v in whole.items()}) for part in rows]
+    """The tensors of a step that are this process's, one dictionary for each part."""
+    return [_tensors(data.rows(step, part.tolist())) for part in rows]
 
 
 def _tensors(arrays: ArrayBatch) -> dict[str, Tensor]:
     return {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in arrays.items()}
 
 
+@contextmanager
 def prefetch(
-    data: TrainData, rows: list[np.ndarray], steps: range, num_threads: int = 2
-) -> Generator[Parts]:
-    """Parts in order, made ahead by threads (OpenCV and NumPy release the interpreter lock)."""
-    with ThreadPoolExecutor(num_threads) as pool:
+    data: TrainData,
+    rows: list[np.ndarray],
+    steps: range,
+    num_processes: int = 0,
+    *,
+    pin: bool = False,
+) -> Iterator[Generator[Parts]]:
+    """Parts of each step in order, made ahead by so many processes, or by two threads if by none.
+
+    Batches are the same for any number of them. `pin` puts those of processes in memory that a GPU
+    reads from directly. At the end of the block no process is left.
+
+    Raises: GLPoseError that `data` raises for a step, when the step is asked for; also if a process
+    has died.
+    """
+    if num_processes:
+        made = _by_processes(data, rows, steps, num_processes, pin=pin)
+    else:
+        made = _by_threads(data, rows, steps)
+    # Around the block too: torch raises wherever the program is when a process dies.
+    with _death_of_a_worker(RuntimeError), closing(made):
+        yield made
+
+
+def _by_threads(data: TrainData, rows: list[np.ndarray], steps: range) -> Generator[Parts]:
+    """OpenCV and NumPy release the interpreter lock."""
+    with ThreadPoolExecutor(2) as pool:
         ahead: dict[int, Future] = {}
         try:
             for step in steps:
@@ -71,3 +90,77 @@ def prefetch(
         finally:
             for future in ahead.values():
                 future.cancel()
+
+
+class _Steps(Dataset):
+    """What a worker process is sent: the data, and this training process's rows."""
+
+    def __init__(self, data: TrainData, rows: list[np.ndarray]) -> None:
+        self._data, self._rows = data, rows
+
+    def __getitem__(self, step: int) -> Parts | Exception:
+        try:
+            return make_parts(self._data, step, self._rows)
+        # Handed over, not raised: torch would put a traceback into the message.
+        except (GLPoseError, OSError) as problem:
+            return problem
+
+
+def _by_processes(
+    data: TrainData, rows: list[np.ndarray], steps: range, num_processes: int, *, pin: bool
+) -> Generator[Parts]:
+    """Fresh processes, which inherit no thread, no lock and no GPU; torch has one thread in each."""
+    loader = DataLoader(
+        _Steps(data, rows),
+        batch_size=None,
+        sampler=steps,
+        num_workers=num_processes,
+        multiprocessing_context="spawn",
+        worker_init_fn=_live_as_long_as_the_run,
+        pin_memory=pin,
+        generator=torch.Generator(),  # the loader draws a seed, not to be taken from the run's
+    )
+    iterator = iter(loader)
+    try:
+        # EOFError and ConnectionError: it died with a batch that was not fetched yet.
+        with _death_of_a_worker(RuntimeError, EOFError, ConnectionError):
+            for made in iterator:
+                if isinstance(made, Exception):
+                    raise made
+                yield made
+    finally:
+        # torch does so when the iterator is forgotten, which a traceback may put off.
+        iterator._shutdown_workers()  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def _live_as_long_as_the_run(number: int) -> None:
+    """Ctrl-C reaches all processes of a terminal, but the one that trains ends the others.
+
+    Where that one is killed, they end by themselves. torch's own look at the parent comes too late
+    if the run is killed while they start.
+    """
+    del number
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    run = parent_process()
+    assert run is not None
+    run.join()
+    os._exit(1)
+
+
+@contextmanager
+def _death_of_a_worker(*kinds: type[Exception]) -> Iterator[None]:
+    """Raises: GLPoseError in place of what torch or its connection to the process raises."""
+    try:
+        yield
+    except kinds as problem:
+        first = str(problem).partition("\n")[0].strip(" .") or type(problem).__name__
+        if isinstance(problem, RuntimeError) and not first.startswith("DataLoader worker"):
+            raise
+        raise GLPoseError(
+            f"a process that makes training data has ended ({first}); if memory ran out, lower "
+            "picture_cache_mb or data_workers with --set, and --resume"
+        ) from problem

@@ -21,7 +21,7 @@ from glpose.skeleton import POSETRACK15, Skeleton
 from glpose.train.data.augment import Augmentation, draw_look, jitter_colour, random_box
 from glpose.train.data.epochs import sample_rows
 from glpose.train.data.sets import ABSENT, LABELLED, open_people
-from glpose.train.data.store import Pictures
+from glpose.train.data.store import Pictures, with_cache
 from glpose.train.system import ArrayBatch
 from glpose.types import CropSpec, HeatmapSpec
 
@@ -67,7 +67,7 @@ class PeopleConfig:
 
 
 class PeopleData:
-    """Batches of crops with target heatmaps; a batch depends on seed and step alone."""
+    """Crops with target heatmaps; a row of a batch depends on seed, step and row alone."""
 
     def __init__(
         self,
@@ -80,14 +80,16 @@ class PeopleData:
         seed: int,
         *,
         skeleton: Skeleton = POSETRACK15,
+        picture_cache_mb: int = 0,
     ) -> None:
         self._config, self._batch_size, self._seed = config, batch_size, seed
         self._crop, self._heatmap, self._mirror = crop, heatmap, np.array(skeleton.mirror)
         self._upper = upper_body(skeleton)
-        self._stores = [
+        stores = [
             open_people(s.source, roots, cache_dir, config.num_synth_scenes, skeleton)
             for s in config.shares
         ]
+        self._stores = with_cache(stores, picture_cache_mb)
         self._rows = [
             _usable(store, share.stride, config)
             for store, share in zip(self._stores, config.shares, strict=True)
@@ -107,12 +109,8 @@ class PeopleData:
         """What the batch of a step is made of: set, clip, frame and person of each sample."""
         return [_describe(self._stores[s], int(self._rows[s][i])) for s, i in self._chosen(step)]
 
-    def batch(self, step: int) -> ArrayBatch:
-        """`rgb`, `target` and `weight` of a step."""
-        return self.rows(step, range(self._batch_size))
-
     def rows(self, step: int, numbers: Sequence[int]) -> ArrayBatch:
-        """These rows of a batch; no others are made."""
+        """`rgb`, `target` and `weight` of these rows of a batch; no others are made."""
         chosen = self._chosen(step)
         samples = [
             self._sample(*chosen[i], np.random.default_rng([self._seed, step, i])) for i in numbers

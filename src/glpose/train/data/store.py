@@ -2,12 +2,17 @@
 
 `PictureStore` keeps decoded pictures in one flat file, so that training never decodes. Its folder
 holds `pixels.bin` (all pictures, one after the other) and `index.npz`; it is complete or absent:
-the index is written last. `PictureFiles` leaves them where they are, for sets too large for that.
+the index is written last. `PictureFiles` leaves them where they are, for sets too large for that,
+and may keep some of them decoded in a `PictureCache`. All of them can be handed to other processes,
+which open the pictures by their paths again.
 """
 
 import os
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from copy import copy
 from pathlib import Path
+from threading import Lock
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -41,6 +46,39 @@ class Pictures(Protocol):
         ...
 
 
+class PictureCache:
+    """Decoded pictures by path, at most `max_bytes` of them; thread-safe.
+
+    The picture that nobody has asked for the longest goes first; one that is too large by itself is
+    read each time. In another process it starts empty. Pictures are read-only, as they are shared.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes, self.num_bytes = max_bytes, 0
+        self._kept: OrderedDict[Path, np.ndarray] = OrderedDict()
+        self._lock = Lock()
+
+    def __reduce__(self) -> tuple[type["PictureCache"], tuple[int]]:
+        return PictureCache, (self._max_bytes,)
+
+    def read(self, path: Path) -> UInt8[np.ndarray, "height width 3"]:
+        """The picture of a file. Raises: VideoError."""
+        with self._lock:
+            if path in self._kept:
+                self._kept.move_to_end(path)
+                return self._kept[path]
+        # Not under the lock: two threads may decode the same picture, but none waits.
+        rgb = read_image(path)
+        rgb.flags.writeable = False
+        with self._lock:
+            if path not in self._kept and rgb.nbytes <= self._max_bytes:
+                while self.num_bytes + rgb.nbytes > self._max_bytes:
+                    self.num_bytes -= self._kept.popitem(last=False)[1].nbytes
+                self._kept[path] = rgb
+                self.num_bytes += rgb.nbytes
+        return rgb
+
+
 class PictureFiles:
     """Pictures in files of their own, each read when it is asked for; thread-safe."""
 
@@ -54,12 +92,19 @@ class PictureFiles:
     ) -> None:
         self._paths, self._clip, self._frame, self._names = paths, clip, frame, names
         self.labels = labels
+        self._cache = PictureCache(0)
+
+    def with_cache(self, cache: PictureCache) -> "PictureFiles":
+        """The same pictures, read through a cache."""
+        other = copy(self)
+        other._cache = cache  # noqa: SLF001 - a copy of this class
+        return other
 
     def __len__(self) -> int:
         return len(self._paths)
 
     def __getitem__(self, number: int) -> UInt8[np.ndarray, "height width 3"]:
-        return read_image(self._paths[number])
+        return self._cache.read(self._paths[number])
 
     def places(self) -> dict[tuple[int, int], int]:
         """As in `Pictures`: all frames of the videos."""
@@ -78,6 +123,7 @@ class PictureStore:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         index = np.load(folder / "index.npz")
         self.offset, self.shape_hw = index["offset"], index["shape_hw"]
         self.labels = {name: index[name] for name in index.files if name not in _OWN}
@@ -91,6 +137,10 @@ class PictureStore:
                 "it is made again when needed"
             )
         self._file = os.open(pixels, os.O_RDONLY)
+
+    def __reduce__(self) -> tuple[type["PictureStore"], tuple[Path]]:
+        """Another process opens the folder itself."""
+        return PictureStore, (self._folder,)
 
     def places(self) -> dict[tuple[int, int], int]:
         """As in `Pictures`: the frames that have people."""
@@ -112,6 +162,12 @@ class PictureStore:
         height, width = (int(v) for v in self.shape_hw[number])
         data = os.pread(self._file, height * width * 3, int(self.offset[number]))
         return np.frombuffer(data, np.uint8).reshape(height, width, 3)
+
+
+def with_cache(sets: Sequence[Pictures], megabytes: int) -> list[Pictures]:
+    """The sets, of which those in files of their own share a cache of so many MiB."""
+    cache = PictureCache(megabytes * 2**20)
+    return [s.with_cache(cache) if isinstance(s, PictureFiles) else s for s in sets]
 
 
 _OWN = ("offset", "shape_hw")

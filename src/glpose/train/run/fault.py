@@ -33,7 +33,8 @@ def stop_at(
 ) -> None:
     """Write down the batch of a step and end the run. `samples` are this process's.
 
-    Raises: GLPoseError, with `what` is not finite, what was found, and whose fault it may be.
+    Raises: GLPoseError naming the step, the value that is not finite and, where known, the samples
+    at fault.
     """
     everyone = [sample for part in workers.gather(samples) for sample in part]
     with workers.together():
@@ -77,8 +78,7 @@ def examine(
 
     `model` should be one that the batch has not touched: running statistics take up its numbers.
     """
-    describe = getattr(data, "describe", None)
-    names = None if describe is None else describe(step)
+    names = data.describe(step)
     was_training = model.training
     model.eval()
     samples = []

@@ -26,6 +26,9 @@ from glpose.train.run.workers import Workers
 
 _RECORD = "recipe.json"
 
+# Settings that change how fast batches are made, and nothing that is learned.
+_OF_SPEED = ("data_workers", "picture_cache_mb")
+
 
 def check_record(
     run_dir: Path, recipe: Recipe, *, resume: bool, formerly: tuple[str, ...] = ()
@@ -48,7 +51,8 @@ def check_record(
     known = _read(path)["recipe"]
     if known.get("system") in formerly:
         known = known | {"system": recipe.system}
-    changed = _differences(_completed(recipe, known), to_plain(recipe))
+    differences = _differences(_completed(recipe, known), to_plain(recipe))
+    changed = [name for name in differences if name not in _OF_SPEED]
     if changed:
         raise BadConfig(
             f"{run_dir} was started with another recipe (changed: {_few(changed)}); "

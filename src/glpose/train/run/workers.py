@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,17 @@ from glpose.errors import BadConfig, GLPoseError
 # The others wait while the first one validates or decodes a data set. A process that died is found
 # by torchrun at once; the limit is for one that hangs.
 _PATIENCE = timedelta(hours=12)
+
+
+Sharing = Literal["alone", "own", "torch"]
+"""Who averages gradients and joins the statistics of batch norms."""
+
+
+def sharing(device_type: str, count: int) -> Sharing:
+    """Torch between GPUs; between CPUs our own code, since torch's synchronised norms need GPUs."""
+    if count == 1:
+        return "alone"
+    return "torch" if device_type == "cuda" else "own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +49,11 @@ class Workers:
     def is_first(self) -> bool:
         """Whether this process speaks for all."""
         return self.rank == 0
+
+    @property
+    def sharing(self) -> Sharing:
+        """Who averages gradients and joins the statistics of batch norms."""
+        return sharing(self.device.type, self.count)
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -74,8 +91,8 @@ class Workers:
             values /= self.count
 
     def average_gradients(self, parameters: list[nn.Parameter]) -> None:
-        """Replace gradients by their mean; one that no process has stays absent."""
-        if self.count == 1:
+        """Replace gradients by their mean, unless torch has done so; absent in all stays absent."""
+        if self.sharing != "own":
             return
         given = torch.tensor([float(p.grad is not None) for p in parameters], device=self.device)
         # One message instead of hundreds.

@@ -1,5 +1,6 @@
 """The store of decoded pictures: what is written comes back, whole or not at all."""
 
+import pickle
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,7 +9,16 @@ import numpy as np
 import pytest
 
 from glpose.errors import BadInput
-from glpose.train.data.store import PictureStore, has_store, write_store
+from glpose.imaging import read_image, write_image
+from glpose.train.data import store as module
+from glpose.train.data.store import (
+    PictureCache,
+    PictureFiles,
+    PictureStore,
+    has_store,
+    with_cache,
+    write_store,
+)
 
 RNG = np.random.default_rng(0)
 SIZES = [(4, 6), (5, 3), (1, 1)]
@@ -74,3 +84,87 @@ def test_missing_pixels_are_noticed(tmp_path: Path) -> None:
     pixels.unlink()
     with pytest.raises(BadInput, match=r"pixels.bin: 0 bytes"):
         PictureStore(tmp_path)
+
+
+# --- handed to another process, and kept decoded ---
+
+SIDE_PX = 20
+BYTES = 3 * SIDE_PX**2
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> PictureFiles:
+    paths = []
+    for number in range(4):
+        paths.append(tmp_path / f"{number}.png")
+        write_image(paths[-1], np.full((SIDE_PX, SIDE_PX, 3), 50 * number, np.uint8))
+    numbers = np.arange(4)
+    return PictureFiles(paths, np.zeros(4, int), numbers, {"picture": numbers}, ("clip",))
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files that were decoded, in order."""
+    names: list[str] = []
+
+    def read(path: Path) -> np.ndarray:
+        names.append(path.stem)
+        return read_image(path)
+
+    monkeypatch.setattr(module, "read_image", read)
+    return names
+
+
+def test_pictures_that_are_kept_are_decoded_once(files: PictureFiles, decoded: list[str]) -> None:
+    (cached,) = with_cache([files], 1)
+    for number in [0, 1, 0, 2, 1, 0]:
+        assert (cached[number] == 50 * number).all()
+    assert decoded == ["0", "1", "2"]
+    with pytest.raises(ValueError, match="read-only"):
+        cached[0][:] = 0
+    assert (files[0] == 0).all()
+    assert (with_cache([files], 0)[0][0] == 0).all()
+    assert decoded == ["0", "1", "2", "0", "0"]
+
+
+def test_the_cache_keeps_its_bound_and_what_was_asked_for_last(
+    files: PictureFiles, decoded: list[str]
+) -> None:
+    cache = PictureCache(2 * BYTES + 1)
+    kept = files.with_cache(cache)
+    for number, num_bytes in zip([0, 1, 0, 2, 0, 1], [1, 2, 2, 2, 2, 2], strict=True):
+        assert (kept[number] == 50 * number).all()
+        assert cache.num_bytes == num_bytes * BYTES
+    assert decoded == ["0", "1", "2", "1"]
+    small = PictureCache(BYTES - 1)
+    assert (files.with_cache(small)[3] == 150).all()
+    assert small.num_bytes == 0
+
+
+def test_sets_share_one_cache_also_in_another_process(
+    files: PictureFiles, decoded: list[str]
+) -> None:
+    first, second = with_cache([files, files], 1)
+    assert (first[1] == second[1]).all()
+    assert decoded == ["1"]
+    first, second = pickle.loads(pickle.dumps((first, second)))
+    assert (first[1] == second[1]).all()
+    assert decoded == ["1", "1"]
+
+
+def test_many_threads_do_not_break_the_bound(files: PictureFiles) -> None:
+    cache = PictureCache(2 * BYTES)
+    kept = files.with_cache(cache)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda n: int(kept[n][0, 0, 0]), [0, 1, 2, 3] * 50))
+    assert found == [0, 50, 100, 150] * 50
+    assert cache.num_bytes == 2 * BYTES
+
+
+def test_a_store_is_sent_by_its_path(tmp_path: Path) -> None:
+    large = np.zeros((300, 300, 3), np.uint8)
+    store = write_store(tmp_path, [(large, {"id": np.arange(1)})] * 3)
+    sent = pickle.dumps(store)
+    assert len(sent) < 500
+    assert (pickle.loads(sent)[2] == large).all()
+    assert with_cache([store], 5) == [store]

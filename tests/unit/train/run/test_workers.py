@@ -16,10 +16,12 @@ import torch
 import tiny_training
 from glpose.errors import BadConfig
 from glpose.nets.synced_norm import SyncedBatchNorm2d, with_synced_norms
+from glpose.train.run import workers as workers_module
 from glpose.train.run.checkpoint import load_checkpoint
 from glpose.train.run.log import RunLog
-from glpose.train.run.workers import join_workers
-from tiny_training import FAULTS, RUNS, TINY, log_of, train
+from glpose.train.run.workers import ALONE, Workers, join_workers, sharing
+from glpose.train.state import start
+from tiny_training import BY_TORCH, FAULTS, RUNS, TINY, TinyTask, log_of, train
 
 pytestmark = pytest.mark.torch
 
@@ -52,11 +54,12 @@ def ends(two: Path) -> list[dict]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", [*RUNS, *(f"{name} by torch" for name in BY_TORCH)])
 def test_two_processes_give_the_losses_of_one(
     two: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(RunLog, "draw", lambda self: None)
-    train(RUNS[name], tmp_path / "one")
+    train(RUNS[name.removesuffix(" by torch")], tmp_path / "one")
     one, both = log_of(tmp_path / "one"), log_of(two / name)
     near = 0.02 if "bf16" in name else 1e-4
     assert [row["step"] for row in both] == [row["step"] for row in one]
@@ -65,7 +68,10 @@ def test_two_processes_give_the_losses_of_one(
             assert found.get(kind, {}) == pytest.approx(expected.get(kind, {}), rel=near)
     # And so do the weights that were learned, running statistics included.
     saved, wanted = (load_checkpoint(f / "last.pt") for f in (two / name, tmp_path / "one"))
+    # A parameter without a gradient in all processes has no state in the optimiser of any.
+    assert saved["optimizer"]["state"].keys() == wanted["optimizer"]["state"].keys()
     for kind in ("model", "ema"):
+        assert list(saved[kind]) == list(wanted[kind])
         for key, value in wanted[kind].items():
             near = 0.05 if "bf16" in name else 1e-3
             torch.testing.assert_close(saved[kind][key], value, rtol=near, atol=near / 10)
@@ -74,7 +80,7 @@ def test_two_processes_give_the_losses_of_one(
 @pytest.mark.slow
 def test_averaged_weights_are_the_same_in_all_processes_and_one_speaks(two: Path) -> None:
     first, second = ends(two)
-    for name in RUNS:
+    for name in [*RUNS, *(f"{name} by torch" for name in BY_TORCH)]:
         assert first[name]["ema"] == second[name]["ema"]
         assert first[name]["told"]
         assert second[name]["told"] == []
@@ -132,6 +138,32 @@ def test_replaced_norms_keep_names_weights_and_evaluation() -> None:
     assert net[2].weight is weight
     assert list(net.state_dict()) == names
     assert torch.equal(net[2](x), before)
+
+
+def test_torch_shares_between_gpus_and_we_between_cpus() -> None:
+    assert sharing("cpu", 1) == sharing("cuda", 1) == "alone"
+    assert sharing("cpu", 2) == "own"
+    assert sharing("cuda", 2) == "torch"
+    assert Workers(1, 4, torch.device("cuda", 1)).sharing == "torch"
+    assert ALONE.sharing == "alone"
+
+
+@pytest.mark.parametrize(
+    ("by", "norm"),
+    [
+        ("alone", torch.nn.BatchNorm2d),
+        ("own", SyncedBatchNorm2d),
+        ("torch", torch.nn.SyncBatchNorm),
+    ],
+)
+def test_norms_are_those_of_who_shares_and_names_stay(
+    by: str, norm: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers_module, "sharing", lambda *_: by)
+    state = start(TINY, TinyTask(TINY, Path()), Workers(0, 2))
+    assert type(state.model.norm) is norm
+    assert type(state.ema.norm) is torch.nn.BatchNorm2d
+    assert list(state.model.state_dict()) == list(state.ema.state_dict())
 
 
 def test_the_batch_is_that_of_the_recipe_however_it_is_divided() -> None:

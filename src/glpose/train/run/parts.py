@@ -1,0 +1,51 @@
+"""The losses of a part of a batch, watched by torch's DistributedDataParallel where it averages.
+
+DDP averages gradients while they are computed, which hides the time on GPUs. It watches the forward
+call of a module; a task computes losses by a function of network and part, so that function is
+wrapped, and the network outside stays what it is: its weights keep their names.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from glpose.train.run.workers import Workers
+from glpose.train.system import Task
+
+
+class PartLosses(nn.Module):
+    """`Task.losses` of one network as a module."""
+
+    def __init__(self, task: Task, model: nn.Module) -> None:
+        super().__init__()
+        self.task, self.model = task, model
+
+    def forward(self, part: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Named losses of one part."""
+        return self.task.losses(self.model, part)
+
+
+def part_losses(task: Task, model: nn.Module, workers: Workers) -> nn.Module:
+    """A module from a part to its losses; backward averages gradients if torch shares them.
+
+    A parameter without a gradient in all processes keeps none.
+    """
+    losses = PartLosses(task, model)
+    if workers.sharing != "torch":
+        return losses
+    return DistributedDataParallel(
+        losses,
+        device_ids=[workers.device] if workers.device.type == "cuda" else None,
+        broadcast_buffers=False,  # synchronised norms have the same statistics everywhere
+        find_unused_parameters=True,
+    )
+
+
+def without_averaging(losses: nn.Module, *, is_last: bool) -> AbstractContextManager:
+    """Around forward and backward of all parts but the last: gradients add up, and are sent once."""
+    if not is_last and isinstance(losses, DistributedDataParallel):
+        return losses.no_sync()
+    return nullcontext()

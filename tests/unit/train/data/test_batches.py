@@ -1,0 +1,133 @@
+"""Batches are the same whoever makes them, and nobody is left when they are done."""
+
+import multiprocessing
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+
+import tiny_training
+from glpose.errors import BadConfig, BadInput, GLPoseError
+from glpose.train.data.batches import own_rows, prefetch
+from glpose.train.run.checkpoint import load_checkpoint
+from glpose.train.run.log import RunLog
+from glpose.train.run.workers import ALONE
+from tiny_training import TINY, TinyData, TinySet, log_of, train
+
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
+
+
+@pytest.fixture(autouse=True)
+def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RunLog, "draw", lambda self: None)
+
+
+class WhoMade(TinyData):
+    """Tells which process made a row, and with how many threads of torch."""
+
+    def rows(self, step: int, numbers: Sequence[int]) -> dict[str, np.ndarray]:
+        by = np.array([[os.getpid(), torch.get_num_threads()]] * len(numbers))
+        return super().rows(step, numbers) | {"by": by}
+
+
+def test_processes_make_the_batches_that_threads_make() -> None:
+    rows = own_rows(replace(TINY, accumulate=2), ALONE)
+    made = {}
+    for num_processes in (0, 1, 2):
+        with prefetch(WhoMade(TINY), rows, range(3, 9), num_processes) as batches:
+            made[num_processes] = list(batches)
+        assert not multiprocessing.active_children()
+    for num_processes, steps in made.items():
+        assert len(steps) == 6
+        for parts, expected in zip(steps, made[0], strict=True):
+            for part, wanted in zip(parts, expected, strict=True):
+                assert torch.equal(part["x"], wanted["x"])
+                assert torch.equal(part["y"], wanted["y"])
+        by = {tuple(who) for parts in steps for part in parts for who in part["by"].tolist()}
+        assert len(by) == max(1, num_processes)
+        if num_processes:
+            assert {threads for _, threads in by} == {1}
+            assert os.getpid() not in {pid for pid, _ in by}
+
+
+def test_a_run_learns_the_same_with_processes_and_may_be_resumed_with_others(
+    tmp_path: Path,
+) -> None:
+    recipe = replace(TINY, model=tiny_training.TinyConfig(norm=True))
+    train(recipe, tmp_path / "threads")
+    train(replace(recipe, data_workers=2), tmp_path / "processes")
+    assert log_of(tmp_path / "processes") == log_of(tmp_path / "threads")
+    one, two = (load_checkpoint(tmp_path / n / "last.pt") for n in ("threads", "processes"))
+    for kind in ("model", "ema"):
+        assert all(torch.equal(value, two[kind][name]) for name, value in one[kind].items())
+    other = replace(recipe, data_workers=1, picture_cache_mb=3)
+    assert "resumed at step 6" in train(other, tmp_path / "threads", resume=True)[0]
+
+
+def test_what_a_process_cannot_read_is_one_line_as_ever(tmp_path: Path) -> None:
+    recipe = replace(TINY, data=TinySet(unreadable_row=5, bad_from=3), data_workers=1)
+    with pytest.raises(BadInput, match=r"^clip5\.mp4: truncated$"):
+        train(recipe, tmp_path / "run")
+    assert load_checkpoint(tmp_path / "run" / "last.pt")["step"] == 3
+    assert not multiprocessing.active_children()
+
+
+def test_a_process_that_dies_ends_the_run_with_one_line() -> None:
+    rows = own_rows(TINY, ALONE)
+    with (
+        pytest.raises(GLPoseError, match=r"has ended \(.*lower picture_cache_mb") as caught,
+        prefetch(WhoMade(TINY), rows, range(1000), 1) as batches,
+    ):
+        os.kill(int(next(batches)[0]["by"][0, 0]), signal.SIGKILL)
+        for _ in batches:
+            pass
+    assert "\n" not in str(caught.value)
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_is_ended_leaves_no_process(tmp_path: Path, how: signal.Signals) -> None:
+    run = subprocess.Popen(
+        [sys.executable, tiny_training.__file__, "feed", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert run.stdout is not None
+    with run.stdout as said:
+        pids = [int(pid) for pid in said.readline().split()]
+        assert len(pids) == 2
+        run.send_signal(how)
+        assert run.wait(timeout=30) == -how
+    limit = time.monotonic() + 20
+    while any(is_running(pid) for pid in pids) and time.monotonic() < limit:
+        time.sleep(0.1)
+    assert not any(is_running(pid) for pid in pids)
+
+
+def is_running(pid: int) -> bool:
+    """A process that has ended may keep its number until somebody asks for its status."""
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_fewer_than_no_processes_are_refused() -> None:
+    with pytest.raises(BadConfig, match="data_workers is -1; expected 0 or more"):
+        replace(TINY, data_workers=-1)
+
+
+def test_errors_reach_the_other_process_as_they_are() -> None:
+    problem = pickle.loads(pickle.dumps(BadInput("clip5.mp4: truncated")))
+    assert (type(problem), str(problem)) == (BadInput, "clip5.mp4: truncated")
