@@ -53,7 +53,6 @@ def ends(two: Path) -> list[dict]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", RUNS)
 @pytest.mark.parametrize("name", [*RUNS, *(f"{name} by torch" for name in BY_TORCH)])
 def test_two_processes_give_the_losses_of_one(
     two: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
