@@ -1,14 +1,17 @@
-"""Engines run graphs: `EngineSpec` says which one and where, `open_graph` opens a file with it."""
+"""What an engine is asked for, and what it gives: `EngineSpec` and an opened `Graph`."""
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 
 from glpose.errors import BadConfig
+
+EngineName = Literal["onnxruntime"]
+Device = Literal["cpu", "cuda"]
 
 Shape = tuple[int | str | None, ...]
 """Sizes of a graph's array; a name or None stands for any size."""
@@ -21,11 +24,17 @@ class EngineSpec:
     `threads` None takes all cores that this process may use.
     """
 
-    name: Literal["onnxruntime"] = "onnxruntime"
-    device: Literal["cpu", "cuda"] = "cpu"
+    name: EngineName = "onnxruntime"
+    device: Device = "cpu"
     threads: int | None = None
 
     def __post_init__(self) -> None:
+        known = {"name": get_args(EngineName), "device": get_args(Device)}
+        for field, values in known.items():
+            if (found := getattr(self, field)) not in values:
+                raise BadConfig(
+                    f"the engine's {field} is {found!r}; expected {' or '.join(map(repr, values))}"
+                )
         if self.threads is not None and self.threads < 1:
             raise BadConfig(f"threads is {self.threads}; expected 1 or more")
 
@@ -55,16 +64,6 @@ class Graph(Protocol):
     def run(self, inputs: Mapping[str, np.ndarray], outputs: list[str]) -> list[np.ndarray]:
         """The named outputs. Raises: BadWeights if the graph fails on these inputs."""
         ...
-
-
-def open_graph(path: Path, data: bytes, engine: EngineSpec) -> Graph:
-    """Open the graph of a file whose bytes were read already.
-
-    Raises: BadWeights if it cannot be run, BadConfig if the engine lacks the device.
-    """
-    from glpose.runtime.engines.onnxruntime import Session
-
-    return Session(path, data, engine)
 
 
 def num_cores() -> int:

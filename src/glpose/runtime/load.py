@@ -27,7 +27,8 @@ from glpose.runtime.card import (
     card_from_plain,
 )
 from glpose.runtime.detector import BoxDetector
-from glpose.runtime.engine import EngineSpec, Graph, Shape, open_graph
+from glpose.runtime.engine import EngineSpec, Graph, Shape
+from glpose.runtime.engines.open import open_graph
 from glpose.runtime.estimator import OnnxEstimator
 
 Use = Literal["pose", "detector"]

@@ -12,7 +12,8 @@ import pytest
 import tiny_onnx
 from glpose.errors import BadWeights
 from glpose.runtime import load
-from glpose.runtime.engine import EngineSpec, Graph, open_graph
+from glpose.runtime.engine import EngineSpec, Graph
+from glpose.runtime.engines.open import open_graph
 from glpose.runtime.estimator import OnnxEstimator
 from glpose.runtime.load import load_detector, load_estimator, open_detector
 from glpose.types import CropSpec
