@@ -3,6 +3,7 @@
 Convolutions before a batch norm have no bias.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from torch import Tensor, nn
@@ -78,7 +79,7 @@ def chain(
     return nn.Sequential(*blocks)
 
 
-class Encoder(nn.Module):
+class Encoder(nn.Module, ABC):
     """Crops to features: what pose estimators are built on; see `encoders.make_encoder`.
 
     `channels` are those of the features, `stride` the crop pixels from one of their pixels to the
@@ -93,9 +94,9 @@ class Encoder(nn.Module):
         """`uint8` RGB crops (B, H, W, 3) to features (B, C, H/stride, W/stride)."""
         return self.stages(crops_BHWC)[-1]
 
+    @abstractmethod
     def stages(self, crops_BHWC: Tensor) -> list[Tensor]:
         """The features, after such maps of earlier stages as the network has at this stride."""
-        raise NotImplementedError
 
 
 def num_parameters(module: nn.Module) -> int:
