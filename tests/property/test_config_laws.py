@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from glpose.clip import Border, Pad, Pool, Similarity, SoftmaxOver
 from glpose.config import to_plain
 from glpose.errors import BadConfig
-from glpose.jobs.runs import recorded_recipe
 from glpose.recipes import RECIPES, load_recipe
 from glpose.runtime.card import NeighbourBox, PoseCard, card_from_plain
 from glpose.skeleton import SKELETONS
@@ -154,6 +153,9 @@ def test_a_card_of_the_first_version_opens_or_says_what_it_lacks(plain: dict) ->
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_every_recipe_comes_back_from_its_record(name: str) -> None:
+    pytest.importorskip("torch")
+    from glpose.jobs.runs import recorded_recipe
+
     recipe = load_recipe(name)
     again = recorded_recipe(json.loads(json.dumps(to_plain(recipe))))
     assert again == recipe
