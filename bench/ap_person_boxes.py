@@ -1,8 +1,8 @@
-"""AP of the person detector on the pictures held out of `person_boxes`, and milliseconds a picture.
+"""AP of the person detector on the pictures held out of `person_boxes`, and ms per picture.
 
     python bench/ap_person_boxes.py FOLDER [--detector NAME|PATH] [--size H W ...]
 
-Every fifth picture is held out of training. `--size` tries other input areas than the card's.
+Every fifth picture is held out of training. `--size` tries input areas other than the card's.
 """
 
 import argparse
@@ -26,7 +26,7 @@ _REPORTED = 0.35
 
 
 def main() -> None:
-    """Parse the command line, detect, print one line a size."""
+    """Parse the command line, detect, print one line per size."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--detector", default="person_small")

@@ -1,11 +1,11 @@
-"""Folders for the question whether an encoder that has seen the clips leaves anything to gain.
+"""Folders to test whether other frames help less if the encoder was trained on the same clips.
 
     python bench/jhmdb_folds.py JHMDB FOLDER
 
-Writes FOLDER/{unseenA,unseenB,seenA,seenB}, each with links to JHMDB and lists of its own. The
+Writes FOLDER/{unseenA,unseenB,seenA,seenB}, each with links to JHMDB and its own lists. The
 validation clips are halved by source video: unseenA trains on one half and is scored on the other,
-unseenB the other way; seenA and seenB are scored on the same clips but train on as many of the
-training clips, which the encoder of `pose_small` has seen. Train in each, with a cache of its own:
+unseenB vice versa; seenA and seenB are scored on the same clips but train on equally many training
+clips, which the encoder of `pose_small` was trained on. Train in each with a separate cache:
 
     glpose train jhmdb_complete --data jhmdb=FOLDER/seenA --cache cache/seenA --init ENCODER.onnx \
         --set num_steps=300 --set validate_every=300 --set data.damaged_stride=1 -o runs/seenA

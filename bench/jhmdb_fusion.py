@@ -6,10 +6,10 @@
 
 Scores the averaged weights of the last step, in torch, on the validation clips with given boxes:
 joints inside the picture, 12 limb joints and the neck. Conditions: `clean`; `damaged`: the key crop
-is blurred, noised, shrunk or covered; `lasting`: its local frames are as well, as if the damage
-lasted; `boxes5`, `boxes10`: edges of all boxes are off by a normal 5 or 10 % of their size. All runs
-see the same crops. The last column says how many of the wrong joints on clean frames lie on the same
-joint of the person's other side. A run's scores are kept in its folder. Needs the training extra.
+is blurred, noised, shrunk or covered; `lasting`: its local frames are damaged too; `boxes5`,
+`boxes10`: all box edges have Gaussian noise of 5 or 10 % of the box's sides. All runs see the same
+crops. The last column is the share of wrong joints on clean frames that lie on the same joint of
+the person's other side. A run's scores are kept in its folder. Needs the training extra.
 """
 
 import argparse
@@ -45,14 +45,14 @@ LIMBS_AND_NECK = dataset("jhmdb-val").counted_joints(POSETRACK15)
 
 
 class Bench:
-    """The validation features, made once for all runs of one encoder."""
+    """The validation features, computed once for all runs with one encoder."""
 
     def __init__(self, jhmdb: Path, cache: Path, stride: int) -> None:
         self.roots, self.cache, self.stride = data_roots(jhmdb=str(jhmdb.resolve())), cache, stride
         self._features: dict[float, FeatureData] = {}
 
     def features(self, model: GLPose, recipe: Recipe, box_noise: float) -> FeatureData:
-        """The features of crops cut by boxes of that noise, with the slots of this recipe."""
+        """Features of crops cut with boxes of that noise, for the slots of this recipe."""
         if box_noise not in self._features:
             tracks = Tracks(open_people("jhmdb-val", self.roots, self.cache))
             how = replace(STILL, box_noise=box_noise)
@@ -62,7 +62,7 @@ class Bench:
         return self._features[box_noise].seen_by(recipe.model)
 
     def score(self, run: Path) -> dict[str, dict[str, object]]:
-        """PCK of one run in each condition: pooled at both limits, and of each joint at 0.2."""
+        """PCK of one run in each condition: pooled at both thresholds, and per joint at 0.2."""
         recipe = recorded_recipe(json.loads((run / "recipe.json").read_text("utf-8"))["recipe"])
         recipe = replace(recipe, roots=self.roots)
         model = GLPoseTask(recipe, self.cache).build(fresh=True).eval()
@@ -83,7 +83,7 @@ class Bench:
 
 
 def collect(runs: Path, bench: Bench, pattern: str) -> dict[str, list[dict]]:
-    """Scores of all runs by recipe; those that are known are read."""
+    """Scores of all runs by recipe; saved ones are read."""
     found = defaultdict(list)
     for run in sorted(runs.glob(pattern)):
         if not (run / "last.pt").exists():
@@ -127,7 +127,7 @@ def main() -> None:
 
 
 def other_side(found: Guesses) -> float:
-    """Percent of the wrong joints (at 0.2) that are right for their mirror joint."""
+    """Percent of the wrong joints (at 0.2) that are correct for their mirror joint."""
     mirror = np.array(POSETRACK15.mirror)
     counted = found.labelled & LIMBS_AND_NECK
     limit_px = 0.2 * (found.truth_xyxy[:, 2:] - found.truth_xyxy[:, :2]).max(-1)[:, None]
@@ -141,7 +141,7 @@ def other_side(found: Guesses) -> float:
 
 
 def spread(scores: list[dict], condition: str, limit: str) -> str:
-    """The mean of the runs, and the distance from their lowest to their highest."""
+    """The mean and the range (highest minus lowest) of the runs."""
     values = [s[condition][limit] for s in scores]
     return f"{np.mean(values):.1f} ({np.ptp(values):.1f})"
 

@@ -3,11 +3,11 @@
     python bench/pck_jhmdb.py JHMDB_FOLDER WEIGHTS... [--json FILE] [--per-joint] [--ablate]
 
 Prints, for each of the weights, PCK@0.2 and @0.1 over the 12 limb joints and the neck on all
-frames, and on frames whose person is blurred, noised or a third covered (every fifth frame is, in
-turn; its neighbours are not). Joints outside the picture are left out; "all" counts them too.
+frames, and on frames whose person is blurred, noised or covered by a third (every fifth frame, in
+turn; its neighbours stay clean). Joints outside the picture are left out; "all" counts them too.
 
-`--ablate` adds up to two rows for each of the weights, without training anew: with every local slot, or
-every global slot, filled by the key crop itself.
+`--ablate` adds up to two rows for each of the weights, without retraining: every local slot, or
+every global slot, is filled with the key crop itself.
 """
 
 import argparse
@@ -70,14 +70,14 @@ def main() -> None:
 
 
 class WithoutSlots:
-    """An estimator that is shown the key crop itself in some of its slots."""
+    """An estimator that gets the key crop itself in some of its slots."""
 
     def __init__(self, estimate: Estimator, empty: tuple[str, ...]) -> None:
         self.card, self.encode = estimate.card, estimate.encode
         self._estimate, self._empty = estimate, empty
 
     def solve(self, inputs: Inputs) -> Maps:
-        """As the estimator's."""
+        """As the estimator, with the key in the emptied slots."""
         (key,) = (inputs[slot.name] for slot in self.card.slots if isinstance(slot, KeySlot))
         own = {name: np.repeat(key[:, None], inputs[name].shape[1], axis=1) for name in self._empty}
         return self._estimate.solve(inputs | own)

@@ -1,9 +1,9 @@
-"""Speed and memory of `glpose run` on videos: frames a second, seconds per stage, peak memory.
+"""Speed and memory of `glpose run` on videos: frames per second, seconds per stage, peak memory.
 
     python bench/run_videos.py VIDEO... [--json FILE] [-- OPTIONS OF glpose run]
 
-Each video is run in a process of its own. Prints one line a video and, with --json, writes the
-numbers with the versions of the machine's parts that matter.
+Each video runs in its own process. Prints one line per video and, with --json, writes the numbers
+with the relevant hardware and software versions.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def run_one(video: Path, options: list[str]) -> dict:
         subprocess.run([*command, *options], check=True)
         wall_s = time.perf_counter() - begin
         summary = json.loads(next(Path(folder).glob("*/summary.json")).read_text("utf-8"))
-    # The largest child so far: run the most demanding video last, or one at a time.
+    # The maximum over all children so far: run the most demanding video last, or one at a time.
     peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     frames = summary["frames"]["done"]
     return {

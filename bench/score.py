@@ -1,10 +1,10 @@
-"""Time of the PoseTrack scores on a set as large as they come, beside the official tool's.
+"""Time to compute PoseTrack scores on a large set, compared with the official tool.
 
     python bench/score.py [--poseval FOLDER] [--videos 50] [--frames 100] [--people 10] [--json FILE]
 
-Prints the seconds of reading the files, of AP and of MOT, and the totals of both. `FOLDER` holds
-the package `poseval` (leonid-pishchulin/poseval), which needs motmetrics, shapely, tqdm and click;
-its times take minutes. Both read the same files, of the 2017 layout, and have one core.
+Prints the seconds for reading the files, AP and MOT, and the totals of both. `FOLDER` holds the
+package `poseval` (leonid-pishchulin/poseval), which needs motmetrics, shapely, tqdm and click; it
+takes minutes. Both read the same files, in the 2017 layout, and use one core.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def time_ours(gt: Path, pred: Path) -> dict[str, float]:
 
 
 def time_official(gt: Path, pred: Path) -> dict[str, float]:
-    """The same of poseval, whose parts each change what was read."""
+    """The same for poseval, whose AP and MOT each modify the data they are given."""
     helpers: Any = importlib.import_module("poseval.eval_helpers")
     ap_of: Any = importlib.import_module("poseval.evaluateAP").evaluateAP
     mot_of: Any = importlib.import_module("poseval.evaluateTracking").evaluateTracking
@@ -78,14 +78,14 @@ def time_official(gt: Path, pred: Path) -> dict[str, float]:
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, float]:
-    """What the work gives, and its seconds."""
+    """The result of the work and its seconds."""
     start = time.perf_counter()
     result = work()
     return result, time.perf_counter() - start
 
 
 def write_videos(gt: Path, pred: Path, num_videos: int, num_frames: int, num_people: int) -> None:
-    """People who wander and meet, an ignore region each; nine of ten found, one in fifty switched."""
+    """Moving people, one ignore region per frame; 90 % found, ids swapped in 20 % of frames."""
     rng = np.random.default_rng(0)
     for folder in (gt, pred):
         folder.mkdir(parents=True)
@@ -116,7 +116,7 @@ def write_videos(gt: Path, pred: Path, num_videos: int, num_frames: int, num_peo
 def rect(
     pose: np.ndarray, rng: np.random.Generator, track_id: int, head: float | None = None
 ) -> dict[str, Any]:
-    """A person of the file, a tenth of the joints missing; truth has a head box."""
+    """A person's entry with a tenth of the joints missing; truth has a head box."""
     points = [
         {"id": [j], "x": [float(x)], "y": [float(y)], "score": [float(rng.random())]}
         for j, (x, y) in enumerate(pose)

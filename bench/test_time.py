@@ -1,11 +1,11 @@
-"""What each switch of the test phase changes on JHMDB's validation clips, true boxes given.
+"""What each test-time option changes on JHMDB's validation clips, with true boxes.
 
     python bench/test_time.py JHMDB_FOLDER [WEIGHTS] [--every N] [--json FILE]
 
 Prints PCK@0.2 and @0.1 over the 12 limb joints and the neck, joints inside the picture only, for
-flip test, ways of decoding, sources of candidates with three seeds, and boxes whose sides are moved
-by 5 and 10 % of their length; on all frames, and on damaged ones as in pck_jhmdb.py. `--every`
-takes every N-th clip. Crops and slots that were seen before are not computed again.
+flip test, decoding methods, candidate sources with three seeds, and boxes with noise of 5 and 10 %
+of their sides; on all frames, and on damaged ones as in pck_jhmdb.py. `--every` takes every N-th
+clip. Results for repeated crops and slots are cached.
 """
 
 import argparse
@@ -32,7 +32,7 @@ KINDS = ("blur", "noise", "cover")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One way to estimate."""
+    """One row of the table: a way to estimate."""
 
     name: str
     options: PoseOptions
@@ -61,7 +61,7 @@ ROWS = (
 
 
 class Remembering:
-    """An estimator that computes nothing twice."""
+    """An estimator that caches its results."""
 
     def __init__(self, estimate: Estimator) -> None:
         self.card, self._estimate = estimate.card, estimate
@@ -69,7 +69,7 @@ class Remembering:
         self._solved: dict[bytes, Maps] = {}
 
     def encode(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """As the estimator's."""
+        """As the estimator, cached."""
         keys = [_digest(crop) for crop in crops]
         new = {key: i for i, key in enumerate(keys) if key not in self._encoded}
         if new:
@@ -79,7 +79,7 @@ class Remembering:
         return np.stack(features), np.stack(embeddings)
 
     def solve(self, inputs: Inputs) -> Maps:
-        """As the estimator's."""
+        """As the estimator, cached."""
         keys = [_digest(*parts) for parts in zip(*inputs.values(), strict=True)]
         new = {digest: i for i, digest in enumerate(keys) if digest not in self._solved}
         if new:
@@ -118,7 +118,7 @@ def main() -> None:
     results: dict[str, dict[str, float]] = {row.name: {} for row in ROWS}
     print(f"{len(clips)} clips, {sum(len(clip.truth) for clip in clips)} frames")
     for row in ROWS:
-        if row.box_noise != noise:  # other crops: nothing of before is of use
+        if row.box_noise != noise:  # different crops: the caches are useless
             estimators = {"clean": Remembering(loaded), "damaged": Remembering(loaded)}
             noise = row.box_noise
         print(f"{row.name:24}", end="", flush=True)

@@ -1,12 +1,12 @@
-"""Scores, limits of boxes and suppression on a set in PoseTrack's layout: what they change in AP.
+"""How joint scores, box thresholds and OKS-NMS change AP on a set in PoseTrack's layout.
 
     glpose synth --as posetrack18 SET --seed 0 --videos 12
     python bench/test_time_ap.py SET [--split train] [--weights NAME] [--detector NAME] [--json FILE]
 
-People are found by the detector, poses are estimated once with all its boxes, and then scored,
-limited and suppressed in each way. Prints the official AP (the mean of 15 joints), the precision
-and recall of all joints, and how many poses there are. On rendered people: the differences tell
-what a switch does, not what it brings on PoseTrack.
+People are detected and their poses estimated once with all boxes; then joint scores, box threshold
+and NMS are applied in each variant. Prints the official AP (the mean of 15 joints), the precision
+and recall of all joints, and the number of poses. On rendered people: the differences show what an
+option does, not what it gains on PoseTrack.
 """
 
 import argparse
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def limited(poses: FramePoses, options: PoseOptions, crop: CropSpec) -> FramePoses:
-    """What the options leave of all poses, with the scores that they ask for."""
+    """The poses that the options keep, with the scores that they select."""
     strong = of_rows(poses, poses.people.score >= options.min_box)
     return finish(strong, options, POSETRACK15, crop)
 

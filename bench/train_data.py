@@ -1,14 +1,14 @@
-"""Time of making training batches as the paper's recipe does, without the network that eats them.
+"""Time to make training batches with the paper's recipe, without the network.
 
     python bench/train_data.py [--videos 4] [--frames 30] [--steps 10] [--batch-size 8] [--json FILE]
 
 Renders a set in the layout of PoseTrack 2017, pictures of 720 x 1280, and makes batches of
 glpose_w48_posetrack17 (a key, 8 neighbours and 20 proposals of 384 x 288 for each person) with 0
-and 2 worker processes, without and with the picture cache. A row has the wall seconds and the
-processor seconds of all processes for each step, less those of starting, which are those of a run
-of one sample, and how many pictures a sample decodes. The rendered set is small, so that most
-pictures are kept: of a set much larger than the cache, a sample decodes its different pictures,
-which the first line counts.
+and 2 worker processes, without and with the picture cache. A row has wall seconds and CPU seconds
+of all processes per step, minus the start-up time measured with a single sample, and the number of
+pictures decoded per sample. The rendered set is small, so most pictures stay in the cache; with a
+set much larger than the cache, a sample decodes all its distinct pictures, which the first line
+counts.
 """
 
 import argparse
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def different_pictures(recipe: Recipe, num_samples: int, folder: str) -> dict[str, float | None]:
-    """Pictures that a sample is cut from, and how many of them are different ones."""
+    """Mean number of pictures that a sample is cut from, and how many of them are distinct."""
     recipe = replace(recipe, picture_cache_mb=0)
     data = load_system(recipe.system).open(recipe, Path(folder) / "cache").train_data()
     counts = []
@@ -82,7 +82,7 @@ def different_pictures(recipe: Recipe, num_samples: int, folder: str) -> dict[st
 
 
 def time_steps(recipe: Recipe, num_steps: int, folder: str) -> dict[str, float | None]:
-    """A row of the table; pictures are counted where threads of this process decode them."""
+    """A row of the table; decoded pictures are only counted without worker processes."""
     start = use_s(replace(recipe, batch_size=1), 1, folder)
     whole = use_s(recipe, num_steps, folder)
     num_samples = num_steps * recipe.batch_size
@@ -100,7 +100,7 @@ def time_steps(recipe: Recipe, num_steps: int, folder: str) -> dict[str, float |
 
 
 def use_s(recipe: Recipe, num_steps: int, folder: str) -> dict[str, float]:
-    """Seconds from the first call to the end of the last process, and pictures decoded here."""
+    """Wall and CPU seconds until the last process ends, and pictures decoded in this process."""
     data = load_system(recipe.system).open(recipe, Path(folder) / "cache").train_data()
     rows, workers = own_rows(recipe, ALONE), recipe.data_workers
     wall, processor = time.perf_counter(), processor_s()
@@ -119,7 +119,7 @@ def use_s(recipe: Recipe, num_steps: int, folder: str) -> dict[str, float]:
 
 @contextmanager
 def counted_pictures() -> Iterator[list[Path]]:
-    """The files that this process decodes in the block."""
+    """The files that this process decodes inside the block."""
     decoded: list[Path] = []
 
     def counting(path: Path) -> np.ndarray:
@@ -134,7 +134,7 @@ def counted_pictures() -> Iterator[list[Path]]:
 
 
 def processor_s() -> float:
-    """Of this process and of those it has waited for."""
+    """CPU seconds of this process and of finished child processes."""
     kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     return sum(u.ru_utime + u.ru_stime for u in map(resource.getrusage, kinds))
 

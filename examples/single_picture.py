@@ -1,6 +1,6 @@
 """People and joints of a single picture: python single_picture.py PICTURE.
 
-The parts of the library by themselves: a detector, an estimator, and the main path over one frame.
+Uses the library's parts directly: a detector, an estimator, and the pipeline on one frame.
 """
 
 import sys
@@ -18,7 +18,7 @@ detect, estimate = load_detector("person_small"), load_estimator("pose_small")
 
 
 def people_of(frame: Frame) -> People:
-    """Everyone found, numbered from 1, the surest first."""
+    """All detected people, numbered from 1, highest score first."""
     if frame.rgb is None:
         return People.empty()
     found = detect(frame.rgb)

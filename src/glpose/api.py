@@ -1,4 +1,4 @@
-"""The front door of the library: `run` for a video, and the parts of it that commands share."""
+"""The library's entry points: `run` for a video, and the parts of it that commands share."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from glpose.video.source import Source, find_sources
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
 
 Boxes = Mapping[int, People]
-"""People by frame; frames that are not in it have nobody."""
+"""People by frame index; other frames have nobody."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Models:
-    """The opened networks of a run; `record` is what results say about them."""
+    """The loaded networks of a run; `record` describes them in results."""
 
     estimate: Estimator
     detect: Detector | None
@@ -48,14 +48,14 @@ def run(
     engine: EngineSpec = EngineSpec(),
     refiners: Sequence[Refiner] | None = None,
 ) -> Iterator[FramePoses]:
-    """The poses of a video file, a folder of pictures or a source: one object a frame, in order.
+    """Poses of a video file, a folder of pictures or a source: one object per frame, in order.
 
-    With `boxes` (a file of box lines, a `poses.jsonl`, or people by frame) nobody is searched and
-    tracked. Frames before `start_s` and from `end_s` on are left out; `engine` runs the networks.
-    The video is read as the poses are asked for. `refiners` are applied one after the other;
+    With `boxes` (a file of box lines, a `poses.jsonl`, or people by frame) detection and tracking
+    are skipped. Frames before `start_s` and from `end_s` on are left out; `engine` runs the
+    networks. The video is read lazily, as poses are consumed. `refiners` are applied in order;
     None means the usual ones, see `usual_refiners`.
 
-    Raises: GLPoseError, here if the source, the boxes or the weights cannot be used, and not later.
+    Raises: GLPoseError at the call, not later, if source, boxes or weights cannot be used.
     """
     entries = find_sources([source])
     if len(entries) != 1:
@@ -79,7 +79,7 @@ def load_models(
     detector: str | Path | None = DEFAULT_DETECTOR,
     engine: EngineSpec = EngineSpec(),
 ) -> Models:
-    """Open the networks; no detector if it is None. Raises BadWeights."""
+    """Load the networks; without a detector if it is None. Raises BadWeights."""
     pose = open_estimator(weights, engine)
     record = {"pose": pose.record}
     if detector is None:
@@ -98,10 +98,10 @@ def poses_of(
     refiners: Sequence[Refiner] | None = None,
     keep_pictures: bool = True,
 ) -> Iterator[FrameAndPoses]:
-    """Frames with their poses, with people as given, or else as detected and tracked.
+    """Frames with their poses, of the people in `boxes` or else detected and tracked ones.
 
-    `refiners` and `keep_pictures` are as in `run` and `estimate_poses`; for refiners that are
-    given, which may look at them, pictures are always kept.
+    `refiners` and `keep_pictures` are as in `run` and `estimate_poses`; if refiners are given,
+    pictures are always kept, since refiners may read them.
     """
     people_of = _people_of(info, models, boxes, timings)
     keep_pictures = keep_pictures or bool(refiners)
@@ -114,7 +114,7 @@ def poses_of(
 
 
 def usual_refiners(boxes: Boxes | None) -> tuple[Refiner, ...]:
-    """People whom the pose network does not see are left out, unless a user gave their boxes."""
+    """`without_phantoms`, or none if a user gave the boxes."""
     return (without_phantoms,) if boxes is None else ()
 
 
@@ -135,7 +135,7 @@ def _people_of(
 
 
 def check_span(start_s: float | None, end_s: float | None) -> None:
-    """Raises BadInput for a span of time that cannot hold a frame."""
+    """Raises BadInput for a time span that cannot contain a frame."""
     begin = start_s or 0.0
     if not 0 <= begin < float("inf") or (end_s is not None and not end_s > begin):
         raise BadInput(
@@ -145,7 +145,7 @@ def check_span(start_s: float | None, end_s: float | None) -> None:
 
 
 def check_boxes(boxes: Boxes | None, info: VideoInfo, name: str) -> None:
-    """Raises BadInput for boxes in frames that the video does not have, as far as is known."""
+    """Raises BadInput for boxes in frames beyond the video's end, if its length is known."""
     last = max(boxes or (), default=-1)
     if info.num_frames is not None and last >= info.num_frames:
         raise BadInput(

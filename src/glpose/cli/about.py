@@ -63,10 +63,10 @@ def results_file(path: Path) -> list[str]:
 
 
 def source(path: Path) -> list[str]:
-    """What a video or a folder holds, one line each; what cannot be read says why."""
+    """What a video or a folder holds, one line each, with the reason if it cannot be read."""
     entries = find_sources([path])
     if len(entries) == 1:
-        entries[0].open()  # raises: for one file the command fails as `run` would
+        entries[0].open()  # raises: a single file fails as it would in `run`
     return [_source_line(entry) for entry in entries]
 
 

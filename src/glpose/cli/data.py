@@ -1,4 +1,4 @@
-"""`glpose data`: what is on disk of a data set, and what is missing."""
+"""`glpose data`: which parts of a data set are on disk and which are missing."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -53,7 +53,7 @@ def check(
 
 
 def lines(report: "Report", root: Path, max_examples: int | None) -> list[str]:
-    """A report as text; paths inside `root` are told from there."""
+    """A report as text, with paths relative to `root`."""
     told = [f"{report.name} in {root}: {report.state}"]
     for part in report.parts:
         told += ["", *_part_lines(part)]

@@ -1,4 +1,4 @@
-"""`glpose demo`: a clip of its own, so that everything can be seen at work without any data."""
+"""`glpose demo`: run on a generated clip, without any data."""
 
 from pathlib import Path
 from typing import Annotated

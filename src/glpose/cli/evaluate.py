@@ -30,8 +30,8 @@ def evaluate(
 ) -> int:
     """Predict the people of an official set and score them as the papers do.
 
-    Each sequence's predictions are saved as soon as they are done; the same call goes on where it
-    was interrupted. What is not given is as the papers on the set do it; scores.json says how.
+    Each sequence's predictions are saved as soon as they are done; the same call continues after an
+    interruption. Options not given follow the papers on the set; scores.json lists them.
     Exit status: 0 all well, 2 nothing could be evaluated, 3 scores are incomplete.
 
     Parameters
@@ -43,7 +43,7 @@ def evaluate(
     metric
         posetrack (2017 or 2018), jhmdb or coco; it says which set DATA is.
     boxes
-        gt for the people of the truth, or a file of detections.
+        gt for ground-truth boxes, or a file of detections.
     out
         Folder for predictions and scores.
     split
@@ -64,7 +64,7 @@ def evaluate(
     limit
         Evaluate this many sequences only.
     seed
-        What candidates are drawn by.
+        Seed for drawing candidates.
     threads
         CPU threads; all cores unless given.
     overwrite
@@ -74,7 +74,7 @@ def evaluate(
     for flag, value in (("limit", limit), ("threads", threads)):
         if value is not None and value < 1:
             raise BadInput(f"--{flag} is {value}; expected 1 or more")
-    # Not above: these import NumPy and the video library, and help must be quick.
+    # Imported here: NumPy and the video library would slow down --help.
     from glpose.cli.progress import Printed
     from glpose.jobs.evaluate import EvaluateOptions, evaluate_set
     from glpose.jobs.interrupt import SignalInterrupt

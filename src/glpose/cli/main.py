@@ -1,4 +1,4 @@
-"""The command `glpose`: one file a command, imported when it is called, so that help is quick.
+"""The command `glpose`: one file per command, imported when it is called to keep help fast.
 
 Exit status: 0 all well; 2 a wrong call, or nothing could be used; 3 finished, but something is
 missing; 130 interrupted. Errors of users are one line on stderr; anything else is a bug and shows
@@ -42,9 +42,9 @@ app.command(
 
 
 def main(arguments: Sequence[str] | None = None, *, speaks: bool = True) -> int:
-    """Run a command, by default that of the process; the result is the exit status.
+    """Run a command, by default from the process's arguments; returns the exit status.
 
-    `speaks` is false where another process of the same call says what is wrong with its words.
+    `speaks` is false if another process of the same call reports errors in the arguments.
     """
     tokens = sys.argv[1:] if arguments is None else list(arguments)
     try:

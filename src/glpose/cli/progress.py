@@ -1,4 +1,4 @@
-"""What a job tells, printed: how far it is, on a terminal as a live line, elsewhere as plain lines.
+"""Print a job's reports: progress is a live line on a terminal, plain lines elsewhere.
 
 Results go to stdout, all else to stderr.
 """
@@ -17,7 +17,7 @@ _PLAIN_EVERY_S = 5.0
 
 
 def make_reporter(*, quiet: bool) -> Reporter:
-    """The reporter for where we are: silent, terminal, or a log."""
+    """The reporter for the current output: quiet, terminal or log."""
     if quiet:
         return Quiet()
     console = Console(stderr=True)
@@ -25,7 +25,7 @@ def make_reporter(*, quiet: bool) -> Reporter:
 
 
 class Quiet(Silent):
-    """Says what is wrong, and nothing else."""
+    """Prints problems only."""
 
     def problem(self, message: str) -> None:
         """On stderr."""

@@ -1,4 +1,4 @@
-"""`glpose recipes`: every named training run, with the row of the paper's tables it stands for."""
+"""`glpose recipes`: all recipes, each with its row in the paper's tables."""
 
 
 def recipes() -> int:

@@ -1,4 +1,4 @@
-"""`glpose run`: from sources to folders of results."""
+"""`glpose run`: estimate poses of sources into result folders."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,7 +63,7 @@ def run(
         )
     if threads is not None and threads < 1:
         raise BadInput(f"--threads is {threads}; expected 1 or more")
-    # Not above: these import NumPy and the video library, and help must be quick.
+    # Imported here: NumPy and the video library would slow down --help.
     from glpose.jobs.run import Options
     from glpose.jobs.writers import overlay_mp4, poses_jsonl
     from glpose.runtime.engine import EngineSpec

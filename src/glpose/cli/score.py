@@ -1,4 +1,4 @@
-"""`glpose score`: the official metrics on files of truth and of any tool's predictions."""
+"""`glpose score`: the official metrics for any tool's predictions."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -36,7 +36,7 @@ def posetrack(
     no_quirks
         Leave out the oddities of poseval (docs/metrics.md); not for comparison with papers.
     mot
-        Score tracking too; unless said, only if the track ids are more than places in the frame.
+        Score tracking too; by default only if the track ids are more than row numbers.
 
     """
     from glpose.evaluation.scoring.posetrack import score_posetrack
@@ -100,7 +100,7 @@ def coco(truth: Path, predictions: Path, /, *, json: Path | None = None) -> int:
 
 
 def _checked(truth: Path, predictions: Path, json: Path | None) -> tuple[Path, Path]:
-    """Both places, if they and that of the result can be used."""
+    """Both paths, after checking them and the output path."""
     from glpose.evaluation.scoring.report import check_places
 
     check_places(truth, predictions, json)
@@ -108,7 +108,7 @@ def _checked(truth: Path, predictions: Path, json: Path | None) -> tuple[Path, P
 
 
 def _show(report: "Report", json: Path | None) -> int:
-    """Print first: numbers that are there are not lost if the file cannot be written."""
+    """Print first, so that scores are not lost if the file cannot be written."""
     print("\n".join(report.lines))
     if json is not None:
         report.save(json)

@@ -1,4 +1,4 @@
-"""`glpose synth`: a data set of rendered figures in an official layout, to try everything on."""
+"""`glpose synth`: a data set of rendered figures in an official layout, for trying things out."""
 
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +25,7 @@ def synth(
     layout
         posetrack17, posetrack18, jhmdb or coco.
     seed
-        What is drawn by lot; the same seed gives the same files.
+        Random seed; the same seed gives the same files.
     videos
         How many videos, about a quarter of them for validation; coco takes pictures from them.
     frames

@@ -1,4 +1,4 @@
-"""`glpose train`: a named recipe, data folders, and a run folder.
+"""`glpose train`: train a named recipe into a run folder.
 
 `torchrun --nproc-per-node N -m glpose.train` calls the same function in N processes.
 """
@@ -91,7 +91,7 @@ def train(
 def _recipe(
     name: str, data: list[str], changes: list[str], init: Path | None, *, synth_only: bool
 ) -> Recipe:
-    """The recipe with everything that the call says about it."""
+    """The recipe with all changes from the command line."""
     from dataclasses import replace
 
     from glpose.recipes import load_recipe

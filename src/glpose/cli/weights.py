@@ -1,4 +1,4 @@
-"""`glpose weights`: published checkpoints as weights of ours, and what files of weights hold."""
+"""`glpose weights`: import published checkpoints, and describe weights files."""
 
 import re
 from pathlib import Path
@@ -42,9 +42,9 @@ def import_(
     out
         Where the files go.
     joints
-        The joints that it shall estimate; channels are matched by the names of joints.
+        The joints to estimate; channels are matched by joint name.
     source_joints
-        The joints of the file's head, where its project does not tell: coco17, posetrack17, ...
+        The joints of the file's head, if its project does not define them: coco17, posetrack17, ...
     colour
         What pictures the file was trained on; simple_baseline: bgr, unless trained on ImageNet.
     onnx
@@ -70,7 +70,7 @@ def import_(
         source_joints,
         blue_first=None if colour is None else colour == "bgr",
     )
-    # First what may fail, so that a refused call leaves nothing.
+    # What may fail comes first, so that a failed call writes nothing.
     paths = export_imported(imported, out, size_hw) if onnx else []
     paths += write_imported(imported, out)
     print("\n".join([*report(imported), *map(str, paths)]))

@@ -1,4 +1,4 @@
-"""Estimators on labelled sets: `predict` runs the pipeline, `sets` knows the official sets.
+"""Evaluate estimators: `predict` runs the pipeline, `sets` defines the official sets.
 
-`scoring` has the official metrics, `damaged` the scores on clips that were damaged on purpose.
+`scoring` has the official metrics, `damaged` scores clips with synthetic damage.
 """

@@ -1,4 +1,4 @@
-"""An estimator on labelled clips: the pipeline that users run, with given boxes, and its PCK."""
+"""PCK of an estimator on labelled clips: the pipeline that users run, with given boxes."""
 
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -16,12 +16,12 @@ from glpose.skeleton import Skeleton, convert
 from glpose.types import Frame, FrameTruth, People
 
 _PERIOD = 5
-"""Every fifth frame is damaged: with k = 4 all neighbours of a damaged frame are whole."""
+"""Every fifth frame is damaged: with k = 4 all neighbours of a damaged frame are clean."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledClip:
-    """A clip: how to read its frames, and the truth of each of them."""
+    """A clip: a function that reads its frames, and the ground truth of each."""
 
     name: str
     frames: Callable[[], Iterable[Frame]]
@@ -30,11 +30,11 @@ class LabelledClip:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scored:
-    """Joints of people whose boxes were given, one row a person and frame.
+    """Joints predicted with given boxes, one row per person and frame.
 
-    `guess_xy` and `truth_xy` in image pixels, joints as the estimator's skeleton; `labelled` where
-    the truth has a joint inside the picture, `placed` where it has coordinates at all. `damage`
-    is the place of a row's kind of damage among those asked for, -1 without damage.
+    `guess_xy` and `truth_xy` are in image pixels, joints in the order of the estimator's skeleton.
+    `labelled`: the truth has the joint inside the picture; `placed`: it has coordinates at all.
+    `damage` is the index of the kind of damage in `damage_kinds`, -1 without damage.
     """
 
     guess_xy: Float32[np.ndarray, "people joints 2"]
@@ -61,7 +61,7 @@ class Scored:
     def pck(
         self, joints: Bool[np.ndarray, " joints"], limit: float, *, outside: bool = False
     ) -> Pck:
-        """PCK of the box over some joints; `outside` counts joints outside the picture too."""
+        """PCK by box over these joints; `outside` also counts joints outside the picture."""
         counted = (self.placed if outside else self.labelled) & joints
         return pck(self.guess_xy, self.truth_xy, counted, self.truth_xyxy, limit)
 
@@ -77,13 +77,13 @@ def evaluate_clips(
     options: PoseOptions = PoseOptions(),
     seed: int = 0,
 ) -> Scored:
-    """Run the pipeline on each clip with its true boxes and collect joints beside the truth.
+    """Run the pipeline on each clip with its true boxes; collect predicted and true joints.
 
     With `damage_kinds` ("blur", "noise", "cover", ...) every fifth frame is damaged where the
-    people are, the kinds taking turns, and only those frames are scored. The damage depends on
-    clip and frame alone, so that all estimators see the same pictures. `box_noise` moves each side
-    of a box by so much of its length (standard deviation); errors stay relative to the true box.
-    `seed` is that of the candidates.
+    people are, alternating between the kinds, and only those frames are scored. The damage depends
+    only on clip and frame, so that all estimators see the same pictures. `box_noise` shifts the
+    edges of a box by Gaussian noise, with this share of its sides as standard deviation; errors
+    stay relative to the true box. `seed` draws the candidates.
     """
     skeleton = estimate.card.joints
     rows: list[tuple[np.ndarray, ...]] = []
@@ -126,7 +126,7 @@ def evaluate_clips(
 
 
 def _moved(people: People, seed: list[int], share: float) -> People:
-    """People with imprecise boxes."""
+    """People with jittered boxes."""
     if not share:
         return people
     noise = np.random.default_rng(seed).normal(0, share, people.xyxy.shape)
@@ -167,7 +167,7 @@ def _damage_box(
     kind: str,
     strength: float,
 ) -> None:
-    """Damage a person's box, enlarged by a quarter as crops are, in place."""
+    """Damage, in place, a person's box enlarged by a quarter as crops are."""
     centre, size = (xyxy[:2] + xyxy[2:]) / 2, (xyxy[2:] - xyxy[:2]) * 1.25
     low = np.maximum(np.floor(centre - size / 2), 0).astype(int)
     high = np.minimum(np.ceil(centre + size / 2), rgb.shape[1::-1]).astype(int)

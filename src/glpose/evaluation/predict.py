@@ -1,4 +1,4 @@
-"""A labelled sequence and boxes to poses: what evaluation on the official sets runs."""
+"""Predict poses for a labelled sequence and boxes, for evaluation on the official sets."""
 
 from collections.abc import Callable, Collection, Container, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -18,10 +18,10 @@ from glpose.types import Detections, Frame, FramePoses, FrameTruth, People
 from glpose.video.reader import open_video, read_ahead
 
 RATE_HZ = 25.0
-"""Frames a second of sequences of pictures, for their times only."""
+"""Frame rate assumed for sequences of pictures; only their times depend on it."""
 
 FramesOf = Callable[[Container[int]], Iterable[Frame]]
-"""Some frames of a video, in order; called once for each pass."""
+"""Reads the wanted frames of a video in order; called once per pass."""
 
 
 _ALL = range(2**62)
@@ -38,12 +38,12 @@ def predict(
     memory_crops: int = MEMORY_CROPS,
     seed: int = 0,
 ) -> Iterator[FramePoses]:
-    """The poses of the people of the frames `keys`, in order; all other frames only help.
+    """Poses of the people in the frames `keys`, in order; other frames only serve as context.
 
-    `clip_boxes` cuts boxes at the picture's edges first, as the HRNet family does with true ones.
+    `clip_boxes` first clips boxes to the picture, as the HRNet family does with true boxes.
 
-    Only frames that can help are read. With candidates from the whole video two passes are made,
-    and in the first one only crops are encoded that will be remembered.
+    Only frames that are needed are read. Candidates from the whole video take two passes; the first
+    encodes only the crops that will be remembered.
     """
     card = estimate.card
     from_past = options.candidates == "past" and bool(card.similar)
@@ -63,7 +63,7 @@ def predict(
         reach = max(map(abs, offsets), default=0)
         wanted = {key + offset for key in keys for offset in range(-reach, reach + 1)}
     if not from_past and card.neighbours and all(s.box == "exact" for s in card.neighbours):
-        # Boxes of keys cut the other frames: nobody asks for those frames' own people.
+        # Neighbours are cut with the keys' boxes, so the people in other frames are not needed.
         people = {key: people[key] for key in keys if key in people}
     yield from (
         poses
@@ -96,7 +96,7 @@ def _given(people: Mapping[int, People], *, clip_boxes: bool) -> PeopleOf:
 def sample_crops(
     people: Mapping[int, People], num: int, seed: int, min_score: float, sampling: Sampling
 ) -> dict[int, People]:
-    """At most `num` people of a video, of all who have that score: at random or evenly in time."""
+    """At most `num` people of a video with at least that score, random or evenly spaced in time."""
     crops = [
         (frame, int(row))
         for frame in sorted(people)
@@ -115,7 +115,7 @@ def sample_crops(
 
 
 def frames_of(sequence: LabelledSequence) -> FramesOf:
-    """How to read a sequence; a picture that cannot be read is an undecodable frame."""
+    """A reader of a sequence; a picture that cannot be read becomes an undecodable frame."""
 
     def read(wanted: Container[int]) -> Iterable[Frame]:
         if sequence.video is not None:
@@ -136,15 +136,15 @@ def _pictures(sequence: LabelledSequence, wanted: Container[int]) -> Generator[F
 
 
 def true_people(truth: Iterable[FrameTruth]) -> dict[int, People]:
-    """The labelled people who have a box, by frame."""
+    """The labelled people with a non-empty box, by frame."""
     return {frame.frame: frame.people[box_area(frame.people.xyxy) > 0] for frame in truth}
 
 
 def boxes_of(sequence: LabelledSequence, boxes: Mapping[str, Detections]) -> dict[int, Detections]:
-    """The detections of a sequence, by frame, from those of a file by the names of pictures.
+    """The detections of a sequence by frame, looked up by picture name in those of a file.
 
-    Names in files start anywhere above the picture: "val/000342_mpii_test/000000.jpg". Raises
-    BadInput for a sequence without any.
+    A name is the end of the picture's path, of any length: "val/000342_mpii_test/000000.jpg".
+    Raises BadInput if there are none for the sequence.
     """
     found = {}
     for index, path in enumerate(sequence.images):
@@ -163,7 +163,7 @@ def boxes_of(sequence: LabelledSequence, boxes: Mapping[str, Detections]) -> dic
 
 
 def in_skeleton(poses: FramePoses, source: Skeleton, target: Skeleton) -> FramePoses:
-    """Poses with the joints of another set; those that the source lacks are NaN."""
+    """Convert poses to another skeleton; joints that the source lacks are NaN."""
     if source is target:
         return poses
     xy, score = convert(poses.xy, poses.score, source, target)

@@ -1,4 +1,4 @@
-"""PoseTrack, Sub-JHMDB and COCO as evaluation meets them: parts to predict, files, scores."""
+"""PoseTrack, Sub-JHMDB and COCO for evaluation: sequences to predict, files, scores."""
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -39,25 +39,25 @@ _PICTURES_AT_ONCE = 100
 
 @runtime_checkable
 class OfficialSet(Protocol):
-    """The part of a set that is evaluated; its sequences are predicted and saved one by one."""
+    """The evaluated part of a set; its sequences are predicted and saved one by one."""
 
     usual: PoseOptions
-    """What the papers on this set do, unless a call says otherwise."""
+    """Default options, as in the papers on this set."""
     part: str
     names: list[str]
 
     def file(self, name: str) -> str:
-        """What the predictions of a sequence are called, below their folder."""
+        """Path of the predictions of a sequence, relative to their folder."""
         ...
 
     def predict(
         self, name: str, estimate: Estimator, options: PoseOptions, seed: int
     ) -> Iterable[FramePoses]:
-        """The poses of all frames that are asked for. Raises BadInput if the sequence is broken."""
+        """The poses of all frames to be scored. Raises BadInput if the sequence cannot be read."""
         ...
 
     def write(self, path: Path, name: str, poses: list[FramePoses], estimate: Estimator) -> None:
-        """Save the predictions of a sequence, whole or not at all."""
+        """Save the predictions of a sequence, atomically."""
         ...
 
     def score(self, folder: Path, names: Collection[str], estimate: Estimator) -> Report:
@@ -66,9 +66,9 @@ class OfficialSet(Protocol):
 
 
 def open_set(metric: Metric, root: Path, split: str | None, boxes: Path | None) -> OfficialSet:
-    """The set that belongs to a metric, with boxes of the truth or of a file of detections.
+    """The set of a metric, with ground-truth boxes or those of a file of detections.
 
-    Raises: BadInput, saying what is missing and where it is expected.
+    Raises: BadInput saying what is missing and where it is expected.
     """
     if not root.is_dir():
         raise BadInput(f"--data {root}: no such folder; expected the set in its official layout")
@@ -90,20 +90,20 @@ class PoseTrackSet:
     def __init__(self, root: Path, split: str | None, boxes: Path | None) -> None:
         self.part = split or "val"
         self._labels = find_base(root, self.part) / "annotations" / self.part
-        # The labels say themselves of which year they are.
+        # The reader tells 2017 from 2018 by the labels themselves.
         sequences = open_posetrack(root, 2018, self.part)
         self._sequences = {sequence.name: sequence for sequence in sequences}
         self.names = list(self._sequences)
         self._boxes = _matched(boxes, sequences)
 
     def file(self, name: str) -> str:
-        """As poseval wants it: the name of the label file."""
+        """The name of the label file, as poseval expects."""
         return f"{name}.json"
 
     def predict(
         self, name: str, estimate: Estimator, options: PoseOptions, seed: int
     ) -> Iterable[FramePoses]:
-        """See `OfficialSet`; people found by a detector have their places for numbers."""
+        """See `OfficialSet`; with detected boxes, track ids are row numbers."""
         sequence = self._sequences[name]
         truth = sequence.truth()
         found = predict(
@@ -117,17 +117,17 @@ class PoseTrackSet:
         )
         skeleton = estimate.card.joints
         for poses in found:
-            # A number that is there twice cannot be written, and is no matter to AP.
+            # Duplicate track ids cannot be written; AP ignores track ids.
             has_numbers = self._boxes is None and not twice(poses.people.track_id.tolist())
             yield in_skeleton(poses if has_numbers else _numbered(poses), skeleton, POSETRACK15)
 
     def write(self, path: Path, name: str, poses: list[FramePoses], estimate: Estimator) -> None:
-        """See `OfficialSet`; in the form of 2017, which the family writes for both years."""
+        """See `OfficialSet`; in the 2017 format, which is common for both years."""
         del estimate
         write_prediction_file(path, self._sequences[name], poses)
 
     def score(self, folder: Path, names: Collection[str], estimate: Estimator) -> Report:
-        """AP; numbers of people are no tracking, so MOT is left out."""
+        """AP only: the track ids are not tracking results, so MOT is left out."""
         del estimate
         return score_posetrack(self._labels, folder, mot=False, only=names)
 
@@ -148,13 +148,13 @@ class JhmdbSet:
         self._boxes = _matched(boxes, sequences)
 
     def file(self, name: str) -> str:
-        """As `glpose score jhmdb` wants it."""
+        """As `glpose score jhmdb` expects."""
         return f"{name}.jsonl"
 
     def predict(
         self, name: str, estimate: Estimator, options: PoseOptions, seed: int
     ) -> Iterable[FramePoses]:
-        """See `OfficialSet`; of several detections in a frame the best one is the person."""
+        """See `OfficialSet`; the best detection of a frame is taken as the person."""
         sequence = self._sequences[name]
         truth = sequence.truth()
         people = true_people(truth) if self._boxes is None else _best(self._boxes[name])
@@ -174,13 +174,13 @@ class JhmdbSet:
                 writer.write(frame)
 
     def score(self, folder: Path, names: Collection[str], estimate: Estimator) -> Report:
-        """PCK by box and torso; a skeleton without belly has it put between shoulders and hips."""
+        """PCK by box and torso; without a belly in the skeleton it is interpolated."""
         has_belly = "belly" in estimate.card.joints.joints
         return score_jhmdb(self._root, folder, int(self.part), belly=not has_belly, only=names)
 
 
 class CocoSet:
-    """COCO keypoints; pictures are no videos, a hundred of them make a part."""
+    """COCO keypoints; a hundred single pictures are treated as one sequence."""
 
     usual = PoseOptions(flip=True, score="rescored", oks_nms=0.9)
 
@@ -226,7 +226,7 @@ class CocoSet:
         write_keypoint_results(path, found)
 
     def score(self, folder: Path, names: Collection[str], estimate: Estimator) -> Report:
-        """AP and AR, of the parts joined in one file beside their folder."""
+        """AP and AR of all sequences, merged into one file beside their folder."""
         del estimate
         joined = [
             entry
@@ -257,7 +257,7 @@ def _matched(
 
 
 def _linked(boxes: tuple[Detections, ...], options: PoseOptions) -> Mapping[int, People]:
-    """Detections of a sequence as people; networks that follow people need to know who is who."""
+    """Link the detections of a sequence into tracks, for networks that follow people over time."""
     strong = {}
     for frame, found in enumerate(boxes):
         rows = found.score >= options.min_box

@@ -1,1 +1,1 @@
-"""Whole jobs as functions: what the commands do, without a command line. They report, never print."""
+"""What the commands do, as functions without a command line. They report and never print."""

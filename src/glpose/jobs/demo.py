@@ -8,9 +8,9 @@ from glpose.video.writer import VideoWriter
 
 
 def write_clip(folder: Path) -> tuple[Path, int]:
-    """Write `demo.mp4` into a folder, made if need be; the result is its path and its frames.
+    """Write `demo.mp4` into a folder, created if needed; returns its path and number of frames.
 
-    Raises: BadInput or VideoError where it cannot be written.
+    Raises: BadInput or VideoError if it cannot be written.
     """
     make_folder(folder)
     clip, scene = folder / "demo.mp4", demo.demo_scene()

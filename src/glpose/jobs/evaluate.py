@@ -1,8 +1,8 @@
 """An evaluation: predictions sequence by sequence, then scores, in one folder.
 
-settings.json    how the predictions were made; written first, and asked when a call goes on
-predictions/     a file for each sequence, there as soon as it is done
-scores.json      the official scores and everything needed to make them again
+settings.json    how the predictions were made; written first, compared when a call continues
+predictions/     one file per sequence, written as soon as it is done
+scores.json      the official scores and everything needed to reproduce them
 """
 
 import json
@@ -34,9 +34,9 @@ _TELL_EVERY_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class EvaluateOptions:
-    """What to evaluate and how, as `glpose evaluate` has it.
+    """What to evaluate and how; the options of `glpose evaluate`.
 
-    `boxes` None are those of the truth; `changes` are of the usual options of the set, by name.
+    `boxes` None means ground-truth boxes; `changes` override the set's default options by name.
     """
 
     weights: str
@@ -54,11 +54,11 @@ class EvaluateOptions:
 
 @dataclass(slots=True)
 class Evaluation:
-    """What was done and what could not be, by the names of sequences.
+    """What was done and what failed, by sequence name.
 
-    `kept` of those done had been predicted before. `failed` says what is wrong with a sequence;
-    `frames` and `undecodable` count the frames that were predicted now. `report` has the scores,
-    None if it was interrupted.
+    `kept` counts sequences in `done` that an earlier call had predicted. `failed` has the problem
+    of each failed sequence; `frames` and `undecodable` count the frames predicted by this call.
+    `report` has the scores, None if it was interrupted.
     """
 
     folder: Path
@@ -75,10 +75,10 @@ class Evaluation:
 def evaluate_set(
     how: EvaluateOptions, reporter: Reporter = SILENT, interrupt: Interrupt | None = None
 ) -> Evaluation:
-    """Predict, score and save, until all is done or `interrupt` asks to stop.
+    """Predict, score and save until all is done or a stop is requested.
 
     Sequences that cannot be read are reported and left out of the scores.
-    Raises: GLPoseError if nothing can be evaluated: for a set, boxes, weights or a folder that
+    Raises: GLPoseError if nothing can be evaluated, because the set, boxes, weights or folder
     cannot be used.
     """
     if how.boxes is not None and not how.boxes.is_file():
@@ -98,7 +98,7 @@ def _settings(
     options: PoseOptions,
     record: dict[str, object],
 ) -> dict[str, Any]:
-    """Everything that the predictions depend on, as it will be read back from JSON."""
+    """Everything that the predictions depend on, in the form it is read back from JSON."""
     boxes: dict[str, str] | str = "gt"
     if how.boxes is not None:
         digest = file_digest(how.boxes)
@@ -117,7 +117,7 @@ def _settings(
 
 
 def _prepare(how: EvaluateOptions, settings: dict[str, Any]) -> None:
-    """Make the folder, or find in it predictions that were made in the very same way."""
+    """Make the folder, or check that its predictions were made with the same settings."""
     out, path = how.out, how.out / SETTINGS
     try:
         if how.overwrite:
@@ -158,7 +158,7 @@ def _prepare(how: EvaluateOptions, settings: dict[str, Any]) -> None:
 
 
 class _Job:
-    """A set on its way to its scores."""
+    """One evaluation in progress."""
 
     def __init__(
         self,
@@ -176,7 +176,7 @@ class _Job:
         self._begin = self._told = time.monotonic()
 
     def run(self, settings: dict[str, Any]) -> Evaluation:
-        """Do it all; what is wrong with a sequence is reported and counted, not raised."""
+        """Run the evaluation; problems of a sequence are reported and counted, not raised."""
         out, how = self.outcome, self.how
         try:
             with self.interrupt.listening():
@@ -197,7 +197,7 @@ class _Job:
         return out
 
     def _predict(self, name: str) -> None:
-        """Predict and save a sequence, unless that was done before."""
+        """Predict and save a sequence unless its file exists."""
         out, official = self.outcome, self.official
         path = self.how.out / PREDICTIONS / official.file(name)
         if path.exists():
@@ -224,7 +224,7 @@ class _Job:
         out.undecodable += sum(frame.status == "undecodable" for frame in poses)
 
     def _tell(self, name: str, frame: int) -> None:
-        """A note every quarter of a minute."""
+        """Report progress every 15 seconds."""
         now, out = time.monotonic(), self.outcome
         if now - self._told < _TELL_EVERY_S:
             return
@@ -237,7 +237,7 @@ class _Job:
         )
 
     def _finish(self, report: Report, settings: dict[str, Any]) -> None:
-        """Tell the table first, then save it with all that it was made with."""
+        """Report the table first, then save it with the settings and versions used."""
         out, num_all = self.outcome, len(self.official.names)
         notes = []
         if out.kept:

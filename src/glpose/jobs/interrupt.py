@@ -1,4 +1,4 @@
-"""A request to stop, honoured between two frames, so that files stay whole; Ctrl-C as one."""
+"""Requests to stop, such as Ctrl-C, honoured between frames so that files stay complete."""
 
 import signal
 import threading
@@ -12,7 +12,7 @@ class Interrupted(Exception):
 
 
 class Interrupt:
-    """Whether the user asked to stop: set `requested`, from any thread."""
+    """A stop request; set `requested` from any thread."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -24,16 +24,16 @@ class Interrupt:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """The time in which a job honours requests."""
+        """While the block runs, the job honours requests."""
         yield
 
 
 class SignalInterrupt(Interrupt):
-    """Ctrl-C and SIGTERM as requests; a second one is an ordinary KeyboardInterrupt."""
+    """Ctrl-C and SIGTERM as stop requests; a second one raises KeyboardInterrupt as usual."""
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the two signals while the block runs; only the main thread can."""
+        """Handle both signals while the block runs; main thread only."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return

@@ -1,39 +1,39 @@
-"""What a job tells while it runs, to whom it may concern: a reporter is handed in."""
+"""Progress and problems of a running job, sent to a reporter that the caller passes in."""
 
 from typing import Protocol, runtime_checkable
 
 
 @runtime_checkable
 class Reporter(Protocol):
-    """Is told how a job goes. All texts are single lines."""
+    """Receives the progress of a job. All texts are single lines."""
 
     def start(self, name: str, total: int | None) -> None:
-        """A source begins; `total` frames are expected, None if that is not known."""
+        """A source starts; `total` frames are expected, None if unknown."""
         ...
 
     def update(self, frames: int, people: int) -> None:
-        """So many frames are done, and so many people were seen in them."""
+        """Numbers of frames done and of people seen so far."""
         ...
 
     def stop(self) -> None:
-        """The source is done, or given up."""
+        """The source is finished or has failed."""
         ...
 
     def problem(self, message: str) -> None:
-        """Something is wrong or missing, and the job goes on or ends; outcomes say it too."""
+        """Something is wrong or missing; the job continues or ends. Outcomes contain it too."""
         ...
 
     def note(self, message: str) -> None:
-        """How far a job is that has no sources, every now and then."""
+        """Occasional progress of a job that has no sources."""
         ...
 
     def result(self, line: str) -> None:
-        """A line about what was done: a table, a folder."""
+        """A line of output: of a table, or a folder's path."""
         ...
 
 
 class Silent:
-    """The reporter of whoever wants outcomes only."""
+    """A reporter that ignores everything, for callers that only need outcomes."""
 
     def start(self, name: str, total: int | None) -> None:
         """Nothing is said."""

@@ -1,4 +1,4 @@
-"""A run over several sources: each one's poses, overlay and summary, whatever happens to others.
+"""Run over several sources: poses, overlay and summary of each; a failed one stops no other.
 
 outcomes = run_sources(["walk.mp4"], Options(Path("results")))
 """
@@ -40,10 +40,10 @@ SUMMARY = "summary.json"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to run, as `glpose run` has it; results of a source go to a folder of its own in `output`.
+    """The options of `glpose run`; each source gets its own result folder in `output`.
 
-    A frame counts as done when the first of the `writers` has it. `refiners` are applied one after
-    the other; None means the usual ones.
+    A frame counts as done when the first of the `writers` has it. `refiners` are applied in order;
+    None means the usual ones.
     """
 
     output: Path
@@ -60,9 +60,9 @@ class Options:
 
 @dataclass(slots=True)
 class Outcome:
-    """How one source went, counted as it goes: "incomplete" if something is missing from results.
+    """The outcome of one source, updated as it runs; "incomplete" if results lack something.
 
-    `tracks` are the numbers of all people, `poses` counts each of them once a frame.
+    `tracks` holds the track ids of all people; `poses` counts each person once per frame.
     """
 
     name: str
@@ -92,10 +92,10 @@ def run_sources(
     reporter: Reporter = SILENT,
     interrupt: Interrupt | None = None,
 ) -> list[Outcome]:
-    """Run over all sources, one after the other, until all are done or `interrupt` asks to stop.
+    """Run over all sources, one after the other, until all are done or a stop is requested.
 
-    Problems of a source are reported and in its outcome, and do not stop the others.
-    Raises: GLPoseError if nothing can be run: for boxes, weights or an output that cannot be used.
+    Problems of a source are reported and kept in its outcome; they do not stop the others.
+    Raises: GLPoseError if nothing can be run: boxes, weights or output folder cannot be used.
     """
     check_span(options.start_s, options.end_s)
     entries = find_sources(sources)
@@ -121,7 +121,7 @@ def run_sources(
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it. Raises BadInput if it cannot be."""
+    """Make a folder and its parents. Raises BadInput if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError as problem:
@@ -131,7 +131,7 @@ def make_folder(folder: Path) -> None:
 
 
 class _Job:
-    """One source on its way to its folder."""
+    """One source being processed."""
 
     def __init__(
         self,
@@ -149,7 +149,7 @@ class _Job:
         self.writers: list[PoseWriter] = []
 
     def run(self) -> Outcome:
-        """Do it all; problems of the source are said and counted, not raised."""
+        """Process the source; its problems are reported and counted, not raised."""
         out = self.outcome
         begin = time.perf_counter()
         try:
@@ -186,7 +186,7 @@ class _Job:
         return out
 
     def _warn(self, message: str, state: State | None = None) -> None:
-        """Say what is wrong, keep it for the summary, and note a worse state."""
+        """Report a problem, keep it for the summary, and set `state` if given."""
         self.reporter.problem(message)
         self.outcome.warnings.append(message)
         self.outcome.state = state or self.outcome.state
@@ -213,7 +213,7 @@ class _Job:
         with ExitStack() as stack:
             for open_writer in how.writers:
                 self.writers.append(stack.enter_context(open_writer(target)))
-            # Closing ends the thread that decodes.
+            # Closing stops the decoding thread.
             frames = stack.enter_context(closing(source.frames(how.start_s, how.end_s)))
             pairs = poses_of(
                 self._watch(frames),
@@ -234,7 +234,7 @@ class _Job:
                 self.interrupt.check()
 
     def _watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """The frames, as long as nobody asks to stop."""
+        """The frames, until a stop is requested."""
         for frame in frames:
             self.interrupt.check()
             yield frame
@@ -249,7 +249,7 @@ class _Job:
         }
 
     def _judge(self, source: Source) -> None:
-        """Say what is missing from results that were finished."""
+        """Report what is missing from finished results."""
         out, name = self.outcome, self.entry.label
         if out.undecodable:
             self._warn(
@@ -300,7 +300,7 @@ class _Job:
 
 
 def _expected_frames(info: VideoInfo, options: Options) -> int | None:
-    """How many frames will come, as far as the header tells; for the progress only."""
+    """Expected number of frames according to the header; for progress only."""
     if options.start_s is None and options.end_s is None:
         return info.num_frames
     if info.duration_s is None:

@@ -1,7 +1,7 @@
-"""A run folder to weights: rebuild the network as recorded, load its best weights, export.
+"""Turn a run folder into weights: rebuild the recorded network, load its best weights, export.
 
-A run describes itself: its record names the system and holds all settings. The recipe that it was
-started from may have changed since, or be gone.
+The run's record names the system and holds all settings, since the recipe that it was started
+from may have changed or been removed.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from torch import nn
 
 BEST = "best.pt"
-"""The checkpoint of a run that is used."""
+"""The checkpoint that is used."""
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
-    """A run's recipe and task, its network with the best weights, and what cards say of the run."""
+    """A run's recipe and task, its network with the best weights, and its entries for cards."""
 
     recipe: Recipe
     task: Task
@@ -48,7 +48,7 @@ def export_run(
 ) -> list[Path]:
     """Write the best checkpoint of a run; returns the files.
 
-    `changes` (NAME=VALUE) are settings of use, such as limits of scores, not of the network.
+    `changes` (NAME=VALUE) set inference options such as score thresholds, not the network.
     Raises: BadInput, BadConfig or BadWeights.
     """
     run = open_run(run_dir, changes)
@@ -58,9 +58,9 @@ def export_run(
 
 
 def estimator_of_run(run_dir: Path) -> tuple[Estimator, dict[str, object]]:
-    """The best checkpoint of a run as an estimator that torch runs, and what results say about it.
+    """The best checkpoint of a run as a torch estimator, and its record for results.
 
-    Raises: BadInput, BadConfig or BadWeights, the latter for a run that estimates no poses.
+    Raises: BadInput, BadConfig or BadWeights, the last for a run that does not estimate poses.
     """
     run = open_run(run_dir)
     name = run.recipe.name
@@ -76,7 +76,7 @@ def estimator_of_run(run_dir: Path) -> tuple[Estimator, dict[str, object]]:
 
 
 def open_run(run_dir: Path, changes: list[str] | None = None) -> FinishedRun:
-    """A run with its best weights; `changes` (NAME=VALUE) are made to its recipe first.
+    """Open a run with its best weights, after applying `changes` (NAME=VALUE) to its recipe.
 
     Raises: BadInput, BadConfig or BadWeights.
     """
@@ -93,7 +93,7 @@ def open_run(run_dir: Path, changes: list[str] | None = None) -> FinishedRun:
         ) from problem
     recipe = with_settings(recorded, changes or [])
     saved = load_checkpoint(run_dir / BEST)
-    # No data is opened here: nothing is looked for in the cache, nor put there.
+    # No data is opened here, so the cache is neither read nor written.
     task = load_system(recipe.system).open(recipe, cache_dir=run_dir)
     model = task.build(fresh=True)
     try:
@@ -105,7 +105,7 @@ def open_run(run_dir: Path, changes: list[str] | None = None) -> FinishedRun:
             "commit": record["commit"],
             **{key: str(value) for key, value in record["versions"].items()},
         }
-    except (KeyError, RuntimeError, TypeError) as problem:  # as dicts and torch say it
+    except (KeyError, RuntimeError, TypeError) as problem:  # raised by dicts and torch
         raise BadWeights(
             f"{run_dir / BEST}: not the checkpoint of this run, its network or its parts are "
             "others; put the run's own one there, or train it anew"
@@ -114,15 +114,15 @@ def open_run(run_dir: Path, changes: list[str] | None = None) -> FinishedRun:
 
 
 def _num_steps(record: dict, recipe: Recipe) -> int:
-    """Steps of the run, which a recipe in epochs does not know by itself."""
+    """Steps of the run; a recipe given in epochs does not contain them."""
     return record.get("in_steps", {}).get("num_steps", recipe.num_steps)
 
 
 def recorded_recipe(plain: dict) -> Recipe:
-    """The recipe of a record, from its own settings; those that its version had not are defaults.
+    """The recipe of a record; settings newer than the record get their defaults.
 
-    Systems go by the names they have now. Raises: BadConfig for a system that is not known, or a
-    setting that does not fit; KeyError if a part is missing.
+    Old system names are translated. Raises: BadConfig for an unknown system or an invalid
+    setting; KeyError if a part is missing.
     """
     name = str(plain["system"])
     name = FORMERLY.get(name, name)

@@ -1,4 +1,4 @@
-"""Weights to evaluate: exported ones, or the folder of a run."""
+"""Weights to evaluate: exported weights, or a run folder."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from glpose.runtime.protocols import Estimator
 def open_weights(
     name_or_path: str, engine: EngineSpec = EngineSpec()
 ) -> tuple[Estimator, dict[str, object]]:
-    """The estimator, and what results say about it.
+    """The estimator, and its record for results.
 
-    Raises: BadWeights or BadInput, saying what is wrong; MissingExtra for a run without torch.
+    Raises: BadWeights or BadInput saying what is wrong; MissingExtra for a run without torch.
     """
     if not (Path(name_or_path) / "recipe.json").is_file():
         opened = open_estimator(name_or_path, engine)

@@ -1,4 +1,4 @@
-"""Where the poses of a run go: `poses.jsonl`, the overlay, and whatever else writes poses."""
+"""Writers for the poses of a run: `poses.jsonl`, the overlay, and any other `PoseWriter`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ POSES, OVERLAY = "poses.jsonl", "overlay.mp4"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """What a writer is opened for: a source with its folder, which is there, and how it is run."""
+    """What a writer is opened with: a source, its existing folder, and the settings of the run."""
 
     folder: Path
     source: Source
@@ -32,20 +32,20 @@ class Target:
 
 @runtime_checkable
 class PoseWriter(Protocol):
-    """Takes the frames of a source with their poses; a context manager, closed when it is left."""
+    """Writes the frames of a source with their poses; a context manager that closes on exit."""
 
     @property
     def needs_pictures(self) -> bool:
-        """Whether frames have to come with their pictures; asked before the first one."""
+        """Whether frames must have their pictures; read before the first frame."""
         ...
 
     @property
     def warnings(self) -> Sequence[str]:
-        """What was left out, a line each; asked once it was closed."""
+        """What was left out, one line each; read after closing."""
         ...
 
     def write(self, frame: Frame, poses: FramePoses) -> None:
-        """Take the next frame. Raises GLPoseError if it cannot be written; the run then ends."""
+        """Write the next frame. Raises GLPoseError if that fails, which ends the run."""
         ...
 
     def __enter__(self) -> "PoseWriter": ...
@@ -59,7 +59,7 @@ class PoseWriter(Protocol):
 
 
 OpenWriter = Callable[[Target], PoseWriter]
-"""Opens a writer for a source; called for each source of a run."""
+"""Opens a writer for a source; called once per source of a run."""
 
 
 def poses_jsonl(target: Target) -> PoseWriter:
@@ -68,7 +68,7 @@ def poses_jsonl(target: Target) -> PoseWriter:
 
 
 def overlay_mp4(target: Target) -> PoseWriter:
-    """Write `overlay.mp4`: the pictures with skeletons drawn in, and the sound of the source."""
+    """Write `overlay.mp4`: the pictures with skeletons drawn in, and the audio of the source."""
     source, info = target.source, target.source.info
     writer = VideoWriter(
         target.folder / OVERLAY,

@@ -1,6 +1,6 @@
-"""Refiners: functions from a stream of frames with poses to another one, applied behind the pipeline.
+"""Refiners map a stream of frames with poses to another one; they are applied after the pipeline.
 
-One module each; none imports another. What uses them lists them in the order in which they apply.
+One module each; none imports another. Callers list them in the order of application.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,10 +11,10 @@ from glpose.types import FrameAndPoses
 
 @runtime_checkable
 class Refiner(Protocol):
-    """Yields every frame that comes, in order, each once, with poses that may be changed.
+    """Yields every input frame once, in order, with poses that may be changed.
 
-    It may hold some frames back to look ahead, a bounded number of them. A function with this
-    signature will do; one with settings is bound to them with `functools.partial`.
+    It may hold back a bounded number of frames to look ahead. Any function with this signature
+    will do; bind settings with `functools.partial`.
     """
 
     def __call__(self, pairs: Iterable[FrameAndPoses], /) -> Iterator[FrameAndPoses]:

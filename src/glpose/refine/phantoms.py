@@ -1,4 +1,4 @@
-"""People whom the detector finds and the pose network does not see."""
+"""Detections that the pose network does not confirm as people."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,16 +8,16 @@ from glpose.poses import of_rows
 from glpose.types import FrameAndPoses
 
 MIN_MEAN_SCORE = 0.22
-"""Between the mean joint scores of tables and pillars (0.1 to 0.2) and of people (0.3 and more)."""
+"""Between the mean joint scores of tables and pillars (0.1 to 0.2) and of people (0.3 or more)."""
 
 
 def without_phantoms(
     pairs: Iterable[FrameAndPoses], min_mean_score: float = MIN_MEAN_SCORE
 ) -> Iterator[FrameAndPoses]:
-    """Leave out people whom the pose network does not see in their boxes.
+    """Leave out people with a low mean joint score.
 
-    A detector may take a table for a person; joints then have low scores all over. Numbers of the
-    others stay. Not for boxes that a user gives: those are taken at their word.
+    A detector may take a table for a person; all joints then have low scores. Track ids of the
+    others stay the same. Not for boxes given by a user, which are trusted.
     """
     for frame, poses in pairs:
         kept = poses.score.mean(1) >= min_mean_score if len(poses.people) else np.zeros(0, bool)

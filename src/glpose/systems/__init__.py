@@ -1,8 +1,8 @@
-"""Systems: one folder a method. `PHONE_BOOK` says where each lives; `load_system` opens one.
+"""Systems, one folder per method: `PHONE_BOOK` maps names to packages, `load_system` opens one.
 
-`PORTS` does the same for published weights.
+`PORTS` does the same for importing published weights.
 
-Systems never import each other; what two of them need lives on a lower floor.
+Systems never import each other; code that two of them need lives in a lower layer.
 """
 
 from importlib import import_module
@@ -19,10 +19,10 @@ PHONE_BOOK = {
     "person_detector": "glpose.systems.person_detector",
     "single_frame": "glpose.systems.single_frame",
 }
-"""A folder each: `spec.Settings` is the type of its recipes, `system.SYSTEM` the system."""
+"""In each package, `spec.Settings` is the type of its recipes, `system.SYSTEM` the system."""
 
 FORMERLY = {"hrnet": "single_frame", "simple_baseline": "single_frame"}
-"""Names of systems in the records of 0.2.0 and before, and what they are now."""
+"""System names in run records of 0.2.0 and earlier, and their current names."""
 
 PORTS = {
     "hrnet_w32": "glpose.systems.single_frame.port",
@@ -32,11 +32,11 @@ PORTS = {
     "simple_baseline_r152": "glpose.systems.single_frame.port",
     "glpose_w48": "glpose.systems.glpose.port",
 }
-"""Networks that published weights can be brought to, and where it is said how."""
+"""Networks that published weights can be imported into, and the module that does it."""
 
 
 def load_system(name: str) -> "System":
-    """The system of that name. Raises BadConfig, or MissingExtra without torch."""
+    """The system with that name. Raises BadConfig, or MissingExtra without torch."""
     _check_known(name)
     try:
         return import_module(f"{PHONE_BOOK[name]}.system").SYSTEM
@@ -59,7 +59,7 @@ def _check_known(name: str) -> None:
 
 
 def load_port(name: str) -> Any:
-    """How published weights become those of a network. Raises BadConfig, or MissingExtra."""
+    """The importer of published weights for a network. Raises BadConfig, or MissingExtra."""
     if name not in PORTS:
         raise BadConfig(f"unknown network '{name}'; known: {', '.join(PORTS)}")
     try:

@@ -1,5 +1,4 @@
-"""What `glpose score` does, one module for each official metric: files in, a `report.Report` out.
+"""What `glpose score` does, one module per official metric: files in, a `report.Report` out.
 
-Which file belongs to which is decided here; what is in them is read by `formats`, and the numbers
-are made by `metrics`.
+These modules pair the files; `formats` reads them and `metrics` computes the numbers.
 """

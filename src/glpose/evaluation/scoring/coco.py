@@ -10,18 +10,18 @@ from glpose.formats.coco.results import read_keypoint_results, read_keypoint_tru
 from glpose.metrics.oks import OksPicture, oks_scores
 
 TRUTH = Path("annotations") / "person_keypoints_val2017.json"
-"""Where a set's folder has the truth that results are for."""
+"""Where the ground truth is in a set's folder."""
 
 RESULTS = "results.json"
-"""What results are called in a folder of them."""
+"""File name of results in a folder."""
 
 _TITLES = ("AP", "AP50", "AP75", "AP(M)", "AP(L)", "AR", "AR50", "AR75", "AR(M)", "AR(L)")
 
 
 def score_coco(truth: Path, results: Path, *, only: Collection[int] | None = None) -> Report:
-    """AP and AR of a file of results; `only` has the ids of the pictures that count, if not all do.
+    """AP and AR of a results file; `only`, if given, lists the ids of the pictures to score.
 
-    Raises: BadInput naming file and key.
+    Raises: BadInput naming the file and the key.
     """
     skeleton, category, pictures = read_keypoint_truth(truth / TRUTH if truth.is_dir() else truth)
     if only is not None:

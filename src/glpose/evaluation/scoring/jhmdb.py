@@ -1,4 +1,4 @@
-"""Sub-JHMDB: the official labels and a file of poses for each clip to PCK and jitter."""
+"""Sub-JHMDB: PCK and jitter from the official labels and a file of poses for each clip."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ _TITLES = ("Head", "Shou", "Elb", "Wri", "Hip", "Knee", "Ankl", "7 col", "15 j",
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Clip:
-    """The frames of a clip that have a mask, both sides as JHMDB15; and how many have none."""
+    """The frames of a clip with a mask, truth and poses as JHMDB15, and how many have none."""
 
     truth: list[FrameTruth]
     guess: list[FramePoses]
@@ -39,11 +39,11 @@ def score_jhmdb(
     belly: bool = False,
     only: Collection[str] | None = None,
 ) -> Report:
-    """PCK of the test clips of a split; `belly` interpolates that joint where it is missing.
+    """PCK of the test clips of a split; `belly` interpolates a missing belly.
 
-    `only` names the clips that count, where not all do.
+    `only`, if given, names the clips to score.
 
-    Raises: BadInput naming the file that is missing, broken or of another length.
+    Raises: BadInput naming the file that is missing, invalid or of the wrong length.
     """
     sequences = open_subjhmdb(root, split, "test")
     sequences = [s for s in sequences if only is None or s.name in only]
@@ -114,14 +114,14 @@ def _read(sequence: LabelledSequence, file: Path) -> _Clip:
     for frame in with_mask:
         poses = result.frames[frame.frame]
         xy, score = convert(poses.xy, poses.score, result.skeleton, JHMDB15)
-        # One person a clip: numbers that a tracker gave do not part it.
+        # One person per clip: a change of the predicted track id does not split the track.
         people = replace(poses.people, track_id=frame.people.track_id[: len(poses.people)])
         guess.append(replace(poses, people=people, xy=xy, score=score))
     return _Clip(with_mask, guess, len(truth) - len(with_mask))
 
 
 def _only_person(poses: FramePoses) -> Float[np.ndarray, "15 2"]:
-    """The joints of the person, NaN if there is none."""
+    """The joints of the only person, NaN if there is none."""
     return poses.xy[0] if len(poses.xy) else np.full((len(JHMDB15.joints), 2), np.nan, np.float32)
 
 
@@ -142,7 +142,7 @@ def _pooled(parts: Sequence[Jitter]) -> float:
 
 
 def _missing_lines(missing: Bool[np.ndarray, "frames 15"], *, belly: bool) -> list[str]:
-    """What was not predicted, and what became of it."""
+    """Lines about joints that were not predicted, and how they were treated."""
     nobody = int(missing.all(1).sum())
     lines = [f"nobody predicted in {nobody} frames: all joints wrong"] if nobody else []
     never = [

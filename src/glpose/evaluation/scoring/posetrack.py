@@ -1,4 +1,4 @@
-"""PoseTrack: files of annotations and of predictions to AP and MOT."""
+"""PoseTrack: AP and MOT from files of annotations and predictions."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _VERSIONS_2018 = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pair:
-    """A sequence: all frames of its two files."""
+    """A sequence: all frames of its annotation and prediction files."""
 
     name: str
     truth: tuple[FrameTruth, ...]
@@ -43,11 +43,11 @@ def score_posetrack(
     mot: bool | None = None,
     only: Collection[str] | None = None,
 ) -> Report:
-    """AP, and MOT if `mot` or, unless said, if track ids are more than places in the frame.
+    """AP, and MOT if `mot` is true or, by default, if track ids are more than row numbers.
 
-    `only` names the sequences that count, where not all of a folder do.
+    `only`, if given, names the sequences of a folder to score.
 
-    Raises: BadInput naming the file that is missing, broken or of another length.
+    Raises: BadInput naming the file that is missing, invalid or of the wrong length.
     """
     files = _pairs(truth, predictions, only)
     pairs = [_read(*both) for both in files]
@@ -104,7 +104,7 @@ def score_posetrack(
 
 
 def _pairs(truth: Path, predictions: Path, only: Collection[str] | None) -> list[tuple[Path, Path]]:
-    """Each file of truth and the predictions of the same name."""
+    """Pairs of annotation and prediction files with the same name."""
     true = [path for path in _annotations(truth) if only is None or path.stem in only]
     if not predictions.is_dir():
         if truth.is_dir():
@@ -125,7 +125,7 @@ def _pairs(truth: Path, predictions: Path, only: Collection[str] | None) -> list
 
 
 def _annotations(truth: Path) -> list[Path]:
-    """The files of a folder, one a sequence: where both kinds are there, JSON."""
+    """The annotation files of a folder, one per sequence; JSON is preferred to MAT."""
     if not truth.is_dir():
         return [truth]
     found = {p.stem: p for kind in reversed(_KINDS) for p in sorted(truth.glob(f"*{kind}"))}
@@ -155,7 +155,7 @@ def _read(truth: Path, predictions: Path) -> _Pair:
 
 
 def _check_tracks(path: Path, frames: Sequence[FrameTruth]) -> None:
-    """Raises: BadInput, naming the file of truth, if it has a person twice in a frame."""
+    """Raises: BadInput naming the annotation file if a frame has the same track id twice."""
     for i, frame in enumerate(frames):
         again = first_repeated(frame.people.track_id)
         if again is not None:
@@ -166,7 +166,7 @@ def _check_tracks(path: Path, frames: Sequence[FrameTruth]) -> None:
 
 
 def _is_tracked(guess: Sequence[Sequence[FramePoses]]) -> bool:
-    """Whether track ids say more than the row: many tools write the place in the frame."""
+    """Whether track ids differ from row numbers, which many tools write without tracking."""
     return any(
         (poses.people.track_id != np.arange(len(poses.people))).any()
         for frames in guess
@@ -179,21 +179,21 @@ def _num_people(videos: Sequence[Sequence[FramePoses | FrameTruth]]) -> int:
 
 
 def _foreign_lines(folder: Path, used: set[Path]) -> list[str]:
-    """Predictions of what is not among the truth: of another part or another data set, perhaps."""
+    """Predictions without ground truth, perhaps of another part or another data set."""
     there = {path for kind in _KINDS for path in folder.glob(f"*{kind}")}
     foreign = sorted(path.name for path in there if path not in used and path.name[0] != ".")
     return [f"ignored: {len(foreign)} files without truth, such as {foreign[0]}"] if foreign else []
 
 
 def _version_lines(pairs: Sequence[_Pair]) -> list[str]:
-    """Numbers of 2018's validation differ by version of the labels, which the files do not tell."""
+    """The version of 2018's validation labels: scores depend on it, but files do not state it."""
     if not all(pair.is_2018 for pair in pairs) or len(pairs) not in _VERSIONS_2018:
         return []
     return [f"label version: {len(pairs)} sequences are the {_VERSIONS_2018[len(pairs)]}"]
 
 
 def _joint_lines(ap: PoseTrackAp, guess: Sequence[Sequence[FramePoses]]) -> list[str]:
-    """Joints that only one side knows."""
+    """Joints that are only in the predictions or only in the truth."""
     predicted = np.zeros(len(POSETRACK15.joints), bool)
     for frames in guess:
         for poses in frames:

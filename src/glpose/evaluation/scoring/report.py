@@ -1,4 +1,4 @@
-"""The outcome of scoring, for people and for programs."""
+"""The result of scoring, as text and as data."""
 
 import json
 import math
@@ -13,13 +13,13 @@ from glpose.formats.text.lines import write_text
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What to print, and the same as plain data; scores are in percent."""
+    """Lines to print, and the same as plain data; scores in percent."""
 
     lines: list[str]
     plain: dict[str, Any]
 
     def save(self, path: Path) -> None:
-        """Write the plain data as JSON, whole or not at all; a number that is undefined is null."""
+        """Write the plain data as JSON, atomically; undefined numbers become null."""
         text = json.dumps(_defined(self.plain), indent=1, allow_nan=False) + "\n"
         try:
             write_text(path, text)
@@ -31,7 +31,7 @@ class Report:
 
 
 def check_places(truth: Path, predictions: Path, json: Path | None = None) -> None:
-    """Raises: BadInput if files to score do not exist, or `json` would replace what is no score."""
+    """Raises: BadInput if files to score do not exist, or `json` exists and is not a score file."""
     for path, what in ((truth, "the truth"), (predictions, "the predictions")):
         if not path.exists():
             raise BadInput(f"{path}: no such file or folder; expected {what}; check the name")
@@ -49,7 +49,7 @@ def check_places(truth: Path, predictions: Path, json: Path | None = None) -> No
 
 
 def check_there(files: Sequence[Path], folder: Path, what: str) -> None:
-    """Raises: BadInput if files of a folder are missing, naming the first and telling how many."""
+    """Raises: BadInput if files of a folder are missing, with the first one and their number."""
     lacking = [path for path in files if not path.is_file()]
     if lacking:
         raise BadInput(
@@ -59,12 +59,12 @@ def check_there(files: Sequence[Path], folder: Path, what: str) -> None:
 
 
 def number(value: float, decimals: int = 1) -> str:
-    """A number of a table; a dash where it is undefined."""
+    """Format a number for a table; a dash if it is undefined."""
     return "-" if math.isnan(value) else f"{value:.{decimals}f}"
 
 
 def _is_score(path: Path) -> bool:
-    """Whether a file may be replaced: it was written here."""
+    """Whether a file was written by `Report.save` and may be replaced."""
     try:
         with path.open("rb") as file:
             return b'"metric"' in file.read(100)

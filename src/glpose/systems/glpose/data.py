@@ -1,7 +1,7 @@
-"""Training clips for GLPose: people followed through a video.
+"""Training clips for GLPose: tracks of people in videos.
 
 `Tracks` groups the people of a set into tracks. `ClipData` cuts a key crop, its neighbours and its
-proposals for each sample, as the paper trains; `features` has samples of cached features.
+proposals for each sample, as in the paper; `features` makes samples from cached features.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from glpose.types import Affine, CropSpec
 
 
 class Tracks:
-    """The people of a set in order of video, person and frame; a row is a person in a frame."""
+    """The people of a set, sorted by video, person and frame; a row is one person in one frame."""
 
     def __init__(self, pictures: Pictures) -> None:
         labels = pictures.labels
@@ -46,7 +46,7 @@ class Tracks:
         }
 
     def __reduce__(self) -> tuple[type[Tracks], tuple[Pictures]]:
-        """Another process sorts the labels again, which is less than to be sent the tables."""
+        """A worker process sorts the labels again, which is cheaper than pickling the tables."""
         return Tracks, (self.pictures,)
 
     def __len__(self) -> int:
@@ -69,7 +69,7 @@ class Tracks:
         return np.array([self._place[track, f] for f in frames], np.int64)
 
     def neighbour_pictures(self, i: int, config: GLPoseConfig) -> list[int]:
-        """Pictures that fill the local slots of row i, whoever is labelled in them."""
+        """Pictures that fill the local slots of row i, regardless of who is labelled in them."""
         clip, at = int(self.clip[i]), self._pictures_at
         frames = local_frames(
             int(self.frame[i]),
@@ -82,9 +82,9 @@ class Tracks:
     def proposals(
         self, i: int, config: GLPoseConfig, rng: np.random.Generator
     ) -> Int64[np.ndarray, " proposals"]:
-        """Rows of the same video that may serve row i globally, as many as there are, once each.
+        """Up to `num_candidates` random rows of the same video for the global slots of row i.
 
-        Row i itself if there is no other.
+        No row is repeated; row i itself if there is no other.
         """
         begin, end = np.searchsorted(self.clip, [self.clip[i], self.clip[i] + 1])
         same = np.arange(begin, end)
@@ -97,15 +97,15 @@ class Tracks:
         return rng.choice(same, min(config.global_.num_candidates, len(same)), replace=False)
 
     def cut(self, row: int, to_crop: Affine, crop: CropSpec) -> UInt8[np.ndarray, "h w 3"]:
-        """The pixels of a row's picture through a map."""
+        """Warp the picture of a row into a crop."""
         return cut(self.pictures[int(self.picture[row])], to_crop, crop)
 
 
 class ClipData:
-    """Samples of crops, cut anew each time: key, neighbours and proposals.
+    """Samples of crops, cut on the fly: key, neighbours and proposals.
 
-    The key and its neighbours share one augmentation; the neighbours are cut by the key's box
-    ("exact") or each by its own.
+    The key and its neighbours share one augmentation; the neighbours are cut with the key's box
+    ("exact") or each with its own.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class ClipData:
 
     @property
     def num_samples(self) -> int:
-        """People to train on; 0 if one of the sets has none."""
+        """Number of people to train on; 0 if one of the sets has none."""
         return int(self._ends[-1]) if all(len(keys) for keys in self._keys) else 0
 
     @property
@@ -134,16 +134,16 @@ class ClipData:
         return self._tracks
 
     def evenly(self, source: int, most: int) -> Int64[np.ndarray, " keys"]:
-        """At most so many keys of a set, evenly spread over it."""
+        """At most `most` keys of a set, evenly spaced."""
         keys = self._keys[source]
         return keys[np.unique(np.linspace(0, len(keys) - 1, most).astype(np.int64))]
 
     def describe(self, step: int) -> list[str]:
-        """What the batch of a step is made of: clip, frame and person of each sample."""
+        """Clip, frame and person of each sample in the batch of a step."""
         return [self._tracks[s].describe(int(self._keys[s][i])) for s, i in self._chosen(step)]
 
     def rows(self, step: int, numbers: Sequence[int]) -> ArrayBatch:
-        """Crops, target maps and joint weights of these rows of a batch; no others are made."""
+        """Crops, target maps and joint weights of these batch rows; only these are computed."""
         chosen = [(s, int(self._keys[s][place])) for s, place in self._chosen(step)]
         samples = [
             self.sample(*chosen[i], np.random.default_rng([self._seed, step, i])) for i in numbers
@@ -152,7 +152,7 @@ class ClipData:
         return {name: np.stack([s[name] for s in samples]) for name in names}
 
     def _chosen(self, step: int) -> list[tuple[int, int]]:
-        """Set and place among its keys of each sample of a step."""
+        """For each sample of a step, its set and an index into the set's keys."""
         if self._data.order == "epochs":
             rows = sample_rows(step, self._batch_size, self.num_samples, self._seed)
             return locate(rows, self._ends)
@@ -167,7 +167,7 @@ class ClipData:
         colour_seed = int(rng.integers(2**31))
 
         def shown(rgb: np.ndarray, damage_share: float) -> np.ndarray:
-            """A crop in the colours of the sample, in a share of all damaged."""
+            """Jitter a crop's colours as in the whole sample; damage it with that probability."""
             if how.colour:
                 rgb = jitter_colour(np.random.default_rng(colour_seed), rgb, how.colour)
             if rng.random() < damage_share:
@@ -199,7 +199,7 @@ class ClipData:
                 "own": lambda: draw_look(rng, how),
             }[config.global_.augment]
             crops = np.stack([self._own_crop(tracks, row, looks(), rng) for row in rows])
-            # Filled up so that samples have one shape; the network looks at the first ones only.
+            # Padded by repetition to a fixed shape; only the first `num_proposals` are used.
             places = np.arange(config.global_.num_candidates) % len(rows)
             sample["proposals"], sample["num_proposals"] = crops[places], np.array(len(rows))
         return sample
@@ -224,7 +224,7 @@ class ClipData:
     def _own_crop(
         self, tracks: Tracks, row: int, look: Look, rng: np.random.Generator
     ) -> UInt8[np.ndarray, "h w 3"]:
-        """A person cut by the box of its own frame."""
+        """A person's crop, cut with its box in the same frame."""
         picture = tracks.pictures[int(tracks.picture[row])]
         xyxy = self._box(tracks, row, rng, picture.shape[:2])
         return cut(picture, look.crop_from_image(xyxy, self._config.crop), self._config.crop)
@@ -236,7 +236,7 @@ class ClipData:
         rng: np.random.Generator,
         size_hw: tuple[int, ...],
     ) -> Float32[np.ndarray, " 4"]:
-        """A person's box, cut at the picture's edges and noised, as the settings say."""
+        """A person's box, clipped to the picture and jittered according to the settings."""
         xyxy = tracks.xyxy[row]
         if self._data.clip_boxes:
             xyxy = clip_box(xyxy, size_hw)
@@ -246,7 +246,7 @@ class ClipData:
 def noisy_box(
     xyxy: Float32[np.ndarray, " 4"], strength: float, rng: np.random.Generator
 ) -> Float32[np.ndarray, " 4"]:
-    """A box whose edges are off by a normal share of its size, as those of a detector are."""
+    """Shift each edge by Gaussian noise times the box's side, to imitate a detector."""
     noise = rng.standard_normal(4) * strength
     return (xyxy + noise * np.tile(xyxy[2:] - xyxy[:2], 2)).astype(np.float32)
 
@@ -254,7 +254,7 @@ def noisy_box(
 def key_targets(
     to_crop: Affine, xy: np.ndarray, state: np.ndarray, config: GLPoseConfig, data: ClipConfig
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Target maps and joint weights of a crop, from joints in image pixels and their states."""
+    """Target maps and joint weights of a crop from joints in image pixels and their states."""
     heatmap_from_image = crop_from_heatmap(config.crop, config.heatmap).inverse() @ to_crop
     heatmap_xy = heatmap_from_image.apply(np.nan_to_num(xy).astype(np.float64))
     return targets(heatmap_xy, state, config.heatmap, data.absent_weight)

@@ -1,6 +1,6 @@
-"""Cached features: every crop of a set encoded once by a frozen encoder, and samples made of them.
+"""Cached features: a frozen encoder encodes every crop of a set once; samples are made of these.
 
-An epoch of the fusion then takes minutes on a CPU, and ablations of one encoder share the features.
+An epoch of the fusion then takes minutes on a CPU; ablations with one encoder share the features.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _LARGE = ("clean", "damaged")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draw:
-    """What chance decides of a sample: which key, in which state, and which crops beside it.
+    """The random choices of a sample: the key, whether it is damaged, and the other crops.
 
-    `hit` says of each local slot whether it is damaged; `proposals` are rows of the tracks.
+    `hit` tells for each local slot whether it is damaged; `proposals` are rows of the tracks.
     """
 
     key: int
@@ -41,11 +41,11 @@ class Draw:
 
 
 class FeatureData:
-    """Samples of features of one set of tracks, each crop cut by its own box and encoded once.
+    """Feature samples from one set of tracks; each crop is cut with its own box and encoded once.
 
-    A variant is one augmentation per track, the same in all its frames, and small noise of the box
-    in each frame, as a detector has it. Features are float16; `folder` keeps them between runs, and
-    another process that is handed this object maps them from there.
+    A variant uses one augmentation per track, the same in all its frames, and adds small noise to
+    the box in each frame, like a detector's. Features are float16; `folder` keeps them between
+    runs, and worker processes memory-map them from there.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class FeatureData:
         self.tracks, self._config, self._data, self._folder = tracks, config, data, folder
         n = len(tracks)
         self.num = n * num_variants
-        # Shifted from variant to variant, so that every row has its turn.
+        # Shifted in each variant, so that different rows get a damaged copy.
         variant, row = np.divmod(np.arange(self.num), n)
         self._has_damaged = (row + variant) % data.damaged_stride == 0
         self._damaged_place = np.cumsum(self._has_damaged) - 1
@@ -85,7 +85,7 @@ class FeatureData:
         self.damaged_keys = self.keys[self._has_damaged[self.keys]]
 
     def seen_by(self, config: GLPoseConfig) -> FeatureData:
-        """The same features for a fusion with other slots."""
+        """The same features, for a fusion with different slots."""
         other = FeatureData.__new__(FeatureData)
         other.__dict__.update(self.__dict__, _config=config)
         return other
@@ -108,7 +108,7 @@ class FeatureData:
             self._mirrored = maps["mirrored"]
 
     def _save(self, folder: Path) -> None:
-        """All or nothing: the maps, which tell that a folder is complete, are written last."""
+        """The maps are written last: their file marks the folder as complete."""
         folder.mkdir(parents=True, exist_ok=True)
         np.save(folder / "clean.npy", self.clean)
         np.save(folder / "damaged.npy", self.damaged)
@@ -157,7 +157,7 @@ class FeatureData:
     def draw(
         self, i: int, rng: np.random.Generator, *, damaged: bool, neighbour_damage: float
     ) -> Draw:
-        """Decide a sample of key i without touching a feature."""
+        """Make the random choices of a sample of key i without reading features."""
         config, proposals = self._config, np.zeros(0, np.int64)
         hit = rng.random(len(config.offsets)) < neighbour_damage
         if config.global_.n:
@@ -207,7 +207,7 @@ class FeatureData:
 
 
 class FeatureMix:
-    """Feature samples from several sets; a row of a batch depends on seed, step and row alone."""
+    """Feature samples from several sets; a batch row depends only on seed, step and row."""
 
     num_samples = None
     """Samples are drawn at random: there are no epochs."""
@@ -218,7 +218,7 @@ class FeatureMix:
         self._sets, self._data, self._batch_size, self._seed = sets, data, batch_size, seed
 
     def rows(self, step: int, numbers: Sequence[int]) -> ArrayBatch:
-        """Features, target maps and joint weights of these rows of a batch; no others are made."""
+        """Features, target maps and joint weights of these batch rows; only these are computed."""
         drawn = self._drawn(step)
         samples = [source.make(draw) for source, draw in (drawn[i] for i in numbers)]
         return {key: np.stack([s[key] for s in samples]) for key in samples[0]}
@@ -231,9 +231,9 @@ class FeatureMix:
         ]
 
     def _drawn(self, step: int) -> list[tuple[FeatureData, Draw]]:
-        """The set and the draw of each row: one generator for all of them, which costs little."""
+        """The set and the draw of each row, all from one generator, which is cheap."""
         rng, data = np.random.default_rng([self._seed, step]), self._data
-        # Sets are drawn in proportion to their size: each key is as likely as any other.
+        # Sets are drawn in proportion to their size, so that all keys are equally likely.
         sizes = np.array([len(s.keys) for s in self._sets])
         drawn = []
         for number in rng.choice(len(sizes), self._batch_size, p=sizes / sizes.sum()):

@@ -1,7 +1,7 @@
 """GLPose. Axes: B batch, T local slots, G global slots, P proposals, J joints, C channels, H W.
 
-Source: Jiao et al., GLPose, ACM TOMM 2022; the equations are the paper's. Where it is silent the
-settings of `spec` say what is done.
+Source: Jiao et al., GLPose, ACM TOMM 2022; equation numbers are the paper's. What it leaves
+open is a setting in `spec`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from glpose.systems.glpose.spec import EnhanceConfig, GLPoseConfig
 
 
 class Enhancement(nn.Module):
-    """F = A((1 - sigmoid(psi(V_t))) * S, V_t): what the key lacks is taken from the others."""
+    """F = A((1 - sigmoid(psi(V_t))) * S, V_t): what the key lacks is taken from all slots."""
 
     def __init__(self, config: EnhanceConfig, num_key: int, channels: int) -> None:
         super().__init__()
         num_mask = channels if config.mask == "channels" else 1
         self.psi: nn.Module
         if config.encoder == "block":
-            # Right after the block's ReLU the sigmoid would never be below a half.
+            # Directly after the block's ReLU the sigmoid could not go below 0.5.
             last = conv_bn(num_key, num_mask, 1, relu=False)
             self.psi = nn.Sequential(BasicBlock(num_key, num_key), last)
         else:
@@ -56,7 +56,7 @@ class Fusion(nn.Module):
         width, channels = config.backbone.channels, config.channels
         self.num_local, self.num_global = len(config.offsets), config.global_.n
         weight = torch.tensor(local_weights(config.offsets, config.local.weight))
-        # Kept flat: a buffer of five axes cannot become `channels_last`, which training asks for.
+        # Kept flat: a 5D buffer cannot become `channels_last`, which training uses.
         self.register_buffer("local_weight", weight, persistent=False)
         slots = 1 + self.num_local + self.num_global
         self.aggregate = chain(BasicBlock, slots * width, channels, config.aggregate.num_blocks)
@@ -70,10 +70,10 @@ class Fusion(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Normal(0, 0.001) for all convolutions (paper 4.1), zeros for the residual's.
+        """Normal(0, 0.001) for all convolutions (paper, 4.1).
 
-        Where training starts as the single-frame network there is no reason for tiny weights:
-        there the blocks keep the usual He initialisation.
+        With `start` "single" the blocks get He initialisation instead, since tiny weights have no
+        purpose there, and the residual convolution is zero.
         """
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
@@ -85,7 +85,7 @@ class Fusion(nn.Module):
                     nn.init.zeros_(layer.bias)
         if self.residual is not None:
             nn.init.zeros_(self.residual.weight)
-            # Replaced by the head of a single-frame run, where training starts from one.
+            # Overwritten by the head of a single-frame run if training starts from one.
             last = [layer for layer in self.head.modules() if isinstance(layer, nn.Conv2d)][-1]
             nn.init.normal_(last.weight, std=0.001)
 
@@ -96,7 +96,7 @@ class Fusion(nn.Module):
         global_BGCHW: Tensor | None = None,
         global_weight_BGC: Tensor | None = None,
     ) -> Tensor:
-        """Heatmaps (B, J, H, W). Slots that the network does not have are None.
+        """Heatmaps (B, J, H, W). Pass None for slots that the network lacks.
 
         `global_weight_BGC` has one column, or one per channel (`clip.rank`).
         """
@@ -117,7 +117,7 @@ class Fusion(nn.Module):
 
 
 class GLPose(nn.Module):
-    """Encoder and fusion. They are exported as two graphs, so that features can be reused."""
+    """Encoder and fusion, exported as two graphs so that features can be reused."""
 
     def __init__(self, config: GLPoseConfig) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class GLPose(nn.Module):
             self.encoder.requires_grad_(False)
 
     def train(self, mode: bool = True) -> GLPose:  # noqa: FBT001, FBT002 - as in nn.Module
-        """As usual, but a frozen encoder keeps its batch norms as they are (`bn_eval`)."""
+        """As usual, but the batch norms of a frozen encoder stay in evaluation mode (`bn_eval`)."""
         super().train(mode)
         if self.config.freeze and self.config.bn_eval:
             self.encoder.eval()
@@ -147,9 +147,9 @@ class GLPose(nn.Module):
         proposal_BPHWC: Tensor | None,
         num_proposals_B: Tensor | None = None,
     ) -> Tensor:
-        """From `uint8` crops to heatmaps, ranking the proposals: training without a cache.
+        """`uint8` crops to heatmaps, with ranking of proposals: for training without a cache.
 
-        Only the first `num_proposals_B` proposals of a sample count, all of them if it is None.
+        Only the first `num_proposals_B` proposals of each sample are used, or all if it is None.
         """
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.freeze):
             key, key_embedding = self.encode(key_BHWC)
@@ -177,9 +177,9 @@ def rank(
     config: GLPoseConfig,
     num_proposals_B: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """`clip.global_slots` for a batch, in torch, so that an unfrozen encoder gets a gradient (eq. 3).
+    """`clip.global_slots` for a batch, in torch, so that gradients reach the encoder (eq. 3).
 
-    Where fewer proposals count than there are slots, the best ones are repeated.
+    If there are fewer proposals than slots, the best ones are repeated.
     """
     how, num = config.global_, proposal_BPC.shape[1]
     device = key_BC.device

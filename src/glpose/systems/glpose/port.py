@@ -1,4 +1,4 @@
-"""Published HRNet weights to GLPose's encoder: up to the finest branch of stage 3."""
+"""Import published HRNet weights into GLPose's encoder, up to the finest branch of stage 3."""
 
 from torch import nn
 
@@ -22,7 +22,7 @@ class _EncoderOnly(nn.Module):
 
 
 def rename(name: str) -> str:
-    """Our name of a published one."""
+    """Our name for a published weight."""
     return f"encoder.{name}"
 
 

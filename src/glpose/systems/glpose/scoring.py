@@ -1,4 +1,4 @@
-"""Scores of GLPose in torch while it trains: joints of labelled people whose boxes are given."""
+"""Scores of GLPose in torch during training: joints of labelled people with true boxes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _AT_ONCE = 32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Guesses:
-    """Joints found and labelled, in image pixels, one row a person."""
+    """Predicted and labelled joints in image pixels, one row per person."""
 
     xy: Float[np.ndarray, "people joints 2"]
     truth_xy: Float32[np.ndarray, "people joints 2"]
@@ -32,7 +32,7 @@ class Guesses:
     truth_xyxy: Float32[np.ndarray, "people 4"]
 
     def pck(self, limit: float, joints: Bool[np.ndarray, " joints"] | None = None) -> Pck:
-        """PCK of the person's box over labelled joints, all of them or some."""
+        """PCK normalised by the person's box, over all labelled joints or only `joints`."""
         counted = self.labelled if joints is None else self.labelled & joints
         return pck(self.xy, self.truth_xy, counted, self.truth_xyxy, limit)
 
@@ -46,7 +46,7 @@ def guess_from_features(
     damaged: bool = False,
     neighbour_damage: float = 0.0,
 ) -> Guesses:
-    """Fuse the cached features of some keys; the draw of proposals depends on the key alone."""
+    """Fuse the cached features of some keys; the drawn proposals depend only on the key."""
 
     def sample(key: int) -> dict[str, np.ndarray]:
         rng = np.random.default_rng([1, key])
@@ -68,19 +68,19 @@ def guess_from_clips(
         maps.append(Affine(made["to_crop"]))
         return made
 
-    # `maps` grows with the batches, and is complete when the last one has been run.
+    # `maps` is filled while the batches are made and is complete after the last one.
     xy = _image_xy(model, _batches(keys, sample), maps, precision, run_on_crops)
     return _guesses(xy, data.tracks[source], keys)
 
 
 def fuse(model: GLPose, batch: dict[str, Tensor]) -> Tensor:
-    """The fusion on cached features; float16 in the cache, float32 here."""
+    """Run the fusion on cached features, converted from float16 to float32."""
     parts = [batch.get(name) for name in ("key", "local", "global", "global_weight")]
     return model.fusion(*(None if part is None else part.float() for part in parts))
 
 
 def run_on_crops(model: GLPose, batch: dict[str, Tensor]) -> Tensor:
-    """The whole network on crops."""
+    """Run the whole network on crops."""
     return model(
         batch["key"], batch.get("local"), batch.get("proposals"), batch.get("num_proposals")
     )

@@ -1,4 +1,4 @@
-"""Settings of GLPose: whatever the paper leaves open is one of them. No torch."""
+"""Settings of GLPose, including all that the paper leaves open. No torch here."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from glpose.types import CropSpec, HeatmapSpec
 
 @dataclass(frozen=True, slots=True)
 class LocalConfig:
-    """Neighbouring frames t-k..t+k (eq. 2). `box`: whose box cuts them.
+    """Neighbouring frames t-k..t+k (eq. 2). `box`: the box they are cut with.
 
-    `stride` (ours) takes every n-th frame: the same number of slots over a longer time.
+    `stride` (ours) takes every n-th frame: the same number of slots over a longer time span.
     """
 
     k: int = 4
@@ -49,9 +49,9 @@ class LocalConfig:
 class GlobalConfig:
     """Similar crops of the video (eq. 3). `n` of `num_candidates` are used.
 
-    `rank_stage` is the stage whose finest branch, averaged, ranks the candidates: 3 ranks by the
-    encoder's features themselves, 2 by an HRNet's stage 2. `min_score` is asked of detected boxes
-    only; `augment` says how candidates are varied in training.
+    Candidates are ranked by the averaged finest branch of stage `rank_stage`: 3 are the encoder's
+    own features, 2 is an HRNet's stage 2. `min_score` applies to detected boxes only; `augment`
+    is the augmentation of candidates in training.
     """
 
     n: int = 6
@@ -68,7 +68,7 @@ class GlobalConfig:
 
 @dataclass(frozen=True, slots=True)
 class AggregateConfig:
-    """Basic blocks over all slots (eq. 4). `channels` 0 means the encoder's."""
+    """Basic blocks over all slots (eq. 4). `channels` 0: as many as the encoder."""
 
     channels: int = 0
     num_blocks: int = 3
@@ -86,11 +86,11 @@ class EnhanceConfig:
 
 @dataclass(frozen=True, slots=True)
 class GLPoseConfig:
-    """The network of the paper; the defaults are those of the paper, W48 at 384x288.
+    """The network of the paper; the defaults are the paper's, W48 at 384x288.
 
     `start` "paper" draws all new weights from normal(0, 0.001). "single" (ours) starts as the
-    single-frame network: the fused features are added to the key's through a 1x1 convolution of
-    zeros, so that training can only move away from what one frame gives.
+    single-frame network: the fused features are added to the key's through a 1x1 convolution
+    initialised to zero, so that the first outputs equal the single-frame network's.
     """
 
     backbone: EncoderConfig = field(default_factory=HRNetConfig)
@@ -151,7 +151,7 @@ class GLPoseConfig:
 
     @property
     def num_joints(self) -> int:
-        """How many joints there are."""
+        """Number of joints."""
         return len(self.joints.joints)
 
     @property
@@ -161,7 +161,7 @@ class GLPoseConfig:
 
     @property
     def heatmap(self) -> HeatmapSpec:
-        """Heatmaps of the encoder's stride."""
+        """Heatmaps at the encoder's stride."""
         return heatmap_of(
             self.crop,
             self.backbone.stride,
@@ -173,7 +173,7 @@ class GLPoseConfig:
 
     @property
     def slots(self) -> tuple[Slot, ...]:
-        """What the runtime fills the inputs of the fusion with."""
+        """How the runtime fills the inputs of the fusion."""
         slots: list[Slot] = [KeySlot()]
         if self.offsets:
             slots.append(NeighbourSlot("local", self.offsets, self.local.border, self.local.box))
@@ -198,16 +198,17 @@ class GLPoseConfig:
 
 @dataclass(frozen=True, slots=True)
 class ClipConfig:
-    """What a sample is made of.
+    """How training samples are made.
 
-    `damage_share` of the key crops are blurred, noised, shrunk or covered, so that the other frames
-    have something to add; `neighbour_damage_share` of the slots are, since real damage lasts.
-    `features` "cached" encodes `num_variants` differently augmented copies of every track, every
-    `damaged_stride`-th crop also damaged, drawn by `feature_seed` and not by the run's, so that runs
-    of several seeds share them; "online" cuts and encodes crops for every sample. `order` "epochs"
-    (online only) takes every labelled person once in an epoch, "random" every set as often.
-    `clip_boxes` cuts boxes at the picture's edges as the HRNet family does. `validation` is the set
-    that scores are computed on, jhmdb-val or else synth if it is empty.
+    A share `damage_share` of the key crops is blurred, noised, shrunk or covered, so that the other
+    frames have something to add; `neighbour_damage_share` is the same for local slots, since real
+    damage lasts. `features` "cached" encodes `num_variants` differently augmented copies of every
+    track, with every `damaged_stride`-th crop also damaged; they are seeded by `feature_seed`, not
+    by the run's seed, so that runs with different seeds share them. "online" cuts and encodes crops
+    for every sample. `order` "epochs" (online only) takes every labelled person once per epoch;
+    "random" draws all sets equally often (cached: in proportion to their size). `clip_boxes` clips
+    boxes to the picture as the HRNet family does. `validation` is the set to score on; if empty,
+    jhmdb-val or else synth.
     """
 
     sources: tuple[str, ...] = ("jhmdb", "synth")
@@ -226,16 +227,16 @@ class ClipConfig:
     absent_weight: float = 0.5
 
     def set_names(self) -> tuple[str, ...]:
-        """The sets that are trained and validated on."""
+        """The sets used for training and validation."""
         return (*self.sources, *filter(None, [self.validation]))
 
     def synth_only(self) -> ClipConfig:
-        """The same without real data; few scenes, since this is for trying things out."""
+        """The same without real data and with few scenes, for trying things out."""
         return replace(self, sources=("synth",), validation="synth", num_synth_scenes=12)
 
 
 Settings = Recipe[GLPoseConfig, ClipConfig]
-"""A recipe of this system."""
+"""The recipe type of this system."""
 
 
 def with_sources(

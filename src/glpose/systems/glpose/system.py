@@ -1,4 +1,4 @@
-"""GLPose as the training loop sees it: what to build, what to learn from, how to score."""
+"""GLPose for the training loop: how to build it, what to train on, how to score."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ STILL = ClipConfig(
     damaged_stride=1,
     augmentation=Augmentation(0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
 )
-"""For scoring: every crop as its box cuts it, and once damaged."""
+"""For scoring: every crop without augmentation, and once damaged."""
 
-# Enough for a standard error below 0.5 of PCK, few enough to encode 29 crops of each.
+# Enough for a standard error of PCK below 0.5, few enough to encode 29 crops for each.
 _MOST_PEOPLE = 512
 
 
@@ -51,13 +51,13 @@ class GLPoseTask(PoseTask[GLPose]):
         self._features: FeatureData | None = None
 
     def build(self, *, fresh: bool = False) -> GLPose:
-        """Build, with what `recipe.init_from` has of the network if that is set.
+        """Build the network and load what `recipe.init_from`, if set, has of it.
 
-        That is a single-frame run or an imported file (encoder, and its head where training starts
-        from one), an exported encoder (`.onnx`), or a run of GLPose (all of it; a head of other
-        joints is brought to this recipe's by their names). New weights depend on the recipe's seed
-        alone: features are cached by one network and trained on by another, which must have the
-        same encoder, also after resuming.
+        That may be a single-frame run or an imported file (encoder, and the head with `start`
+        "single"), an exported encoder (`.onnx`), or a GLPose run (everything; a head for other
+        joints is matched to this recipe's by joint name). New weights depend on the recipe's seed
+        alone: the network that caches features and the one trained on them, also after resuming,
+        must have the same encoder.
         """
         config, init_from = self._recipe.model, self._recipe.init_from
         with torch.random.fork_rng(devices=[]):
@@ -80,7 +80,7 @@ class GLPoseTask(PoseTask[GLPose]):
         _check_features(config, data)
         pictures = [self._open(source) for source in data.sources]
         tracks = [Tracks(opened) for opened in with_cache(pictures, recipe.picture_cache_mb)]
-        # Here too, not after the first epoch: a set that cannot be validated on ends the call.
+        # Opened now: an unusable validation set must fail here, not after the first epoch.
         if data.features == "online":
             _ = self._validation_clips
             return ClipData(tracks, config, data, recipe.batch_size, recipe.seed)
@@ -103,8 +103,8 @@ class GLPoseTask(PoseTask[GLPose]):
     def score(self, model: GLPose) -> dict[str, float]:
         """PCK with given boxes on the recipe's validation set.
 
-        With cached features on clean and on damaged key crops, the other crops being clean; else on
-        clean crops of `_MOST_PEOPLE` people, evenly spread over the set.
+        With cached features, on clean and on damaged key crops with all other crops clean; online,
+        on clean crops of at most `_MOST_PEOPLE` people, evenly spaced over the set.
         """
         recipe, scored_on = self._recipe, dataset(self._source)
         joints = scored_on.counted_joints(recipe.model.joints)
@@ -127,7 +127,7 @@ class GLPoseTask(PoseTask[GLPose]):
         return {"mean@0.2": (scores["clean@0.2"] + scores["damaged@0.2"]) / 2, **scores}
 
     def pictures(self, model: GLPose) -> list[UInt8[np.ndarray, "_ _ 3"]]:
-        """Some people of the validation set with the joints found and those labelled."""
+        """Some people of the validation set with predicted and labelled joints."""
         recipe = self._recipe
         if recipe.data.features == "online":
             data = self._validation_clips
@@ -201,7 +201,7 @@ class GLPoseTask(PoseTask[GLPose]):
         return ClipData(tracks, recipe.model, still, recipe.batch_size, seed=0)
 
     def _validation_features(self, model: GLPose) -> FeatureData:
-        """Made once: the encoder is frozen, so any network of this task gives the same."""
+        """Computed once: the encoder is frozen, so all networks of this task give the same."""
         if self._features is None:
             tracks, cache_dir = self._validation_tracks, self._cache_dir
             self._features = cached_features(
@@ -222,7 +222,7 @@ class EncoderGraph(torch.nn.Module):
 
 
 class Solver(torch.nn.Module):
-    """The fusion with its slots by name."""
+    """The fusion with named inputs."""
 
     def __init__(self, fusion: Fusion) -> None:
         super().__init__()
@@ -234,7 +234,7 @@ class Solver(torch.nn.Module):
 
 
 def _check_features(config: GLPoseConfig, data: ClipConfig) -> None:
-    """Raises: BadConfig for settings that the way to features does not heed."""
+    """Raises: BadConfig for settings that `data.features` does not support."""
     if data.features == "online":
         if config.global_.n and config.global_.pad != "repeat":
             raise BadConfig(
@@ -268,8 +268,8 @@ def cached_features(
 ) -> FeatureData:
     """Features of a set, kept in `cache_dir` where the encoder is frozen.
 
-    The folder is named by everything that the features depend on: ablations of the fusion share
-    one, another encoder or augmentation has its own.
+    The folder's name is a hash of everything that the features depend on: ablations of the fusion
+    share it; a different encoder or augmentation gets its own.
     """
     config = recipe.model
     folder = None
@@ -307,7 +307,7 @@ def make_encode(model: GLPose, precision: str) -> Encode:
 
 
 def _load(model: GLPose, weights: dict[str, Tensor], path: str) -> None:
-    """Load what the weights have: those of a single-frame network, or of GLPose."""
+    """Load the parts that the weights contain: a single-frame network's or GLPose's."""
     load_part(model.encoder, weights, "encoder.", path)
     config = model.config
     if any(name.startswith("fusion.") for name in weights):

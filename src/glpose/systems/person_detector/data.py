@@ -1,7 +1,7 @@
-"""Training pictures with boxes: which sets, what their labels promise, and the batches.
+"""Training pictures with boxes: the sets, who is labelled in them, and batches.
 
-Sets differ in who is labelled. Each picture therefore carries the height from which people in it
-are labelled (0: all of them; infinite: only the one who is), and the losses use it to decide which
+Sets differ in who is labelled. Each picture therefore carries the height above which people in it
+are labelled (0: everyone; infinite: only one person), and the losses use it to decide which
 background counts; see `targets.background_weight`.
 """
 
@@ -26,7 +26,7 @@ from glpose.train.data.store import PictureStore, has_store, write_store
 from glpose.train.system import ArrayBatch
 
 CELL_PX = 8
-"""Side of the cells that say from which height people are labelled: the finest stride."""
+"""Side, in pixels, of the cells of the map of labelled heights: the finest stride."""
 
 _FILL = 114
 _MIN_VISIBLE = 0.2
@@ -45,7 +45,7 @@ class BoxSample:
 
 
 class BoxData:
-    """Pictures with boxes; a row of a batch depends on seed, step and row alone."""
+    """Pictures with boxes; a batch row depends only on seed, step and row."""
 
     num_samples = None
     """Pictures are drawn at random: there are no epochs."""
@@ -67,10 +67,10 @@ class BoxData:
         }
 
     def describe(self, step: int) -> None:
-        """A row is composed of several pictures, which have no names."""
+        """None: a row may be composed of several pictures, which have no names."""
 
     def rows(self, step: int, numbers: Sequence[int]) -> ArrayBatch:
-        """`images`, `xyxy` and `kind` padded to the most people of these rows, `labelled_from`."""
+        """`images`, `xyxy` and `kind` (padded to the most people in a row), and `labelled_from`."""
         size_hw = self._config.sizes_hw[step % len(self._config.sizes_hw)]
         samples = [
             self._sample(np.random.default_rng([self._seed, step, i]), size_hw) for i in numbers
@@ -158,7 +158,7 @@ class BoxData:
         xyxy: np.ndarray,
         short_side_px: int,
     ) -> None:
-        """Write into the tile's cells from which height on its people are labelled."""
+        """Set the cells of the tile to the height above which people in it are labelled."""
         top, left, bottom, right = (v // CELL_PX for v in tile)
         part = cells[top:bottom, left:right]
         who = DATASETS[name].who
@@ -179,7 +179,7 @@ def _offset(rng: np.random.Generator, length: int, room: int) -> int:
 
 
 def _grow(xyxy: np.ndarray, share: float) -> np.ndarray:
-    """Boxes about the same centres, wider and higher by a share of their sides."""
+    """Enlarge boxes around their centres by a share of their sides."""
     more = (xyxy[:, 2:] - xyxy[:, :2]) * share / 2
     return np.concatenate([xyxy[:, :2] - more, xyxy[:, 2:] + more], 1)
 
@@ -187,7 +187,7 @@ def _grow(xyxy: np.ndarray, share: float) -> np.ndarray:
 def _clip(
     xyxy: np.ndarray, kind: np.ndarray, seen: tuple[int, int, int, int], min_side_px: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Cut boxes to what is seen (top, left, bottom, right); what little remains is ignored."""
+    """Clip boxes to the visible area (top, left, bottom, right); small remains become IGNORE."""
     top, left, bottom, right = seen
     low, high = np.array([left, top]), np.array([right - 1, bottom - 1])
     cut = np.concatenate([xyxy[:, :2].clip(low, high), xyxy[:, 2:].clip(low, high)], 1)
@@ -200,13 +200,13 @@ def _clip(
 
 
 def used_sets(config: BoxDataConfig, roots: Mapping[str, str]) -> tuple[str, ...]:
-    """The sets that take part: those with a share and a folder; synth needs none."""
+    """The sets in use: those with a share and a folder; synth needs no folder."""
     root_of = {name: DATASETS[name].root for name in config.set_names()}
     return tuple(name for name, root in root_of.items() if not root or roots.get(root))
 
 
 def held_out_pictures(root: Path) -> list[BoxedPicture]:
-    """The pictures of `person_boxes` that no training sees."""
+    """The pictures of `person_boxes` that are never trained on."""
     return open_person_boxes(root, "val")
 
 
@@ -226,7 +226,7 @@ def _open(
 
 
 def _real(found: Dataset, root: Path, config: BoxDataConfig, stride: int) -> Iterator[Labelled]:
-    """The training part of a set: every n-th picture, or of videos every n-th frame."""
+    """The training part of a set: every n-th picture, or every n-th frame of videos."""
     if found.boxes is not None:
         for picture in found.boxes(root, found.parts[0])[::stride]:
             xyxy = _grow(picture.xyxy, config.keypoint_extend) if found.grow else picture.xyxy
@@ -249,7 +249,7 @@ def _synth(config: BoxDataConfig) -> Iterator[Labelled]:
 
 
 def synth_pictures(seed: int, num_frames: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The pictures of a synthetic scene, moments apart, and their boxes."""
+    """The pictures of a synthetic scene at 2.5 Hz, and their boxes."""
     spec = SceneSpec(num_frames=num_frames, rate_hz=2.5, height_share=(0.15, 1.15))
     for frame, truth in render_scene(spec, seed).frames():
         if frame.rgb is not None:

@@ -1,4 +1,4 @@
-"""The network as one graph, `NAME.onnx`, checked against torch in several shapes."""
+"""Export the network as one graph, `NAME.onnx`, checked against torch at several shapes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _MOST_SCORE = 1e-3
 
 
 def export_detector(model: PersonDetector, card: DetectorCard, folder: Path) -> Path:
-    """Write the graph; pictures may come in any number, and in any multiples of 32 pixels.
+    """Write the graph; batch size is free, and height and width may be any multiples of 32 pixels.
 
-    Raises: GLPoseError if a box of the check moves by 0.05 px, or a score by 0.001, or more.
+    Raises: GLPoseError if a box differs from torch by 0.05 px or more, or a score by 0.001.
     """
     path = folder / f"{card.name}.onnx"
     any_shape = {0: "n", 1: "height", 2: "width"}

@@ -15,9 +15,9 @@ from glpose.imaging import cell_centre
 from glpose.nets.blocks import BasicBlock, chain, conv_bn
 from glpose.systems.person_detector.spec import PersonDetectorConfig
 
-# Keeps exp() finite whatever the weights: e^6 strides are more than any picture.
+# Keeps exp() finite for any weights; e^6 strides exceed any picture.
 _MAX_LOG_DISTANCE = 6.0
-# Before training every point predicts a person of 4 x 8 strides, and nobody with 1 %.
+# Before training every point predicts a box of 4 x 8 strides, with a score of 1 %.
 _FIRST_LOG_DISTANCE = (math.log(2), math.log(4), math.log(2), math.log(4))
 _FIRST_LOGIT = math.log(0.01 / 0.99)
 
@@ -45,7 +45,7 @@ class Head(nn.Module):
 
 
 class PersonDetector(nn.Module):
-    """Pictures to boxes and scores of all points; suppression is the caller's."""
+    """Pictures to boxes and scores of all points; the caller applies NMS."""
 
     def __init__(self, config: PersonDetectorConfig) -> None:
         super().__init__()
@@ -97,14 +97,14 @@ class PersonDetector(nn.Module):
 def cell_centres(rows: int | Tensor, columns: int | Tensor, stride: int) -> Tensor:
     """Centres of the cells of a level as (x, y) in input pixels, row by row: (A, 2).
 
-    While a graph is traced, sizes are tensors; as such they stay free in the exported graph.
+    Sizes are tensors while a graph is traced, which keeps them dynamic in the exported graph.
     """
     y, x = _middles(rows, stride), _middles(columns, stride)
     return torch.stack(torch.meshgrid(x, y, indexing="xy"), -1).reshape(-1, 2)
 
 
 def _middles(num: int | Tensor, stride: int) -> Tensor:
-    # `arange` takes a tensor of one number too, which its types do not say.
+    # `arange` also takes a scalar tensor, though its type hints do not say so.
     return cell_centre(torch.arange(num, dtype=torch.float32), stride)  # type: ignore[arg-type]
 
 

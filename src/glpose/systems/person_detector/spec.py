@@ -28,13 +28,12 @@ class AssignmentConfig:
 
 @dataclass(frozen=True, slots=True)
 class PersonDetectorConfig:
-    """Sizes of the network and how it is meant to be run.
+    """Sizes of the network and how to run it.
 
     `widths` are the channels at strides 2, 4, 8, 16 and 32; `num_blocks` the residual blocks at
     strides 4 to 32; `neck_width` the channels of the pyramid and the heads at strides 8, 16, 32.
-    `size_hw` is the area of the picture at run time: other aspects get another shape of about
-    the same area. `assignment` matters in training only. All numbers are ours, chosen for two CPU
-    cores.
+    `size_hw` sets the input area at run time: other aspect ratios get a shape of about the same
+    area. `assignment` is used in training only. All numbers are ours, chosen for two CPU cores.
     """
 
     widths: tuple[int, int, int, int, int] = (32, 32, 64, 96, 160)
@@ -49,25 +48,25 @@ class PersonDetectorConfig:
 
     @property
     def strides(self) -> tuple[int, int, int]:
-        """Pixels between the points of each level; the network's shape fixes them."""
+        """Pixels between the points of each level; fixed by the architecture."""
         return (8, 16, 32)
 
 
 @dataclass(frozen=True, slots=True)
 class BoxDataConfig:
-    """The mixture of pictures and how they are varied; sizes in pixels, all numbers ours.
+    """The mixture of training sets and the augmentation; sizes in pixels, all numbers ours.
 
-    A sample is one picture, or, in a share of `mosaic_share`, four pictures around a random
-    centre (Bochkovskiy et al., YOLOv4, 2020). A set without a folder takes no part.
+    A sample is one picture or, with probability `mosaic_share`, four pictures around a random
+    centre (Bochkovskiy et al., YOLOv4, 2020). A set without a folder is left out.
 
-    `*_share`: relative weight of each set, `*_stride`: takes every n-th picture or frame.
-    `synth_frames`: pictures of each synthetic scene.
-    `store_side_px`: short side of kept pictures. `sizes_hw`: one shape per batch. `zoom`: size of
-    a picture relative to one that just fits, `mosaic_zoom` the same in mosaics. `min_side_px`:
-    smaller people are neither learned nor held against the network. `coco_labelled`: people lower
-    than this share of the short side have no box in COCO's joint labels. `keypoint_extend`: how
-    much boxes of joints grow to be boxes of bodies. `trusted_extend`: where only one person is
-    labelled, background counts within the box grown to this.
+    `*_share`: relative weight of each set; `*_stride`: take every n-th picture or frame.
+    `synth_frames`: pictures per synthetic scene. `store_side_px`: short side of cached pictures.
+    `sizes_hw`: input shapes, one per batch. `zoom`: size of a picture relative to one that just
+    fits; `mosaic_zoom`: the same in mosaics. `min_side_px`: smaller people are ignored in training.
+    `coco_labelled`: people less tall than this share of the short side have no box in COCO's joint
+    labels. `keypoint_extend`: growth of boxes around joints to cover the whole body.
+    `trusted_extend`: where only one person is labelled, background counts only within that
+    person's box scaled by this.
     """
 
     person_boxes_share: float = 0.27
@@ -92,7 +91,7 @@ class BoxDataConfig:
     trusted_extend: float = 1.3
 
     def shares(self) -> dict[str, float]:
-        """The share of each set, in the order in which batches draw from them."""
+        """The share of each set; batches are drawn in this order."""
         return {
             "person_boxes": self.person_boxes_share,
             "coco": self.coco_share,
@@ -106,12 +105,12 @@ class BoxDataConfig:
         return tuple(name for name, share in self.shares().items() if share > 0)
 
     def synth_only(self) -> BoxDataConfig:
-        """The same with few scenes, for trying things out; sets without a folder take no part."""
+        """The same with few scenes, for trying things out; sets without a folder are left out."""
         return replace(self, num_synth_scenes=12)
 
 
 Settings = Recipe[PersonDetectorConfig, BoxDataConfig]
-"""A recipe of this system."""
+"""The recipe type of this system."""
 
 
 def card(

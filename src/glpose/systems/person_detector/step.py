@@ -13,7 +13,7 @@ from glpose.systems.person_detector.targets import assign, background_weight
 
 
 def detection_losses(model: PersonDetector, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weighted "score" and "box" losses, both per unit of target score in the batch."""
+    """Weighted "score" and "box" losses, both divided by the sum of target scores of the batch."""
     images, config = batch["images"], model.config.assignment
     boxes, logits = model.raw(images)
     points = all_points((images.shape[1], images.shape[2]), model.config.strides).to(images.device)

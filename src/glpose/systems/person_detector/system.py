@@ -1,4 +1,4 @@
-"""The person detector as the training loop sees it."""
+"""The person detector for the training loop."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ from glpose.systems.person_detector.step import detection_losses
 from glpose.train.run.checkpoint import load_checkpoint
 from glpose.train.system import System, Task
 
-# Curves need the weak detections too; the runtime's own limit is in the card.
+# AP needs weak detections too; the runtime's threshold is in the card.
 _MIN_SCORE = 0.01
-# Where recall and precision are reported: about where a tracker starts to believe.
+# Threshold for recall and precision: about where a tracker accepts detections.
 _REPORT_SCORE = 0.4
 _NUM_SYNTH_SCENES = 8
 
@@ -53,7 +53,7 @@ class PersonDetectorTask(Task[PersonDetector]):
         self._recipe, self._cache_dir = recipe, cache_dir
 
     def build(self, *, fresh: bool = False) -> PersonDetector:
-        """New weights, or the averaged weights of the checkpoint `init_from`."""
+        """New weights, or the averaged (EMA) weights of the checkpoint `init_from`."""
         recipe = self._recipe
         model = PersonDetector(recipe.model)
         if recipe.init_from and not fresh:
@@ -68,7 +68,7 @@ class PersonDetectorTask(Task[PersonDetector]):
         return model
 
     def train_data(self) -> BoxData:
-        """All sets with a folder, and synth; each is decoded once into the task's cache."""
+        """All sets with a folder, and synth; each is decoded into the task's cache once."""
         recipe = self._recipe
         return BoxData(recipe.data, recipe.roots, self._cache_dir, recipe.seed)
 
@@ -77,9 +77,9 @@ class PersonDetectorTask(Task[PersonDetector]):
         return detection_losses(model, batch)
 
     def score(self, model: PersonDetector) -> dict[str, float]:
-        """AP50, AP50:95, and recall and precision at a score of 0.4, as the runtime finds people.
+        """AP50, AP50:95, and recall and precision at score 0.4, using the runtime's detector.
 
-        On the pictures held out of `person_boxes`, or on unseen synth scenes without that set.
+        Scored on the held-out pictures of `person_boxes`, or else on unseen synth scenes.
         """
         detector = torch_detector(model)
         found, truth = [], []
@@ -123,7 +123,7 @@ class PersonDetectorTask(Task[PersonDetector]):
 
 
 def torch_detector(model: PersonDetector, min_score: float = _MIN_SCORE) -> BoxDetector:
-    """The runtime's detector around a torch network."""
+    """The runtime's detector with a torch network inside."""
 
     @torch.inference_mode()
     def run(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Which points answer for which person, and which points must stay silent.
+"""Label assignment: which points are positive for which person, and which are background.
 
 Axes: B batch, A points, G people of a picture (padded). All functions run without gradients.
 Source: Feng et al., TOOD: Task-aligned One-stage Object Detection, ICCV 2021, section 3.3.
@@ -13,14 +13,14 @@ from glpose.imaging import cell_at
 from glpose.systems.person_detector.spec import AssignmentConfig
 
 PERSON, IGNORE, PADDING = 1, -1, 0
-"""Kinds of a label row: a person, a region that is neither person nor background, nothing."""
+"""Kinds of label rows: a person, a region to ignore, padding."""
 
 _EPS = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """For each point: the box it should predict, the score it should have (0 for background)."""
+    """For each point, its target box and its target score (0 for background)."""
 
     box_BA4: Tensor
     score_BA: Tensor
@@ -45,16 +45,16 @@ def assign(
     kind_BG: Tensor,
     config: AssignmentConfig,
 ) -> Assignment:
-    """Give each person the points inside its box that agree best with it in score and box.
+    """Assign to each person the best-aligned points (by score and IoU) inside its box.
 
-    A point chosen by several people goes to the one it overlaps most. Target scores are the
-    alignment, scaled so that the best point of a person has its best IoU.
+    A point chosen by several people goes to the one with the highest IoU. Target scores are the
+    alignment, scaled so that each person's maximum equals its best IoU.
     """
     valid_BG = kind_BG == PERSON
     inside_BGA = _inside(points_A2, truth_BG4) & valid_BG[:, :, None]
     iou_BGA = pair_iou(truth_BG4[:, :, None], boxes_BA4[:, None])
     align_BGA = scores_BA[:, None] ** config.score_power * iou_BGA**config.iou_power
-    # Points inside but without overlap still rank above points outside.
+    # Points inside whose boxes do not overlap still rank above points outside.
     rank_BGA = torch.where(inside_BGA, align_BGA + _EPS, torch.zeros_like(align_BGA))
     top = rank_BGA.topk(min(config.num_points, rank_BGA.shape[-1]), dim=-1).indices
     chosen_BGA = torch.zeros_like(inside_BGA).scatter_(-1, top, True) & inside_BGA
@@ -79,9 +79,9 @@ def background_weight(
 ) -> Tensor:
     """1 where a point without a person is known to be background, else 0: (B, A).
 
-    `labelled_from_BHW` holds, per cell, the height in pixels from which people there are labelled:
-    0 if all are, infinite if only the labelled person is known. A point that predicts a lower box
-    than that is not held against the network, nor is one inside an ignored region.
+    `labelled_from_BHW` holds, per cell, the height in pixels above which people are labelled: 0 if
+    everyone is, infinite if only one person is. Points whose predicted box is less tall than that,
+    or that lie in an ignored region, get 0.
     """
     column, row = cell_at(points_A2, cell_px).long().unbind(-1)
     labelled_from_BA = labelled_from_BHW[:, row, column]

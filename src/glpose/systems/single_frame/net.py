@@ -26,10 +26,10 @@ class SingleFrameNet(nn.Module):
 
 
 def init_weights(module: nn.Module) -> None:
-    """He initialisation for a network that starts from nothing; heads start near zero.
+    """He initialisation for training from scratch; heads start near zero.
 
-    The papers' normal(0, 0.001) presumes a pre-trained backbone; from scratch it learns slowly.
-    Deconvolutions keep it: their norms undo the scale.
+    The papers' normal(0, 0.001) assumes a pre-trained backbone and learns slowly from scratch.
+    Deconvolutions keep it, since the batch norms after them undo the scale.
     """
     for layer in module.modules():
         if isinstance(layer, nn.ConvTranspose2d):
@@ -43,7 +43,7 @@ def init_weights(module: nn.Module) -> None:
 
 
 class EncoderGraph(nn.Module):
-    """The encoder with the mean of its features, which nothing ranks by, for one contract."""
+    """The encoder with the mean of its features: unused here, but all encoder graphs output it."""
 
     def __init__(self, net: SingleFrameNet) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class EncoderGraph(nn.Module):
 
 
 class HeadGraph(nn.Module):
-    """The head as a solver of the key's features alone."""
+    """The head as a solver with the key's features as its only input."""
 
     def __init__(self, net: SingleFrameNet) -> None:
         super().__init__()
@@ -66,5 +66,5 @@ class HeadGraph(nn.Module):
 
 
 def two_graphs(net: SingleFrameNet) -> PoseParts:
-    """The encoder, and the head as a solver of the key alone."""
+    """The encoder, and the head as a solver with the key as its only slot."""
     return PoseParts(EncoderGraph(net.eval()), HeadGraph(net))

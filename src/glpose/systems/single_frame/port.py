@@ -1,4 +1,4 @@
-"""Published single-frame weights to ours: the same names, below `encoder` and `head`."""
+"""Import published single-frame weights: the same names, under `encoder` and `head`."""
 
 from functools import partial
 
@@ -14,22 +14,22 @@ from glpose.skeleton import Skeleton
 from glpose.systems.single_frame.net import SingleFrameNet, two_graphs
 from glpose.systems.single_frame.spec import SingleFrameConfig, as_published
 
-# An HRNet trained to classify fuses all branches once more.
+# An HRNet trained for classification also fuses into the coarser branches at the end.
 _UNREAD = (r"stage4\.2\.fuse_layers\.[123]\.", "only the finest branch is read")
 
 
 def rename(name: str) -> str:
-    """Our name of a published one."""
+    """Our name for a published weight."""
     if name.startswith(HEAD):
         return f"head.{name.removeprefix(HEAD)}"
     return f"encoder.{name}"
 
 
 def colours(blue_first: bool) -> dict[str, Tensor]:  # noqa: FBT001 - the port's one argument
-    """What our RGB pictures are normalised with, for Simple Baselines.
+    """Mean and standard deviation to normalise our RGB pictures with, for Simple Baselines.
 
-    The published weights are given BGR, but ImageNet's numbers in their usual order: blue is
-    normalised as if it were red.
+    The published weights expect BGR, but with ImageNet's values in RGB order: blue is normalised
+    with red's values.
     """
     order = -1 if blue_first else 1
     return {
@@ -39,7 +39,7 @@ def colours(blue_first: bool) -> dict[str, Tensor]:  # noqa: FBT001 - the port's
 
 
 def make(backbone: EncoderConfig, joints: Skeleton, size_hw: tuple[int, int]) -> SingleFrameNet:
-    """The network of this encoder with a published one's settings."""
+    """The network with this encoder and the settings of published weights."""
     config = SingleFrameConfig(
         backbone=backbone,
         num_joints=len(joints.joints),
@@ -50,7 +50,7 @@ def make(backbone: EncoderConfig, joints: Skeleton, size_hw: tuple[int, int]) ->
 
 
 def graphs(net: nn.Module) -> Graphs:
-    """The network as it is exported."""
+    """The network as its exported graphs."""
     assert isinstance(net, SingleFrameNet)
     return Graphs(two_graphs(net), net.config.crop, GaussianCodec(net.config.heatmap))
 

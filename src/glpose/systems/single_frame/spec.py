@@ -15,8 +15,8 @@ from glpose.types import CropSpec, HeatmapSpec
 class SingleFrameConfig:
     """Encoder, joints, head, crops, targets and decoding.
 
-    The defaults of `rounded`, `mapping`, `decode` and of the crop's anchor are our exact ones;
-    `as_published` gives those of published weights.
+    The defaults of `rounded`, `mapping`, `decode` and the crop's anchor are our exact geometry;
+    `as_published` gives the settings of published weights.
     """
 
     num_joints: int = 15
@@ -45,7 +45,7 @@ class SingleFrameConfig:
 
     @property
     def heatmap(self) -> HeatmapSpec:
-        """Heatmaps of the encoder's stride."""
+        """Heatmaps at the encoder's stride."""
         return heatmap_of(
             self.crop,
             self.backbone.stride,
@@ -57,11 +57,11 @@ class SingleFrameConfig:
 
 
 Settings = Recipe[SingleFrameConfig, PeopleConfig]
-"""A recipe of this system."""
+"""The recipe type of this system."""
 
 
 def as_published(size_hw: tuple[int, int]) -> dict[str, Any]:
-    """Settings of `SingleFrameConfig` that published weights were trained and measured with.
+    """Settings of `SingleFrameConfig` that published weights were trained and evaluated with.
 
     Source: configurations of leoxiaobin/deep-high-resolution-net.pytorch, where sigma is 3 at
     384x288 and 2 at 256x192, and the head is one 1x1 convolution.

@@ -1,4 +1,4 @@
-"""Single-frame estimators as the training loop sees them; the encoder of GLPose is trained so."""
+"""Single-frame estimators for the training loop; GLPose's encoder is trained this way."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
         self._source = recipe.data.validation or usual_validation(recipe.roots)
 
     def build(self, *, fresh: bool = False) -> SingleFrameNet:
-        """New weights, or those of `recipe.init_from`: a run's, or imported ones.
+        """New weights, or those of `recipe.init_from`: a run, or an imported file.
 
-        A head of other joints is brought to this recipe's by their names.
+        A head for other joints is matched to this recipe's by joint name.
         """
         config, init_from = self._recipe.model, self._recipe.init_from
         model = SingleFrameNet(config)
@@ -55,9 +55,9 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
         return model
 
     def train_data(self) -> PeopleData:
-        """People of the recipe's sets, with targets as the settings say."""
+        """People of the recipe's sets with their targets."""
         recipe, config = self._recipe, self._recipe.model
-        # Now, not after the first epoch: a set that cannot be validated on ends the call, no run.
+        # Opened now: an unusable validation set must fail here, not after the first epoch.
         _ = self._validation
         return PeopleData(
             recipe.data,
@@ -76,9 +76,9 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
         return {"heatmap": heatmap_loss(model(batch["rgb"]), batch["target"], batch["weight"])}
 
     def score(self, model: SingleFrameNet) -> dict[str, float]:
-        """PCK with given boxes, on the validation set of the recipe's data.
+        """PCK with given boxes on the recipe's validation set.
 
-        JHMDB's clips, or else synth, are the default; which joints count is said by the set.
+        The default is JHMDB's clips, or else synth; the set defines which joints count.
         """
         labels, scored_on = self._validation.labels, dataset(self._source)
         num = len(labels["xyxy"])
@@ -92,7 +92,7 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
         }
 
     def pictures(self, model: SingleFrameNet) -> list[UInt8[np.ndarray, "_ _ 3"]]:
-        """Some people of the validation set with the joints found and those labelled."""
+        """Some people of the validation set with predicted and labelled joints."""
         pictures, labels = self._validation, self._validation.labels
         rows = np.array(spread(len(labels["xyxy"])))
         truth = np.where((labels["state"] == LABELLED)[..., None], labels["xy"], np.nan)
@@ -107,7 +107,7 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
     def parts(
         self, model: SingleFrameNet, *, name: str, made_by: dict[str, str], scores: dict[str, str]
     ) -> tuple[PoseParts, PoseCard]:
-        """The encoder, and the head as a solver of the key alone, with their card."""
+        """The encoder, and the head as a solver with the key as its only slot, with their card."""
         recipe, config = self._recipe, self._recipe.model
         before = recipe.pretrained_on if recipe.init_from else ()
         sources = tuple(dict.fromkeys((*before, *(s.source for s in recipe.data.shares))))
@@ -150,7 +150,7 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
     def _find(
         self, model: SingleFrameNet, rows: np.ndarray
     ) -> Float[np.ndarray, "people joints 2"]:
-        """Joints in image pixels of people of the validation set."""
+        """Predicted joints of people of the validation set, in image pixels."""
         recipe, config, pictures = self._recipe, self._recipe.model, self._validation
         maps: list[Affine] = []
 
