@@ -1,6 +1,6 @@
 """From torch to `.onnx`, and from published weights to ours.
 
-`onnx` writes one graph with its card, `pose` a checked pair. `published` has the other way: `files`
-reads other projects' checkpoints, `port` brings them to a network of ours, `imported` writes what
-came of it. `unfold` reads weights back from our own `.onnx`.
+`onnx` writes one graph with its card, `pose` a checked pair. `published` does the import: `files`
+reads other projects' checkpoints, `port` maps them to a network of ours, `imported` writes the
+result. `unfold` reads weights back from our own `.onnx`.
 """

@@ -1,4 +1,4 @@
-"""A torch module and a card to one self-describing `.onnx` file, and the digests beside it."""
+"""Export a torch module with its card to one self-describing `.onnx` file, with its digest."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def write_graph(graph: Graph, card: Card, path: Path) -> str:
     graph.module.eval()
     with whole_file(path) as part:
         with torch.no_grad():
-            # The tracing exporter: no data-dependent branches here, and it folds batch norms.
+            # The tracing exporter folds batch norms; no network here has data-dependent branches.
             torch.onnx.export(
                 graph.module,
                 tuple(graph.inputs.values()),

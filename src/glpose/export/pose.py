@@ -1,4 +1,4 @@
-"""Pose estimators as two graphs, an encoder and a solver, bound to each other by a digest."""
+"""Pose estimators as two graphs, an encoder and a solver, paired by a digest."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from glpose.types import CropSpec
 
 @dataclass(frozen=True, slots=True)
 class PoseParts:
-    """What an estimator is made of.
+    """The parts of an estimator.
 
-    `encoder` gives features and embeddings of `uint8` crops. `solver` takes a dictionary of what
-    fills the slots of the card, and gives one of the card's outputs.
+    `encoder` maps `uint8` crops to features and embeddings. `solver` maps a dictionary of the
+    tensors for the card's slots to one of the card's outputs.
     """
 
     encoder: nn.Module
@@ -51,7 +51,7 @@ def pose_card(
     made_by: dict[str, str],
     scores: dict[str, str],
 ) -> PoseCard:
-    """The card of an estimator that was trained on the sets of these names."""
+    """The card of an estimator trained on the named sets."""
     trained_on, terms = describe(sources)
     return PoseCard(
         name=name,
@@ -72,7 +72,7 @@ def pose_card(
 def export_pose(parts: PoseParts, card: PoseCard, folder: Path) -> tuple[Path, Path]:
     """Write `NAME.encoder.onnx` and `NAME.fusion.onnx`, and check them against torch.
 
-    Raises: GLPoseError if a joint of the check moves by 0.05 px of the crop or more.
+    Raises: GLPoseError if any joint differs by 0.05 crop pixels or more in the check.
     """
     weights = [*parts.encoder.state_dict().values(), *parts.solver.state_dict().values()]
     partner = hashlib.sha256(b"".join(w.cpu().numpy().tobytes() for w in weights)).hexdigest()
@@ -118,7 +118,7 @@ def _solver_graph(parts: PoseParts, card: PoseCard) -> Graph:
     crops = torch.zeros(2, *card.crop.size_hw, 3, dtype=torch.uint8)
     with torch.inference_mode():
         features, _ = parts.encoder(crops)
-    # Not the tensor itself, which was made where nothing may be traced.
+    # A new tensor: inference-mode tensors cannot be traced.
     inputs = _example_inputs(card, torch.zeros(features.shape))
     return Graph(
         _Positional(parts.solver, card.inputs, card.outputs),
@@ -129,7 +129,7 @@ def _solver_graph(parts: PoseParts, card: PoseCard) -> Graph:
 
 
 def _example_inputs(card: PoseCard, features: Tensor) -> dict[str, Tensor]:
-    """Inputs made of features (n, channels, h, w): each slot is filled with other crops of them."""
+    """Inputs from features (n, channels, h, w); other slots take features of other crops."""
     inputs: dict[str, Tensor] = {}
 
     def others(count: int) -> Tensor:
@@ -151,7 +151,7 @@ def _example_inputs(card: PoseCard, features: Tensor) -> dict[str, Tensor]:
 
 
 class _Positional(nn.Module):
-    """A solver that takes and gives tensors in the order of names, as ONNX export asks for."""
+    """A solver with positional inputs and outputs, as ONNX export needs."""
 
     def __init__(
         self, solver: nn.Module, inputs: tuple[str, ...], outputs: tuple[str, ...]
@@ -165,7 +165,7 @@ class _Positional(nn.Module):
 
 
 def largest_move_px(parts: PoseParts, estimator: Estimator, num_crops: int = 6) -> float:
-    """The largest distance, in crop pixels, between joints by torch and by an exported estimator."""
+    """The largest joint distance, in crop pixels, between torch and an exported estimator."""
     card = estimator.card
     crops = check_crops(num_crops, card.crop.size_hw)
     with torch.inference_mode():
@@ -181,7 +181,7 @@ def largest_move_px(parts: PoseParts, estimator: Estimator, num_crops: int = 6) 
 
 
 def largest_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Between joints of the same place in two arrays; infinite if only one of them is found."""
+    """Largest distance of corresponding joints; infinite if only one of two is found."""
     distance = np.linalg.norm(a - b, axis=-1)
     both_absent = np.isnan(a).any(-1) & np.isnan(b).any(-1)
     distance = np.where(both_absent, 0.0, np.where(np.isnan(distance), np.inf, distance))

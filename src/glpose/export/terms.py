@@ -1,4 +1,4 @@
-"""What a card says of the data that its network was trained on; `formats.sets` has the sets' own lines."""
+"""What a card says about training data; `formats.sets` has the line for each set."""
 
 from glpose.formats.sets import DATASETS
 
@@ -11,7 +11,7 @@ RESEARCH_NOTE = (
 
 
 def describe(sources: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
-    """The lines on data of a card, and the note on its terms."""
+    """A card's lines on its training data, and the note on its terms."""
     lines = tuple(DATASETS[source].terms for source in sources)
     restricted = any("research" in line for line in lines)
     return lines, RESEARCH_NOTE if restricted else "No restriction from training data."

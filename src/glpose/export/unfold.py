@@ -1,8 +1,8 @@
-"""Weights of an exported encoder back in its network, so that training can start from a `.onnx`.
+"""Load the weights of an exported encoder into its network, to start training from a `.onnx`.
 
-Export folds each batch norm into the convolution before it, and writes the convolutions in the
-order in which they run. Run once, the network tells that order; each convolution then takes its
-folded weights, and its batch norm becomes the addition of the bias.
+Export folds each batch norm into the convolution before it, and writes the convolutions in
+execution order. Running the network once gives that order; each convolution then gets its folded
+weights, and its batch norm only adds the bias.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from glpose.errors import BadWeights, MissingExtra
 def load_exported(network: nn.Module, path: Path, example: Tensor) -> None:
     """Load the convolutions of an exported graph, in place; `example` is an input of the network.
 
-    The network must be a chain of pairs of a convolution without bias and a batch norm, and be used
-    in evaluation mode: the statistics of its training are no longer known.
+    The network must run pairs of a convolution without bias and a batch norm, and be used in
+    evaluation mode: the original running statistics are lost.
 
     Raises: BadWeights if the graph cannot be read or is of another network; MissingExtra.
     """
@@ -53,7 +53,7 @@ def _convolutions(path: Path) -> list[tuple[Tensor, Tensor]]:
         raise MissingExtra("onnx", "export") from problem
     try:
         graph = onnx.load(str(path)).graph
-    except Exception as problem:  # protobuf raises errors of its own for damaged files
+    except Exception as problem:  # protobuf has its own errors for damaged files
         raise BadWeights(f"{path}: cannot be read as ONNX ({problem})") from problem
     values = {i.name: i for i in graph.initializer}
     pairs = []
@@ -72,7 +72,7 @@ def _convolutions(path: Path) -> list[tuple[Tensor, Tensor]]:
 
 @torch.no_grad()
 def _pairs_in_order(network: nn.Module, example: Tensor) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
-    """Convolutions with their batch norms, in the order in which they run."""
+    """Convolutions with their batch norms, in execution order."""
     ran: list[nn.Module] = []
     hooks = [
         layer.register_forward_hook(lambda module, _inputs, _output: ran.append(module))

@@ -1,4 +1,4 @@
-"""Residual blocks, small convolution helpers, and what all encoders are.
+"""Residual blocks, small convolution helpers, and the base class of encoders.
 
 Convolutions before a batch norm have no bias.
 """
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 def conv_bn(
     num_in: int, num_out: int, kernel: int = 3, stride: int = 1, *, relu: bool = True
 ) -> nn.Sequential:
-    """Convolution with same padding, batch norm and, if asked for, ReLU."""
+    """Convolution with same padding, batch norm and, optionally, ReLU."""
     layers: list[nn.Module] = [
         nn.Conv2d(num_in, num_out, kernel, stride, kernel // 2, bias=False),
         nn.BatchNorm2d(num_out),
@@ -43,7 +43,7 @@ class BasicBlock(nn.Module):
 class Bottleneck(nn.Module):
     """1x1, 3x3 and 1x1 convolutions and a shortcut; the output is 4 times as wide.
 
-    A stride is that of the 3x3 convolution, as in the published ResNets (not of the first one).
+    The stride is in the 3x3 convolution, as in the published ResNets, not in the first one.
     """
 
     expansion = 4
@@ -80,10 +80,9 @@ def chain(
 
 
 class Encoder(nn.Module, ABC):
-    """Crops to features: what pose estimators are built on; see `encoders.make_encoder`.
+    """Crops to features: the backbone of pose estimators; see `encoders.make_encoder`.
 
-    `channels` are those of the features, `stride` the crop pixels from one of their pixels to the
-    next.
+    `channels` is the number of feature channels, `stride` the crop pixels per feature pixel.
     """
 
     def __init__(self, channels: int, stride: int) -> None:
@@ -96,7 +95,7 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def stages(self, crops_BHWC: Tensor) -> list[Tensor]:
-        """The features, after such maps of earlier stages as the network has at this stride."""
+        """Maps of earlier stages at this stride, if the network has any, then the features."""
 
 
 def num_parameters(module: nn.Module) -> int:

@@ -1,7 +1,7 @@
-"""Encoders: the networks that turn crops into features, made from their settings.
+"""Encoders, the networks that turn crops into features, built from their settings.
 
-To add one: its settings join `spec.EncoderConfig`, its module is an `Encoder`, and `make_encoder`
-has a case for it. Single-frame estimators and GLPose then take it as their backbone.
+To add one: add its settings to `spec.EncoderConfig`, subclass `Encoder`, and add a case to
+`make_encoder`. Single-frame estimators and GLPose then accept it as their backbone.
 """
 
 from typing import assert_never
@@ -13,7 +13,7 @@ from glpose.nets.spec import EncoderConfig, HRNetConfig, ResNetConfig
 
 
 def make_encoder(config: EncoderConfig) -> Encoder:
-    """A fresh encoder of these settings."""
+    """A new encoder with these settings."""
     match config:
         case HRNetConfig():
             return HRNet(config)

@@ -1,4 +1,4 @@
-"""Detection heads: features of the finest branch to one heatmap per joint."""
+"""Pose heads: features of the finest branch to one heatmap per joint."""
 
 import torch
 from torch import Tensor, nn
@@ -18,9 +18,9 @@ def make_head(kind: HeadType, num_in: int, num_joints: int, hidden: int) -> nn.M
 
 
 def head_of_joints(old: Tensor, source: Skeleton, target: Skeleton) -> Tensor:
-    """Weights or biases of a head, one row a joint, for other joints: rows go by their names.
+    """Weights or biases of a head, one row per joint, mapped to other joints by joint name.
 
-    Joints that `source` lacks begin as a new head does: normal(0, 0.001), repeatable, and zero bias.
+    Joints that `source` lacks are initialised: normal(0, 0.001), deterministic, and zero bias.
     """
     index = torch.from_numpy(joint_map(source, target))
     new = old[index.clamp(min=0)].clone()

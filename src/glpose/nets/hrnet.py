@@ -1,4 +1,4 @@
-"""HRNet up to a chosen stage, giving its finest branch: the feature extractor of GLPose.
+"""HRNet up to a chosen stage, returning its finest branch: the feature extractor of GLPose.
 
 Axes: B batch, C channels, H W pixels. Source: Sun et al., Deep High-Resolution Representation
 Learning for Human Pose Estimation, CVPR 2019; the module names follow the published checkpoints
@@ -17,9 +17,9 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class ExchangeModule(nn.Module):
-    """Parallel branches of residual blocks and the fusion of each branch with all others.
+    """Parallel branches of residual blocks, then fusion of each branch with all others.
 
-    `outputs` limits the fusion to the branches that are read afterwards.
+    `outputs` limits the fusion to the branches that are used afterwards.
     """
 
     def __init__(self, widths: list[int], num_blocks: int, outputs: int) -> None:
@@ -68,8 +68,8 @@ def _exchange(widths: list[int], target: int, source: int) -> nn.Module:
 class HRNet(Encoder):
     """Crops to features of the finest branch at a quarter of the crop's size, never negative.
 
-    Height and width of crops are multiples of the coarsest branch's stride: 16 up to stage 3, 32 up
-    to stage 4.
+    Height and width of crops must be multiples of the coarsest branch's stride: 16 up to stage 3,
+    32 up to stage 4.
     """
 
     mean: Tensor
@@ -124,7 +124,7 @@ class HRNet(Encoder):
 
 
 def _transition(previous: list[int], widths: list[int]) -> nn.ModuleList:
-    """Adapt the branches there are, and start the next coarser one from the coarsest."""
+    """Adapt the existing branches, and start the next coarser one from the coarsest."""
     layers = nn.ModuleList()
     for i, width in enumerate(widths):
         if i >= len(previous):

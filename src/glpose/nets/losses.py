@@ -11,10 +11,10 @@ def heatmap_loss(
     weight_BJ: Tensor,
     config: LossConfig = LossConfig(),
 ) -> Tensor:
-    """L = 1/M sum_m v_m ||G_m - H_m||^2, normalised as the settings say; mean over the batch.
+    """L = 1/M sum_m v_m ||G_m - H_m||^2, normalised as in `config`; mean over the batch.
 
-    `weight_BJ` is 0 for joints without a label. Times 1000 for a mean over pixels, so that printed
-    values are near 1. Source: Jiao et al., GLPose, ACM TOMM 2022, eq. 6.
+    `weight_BJ` is 0 for joints without a label. A mean over pixels is multiplied by 1000, so that
+    printed values are near 1. Source: Jiao et al., GLPose, ACM TOMM 2022, eq. 6.
     """
     square = (heatmaps_BJHW.float() - target_BJHW).square()
     is_mean = config.pixels == "mean"

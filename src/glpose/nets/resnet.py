@@ -1,4 +1,4 @@
-"""ResNet with deconvolutions after it, the encoder of Simple Baselines.
+"""ResNet followed by deconvolutions, the encoder of Simple Baselines.
 
 Axes: B batch, C channels, H W pixels. Source: He et al., Deep Residual Learning for Image
 Recognition, CVPR 2016; Xiao et al., Simple Baselines for Human Pose Estimation and Tracking, ECCV
@@ -16,10 +16,10 @@ from glpose.nets.spec import ResNetConfig
 
 
 class DeconvResNet(Encoder):
-    """Crops, their sides multiples of 32, to features of `deconv_width` channels, never negative.
+    """Crops, with sides multiples of 32, to features of `deconv_width` channels, never negative.
 
-    `mean` and `std` belong to the weights and are saved with them: the published ones were trained
-    on BGR pictures, and then differ from ours.
+    `mean` and `std` are saved with the weights: published weights may be trained on BGR pictures,
+    with other values.
     """
 
     mean: Tensor
@@ -40,7 +40,7 @@ class DeconvResNet(Encoder):
         self.deconv_layers = _deconvolutions(num_channels, config.deconv_width, config.num_deconv)
 
     def stages(self, crops_BHWC: Tensor) -> list[Tensor]:
-        """The features alone: earlier maps of a ResNet have other strides."""
+        """Only the features: earlier maps of a ResNet have other strides."""
         x_BCHW = (crops_BHWC.permute(0, 3, 1, 2).float() - self.mean) / self.std
         x_BCHW = functional.relu(self.bn1(self.conv1(x_BCHW)))
         x_BCHW = functional.max_pool2d(x_BCHW, 3, 2, 1)

@@ -11,9 +11,9 @@ from glpose.types import CropSpec, HeatmapSpec
 class HRNetConfig:
     """Sizes of an HRNet; the defaults are W48 up to stage 3.
 
-    `width` is the finest branch's channels, each coarser branch has twice as many. `num_modules`
-    and `num_blocks` are per stage from stage 2 on. `first` is layer1's kind of block: four
-    bottlenecks in the paper, cheaper basic blocks in our small network.
+    `width` is the finest branch's channels; each coarser branch has twice as many. `num_modules`
+    lists the modules of each stage from stage 2 on, with `num_blocks` blocks per branch. `first` is
+    layer1's block: four bottlenecks in the paper, cheaper basic blocks in our small network.
     """
 
     width: int = 48
@@ -31,7 +31,7 @@ class HRNetConfig:
 
     @property
     def stride(self) -> int:
-        """Crop pixels from one pixel of the features to the next: two convolutions halve the crop."""
+        """Crop pixels per feature pixel: two convolutions each halve the size."""
         return 4
 
     @property
@@ -41,7 +41,7 @@ class HRNetConfig:
 
     @property
     def family(self) -> str:
-        """The kind of network and its paper, for cards of what is built on it."""
+        """The kind of network and its paper, for cards of networks built on it."""
         return "an HRNet (Sun et al., CVPR 2019)"
 
 
@@ -55,10 +55,10 @@ RESNET_BLOCKS: dict[int, tuple[int, int, int, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class ResNetConfig:
-    """Sizes of a ResNet of bottlenecks and of the deconvolutions after it; the default is ResNet-50.
+    """Sizes of a bottleneck ResNet and the deconvolutions after it; the default is ResNet-50.
 
-    `num_blocks` are those of layer1 to layer4, whose width doubles each time; each of `num_deconv`
-    deconvolutions doubles the size of the features.
+    `num_blocks` are the blocks of layer1 to layer4, each twice as wide as the one before; each of
+    `num_deconv` deconvolutions doubles the size of the features.
     """
 
     num_blocks: tuple[int, int, int, int] = (3, 4, 6, 3)
@@ -77,9 +77,9 @@ class ResNetConfig:
 
     @property
     def stride(self) -> int:
-        """Crop pixels from one pixel of the features to the next.
+        """Crop pixels per feature pixel.
 
-        The ResNet makes a crop 32 times smaller, and each deconvolution doubles it.
+        The ResNet reduces the size by 32, and each deconvolution doubles it.
         """
         return 32 // 2**self.num_deconv
 
@@ -91,26 +91,26 @@ class ResNetConfig:
 
     @property
     def family(self) -> str:
-        """The kind of network and its paper, for cards of what is built on it."""
+        """The kind of network and its paper, for cards of networks built on it."""
         return "a ResNet with deconvolutions (Xiao et al., ECCV 2018)"
 
 
 EncoderConfig = HRNetConfig | ResNetConfig
-"""Settings of an encoder. Each kind states `channels`, `stride`, `source` and `family`.
+"""Settings of an encoder. Each kind has `channels`, `stride`, `source` and `family`.
 
-In plain data a table of settings has no tag: its keys say which kind it is. A new kind is added
-here and in `encoders.make_encoder`.
+In plain data the settings have no type tag: their keys identify the kind. Add a new kind here and
+in `encoders.make_encoder`.
 """
 
 HeadType = Literal["conv1x1", "conv3x3", "conv5x5", "mlp"]
-"""The three heads of the paper's ablation, and the one of published single-frame networks."""
+"""The three heads of the paper's ablation, and the 1x1 of published single-frame networks."""
 
 
 @dataclass(frozen=True, slots=True)
 class LossConfig:
     """How the squared error of heatmaps is normalised, see `losses.heatmap_loss`.
 
-    Mean or sum over pixels, a factor (0.5 in HRNet), division by the number of joints or not.
+    Mean or sum over pixels, a factor (0.5 in HRNet), optional division by the number of joints.
     """
 
     pixels: Literal["mean", "sum"] = "mean"
@@ -119,7 +119,7 @@ class LossConfig:
 
 
 def check_crop(crop: CropSpec, stride: int) -> None:
-    """Raises: BadConfig if heatmaps of this stride do not divide the crop."""
+    """Raises: BadConfig if the crop's sides are not multiples of the stride."""
     if any(side < stride or side % stride for side in crop.size_hw):
         raise BadConfig(
             f"crop.size_hw is {list(crop.size_hw)}; expected a height and a width that are "
@@ -136,6 +136,6 @@ def heatmap_of(
     decode: Literal["argmax", "quarter", "dark"],
     rounded: bool,
 ) -> HeatmapSpec:
-    """The heatmaps of a network: one pixel for each `stride` pixels of the crop."""
+    """The heatmaps of a network: one pixel per `stride` crop pixels."""
     height, width = crop.size_hw
     return HeatmapSpec((height // stride, width // stride), sigma_px, mapping, decode, rounded)

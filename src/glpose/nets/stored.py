@@ -1,4 +1,4 @@
-"""Weights in files that hold tensors and nothing that runs."""
+"""Weights in files that hold only tensors, no code."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from glpose.errors import BadWeights, MissingExtra
 def load_safetensors(path: Path, expected: str, remedy: str) -> dict[str, Tensor]:
     """All weights of a `.safetensors` file by name.
 
-    Raises: BadWeights if there is no such file (`expected` was) or it is none (`remedy` mends it);
-    MissingExtra.
+    Raises: BadWeights if the file is missing (naming what was `expected`) or damaged (with the
+    `remedy`); MissingExtra.
     """
     try:
         from safetensors import SafetensorError
@@ -31,7 +31,7 @@ def load_safetensors(path: Path, expected: str, remedy: str) -> dict[str, Tensor
 
 
 def safetensors_notes(path: Path) -> dict[str, str]:
-    """The text that a `.safetensors` file carries beside its weights; empty if it carries none."""
+    """The text metadata of a `.safetensors` file; empty if it has none."""
     with path.open("rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
     return header.get("__metadata__", {})

@@ -1,4 +1,4 @@
-"""Batch norm over the batches of all processes on CPUs; torch's own, for GPUs, needs them.
+"""Batch norm over the batches of all processes on CPUs; torch's own one needs GPUs.
 
 Axes: B batch, C channels, H W; W also counts processes in `_combine`. Source of the sums: Chan,
 Golub and LeVeque, Updating formulae and a pairwise algorithm for computing sample variances, 1979.
@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 
 class SyncedBatchNorm2d(nn.BatchNorm2d):
-    """`BatchNorm2d` whose statistics in training are those of all processes together.
+    """`BatchNorm2d` with training statistics over all processes.
 
-    All of them must call it in the same order, with batches of the same size.
+    All processes must call it in the same order, with batches of the same size.
     """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name of nn.Module
@@ -34,7 +34,7 @@ class SyncedBatchNorm2d(nn.BatchNorm2d):
 
 
 def with_synced_norms(module: nn.Module) -> nn.Module:
-    """The module with each `BatchNorm2d` in it replaced, weights and statistics being shared."""
+    """The module with each `BatchNorm2d` replaced; weights and statistics are shared."""
     if type(module) is nn.BatchNorm2d:
         synced = SyncedBatchNorm2d(module.num_features, module.eps, module.momentum)
         synced.weight, synced.bias = module.weight, module.bias
@@ -54,7 +54,7 @@ def _combine(x: Tensor) -> tuple[Tensor, Tensor, float]:
     torch.distributed.all_gather(parts, own)
     mean_WC, var_WC = torch.stack(parts).unbind(1)
     mean = mean_WC.mean(0)
-    # The batches have one size, so the variance is the mean of the inner plus the outer one.
+    # Batches have equal sizes: mean of their variances plus variance of their means.
     var = var_WC.mean(0) + (mean_WC - mean).square().mean(0)
     return mean, var, float(x.numel() // x.shape[1] * len(parts))
 
@@ -73,14 +73,14 @@ class _Normalise(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         x, weight, mean, scale = ctx.saved_tensors
-        grad32 = grads[0].float()  # the statistics have none
+        grad32 = grads[0].float()  # the statistics have no gradients
         normal = (x.float() - _wide(mean)) * _wide(scale)
         own = torch.stack([grad32.sum((0, 2, 3)), (grad32 * normal).sum((0, 2, 3))])
         means = own / (x.numel() // x.shape[1])
         torch.distributed.all_reduce(means)
         means /= torch.distributed.get_world_size()
         inner = grad32 - _wide(means[0]) - normal * _wide(means[1])
-        # Those of the parameters stay this process's own: all gradients are averaged later.
+        # Parameter gradients stay local to this process: they are averaged later.
         return (inner * _wide(weight * scale)).to(x.dtype), own[1], own[0], None
 
 

@@ -1,7 +1,7 @@
 """Named, complete training runs: `RECIPES` lists them, `load_recipe` builds one.
 
-A name stands for a function and its arguments, so that an ablation is its main recipe and one
-difference.
+A name stands for a function and its arguments, so that an ablation is the main recipe with one
+change.
 """
 
 from dataclasses import dataclass, field, replace
@@ -14,9 +14,9 @@ from glpose.train.recipe import Recipe
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where a recipe is built: `make` is a module and a function of `glpose.recipes`.
+    """How a recipe is built: `make` is MODULE.FUNCTION in `glpose.recipes`.
 
-    `line` says what it trains, `row` for which row of the paper's tables it stands, if for one.
+    `line` says what it trains, `row` which row of the paper's tables it reproduces, if any.
     """
 
     make: str
@@ -138,7 +138,7 @@ RECIPES: dict[str, Entry] = {
 
 
 def load_recipe(name: str) -> Recipe:
-    """The recipe of that name. Raises BadConfig, suggesting the nearest name."""
+    """The recipe of this name. Raises BadConfig, suggesting the nearest name."""
     if name not in RECIPES:
         hint = did_you_mean(name, RECIPES, "list them with: glpose recipes")
         raise BadConfig(f"unknown recipe '{name}'; {hint}")

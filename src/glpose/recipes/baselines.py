@@ -1,8 +1,8 @@
-"""Single-frame baselines of the paper's table 1, and what they are pre-trained with.
+"""Single-frame baselines of the paper's table 1, and their pre-training.
 
-Numbers are those of the configurations in leoxiaobin/deep-high-resolution-net.pytorch and of the
-HRNet paper (Sun et al., CVPR 2019), or "ours". Weight decay stands in those configurations, but
-their Adam does not use it. Published training starts from networks that classify ImageNet:
+Numbers are from the configurations in leoxiaobin/deep-high-resolution-net.pytorch and the HRNet
+paper (Sun et al., CVPR 2019), or "ours". Those configurations set a weight decay, but their Adam
+does not use it. Published training starts from ImageNet classifiers:
 `glpose weights import hrnet_w48-8ef0771d.pth --as hrnet_w48 --joints coco17`.
 """
 
@@ -18,7 +18,7 @@ _SIZE_HW = (384, 288)
 _COCO: dict[str, Any] = {"num_joints": 17, "skeleton": "coco17"}
 
 # w48_384x288_adam_lr1e-3: rotation 45, scale 0.35, half body 0.3 of people with more than 8 joints.
-# The code clips rotations at twice their number and scales at it.
+# The code clips rotation at twice its number, and scale at its number.
 _OF_HRNET = Augmentation(rotation_limit_deg=90.0)
 # res50_384x288_d256x3_adam_lr1e-3: rotation 40, scale 0.3, no half bodies.
 _OF_SIMPLE_BASELINE = Augmentation(
@@ -31,10 +31,10 @@ _OF_SIMPLE_BASELINE = Augmentation(
 
 
 def hrnet_coco(*, width: int) -> Settings:
-    """HRNet on COCO, all 17 joints: w48 at 384x288 and w32 at 256x192, the usual pairs."""
+    """HRNet on COCO, all 17 joints: w48 at 384x288 or w32 at 256x192, as usual."""
     size_hw = _SIZE_HW if width == 48 else (256, 192)
     model = _published(_hrnet(width), size_hw, **_COCO)
-    # Four processors with 24 crops each, or 32 of the smaller ones.
+    # Four GPUs with 24 crops each, or 32 of the smaller ones.
     batch_size = 96 if width == 48 else 128
     return _on_coco(model, _OF_HRNET, (170, 200), 210, batch_size)
 
@@ -47,12 +47,12 @@ def hrnet_posetrack(*, year: int) -> Settings:
 def simple_baseline_coco(*, layers: int) -> Settings:
     """Simple Baselines on COCO at 384x288, all 17 joints."""
     model = _published(_resnet(layers), _SIZE_HW, **_COCO)
-    # Four processors with 32 crops each.
+    # Four GPUs with 32 crops each.
     return _on_coco(model, _OF_SIMPLE_BASELINE, (90, 120), 140, 128)
 
 
 def simple_baseline_posetrack17(*, layers: int) -> Settings:
-    """Simple Baselines on PoseTrack 2017, as HRNet is trained on it."""
+    """Simple Baselines on PoseTrack 2017, trained like HRNet."""
     model = _published(_resnet(layers), _SIZE_HW)
     return _on_posetrack(model, _OF_SIMPLE_BASELINE, 2017)
 
@@ -82,7 +82,7 @@ def _on_coco(
         name="coco",
         system="single_frame",
         model=model,
-        # The reader of COCO has cut its boxes already; twice would take another pixel.
+        # The COCO reader has already clipped the boxes; a second time would remove another pixel.
         data=_people("coco", "coco-val", augmentation, clip_boxes=False),
         optimizer=_adam(1e-3, milestones),
         num_epochs=num_epochs,
@@ -100,8 +100,8 @@ def _on_posetrack(
 ) -> Settings:
     """Fine-tuning as in the HRNet paper, 4.3: 1e-4, divided by 10 at epochs 10 and 15, 20 epochs.
 
-    The rest is as on COCO there. Its boxes are those of the joints with 15 % more; here they are
-    the ones that all our networks are given, enlarged by 25 %.
+    The rest is as on COCO in that paper. It takes boxes around the joints enlarged by 15 %; here
+    they are the boxes of all our networks, enlarged by 25 %.
     """
     source = f"posetrack{year % 100}"
     return Recipe(
@@ -125,7 +125,7 @@ def _people(
     *,
     clip_boxes: bool,
 ) -> PeopleConfig:
-    """Everybody with a labelled joint, once in an epoch."""
+    """All people with a labelled joint, once per epoch."""
     return PeopleConfig(
         shares=(Share(source, 1.0),),
         augmentation=augmentation,

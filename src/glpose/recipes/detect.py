@@ -7,8 +7,8 @@ from glpose.train.recipe import Optimizer, Recipe
 def person_small() -> Settings:
     """The small person detector, from scratch, in about 20 minutes on two CPU cores.
 
-    AdamW, cosine decay and the losses' weights are usual for such detectors; the numbers here
-    (rate, steps, batch, averaging) are ours and fit to that time.
+    AdamW, cosine decay and the loss weights are usual for such detectors; the numbers here
+    (learning rate, steps, batch size, EMA decay) are ours, chosen for that time.
     """
     return Recipe(
         name="person_small",

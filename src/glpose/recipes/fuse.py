@@ -20,7 +20,7 @@ def glpose_small() -> Settings:
             mapping="centre",
             decode="dark",
             local=LocalConfig(box="own"),
-            # person_small's scores are estimates of overlap, lower than those 0.6 was meant for.
+            # person_small's scores estimate overlap and are lower than those 0.6 is meant for.
             global_=GlobalConfig(min_score=0.4),
             start="single",
         ),

@@ -1,7 +1,7 @@
-"""What the other frames are worth on JHMDB, 14 actions, our split: short runs that compare.
+"""What other frames contribute on JHMDB, 14 actions, our split: short ablation runs.
 
 All share one frozen encoder (that of `pose_small`, given with --init) and its cached features, so
-that a run is a few minutes of fusion; heads start from nothing in all of them. Numbers: ours.
+that a run trains only the fusion, in a few minutes; all heads start from scratch. Numbers: ours.
 """
 
 from dataclasses import replace
@@ -23,10 +23,10 @@ def short(
     start: Literal["paper", "single"] = "single",
     damage_share: float = 0.5,
 ) -> Settings:
-    """The complete network, or one with a difference.
+    """The complete network, or one with a change.
 
-    `stride` spreads the local frames over a longer time; with `damage_share` 0 nothing that is
-    trained on is damaged.
+    `stride` spreads the local frames over a longer time; with `damage_share` 0 no training picture
+    is damaged.
     """
     recipe = glpose_small()
     model = replace(

@@ -32,7 +32,7 @@ _AUGMENTATION = Augmentation(
 
 
 def warmup_small() -> Settings:
-    """Small HRNet on small pictures, the first part of pretrain_small: twice as many a second."""
+    """Small HRNet on small crops, to start pretrain_small from: twice as many crops a second."""
     return Recipe(
         name="warmup_small",
         system="single_frame",
@@ -41,7 +41,7 @@ def warmup_small() -> Settings:
             shares=(Share("lspet", 0.4), Share("coco", 0.25), Share("jhmdb", 0.35, stride=2)),
             augmentation=_AUGMENTATION,
         ),
-        # No decay: pretrain_small continues from the averaged weights and decays.
+        # No decay: pretrain_small continues from the averaged weights, with decay.
         optimizer=Optimizer(lr=1.2e-3, warmup_steps=300, decay="steps"),
         batch_size=32,
         num_steps=4500,

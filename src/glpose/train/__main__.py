@@ -1,6 +1,6 @@
-"""`python -m glpose.train NAME ...` is `glpose train NAME ...`: torchrun starts modules.
+"""`python -m glpose.train NAME ...` is `glpose train NAME ...`, as a module for torchrun.
 
-This one file calls upwards, as `glpose.__main__` does; nothing imports it.
+Like `glpose.__main__`, this file imports from `cli`; nothing imports it.
 """
 
 import os
@@ -9,12 +9,12 @@ import time
 
 from glpose.cli.main import main
 
-# torchrun ends all processes as soon as one has failed; the one that speaks must have spoken.
+# torchrun kills all processes once one fails; the first one needs time to print its error.
 _GRACE_S = 3.0
 
 
 def start() -> int:
-    """Train as one of several processes; the exit status. All get the same words: one answers."""
+    """Train as one of several processes; return the exit status. Only rank 0 prints messages."""
     speaks = os.environ.get("RANK", "0") == "0"
     try:
         status = main(["train", *sys.argv[1:]], speaks=speaks)
@@ -29,5 +29,5 @@ if __name__ == "__main__":
     exit_status = start()
     sys.stdout.flush()
     sys.stderr.flush()
-    # Not sys.exit: threads of gloo that still live then may abort a process that has done its work.
+    # Not sys.exit: gloo threads that are still running may abort a finished process.
     os._exit(exit_status)

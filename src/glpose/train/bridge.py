@@ -1,4 +1,4 @@
-"""Networks in training as an `Estimator`, so that they are evaluated as exported weights are."""
+"""Networks in training as an `Estimator`, so that they are evaluated like exported weights."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def as_estimator(
     device: str | None = None,
     chunk: int = 8,
 ) -> OnnxEstimator:
-    """The parts of a network (see `export.pose.PoseParts`) as an estimator that torch runs.
+    """The parts of a network (see `export.pose.PoseParts`) as an estimator run by torch.
 
-    The parts are moved to `device` and put into evaluation mode; None takes a GPU if there is one.
+    The parts are moved to `device` and put in evaluation mode; None uses a GPU if there is one.
     """
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     encode, solve = encoder.to(where).eval(), solver.to(where).eval()
@@ -33,7 +33,7 @@ def as_estimator(
 
 
 def _graph(call: Callable[[dict[str, Tensor]], dict[str, Tensor]], where: torch.device) -> RunGraph:
-    """A function of named tensors as one of named arrays."""
+    """Turn a function on named tensors into one on named arrays."""
 
     @torch.inference_mode()
     def run(arrays: dict[str, np.ndarray], outputs: list[str]) -> list[np.ndarray]:

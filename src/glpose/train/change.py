@@ -1,4 +1,4 @@
-"""Changes of a recipe that a user asks for: data folders, single settings, synth alone."""
+"""Changes to a recipe by the user: data folders, single settings, synthetic data only."""
 
 import json
 from dataclasses import replace
@@ -12,7 +12,7 @@ from glpose.train.recipe import Recipe, data_roots
 
 
 def with_roots(recipe: Recipe, given: list[str]) -> Recipe:
-    """Fill in data folders given as SET=FOLDER, or as FOLDER where the recipe has one set.
+    """Fill in data folders given as SET=FOLDER, or as FOLDER if the recipe uses one set.
 
     Raises: BadConfig or BadInput.
     """
@@ -43,9 +43,9 @@ def _set_and_folder(recipe: Recipe, item: str) -> tuple[str, str]:
 
 
 def with_settings(recipe: Recipe, given: list[str]) -> Recipe:
-    """Change settings given as NAME=VALUE; values are JSON, or plain words.
+    """Change settings given as NAME=VALUE; values are JSON or plain strings.
 
-    A number of steps takes the place of a number of epochs.
+    Setting `num_steps` replaces `num_epochs`.
     """
     named = {item.partition("=")[0] for item in given}
     if {"num_steps", "num_epochs"} <= named:
@@ -65,5 +65,5 @@ def with_settings(recipe: Recipe, given: list[str]) -> Recipe:
 
 
 def on_synth_only(recipe: Recipe) -> Recipe:
-    """The recipe without any set but synth."""
+    """The recipe with synthetic data only."""
     return replace(recipe, roots=data_roots(), data=recipe.data.synth_only())

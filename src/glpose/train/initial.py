@@ -1,7 +1,7 @@
-"""Weights that a network starts from: a run's checkpoint, or a published one that was imported.
+"""Weights that a network starts from: a run's checkpoint, or an imported published one.
 
-Names are those of our networks: `encoder.*` and `head.*` of single-frame networks, `encoder.*` and
-`fusion.*` of GLPose. Files of other projects have other names; `glpose weights import` maps them.
+Names are those of our networks: `encoder.*` and `head.*` in single-frame networks, `encoder.*` and
+`fusion.*` in GLPose. Files of other projects use other names; `glpose weights import` maps them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from glpose.train.run.checkpoint import load_checkpoint
 
 
 def load_initial(path: Path) -> dict[str, Tensor]:
-    """Weights by name: the averaged ones of a run's `.pt`, or all of a `.safetensors`.
+    """Weights by name: the EMA weights of a run's `.pt`, or all weights of a `.safetensors`.
 
     Raises: BadWeights if it is neither, naming the command that imports published files.
     """
@@ -38,7 +38,7 @@ def load_initial(path: Path) -> dict[str, Tensor]:
 
 
 def initial_joints(path: Path) -> Skeleton | None:
-    """The joints that the network of a file finds, as the file records it; None if it does not."""
+    """The joints that the network in a file predicts; None if the file does not record them."""
     try:
         if path.suffix == ".safetensors":
             return SKELETONS.get(safetensors_notes(path)["joints"])
@@ -50,16 +50,16 @@ def initial_joints(path: Path) -> Skeleton | None:
 def with_joints(
     weights: dict[str, Tensor], source: Skeleton | None, target: Skeleton
 ) -> dict[str, Tensor]:
-    """The same weights with a head of the target's joints, see `head_of_joints`.
+    """The same weights with the head changed to the target's joints, see `head_of_joints`.
 
-    The head is that of a single-frame network (`head.*`) or of GLPose (`fusion.head.*`). Where a
-    file does not say which joints its head has (`source` is None), they are taken to be the
-    target's if their number is the same, else those of the skeleton that has so many.
+    The head is that of a single-frame network (`head.*`) or of GLPose (`fusion.head.*`). If the
+    file does not say which joints its head has (`source` is None), they are assumed to be the
+    target's if the number matches, else those of the skeleton with that number of joints.
     """
     heads = [name for name in weights if name.startswith(("head.", "fusion.head."))]
     if not heads:
         return weights
-    # One row for each joint is in the last layer alone.
+    # Only the last layer has one row per joint.
     layer = heads[-1].rpartition(".")[0]
     last = {name: weights[name] for name in heads if name.rpartition(".")[0] == layer}
     num = len(weights[heads[-1]])
@@ -72,9 +72,9 @@ def with_joints(
 
 
 def load_part(module: nn.Module, weights: dict[str, Tensor], prefix: str, path: str) -> None:
-    """Load the weights below a prefix, e.g. "encoder.", into a module, all of them.
+    """Load all weights under a prefix, e.g. "encoder.", into a module.
 
-    Raises: BadWeights naming the first weight that is missing, too many or of another shape.
+    Raises: BadWeights naming the first weight that is missing, unexpected or of another shape.
     """
     part = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
     fault = _first_fault(module, part, prefix)

@@ -1,4 +1,4 @@
-"""Joints that a network in training finds: from crops to the pictures they were cut from."""
+"""Joints predicted by a network in training, mapped from crops back to their pictures."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def image_joints(
 ) -> Float[np.ndarray, "people joints 2"]:
     """Joints in image pixels, NaN where none is found.
 
-    `run` makes the codec's maps (B, channels, H, W) of a batch on `device`, in bfloat16 where `precision` is
-    "bf16". `crop_from_image` has a map for each row of all batches, in their order; it is read
-    after the last batch, so that it may be filled while they are made.
+    `run` predicts the codec's maps (B, channels, H, W) for a batch on `device`, in bfloat16 if
+    `precision` is "bf16". `crop_from_image` has one map per row of all batches, in order; it is
+    read after the last batch, so it may be filled while the batches are made.
     """
     found: list[np.ndarray] = []
     for batch in batches:

@@ -1,7 +1,7 @@
 """The training path: one loop for all systems, in one process or several. Start at `train`.
 
 A run folder holds `recipe.json` (everything needed to repeat it), `last.pt` and `best.pt`
-(checkpoints with weights, EMA weights and optimiser), `log.jsonl`, `curves.png` and, where the
+(checkpoints with weights, EMA weights and optimiser), `log.jsonl`, `curves.png` and, if the
 system draws them, `samples/`. Resuming is exact: batches are a function of the step, and the
 checkpoint holds everything else.
 """
@@ -36,7 +36,7 @@ from glpose.train.system import System, Task, TrainData
 
 @dataclass(frozen=True)
 class Run:
-    """What stays the same while training: `asked` is the recipe as given, `recipe` in steps."""
+    """What is constant in training; `asked` is the recipe as given, `recipe` counts in steps."""
 
     asked: Recipe
     recipe: Recipe
@@ -60,8 +60,8 @@ def train(
 ) -> Path:
     """Train one system as the recipe says; return the path of the best checkpoint.
 
-    `resume` without a run in the folder starts one. Of several `workers`, all on one machine or
-    with shared folders, the first one writes, reports and validates.
+    `resume` without a run in the folder starts one. With several `workers`, on one machine or with
+    shared folders, the first one writes, reports and validates.
 
     Raises: BadConfig if the folder holds another run, `resume` finds another recipe, or the batch
     cannot be divided; BadInput if nothing can be written; GLPoseError if a loss is not finite.
@@ -78,7 +78,7 @@ def train(
         if resume and (run_dir / "last.pt").exists():
             _restore(state, run_dir / "last.pt")
     data = _open_data(task, workers)
-    # Not earlier: a call without its data or its weights leaves no run behind.
+    # Only now, so that a call with missing data or weights leaves no run behind.
     log = None
     with workers.together(), disk_failures("writing the run's record"):
         counted = in_steps(recipe, data.num_samples)
@@ -98,7 +98,7 @@ def _restore(state: TrainState, path: Path) -> None:
     saved = load_checkpoint(path)
     try:
         state.restore(saved)
-    except (KeyError, RuntimeError, TypeError, ValueError) as problem:  # as torch and dicts say it
+    except (KeyError, RuntimeError, TypeError, ValueError) as problem:  # what torch and dicts raise
         raise BadWeights(
             f"{path}: not the checkpoint of this run, its network or its parts are others; put the "
             "run's own one there, or start anew with another --out"
@@ -110,7 +110,7 @@ def _silent(line: str) -> None:
 
 
 def _open_data(task: Task, workers: Workers) -> TrainData:
-    """The first process prepares what the cache does not hold yet; then the others find it."""
+    """The first process fills the cache, then the others open it."""
     data = None
     for turn in (True, False):
         with workers.together(), disk_failures("opening the training data"):
@@ -138,7 +138,7 @@ def _run(run: Run, state: TrainState, log: RunLog | None, report: Callable[[str]
 
 
 def _one_step(run: Run, state: TrainState, step: int, parts: Parts) -> dict[str, float]:
-    """Learn from one batch; the losses, as means over parts and processes."""
+    """Train on one batch; return the losses, averaged over parts and processes."""
     recipe, workers = run.recipe, run.workers
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate(recipe.optimizer, step, recipe.num_steps)
@@ -179,9 +179,10 @@ def _stop_unless_finite(
 
 
 def _write_what_is_due(run: Run, state: TrainState, log: RunLog | None) -> list[str]:
-    """Losses, scores, pictures and checkpoints of this step, where `log` is; lines to report.
+    """Write the losses, scores, pictures and checkpoints due at this step; return lines to report.
 
-    The log comes first: a line of a step that no checkpoint has reached is taken back on resuming.
+    Nothing is written if `log` is None. The log is written before the checkpoint: resuming drops
+    its lines of later steps.
     """
     recipe, step, workers = run.recipe, state.step, run.workers
     is_valid = step % recipe.validate_every == 0 or step == recipe.num_steps
@@ -211,7 +212,7 @@ def _write_what_is_due(run: Run, state: TrainState, log: RunLog | None) -> list[
 
 
 def _write_samples(run: Run, state: TrainState) -> None:
-    """Predictions as a picture, where the system draws them."""
+    """Write the predictions as one picture, if the system draws them."""
     pictures = run.task.pictures(state.ema)
     if pictures:
         folder = run.folder / "samples"
@@ -220,10 +221,10 @@ def _write_samples(run: Run, state: TrainState) -> None:
 
 
 def _keep(run: Run, state: TrainState, *, is_valid: bool) -> None:
-    """Save the state; it is the best so far by its first score, or if there is none yet."""
+    """Save the state; after a validation also as the best, if it is or if there is no best yet."""
     best = run.folder / "best.pt"
     first = next(iter(state.scores.values())) if is_valid else math.nan
-    # NaN is never greater: nothing to count is no better than the lowest score.
+    # NaN is never greater, so a score without any samples is never the best.
     is_best = first > state.best_score
     if is_best:
         state.best_score = first

@@ -1,6 +1,6 @@
 """The settings of a training run: nested frozen dataclasses, built by named Python functions.
 
-No torch here. Every field is read somewhere; `--set optimizer.lr=5e-4` changes one by name.
+No torch here. `--set optimizer.lr=5e-4` changes a field by name.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from glpose.formats.sets import root_names
 
 @runtime_checkable
 class DataSettings(Protocol):
-    """What the settings of any system's training data can tell."""
+    """What the training data settings of every system provide."""
 
     def set_names(self) -> tuple[str, ...]:
         """The sets that are trained and validated on."""
@@ -34,8 +34,8 @@ Data = TypeVar("Data", bound=DataSettings)
 class Optimizer:
     """AdamW or Adam with a warm-up and a cosine or stepwise decay.
 
-    The rate is multiplied by `gamma` after each of `milestones`, in steps, and of
-    `epoch_milestones`, in epochs; `max_norm` limits the norm of the whole gradient, 0 does not.
+    The rate is multiplied by `gamma` at each of `milestones`, in steps, and of
+    `epoch_milestones`, in epochs. `max_norm` clips the norm of the whole gradient; 0 is no limit.
     """
 
     kind: Literal["adam", "adamw"] = "adamw"
@@ -50,12 +50,12 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         for name in ("lr", "weight_decay", "warmup_steps", "gamma", "max_norm"):
-            if not getattr(self, name) >= 0:  # NaN is not either
+            if not getattr(self, name) >= 0:  # also rejects NaN
                 raise BadConfig(f"optimizer.{name} is {getattr(self, name)}; expected 0 or more")
 
 
 def data_roots(**folders: str) -> dict[str, str]:
-    """Folders of data on this machine by their names in `formats.sets`; "" where none is given.
+    """Data folders on this machine by their names in `formats.sets`; "" where none is given.
 
     Raises: BadConfig for a name that no set has.
     """
@@ -70,20 +70,20 @@ def data_roots(**folders: str) -> dict[str, str]:
 class Recipe(Generic[Model, Data]):
     """One complete run. `model` and `data` are dataclasses of the system, see its `spec.Settings`.
 
-    With `num_epochs` the run is so many passes over the data, and `num_steps` is worked out when
-    the data is open; without, `num_steps` rules. `batch_size` is that of a step, over all processes
-    and `accumulate` parts of which only one is in memory at a time (batch norms see a part of all
-    processes, not the whole batch). `validate_every` 0 is each epoch, or every 500 steps where there
-    are no epochs; `checkpoint_every` is how many steps a killed run can lose at most, `log_every`
-    over how many steps the losses of a line of the log are averaged.
+    `num_epochs`, if not 0, is the number of passes over the data, and `num_steps` is computed when
+    the data is opened; otherwise `num_steps` applies. `batch_size` counts the samples of a step
+    over all processes and over `accumulate` parts, only one of which is in memory at a time (batch
+    norms see one part across all processes, not the whole batch). `validate_every` 0 means every
+    epoch, or every 500 steps without epochs. A killed run loses at most `checkpoint_every` steps;
+    each line of the log averages the losses of `log_every` steps.
 
-    `roots` are folders of data on this machine by name, "" where a set is not used; `data_roots`
-    makes them. `init_from` is a checkpoint to start from, `pretrained_on` the sets it has seen (for
-    the card).
+    `roots` are data folders on this machine by name, "" where a set is not used; `data_roots`
+    makes them. `init_from` is a checkpoint to start from, `pretrained_on` the sets it was trained
+    on (for the card).
 
-    `data_workers` processes make the batches ahead, 0 stands for two threads of this one; each
-    process keeps at most `picture_cache_mb` MiB of decoded pictures of sets that are picture files.
-    Both change how fast a run is and nothing else, so that it may be resumed with others.
+    `data_workers` processes prefetch batches; 0 uses two threads of this process. Each process
+    caches at most `picture_cache_mb` MiB of decoded pictures of sets stored as picture files.
+    Both affect only speed, so a run may be resumed with other values.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What changes while training: weights, their average, the optimiser, and where the run is."""
+"""What changes in training: weights, their average (EMA), the optimiser and the step."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from glpose.train.system import Task
 
 @dataclass
 class TrainState:
-    """`ema` are the averaged weights that are validated and kept; `scores` their last scores.
+    """`ema` are the averaged weights that are validated and exported; `scores` their last scores.
 
-    `loss_sums` are the losses of `num_summed` steps that the log has not written down yet.
+    `loss_sums` are the summed losses of `num_summed` steps that are not logged yet.
     """
 
     model: nn.Module
@@ -36,11 +36,11 @@ class TrainState:
 
     @property
     def trainable(self) -> list[nn.Parameter]:
-        """The parameters that learn."""
+        """The parameters that require gradients."""
         return [p for p in self.model.parameters() if p.requires_grad]
 
     def to_dict(self, recipe: Recipe) -> dict[str, object]:
-        """A checkpoint: all that a run needs to go on exactly."""
+        """A checkpoint: all that a run needs to resume exactly."""
         return {
             "recipe": json.dumps(to_plain(recipe)),
             "model": self.model.state_dict(),
@@ -64,23 +64,23 @@ class TrainState:
         self.loss_sums, self.num_summed = saved.get("loss_sums", {}), saved.get("num_summed", 0)
 
     def add_losses(self, losses: dict[str, float]) -> None:
-        """Take note of a step's losses."""
+        """Add the losses of a step."""
         for name, value in losses.items():
             self.loss_sums[name] = self.loss_sums.get(name, 0.0) + value
         self.num_summed += 1
 
     def take_losses(self) -> dict[str, float]:
-        """Their means since this was last asked."""
+        """The mean losses since the last call."""
         means = {name: total / self.num_summed for name, total in self.loss_sums.items()}
         self.loss_sums, self.num_summed = {}, 0
         return means
 
 
 def start(recipe: Recipe, task: Task, workers: Workers) -> TrainState:
-    """Networks as the recipe's seed makes them, and a new optimiser; the same in all processes."""
+    """Networks initialised with the recipe's seed and a new optimiser; equal in all processes."""
     torch.manual_seed(recipe.seed)
     where = {"device": workers.device, "memory_format": torch.channels_last}
-    # torch leaves `memory_format` out of the types of `Module.to`.
+    # torch's type hints of `Module.to` lack `memory_format`.
     model = task.build().to(**where)  # type: ignore[call-overload]
     ema = task.build().requires_grad_(False)
     ema.load_state_dict(model.state_dict())
@@ -93,13 +93,13 @@ def start(recipe: Recipe, task: Task, workers: Workers) -> TrainState:
 
 
 def seed_step(recipe: Recipe, step: int, workers: Workers) -> None:
-    """Make random layers a function of seed, step and process, as batches are of seed and step."""
+    """Seed random layers by seed, step and process (batches depend on seed and step)."""
     words = np.random.SeedSequence([recipe.seed, step, workers.rank]).generate_state(1)
     torch.manual_seed(int(words[0]))
 
 
 def make_optimizer(model: nn.Module, how: Optimizer) -> torch.optim.Optimizer:
-    """Adam or AdamW over what is trainable; biases and norms have no weight decay."""
+    """Adam or AdamW over the trainable parameters; no weight decay on biases and norms."""
     trainable = [p for p in model.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in trainable if p.ndim > 1], "weight_decay": how.weight_decay},
@@ -110,7 +110,7 @@ def make_optimizer(model: nn.Module, how: Optimizer) -> torch.optim.Optimizer:
 
 
 def learning_rate(how: Optimizer, step: int, num_steps: int) -> float:
-    """Linear warm-up, then a half cosine to zero or a factor at each milestone."""
+    """Linear warm-up, then half-cosine decay to zero or a factor `gamma` at each milestone."""
     if step < how.warmup_steps:
         return how.lr * (step + 1) / how.warmup_steps
     if how.decay == "cosine":
@@ -121,7 +121,7 @@ def learning_rate(how: Optimizer, step: int, num_steps: int) -> float:
 
 @torch.no_grad()
 def average(ema: nn.Module, model: nn.Module, decay: float) -> None:
-    """Move the averaged weights towards the model's; running statistics too, counters as they are."""
+    """Update the averaged weights and running statistics; integer counters are copied."""
     for kept, new in zip(ema.state_dict().values(), model.state_dict().values(), strict=True):
         if kept.is_floating_point():
             kept.lerp_(new, 1 - decay)

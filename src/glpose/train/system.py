@@ -1,7 +1,7 @@
-"""What the training loop asks of a system, and of its data. The loop knows no system by name.
+"""The interface between the training loop and a system with its data; the loop names no system.
 
-A `System` opens a recipe as a `Task`, which is all that training and export ask. The task of a pose
-estimator is a `PoseTask`: its network can be taken apart, to run as exported weights do.
+A `System` opens a recipe as a `Task`, which is all that training and export need. The task of a
+pose estimator is a `PoseTask`: its network can be split into the parts that are exported.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ ArrayBatch = dict[str, np.ndarray]
 
 @runtime_checkable
 class TrainData(Protocol):
-    """Training samples. A row of a batch is a function of the recipe's seed, step and row alone.
+    """Training samples. A row of a batch depends only on the recipe's seed, the step and the row.
 
     That makes resuming exact: step 1000 sees the same pictures, augmented the same way, whether
     or not the run was interrupted at step 999. It also lets several processes make a batch, each
-    its rows. With `Recipe.data_workers` the data is pickled into each worker process: what is large
-    is opened there again by its path.
+    its own rows. With `Recipe.data_workers` the data is pickled to each worker process, which
+    reopens large files by their paths.
     """
 
     @property
@@ -42,14 +42,14 @@ class TrainData(Protocol):
         ...
 
     def rows(self, step: int, numbers: Sequence[int]) -> ArrayBatch:
-        """These rows of the batch of a step, stacked; called by several threads at once.
+        """The given rows of a step's batch, stacked; called from several threads at once.
 
         Raises: BadInput for a file that cannot be read.
         """
         ...
 
     def describe(self, step: int) -> list[str] | None:
-        """A name for each row of a batch (set, clip, frame, person), or None without names."""
+        """Names of the rows of a step's batch (set, clip, frame, person), or None without names."""
         ...
 
 
@@ -59,20 +59,20 @@ Net = TypeVar("Net", bound="nn.Module")
 class Task(ABC, Generic[Net]):
     """One recipe of a system, opened: network, training data, losses, scores and export.
 
-    A task is made from its recipe and the folder that keeps prepared data; it opens no data before
-    `train_data` is called, so that a run can be exported where its data is not.
+    A task is made from its recipe and the cache folder of prepared data. It opens no data before
+    `train_data` is called, so a run can be exported on a machine without its data.
     """
 
     @abstractmethod
     def build(self, *, fresh: bool = False) -> Net:
         """The network that training starts from: new weights, or those of the recipe's `init_from`.
 
-        `fresh` leaves `init_from` aside, for a run whose own weights are loaded next.
+        `fresh` ignores `init_from`, for a run whose own weights are loaded next.
         """
 
     @abstractmethod
     def train_data(self) -> TrainData:
-        """Open the data of training and validation; slow preparation is kept for the next run.
+        """Open the training and validation data; slow preparation is cached for the next run.
 
         Raises: BadConfig or BadInput where either cannot be opened.
         """
@@ -81,16 +81,16 @@ class Task(ABC, Generic[Net]):
     def losses(self, model: Net, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Named losses of one batch, already weighted: the loop minimises their sum.
 
-        Where each is a mean over the samples, parts and processes give the loss of the whole batch.
+        If each is a mean over samples, the average over parts and processes is that of the batch.
         """
 
     @abstractmethod
     def score(self, model: Net) -> dict[str, float]:
-        """Named scores on the validation set, higher is better; the first decides what is best."""
+        """Named scores on the validation set, higher is better; the first selects the best."""
 
     @abstractmethod
     def pictures(self, model: Net) -> list[UInt8[np.ndarray, "_ _ 3"]]:
-        """RGB pictures with predictions, for people to look at after a validation; none if empty."""
+        """RGB pictures with predictions to inspect after a validation; may be empty."""
 
     @abstractmethod
     def export(
@@ -112,14 +112,14 @@ class PoseTask(Task[Net]):
     def parts(
         self, model: Net, *, name: str, made_by: dict[str, str], scores: dict[str, str]
     ) -> tuple[PoseParts, PoseCard]:
-        """Encoder and solver as they are exported, and their card."""
+        """Encoder and solver in their exported form, and their card."""
 
 
 @dataclass(frozen=True, slots=True)
 class System(Generic[Model, Data]):
     """One method: the types of its settings, and the task that a recipe with them becomes.
 
-    `formerly` are names that the records of older versions know the system by.
+    `formerly` are the system's names in records of older versions.
     """
 
     model: type[Model]

@@ -1,1 +1,1 @@
-"""Published checkpoints: `files` opens them, `port` maps their weights to ours, `imported` writes them."""
+"""Published checkpoints: `files` reads, `port` maps to our weights, `imported` writes."""

@@ -1,7 +1,7 @@
-"""Checkpoint files of other projects: read without running code, and recognised by their names.
+"""Checkpoint files of other projects, read without running code and recognised by weight names.
 
-`read_checkpoint` gives the state dictionary, `recognise` says whose it is. What becomes of each
-weight is decided by a `port.Port` of the system that takes them over.
+`read_checkpoint` returns the state dictionary, `recognise` identifies the project. The importing
+system's `port.Port` decides what happens to each weight.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from torch import Tensor
 from glpose.errors import BadWeights
 from glpose.nets.stored import load_safetensors
 
-# Where training programs keep the weights; `ema` is where ours does.
+# Keys under which training code saves the weights; ours uses `ema`.
 _NESTED = ("ema", "state_dict", "model_state_dict", "best_state_dict", "model", "net")
 
 HEAD = "final_layer."
-"""The head for poses, as all these projects name it."""
+"""The pose head's name in all these projects."""
 
 _OURS = "encoder."
-# Of norms, and of the pictures that our ResNet normalises itself.
+# Of norms, and of our ResNet's input normalisation.
 _STATISTICS = (
     "running_mean",
     "running_var",
@@ -42,11 +42,11 @@ _OF_PICTURES = ("mean", "std")
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A project's way of naming: any name that begins with `sign` gives it away.
+    """A project's weight names, recognised by any name that starts with `sign`.
 
-    The network itself is below `prefix`. `others` are the beginnings of names of further layers,
-    without the prefix, which are left out on purpose, and `why`. `joints17` are the joints of a
-    head with 17 channels; a family without any has no head for poses.
+    The network itself is under `prefix`. `others` are prefixes of further layers, which do not have
+    `prefix` and are left out on purpose; `why` gives the reason. `joints17` are the joints of a
+    head with 17 channels; None means that there is no pose head.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Family:
     blue_first: bool = False
 
 
-# The first whose sign is found. Read: the projects named here, for their names only.
+# The first match wins. The code of these projects was read for the names only.
 FAMILIES = (
     Family(
         "DCPose",
@@ -111,8 +111,8 @@ FAMILIES = (
 class Published:
     """A checkpoint whose project is known.
 
-    `weights` are those of the network itself by their names without prefix, `others` further ones
-    by their full names; `full_name` puts back what was stripped.
+    `weights` are those of the network itself, named without prefix; `others` are further ones by
+    full name. `full_name` restores what was stripped.
     """
 
     path: Path
@@ -130,21 +130,21 @@ class Published:
 
     @property
     def num_joints(self) -> int | None:
-        """Channels of the head for poses, if there is one."""
+        """Channels of the pose head, None if there is none."""
         head = self.weights.get(f"{HEAD}weight")
         return None if head is None or self.family.joints17 is None else head.shape[0]
 
     @property
     def architecture(self) -> str:
-        """What the shapes say: "HRNet-W48", "ResNet-50", or "unknown"."""
+        """The network by names and shapes: "HRNet-W48", "ResNet-50", or "unknown"."""
         return architecture(self.weights)
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], str]:
     """The state dictionary of a `.pth`, `.pt` or `.safetensors`, and the key it was nested under.
 
-    Raises: BadWeights if the file would run code (naming what it asks for), is damaged, or holds
-    no weights.
+    Raises: BadWeights if the file would run code (naming the call), is damaged, or holds no
+    weights.
     """
     saved = (
         load_safetensors(path, "a checkpoint", "take the file from its source again")
@@ -163,7 +163,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], str]:
 
 
 def recognise(weights: dict[str, Tensor], nested: str, path: Path) -> Published:
-    """Tell the project by the names. Raises: BadWeights if none is known to name them so."""
+    """Identify the project by weight names. Raises: BadWeights if none matches."""
     wrapper = "module." if all(name.startswith("module.") for name in weights) else ""
     names = {name.removeprefix(wrapper): value for name, value in weights.items()}
     for family in FAMILIES:
@@ -190,13 +190,13 @@ def recognise(weights: dict[str, Tensor], nested: str, path: Path) -> Published:
 
 
 def _unlike_ours(name: str) -> str:
-    """Our head by the published name, which is inside the network there."""
+    """Rename our head to the published name, where it is part of the network."""
     head = "head."
     return f"{_OURS}{HEAD}{name.removeprefix(head)}" if name.startswith(head) else name
 
 
 def architecture(weights: dict[str, Tensor]) -> str:
-    """Which network has weights of such names and shapes."""
+    """The network with weights of these names and shapes."""
     first = weights.get("transition1.0.0.weight")
     if first is not None:
         stages = max(int(name[5]) for name in weights if re.match(r"stage\d", name))
@@ -209,7 +209,7 @@ def architecture(weights: dict[str, Tensor]) -> str:
 
 
 def num_parameters(named: Iterable[tuple[str, Tensor]]) -> int:
-    """Values that are learned, without statistics."""
+    """Number of learned values, without statistics."""
     return sum(
         value.numel()
         for name, value in named
@@ -232,7 +232,7 @@ def _checked(weights: dict[Any, Any], path: Path) -> dict[str, Tensor]:
 def _load_pickle(path: Path) -> Any:
     try:
         with warnings.catch_warnings():
-            # Of old forms of pickle, which are either read or refused in our own words.
+            # On old pickle formats, which are either read or refused with our own message.
             warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as problem:
@@ -243,7 +243,7 @@ def _load_pickle(path: Path) -> Any:
 
 
 def _why_not(path: Path, problem: Exception) -> str:
-    """In one line and without torch's advice to load it all the same."""
+    """The reason in one line, without torch's advice to load the file anyway."""
     with path.open("rb") as file:
         start = file.read(4)
     if not start:
@@ -266,7 +266,7 @@ def _why_not(path: Path, problem: Exception) -> str:
 
 
 def _first_foreign_name(path: Path, *, is_zip: bool) -> str:
-    """What a pickle would call that is neither torch's nor a dictionary; it is not run."""
+    """The first name a pickle asks for that is neither torch's nor OrderedDict; runs nothing."""
     data = path.read_bytes()
     if is_zip:
         with zipfile.ZipFile(path) as archive:

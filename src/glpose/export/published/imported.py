@@ -1,4 +1,4 @@
-"""Files of imported weights: what is written of them, and what any file of weights holds."""
+"""Write imported weights to files, and describe any file of weights."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ _ORIGIN = (
 
 
 def write_imported(imported: Imported, folder: Path) -> list[Path]:
-    """`NAME.safetensors` with its origin inside, and `NAME.txt`, the account of every weight.
+    """Write `NAME.safetensors` with its origin inside, and `NAME.txt`, a report on every weight.
 
-    Raises: BadInput if the folder cannot be written to; then no file is left half written.
+    Raises: BadInput if the folder cannot be written to; no partial file is left then.
     """
     try:
         from safetensors.torch import save
@@ -49,7 +49,7 @@ def write_imported(imported: Imported, folder: Path) -> list[Path]:
     weights, text = (folder / f"{imported.port.name}{end}" for end in (".safetensors", ".txt"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # Not `save_file`, whose files nobody else may read.
+        # Not `save_file`, whose files only their owner may read.
         write_whole(weights, save(imported.weights, origin(imported)))
         write_whole(text, "\n".join(full_report(imported)) + "\n")
     except OSError as problem:
@@ -60,7 +60,7 @@ def write_imported(imported: Imported, folder: Path) -> list[Path]:
 
 
 def origin(imported: Imported) -> dict[str, str]:
-    """Where imported weights are from, as text by name."""
+    """The origin of imported weights, as strings by name."""
     file, account = imported.published, imported.account
     values = (
         imported.port.name,
@@ -79,9 +79,9 @@ def origin(imported: Imported) -> dict[str, str]:
 
 
 def export_imported(imported: Imported, folder: Path, size_hw: tuple[int, int]) -> list[Path]:
-    """The network as two `.onnx` graphs for crops of a size, with the published conventions.
+    """Export the network as two `.onnx` graphs for one crop size, with the published conventions.
 
-    Raises: BadInput if the network is only an encoder, or the size does not suit it.
+    Raises: BadInput if the network is only an encoder or the size does not fit it.
     """
     if imported.port.graphs is None:
         raise BadInput(
@@ -150,7 +150,7 @@ def _parameters(weights: dict[str, Tensor]) -> str:
 
 
 def _origin_lines(path: Path) -> list[str]:
-    """What we wrote into our own `.safetensors`."""
+    """The origin recorded in our own `.safetensors`."""
     if path.suffix != ".safetensors":
         return []
     known = safetensors_notes(path)

@@ -1,4 +1,4 @@
-"""Published weights brought to one of our networks, with an account of every one of them."""
+"""Map published weights to one of our networks, and account for every one of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from glpose.types import CropSpec
 
 @dataclass(frozen=True, slots=True)
 class Graphs:
-    """A network as it is exported, with the crops that it takes and the codec of its maps."""
+    """A network in its exported form, with its crop settings and the codec of its maps."""
 
     parts: PoseParts
     crop: CropSpec
@@ -30,13 +30,13 @@ class Graphs:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """How one of our networks takes over published weights.
+    """How one of our networks imports published weights.
 
-    `make` builds the network for joints and crops of a size; `rename` gives our name of a published
-    one. `left_out` are patterns of published names that the network has no use for, and why.
-    `settings` gives the buffers that go with the weights, by whether pictures were BGR; the first
-    convolution is then turned to RGB. `graphs` takes the network apart for export; without it only
-    the encoder is taken over, which has no head.
+    `make` builds the network for given joints and crop size; `rename` maps a published name to
+    ours. `left_out` are patterns of published names that the network does not use, with reasons.
+    `settings` gives the buffers that go with the weights, depending on whether the pictures were
+    BGR, in which case the first convolution is converted to RGB. `graphs` splits the network for
+    export; without it, only the encoder is imported, without a head.
     """
 
     name: str
@@ -50,15 +50,15 @@ class Port:
 
     @property
     def has_head(self) -> bool:
-        """Whether a whole estimator is taken over."""
+        """Whether a whole estimator is imported."""
         return self.graphs is not None
 
 
 @dataclass(slots=True)
 class Account:
-    """What became of every weight: published names, our names, shapes and reasons.
+    """What happened to every weight: published names, our names, shapes and reasons.
 
-    `num_anew` are the values of the channels of the head that start anew.
+    `num_anew` is the number of values in reinitialised channels of the head.
     """
 
     matched: dict[str, str] = field(default_factory=dict)
@@ -70,17 +70,17 @@ class Account:
     num_anew: int = 0
 
     def leave_out(self, name: str, why: str) -> None:
-        """Take note of a weight that is not used on purpose."""
+        """Record a weight that is left out on purpose."""
         self.left_out.setdefault(why, []).append(name)
 
     def start_anew(self, name: str, why: str) -> None:
-        """Take note of a weight of ours that the file cannot give."""
+        """Record a weight of ours that is not in the file."""
         self.anew.setdefault(why, []).append(name)
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """Weights of one of our networks, complete, and where they are from."""
+    """All weights of one of our networks, and their origin."""
 
     port: Port
     published: Published
@@ -100,11 +100,11 @@ def bring(
 ) -> Imported:
     """Weights of `port`'s network, estimating `joints`, from a published file.
 
-    A head of other joints is brought over by their names; joints that it lacks start anew, as does
-    the head of a network trained to classify.
+    A head for other joints is mapped by joint name; missing joints are initialised randomly, as is
+    the head of a network trained for classification.
 
-    Raises: BadWeights if the file is of another architecture, or lacks weights, or has others of
-    another shape; BadInput for joints or colours that cannot be.
+    Raises: BadWeights if the file is of another architecture, lacks weights or has weights of
+    another shape; BadInput for joints or a colour order that do not fit.
     """
     if published.architecture.split(" up to ")[0] != port.architecture:
         raise BadWeights(
@@ -136,7 +136,7 @@ def bring(
 
 
 def _source_joints(published: Published, port: Port, given: str | None) -> str | None:
-    """The joints of the published head; None if it has none or it is not used."""
+    """The joints of the published head; None if there is no head or it is not used."""
     number = published.num_joints
     if number is None or not port.has_head:
         return None
@@ -172,7 +172,7 @@ def _change_joints(
     port: Port,
     account: Account,
 ) -> None:
-    """Channels of the head by joints of the same name; the others small and random, as at first."""
+    """Map the channels of the head by joint name; initialise the others."""
     index = torch.from_numpy(joint_map(source, target))
     for part in ("weight", "bias"):
         ours = port.rename(HEAD + part)
@@ -197,7 +197,7 @@ def _fill(
     published: Published,
     account: Account,
 ) -> dict[str, Tensor]:
-    """What the network needs, from the file where it has it; the account says which is which."""
+    """All weights of the network, from the file where it has them; recorded in the account."""
     weights = {}
     can_lack = _can_lack(published)
     for ours, like in wanted.items():
@@ -240,7 +240,7 @@ def _can_lack(published: Published) -> list[tuple[str, str]]:
 
 
 def _fresh(name: str, like: Tensor) -> Tensor:
-    """Values at the start of training: normal(0, 0.001) for weights, as published; repeatable."""
+    """Initial values: normal(0, 0.001) for weights, as published; deterministic."""
     if like.ndim > 1:
         generator = torch.Generator().manual_seed(0)
         return 0.001 * torch.randn(like.shape, generator=generator)
@@ -291,7 +291,7 @@ def report(imported: Imported) -> list[str]:
 
 
 def full_report(imported: Imported) -> list[str]:
-    """The summary, and then every weight by name."""
+    """The summary, then every weight by name."""
     account, weights = imported.account, imported.weights
     digest = f"SHA-256 of the file: {file_digest(imported.published.path)}"
     lines = [*report(imported), digest, "", "matched (published name, our name, shape)"]

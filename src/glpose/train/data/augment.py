@@ -1,6 +1,6 @@
-"""Random changes for training: one affine map for pixels and joints, and colours.
+"""Training augmentation: one affine map for pixels and joints, and colour jitter.
 
-Each function draws from the generator it is given and from nothing else.
+Each function draws only from the generator it is given.
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ Rgb = UInt8[np.ndarray, "h w 3"]
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """How crops are varied; the formulas of Pose-Group/DCPose ("the group" below).
+    """How crops are augmented, with the formulas of Pose-Group/DCPose ("the group" below).
 
-    Rotation is normal with `rotation_deg`, clipped at `rotation_limit_deg` (45 in the paper, twice
-    `rotation_deg` in the group's code), in a share of `rotation_share`; scale is 1 + normal *
-    `scale`, clipped at `scale_limit` from 1; `shift` moves the box by a share of its size, which the
-    group does not do but boxes of a detector need.
+    A share `rotation_share` of the samples is rotated by normal * `rotation_deg`, clipped to
+    +-`rotation_limit_deg` (45 in the paper, twice `rotation_deg` in the group's code). Scale is 1 +
+    normal * `scale`, clipped to 1 +- `scale_limit`. `shift` moves the box by up to this share of
+    its size; the group does not do this, but detector boxes need it.
     """
 
     rotation_deg: float = 45.0
@@ -38,7 +38,7 @@ class Augmentation:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One draw of an augmentation, to be shared by all crops that belong together."""
+    """One draw of an augmentation, shared by all crops of a sample."""
 
     shift_xy: tuple[float, float] = (0.0, 0.0)
     scale: float = 1.0
@@ -46,7 +46,7 @@ class Look:
     mirror: bool = False
 
     def crop_from_image(self, xyxy: Float[np.ndarray, "4"], spec: CropSpec) -> Affine:
-        """The map of a person's box, varied."""
+        """The map from image to crop for a person's box, augmented."""
         shift = np.tile(self.shift_xy, 2) * np.tile(xyxy[2:] - xyxy[:2], 2)
         return crop_from_image(
             xyxy + shift,
@@ -58,7 +58,7 @@ class Look:
 
 
 def draw_look(rng: np.random.Generator, how: Augmentation) -> Look:
-    """Shift, scale, rotation and mirroring, by the settings."""
+    """Draw shift, scale, rotation and mirroring."""
     shift_x, shift_y = rng.uniform(-how.shift, how.shift, 2).tolist()
     low, high = 1 - how.scale_limit, 1 + how.scale_limit
     scale = float(np.clip(1 + how.scale * rng.standard_normal(), low, high))
@@ -77,7 +77,7 @@ def random_box(
     upper: Bool[np.ndarray, " joints"],
     how: Augmentation,
 ) -> Float[np.ndarray, "4"]:
-    """The box, or in a share of the people with more than 8 joints that of half their body."""
+    """The box or, for a share of the people with more than 8 joints, a half-body box."""
     if valid.sum() > 8 and rng.random() < how.half_body_share:
         return _half_body(rng, xyxy, xy, valid, upper)
     return xyxy
@@ -90,9 +90,10 @@ def _half_body(
     valid: np.ndarray,
     upper: np.ndarray,
 ) -> np.ndarray:
-    """A box around the upper or lower joints; the old box if there are few.
+    """A box around the upper or lower joints; the full box if there are too few.
 
-    A crop of it shows 1.5 times its extent (the group's factor) with the usual padding of 1.25.
+    With the usual padding of 1.25, its crop covers 1.5 times the joints' extent (the group's
+    factor).
     """
     first, second = (valid & upper), (valid & ~upper)
     if rng.standard_normal() >= 0.5:
@@ -107,7 +108,7 @@ def _half_body(
 
 
 def jitter_colour(rng: np.random.Generator, rgb: Rgb, strength: float) -> Rgb:
-    """Random brightness, contrast, channel gains and, sometimes, grey."""
+    """Random brightness, contrast, channel gains and, sometimes, greyscale."""
     gain = rng.uniform(1 - strength, 1 + strength) * rng.uniform(
         1 - strength / 3, 1 + strength / 3, 3
     )

@@ -1,7 +1,7 @@
-"""From training data to tensors: which part of a batch this process works on, made ahead of time.
+"""From training data to tensors: this process's share of each batch, prefetched.
 
-A batch is divided into `accumulate` parts that follow each other, and each part among the
-processes. A part is therefore the same samples however many processes share it.
+A batch is split into `accumulate` consecutive parts, and each part among the processes. A part
+therefore has the same samples for any number of processes.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from glpose.train.system import ArrayBatch, TrainData
 
 Parts = list[dict[str, Tensor]]
 
-# Enough to hide the work on a batch, few enough to keep memory small.
+# Enough to hide the time to make a batch, few enough to save memory.
 _PREFETCH = 6
 
 
 def own_rows(recipe: Recipe, workers: Workers) -> list[np.ndarray]:
-    """Rows of a batch for this process, one array for each part. Raises: BadConfig."""
+    """Rows of a batch for this process, one array per part. Raises: BadConfig."""
     size, shares = recipe.batch_size, recipe.accumulate * workers.count
     if size % shares:
         raise BadConfig(
@@ -43,7 +43,7 @@ def own_rows(recipe: Recipe, workers: Workers) -> list[np.ndarray]:
 
 
 def make_parts(data: TrainData, step: int, rows: list[np.ndarray]) -> Parts:
-    """The tensors of a step that are this process's, one dictionary for each part."""
+    """Tensors of a step for the given rows, one dictionary per part."""
     return [_tensors(data.rows(step, part.tolist())) for part in rows]
 
 
@@ -60,25 +60,24 @@ def prefetch(
     *,
     pin: bool = False,
 ) -> Iterator[Generator[Parts]]:
-    """Parts of each step in order, made ahead by so many processes, or by two threads if by none.
+    """Parts of each step in order, prefetched by `num_processes` processes, or by two threads if 0.
 
-    Batches are the same for any number of them. `pin` puts those of processes in memory that a GPU
-    reads from directly. At the end of the block no process is left.
+    Batches do not depend on that number. `pin` puts batches made by processes in pinned memory. All
+    processes have ended at the end of the block.
 
-    Raises: GLPoseError that `data` raises for a step, when the step is asked for; also if a process
-    has died.
+    Raises: GLPoseError if `data` raises one, when its step is requested, or if a process has died.
     """
     if num_processes:
         made = _by_processes(data, rows, steps, num_processes, pin=pin)
     else:
         made = _by_threads(data, rows, steps)
-    # Around the block too: torch raises wherever the program is when a process dies.
+    # Around the caller's block too: when a process dies, torch raises at any point.
     with _death_of_a_worker(RuntimeError), closing(made):
         yield made
 
 
 def _by_threads(data: TrainData, rows: list[np.ndarray], steps: range) -> Generator[Parts]:
-    """OpenCV and NumPy release the interpreter lock."""
+    """Threads suffice: OpenCV and NumPy release the interpreter lock."""
     with ThreadPoolExecutor(2) as pool:
         ahead: dict[int, Future] = {}
         try:
@@ -93,7 +92,7 @@ def _by_threads(data: TrainData, rows: list[np.ndarray], steps: range) -> Genera
 
 
 class _Steps(Dataset):
-    """What a worker process is sent: the data, and this training process's rows."""
+    """What is sent to a worker process: the data and the rows of this training process."""
 
     def __init__(self, data: TrainData, rows: list[np.ndarray]) -> None:
         self._data, self._rows = data, rows
@@ -101,7 +100,7 @@ class _Steps(Dataset):
     def __getitem__(self, step: int) -> Parts | Exception:
         try:
             return make_parts(self._data, step, self._rows)
-        # Handed over, not raised: torch would put a traceback into the message.
+        # Returned, not raised: torch would add a traceback to the message.
         except (GLPoseError, OSError) as problem:
             return problem
 
@@ -109,7 +108,7 @@ class _Steps(Dataset):
 def _by_processes(
     data: TrainData, rows: list[np.ndarray], steps: range, num_processes: int, *, pin: bool
 ) -> Generator[Parts]:
-    """Fresh processes, which inherit no thread, no lock and no GPU; torch has one thread in each."""
+    """Spawned processes inherit no thread, lock or GPU; torch has one thread in each."""
     loader = DataLoader(
         _Steps(data, rows),
         batch_size=None,
@@ -118,26 +117,26 @@ def _by_processes(
         multiprocessing_context="spawn",
         worker_init_fn=_live_as_long_as_the_run,
         pin_memory=pin,
-        generator=torch.Generator(),  # the loader draws a seed, not to be taken from the run's
+        generator=torch.Generator(),  # the loader draws a seed; keep the run's generator untouched
     )
     iterator = iter(loader)
     try:
-        # EOFError and ConnectionError: it died with a batch that was not fetched yet.
+        # EOFError and ConnectionError: it died before its batch was fetched.
         with _death_of_a_worker(RuntimeError, EOFError, ConnectionError):
             for made in iterator:
                 if isinstance(made, Exception):
                     raise made
                 yield made
     finally:
-        # torch does so when the iterator is forgotten, which a traceback may put off.
+        # torch does so when the iterator is collected, which a traceback may delay.
         iterator._shutdown_workers()  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _live_as_long_as_the_run(number: int) -> None:
-    """Ctrl-C reaches all processes of a terminal, but the one that trains ends the others.
+    """Ignore Ctrl-C, which reaches all processes of a terminal: the training process ends workers.
 
-    Where that one is killed, they end by themselves. torch's own look at the parent comes too late
-    if the run is killed while they start.
+    If that process is killed, workers end by themselves. torch's own check of the parent comes too
+    late if the run is killed while workers start.
     """
     del number
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -153,7 +152,7 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def _death_of_a_worker(*kinds: type[Exception]) -> Iterator[None]:
-    """Raises: GLPoseError in place of what torch or its connection to the process raises."""
+    """Raises: GLPoseError in place of errors of torch or of the connection to a worker."""
     try:
         yield
     except kinds as problem:

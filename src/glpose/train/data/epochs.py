@@ -1,4 +1,4 @@
-"""Epochs as functions of the step: which samples a batch has, and how many steps an epoch is.
+"""Epochs as functions of the step: the samples of a batch and the number of steps per epoch.
 
 No torch here.
 """
@@ -12,21 +12,21 @@ from jaxtyping import Int64
 from glpose.errors import BadConfig, BadInput
 from glpose.train.recipe import Recipe
 
-# Where neither epochs nor the recipe say when to validate.
+# Default if the run has no epochs and the recipe sets no interval.
 _VALIDATE_EVERY = 500
 
 
 def num_steps_of_epoch(num_samples: int, batch_size: int) -> int:
-    """Batches in which each sample is seen; the last one is filled up, see `sample_rows`."""
+    """Batches per epoch; the last one is filled up, see `sample_rows`."""
     return -(-num_samples // batch_size)
 
 
 def epoch_order(seed: int, epoch: int, num_samples: int) -> Int64[np.ndarray, " samples"]:
-    """The numbers 0..num_samples-1 in an order of their own for each seed and epoch; read-only."""
+    """A permutation of 0..num_samples-1 for this seed and epoch; read-only."""
     return _order(seed, epoch, num_samples)
 
 
-# Of the steps that are prepared at a time, some may belong to the next epoch.
+# Prefetched steps may belong to the next epoch.
 @lru_cache(maxsize=4)
 def _order(seed: int, epoch: int, num_samples: int) -> np.ndarray:
     order = np.random.default_rng([seed, epoch]).permutation(num_samples)
@@ -37,10 +37,10 @@ def _order(seed: int, epoch: int, num_samples: int) -> np.ndarray:
 def sample_rows(
     step: int, batch_size: int, num_samples: int, seed: int
 ) -> Int64[np.ndarray, " batch"]:
-    """Numbers of the samples of a step: every sample once in an epoch, in random order.
+    """Indices of the samples of a step: every sample once per epoch, in random order.
 
-    The last batch of an epoch is filled up from the epoch's beginning, so that all batches are
-    whole, as several processes and gradient accumulation need them.
+    The last batch of an epoch is filled up with the epoch's first samples: multiple processes and
+    gradient accumulation need batches of full size.
     """
     epoch, place = divmod(step, num_steps_of_epoch(num_samples, batch_size))
     places = place * batch_size + np.arange(batch_size)
@@ -48,10 +48,10 @@ def sample_rows(
 
 
 def in_steps(recipe: Recipe, num_samples: int | None) -> Recipe:
-    """The recipe with everything that is counted in epochs counted in steps.
+    """The recipe with all epoch counts converted to steps.
 
-    `num_samples` is None where the data cannot say it. Raises: BadConfig if it is needed then, or if
-    there are milestones that nothing reads; BadInput if there are no samples.
+    `num_samples` is None if unknown. Raises: BadConfig if it is unknown but needed, or if
+    milestones are set that the decay ignores; BadInput if there are no samples.
     """
     if num_samples == 0:
         raise BadInput(

@@ -1,6 +1,6 @@
-"""Labelled people of several sets as training samples of single crops.
+"""Labelled people of several sets as single-crop training samples.
 
-The sets are opened by `sets`; joints that a set does not label are masked.
+`sets` opens the sets; joints that a set does not label are masked.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from glpose.train.system import ArrayBatch
 from glpose.types import CropSpec, HeatmapSpec
 
 Order = Literal["random", "epochs"]
-"""Samples drawn by the shares of their sets, or each person once in an epoch."""
+"""Samples drawn by the shares of their sets, or each person once per epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,12 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class PeopleConfig:
-    """The mixture of sets and how samples are varied.
+    """The mixture of sets and the augmentation of samples.
 
-    With `order` "epochs" the shares do not count. `min_joints` and `min_side_px` leave out people
-    with less; `clip_boxes` cuts boxes at the picture's edges as the HRNet family does. `validation`
-    is the set that scores are computed on, jhmdb-val or else synth if it is empty.
+    With `order` "epochs" the shares are ignored. People with fewer labelled joints than
+    `min_joints` or a longer box side below `min_side_px` are left out. `clip_boxes` clips boxes to
+    the picture, as the HRNet family does. `validation` is the set to compute scores on; if empty,
+    jhmdb-val or else synth.
     """
 
     shares: tuple[Share, ...]
@@ -62,12 +63,12 @@ class PeopleConfig:
         return (*(share.source for share in self.shares), *filter(None, [self.validation]))
 
     def synth_only(self) -> PeopleConfig:
-        """The same without real data; few scenes, since this is for trying things out."""
+        """The same with synthetic data only; few scenes, since this is for quick trials."""
         return replace(self, shares=(Share("synth", 1.0),), validation="synth", num_synth_scenes=12)
 
 
 class PeopleData:
-    """Crops with target heatmaps; a row of a batch depends on seed, step and row alone."""
+    """Crops with target heatmaps; a row of a batch depends only on seed, step and row."""
 
     def __init__(
         self,
@@ -100,17 +101,17 @@ class PeopleData:
 
     @property
     def num_samples(self) -> int:
-        """People to train on; 0 if a set that batches are drawn from has none."""
+        """Number of people to train on; 0 if any set has none and `order` is "random"."""
         if self._config.order == "random" and any(len(rows) == 0 for rows in self._rows):
             return 0
         return int(self._ends[-1])
 
     def describe(self, step: int) -> list[str]:
-        """What the batch of a step is made of: set, clip, frame and person of each sample."""
+        """Set, clip, frame and person of each sample of a step's batch."""
         return [_describe(self._stores[s], int(self._rows[s][i])) for s, i in self._chosen(step)]
 
     def rows(self, step: int, numbers: Sequence[int]) -> ArrayBatch:
-        """`rgb`, `target` and `weight` of these rows of a batch; no others are made."""
+        """`rgb`, `target` and `weight` of only the given rows of a step's batch."""
         chosen = self._chosen(step)
         samples = [
             self._sample(*chosen[i], np.random.default_rng([self._seed, step, i])) for i in numbers
@@ -160,20 +161,20 @@ class PeopleData:
 def targets(
     heatmap_xy: np.ndarray, state: np.ndarray, heatmap: HeatmapSpec, absent_weight: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Target maps and joint weights; a labelled joint that left the crop weighs nothing."""
+    """Target heatmaps and joint weights; a labelled joint outside the crop has weight 0."""
     labelled = (state == LABELLED) & inside_heatmap(heatmap_xy, heatmap)
     weight = labelled + absent_weight * (state == ABSENT)
     return encode(heatmap_xy, labelled, heatmap), weight.astype(np.float32)
 
 
 def upper_body(skeleton: Skeleton) -> Bool[np.ndarray, " joints"]:
-    """Joints above the hips: one of the two parts of half-body augmentation."""
+    """Mask of the joints above the hips: the upper part in half-body augmentation."""
     legs = ("hip", "knee", "ankle")
     return np.array([not any(part in joint for part in legs) for joint in skeleton.joints])
 
 
 def locate(rows: np.ndarray, ends: np.ndarray) -> list[tuple[int, int]]:
-    """Set and place in it of rows that count through all sets; `ends` are the sets' last ends."""
+    """Set and row in it, for rows of the concatenated sets; `ends` are their cumulative sizes."""
     sources = np.searchsorted(ends, rows, side="right")
     begins = np.concatenate([[0], ends])[sources]
     return list(zip(sources.tolist(), (rows - begins).tolist(), strict=True))

@@ -1,9 +1,8 @@
 """Sets of labelled people, opened by name: pictures, and one label row for each person in them.
 
-Which sets there are is said by `formats.sets`. A small set is decoded once into a `PictureStore`; a
-set in its official layout, which may be many gigabytes of pictures, is read file by file
-(`PictureFiles`). Joints are brought to the skeleton of the network; what a set does not label is
-masked.
+`formats.sets` lists the sets. A small set is decoded once into a `PictureStore`; a set in its
+official layout, which may be many gigabytes of pictures, is read file by file (`PictureFiles`).
+Joints are mapped to the skeleton of the network; joints that a set does not label are masked.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ from glpose.types import FrameTruth
 from glpose.video.reader import open_video
 from glpose.video.source import open_images
 
-# How a joint enters the loss: not at all, with its Gaussian, or as an empty map because it is
-# known to lie outside the picture. The last teaches low scores for limbs that cannot be seen.
+# How a joint enters the loss: not at all, with its Gaussian, or with an empty map because it is
+# known to lie outside the picture. The last teaches low scores for limbs out of view.
 UNLABELLED, LABELLED, ABSENT = 0, 1, 2
 
 
@@ -36,9 +35,9 @@ def open_people(
     num_synth_scenes: int = 0,
     skeleton: Skeleton = POSETRACK15,
 ) -> Pictures:
-    """Open a set; stores are made if they are not in `cache_dir` yet.
+    """Open a set; a store missing from `cache_dir` is written first.
 
-    Raises: BadConfig for an unknown set or a folder that was not given; BadInput for its files.
+    Raises: BadConfig if the set is unknown or its folder is not given; BadInput for bad files.
     """
     known = {name: entry for name, entry in sources().items() if entry[0].open or not entry[0].root}
     if source not in known:
@@ -51,7 +50,7 @@ def open_people(
     root = _folder(found, roots)
     decoded = found.decoded is not None and found.decoded(root)
     if decoded and has_store(store):
-        return PictureStore(store)  # labels need not be read again
+        return PictureStore(store)  # no need to read the labels again
     labelled = found.open(root, part)
     if isinstance(labelled, LabelledPictures):
         if decoded:
@@ -65,7 +64,7 @@ def open_people(
 def _stored(
     folder: Path, pictures: Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]
 ) -> PictureStore:
-    """The store in the folder, which is written if it is not there yet."""
+    """Open the store in the folder, writing it first if needed."""
     return PictureStore(folder) if has_store(folder) else write_store(folder, pictures)
 
 
@@ -82,7 +81,7 @@ def _folder(found: Dataset, roots: Mapping[str, str]) -> Path:
 def frames_with_people(
     sequences: Iterable[LabelledSequence],
 ) -> Iterator[tuple[int, np.ndarray, FrameTruth]]:
-    """The pictures of sequences that have labelled people: number of the sequence, RGB, truth."""
+    """The frames with labelled people: index of the sequence, RGB picture, ground truth."""
     for number, sequence in enumerate(sequences):
         truths = {truth.frame: truth for truth in sequence.truth() if len(truth.people)}
         if not truths:
@@ -99,7 +98,7 @@ def frames_with_people(
 def _labels(
     found: Dataset, truth: FrameTruth, source: Skeleton, target: Skeleton, clip: int
 ) -> dict[str, np.ndarray]:
-    """Label rows of one picture."""
+    """The label rows of one picture."""
     index = joint_map(source, target)
     known = index >= 0
     absent = (truth.visibility == 0) & found.unlabelled_is_outside
@@ -119,7 +118,7 @@ def _labels(
 def _from_sequences(
     source: str, found: Dataset, sequences: list[LabelledSequence], skeleton: Skeleton
 ) -> PictureFiles:
-    """All frames of the videos, and the labels of the people who have a joint and a box."""
+    """All frames of the videos, with labels of the people that have a joint and a box."""
     paths: list[Path] = []
     clip, frame, rows = [], [], []
     for number, sequence in enumerate(sequences):
@@ -138,7 +137,7 @@ def _from_sequences(
 def _from_pictures(
     source: str, found: Dataset, labelled: LabelledPictures, skeleton: Skeleton
 ) -> PictureFiles:
-    """Still pictures: each is a clip of one frame."""
+    """Still pictures, each as a clip of one frame."""
     pictures, rows = labelled.pictures, []
     for number, picture in enumerate(pictures):
         labels = _labels(found, picture.truth, labelled.skeleton, skeleton, number)
@@ -153,8 +152,8 @@ def _from_pictures(
 
 
 def _check_there(paths: list[Path]) -> None:
-    """Now, not when training comes to them. Raises: BadInput naming the first that is missing."""
-    # A listing of each folder, since asking for one of 100,000 files after the other takes long.
+    """Check up front that the files exist. Raises: BadInput naming the first missing one."""
+    # List each folder: checking 100,000 files one by one is slow.
     folders = {path.parent for path in paths}
     there = {entry.path for folder in folders if folder.is_dir() for entry in os.scandir(folder)}
     missing = [path for path in paths if str(path) not in there]
@@ -166,7 +165,7 @@ def _check_there(paths: list[Path]) -> None:
 
 
 def _usable_rows(labels: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Without people who have no labelled joint, or a box without area."""
+    """Drop people without a labelled joint or with an empty box."""
     size = labels["xyxy"][:, 2:] - labels["xyxy"][:, :2]
     kept = (size > 0).all(1) & (labels["state"] == LABELLED).any(1)
     return {name: values[kept] for name, values in labels.items()}

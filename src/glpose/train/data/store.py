@@ -1,10 +1,10 @@
-"""Pictures to train on, by number, with label rows of the people in them.
+"""Training pictures by number, with label rows of the people in them.
 
 `PictureStore` keeps decoded pictures in one flat file, so that training never decodes. Its folder
-holds `pixels.bin` (all pictures, one after the other) and `index.npz`; it is complete or absent:
-the index is written last. `PictureFiles` leaves them where they are, for sets too large for that,
-and may keep some of them decoded in a `PictureCache`. All of them can be handed to other processes,
-which open the pictures by their paths again.
+holds `pixels.bin` (all pictures, one after the other) and `index.npz`, which is written last and so
+marks a complete store. `PictureFiles` reads larger sets from their own files and may keep some
+decoded in a `PictureCache`. All of them can be pickled to other processes, which reopen the
+pictures by path.
 """
 
 import os
@@ -27,8 +27,8 @@ from glpose.imaging import read_image
 class Pictures(Protocol):
     """Pictures by number, and the people in them.
 
-    `labels` are arrays with a row for each person; "picture", "clip", "frame" and "track" tell
-    where it is and who.
+    `labels` are arrays with one row per person; "picture", "clip", "frame" and "track" say where
+    and who the person is.
     """
 
     labels: dict[str, np.ndarray]
@@ -38,19 +38,19 @@ class Pictures(Protocol):
     def __getitem__(self, number: int) -> UInt8[np.ndarray, "height width 3"]: ...
 
     def places(self) -> dict[tuple[int, int], int]:
-        """The numbers of the pictures by (clip, frame), of those without labels too."""
+        """Picture numbers by (clip, frame), including pictures without labels."""
         ...
 
     def clip_name(self, clip: int) -> str:
-        """What to call a clip in messages."""
+        """The name of a clip in messages."""
         ...
 
 
 class PictureCache:
-    """Decoded pictures by path, at most `max_bytes` of them; thread-safe.
+    """An LRU cache of at most `max_bytes` of decoded pictures by path; thread-safe.
 
-    The picture that nobody has asked for the longest goes first; one that is too large by itself is
-    read each time. In another process it starts empty. Pictures are read-only, as they are shared.
+    A picture larger than the whole cache is read each time. Pickled to another process, the cache
+    starts empty. Pictures are shared and therefore read-only.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -67,7 +67,7 @@ class PictureCache:
             if path in self._kept:
                 self._kept.move_to_end(path)
                 return self._kept[path]
-        # Not under the lock: two threads may decode the same picture, but none waits.
+        # Without the lock: two threads may decode the same picture, but none waits.
         rgb = read_image(path)
         rgb.flags.writeable = False
         with self._lock:
@@ -80,7 +80,7 @@ class PictureCache:
 
 
 class PictureFiles:
-    """Pictures in files of their own, each read when it is asked for; thread-safe."""
+    """Pictures in separate files, each read on access; thread-safe."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class PictureFiles:
         return self._cache.read(self._paths[number])
 
     def places(self) -> dict[tuple[int, int], int]:
-        """As in `Pictures`: all frames of the videos."""
+        """As in `Pictures`, for all frames of the videos."""
         places = zip(self._clip.tolist(), self._frame.tolist(), strict=True)
         return {place: number for number, place in enumerate(places)}
 
@@ -117,7 +117,7 @@ class PictureFiles:
 
 
 class PictureStore:
-    """Read access to the pictures of a folder made by `write_store`, by number; thread-safe.
+    """Read access by number to the pictures in a folder made by `write_store`; thread-safe.
 
     Raises: BadInput if pixels are missing from the folder.
     """
@@ -127,7 +127,7 @@ class PictureStore:
         index = np.load(folder / "index.npz")
         self.offset, self.shape_hw = index["offset"], index["shape_hw"]
         self.labels = {name: index[name] for name in index.files if name not in _OWN}
-        # Read by position, not mapped: page faults of a large mapping can cost more than reading.
+        # `pread`, not a memory map: page faults of a large map can cost more than reading.
         pixels = folder / "pixels.bin"
         found = pixels.stat().st_size if pixels.exists() else 0
         expected = 3 * int(self.shape_hw.prod(1).sum())
@@ -139,16 +139,16 @@ class PictureStore:
         self._file = os.open(pixels, os.O_RDONLY)
 
     def __reduce__(self) -> tuple[type["PictureStore"], tuple[Path]]:
-        """Another process opens the folder itself."""
+        """Another process reopens the folder."""
         return PictureStore, (self._folder,)
 
     def places(self) -> dict[tuple[int, int], int]:
-        """As in `Pictures`: the frames that have people."""
+        """As in `Pictures`, for frames with people."""
         columns = (self.labels[name].tolist() for name in ("clip", "frame", "picture"))
         return {(clip, frame): number for clip, frame, number in zip(*columns, strict=True)}
 
     def clip_name(self, clip: int) -> str:
-        """A store knows numbers only."""
+        """The clip's number: a store has no names."""
         return f"clip {clip}"
 
     def __del__(self) -> None:
@@ -165,7 +165,7 @@ class PictureStore:
 
 
 def with_cache(sets: Sequence[Pictures], megabytes: int) -> list[Pictures]:
-    """The sets, of which those in files of their own share a cache of so many MiB."""
+    """The same sets; those of type `PictureFiles` share one cache of `megabytes` MiB."""
     cache = PictureCache(megabytes * 2**20)
     return [s.with_cache(cache) if isinstance(s, PictureFiles) else s for s in sets]
 
@@ -174,7 +174,7 @@ _OWN = ("offset", "shape_hw")
 
 
 def has_store(folder: Path) -> bool:
-    """Whether a complete store lies in the folder."""
+    """Whether the folder holds a complete store."""
     return (folder / "index.npz").is_file()
 
 
@@ -184,8 +184,8 @@ def write_store(
 ) -> PictureStore:
     """Write pictures with their labels (arrays with one row per person, stacked over all).
 
-    Each label dictionary describes the people of its picture; a row `picture` with the picture's
-    number is added for each of them.
+    Each label dictionary describes the people in its picture; an array `picture` with their
+    picture's number is added.
 
     Raises: BadInput if there are no pictures.
     """

@@ -1,1 +1,1 @@
-"""What a run keeps and shows: its record, checkpoints, log and pictures; and its processes."""
+"""Parts of a run: its record, checkpoints, log, pictures and processes."""

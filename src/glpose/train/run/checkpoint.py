@@ -1,4 +1,4 @@
-"""Checkpoints: written atomically, read without running code."""
+"""Checkpoints, written atomically and read without running code."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from glpose.files import whole_file
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write a checkpoint; a killed run leaves the old file or the new one. Raises OSError."""
-    # To an open file: what the disk refuses is then an OSError, not an error of torch's own.
+    # To an open file, so that disk failures are an OSError and not torch's own error.
     with whole_file(path) as part, part.open("wb") as file:
         torch.save(state, file)
 
 
 @contextmanager
 def disk_failures(what: str) -> Iterator[None]:
-    """A disk that is full, read-only or gone is no bug. Raises: BadInput in place of OSError."""
+    """Turn disk failures into user errors. Raises: BadInput in place of OSError."""
     try:
         yield
     except OSError as problem:
@@ -40,7 +40,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     except FileNotFoundError as problem:
         raise BadWeights(f"{path}: not found; expected a checkpoint of a training run") from problem
     except Exception as problem:
-        # What torch says is about its own settings, and long.
+        # torch's message is long and about its own settings.
         what = "a folder" if path.is_dir() else "damaged, or of another program"
         raise BadWeights(
             f"{path}: not a checkpoint of a training run ({what}); expected last.pt or best.pt of "

@@ -1,4 +1,4 @@
-"""What stops a run whose loss is not finite: the step, and the batch it happened in."""
+"""Stop a run whose loss or gradient is not finite, and record the step and its batch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from glpose.train.system import Task, TrainData
 
 BAD_BATCH = "bad_batch.json"
 
-# So many are named in the message, all of them in the file.
+# The message names so many at most, the file all of them.
 _NAMED = 3
 
 
@@ -31,7 +31,7 @@ def stop_at(
     run_dir: Path,
     workers: Workers,
 ) -> None:
-    """Write down the batch of a step and end the run. `samples` are this process's.
+    """Record the batch of a step and stop the run. `samples` are those of this process.
 
     Raises: GLPoseError naming the step, the value that is not finite and, where known, the samples
     at fault.
@@ -74,9 +74,9 @@ def examine(
     parts: Parts,
     rows: list[np.ndarray],
 ) -> list[dict]:
-    """What is known of each sample: its name, its arrays that are not finite, its loss alone.
+    """Describe each sample: its name, its arrays that are not finite, its loss alone.
 
-    `model` should be one that the batch has not touched: running statistics take up its numbers.
+    `model` should not have seen the batch in training, which updates running statistics.
     """
     names = data.describe(step)
     was_training = model.training

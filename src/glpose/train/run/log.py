@@ -1,4 +1,4 @@
-"""What a run leaves to read: JSON lines of losses and scores, their curves, and a line to tell."""
+"""The log of a run: JSON lines of losses and scores, their curves, and progress lines."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from glpose.files import whole_file, write_whole
 class RunLog:
     """`log.jsonl` and `curves.png` of a run folder.
 
-    Opened at the step of a checkpoint, it leaves out what was written after it: those steps are
-    made, and written, again.
+    Opened at the step of a checkpoint, it drops lines of later steps: those steps are run and
+    logged again.
     """
 
     def __init__(self, run_dir: Path, start_step: int) -> None:
@@ -24,23 +24,23 @@ class RunLog:
             write_whole(self._path, "".join(json.dumps(row) + "\n" for row in kept))
 
     def losses(self, step: int, means: dict[str, float]) -> None:
-        """Write the mean losses of the steps since the last line of losses, up to `step`."""
+        """Write the mean losses since the last line of losses, up to `step`."""
         self._shown = means
         self._write({"step": step, "losses": means})
 
     def scores(self, step: int, scores: dict[str, float], seconds: float) -> None:
-        """Write a validation's scores down, and draw all there is."""
+        """Write the scores of a validation and redraw the curves."""
         self._write({"step": step, "scores": scores, "seconds": round(seconds, 1)})
         self.draw()
 
     def progress(self, step: int, num_steps: int, seconds: float) -> str:
-        """How far the run is and how long it will take, after so many seconds of training."""
+        """Progress and remaining time, after `seconds` of training."""
         left_min = (num_steps - step) * seconds / step / 60
         losses = "  ".join(f"{name} {value:.5f}" for name, value in self._shown.items())
         return f"step {step}/{num_steps}  {losses}  {left_min:.0f} min left"
 
     def summary(self, step: int, num_steps: int, seconds: float, scores: dict[str, float]) -> str:
-        """How the run is doing, at a validation."""
+        """Losses and scores at a validation."""
         shown = [f"{k} {v:.5f}" for k, v in self._shown.items()]
         shown += [f"{k} {v:.2f}" for k, v in scores.items()]
         return f"step {step}/{num_steps}  {seconds / 60:.1f} min  " + "  ".join(shown)
@@ -73,7 +73,7 @@ class RunLog:
         plt.close(figure)
 
     def _rows(self) -> list[dict[str, Any]]:
-        """What was written, without a line that a killed run has left unfinished."""
+        """The logged rows, without an incomplete line left by a killed run."""
         rows = []
         for line in self._path.read_bytes().splitlines():
             try:

@@ -1,8 +1,8 @@
-"""The losses of a part of a batch, watched by torch's DistributedDataParallel where it averages.
+"""The losses of a part of a batch, wrapped in torch's DistributedDataParallel where it is used.
 
-DDP averages gradients while they are computed, which hides the time on GPUs. It watches the forward
-call of a module; a task computes losses by a function of network and part, so that function is
-wrapped, and the network outside stays what it is: its weights keep their names.
+DDP averages gradients while they are computed, which hides the time of communication on GPUs. It
+hooks into the forward call of a module, but a task computes losses by a function of network and
+part. That function is wrapped instead of the network, whose weights keep their names.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class PartLosses(nn.Module):
 
 
 def part_losses(task: Task, model: nn.Module, workers: Workers) -> nn.Module:
-    """A module from a part to its losses; backward averages gradients if torch shares them.
+    """A module from a part to its losses; with sharing "torch", backward averages gradients.
 
-    A parameter without a gradient in all processes keeps none.
+    A parameter that has no gradient in any process keeps none.
     """
     losses = PartLosses(task, model)
     if workers.sharing != "torch":
@@ -45,7 +45,7 @@ def part_losses(task: Task, model: nn.Module, workers: Workers) -> nn.Module:
 
 
 def without_averaging(losses: nn.Module, *, is_last: bool) -> AbstractContextManager:
-    """Around forward and backward of all parts but the last: gradients add up, and are sent once."""
+    """Accumulate gradients locally for all parts but the last, so they are averaged once."""
     if not is_last and isinstance(losses, DistributedDataParallel):
         return losses.no_sync()
     return nullcontext()

@@ -1,6 +1,6 @@
-"""The record of a run, `recipe.json`: what it is made of, where it ran, and when it went on.
+"""The record of a run, `recipe.json`: its recipe, where it ran, and when it was resumed.
 
-Its keys `recipe`, `commit` and `versions` are read again by `jobs.runs`.
+`jobs.runs` reads its keys `recipe`, `commit` and `versions`.
 """
 
 from __future__ import annotations
@@ -26,18 +26,19 @@ from glpose.train.run.workers import Workers
 
 _RECORD = "recipe.json"
 
-# Settings that change how fast batches are made, and nothing that is learned.
+# Settings that change only how fast batches are made.
 _OF_SPEED = ("data_workers", "picture_cache_mb")
 
 
 def check_record(
     run_dir: Path, recipe: Recipe, *, resume: bool, formerly: tuple[str, ...] = ()
 ) -> bool:
-    """Whether the folder holds a run, which is then to be resumed and of this very recipe.
+    """Whether the folder holds a run; checks that it may be resumed with this recipe.
 
-    `formerly` are names that older records know the recipe's system by.
+    `formerly` are the names of the recipe's system in older records.
 
-    Raises: BadConfig if it holds another run, BadInput if nothing can be written there.
+    Raises: BadConfig if it holds another run or `resume` is not set; BadInput if it is not
+    writable.
     """
     path = run_dir / _RECORD
     if not path.exists():
@@ -65,10 +66,10 @@ def check_record(
 def write_record(
     run_dir: Path, recipe: Recipe, in_steps: Recipe, num_samples: int | None, workers: Workers
 ) -> None:
-    """Write what the run is made of, all of it or nothing; to a run that goes on add when it did.
+    """Write the record of a new run atomically, or add an entry to that of a resumed run.
 
-    `in_steps` is the recipe with its epochs in steps. Raises: BadConfig if a run that goes on finds
-    data of another size, so that its epochs would be others.
+    `in_steps` is the recipe with its epochs in steps. Raises: BadConfig if the data of a resumed
+    run has changed in size, which would change its epochs.
     """
     path = run_dir / _RECORD
     counts = {
@@ -100,7 +101,7 @@ def write_record(
 
 
 def _circumstances(workers: Workers) -> dict[str, object]:
-    """Where, when and with what the process runs; nothing that names the machine or its user."""
+    """Where, when and with what the process runs, without names of the machine or its user."""
     return {
         "commit": _commit(),
         "versions": {
@@ -129,7 +130,7 @@ def _command() -> list[str]:
 
 
 def _torch_build() -> list[str]:
-    """The libraries that torch is built with; its compiler's options are left out."""
+    """The libraries that torch is built with, without compiler options."""
     lines = [line.strip("- \n") for line in torch.__config__.show().splitlines()]
     return [line for line in lines if not line.startswith("Build settings")]
 
@@ -146,7 +147,7 @@ def _read(path: Path) -> dict:
 
 
 def _completed(recipe: Recipe, known: dict) -> dict:
-    """A recorded recipe, with the defaults of settings that its version did not have yet."""
+    """A recorded recipe, completed with the defaults of settings newer than it."""
     fresh = {
         f.name: f.default
         for f in dataclasses.fields(recipe)
@@ -157,7 +158,7 @@ def _completed(recipe: Recipe, known: dict) -> dict:
         for name, value in known.items():
             complete = replace_at(complete, name, value)
     except BadConfig:
-        # Of another system, or older than a setting's name: to be compared as it stands.
+        # It is of another system or has an old setting name: compare it as it is.
         return known
     return to_plain(complete)
 
@@ -174,7 +175,7 @@ def _differences(a: object, b: object, name: str = "") -> list[str]:
 
 
 def _check_writable(run_dir: Path) -> None:
-    """Try it, and leave nothing behind."""
+    """Try to write, and leave nothing behind."""
     made = [folder for folder in (run_dir, *run_dir.parents) if not folder.exists()]
     probe = run_dir / ".probe"
     try:
@@ -191,7 +192,7 @@ def _check_writable(run_dir: Path) -> None:
 
 
 def _commit() -> str:
-    """The commit of the source tree, with "-dirty" if it has changes; "unknown" elsewhere."""
+    """The commit of the source tree, with "-dirty" if it has changes; "unknown" without git."""
     try:
         return subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12"],  # noqa: S607 - git is where it is

@@ -1,4 +1,4 @@
-"""Predictions of a validation as one picture, to be looked at."""
+"""Predictions of a validation as one picture, for inspection."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ _EDGE = (16, 16, 16)
 
 
 def spread(num: int) -> list[int]:
-    """At most `NUM_SAMPLES` numbers below `num`, evenly spread and always the same."""
+    """At most `NUM_SAMPLES` indices below `num`, evenly spaced and deterministic."""
     return np.unique(np.linspace(0, num - 1, min(num, NUM_SAMPLES)).astype(int)).tolist()
 
 
@@ -33,7 +33,7 @@ def draw_sample(
     truth_xy: Float[np.ndarray, "joints 2"],
     skeleton: Skeleton,
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """A person's surroundings with the joints found as a skeleton and the labelled ones as dots.
+    """A crop of a person with the predicted joints as a skeleton and the labelled ones as dots.
 
     Box and joints are in pixels of the picture; a joint without a label is NaN.
     """
@@ -58,7 +58,7 @@ def draw_sample(
 def contact_sheet(
     pictures: Sequence[UInt8[np.ndarray, "_ _ 3"]], num_columns: int = 8
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Pictures row by row, each at the top left of a cell that fits the largest; at least one."""
+    """Pictures in a grid, row by row, in cells of the size of the largest; at least one picture."""
     assert pictures
     num_columns = min(num_columns, len(pictures))
     num_rows = -(-len(pictures) // num_columns)

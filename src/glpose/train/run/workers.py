@@ -1,7 +1,7 @@
 """Several processes that train one network, each on its part of every batch.
 
-`torchrun` starts them and says by environment variables which is which. They hold the same weights
-all the time: the same beginning, the same averaged gradients, the same arithmetic.
+`torchrun` starts them and sets their ranks in environment variables. Their weights are always
+equal: same initialisation, same averaged gradients, same arithmetic.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from glpose.errors import BadConfig, GLPoseError
 
-# The others wait while the first one validates or decodes a data set. A process that died is found
-# by torchrun at once; the limit is for one that hangs.
+# The others wait while the first one validates or decodes a data set. torchrun notices a dead
+# process at once; the limit is for one that hangs.
 _PATIENCE = timedelta(hours=12)
 
 
@@ -28,7 +28,7 @@ Sharing = Literal["alone", "own", "torch"]
 
 
 def sharing(device_type: str, count: int) -> Sharing:
-    """Torch between GPUs; between CPUs our own code, since torch's synchronised norms need GPUs."""
+    """Torch on GPUs; our own code on CPUs, since torch's synchronised norms need GPUs."""
     if count == 1:
         return "alone"
     return "torch" if device_type == "cuda" else "own"
@@ -36,9 +36,9 @@ def sharing(device_type: str, count: int) -> Sharing:
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Who we are (`rank`, from 0) among `count`; the first one writes, tells and validates.
+    """The `rank` (from 0) of a process among `count`; the first writes, reports and validates.
 
-    `device` is where this process computes.
+    `device` is where the process computes.
     """
 
     rank: int = 0
@@ -47,7 +47,7 @@ class Workers:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process speaks for all."""
+        """Whether this process writes and reports."""
         return self.rank == 0
 
     @property
@@ -57,10 +57,10 @@ class Workers:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """All processes leave the block, or none: what stops one of them stops all.
+        """A GLPoseError of one process in the block stops all processes.
 
-        Raises: GLPoseError in the first process, whoever met it; the others end with exit status 2
-        and say nothing, so that the user reads it once.
+        Raises: GLPoseError in the first process, wherever it occurred; the others exit silently
+        with status 2, so that the user reads it once.
         """
         problem: GLPoseError | None = None
         try:
@@ -91,7 +91,7 @@ class Workers:
             values /= self.count
 
     def average_gradients(self, parameters: list[nn.Parameter]) -> None:
-        """Replace gradients by their mean, unless torch has done so; absent in all stays absent."""
+        """Replace gradients by their mean, unless torch does; None in all processes stays None."""
         if self.sharing != "own":
             return
         given = torch.tensor([float(p.grad is not None) for p in parameters], device=self.device)
@@ -106,7 +106,7 @@ class Workers:
                 p.grad = mean.view(p.shape) if p.grad is None else p.grad.copy_(mean.view(p.shape))
 
     def gather(self, value: object) -> list:
-        """What each process has, in order of the processes."""
+        """The values of all processes, ordered by rank."""
         if self.count == 1:
             return [value]
         values: list = [None] * self.count
@@ -114,7 +114,7 @@ class Workers:
         return values
 
     def check_equal(self, module: nn.Module) -> None:
-        """Raises: GLPoseError if the processes' weights have gone apart."""
+        """Raises: GLPoseError if the weights differ between processes."""
         if self.count == 1:
             return
         floats = (v for v in module.state_dict().values() if v.is_floating_point())
@@ -132,7 +132,7 @@ ALONE = Workers()
 
 @contextmanager
 def join_workers() -> Iterator[Workers]:
-    """The processes that torchrun has started, or this one alone. Raises: BadConfig."""
+    """The processes started by torchrun, or this one alone. Raises: BadConfig."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
     device = _own_device()
     if count == 1:
@@ -144,7 +144,7 @@ def join_workers() -> Iterator[Workers]:
             f"WORLD_SIZE is {count}, but {', '.join(missing)} is not set; start several processes "
             f"with: torchrun --nproc-per-node {count} -m glpose.train NAME"
         )
-    # Words and small numbers go by gloo always.
+    # Objects and CPU tensors always use gloo.
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     torch.distributed.init_process_group(backend, timeout=_PATIENCE)
     try:
@@ -154,7 +154,7 @@ def join_workers() -> Iterator[Workers]:
 
 
 def _own_device() -> torch.device:
-    """A GPU of this process's own where there are some; CUDA_VISIBLE_DEVICES hides them."""
+    """The process's own GPU, or the CPU without GPUs; CUDA_VISIBLE_DEVICES hides GPUs."""
     if not torch.cuda.is_available():
         return torch.device("cpu")
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
