@@ -1,4 +1,4 @@
-"""Which other pictures help a key frame: neighbours in time, and similar crops of the video.
+"""Which other frames support a key frame: neighbours in time, and similar crops of the video.
 
 Local: `local_frames` says which frame fills each slot, `local_weights` is T of the paper (eq. 2).
 Global: `CropMemory` keeps a bounded, seeded sample of the video's crops; `draw` takes candidates
@@ -28,9 +28,9 @@ def local_offsets(k: int, stride: int = 1) -> tuple[int, ...]:
 
 
 def local_weights(offsets: Sequence[int], kind: LocalWeight) -> tuple[float, ...]:
-    """T(d) of each slot, nearer frames more, summing to 1 ("ones" does not sum to 1).
+    """T(d) of each slot: larger for nearer frames, summing to 1 (except for "ones").
 
-    The paper says only "distance function"; these are ours.
+    The paper says only "distance function"; these choices are ours.
     """
     distance = np.abs(np.asarray(offsets, np.float64))
     if len(distance) == 0:
@@ -51,9 +51,9 @@ def local_frames(
 ) -> list[int]:
     """The frame that fills each slot, given where the person is present.
 
-    "clamp" moves an absent frame towards the key until the person is there (at the ends of a video
-    that repeats the first or last frame); "key" takes the key frame; "reflect" takes the frame at
-    the same distance on the other side if the person is there, else the key frame.
+    "clamp" steps from an absent frame towards the key until the person is present (at the ends of a
+    video this repeats the first or last frame); "key" takes the key frame; "reflect" takes the
+    frame at the same distance on the other side if the person is there, else the key frame.
     """
     frames = []
     for offset in offsets:
@@ -88,8 +88,8 @@ class CropMemory:
     """A uniform sample of all crops offered so far, at most `capacity` of them.
 
     Reservoir sampling (Vitter, 1985, algorithm R): memory stays bounded however long the video is,
-    every crop has the same chance to be kept, and a seed makes it repeatable. `sampling` is how
-    candidates are drawn from it: at random, or evenly spaced over them in order of time.
+    every crop is equally likely to be kept, and a seed makes it repeatable. `sampling` is how
+    candidates are drawn from it: at random, or evenly spaced in time order.
     """
 
     def __init__(self, capacity: int, seed: int = 0, sampling: Sampling = "random") -> None:
@@ -102,7 +102,7 @@ class CropMemory:
         return len(self._entries)
 
     def add(self, entry: MemoryEntry) -> None:
-        """Offer a crop; whether it is kept depends on the seed and the order of offers."""
+        """Offer a crop; whether it is kept depends on the seed and on the order of the calls."""
         self._offered += 1
         if len(self._entries) < self._capacity:
             self._entries.append(entry)
@@ -114,7 +114,7 @@ class CropMemory:
     def draw(
         self, key_frame: int, track_id: int, num: int, min_score: float, pool: Pool
     ) -> list[MemoryEntry]:
-        """`num` candidates for a key crop, without repetition; fewer if there are not enough.
+        """`num` candidates for a key crop, without replacement; fewer if there are not enough.
 
         The draw depends on the seed, the key frame and the person, not on earlier draws.
         """
@@ -133,7 +133,7 @@ class CropMemory:
 
 
 def evenly_spaced(num: int, want: int) -> Int64[np.ndarray, " want"]:
-    """`want` different places out of `num`, from the first to the last."""
+    """`want` different indices below `num`, from the first to the last."""
     assert want <= num
     return np.linspace(0, num - 1, want).round().astype(np.int64)
 
@@ -186,8 +186,8 @@ def _softmax(x: np.ndarray, axis: int) -> np.ndarray:
 def pad_rows(num: int, want: int, pad: Pad) -> Int64[np.ndarray, " want"]:
     """Which of `num` ranked rows fills each of `want` slots; -1 stands for the key crop.
 
-    "repeat" starts again from the best one (the key crop if there are none), "key" fills up with
-    the key crop, "zeros" with -2, an empty slot.
+    "repeat" cycles through the rows from the best one (the key crop if there are none), "key" pads
+    with the key crop, "zeros" with -2, an empty slot.
     """
     filler = {"repeat": -1, "key": -1, "zeros": -2}[pad]
     if pad == "repeat" and num > 0:
@@ -207,9 +207,9 @@ def global_slots(
 ) -> tuple[Int64[np.ndarray, " num"], Float32[np.ndarray, "num weights"]]:
     """Which candidate fills each of `num` slots, as in `pad_rows`, and the weights of the slots.
 
-    Where there are enough candidates this is `rank`. Else the slots filled up share: a repeated
-    crop has its own weight, the key crop that of an average candidate, an empty slot none, and
-    all are scaled to sum to 1 again (in each channel; "over_channels" sums in each slot).
+    With enough candidates this is `rank`. Otherwise a repeated crop keeps its own weight, the key
+    crop gets the mean weight of the candidates, an empty slot 0, and all are scaled to sum to 1
+    again (in each channel; for "over_channels" each slot sums to 1 already).
     """
     kept, weight = rank(key, candidates, num, similarity, temperature, softmax_over)
     rows = pad_rows(len(kept), num, pad)

@@ -1,6 +1,6 @@
-"""Frozen dataclass from and to plain data (JSON, TOML), strict about names and types.
+"""Convert frozen dataclasses to and from plain data (JSON, TOML), with strict names and types.
 
-A wrong key is an error that names the nearest right one; a wrong type names the key.
+The error for an unknown key suggests the closest known one; that for a wrong type names the key.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def to_plain(value: Any) -> Any:
-    """Dataclasses to dictionaries and tuples to lists, so that JSON and TOML can hold them."""
+    """Convert dataclasses to dictionaries and tuples to lists, for JSON and TOML."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
@@ -55,10 +55,10 @@ def replace_at(config: T, dotted: str, value: Any) -> T:
 
 
 def _present_first(hint: Any, present: Any) -> Any:
-    """The type of a table that has a value already.
+    """The type to build a table with, given the type of its current value.
 
-    A free type says nothing about what the table holds: its present type does. Of several types
-    the present one goes first, for tables whose keys do not tell.
+    `Any` and type variables are replaced by the current type; in a union the current type comes
+    first, for tables whose keys fit several types.
     """
     if hint is Any or isinstance(hint, TypeVar):
         return present
@@ -68,7 +68,7 @@ def _present_first(hint: Any, present: Any) -> Any:
 
 
 def unknown_setting(name: str, known: Collection[str], where: str) -> str:
-    """The message on a setting that is not there, with the nearest that is."""
+    """The message for an unknown setting, with the closest known one."""
     return f"unknown setting '{name}' in {where}; {did_you_mean(name, sorted(known))}"
 
 
@@ -81,7 +81,7 @@ def _build(hint: Any, data: Any, where: str) -> Any:
     if origin in (Union, types.UnionType):
         return _build_union(args, data, where)
     if origin is Literal:
-        # By type too, since 2.0 == 2 and True == 1.
+        # Compare types too, since 2.0 == 2 and True == 1.
         if not any(type(data) is type(a) and data == a for a in args):
             raise _wrong(where, " or ".join(repr(a) for a in args), data)
         return data
@@ -108,7 +108,7 @@ def _build_union(args: tuple[Any, ...], data: Any, where: str) -> Any:
     options = [option for option in args if option is not type(None)]
     tables = [option for option in options if dataclasses.is_dataclass(option)]
     if isinstance(data, Mapping) and tables:
-        # A table without a tag is of the type that knows most of its keys.
+        # A table without a tag gets the type that has most of its keys.
         most = max(_num_known(table, data) for table in tables)
         options = [table for table in tables if _num_known(table, data) == most]
     for option in options:
@@ -124,7 +124,7 @@ def _num_known(table: Any, data: Mapping) -> int:
 
 
 def _by_kind(options: tuple[Any, ...]) -> dict[Any, Any]:
-    """The dataclasses of a union that have a literal `kind`, by it."""
+    """The dataclasses of a union that have a literal `kind`, keyed by that kind."""
     return {
         kind: option
         for option in options

@@ -1,4 +1,4 @@
-"""How a person becomes a picture: a box to the map `crop_from_image`, and the pixels it cuts.
+"""Crops of people: the map `crop_from_image` of a box, and resampling through it.
 
 No other module may add or subtract half a pixel; the conventions are those of `CropSpec`.
 """

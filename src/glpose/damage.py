@@ -1,6 +1,6 @@
-"""Damage as videos have it, made on purpose: to train against it, and to measure what it costs.
+"""Synthetic versions of the damage found in videos, for augmentation and robustness tests.
 
-Each function draws from the generator it is given and from nothing else.
+The given generator is the only source of randomness.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ DAMAGE = ("blur", "motion", "noise", "shrink", "cover")
 
 
 def damage(rng: np.random.Generator, rgb: Rgb, kind: str, strength: float = 1.0) -> Rgb:
-    """Damage a crop as videos do: defocus, motion blur, noise, few pixels, or an occluder.
+    """Degrade a crop: defocus, motion blur, noise, low resolution, or an occluder.
 
     At strength 1 a blur has a sigma of 2 to 3.5 % of the crop's height, noise a standard deviation
     of 35 to 60 grey levels, shrinking leaves 24 to 36 rows, and a third of the crop's central part

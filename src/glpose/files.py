@@ -1,7 +1,4 @@
-"""Files as wholes: written so that they are there complete or not at all, and their digests.
-
-And the name that somebody may have meant, for messages.
-"""
+"""Atomic file writes, file digests, and "did you mean" hints for messages."""
 
 import difflib
 import errno
@@ -16,12 +13,12 @@ _NO_SYNC_OF_FOLDERS = (errno.EINVAL, errno.ENOTSUP)
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a path beside `path` to write to; when the block has ended without error it is renamed.
+    """Yield a temporary path beside `path`; rename it to `path` if the block ends without error.
 
-    After a crash, also one of the machine, `path` is complete: the old file or the new one. What an
-    error leaves half written is removed.
+    Even after a crash of the machine, `path` is complete: the old file or the new one. After an
+    error the partial file is removed.
 
-    Raises: OSError if the disk refuses.
+    Raises: OSError if the file cannot be written.
     """
     part = path.with_name(f"{path.name}.part")
     try:
@@ -31,7 +28,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    # The name is part of the folder, which has to reach the disk too.
+    # The rename is stored in the folder, so the folder has to be synced too.
     try:
         _to_disk(path.parent)
     except OSError as problem:
@@ -40,7 +37,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file as `whole_file` does; text as UTF-8, with its ends of lines as they are."""
+    """Write a file with `whole_file`; text as UTF-8, with line ends unchanged."""
     with whole_file(path) as part:
         part.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
 
@@ -65,7 +62,7 @@ def digest(data: bytes) -> str:
 
 
 def did_you_mean(name: str, known: Collection[str], otherwise: str = "") -> str:
-    """A hint for a wrong name: the nearest that is known, or else `otherwise`, or all of them."""
+    """A hint for an unknown name: the closest known one, else `otherwise`, else all known names."""
     near = difflib.get_close_matches(name, known, 1)
     if near:
         return f"did you mean '{near[0]}'?"

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Float32, Int64
 
 
 def box_area(xyxy: Float[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n"]:
-    """Areas in square pixels; 0 for boxes turned inside out."""
+    """Areas in square pixels; 0 for inverted boxes."""
     size = np.maximum(xyxy[..., 2:] - xyxy[..., :2], 0)
     return size[..., 0] * size[..., 1]
 
@@ -25,9 +25,11 @@ def box_iou(
 
 
 def clip_box(xyxy: Float[np.ndarray, "4"], size_hw: tuple[int, ...]) -> Float[np.ndarray, "4"]:
-    """A box cut at the picture's edges; one pixel smaller even inside, as in the HRNet family.
+    """A box clipped to the picture, and always one pixel smaller, as in the HRNet family.
 
-    Source: Pose-Group/DCPose and leoxiaobin/deep-high-resolution-net.pytorch. A box outside the picture is returned as it is.
+    A box outside the picture is returned unchanged.
+
+    Source: Pose-Group/DCPose and leoxiaobin/deep-high-resolution-net.pytorch.
     """
     limit = np.array([size_hw[1] - 1, size_hw[0] - 1], xyxy.dtype)
     low = np.maximum(xyxy[:2], 0)
@@ -40,7 +42,7 @@ def suppress(
 ) -> Int64[np.ndarray, " kept"]:
     """Greedy non-maximum suppression: indices of the boxes to keep, best first.
 
-    A box goes if it overlaps a better one that stays by more than `iou_limit`.
+    A box is removed if its IoU with a better kept box is above `iou_limit`.
     """
     order = np.argsort(-score, kind="stable")
     iou = box_iou(xyxy[order], xyxy[order])
@@ -60,10 +62,10 @@ def oks(
 ) -> Float[np.ndarray, "a b"]:
     """Object keypoint similarity of every pair of poses, in 0..1, symmetric.
 
-    The mean of exp(-d^2 / (2 * area * (2 * sigma)^2)) over the joints that both poses have (NaN:
-    does not), 0 if there are none; the area in square pixels is the mean of both people's, as in
+    The mean of exp(-d^2 / (2 * area * (2 * sigma)^2)) over the joints that both poses have (NaN is
+    missing), 0 if there are none; the area in square pixels is the mean of both people's, as in
     the pose suppression of the HRNet family, where it is the area of the person's box. Against
-    truth, where missing joints must cost, use `glpose.metrics.oks`.
+    truth, where missing joints must count as wrong, use `glpose.metrics.oks`.
 
     Source: COCO keypoint evaluation; read: leoxiaobin/deep-high-resolution-net.pytorch (MIT).
     """
@@ -79,8 +81,8 @@ def inside_polygon(
 ) -> Bool[np.ndarray, "*points"]:
     """Which points lie strictly inside a polygon: not those on its border, nor NaN.
 
-    The polygon closes itself; where it crosses itself, inside is what is enclosed an odd number of
-    times. Exact: on which side of an edge a point lies is decided without rounding.
+    The polygon is closed implicitly; if it crosses itself, the even-odd rule holds. The test is
+    exact: which side of an edge a point lies on is decided without rounding errors.
     """
     points, start = np.asarray(xy, np.float64), np.asarray(polygon_xy, np.float64)
     inside = np.zeros(points.shape[:-1], bool)
@@ -90,8 +92,8 @@ def inside_polygon(
     points, end = points[in_box][:, None], np.roll(start, -1, 0)
     side = _side_of_edge(points, start, end)
     above_start, above_end = points[..., 1] >= start[:, 1], points[..., 1] >= end[:, 1]
-    # A ray to the right meets the edges that it crosses upwards on their left, or downwards on
-    # their right; the lower end of an edge belongs to it, the upper does not.
+    # A ray to the right hits an upward edge if the point is on its left, a downward edge if it is
+    # on its right; the lower end of an edge belongs to it, the upper does not.
     met = (above_start & ~above_end & (side > 0)) | (~above_start & above_end & (side < 0))
     low, high = np.minimum(start, end), np.maximum(start, end)
     on_border = (side == 0) & ((points >= low) & (points <= high)).all(-1)
@@ -100,10 +102,10 @@ def inside_polygon(
 
 
 def _side_of_edge(points: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Sign of the turn from start over end to point: 1 left (y upwards), -1 right, 0 on the line.
+    """Sign of the turn start-end-point: 1 left (y upwards), -1 right, 0 on the line.
 
     Source: Shewchuk, Adaptive Precision Floating-Point Arithmetic, 1997, for the bound above which
-    the sign of the rounded difference is right; below it fractions decide.
+    the sign of the floating-point result is right; below it exact fractions are used.
     """
     a = (start[:, 0] - points[..., 0]) * (end[:, 1] - points[..., 1])
     b = (start[:, 1] - points[..., 1]) * (end[:, 0] - points[..., 0])

@@ -1,4 +1,4 @@
-"""The OpenCV door: the only module that imports cv2. Pictures are RGB `uint8` unless stated."""
+"""All use of OpenCV: the only module that imports cv2. Pictures are RGB `uint8` unless stated."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -42,7 +42,7 @@ def resize(
 def resized_boxes(
     xyxy: Float[np.ndarray, "n 4"], zoom_xy: tuple[float, float] | float
 ) -> Float[np.ndarray, "n 4"]:
-    """Where boxes of a picture lie after it was resized by these factors."""
+    """Boxes of a picture after resizing it by these factors."""
     zoom = zoom_xy if isinstance(zoom_xy, float) else np.tile(zoom_xy, 2)
     return (xyxy + 0.5) * zoom - 0.5
 
@@ -50,18 +50,18 @@ def resized_boxes(
 def inside_picture(
     xy: Float[np.ndarray, "*points 2"], size_hw: tuple[int, int]
 ) -> Bool[np.ndarray, "*points"]:
-    """Which points lie on a pixel of the picture; NaN lies on none."""
+    """Which points lie on a pixel of the picture; NaN does not."""
     (height, width), x, y = size_hw, xy[..., 0], xy[..., 1]
     return (x >= -0.5) & (x < width - 0.5) & (y >= -0.5) & (y < height - 0.5)
 
 
 def cell_centre(number: Any, side_px: int) -> Any:
-    """The centre, in pixels, of the cells with these numbers along an axis; also for tensors."""
+    """The centre, in pixels, of the cells with these indices along an axis; also for tensors."""
     return (number + 0.5) * side_px - 0.5
 
 
 def cell_at(px: Any, side_px: int) -> Any:
-    """The number, with a fraction, of the cell that a pixel coordinate lies in; also for tensors."""
+    """The fractional index of the cell at a pixel coordinate; also for tensors."""
     return (px + 0.5) / side_px
 
 
@@ -96,7 +96,7 @@ def read_image(path: Path) -> Rgb:
         raise VideoError(f"{path}: cannot be read ({problem.strerror})") from problem
     try:
         bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    except cv2.error:  # more pixels than OpenCV is willing to make room for
+    except cv2.error:  # more pixels than OpenCV allows
         bgr = None
     if bgr is None:
         raise VideoError(f"{path}: not a picture that can be read; expected JPEG, PNG or WebP")
@@ -104,7 +104,7 @@ def read_image(path: Path) -> Rgb:
 
 
 def write_image(path: Path, rgb: Rgb) -> None:
-    """Write a picture; the format follows the suffix. Raises VideoError if it cannot be."""
+    """Write a picture; the suffix sets the format. Raises VideoError if it cannot be written."""
     ok, data = cv2.imencode(path.suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
     if not ok:
         raise VideoError(f"{path}: no writer for '{path.suffix}'; use .png or .jpg")
@@ -115,7 +115,7 @@ def write_image(path: Path, rgb: Rgb) -> None:
 
 
 def letterbox(rgb: Rgb, size_hw: tuple[int, int], fill: int) -> tuple[Rgb, Affine]:
-    """Fit a picture into a size, centred, the rest filled; with the map `input_from_image`.
+    """Fit a picture into a size, centred and padded with `fill`, and give `input_from_image`.
 
     The map is exact: it accounts for the rounding of the resized picture to whole pixels.
     """
@@ -137,7 +137,7 @@ def letterbox(rgb: Rgb, size_hw: tuple[int, int], fill: int) -> tuple[Rgb, Affin
 Colour = tuple[int, int, int]
 """Red, green, blue, 0 to 255."""
 Point = Sequence[float]
-"""x and y in pixels, whole numbers at the centres of pixels."""
+"""x and y in pixels; integers are pixel centres."""
 
 _SUBPIXEL_BITS = 4
 
@@ -145,7 +145,7 @@ _SUBPIXEL_BITS = 4
 def draw_line(
     rgb: Rgb, start_xy: Point, end_xy: Point, colour: Colour, width_px: float, opacity: float = 1.0
 ) -> None:
-    """Draw a line with round ends into a picture, smooth and to a fraction of a pixel."""
+    """Draw an antialiased line with round ends into a picture, with subpixel accuracy."""
     (ax, ay), (bx, by) = start_xy, end_xy
     width = max(1, round(width_px))
 
@@ -166,7 +166,7 @@ def draw_dot(
     ring_px: float | None = None,
     opacity: float = 1.0,
 ) -> None:
-    """Draw a disc into a picture, or a ring of a certain width, smooth."""
+    """Draw an antialiased disc into a picture, or a ring of width `ring_px`."""
     x, y = centre_xy
     width = -1 if ring_px is None else max(1, round(ring_px))
     radius = round(radius_px * 2**_SUBPIXEL_BITS)
@@ -179,7 +179,7 @@ def draw_dot(
 
 
 def draw_label(rgb: Rgb, text: str, bottom_xy: Point, height_px: float, colour: Colour) -> None:
-    """Draw text on a rounded plate of a colour, its bottom centre at a point, kept inside."""
+    """Draw text on a rounded plate with bottom centre `bottom_xy`, moved inside the picture."""
     font, scale = cv2.FONT_HERSHEY_SIMPLEX, height_px / 22  # its capitals are 22 pixels high
     weight = max(1, round(height_px / 9))
     (text_width, text_height), _ = cv2.getTextSize(text, font, scale, weight)
@@ -213,7 +213,7 @@ def _blend(
     opacity: float,
     paint: Callable[[np.ndarray, int, int], None],
 ) -> None:
-    """Paint into a picture with an opacity; `bounds_xyxy` and the margin are what is touched."""
+    """Paint into a picture with an opacity, within `bounds_xyxy` extended by `margin_px`."""
     if opacity >= 1:
         paint(rgb, 0, 0)
         return
@@ -230,7 +230,7 @@ def _blend(
 
 
 def fill_polygon(rgb: Rgb, xy: Float[np.ndarray, "points 2"], colour: Colour) -> None:
-    """Fill a polygon in a picture, with smooth edges."""
+    """Fill a polygon in a picture, with antialiased edges."""
     fixed = np.round(np.clip(xy, -1e5, 1e5) * 2**_SUBPIXEL_BITS).astype(np.int32)
     cv2.fillPoly(rgb, [fixed], colour, cv2.LINE_AA, _SUBPIXEL_BITS)
 
@@ -241,7 +241,7 @@ def fill_dots(
     radius_px: Float[np.ndarray, " dots"],
     colour: UInt8[np.ndarray, "dots 3"],
 ) -> None:
-    """Draw many discs into a picture, smooth, the later ones over the earlier ones."""
+    """Draw many antialiased discs into a picture, later ones over earlier ones."""
     scale = 2**_SUBPIXEL_BITS
     fixed = np.round(np.clip(xy, -1e5, 1e5) * scale).astype(np.int32).tolist()
     reach = np.round(radius_px * scale).astype(np.int32).tolist()
@@ -254,9 +254,9 @@ def fill_faces(
     xy: Float[np.ndarray, "faces corners 2"],
     value: Int[np.ndarray, " faces"],
 ) -> None:
-    """Fill convex polygons with numbers, the later ones over the earlier ones, without smoothing.
+    """Fill convex polygons with their values, later ones over earlier ones, without antialiasing.
 
-    Neighbours leave no gap: each covers every pixel that its outline touches.
+    Adjacent polygons leave no gap: each covers every pixel that its outline touches.
     """
     fixed = np.round(np.clip(xy, -1e5, 1e5) * 2**_SUBPIXEL_BITS).astype(np.int32)
     for corners, number in zip(fixed, value.tolist(), strict=True):
@@ -274,7 +274,7 @@ def warp_perspective(
 def enlarge_map(
     values: Float32[np.ndarray, "_h _w"], size_hw: tuple[int, int]
 ) -> Float32[np.ndarray, "_height _width"]:
-    """Enlarge a map of numbers, smooth (bicubic)."""
+    """Enlarge a map of numbers (bicubic)."""
     return cv2.resize(values, (size_hw[1], size_hw[0]), interpolation=cv2.INTER_CUBIC)
 
 

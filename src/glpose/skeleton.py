@@ -1,8 +1,8 @@
 """Joint sets as data: names, bones, mirror pairs, OKS sigmas, and maps between sets.
 
 Start with `POSETRACK15`, the skeleton of the shipped model. `joint_map` says where each joint of
-one set is found in another; joints that a source lacks have no counterpart (index -1), and
-`convert` gives them NaN coordinates and score 0.
+one set is found in another; joints that the source lacks have index -1, and `convert` gives them
+NaN coordinates and score 0.
 """
 
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ from glpose.errors import BadInput
 class Skeleton:
     """A named, ordered set of joints.
 
-    `bones` are pairs of joint indices to draw; `mirror[j]` is the joint that takes the place of
-    j in a mirrored picture; `oks_sigma` are the per-joint constants of object keypoint similarity.
+    `bones` are pairs of joint indices to draw; `mirror[j]` is the joint that j becomes in a
+    mirrored picture; `oks_sigma` are the per-joint constants of object keypoint similarity.
     """
 
     name: str

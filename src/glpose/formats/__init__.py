@@ -1,1 +1,1 @@
-"""One module per file format, and the only place for foreign conventions. Start with `results`."""
+"""File formats, and the only place for other tools' conventions. Start with `results`."""

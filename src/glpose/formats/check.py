@@ -1,4 +1,4 @@
-"""What a check of a data set on disk finds, for all sets alike."""
+"""The report of a check of a data set on disk, shared by all sets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ State = Literal["complete", "incomplete", "unusable"]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that is missing or wrong, how often, where first, and what to do about it."""
+    """Something missing or wrong: how often, first examples, and what to do about it."""
 
     what: str
     count: int
@@ -21,7 +21,7 @@ class Problem:
 class Part:
     """A part of a set, such as a split: what it holds, and what is wrong with it.
 
-    `counts` are told in their order; `notes` are worth knowing but nothing to mend.
+    `counts` are printed in order; `notes` are worth knowing but need no action.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A set: all its parts, and what cannot be said of one of them."""
+    """A set: its parts, and the notes and problems that concern the whole set."""
 
     name: str
     parts: tuple[Part, ...]
@@ -42,7 +42,7 @@ class Report:
 
     @property
     def state(self) -> State:
-        """Unusable if no part has labels that can be used, incomplete if there is any problem."""
+        """Unusable if no part has usable labels, incomplete if there is any problem."""
         if not any(part.usable for part in self.parts):
             return "unusable"
         problems = [*self.problems, *(p for part in self.parts for p in part.problems)]

@@ -1,7 +1,7 @@
-"""What every reader of a labelled set gives: sequences of frames, or still pictures, with truth.
+"""What every reader of a labelled set returns: sequences of frames or still pictures, with truth.
 
-Opening a set reads labels only, never pictures; and where the labels come one file a sequence,
-`truth` reads its file when it is called, so that a set of a thousand videos opens in seconds.
+Opening a set reads labels only, never pictures. If each sequence has its own label file, `truth()`
+reads it when called, so that a set of a thousand videos opens in seconds.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,10 +16,10 @@ from glpose.types import FrameTruth
 class LabelledSequence:
     """One video of a labelled set.
 
-    `images` are all its frames in order, labelled or not, and `FrameTruth.frame` is a place in
-    them, so counts from 0 whatever the files are called; a sequence kept as a video file has
-    `video` instead. `truth()` gives the labelled frames only, those without people included, joints
-    as `skeleton`; it raises BadInput, naming file and key.
+    `images` are all its frames in order, labelled or not, and `FrameTruth.frame` is an index into
+    them, so it counts from 0 whatever the files are called; a sequence stored as a video file has
+    `video` instead. `truth()` returns the labelled frames, with or without people, joints as
+    `skeleton`; it raises BadInput, naming file and key.
     """
 
     name: str
@@ -39,7 +39,7 @@ class LabelledPicture:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledPictures:
-    """The still pictures of a labelled set, those without people included; joints as `skeleton`."""
+    """The still pictures of a labelled set, with or without people; joints as in `skeleton`."""
 
     skeleton: Skeleton
     pictures: Sequence[LabelledPicture]

@@ -1,6 +1,6 @@
-"""Files of person boxes found by a detector, and which frames of a labelled set they belong to.
+"""Files of person boxes from a detector, matched to the frames of a labelled set.
 
-Two families are read: PoseWarper and DCPose name each picture by its path (`image_name`), mmpose by
+Two formats are read: PoseWarper and DCPose name each picture by its path (`image_name`), mmpose by
 its number (`image_id`); both are JSON lists of `{bbox: [x, y, width, height], score, ...}`.
 """
 
@@ -18,10 +18,10 @@ from glpose.types import Detections
 
 
 def read_detections(path: Path) -> dict[str, Detections]:
-    """All boxes of a file by picture, in the file's order: the name without `images/`, or the id.
+    """All boxes of a file, in file order, by picture: its name without `images/`, or its id.
 
-    Boxes of other categories than 1 (person) and boxes without area are left out; weak ones are
-    not, the threshold is the caller's.
+    Boxes of categories other than 1 (person) and boxes without area are left out; low scores are
+    kept, since the caller sets the threshold.
 
     Raises: BadInput, naming entry and key, for anything but finite boxes and scores from 0 to 1.
     """
@@ -45,13 +45,13 @@ def read_detections(path: Path) -> dict[str, Detections]:
 def match_detections(
     found: Mapping[str, Detections], sequences: Sequence[LabelledSequence]
 ) -> list[tuple[Detections, ...]]:
-    """For each sequence the boxes of each of its pictures, empty where the file has none.
+    """The boxes of each picture of each sequence, empty where the file has none.
 
-    A picture is found by its path (`<source>/<sequence>/<file>`), by the name it has in the renamed
-    copy of the PoseTrack family (`00000001.jpg` is the first), or by the id in its label file.
+    A picture is found by its path (`<source>/<sequence>/<file>`), by its name in the renamed copies
+    that are common for PoseTrack (`00000001.jpg` is the first), or by the id in its label file.
 
-    Raises: BadInput if the file names pictures that a sequence does not have, or none at all that
-    belongs to the sequences.
+    Raises: BadInput if the file names pictures that a sequence does not have, or no picture of the
+    sequences at all.
     """
     by_folder: dict[str, set[str]] = {}
     for key in found:
@@ -73,7 +73,7 @@ def match_detections(
 def _keys(
     sequence: LabelledSequence, by_folder: Mapping[str, set[str]], *, has_ids: bool
 ) -> list[str]:
-    """Under which key the boxes of each picture are, if there are any."""
+    """The key of the boxes of each picture, if it has any."""
     if not sequence.images:
         return []
     parent = sequence.images[0].parent

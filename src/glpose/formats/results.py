@@ -1,8 +1,8 @@
 """The files of a run: `poses.jsonl` ("glpose/1"), boxes and `summary.json`.
 
-`poses.jsonl` starts with a header line and has one line for each frame. It is written as it goes,
-so that a killed run leaves a readable file; `load` reads it back. A joint that was not found is
-`[null, null, 0.0]` in the file and NaN with score 0 in memory.
+`poses.jsonl` starts with a header line and has one line for each frame. Lines are written as they
+come, so that a killed run leaves a readable file; `load` reads it back. A joint that was not found
+is `[null, null, 0.0]` in the file and NaN with score 0 in memory.
 """
 
 import math
@@ -36,8 +36,8 @@ _PX, _SCORE, _SECONDS = 2, 4, 6  # decimals
 class ResultWriter:
     """Writes `poses.jsonl`: the header at once, then a line for each frame, each flushed.
 
-    Use it in a `with` statement. Raises BadInput where the file cannot be written (disk full,
-    folder not writable); what was written before stays and can be read.
+    Use it in a `with` statement. Raises BadInput if the file cannot be written (disk full,
+    folder not writable); lines written before that stay readable.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class ResultWriter:
         models: Mapping[str, Mapping[str, object]] | None = None,
         settings: Mapping[str, object] | None = None,
     ) -> None:
-        """Open the file, replacing one that exists, and write the header."""
+        """Open the file, replacing an existing one, and write the header."""
         self._path = Path(path)
         self._num_joints = len(skeleton.joints)
         self._frame = -1
@@ -64,7 +64,7 @@ class ResultWriter:
             raise
 
     def write(self, poses: FramePoses) -> None:
-        """Append a frame. Frames come in order, each once; joints are those of the header."""
+        """Append a frame. Frames must come in order, each once, with the joints of the header."""
         if poses.frame <= self._frame:
             raise BadInput(
                 f"{self._path}: frame {poses.frame} came after frame {self._frame}; "
@@ -79,7 +79,7 @@ class ResultWriter:
         self._frame = poses.frame
 
     def close(self) -> None:
-        """Close the file; all lines are in it already."""
+        """Close the file; all lines are written already."""
         try:
             self._file.close()
         except OSError as problem:
@@ -97,7 +97,7 @@ class ResultWriter:
         try:
             self.close()
         except BadInput:
-            if error is None:  # else the first error says more than this one
+            if error is None:  # otherwise the first error is the useful one
                 raise
 
     def _write_line(self, data: dict[str, Any]) -> None:
@@ -109,9 +109,9 @@ class ResultWriter:
 
 
 def load(path: str | Path) -> PoseResult:
-    """Read `poses.jsonl`; of a run that was killed, all whole lines.
+    """Read `poses.jsonl`; for a killed run, all complete lines.
 
-    Raises: BadInput with the number of the line if anything is not as `ResultWriter` writes it.
+    Raises: BadInput with the line number if anything differs from what `ResultWriter` writes.
     """
     path = Path(path)
     lines = read_lines(path, forgive_last=True)
@@ -143,10 +143,10 @@ def read_boxes(path: str | Path) -> dict[int, People]:
     """People by frame from lines of boxes, or from `poses.jsonl` itself.
 
     A line is `{"frame": 0, "people": [{"track_id": 1, "box_xyxy": [x1, y1, x2, y2],
-    "box_score": 0.9}]}`; other keys are ignored, frames without a line have nobody. Whether the
-    frames exist is for the caller to check, who knows the video.
+    "box_score": 0.9}]}`; other keys are ignored, frames without a line have nobody. The caller,
+    who knows the video, has to check that the frames exist.
 
-    Raises: BadInput with the number of the line for broken JSON, NaN, an empty or inverted box, a
+    Raises: BadInput with the line number for broken JSON, NaN, an empty or inverted box, a
     negative frame, a frame or (within a frame) a `track_id` that comes twice, or a missing key.
     """
     path = Path(path)
@@ -163,7 +163,7 @@ def read_boxes(path: str | Path) -> dict[int, People]:
 
 
 def write_boxes(path: str | Path, people: Mapping[int, People]) -> None:
-    """Write people by frame as lines that `read_boxes` reads; whole or not at all."""
+    """Write people by frame, as `read_boxes` reads them; atomically."""
     lines = [
         dump({"frame": frame, "people": _people(people[frame])}) + "\n" for frame in sorted(people)
     ]
@@ -171,7 +171,7 @@ def write_boxes(path: str | Path, people: Mapping[int, People]) -> None:
 
 
 def write_summary(path: str | Path, summary: Mapping[str, object]) -> None:
-    """Write `summary.json`, whole or not at all; numbers that are not finite become null."""
+    """Write `summary.json` atomically; numbers that are not finite become null."""
     write_text(Path(path), dump(_finite(to_plain(summary))) + "\n")
 
 
@@ -230,7 +230,7 @@ def _people(people: People) -> list[dict[str, Any]]:
 
 
 def _round(values: Float[np.ndarray, "..."], decimals: int) -> list[Any]:
-    # Through float64, else 0.1 is written as 0.10000000149; plus 0, else as -0.0.
+    # float64, so that 0.1 is not written as 0.10000000149; + 0, so that zero is not -0.0.
     return (np.round(values.astype(np.float64), decimals) + 0.0).tolist()
 
 

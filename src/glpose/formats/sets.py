@@ -1,8 +1,7 @@
-"""The table of data sets: what each is called, how it is opened and checked, what it may be used for.
+"""The table of data sets: names, how to open and check each set, and its terms of use.
 
-A set of labels is one entry here and one reader in `formats`; everything else asks the table. A
-recipe names a part of a set by the set's name alone, which is the training part, or with the part's
-name behind it: "coco", "coco-val".
+Each set has one entry here and one reader in `formats`; all other code uses the table. Recipes name
+a part of a set as SET, which is the training part, or SET-PART: "coco", "coco-val".
 """
 
 from collections.abc import Callable, Mapping
@@ -27,10 +26,10 @@ from glpose.formats.posetrack.labels import open_posetrack
 from glpose.skeleton import Skeleton
 
 Labelled = list[LabelledSequence] | LabelledPictures
-"""What a set with joints is opened as: sequences of frames, or still pictures."""
+"""An opened set with joints: sequences of frames, or still pictures."""
 
 WhoHasBoxes = Literal["all", "large", "one"]
-"""Everybody, all but small people, or one person of each picture."""
+"""All people, all but small ones, or one person in each picture."""
 
 # Enough people for a standard error below 0.5 of PCK.
 _MOST_PEOPLE = 512
@@ -41,20 +40,19 @@ class Dataset:
     """One data set.
 
     `root` is the name of its folder (`--data ROOT=FOLDER`), "" if it needs none; sets may share
-    one. `parts` are the parts that can be opened, the one to train on first. `open(root, part)`
-    gives people with joints, `boxes(root, part)` people with boxes where those are kept apart from
-    joints; both read labels only and raise BadInput, naming the file. `layout` is what the form on
-    disk is called by `glpose data check`, which runs `check(root)`. `terms` is the line on cards:
-    what the set is and may be used for, as best known.
+    one. `parts` are the parts that can be opened, the training part first. `open(root, part)`
+    returns people with joints, `boxes(root, part)` people with boxes where these are stored apart
+    from joints; both read labels only and raise BadInput, naming the file. `layout` is the name of
+    the layout on disk for `glpose data check`, which runs `check(root)`. `terms` is the line for
+    cards: what the set is and what it may be used for, to the best of our knowledge.
 
-    `decoded(root)`: so small that all its pictures are decoded once and kept. `grow`: boxes are
-    around joints; by this share of the longer side they become boxes of bodies. `least_visibility`:
-    from which on a joint is trained on. `unlabelled_is_outside`: a joint of visibility 0 is known to
-    lie outside the picture. `who`: which people of a picture have a box.
+    `decoded(root)`: the set is so small that all its pictures are decoded once and kept. `grow`:
+    boxes are around joints and grow by this share of the longer side to cover the body.
+    `least_visibility`: the least visibility of a joint to train on. `unlabelled_is_outside`: joints
+    of visibility 0 are known to be outside the picture. `who`: who in a picture has a box.
 
-    `not_counted` are joints that the set labels elsewhere than other sets do, so that validation
-    leaves them out; `stride` takes every n-th person for validation, 0 so many that few enough
-    remain.
+    `not_counted` are joints that the set places differently from other sets, so validation leaves
+    them out; validation takes every `stride`-th person, 0 chooses the stride by the set's size.
     """
 
     name: str
@@ -74,11 +72,11 @@ class Dataset:
     stride: int = 0
 
     def counted_joints(self, skeleton: Skeleton) -> Bool[np.ndarray, " joints"]:
-        """Which joints of a network validation on this set counts."""
+        """Which of a network's joints count in validation on this set."""
         return np.array([joint not in self.not_counted for joint in skeleton.joints])
 
     def stride_of(self, num_people: int) -> int:
-        """Validation takes every so many-th of this number of people."""
+        """The stride over people in validation, given their number."""
         return self.stride or max(1, -(-num_people // _MOST_PEOPLE))
 
 
@@ -157,7 +155,7 @@ DATASETS: dict[str, Dataset] = {
             unlabelled_is_outside=True,
             who="one",
             not_counted=("nose", "head_top"),
-            stride=3,  # neighbouring frames say the same
+            stride=3,  # neighbouring frames are almost the same
         ),
         Dataset(
             "person_boxes",
@@ -183,8 +181,8 @@ DATASETS: dict[str, Dataset] = {
             open=partial(_open_posetrack, year=2018),
             layout="posetrack18",
             check=partial(_check_posetrack, year=2018),
-            # The loaders of the HRNet family train on every joint that a file of 2017 has, and on
-            # those with flag 1 only of 2018.
+            # The loaders of the HRNet family train on every joint in 2017 files, but only on joints
+            # with flag 1 in 2018 files.
             least_visibility=2,
         ),
         *(
@@ -201,11 +199,11 @@ DATASETS: dict[str, Dataset] = {
             for split in (1, 2, 3)
         ),
         Dataset(
-            "synth",  # rendered when it is needed, see `train.data.sets`
+            "synth",  # rendered on demand, see `train.data.sets`
             "synthetic figures rendered by glpose: no restriction",
             parts=("train",),
             unlabelled_is_outside=True,
-            stride=7,  # neighbouring frames say the same
+            stride=7,  # neighbouring frames are almost the same
         ),
         Dataset(
             "imagenet",
@@ -216,7 +214,7 @@ DATASETS: dict[str, Dataset] = {
 
 
 def sources() -> dict[str, tuple[Dataset, str]]:
-    """The set and the part that each name stands for that recipes may use, such as "coco-val"."""
+    """The set and part behind each name that recipes may use, such as "coco-val"."""
     return {
         name if part == found.parts[0] else f"{name}-{part}": (found, part)
         for name, found in DATASETS.items()
@@ -225,20 +223,20 @@ def sources() -> dict[str, tuple[Dataset, str]]:
 
 
 def dataset(source: str) -> Dataset:
-    """The set of a name that recipes may use. Raises KeyError if there is none."""
+    """The set behind a name that recipes may use. Raises KeyError if there is none."""
     return sources()[source][0]
 
 
 def root_names() -> tuple[str, ...]:
-    """The names of all folders of data, each once."""
+    """The names of all data folders, each once."""
     return tuple(dict.fromkeys(found.root for found in DATASETS.values() if found.root))
 
 
 def checks() -> dict[str, Callable[[Path], Report]]:
-    """What can be checked on disk, by the name of its layout."""
+    """The checks of sets on disk, by layout name."""
     return {found.layout: found.check for found in DATASETS.values() if found.check}
 
 
 def usual_validation(roots: Mapping[str, str]) -> str:
-    """What to validate on where a recipe does not say: JHMDB's clips if they are there, or synth."""
+    """The default validation set: JHMDB's clips if they are there, else synth."""
     return "jhmdb-val" if roots.get("jhmdb") else "synth"

@@ -1,1 +1,1 @@
-"""One metric each, from arrays to numbers: `pck` for joints, `ap` for boxes."""
+"""One metric per module, from arrays to numbers: `pck` for joints, `ap` for boxes."""

@@ -1,4 +1,4 @@
-"""Average precision of person boxes, with regions that count neither way."""
+"""Average precision of person boxes, with regions to ignore."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from glpose.geometry import box_iou
 from glpose.types import Detections
 
 COCO_IOU_LIMITS = tuple(0.5 + 0.05 * i for i in range(10))
-"""The overlaps over which COCO averages."""
+"""The IoU thresholds over which COCO averages."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoxTruth:
-    """The people of one picture; those with `ignore` need not be found and may be."""
+    """The people of one picture; those with `ignore` count neither as found nor as missed."""
 
     xyxy: Float32[np.ndarray, "n 4"]
     ignore: Bool[np.ndarray, " n"]
@@ -26,10 +26,9 @@ def average_precision(
 ) -> float:
     """Area under the precision-recall curve over all pictures, in 0..1; NaN without people.
 
-    Detections are matched best first, each to the free person it overlaps most, by at least
-    `iou_limit`. A detection without such a person that overlaps an ignored one counts as neither
-    right nor wrong, and so do people with `ignore`. The precision at a recall is the best at that
-    or any higher recall.
+    Detections are matched best first, each to the unmatched person of highest IoU, if that is at
+    least `iou_limit`. An unmatched detection that overlaps an ignored person is not counted, nor
+    are people with `ignore`. The precision at a recall is the best at that or any higher recall.
 
     Source: Everingham et al., The PASCAL Visual Object Classes Challenge, IJCV 2015 (area since
     2010, "difficult" objects).
@@ -50,7 +49,7 @@ def mean_average_precision(
     truth: Sequence[BoxTruth],
     iou_limits: Sequence[float] = COCO_IOU_LIMITS,
 ) -> float:
-    """`average_precision` averaged over several overlaps."""
+    """`average_precision` averaged over several IoU thresholds."""
     return float(np.mean([average_precision(detections, truth, limit) for limit in iou_limits]))
 
 
@@ -60,7 +59,7 @@ def recall_and_precision(
     min_score: float,
     iou_limit: float = 0.5,
 ) -> tuple[float, float]:
-    """Share of the people found, and of detections that are people, at a score of `min_score`."""
+    """Recall and precision of the detections with a score of at least `min_score`."""
     score, is_right = _matches(detections, truth, iou_limit)
     kept = is_right[score >= min_score]
     num_people = sum(int((~t.ignore).sum()) for t in truth)
@@ -85,7 +84,7 @@ def _matches(
 def _match_picture(
     iou: np.ndarray, ignore: np.ndarray, iou_limit: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For detections, best first: does it count, and is it right."""
+    """For each detection, best first: whether it counts, and whether it is right."""
     counts, right = np.ones(len(iou), bool), np.zeros(len(iou), bool)
     free = ~ignore
     for i, row in enumerate(iou):

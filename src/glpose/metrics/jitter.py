@@ -1,16 +1,16 @@
-"""Jitter of joint tracks: how much joints shake from frame to frame, by their acceleration.
+"""Jitter of joint tracks: how much joints shake from frame to frame, measured by acceleration.
 
 The acceleration of a joint at frame t is its second difference, x(t+1) - 2 x(t) + x(t-1), in
-pixels; it is zero for a joint at rest or in steady motion. Its length, divided by the longer side
-of the person's box at t, is given in percent: **percent of the person's size per frame squared**.
-Rates of frames are not taken into account, so compare videos of the same rate only.
+pixels; it is zero for a joint at rest or in steady motion. Its length is divided by the longer
+side of the person's box at t: **percent of the person's size per frame squared**. The frame rate is
+not taken into account, so compare only videos of the same rate.
 
-A track has an acceleration at t only if the same track id is in the frames t-1, t and t+1, by
-their numbers, with the joint found in all three: nothing reaches over a gap. Every such triple of
-every joint weighs the same.
+A joint has an acceleration at t only if its track id is in the frames numbered t-1, t and t+1 and
+the joint is found in all three: gaps are never bridged. All such triples of all joints have
+the same weight.
 
-Real motion accelerates too. So jitter is read beside the truth's own, or as the acceleration error:
-the length of the difference of both accelerations, as it is usual for pose in videos
+Real motion accelerates too. So compare jitter with that of the truth, or use the acceleration
+error: the length of the difference of both accelerations, as is usual for pose in videos
 (Kanazawa et al., Learning 3D Human Dynamics from Video, CVPR 2019; there in millimetres).
 """
 
@@ -39,17 +39,17 @@ class Jitter:
 def jitter(frames: Sequence[FramePoses] | Sequence[FrameTruth]) -> Jitter:
     """Mean acceleration of the joints of a video's tracks; frames in order, gaps allowed.
 
-    A size that is not a positive number (no box) leaves its triples out. Joints of a truth that
-    are not labelled are NaN, so they are left out too.
+    Triples are left out if the person's size is not positive (no box). Unlabelled joints of a truth
+    are NaN, so they are left out too.
     """
     return _summary(_accelerations(frames), _num_joints(frames))
 
 
 def acceleration_error(guess: Sequence[FramePoses], truth: Sequence[FrameTruth]) -> Jitter:
-    """Mean difference of the accelerations of guess and truth, relative to the truth's size.
+    """Mean difference of the accelerations of guess and truth, relative to the true person's size.
 
-    People are the same where track ids are, as they are when the boxes were given. Only triples
-    that both have count; a guess that leaves joints out is not punished here but by PCK or AP.
+    People are matched by track id, which is right when the true boxes were given. Only triples
+    present in both count; joints missing in the guess are not penalised here but by PCK or AP.
     """
     true = _accelerations(truth)
     guessed = _accelerations(guess)

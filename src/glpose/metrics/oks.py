@@ -1,7 +1,7 @@
 """COCO's keypoint evaluation: average precision and recall over object keypoint similarity.
 
 Equal to pycocotools' `COCOeval` with `iouType="keypoints"`, rule by rule; docs/metrics.md lists the
-rules. What is not reproduced: there a person whose annotation id is 0 can never be found.
+rules. One bug is not reproduced: there, a person with annotation id 0 can never be matched.
 """
 
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64
 
 MAX_GUESSES = 20
-"""Only the best this many poses of a picture count."""
+"""Only this many poses of a picture count, those of highest score."""
 
 LIMITS = np.linspace(0.5, 0.95, 10)
-"""Similarities from which on a pose is right."""
+"""OKS thresholds, inclusive."""
 
 _RECALLS = np.linspace(0.0, 1.0, 101)
 _AREAS_PX2 = {"all": (0.0, 1e10), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
@@ -24,9 +24,10 @@ _AREAS_PX2 = {"all": (0.0, 1e10), "medium": (32.0**2, 96.0**2), "large": (96.0**
 class OksPicture:
     """The labelled people of one picture and the poses guessed there; image pixels, float64.
 
-    `area_px2` is the area of the person's segment. Those with `ignore` need not be found and may
-    be; `crowd` marks groups labelled as one, which several guesses may find. Joints that are not
-    `labelled` may hold anything. A joint of a guess that is NaN is far from the truth.
+    `area_px2` is the area of the person's segment. Those with `ignore` count neither as
+    found nor as missed; `crowd` marks groups labelled as one, which several guesses may match.
+    Joints that are not `labelled` may hold anything. A NaN joint of a guess counts as far from the
+    truth.
     """
 
     truth_xy: Float64[np.ndarray, "people joints 2"]
@@ -41,10 +42,10 @@ class OksPicture:
 
 @dataclass(frozen=True, slots=True)
 class OksScores:
-    """Shares in 0..1; -1 where nobody of that size is labelled.
+    """Values in 0..1; -1 where nobody of that size is labelled.
 
-    `ap` and `ar` are means over ten similarities (0.5 to 0.95); `ap50` is at 0.5 alone. Medium
-    people have from 32^2 to 96^2 square pixels, large ones from 96^2.
+    `ap` and `ar` are means over ten OKS thresholds (0.5 to 0.95); `ap50` is at 0.5 alone. Medium
+    people have an area of 32^2 to 96^2 square pixels, large ones of at least 96^2.
     """
 
     ap: float
@@ -62,9 +63,9 @@ class OksScores:
 def oks_scores(pictures: Sequence[OksPicture], sigma: Float[np.ndarray, " joints"]) -> OksScores:
     """AP and AR of all pictures together; `sigma` as `Skeleton.oks_sigma`.
 
-    Poses are matched best first, each to the free person most like it. People to ignore and those
-    outside the range of areas count neither way, nor do unmatched poses outside the range (area of
-    the box of their joints). Equal scores rank in the order given.
+    Poses are matched best first, each to the unmatched person of highest OKS. Ignored people and
+    those outside the area range are not counted, nor are unmatched poses outside the range (area
+    of the box around their joints). Equal scores rank in the order given.
 
     Source: COCO keypoint evaluation; read: pycocotools 2.0.11 (BSD).
     """
@@ -92,10 +93,10 @@ def oks_scores(pictures: Sequence[OksPicture], sigma: Float[np.ndarray, " joints
 def oks_to_truth(
     picture: OksPicture, sigma: Float[np.ndarray, " joints"]
 ) -> Float64[np.ndarray, "guesses people"]:
-    """The similarity of every guess to every person.
+    """The OKS of every guess with every person.
 
-    For a person without a labelled joint a distance is how far a joint lies outside the box,
-    extended on every side by its own size.
+    For a person without labelled joints the distance of a joint is how far it lies outside the
+    box, extended on every side by its own size.
     """
     away = picture.guess_xy[:, None] - picture.truth_xy[None]
     low, high = picture.truth_xyxy[:, :2], picture.truth_xyxy[:, 2:]
@@ -114,7 +115,7 @@ def oks_to_truth(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Ready:
-    """A picture with its guesses sorted, best first, and the similarities."""
+    """A picture with its guesses sorted, best first, and the OKS matrix."""
 
     similarity: Float64[np.ndarray, "guesses people"]
     score: Float64[np.ndarray, " guesses"]
@@ -177,7 +178,7 @@ def _match(
     ignore: Bool[np.ndarray, " people"],
     crowd: Bool[np.ndarray, " people"],
 ) -> tuple[Bool[np.ndarray, "limits guesses"], Bool[np.ndarray, "limits guesses"]]:
-    """For each limit and guess, best first: has it a person, and is that one to be ignored."""
+    """For each limit and guess, best first: whether it is matched, and to an ignored person."""
     found = np.zeros((len(LIMITS), len(similarity)), bool)
     ignored = np.zeros_like(found)
     free = np.ones((len(LIMITS), len(ignore)), bool)
@@ -185,9 +186,9 @@ def _match(
         return found, ignored
     for i, row in enumerate(similarity):
         fits = free & (row >= LIMITS[:, None])
-        # Ignored people take a guess only where nobody else can.
+        # Ignored people are matched only if nobody else can be.
         fits &= ~ignore | ~(fits & ~ignore).any(1, keepdims=True)
-        # Of equals the last: as the official loop, which goes on while it finds no worse one.
+        # Ties go to the last candidate, as in pycocotools.
         person = len(row) - 1 - np.where(fits, row, -1.0)[:, ::-1].argmax(1)
         found[:, i] = fits.any(1)
         ignored[:, i] = found[:, i] & ignore[person]

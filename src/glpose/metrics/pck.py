@@ -1,4 +1,4 @@
-"""PCK of the person's box: the share of joints within a part of the box's longer side."""
+"""PCK by the person's box: the share of joints within a fraction of the box's longer side."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Float32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pck:
-    """Shares in percent: of each joint (NaN where none was labelled) and of all joints pooled."""
+    """In percent: for each joint (NaN where none was labelled) and for all joints pooled."""
 
     per_joint: Float[np.ndarray, " joints"]
     pooled: float

@@ -17,11 +17,11 @@ from glpose.types import FramePoses, FrameTruth
 
 NUM_JOINTS = len(POSETRACK15.joints)
 MATCH_LIMIT = 0.5
-"""Farthest a matching joint may be from the truth, in head sizes; inclusive."""
+"""Largest distance of a matching joint from the truth, in head sizes; inclusive."""
 TRACK_ID_END = 10_000
-"""Track ids of the official files are below this."""
+"""Track ids in official files are below this."""
 NAMES = (*("neck" if joint == "head_bottom" else joint for joint in POSETRACK15.joints), "total")
-"""What the official output calls its 16 numbers."""
+"""The names of the 16 numbers in the official output."""
 GROUPS = {
     "Head": (14, 12, 13),
     "Shou": (8, 9),
@@ -36,7 +36,7 @@ GROUPS = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ComparedFrame:
-    """A frame that counts, cleaned: who is there on both sides and how far apart.
+    """A scored frame, cleaned: the people of both sides and the distances between their joints.
 
     `distance` is in head sizes of the true person, infinite where either lacks the joint. `score`
     is NaN where there is no joint.
@@ -57,15 +57,15 @@ def compare_videos(
     *,
     empty_people_stay: bool = False,
 ) -> list[list[ComparedFrame]]:
-    """Check and clean both sides and measure; one list of frames per video, may be empty.
+    """Check and clean both sides and measure distances; one list of frames per video, may be empty.
 
-    In the official order: frames without a true person are dropped with all that was predicted in
-    them; people without joints are removed, unless `empty_people_stay`; in frames with ignore
-    regions joints strictly inside one are removed, then people who have none left. `names` are
-    those of the videos, for messages.
+    In the official order: frames without a true person are dropped with all predictions in them;
+    people without joints are removed, unless `empty_people_stay`; in frames with ignore regions
+    joints strictly inside one are removed, then people with no joints left. `names` of the videos
+    are for messages.
 
-    Raises: BadInput, with video and frame: other numbers of videos or frames, not 15 joints, a
-    joint of which x or y or the score is missing, track ids of 10000 or more or twice in a
+    Raises: BadInput, with video and frame, for different numbers of videos or frames, not 15
+    joints, a joint without x, y or score, track ids of 10000 or more, a track id twice in a
     predicted frame, a labelled person without a head size where there are predictions, or no frame
     at all with true people.
     """
@@ -96,7 +96,7 @@ def compare_videos(
 
 
 def with_total(per_joint: Float64[np.ndarray, " joints"]) -> Float64[np.ndarray, " all"]:
-    """The joints' numbers and, last, the mean of those that are not NaN; NaN if all are."""
+    """The values of the joints, then the mean of those that are not NaN; NaN if all are."""
     known = per_joint[~np.isnan(per_joint)]
     return np.append(per_joint, known.mean() if len(known) else np.nan)
 
@@ -104,7 +104,7 @@ def with_total(per_joint: Float64[np.ndarray, " joints"]) -> Float64[np.ndarray,
 def grouped(values: Float[np.ndarray, " all"], *, skip_nan: bool = False) -> dict[str, float]:
     """The eight columns of the official table from the 15 joints and the total.
 
-    A group with a joint of NaN is NaN, unless `skip_nan`.
+    A group is NaN if one of its joints is, unless `skip_nan`.
     """
     columns = {}
     for name, joints in GROUPS.items():
@@ -116,18 +116,18 @@ def grouped(values: Float[np.ndarray, " all"], *, skip_nan: bool = False) -> dic
 
 
 def table_row(values: Sequence[float]) -> str:
-    """One row as the official tool prints it: a decimal each, ready for LaTeX."""
+    """One row as the official tool prints it: one decimal each, ready for LaTeX."""
     return "&" + " &".join(f"{value:5.1f}" for value in values) + " \\\\"
 
 
 def official_lists(lists: dict[str, np.ndarray]) -> dict[str, Any]:
-    """The official JSON: lists of 16 numbers and what they are of; may hold NaN."""
+    """The official JSON: lists of 16 numbers and their names; may hold NaN."""
     names = {str(i): name for i, name in enumerate(NAMES)}
     return {name: values.tolist() for name, values in lists.items()} | {"names": names}
 
 
 def first_repeated(ids: Int64[np.ndarray, " people"]) -> int | None:
-    """The first id that was there before."""
+    """The first id that repeats an earlier one."""
     listed = ids.tolist()
     if len(set(listed)) == len(listed):
         return None
@@ -157,7 +157,7 @@ def _compare_frame(
             "has joints but no head box, by which errors are measured; add the box"
         )
     offset = guess_xy[guess_stays][:, None] - true_xy[true_stays][None]
-    with np.errstate(divide="ignore", invalid="ignore"):  # a head of no size matches nothing
+    with np.errstate(divide="ignore", invalid="ignore"):  # a head of size 0 matches nothing
         distance = np.linalg.norm(offset, axis=-1) / head_px[None, :, None]
     both = predicted[:, None] & labelled[None]
     return ComparedFrame(

@@ -1,24 +1,24 @@
 """PoseTrack's average precision of joints, equal to the official tool's.
 
-The official way, in `quirks=True`, has these oddities (short names as in docs/metrics.md):
+`quirks=True` reproduces these quirks of the official tool (names as in docs/metrics.md):
 
-* `unlabelled-frames`: frames without a true person are dropped, and what was predicted in them
-  never counts, though nobody may be there. Always so: the files do not tell these cases apart.
-* `empty-people`: a frame whose people have no joints stays; all that is predicted there is wrong.
+* `unlabelled-frames`: frames without a true person are dropped with their predictions, even if
+  nobody is there. Always so: the files do not distinguish empty from unlabelled frames.
+* `empty-people`: a frame whose people have no joints stays; all predictions there are wrong.
   Always so.
 * `hidden-joints`: a joint that the assigned person lacks (hidden, unlabelled) is a false positive.
   Always so; it is what makes joint scores matter.
 * `visibility`: neither visibility nor the pose's own score is used. Always so.
-* `missing-score`: a joint without a score ranks last, with -9999; readers see to it.
-* `no-overlap`: a pose is assigned to a person if a single joint is near. Always so.
-* `first-of-equals`: of people or poses with the same share of near joints the first in the file is
-  taken. Always so.
+* `missing-score`: a joint without a score ranks last, with -9999; the readers set this score.
+* `no-overlap`: a single near joint is enough to assign a pose to a person. Always so.
+* `first-of-equals`: of people or poses with the same share of near joints the first in the file
+  wins. Always so.
 * `unseen-joint`: a joint that is neither labelled nor predicted anywhere has AP 0, which counts in
   the total. Off: NaN, left out.
 * `unpredicted-joint`: a labelled joint that is never predicted has precision 0. Off: NaN, left out
-  of the total. (Its AP and recall are 0 both ways.)
-* `tie-order`: joints of equal score rank as NumPy's sort leaves them, reversed, so the AP depends
-  on the order of frames and people. Off: they enter the curve together, in no order.
+  of the total. (Its AP and recall are 0 either way.)
+* `tie-order`: joints of equal score keep the reversed order of NumPy's unstable sort, so the AP
+  depends on the order of frames and people. Off: they enter the curve together.
 * `nan-group`: a column of the table is NaN if one of its joints is. Off: the mean of the others.
 
 Source: leonid-pishchulin/poseval (BSD), read, not copied; see docs/metrics.md.
@@ -46,9 +46,9 @@ from glpose.types import FramePoses, FrameTruth
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PoseTrackAp:
-    """In percent, each the 15 joints and, last, their mean without NaN.
+    """In percent; each has the 15 joints, then their mean without NaN.
 
-    `precision` and `recall` are those of all predictions, at whatever score.
+    `precision` and `recall` are those of all predictions, without a score threshold.
     """
 
     ap: Float64[np.ndarray, "16"]
@@ -85,9 +85,9 @@ def posetrack_ap(
 ) -> PoseTrackAp:
     """AP, precision and recall of each joint over all videos together.
 
-    Give all frames of each video, also those without labels; joints as POSETRACK15; true people
-    without joints with coordinates of NaN; `names` of the videos for messages. `quirks`: as the
-    official tool, see above.
+    Give all frames of each video, including those without labels; joints as POSETRACK15; true
+    people without joints have NaN coordinates; `names` of the videos are for messages. `quirks`:
+    as the official tool, see above.
 
     Raises: BadInput as `posetrack.compare_videos`.
     """
@@ -107,10 +107,10 @@ def posetrack_ap(
 
 
 def matched_joints(frame: ComparedFrame) -> Bool[np.ndarray, "guess joints"]:
-    """Which predicted joints are right: near the same joint of the person their pose stands for.
+    """Which predicted joints are right: near the same joint of the person assigned to their pose.
 
-    Each pose looks for the person of whom it has the largest share of labelled joints, each person
-    takes of these poses the one with the largest share; the first of equals wins both times.
+    Each pose chooses the person whose labelled joints it matches to the largest share; each person
+    takes, of the poses that chose them, the one with the largest share. Ties go to the first.
     """
     near = frame.distance <= MATCH_LIMIT
     right = np.zeros_like(frame.predicted)
@@ -134,7 +134,7 @@ def _score_joint(
             return 0.0, 0.0, 0.0
         nothing = 0.0 if num_labelled else np.nan
         return nothing, np.nan, nothing
-    # Not the stable sort: the official tool's ties fall as this one leaves them.
+    # Not a stable sort: ties have to come out as in the official tool.
     order = np.argsort(score)[::-1]
     found, rank = np.cumsum(right[order]), np.arange(1, len(score) + 1)
     if not num_labelled:
@@ -147,7 +147,7 @@ def _score_joint(
 
 
 def _area(recall: np.ndarray, precision: np.ndarray) -> float:
-    """Area under the curve whose precision is the best at that or any higher recall."""
+    """Area under the curve, with the best precision at that or any higher recall."""
     recall = np.concatenate([[0.0], recall, [1.0]])
     best = np.maximum.accumulate(np.concatenate([[0.0], precision, [0.0]])[::-1])[::-1]
     step = np.flatnonzero(np.diff(recall)) + 1

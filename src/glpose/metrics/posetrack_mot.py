@@ -1,31 +1,32 @@
 """PoseTrack's tracking scores of joints (CLEAR-MOT), equal to the official tool's.
 
-Each joint is tracked for itself: objects are the labelled joints with their person's track id,
-hypotheses the predicted ones with their pose's. A pair may match up to half a head size. A pair
-that matched last stays together while it may; what is left is matched at the least total distance,
-as many as possible; an object that goes to another hypothesis than its last one is a switch.
+Each joint is tracked separately: objects are the labelled joints with their person's track id,
+hypotheses the predicted ones with their pose's. A pair may match up to half a head size. The last
+match of an object is kept while it is allowed; the rest is matched one-to-one, as many as possible,
+at the least total distance; an object matched to a new hypothesis is a switch.
 
 Sums are over all videos, and MOTA = 1 - (misses + switches + false positives) / objects; precision
 and recall count detections = matches + switches; MOTP = 1 - sum of distances / detections.
 
-The official way, in `quirks=True`, has these oddities (short names as in docs/metrics.md), beside
+`quirks=True` reproduces these quirks of the official tool (names as in docs/metrics.md), besides
 `unlabelled-frames`, `empty-people` and `visibility` of `posetrack_ap`:
 
-* `last-frame`: the last frame with true people of every video is not scored. Off: it is. (A video
-  of one such frame makes the official tool crash; here nothing of it is scored, and where that is
-  all there is, all numbers are NaN.)
+* `last-frame`: the last frame with true people of every video is not scored. Off: it is. (The
+  official tool crashes on a video with a single such frame; here it is not scored, and if there is
+  nothing else, all numbers are NaN.)
 * `dummy-frame`: a frame with people on one side only counts one miss and one false positive for
-  each joint, however many they are. Off: each missed or wrong joint counts.
-* `printed-motp`: with motmetrics 1.4.0 (not with 1.0.2) the official tool adds distances of events
-  that are no matches to the sum, so that its MOTP is too low. `motp` is the correct number,
-  `motp_printed` that one; `table` and `official` show it where `quirks` is set.
+  each joint, however many people there are. Off: each missed or wrong joint counts.
+* `printed-motp`: with motmetrics 1.4.0 (not with 1.0.2) the official tool also sums distances of
+  events other than matches, so that its MOTP is too low. `motp` is the correct number,
+  `motp_printed` the official one, which `table` and `official` show if `quirks` is set.
 * `motp-zero`: MOTP of a joint that is never detected is 0 and counts in the total. Off: NaN.
-* `empty-people-2018`: in files of the 2018 layout a person all of whose joints are missing still
-  makes the frame one with people (for `dummy-frame`), in those of 2017 it does not. Say
-  `empty_people_stay=True` for the 2018 layout. It never touches AP.
+* `empty-people-2018`: in files of the 2018 layout a person without joints still makes the frame
+  one with people (for `dummy-frame`), in those of 2017 not. Set `empty_people_stay=True` for the
+  2018 layout. AP is not affected.
 
-Source: py-motmetrics 1.4.0 (MIT) and leonid-pishchulin/poseval (BSD), read, not copied; Bernardin and Stiefelhagen, Evaluating Multiple Object Tracking
-Performance: The CLEAR MOT Metrics, 2008.
+Source: py-motmetrics 1.4.0 (MIT) and leonid-pishchulin/poseval (BSD), read, not
+copied; Bernardin and Stiefelhagen, Evaluating Multiple Object Tracking Performance: The CLEAR MOT
+Metrics, 2008.
 """
 
 from collections.abc import Sequence
@@ -57,7 +58,7 @@ def _zeros() -> np.ndarray:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MotCounts:
-    """What happened to each joint over all scored frames; distances are in head sizes."""
+    """Counts of events for each joint over all scored frames; distances are in head sizes."""
 
     objects: Int64[np.ndarray, "15"] = field(default_factory=_zeros)
     detections: Int64[np.ndarray, "15"] = field(default_factory=_zeros)
@@ -70,7 +71,7 @@ class MotCounts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PoseTrackMot:
-    """In percent, each the 15 joints and, last, their mean without NaN.
+    """In percent; each has the 15 joints, then their mean without NaN.
 
     `motp_printed` is what the official tool calls MOTP (see `printed-motp` above).
     """
@@ -125,7 +126,7 @@ def posetrack_mot(
     is not used. See above for `quirks` and `empty_people_stay`; `names` of the videos are for
     messages.
 
-    Raises: BadInput as `posetrack.compare_videos`, and for a track id twice in a true frame.
+    Raises: BadInput as `posetrack.compare_videos`, and for a repeated track id in a true frame.
     """
     _check_true_ids(truth, names)
     videos = compare_videos(truth, guess, names, empty_people_stay=empty_people_stay)
@@ -145,7 +146,7 @@ def posetrack_mot(
 
 
 class _Tracks:
-    """What is remembered of one video: for each joint and id, matches so far; -1 for none."""
+    """The state within one video: the last match for each joint and id; -1 for none."""
 
     def __init__(self, frames: Sequence[ComparedFrame]) -> None:
         nobody = [np.zeros(0, np.int64)]
@@ -153,7 +154,7 @@ class _Tracks:
         self._guess_ids = np.unique(np.concatenate(nobody + [f.guess_id for f in frames]))
         shape, other = (NUM_JOINTS, len(self._truth_ids)), (NUM_JOINTS, len(self._guess_ids))
         self._last_guess, self._was_matched = np.full(shape, -1), np.zeros(shape, bool)
-        # Told only of new pairs, not of those that stay together.
+        # Updated only by new pairs, not by those that are kept.
         self._last_truth = np.full(other, -1)
         self._was_used = np.zeros(other, bool)
 
@@ -164,7 +165,7 @@ class _Tracks:
         distance = frame.distance.transpose(2, 1, 0)
         near = distance <= MATCH_LIMIT
         kept = near & (self._last_guess[:, truth, None] == guess)
-        kept &= kept.cumsum(1) == 1  # two may have had the same hypothesis last: the first keeps it
+        kept &= kept.cumsum(1) == 1  # if two share their last hypothesis, the first keeps it
         rest = near & ~kept.any(2, keepdims=True) & ~kept.any(1, keepdims=True)
         new = _match_rest(rest, frame)
         matched = kept | new
@@ -186,8 +187,8 @@ class _Tracks:
         counts.switches[:] += np.bincount(joint[switch], minlength=NUM_JOINTS)
         of_matches = np.where(matched, distance, 0).sum((1, 2))
         counts.distance[:] += of_matches
-        # Events that the official sum has beside the matches: every pair that is near, and a pair
-        # once more for being a transfer, a switch to a new hypothesis, a transfer to a new object.
+        # Events in the official sum besides the matches: every near pair, and a pair once more for
+        # each of: transfer, switch to a new hypothesis, transfer to a new object.
         times = np.sum([transfer, first_use, first_match], 0)
         again = distance[joint, row, column] * times
         counts.printed_distance[:] += of_matches + np.where(near, distance, 0).sum((1, 2))
@@ -200,7 +201,7 @@ class _Tracks:
 
 
 def _match_rest(rest: np.ndarray, frame: ComparedFrame) -> np.ndarray:
-    """Of the allowed pairs (joint, object, hypothesis): as many as can be, at the least distance."""
+    """The most allowed pairs (joint, object, hypothesis), at the least total distance."""
     rivals = (rest.sum(1) > 1).any(1) | (rest.sum(2) > 1).any(1)
     chosen = rest.copy()
     for joint in np.flatnonzero(rivals):
@@ -209,7 +210,7 @@ def _match_rest(rest: np.ndarray, frame: ComparedFrame) -> np.ndarray:
         square = np.ix_(objects, hypotheses)
         allowed = rest[joint][square]
         cost = frame.distance[:, :, joint].T[square]
-        # One forbidden pair costs more than any set of allowed ones, so the most pairs win.
+        # A forbidden pair costs more than any set of allowed ones, so the most pairs win.
         highest = cost[allowed].max() + 1
         cost = np.where(allowed, cost, 2 * min(cost.shape) * highest + 1)
         rows, columns = linear_sum_assignment(cost)
@@ -235,7 +236,7 @@ def _percentages(counts: MotCounts, num_frames: int, *, quirks: bool) -> PoseTra
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray, otherwise: float = np.nan) -> np.ndarray:
-    """`part / whole`, `otherwise` where the whole is nothing."""
+    """`part / whole`, or `otherwise` where the whole is 0."""
     return np.divide(part, whole, out=np.full(len(whole), otherwise), where=whole > 0)
 
 

@@ -1,6 +1,6 @@
-"""PCK as on Sub-JHMDB: one person a clip, 15 joints in every frame, all frames pooled.
+"""PCK on Sub-JHMDB: one person per clip, 15 joints in every frame, all frames pooled.
 
-Three ways to average are in use and all are given. Numbers of papers called "mAP" are this PCK.
+Three ways to average are in use; all are given. What papers call "mAP" here is this PCK.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from glpose.skeleton import JHMDB15
 
 Norm = Literal["box", "torso"]
 NORMS: tuple[Norm, ...] = ("box", "torso")
-"""By what errors are measured; published tables go by the box."""
+"""What errors are relative to; published tables use the box."""
 
 COLUMNS = {
     "Head": ("face",),
@@ -24,15 +24,15 @@ COLUMNS = {
     "Knee": ("right_knee", "left_knee"),
     "Ankle": ("right_ankle", "left_ankle"),
 }
-"""The columns of the published tables; neck and belly are in none of them."""
+"""The columns of the published tables; none includes neck or belly."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SubJhmdbPck:
-    """Shares in 0..1, NaN without frames; joints as JHMDB15.
+    """Fractions in 0..1, NaN without frames; joints as JHMDB15.
 
-    `mean_of_columns` is the average of the tables of LSTM-PM and K-FPN, `mean_of_joints` that of
-    K-FPN's code and of mmpose, `mean_of_13` leaves out neck and belly, as LSTM-PM's page does.
+    `mean_of_columns` is the average in the tables of LSTM-PM and K-FPN, `mean_of_joints` that in
+    the code of K-FPN and mmpose, `mean_of_13` leaves out neck and belly, as LSTM-PM's page does.
     """
 
     per_joint: Float64[np.ndarray, " joints"]
@@ -74,10 +74,10 @@ def subjhmdb_pck(
 ) -> SubJhmdbPck:
     """A joint is right if its distance is at most `limit` times the person's size in that frame.
 
-    The size is the longer side of the mask's box as it is ("box"), or the distance from left
-    shoulder to right hip ("torso"), of the guess where the truth's is below one pixel. All joints
-    of all frames count, also outside the picture; NaN in a guess is wrong. `strict` asks for less
-    than the limit, as mmpose does, instead of at most.
+    The size is the longer side of the mask's box ("box"), or the true distance from left shoulder
+    to right hip ("torso"; the guessed one if that is below one pixel). All joints of all frames
+    count, even outside the picture; NaN in a guess is wrong. `strict` requires a distance below the
+    limit, as mmpose does, instead of at most the limit.
 
     Source: the evaluation code of LSTM Pose Machines and K-FPN; see docs/metrics.md.
     """
@@ -95,10 +95,10 @@ def subjhmdb_pck(
 
 
 def interpolate_belly(xy: Float[np.ndarray, "*frames 15 2"]) -> Float[np.ndarray, "*frames 15 2"]:
-    """Put the belly between shoulders and hips where it is NaN.
+    """Fill in a NaN belly from shoulders and hips.
 
-    For skeletons without one: x is the mean of the four, y the mean of the shoulders plus 0.65 of
-    the way to that of the hips. Source: the evaluation of LSTM Pose Machines.
+    For skeletons without a belly: x is the mean of the four joints, y lies 0.65 of the way from the
+    mean of the shoulders to that of the hips. Source: the evaluation of LSTM Pose Machines.
     """
     left, right = (
         [JHMDB15.index(f"{side}_{part}") for side in ("left", "right")]

@@ -1,4 +1,4 @@
 """From detections to people with identities. Start with `tracker`; `cuts` finds new scenes.
 
-`assign` matches, `motion` predicts; both know nothing of tracks.
+`assign` matches, `motion` predicts; neither depends on tracks.
 """

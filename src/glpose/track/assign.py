@@ -10,11 +10,11 @@ def assign(
 ) -> tuple[Int64[np.ndarray, " pairs"], Int64[np.ndarray, " pairs"]]:
     """Match rows to columns; a pair is allowed only if its cost is below `gate`.
 
-    What counts is the sum of `gate - cost` over all pairs, as if staying alone cost half the gate:
-    a good pair is not broken up to make two poor ones. A cost that is not finite forbids the pair.
-    The order of rows and columns matters only between matchings of exactly the same cost.
+    Maximises the sum of `gate - cost` over all pairs, as if each unmatched row or column cost half
+    the gate, so a good pair is not broken up to make two poor ones. A cost that is not finite
+    forbids the pair. The order of rows and columns matters only for exact ties.
 
-    Returns: the rows, ascending, and their columns; none of either appears twice.
+    Returns: the matched rows, ascending, and their columns, each at most once.
     """
     excess = np.where(np.isfinite(cost), np.minimum(cost - gate, 0.0), 0.0)
     rows, columns = linear_sum_assignment(excess)

@@ -1,4 +1,4 @@
-"""Scene cuts: where the picture changes at once, people start anew."""
+"""Detection of scene cuts, where all tracks end."""
 
 from dataclasses import dataclass
 
@@ -14,12 +14,12 @@ _FLAT = 4.0
 
 @dataclass(frozen=True, slots=True)
 class CutSpec:
-    """When two consecutive pictures belong to different scenes; the numbers are ours.
+    """When two consecutive pictures belong to different scenes; the values are ours.
 
-    All three must hold. Their structure differs: 1 - correlation of their thumbnails, blind to
-    flashes and exposure, at least `min_structure`. Their colours differ: half the L1 distance of
-    their colour histograms, blind to motion, at least `min_colour`. And the change is `min_ratio`
-    times the usual one of the last pictures, so that a shaken camera cuts nothing.
+    All three must hold. Structure: 1 - correlation of the thumbnails, which ignores flashes and
+    exposure, is at least `min_structure`. Colour: half the L1 distance of the colour histograms,
+    which ignores motion, is at least `min_colour`. Ratio: the change is at least `min_ratio` times
+    the usual change of the last pictures, so that a shaking camera causes no cuts.
     """
 
     min_structure: float = 0.35
@@ -29,7 +29,7 @@ class CutSpec:
 
 
 class CutDetector:
-    """Says of each picture of a video whether a new scene starts with it."""
+    """Tells for each picture of a video whether it starts a new scene."""
 
     def __init__(self, spec: CutSpec = CutSpec()) -> None:
         self._spec = spec
@@ -65,14 +65,14 @@ def _thumbnail(rgb: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "7
 
 
 def _structure(thumbnail: UInt8[np.ndarray, "72 128 3"]) -> Float64[np.ndarray, " px"]:
-    """The grey picture as a vector of length 1, whatever its brightness and contrast."""
+    """The grey picture as a unit vector, independent of brightness and contrast."""
     grey = resize(thumbnail, (18, 32)).astype(np.float64).mean(-1).ravel()
     grey -= grey.mean()
     return grey / (max(grey.std(), _FLAT) * np.sqrt(grey.size))
 
 
 def _colours(thumbnail: UInt8[np.ndarray, "72 128 3"]) -> Float64[np.ndarray, " bins"]:
-    """Shares of the picture in each of 6x6x6 colours."""
+    """The normalised histogram of 6x6x6 colours."""
     level = thumbnail.astype(np.int64) * _LEVELS // 256
     index = (level[..., 0] * _LEVELS + level[..., 1]) * _LEVELS + level[..., 2]
     return np.bincount(index.ravel(), minlength=_LEVELS**3) / index.size

@@ -1,4 +1,4 @@
-"""Numbers for boxes that have none: who is who in the frames of a file of detections."""
+"""Link detections without track ids over frames, by overlap."""
 
 from collections.abc import Mapping
 
@@ -12,11 +12,10 @@ _MOST_FRAMES_APART = 5  # files may list every fourth frame only
 
 
 def link(boxes: Mapping[int, Detections], iou_limit: float = 0.3) -> dict[int, People]:
-    """Boxes by frame as people: a box has the number of the one that it overlaps most before.
+    """Boxes by frame as people: a box gets the id of the earlier box that it overlaps most.
 
-    Nobody is left out or moved, unlike in tracking; overlaps of `iou_limit` and less are none, and
-    a frame is compared with the last one that has boxes, if that is not long ago. Numbers count
-    from 0.
+    Unlike in tracking, no box is dropped or moved. Only an IoU above `iou_limit` counts, and a
+    frame is compared with the last one that has boxes, if that is recent. Ids count from 0.
     """
     people: dict[int, People] = {}
     before, next_number = -1, 0

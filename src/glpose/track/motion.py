@@ -1,13 +1,13 @@
 """Constant-velocity Kalman filter for boxes.
 
-Centre x, centre y, width and height are four independent filters of position and speed: with
-diagonal noise the usual 8x8 covariance is zero elsewhere. Standard deviations are fractions of the
-box height, as in SORT, DeepSORT and ByteTrack; speeds are pixels per frame. All functions take any
-number of boxes at once.
+Centre x, centre y, width and height each have an independent filter of position and speed: with
+diagonal noise all other entries of the usual 8x8 covariance are zero. Standard deviations are
+fractions of the box height, as in SORT, DeepSORT and ByteTrack; speeds are pixels per frame.
+All functions take any number of boxes.
 
 Source: Bewley et al., Simple Online and Realtime Tracking, ICIP 2016; noise of Wojke et al.,
-DeepSORT, ICIP 2017, except that position has no noise of its own here, which smooths more, and
-that speed has twice theirs.
+DeepSORT, ICIP 2017, except that position has no noise of its own here, which smooths more, and that
+speed has twice theirs.
 """
 
 from dataclasses import dataclass, replace
@@ -23,10 +23,10 @@ ACCELERATION = 1 / 80
 1/160 lags behind people who jump, 1/40 smooths too little.)"""
 
 FIRST_SPEED = 1 / 16
-"""Standard deviation of the unknown first speed, in box heights per frame."""
+"""Standard deviation of the unknown initial speed, in box heights per frame."""
 
 JUMP = 3.5
-"""A measurement this many standard deviations off is a jump: the person was covered, or the
+"""A measurement this many standard deviations off is a jump: the person was occluded, or the
 camera was knocked. (Ours.)"""
 
 Four = Float64[np.ndarray, "*boxes 4"]
@@ -34,7 +34,7 @@ Four = Float64[np.ndarray, "*boxes 4"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoxState:
-    """Belief about boxes: (centre x, centre y, width, height), their speeds, and covariances.
+    """State of boxes: (centre x, centre y, width, height), their speeds, and covariances.
 
     `variance`, `covariance` and `speed_variance` are the entries of the 2x2 covariance of each
     coordinate and its speed.
@@ -54,13 +54,13 @@ def centre_size(xyxy: Float[np.ndarray, "*boxes 4"]) -> Four:
 
 
 def to_xyxy(state: BoxState) -> Four:
-    """The believed corners; sides are at least one pixel, however fast the box shrinks."""
+    """The estimated corners; sides are at least one pixel, however fast the box shrinks."""
     centre, half = state.mean[..., :2], np.maximum(state.mean[..., 2:], 1.0) / 2
     return np.concatenate([centre - half, centre + half], -1)
 
 
 def start(xyxy: Float[np.ndarray, "*boxes 4"]) -> BoxState:
-    """The belief after the first sight of a box: its place known, its speed not."""
+    """The state after the first detection: position known, speed unknown."""
     mean = centre_size(xyxy)
     height = _height(mean)
     zero = np.zeros_like(mean)
@@ -74,7 +74,7 @@ def start(xyxy: Float[np.ndarray, "*boxes 4"]) -> BoxState:
 
 
 def predict(state: BoxState, frames: int) -> BoxState:
-    """The belief some frames later; two steps of one frame equal one step of two."""
+    """The state some frames later; two steps of one frame equal one step of two."""
     noise = (ACCELERATION * _height(state.mean)) ** 2
     return BoxState(
         mean=state.mean + frames * state.speed,
@@ -89,18 +89,18 @@ def predict(state: BoxState, frames: int) -> BoxState:
 
 
 def correct(state: BoxState, xyxy: Float[np.ndarray, "*boxes 4"], frames: int = 1) -> BoxState:
-    """The belief after a measurement, which was predicted over `frames`.
+    """The state after a measurement; `state` was predicted over `frames` frames.
 
-    A coordinate that jumps is taken as measured and keeps its speed, but the speed becomes as
-    uncertain as the jump is wide: the next frames tell a person who was half covered (the speed
-    stays) from a camera that started to pan (the speed is learnt at once).
+    A coordinate that jumps takes the measured value and keeps its speed, but the uncertainty of the
+    speed grows with the size of the jump: the next frames show whether the person was half occluded
+    (the speed stays) or the camera started to pan (the new speed is learnt at once).
     """
     measured = centre_size(xyxy)
     noise = (MEASURED * _height(measured)) ** 2
     surprise = measured - state.mean
     expected = state.variance + noise
     gain, speed_gain = state.variance / expected, state.covariance / expected
-    # Joseph's form: stays positive whatever the rounding.
+    # Joseph form: stays positive despite rounding.
     corrected = BoxState(
         mean=state.mean + gain * surprise,
         speed=state.speed + speed_gain * surprise,
@@ -122,7 +122,7 @@ def correct(state: BoxState, xyxy: Float[np.ndarray, "*boxes 4"], frames: int = 
 
 
 def hold_size(state: BoxState) -> BoxState:
-    """The same belief with a size that no longer changes: for people out of sight."""
+    """The same state with constant size, for people who are not detected."""
     moves = np.array([1.0, 1.0, 0.0, 0.0])
     return replace(state, speed=state.speed * moves, covariance=state.covariance * moves)
 

@@ -1,7 +1,7 @@
-"""Detections over time to people with identities: two-step association with a motion model.
+"""Tracking of detections over time: two-step association with a motion model.
 
 Source: Zhang et al., ByteTrack: Multi-Object Tracking by Associating Every Detection Box,
-ECCV 2022. Ours: the round with widened boxes, coasting, and jumps of the motion model.
+ECCV 2022. Ours: matching of widened boxes, coasting, and jumps of the motion model.
 """
 
 from dataclasses import dataclass, field
@@ -21,20 +21,21 @@ class TrackerSpec:
     """Settings of the tracker.
 
     Detections of at least `high_score` are matched first, those of at least `low_score` only to
-    people seen a moment ago, and not more than `low_frames` times in a row: a shadow must not keep
-    somebody who left. A high one that nobody takes starts a track if it has `new_score`; the
-    track counts at once if it has `sure_score` or starts a scene, else after `confirm_frames`
-    frames in a row, of which the ones before the last have no person in the output.
+    recently seen people, and at most `low_frames` times in a row, so that a shadow does not keep
+    alive the track of somebody who left. An unmatched high detection of at least `new_score` starts
+    a track; it is confirmed at once if it has `sure_score` or starts a scene, else after
+    `confirm_frames` frames in a row, and is not in the output before.
 
-    The `_iou` gates are the least overlap with the predicted box: of high, of low and of high
-    detections with unconfirmed tracks. `wide_iou` is a last try for people seen one frame ago, both
-    boxes extended by `wide_margin` of their size on each side: fast motion, few frames a second.
+    `high_iou`, `low_iou` and `new_iou` are the least IoU with the predicted box: of high and of low
+    detections, and of high ones with unconfirmed tracks. `wide_iou` is a last try for people seen
+    one frame ago, for fast motion and low frame rates: both boxes are extended by `wide_margin` of
+    their size on each side.
 
-    A person not detected keeps the identity for `max_gap_frames`. For the first `coast_frames` of
-    them, and for fewer frames than seen before, the predicted box is in the output with a score
-    that falls by `coast_decay` a frame, unless the person leaves the picture or the box overlaps
-    that of a detected person by `coast_iou`. Of two tracks that overlap by `duplicate_iou` for
-    `duplicate_frames` frames the newer one goes.
+    An undetected person keeps the identity for `max_gap_frames`. For the first `coast_frames` of
+    them, and for fewer frames than it was seen, the predicted box is in the output with its score
+    multiplied by `coast_decay` each frame, unless the person leaves the picture or the box overlaps
+    that of a detected person by `coast_iou`. If two tracks overlap by `duplicate_iou` for
+    `duplicate_frames` frames, the newer one ends.
 
     `smoothing` blends output boxes: 0 is the detection, 1 the Kalman filter. Detections with a side
     below `min_side_px` are ignored.
@@ -63,7 +64,7 @@ class TrackerSpec:
 
 @dataclass(slots=True, eq=False)
 class _Track:
-    """One person; `track_id` is 0 until confirmed, so that no number is lost on a false alarm."""
+    """One person; `track_id` is 0 until confirmed, so that false alarms use up no ids."""
 
     state: motion.BoxState
     xyxy: Float64[np.ndarray, "4"]
@@ -76,22 +77,22 @@ class _Track:
 
 @dataclass(slots=True)
 class _Pool:
-    """Usable detections of a frame in a fixed order, and which of them are still free."""
+    """Usable detections of a frame in a fixed order, and which are still unmatched."""
 
     xyxy: Float64[np.ndarray, "n 4"]
     score: Float64[np.ndarray, " n"]
     free: set[int] = field(default_factory=set)
 
     def among(self, low: float, high: float = np.inf) -> list[int]:
-        """Free detections with a score of at least `low` and below `high`, best first."""
+        """Unmatched detections with a score of at least `low` and below `high`, best first."""
         return [i for i in sorted(self.free) if low <= self.score[i] < high]
 
 
 class Tracker:
-    """Gives each person of a video a number: from 1, never used twice, the same along time.
+    """Gives each person of a video a track id: from 1, constant over time, never reused.
 
-    The outcome does not depend on the order of the detections in a frame. `size_hw` is the size of
-    the picture, to know who leaves it; without it everybody is taken to stay.
+    The result does not depend on the order of the detections in a frame. `size_hw` is the picture
+    size, to detect people who leave it; without it nobody is assumed to leave.
     """
 
     def __init__(
@@ -105,10 +106,10 @@ class Tracker:
         self._frame: int | None = None
 
     def update(self, frame: int, detections: Detections, *, cut: bool = False) -> People:
-        """The people of a frame, by number; their score is that of their detection.
+        """The people of a frame, sorted by track id; their score is that of their detection.
 
         Frames may be skipped (e.g. undecodable ones) but not repeated. `cut` says that a new scene
-        starts here: all tracks end. Boxes that are not finite, inside out or too small are ignored.
+        starts here: all tracks end. Boxes that are not finite, inverted or too small are ignored.
 
         Raises: BadInput if `frame` is not later than the one before.
         """
@@ -129,7 +130,7 @@ class Tracker:
         return self._people(frame)
 
     def _predict(self, frame: int) -> None:
-        """Move every track to this frame, and let go of those too long out of sight."""
+        """Predict every track to this frame, and drop those not detected for too long."""
         last = frame - 1 if self._frame is None else self._frame
         self._tracks = [t for t in self._tracks if frame - t.seen - 1 <= self._spec.max_gap_frames]
         for track in self._tracks:
@@ -147,7 +148,7 @@ class Tracker:
         return _Pool(xyxy[order], score[order], set(range(len(order))))
 
     def _associate(self, frame: int, pool: _Pool) -> None:
-        """Match in rounds, the most trusted first; unconfirmed tracks that find nothing end."""
+        """Match in rounds, the most reliable first; unmatched unconfirmed tracks end."""
         spec = self._spec
         confirmed = [t for t in self._tracks if t.track_id]
         self._match(frame, confirmed, pool, pool.among(spec.high_score), spec.high_iou)
@@ -174,7 +175,7 @@ class Tracker:
         min_iou: float,
         margin: float = 0.0,
     ) -> None:
-        """Match the tracks not seen in this frame yet with some detections, and update them."""
+        """Match the tracks not yet seen in this frame to some detections, and update them."""
         tracks = [t for t in tracks if t.seen < frame]
         if not tracks or not among:
             return
@@ -193,7 +194,7 @@ class Tracker:
                 self._confirm(track)
 
     def _start(self, frame: int, pool: _Pool, *, opens: bool) -> None:
-        """New tracks for confident detections that are not a second box of someone seen."""
+        """Start tracks for confident detections that do not duplicate a detected person."""
         spec = self._spec
         for index in pool.among(max(spec.new_score, spec.high_score)):
             xyxy, score = pool.xyxy[index], float(pool.score[index])
@@ -222,7 +223,7 @@ class Tracker:
         self._tracks = [t for t in self._tracks if t.track_id not in ended]
 
     def _seen(self, frame: int) -> list[_Track]:
-        """Confirmed tracks detected in this frame, by number."""
+        """Confirmed tracks detected in this frame, sorted by id."""
         seen = [t for t in self._tracks if t.track_id and t.seen == frame]
         return sorted(seen, key=lambda t: t.track_id)
 
@@ -247,7 +248,7 @@ class Tracker:
         return _to_people(out)
 
     def _leaves(self, xyxy: Float64[np.ndarray, "4"], speed: Float64[np.ndarray, "4"]) -> bool:
-        """Whether a box is out of the picture, or touches its border and moves across it."""
+        """Whether a box is outside the picture, or touches its border and moves outwards."""
         if self._size_hw is None:
             return False
         edge = np.array([self._size_hw[1], self._size_hw[0]]) - 1.0

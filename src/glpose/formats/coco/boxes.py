@@ -1,4 +1,4 @@
-"""COCO-like files of boxes: people of still pictures, with the regions that do not count."""
+"""COCO-like box files: people in still pictures, with regions to ignore."""
 
 import json
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class BoxedPicture:
 
 
 def open_person_boxes(root: Path, part: str) -> list[BoxedPicture]:
-    """Our set of people's boxes: `instances_person.json` and `images/`.
+    """Our set of person boxes: `instances_person.json` and `images/`.
 
     The part "val" has the pictures whose id is a multiple of 5, "train" all others.
 
@@ -35,11 +35,11 @@ def open_person_boxes(root: Path, part: str) -> list[BoxedPicture]:
 
 
 def read_boxes(annotations: Path, images: Path) -> list[BoxedPicture]:
-    """Read all pictures of a COCO instance or keypoint file, also those without people.
+    """Read all pictures of a COCO instance or keypoint file, including those without people.
 
     Boxes without area are left out; `ignore` and `iscrowd` are read where they exist.
 
-    Raises: BadInput if the file is not COCO-like; the key is named.
+    Raises: BadInput naming the key, if the file is not COCO-like.
     """
     try:
         data = json.loads(annotations.read_text("utf-8"))

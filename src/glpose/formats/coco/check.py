@@ -1,4 +1,4 @@
-"""Whether COCO keypoints on disk are whole."""
+"""Check that COCO keypoints on disk are complete."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from glpose.errors import BadInput
 from glpose.formats.check import Part, Problem, Report
 from glpose.formats.coco.labels import PARTS, annotation_file, open_coco
 
-_PICTURES = {"train": 118_287, "val": 5_000}  # of COCO 2017, as its site counts them
+_PICTURES = {"train": 118_287, "val": 5_000}  # of COCO 2017, according to its site
 
 
 def check_coco(root: Path) -> Report:

@@ -1,4 +1,4 @@
-"""COCO keypoint files: people of still pictures, as `FrameTruth` in their own joint set.
+"""COCO keypoint files: people in still pictures, as `FrameTruth` in the file's joint set.
 
 `open_coco` reads the official layout for training; `read_keypoints` any file of the format.
 """
@@ -24,12 +24,12 @@ _Person = dict[str, Any]
 def open_coco(root: Path, part: str) -> tuple[Skeleton, list[LabelledPicture]]:
     """The people of COCO 2017 to train on: `annotations/person_keypoints_<part>2017.json`.
 
-    Pictures lie in `<part>2017/`; those without such people are included, none is opened. Left out
-    are crowds, people of area 0 and those without a labelled joint. Boxes are cut to the picture as
-    in the HRNet family: x2 = min(width - 1, x + w - 1).
+    Pictures are in `<part>2017/`; those without people to train on are included, none is opened.
+    Crowds, people of area 0 and people without a labelled joint are left out. Boxes are clipped to
+    the picture as in the HRNet family: x2 = min(width - 1, x + w - 1).
 
     Raises: BadInput for a part other than train and val, missing files, or a file that is not COCO
-    keypoints; the key is named.
+    keypoints, naming the key.
     """
     if part not in PARTS:
         raise BadInput(f"COCO has no part '{part}'; expected one of: {', '.join(PARTS)}")
@@ -45,17 +45,17 @@ def open_coco(root: Path, part: str) -> tuple[Skeleton, list[LabelledPicture]]:
 
 
 def annotation_file(root: Path, part: str) -> Path:
-    """Where the keypoints of a part belong."""
+    """Where the keypoint file of a part is expected."""
     return root / "annotations" / f"person_keypoints_{part}2017.json"
 
 
 def read_keypoints(annotations: Path, images: Path) -> tuple[Skeleton, list[LabelledPicture]]:
     """Read a COCO keypoint file; pictures without people are included.
 
-    The joint set is recognised by its names (`categories[].keypoints`), COCO's own if absent.
-    Crowds and people without a box are left out. COCO joints are pixel indices, as glpose's are.
+    The joint set follows from the joint names (`categories[].keypoints`); COCO's if absent.
+    Crowds and people without a box are left out. COCO joints are pixel indices, as in glpose.
 
-    Raises: BadInput if the file is not COCO keypoints; the key is named.
+    Raises: BadInput naming the key, if the file is not COCO keypoints.
     """
     return _read(annotations, images, _with_box)
 
@@ -67,7 +67,7 @@ def _with_box(person: _Person, image: _Person) -> bool:
 
 
 def _to_train_on(person: _Person, image: _Person) -> bool:
-    """Whether HRNet's COCO loader keeps a person; the box is cut to the picture in place."""
+    """Whether HRNet's COCO loader keeps a person; clips the box to the picture in place."""
     if person["iscrowd"] or person["area"] <= 0 or not any(person["keypoints"][2::3]):
         return False
     x, y, width, height = _numbers([person], "bbox", 4)[0].tolist()
@@ -150,7 +150,7 @@ def _truth(people: list[_Person], skeleton: Skeleton) -> Callable[[int], FrameTr
 
 
 def _numbers(people: list[_Person], key: str, count: int) -> Float32[np.ndarray, "people numbers"]:
-    """The numbers under a key, a row a person; zeros for people who have no joints."""
+    """The numbers under a key, one row per person; zeros for people without joints."""
     none = [0] * count
     values = [(person.get(key) or none) if key == "keypoints" else person[key] for person in people]
     try:

@@ -1,7 +1,7 @@
 """COCO keypoint files for scoring: truth with crowds and areas, and results as submitted.
 
-Unlike `formats.coco`, which gives people to learn from, this leaves nobody out: crowds and people
-without labelled joints take part in COCO's evaluation. Everything is float64, as in the files.
+Unlike `labels`, which gives people to train on, this leaves nobody out: crowds and people without
+labelled joints matter in COCO's evaluation. Everything is float64, as in the files.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from glpose.skeleton import COCO17, SKELETONS, Skeleton
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PictureTruth:
-    """Everybody labelled in a picture; `ignore` has crowds and people with `num_keypoints` 0."""
+    """All labelled people of a picture; `ignore` marks crowds and people with `num_keypoints` 0."""
 
     xy: Float64[np.ndarray, "people joints 2"]
     labelled: Bool[np.ndarray, "people joints"]
@@ -37,7 +37,7 @@ class PictureGuess:
 
 
 def read_keypoint_truth(path: Path) -> tuple[Skeleton, int, dict[int, PictureTruth]]:
-    """The joint set, the id of the category, and by picture id, in rising order, its people.
+    """The joint set, the category id, and the people by picture id, in ascending order.
 
     Raises: BadInput naming the file and the key.
     """
@@ -63,10 +63,10 @@ def read_keypoint_truth(path: Path) -> tuple[Skeleton, int, dict[int, PictureTru
 def read_keypoint_results(
     path: Path, skeleton: Skeleton, category: int, truth: Mapping[int, PictureTruth]
 ) -> dict[int, PictureGuess]:
-    """The poses of each picture of `truth`, also of those without any.
+    """The poses of each picture of `truth`, including pictures without poses.
 
-    Raises: BadInput naming the entry and its key: a picture or category that the truth lacks,
-    joints of another number, coordinates or scores that are not finite numbers.
+    Raises: BadInput naming the entry and its key, for a picture or category that the truth lacks,
+    a wrong number of joints, or coordinates or scores that are not finite.
     """
     root = read_tree(path)
     if not isinstance(root.value, list):
@@ -100,7 +100,7 @@ def write_keypoint_results(
     ],
     category: int = 1,
 ) -> None:
-    """Write COCO results: by picture id the joints, their scores and the scores of the people.
+    """Write COCO results: joints, joint scores and person scores by picture id.
 
     A missing joint (NaN) is written as 0, 0, 0. Raises: BadInput if the file cannot be written.
     """

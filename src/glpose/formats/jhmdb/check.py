@@ -1,4 +1,4 @@
-"""Whether Sub-JHMDB on disk is whole: its lists, and the joints, mask and frames of every clip."""
+"""Check that Sub-JHMDB on disk is complete: lists, and joints, mask and frames of every clip."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -17,8 +17,8 @@ from glpose.formats.jhmdb.labels import (
     split_lists,
 )
 
-# The GLPose paper counts 319 videos with 11,200 frames, the JHMDB paper 316; no file says it, so
-# that whatever the lists hold is the set.
+# The GLPose paper counts 319 videos with 11,200 frames, the JHMDB paper 316; no file states the
+# number, so the set is whatever the lists hold.
 _VIDEOS, _FRAMES = (316, 319), 11_200
 _ACTIONS = 12
 _ARCHIVES = {
@@ -31,7 +31,7 @@ _ARCHIVES = {
 
 @dataclass(slots=True)
 class _Tally:
-    """What is found while the clips are read one by one; `whole` are those that can be used."""
+    """Findings from reading the clips one by one; `whole` are the usable ones."""
 
     whole: dict[str, int] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
@@ -73,7 +73,7 @@ def check_subjhmdb(root: Path) -> Report:
 
 
 def _read_lists(root: Path, split: int) -> tuple[dict[str, tuple[Clip, int]], int, list[str]]:
-    """The listed clips of a split by name, how many lists can be used, what is wrong with others."""
+    """Clips of a split by name, the number of usable lists, and problems of the others."""
     try:
         paths = split_lists(root, split)
     except BadInput as problem:

@@ -1,11 +1,11 @@
-"""Sub-JHMDB in the official layout: MATLAB joints and masks, frames as pictures, lists of splits.
+"""Sub-JHMDB in the official layout: MATLAB joints and masks, frames as pictures, split lists.
 
     joint_positions/<action>/<video>/joint_positions.mat     pos_img, 2 x 15 x frames, from 1
     puppet_mask/<action>/<video>/puppet_mask.mat             part_mask, height x width x frames
     Rename_Images/<action>/<video>/00001.png                 or a video in one of VIDEO_FOLDERS
     sub_splits/<action>_test_split_{1,2,3}.txt               <video>.avi <1 for training, 2 for test>
 
-Here pixels count from 0. A split is one of three ways to part the same clips: they are never joined.
+Pixels in memory count from 0. The three splits divide the same clips differently; never join them.
 """
 
 import re
@@ -25,22 +25,22 @@ from glpose.types import FrameTruth, People
 Part = Literal["train", "test"]
 SPLITS = (1, 2, 3)
 PARTS: dict[Part, int] = {"train": 1, "test": 2}
-RATE_HZ = 30.0  # of the HMDB videos that the clips are from
+RATE_HZ = 30.0  # of the HMDB videos that the clips come from
 VIDEO_FOLDERS = ("ReCompress_Videos", "videos")
 _PICTURES, _VIDEOS = (".png", ".jpg", ".jpeg"), (".avi", ".mp4")
-# Names of videos hold dots and brackets, so the last `.avi` is the one that ends them.
+# Video names contain dots and brackets, so the last `.avi` ends the name.
 _LINE = re.compile(r"(?P<video>\S.*)\.avi\s+(?P<part>[12])")
 
 
 def open_subjhmdb(root: Path, split: int, part: Part) -> list[LabelledSequence]:
-    """The clips of one part of one split, by action and name; labels are read by `truth()`.
+    """The clips of one part of a split, sorted by action and name; `truth()` reads the labels.
 
-    One person a frame, the box is the mask's: its first and last column and row. All 15 joints have
-    visibility 2, since all of them count. A frame with an empty mask has nobody.
+    Each frame has one person; the box is the first and last column and row of the mask. All 15
+    joints have visibility 2, since all of them count. A frame with an empty mask has nobody.
 
-    Raises: BadInput for a list that is missing, empty or has a wrong line, or if a listed clip
-    lacks its joints, mask or frames; the file is named. `truth()` raises it for damaged files, and
-    where joints, masks and pictures are not as many.
+    Raises: BadInput, naming the file, for a list that is missing, empty or has a wrong line, or if
+    a listed clip lacks its joints, mask or frames. `truth()` raises it for damaged files and for
+    different numbers of joints, masks and pictures.
     """
     if split not in SPLITS or part not in PARTS:
         raise BadInput(
@@ -69,7 +69,7 @@ def open_subjhmdb(root: Path, split: int, part: Part) -> list[LabelledSequence]:
 
 
 def split_lists(root: Path, split: int) -> list[Path]:
-    """The lists of a split, one an action. Raises BadInput if there are none."""
+    """The lists of a split, one per action. Raises BadInput if there are none."""
     folder, ending = root / "sub_splits", f"_test_split_{split}.txt"
     found = sorted(p for p in folder.glob(f"*{ending}") if not p.name.startswith("."))
     if not found:
@@ -81,14 +81,14 @@ def split_lists(root: Path, split: int) -> list[Path]:
 
 
 def action_of(path: Path) -> str:
-    """The action that a list is for."""
+    """The action of a list."""
     return path.name.rpartition("_test_split_")[0]
 
 
 def read_list(path: Path) -> list[tuple[str, int]]:
     """The videos of a list, without `.avi`, and 1 (training) or 2 (test) for each.
 
-    Raises: BadInput, naming the line, also if a video comes twice or the list is empty.
+    Raises: BadInput, naming the line; also if a video is listed twice or the list is empty.
     """
     try:
         lines = path.read_text("utf-8").splitlines()
@@ -115,7 +115,7 @@ def read_list(path: Path) -> list[tuple[str, int]]:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A listed clip and where its files belong."""
+    """A listed clip and where its files are expected."""
 
     root: Path
     action: str
@@ -123,7 +123,7 @@ class Clip:
 
     @property
     def name(self) -> str:
-        """Action and video; videos of two actions may have one name."""
+        """Action and video; videos of different actions may share a name."""
         return f"{self.action}/{self.title}"
 
     @property
@@ -142,12 +142,12 @@ class Clip:
         return self.root / "Rename_Images" / self.action / self.title
 
     def frames(self) -> tuple[tuple[Path, ...], Path | None]:
-        """The pictures in order of their numbers; a video if there are none."""
+        """The pictures sorted by number; the video if there are none."""
         images = self._images()
         return images, None if images else self._video()
 
     def missing(self, images: tuple[Path, ...], video: Path | None) -> str:
-        """What is not there and where it belongs, given `frames()`; nothing if all is."""
+        """What is missing and where it is expected, given `frames()`; empty if nothing is."""
         if not self.joints.is_file():
             return f"{self.joints}: not found; expected joints from joint_positions.zip"
         if not self.mask.is_file():
@@ -183,7 +183,7 @@ class Clip:
 
 @dataclass(slots=True, eq=False)
 class ClipLabels:
-    """The `truth` of a clip: its two files, read at the first call; only boxes are kept of masks.
+    """The `truth` of a clip: reads its two files at the first call; of masks only boxes are kept.
 
     `num_pictures` is 0 for a video, whose length is not known before it is decoded.
     """
@@ -252,8 +252,8 @@ def box_of(mask: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "4"] | None:
 def _read_stack(
     path: Path, key: str, size: tuple[int | None, int | None]
 ) -> Shaped[np.ndarray, "_rows _columns _frames"]:
-    """An array of a MAT file with frames last, also where there is one frame and no axis for it."""
-    from scipy.io import loadmat  # not above: slow to import, and the table of sets is read early
+    """An array of a MAT file, frames last; a single frame without a frame axis gets one."""
+    from scipy.io import loadmat  # here: slow to import, and the table of sets is loaded early
 
     expected = f"{size[0] or 'height'} x {size[1] or 'width'} x frames"
     try:

@@ -1,4 +1,4 @@
-"""JHMDB clips: joint positions from MATLAB files, boxes of the person's mask from JSON.
+"""JHMDB clips: joint positions from MATLAB files, boxes of the person masks from JSON.
 
 The layout read here is `joint_positions/<action>/<clip>/joint_positions.mat`, a video
 `videos/<action>/<clip>.mp4`, `person_boxes.json` and lists of clips (`train.txt`, `val.txt`).
@@ -30,9 +30,9 @@ class JhmdbClip:
 
 
 def open_clips(root: Path, split: str) -> list[LabelledSequence]:
-    """The clips of a split as sequences of a video each; labels are read by the first `truth()`.
+    """The clips of a split, one video per sequence; the first `truth()` reads the labels.
 
-    Raises: BadInput if the list of the split is missing; `truth()` raises it as `read_clips` does.
+    Raises: BadInput if the list of the split is missing; `truth()` raises what `read_clips` does.
     """
     read = cache(lambda: {clip.name: clip.truth for clip in read_clips(root, split)})
     return [
@@ -66,9 +66,9 @@ def read_clips(root: Path, split: str, size_hw: tuple[int, int] = (240, 320)) ->
     """Read the labels of a split; videos are not opened. A frame without a mask has no person.
 
     Joints are 1-based in the files and 0-based here. Joints outside the picture have visibility 0:
-    the annotators placed them by guess.
+    the annotators guessed them.
 
-    Raises: BadInput, naming the file and what is missing in it.
+    Raises: BadInput, naming the file and what it lacks.
     """
     path = root / "person_boxes.json"
     try:
@@ -99,7 +99,7 @@ def _boxes_of(path: Path, boxes: object, name: str) -> list[list[float] | None]:
 def _read_clip(
     root: Path, name: str, xyxy: list[list[float] | None], size_hw: tuple[int, int]
 ) -> JhmdbClip:
-    from scipy.io import loadmat  # not above: slow to import, and the table of sets is read early
+    from scipy.io import loadmat  # here: slow to import, and the table of sets is loaded early
 
     path = root / "joint_positions" / name / "joint_positions.mat"
     try:

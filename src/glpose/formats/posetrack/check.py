@@ -1,4 +1,4 @@
-"""Whether a PoseTrack set on disk is whole, and which version of the labels it has."""
+"""Check that a PoseTrack set on disk is complete, and find the version of its labels."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ from glpose.formats.posetrack.labels import SequenceLabels, find_base, open_pose
 
 _SPLITS = ("train", "val", "test")
 
-# Videos of each split, as the GLPose paper counts them. The rest of 2017's 514 is for testing.
+# Videos in each split, from the GLPose paper. The rest of 2017's 514 is for testing.
 _VIDEOS = {2017: {"train": 250, "val": 50, "test": 214}, 2018: {"train": 593, "val": 170}}
 
-# Frames with people in the validation set, which poseval prints (mks0601/TF-SimpleHumanPose,
+# Frames with people in the validation set, as printed by poseval (mks0601/TF-SimpleHumanPose,
 # issues 1 and 33); the older labels came as 74 files.
 _VAL_VERSIONS_2018 = {8923: "v0.45, the current ones", 3902: "v0.2, outdated"}
 _OLD_VAL_FILES_2018 = 74
@@ -24,7 +24,7 @@ _OLD_VAL_FILES_2018 = 74
 
 @dataclass(slots=True)
 class _Tally:
-    """What is counted and found while the files of a split are read one by one."""
+    """Counts and problems from reading the files of a split one by one."""
 
     counts: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
@@ -39,7 +39,7 @@ def check_posetrack(root: Path, year: int) -> Report:
     """Read all labels of a set and list all its folders; pictures are not opened.
 
     A file that cannot be used is reported and does not end the check. Raises: BadInput if there is
-    not one split.
+    no split at all.
     """
     parts, problems = [], []
     for split in _SPLITS:
@@ -129,7 +129,7 @@ def _notes(year: int, split: str, num_files: int, tally: _Tally) -> list[str]:
 
 
 def label_version(num_files: int, num_frames: int) -> str:
-    """Which labels of 2018 a validation set is, by its files and its frames with people."""
+    """The version of 2018 validation labels, from the numbers of files and frames with people."""
     version = _VAL_VERSIONS_2018.get(num_frames)
     if version is None and num_files == _OLD_VAL_FILES_2018:
         version = "v0.2, outdated"
@@ -158,7 +158,7 @@ def _problems(base: Path, year: int, split: str, tally: _Tally) -> list[Problem]
         ),
         Problem(
             "split in which nobody has joints",
-            # The labels of the test videos are not given out.
+            # The labels of the test videos are not public.
             int(split != "test" and bool(tally.kinds) and not tally.counts["poses"]),
             (),
             "take its labels from the archive again",

@@ -1,4 +1,4 @@
-"""One PoseTrack file as frames, of whichever form; what it holds, not its name or year, decides."""
+"""Read a PoseTrack file as frames; its content, not its name or year, says which form it has."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from glpose.formats.text.tree import read_tree
 Form = Literal["2017", "2018"]
 
 MAX_TRACK_ID = 10_000
-"""poseval takes track ids below this only."""
+"""poseval accepts only track ids below this."""
 
 _HEAD_BYTES = 1 << 16
 _PICTURE = rb"[^\"\0]+?\.(?:jpe?g|png)"
@@ -24,16 +24,16 @@ _PICTURE = rb"[^\"\0]+?\.(?:jpe?g|png)"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SequenceFile:
-    """All that one file says, frame by frame, labelled or not."""
+    """The content of one file, frame by frame, labelled or not."""
 
     form: Form
     frames: tuple[FileFrame, ...]
 
 
 def read_file(path: Path, *, predicted: bool) -> SequenceFile:
-    """A file of either form.
+    """Read a file of either form.
 
-    Raises: BadInput, naming the key, if it is cut off, of another kind, without frames, or wrong.
+    Raises: BadInput, naming the key, if it is truncated, of another kind, empty or invalid.
     """
     root = read_tree(path)
     keys = root.value if isinstance(root.value, dict) else {}
@@ -61,12 +61,12 @@ def read_file(path: Path, *, predicted: bool) -> SequenceFile:
 
 
 def plain(name: str) -> PurePosixPath:
-    """The path in a file, with the slashes of this world."""
+    """A path from a file, with forward slashes."""
     return PurePosixPath(name.replace("\\", "/"))
 
 
 def check_tracks(where: str, tracks: list[int]) -> None:
-    """Raises: BadInput if a track of a frame comes twice or has a number poseval does not take."""
+    """Raises: BadInput if a track id repeats within a frame or is too large for poseval."""
     for track in tracks:
         if track >= MAX_TRACK_ID:
             raise BadInput(
@@ -81,16 +81,16 @@ def check_tracks(where: str, tracks: list[int]) -> None:
 
 
 def twice(numbers: Iterable[int]) -> list[int]:
-    """What comes more than once, in order."""
+    """The numbers that occur more than once, ascending."""
     seen: set[int] = set()
     return sorted({n for n in numbers if n in seen or seen.add(n)})
 
 
 def first_picture(path: Path) -> PurePosixPath | None:
-    """The path of the first picture a file names, from its first bytes; None if it is not there.
+    """The path of the first picture that a file names, from its first bytes; None if not found.
 
-    Which folder of pictures belongs to a sequence is said nowhere else, and to read the whole files
-    of a set takes minutes. Whoever reads the file itself says why it cannot be read.
+    Only this path tells which picture folder belongs to a sequence, and reading all files of a set
+    takes minutes. Read errors are not reported here but when the whole file is read.
     """
     try:
         with path.open("rb") as file:
@@ -107,12 +107,12 @@ def first_picture(path: Path) -> PurePosixPath | None:
 
 
 def _first_of_mat(head: bytes) -> PurePosixPath | None:
-    data = head[128:]  # after the file's own header come elements of 8 bytes of tag and the data
-    if data[:1] == b"\x0f" or data[3:4] == b"\x0f":  # miCOMPRESSED, of either byte order
+    data = head[128:]  # the file header is followed by elements: an 8-byte tag, then data
+    if data[:1] == b"\x0f" or data[3:4] == b"\x0f":  # miCOMPRESSED, in either byte order
         try:
             data = zlib.decompressobj().decompress(data[8:], 4 * _HEAD_BYTES)
         except zlib.error:
             return None
-    # Text has one byte a letter, or two with a zero.
+    # Text has one byte per character, or two, one of them zero.
     found = re.search(rb"images[\\/]" + _PICTURE, data.replace(b"\0", b""))
     return plain(found[0].decode("latin-1")) if found else None

@@ -1,7 +1,7 @@
-"""PoseTrack files of 2017: `annolist`, one entry a frame, as JSON or as MATLAB's structures.
+"""PoseTrack files of 2017: `annolist`, one entry per frame, as JSON or MATLAB structures.
 
-Joints have numbers from 0 to 14 in the order of POSETRACK15; `x1, y1, x2, y2` of a person are the
-corners of the head. Joints that are not labelled are not there.
+Joints are numbered 0 to 14 in the order of POSETRACK15; `x1, y1, x2, y2` of a person are the
+corners of the head box. Unlabelled joints are absent.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,10 +26,10 @@ from glpose.formats.text.tree import Node, only
 
 
 def read_frames(root: Node, *, predicted: bool) -> Iterator[FileFrame]:
-    """The frames in the file's order; truth has to name pictures and tracks.
+    """The frames in file order; truth has to name pictures and tracks.
 
-    A person's box is [xmin, ymin, xmax + 1, ymax + 1] of the joints, 1.2 times as large, as
-    DetectAndTrack makes it and all who train on these files use it. Raises: BadInput with the key.
+    A person's box is [xmin, ymin, xmax + 1, ymax + 1] of the joints, scaled by 1.2, as in
+    DetectAndTrack and all code that trains on these files. Raises: BadInput with the key.
     """
     entries = top(root).rows("annolist")
     rows = entries.rows("annorect")
@@ -61,13 +61,13 @@ def _people(rows: Rows, *, predicted: bool) -> FilePeople:
     parts = rows.rows("annopoints")
     points = parts.rows("point")
     person, joint = parts.owner[points.owner], _joints(points)
-    # Twice in the file: the first one counts, as in poseval.
+    # Of duplicates the first one counts, as in poseval.
     first = np.unique(person * NUM_JOINTS + joint, return_index=True)[1]
     points, at = points.take(first), (person[first], joint[first])
     xy = np.full((len(rows), NUM_JOINTS, 2), np.nan)
     xy[at] = np.stack([pixels(points, "x"), pixels(points, "y")], -1)
     visibility = np.zeros((len(rows), NUM_JOINTS), np.int8)
-    # The flag counts nowhere, so it may be anything; MPII, the source, also has it as text.
+    # The flag is not used in scoring, so it may be anything; MPII, the source, also has text here.
     flags = [flag if flag is None else str(only(flag)) for flag in points.raw("is_visible")]
     visibility[at] = [1 if flag in ("0", "0.0") else 2 for flag in flags]
     joint_score, score = np.full(xy.shape[:2], MISSING_SCORE), np.full(len(rows), MISSING_SCORE)
@@ -110,7 +110,7 @@ def _regions(entries: Rows) -> list[tuple[Float64[np.ndarray, "_ 2"], ...]]:
 
 
 def document(frames: Sequence[FileFrame]) -> dict[str, Any]:
-    """Predictions in this form; `MISSING_SCORE` is left out. Frames without a number get theirs."""
+    """Predictions in this form, without `MISSING_SCORE`. Frames without a number get one."""
     return {
         "annolist": [
             {

@@ -1,7 +1,7 @@
-"""PoseTrack files of 2018: COCO's form, `images`, `annotations` and `categories`, a file a video.
+"""PoseTrack files of 2018: COCO's form (`images`, `annotations`, `categories`), one per video.
 
-Joints go by the names in `categories`, 17 slots or 15. A joint is absent only if all three of its
-numbers are 0; one with coordinates and flag 0 is labelled, as poseval counts it.
+Joints are found by the names in `categories`, 17 slots or 15. A joint is absent only if all three
+of its numbers are 0; one with coordinates and flag 0 is labelled, as in poseval.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ from glpose.skeleton import POSETRACK15, POSETRACK17
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Slots:
-    """Where the file keeps each joint of the evaluation, and how many slots it has."""
+    """The slot of each evaluated joint in the file, and the number of slots."""
 
     index: Int64[np.ndarray, " 15"]
     count: int
@@ -39,8 +39,8 @@ class _Slots:
 def read_frames(root: Node, *, predicted: bool) -> Iterator[FileFrame]:
     """The frames in the order of `images`; truth has to name pictures and tracks.
 
-    A person's box is the file's `bbox`; where it lacks one, the extent of the joints, 1.3 times as
-    large, which is what the official boxes are. Raises: BadInput with the key.
+    A person's box is the file's `bbox`; where it is missing, the extent of the joints scaled by
+    1.3, like the official boxes. Raises: BadInput with the key.
     """
     slots = _slots(root)
     images = [(image, image.at("id").whole()) for image in root.items("images")]
@@ -72,7 +72,7 @@ def _slots(root: Node) -> _Slots:
 
 
 def _by_image(file: Path, rows: Rows, numbers: list[int]) -> Rows:
-    """The annotations in the order of the images, owned by them."""
+    """The annotations in the order of the images, which own them."""
     place = {number: i for i, number in enumerate(numbers)}
     if len(place) < len(numbers):
         twice = next(n for n in numbers if numbers.count(n) > 1)
@@ -116,7 +116,7 @@ def _people(rows: Rows, slots: _Slots, *, predicted: bool) -> FilePeople:
 
 
 def _corners(rows: Rows, key: str) -> Float64[np.ndarray, "rows 4"]:
-    """Boxes as `xyxy`; NaN where there is none."""
+    """Boxes as `xyxy`; NaN where missing."""
     box = _pixels(rows, key, 4, np.nan)
     return np.concatenate([box[:, :2], box[:, :2] + box[:, 2:]], -1)
 
@@ -149,7 +149,7 @@ def _polygons(image: Node, key: str) -> list[np.ndarray]:
     node = image.get(key)
     if node is None:
         return []
-    # A single region may come without its outer list, as exporters from MATLAB write it.
+    # A single region may lack its outer list, as in exports from MATLAB.
     value: Any = node.value
     is_single = isinstance(value, list) and not isinstance(value[0], list)
     regions = [node] if is_single else [region for region in image.items(key) if region.value]
@@ -160,7 +160,7 @@ def _polygons(image: Node, key: str) -> list[np.ndarray]:
 
 
 def document(frames: Sequence[FileFrame]) -> dict[str, Any]:
-    """Predictions in this form, 17 slots; images without an id get their place, counted from 1."""
+    """Predictions in this form, 17 slots; images without an id get their position, from 1."""
     ids = [i + 1 if frame.number is None else frame.number for i, frame in enumerate(frames)]
     return {
         "images": [

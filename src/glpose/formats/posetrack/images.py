@@ -1,7 +1,7 @@
-"""Which pictures belong to a PoseTrack file, and which of them to each of its frames.
+"""Find the pictures of a PoseTrack file and match them to its frames.
 
-Frames have odd names in the archives (other start numbers, `0012_crop.jpg`), and most people work
-on a copy with names from 00000001.jpg on while the label files keep the old ones.
+Frames have irregular names in the archives (various start numbers, `0012_crop.jpg`), and most
+people use a copy renamed from 00000001.jpg on, while the label files keep the old names.
 """
 
 import os
@@ -17,7 +17,7 @@ _SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 class ImageFolders:
-    """The folders of pictures of a set: `<base>/images/<source or split>/<sequence>/`."""
+    """The picture folders of a set: `<base>/images/<source or split>/<sequence>/`."""
 
     def __init__(self, base: Path) -> None:
         self.base = base
@@ -29,8 +29,8 @@ class ImageFolders:
     def find(self, sequence: str, group: str, named: PurePosixPath | None) -> Path | None:
         """The folder of a sequence, or None.
 
-        `named` is a picture that its label file names. If it says nothing, or its folder is not
-        there, the sequence's name decides: files of 2017 are called `000342_mpii_relpath_...`,
+        `named` is a picture that its label file names. If it is None, or its folder does not exist,
+        the sequence's name is used: files of 2017 are called `000342_mpii_relpath_...`,
         their folders `000342_mpii`.
         """
         if named is not None:
@@ -54,12 +54,12 @@ class ImageFolders:
 
 
 def list_pictures(folder: Path) -> tuple[Path, ...]:
-    """The pictures of a folder by the number before `.` or `_`; names with a dot first are none.
+    """The pictures of a folder, sorted by the number before `.` or `_`, without hidden files.
 
     Raises: BadInput if the folder cannot be read.
     """
     try:
-        with os.scandir(folder) as entries:  # a thousand folders are opened: this is the quick way
+        with os.scandir(folder) as entries:  # fast: a set has a thousand folders
             names = [e.name for e in entries if e.name.lower().endswith(_SUFFIXES)]
     except OSError as problem:
         raise BadInput(
@@ -77,10 +77,10 @@ def _number(name: str) -> tuple[int, str]:
 def place_frames(
     sequence: str, source: SequenceFile, images: Sequence[Path], folder: Path
 ) -> list[int]:
-    """For each frame of a file its place among the pictures.
+    """The index of each frame of a file among the pictures.
 
-    By name if all are there under the names in the file; else by position if there are as many
-    pictures as frames; else by the numbers in the file, of 2017, that count frames from 1.
+    By name if all names in the file exist; else by position if there are as many pictures as
+    frames; else by the frame numbers of 2017 files, which count from 1.
 
     Raises: BadInput, naming sequence and frame, if a frame has no picture.
     """
@@ -114,5 +114,5 @@ def _folders(path: Path) -> list[Path]:
             return sorted(
                 Path(e.path) for e in entries if not e.name.startswith(".") and e.is_dir()
             )
-    except OSError:  # missing folders are told where a sequence needs them
+    except OSError:  # missing folders are reported when a sequence needs them
         return []

@@ -1,4 +1,4 @@
-"""PoseTrack 2017 and 2018: labels, predictions and whole sets, always in the 15 joints of scoring.
+"""PoseTrack 2017 and 2018: labels, predictions and whole sets, always in the 15 scored joints.
 
 Start with `open_posetrack`, or `read_truth_file` for a single file.
 """
@@ -36,11 +36,11 @@ from glpose.types import FramePoses, FrameTruth
 
 
 def read_truth_file(path: Path) -> tuple[FrameTruth, ...]:
-    """The truth of all frames of a file, those not labelled included (they have nobody).
+    """The truth of all frames of a file, including unlabelled ones (they have nobody).
 
-    `frame` is the place in the file. Numbers are as in the file, in float64. People without joints
-    are there, all NaN and with a box of zeros. Visibility 1 is a labelled joint with the flag 0:
-    scoring counts it like the others.
+    `frame` is the index in the file. Numbers are as in the file, in float64. People without joints
+    are kept, all NaN and with a box of zeros. Visibility 1 is a labelled joint with flag 0; it is
+    scored like the others.
 
     Raises: BadInput, naming the key.
     """
@@ -49,13 +49,14 @@ def read_truth_file(path: Path) -> tuple[FrameTruth, ...]:
 
 
 def read_prediction_file(path: Path) -> tuple[FramePoses, ...]:
-    """The predictions of all frames of a file; `frame` is the place in the file.
+    """The predictions of all frames of a file; `frame` is the index in the file.
 
-    Joints and poses without a score have -9999, as in poseval; numbers are otherwise as they are,
-    in float64. Boxes are around the joints. Who has no track gets their place in the frame for one.
+    Joints and poses without a score get -9999, as in poseval; other numbers are unchanged, in
+    float64. Boxes are around the joints. The track id of poses without one is their index in the
+    frame.
 
-    Raises: BadInput, naming the key; also if a track is in a frame twice or above 9999, which
-    poseval does not take either.
+    Raises: BadInput, naming the key; also if a track id repeats within a frame or is above 9999,
+    which poseval rejects too.
     """
     frames = read_file(path, predicted=True).frames
     for i, frame in enumerate(frames):
@@ -65,7 +66,7 @@ def read_prediction_file(path: Path) -> tuple[FramePoses, ...]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SequenceLabels:
-    """The `truth` of a PoseTrack sequence: its file, read when it is called."""
+    """The `truth` of a PoseTrack sequence; reads its file when called."""
 
     sequence: str
     file: Path
@@ -86,11 +87,11 @@ class SequenceLabels:
         )
 
     def frames(self) -> dict[int, FileFrame]:
-        """All frames of the file by their places in `images`; without pictures, in the file."""
+        """All frames of the file by index in `images`, or in the file if there are no pictures."""
         return self._placed(read_file(self.file, predicted=False))
 
     def image_ids(self) -> dict[int, int]:
-        """The ids of pictures by their places in `images`; none in files of 2017's form."""
+        """Picture ids by index in `images`; none in files of the 2017 form."""
         source = read_file(self.file, predicted=False)
         if source.form == "2017":
             return {}
@@ -104,12 +105,12 @@ class SequenceLabels:
 
 
 def open_posetrack(root: Path, year: int, split: str) -> list[LabelledSequence]:
-    """The sequences of a split, by name; no labels are read before `truth()` is called.
+    """The sequences of a split, sorted by name; no labels are read before `truth()` is called.
 
-    `root` has `annotations/<split>/` and `images/`, or `posetrack_data` with them. Of a sequence
-    with a `.json` and a `.mat` file the first is used. Whether all pictures are there is seen when
-    the truth is read; a sequence without any has no `images`. Visibility is 1 for labelled joints
-    with the flag 0, which the 2018 loaders of the HRNet family do not train on.
+    `root` has `annotations/<split>/` and `images/`, or a folder `posetrack_data` with them. If a
+    sequence has a `.json` and a `.mat` file, the `.json` is used. `truth()` checks that all
+    pictures are there; a sequence without any has no `images`. Visibility is 1 for labelled joints
+    with flag 0, which the 2018 loaders of the HRNet family do not train on.
 
     Raises: BadInput if there are no label files, saying where they are expected.
     """
@@ -141,7 +142,7 @@ def find_base(root: Path, split: str) -> Path:
 
 
 def label_files(folder: Path) -> list[Path]:
-    """The label files of a folder, by name, one a sequence. Raises BadInput if there are none."""
+    """The label files of a folder by name, one per sequence. Raises BadInput if there are none."""
     found: dict[str, Path] = {}
     for suffix in (".mat", ".json"):  # the later one wins
         for path in folder.glob(f"*{suffix}"):
@@ -165,13 +166,13 @@ def write_prediction_file(
 ) -> None:
     """Write predictions as poseval reads them: one entry for each frame of the label file.
 
-    `poses` are matched by `frame`, a place in the sequence's images; joints as POSETRACK15. Joints
-    that are NaN and poses without joints are left out. `dummy`: frames that would be empty hold the
-    joint 0 at (0, 0) with the score -100, which keeps poseval from counting a whole frame without
-    predictions as one miss.
+    `poses` are matched by `frame`, an index into the sequence's images; joints as POSETRACK15. NaN
+    joints and poses without joints are left out. `dummy`: frames that would be empty get joint 0 at
+    (0, 0) with score -100, which keeps poseval from counting a whole frame without predictions as
+    one miss.
 
-    Raises: BadInput if poses do not fit the sequence, or the file cannot be written; it is there
-    whole or not at all.
+    Raises: BadInput if poses do not fit the sequence or the file cannot be written (it is written
+    atomically).
     """
     found = _by_frame(sequence, poses)
     frames = _frames_of(sequence)

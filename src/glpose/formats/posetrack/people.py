@@ -1,4 +1,4 @@
-"""The people of a PoseTrack file, in the 15 joints of the evaluation, whichever the file's form."""
+"""The people of a PoseTrack file of either form, in the 15 joints of the evaluation."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -12,10 +12,10 @@ from glpose.skeleton import POSETRACK15
 from glpose.types import FramePoses, FrameTruth, People
 
 MISSING_SCORE = -9999.0
-"""The score of a predicted joint or pose to which the file gives none, as in poseval."""
+"""The score of a predicted joint or pose that has none in the file, as in poseval."""
 
 RATE_HZ = 25.0
-"""Nominal: PoseTrack's files do not say how fast a video is."""
+"""Nominal: PoseTrack's files do not give the frame rate."""
 
 NUM_JOINTS = len(POSETRACK15.joints)
 
@@ -24,8 +24,8 @@ NUM_JOINTS = len(POSETRACK15.joints)
 class FilePeople:
     """People of a frame, or of all frames of a file; joints as POSETRACK15, NaN where absent.
 
-    `visibility` is 0 absent, 1 hidden (labelled, flag 0), 2 otherwise. `xyxy` is the person box,
-    zeros without joints; `head_px` NaN without a head box. `joint_score` and `score` are those of
+    `visibility` is 0 if absent, 1 if hidden (labelled, flag 0), else 2. `xyxy` is the person box,
+    zeros without joints; `head_px` is NaN without a head box. `joint_score` and `score` are for
     predictions, `MISSING_SCORE` where the file has none.
     """
 
@@ -46,10 +46,10 @@ class FilePeople:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FileFrame:
-    """A frame of a file: what it calls its picture, and whether it is labelled.
+    """A frame of a file: the name of its picture, its people, and whether it is labelled.
 
-    `name` is the path of the picture as the file has it, "" if it has none; `number` the file's
-    own number of the frame: `imgnum` of 2017, the image's id of 2018, None if it has none.
+    `name` is the path of the picture as the file has it, "" if it has none; `number` is the
+    file's number of the frame: `imgnum` of 2017, the image id of 2018, None if it has none.
     """
 
     name: str
@@ -62,9 +62,9 @@ class FileFrame:
 def extent(
     xy: Float64[np.ndarray, "people joints 2"], *, grow: float, add_px: float
 ) -> Float64[np.ndarray, "people 4"]:
-    """The box around the joints, its far corner `add_px` further, then `grow` times as large.
+    """The box around the joints, its far corner moved out by `add_px`, then scaled by `grow`.
 
-    Zeros without joints. It is not cut at the picture's border.
+    Zeros without joints. It is not clipped to the picture.
     """
     found = np.isfinite(xy.sum(-1, keepdims=True))
     is_empty = ~found.any(-2)
@@ -80,7 +80,7 @@ def head_length(corners: Float64[np.ndarray, "people 4"]) -> Float64[np.ndarray,
 
 
 def pixels(rows: Rows, key: str, missing: float | None = None) -> Float64[np.ndarray, " rows"]:
-    """Coordinates. Raises: BadInput if one is not there, not finite or beyond all pictures."""
+    """Coordinates. Raises: BadInput if one is missing, not finite or larger than any picture."""
     values = rows.numbers(key, missing)
     far = np.flatnonzero(np.abs(values) > FARTHEST_PX)
     if len(far):
@@ -95,12 +95,12 @@ def pixels(rows: Rows, key: str, missing: float | None = None) -> Float64[np.nda
 def regions_of(
     shapes: Iterable[Float64[np.ndarray, "_ 2"]],
 ) -> tuple[Float64[np.ndarray, "_ 2"], ...]:
-    """Those that are regions: fewer than three points enclose nothing."""
+    """The regions with at least three points: fewer enclose nothing."""
     return tuple(shape for shape in shapes if len(shape) > 2)
 
 
 def places(rows: Rows) -> Int64[np.ndarray, " rows"]:
-    """The place of each row among those of its owner; they are in the order of the owners."""
+    """The index of each row among those of its owner; rows must be sorted by owner."""
     return np.arange(len(rows)) - np.searchsorted(rows.owner, rows.owner)
 
 
@@ -146,7 +146,7 @@ def nobody() -> FilePeople:
 
 
 def people_of(poses: FramePoses) -> FilePeople:
-    """The people of a frame to be written; who has no joints is left out."""
+    """The people of a frame to be written, without those who have no joints."""
     people = _written(_short(poses.xy), _short(poses.score), _short(poses.people.score))
     people.track_id[:] = poses.people.track_id
     people.xyxy[:] = poses.people.xyxy
@@ -154,7 +154,7 @@ def people_of(poses: FramePoses) -> FilePeople:
 
 
 def dummy_person() -> FilePeople:
-    """What the family of DCPose writes into empty frames: the first joint at (0, 0), score -100."""
+    """What the DCPose family writes into empty frames: joint 0 at (0, 0), score -100."""
     xy = np.full((1, NUM_JOINTS, 2), np.nan)
     xy[0, 0] = 0.0
     return _written(xy, np.full((1, NUM_JOINTS), -100.0), np.array([-100.0]))
@@ -178,5 +178,5 @@ def _written(
 
 
 def _short(values: Float[np.ndarray, "*axes"]) -> Float64[np.ndarray, "*axes"]:
-    """The shortest decimals that read back as the same float32; float64 stays as it is."""
+    """The shortest decimals that read back as the same float32; float64 is unchanged."""
     return values if values.dtype == np.float64 else values.astype(str).astype(np.float64)

@@ -1,4 +1,4 @@
-"""JSON lines and small files on disk, strictly: every complaint names the file and the line."""
+"""Strict reading of JSON lines, and writing of small files; errors name the file and the line."""
 
 import json
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from glpose.errors import BadInput
 from glpose.files import write_whole
 
 FARTHEST_PX = 1e6
-"""Coordinates beyond this are no pixels of any picture."""
+"""Larger coordinates cannot be pixels of any picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One object of a file, and where it was."""
+    """One object of a file, with its line number."""
 
     path: Path
     number: int
@@ -31,13 +31,13 @@ class Line:
         )
 
     def inner(self, value: Any, name: str) -> "Line":
-        """An object inside this one."""
+        """An object nested in this one."""
         if not isinstance(value, dict):
             raise self.error(f'"{name}" {_brief(value)}', "an object")
         return Line(self.path, self.number, value)
 
     def value(self, key: str, expected: str) -> Any:
-        """Whatever a key holds; `expected` is for the complaint if there is no such key."""
+        """The value of a key; `expected` is for the error if there is no such key."""
         if key not in self.data:
             known = ", ".join(self.data) or "nothing"
             raise self.error(f'no "{key}" (there is: {known})', f'"{key}" with {expected}')
@@ -80,7 +80,7 @@ class Line:
         return value
 
     def box(self, key: str) -> Float64[np.ndarray, "4"]:
-        """A box of positive size, also in float32 and with the two decimals of our files."""
+        """A box of positive size, even in float32 and rounded to the two decimals of our files."""
         value, expected = self.list(key), "[x1, y1, x2, y2] in pixels"
         if len(value) != 4 or not all(is_pixel(v) for v in value):
             raise self.error(f'"{key}" {_brief(value)}', f"{expected}, four finite numbers")
@@ -92,7 +92,7 @@ class Line:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a JSON value is a finite number; true and false are none."""
+    """Whether a JSON value is a finite number; true and false are not."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 
 
@@ -102,10 +102,9 @@ def is_pixel(value: Any) -> bool:
 
 
 def read_lines(path: Path, *, forgive_last: bool = False) -> Iterator[Line]:
-    """The JSON objects of a file, one a line; empty lines are skipped.
+    """The JSON objects of a file, one per line; empty lines are skipped.
 
-    `forgive_last`: a last line that was cut off in the middle, as a killed run leaves it, is
-    dropped without a word.
+    `forgive_last`: a truncated last line, as left by a killed run, is dropped silently.
 
     Raises: BadInput if the file cannot be read or a line is not one JSON object; NaN and Infinity
     are not JSON.
@@ -146,7 +145,7 @@ def cannot_write(path: Path, problem: OSError) -> BadInput:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a small file for the user, as `files.write_whole`. Raises: BadInput if it cannot be."""
+    """Write a small file with `files.write_whole`. Raises: BadInput if it cannot be written."""
     try:
         write_whole(path, text)
     except OSError as problem:
@@ -166,7 +165,7 @@ def _parse(raw: bytes) -> dict[str, Any]:
         raise _Broken("bytes that are not UTF-8 text") from problem
     except json.JSONDecodeError as problem:
         raise _Broken(f"broken JSON ({problem.msg} at column {problem.colno})") from problem
-    except (ValueError, RecursionError) as problem:  # digits without end, brackets without end
+    except (ValueError, RecursionError) as problem:  # too many digits, too deep nesting
         raise _Broken("JSON with absurd numbers or nesting") from problem
     if not isinstance(data, dict):
         raise _Broken(_brief(data))
@@ -183,7 +182,7 @@ def _brief(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """NumPy scalars and arrays as numbers and lists; paths and the like as text."""
+    """Convert NumPy scalars and arrays to numbers and lists; anything else to text."""
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
     return str(value)

@@ -1,7 +1,7 @@
-"""Many objects of a foreign file that have the same keys, read column by column.
+"""Many objects of a label file that have the same keys, read column by column.
 
-Label files keep each of their million numbers in an object of its own. A column of plain numbers is
-converted at once; any other goes value by value through `Node`, which names what is wrong.
+Label files hold a million numbers, each in an object of its own. A column of plain numbers is
+converted at once; any other is read value by value through `Node`, whose errors name the key.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,9 +17,9 @@ from glpose.formats.text.tree import HUGE, Node, is_empty, only
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Objects of a file in its order, and the place of each one's owner among the owners.
+    """Objects in file order, and for each the index of its owner (the object that holds it).
 
-    `node` gives one of them with the keys that lead to it.
+    `node` returns one of them with the keys that lead to it.
     """
 
     values: list[Any]
@@ -30,7 +30,7 @@ class Rows:
         return len(self.values)
 
     def rows(self, key: str) -> "Rows":
-        """The elements of all lists under a key, owned by these rows; as `Node.items`."""
+        """The elements of the lists under a key, owned by these rows, as in `Node.items`."""
         values: list[Any] = []
         owner: list[int] = []
         place: list[int] = []
@@ -57,12 +57,12 @@ class Rows:
         )
 
     def slices(self, num_owners: int) -> list[slice]:
-        """The rows of each owner; the rows have to be in the order of the owners."""
+        """The rows of each owner; rows must be sorted by owner."""
         bounds = np.searchsorted(self.owner, np.arange(num_owners + 1)).tolist()
         return [slice(start, stop) for start, stop in pairwise(bounds)]
 
     def raw(self, key: str) -> list[Any]:
-        """The values of a key as the file has them, None where there is none."""
+        """The values of a key as in the file, None where missing."""
         try:
             return [value.get(key) for value in self.values]
         except AttributeError:  # not all are objects
@@ -70,17 +70,17 @@ class Rows:
             return [None if node is None else node.value for node in nodes]
 
     def numbers(self, key: str, missing: float | None = None) -> Float64[np.ndarray, " rows"]:
-        """A finite number of each row; `missing` where there is none, or BadInput without it."""
+        """A finite number per row; where absent `missing`, or BadInput if that is None."""
         return _column(self, key, np.float64, Node.number, missing)
 
     def wholes(
         self, key: str, missing: Int64[np.ndarray, " rows"] | None = None
     ) -> Int64[np.ndarray, " rows"]:
-        """A whole number of each row; `missing` where there is none, or BadInput without it."""
+        """An integer per row; where absent `missing`, or BadInput if that is None."""
         return _column(self, key, np.int64, Node.whole, missing)
 
     def lists(self, key: str, count: int, missing: float) -> Float64[np.ndarray, "rows count"]:
-        """A flat list of finite numbers of each row; all `missing` where there is none."""
+        """A flat list of finite numbers per row; all `missing` where absent."""
         values = self.raw(key)
         out = np.full((len(values), count), missing)
         there = [i for i, value in enumerate(values) if not is_empty(value)]

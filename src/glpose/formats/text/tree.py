@@ -1,7 +1,7 @@
-"""Foreign files as trees: JSON and MATLAB structures read alike, and every complaint names the key.
+"""JSON files and MATLAB structures, read alike as trees; every error names the key.
 
-MATLAB knows no lists of one, and its exports to JSON put every scalar into a list of one. So here
-a value and a list with only this value are the same, and so are an absent key, null and `[]`.
+MATLAB has no lists of length one, and its JSON exports put every scalar into one. So here a value
+and a list of only this value are the same, and so are an absent key, null and `[]`.
 """
 
 import gc
@@ -37,7 +37,7 @@ class Node:
         )
 
     def get(self, key: str) -> "Node | None":
-        """The value of a key, or None where there is none."""
+        """The value of a key, or None if absent."""
         value = only(self.value)
         if is_empty(value):
             return None
@@ -49,7 +49,7 @@ class Node:
         return Node(self.file, f"{self.where}.{key}" if self.where else key, value)
 
     def at(self, key: str) -> "Node":
-        """The value of a key that has to be there."""
+        """The value of a required key."""
         node = self.get(key)
         if node is None:
             where = f" in '{self.where}'" if self.where else ""
@@ -62,7 +62,7 @@ class Node:
         return node
 
     def items(self, key: str) -> "Iterator[Node]":
-        """The elements of the list under a key; none if it is absent, one if it is no list."""
+        """The elements of the list under a key; none if absent, one if it is not a list."""
         node = self.get(key)
         if node is None:
             return
@@ -73,16 +73,16 @@ class Node:
     def number(self) -> float:
         """A finite number."""
         value = only(self.value)
-        # Whole numbers of any length are JSON, so the bound comes before the conversion.
+        # JSON integers can have any length, so check the bound before converting.
         if isinstance(value, int | float | np.number | np.bool_) and abs(value) < HUGE:
             return float(value)
         raise self.error(brief(value), "a finite number")
 
     def whole(self) -> int:
-        """A whole number; MATLAB's 3.0 is one."""
+        """An integer, or a float such as MATLAB's 3.0."""
         value = only(self.value)
         if isinstance(value, int) and abs(value) < 2**63:
-            return int(value)  # not by way of a float, which cannot hold every image id
+            return int(value)  # not through float, which cannot hold every image id
         number = self.number()
         if number != int(number):
             raise self.error(brief(value), "a whole number")
@@ -103,7 +103,7 @@ class Node:
         return list(values)
 
     def numbers(self, count: int | None = None) -> Float64[np.ndarray, " count"]:
-        """A flat list of finite numbers; `count` of them if it is given."""
+        """A flat list of finite numbers; `count` of them if given."""
         expected = f"{'' if count is None else f'{count} '}finite numbers"
         values = self.value if isinstance(self.value, list | np.ndarray) else [self.value]
         if count is not None and len(values) != count:
@@ -115,7 +115,7 @@ class Node:
 
 
 def read_tree(path: Path) -> Node:
-    """The whole file as a tree; its content, not its name, says whether it is JSON or MATLAB's.
+    """The whole file as a tree; its content decides whether it is JSON or MATLAB.
 
     Raises: BadInput if it cannot be read or is neither.
     """
@@ -131,7 +131,7 @@ def read_tree(path: Path) -> Node:
     try:
         with _no_collector():
             return Node(path, "", json.loads(raw.decode("utf-8-sig")))
-    except (ValueError, RecursionError) as problem:  # not text, broken, cut off, absurdly nested
+    except (ValueError, RecursionError) as problem:  # not text, invalid, cut off, nested too deeply
         raise BadInput(
             f"{path}: not JSON ({problem}; {len(raw)} bytes); expected a whole JSON file; "
             "take it from its archive again"
@@ -140,7 +140,7 @@ def read_tree(path: Path) -> Node:
 
 @contextmanager
 def _no_collector() -> Iterator[None]:
-    """A parsed file has no cycles, but its million lists make the collector search all memory."""
+    """Turn off garbage collection: it is slow with a million new lists, and there are no cycles."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -156,7 +156,7 @@ def _read_mat(path: Path, raw: bytes) -> dict[str, Any]:
             f"{path}: a MAT file of version 7.3; expected version 7 or older; "
             "save it in MATLAB with -v7, or convert it to JSON"
         )
-    from io import BytesIO  # not above: scipy is slow to import, and most files are JSON
+    from io import BytesIO  # here, since scipy is slow to import and most files are JSON
 
     from scipy.io import loadmat
 
@@ -170,13 +170,13 @@ def _read_mat(path: Path, raw: bytes) -> dict[str, Any]:
 
 
 def brief(value: Any) -> str:
-    """A value for a message, cut to what fits in a line."""
+    """A value for a message, shortened to fit in a line."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def only(value: Any) -> Any:
-    """What a list of one holds; anything else as it is."""
+    """The element of a list of length one; anything else unchanged."""
     if isinstance(value, list) and len(value) == 1:
         return value[0]
     if isinstance(value, np.ndarray) and value.size == 1:
@@ -185,7 +185,7 @@ def only(value: Any) -> Any:
 
 
 def is_empty(value: Any) -> bool:
-    """Whether a value counts as an absent one."""
+    """Whether a value counts as absent."""
     if isinstance(value, np.ndarray):
         return value.size == 0
     return value is None or (isinstance(value, list | str) and not value)
