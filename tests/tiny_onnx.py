@@ -136,15 +136,19 @@ def write_fusion(
             *_plus("weighted", total, f"with_{slot.name}", 0.02),
         ]
         total = f"with_{slot.name}"
-    nodes.append(helper.make_node("Mul", [total, "joints"], ["heatmaps"]))
+    maps = how.codec.channels(num_joints)
+    nodes += [helper.make_node("Mul", [total, f"share_of_{name}"], [name]) for name in maps]
     constants = {
         "axis_1": np.array([1]),
         "last_two": np.array([3, 4]),
         "share_0.05": np.array(0.05, np.float32),
         "share_0.02": np.array(0.02, np.float32),
-        "joints": np.linspace(0.5, 0.8, num_joints, dtype=np.float32).reshape(1, -1, 1, 1),
+        **{
+            f"share_of_{name}": np.linspace(0.5, 0.8, num, dtype=np.float32).reshape(1, -1, 1, 1)
+            for name, num in maps.items()
+        },
     }
-    outputs = [_info("heatmaps", ["n", num_joints, *MAP_HW])]
+    outputs = [_info(name, ["n", num, *MAP_HW]) for name, num in maps.items()]
     return _write(path, own, nodes, constants, inputs, outputs)
 
 

@@ -100,7 +100,7 @@ def _build_union(args: tuple[Any, ...], data: Any, where: str) -> Any:
     if data is None and type(None) in args:
         return None
     if isinstance(data, Mapping) and "kind" in data and (tagged := _by_kind(args)):
-        if data["kind"] not in tagged:
+        if not isinstance(data["kind"], str) or data["kind"] not in tagged:
             expected = " or ".join(repr(kind) for kind in tagged)
             raise _wrong(f"{where}.kind", expected, data["kind"])
         return _build(tagged[data["kind"]], data, where)

@@ -56,7 +56,8 @@ def estimate_poses(
     the video, not by its length. `block_frames` changes speed only, never a result.
 
     `pool` are the candidates of the whole video, from `remember_video`; without it they are what
-    was seen so far. `is_key` names the frames whose poses are wanted: others only help.
+    was seen so far. `is_key` names the frames whose poses are wanted: others only help, and come
+    without people. An estimator in the order of time still solves them, to keep its states.
 
     Frames are yielded as they were given. Without `keep_pictures` they are yielded without `rgb`,
     and pictures are dropped as soon as people are cut out; whether a frame could be decoded is then
@@ -67,15 +68,16 @@ def estimate_poses(
     how = _Settings(look.card, options)
     assert (pool is not None) == how.needs_pool, "candidates of the video come from remember_video"
     memory = CropMemory(memory_crops, seed, options.sampling)
-    window = Window(how.card, memory, pool, options.neighbours, is_key)
+    solves_all = how.card.order == "in_time"
+    window = Window(how.card, memory, pool, options.neighbours, None if solves_all else is_key)
     states = States(how.card.states)
     for block in _blocks(frames, block_frames, spent):
         ready = []
         for seen in _see(block, people_of, look, how, spent):
             bare = Frame(seen.frame, seen.time_s, None)
             ready += window.push(seen if keep_pictures else replace(seen, given=bare))
-        yield from _poses(ready, look, how, states, spent)
-    yield from _poses(list(window.drain()), look, how, states, spent)
+        yield from _wanted(_poses(ready, look, how, states, spent), is_key)
+    yield from _wanted(_poses(list(window.drain()), look, how, states, spent), is_key)
 
 
 def remember_video(
@@ -217,6 +219,18 @@ def _poses(
             seen.frame, seen.time_s, seen.people, np.stack(xy), np.stack(score), seen.status
         )
         yield seen.given, finish(poses, how.options, how.joints, how.crop)
+
+
+def _wanted(
+    pairs: Iterator[FrameAndPoses], is_key: Callable[[int], bool] | None
+) -> Iterator[FrameAndPoses]:
+    """Without the people of frames that were solved only to keep states."""
+    for frame, poses in pairs:
+        if is_key is None or is_key(poses.frame):
+            yield frame, poses
+        else:
+            num_joints = poses.xy.shape[1]
+            yield frame, FramePoses.empty(poses.frame, poses.time_s, num_joints, poses.status)
 
 
 def _solve(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import tiny_onnx
 from fake_estimator import FakeEstimator, people, run, same, video
+from glpose.evaluation.predict import predict
 from glpose.runtime.card import KeySlot, PoseCard, StateSlot
 from glpose.runtime.options import PoseOptions
 from glpose.types import Frame, FramePoses, People
@@ -94,6 +95,27 @@ def test_a_mirror_keeps_a_state_of_its_own() -> None:
     """A grey picture looks the same in a mirror, and so do its poses, in every frame."""
     plain = run(still(4), Recurrent(), two)
     same(plain, run(still(4), Recurrent(), two, options=PoseOptions(flip=True)))
+
+
+def test_frames_that_are_no_keys_are_solved_too_and_say_nothing() -> None:
+    every = run(still(9), Recurrent(), two)
+    some = run(still(9), Recurrent(), two, is_key=lambda frame: frame % 4 == 0)
+    assert [len(poses.people) for poses in some] == [1, 0, 0, 0, 2, 0, 0, 0, 2]
+    same(some[::4], every[::4])
+
+
+def test_labelled_frames_are_predicted_with_the_states_of_all_frames_before() -> None:
+    frames = still(9)
+    people_of = {frame.index: two(frame) for frame in frames}
+    options = PoseOptions(candidates="video")
+    found = predict(
+        lambda wanted: (f for f in frames if f.index in wanted),
+        people_of,
+        {2, 6},
+        Recurrent(),
+        options,
+    )
+    same(list(found), [poses for poses in run(frames, Recurrent(), two) if poses.frame in (2, 6)])
 
 
 def test_the_toy_card_is_refused_in_any_order() -> None:

@@ -1,1 +1,1 @@
-"""Joints as maps and back: `codec` says what a codec does, `gaussian` is the one of heatmaps."""
+"""Joints as maps and back: `codec` is the protocol, `gaussian` heatmaps, `known` what cards name."""

@@ -42,7 +42,7 @@ def predict(
 
     `clip_boxes` first clips boxes to the picture, as the HRNet family does with true boxes.
 
-    Only frames that are needed are read. Candidates from the whole video take two passes; the first
+    Only frames that are needed are read: all up to the last key where the estimator keeps states. Candidates from the whole video take two passes; the first
     encodes only the crops that will be remembered.
     """
     card = estimate.card
@@ -61,8 +61,12 @@ def predict(
         )
         offsets = [offset for slot in card.neighbours for offset in slot.offsets]
         reach = max(map(abs, offsets), default=0)
-        wanted = {key + offset for key in keys for offset in range(-reach, reach + 1)}
-    if not from_past and card.neighbours and all(s.box == "exact" for s in card.neighbours):
+        if card.order == "in_time":
+            wanted = range(max(keys, default=-1) + reach + 1)
+        else:
+            wanted = {key + offset for key in keys for offset in range(-reach, reach + 1)}
+    is_exact = card.neighbours and all(slot.box == "exact" for slot in card.neighbours)
+    if not from_past and is_exact and card.order == "any":
         # Neighbours are cut with the keys' boxes, so the people in other frames are not needed.
         people = {key: people[key] for key in keys if key in people}
     yield from (

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from glpose.clip import Border, Pad, Pool, Similarity, SoftmaxOver
 from glpose.codecs.codec import Codec
-from glpose.codecs.gaussian import GaussianCodec
+from glpose.codecs.known import codec_from_plain
 from glpose.config import from_plain
 from glpose.errors import BadConfig
 from glpose.skeleton import Skeleton, by_name
@@ -134,7 +134,7 @@ class PoseCard(About):
     kind: Literal["fusion"] = "fusion"
     skeleton: str
     crop: CropSpec
-    codec: GaussianCodec | Codec
+    codec: Codec
     slots: tuple[Slot, ...] = (KeySlot(),)
     order: Literal["any", "in_time"] = "any"
     partner: str = ""
@@ -225,8 +225,10 @@ def card_from_plain(data: Mapping[str, Any]) -> Card:
     if version == 1:
         data = _from_version_1(data)
     kind = data.get("kind")
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise BadConfig(f"Card.kind: expected {' or '.join(map(repr, _KINDS))}, found {kind!r}")
+    if data.get("codec") is not None:
+        data = {**data, "codec": codec_from_plain(data["codec"], "Card.codec")}
     return from_plain(_KINDS[kind], data, "Card")
 
 

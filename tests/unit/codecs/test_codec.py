@@ -1,6 +1,7 @@
 """Laws of all codecs, and a second codec through the whole pipeline, the flip test included."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,15 +10,18 @@ import tiny_onnx
 from fake_estimator import FakeEstimator, one_person, run, same, video
 from glpose.codecs.codec import Codec
 from glpose.codecs.gaussian import GaussianCodec
-from glpose.errors import BadConfig
+from glpose.codecs.known import CODECS
+from glpose.errors import BadConfig, BadWeights
+from glpose.runtime.engine import EngineSpec
 from glpose.runtime.flip import Mirrored
+from glpose.runtime.load import load_estimator
 from glpose.runtime.options import PoseOptions
 from glpose.skeleton import POSETRACK15
 from glpose.types import HeatmapSpec
 from offset_codec import OffsetCodec
 
 SIZE_HW = tiny_onnx.MAP_HW
-CODECS: list[Codec] = [GaussianCodec(HeatmapSpec(SIZE_HW, 1.5)), OffsetCodec(SIZE_HW)]
+BOTH: list[Codec] = [GaussianCodec(HeatmapSpec(SIZE_HW, 1.5)), OffsetCodec(SIZE_HW)]
 NUM = len(POSETRACK15.joints)
 
 
@@ -29,7 +33,7 @@ def joints(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return xy, rng.random((4, NUM)) < 0.8
 
 
-@pytest.mark.parametrize("codec", CODECS, ids=["gaussian", "offset"])
+@pytest.mark.parametrize("codec", BOTH, ids=["gaussian", "offset"])
 def test_decoding_finds_what_was_encoded(codec: Codec) -> None:
     assert isinstance(codec, Codec)
     xy, valid = joints()
@@ -43,7 +47,7 @@ def test_decoding_finds_what_was_encoded(codec: Codec) -> None:
     assert not score[~valid].any()
 
 
-@pytest.mark.parametrize("codec", CODECS, ids=["gaussian", "offset"])
+@pytest.mark.parametrize("codec", BOTH, ids=["gaussian", "offset"])
 def test_maps_of_mirrored_joints_mirrored_are_those_of_the_joints(codec: Codec) -> None:
     xy, valid = joints(1)
     partners = list(POSETRACK15.mirror)
@@ -80,6 +84,20 @@ def test_the_pipeline_decodes_with_the_codec_of_the_card() -> None:
     with pytest.raises(BadConfig, match="decoded in one way"):
         run(video(1), OffsetEstimator(), options=PoseOptions(decode="quarter"))
     assert codec.channels(NUM) == {"scores": 15, "offsets": 30}
+
+
+def test_weights_of_another_codec_run_from_their_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_onnx.write_pose(tmp_path, codec=OffsetCodec(SIZE_HW))
+    with pytest.raises(BadWeights, match=r"Card.codec.kind: expected 'gaussian', found 'offset'"):
+        load_estimator(tmp_path)
+    monkeypatch.setitem(CODECS, "offset", OffsetCodec)
+    estimate = load_estimator(tmp_path, EngineSpec(threads=1))
+    assert estimate.card.codec == OffsetCodec(SIZE_HW)
+    assert estimate.card.outputs == ("scores", "offsets")
+    for poses in run(video(3), estimate):  # type: ignore[arg-type]
+        assert np.isfinite(poses.xy).all()
 
 
 def test_the_flip_test_changes_the_signs_that_the_codec_changes() -> None:

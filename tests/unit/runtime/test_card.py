@@ -67,6 +67,10 @@ def test_round_trip_through_json(card: Card) -> None:
         ({"trained_on": "synth"}, "Card.trained_on: expected a list, found 'synth'"),
         ({"made_by": {"steps": 3}}, "Card.made_by.steps: expected str, found 3"),
         ({"codec": {"kind": "wavelets"}}, "Card.codec.kind: expected 'gaussian'"),
+        ({"codec": {"kind": []}}, r"Card.codec.kind: expected 'gaussian', found \[\]"),
+        ({"codec": 3}, "Card.codec.kind: expected 'gaussian', found None"),
+        ({"kind": []}, r"Card.kind: expected .*, found \[\]"),
+        ({"slots": [{"kind": []}]}, r"Card.slots\[0\].kind: expected .*, found \[\]"),
         (
             {"slots": [{"kind": "neighbours", "name": "local", "offsets": ["a"]}]},
             r"Card.slots\[0\].offsets\[0\]: expected int, found 'a'",

@@ -15,6 +15,7 @@ from glpose.metrics.pck import Pck, pck
 from glpose.systems.glpose.data import ClipData, Tracks
 from glpose.systems.glpose.features import FeatureData
 from glpose.systems.glpose.net import GLPose
+from glpose.systems.glpose.spec import SLOT_NAMES
 from glpose.train.data.sets import LABELLED
 from glpose.train.joints import image_joints
 from glpose.types import Affine
@@ -75,7 +76,7 @@ def guess_from_clips(
 
 def fuse(model: GLPose, batch: dict[str, Tensor]) -> Tensor:
     """Run the fusion on cached features, converted from float16 to float32."""
-    parts = [batch.get(name) for name in ("key", "local", "global", "global_weight")]
+    parts = [batch.get(name) for name in SLOT_NAMES]
     return model.fusion(*(None if part is None else part.float() for part in parts))
 
 

@@ -30,6 +30,9 @@ from glpose.train.data.people import Order
 from glpose.train.recipe import Recipe
 from glpose.types import CropSpec, HeatmapSpec
 
+SLOT_NAMES = KEY, LOCAL, GLOBAL, GLOBAL_WEIGHT = "key", "local", "global", "global_weight"
+"""The inputs of the fusion, in the order of `Fusion.forward`."""
+
 
 @dataclass(frozen=True, slots=True)
 class LocalConfig:
@@ -174,15 +177,15 @@ class GLPoseConfig:
     @property
     def slots(self) -> tuple[Slot, ...]:
         """How the runtime fills the inputs of the fusion."""
-        slots: list[Slot] = [KeySlot()]
+        slots: list[Slot] = [KeySlot(KEY)]
         if self.offsets:
-            slots.append(NeighbourSlot("local", self.offsets, self.local.border, self.local.box))
+            slots.append(NeighbourSlot(LOCAL, self.offsets, self.local.border, self.local.box))
         g = self.global_
         if g.n:
             slots.append(
                 SimilarSlot(
-                    "global",
-                    "global_weight",
+                    GLOBAL,
+                    GLOBAL_WEIGHT,
                     g.n,
                     num_candidates=g.num_candidates,
                     min_score=g.min_score,

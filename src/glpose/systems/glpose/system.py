@@ -23,7 +23,7 @@ from glpose.systems.glpose.data import ClipData, Tracks
 from glpose.systems.glpose.features import Encode, FeatureData, FeatureMix
 from glpose.systems.glpose.net import Fusion, GLPose
 from glpose.systems.glpose.scoring import fuse, guess_from_clips, guess_from_features, run_on_crops
-from glpose.systems.glpose.spec import ClipConfig, GLPoseConfig, Settings
+from glpose.systems.glpose.spec import SLOT_NAMES, ClipConfig, GLPoseConfig, Settings
 from glpose.train.data.augment import Augmentation
 from glpose.train.data.sets import open_people
 from glpose.train.data.store import Pictures, with_cache
@@ -229,7 +229,7 @@ class Solver(torch.nn.Module):
         self.fusion = fusion
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        slots = (inputs.get(name) for name in ("key", "local", "global", "global_weight"))
+        slots = (inputs.get(name) for name in SLOT_NAMES)
         return {"heatmaps": self.fusion(*slots)}
 
 
