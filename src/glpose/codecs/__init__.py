@@ -1,1 +1,1 @@
-"""Joints as maps and back: `codec` says what a codec does, `gaussian` is the one of heatmaps."""
+"""Joints to maps and back: `codec` is the protocol, `gaussian` implements it for heatmaps."""

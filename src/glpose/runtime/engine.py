@@ -1,4 +1,4 @@
-"""Engines run graphs: `EngineSpec` says which one and where, `open_graph` opens a file with it."""
+"""Engines run graphs: `EngineSpec` selects engine and device, `open_graph` opens a file."""
 
 import os
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ Shape = tuple[int | str | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """What runs the networks: an engine by name, its device, and how many CPU threads it has.
+    """What runs the networks: an engine by name, its device and its number of CPU threads.
 
-    `threads` None takes all cores that this process may use.
+    With `threads` None it uses all cores that this process may use.
     """
 
     name: Literal["onnxruntime"] = "onnxruntime"
@@ -31,7 +31,7 @@ class EngineSpec:
 
     @property
     def num_threads(self) -> int:
-        """The number of threads, counted if it is not given."""
+        """The number of threads; the number of cores if `threads` is None."""
         return self.threads or num_cores()
 
 
@@ -45,7 +45,7 @@ class ArrayInfo:
 
 @runtime_checkable
 class Graph(Protocol):
-    """An opened graph. `metadata` is what the file says about itself."""
+    """An opened graph. `metadata` is the metadata of the file."""
 
     path: Path
     metadata: dict[str, str]
@@ -58,7 +58,7 @@ class Graph(Protocol):
 
 
 def open_graph(path: Path, data: bytes, engine: EngineSpec) -> Graph:
-    """Open the graph of a file whose bytes were read already.
+    """Open the graph of a file from its bytes.
 
     Raises: BadWeights if it cannot be run, BadConfig if the engine lacks the device.
     """

@@ -1,1 +1,1 @@
-"""Engines, one module each: the only importer of its package. `runtime.engine` opens them."""
+"""Engines, one module each, which alone imports the engine's package. Opened by `runtime.engine`."""
