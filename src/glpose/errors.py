@@ -12,7 +12,7 @@ The command line prints one line for a `GLPoseError` and exits with 2; anything 
 
 
 class GLPoseError(Exception):
-    """Base of all errors that a user can cause and mend."""
+    """Base of all errors that a user can cause and fix."""
 
 
 class BadInput(GLPoseError, ValueError):

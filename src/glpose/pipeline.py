@@ -1,8 +1,8 @@
-"""The main path: from the frames of a video to the poses of its people. Start at `estimate_poses`.
+"""The pipeline from the frames of a video to the poses of its people. Start at `estimate_poses`.
 
-Each person is cut out of each frame and encoded once; for every frame the features of the person,
-of its neighbours in time and of similar crops of the video, as far as the estimator has slots for
-them, then give the maps of the joints.
+Each person is cropped from each frame and encoded once. For each key, the features of its own crop,
+of its temporal neighbours and of similar crops of the video, as far as the estimator has slots for
+them, then give the joint maps.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -26,14 +26,14 @@ from glpose.types import Frame, FrameAndPoses, FramePoses, People
 from glpose.window import Key, SeenFrame, States, Window, in_turns, remember, similar_inputs
 
 PeopleOf = Callable[[Frame], People]
-"""Who is in a frame; asked once for each frame that could be decoded, in order."""
+"""The people in a frame; called once for each decodable frame, in order."""
 
 BLOCK_FRAMES = 8
-"""Frames that are encoded together; more costs memory and delay, fewer leave cores idle."""
+"""Frames that are encoded together; more cost memory and latency, fewer leave cores idle."""
 _BLOCK_BYTES = 2**26  # of pictures in a block: 4K videos get smaller blocks
 _KEYS_AT_ONCE = 8
 MEMORY_CROPS = 128
-"""Crops of the video that are remembered as candidates."""
+"""Crops of the video that are kept as candidates."""
 
 
 def estimate_poses(
@@ -50,18 +50,19 @@ def estimate_poses(
     timings: Timings | None = None,
     keep_pictures: bool = True,
 ) -> Iterator[FrameAndPoses]:
-    """Yield each frame with its poses, in order, some frames late.
+    """Yield each frame with its poses, in order, with a delay of some frames.
 
-    Memory is bounded by the window of the estimator, a block of frames and `memory_crops` crops of
-    the video, not by its length. `block_frames` changes speed only, never a result.
+    Memory is bounded by the window of the estimator, a block of frames and `memory_crops` crops,
+    whatever the length of the video. `block_frames` changes only the speed, never a result.
 
-    `pool` are the candidates of the whole video, from `remember_video`; without it they are what
-    was seen so far. `is_key` names the frames whose poses are wanted: others only help, and come
-    without people. An estimator in the order of time still solves them, to keep its states.
+    `pool` holds the candidates of the whole video, from `remember_video`; without it candidates
+    come from the frames so far. `is_key` selects the frames whose poses are wanted; others only
+    serve as context and are yielded without people. Estimators with the order "in_time" solve them
+    too, to carry their states.
 
-    Frames are yielded as they were given. Without `keep_pictures` they are yielded without `rgb`,
-    and pictures are dropped as soon as people are cut out; whether a frame could be decoded is then
-    said by the `status` of its poses only.
+    Frames are yielded as given. Without `keep_pictures` they are yielded without `rgb`, and
+    pictures are dropped after people are cropped; only the `status` of the poses then says whether
+    a frame could be decoded.
     """
     spent = timings or Timings()
     look = with_mirror(estimate, options)
@@ -90,10 +91,10 @@ def remember_video(
     seed: int = 0,
     timings: Timings | None = None,
 ) -> CropMemory | None:
-    """The first of two passes, where candidates are to come from all of the video, not the past.
+    """The first of two passes, if candidates come from the whole video instead of the past.
 
-    At most `memory_crops` crops are kept, a seeded sample if there are more. None, and nothing is
-    read, if the options or the estimator do not ask for it.
+    At most `memory_crops` crops are kept, a seeded sample if there are more. Returns None without
+    reading frames if the options or the estimator do not need this pass.
     """
     spent = timings or Timings()
     look = with_mirror(estimate, options)
@@ -108,7 +109,7 @@ def remember_video(
 
 
 class DetectAndTrack:
-    """A `PeopleOf` that finds people itself: detector, scene cuts and tracker."""
+    """A `PeopleOf` made of detector, scene cut detection and tracker."""
 
     def __init__(
         self, detect: Detector, tracker: Tracker | None = None, timings: Timings | None = None
@@ -127,7 +128,7 @@ class DetectAndTrack:
 
 
 class _Settings:
-    """What a card and the options say together."""
+    """The settings from a card and the options combined."""
 
     def __init__(self, card: PoseCard, options: PoseOptions) -> None:
         self.card, self.options = card, options
@@ -161,7 +162,7 @@ def _blocks(frames: Iterable[Frame], num: int, spent: Timings) -> Iterator[list[
 def _see(
     block: list[Frame], people_of: PeopleOf, estimate: Estimator, how: _Settings, spent: Timings
 ) -> Iterator[SeenFrame]:
-    """Find the people of each frame, cut them out, and encode all of them at once."""
+    """Find the people of each frame, crop them, and encode all crops at once."""
     people = [
         People.empty() if f.rgb is None else confident(people_of(f), how.options.min_box)
         for f in block
@@ -202,7 +203,7 @@ def _poses(
     states: States,
     spent: Timings,
 ) -> Iterator[FrameAndPoses]:
-    """Solve for the keys of some frames, a few at a time, and map joints back to the picture."""
+    """Solve for the keys of some frames, a few at a time, and map joints to image pixels."""
     keys = [key for _, own in ready for key in own]
     parts = [
         _solve(some, estimate, how, states, spent)
@@ -264,7 +265,7 @@ def _neighbours(
     shape = keys[0].seen.features.shape[1:]
     frames = [key.neighbours[slot.name] for key in keys]
     features = np.zeros((len(keys), len(slot.offsets), *shape), np.float32)
-    # To be cut with the box of a key, by key and frame.
+    # Frames to crop with the box of a key, by key and frame.
     again: dict[tuple[int, int], SeenFrame] = {}
     for i, key in enumerate(keys):
         for place, seen in enumerate(frames[i]):

@@ -1,4 +1,4 @@
-"""Poses after they were estimated: what their scores say, and which of them are kept."""
+"""Postprocessing of poses: scores and duplicate suppression."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from glpose.skeleton import Skeleton
 from glpose.types import CropSpec, FramePoses, People
 
 _VISIBLE_SCORE = 0.2
-"""Joints above it count in the score of a person; HRNet's `IN_VIS_THRE`."""
+"""Joints with a higher score count in a person's score; HRNet's `IN_VIS_THRE`."""
 
 
 def confident(people: People, min_score: float) -> People:
@@ -24,7 +24,7 @@ def confident(people: People, min_score: float) -> People:
 def finish(
     poses: FramePoses, options: PoseOptions, skeleton: Skeleton, crop: CropSpec
 ) -> FramePoses:
-    """Without duplicates, and with the scores that the options ask for."""
+    """Remove duplicates and set the scores as `options` says."""
     if options.oks_nms is not None:
         poses = without_duplicates(
             poses,
@@ -37,7 +37,7 @@ def finish(
 
 
 def with_scores(poses: FramePoses, kind: ScoreKind) -> FramePoses:
-    """Scores as `PoseOptions.score` says, from the heatmaps' maxima and the box scores."""
+    """Set scores as `PoseOptions.score` says, from heatmap maxima and box scores."""
     if kind == "product":
         return replace(poses, score=poses.score * poses.people.score[:, None])
     if kind == "rescored":
@@ -46,9 +46,9 @@ def with_scores(poses: FramePoses, kind: ScoreKind) -> FramePoses:
 
 
 def person_score(poses: FramePoses) -> Float32[np.ndarray, " n"]:
-    """Box score times the mean score of the joints above 0.2, 0 for someone without any.
+    """Box score times the mean score of the joints above 0.2; 0 if there are none.
 
-    Source: rescoring of HRNet, also of mmpose.
+    Source: rescoring in HRNet and mmpose.
     """
     visible = poses.score > _VISIBLE_SCORE
     total = np.where(visible, poses.score, 0).sum(1)
@@ -62,10 +62,10 @@ def without_duplicates(
     sigma: Float64[np.ndarray, " joints"],
     limit: float,
 ) -> FramePoses:
-    """Greedy suppression by object keypoint similarity; the others stay in their places.
+    """Greedy non-maximum suppression by OKS; kept poses stay in order.
 
-    A pose goes if it is more alike than `limit` to one that stays and has a higher `order`. The
-    similarity is over the joints that both have, with the mean of both areas.
+    A pose is dropped if its OKS with a kept pose of higher `order` is above `limit`. OKS is over
+    the joints that both have, with the mean of both areas.
 
     Source: OKS-NMS of HRNet, where a person's area is that of the padded box.
     """
@@ -80,5 +80,5 @@ def without_duplicates(
 def of_rows(
     poses: FramePoses, rows: Int64[np.ndarray, " kept"] | Bool[np.ndarray, " n"]
 ) -> FramePoses:
-    """Some people of a frame."""
+    """The selected people of a frame."""
     return replace(poses, people=poses.people[rows], xy=poses.xy[rows], score=poses.score[rows])

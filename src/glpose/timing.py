@@ -1,4 +1,4 @@
-"""Seconds spent in each stage of a run; passed along, never global."""
+"""Seconds spent in each stage of a run; passed as an argument, never global."""
 
 import threading
 import time

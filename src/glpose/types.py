@@ -1,16 +1,16 @@
-"""The nouns of glpose: what flows from a video to poses. Start reading the project here.
+"""The data types of glpose, from a video to poses. Start reading the project here.
 
-Conventions, once and for all:
+Conventions used everywhere:
 
 * Colour is RGB `uint8`, height x width x 3.
 * Points are (x, y), x to the right, y down, in pixels; the centre of the top-left pixel is (0, 0).
 * Boxes are `xyxy` in float32; width = x2 - x1, without "+1".
 * Sizes are `size_hw`. Frames count from 0 in display order; time is in seconds.
 * Scores are in [0, 1]. A joint that was not found has NaN coordinates and score 0.
-* Maps between frames of reference are named destination first: `crop_from_image`.
+* Transforms between coordinate frames are named destination first: `crop_from_image`.
 
-All types are frozen and hold arrays of the stated axes. Shapes are checked in the tests; data that
-comes from outside (files, weights, arrays of users) is checked where it enters, always.
+All types are frozen and hold arrays with the stated axes. Shapes are checked in the tests; external
+data (files, weights, arrays from users) is always checked where it enters.
 """
 
 from dataclasses import dataclass, field
@@ -43,9 +43,9 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """What is known of a video before it is decoded.
+    """What is known about a video before it is decoded.
 
-    `size_hw` is the size as shown; `rotation_deg` the clockwise turn that was applied to show it;
+    `size_hw` is the size as shown, `rotation_deg` the clockwise rotation applied to show it;
     `num_frames` and `duration_s` come from the header and may be unknown or wrong.
     """
 
@@ -66,7 +66,7 @@ class Detections:
 
     @classmethod
     def empty(cls) -> "Detections":
-        """Nobody found."""
+        """No detections."""
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
 
     def __len__(self) -> int:
@@ -75,7 +75,7 @@ class Detections:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class People:
-    """People of one frame with their identities; unconfirmed tracks are absent, never -1."""
+    """People of one frame with track ids; unconfirmed tracks are left out, never -1."""
 
     xyxy: Float32[np.ndarray, "n 4"]
     score: Float32[np.ndarray, " n"]
@@ -83,7 +83,7 @@ class People:
 
     @classmethod
     def empty(cls) -> "People":
-        """Nobody there."""
+        """No people."""
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
 
     def __len__(self) -> int:
@@ -92,22 +92,22 @@ class People:
     def __getitem__(
         self, rows: Int64[np.ndarray, " kept"] | Bool[np.ndarray, " n"] | list[int]
     ) -> "People":
-        """Some of the people: by places, in that order, or by a mask."""
+        """Select people by indices, in that order, or by a mask."""
         return People(self.xyxy[rows], self.score[rows], self.track_id[rows])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Affine:
-    """A 2x3 map of points between two frames of reference; float64, so that inverses close."""
+    """A 2x3 affine transform between two coordinate frames; float64, so that inverses are accurate."""
 
     matrix: Float64[np.ndarray, "2 3"]
 
     def apply(self, xy: Float[np.ndarray, "*points 2"]) -> Float64[np.ndarray, "*points 2"]:
-        """Map points; NaN stays NaN."""
+        """Transform points; NaN stays NaN."""
         return xy @ self.matrix[:, :2].T + self.matrix[:, 2]
 
     def inverse(self) -> "Affine":
-        """The map back."""
+        """The inverse transform."""
         linear = np.linalg.inv(self.matrix[:, :2])
         return Affine(np.column_stack([linear, -linear @ self.matrix[:, 2]]))
 
@@ -120,10 +120,10 @@ class Affine:
 
 @dataclass(frozen=True, slots=True)
 class CropSpec:
-    """How a person is cut out: the box is extended to the aspect of `size_hw`, then by `padding`.
+    """How a person is cropped: the box is extended to the aspect of `size_hw`, then by `padding`.
 
-    `anchor` says where the box centre lands: "centre" on the centre of the crop's pixel grid, the
-    exact choice; "msra" half a pixel further, as the weights of the HRNet family were trained.
+    `anchor` says where the box centre lands: "centre" on the centre of the crop's pixel grid
+    (exact); "msra" half a pixel further, as the HRNet family trains.
     """
 
     size_hw: tuple[int, int]
@@ -136,8 +136,8 @@ class HeatmapSpec:
     """Size and conventions of heatmaps.
 
     `mapping` says where heatmap pixels lie in the crop: "centre" aligns the areas (exact),
-    "origin" multiplies by the stride, "corners" aligns the corner pixels. `rounded` targets have
-    their Gaussian on a whole pixel, as the HRNet family trains; ours are exact.
+    "origin" multiplies by the stride, "corners" aligns the corner pixels. `rounded` centres the
+    Gaussian of targets on a whole pixel, as the HRNet family trains; our own models use exact ones.
     """
 
     size_hw: tuple[int, int]
@@ -149,9 +149,9 @@ class HeatmapSpec:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FramePoses:
-    """The people of one frame and their joints, in image pixels: the unit that streams.
+    """The people of one frame and their joints in image pixels: the unit of streaming.
 
-    Joints are float32; float64 where a file is read to be scored, so that nothing is rounded.
+    Joints are float32, or float64 when a file is read for scoring, so that nothing is rounded.
     """
 
     frame: int
@@ -177,16 +177,16 @@ class FramePoses:
 
 
 FrameAndPoses = tuple[Frame, FramePoses]
-"""A frame and the poses of its people: what the pipeline yields and refiners and writers take."""
+"""A frame and the poses of its people: yielded by the pipeline, taken by refiners and writers."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameTruth:
-    """Annotated people of one frame: a type of its own, so that truth is never taken for a guess.
+    """Annotated people of one frame; a separate type, so that ground truth is not taken for estimates.
 
     `visibility`: 0 not labelled, 1 hidden, 2 visible. `ignore`: polygons without annotations.
-    `head_px`: length by which PoseTrack normalises a person's errors, 0.6 times the diagonal of the
-    head box; NaN for a person without one.
+    `head_px`: the length by which PoseTrack normalises a person's errors, 0.6 times the diagonal of
+    the head box; NaN for a person without a head box.
     """
 
     frame: int

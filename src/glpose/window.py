@@ -1,7 +1,7 @@
-"""What the pipeline remembers of a video: a window of frames, a sample of all crops, and states.
+"""What the pipeline keeps of a video: a window of frames, a sample of all crops, and states.
 
-All are bounded, however long the video is. What a key frame may see depends on nothing but the
-frames up to `lookahead` after it, offered in order; so how frames are grouped changes no result.
+All are bounded, however long the video is. The inputs of a key frame depend only on the frames up
+to `lookahead` after it, pushed in order, so grouping frames into blocks does not change results.
 """
 
 from collections import deque
@@ -20,9 +20,9 @@ from glpose.types import Affine, Frame, FrameStatus, People
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeenFrame:
-    """A frame with its people, the maps that cut them out, and what the encoder says of them.
+    """A frame with its people, their crop transforms, features and embeddings.
 
-    `rgb` is kept only where neighbours may be cut again, with the box of a key; `given` is the
+    `rgb` is kept only if neighbours may be cropped again with the box of a key; `given` is the
     frame that is yielded with its poses.
     """
 
@@ -37,16 +37,16 @@ class SeenFrame:
     rgb: UInt8[np.ndarray, "height width 3"] | None = None
 
     def row(self, track_id: int) -> int:
-        """The row of a person in this frame, -1 for someone who is not there."""
+        """The row of a person in this frame, -1 if absent."""
         (rows,) = np.nonzero(self.people.track_id == track_id)
         return int(rows[0]) if len(rows) else -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Key:
-    """A person in a key frame, and what helps, by the names of slots.
+    """A person in a key frame, with neighbours and candidates by slot name.
 
-    `neighbours` has a frame for each offset, `candidates` the crops drawn from the video.
+    `neighbours` has a frame for each offset, `candidates` the crops sampled from the video.
     """
 
     seen: SeenFrame
@@ -56,20 +56,20 @@ class Key:
 
     @property
     def track_id(self) -> int:
-        """The person's number."""
+        """The person's track id."""
         return int(self.seen.people.track_id[self.row])
 
     @property
     def crop_from_image(self) -> Affine:
-        """The map that cut the person out of the key frame."""
+        """The transform from the key frame to the person's crop."""
         return self.seen.crop_from_image[self.row]
 
 
 class Window:
-    """Takes frames in order and gives them back with their keys once their neighbours are known.
+    """Takes frames in order and yields them with their keys once their neighbours are known.
 
     Candidates come from `pool`, the crops of the whole video, or, if it is None, from `memory`,
-    which the frames fill as they come.
+    which is filled by the frames pushed so far.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Window:
         is_key: Callable[[int], bool] | None = None,
     ) -> None:
         self._card, self._neighbours, self._is_key = card, neighbours, is_key
-        # An empty pool is one: the video has no crop that could help.
+        # An empty pool is a valid pool: the video has no usable crop.
         self._memory, self._is_past = (memory, True) if pool is None else (pool, False)
         offsets = [
             sign * offset
@@ -95,7 +95,7 @@ class Window:
         self._waiting: deque[SeenFrame] = deque()
 
     def push(self, seen: SeenFrame) -> Iterator[tuple[SeenFrame, list[Key]]]:
-        """Take the next frame; give those whose lookahead is complete with it."""
+        """Take the next frame; yield those whose lookahead it completes."""
         self._frames[seen.frame] = seen
         self._waiting.append(seen)
         if self._is_past:
@@ -107,7 +107,7 @@ class Window:
             del self._frames[frame]
 
     def drain(self) -> Iterator[tuple[SeenFrame, list[Key]]]:
-        """The frames still waiting, when no more will come."""
+        """Yield the frames still waiting, after the last push."""
         while self._waiting:
             yield self._ready(self._waiting.popleft())
 
@@ -147,7 +147,7 @@ class Window:
 
 
 class States:
-    """What a recurrent graph said of each person last, by track id; those long gone are dropped."""
+    """The last states of a recurrent graph for each person, by track id; old ones are dropped."""
 
     def __init__(self, slots: tuple[StateSlot, ...]) -> None:
         self._slots = slots
@@ -155,7 +155,7 @@ class States:
         self._kept: dict[int, tuple[int, dict[str, np.ndarray]]] = {}
 
     def inputs(self, keys: list[Key]) -> dict[str, np.ndarray]:
-        """The states before these keys, one row each; zeros for who is new or was away too long."""
+        """The states before these keys, one row each; zeros for a new person or after too long a gap."""
         arrays = {slot.name: np.zeros((len(keys), *slot.shape), np.float32) for slot in self._slots}
         for row, key in enumerate(keys):
             frame, states = self._kept.get(key.track_id, (0, {}))
@@ -165,7 +165,7 @@ class States:
         return arrays
 
     def keep(self, keys: list[Key], outputs: Mapping[str, np.ndarray]) -> None:
-        """Keep what the graph gave for these keys, which are the last ones of their people."""
+        """Store the graph's state outputs for these keys, each the latest of its person."""
         if not self._slots:
             return
         for row, key in enumerate(keys):
@@ -176,7 +176,7 @@ class States:
 
 
 def in_turns(keys: list[Key], most: int, *, in_time: bool) -> Iterator[list[Key]]:
-    """The keys in order, at most so many at once; `in_time` never two of one person at once."""
+    """The keys in order, in groups of at most `most`; with `in_time` a person once per group."""
     group: list[Key] = []
     for key in keys:
         is_there = in_time and any(other.track_id == key.track_id for other in group)
@@ -189,7 +189,7 @@ def in_turns(keys: list[Key], most: int, *, in_time: bool) -> Iterator[list[Key]
 
 
 def remember(seen: SeenFrame, card: PoseCard, memory: CropMemory) -> None:
-    """Offer the people of a frame to the memory, as far as a slot takes them for candidates."""
+    """Add the people of a frame to the memory if their score is high enough for a slot."""
     if not card.similar:
         return
     people = seen.people

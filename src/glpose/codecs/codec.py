@@ -1,7 +1,7 @@
-"""What the pipeline and training ask of a codec: joints to maps, maps to joints, and a mirror.
+"""The codec protocol for pipeline and training: joints to maps, maps to joints, and mirroring.
 
-A network's output is a dictionary of named arrays (n, channels, h, w); which maps there are and
-what their channels mean is known to the codec alone.
+A network's output is a dictionary of named arrays (n, channels, h, w); only the codec knows which
+maps there are and what their channels mean.
 """
 
 from typing import Protocol, runtime_checkable
@@ -17,7 +17,7 @@ Maps = dict[str, np.ndarray]
 
 @runtime_checkable
 class Codec(Protocol):
-    """Settings of one way to write joints as maps, with the arithmetic that belongs to them."""
+    """One representation of joints as maps: its settings and arithmetic."""
 
     @property
     def size_hw(self) -> tuple[int, int]:
@@ -25,17 +25,17 @@ class Codec(Protocol):
         ...
 
     def channels(self, num_joints: int) -> dict[str, int]:
-        """The maps of so many joints: their names, and how many channels each has."""
+        """Names and numbers of channels of the maps for `num_joints` joints."""
         ...
 
     def crop_from_map(self, crop: CropSpec) -> Affine:
-        """The affine map from pixels of the maps to pixels of the crop."""
+        """The affine transform from map pixels to crop pixels."""
         ...
 
     def encode(
         self, map_xy: Float[np.ndarray, "*n joints 2"], valid: Bool[np.ndarray, "*n joints"]
     ) -> Maps:
-        """The maps that a network should give for joints in map pixels; invalid ones are absent."""
+        """Target maps for joints in map pixels; invalid joints are left out."""
         ...
 
     def decode(
@@ -48,14 +48,14 @@ class Codec(Protocol):
         ...
 
     def mirror(self, maps: Maps, partners: tuple[int, ...], *, shift: bool | None = None) -> Maps:
-        """The maps of mirrored crops as those of the crops themselves.
+        """Turn the maps of mirrored crops into maps of the original crops.
 
-        Columns change places, left and right joints do (`partners`: the mirror of each joint), and
-        so do the signs of what points to the right. `shift` moves the maps by a pixel, where
-        mirroring a crop does not mirror its maps exactly; None does it if the codec needs it.
+        Reverses columns, swaps left and right joints (`partners`: the mirror of each joint), and
+        negates values that point to the right. `shift` moves the maps by a pixel where mirroring a
+        crop does not mirror its maps exactly; None does so if the codec needs it.
         """
         ...
 
     def with_decoding(self, kind: Decoding) -> "Codec":
-        """The same codec with another way to find the peak. Raises: BadConfig if it has none."""
+        """The same codec with another decoding. Raises: BadConfig if it has no choice of decoding."""
         ...

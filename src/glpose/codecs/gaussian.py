@@ -14,17 +14,17 @@ from glpose.errors import BadInput
 from glpose.imaging import blur_maps
 from glpose.types import Affine, CropSpec, Decoding, HeatmapSpec
 
-# The published DARK code blurs with 11 pixels. Here the kernel grows with sigma, since one wider
-# than the peak would flatten it: the odd number above 11/3 sigma, 7 at sigma 1.5, 9 at 2, 13 at 3.
+# The published DARK code blurs with an 11 pixel kernel. Here it grows with sigma, since a kernel
+# wider than the peak would flatten it: odd, above 11/3 sigma: 7 at sigma 1.5, 9 at 2, 13 at 3.
 _DARK_KERNEL_PX_PER_SIGMA = 11 / 3
 
 HEATMAPS = "heatmaps"
-"""The name of the only map of this codec."""
+"""The name of this codec's only map."""
 
 
 @dataclass(frozen=True, slots=True)
 class GaussianCodec:
-    """One heatmap a joint, as `heatmap` says; a `Codec`."""
+    """A `Codec` with one heatmap per joint; `heatmap` has its settings."""
 
     heatmap: HeatmapSpec
     kind: Literal["gaussian"] = "gaussian"
@@ -57,8 +57,8 @@ class GaussianCodec:
     def mirror(self, maps: Maps, partners: tuple[int, ...], *, shift: bool | None = None) -> Maps:
         """See `Codec.mirror`.
 
-        Where heatmap pixels are multiples of the stride ("origin"), mirroring a crop moves them by
-        three quarters of a pixel at stride 4, and the shift takes the maps back by one.
+        With the mapping "origin" (heatmap pixels are multiples of the stride), mirroring a crop moves
+        them by three quarters of a pixel at stride 4; the shift moves the maps back by one pixel.
 
         Source: flip test with `SHIFT_HEATMAP` as in the HRNet family.
         """
@@ -73,7 +73,7 @@ class GaussianCodec:
 
 
 def crop_from_heatmap(crop: CropSpec, heatmap: HeatmapSpec) -> Affine:
-    """The map from heatmap pixels to crop pixels, by the heatmap's `mapping`."""
+    """The transform from heatmap pixels to crop pixels, by the heatmap's `mapping`."""
     (crop_h, crop_w), (h, w) = crop.size_hw, heatmap.size_hw
     if heatmap.mapping == "corners":
         zoom_xy = np.array([(crop_w - 1) / (w - 1), (crop_h - 1) / (h - 1)])
@@ -87,10 +87,9 @@ def crop_from_heatmap(crop: CropSpec, heatmap: HeatmapSpec) -> Affine:
 def inside_heatmap(
     heatmap_xy: Float[np.ndarray, "*n 2"], spec: HeatmapSpec
 ) -> Bool[np.ndarray, "*n"]:
-    """Which points lie in the crop that a heatmap is of, its borders included.
+    """Which points lie inside the crop of a heatmap, borders included.
 
-    Where heatmap pixels are multiples of the stride ("origin") the crop is what the HRNet family
-    takes for it, 0 to its width.
+    With the mapping "origin" the crop extends from 0 to its width, as in the HRNet family.
     """
     (h, w), x, y = spec.size_hw, heatmap_xy[..., 0], heatmap_xy[..., 1]
     low = 0.0 if spec.mapping == "origin" else -0.5
@@ -102,8 +101,8 @@ def encode(
 ) -> Float32[np.ndarray, "*n h w"]:
     """Target heatmaps: a Gaussian with peak 1 for each valid joint, zeros for the others.
 
-    Rounded targets have their centre on the nearest pixel and stop at 3 sigma, as in the HRNet
-    family; exact ones do neither.
+    Rounded targets are centred on the nearest pixel and cut off at 3 sigma, as in the HRNet family;
+    exact ones are not.
     """
     h, w = spec.size_hw
     centre = np.where(valid[..., None], heatmap_xy, 0.0)
@@ -125,11 +124,11 @@ def decode(
 ) -> tuple[Float32[np.ndarray, "n joints 2"], Float32[np.ndarray, "n joints"]]:
     """Find the joint in each heatmap.
 
-    A map without a positive value yields NaN with score 0, never an error: absent joints are
-    ordinary in crowds.
+    A map without a positive value yields NaN with score 0, not an error: missing joints are common
+    in crowds.
 
     Returns: positions in heatmap pixels, and the peak values clipped to 0..1.
-    Raises: BadInput if the maps do not have `spec.size_hw`.
+    Raises: BadInput if the maps are not of `spec.size_hw`.
     Source: quarter step as in the HRNet family; "dark" is Zhang et al., Distribution-Aware
     Coordinate Representation, CVPR 2020.
     """
@@ -155,7 +154,7 @@ def decode(
 
 
 def _quarter_step(maps: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """A quarter of a pixel towards the higher neighbour, inside the border only."""
+    """A quarter pixel towards the higher neighbour; zero at the border."""
     _, h, w = maps.shape
     inside = (x > 1) & (x < w - 1) & (y > 1) & (y < h - 1)
     i = np.arange(len(maps))
@@ -190,7 +189,7 @@ def _newton_step(maps: np.ndarray, x: np.ndarray, y: np.ndarray, sigma_px: float
     good = np.abs(det) > 1e-12
     safe = np.where(good, det, 1.0)
     delta = -np.stack([gyy * gx - gxy * gy, gxx * gy - gxy * gx], -1) / safe[:, None]
-    # A step of more than a pixel means that the blurred map peaks elsewhere: keep the argmax.
+    # A step of more than one pixel means that the blurred map peaks elsewhere: keep the argmax.
     good &= (np.abs(delta) <= 1).all(-1)
     step[i] = np.where(good[:, None], delta, 0).astype(np.float32)
     return step

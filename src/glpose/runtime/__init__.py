@@ -1,1 +1,1 @@
-"""Weights at run time: `load` opens them, `protocols` says what they do, `card` how to use them."""
+"""Weights at run time: `load` opens them, `protocols` defines the networks, `card` their use."""

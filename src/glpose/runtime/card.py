@@ -1,7 +1,7 @@
-"""Cards: everything needed to use weights correctly. One travels inside each `.onnx` file.
+"""Cards: everything needed to use weights correctly, stored inside each `.onnx` file.
 
-A `Card` is one of three kinds, `EncoderCard`, `PoseCard` and `DetectorCard`, told apart by `kind`.
-The slots of a `PoseCard` name the inputs of its graph and say what fills each of them.
+A `Card` is an `EncoderCard`, a `PoseCard` or a `DetectorCard`, distinguished by `kind`. The slots of
+a `PoseCard` name the inputs of its graph and say what fills each of them.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ CARD_KEY = "glpose.card"
 """The key of the ONNX metadata that holds the card as JSON."""
 
 CARD_VERSION = 2
-"""Cards of this version are written; those of version 1 (glpose 0.1 and 0.2) are read too."""
+"""The version that is written; version 1 (glpose 0.1 and 0.2) can be read, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ class KeySlot:
 class NeighbourSlot:
     """Features of the person in other frames: (n, len(offsets), channels, h, w).
 
-    `offsets` are in frames from the key, in input order. `border` says what fills a place where
-    the person is absent (`clip.local_frames`), `box` whose box cuts the neighbours: the key
-    frame's ("exact") or the person's own in each frame ("own", so that features are reused).
+    `offsets` are in frames relative to the key, in input order. `border` says what fills an offset
+    where the person is absent (`clip.local_frames`); `box` which box crops the neighbours: that of
+    the key frame ("exact") or the person's own in each frame ("own", so that features are reused).
     """
 
     name: str
@@ -60,9 +60,9 @@ class NeighbourSlot:
 class SimilarSlot:
     """Features of the most similar crops of the video: (n, num, channels, h, w).
 
-    `num` of `num_candidates` crops drawn from the video, of people whose box score is at least
-    `min_score`; the functions of `clip` take the other settings. `weight` names a second input,
-    the weights of the crops: (n, num, 1), or (n, num, channels) where each channel has its own.
+    The `num` best of `num_candidates` crops sampled from the video, from people with a box score of
+    at least `min_score`; the other settings are passed to the functions of `clip`. `weight` names a
+    second input, the weights of the crops: (n, num, 1), or (n, num, channels) if per channel.
     """
 
     name: str
@@ -84,9 +84,9 @@ class SimilarSlot:
 
 @dataclass(frozen=True, slots=True)
 class StateSlot:
-    """What the graph gave as `output` for the same person before: (n, *shape), float32.
+    """The graph's last `output` for the same person: (n, *shape), float32.
 
-    Zeros for a person who is new, or was last seen more than `max_gap` frames ago.
+    Zeros for a new person, or one last seen more than `max_gap` frames ago.
     """
 
     name: str
@@ -101,7 +101,7 @@ Slot = KeySlot | NeighbourSlot | SimilarSlot | StateSlot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What all weights say of themselves, a screenful."""
+    """Metadata of all kinds of weights."""
 
     name: str
     version: str
@@ -116,7 +116,7 @@ class About:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderCard(About):
-    """Crops to features. `partner` is the digest that binds two graphs exported together."""
+    """Crops to features. `partner` is a digest shared by two graphs that were exported together."""
 
     kind: Literal["encoder"] = "encoder"
     crop: CropSpec
@@ -125,10 +125,10 @@ class EncoderCard(About):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoseCard(About):
-    """Slots of features to maps of joints, which `codec` turns into joints.
+    """Slots of features to joint maps, which `codec` decodes.
 
-    With `order` "in_time" the graph is given the keys of a person in the order of time, never two
-    of them at once, as `StateSlot`s need it; "any" order lets keys of several frames share a call.
+    With `order` "in_time" the graph gets the keys of a person in temporal order, at most one per
+    call, as `StateSlot`s require; with "any" keys of several frames may share a call.
     """
 
     kind: Literal["fusion"] = "fusion"
@@ -177,7 +177,7 @@ class PoseCard(About):
 
     @property
     def states(self) -> tuple[StateSlot, ...]:
-        """The slots of what the graph said before."""
+        """The slots of recurrent states."""
         return tuple(slot for slot in self.slots if isinstance(slot, StateSlot))
 
     @property
@@ -189,10 +189,10 @@ class PoseCard(About):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorCard(About):
-    """How the detector wants its picture: its own aspect, about the area of `size_hw`.
+    """The detector's input: the picture's aspect ratio, with about the area of `size_hw`.
 
-    With `fine_size_hw` the picture is looked at twice: people whose box's longer side is below
-    `fine_side_px` in that larger input are taken from there too. `fill` is the grey around.
+    With `fine_size_hw` the detector runs a second time on that larger input and adds people whose
+    longer box side is below `fine_side_px` there. `fill` is the grey of the padding.
     """
 
     kind: Literal["detector"] = "detector"
@@ -233,7 +233,7 @@ def card_from_plain(data: Mapping[str, Any]) -> Card:
 
 
 def _from_version_1(old: Mapping[str, Any]) -> dict[str, Any]:
-    """Cards of glpose 0.1 and 0.2, which had all kinds in one and slots with fixed names."""
+    """Convert cards of glpose 0.1 and 0.2, which had one type for all kinds and fixed slot names."""
     tables = ("skeleton", "crop", "heatmap", "fusion", "detector", "partner")
     data = {key: value for key, value in old.items() if key not in tables}
     data["card_version"] = CARD_VERSION

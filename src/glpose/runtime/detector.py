@@ -1,4 +1,4 @@
-"""From a picture to people: letterbox, run the graph, drop weak and repeated boxes, map back."""
+"""From a picture to people: letterbox, run the graph, threshold, NMS, map boxes back."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ RunDetector = Callable[
     [UInt8[np.ndarray, "1 h w 3"]],
     tuple[Float32[np.ndarray, "1 points 4"], Float32[np.ndarray, "1 points"]],
 ]
-"""A graph: a letterboxed picture to boxes in its pixels, and their scores."""
+"""A graph: a letterboxed picture to boxes in pixels of that input, and their scores."""
 
 _MOST_CANDIDATES = 500
 
@@ -26,7 +26,7 @@ class BoxDetector:
         self.card, self.run = card, run
 
     def __call__(self, rgb: UInt8[np.ndarray, "height width 3"]) -> Detections:
-        """People, best first, boxes in the pixels of the picture and within it."""
+        """People, best first; boxes in image pixels, clipped to the picture."""
         how = self.card
         xyxy, score = self._pass(rgb, how.size_hw)
         if how.fine_size_hw is not None:
@@ -41,7 +41,7 @@ class BoxDetector:
     def _pass(
         self, rgb: UInt8[np.ndarray, "height width 3"], area_hw: tuple[int, int]
     ) -> tuple[Float32[np.ndarray, "n 4"], Float32[np.ndarray, " n"]]:
-        """Boxes at one size of the input, not yet suppressed."""
+        """Boxes and scores at one input size, before NMS."""
         how = self.card
         height, width = rgb.shape[:2]
         size_hw = input_size((height, width), area_hw, max(how.strides))
@@ -55,9 +55,9 @@ class BoxDetector:
 
 
 def input_size(image_hw: tuple[int, int], size_hw: tuple[int, int], stride: int) -> tuple[int, int]:
-    """The input for a picture: its own aspect, about the area of `size_hw`, whole strides.
+    """Input size for a picture: its aspect ratio, about the area of `size_hw`, multiples of `stride`.
 
-    A portrait video thus gets a portrait input, and costs what a landscape one does.
+    A portrait video thus gets a portrait input, at the cost of a landscape one.
     """
     scale = (size_hw[0] * size_hw[1] / (image_hw[0] * image_hw[1])) ** 0.5
     height, width = (max(1, round(side * scale / stride)) * stride for side in image_hw)

@@ -19,9 +19,9 @@ Shape = tuple[int | str | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """What runs the networks: an engine by name, its device, and how many CPU threads it has.
+    """What runs the networks: an engine by name, its device and its number of CPU threads.
 
-    `threads` None takes all cores that this process may use.
+    With `threads` None it uses all cores that this process may use.
     """
 
     name: EngineName = "onnxruntime"
@@ -40,7 +40,7 @@ class EngineSpec:
 
     @property
     def num_threads(self) -> int:
-        """The number of threads, counted if it is not given."""
+        """The number of threads; the number of cores if `threads` is None."""
         return self.threads or num_cores()
 
 
@@ -54,7 +54,7 @@ class ArrayInfo:
 
 @runtime_checkable
 class Graph(Protocol):
-    """An opened graph. `metadata` is what the file says about itself."""
+    """An opened graph. `metadata` is the metadata of the file."""
 
     path: Path
     metadata: dict[str, str]

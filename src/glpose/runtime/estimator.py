@@ -10,13 +10,14 @@ from glpose.runtime.card import PoseCard
 from glpose.runtime.protocols import Features, Inputs
 
 RunGraph = Callable[[dict[str, np.ndarray], list[str]], list[np.ndarray]]
-"""Named inputs and the names of the outputs to the outputs, as a graph of an engine runs."""
+"""Named inputs and names of outputs to the outputs, see `Graph.run`."""
 
 
 class OnnxEstimator:
-    """An `Estimator` made of an encoder graph, a graph of slots and the card of the latter.
+    """An `Estimator` made of an encoder graph, a fusion graph and the fusion graph's card.
 
-    At most `chunk` people go through a graph at once, which bounds memory and changes nothing else.
+    At most `chunk` people go through a graph at once, which bounds memory and does not change
+    results.
     """
 
     def __init__(self, encode: RunGraph, solve: RunGraph, card: PoseCard, chunk: int = 8) -> None:

@@ -1,4 +1,4 @@
-"""The flip test: every crop is looked at twice, as it is and in a mirror."""
+"""The flip test: every crop is processed twice, as it is and mirrored."""
 
 from dataclasses import replace
 
@@ -12,17 +12,17 @@ from glpose.runtime.protocols import Estimator, Features, Inputs
 
 
 def with_mirror(estimate: Estimator, options: PoseOptions) -> Estimator:
-    """The estimator, looking twice if the options ask for it."""
+    """The estimator, with the flip test if the options ask for it."""
     return Mirrored(estimate, shift=options.flip_shift) if options.flip else estimate
 
 
 class Mirrored:
     """An `Estimator` that averages the maps of crops and of mirrored crops.
 
-    Features of both stand side by side in the channels, so that whoever keeps features keeps both;
-    so do both states, in their first axis. All features of a mirrored key are those of mirrored
-    crops, with the weights of the plain ones. The codec turns the mirrored maps back; `shift` is
-    that of `Codec.mirror`.
+    Features of both are concatenated along the channels, so that caches hold both; states are
+    concatenated along their first axis. A mirrored key uses only features of mirrored crops, with
+    the weights of the plain ones. The codec turns the mirrored maps back; `shift` is that of
+    `Codec.mirror`.
 
     Source: flip test of the HRNet family.
     """
@@ -56,7 +56,7 @@ class Mirrored:
         return both | {name: np.concatenate([plain[name], mirrored[name]], 1) for name in states}
 
     def _halves(self, name: str, array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What the plain and the mirrored crops are given: channels are third from the end."""
+        """The inputs of the plain and of the mirrored crops; the channel axis is -3."""
         if name in self._weights:
             return array, array
         plain, mirrored = np.split(array, 2, axis=1 if name in self._states else -3)

@@ -1,8 +1,8 @@
-"""A name or a path to an estimator or a detector, with everything about the weights checked.
+"""Open an estimator or a detector by name or path, with all checks of the weights.
 
-Shipped weights lie in the package folder `weights`. An estimator NAME is the pair
-`NAME.encoder.onnx` and `NAME.fusion.onnx`, a detector is `NAME.onnx`; a file `SHA256SUMS` beside
-them is honoured. Each complaint says which file, what was found and what was expected.
+Shipped weights are in the package folder `weights`. An estimator NAME is the pair
+`NAME.encoder.onnx` and `NAME.fusion.onnx`, a detector is `NAME.onnx`; a file `SHA256SUMS` next to
+them is checked. Each error names the file, what was found and what was expected.
 """
 
 import json
@@ -50,7 +50,7 @@ class Weights:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opened(Generic[T]):
-    """A network, and what results say about the weights it was made of."""
+    """A network, and the record of its weights for results files."""
 
     network: T
     record: dict[str, object]
@@ -59,7 +59,7 @@ class Opened(Generic[T]):
 def open_estimator(
     name_or_path: str | Path, engine: EngineSpec = EngineSpec()
 ) -> Opened[OnnxEstimator]:
-    """Open pose weights: a shipped name, either file of the pair, or a folder that holds one pair.
+    """Open pose weights: a shipped name, either file of a pair, or a folder with one pair.
 
     Raises: BadWeights, saying which part is wrong.
     """
@@ -79,7 +79,7 @@ def load_estimator(name_or_path: str | Path, engine: EngineSpec = EngineSpec()) 
 def open_detector(
     name_or_path: str | Path, engine: EngineSpec = EngineSpec()
 ) -> Opened[BoxDetector]:
-    """Open detector weights: a shipped name, a file, or a folder that holds one.
+    """Open detector weights: a shipped name, a file, or a folder with one.
 
     Raises: BadWeights, saying which part is wrong.
     """
@@ -108,7 +108,7 @@ def shipped() -> list[Weights]:
 
 
 def weights_in(folder: Path) -> list[Weights]:
-    """The models of a folder, by name; halves of a pair count as the pair."""
+    """The models of a folder, by name; either file of a pair stands for the pair."""
     found: dict[str, Weights] = {}
     for path in sorted(folder.glob("*.onnx")):
         weights = _of_file(path)
@@ -122,10 +122,10 @@ def read_card(path: Path) -> Card:
 
 
 def find_weights(name_or_path: str | Path, use: Use) -> Weights:
-    """The files that a name or path stands for.
+    """The files of a name or path.
 
-    A shipped name wins over a file of that name; write "./NAME" for the latter.
-    Raises: BadWeights if there is nothing, half of it, or the other kind.
+    A shipped name takes precedence over a file of that name; write "./NAME" for the file.
+    Raises: BadWeights if nothing is found, half of a pair is missing, or the kind is wrong.
     """
     for weights in shipped():
         if str(name_or_path) == weights.name:
@@ -239,7 +239,7 @@ def _check_digest(path: Path, found: str) -> None:
 
 
 def _check_pair(encoder: _File[EncoderCard], fusion: _File[PoseCard]) -> None:
-    """Raises: BadWeights if two graphs do not belong together, or a card says what is not there."""
+    """Raises: BadWeights if two graphs do not belong together, or do not match their cards."""
     name = fusion.path.name
     if encoder.card.partner != fusion.card.partner:
         raise BadWeights(

@@ -1,4 +1,4 @@
-"""`PoseOptions`: what may be done differently when poses are estimated, without other weights."""
+"""`PoseOptions`: settings of pose estimation that need no other weights."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,23 +14,23 @@ ScoreKind = Literal["heatmap", "product", "rescored"]
 
 @dataclass(frozen=True, slots=True)
 class PoseOptions:
-    """Switches of the test phase; the defaults are those of `glpose run`.
+    """Test-time options; the defaults are those of `glpose run`.
 
-    `flip`: each crop is also looked at mirrored, and the heatmaps are averaged; `flip_shift` moves
-    the mirrored maps by a pixel, None where the card's mapping needs it ("origin").
-    `decode`: how joints are found in heatmaps; None as the card says.
-    `score`: of a joint the heatmap's maximum ("heatmap"), or that times the box score ("product",
-    as the DCPose family ranks joints for PoseTrack); "rescored" leaves joints alone and gives the
-    person the box score times the mean of the joints above 0.2, as HRNet ranks people for COCO.
-    `oks_nms`: of two poses that are more alike than this the weaker one goes; None keeps all.
-    `min_box`: people with a lower box score are not looked at.
-    `neighbours`: frames that fill local slots, those where the person has a box ("tracked"), or
-    "all", where the box of the key frame cuts the person out if there is none.
-    `candidates`: global crops come from what was seen so far ("past"), or from all of the "video",
-    as in the paper, which takes a pass of its own; `sampling`: how they are drawn from there.
+    `flip`: average the heatmaps of each crop and of its mirror image; `flip_shift` moves the
+    mirrored maps by a pixel, with None only if the card's mapping needs it ("origin").
+    `decode`: how joints are found in heatmaps; None takes the card's setting.
+    `score`: a joint's score is the heatmap maximum ("heatmap"), or that times the box score
+    ("product", as in the DCPose family for PoseTrack); "rescored" keeps joint scores and sets the
+    person's to the box score times the mean of the joints above 0.2, as in HRNet for COCO.
+    `oks_nms`: of two poses with a higher OKS than this, drop the weaker one; None keeps all.
+    `min_box`: people with a lower box score are ignored.
+    `neighbours`: frames for local slots: those where the person has a box ("tracked"), or "all",
+    where the box of the key frame is used if the person has none.
+    `candidates`: global crops come from the frames so far ("past"), or from the whole "video", as
+    in the paper, which needs a first pass; `sampling`: how they are sampled.
 
-    Usual for the paper's family (as in Pose-Group/DCPose): "product", a `min_box` of 0.2 for
-    detected boxes, "quarter", no flip and no suppression, "all" neighbours and "video".
+    Usual in the paper's family (as in Pose-Group/DCPose): "product", a `min_box` of 0.2 for
+    detected boxes, "quarter", no flip and no OKS-NMS, "all" neighbours and "video".
     """
 
     flip: bool = False

@@ -1,4 +1,4 @@
-"""What the pipeline asks of networks: NumPy in, NumPy out, and a card that says how."""
+"""Protocols of the networks in the pipeline: NumPy in, NumPy out, and a card."""
 
 from typing import Protocol, runtime_checkable
 
@@ -12,7 +12,7 @@ from glpose.types import Detections
 Features = Float32[np.ndarray, "n channels h w"]
 
 Inputs = dict[str, np.ndarray]
-"""What fills the slots of a card, float32, by the names of the inputs; one row a key crop."""
+"""The contents of a card's slots by input name, float32; one row per key crop."""
 
 
 @runtime_checkable
@@ -22,24 +22,24 @@ class Detector(Protocol):
     card: DetectorCard
 
     def __call__(self, rgb: UInt8[np.ndarray, "height width 3"]) -> Detections:
-        """People, best first, boxes in the pixels of the picture."""
+        """People, best first; boxes in image pixels."""
         ...
 
 
 @runtime_checkable
 class Estimator(Protocol):
-    """Two graphs: `encode` each crop once, `solve` for the joints of key crops."""
+    """Two graphs: `encode` each crop once, `solve` for the joint maps of key crops."""
 
     card: PoseCard
 
     def encode(
         self, crops: UInt8[np.ndarray, "n height width 3"]
     ) -> tuple[Features, Float32[np.ndarray, "n embedding"]]:
-        """Features of person crops cut as `card.crop` says, and embeddings to rank them by."""
+        """Features of person crops (cropped as `card.crop` says), and embeddings for ranking them."""
         ...
 
     def solve(self, inputs: Inputs) -> Maps:
-        """The maps of key crops and, where the card has states, what is to be kept of each key.
+        """The joint maps of key crops and, if the card has states, the new states.
 
         `inputs` has the arrays of `card.inputs`, the result those of `card.outputs`.
         """

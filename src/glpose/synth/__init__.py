@@ -1,10 +1,10 @@
-"""Moving figures with exact truth: clothed, lit people in scenes drawn by lot. No data needed.
+"""Rendered people with exact ground truth: clothed, lit, in random scenes. Needs no data.
 
 Start with `scene.py` (`SceneSpec`, `render_scene`, `render_person`) and `demo.py` (`demo_scene`).
-`figure.py` is the skeleton, `motion.py` and `ground.py` what it does and where, `mesh.py`,
-`body.py` and `wardrobe.py` how it looks,
-`camera.py`, `backdrop.py` and `props.py` what surrounds it, `render.py` and `effects.py` pixels.
-`labels.py` is all that can be labelled in a picture; `layouts/` writes whole sets as others do.
+`figure.py` is the skeleton; `motion.py` and `ground.py` move and place it; `mesh.py`, `body.py`
+and `wardrobe.py` give it a clothed body; `camera.py`, `backdrop.py` and `props.py` build the scene;
+`render.py` and `effects.py` make the pixels. `labels.py` gives every label of a picture; `layouts/`
+writes whole data sets in official formats.
 """
 
 from glpose.synth.demo import demo_scene

@@ -1,4 +1,4 @@
-"""What lies behind the figures: rooms, streets, fields and clutter, drawn once for a scene."""
+"""Backgrounds: rooms, streets, fields and clutter, drawn once per scene."""
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -13,7 +13,7 @@ _TILE = 256
 def noise(
     rng: np.random.Generator, size_hw: tuple[int, int], coarse: int = 3, octaves: int = 6
 ) -> Float32[np.ndarray, "h w"]:
-    """Noise of several octaves with mean 0 and about unit deviation."""
+    """Noise of several octaves with mean 0 and about unit standard deviation."""
     out = np.zeros(size_hw, np.float32)
     for octave in range(octaves):
         cells = coarse * 2**octave
@@ -34,7 +34,7 @@ def from_picture(rgb: Picture, size_hw: tuple[int, int]) -> Picture:
 
 
 def random_backdrop(rng: np.random.Generator, view: View) -> Picture:
-    """A room, a street or field, or clutter without a meaning, as seen in a view."""
+    """A random room, outdoor scene or clutter, as seen in a view."""
     kind = rng.choice(["room", "outdoors", "clutter"], p=[0.38, 0.42, 0.2])
     if kind == "clutter":
         return _clutter(rng, view.size_hw)
@@ -42,7 +42,7 @@ def random_backdrop(rng: np.random.Generator, view: View) -> Picture:
 
 
 def _colour(rng: np.random.Generator, low: float = 30, high: float = 230) -> np.ndarray:
-    """Mostly muted: a grey with a tint."""
+    """A random colour, mostly muted: a tinted grey."""
     return np.clip(rng.uniform(low, high) + rng.normal(0, 22, 3), 0, 255)
 
 
@@ -66,12 +66,12 @@ def from_layers(
     rng: np.random.Generator, size_hw: tuple[int, int], top: np.ndarray, bottom: np.ndarray,
     clouds: float,
 ) -> Picture:  # fmt: skip
-    """A sky or wall: a ramp of colours with soft noise."""
+    """A sky or wall: a vertical colour gradient with soft noise."""
     return _grain(rng, _ramp(size_hw, top, bottom), clouds, 2)
 
 
 def _clutter(rng: np.random.Generator, size_hw: tuple[int, int]) -> Picture:
-    """Overlapping polygons, bars and discs of all sizes on textured ground."""
+    """Overlapping polygons, bars and discs of all sizes on a textured background."""
     h, w = size_hw
     out = _grain(rng, _ramp(size_hw, _colour(rng), _colour(rng)), rng.uniform(5, 35))
     for _ in range(int(rng.integers(8, 45))):
@@ -96,7 +96,7 @@ def lay_floor(
     picture: Picture, view: View, tile: UInt8[np.ndarray, "t t 3"],
     top_row: float, metres: float,
 ) -> None:  # fmt: skip
-    """Cover the picture below a row with a tile of `metres` on the floor, in perspective."""
+    """Fill the picture below `top_row` with a floor of tiles `metres` wide, in perspective."""
     h, w = view.size_hw
     rows = np.arange(max(int(top_row), 0), h)
     x, y = np.meshgrid(np.arange(w, dtype=float), rows.astype(float))
@@ -106,7 +106,7 @@ def lay_floor(
     ground = rays[..., [0, 2]] * np.minimum(reach, 60.0)[..., None]
     texel = (ground * (len(tile) / metres)).astype(np.int64) % len(tile)
     colour = tile[texel[..., 1], texel[..., 0]].astype(np.float32)
-    # Far tiles are smaller than pixels: fade to their mean, which also looks like haze.
+    # Far tiles are smaller than a pixel: fade to their mean, which also looks like haze.
     blend = np.clip(reach / 14, 0, 1)[..., None]
     picture[rows] = colour * (1 - blend) + tile.mean((0, 1)) * blend
 
@@ -122,14 +122,14 @@ def horizon_row(view: View) -> float:
 
 
 def floor_row(view: View, distance_m: float) -> float:
-    """The row in which the floor at a distance is seen."""
+    """The image row of the floor at a distance."""
     return horizon_row(view) + view.focal_px * view.height_m / distance_m
 
 
 def make_floor_tile(rng: np.random.Generator, base: np.ndarray, kinds: int) -> Picture:
-    """Plain, chequered, tiled or boarded: the first `kinds` of these."""
+    """A plain, chequered, tiled or boarded floor; only the first `kinds` of these are drawn."""
     tile = np.broadcast_to(base.astype(np.float32), (_TILE, _TILE, 3)).copy()
-    # Mirrored, so that neighbouring tiles meet without a seam.
+    # Mirrored, so that tiles repeat without a seam.
     grain = np.pad(noise(rng, (_TILE // 2, _TILE // 2), 4), (0, _TILE // 2), "symmetric")
     tile += rng.uniform(6, 16) * grain[..., None]
     kind = rng.integers(kinds)
@@ -202,7 +202,7 @@ def _wall_piece(rng: np.random.Generator, out: Picture, edge: float) -> None:
 
 
 def _furniture(rng: np.random.Generator, out: Picture, edge: float) -> None:
-    """Boxes on the floor at the wall: cupboards, sofas, tables with legs."""
+    """Boxes on the floor along the wall: cupboards, sofas, tables with legs."""
     h, w = out.shape[:2]
     at, wide = rng.uniform(-0.1, 1) * w, h * rng.uniform(0.12, 0.5)
     tall, colour = h * rng.uniform(0.08, 0.4), _colour(rng, 30.0, 200.0)
@@ -251,7 +251,7 @@ def _outdoors(rng: np.random.Generator, view: View) -> Picture:
 def building(
     rng: np.random.Generator, out: Picture, edge: float, colour: np.ndarray | None = None
 ) -> None:
-    """A house front with a grid of windows, standing on a row."""
+    """A house front with a grid of windows, its foot at row `edge`."""
     h, w = out.shape[:2]
     left, wide, tall = (
         rng.uniform(-0.2, 0.9) * w,
@@ -271,7 +271,7 @@ def building(
 
 
 def hedge(rng: np.random.Generator, out: Picture, edge: float, tall: float) -> None:
-    """A row of bushes along a row."""
+    """A line of bushes whose foot is at row `edge`."""
     w = out.shape[1]
     green = np.array([rng.uniform(40, 90), rng.uniform(75, 120), rng.uniform(30, 60)])
     x = np.arange(-tall, w + tall, tall * 0.35)

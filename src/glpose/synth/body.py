@@ -1,4 +1,4 @@
-"""The figure's body in its clothes: the girth of every part, and what covers it."""
+"""The clothed body: the girth of every part and the material that covers it."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ from glpose.synth.wardrobe import (
 
 
 def make_mesh(p: Proportions, outfit: Outfit) -> Mesh:
-    """The body of a person in its clothes."""
+    """The mesh of a clothed person."""
     builder = Builder(p)
     _trunk(builder, p, outfit)
     _head(builder, p, outfit)
@@ -34,7 +34,7 @@ def make_mesh(p: Proportions, outfit: Outfit) -> Mesh:
 
 
 def _reach(p: Proportions, outfit: Outfit) -> np.ndarray:
-    """How far in front of each joint its own surface may lie, in shares of the height."""
+    """How far in front of each joint the body's own surface may lie, as a fraction of the height."""
     thick = {"ankle": 0.075, "knee": 0.06, "hip": 0.1, "wrist": 0.045, "elbow": 0.05}
     thick |= {"shoulder": 0.08, "head_bottom": 0.075, "nose": 0.035, "head_top": 0.07}
     names = [j if j in thick else j.partition("_")[2] for j in POSETRACK15.joints]
@@ -48,7 +48,7 @@ def _trunk(b: Builder, p: Proportions, o: Outfit) -> None:
     waist = min(hips, chest) * (0.86 + 0.5 * (g - 1))
     top, low = o.shirt_low, TROUSERS
     shape = [
-        # height, half width, half depth, material, share of the chest bone
+        # height, half width, half depth, material, weight of the chest bone
         (-0.066, 0.008, 0.01, low, 0.0),
         (-0.05, 0.4 * hips, 0.04 * g, low, 0.0),
         (-0.02, 0.86 * hips, 0.058 * g, top if o.shirt_long else low, 0.0),
@@ -69,7 +69,7 @@ def _trunk(b: Builder, p: Proportions, o: Outfit) -> None:
     ]
     b.tube(rings, 16)
     if o.skirt > 0:
-        # The hem follows the legs, each side its own.
+        # Each side of the hem follows the leg of that side.
         wide, length = max(hips, p.hip_half + 0.055 * g), o.skirt
         rows = [
             (0.05, 0.86, 0.0),
@@ -101,7 +101,7 @@ def _head(b: Builder, p: Proportions, o: Outfit) -> None:
         Ring((0.0, chin + 0.03, -0.004), (0.03, 0.031), SKIN, "head"),
     ]
     b.tube(for_neck, 10)
-    # Height over the chin, half width, half depth, forward: shares of the head's height.
+    # Height over the chin, half width, half depth, forward: fractions of the head's height.
     shape = [
         (-0.02, 0.02, 0.02, 0.16), (0.0, 0.14, 0.14, 0.13), (0.1, 0.24, 0.28, 0.08),
         (0.25, 0.31, 0.38, 0.03), (0.42, 0.335, 0.42, 0.0), (0.6, 0.345, 0.435, -0.01),

@@ -1,7 +1,7 @@
-"""A camera on a fixed spot that turns and zooms: from the world to the picture, and the backdrop.
+"""A camera at a fixed position that turns and zooms: from the world to pixels and the backdrop.
 
-World: metres, y up, floor at y = 0, the camera above the origin looks along -z. Camera axes are
-x to the right, y down, z forward; depth is z.
+World: metres, y up, floor at y = 0; the camera is above the origin and looks along -z. Camera axes:
+x right, y down, z forward; depth is z.
 """
 
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ class View:
     size_hw: tuple[int, int]
 
     def see(self, xyz: Float[np.ndarray, "*points 3"]) -> Float[np.ndarray, "*points 3"]:
-        """World points in camera axes."""
+        """Transform world points to camera axes."""
         lifted = xyz - np.array([0, self.height_m, 0], xyz.dtype)
         return lifted @ self.rotation.T.astype(xyz.dtype)
 
     def picture(self, seen: Float[np.ndarray, "*points 3"]) -> Float[np.ndarray, "*points 2"]:
-        """Points in camera axes as pixels; meaningless for those behind the camera."""
+        """Project points in camera axes to pixels; meaningless for points behind the camera."""
         depth = np.where(np.abs(seen[..., 2:]) < 1e-3, 1e-3, seen[..., 2:])
         h, w = self.size_hw
         centre = np.array([(w - 1) / 2, (h - 1) / 2], seen.dtype)
@@ -33,13 +33,13 @@ class View:
 
     @property
     def matrix(self) -> Float64[np.ndarray, "3 3"]:
-        """Directions in the world to homogeneous pixels."""
+        """The matrix from world directions to homogeneous pixels."""
         h, w = self.size_hw
         f = self.focal_px
         return np.array([[f, 0, (w - 1) / 2], [0, f, (h - 1) / 2], [0, 0, 1]]) @ self.rotation
 
     def picture_from(self, other: "View") -> Float64[np.ndarray, "3 3"]:
-        """The homography from the picture of another view from the same spot."""
+        """The homography from the picture of another view at the same position to this one."""
         return self.matrix @ np.linalg.inv(other.matrix)
 
 
@@ -55,7 +55,7 @@ class Camera:
     size_hw: tuple[int, int]
 
     def at(self, time: float) -> View:
-        """The view at a time counted in samples, between two of them if need be."""
+        """The view at a time in samples; fractions are interpolated."""
         grid = np.arange(len(self.pan))
         pan, tilt, roll, focal = (
             float(np.interp(time, grid, v)) for v in (self.pan, self.tilt, self.roll, self.focal_px)
@@ -63,7 +63,7 @@ class Camera:
         return View(self.height_m, _rotation(pan, tilt, roll), focal, self.size_hw)
 
     def reference(self, margin: float) -> View:
-        """An unrolled view in the middle of the motion, `margin` times as large as the picture."""
+        """A view without roll at the median pan and tilt, `margin` times as large as the picture."""
         size_hw = (round(self.size_hw[0] * margin), round(self.size_hw[1] * margin))
         rotation = _rotation(float(np.median(self.pan)), float(np.median(self.tilt)), 0.0)
         return View(self.height_m, rotation, float(self.focal_px.min()), size_hw)

@@ -35,7 +35,7 @@ _SEED = 4
 
 
 def demo_scene() -> Scene:
-    """Four seconds of 640x360 at 25 frames a second, always the same."""
+    """Four seconds of 640x360 at 25 frames per second, always the same."""
     time_s = (np.arange(_NUM_FRAMES + 2) - 1) / _RATE_HZ
     turn = np.sin(2 * np.pi * time_s / 8)
     still = np.zeros_like(time_s)

@@ -1,4 +1,4 @@
-"""What cameras and codecs do to pictures: bad light, colour casts, defocus, noise, compression."""
+"""Image degradation: bad light, colour casts, defocus, noise, compression."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ from glpose.imaging import blur, map_levels, recompress, resize
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """Damage of all frames of a scene; the defaults do none.
+    """Degradation of all frames of a scene; the defaults apply none.
 
-    `shutter` is the share of the frame's time in which the shutter is open (motion blur);
-    `flicker` the relative change of brightness over time; `shrink` the resolution that is lost.
+    `shutter` is the fraction of the frame time with the shutter open (motion blur), `flicker` the
+    relative change of brightness over time, `shrink` the factor by which resolution is reduced.
     """
 
     shutter: float = 0.0
@@ -27,7 +27,7 @@ class Effects:
 
 
 def random_effects(rng: np.random.Generator, damage: float) -> Effects:
-    """Usual damage, scaled; most scenes get some of it, few get all of it."""
+    """Random degradation scaled by `damage`; most scenes get some of it, few get all of it."""
 
     def lot(share: float) -> float:
         return float(rng.random() * (rng.random() < share) * damage)
@@ -48,7 +48,7 @@ def random_effects(rng: np.random.Generator, damage: float) -> Effects:
 def degrade(
     rgb: UInt8[np.ndarray, "h w 3"], effects: Effects, rng: np.random.Generator, time_s: float
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """A picture with all the effects but the shutter."""
+    """Apply all effects except the shutter."""
     h, w = rgb.shape[:2]
     if effects.shrink > 1.05:
         small = (max(8, round(h / effects.shrink)), max(8, round(w / effects.shrink)))
@@ -66,8 +66,8 @@ def degrade(
 
 
 def _noisy(rgb: np.ndarray, size: float, rng: np.random.Generator) -> np.ndarray:
-    # Bits are much quicker than normal deviates; the sum of four bytes is close enough to one.
+    # Random bytes are much faster than normal deviates, and the sum of four is close to normal.
     raw = np.frombuffer(rng.bytes(rgb.size), np.uint8).reshape(rgb.shape).astype(np.int16)
     bell = raw + np.roll(raw, 1, 0) + np.roll(raw, 7, 1) + np.roll(raw, (3, 5), (0, 1)) - 510
-    step = round(size * 256 / 148)  # 148: the deviation of such a sum
+    step = round(size * 256 / 148)  # 148: the standard deviation of such a sum
     return np.clip(rgb + ((bell * step) >> 8), 0, 255).astype(np.uint8)

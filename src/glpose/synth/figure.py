@@ -1,8 +1,8 @@
-"""The figure's skeleton: proportions, and joint angles over time to bones in space.
+"""The figure's skeleton: proportions, and forward kinematics from joint angles to bones.
 
 Figure space is in metres: y up, the figure faces +z at heading 0, and its anatomical left is +x.
-Seen by a camera in front of it, its left limbs are therefore on the right of the picture.
-At rest (all angles 0) it stands upright with hanging arms, the middle of the hips at the origin.
+A camera in front of it therefore sees its left limbs on the right of the picture.
+At rest (all angles 0) it stands upright with arms hanging, the middle of the hips at the origin.
 """
 
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ _PARTS = ("arm", "forearm", "hand", "thigh", "shin", "foot")
 BONES = ["pelvis", "chest", "head"] + [f"{side}_{part}" for side in SIDES for part in _PARTS]
 
 Angles = dict[str, Float64[np.ndarray, "..."]]
-"""Radians over time by name, see `LIMITS`; limbs have the prefix `left_` or `right_`.
+"""Angles in radians over time, by the names in `LIMITS`; limbs are prefixed `left_` or `right_`.
 
-A value without an axis holds at all times.
+A scalar is constant over time.
 """
 
-# In degrees; what a healthy body can do. Knees bend backwards only, elbows forwards only.
+# Range of motion of a healthy body, in degrees. Knees bend only backwards, elbows only forwards.
 LIMITS = {
     "heading": (-1e6, 1e6),
     "pitch": (-180, 180),
@@ -51,7 +51,7 @@ ANGLE_NAMES = _TRUNK + tuple(f"{side}_{n}" for side in SIDES for n in _LIMB)
 
 @dataclass(frozen=True, slots=True)
 class Proportions:
-    """Sizes in metres; `build` scales the girth of all parts."""
+    """`height` in metres, other sizes as fractions of it; `build` scales the girth of all parts."""
 
     height: float = 1.75
     head: float = 0.131
@@ -64,12 +64,12 @@ class Proportions:
     build: float = 1.0
 
     def metres(self, share: float) -> float:
-        """A share of the height, in metres."""
+        """A fraction of the height, in metres."""
         return share * self.height
 
 
 def random_proportions(rng: np.random.Generator) -> Proportions:
-    """An adult or, one time in six, a child."""
+    """An adult or, with probability 1/6, a child."""
     child = rng.random() < 1 / 6
     height = rng.uniform(1.1, 1.45) if child else rng.normal(1.71, 0.09)
     vary = lambda mean, share: mean * float(np.clip(rng.normal(1, share), 0.8, 1.2))  # noqa: E731
@@ -87,7 +87,7 @@ def random_proportions(rng: np.random.Generator) -> Proportions:
 
 
 def rest_origins(p: Proportions) -> dict[str, Float64[np.ndarray, "3"]]:
-    """Where each bone begins at rest, relative to the middle of the hips."""
+    """The origin of each bone at rest, in metres relative to the middle of the hips."""
     waist, shoulder, neck = 0.075, 0.278, 0.288
     origins: dict[str, tuple[float, float, float]] = {
         "pelvis": (0, 0, 0),
@@ -139,7 +139,7 @@ def _about(axis: int, angle: Float64[np.ndarray, " time"]) -> Float64[np.ndarray
 
 
 def limited(angles: Angles) -> Angles:
-    """All angles, the missing ones 0, kept within what a body can do."""
+    """All angles, clipped to `LIMITS`; missing ones are 0."""
     num = max(len(np.atleast_1d(a)) for a in angles.values())
     out = {}
     for name in ANGLE_NAMES:
@@ -151,7 +151,7 @@ def limited(angles: Angles) -> Angles:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bones:
-    """Rotation and origin of every bone at every time; origins in metres."""
+    """Rotation and origin of every bone over time; origins in metres."""
 
     rotation: Float[np.ndarray, "time bones 3 3"]
     origin: Float[np.ndarray, "time bones 3"]
@@ -159,7 +159,7 @@ class Bones:
     def place(
         self, bones: list[int], local: Float[np.ndarray, "points 3"]
     ) -> Float[np.ndarray, "time points 3"]:
-        """Points fixed to bones, given relative to the bone's origin at rest."""
+        """Move points that are fixed to bones; `local` is relative to the bone's origin at rest."""
         turned = np.einsum("tpij,pj->tpi", self.rotation[:, bones], local)
         return turned + self.origin[:, bones]
 
@@ -174,7 +174,7 @@ def pose(p: Proportions, angles: Angles) -> Bones:
     chest = chest @ _about(y, a["spine_twist"])
     head = chest @ _about(y, a["head_turn"]) @ _about(x, a["head_nod"])
     rotation = {"pelvis": root, "chest": chest, "head": head @ _about(z, a["head_side"])}
-    for side, out in zip(SIDES, (1, -1), strict=True):  # `out` turns inwards to outwards
+    for side, out in zip(SIDES, (1, -1), strict=True):  # outward is positive
 
         def angle(name: str, side: str = side) -> np.ndarray:
             return a[f"{side}_{name}"]

@@ -1,4 +1,4 @@
-"""Where a moving body is: on the floor, carried by the foot that stands."""
+"""The position of a moving body: on the floor, moved by the foot that stands."""
 
 import numpy as np
 from jaxtyping import Float
@@ -6,16 +6,16 @@ from jaxtyping import Float
 from glpose.synth.figure import BONES, SIDES, Angles, Bones, Proportions, limited, pose
 from glpose.synth.motion import Action
 
-_SOLE = 0.039  # the ankle's height over the ground, as a share of the body's height
+_SOLE = 0.039  # the ankle's height above the ground, as a fraction of the body's height
 _BULK = np.array([0.08, 0.08, 0.09] + 2 * [0.04, 0.03, 0.02, 0.05, 0.04, 0.0])
 
 
 def travel(
     p: Proportions, angles: Angles, action: Action
 ) -> tuple[Bones, Float[np.ndarray, "time 3"]]:
-    """Bones on the floor (y = 0) and the path of the hips; the foot that carries does not slide.
+    """Bones on the floor (y = 0) and the path of the hips; the standing foot does not slide.
 
-    The path starts above (0, 0). With `hang` the hands keep their place instead of the feet.
+    The path starts above (0, 0). With `hang` the hands stay fixed instead of the feet.
     """
     air = np.broadcast_to(angles.get("air", 0.0), len(next(iter(angles.values()))))
     bones = pose(p, limited({n: v for n, v in angles.items() if n != "air"}))
@@ -32,7 +32,7 @@ def travel(
 
 
 def _lowest(p: Proportions, bones: Bones) -> Float[np.ndarray, " time"]:
-    """Height of the lowest part of the body but the feet."""
+    """Height of the lowest part of the body except the feet."""
     tips = [BONES.index(b) for b in ("left_hand", "right_hand", "head", "head", "chest", "chest")]
     ends = [(0, -0.1, 0), (0, -0.1, 0), (0, p.head, 0.06), (0, p.head, -0.07)]
     ends += [(0, 0.12, 0.07), (0, 0.12, -0.07)]
@@ -42,7 +42,7 @@ def _lowest(p: Proportions, bones: Bones) -> Float[np.ndarray, " time"]:
 
 
 def _soles(p: Proportions, bones: Bones) -> Float[np.ndarray, "time sides 2 3"]:
-    """Heels and balls of both feet, on the ground side."""
+    """Heels and balls of both feet, on the underside."""
     feet = [BONES.index(f"{s}_foot") for s in SIDES for _ in range(2)]
     heel, ball = (0, -_SOLE, -0.03), (0, -_SOLE, 0.085)
     local = np.array([heel, ball, heel, ball]) * p.height
@@ -50,7 +50,7 @@ def _soles(p: Proportions, bones: Bones) -> Float[np.ndarray, "time sides 2 3"]:
 
 
 def _carried(soles: Float[np.ndarray, "time sides 2 3"]) -> Float[np.ndarray, "time 2"]:
-    """The path that holds the lowest point of the soles still, in x and z."""
+    """The path (x, z) of the body that keeps the lowest point of the soles fixed."""
     points = soles.reshape(len(soles), 4, 3)
     height = points[:-1, :, 1] + points[1:, :, 1]
     low = height.argmin(1)

@@ -1,7 +1,7 @@
-"""All that can be said of the people in a rendered picture: what annotators of any set would mark.
+"""Full labels of the people in a rendered picture, for every supported data set.
 
-`Scene.frame` gives what can be seen; here are also joints outside the picture, eyes, ears and
-belly, each person's mask and head box, for the data sets that label them.
+`Scene.frame` labels what can be seen; this adds joints outside the picture, eyes, ears and belly,
+and each person's mask and head box, for the data sets that label them.
 """
 
 from dataclasses import dataclass
@@ -23,17 +23,17 @@ FIGURE20 = Skeleton(
     mirror=(*POSETRACK15.mirror, 15, 17, 16, 19, 18),
     oks_sigma=np.append(POSETRACK15.oks_sigma, [0.079, 0.025, 0.025, 0.035, 0.035]),
 )
-"""All joints that are known of a figure; those of the other sets are found among them."""
+"""All joints known for a figure; the joints of other skeletons are looked up in it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PersonLabels:
-    """One person of one picture, whether seen or not.
+    """One person in one picture, whether visible or not.
 
-    `xy` has all joints of `FIGURE20` in pixels, also outside the picture; `visibility` is 2 if
-    seen, 1 if hidden, 0 outside the picture. `mask` is what is seen of the person, `head_xyxy` the
-    box of the head from the chin up, not clipped. `faces` says where the person looks: to the
-    right of the picture, and away from the camera.
+    `xy` has all joints of `FIGURE20` in pixels, even outside the picture; `visibility` is 2 if
+    visible, 1 if hidden, 0 outside the picture. `mask` is the visible part of the person;
+    `head_xyxy` the box of the head from the chin up, not clipped. `faces` is the direction in which
+    the person faces: components to the right of the picture and away from the camera.
     """
 
     track_id: int
@@ -46,7 +46,7 @@ class PersonLabels:
     def joints(
         self, skeleton: Skeleton
     ) -> tuple[Float64[np.ndarray, "joints 2"], Int8[np.ndarray, " joints"]]:
-        """Joints and visibility in another set; what the figure lacks is NaN with 0."""
+        """Joints and visibility in another skeleton; joints the figure lacks are NaN with visibility 0."""
         index = joint_map(FIGURE20, skeleton)
         known = index >= 0
         xy = np.where(known[:, None], self.xy[index], np.nan)
@@ -61,7 +61,7 @@ class PersonLabels:
 
 
 def label_frame(scene: Scene, index: int) -> tuple[Frame, FrameTruth, dict[int, PersonLabels]]:
-    """A picture, its usual truth, and the labels of everyone before the camera by track."""
+    """A picture, its `FrameTruth`, and the labels of everyone in front of the camera, by track."""
     frame, painted = scene.painting(index)
     people = {}
     for number, actor in enumerate(scene.actors):
@@ -101,16 +101,16 @@ def _points(actor: Actor, time: float) -> Float64[np.ndarray, "20 3"]:
     at = {name: joints[i] for i, name in enumerate(POSETRACK15.joints)}
     shoulders = (at["left_shoulder"] + at["right_shoulder"]) / 2
     hips = (at["left_hip"] + at["right_hip"]) / 2
-    belly = shoulders + 0.65 * (hips - shoulders)  # as LSTM Pose Machines interpolates JHMDB's
+    belly = shoulders + 0.65 * (hips - shoulders)  # as in LSTM Pose Machines for JHMDB
     head = BONES.index("head")
-    now = int(time)  # frames lie on whole samples
+    now = int(time)  # frames are at whole samples
     rotation, origin = actor.bones.rotation[now, head], actor.bones.origin[now, head]
     face = _face(actor.mesh.joint_local[POSETRACK15.index("nose")]) @ rotation.T + origin
     return np.concatenate([joints, belly[None], face])
 
 
 def _face(nose: Float[np.ndarray, "3"]) -> Float64[np.ndarray, "4 3"]:
-    """Eyes and ears relative to the head's bone, from the nose: the shares are the body's."""
+    """Eyes and ears relative to the head's bone, from the nose, with the proportions of `body.py`."""
     size = nose[2] / 0.53
     height = (nose[1] - 0.4 * size) / 0.038
     low, back = 0.04 * height, 0.006 * height

@@ -1,4 +1,4 @@
-"""Bodies as faces: rings of vertices around bones, made once and moved with the bones."""
+"""Body meshes: rings of vertices around bones, built once and moved with the bones."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,9 +13,10 @@ Paint = Callable[[int, float], int]
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """An ellipse around a point at rest, all in shares of the height.
+    """An ellipse around a point at rest, all in fractions of the height.
 
-    `bone` carries it; `weight` of it is left to `other`, so that joints bend smoothly.
+    It moves with `bone`, and with `other` by the skinning weight `weight`, so that joints bend
+    smoothly.
     """
 
     at: tuple[float, float, float]
@@ -26,11 +27,11 @@ class Ring:
     weight: float = 0.0
 
 
-THIGHS = "thighs"  # as a ring's `other`: the thigh of a vertex's own side
+THIGHS = "thighs"  # as a ring's `other`: the thigh on the side of the vertex
 
 
 def _on_sides(ring: Ring, x: np.ndarray) -> list[Ring]:
-    """The ring of each vertex, given where the vertices are across the body."""
+    """The ring of each vertex, given the vertices' x across the body."""
     if ring.other != THIGHS:
         return [ring] * len(x)
     left, right = (replace(ring, other=f"{side}_thigh") for side in SIDES)
@@ -39,10 +40,10 @@ def _on_sides(ring: Ring, x: np.ndarray) -> list[Ring]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mesh:
-    """Vertices on two bones each, and faces of four corners, counter-clockwise from outside.
+    """Vertices skinned to two bones each, and quads, counter-clockwise from outside.
 
-    `texture` are metres around and along the part; `bias` moves a face towards the camera when
-    faces are sorted (metres).
+    `texture` is in metres around and along the part; `bias` moves a face towards the camera when
+    faces are sorted by depth (metres).
     """
 
     bones: Int64[np.ndarray, "vertices 2"]
@@ -63,7 +64,7 @@ class Mesh:
         origin = bones.origin.astype(np.float32)
         xyz = np.zeros((len(origin), len(self.bones), 3), np.float32)
         normal = np.zeros_like(xyz)
-        # Bone by bone as matrix products: much quicker than one rotation for every vertex.
+        # One matrix product per bone is much faster than one rotation per vertex.
         for slot in (0, 1):
             for bone in np.unique(self.bones[:, slot]):
                 mine = np.flatnonzero((self.bones[:, slot] == bone) & (self.share[:, slot] > 0))
@@ -74,7 +75,7 @@ class Mesh:
 
 
 class Builder:
-    """Collects tubes and plates; positions come in shares of the height."""
+    """Collects tubes and plates; positions are in fractions of the height."""
 
     def __init__(self, p: Proportions) -> None:
         self.height, self.origins = p.height, rest_origins(p)
@@ -83,7 +84,7 @@ class Builder:
         self.count = 0
 
     def _add(self, at: np.ndarray, normal: np.ndarray, rings: list[Ring]) -> np.ndarray:
-        """Store vertices, each on its ring, and return their numbers."""
+        """Store vertices, each with its ring, and return their indices."""
         self.vertices.append((at * self.height, normal, rings))
         self.count += len(at)
         return np.arange(self.count - len(at), self.count)
@@ -96,9 +97,9 @@ class Builder:
         paint: Paint | None = None,
         bias: float = 0.0,
     ) -> None:
-        """A closed skin over rings; `along` is the axis the rings are stacked on (y or z).
+        """A surface over rings; `along` is the axis along which they are stacked (1: y, 2: z).
 
-        `paint(ring, angle)` may give another material; angle 90 degrees is the front.
+        `paint(ring, angle)` overrides the material; angle 90 degrees is the front.
         """
         first, second = (0, 2) if along == 1 else (0, 1)
         turn = np.arange(sides) * 2 * np.pi / sides
@@ -130,7 +131,7 @@ class Builder:
             material = np.array(
                 [[paint(i, float(a)) for a in angles] for i in range(len(rings) - 1)]
             )
-        # Seen from outside, the order of corners depends on which way the rings are stacked.
+        # The winding seen from outside depends on the direction in which the rings are stacked.
         order = slice(None) if (direction > 0) == (along == 1) else slice(None, None, -1)
         self.faces.append(
             (
@@ -142,7 +143,7 @@ class Builder:
         )
 
     def plate(self, corners: list[tuple], material: int, bone: str, bias: float) -> None:
-        """A flat face that looks forward, in shares of the height."""
+        """A flat quad facing forward, in fractions of the height."""
         ring = Ring((0.0, 0.0, 0.0), (0.0, 0.0), material, bone)
         points = np.array(corners, float)
         normal = np.cross(points[1] - points[0], points[-1] - points[0])
@@ -154,7 +155,7 @@ class Builder:
         self.faces.append((index[None], texture, np.array([material]), bias))
 
     def mesh(self, p: Proportions, reach: np.ndarray) -> Mesh:
-        """All that was collected."""
+        """The mesh of everything collected."""
         at = np.concatenate([v[0] for v in self.vertices])
         normal = np.concatenate([v[1] for v in self.vertices])
         rings = [r for _, _, part in self.vertices for r in part]

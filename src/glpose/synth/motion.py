@@ -1,7 +1,7 @@
-"""What figures do: procedural motions as joint angles over time.
+"""Procedural motions: joint angles over time.
 
-A motion is a leg part and an arm part, chosen apart, so that people also wave while they walk.
-All amplitudes and tempos are ours, set by eye.
+A motion combines a leg part and an arm part, chosen independently, so that people may wave while
+they walk. All amplitudes and tempos are our own, set by eye.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ class Action:
 
 
 def wobble(rng: np.random.Generator, time_s: Times, amplitude: float, rate_hz: float) -> Times:
-    """A smooth random curve: three sinusoids of random phase around `rate_hz`."""
+    """A smooth random curve: three sinusoids with random phases and frequencies around `rate_hz`."""
     out = np.zeros_like(time_s)
     for share in (0.6, 0.3, 0.2):
         hz = rate_hz * rng.uniform(0.4, 1.6)
@@ -34,7 +34,7 @@ def wobble(rng: np.random.Generator, time_s: Times, amplitude: float, rate_hz: f
 
 
 def _pulse(phase: Times, sharp: float = 1.0) -> Times:
-    """From 0 to 1 and back, once a turn of `phase` (radians)."""
+    """From 0 to 1 and back, once per period of `phase` (radians)."""
     return (0.5 - 0.5 * np.cos(phase)) ** sharp
 
 
@@ -47,7 +47,7 @@ def _both(name: str, value: Times | float) -> Angles:
 
 
 def _step(phase: Times, swing: float, lift: float, bent: float) -> Angles:
-    """Legs of a gait. The foot is kept level while it carries, as far as the ankle allows."""
+    """Legs of a gait. The standing foot stays level, as far as the ankle allows."""
     out: Angles = {}
     for side, turn in zip(SIDES, (0.0, np.pi), strict=True):
         hip = swing * np.sin(phase + turn) + 0.45 * bent + 0.12 * swing
@@ -83,7 +83,7 @@ def _run(rng: np.random.Generator, time_s: Times) -> Angles:
 def _swing(rng: np.random.Generator, phase: Times, reach: float, bent: float) -> Angles:
     out = _both("arm_abduct", rng.uniform(0.05, 0.18))
     reach = reach * rng.uniform(0.7, 1.2)
-    for side, turn in zip(SIDES, (np.pi, 0.0), strict=True):  # against the leg of that side
+    for side, turn in zip(SIDES, (np.pi, 0.0), strict=True):  # opposite to the leg
         swing = np.sin(phase + turn)
         out[f"{side}_arm_flex"] = reach * swing + 0.05
         out[f"{side}_elbow"] = bent + 0.2 * (swing + 1) * rng.uniform(0.8, 1.2)
@@ -101,7 +101,7 @@ def _stand(rng: np.random.Generator, time_s: Times) -> Angles:
 
 
 def _crouch(depth: Times, lean: float) -> Angles:
-    """Knees and hips bent so that the feet stay below the body."""
+    """Knees and hips bend so that the feet stay below the body."""
     out = _both("knee", 1.9 * depth) | _both("hip_flex", (1.45 + 0.2 * lean) * depth)
     out |= _both("ankle", 0.45 * depth) | _both("hip_abduct", 0.1 + 0.2 * depth)
     return out | {"pitch": lean * depth, "spine_bend": 0.25 * depth} | _both("hip_twist", 0.15)
@@ -192,7 +192,7 @@ def _loose(rng: np.random.Generator, time_s: Times, size: float = 1.0) -> Angles
 
 
 def _gymnast(rng: np.random.Generator, time_s: Times) -> Angles:
-    """Random limbs on a body that leans, hangs or stands on its head."""
+    """Random limb angles on a body that leans, hangs or is upside down."""
     out = _loose(rng, time_s) | {"air": np.full_like(time_s, rng.uniform(0, 0.4))}
     lean = rng.normal(0, 1.1) + wobble(rng, time_s, 0.5, 0.3)
     return out | {"pitch": lean, "roll": rng.normal(0, 0.6) + wobble(rng, time_s, 0.3, 0.3)}
@@ -254,7 +254,7 @@ def _throw(rng: np.random.Generator, time_s: Times) -> Angles:
 
 
 def _swing_bat(rng: np.random.Generator, time_s: Times) -> Angles:
-    """Both hands together from one side to the other: bat, club, racket, broom."""
+    """Both hands together swing from side to side: bat, club, racket, broom."""
     turn = np.sin(_turns(rng, time_s, 0.3, 0.9))
     height = rng.uniform(0.5, 1.5)
     out = _both("elbow", 0.35) | _both("arm_twist", -0.35) | _both("arm_flex", height)
@@ -264,7 +264,7 @@ def _swing_bat(rng: np.random.Generator, time_s: Times) -> Angles:
 
 
 def _reach(rng: np.random.Generator, time_s: Times) -> Angles:
-    """Hands moved in front of the body or above: catching, pouring, shooting, writing."""
+    """Hands move in front of or above the body: catching, pouring, shooting, writing."""
     out: Angles = {}
     for side in SIDES:
         out[f"{side}_arm_flex"] = rng.uniform(0.2, 2.6) + wobble(rng, time_s, 0.5, 0.5)
@@ -310,7 +310,7 @@ def _plus(angles: Angles, more: Angles) -> Angles:
 
 
 def random_action(rng: np.random.Generator) -> Action:
-    """Mostly upright people doing something; now and then one hangs, lies or tumbles."""
+    """A random action: mostly upright, sometimes hanging, lying or tumbling."""
     if rng.random() < 0.06:
         return Action("stand", "pull_up", hang=True)
     weight = [18, 8, 20, 6, 6, 7, 8, 6, 5, 4, 5, 7]
@@ -321,9 +321,9 @@ def random_action(rng: np.random.Generator) -> Action:
 
 
 def act(rng: np.random.Generator, action: Action, time_s: Times, life: float = 1.0) -> Angles:
-    """Joint angles of an action, with small random movements everywhere, scaled by `life`.
+    """Joint angles of an action, with small random movements of all joints, scaled by `life`.
 
-    The extra key `air` holds the height of the lowest point above the floor, in metres.
+    The extra key `air` is the height of the lowest point above the floor, in metres.
     """
     angles = LEGS[action.legs](rng, time_s)
     if action.arms != "own":

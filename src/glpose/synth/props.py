@@ -1,4 +1,4 @@
-"""Things that stand in front of people: boxes of all shapes, from poles to walls."""
+"""Obstacles in front of people: boxes of all shapes, from poles to walls."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from glpose.synth.camera import View
 from glpose.synth.render import Body
 from glpose.synth.wardrobe import cloth_colour, paint_tiles
 
-# Corners of the six sides of a unit box, seen from outside, with their normals.
+# Corners of the six sides of a unit box, in the order seen from outside, with their normals.
 _CORNER = np.array([(x, y, z) for x in (-0.5, 0.5) for y in (0.0, 1.0) for z in (-0.5, 0.5)])
 _SIDES = [
     ((4, 5, 7, 6), (1, 0, 0)), ((1, 0, 2, 3), (-1, 0, 0)), ((2, 6, 7, 3), (0, 1, 0)),
@@ -19,7 +19,7 @@ _SIDES = [
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prop:
-    """A box that stands or hangs in the world and does not move."""
+    """A static box, standing or hanging in the world."""
 
     xyz: Float32[np.ndarray, "vertices 3"]
     normal: Float32[np.ndarray, "vertices 3"]
@@ -27,7 +27,7 @@ class Prop:
     tiles: UInt8[np.ndarray, "materials tile tile 3"]
 
     def body(self, view: View) -> Body:
-        """The box to draw; all its sides lie as deep as its middle."""
+        """The box to draw; all its faces are sorted by the depth of its centre."""
         num = len(self.texture)
         faces = np.arange(4 * num).reshape(num, 4)
         depth = float(view.see(self.xyz)[:, 2].mean())
@@ -43,7 +43,7 @@ def make_box(
     size: tuple[float, float, float],
     turn: float,
 ) -> Prop:
-    """A box with its bottom's middle at a place, of width, height, depth, turned by radians."""
+    """A box of (width, height, depth) with the centre of its base at `at`, turned by radians."""
     c, s = np.cos(turn), np.sin(turn)
     rotation = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
     xyz = np.concatenate([_CORNER[list(side)] for side, _ in _SIDES]) * size @ rotation.T + at
@@ -63,7 +63,7 @@ def make_box(
 def random_props(
     rng: np.random.Generator, num: int, places: list[tuple[float, float]], width: float
 ) -> tuple[Prop, ...]:
-    """Obstacles between the camera and people, or anywhere if there is nobody."""
+    """Obstacles between the camera and people, or at random if there are no people."""
     out = []
     for _ in range(num):
         x, z = places[rng.integers(len(places))] if places else (rng.normal(0, 1), -4.0)

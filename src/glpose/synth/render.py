@@ -1,7 +1,7 @@
-"""Drawing: faces of many bodies to pixels, with light, cloth, shadows and a map of who is where.
+"""Rasteriser: faces of many bodies to pixels, with light, texture, shadows and a face index map.
 
 Faces are filled back to front into a map of face numbers at twice the resolution; colours come
-from that map, so that the truth about what is visible is exactly what was painted.
+from that map, so that the visibility labels match exactly what was drawn.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _NEAR_M = 0.35
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Light:
-    """Where the light comes from (unit vector in the world) and how bright it is."""
+    """The direction towards the light (unit vector in the world) and its brightness."""
 
     towards: Float[np.ndarray, "3"]
     ambient: float
@@ -29,9 +29,9 @@ class Light:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Body:
-    """One thing to draw, placed in the world at one moment.
+    """One object to draw, in world coordinates at one moment.
 
-    `depth_m` orders all its faces alike (for boxes); None orders each by its own distance.
+    `depth_m` is the sorting depth of all its faces (for boxes); None sorts each face by its own.
     """
 
     xyz: Float[np.ndarray, "vertices 3"]
@@ -46,7 +46,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Painted:
-    """What was drawn: face numbers (0: nothing) at twice the resolution; who owns each face."""
+    """What was drawn: face numbers (0: nothing) at twice the resolution, and the owner of each face."""
 
     face_map: Int32[np.ndarray, "height width"]
     owner: np.ndarray
@@ -55,7 +55,7 @@ class Painted:
     seen: tuple[Float[np.ndarray, "_vertices 3"], ...]
 
     def covered_px(self, num_bodies: int) -> Float[np.ndarray, " bodies"]:
-        """How many pixels of the picture show each body."""
+        """The number of pixels in which each body is visible."""
         counts = np.bincount(self.face_map.ravel(), minlength=len(self.owner))[1:]
         return np.bincount(self.owner[1:], counts, num_bodies) / OVERSAMPLING**2
 
@@ -73,7 +73,7 @@ def paint(rgb: UInt8[np.ndarray, "h w 3"], view: View, bodies: list[Body], light
     none = np.zeros(1)
     if not parts:
         return Painted(face_map, none.astype(int) - 1, none, xy, seen)
-    # Materials of all bodies lie one after the other.
+    # The tiles of all bodies are concatenated.
     first = np.cumsum([0] + [len(b.tiles) for b in bodies])
     for part, start in zip(parts, first, strict=False):
         part["material"] = part["material"] + start
@@ -112,7 +112,7 @@ def _visible_faces(
 
 
 def _shade(normal: np.ndarray, view: View, light: Light) -> np.ndarray:
-    """Soft light with a darker rim, which sets limbs off from each other."""
+    """Soft light with a darker rim, which separates limbs visually."""
     lit = 0.5 + 0.5 * (normal @ light.towards.astype(normal.dtype))
     sky = 0.85 + 0.15 * normal[:, 1]
     facing = np.abs(normal @ view.rotation[2].astype(normal.dtype))
@@ -122,7 +122,7 @@ def _shade(normal: np.ndarray, view: View, light: Light) -> np.ndarray:
 def _colour(
     rgb: np.ndarray, face_map: np.ndarray, corners: np.ndarray, faces: dict, tiles: np.ndarray
 ) -> None:
-    """Colour every painted pixel: light and texture vary linearly over a face."""
+    """Colour every drawn pixel; light and texture coordinates vary linearly over a face."""
     rows = np.flatnonzero(face_map.any(1))
     columns = np.flatnonzero(face_map.any(0))
     if len(rows) == 0:
@@ -143,7 +143,7 @@ def _colour(
     )
     texel = [(t * np.float32(TEXELS_PER_METRE)).astype(np.int32) & (TILE_PX - 1) for t in (u, v)]
     index = (faces["material"][face] * TILE_PX + texel[1]) * TILE_PX + texel[0]
-    # Brightness in 1/128, so that 16 bits hold its product with a colour.
+    # Brightness in units of 1/128, so that its product with a colour fits 16 bits.
     level = np.clip(shade * 128, 6, 256).astype(np.uint16)
     colour = tiles.reshape(-1, 3).astype(np.uint16)[index] * level[:, None] >> 7
     layer = np.zeros((part.size, 4), np.uint8)
@@ -156,7 +156,7 @@ def _colour(
 
 
 def _linear(xy: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Least-squares planes of the corner values over the picture: constant, per x, per y."""
+    """Least-squares planes through the corner values: constant, slope in x, slope in y."""
     middle, mean = xy.mean(1, keepdims=True), values.mean(1, keepdims=True)
     d, v = xy - middle, values - mean
     a, b, c = (
@@ -179,7 +179,7 @@ def cast_shadows(
     width_m: Float[np.ndarray, " segments"],
     light: Light,
 ) -> None:
-    """Darken the floor where limbs (segments in the world) keep the light off."""
+    """Darken the floor where limbs (segments in the world) block the light."""
     if len(segments) == 0 or light.shadow <= 0:
         return
     h, w = rgb.shape[:2]

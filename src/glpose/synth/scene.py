@@ -1,4 +1,4 @@
-"""Scenes: people, camera, backdrop and obstacles drawn by lot, and rendered with their truth."""
+"""Scenes: random people, camera, backdrop and obstacles, rendered with their ground truth."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -22,7 +22,7 @@ from glpose.synth.render import OVERSAMPLING, Body, Light, Painted, cast_shadows
 from glpose.synth.wardrobe import Outfit, random_outfit
 from glpose.types import Frame, FrameTruth, People
 
-MARGIN = 1.45  # how much larger than the picture its backdrop is
+MARGIN = 1.45  # size of the backdrop relative to the picture
 _LIMBS = np.array([
     (BONES.index(a), BONES.index(b))
     for a, b in (
@@ -36,12 +36,12 @@ _LIMB_WIDTH_M = np.array([0.3, 0.24] + 2 * [0.09, 0.07, 0.14, 0.1])
 
 @dataclass(frozen=True, slots=True)
 class SceneSpec:
-    """What scenes are drawn from; ranges are inclusive.
+    """The distribution of random scenes; ranges are inclusive.
 
-    `height_share` is how tall a standing adult appears, as a share of the picture's height (over 1
-    cuts people off). `num_obstacles` counts things in front of people. `camera_motion` and
-    `damage` scale turning, shaking and zooming, and noise, blur, compression and bad light; 0 is
-    none. `motion_blur_share` is the share of scenes with motion blur (three times the work).
+    `height_share` is the height of a standing adult as a fraction of the picture's height (above 1
+    people are cut off). `num_obstacles` counts objects in front of people. `camera_motion` scales
+    turning, shaking and zooming, `damage` scales noise, blur, compression and bad light; 0 is none.
+    `motion_blur_share` is the fraction of scenes with motion blur (three times the work).
     """
 
     size_hw: tuple[int, int] = (240, 320)
@@ -67,7 +67,7 @@ class SceneSpec:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Actor:
-    """A person of a scene; one sample more than frames at both ends, for blur."""
+    """A person in a scene, with one extra time sample before and after the frames, for motion blur."""
 
     mesh: Mesh
     tiles: UInt8[np.ndarray, "materials tile tile 3"]
@@ -76,13 +76,13 @@ class Actor:
     normals: Float32[np.ndarray, "time vertices 3"]
 
     def body(self, time: float) -> Body:
-        """The mesh where it is at a time counted in samples."""
+        """The mesh at a time in samples."""
         mesh = self.mesh
         xyz, normal = _between(self.vertices, time), _between(self.normals, time)
         return Body(xyz, normal, mesh.faces, mesh.texture, mesh.material, mesh.bias, self.tiles)
 
     def joints(self, time: float) -> np.ndarray:
-        """Joints in the world."""
+        """Joints in the world at a time in samples."""
         placed = [
             Bones(self.bones.rotation[i : i + 1], self.bones.origin[i : i + 1]).place(
                 list(self.mesh.joint_bones), self.mesh.joint_local
@@ -101,7 +101,7 @@ def _between(values: np.ndarray, time: float) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """A scene that can be rendered any number of times, always to the same bytes."""
+    """A scene that can be rendered any number of times, always with the same bytes."""
 
     spec: SceneSpec
     seed: int
@@ -114,17 +114,17 @@ class Scene:
     effects: Effects = field(default_factory=Effects)
 
     def frames(self) -> Iterator[tuple[Frame, FrameTruth]]:
-        """Pictures with their truth, in order."""
+        """Pictures with their ground truth, in order."""
         for index in range(self.spec.num_frames):
             yield self.frame(index)
 
     def frame(self, index: int) -> tuple[Frame, FrameTruth]:
-        """One picture with its truth."""
+        """One picture with its ground truth."""
         frame, painted = self.painting(index)
         return frame, self.truth(index, painted)
 
     def painting(self, index: int) -> tuple[Frame, Painted]:
-        """One picture with the map of who is where in it; bodies of actors come first, in order."""
+        """One picture with its face map; the bodies of the actors come first, in order."""
         time_s = index / self.spec.rate_hz
         moments = [index + 1.0]
         if self.effects.shutter > 0:
@@ -141,7 +141,7 @@ class Scene:
     def joints_in_camera(self, index: int) -> Float32[np.ndarray, "actors joints 3"]:
         """All actors' joints in metres, camera axes (x right, y down, z forward).
 
-        Row i is track i + 1, also where that person is not in the picture.
+        Row i is track i + 1, even if that person is not in the picture.
         """
         view = self.camera.at(index + 1.0)
         seen = [view.see(a.joints(index + 1.0)) for a in self.actors]
@@ -157,7 +157,7 @@ class Scene:
         return rgb, paint(rgb, view, bodies, self.light)
 
     def truth(self, index: int, painted: Painted) -> FrameTruth:
-        """The people of a picture who can be seen, from what `painting` gave for it."""
+        """The visible people of a picture; `painted` is the result of `painting`."""
         time_s = index / self.spec.rate_hz
         view = self.camera.at(index + 1.0)
         h, w = self.spec.size_hw
@@ -172,7 +172,7 @@ class Scene:
             whole = np.r_[outline.min(0), outline.max(0)]
             box = np.clip(whole, 0, [w - 1, h - 1, w - 1, h - 1])
             area = float(np.prod(np.maximum(box[2:] - box[:2], 0)))
-            # Nobody can be found by a sliver: such people are left out, not half labelled.
+            # People of whom only a sliver is visible cannot be found and are left out.
             if covered[number] < max(12.0, 0.03 * area):
                 continue
             xy = view.picture(seen)
@@ -200,10 +200,11 @@ def visibility_of(
     xy: np.ndarray, depth: np.ndarray, reach: np.ndarray, number: int, painted: Painted,
     size_hw: tuple[int, int],
 ) -> np.ndarray:  # fmt: skip
-    """2 where the body's own surface close in front of a joint was painted, 1 if hidden, 0 outside.
+    """2 if the body's own surface was drawn close in front of a joint, 1 if hidden, 0 outside.
 
-    `depth` and `reach` (how far in front of the joint the surface may lie) are in metres, `number`
-    is the body's. Nothing painted at the joint (at the thin edge of a head) counts as visible.
+    `depth` and `reach` (how far in front of the joint the surface may lie) are in metres; `number`
+    is the index of the body. A joint where nothing was drawn (at the thin edge of a head) counts as
+    visible.
     """
     inside = inside_picture(xy, size_hw)
     grid = np.round(xy * OVERSAMPLING + (OVERSAMPLING - 1) / 2).astype(int)
@@ -222,7 +223,7 @@ def make_actor(
     rng: np.random.Generator, action: Action, where_xz: tuple[float, float], heading: float,
     time_s: np.ndarray, person: Proportions | None = None, outfit: Outfit | None = None,
 ) -> Actor:  # fmt: skip
-    """A person who is at a place on the floor in the middle of the time."""
+    """A person who is at `where_xz` on the floor at the middle of the clip."""
     person = random_proportions(rng) if person is None else person
     outfit = random_outfit(rng) if outfit is None else outfit
     angles = act(rng, action, time_s)
@@ -240,9 +241,9 @@ def make_actor(
 def render_scene(
     spec: SceneSpec, seed: int, background: UInt8[np.ndarray, "h w 3"] | None = None
 ) -> Scene:
-    """Draw a scene by lot; the same arguments always give the same bytes.
+    """Make a random scene; the same arguments always give the same bytes.
 
-    `background` is a picture to use behind the people in place of a drawn one.
+    `background` is a picture to use behind the people instead of a random backdrop.
     """
     rng = np.random.default_rng(seed)
     time_s = (np.arange(spec.num_frames + 2) - 1) / spec.rate_hz
@@ -284,7 +285,7 @@ def render_scene(
 def render_person(
     seed: int, size_hw: tuple[int, int] = (256, 192), damage: float = 1.0
 ) -> tuple[UInt8[np.ndarray, "h w 3"], FrameTruth]:
-    """A still of one person that fills most of the picture, at random doing something."""
+    """A still picture of one person in a random action, who fills most of the picture."""
     spec = SceneSpec(size_hw, 1, num_people=(1, 1), height_share=(0.6, 1.05), damage=damage)
     frame, truth = render_scene(spec, seed).frame(0)
     assert frame.rgb is not None
@@ -292,7 +293,7 @@ def render_person(
 
 
 def _random_heading(rng: np.random.Generator) -> float:
-    """Any direction, but somewhat more often towards the camera."""
+    """Any direction, more often towards the camera."""
     return float(rng.normal(0, 0.9) if rng.random() < 0.4 else rng.uniform(-np.pi, np.pi))
 
 

@@ -1,4 +1,4 @@
-"""What figures wear: colours, cuts and cloth patterns."""
+"""Clothes: colours, cuts and textures."""
 
 from dataclasses import dataclass
 
@@ -54,7 +54,7 @@ class Outfit:
 
 
 def random_outfit(rng: np.random.Generator) -> Outfit:
-    """Clothes as people wear them, with a few odd ones."""
+    """Usual clothes, with a few odd ones."""
     skirt = float(rng.uniform(0.08, 0.3)) if rng.random() < 0.12 else 0.0
     long_hair = float(rng.uniform(0.3, 1.3)) if rng.random() < 0.35 else 0.0
     colours = {
@@ -93,7 +93,7 @@ def random_outfit(rng: np.random.Generator) -> Outfit:
 
 
 def cloth_colour(rng: np.random.Generator) -> np.ndarray:
-    """A usual colour of cloth, varied, or now and then any colour."""
+    """A common cloth colour with some variation, or occasionally any colour."""
     if rng.random() < 0.2:
         return rng.integers(15, 245, 3)
     return np.clip(_CLOTH_TONES[rng.integers(len(_CLOTH_TONES))] + rng.normal(0, 12, 3), 5, 250)
@@ -102,9 +102,9 @@ def cloth_colour(rng: np.random.Generator) -> np.ndarray:
 def paint_tiles(
     rng: np.random.Generator, colours: dict[int, np.ndarray], pattern_share: float = 0.45
 ) -> UInt8[np.ndarray, "materials tile tile 3"]:
-    """Texture tiles of a person from the colours of its materials; skin and hair stay plain.
+    """Texture tiles of a person from the colours of the materials; skin and hair stay plain.
 
-    `pattern_share` is the share of shirts with a pattern.
+    `pattern_share` is the fraction of shirts with a pattern.
     """
     skin = np.asarray(colours[SKIN], float)
     fixed = {PUPIL: np.array((35, 28, 26)), WHITE: np.array((232, 228, 222))}
@@ -120,7 +120,7 @@ def paint_tiles(
 
 
 def _cloud(rng: np.random.Generator) -> np.ndarray:
-    """Wrinkles: smooth and fine noise of about unit size."""
+    """Wrinkles: coarse and fine noise of about unit amplitude."""
     coarse = rng.normal(0, 0.8, (6, 6)).astype(np.float32)
     return enlarge_map(coarse, (TILE_PX, TILE_PX)) + rng.normal(0, 0.5, (TILE_PX, TILE_PX)).astype(
         np.float32
@@ -132,7 +132,7 @@ def _pattern(rng: np.random.Generator, tile: np.ndarray, share: float) -> np.nda
         return tile
     other = np.asarray(cloth_colour(rng), np.float32)
     v, u = np.mgrid[:TILE_PX, :TILE_PX]
-    # Whole numbers of waves, so that tiles join without a seam.
+    # A whole number of periods, so that tiles repeat without a seam.
     waves, duty = int(rng.choice([4, 8, 16])), rng.uniform(0.25, 0.6)
     kind = rng.integers(6)
     if kind == 0:

@@ -1,4 +1,4 @@
-"""Pictures that are in memory, or made as they are asked for, as a source."""
+"""A source of pictures that are in memory or generated on demand."""
 
 from collections.abc import Generator, Iterable, Iterator, Sized
 from fractions import Fraction
@@ -16,12 +16,12 @@ _MICROSECOND = Fraction(1, 1_000_000)
 class ArraySource:
     """Arrays of RGB pictures, uint8 of height x width x 3, as a `Source`.
 
-    `pictures` is a list, an array of them, or an iterator, which is read as poses are asked for and
-    once only; None stands for a picture that is lost. Times are `times_s`, one for each picture, in
-    increasing order, or else multiples of 1 / `rate_hz`. `name` names the results.
+    `pictures` is a list, an array, or an iterator, which is read lazily and only once; None stands
+    for a lost picture. Times are `times_s`, one per picture and increasing, or else multiples of
+    1 / `rate_hz`. `name` names the results.
 
-    Raises: BadInput for what is no picture, here for the first one, else when it is reached; for
-    times that do not increase or are fewer than the pictures; for an iterator that is read twice.
+    Raises: BadInput if a picture is invalid (the first one here, later ones when they are reached),
+    if times do not increase or are fewer than the pictures, or if an iterator is read twice.
     """
 
     audio = None
@@ -42,7 +42,7 @@ class ArraySource:
         num = len(pictures) if isinstance(pictures, Sized) else None
         self._is_once = isinstance(pictures, Iterator)
         self._was_read = False
-        # The size is known from the first picture that is there.
+        # The size is that of the first picture that is not None.
         rest, before, size_hw = iter(pictures), [], None
         for index, picture in enumerate(rest):
             before.append(picture)
@@ -59,7 +59,7 @@ class ArraySource:
     def frames(
         self, start_s: float | None = None, end_s: float | None = None
     ) -> Generator[Frame, None, None]:
-        """As `Source.frames`, in the thread of the caller."""
+        """See `Source.frames`; runs in the caller's thread."""
         if self._is_once and self._was_read:
             raise BadInput(f"{self._name}: an iterator is read once only; give a list of pictures")
         self._was_read = True

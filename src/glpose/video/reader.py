@@ -1,9 +1,9 @@
 """Read a video file: frames in display order with their true times, as shown.
 
-Start at `open_video` and `VideoSource.frames`. Only local files are read, with no protocol but
-`file` and no container that can name other files. Header counts are never trusted: packets are
-counted as they come and matched with the pictures that the decoder gives for them, so that a
-picture that could not be decoded is known and keeps its place.
+Start at `open_video` and `VideoSource.frames`. Only local files are read, with the protocol `file`
+only and no container format that can refer to other files. Frame counts in headers are not trusted:
+packets are counted and matched with the decoded pictures, so that a picture that could not be
+decoded is known and keeps its place.
 """
 
 import heapq
@@ -34,27 +34,27 @@ from glpose.errors import VideoError
 from glpose.imaging import Rgb
 from glpose.types import Frame, VideoInfo
 
-# What may be opened. Absent on purpose: playlists and lists (hls, dash, concat, image2, ...), which
+# Allowed formats. Left out on purpose: playlists and lists (hls, dash, concat, image2, ...), which
 # make the reader open other files.
 _FORMATS = (
     "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,gif,apng,mxf,nut,ivf,wtv,dv,"
     "rm,h264,hevc,m4v,mpegvideo"
 )
-# Containers whose packets have no presentation times, only their turn.
+# Containers whose packets have no presentation times, only an order.
 _UNTIMED = {"avi", "h264", "hevc", "m4v", "mpegvideo"}
-# Codecs with packets that are not meant to be seen: their silence is not damage.
+# Codecs with packets that are never shown: a packet without a picture is not damage.
 _HIDING = {"vp8", "vp9", "av1", "mpeg4", "msmpeg4v2", "msmpeg4v3"}
-_PROGRESSIVE = (0, 1)  # AVFieldOrder unknown, progressive; in others two packets may be a picture
+_PROGRESSIVE = (0, 1)  # AVFieldOrder unknown, progressive; otherwise two packets may form a picture
 _MAX_DELAY = 64  # packets; the longest reordering of any codec is 16 pictures
 _MAX_BAD_READS = 100
 _JUMP_BACK_S = Fraction(1, 10)  # decoding times that go back: a new recording in the same file
-_MAX_PIXELS = 2**27  # 16K; a header that promises more is an attack on the memory
+_MAX_PIXELS = 2**27  # 16K; a header that claims more would exhaust memory
 _UNSPECIFIED_COLOURS = 2  # AVCOL_SPC_UNSPECIFIED
 
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """Where the sound of a source is: a media file, and when on its clock the source begins."""
+    """The sound of a source: a media file, and the time on its clock at which the source begins."""
 
     path: Path
     start_s: Fraction
@@ -62,10 +62,9 @@ class Audio:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VideoSource:
-    """A video file that was found readable: a `Source`.
+    """A `Source` that reads a video file.
 
-    `start_s` is where the first picture lies on the file's own clock; times of frames count from
-    there.
+    `start_s` is the time of the first picture on the file's own clock; frame times count from it.
     """
 
     path: Path
@@ -82,10 +81,10 @@ class VideoSource:
     def frames(
         self, start_s: float | None = None, end_s: float | None = None, *, ahead: int = 4
     ) -> Generator[Frame, None, None]:
-        """Every frame with start_s <= time < end_s in display order, also the undecodable ones.
+        """Every frame with start_s <= time < end_s in display order, including undecodable ones.
 
-        Index and time are those of the whole video, which is decoded from its beginning. `ahead`
-        frames are decoded in advance by a thread of their own; 0 decodes in the caller's.
+        Index and time are relative to the whole video, which is decoded from its beginning. A
+        separate thread decodes up to `ahead` frames in advance; 0 decodes in the caller's thread.
         """
         return read_ahead(self._read(start_s, end_s), ahead)
 
@@ -115,15 +114,15 @@ class VideoSource:
             rgb = _as_shown(picture, aspect)
         except (FFmpegError, ValueError):
             return None
-        if rgb.shape[:2] != self.info.size_hw:  # the resolution changed in mid-stream
+        if rgb.shape[:2] != self.info.size_hw:  # the resolution changed mid-stream
             rgb, _ = imaging.letterbox(rgb, self.info.size_hw, fill=0)
         return rgb
 
 
 def open_video(path: Path | str) -> VideoSource:
-    """Open a local video file and decode as far as its first picture, to know how it looks.
+    """Open a local video file and decode up to its first picture, to learn its size and rotation.
 
-    Raises: VideoError if it is missing, not a video, or not one picture of it can be decoded.
+    Raises: VideoError if it is missing, is not a video, or none of its pictures can be decoded.
     """
     path = Path(path)
     with open_container(path) as container:
@@ -156,7 +155,7 @@ def open_video(path: Path | str) -> VideoSource:
 def read_ahead(frames: Generator[Frame, None, None], depth: int) -> Generator[Frame, None, None]:
     """Run a generator in a thread, at most `depth` frames in advance.
 
-    Its exceptions appear here; closing this iterator, or dropping it, ends the thread.
+    Its exceptions are raised here; closing or dropping this iterator ends the thread.
     """
     if depth < 1:
         yield from frames
@@ -180,7 +179,7 @@ def read_ahead(frames: Generator[Frame, None, None], depth: int) -> Generator[Fr
                     if not put(frame):
                         return
             put(None)
-        except BaseException as problem:  # noqa: BLE001 - raised again where frames are awaited
+        except BaseException as problem:  # noqa: BLE001 - raised again in the consumer
             put(problem)
 
     thread = threading.Thread(target=work, name="glpose-decode", daemon=True)
@@ -208,18 +207,18 @@ class _Reading:
         self.aspect = sar if sar and Fraction(1, 10) <= sar <= 10 else Fraction(1)
 
     def entries(self) -> Iterator[tuple[int, VideoFrame | None]]:
-        """(pts, picture or None if it was lost) of every picture, in display order.
+        """(pts, picture, or None if it was lost) of every picture, in display order.
 
-        A picture with damage that the decoder has painted over counts as lost: poses found in paint
-        would be taken for real ones.
+        A picture with damage that the decoder has concealed counts as lost: poses estimated in
+        concealed areas would look real.
         """
         untimed = _UNTIMED & set(self.container.format.name.split(","))
         for pts, picture in self._by_turn() if untimed else self._by_pts():
             yield pts, None if picture is None or picture.is_corrupt else picture
 
     def _by_pts(self) -> Iterator[tuple[int, VideoFrame | None]]:
-        # Decoders give pictures in display order: what is due before the picture that has just come
-        # and was not seen will never come.
+        # Decoders output pictures in display order: any picture due before the current one that has
+        # not appeared yet never will.
         due: list[tuple[int, int]] = []  # heap of (pts, packet number)
         broken: set[int] = set()
         last = None
@@ -251,7 +250,7 @@ class _Reading:
                     yield last, None
 
     def _by_turn(self) -> Iterator[tuple[int, VideoFrame | None]]:
-        # Without presentation times the k-th picture shown has the k-th decoding time.
+        # Without presentation times, the k-th displayed picture has the k-th decoding time.
         times: deque[int] = deque()
         tick = 1 / (self.stream.average_rate or 25) / (self.stream.time_base or 1)
         for number, packet in enumerate(self._packets()):
@@ -273,7 +272,7 @@ class _Reading:
             return [], False
 
     def _packets(self) -> Iterator[av.Packet | None]:
-        """Packets in file order with continuous times, then None."""
+        """Packets in file order with jumps in time removed, then None."""
         jump = round(_JUMP_BACK_S / self.stream.time_base) if self.stream.time_base else 0
         shift, last = 0, None
         for packet in demux(self.container, self.stream):
@@ -290,11 +289,11 @@ class _Reading:
 
 
 def demux(container: InputContainer, *streams: Stream) -> Iterator[av.Packet]:
-    """Packets of a stream, going on behind damage that the container survives."""
+    """Packets of a stream; reading continues after damage where the container allows it."""
     for _ in range(_MAX_BAD_READS):
         try:
             for packet in container.demux(*streams):
-                if packet.size:  # the last ones are empty: a request to flush
+                if packet.size:  # the last ones are empty: they request a flush
                     yield packet
             return
         except FFmpegError:
@@ -302,7 +301,7 @@ def demux(container: InputContainer, *streams: Stream) -> Iterator[av.Packet]:
 
 
 def open_container(path: Path) -> InputContainer:
-    """A local media file for reading. Raises VideoError, saying what the file is instead."""
+    """Open a local media file for reading. Raises: VideoError saying what the file is instead."""
     if not path.exists():
         if re.match("[a-z][a-z0-9+.-]+:/", str(path)):
             raise VideoError(f"{path}: not a local file; fetch it first, then give its path")
@@ -311,7 +310,7 @@ def open_container(path: Path) -> InputContainer:
         raise VideoError(f"{path}: not an ordinary file; expected a video")
     try:
         return av.open(
-            f"file:{path.absolute()}",  # "file:" so that no part of the name is taken for more
+            f"file:{path.absolute()}",  # "file:" so that no part of the name is taken for a protocol
             container_options={"protocol_whitelist": "file", "format_whitelist": _FORMATS},
             metadata_errors="replace",
         )
@@ -363,9 +362,9 @@ def _duration_s(container: InputContainer, stream: VideoStream) -> float | None:
 
 
 def _turn(picture: VideoFrame) -> tuple[int, tuple[int, int, int, int]]:
-    """Clockwise turn in degrees (after mirroring, if any) and (a, b, c, d) of the display matrix.
+    """Clockwise rotation in degrees (after mirroring, if any) and (a, b, c, d) of the display matrix.
 
-    A picture point goes to x' = a x + c y, y' = b x + d y. Source: QuickTime File Format, tkhd.
+    A point of the picture is mapped to x' = a x + c y, y' = b x + d y. Source: QuickTime File Format, tkhd.
     """
     if "DISPLAYMATRIX" not in picture.side_data:
         return 0, (1, 0, 0, 1)
@@ -375,8 +374,8 @@ def _turn(picture: VideoFrame) -> tuple[int, tuple[int, int, int, int]]:
 
 
 def _as_shown(picture: VideoFrame, aspect: Fraction) -> Rgb:
-    """RGB with square pixels, mirrored and turned as the display matrix says."""
-    # Players take untagged high-definition pictures for BT.709; swscale would take BT.601.
+    """RGB with square pixels, mirrored and rotated by the display matrix."""
+    # Players treat untagged HD video as BT.709; swscale would use BT.601.
     untagged_hd = picture.colorspace == _UNSPECIFIED_COLOURS and picture.height >= 720
     rgb = picture.to_ndarray(
         format="rgb24", src_colorspace=Colorspace.ITU709 if untagged_hd else None

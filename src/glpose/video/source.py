@@ -1,8 +1,8 @@
-"""Sources: whatever gives frames with times. Video files, pictures, arrays.
+"""Sources of frames with times: video files, pictures, arrays.
 
-Start at `Source`, and at `find_sources` for what a user names (files, folders, globs): one entry
-for each video or picture sequence, each with a name of its own; what cannot be used is an entry
-too, whose `open` raises, so that it does not stop the others.
+Start at `Source`, and at `find_sources` for paths given by a user (files, folders, globs): one entry
+per video or picture sequence, each with a unique name. An unusable argument is an entry too, whose
+`open` raises, so that it does not stop the others.
 """
 
 import glob
@@ -29,26 +29,26 @@ IMAGE_RATE_HZ = 25.0
 
 @runtime_checkable
 class Source(Protocol):
-    """Anything that gives frames with times: a video file, a sequence of pictures, arrays."""
+    """Anything that yields frames with times: a video file, a sequence of pictures, arrays."""
 
     @property
     def info(self) -> VideoInfo:
-        """What is known before it is read; `info.name` names its results."""
+        """What is known before reading; `info.name` names the results."""
         ...
 
     @property
     def time_base(self) -> Fraction:
-        """Seconds that the times of frames are multiples of; 1/90000 will do if none is known."""
+        """The unit in seconds of which frame times are multiples; 1/90000 if unknown."""
         ...
 
     @property
     def audio(self) -> Audio | None:
-        """The sound that belongs to it, None if there is none."""
+        """The sound of the source, None if there is none."""
         ...
 
     @property
     def warnings(self) -> list[str]:
-        """What was found missing, a line each; fills while frames are read."""
+        """Problems found, one line each; grows while frames are read."""
         ...
 
     def frames(
@@ -56,14 +56,14 @@ class Source(Protocol):
     ) -> Generator[Frame, None, None]:
         """The frames with start_s <= time_s < end_s: index and time increase, pictures are RGB.
 
-        A frame whose picture is lost is there with `rgb` None. Closing the generator ends reading.
+        A frame whose picture is lost is yielded with `rgb` None. Closing the generator ends reading.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageSequence:
-    """Picture files seen as a video, in the order given; sizes may differ from frame to frame."""
+    """Picture files as a video, in the order given; sizes may differ between frames."""
 
     paths: tuple[Path, ...]
     info: VideoInfo
@@ -74,7 +74,7 @@ class ImageSequence:
     def frames(
         self, start_s: float | None = None, end_s: float | None = None, *, ahead: int = 4
     ) -> Generator[Frame, None, None]:
-        """As `Source.frames`; a picture that cannot be read is an undecodable frame."""
+        """See `Source.frames`; a picture that cannot be read is an undecodable frame."""
         return read_ahead(self._read(start_s, end_s), ahead)
 
     def _read(self, start_s: float | None, end_s: float | None) -> Generator[Frame, None, None]:
@@ -93,11 +93,11 @@ class ImageSequence:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SourceEntry:
-    """One thing to read. `name` is unique among its kin and can name a folder of results.
+    """One video or picture sequence. `name` is unique among the entries and can name a result folder.
 
-    `ignored` counts the files of a picture folder that are not pictures. `error` is why it cannot
-    be used, if that is known before it is opened. `given` is a source that is open already, which
-    then has no `paths`.
+    `ignored` counts the files of a picture folder that are not pictures. `error` says why it cannot
+    be used, if known before it is opened. `given` is a source that is already open; the entry then
+    has no `paths`.
     """
 
     name: str
@@ -109,12 +109,12 @@ class SourceEntry:
 
     @property
     def label(self) -> str:
-        """What messages call it: its first file, or its name."""
+        """Its name in messages: its first file, or `name`."""
         return str(self.paths[0]) if self.paths else self.name
 
     @property
     def notes(self) -> list[str]:
-        """What a user may want to know of how it was found, a line each."""
+        """Remarks for the user on how it was found, one line each."""
         if not self.ignored:
             return []
         folder = self.paths[0].parent
@@ -132,7 +132,7 @@ class SourceEntry:
 
 
 def open_images(paths: Iterable[Path], name: str, rate_hz: float = IMAGE_RATE_HZ) -> ImageSequence:
-    """Pictures as a sequence. Raises VideoError if not one of them can be read."""
+    """Pictures as a sequence. Raises: VideoError if none of them can be read."""
     paths = tuple(paths)
     for path in paths:
         try:
@@ -148,13 +148,13 @@ def open_images(paths: Iterable[Path], name: str, rate_hz: float = IMAGE_RATE_HZ
 
 
 def find_sources(arguments: Iterable[str | Path | Source]) -> list[SourceEntry]:
-    """The entries that the arguments of a command stand for, in their order, each file once.
+    """The entries for the arguments of a command, in order, each file once.
 
-    An argument is a video file, a picture, a folder of videos or of pictures (not searched deeper;
-    its videos win), or a glob that the shell did not expand. Pictures named one by one form one
-    sequence for each folder that they lie in. An argument that is a `Source` stands for itself.
+    An argument is a video file, a picture, a folder of videos or of pictures (not recursive; if it
+    has both, videos win), or a glob that the shell did not expand. Pictures named one by one form
+    one sequence per folder. A `Source` is used as it is.
 
-    Raises: BadInput for what is neither a path nor a source.
+    Raises: BadInput for an argument that is neither a path nor a source.
     """
     found: list[SourceEntry] = []
     loose: dict[Path, list[Path]] = {}
@@ -173,7 +173,7 @@ def find_sources(arguments: Iterable[str | Path | Source]) -> list[SourceEntry]:
                 if path.is_dir():
                     found += _in_folder(path)
                 elif path.suffix.lower() in IMAGE_SUFFIXES:
-                    if path.parent not in loose:  # holds the sequence's place in the order
+                    if path.parent not in loose:  # keeps the sequence's place in the order
                         found.append(SourceEntry("", (path.parent,), is_images=True))
                     loose.setdefault(path.parent, []).append(path)
                 else:
@@ -185,10 +185,10 @@ def find_sources(arguments: Iterable[str | Path | Source]) -> list[SourceEntry]:
 
 def _expand(argument: str) -> list[Path]:
     path = Path(argument)
-    if path.exists():  # also where its name looks like a glob
+    if path.exists():  # even if its name looks like a glob
         return [_absolute(path)]
     if glob.has_magic(argument):
-        # `Path.glob` takes no absolute patterns.
+        # `Path.glob` does not accept absolute patterns.
         if names := glob.glob(argument, recursive=True):  # noqa: PTH207
             return sorted(map(_absolute, names), key=_natural)
         raise VideoError(f"{argument}: no file matches; expected videos or pictures")
@@ -231,7 +231,7 @@ def _named_apart(entries: Iterable[SourceEntry]) -> list[SourceEntry]:
         seen.add(entry.paths)
         base = name = entry.name or "source"
         number = 1
-        while name.casefold() in kept:  # some file systems do not tell A from a
+        while name.casefold() in kept:  # some file systems ignore case
             number += 1
             name = f"{base}-{number}"
         kept[name.casefold()] = replace(entry, name=name)
@@ -239,11 +239,11 @@ def _named_apart(entries: Iterable[SourceEntry]) -> list[SourceEntry]:
 
 
 def _absolute(path: Path | str) -> Path:
-    # Not `Path.resolve`: a link keeps the name it goes by.
+    # Not `Path.resolve`: a symbolic link keeps its own name.
     return Path(os.path.abspath(path))  # noqa: PTH100
 
 
 def _natural(path: Path) -> list[tuple[int, int | str]]:
-    """Sort key by which frame-2 comes before frame-10."""
+    """Natural sort key: frame-2 comes before frame-10."""
     parts = re.split(r"(\d+)", str(path))
     return [(0, int(p)) if p.isdecimal() else (1, p) for p in parts]

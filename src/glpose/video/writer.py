@@ -1,8 +1,8 @@
-"""Write a video that any browser plays: H.264, original times, the audio of its source.
+"""Write a video that any browser plays: H.264 with the original times and the audio of the source.
 
-While it is written it is a fragmented MP4 beside the target, readable at every moment, also after
-the process was killed; at the end it is repacked with its index in front, joined with the audio,
-and takes its name in one step.
+During writing it is a fragmented MP4 next to the target, readable at any time, even after the
+process was killed; at the end it is repacked with the index in front, muxed with the audio, and
+renamed atomically.
 """
 
 import heapq
@@ -27,19 +27,20 @@ from glpose.imaging import Rgb
 from glpose.video.reader import Audio, demux, open_container
 
 _MP4_AUDIO = {"aac", "mp3", "mp3float", "opus", "libopus", "flac", "alac", "ac3", "eac3"}
-_FRAGMENT_US = 500_000  # what a killed run loses at most, besides the encoder's look-ahead
-_PRIMING_S = Fraction(1, 10)  # audio may begin this much before the first picture
+_FRAGMENT_US = 500_000  # the most that a killed run loses, besides the encoder's look-ahead
+_PRIMING_S = Fraction(1, 10)  # audio may begin this long before the first picture
 _BT709 = 1
 
 
 class VideoWriter:
     """Writes frames of any size into one video of `size_hw`, padded to even sides.
 
-    The first frame written is at time 0 of the new video; all other times keep their distance from
-    it exactly if they are multiples of `time_base` (`Source.time_base`). The sound of `audio` over the same span is copied, not coded again; what was left out is said in
-    `warnings`. `threads` = 0 lets the encoder choose.
+    The first frame written is at time 0 of the new video; offsets of later frames from it are kept
+    exactly if times are multiples of `time_base` (`Source.time_base`). The sound of `audio` over
+    the same span is copied without re-encoding; `warnings` says what was left out. With `threads`
+    0 the encoder chooses.
 
-    Leaving the `with` block by an exception, Ctrl-C included, still finishes what was written.
+    If an exception, including Ctrl-C, leaves the `with` block, the video is still finished.
     """
 
     def __init__(
@@ -52,16 +53,16 @@ class VideoWriter:
         audio: Audio | None = None,
         threads: int = 0,
     ) -> None:
-        """Raises: VideoError if nothing can be written beside `path`."""
+        """Raises: VideoError if nothing can be written next to `path`."""
         self.path = path
         self.partial = path.with_name(f"{path.stem}.partial.mp4")
         self.warnings: list[str] = []
         self.num_frames = 0
         self._size_hw = size_hw
         self._audio = audio
-        self._ticks: list[int] = []  # of the last two frames at most
+        self._ticks: list[int] = []  # of at most the last two frames
         self._origin_s = 0.0
-        # x264 and MP4 hold 32 bit units; every file seen so far has a finer or equal one than this.
+        # x264 and MP4 store time units in 32 bits; the time base of every file seen so far fits.
         fine = time_base.denominator <= 1_000_000
         self._unit_s = Fraction(1, time_base.denominator if fine else 1_000_000)
         self._failed = False
@@ -92,7 +93,7 @@ class VideoWriter:
         context.pix_fmt = "yuv420p"
         context.time_base = self._unit_s
         context.thread_count = threads
-        context.gop_size = max(1, round(2 * rate))  # two seconds: seeking in a player stays quick
+        context.gop_size = max(1, round(2 * rate))  # two seconds, for quick seeking in players
         context.max_b_frames = 0  # no reordering, so times need no shift in any container
         context.colorspace = context.color_primaries = context.color_trc = _BT709
         context.color_range = ColorRange.MPEG
@@ -101,7 +102,7 @@ class VideoWriter:
     def write(self, rgb: Rgb, time_s: float) -> None:
         """Append a frame; a picture of another size is letterboxed.
 
-        Times must increase; one that does not is moved to just behind the frame before.
+        Times must increase; one that does not is moved to just after the previous frame.
         Raises: VideoError if it cannot be written, e.g. because the disk is full.
         """
         if self.num_frames == 0:
@@ -125,14 +126,14 @@ class VideoWriter:
         self.num_frames += 1
 
     def close(self) -> None:
-        """Finish the video under its name; without a frame there is none.
+        """Finish the video at `path`; without frames no file is written.
 
-        Raises: VideoError if it cannot be written; what is in `partial` stays there, readable.
+        Raises: VideoError if it cannot be written; `partial` is then kept and is readable.
         """
         container, self._container = self._container, None
         if container is None:
             return
-        if self._failed:  # already said; only let go of the file
+        if self._failed:  # already reported; only close the file
             with suppress(FFmpegError, OSError):
                 container.close()
             return
@@ -166,7 +167,7 @@ class VideoWriter:
     def _copy_audio(
         self, out: OutputContainer, stack: ExitStack
     ) -> Iterator[tuple[Fraction, av.Packet]] | None:
-        """Packets of the source's audio over the written span, if it has any that fits."""
+        """Packets of the source's audio over the written span, if its codec is possible in MP4."""
         source = self._audio
         if source is None:
             return None
@@ -183,7 +184,7 @@ class VideoWriter:
             self.warnings.append(f"{source.path}: audio left out, its codec {name} is not for MP4")
             return None
         begin = Fraction(0) if self._origin_s else -_PRIMING_S
-        step = self._ticks[-1] - self._ticks[0]  # the last frame stays as long as the one before
+        step = self._ticks[-1] - self._ticks[0]  # the last frame lasts as long as the one before
         span_s = (begin, (self._ticks[-1] + step) * self._unit_s)
         shift_s = source.start_s + Fraction(self._origin_s)
         return _copied(container, stream, out, shift_s, span_s)
@@ -220,7 +221,7 @@ def _copied(
     shift_s: Fraction = Fraction(0),
     span_s: tuple[Fraction, Fraction] | None = None,
 ) -> Iterator[tuple[Fraction, av.Packet]]:
-    """(time, packet) of a stream, not coded again, `shift_s` earlier and only within `span_s`."""
+    """(time, packet) of a stream without re-encoding, `shift_s` earlier, only within `span_s`."""
     copy = out.add_stream_from_template(source, opaque=True)
     shift = round(shift_s / (source.time_base or 1))
 

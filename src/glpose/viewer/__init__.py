@@ -1,1 +1,1 @@
-"""Showing results: `overlay` draws skeletons on pictures."""
+"""Show results: `overlay` draws skeletons on pictures."""

@@ -1,7 +1,7 @@
-"""Skeletons drawn on a picture: who is who by colour, left and right by shade, how sure by weight.
+"""Draw skeletons on a picture: colour shows identity, shade the side, line weight the score.
 
-Start at `draw`. Colours are those of Okabe and Ito, which colour-blind people tell apart; a dark
-edge under everything keeps them readable on light ground.
+Start at `draw`. Colours are those of Okabe and Ito, which colour-blind people can distinguish; a
+dark edge keeps them readable on light backgrounds.
 """
 
 from functools import cache
@@ -14,7 +14,7 @@ from glpose.skeleton import Skeleton
 from glpose.types import FramePoses
 
 # Okabe and Ito, "Color Universal Design", 2008, without black, the blue
-# lightened so that it shows on dark ground; neighbours differ most.
+# lightened so that it shows on dark backgrounds; neighbours differ most.
 _PALETTE: tuple[Colour, ...] = (
     (86, 180, 233),
     (230, 159, 0),
@@ -25,22 +25,22 @@ _PALETTE: tuple[Colour, ...] = (
     (60, 110, 240),
 )
 _EDGE: Colour = (16, 16, 16)
-_SURE = 0.6  # scores from here on are drawn at full weight (ours, by eye)
-_DOUBTFUL = 0.2  # below, a joint is only a ring and has no limbs
+_SURE = 0.6  # scores from here up are drawn at full weight (our own, set by eye)
+_DOUBTFUL = 0.2  # below, a joint is drawn as a ring without limbs
 _HIDDEN = 0.05  # below, a joint is not drawn
 
 
 def draw(rgb: Rgb, poses: FramePoses, skeleton: Skeleton, *, numbered: bool = True) -> Rgb:
-    """A copy of the picture with everyone's joints and bones, each person with their number.
+    """A copy of the picture with the joints, bones and track id of every person.
 
-    A person's colour follows from `track_id` alone. Left limbs are lighter, right ones darker.
-    Limbs are thinner and fainter the lower the lesser score of their two joints is; joints without
-    a position are not drawn.
+    A person's colour depends only on `track_id`. Left limbs are lighter, right ones darker. Limbs
+    get thinner and fainter with the lower score of their two joints; joints without a position are
+    not drawn.
     """
     out = rgb.copy()
     size = poses.people.xyxy[:, 2:] - poses.people.xyxy[:, :2]
     height = rgb.shape[0]
-    for i in np.argsort(size.prod(1), kind="stable"):  # the nearer ones, on top
+    for i in np.argsort(size.prod(1), kind="stable"):  # larger (nearer) people on top
         width_px = float(np.clip(size[i].max() / 100, max(2.0, height / 300), height / 80))
         colour = track_colour(int(poses.people.track_id[i]))
         _draw_person(out, poses.xy[i], poses.score[i], skeleton, colour, width_px)
@@ -102,7 +102,7 @@ def _draw_number(rgb: Rgb, poses: FramePoses, i: int, skeleton: Skeleton) -> Non
 
 @cache
 def _sides(skeleton: Skeleton) -> tuple[int, ...]:
-    """1 for the joints of the left, -1 for those of the right, 0 for the others."""
+    """1 for left joints, -1 for right joints, 0 for the others."""
     return tuple(
         1 if j.startswith("left_") else -1 if j.startswith("right_") else 0 for j in skeleton.joints
     )

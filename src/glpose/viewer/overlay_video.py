@@ -1,4 +1,4 @@
-"""The overlay of a run: pictures and poses in, a video out, drawn and encoded by its own thread."""
+"""The overlay video of a run: takes pictures and poses, draws and encodes in its own thread."""
 
 import queue
 import threading
@@ -18,10 +18,10 @@ _QUEUED_FRAMES = 4
 
 
 class OverlayVideo:
-    """Draws and writes while the networks work on the next frames.
+    """Draws and writes while the networks process the next frames.
 
-    A frame that could not be decoded repeats the picture before it. Leaving the `with` block
-    finishes the video in any case; its error is raised unless another one is on its way.
+    A frame that could not be decoded repeats the previous picture. Leaving the `with` block always
+    finishes the video; its error is raised unless another exception is propagating.
     """
 
     needs_pictures = True
@@ -38,7 +38,7 @@ class OverlayVideo:
 
     @property
     def warnings(self) -> list[str]:
-        """What was left out of the video, complete when it is closed."""
+        """What was left out of the video; complete after it is closed."""
         return self._writer.warnings
 
     def write(self, frame: Frame, poses: FramePoses) -> None:
@@ -50,7 +50,7 @@ class OverlayVideo:
     def _work(self) -> None:
         while (item := self._queue.get()) is not None:
             if self._problem is not None:
-                continue  # go on emptying the queue, so that nobody waits for it
+                continue  # keep emptying the queue, so that `write` does not block
             try:
                 self._write(*item)
             except Exception as problem:  # noqa: BLE001  (raised again in the other thread)

@@ -1,1 +1,1 @@
-"""Engines, one module each: the only importer of its package. `open` chooses among them."""
+"""Engines, one module each, which alone imports the package of its engine; `open` selects one."""

@@ -12,12 +12,12 @@ from glpose.runtime.engine import ArrayInfo, EngineSpec
 _ERRORS_ONLY = 3
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
-# The runtime prints warnings on stderr by itself; everything that matters comes as an exception.
+# The runtime prints warnings on stderr; everything that matters is raised as an exception.
 ort.set_default_logger_severity(_ERRORS_ONLY)
 
 
 class Session:
-    """An opened `Graph`; `path` is what errors call it."""
+    """An opened `Graph`; errors name it by `path`."""
 
     def __init__(self, path: Path, data: bytes, engine: EngineSpec = EngineSpec()) -> None:
         """Open the bytes of a file.
@@ -36,7 +36,7 @@ class Session:
         options.intra_op_num_threads = engine.num_threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _ERRORS_ONLY
-        # Threads that spin while they wait would take the cores from decoding and drawing.
+        # Spinning threads would take CPU time from decoding and drawing.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = ort.InferenceSession(data, options, providers=[provider])
@@ -68,7 +68,7 @@ class Session:
 
 
 def engine() -> dict[str, str]:
-    """Name, version and providers of the engine, for `glpose info`; "used" is what runs here."""
+    """Name, version and providers of the engine, for `glpose info`; "used" is the default provider."""
     return {
         "name": "ONNX Runtime",
         "version": ort.__version__,

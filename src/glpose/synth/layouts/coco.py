@@ -13,8 +13,8 @@ from glpose.synth.layouts.order import SPLITS, Order, Shot, Written, rounded, sh
 from glpose.synth.scene import SceneSpec
 
 SIZE_HW = (320, 426)
-_EVERY = 4  # of a scene's frames one in so many is a picture
-_LEAST_SHARE = 32 * 32 / (320 * 426)  # of the picture; smaller people have a box, but no joints
+_EVERY = 4  # one in so many frames of a scene becomes a picture
+_LEAST_SHARE = 32 * 32 / (320 * 426)  # of the picture; smaller people have a box but no joints
 _CATEGORY = {
     "supercategory": "person",
     "id": 1,
@@ -25,7 +25,7 @@ _CATEGORY = {
 
 
 def write_coco(folder: Path, order: Order) -> Written:
-    """Write both parts; a video gives several pictures, some lie on their side."""
+    """Write both splits; each video gives several pictures, some of them in portrait format."""
     written = Written()
     data: dict[str, dict[str, Any]] = {
         part: {
@@ -60,7 +60,7 @@ def write_coco(folder: Path, order: Order) -> Written:
 
 
 def _pictures(order: Order, number: int) -> list[Shot]:
-    """Pictures of one scene; every third one is upright, some for training are without people."""
+    """Pictures of one scene; every third scene is portrait, some training scenes have no people."""
     height, width = order.size_hw or SIZE_HW
     is_empty = number % 4 == 1 and order.split_of(number) == "train"
     num = -(-order.frames_of(number) // _EVERY)
@@ -76,7 +76,7 @@ def _pictures(order: Order, number: int) -> list[Shot]:
 
 
 def _annotations(shot: Shot, image_id: int) -> list[dict[str, Any]]:
-    """Those who can be seen, one by one; where there are four, the last is marked as a crowd."""
+    """Annotations of the visible people; the fourth person, if any, is marked as a crowd."""
     out = []
     for place, track in enumerate(shot.truth.people.track_id.tolist()):
         labels, is_crowd = shot.people[track], track == 4
@@ -103,7 +103,7 @@ def _annotations(shot: Shot, image_id: int) -> list[dict[str, Any]]:
 
 
 def run_lengths(mask: Bool[np.ndarray, "h w"]) -> list[int]:
-    """A mask as COCO counts it: pixels outside and inside in turn, column by column."""
+    """A mask as COCO run lengths: alternately pixels outside and inside, in column order."""
     flat = np.concatenate([[False], mask.T.ravel(), [not mask.T.ravel()[-1]]])
     changes = np.flatnonzero(flat[1:] != flat[:-1])
     return np.diff(np.concatenate([[0], changes])).tolist()

@@ -1,4 +1,4 @@
-"""JHMDB as downloaded: joint positions and masks in MATLAB files, frames as PNG, split lists."""
+"""JHMDB in its official layout: joints and masks in MATLAB files, PNG frames, split lists."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from glpose.synth.layouts.order import Order, Written, shots, write_text
 from glpose.synth.scene import SceneSpec
 
 SIZE_HW = (240, 320)
-_CLIPS_OF_ACTION = 4  # so that every list has three clips for training and one for the test
+_CLIPS_OF_ACTION = 4  # so that every list has three training clips and one test clip
 _ACTIONS = (
     "catch",
     "climb_stairs",
@@ -27,7 +27,7 @@ _ACTIONS = (
     "swing_baseball",
     "walk",
 )
-# What real names have in them; one holds the very text at which the lists' lines are cut.
+# Features of the real names; one contains ".avi", which ends the names in the split lists.
 _NAMES = (
     "April_09_{}_u_nm_np1_ba_goo_{}",
     "Hit_it!_{}_f_cm_np1_fr_med_{}",
@@ -38,7 +38,7 @@ _COMPASS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 
 
 def write_jhmdb(folder: Path, order: Order) -> Written:
-    """Write the four folders; one person a clip, every frame labelled, all 15 joints always."""
+    """Write the four folders; one person per clip, all frames labelled with all 15 joints."""
     written = Written()
     clips: dict[str, list[str]] = {}
     for number in range(order.num_videos):
@@ -56,7 +56,7 @@ def write_jhmdb(folder: Path, order: Order) -> Written:
 
 
 def _write_lists(folder: Path, action: str, names: list[str]) -> None:
-    """Each split tests on other clips: 1 is for training, 2 for the test."""
+    """Each split tests on different clips; 1 marks training clips, 2 test clips."""
     period = min(_CLIPS_OF_ACTION, len(names))
     for split in (1, 2, 3):
         tested = (split - 1) % period
@@ -70,7 +70,7 @@ def _write_clip(folder: Path, clip: str, order: Order, number: int) -> int:
         num_frames=order.frames_of(number),
         num_people=(1, 1),
         height_share=(0.5, 0.95),
-        num_obstacles=(0, 0),  # puppets cover the whole person, also what is hidden
+        num_obstacles=(0, 0),  # puppet masks cover the whole person, hidden parts included
     )
     pictures = folder / "Rename_Images" / clip
     pictures.mkdir(parents=True)
@@ -95,14 +95,14 @@ def _write_clip(folder: Path, clip: str, order: Order, number: int) -> int:
 
 
 def _world(pos_img: np.ndarray, scale: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
-    """Relative to the picture's middle, in heights of the picture, at scale 1."""
+    """Joints relative to the picture's centre, in picture heights, divided by the scale."""
     height, width = size_hw
     middle = np.array([width, height])[:, None, None] / 2
     return (pos_img - middle) / height / scale[0]
 
 
 def _viewpoint(labels: PersonLabels) -> str:
-    """Where the person looks on a map with the camera in the south."""
+    """The compass direction in which the person faces, with the camera in the south."""
     right, away = labels.faces
     return _COMPASS[round(np.arctan2(right, away) / (np.pi / 4)) % 8]
 
@@ -113,7 +113,7 @@ def _write_mat(path: Path, values: dict[str, object]) -> None:
 
 
 def _write_litter(folder: Path, action: str, name: str) -> None:
-    """What the archives have in them besides: folders and files of a file server."""
+    """Write the stray file-server folders and files that the official archives contain."""
     for place in (
         f"joint_positions/{action}/.AppleDouble/joint_positions.mat",
         f"puppet_mask/{action}/{name}/.AppleDouble/puppet_mask.mat",

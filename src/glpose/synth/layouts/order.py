@@ -1,4 +1,4 @@
-"""What all layouts share: what was asked for, scenes drawn by lot, and which frames are labelled."""
+"""Shared by all layouts: the order, its random scenes and their labelled pictures."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ SPLITS = ("train", "val")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to write. `num_frames` is that of the longest video; others are a little shorter.
+    """What to write. `num_frames` is the length of the longest video; others are a little shorter.
 
-    `size_hw` None leaves the size to the layout; `mat` asks for MATLAB files instead of JSON.
+    With `size_hw` None the layout decides the size; `mat` writes MATLAB files instead of JSON.
     """
 
     seed: int = 0
@@ -37,7 +37,7 @@ class Order:
         return "train" if number < self.num_videos - num_val else "val"
 
     def lot(self, number: int) -> np.random.Generator:
-        """A generator of a video's own, so that it does not depend on the others."""
+        """A separate generator for each video, so that videos do not depend on each other."""
         return np.random.default_rng([self.seed, number])
 
     def scene(self, number: int, spec: SceneSpec) -> Scene:
@@ -56,7 +56,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shot:
-    """One picture with its truth and the full labels of its people, by track."""
+    """One picture with its ground truth and the full labels of its people, by track."""
 
     rgb: UInt8[np.ndarray, "h w 3"]
     truth: FrameTruth
@@ -71,17 +71,17 @@ def shots(scene: Scene) -> Iterator[Shot]:
 
 
 def picture_of(frame: Frame) -> UInt8[np.ndarray, "h w 3"]:
-    """The pixels of a rendered frame, which always has some."""
+    """The pixels of a rendered frame, which always exist."""
     assert frame.rgb is not None
     return frame.rgb
 
 
 def rounded(values: np.ndarray) -> list[float]:
-    """Pixels with the two decimals that the files have."""
+    """Coordinates rounded to two decimals, as in the official files."""
     return [round(float(v), 2) for v in np.asarray(values).ravel()]
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file, making its folder."""
+    """Write a text file, creating its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8", newline="\n")

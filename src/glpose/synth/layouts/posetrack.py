@@ -1,7 +1,7 @@
-"""What annotators of PoseTrack would have marked in a scene; both years are written from it.
+"""PoseTrack annotations of a scene, shared by the 2017 and 2018 layouts.
 
-As there: part of the frames is labelled; joints outside the picture are left out, and so is half
-of the hidden ones; someone in a crowd is not labelled but covered by a region to ignore.
+As in PoseTrack, only some frames are labelled; joints outside the picture and half of the hidden
+ones are left out; a person in a crowd is not labelled but covered by an ignore region.
 """
 
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ from glpose.synth.layouts.order import Order, Shot, rounded, shots
 from glpose.synth.scene import SceneSpec
 
 SIZE_HW = (270, 480)
-_CROWD = 3  # people; in a crowd of so many the last one is in a region to ignore
+_CROWD = 3  # people; in a crowd of this many the last one is in an ignore region
 
 
 @dataclass(frozen=True, slots=True)
 class MarkedJoint:
-    """A joint as it is written; `joint` is its place in POSETRACK15, which is its official id."""
+    """A joint as written; `joint` is its index in POSETRACK15, which is its official id."""
 
     joint: int
     xy: tuple[float, float]
@@ -30,7 +30,7 @@ class MarkedJoint:
 
 @dataclass(frozen=True, slots=True)
 class MarkedPerson:
-    """A person as written; without joints where only the head was marked."""
+    """A person as written; without joints if only the head was annotated."""
 
     track_id: int
     head_xyxy: tuple[float, float, float, float]
@@ -39,7 +39,7 @@ class MarkedPerson:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MarkedFrame:
-    """A picture and what is written of it: nothing if it is not labelled."""
+    """A picture and its annotations; none if it is not labelled."""
 
     rgb: UInt8[np.ndarray, "h w 3"]
     is_labeled: bool
@@ -48,14 +48,14 @@ class MarkedFrame:
 
 
 def is_labelled(split: str, index: int, num_frames: int) -> bool:
-    """The frames around the middle; for validation also every fourth one of the others."""
+    """The middle frames; in validation also every fourth of the others."""
     share = 4 if split == "train" else 3
     middle = num_frames // share <= index < num_frames - num_frames // share
     return middle or (split == "val" and index % 4 == 0)
 
 
 def marked_frames(order: Order, number: int) -> Iterator[MarkedFrame]:
-    """The frames of a video in order; every second video has a region to ignore."""
+    """The frames of a video in order; every second video has an ignore region."""
     crowded = number % 2 == 1
     spec = SceneSpec(
         size_hw=order.size_hw or SIZE_HW,
@@ -83,7 +83,7 @@ def _people(shot: Shot, rng: np.random.Generator) -> tuple[MarkedPerson, ...]:
             continue
         labels = shot.people[track]
         x1, y1, x2, y2 = rounded(labels.head_xyxy)
-        # Tracks have gaps as in the real files, so that they are never just places in the frame.
+        # Track ids have gaps, as in the real files, so that they never equal the row in the frame.
         out.append(MarkedPerson(2 * track + 1, (x1, y1, x2, y2), _joints(labels, rng)))
     return tuple(out)
 
@@ -98,7 +98,7 @@ def _joints(labels: PersonLabels, rng: np.random.Generator) -> tuple[MarkedJoint
 
 
 def _region(labels: PersonLabels) -> tuple[tuple[tuple[float, float], ...], ...]:
-    """A hexagon around what is seen of a person; none if nothing is."""
+    """A hexagon around the visible part of a person; empty if nothing is visible."""
     box = labels.box()
     if box is None:
         return ()

@@ -1,4 +1,4 @@
-"""PoseTrack 2017: one file a sequence, JSON of one-element lists or MATLAB structs; odd names."""
+"""PoseTrack 2017: one file per sequence, JSON of one-element lists or MATLAB; odd frame names."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ _FOLDERS = {
     "train": ("bonn_mpii_train_5sec", "mpii_5sec", "bonn", "bonn_mpii_train_v2_5sec"),
     "val": ("bonn_5sec", "mpii_5sec", "bonn_mpii_test_5sec"),
 }
-# As in the original, names of frames do not always count from 1, nor have they one form.
+# As in the original, frame names do not always count from 1, and their format varies.
 _FRAME_NAMES = (("{:08d}.jpg", 1), ("{:08d}.jpg", 37), ("{:04d}_crop.jpg", 12))
 
 
@@ -73,7 +73,7 @@ def _rectangle(person: MarkedPerson) -> dict[str, Any]:
 
 
 def _matlab(value: Any) -> Any:
-    """The same as MATLAB holds it: lists of objects as struct arrays, one number as itself."""
+    """The same data for MATLAB: lists of objects become struct arrays, one-number lists numbers."""
     if not isinstance(value, list):
         return value
     if not value:

@@ -1,4 +1,4 @@
-"""PoseTrack 2018: one COCO-like JSON file a sequence, 17 slots a person."""
+"""PoseTrack 2018: one COCO-like JSON file per sequence, 17 keypoints per person."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ def write_posetrack18(folder: Path, order: Order) -> Written:
     for number in range(order.num_videos):
         split = order.split_of(number)
         source, video = list(_SOURCES)[number % 3], f"{1001 + 37 * number:06d}"
-        # The official files for validation end in _test too.
+        # The official validation files end in _test, too.
         sequence = f"{video}_{source}_{'train' if split == 'train' else 'test'}"
         place = f"images/{split}/{sequence}"
         (folder / place).mkdir(parents=True)
@@ -68,7 +68,7 @@ def _image(
 def _annotation(person: MarkedPerson, image_id: int, index: int) -> dict[str, Any]:
     keypoints = np.zeros((len(POSETRACK17.joints), 3))
     for joint in person.joints:
-        # A hidden joint that was marked all the same has its place and v = 0.
+        # A hidden joint that was annotated anyway has its position and v = 0.
         keypoints[_SLOT[joint.joint]] = (*joint.xy, joint.is_visible)
     x1, y1, x2, y2 = person.head_xyxy
     annotation: dict[str, Any] = {
@@ -86,7 +86,7 @@ def _annotation(person: MarkedPerson, image_id: int, index: int) -> dict[str, An
 
 
 def _box(xy: np.ndarray) -> list[float]:
-    """The joints' extent, 1.3 times as large about its centre, as x, y, width, height."""
+    """The joints' bounding box, enlarged 1.3 times about its centre, as x, y, width, height."""
     low, high = xy.min(0), xy.max(0)
     size = 1.3 * (high - low)
     return rounded(np.concatenate([(low + high - size) / 2, size]))

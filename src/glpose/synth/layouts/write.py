@@ -1,4 +1,4 @@
-"""Writing a whole set: into a hidden folder first, so that a set is there whole or not at all."""
+"""Write a whole data set: first into a hidden folder, so that it appears complete or not at all."""
 
 import shutil
 from collections.abc import Callable
@@ -35,10 +35,10 @@ def write_layout(
     """Write rendered people in the official layout of a data set, named as in `LAYOUTS`.
 
     The same arguments give the same bytes. `folder` may exist but must be empty. `num_frames` is
-    the length of the longest video, `size_hw` the size of pictures (None: as is usual for the set;
-    COCO turns some on their side), `mat` writes PoseTrack 2017 as MATLAB files.
+    the length of the longest video, `size_hw` the picture size (None: the usual one of the layout;
+    COCO makes some portrait), `mat` writes PoseTrack 2017 as MATLAB files.
 
-    Raises: BadConfig for an unknown name or numbers that give no set; BadInput if the folder is
+    Raises: BadConfig for an unknown name or unusable numbers; BadInput if the folder is
     not empty or cannot be written, in which case nothing is left in it.
     """
     order = Order(seed, num_videos, num_frames, size_hw, mat)
@@ -48,7 +48,7 @@ def write_layout(
     try:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(part, ignore_errors=True)  # of a run that was killed
+            shutil.rmtree(part, ignore_errors=True)  # left by a run that was killed
             part.mkdir()
             written = _WRITERS[name](part, order)
             write_text(part / "README.txt", _about(name, order, written))
@@ -62,7 +62,7 @@ def write_layout(
             raise
     except OSError as problem:
         raise _cannot_write(folder, problem.strerror or str(problem)) from problem
-    except BadInput as problem:  # of a picture
+    except BadInput as problem:  # from writing a picture
         raise _cannot_write(folder, str(problem)) from problem
     return written
 
@@ -86,7 +86,7 @@ def _check(name: str, order: Order) -> None:
 
 
 def _claim(folder: Path) -> bool:
-    """Whether the folder is there already; raises BadInput if it cannot be used."""
+    """Whether the folder exists already. Raises: BadInput if it cannot be used."""
     try:
         found = sorted(p.name for p in folder.iterdir() if p.name != _PART)
     except FileNotFoundError:
