@@ -41,6 +41,7 @@ def test_command_line_loads_nothing_heavy():
     assert loaded_after("import glpose.cli.main", heavy) == set()
 
 
+@pytest.mark.slow
 def test_all_that_runs_is_free_of_torch():
     imports = "import glpose, glpose.cli.main, glpose.jobs.run, glpose.cli.about, glpose.synth\n"
     imports += "import glpose.cli.evaluate, glpose.jobs.evaluate\n"
@@ -48,6 +49,7 @@ def test_all_that_runs_is_free_of_torch():
     assert loaded_after(imports, ("torch", "onnx", "onnxscript", "matplotlib")) == set()
 
 
+@pytest.mark.slow
 def test_jobs_and_evaluation_need_no_command_line(tiny_weights: Path, tmp_path: Path):
     out = run_fresh(
         "import sys, pkgutil, importlib\n"
@@ -71,11 +73,13 @@ def test_jobs_and_evaluation_need_no_command_line(tiny_weights: Path, tmp_path: 
     assert (tmp_path / "noise" / "poses.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_recipes_are_free_of_torch():
     imports = "from glpose.recipes import RECIPES, load_recipe\n[load_recipe(n) for n in RECIPES]"
     assert loaded_after(imports, ("torch",)) == set()
 
 
+@pytest.mark.slow
 def test_imports_have_no_side_effects():
     out = run_fresh(
         # OpenCV sets LD_LIBRARY_PATH when it is imported; that is not ours to change.

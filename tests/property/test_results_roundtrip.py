@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -49,6 +50,7 @@ def same_people(a: People, b: People) -> None:
     np.testing.assert_allclose(a.score, b.score, rtol=0, atol=0.51e-4)
 
 
+@pytest.mark.slow
 @given(_videos, st.sampled_from(sorted(SKELETONS)), _settings, st.integers(0, 4), _seed)
 @settings(max_examples=25, deadline=None)
 def test_results(video: VideoInfo, name: str, options: dict, num_frames: int, seed: int) -> None:

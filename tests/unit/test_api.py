@@ -12,6 +12,7 @@ def test_phantoms_are_left_out_unless_boxes_are_given() -> None:
     assert usual_refiners({}) == ()
 
 
+@pytest.mark.slow
 def test_bare_arrays_are_refused_with_the_way_to_give_them() -> None:
     code = (  # in a process without type checks, which would refuse them first
         "import glpose, numpy\n"

@@ -77,6 +77,7 @@ def test_a_state_ends_with_the_gap_that_the_card_allows() -> None:
 patterns = st.lists(st.lists(st.sampled_from([1, 2, 3]), unique=True), min_size=1, max_size=12)
 
 
+@pytest.mark.slow
 @given(patterns, st.integers(2, 9), st.booleans())
 @settings(max_examples=30, deadline=None)
 def test_blocks_change_nothing(pattern: list[list[int]], block: int, flip: bool) -> None:

@@ -24,6 +24,7 @@ def options(root: Path, weights: Path, out: Path, **more: object) -> EvaluateOpt
     return EvaluateOptions(str(weights / "tiny.encoder.onnx"), root, "posetrack", None, out, **how)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_scores_are_given_and_told(
     root: Path, tiny_weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -48,6 +49,7 @@ def test_scores_are_given_and_told(
     assert captured.out == captured.err == ""
 
 
+@pytest.mark.slow
 def test_a_request_to_stop_is_an_outcome_and_a_wrong_call_is_raised(
     root: Path, tiny_weights: Path, tmp_path: Path
 ) -> None:

@@ -94,6 +94,7 @@ class Failing(Heights):
             raise BadInput("heights.txt: cannot be written")
 
 
+@pytest.mark.slow
 def test_outcomes_and_reports(
     video: Path, how: dict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -206,6 +207,7 @@ def test_a_refiner_of_ones_own(video: Path, how: dict, tmp_path: Path) -> None:
     np.testing.assert_allclose(first.xy, plain[0].xy + np.float32([100, 0]), atol=0.01)
 
 
+@pytest.mark.slow
 def test_arrays_give_the_poses_of_the_same_frames_of_a_video(
     video: Path, how: dict, tmp_path: Path
 ) -> None:
@@ -225,6 +227,7 @@ def test_arrays_give_the_poses_of_the_same_frames_of_a_video(
     assert (given.folder / "overlay.mp4").stat().st_size > 0
 
 
+@pytest.mark.slow
 def test_a_source_of_ones_own_with_losses(how: dict, tmp_path: Path) -> None:
     class Camera:
         info = VideoInfo("camera/1.cam", (80, 120), 25.0)
@@ -252,6 +255,7 @@ def test_a_source_of_ones_own_with_losses(how: dict, tmp_path: Path) -> None:
         glpose.run(three, boxes={99: glpose.People.empty()}, **how)
 
 
+@pytest.mark.slow
 def test_files_that_are_no_pictures_are_told_and_nothing_is_missing(
     how: dict, tmp_path: Path
 ) -> None:

@@ -63,6 +63,7 @@ def test_runs_of_older_versions_open_again(name: str, tmp_path: Path) -> None:
     assert estimate.card.crop == run.recipe.model.crop
 
 
+@pytest.mark.slow
 def test_a_run_whose_recipe_is_gone_is_exported(tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     run = old_run("glpose_w48_0.1.0", tmp_path / "run")

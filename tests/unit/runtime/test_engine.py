@@ -12,6 +12,7 @@ from glpose.runtime.engines import onnxruntime
 from glpose.runtime.load import load_detector
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

@@ -101,6 +101,7 @@ def test_what_stops_one_process_stops_all_with_one_line(two: Path) -> None:
     assert load_checkpoint(two / "not finite" / "last.pt")["step"] == 4
 
 
+@pytest.mark.slow
 def test_parts_give_the_losses_of_the_whole_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +148,7 @@ def test_torch_shares_between_gpus_and_we_between_cpus() -> None:
     assert ALONE.sharing == "alone"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("by", "norm"),
     [
