@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from glpose.api import usual_refiners
 from glpose.refine.phantoms import without_phantoms
 
