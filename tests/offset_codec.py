@@ -28,16 +28,20 @@ class OffsetCodec:
         del crop
         return Affine(np.array([[STRIDE, 0, 1.5], [0, STRIDE, 1.5]], np.float64))
 
+    def inside(self, map_xy: np.ndarray) -> np.ndarray:
+        h, w = self.size_hw
+        return ((map_xy >= -0.5) & (map_xy <= [w - 0.5, h - 0.5])).all(-1)
+
     def encode(self, map_xy: np.ndarray, valid: np.ndarray) -> dict[str, np.ndarray]:
         h, w = self.size_hw
         cells = np.stack(np.meshgrid(np.arange(w), np.arange(h)), 0)
         at = np.where(valid[..., None], map_xy, 0.0)
         offsets = at[..., None, None] - cells
         near = (np.abs(offsets) <= 0.5).all(-3) & valid[..., None, None]
-        n, joints = valid.shape
+        *n, joints = valid.shape
         return {
             "scores": near.astype(np.float32),
-            "offsets": offsets.reshape(n, 2 * joints, h, w).astype(np.float32),
+            "offsets": offsets.reshape(*n, 2 * joints, h, w).astype(np.float32),
         }
 
     def decode(self, maps: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

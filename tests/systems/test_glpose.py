@@ -358,7 +358,7 @@ def test_clips_have_the_right_shapes_and_depend_on_seed_and_step(
         "local": ((3, 2, 64, 48, 3), "uint8"),
         "proposals": ((3, 4, 64, 48, 3), "uint8"),
         "num_proposals": ((3,), "int64"),
-        "target": ((3, 15, 16, 12), "float32"),
+        "heatmaps": ((3, 15, 16, 12), "float32"),
         "weight": ((3, 15), "float32"),
     }
     assert same(batch, ClipData([tracks], config, how, 3, seed=4).rows(7, range(3)))
@@ -390,20 +390,20 @@ def test_left_and_right_change_places_with_the_mirror(tracks: Tracks, flip_share
     how = ClipConfig(augmentation=replace(STILL, flip_share=flip_share))
     on_left, on_right = ("blue", "red") if flip_share else ("red", "blue")
     batch = ClipData([tracks], TINY, how, 8, seed=0).rows(0, range(8))
-    for picture, target in zip(batch["key"], batch["target"], strict=True):
+    for picture, target in zip(batch["key"], batch["heatmaps"], strict=True):
         assert colour_at(picture, target[LEFT]) == on_left
         assert colour_at(picture, target[RIGHT]) == on_right
     features = FeatureData(tracks, TINY, how, sample_pixels, seed=0, num_variants=1)
     for i in features.keys[:8]:
         sample = features.sample(int(i), np.random.default_rng(0), damaged=False)
         picture = sample["key"][:3].repeat(4, 1).repeat(4, 2).transpose(1, 2, 0)
-        assert colour_at(picture, sample["target"][LEFT]) == on_left
-        assert colour_at(picture, sample["target"][RIGHT]) == on_right
+        assert colour_at(picture, sample["heatmaps"][LEFT]) == on_left
+        assert colour_at(picture, sample["heatmaps"][RIGHT]) == on_right
 
 
 def test_target_peaks_lie_where_the_joints_are(tracks: Tracks) -> None:
     batch = ClipData([tracks], TINY, ClipConfig(augmentation=STILL), 4, seed=1).rows(0, range(4))
-    found, _ = decode(batch["target"], TINY.heatmap)
+    found, _ = decode(batch["heatmaps"], TINY.heatmap)
     rng = np.random.default_rng([1, 0])
     rng.integers(1, size=4)
     row = int(rng.choice(np.arange(24)))  # as the first sample draws its key
@@ -429,7 +429,7 @@ def test_damaged_keys_differ_and_clean_ones_do_not(tracks: Tracks) -> None:
             features.sample(int(i), np.random.default_rng(0), damaged=d) for d in (False, True)
         )
         assert (whole["key"] != damaged["key"]).any() == (i in features.damaged_keys)
-        assert np.array_equal(whole["target"], damaged["target"])
+        assert np.array_equal(whole["heatmaps"], damaged["heatmaps"])
         assert np.array_equal(whole["local"], damaged["local"])
 
 
@@ -492,7 +492,7 @@ def test_cached_features_are_repeatable_and_shaped_as_the_fusion_wants(tracks: T
         "local": (3, 2, 8, 16, 12),
         "global": (3, 2, 8, 16, 12),
         "global_weight": (3, 2, 1),
-        "target": (3, 15, 16, 12),
+        "heatmaps": (3, 15, 16, 12),
         "weight": (3, 15),
     }
     assert first["global_weight"].sum(1) == pytest.approx(1, abs=1e-5)
@@ -545,7 +545,7 @@ def test_one_batch_of_clips_can_be_learned(tracks: Tracks) -> None:
         loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()))
-    empty = heatmap_loss(torch.zeros_like(batch["target"]), batch["target"], batch["weight"])
+    empty = heatmap_loss(torch.zeros_like(batch["heatmaps"]), batch["heatmaps"], batch["weight"])
     assert losses[-1] < 0.5 * losses[0]
     assert losses[-1] < 0.9 * float(empty)
 

@@ -123,7 +123,7 @@ def test_one_batch_is_learned(name: str) -> None:
     target[0, :, 3:6, 4:7], target[1, :, 9:12, 8:11] = 1.0, 1.0
     batch = {
         "rgb": torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8),
-        "target": target,
+        "heatmaps": target,
         "weight": torch.ones(2, 15),
     }
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)

@@ -32,6 +32,10 @@ class Codec(Protocol):
         """The affine transform from map pixels to crop pixels."""
         ...
 
+    def inside(self, map_xy: Float[np.ndarray, "*n joints 2"]) -> Bool[np.ndarray, "*n joints"]:
+        """Which joints lie inside the crop of the maps, borders included."""
+        ...
+
     def encode(
         self, map_xy: Float[np.ndarray, "*n joints 2"], valid: Bool[np.ndarray, "*n joints"]
     ) -> Maps:

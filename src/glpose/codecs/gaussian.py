@@ -42,6 +42,10 @@ class GaussianCodec:
         """See `Codec.crop_from_map`."""
         return crop_from_heatmap(crop, self.heatmap)
 
+    def inside(self, map_xy: Float[np.ndarray, "*n joints 2"]) -> Bool[np.ndarray, "*n joints"]:
+        """See `Codec.inside`."""
+        return inside_heatmap(map_xy, self.heatmap)
+
     def encode(
         self, map_xy: Float[np.ndarray, "*n joints 2"], valid: Bool[np.ndarray, "*n joints"]
     ) -> Maps:

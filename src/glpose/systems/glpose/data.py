@@ -12,7 +12,6 @@ import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 
 from glpose.clip import local_frames
-from glpose.codecs.gaussian import crop_from_heatmap
 from glpose.crop import cut
 from glpose.damage import DAMAGE, damage
 from glpose.geometry import clip_box
@@ -182,9 +181,9 @@ class ClipData:
         xy, state = tracks.xy[key], tracks.state[key]
         if look.mirror:
             xy, state = xy[self._mirror], state[self._mirror]
-        target, weight = key_targets(to_key, xy, state, config, self._data)
+        found = key_targets(to_key, xy, state, config, self._data)
         rgb = shown(cut(picture, to_key, config.crop), self._data.damage_share)
-        sample = {"key": rgb, "target": target, "weight": weight, "to_crop": to_key.matrix}
+        sample = {"key": rgb, **found, "to_crop": to_key.matrix}
         if config.offsets:
             local = [
                 shown(rgb, self._data.neighbour_damage_share)
@@ -253,8 +252,8 @@ def noisy_box(
 
 def key_targets(
     to_crop: Affine, xy: np.ndarray, state: np.ndarray, config: GLPoseConfig, data: ClipConfig
-) -> tuple[np.ndarray, np.ndarray]:
+) -> dict[str, np.ndarray]:
     """Target maps and joint weights of a crop from joints in image pixels and their states."""
-    heatmap_from_image = crop_from_heatmap(config.crop, config.heatmap).inverse() @ to_crop
-    heatmap_xy = heatmap_from_image.apply(np.nan_to_num(xy).astype(np.float64))
-    return targets(heatmap_xy, state, config.heatmap, data.absent_weight)
+    map_from_image = config.codec.crop_from_map(config.crop).inverse() @ to_crop
+    map_xy = map_from_image.apply(np.nan_to_num(xy).astype(np.float64))
+    return targets(map_xy, state, config.codec, data.absent_weight)

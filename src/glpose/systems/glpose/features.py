@@ -195,10 +195,7 @@ class FeatureData:
         if self._mirrored[i]:
             mirror = np.array(config.joints.mirror)
             xy, state = xy[mirror], state[mirror]
-        sample["target"], sample["weight"] = key_targets(
-            self.to_crop[i], xy, state, config, self._data
-        )
-        return sample
+        return sample | key_targets(self.to_crop[i], xy, state, config, self._data)
 
     def _features(self, i: int, *, damaged: bool) -> np.ndarray:
         if damaged and self._has_damaged[i]:

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Float32
 from torch import Tensor
 
-from glpose.codecs.gaussian import HEATMAPS, GaussianCodec
+from glpose.codecs.gaussian import HEATMAPS
 from glpose.metrics.pck import Pck, pck
 from glpose.systems.glpose.data import ClipData, Tracks
 from glpose.systems.glpose.features import FeatureData
@@ -107,7 +107,7 @@ def _image_xy(
         batches,
         crop_from_image,
         model.config.crop,
-        GaussianCodec(model.config.heatmap),
+        model.config.codec,
         device=next(model.parameters()).device,
         precision=precision,
     )

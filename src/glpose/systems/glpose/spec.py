@@ -14,6 +14,7 @@ from glpose.clip import (
     SoftmaxOver,
     local_offsets,
 )
+from glpose.codecs.gaussian import GaussianCodec
 from glpose.errors import BadConfig
 from glpose.nets.spec import (
     EncoderConfig,
@@ -173,6 +174,11 @@ class GLPoseConfig:
             decode=self.decode,
             rounded=self.rounded,
         )
+
+    @property
+    def codec(self) -> GaussianCodec:
+        """How joints are written as heatmaps."""
+        return GaussianCodec(self.heatmap)
 
     @property
     def slots(self) -> tuple[Slot, ...]:

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from glpose.codecs.gaussian import GaussianCodec
+from glpose.codecs.gaussian import HEATMAPS
 from glpose.errors import BadConfig
 from glpose.export.pose import PoseParts, export_pose, pose_card
 from glpose.export.unfold import load_exported
@@ -97,7 +97,7 @@ class GLPoseTask(PoseTask[GLPose]):
         """The squared error of the heatmaps (eq. 6)."""
         run = run_on_crops if batch["key"].dtype == torch.uint8 else fuse
         heatmaps = run(model, batch)
-        loss = heatmap_loss(heatmaps, batch["target"], batch["weight"], model.config.loss)
+        loss = heatmap_loss(heatmaps, batch[HEATMAPS], batch["weight"], model.config.loss)
         return {"heatmap": loss}
 
     def score(self, model: GLPose) -> dict[str, float]:
@@ -164,7 +164,7 @@ class GLPoseTask(PoseTask[GLPose]):
             f"GLPose (Jiao et al., ACM TOMM 2022) on {config.backbone.family}",
             skeleton=config.skeleton,
             crop=config.crop,
-            codec=GaussianCodec(config.heatmap),
+            codec=config.codec,
             slots=config.slots,
             made_by=made_by,
             scores=scores,

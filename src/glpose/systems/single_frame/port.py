@@ -5,7 +5,6 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from glpose.codecs.gaussian import GaussianCodec
 from glpose.export.published.files import HEAD
 from glpose.export.published.port import Graphs, Port
 from glpose.nets.hrnet import IMAGENET_MEAN, IMAGENET_STD
@@ -52,7 +51,7 @@ def make(backbone: EncoderConfig, joints: Skeleton, size_hw: tuple[int, int]) ->
 def graphs(net: nn.Module) -> Graphs:
     """The network as its exported graphs."""
     assert isinstance(net, SingleFrameNet)
-    return Graphs(two_graphs(net), net.config.crop, GaussianCodec(net.config.heatmap))
+    return Graphs(two_graphs(net), net.config.crop, net.config.codec)
 
 
 PORTS = {

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from glpose.codecs.gaussian import GaussianCodec
 from glpose.errors import BadConfig
 from glpose.nets.spec import EncoderConfig, HeadType, HRNetConfig, check_crop, heatmap_of
 from glpose.skeleton import Skeleton, by_name
@@ -54,6 +55,11 @@ class SingleFrameConfig:
             decode=self.decode,
             rounded=self.rounded,
         )
+
+    @property
+    def codec(self) -> GaussianCodec:
+        """How joints are written as heatmaps."""
+        return GaussianCodec(self.heatmap)
 
 
 Settings = Recipe[SingleFrameConfig, PeopleConfig]

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from glpose.codecs.gaussian import HEATMAPS, GaussianCodec
+from glpose.codecs.gaussian import HEATMAPS
 from glpose.crop import crop_from_image, cut
 from glpose.export.pose import PoseParts, export_pose, pose_card
 from glpose.formats.sets import dataset, usual_validation
@@ -64,7 +64,7 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
             recipe.roots,
             self._cache_dir,
             config.crop,
-            config.heatmap,
+            config.codec,
             recipe.batch_size,
             recipe.seed,
             skeleton=config.joints,
@@ -73,7 +73,7 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
 
     def losses(self, model: SingleFrameNet, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The squared error of the heatmaps."""
-        return {"heatmap": heatmap_loss(model(batch["rgb"]), batch["target"], batch["weight"])}
+        return {"heatmap": heatmap_loss(model(batch["rgb"]), batch[HEATMAPS], batch["weight"])}
 
     def score(self, model: SingleFrameNet) -> dict[str, float]:
         """PCK with given boxes on the recipe's validation set.
@@ -117,7 +117,7 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
             config.backbone.source,
             skeleton=config.skeleton,
             crop=config.crop,
-            codec=GaussianCodec(config.heatmap),
+            codec=config.codec,
             made_by=made_by,
             scores=scores,
         )
@@ -171,7 +171,7 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
             batches(),
             maps,
             config.crop,
-            GaussianCodec(config.heatmap),
+            config.codec,
             device=next(model.parameters()).device,
             precision=recipe.precision,
         )

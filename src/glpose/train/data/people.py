@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool
 
-from glpose.codecs.gaussian import crop_from_heatmap, encode, inside_heatmap
+from glpose.codecs.codec import Codec
 from glpose.crop import cut
 from glpose.damage import DAMAGE, damage
 from glpose.geometry import clip_box
@@ -23,7 +23,7 @@ from glpose.train.data.epochs import sample_rows
 from glpose.train.data.sets import ABSENT, LABELLED, open_people
 from glpose.train.data.store import Pictures, with_cache
 from glpose.train.system import ArrayBatch
-from glpose.types import CropSpec, HeatmapSpec
+from glpose.types import CropSpec
 
 Order = Literal["random", "epochs"]
 """Samples drawn by the shares of their sets, or each person once per epoch."""
@@ -68,7 +68,7 @@ class PeopleConfig:
 
 
 class PeopleData:
-    """Crops with target heatmaps; a row of a batch depends only on seed, step and row."""
+    """Crops with the maps that a codec makes of their joints; a row of a batch depends only on seed, step and row."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class PeopleData:
         roots: Mapping[str, str],
         cache_dir: Path,
         crop: CropSpec,
-        heatmap: HeatmapSpec,
+        codec: Codec,
         batch_size: int,
         seed: int,
         *,
@@ -84,7 +84,7 @@ class PeopleData:
         picture_cache_mb: int = 0,
     ) -> None:
         self._config, self._batch_size, self._seed = config, batch_size, seed
-        self._crop, self._heatmap, self._mirror = crop, heatmap, np.array(skeleton.mirror)
+        self._crop, self._codec, self._mirror = crop, codec, np.array(skeleton.mirror)
         self._upper = upper_body(skeleton)
         stores = [
             open_people(s.source, roots, cache_dir, config.num_synth_scenes, skeleton)
@@ -111,7 +111,7 @@ class PeopleData:
         return [_describe(self._stores[s], int(self._rows[s][i])) for s, i in self._chosen(step)]
 
     def rows(self, step: int, numbers: Sequence[int]) -> ArrayBatch:
-        """`rgb`, `target` and `weight` of only the given rows of a step's batch."""
+        """`rgb`, the codec's maps and `weight` of only the given rows of a step's batch."""
         chosen = self._chosen(step)
         samples = [
             self._sample(*chosen[i], np.random.default_rng([self._seed, step, i])) for i in numbers
@@ -134,7 +134,7 @@ class PeopleData:
         rng: np.random.Generator,
     ) -> dict[str, np.ndarray]:
         store, how = self._stores[source], self._config.augmentation
-        crop, heatmap = self._crop, self._heatmap
+        crop = self._crop
         row = self._rows[source][place]
         picture = store[int(store.labels["picture"][row])]
         xyxy, xy = store.labels["xyxy"][row], store.labels["xy"][row]
@@ -152,19 +152,18 @@ class PeopleData:
         if rng.random() < how.damage_share:
             kind = DAMAGE[rng.integers(len(DAMAGE))]
             rgb = damage(rng, rgb, kind, strength=rng.uniform(0.2, 1.0))
-        heatmap_from_image = crop_from_heatmap(crop, heatmap).inverse() @ to_crop
-        heatmap_xy = heatmap_from_image.apply(np.nan_to_num(xy).astype(np.float64))
-        target, weight = targets(heatmap_xy, state, heatmap, self._config.absent_weight)
-        return {"rgb": rgb, "target": target, "weight": weight}
+        map_from_image = self._codec.crop_from_map(crop).inverse() @ to_crop
+        map_xy = map_from_image.apply(np.nan_to_num(xy).astype(np.float64))
+        return {"rgb": rgb, **targets(map_xy, state, self._codec, self._config.absent_weight)}
 
 
 def targets(
-    heatmap_xy: np.ndarray, state: np.ndarray, heatmap: HeatmapSpec, absent_weight: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Target heatmaps and joint weights; a labelled joint outside the crop has weight 0."""
-    labelled = (state == LABELLED) & inside_heatmap(heatmap_xy, heatmap)
+    map_xy: np.ndarray, state: np.ndarray, codec: Codec, absent_weight: float
+) -> dict[str, np.ndarray]:
+    """The codec's maps by name and joint `weight`s; a labelled joint outside the crop has 0."""
+    labelled = (state == LABELLED) & codec.inside(map_xy)
     weight = labelled + absent_weight * (state == ABSENT)
-    return encode(heatmap_xy, labelled, heatmap), weight.astype(np.float32)
+    return {**codec.encode(map_xy, labelled), "weight": weight.astype(np.float32)}
 
 
 def upper_body(skeleton: Skeleton) -> Bool[np.ndarray, " joints"]:

@@ -6,11 +6,13 @@ from typing import Literal
 import numpy as np
 import pytest
 
+from glpose.codecs.gaussian import GaussianCodec
 from glpose.train.data.augment import Augmentation
 from glpose.train.data.people import PeopleConfig, PeopleData, Share, targets
 from glpose.train.data.sets import LABELLED
 from glpose.train.recipe import data_roots
 from glpose.types import CropSpec, HeatmapSpec
+from offset_codec import OffsetCodec
 
 
 @pytest.mark.slow
@@ -21,8 +23,8 @@ def test_rows_are_those_of_the_batch_and_are_named(tmp_path: Path):
         min_side_px=16.0,
         num_synth_scenes=1,
     )
-    crop, heatmap = CropSpec((64, 48)), HeatmapSpec((16, 12), 1.0)
-    data = PeopleData(config, data_roots(), tmp_path, crop, heatmap, batch_size=5, seed=1)
+    crop, codec = CropSpec((64, 48)), GaussianCodec(HeatmapSpec((16, 12), 1.0))
+    data = PeopleData(config, data_roots(), tmp_path, crop, codec, batch_size=5, seed=1)
     assert data.num_samples > 5
     assert config.set_names() == ("synth",)
     whole, some = data.rows(3, range(5)), data.rows(3, [1, 4])
@@ -40,7 +42,27 @@ def test_joints_at_the_edges_of_the_crop_count(mapping: Literal["centre", "origi
     inside = np.array([[low, low], [low + 12, low + 16], [6, 8]])
     outside = inside[:2] + [[-0.01, 0], [0, 0.01]]
     state = np.full(5, LABELLED)
-    target, weight = targets(np.concatenate([inside, outside]), state, heatmap, 0.5)
+    found = targets(np.concatenate([inside, outside]), state, GaussianCodec(heatmap), 0.5)
+    target, weight = found["heatmaps"], found["weight"]
     assert weight.tolist() == [1, 1, 1, 0, 0]
     assert target[:3].any((1, 2)).all()
     assert not target[3:].any()
+
+
+@pytest.mark.slow
+def test_any_codec_makes_the_targets(tmp_path: Path):
+    """The maps of a batch are those of the codec, by its names."""
+    config = PeopleConfig(
+        shares=(Share("synth", 1.0),),
+        augmentation=Augmentation(),
+        min_side_px=16.0,
+        num_synth_scenes=1,
+    )
+    codec = OffsetCodec((16, 12))
+    data = PeopleData(config, data_roots(), tmp_path, CropSpec((64, 48)), codec, 3, seed=1)
+    batch = data.rows(0, range(3))
+    assert set(batch) == {"rgb", "scores", "offsets", "weight"}
+    assert batch["offsets"].shape == (3, 30, 16, 12)
+    found, score = codec.decode(batch)
+    assert np.isfinite(found[batch["weight"] == 1]).all()
+    assert score[batch["weight"] == 1].all()
