@@ -80,6 +80,16 @@ def test_what_is_no_picture_and_no_time_is_said(pictures: list, more: dict, word
         list(ArraySource(pictures, **more).frames())
 
 
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [("walk.v2", "walk.v2"), ("walk.MOV", "walk"), ("..", "source"), ("a/..", "source"),
+     (".", "source"), ("", "source"), ("/", "source"), ("...mp4", "source"), ("a\0b", "a_b")],
+)  # fmt: skip
+def test_results_stay_in_their_folder_whatever_a_source_is_called(name: str, folder: str) -> None:
+    (entry,) = find_sources([ArraySource(PICTURES, name=name)])
+    assert entry.name == folder
+
+
 def test_a_source_stands_for_itself_among_names(tmp_path: Path) -> None:
     path = write_video(tmp_path / "walk.mp4", num_frames=3)
     source, other = ArraySource(PICTURES, name="walk.mov"), ArraySource(PICTURES, name="a/b")
