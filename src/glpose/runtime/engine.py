@@ -35,7 +35,11 @@ class EngineSpec:
                 raise BadConfig(
                     f"the engine's {field} is {found!r}; expected {' or '.join(map(repr, values))}"
                 )
-        if self.threads is not None and self.threads < 1:
+        if self.threads is None:
+            return
+        if type(self.threads) is not int:  # True is an int too
+            raise BadConfig(f"threads is {self.threads!r}; expected a whole number or None")
+        if self.threads < 1:
             raise BadConfig(f"threads is {self.threads}; expected 1 or more")
 
     @property
