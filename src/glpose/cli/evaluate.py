@@ -100,7 +100,7 @@ def evaluate(
         changes,
         limit,
         seed,
-        EngineSpec(threads=threads),
+        EngineSpec(device=None, threads=threads),
         overwrite,
     )
     done = evaluate_set(how, Printed(), SignalInterrupt())

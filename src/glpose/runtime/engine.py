@@ -21,15 +21,18 @@ Shape = tuple[int | str | None, ...]
 class EngineSpec:
     """What runs the networks: an engine by name, its device, and how many CPU threads it has.
 
-    `threads` None takes all cores that this process may use.
+    `threads` None takes all cores that this process may use. `device` None is the usual one: the
+    CPU for exported weights; for the folder of a run, which torch runs, a GPU if there is one.
     """
 
     name: EngineName = "onnxruntime"
-    device: Device = "cpu"
+    device: Device | None = "cpu"
     threads: int | None = None
 
     def __post_init__(self) -> None:
         known = {"name": get_args(EngineName), "device": get_args(Device)}
+        if self.device is None:
+            del known["device"]
         for field, values in known.items():
             if (found := getattr(self, field)) not in values:
                 raise BadConfig(
