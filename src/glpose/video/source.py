@@ -17,6 +17,7 @@ from typing import Protocol, runtime_checkable
 from glpose import imaging
 from glpose.errors import BadInput, VideoError
 from glpose.types import Frame, VideoInfo
+from glpose.video.arrays import step_at
 from glpose.video.reader import Audio, open_video, read_ahead
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -139,7 +140,7 @@ def open_images(paths: Iterable[Path], name: str, rate_hz: float = IMAGE_RATE_HZ
             size_hw = imaging.read_image(path).shape[:2]
         except VideoError:
             continue
-        step_s = 1 / Fraction(rate_hz).limit_denominator(1001)
+        step_s = step_at(rate_hz)
         duration_s = float(len(paths) * step_s)
         info = VideoInfo(name, size_hw, rate_hz, num_frames=len(paths), duration_s=duration_s)
         return ImageSequence(paths, info, step_s)
