@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from glpose.errors import BadInput
+from glpose.cli.checks import check_count
 
 
 def evaluate(
@@ -71,9 +71,8 @@ def evaluate(
         Replace predictions that exist.
 
     """
-    for flag, value in (("limit", limit), ("threads", threads)):
-        if value is not None and value < 1:
-            raise BadInput(f"--{flag} is {value}; expected 1 or more")
+    check_count("--limit", limit)
+    check_count("--threads", threads)
     # Imported here: NumPy and the video library would slow down --help.
     from glpose.cli.progress import Printed
     from glpose.jobs.evaluate import EvaluateOptions, evaluate_set
@@ -101,7 +100,7 @@ def evaluate(
         changes,
         limit,
         seed,
-        EngineSpec(threads=threads),
+        EngineSpec(device=None, threads=threads),
         overwrite,
     )
     done = evaluate_set(how, Printed(), SignalInterrupt())

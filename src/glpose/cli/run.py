@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from glpose.cli.checks import check_count
 from glpose.errors import BadInput
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
 
@@ -61,8 +62,7 @@ def run(
         raise BadInput(
             "no SOURCE was given; expected a video, a folder or a glob; see glpose run -h"
         )
-    if threads is not None and threads < 1:
-        raise BadInput(f"--threads is {threads}; expected 1 or more")
+    check_count("--threads", threads)
     # Imported here: NumPy and the video library would slow down --help.
     from glpose.jobs.run import Options
     from glpose.jobs.writers import overlay_mp4, poses_jsonl

@@ -9,7 +9,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from glpose.errors import BadConfig, MissingExtra
+from glpose.cli.checks import check_count
+from glpose.errors import MissingExtra
 from glpose.train.recipe import Recipe
 
 
@@ -60,9 +61,8 @@ def train(
 
     with join_workers() as workers:
         with workers.together():
+            check_count("--threads", threads)
             if threads is not None:
-                if threads < 1:
-                    raise BadConfig(f"--threads is {threads}; expected 1 or more")
                 torch.set_num_threads(threads)
             recipe = _recipe(name, data or [], set_ or [], init, synth_only=synth_only)
             system = load_system(recipe.system)

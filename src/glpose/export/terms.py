@@ -1,6 +1,8 @@
 """What a card says about training data; `formats.sets` has the line for each set."""
 
-from glpose.formats.sets import DATASETS
+from glpose.errors import BadConfig
+from glpose.formats.sets import DATASETS, dataset
+from glpose.formats.sets import sources as named_parts
 
 LICENCE = "Apache-2.0 as far as the authors of glpose can grant it; see the terms of the data"
 
@@ -12,6 +14,14 @@ RESEARCH_NOTE = (
 
 def describe(sources: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
     """A card's lines on its training data, and the note on its terms."""
-    lines = tuple(DATASETS[source].terms for source in sources)
+    lines = tuple(dict.fromkeys(map(_terms, sources)))
     restricted = any("research" in line for line in lines)
     return lines, RESEARCH_NOTE if restricted else "No restriction from training data."
+
+
+def _terms(source: str) -> str:
+    """The line of a set, or of a part of it such as "coco-val"."""
+    found = DATASETS.get(source) or (dataset(source) if source in named_parts() else None)
+    if found is None:
+        raise BadConfig(f"the terms of the set '{source}' are not known; add it to formats/sets.py")
+    return found.terms

@@ -8,12 +8,12 @@ scores.json      the official scores and everything needed to reproduce them
 import json
 import shutil
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from glpose import __version__
-from glpose.config import to_plain
+from glpose.config import replace_at, to_plain
 from glpose.errors import BadInput, GLPoseError
 from glpose.evaluation.scoring.report import Report
 from glpose.evaluation.sets import Metric, OfficialSet, open_set
@@ -79,12 +79,16 @@ def evaluate_set(
 
     Sequences that cannot be read are reported and left out of the scores.
     Raises: GLPoseError if nothing can be evaluated, because the set, boxes, weights or folder
-    cannot be used.
+    cannot be used; BadConfig for `changes` that the options do not have or cannot take.
     """
+    if how.limit is not None and how.limit < 1:
+        raise BadInput(f"limit is {how.limit}; expected 1 or more")
     if how.boxes is not None and not how.boxes.is_file():
         raise BadInput(f"--boxes {how.boxes}: no such file; expected 'gt' or a file of detections")
     official = open_set(how.metric, how.data, how.split, how.boxes)
-    options = replace(official.usual, **how.changes)
+    options = official.usual
+    for name, value in how.changes.items():
+        options = replace_at(options, name, value)
     estimate, record = open_weights(how.weights, how.engine)
     settings = _settings(how, official, options, record)
     _prepare(how, settings)

@@ -23,6 +23,7 @@ from glpose.jobs.writers import (
     OpenWriter,
     PoseWriter,
     Target,
+    files_of,
     overlay_mp4,
     poses_jsonl,
 )
@@ -193,7 +194,10 @@ class _Job:
 
     def _prepare(self) -> None:
         make_folder(self.folder)
-        old = [p for name in (POSES, OVERLAY, SUMMARY) if (p := self.folder / name).exists()]
+        # Also without an overlay: an old one would not belong to the new poses.
+        own = [name for writer in self.options.writers for name in files_of(writer)]
+        names = dict.fromkeys((POSES, OVERLAY, *own, SUMMARY))
+        old = [p for name in names if (p := self.folder / name).exists()]
         if old and not self.options.overwrite:
             raise BadInput(
                 f"{self.folder}: holds results already ({', '.join(p.name for p in old)}), which "

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from glpose.config import from_plain
 from glpose.errors import BadInput, BadWeights, GLPoseError
 from glpose.files import file_digest
+from glpose.runtime.engine import EngineSpec
 from glpose.runtime.protocols import Estimator
 from glpose.systems import FORMERLY, load_system, settings_of
 from glpose.train.bridge import as_estimator
@@ -57,9 +58,12 @@ def export_run(
     )
 
 
-def estimator_of_run(run_dir: Path) -> tuple[Estimator, dict[str, object]]:
+def estimator_of_run(
+    run_dir: Path, engine: EngineSpec = EngineSpec()
+) -> tuple[Estimator, dict[str, object]]:
     """The best checkpoint of a run as a torch estimator, and its record for results.
 
+    Of `engine` the device and the threads are used.
     Raises: BadInput, BadConfig or BadWeights, the last for a run that does not estimate poses.
     """
     run = open_run(run_dir)
@@ -72,7 +76,10 @@ def estimator_of_run(run_dir: Path) -> tuple[Estimator, dict[str, object]]:
     parts, card = run.task.parts(run.model, name=name, made_by=run.made_by, scores={})
     digest = file_digest(run_dir / BEST)
     record = {"name": name, "made_by": run.made_by, "sha256": {BEST: digest}}
-    return as_estimator(parts.encoder, parts.solver, card), record
+    estimator = as_estimator(
+        parts.encoder, parts.solver, card, engine.device, threads=engine.threads
+    )
+    return estimator, record
 
 
 def open_run(run_dir: Path, changes: list[str] | None = None) -> FinishedRun:

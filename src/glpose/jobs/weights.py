@@ -13,17 +13,14 @@ def open_weights(
 ) -> tuple[Estimator, dict[str, object]]:
     """The estimator, and its record for results.
 
-    Raises: BadWeights or BadInput saying what is wrong; MissingExtra for a run without torch.
+    A run folder is run by torch, on the device and with the threads of `engine`.
+    Raises: BadWeights, BadInput or BadConfig saying what is wrong; MissingExtra for a run without torch.
     """
     if not (Path(name_or_path) / "recipe.json").is_file():
         opened = open_estimator(name_or_path, engine)
         return opened.network, opened.record
     try:
-        import torch
-
         from glpose.jobs.runs import estimator_of_run
     except ImportError as problem:
         raise MissingExtra(problem.name or "torch", "train") from problem
-    if engine.threads is not None:
-        torch.set_num_threads(engine.threads)
-    return estimator_of_run(Path(name_or_path))
+    return estimator_of_run(Path(name_or_path), engine)

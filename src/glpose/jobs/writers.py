@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, runtime_checkable
@@ -59,14 +60,43 @@ class PoseWriter(Protocol):
 
 
 OpenWriter = Callable[[Target], PoseWriter]
-"""Opens a writer for a source; called once per source of a run."""
+"""Opens a writer for a source; called once per source of a run.
+
+It may have an attribute `files`, the names of the files that it writes into the folder: old ones
+are then replaced or protected before the run. `writing` gives a function one; a class that is
+called as it is has it as an attribute of its own.
+"""
 
 
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """An `OpenWriter` that states the names of its files."""
+
+    files: tuple[str, ...]
+    open: OpenWriter
+
+    def __call__(self, target: Target) -> PoseWriter:
+        """Open the writer."""
+        return self.open(target)
+
+
+def writing(*files: str) -> Callable[[OpenWriter], Writing]:
+    """Decorate a function that opens a writer with the names of the files that it writes."""
+    return partial(Writing, files)
+
+
+def files_of(open_writer: OpenWriter) -> tuple[str, ...]:
+    """The names of the files that a writer states."""
+    return getattr(open_writer, "files", ())
+
+
+@writing(POSES)
 def poses_jsonl(target: Target) -> PoseWriter:
     """Write `poses.jsonl`, line by line as frames are done."""
     return _PosesFile(target)
 
 
+@writing(OVERLAY)
 def overlay_mp4(target: Target) -> PoseWriter:
     """Write `overlay.mp4`: the pictures with skeletons drawn in, and the audio of the source."""
     source, info = target.source, target.source.info

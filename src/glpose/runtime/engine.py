@@ -21,21 +21,28 @@ Shape = tuple[int | str | None, ...]
 class EngineSpec:
     """What runs the networks: an engine by name, its device and its number of CPU threads.
 
-    With `threads` None it uses all cores that this process may use.
+    With `threads` None it uses all cores that this process may use. With `device` None it is the
+    usual one: the CPU for exported weights; a GPU, if there is one, for the folder of a run.
     """
 
     name: EngineName = "onnxruntime"
-    device: Device = "cpu"
+    device: Device | None = "cpu"
     threads: int | None = None
 
     def __post_init__(self) -> None:
         known = {"name": get_args(EngineName), "device": get_args(Device)}
+        if self.device is None:
+            del known["device"]
         for field, values in known.items():
             if (found := getattr(self, field)) not in values:
                 raise BadConfig(
                     f"the engine's {field} is {found!r}; expected {' or '.join(map(repr, values))}"
                 )
-        if self.threads is not None and self.threads < 1:
+        if self.threads is None:
+            return
+        if type(self.threads) is not int:  # True is an int too
+            raise BadConfig(f"threads is {self.threads!r}; expected a whole number or None")
+        if self.threads < 1:
             raise BadConfig(f"threads is {self.threads}; expected 1 or more")
 
     @property

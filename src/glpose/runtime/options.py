@@ -1,7 +1,7 @@
 """`PoseOptions`: settings of pose estimation that need no other weights."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from glpose.clip import Sampling
 from glpose.errors import BadConfig
@@ -44,6 +44,16 @@ class PoseOptions:
     sampling: Sampling = "random"
 
     def __post_init__(self) -> None:
+        known = {
+            "decode": (*get_args(Decoding), None),
+            "score": get_args(ScoreKind),
+            "neighbours": get_args(Neighbours),
+            "candidates": get_args(Candidates),
+            "sampling": get_args(Sampling),
+        }
+        for field, values in known.items():
+            if (found := getattr(self, field)) not in values:
+                raise BadConfig(f"{field} is {found!r}; expected {' or '.join(map(repr, values))}")
         if self.oks_nms is not None and not 0 <= self.oks_nms <= 1:
             raise BadConfig(f"oks_nms is {self.oks_nms}; expected a similarity from 0 to 1")
         if not 0 <= self.min_box <= 1:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from glpose.errors import BadConfig
 from glpose.runtime.card import PoseCard
 from glpose.runtime.estimator import OnnxEstimator, RunGraph
 
@@ -18,21 +20,45 @@ def as_estimator(
     card: PoseCard,
     device: str | None = None,
     chunk: int = 8,
+    threads: int | None = None,
 ) -> OnnxEstimator:
     """The parts of a network (see `export.pose.PoseParts`) as an estimator run by torch.
 
     The parts are moved to `device` and put in evaluation mode; None uses a GPU if there is one.
+    `threads` are torch's on the CPU while the parts run, None leaves them as they are.
+    Raises: BadConfig for the device "cuda" where torch finds none.
     """
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if where.type == "cuda" and not torch.cuda.is_available():
+        raise BadConfig(
+            f"the engine's device is '{device}', but torch finds no GPU; use the device 'cpu'"
+        )
     encode, solve = encoder.to(where).eval(), solver.to(where).eval()
 
     def run_encoder(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         return dict(zip(("features", "embedding"), encode(inputs["crops"]), strict=True))
 
-    return OnnxEstimator(_graph(run_encoder, where), _graph(solve, where), card, chunk)
+    return OnnxEstimator(
+        _graph(run_encoder, where, threads), _graph(solve, where, threads), card, chunk
+    )
 
 
-def _graph(call: Callable[[dict[str, Tensor]], dict[str, Tensor]], where: torch.device) -> RunGraph:
+@contextmanager
+def _threads(num: int | None) -> Iterator[None]:
+    """Torch's threads for a while; whoever called has the old number again afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(num or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _graph(
+    call: Callable[[dict[str, Tensor]], dict[str, Tensor]],
+    where: torch.device,
+    threads: int | None,
+) -> RunGraph:
     """Turn a function on named tensors into one on named arrays."""
 
     @torch.inference_mode()
@@ -41,7 +67,8 @@ def _graph(call: Callable[[dict[str, Tensor]], dict[str, Tensor]], where: torch.
             name: torch.from_numpy(np.ascontiguousarray(array)).to(where)
             for name, array in arrays.items()
         }
-        found = call(given)
+        with _threads(threads):
+            found = call(given)
         return [found[name].float().cpu().numpy() for name in outputs]
 
     return run

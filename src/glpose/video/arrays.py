@@ -21,7 +21,8 @@ class ArraySource:
     1 / `rate_hz`. `name` names the results.
 
     Raises: BadInput if a picture is invalid (the first one here, later ones when they are reached),
-    if times do not increase or are fewer than the pictures, or if an iterator is read twice.
+    if times are not numbers, do not increase or are fewer than the pictures, or if an iterator is
+    read twice.
     """
 
     audio = None
@@ -36,9 +37,14 @@ class ArraySource:
     ) -> None:
         if not 0 < rate_hz < float("inf"):
             raise BadInput(f"rate_hz is {rate_hz}; expected frames a second, above 0")
-        self._name, self._times_s = name, None if times_s is None else tuple(times_s)
-        step_s = 1 / Fraction(rate_hz).limit_denominator(1001)
+        self._name, self._times_s = name, None if times_s is None else _numbers(name, times_s)
+        step_s = step_at(rate_hz)
         self.time_base = step_s if times_s is None else _MICROSECOND
+        if not isinstance(pictures, Iterable):
+            raise BadInput(
+                f"{name}: found a {type(pictures).__name__}; expected a list, an array or an "
+                "iterator of pictures"
+            )
         num = len(pictures) if isinstance(pictures, Sized) else None
         self._is_once = isinstance(pictures, Iterator)
         self._was_read = False
@@ -86,7 +92,7 @@ class ArraySource:
                 f"{self._name}: found more pictures than the {len(self._times_s)} times; expected "
                 "a time for each picture"
             )
-        return float(self._times_s[index])
+        return self._times_s[index]
 
     def _checked(self, picture: object, index: int) -> UInt8[np.ndarray, "height width 3"]:
         if not isinstance(picture, np.ndarray):
@@ -100,3 +106,16 @@ class ArraySource:
         raise BadInput(
             f"{self._name}: picture {index} is {found}; expected RGB, uint8 of height x width x 3"
         )
+
+
+def step_at(rate_hz: float) -> Fraction:
+    """Seconds from frame to frame: the exact ones of usual rates, such as 1001/30000."""
+    rate = Fraction(rate_hz).limit_denominator(1001)
+    return 1 / rate if rate else (1 / Fraction(rate_hz)).limit_denominator(1001)
+
+
+def _numbers(name: str, times_s: Iterable[float]) -> tuple[float, ...]:
+    try:
+        return tuple(float(time_s) for time_s in times_s)
+    except (TypeError, ValueError) as problem:
+        raise BadInput(f"{name}: times_s: {problem}; expected a number for each picture") from None

@@ -17,6 +17,7 @@ from typing import Protocol, runtime_checkable
 from glpose import imaging
 from glpose.errors import BadInput, VideoError
 from glpose.types import Frame, VideoInfo
+from glpose.video.arrays import step_at
 from glpose.video.reader import Audio, open_video, read_ahead
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -139,7 +140,7 @@ def open_images(paths: Iterable[Path], name: str, rate_hz: float = IMAGE_RATE_HZ
             size_hw = imaging.read_image(path).shape[:2]
         except VideoError:
             continue
-        step_s = 1 / Fraction(rate_hz).limit_denominator(1001)
+        step_s = step_at(rate_hz)
         duration_s = float(len(paths) * step_s)
         info = VideoInfo(name, size_hw, rate_hz, num_frames=len(paths), duration_s=duration_s)
         return ImageSequence(paths, info, step_s)
@@ -165,8 +166,7 @@ def find_sources(arguments: Iterable[str | Path | Source]) -> list[SourceEntry]:
                     f"found a {type(argument).__name__} as source; expected a path or a source; "
                     "put pictures into a glpose.ArraySource"
                 )
-            name = Path(argument.info.name).stem
-            found.append(SourceEntry(name, (), given=argument))
+            found.append(SourceEntry(_given_name(argument.info.name), (), given=argument))
             continue
         try:
             for path in _expand(str(argument)):
@@ -229,13 +229,25 @@ def _named_apart(entries: Iterable[SourceEntry]) -> list[SourceEntry]:
         if entry.paths and entry.paths in seen:
             continue
         seen.add(entry.paths)
-        base = name = entry.name or "source"
+        base = name = _as_component(entry.name)
         number = 1
         while name.casefold() in kept:  # some file systems ignore case
             number += 1
             name = f"{base}-{number}"
         kept[name.casefold()] = replace(entry, name=name)
     return list(kept.values())
+
+
+def _given_name(name: str) -> str:
+    """The name of a source that is open; only the suffix of a video or picture file is cut."""
+    path = Path(name)
+    return path.stem if path.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES else path.name
+
+
+def _as_component(name: str) -> str:
+    """The name as one component of a path, so that results cannot leave their folder."""
+    safe = Path(name).name.replace("\0", "_")
+    return "source" if safe in ("", "..") else safe
 
 
 def _absolute(path: Path | str) -> Path:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from glpose.errors import BadInput
+from glpose.errors import BadConfig, BadInput
 from glpose.jobs.evaluate import EvaluateOptions, evaluate_set
 from glpose.jobs.interrupt import Interrupt
 from glpose.jobs.report import Silent
@@ -59,3 +59,27 @@ def test_a_request_to_stop_is_an_outcome_and_a_wrong_call_is_raised(
     assert (done.state, done.done, done.report) == ("interrupted", [], None)
     with pytest.raises(BadInput, match="no such folder"):
         evaluate_set(options(tmp_path / "nowhere", tiny_weights, tmp_path / "out"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"decod": "dark"}, "unknown setting 'decod' in PoseOptions"),
+        ({"decode": "sharp"}, "PoseOptions.decode: expected 'argmax'"),
+        ({"min_box": "low"}, "PoseOptions.min_box: expected float, found 'low'"),
+    ],
+)
+def test_wrong_changes_are_named(
+    root: Path, tiny_weights: Path, tmp_path: Path, changes: dict, words: str
+) -> None:
+    with pytest.raises(BadConfig, match=words):
+        evaluate_set(options(root, tiny_weights, tmp_path / "out", changes=changes))
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_limit_of_nothing_is_refused(
+    root: Path, tiny_weights: Path, tmp_path: Path, limit: int
+) -> None:
+    with pytest.raises(BadInput, match=f"limit is {limit}; expected 1 or more"):
+        evaluate_set(options(root, tiny_weights, tmp_path / "out", limit=limit))
+    assert not (tmp_path / "out").exists()

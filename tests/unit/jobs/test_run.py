@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Generator, Iterable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +17,7 @@ from glpose.errors import BadInput, BadWeights, VideoError
 from glpose.jobs.interrupt import Interrupt
 from glpose.jobs.report import Reporter, Silent
 from glpose.jobs.run import Options, run_sources
-from glpose.jobs.writers import Target, overlay_mp4, poses_jsonl
+from glpose.jobs.writers import OpenWriter, Target, overlay_mp4, poses_jsonl, writing
 from glpose.refine import Refiner
 from glpose.runtime.engine import EngineSpec
 from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
@@ -66,6 +67,7 @@ class Heights:
     """A writer of one's own: the height of the picture of each frame, and of joint 0."""
 
     needs_pictures = True
+    files = ("heights.txt",)
 
     def __init__(self, target: Target) -> None:
         self.path, self.lines, self.warnings = target.folder / "heights.txt", [], []
@@ -161,6 +163,24 @@ def test_a_writer_of_ones_own(video: Path, how: dict, tmp_path: Path) -> None:
     assert all(line.startswith("240 [") for line in lines)
 
 
+@pytest.mark.parametrize("own", [Heights, writing("heights.txt")(Heights)])
+def test_files_that_writers_name_are_kept_or_replaced(
+    video: Path, how: dict, tmp_path: Path, own: OpenWriter
+) -> None:
+    folder = tmp_path / "out" / "walk"
+    folder.mkdir(parents=True)
+    (folder / "heights.txt").write_text("old")
+    (folder / "notes.txt").write_text("mine")
+    options = Options(tmp_path / "out", writers=(poses_jsonl, own), **how)
+    (kept,) = run_sources([video], options)
+    assert kept.state == "failed"
+    assert r"holds results already (heights.txt), which were kept" in kept.warnings[0]
+    assert (folder / "heights.txt").read_text() == "old"
+    run_sources([video], replace(options, overwrite=True))
+    assert len((folder / "heights.txt").read_text().splitlines()) == SHORT
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
 def test_a_frame_is_done_when_the_first_writer_has_it(
     video: Path, how: dict, tmp_path: Path
 ) -> None:
@@ -246,7 +266,7 @@ def test_a_source_of_ones_own_with_losses(how: dict, tmp_path: Path) -> None:
     assert isinstance(Camera(), Source)
     options = Options(tmp_path / "out", writers=(poses_jsonl, overlay_mp4), **how)
     (outcome,) = run_sources([Camera()], options)
-    assert (outcome.name, outcome.state, outcome.frames) == ("1", "incomplete", 5)
+    assert (outcome.name, outcome.state, outcome.frames) == ("1.cam", "incomplete", 5)
     assert "camera: 5 frames were dropped" in outcome.warnings
     told = json.loads((outcome.folder / "summary.json").read_text())
     assert told["source"] == "camera/1.cam"

@@ -10,14 +10,17 @@ import json
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from glpose.errors import BadConfig, BadInput  # noqa: E402
 from glpose.jobs.runs import estimator_of_run, export_run, open_run, recorded_recipe  # noqa: E402
+from glpose.jobs.weights import open_weights  # noqa: E402
 from glpose.nets.spec import HRNetConfig, ResNetConfig  # noqa: E402
 from glpose.recipes import RECIPES  # noqa: E402
+from glpose.runtime.engine import EngineSpec  # noqa: E402
 from glpose.systems import load_system  # noqa: E402
 from glpose.systems.glpose.spec import GLPoseConfig  # noqa: E402
 from glpose.systems.single_frame.spec import SingleFrameConfig  # noqa: E402
@@ -61,6 +64,29 @@ def test_runs_of_older_versions_open_again(name: str, tmp_path: Path) -> None:
     estimate, record = estimator_of_run(folder)
     assert record["name"] == run.recipe.name
     assert estimate.card.crop == run.recipe.model.crop
+
+
+def test_a_run_runs_on_the_device_and_threads_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, before = old_run("hrnet_0.2.0", tmp_path / "run"), torch.get_num_threads()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(BadConfig, match="device is 'cuda', but torch finds no GPU"):
+        open_weights(str(folder), EngineSpec(device="cuda"))
+    # The CPU is what is asked for unless told, whether or not there is a GPU.
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    used: list[int] = []
+    conv2d = torch.conv2d
+
+    def counted(*inputs: object, **more: object) -> torch.Tensor:
+        used.append(torch.get_num_threads())
+        return conv2d(*inputs, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(torch.nn.functional, "conv2d", counted)
+    estimate, _ = open_weights(str(folder), EngineSpec(threads=before + 1))
+    estimate.encode(np.zeros((1, *estimate.card.crop.size_hw, 3), np.uint8))
+    assert set(used) == {before + 1}
+    assert torch.get_num_threads() == before
 
 
 @pytest.mark.slow

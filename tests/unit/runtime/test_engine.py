@@ -17,6 +17,9 @@ from glpose.runtime.load import load_detector
     ("settings", "words"),
     [
         ("threads=0", "threads is 0; expected 1 or more"),
+        ("threads='2'", "threads is '2'; expected a whole number or None"),
+        ("threads=2.0", "threads is 2.0; expected a whole number or None"),
+        ("threads=True", "threads is True; expected a whole number or None"),
         ("name='tensorrt'", "the engine's name is 'tensorrt'; expected 'onnxruntime'"),
         ("device='tpu'", "the engine's device is 'tpu'; expected 'cpu' or 'cuda'"),
     ],

@@ -1,11 +1,14 @@
 """Pictures in memory are a source like files."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bad_videos import coded_picture, read_index, write_video
+from glpose import imaging
 from glpose.errors import BadInput
 from glpose.video.arrays import ArraySource
 from glpose.video.reader import open_video
@@ -78,6 +81,49 @@ def test_an_iterator_is_read_as_frames_are_asked_for_and_once() -> None:
 def test_what_is_no_picture_and_no_time_is_said(pictures: list, more: dict, words: str) -> None:
     with pytest.raises(BadInput, match=words):
         list(ArraySource(pictures, **more).frames())
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [("walk.v2", "walk.v2"), ("walk.MOV", "walk"), ("..", "source"), ("a/..", "source"),
+     (".", "source"), ("", "source"), ("/", "source"), ("...mp4", "source"), ("a\0b", "a_b")],
+)  # fmt: skip
+def test_results_stay_in_their_folder_whatever_a_source_is_called(name: str, folder: str) -> None:
+    (entry,) = find_sources([ArraySource(PICTURES, name=name)])
+    assert entry.name == folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            "p, times_s=[0, 'soon']",
+            "pictures: times_s: could not convert string to float: 'soon'; ",
+        ),
+        ("p, times_s=[0, None]", "pictures: times_s: float() argument must be "),
+        ("p, times_s=3.0", "pictures: times_s: 'float' object is not iterable; expected a number"),
+        ("5", "pictures: found a int; expected a list, an array or an iterator of pictures"),
+    ],
+)
+def test_what_is_no_list_is_said_when_it_is_given(arguments: str, words: str) -> None:
+    # In a process of its own: here the types are checked before our own check is reached.
+    code = (
+        "import glpose, numpy as np; p = np.zeros((2, 4, 4, 3), np.uint8); "
+        f"glpose.ArraySource({arguments})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1].startswith(f"glpose.errors.BadInput: {words}")
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "step_s"), [(1e-4, 10_000), (1e-9, 1e9), (25.0, 0.04), (30000 / 1001, 1001 / 30000)]
+)
+def test_a_rate_may_be_as_small_as_one_likes(tmp_path: Path, rate_hz: float, step_s: float) -> None:
+    imaging.write_image(tmp_path / "a.png", PICTURES[0])
+    sequence = open_images([tmp_path / "a.png"] * 3, "a", rate_hz)
+    np.testing.assert_allclose([f.time_s for f in sequence.frames()], [0, step_s, 2 * step_s])
+    times = [frame.time_s for frame in ArraySource(PICTURES, rate_hz=rate_hz).frames()]
+    np.testing.assert_allclose(times[:3], [0, step_s, 2 * step_s], rtol=1e-12)
 
 
 def test_a_source_stands_for_itself_among_names(tmp_path: Path) -> None:

@@ -83,6 +83,11 @@ def test_equal_stems_are_told_apart(tmp_path: Path) -> None:
     assert found == ["walk", "walk-2", "walk-2-2", "Walk-3"]
 
 
+def test_no_file_is_named_like_the_folder_above(tmp_path: Path) -> None:
+    (tmp_path / "...mp4").touch()
+    assert names(tmp_path / "...mp4") == ["source"]
+
+
 def test_bad_ones_do_not_stop_the_others(tmp_path: Path) -> None:
     good, bad = one_frame(tmp_path), empty(tmp_path)
     (tmp_path / "nothing").mkdir()

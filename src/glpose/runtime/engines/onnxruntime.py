@@ -10,7 +10,11 @@ from glpose.errors import BadConfig, BadWeights
 from glpose.runtime.engine import ArrayInfo, EngineSpec
 
 _ERRORS_ONLY = 3
-_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_PROVIDERS: dict[str | None, str] = {
+    None: "CPUExecutionProvider",
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+}
 
 # The runtime prints warnings on stderr; everything that matters is raised as an exception.
 ort.set_default_logger_severity(_ERRORS_ONLY)
