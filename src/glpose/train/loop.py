@@ -27,7 +27,7 @@ from glpose.train.run.checkpoint import disk_failures, load_checkpoint, save_che
 from glpose.train.run.fault import examine, stop_at
 from glpose.train.run.log import RunLog
 from glpose.train.run.parts import part_losses, without_averaging
-from glpose.train.run.record import check_record, write_record
+from glpose.train.run.record import check_record, is_of_older_version, write_record
 from glpose.train.run.sheet import contact_sheet
 from glpose.train.run.workers import ALONE, Workers
 from glpose.train.state import TrainState, average, learning_rate, seed_step, start
@@ -77,6 +77,12 @@ def train(
         state = start(recipe, task, workers)
         if resume and (run_dir / "last.pt").exists():
             _restore(state, run_dir / "last.pt")
+    if is_there and state.step and is_of_older_version(run_dir):
+        state.best_score = -math.inf
+        tell(
+            f"{run_dir} was trained by an older glpose, whose scores and batches may differ: the "
+            "next validation makes the best checkpoint anew"
+        )
     data = _open_data(task, workers)
     # Only now, so that a call with missing data or weights leaves no run behind.
     log = None

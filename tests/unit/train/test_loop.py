@@ -104,6 +104,24 @@ def test_resuming_nothing_starts_and_says_so(tmp_path: Path) -> None:
     assert "holds no checkpoint yet" in train(TINY, tmp_path / "run", resume=True)[0]
 
 
+def test_a_run_of_an_older_version_finds_its_best_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    train(replace(TINY, num_steps=4, validate_every=2), folder)
+    saved = load_checkpoint(folder / "last.pt")
+    (folder / "last.pt").unlink()
+    save_checkpoint(folder / "last.pt", saved | {"step": 2, "best_score": 1e9})
+    record = json.loads((folder / "recipe.json").read_text())
+    for version, is_older in (("0.2.0", True), ("0.3.0", False)):
+        record["versions"]["glpose"] = version
+        record["resumed"] = []
+        (folder / "recipe.json").write_text(json.dumps(record))
+        save_checkpoint(folder / "last.pt", saved | {"step": 2, "best_score": 1e9})
+        told = train(replace(TINY, num_steps=4, validate_every=2), folder, resume=True)
+        assert any("trained by an older glpose" in line for line in told) == is_older
+        best = load_checkpoint(folder / "last.pt")["best_score"]
+        assert (best < 1e9) == is_older
+
+
 @pytest.mark.slow
 def test_a_run_says_what_it_is_made_of(tmp_path: Path) -> None:
     recipe = replace(

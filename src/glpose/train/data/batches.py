@@ -120,13 +120,23 @@ def _by_processes(
         generator=torch.Generator(),  # the loader draws a seed; keep the run's generator untouched
     )
     iterator = iter(loader)
+    is_fed = False
     try:
         # EOFError and ConnectionError: it died before its batch was fetched.
         with _death_of_a_worker(RuntimeError, EOFError, ConnectionError):
             for made in iterator:
+                is_fed = True
                 if isinstance(made, Exception):
                     raise made
                 yield made
+    except GLPoseError as problem:
+        if is_fed or not isinstance(problem.__cause__, (RuntimeError, EOFError, ConnectionError)):
+            raise
+        raise GLPoseError(
+            "a process that makes training data ended before its first batch; a script that trains "
+            'with data_workers must be a file with `if __name__ == "__main__":` around the call; '
+            "else memory may have run out: lower picture_cache_mb or data_workers"
+        ) from problem
     finally:
         # torch does so when the iterator is collected, which a traceback may delay.
         iterator._shutdown_workers()  # type: ignore[attr-defined]  # noqa: SLF001

@@ -63,6 +63,18 @@ def check_record(
     return True
 
 
+def is_of_older_version(run_dir: Path) -> bool:
+    """Whether the run was last trained by a version before 0.3, which scored in another way.
+
+    Version 0.3 counts joints of validation by the set and draws the batches of the person detector
+    row by row, so that neither is comparable with earlier steps of the run.
+    """
+    record = _read(run_dir / _RECORD)
+    last = [record, *record.get("resumed", [])][-1]
+    version = str(last.get("versions", {}).get("glpose", ""))
+    return version.startswith(("0.1.", "0.2."))
+
+
 def write_record(
     run_dir: Path, recipe: Recipe, in_steps: Recipe, num_samples: int | None, workers: Workers
 ) -> None:

@@ -97,6 +97,23 @@ def test_a_process_that_dies_ends_the_run_with_one_line() -> None:
     assert not multiprocessing.active_children()
 
 
+def test_a_script_without_a_guard_is_told_of_it(tmp_path: Path) -> None:
+    script = tmp_path / "train_it.py"
+    script.write_text(
+        "import sys; from dataclasses import replace; from pathlib import Path\n"
+        f"sys.path.insert(0, {str(Path(tiny_training.__file__).parent)!r})\n"
+        "from tiny_training import TINY, train\n"
+        f"train(replace(TINY, data_workers=1), Path({str(tmp_path / 'run')!r}))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith(
+        "glpose.errors.GLPoseError: a process that makes training data ended before"
+    )
+    assert "__main__" in said
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_is_ended_leaves_no_process(tmp_path: Path, how: signal.Signals) -> None:
     run = subprocess.Popen(
