@@ -36,8 +36,9 @@ class VideoWriter:
     """Writes frames of any size into one video of `size_hw`, padded to even sides.
 
     The first frame written is at time 0 of the new video; all other times keep their distance from
-    it exactly if they are multiples of `time_base` (`Source.time_base`). The sound of `audio` over the same span is copied, not coded again; what was left out is said in
-    `warnings`. `threads` = 0 lets the encoder choose.
+    it exactly if they are multiples of `time_base` (`Source.time_base`). The sound of `audio` over
+    the same span is copied, not coded again; what was left out is said in `warnings`. `threads` = 0
+    lets the encoder choose.
 
     Leaving the `with` block by an exception, Ctrl-C included, still finishes what was written.
     """
