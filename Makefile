@@ -73,7 +73,7 @@ wheel: $(STAMP)/venv
 	$(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps -w dist .
 	@ls dist/*.whl
 
-# Outside the repository's folder, so that only the installed package can be found.
+# In a folder of its own without the source, so that only the installed package can be found.
 wheel-check: wheel
 	@rm -rf $(WHEEL)
 	@$(BIN)/python -m venv $(WHEEL)/venv

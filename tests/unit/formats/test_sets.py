@@ -1,12 +1,15 @@
 """The table of sets, and that a set of labels is one entry in it and one reader."""
 
+import re
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from glpose.cli.main import main
 from glpose.errors import BadConfig
+from glpose.evaluation.sets import Metric
 from glpose.export.terms import describe
 from glpose.formats.check import Part, Report
 from glpose.formats.dataset import LabelledPicture, LabelledPictures
@@ -116,6 +119,22 @@ def test_every_set_that_recipes_use_is_in_the_table() -> None:
 
 def test_layouts_that_are_written_are_those_that_are_checked() -> None:
     assert set(LAYOUTS) == set(checks())
+
+
+def test_what_is_evaluated_are_the_sets_of_the_table_without_their_years() -> None:
+    assert {layout.rstrip("0123456789") for layout in checks()} == set(get_args(Metric))
+
+
+@pytest.mark.parametrize(
+    "command", [["data", "check", "--help"], ["synth", "--help"]], ids=["check", "synth"]
+)
+def test_the_help_of_commands_names_the_layouts_of_the_table(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command) == 0
+    words = re.sub(r"[^a-z0-9,.]+", " ", capsys.readouterr().out)
+    names = set(re.findall(r"\b(?:posetrack|jhmdb|coco)[0-9]*\b", words))
+    assert names == set(checks())
 
 
 def test_validation_goes_by_the_set_not_by_what_else_is_there() -> None:
