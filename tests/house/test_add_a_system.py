@@ -75,9 +75,6 @@ FILES = {
             def __init__(self, recipe):
                 self.recipe = recipe
 
-            def batch(self, step):
-                return self.rows(step, range(self.recipe.batch_size))
-
             def rows(self, step, numbers):
                 x = [np.random.default_rng([self.recipe.seed, step, i]).random(3) for i in numbers]
                 return {"x": np.float32(x) * np.float32(self.recipe.data.scale)}
