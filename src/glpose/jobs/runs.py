@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glpose.config import from_plain
 from glpose.errors import BadInput, BadWeights, GLPoseError
 from glpose.files import file_digest
 from glpose.runtime.engine import EngineSpec
@@ -19,7 +18,7 @@ from glpose.runtime.protocols import Estimator
 from glpose.systems import FORMERLY, load_system, settings_of
 from glpose.train.bridge import as_estimator
 from glpose.train.change import with_settings
-from glpose.train.recipe import Recipe, data_roots
+from glpose.train.recipe import Recipe, recorded
 from glpose.train.run.checkpoint import load_checkpoint
 from glpose.train.system import PoseTask, Task
 
@@ -134,13 +133,4 @@ def recorded_recipe(plain: dict) -> Recipe:
     name = str(plain["system"])
     name = FORMERLY.get(name, name)
     model, data = settings_of(name)
-    return from_plain(
-        Recipe,
-        {
-            **plain,
-            "system": name,
-            "roots": data_roots(**plain["roots"]),
-            "model": from_plain(model, plain["model"]),
-            "data": from_plain(data, plain["data"]),
-        },
-    )
+    return recorded(plain, name, model, data)

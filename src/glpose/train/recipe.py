@@ -5,10 +5,11 @@ No torch here. `--set optimizer.lr=5e-4` changes a field by name.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Generic, Literal, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
-from glpose.config import unknown_setting
+from glpose.config import from_plain, unknown_setting
 from glpose.errors import BadConfig
 from glpose.formats.sets import root_names
 
@@ -115,3 +116,20 @@ class Recipe(Generic[Model, Data]):
         for name, least in lowest.items():
             if getattr(self, name) < least:
                 raise BadConfig(f"{name} is {getattr(self, name)}; expected {least} or more")
+
+
+def recorded(
+    plain: Mapping[str, Any], system: str, model: type[Model], data: type[Data]
+) -> Recipe[Model, Data]:
+    """The recipe of a record, of a system whose settings have these types.
+
+    Settings newer than the record get their defaults. Raises: BadConfig for a setting that is not
+    valid; KeyError if a part is missing.
+    """
+    parts = {
+        "system": system,
+        "roots": data_roots(**plain["roots"]),
+        "model": from_plain(model, plain["model"]),
+        "data": from_plain(data, plain["data"]),
+    }
+    return from_plain(Recipe, {**plain, **parts})

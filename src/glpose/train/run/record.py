@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import platform
@@ -18,10 +17,10 @@ import numpy as np
 import torch
 
 import glpose
-from glpose.config import replace_at, to_plain
+from glpose.config import to_plain
 from glpose.errors import BadConfig, BadInput
 from glpose.files import write_whole
-from glpose.train.recipe import Recipe
+from glpose.train.recipe import Recipe, recorded
 from glpose.train.run.workers import Workers
 
 _RECORD = "recipe.json"
@@ -160,19 +159,12 @@ def _read(path: Path) -> dict:
 
 def _completed(recipe: Recipe, known: dict) -> dict:
     """A recorded recipe, completed with the defaults of settings newer than it."""
-    fresh = {
-        f.name: f.default
-        for f in dataclasses.fields(recipe)
-        if f.name not in known and f.default is not dataclasses.MISSING
-    }
-    complete = dataclasses.replace(recipe, **fresh)
     try:
-        for name, value in known.items():
-            complete = replace_at(complete, name, value)
-    except BadConfig:
+        types = type(recipe.model), type(recipe.data)
+        return to_plain(recorded(known, str(known["system"]), *types))
+    except (BadConfig, KeyError, TypeError):
         # It is of another system or has an old setting name: compare it as it is.
         return known
-    return to_plain(complete)
 
 
 def _few(names: list[str]) -> str:
