@@ -38,8 +38,9 @@ test: $(STAMP)/test
 	$(BIN)/python -m pytest
 
 # Without checks of array shapes, which cost a quarter of the time; `make test` has them.
+# Without the checks of shapes, whose import hook compiles every module anew.
 quick: $(STAMP)/test
-	JAXTYPING_DISABLE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --hypothesis-profile=quick tests/unit tests/property tests/house
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -o addopts="-q --import-mode=importlib --strict-markers --strict-config" -m "not slow" --hypothesis-profile=quick tests/unit tests/property tests/house
 
 lint: $(STAMP)/dev
 	$(BIN)/ruff format --check

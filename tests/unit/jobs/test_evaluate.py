@@ -61,6 +61,7 @@ def test_a_request_to_stop_is_an_outcome_and_a_wrong_call_is_raised(
         evaluate_set(options(tmp_path / "nowhere", tiny_weights, tmp_path / "out"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -129,6 +129,7 @@ def test_what_stops_all_sources_is_raised(video: Path, how: dict, tmp_path: Path
         run_sources([video], Options(tmp_path / "file", **how))
 
 
+@pytest.mark.slow
 def test_another_thread_can_ask_to_stop(video: Path, how: dict, tmp_path: Path) -> None:
     interrupt = Interrupt()
 
@@ -205,6 +206,7 @@ def test_pictures_are_not_kept_for_writers_that_do_not_look_at_them(
     assert seen == [None] * SHORT
 
 
+@pytest.mark.slow
 def test_a_refiner_of_ones_own(video: Path, how: dict, tmp_path: Path) -> None:
     looked: list[tuple[int, ...]] = []
 

@@ -98,6 +98,7 @@ def test_losses_that_were_not_written_yet_are_not_lost(
     assert same_weights(tmp_path / "parts" / "last.pt", tmp_path / "whole" / "last.pt")
 
 
+@pytest.mark.slow
 def test_resuming_nothing_starts_and_says_so(tmp_path: Path) -> None:
     assert "holds no run yet: starting anew" in train(TINY, tmp_path / "run", resume=True)[0]
     (tmp_path / "run" / "last.pt").unlink()
@@ -290,6 +291,7 @@ def test_only_own_rows_are_made() -> None:
         assert np.array_equal(part["x"].numpy(), whole["x"][numbers])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["network", "part"])
 def test_the_checkpoint_of_another_network_is_refused(tmp_path: Path, change: str) -> None:
     train(TINY, tmp_path / "run")
