@@ -117,6 +117,18 @@ COCO17 = _skeleton(
     "right_eye-right_ear",
 )
 
+BODY19 = _skeleton(
+    "body19",
+    "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow "
+    "right_elbow left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle "
+    "right_ankle head_bottom head_top",
+    _LIMB_BONES
+    + _TRUNK_BONES
+    + "head_bottom-left_shoulder head_bottom-right_shoulder head_bottom-nose nose-head_top "
+    "nose-left_eye nose-right_eye left_eye-left_ear right_eye-right_ear",
+)
+"""COCO's joints in its order, then PoseTrack's neck and head top: contains both sets."""
+
 JHMDB15 = _skeleton(
     "jhmdb15",
     "neck belly face right_shoulder left_shoulder right_hip left_hip right_elbow left_elbow "
@@ -132,7 +144,15 @@ LSP14 = _skeleton(
     _LIMB_BONES + _TRUNK_BONES + "neck-left_shoulder neck-right_shoulder neck-head_top",
 )
 
-SKELETONS = {s.name: s for s in (POSETRACK15, POSETRACK17, COCO17, JHMDB15, LSP14)}
+TUD13 = _skeleton(
+    "tud13",
+    "right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist right_hip "
+    "right_knee right_ankle left_hip left_knee left_ankle head",
+    _LIMB_BONES + _TRUNK_BONES + "left_shoulder-right_shoulder",
+)
+"""Pedestrians in side view; `head` is the middle of the head."""
+
+SKELETONS = {s.name: s for s in (POSETRACK15, POSETRACK17, COCO17, BODY19, JHMDB15, LSP14, TUD13)}
 
 # JHMDB's `face` is a point on the face, close to the nose.
 _SAME = {"neck": "head_bottom", "face": "nose"}

@@ -31,10 +31,14 @@ class LabelledSequence:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledPicture:
-    """A picture file and the people labelled in it (`truth.frame` is the picture's id)."""
+    """A picture file and the people labelled in it (`truth.frame` is the picture's id).
+
+    `ids` are the people's ids in the label file, where it has them.
+    """
 
     path: Path
     truth: FrameTruth
+    ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

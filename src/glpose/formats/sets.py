@@ -4,26 +4,30 @@ Each set has one entry here and one reader in `formats`; all other code uses the
 a part of a set as SET, which is the training part, or SET-PART: "coco", "coco-val".
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool
 
+from glpose.errors import BadInput
 from glpose.formats.check import Report
 from glpose.formats.coco.boxes import BoxedPicture, open_person_boxes, read_boxes
 from glpose.formats.coco.check import check_coco
 from glpose.formats.coco.labels import open_coco, read_keypoints
-from glpose.formats.dataset import LabelledPictures, LabelledSequence
+from glpose.formats.dataset import LabelledPicture, LabelledPictures, LabelledSequence
 from glpose.formats.jhmdb.check import check_subjhmdb
 from glpose.formats.jhmdb.labels import open_subjhmdb
 from glpose.formats.jhmdb.short import open_clips
 from glpose.formats.posetrack.check import check_posetrack
 from glpose.formats.posetrack.labels import open_posetrack
-from glpose.skeleton import Skeleton
+from glpose.formats.taught import Trust
+from glpose.skeleton import COCO17, Skeleton
+from glpose.types import FrameTruth, People
 
 Labelled = list[LabelledSequence] | LabelledPictures
 """An opened set with joints: sequences of frames, or still pictures."""
@@ -53,6 +57,9 @@ class Dataset:
 
     `not_counted` are joints that the set places differently from other sets, so validation leaves
     them out; validation takes every `stride`-th person, 0 chooses the stride by the set's size.
+
+    `taught`: whose joints count where the teachers of `formats.taught` know the set's people too;
+    None if they do not.
     """
 
     name: str
@@ -70,6 +77,7 @@ class Dataset:
     who: WhoHasBoxes = "all"
     not_counted: tuple[str, ...] = ()
     stride: int = 0
+    taught: Trust | None = None
 
     def counted_joints(self, skeleton: Skeleton) -> Bool[np.ndarray, " joints"]:
         """Which of a network's joints count in validation on this set."""
@@ -91,15 +99,56 @@ def _is_subset(root: Path) -> bool:
 
 
 def _open_keypoints(root: Path, part: str) -> LabelledPictures:
-    """A file of COCO's format with its pictures; it has no parts."""
-    del part
-    return LabelledPictures(*read_keypoints(root / "person_keypoints.json", root / "images"))
+    """A file of COCO's format with its pictures, those of a part where it names their `split`."""
+
+    def is_wanted(image: dict[str, Any]) -> bool:
+        return image.get("split", part) == part
+
+    return LabelledPictures(*_read_keypoints(root, is_wanted))
 
 
 def _open_coco(root: Path, part: str) -> LabelledPictures:
-    if _is_subset(root):
-        return _open_keypoints(root, part)
-    return LabelledPictures(*open_coco(root, part))
+    if not _is_subset(root):
+        return LabelledPictures(*open_coco(root, part))
+
+    def is_wanted(image: dict[str, Any]) -> bool:
+        return image.get("is_val2017", part == "val") == (part == "val")
+
+    return LabelledPictures(*_read_keypoints(root, is_wanted))
+
+
+def _read_keypoints(
+    root: Path, is_wanted: Callable[[dict[str, Any]], bool]
+) -> tuple[Skeleton, list[LabelledPicture]]:
+    return read_keypoints(root / "person_keypoints.json", root / "images", is_wanted)
+
+
+def _open_boxed(root: Path, part: str, *, held_out_every: int) -> LabelledPictures:
+    """Pictures whose people have boxes but no joints; the teachers may know these."""
+    pictures = open_person_boxes(root, part, held_out_every)
+    return LabelledPictures(
+        COCO17, [LabelledPicture(p.path, _nobody(p.picture_id)) for p in pictures]
+    )
+
+
+def _open_unlabelled(root: Path, part: str) -> LabelledPictures:
+    """Pictures without labels, listed in `images.json`; the teachers may know their people."""
+    del part
+    path = root / "images.json"
+    try:
+        images = json.loads(path.read_text("utf-8"))["images"]
+        found = [(root / "images" / image["file_name"], int(image["id"])) for image in images]
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise BadInput(
+            f"{path}: not a list of pictures ({problem}); expected images with file_name and id"
+        ) from problem
+    return LabelledPictures(COCO17, [LabelledPicture(path, _nobody(i)) for path, i in found])
+
+
+def _nobody(picture_id: int) -> FrameTruth:
+    num = len(COCO17.joints)
+    xy, seen = np.zeros((0, num, 2), np.float32), np.zeros((0, num), np.int8)
+    return FrameTruth(picture_id, 0.0, People.empty(), xy, seen)
 
 
 def _keypoint_boxes(root: Path, part: str) -> list[BoxedPicture]:
@@ -132,6 +181,19 @@ DATASETS: dict[str, Dataset] = {
             decoded=_always,
             grow=0.15,
             who="one",
+            taught="consensus",
+        ),
+        Dataset(
+            "lsp",
+            "Leeds Sports Pose, training half (images from Flickr): research only",
+            root="lsp",
+            parts=("train", "test"),
+            open=_open_keypoints,
+            boxes=_keypoint_boxes,
+            decoded=_always,
+            grow=0.15,
+            who="one",
+            taught="hand",
         ),
         Dataset(
             "coco",
@@ -144,6 +206,7 @@ DATASETS: dict[str, Dataset] = {
             check=check_coco,
             decoded=_is_subset,
             who="large",
+            taught="hand",
         ),
         Dataset(
             "jhmdb",  # our split of 14 actions
@@ -162,7 +225,53 @@ DATASETS: dict[str, Dataset] = {
             "VOC 2012 subset and Penn-Fudan pedestrians: research only",
             root="person_boxes",
             parts=("train", "val"),
-            boxes=open_person_boxes,
+            open=partial(_open_boxed, held_out_every=5),
+            boxes=partial(open_person_boxes, held_out_every=5),
+            decoded=_always,
+            taught="consensus",
+        ),
+        Dataset(
+            "person_boxes_2",
+            "varied scenes (Open Images, COCO and others), stretched to squares: CC BY 4.0 claimed",
+            root="person_boxes_2",
+            parts=("train", "val"),
+            open=partial(_open_boxed, held_out_every=10),
+            boxes=partial(open_person_boxes, held_out_every=10),
+            decoded=_always,
+            taught="consensus",
+        ),
+        Dataset(
+            "free_exercise",
+            "gym photographs without labels: Unlicense by their repository, origin not said",
+            root="free_exercise",
+            parts=("train",),
+            open=_open_unlabelled,
+            decoded=_always,
+            taught="consensus",
+        ),
+        Dataset(
+            "badminton",
+            "badminton players: CC BY 4.0 claimed for the labels, broadcast pictures",
+            root="badminton",
+            parts=("train",),
+            open=_open_keypoints,
+            decoded=_always,
+            taught="hand",
+        ),
+        Dataset(
+            "tud_side_walk",
+            "TUD pedestrians in side view: research only",
+            root="tud_side_walk",
+            parts=("train",),
+            open=_open_keypoints,
+            decoded=_always,
+            taught="hand",
+        ),
+        Dataset(
+            "taught",
+            "joints by MoveNet Thunder and Lightning and by BlazePose heavy: outputs of networks "
+            "published under Apache-2.0 (MoveNet's files name no licence of their own)",
+            root="taught",
         ),
         Dataset(
             "posetrack17",

@@ -7,9 +7,10 @@ To add one: add its settings to `spec.EncoderConfig`, subclass `Encoder`, and ad
 from typing import assert_never
 
 from glpose.nets.blocks import Encoder
+from glpose.nets.efficientnet_lite import EfficientNetLite
 from glpose.nets.hrnet import HRNet
 from glpose.nets.resnet import DeconvResNet
-from glpose.nets.spec import EncoderConfig, HRNetConfig, ResNetConfig
+from glpose.nets.spec import EfficientNetLiteConfig, EncoderConfig, HRNetConfig, ResNetConfig
 
 
 def make_encoder(config: EncoderConfig) -> Encoder:
@@ -19,5 +20,7 @@ def make_encoder(config: EncoderConfig) -> Encoder:
             return HRNet(config)
         case ResNetConfig():
             return DeconvResNet(config)
+        case EfficientNetLiteConfig():
+            return EfficientNetLite(config)
         case _:
             assert_never(config)

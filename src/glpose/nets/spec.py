@@ -95,7 +95,48 @@ class ResNetConfig:
         return "a ResNet with deconvolutions (Xiao et al., ECCV 2018)"
 
 
-EncoderConfig = HRNetConfig | ResNetConfig
+@dataclass(frozen=True, slots=True)
+class EfficientNetLiteConfig:
+    """Sizes of an EfficientNet-Lite with a top-down pyramid; the default is Lite0.
+
+    `width` and `depth` are the factors of the channels and of the blocks (Lite2: 1.1 and 1.2).
+    `pyramid` are the channels at strides 32, 16 and 8, and `channels` those of the features.
+    """
+
+    width: float = 1.0
+    depth: float = 1.0
+    pyramid: tuple[int, int, int] = (128, 96, 64)
+    channels: int = 32
+
+    @property
+    def stride(self) -> int:
+        """Crop pixels per feature pixel: the pyramid ends at stride 4."""
+        return 4
+
+    @property
+    def variant(self) -> str:
+        """The published variant with these factors, e.g. "lite0", or "lite" if there is none."""
+        return EFFICIENTNET_LITE.get((self.width, self.depth), "lite")
+
+    @property
+    def source(self) -> str:
+        """The network and its paper, for cards of single-frame estimators."""
+        return f"EfficientNet-{self.variant.capitalize()} with a pyramid (Tan and Le, ICML 2019)"
+
+    @property
+    def family(self) -> str:
+        """The kind of network and its paper, for cards of networks built on it."""
+        return f"an {self.source}"
+
+
+EFFICIENTNET_LITE: dict[tuple[float, float], str] = {
+    (1.0, 1.0): "lite0",
+    (1.0, 1.1): "lite1",
+    (1.1, 1.2): "lite2",
+}
+"""Published variants with ImageNet weights, by their factors of width and depth."""
+
+EncoderConfig = HRNetConfig | ResNetConfig | EfficientNetLiteConfig
 """Settings of an encoder. Each kind has `channels`, `stride`, `source` and `family`.
 
 In plain data the settings have no type tag: their keys identify the kind. Add a new kind here and

@@ -147,9 +147,10 @@ def _one_step(run: Run, state: TrainState, step: int, parts: Parts) -> dict[str,
     """Train on one batch; return the losses, averaged over parts and processes."""
     recipe, workers = run.recipe, run.workers
     for group in state.optimizer.param_groups:
-        group["lr"] = learning_rate(recipe.optimizer, step, recipe.num_steps)
+        rate = learning_rate(recipe.optimizer, step, recipe.num_steps)
+        group["lr"] = rate * group["rate"]
     seed_step(recipe, step, workers)
-    state.model.train()
+    state.set_training(recipe.optimizer)
     state.optimizer.zero_grad(set_to_none=True)
     sums: dict[str, float] = {}
     device, bf16 = workers.device, recipe.precision == "bf16"

@@ -37,6 +37,10 @@ class Optimizer:
 
     The rate is multiplied by `gamma` at each of `milestones`, in steps, and of
     `epoch_milestones`, in epochs. `max_norm` clips the norm of the whole gradient; 0 is no limit.
+
+    `rates` are factors of `lr` for parts of the network, by the name of the part; the first part
+    that a weight belongs to counts. A part of factor 0 is frozen: its weights do not change, and
+    its norms use their stored statistics.
     """
 
     kind: Literal["adam", "adamw"] = "adamw"
@@ -48,11 +52,17 @@ class Optimizer:
     epoch_milestones: tuple[int, ...] = ()
     gamma: float = 0.1
     max_norm: float = 1.0
+    rates: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("lr", "weight_decay", "warmup_steps", "gamma", "max_norm"):
             if not getattr(self, name) >= 0:  # also rejects NaN
                 raise BadConfig(f"optimizer.{name} is {getattr(self, name)}; expected 0 or more")
+
+    def rate_of(self, name: str) -> float:
+        """The factor of the learning rate for a module or weight of this name."""
+        inside = (rate for part, rate in self.rates if f"{name}.".startswith(f"{part}."))
+        return next(inside, 1.0)
 
 
 def data_roots(**folders: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from glpose.config import to_plain
+from glpose.errors import BadConfig
 from glpose.nets.synced_norm import with_synced_norms
 from glpose.train.recipe import Optimizer, Recipe
 from glpose.train.run.workers import Workers
@@ -38,6 +39,13 @@ class TrainState:
     def trainable(self) -> list[nn.Parameter]:
         """The parameters that require gradients."""
         return [p for p in self.model.parameters() if p.requires_grad]
+
+    def set_training(self, how: Optimizer) -> None:
+        """Put the model in training mode, but frozen parts in evaluation mode."""
+        self.model.train()
+        for name, module in self.model.named_modules():
+            if how.rate_of(name) == 0:
+                module.eval()
 
     def to_dict(self, recipe: Recipe) -> dict[str, object]:
         """A checkpoint: all that a run needs to resume exactly."""
@@ -99,11 +107,25 @@ def seed_step(recipe: Recipe, step: int, workers: Workers) -> None:
 
 
 def make_optimizer(model: nn.Module, how: Optimizer) -> torch.optim.Optimizer:
-    """Adam or AdamW over the trainable parameters; no weight decay on biases and norms."""
-    trainable = [p for p in model.parameters() if p.requires_grad]
+    """Adam or AdamW over the trainable parameters; no weight decay on biases and norms.
+
+    Weights of frozen parts no longer require gradients. The groups' `rate` is the factor of the
+    learning rate. Raises: BadConfig if `how.rates` names a part that the model lacks.
+    """
+    modules = {name for name, _ in model.named_modules()}
+    for part, _ in how.rates:
+        if part not in modules:
+            raise BadConfig(f"optimizer.rates names '{part}'; the network has no such part")
+    parts: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for name, weight in model.named_parameters():
+        rate = how.rate_of(name)
+        if rate == 0:
+            weight.requires_grad_(False)
+        if weight.requires_grad:
+            parts.setdefault((rate, weight.ndim > 1), []).append(weight)
     groups = [
-        {"params": [p for p in trainable if p.ndim > 1], "weight_decay": how.weight_decay},
-        {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": weights, "weight_decay": how.weight_decay * decays, "rate": rate}
+        for (rate, decays), weights in parts.items()
     ]
     kind = torch.optim.AdamW if how.kind == "adamw" else torch.optim.Adam
     return kind(groups, lr=how.lr)

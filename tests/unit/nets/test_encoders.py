@@ -7,7 +7,7 @@ import pytest
 
 from glpose.config import from_plain, replace_at, to_plain
 from glpose.errors import BadConfig
-from glpose.nets.spec import EncoderConfig, HRNetConfig, ResNetConfig
+from glpose.nets.spec import EfficientNetLiteConfig, EncoderConfig, HRNetConfig, ResNetConfig
 from glpose.systems.glpose.spec import GlobalConfig, GLPoseConfig
 from glpose.systems.single_frame.spec import SingleFrameConfig
 from glpose.types import CropSpec
@@ -22,7 +22,9 @@ HRNET = HRNetConfig(
     num_blocks=1,
 )
 RESNET = ResNetConfig((1, 1, 1, 1), width=8, deconv_width=16)
+LITE = EfficientNetLiteConfig(pyramid=(24, 16, 16), channels=8)
 ENCODERS = {
+    "lite": (LITE, 4),
     "hrnet": (HRNET, 4),
     "resnet": (RESNET, 4),
     "resnet, one deconvolution less": (ResNetConfig((1, 1, 1, 1), 8, 2, 16), 8),

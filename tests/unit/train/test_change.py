@@ -24,11 +24,11 @@ def test_its_parts_are_one_set(tmp_path: Path):
 
 def test_several_sets_want_names(tmp_path: Path):
     recipe = load_recipe("pretrain_small")
-    with pytest.raises(BadConfig, match=r"several sets \(coco, jhmdb, lspet\); expected SET=FOLD"):
+    with pytest.raises(BadConfig, match=r"several sets \(badminton, coco, free_"):
         with_roots(recipe, [str(tmp_path)])
     with pytest.raises(BadConfig, match="unknown set 'jhmbd'; did you mean 'jhmdb'"):
         with_roots(recipe, [f"jhmbd={tmp_path}"])
-    with pytest.raises(BadConfig, match="unknown set 'x'; known: lspet, coco"):
+    with pytest.raises(BadConfig, match="unknown set 'x'; known: lspet, lsp, coco"):
         with_roots(recipe, [f"x={tmp_path}"])
 
 

@@ -24,6 +24,8 @@ from glpose.train.recipe import Optimizer
 from glpose.train.run.checkpoint import load_checkpoint, save_checkpoint
 from glpose.train.run.log import RunLog
 from glpose.train.run.sheet import contact_sheet, draw_sample, spread
+from glpose.train.run.workers import ALONE
+from glpose.train.state import make_optimizer, start
 from glpose.train.system import System
 from tiny_training import LONG, TINY, TinyConfig, TinyData, TinySet, TinyTask, log_of, train
 
@@ -312,3 +314,26 @@ def test_a_file_that_is_no_checkpoint_is_told_in_few_words(tmp_path: Path) -> No
         with pytest.raises(BadWeights, match=what) as caught:
             load_checkpoint(path)
         assert "PyTorch" not in str(caught.value)
+
+
+def test_parts_have_their_own_rates_and_frozen_ones_do_not_move(tmp_path: Path) -> None:
+    recipe = replace(TINY, optimizer=Optimizer(rates=(("norm", 0.0), ("one", 0.5))))
+    state = start(recipe, TinyTask(recipe, tmp_path), ALONE)
+    names = dict(state.model.named_modules())
+    rates = {id(p): g["rate"] for g in state.optimizer.param_groups for p in g["params"]}
+    assert rates[id(state.model.one.weight)] == 0.5
+    assert rates[id(state.model.two.bias)] == 1
+    state.set_training(recipe.optimizer)
+    assert state.model.training
+    assert not names["norm"].training
+    assert not any(weight.requires_grad for weight in names["norm"].parameters())
+    with pytest.raises(BadConfig, match=r"optimizer\.rates names 'eyes'; the network has no such"):
+        make_optimizer(state.model, Optimizer(rates=(("eyes", 0.5),)))
+
+
+def test_a_rate_is_that_of_the_first_part_that_a_weight_belongs_to() -> None:
+    how = Optimizer(rates=(("body.blocks.1", 0.0), ("body", 0.5)))
+    assert how.rate_of("body.blocks.1.weight") == 0
+    assert how.rate_of("body.blocks.10.weight") == 0.5
+    assert how.rate_of("body") == 0.5
+    assert how.rate_of("head.weight") == 1

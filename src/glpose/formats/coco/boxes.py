@@ -10,8 +10,6 @@ from jaxtyping import Bool, Float32
 
 from glpose.errors import BadInput
 
-_HELD_OUT_EVERY = 5
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoxedPicture:
@@ -23,15 +21,15 @@ class BoxedPicture:
     ignore: Bool[np.ndarray, " n"]
 
 
-def open_person_boxes(root: Path, part: str) -> list[BoxedPicture]:
-    """Our set of person boxes: `instances_person.json` and `images/`.
+def open_person_boxes(root: Path, part: str, held_out_every: int) -> list[BoxedPicture]:
+    """Our sets of person boxes: `instances_person.json` and `images/`.
 
-    The part "val" has the pictures whose id is a multiple of 5, "train" all others.
+    The part "val" has the pictures whose id is a multiple of `held_out_every`, "train" all others.
 
     Raises: BadInput as `read_boxes` does.
     """
     pictures = read_boxes(root / "instances_person.json", root / "images")
-    return [p for p in pictures if (p.picture_id % _HELD_OUT_EVERY == 0) == (part == "val")]
+    return [p for p in pictures if (p.picture_id % held_out_every == 0) == (part == "val")]
 
 
 def read_boxes(annotations: Path, images: Path) -> list[BoxedPicture]:

@@ -49,15 +49,17 @@ def annotation_file(root: Path, part: str) -> Path:
     return root / "annotations" / f"person_keypoints_{part}2017.json"
 
 
-def read_keypoints(annotations: Path, images: Path) -> tuple[Skeleton, list[LabelledPicture]]:
+def read_keypoints(
+    annotations: Path, images: Path, is_wanted: Callable[[_Person], bool] = lambda _: True
+) -> tuple[Skeleton, list[LabelledPicture]]:
     """Read a COCO keypoint file; pictures without people are included.
 
-    The joint set follows from the joint names (`categories[].keypoints`); COCO's if absent.
+    `is_wanted` chooses among the pictures by their entries in the file. The joint set follows from the joint names (`categories[].keypoints`); COCO's if absent.
     Crowds and people without a box are left out. COCO joints are pixel indices, as in glpose.
 
     Raises: BadInput naming the key, if the file is not COCO keypoints.
     """
-    return _read(annotations, images, _with_box)
+    return _read(annotations, images, _with_box, is_wanted)
 
 
 def _with_box(person: _Person, image: _Person) -> bool:
@@ -79,7 +81,10 @@ def _to_train_on(person: _Person, image: _Person) -> bool:
 
 
 def _read(
-    annotations: Path, images: Path, is_kept: Callable[[_Person, _Person], bool]
+    annotations: Path,
+    images: Path,
+    is_kept: Callable[[_Person, _Person], bool],
+    is_wanted: Callable[[_Person], bool] = lambda _: True,
 ) -> tuple[Skeleton, list[LabelledPicture]]:
     try:
         data = json.loads(annotations.read_text("utf-8"))
@@ -88,8 +93,9 @@ def _read(
         kept = [p for p in data["annotations"] if is_kept(p, _picture_of(p, pictures))]
         truth = _truth(kept, skeleton)
         return skeleton, [
-            LabelledPicture(images / image["file_name"], truth(image["id"]))
+            LabelledPicture(images / image["file_name"], *truth(image["id"]))
             for image in data["images"]
+            if is_wanted(image)
         ]
     except OSError as problem:
         raise BadInput(f"{annotations}: cannot be read ({problem.strerror})") from problem
@@ -128,8 +134,10 @@ def _skeleton(data: dict[str, Any]) -> Skeleton:
     raise BadInput(f"unknown joint set of {len(names)} joints: {', '.join(names)}")
 
 
-def _truth(people: list[_Person], skeleton: Skeleton) -> Callable[[int], FrameTruth]:
-    """The truth of a picture by its id. All people are converted at once: there may be 150,000."""
+def _truth(
+    people: list[_Person], skeleton: Skeleton
+) -> Callable[[int], tuple[FrameTruth, tuple[int, ...]]]:
+    """The truth of a picture by its id, and the ids of its people. All people are converted at once: there may be 150,000."""
     num = len(skeleton.joints)
     joints = _numbers(people, "keypoints", 3 * num).reshape(-1, num, 3)
     boxes = _numbers(people, "bbox", 4)
@@ -140,11 +148,12 @@ def _truth(people: list[_Person], skeleton: Skeleton) -> Callable[[int], FrameTr
     for row, person in enumerate(people):
         rows.setdefault(person["image_id"], []).append(row)
 
-    def truth(image_id: int) -> FrameTruth:
+    def truth(image_id: int) -> tuple[FrameTruth, tuple[int, ...]]:
         mine = rows.get(image_id, [])
         ones, ids = np.ones(len(mine), np.float32), np.arange(1, len(mine) + 1)
         found = People(boxes[mine], ones, ids)
-        return FrameTruth(image_id, 0.0, found, xy[mine], visibility[mine])
+        known = tuple(people[row].get("id", 0) for row in mine)
+        return FrameTruth(image_id, 0.0, found, xy[mine], visibility[mine]), known
 
     return truth
 

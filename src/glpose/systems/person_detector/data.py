@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from glpose.errors import BadConfig
-from glpose.formats.coco.boxes import BoxedPicture, open_person_boxes
+from glpose.formats.coco.boxes import BoxedPicture
 from glpose.formats.sets import DATASETS, Dataset
 from glpose.imaging import blur, read_image, resize, resized_boxes
 from glpose.synth import SceneSpec, render_scene
@@ -207,7 +207,9 @@ def used_sets(config: BoxDataConfig, roots: Mapping[str, str]) -> tuple[str, ...
 
 def held_out_pictures(root: Path) -> list[BoxedPicture]:
     """The pictures of `person_boxes` that are never trained on."""
-    return open_person_boxes(root, "val")
+    found = DATASETS["person_boxes"]
+    assert found.boxes is not None
+    return found.boxes(root, "val")
 
 
 def _open(

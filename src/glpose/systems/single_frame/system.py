@@ -25,6 +25,7 @@ from glpose.systems.single_frame.spec import Settings, SingleFrameConfig
 from glpose.train.data.people import PeopleConfig, PeopleData
 from glpose.train.data.sets import LABELLED, open_people
 from glpose.train.data.store import Pictures
+from glpose.train.imagenet import IMAGENET, imagenet_body
 from glpose.train.initial import initial_joints, load_initial, load_part, with_joints
 from glpose.train.joints import image_joints
 from glpose.train.run.sheet import draw_sample, spread
@@ -42,13 +43,16 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
         self._source = recipe.data.validation or usual_validation(recipe.roots)
 
     def build(self, *, fresh: bool = False) -> SingleFrameNet:
-        """New weights, or those of `recipe.init_from`: a run, or an imported file.
+        """New weights, or those of `recipe.init_from`: a run, an imported file, or ImageNet's.
 
         A head for other joints is matched to this recipe's by joint name.
         """
         config, init_from = self._recipe.model, self._recipe.init_from
         model = SingleFrameNet(config)
-        if init_from and not fresh:
+        if init_from == IMAGENET and not fresh:
+            body = imagenet_body(config.backbone)
+            load_part(model.get_submodule("encoder.body"), body, "", init_from)
+        elif init_from and not fresh:
             path = Path(init_from)
             weights = with_joints(load_initial(path), initial_joints(path), config.joints)
             load_part(model, weights, "", init_from)
@@ -110,7 +114,9 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
         """The encoder, and the head as a solver with the key as its only slot, with their card."""
         recipe, config = self._recipe, self._recipe.model
         before = recipe.pretrained_on if recipe.init_from else ()
-        sources = tuple(dict.fromkeys((*before, *(s.source for s in recipe.data.shares))))
+        taught = ("taught",) if recipe.data.taught else ()
+        trained_on = (s.source for s in recipe.data.shares)
+        sources = tuple(dict.fromkeys((*before, *trained_on, *taught)))
         card = pose_card(
             name,
             sources,

@@ -45,7 +45,8 @@ class PeopleConfig:
     With `order` "epochs" the shares are ignored. People with fewer labelled joints than
     `min_joints` or a longer box side below `min_side_px` are left out. `clip_boxes` clips boxes to
     the picture, as the HRNet family does. `validation` is the set to compute scores on; if empty,
-    jhmdb-val or else synth.
+    jhmdb-val or else synth. `taught` adds what other networks know of the people, see
+    `formats.taught`.
     """
 
     shares: tuple[Share, ...]
@@ -57,14 +58,22 @@ class PeopleConfig:
     validation: str = ""
     num_synth_scenes: int = 400
     absent_weight: float = 0.5
+    taught: bool = False
 
     def set_names(self) -> tuple[str, ...]:
         """The sets that are trained and validated on."""
-        return (*(share.source for share in self.shares), *filter(None, [self.validation]))
+        taught = "taught" if self.taught else ""
+        return (*(share.source for share in self.shares), *filter(None, [self.validation, taught]))
 
     def synth_only(self) -> PeopleConfig:
         """The same with synthetic data only; few scenes, since this is for quick trials."""
-        return replace(self, shares=(Share("synth", 1.0),), validation="synth", num_synth_scenes=12)
+        return replace(
+            self,
+            shares=(Share("synth", 1.0),),
+            validation="synth",
+            num_synth_scenes=12,
+            taught=False,
+        )
 
 
 class PeopleData:
@@ -87,7 +96,14 @@ class PeopleData:
         self._crop, self._codec, self._mirror = crop, codec, np.array(skeleton.mirror)
         self._upper = upper_body(skeleton)
         stores = [
-            open_people(s.source, roots, cache_dir, config.num_synth_scenes, skeleton)
+            open_people(
+                s.source,
+                roots,
+                cache_dir,
+                config.num_synth_scenes,
+                skeleton,
+                taught=config.taught,
+            )
             for s in config.shares
         ]
         self._stores = with_cache(stores, picture_cache_mb)

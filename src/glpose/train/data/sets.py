@@ -15,7 +15,8 @@ import numpy as np
 
 from glpose.errors import BadConfig, BadInput
 from glpose.formats.dataset import LabelledPictures, LabelledSequence
-from glpose.formats.sets import Dataset, sources
+from glpose.formats.sets import DATASETS, Dataset, sources
+from glpose.formats.taught import read_taught, with_taught
 from glpose.imaging import read_image
 from glpose.skeleton import POSETRACK15, Skeleton, joint_map
 from glpose.train.data.store import PictureFiles, Pictures, PictureStore, has_store, write_store
@@ -34,8 +35,12 @@ def open_people(
     cache_dir: Path,
     num_synth_scenes: int = 0,
     skeleton: Skeleton = POSETRACK15,
+    *,
+    taught: bool = False,
 ) -> Pictures:
     """Open a set; a store missing from `cache_dir` is written first.
+
+    `taught` merges the set's labels with those of the teachers, see `formats.taught`.
 
     Raises: BadConfig if the set is unknown or its folder is not given; BadInput for bad files.
     """
@@ -44,7 +49,9 @@ def open_people(
         raise BadConfig(f"unknown set '{source}'; known: {', '.join(known)}")
     found, part = known[source]
     name = source if found.open else f"{source}-{num_synth_scenes}"
-    store = cache_dir / (name if skeleton is POSETRACK15 else f"{name}-{skeleton.name}")
+    taught = taught and found.taught is not None
+    tags = (name, *[skeleton.name] * (skeleton is not POSETRACK15), *["taught"] * taught)
+    store = cache_dir / "-".join(tags)
     if found.open is None:
         return _stored(store, _synth(found, num_synth_scenes, skeleton))
     root = _folder(found, roots)
@@ -53,6 +60,9 @@ def open_people(
         return PictureStore(store)  # no need to read the labels again
     labelled = found.open(root, part)
     if isinstance(labelled, LabelledPictures):
+        if taught and found.taught:
+            teachers = read_taught(_folder(DATASETS["taught"], roots) / f"{found.name}.npz")
+            labelled = with_taught(labelled, teachers, found.taught)
         if decoded:
             return _stored(store, _decoded_pictures(found, labelled, skeleton))
         return _from_pictures(source, found, labelled, skeleton)
@@ -100,7 +110,9 @@ def _labels(
 ) -> dict[str, np.ndarray]:
     """The label rows of one picture."""
     index = joint_map(source, target)
-    known = index >= 0
+    # The paper's joint set takes JHMDB's face as the nose; one that has real noses does not.
+    unlike = ["left_eye" in target.joints and joint in found.not_counted for joint in target.joints]
+    known = (index >= 0) & ~np.array(unlike)
     absent = (truth.visibility == 0) & found.unlabelled_is_outside
     state = np.where(
         truth.visibility >= found.least_visibility, LABELLED, np.where(absent, ABSENT, UNLABELLED)

