@@ -9,6 +9,7 @@ import numpy as np
 import tiny_onnx
 from glpose.pipeline import PeopleOf, estimate_poses
 from glpose.runtime.card import PoseCard, Slot
+from glpose.runtime.protocols import Encoded
 from glpose.types import Frame, FramePoses, People
 
 SIZE_HW = (80, 120)
@@ -29,12 +30,12 @@ class FakeEstimator:
     def __post_init__(self) -> None:
         self.card = tiny_onnx.pose_card(slots=self.slots)
 
-    def encode(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def encode(self, crops: np.ndarray) -> Encoded:
         self.encoded.append(len(crops))
         n, h, w, _ = crops.shape
         grey = crops.astype(np.float32).mean(-1) / 255
         features = grey.reshape(n, 1, h // 4, 4, w // 4, 4).mean((3, 5))
-        return features, np.concatenate([features.mean((2, 3)), features.std((2, 3))], 1)
+        return Encoded(features, np.concatenate([features.mean((2, 3)), features.std((2, 3))], 1))
 
     def solve(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         assert set(inputs) == set(self.card.inputs)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from glpose.errors import BadInput
 from glpose.formats.results import read_boxes
-from glpose.pipeline import DetectAndTrack, PeopleOf, estimate_poses
+from glpose.pipeline import DetectAndTrack, FollowPoses, PeopleOf, can_follow, estimate_poses
 from glpose.refine import Refiner
 from glpose.refine.phantoms import without_phantoms
 from glpose.runtime.engine import EngineSpec
@@ -14,10 +14,14 @@ from glpose.runtime.load import open_detector, open_estimator
 from glpose.runtime.protocols import Detector, Estimator
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
+from glpose.track.by_pose import PoseTracker, PoseTrackerSpec
 from glpose.track.tracker import Tracker
 from glpose.types import Frame, FrameAndPoses, FramePoses, People, VideoInfo
 from glpose.video.source import Source, find_sources
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
+
+DETECT_EVERY = PoseTrackerSpec().look_every
+"""The detector looks at every n-th frame, where poses say who is in the others."""
 
 Boxes = Mapping[int, People]
 """People by frame index; other frames have nobody."""
@@ -47,13 +51,15 @@ def run(
     end_s: float | None = None,
     engine: EngineSpec = EngineSpec(),
     refiners: Sequence[Refiner] | None = None,
+    detect_every: int = DETECT_EVERY,
 ) -> Iterator[FramePoses]:
     """Poses of a video file, a folder of pictures or a source: one object per frame, in order.
 
     With `boxes` (a file of box lines, a `poses.jsonl`, or people by frame) detection and tracking
     are skipped. Frames before `start_s` and from `end_s` on are left out; `engine` runs the
     networks. The video is read lazily, as poses are consumed. `refiners` are applied in order;
-    None means the usual ones, see `usual_refiners`.
+    None means the usual ones, see `usual_refiners`. The detector looks at every `detect_every`-th
+    frame, and wherever the poses of the frame before do not say where the people are.
 
     Raises: GLPoseError at the call, not later, if source, boxes or weights cannot be used.
     """
@@ -63,6 +69,8 @@ def run(
             f"{source}: holds {len(entries)} videos; expected one, call run for each of them"
         )
     check_span(start_s, end_s)
+    if detect_every < 1:
+        raise BadInput(f"detect_every is {detect_every}; expected 1 or more")
     video = entries[0].open()
     people = boxes if boxes is None or isinstance(boxes, Mapping) else read_boxes(boxes)
     check_boxes(
@@ -70,7 +78,15 @@ def run(
     )
     models = load_models(weights, None if people is not None else detector, engine)
     frames = video.frames(start_s, end_s)
-    pairs = poses_of(frames, video.info, models, people, refiners=refiners, keep_pictures=False)
+    pairs = poses_of(
+        frames,
+        video.info,
+        models,
+        people,
+        refiners=refiners,
+        keep_pictures=False,
+        detect_every=detect_every,
+    )
     return (poses for _, poses in pairs)
 
 
@@ -97,13 +113,14 @@ def poses_of(
     *,
     refiners: Sequence[Refiner] | None = None,
     keep_pictures: bool = True,
+    detect_every: int = DETECT_EVERY,
 ) -> Iterator[FrameAndPoses]:
     """Frames with their poses, of the people in `boxes` or else detected and tracked ones.
 
-    `refiners` and `keep_pictures` are as in `run` and `estimate_poses`; if refiners are given,
+    `refiners`, `detect_every` and `keep_pictures` are as in `run` and `estimate_poses`; if refiners are given,
     pictures are always kept, since refiners may read them.
     """
-    people_of = _people_of(info, models, boxes, timings)
+    people_of = _people_of(info, models, boxes, timings, detect_every)
     keep_pictures = keep_pictures or bool(refiners)
     pairs = estimate_poses(
         frames, people_of, models.estimate, timings=timings, keep_pictures=keep_pictures
@@ -119,7 +136,11 @@ def usual_refiners(boxes: Boxes | None) -> tuple[Refiner, ...]:
 
 
 def _people_of(
-    info: VideoInfo, models: Models, boxes: Boxes | None, timings: Timings | None
+    info: VideoInfo,
+    models: Models,
+    boxes: Boxes | None,
+    timings: Timings | None,
+    detect_every: int,
 ) -> PeopleOf:
     if boxes is not None:
         nobody = People.empty()
@@ -131,6 +152,10 @@ def _people_of(
         return people_of
     if models.detect is None:
         raise BadInput("neither boxes nor a detector were given; expected one of them")
+    if can_follow(models.estimate.card):
+        spec = PoseTrackerSpec(look_every=detect_every)
+        tracker = PoseTracker(models.skeleton, size_hw=info.size_hw, poses=spec)
+        return FollowPoses(models.detect, tracker, timings)
     return DetectAndTrack(models.detect, Tracker(size_hw=info.size_hw), timings)
 
 

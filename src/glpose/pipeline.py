@@ -8,21 +8,24 @@ them, then give the joint maps.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
+from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 
 from glpose.clip import CropMemory
+from glpose.codecs.codec import Maps
 from glpose.crop import crop_from_image, cut
 from glpose.poses import confident, finish
 from glpose.runtime.card import KeySlot, NeighbourSlot, PoseCard, SimilarSlot
 from glpose.runtime.flip import with_mirror
 from glpose.runtime.options import PoseOptions
-from glpose.runtime.protocols import Detector, Estimator, Inputs
+from glpose.runtime.protocols import Detector, Encoded, Estimator, Features, Inputs
 from glpose.timing import Timings
+from glpose.track.by_pose import PoseTracker
 from glpose.track.cuts import CutDetector
 from glpose.track.tracker import Tracker
-from glpose.types import Frame, FrameAndPoses, FramePoses, People
+from glpose.types import Affine, Frame, FrameAndPoses, FramePoses, People
 from glpose.window import Key, SeenFrame, States, Window, in_turns, remember, similar_inputs
 
 PeopleOf = Callable[[Frame], People]
@@ -30,6 +33,7 @@ PeopleOf = Callable[[Frame], People]
 
 BLOCK_FRAMES = 8
 """Frames that are encoded together; more cost memory and latency, fewer leave cores idle."""
+_NOTHING = np.zeros((0, 1, 1, 1), np.float32), np.zeros((0, 1), np.float32)
 _BLOCK_BYTES = 2**26  # of pictures in a block: 4K videos get smaller blocks
 _KEYS_AT_ONCE = 8
 MEMORY_CROPS = 128
@@ -127,6 +131,49 @@ class DetectAndTrack:
             return self._tracker.update(frame.index, detections, cut=cut)
 
 
+@runtime_checkable
+class Follower(Protocol):
+    """A `PeopleOf` that learns where people are from their poses in each frame."""
+
+    def __call__(self, frame: Frame) -> People:
+        """The people to look for in a frame."""
+        ...
+
+    def learn(
+        self,
+        xy: Float32[np.ndarray, "n joints 2"],
+        score: Float32[np.ndarray, "n joints"],
+    ) -> tuple[People, Int64[np.ndarray, " kept"]]:
+        """Take the poses of these people, in image pixels; return the people found, and their rows.
+
+        Called once after each frame that has people to look for.
+        """
+        ...
+
+
+class FollowPoses:
+    """A `Follower` made of detector, scene cut detection and a tracker by pose."""
+
+    def __init__(
+        self, detect: Detector, tracker: PoseTracker, timings: Timings | None = None
+    ) -> None:
+        self._detect, self._tracker = detect, tracker
+        self._cuts, self._spent = CutDetector(), timings or Timings()
+        self.learn = tracker.learn
+
+    def __call__(self, frame: Frame) -> People:
+        """See `Follower`; the frame must be decodable."""
+        assert frame.rgb is not None
+        with self._spent("track"):
+            cut = self._cuts.update(frame.rgb)
+        detections = None
+        if cut or self._tracker.wants_look(frame.index):
+            with self._spent("detect"):
+                detections = self._detect(frame.rgb)
+        with self._spent("track"):
+            return self._tracker.update(frame.index, detections, cut=cut)
+
+
 class _Settings:
     """The settings from a card and the options combined."""
 
@@ -163,6 +210,10 @@ def _see(
     block: list[Frame], people_of: PeopleOf, estimate: Estimator, how: _Settings, spent: Timings
 ) -> Iterator[SeenFrame]:
     """Find the people of each frame, crop them, and encode all crops at once."""
+    if isinstance(people_of, Follower):
+        for frame in block:
+            yield _follow(frame, people_of, estimate, how, spent)
+        return
     people = [
         People.empty() if f.rgb is None else confident(people_of(f), how.options.min_box)
         for f in block
@@ -175,25 +226,77 @@ def _see(
             for to_crop in own
             if frame.rgb is not None
         ]
-    features, embedding = np.zeros((0, 1, 1, 1), np.float32), np.zeros((0, 1), np.float32)
+    features, embedding = _NOTHING
     if crops:
         with spent("encode"):
-            features, embedding = estimate.encode(np.stack(crops))
+            features, embedding, _ = estimate.encode(np.stack(crops))
     begin = 0
     for frame, own_people, own_maps in zip(block, people, maps, strict=True):
         rows = slice(begin, begin + len(own_people))
         begin = rows.stop
-        yield SeenFrame(
-            frame.index,
-            frame.time_s,
-            frame.status,
-            own_people,
-            own_maps,
-            features[rows],
-            embedding[rows],
-            frame,
-            frame.rgb if how.keeps_rgb else None,
-        )
+        yield _seen(frame, own_people, own_maps, features[rows], embedding[rows], how)
+
+
+def _seen(
+    frame: Frame,
+    people: People,
+    maps: tuple[Affine, ...],
+    features: Features,
+    embedding: np.ndarray,
+    how: _Settings,
+) -> SeenFrame:
+    return SeenFrame(
+        frame.index,
+        frame.time_s,
+        frame.status,
+        people,
+        maps,
+        features,
+        embedding,
+        frame,
+        frame.rgb if how.keeps_rgb else None,
+    )
+
+
+def _follow(
+    frame: Frame, people_of: Follower, estimate: Estimator, how: _Settings, spent: Timings
+) -> SeenFrame:
+    """Look for the expected people of one frame; what is found says where to look next."""
+    expected = People.empty() if frame.rgb is None else people_of(frame)
+    if frame.rgb is None or not len(expected):
+        return _seen(frame, People.empty(), (), *_NOTHING, how)
+    with spent("crop"):
+        maps = [crop_from_image(box, how.crop) for box in expected.xyxy]
+        crops = np.stack([cut(frame.rgb, to_crop, how.crop) for to_crop in maps])
+    with spent("encode"):
+        encoded = estimate.encode(crops)
+        xy, score = how.codec.decode(_answers(estimate, encoded))
+    with spent("track"):
+        in_image = [
+            (m.inverse() @ how.crop_from_map).apply(p) for m, p in zip(maps, xy, strict=True)
+        ]
+        people, rows = people_of.learn(np.stack(in_image).astype(np.float32), score)
+        kept = people.score >= how.options.min_box
+        people, rows = people[kept], rows[kept]
+    own_maps = tuple(maps[row] for row in rows)
+    return _seen(frame, people, own_maps, encoded.features[rows], encoded.embedding[rows], how)
+
+
+def can_follow(card: PoseCard) -> bool:
+    """Whether an estimator tells poses from single crops, so that a `Follower` can use them."""
+    return card.answers or _is_single(card)
+
+
+def _is_single(card: PoseCard) -> bool:
+    return len(card.slots) == 1 and isinstance(card.slots[0], KeySlot)
+
+
+def _answers(estimate: Estimator, encoded: Encoded) -> Maps:
+    """The maps of each crop alone."""
+    if encoded.maps is not None:
+        return encoded.maps
+    assert _is_single(estimate.card)
+    return estimate.solve({estimate.card.slots[0].name: encoded.features})
 
 
 def _poses(
@@ -284,7 +387,7 @@ def _neighbours(
                 if seen.rgb is not None
             ]
         with spent("encode"):
-            encoded, _ = estimate.encode(np.stack(crops))
-        for ((i, _), seen), found in zip(again.items(), encoded, strict=True):
+            encoded = estimate.encode(np.stack(crops))
+        for ((i, _), seen), found in zip(again.items(), encoded.features, strict=True):
             features[i, [other is seen for other in frames[i]]] = found
     return features

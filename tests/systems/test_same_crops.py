@@ -14,6 +14,7 @@ from glpose.codecs.gaussian import GaussianCodec
 from glpose.evaluation.sets import open_set
 from glpose.recipes import load_recipe
 from glpose.runtime.options import PoseOptions
+from glpose.runtime.protocols import Encoded
 from glpose.synth.layouts import write_layout
 from glpose.systems import load_system
 from glpose.systems.glpose.system import STILL
@@ -48,7 +49,7 @@ class Recorder(FakeEstimator):
         )
         self.crops: list[np.ndarray] = []
 
-    def encode(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def encode(self, crops: np.ndarray) -> Encoded:
         self.crops += list(crops)
         return super().encode(crops)
 

@@ -8,10 +8,18 @@ import pytest
 
 import tiny_onnx
 from fake_estimator import SIZE_HW, FakeEstimator, one_person, people, picture, run, same, video
-from glpose.pipeline import DetectAndTrack, estimate_poses, remember_video
+from glpose.pipeline import (
+    DetectAndTrack,
+    FollowPoses,
+    can_follow,
+    estimate_poses,
+    remember_video,
+)
 from glpose.runtime.card import Slot
 from glpose.runtime.options import PoseOptions
+from glpose.skeleton import POSETRACK15
 from glpose.timing import Timings
+from glpose.track.by_pose import PoseTracker, PoseTrackerSpec
 from glpose.types import Detections, Frame, People
 
 
@@ -276,3 +284,53 @@ def test_remembering_reads_nothing_where_it_is_not_needed_and_is_bounded() -> No
     memory = remember_video(video(30), one_person, FakeEstimator(), memory_crops=5)
     assert memory is not None
     assert len(memory) == 5
+
+
+class Second:
+    """A `Follower` that looks for two people and keeps the second, where its joints were."""
+
+    def __init__(self) -> None:
+        self.learned: list[np.ndarray] = []
+
+    def __call__(self, frame: Frame) -> People:
+        return people((0, 30, 40), (7, 60 + frame.index, 40))
+
+    def learn(self, xy: np.ndarray, score: np.ndarray) -> tuple[People, np.ndarray]:
+        assert xy.shape == (2, 15, 2)
+        assert score.shape == (2, 15)
+        self.learned.append(xy)
+        return people((7, 60, 40)), np.array([1])
+
+
+@pytest.mark.parametrize("block", [1, 3, 8])
+def test_a_follower_learns_the_poses_of_each_frame_and_says_whom_it_found(block: int) -> None:
+    follower = Second()
+    estimate = FakeEstimator(tiny_onnx.slots())
+    found = run(video(5, bad=(2,)), estimate, follower, block_frames=block)
+    assert len(follower.learned) == 4
+    assert estimate.encoded == [2] * 4
+    plain = run(video(5, bad=(2,)), FakeEstimator(tiny_onnx.slots()), lambda f: follower(f)[[1]])
+    for one, two in zip(found, plain, strict=True):
+        np.testing.assert_array_equal(one.xy, two.xy)
+        if len(one.people):
+            np.testing.assert_allclose(one.people.xyxy[0, [0, 2]].mean(), 60)
+    np.testing.assert_allclose(follower.learned[0][1], plain[0].xy[0], atol=1e-4)
+
+
+def test_the_detector_is_spared_where_poses_say_where_people_are() -> None:
+    looks: list[int] = []
+
+    class Fixed:
+        card = tiny_onnx.detector_card()
+
+        def __call__(self, rgb: np.ndarray) -> Detections:
+            looks.append(len(looks))
+            found = people((1, 50, 40))
+            return Detections(found.xyxy, found.score)
+
+    how = PoseTrackerSpec(look_every=4, look_first=1, keep_score=0.0, keep_iou=0.0)
+    tracker = PoseTracker(POSETRACK15, size_hw=SIZE_HW, poses=how)
+    run(video(9), FakeEstimator(tiny_onnx.slots()), FollowPoses(Fixed(), tracker))
+    assert len(looks) == 3
+    assert can_follow(tiny_onnx.pose_card(slots=tiny_onnx.slots()))
+    assert not can_follow(tiny_onnx.pose_card())

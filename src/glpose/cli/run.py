@@ -20,6 +20,7 @@ def run(
     boxes: Path | None = None,
     weights: str = DEFAULT_POSE,
     detector: str = DEFAULT_DETECTOR,
+    detect_every: int | None = None,
     overlay: bool = True,
     start: float | None = None,
     end: float | None = None,
@@ -44,6 +45,9 @@ def run(
         Pose weights: a name (see glpose info), a file or a folder.
     detector
         Weights that find people: a name, a file or a folder.
+    detect_every
+        Look for people at every n-th frame; the poses say where they are in between. 5 if not
+        given; 1 finds newcomers at once and costs more.
     overlay
         Write a video with the skeletons drawn in.
     start
@@ -63,7 +67,9 @@ def run(
             "no SOURCE was given; expected a video, a folder or a glob; see glpose run -h"
         )
     check_count("--threads", threads)
+    check_count("--detect-every", detect_every)
     # Imported here: NumPy and the video library would slow down --help.
+    from glpose.api import DETECT_EVERY
     from glpose.jobs.run import Options
     from glpose.jobs.writers import overlay_mp4, poses_jsonl
     from glpose.runtime.engine import EngineSpec
@@ -78,6 +84,7 @@ def run(
         EngineSpec(threads=threads),
         overwrite,
         writers=(poses_jsonl, overlay_mp4) if overlay else (poses_jsonl,),
+        detect_every=detect_every or DETECT_EVERY,
     )
     return run_and_tell(source, options, quiet=quiet)
 

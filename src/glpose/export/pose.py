@@ -32,11 +32,14 @@ class PoseParts:
     """The parts of an estimator.
 
     `encoder` maps `uint8` crops to features and embeddings. `solver` maps a dictionary of the
-    tensors for the card's slots to one of the card's outputs.
+    tensors for the card's slots to one of the card's outputs. `answer` maps features to a
+    dictionary of the codec's maps, the estimate from one crop alone; the encoder's graph then
+    outputs these, too.
     """
 
     encoder: nn.Module
     solver: nn.Module
+    answer: nn.Module | None = None
 
 
 def pose_card(
@@ -74,9 +77,10 @@ def export_pose(parts: PoseParts, card: PoseCard, folder: Path) -> tuple[Path, P
 
     Raises: GLPoseError if any joint differs by 0.05 crop pixels or more in the check.
     """
-    weights = [*parts.encoder.state_dict().values(), *parts.solver.state_dict().values()]
+    modules = [parts.encoder, parts.solver, *filter(None, [parts.answer])]
+    weights = [weight for module in modules for weight in module.state_dict().values()]
     partner = hashlib.sha256(b"".join(w.cpu().numpy().tobytes() for w in weights)).hexdigest()
-    card = replace(card, partner=partner)
+    card = replace(card, partner=partner, answers=parts.answer is not None)
     encoder = folder / f"{card.name}.encoder.onnx"
     fusion = folder / f"{card.name}.fusion.onnx"
     write_graph(_encoder_graph(parts, card), _encoder_card(card), encoder)
@@ -106,11 +110,12 @@ def _encoder_card(card: PoseCard) -> EncoderCard:
 
 
 def _encoder_graph(parts: PoseParts, card: PoseCard) -> Graph:
+    names = ("features", "embedding", *(card.maps if card.answers else ()))
     return Graph(
-        parts.encoder,
+        _Answering(parts, card.maps) if card.answers else parts.encoder,
         {"crops": torch.zeros(2, *card.crop.size_hw, 3, dtype=torch.uint8)},
-        ("features", "embedding"),
-        {name: {0: "n"} for name in ("crops", "features", "embedding")},
+        names,
+        {name: {0: "n"} for name in ("crops", *names)},
     )
 
 
@@ -150,6 +155,20 @@ def _example_inputs(card: PoseCard, features: Tensor) -> dict[str, Tensor]:
     return inputs
 
 
+class _Answering(nn.Module):
+    """An encoder that also outputs the maps of each crop alone."""
+
+    def __init__(self, parts: PoseParts, maps: tuple[str, ...]) -> None:
+        super().__init__()
+        assert parts.answer is not None
+        self.encoder, self.answer, self.maps = parts.encoder, parts.answer, maps
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
+        features, embedding = self.encoder(crops)
+        found = self.answer(features)
+        return (features, embedding, *(found[name] for name in self.maps))
+
+
 class _Positional(nn.Module):
     """A solver with positional inputs and outputs, as ONNX export needs."""
 
@@ -170,14 +189,21 @@ def largest_move_px(parts: PoseParts, estimator: Estimator, num_crops: int = 6) 
     crops = check_crops(num_crops, card.crop.size_hw)
     with torch.inference_mode():
         features, _ = parts.encoder(torch.from_numpy(crops))
-        expected = parts.solver(_example_inputs(card, features))
-    key, _ = estimator.encode(crops)
-    inputs = _example_inputs(card, torch.from_numpy(key))
-    found = estimator.solve({name: tensor.numpy() for name, tensor in inputs.items()})
+        expected = [parts.solver(_example_inputs(card, features))]
+        if parts.answer is not None:
+            expected.append(parts.answer(features))
+    encoded = estimator.encode(crops)
+    inputs = _example_inputs(card, torch.from_numpy(encoded.features))
+    found = [estimator.solve({name: tensor.numpy() for name, tensor in inputs.items()})]
+    if encoded.maps is not None:
+        found.append(encoded.maps)
     to_crop = card.codec.crop_from_map(card.crop)
-    maps = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in expected.items()}
-    a, b = (to_crop.apply(card.codec.decode(m)[0]) for m in (maps, found))
-    return largest_distance(a, b)
+    moves = []
+    for ours, theirs in zip(expected, found, strict=True):
+        maps = {name: np.ascontiguousarray(ours[name].numpy()) for name in card.maps}
+        a, b = (to_crop.apply(card.codec.decode(m)[0]) for m in (maps, theirs))
+        moves.append(largest_distance(a, b))
+    return max(moves)
 
 
 def largest_distance(a: np.ndarray, b: np.ndarray) -> float:

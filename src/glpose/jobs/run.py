@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from glpose import __version__
-from glpose.api import Boxes, Models, check_boxes, check_span, load_models, poses_of
+from glpose.api import DETECT_EVERY, Boxes, Models, check_boxes, check_span, load_models, poses_of
 from glpose.errors import BadInput, GLPoseError
 from glpose.formats.results import read_boxes, write_summary
 from glpose.formats.text.lines import cannot_write
@@ -57,6 +57,7 @@ class Options:
     overwrite: bool = False
     writers: tuple[OpenWriter, ...] = (poses_jsonl, overlay_mp4)
     refiners: tuple[Refiner, ...] | None = None
+    detect_every: int = DETECT_EVERY
 
 
 @dataclass(slots=True)
@@ -227,6 +228,7 @@ class _Job:
                 self.timings,
                 refiners=how.refiners,
                 keep_pictures=any(writer.needs_pictures for writer in self.writers),
+                detect_every=how.detect_every,
             )
             for frame, poses in pairs:
                 for writer in self.writers[:1]:
@@ -248,6 +250,7 @@ class _Job:
         return {
             "glpose": __version__,
             "boxes": None if how.boxes is None else how.boxes.name,
+            "detect_every": how.detect_every,
             "start_s": how.start_s,
             "end_s": how.end_s,
         }

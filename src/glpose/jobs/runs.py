@@ -7,7 +7,7 @@ from may have changed or been removed.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,7 +76,12 @@ def estimator_of_run(
     digest = file_digest(run_dir / BEST)
     record = {"name": name, "made_by": run.made_by, "sha256": {BEST: digest}}
     estimator = as_estimator(
-        parts.encoder, parts.solver, card, engine.device, threads=engine.threads
+        parts.encoder,
+        parts.solver,
+        replace(card, answers=parts.answer is not None),
+        engine.device,
+        threads=engine.threads,
+        answer=parts.answer,
     )
     return estimator, record
 

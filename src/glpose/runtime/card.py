@@ -129,6 +129,8 @@ class PoseCard(About):
 
     With `order` "in_time" the graph gets the keys of a person in temporal order, at most one per
     call, as `StateSlot`s require; with "any" keys of several frames may share a call.
+
+    `answers`: the encoder's graph also outputs the codec's maps of each crop alone.
     """
 
     kind: Literal["fusion"] = "fusion"
@@ -137,6 +139,7 @@ class PoseCard(About):
     codec: Codec
     slots: tuple[Slot, ...] = (KeySlot(),)
     order: Literal["any", "in_time"] = "any"
+    answers: bool = False
     partner: str = ""
 
     def __post_init__(self) -> None:
@@ -166,6 +169,11 @@ class PoseCard(About):
         )
 
     @property
+    def maps(self) -> tuple[str, ...]:
+        """The names of the codec's maps."""
+        return tuple(self.codec.channels(len(self.joints.joints)))
+
+    @property
     def neighbours(self) -> tuple[NeighbourSlot, ...]:
         """The slots of neighbours in time."""
         return tuple(slot for slot in self.slots if isinstance(slot, NeighbourSlot))
@@ -183,8 +191,7 @@ class PoseCard(About):
     @property
     def outputs(self) -> tuple[str, ...]:
         """The names of the graph's outputs: the codec's maps, then the states."""
-        maps = self.codec.channels(len(self.joints.joints))
-        return (*maps, *(slot.output for slot in self.states))
+        return (*self.maps, *(slot.output for slot in self.states))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import UInt8
 
 from glpose.codecs.codec import Maps
 from glpose.runtime.card import PoseCard
-from glpose.runtime.protocols import Features, Inputs
+from glpose.runtime.protocols import Encoded, Inputs
 
 RunGraph = Callable[[dict[str, np.ndarray], list[str]], list[np.ndarray]]
 """Named inputs and names of outputs to the outputs, see `Graph.run`."""
@@ -24,14 +24,14 @@ class OnnxEstimator:
         self.card = card
         self._encode, self._solve, self._chunk = encode, solve, chunk
 
-    def encode(
-        self, crops: UInt8[np.ndarray, "n height width 3"]
-    ) -> tuple[Features, Float32[np.ndarray, "n embedding"]]:
+    def encode(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Encoded:
         """See `Estimator.encode`."""
-        features, embedding = self._in_chunks(
-            self._encode, {"crops": crops}, ["features", "embedding"]
+        names = list(self.card.maps) if self.card.answers else []
+        features, embedding, *maps = self._in_chunks(
+            self._encode, {"crops": crops}, ["features", "embedding", *names]
         )
-        return features, embedding
+        answer = dict(zip(names, maps, strict=True))
+        return Encoded(features, embedding, answer or None)
 
     def solve(self, inputs: Inputs) -> Maps:
         """See `Estimator.solve`."""

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import UInt8
 
 from glpose.codecs.codec import Maps
 from glpose.runtime.card import PoseCard, StateSlot
 from glpose.runtime.options import PoseOptions
-from glpose.runtime.protocols import Estimator, Features, Inputs
+from glpose.runtime.protocols import Encoded, Estimator, Inputs
 
 
 def with_mirror(estimate: Estimator, options: PoseOptions) -> Estimator:
@@ -33,13 +33,15 @@ class Mirrored:
         self._weights = {slot.weight for slot in self.card.similar}
         self._states = {slot.name for slot in self.card.states}
 
-    def encode(
-        self, crops: UInt8[np.ndarray, "n height width 3"]
-    ) -> tuple[Features, Float32[np.ndarray, "n embedding"]]:
+    def encode(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Encoded:
         """See `Estimator.encode`; candidates are ranked by the plain crops."""
-        features, embedding = self._estimate.encode(crops)
-        mirrored, _ = self._estimate.encode(np.ascontiguousarray(crops[:, :, ::-1]))
-        return np.concatenate([features, mirrored], 1), embedding
+        plain = self._estimate.encode(crops)
+        mirrored = self._estimate.encode(np.ascontiguousarray(crops[:, :, ::-1]))
+        both = np.concatenate([plain.features, mirrored.features], 1)
+        maps = None
+        if plain.maps is not None and mirrored.maps is not None:
+            maps = self._mean(plain.maps, mirrored.maps)
+        return Encoded(both, plain.embedding, maps)
 
     def solve(self, inputs: Inputs) -> Maps:
         """See `Estimator.solve`."""
@@ -51,9 +53,15 @@ class Mirrored:
         card = self._estimate.card
         states = [slot.output for slot in card.states]
         maps = {name: array for name, array in mirrored.items() if name not in states}
-        back = card.codec.mirror(maps, card.joints.mirror, shift=self._shift)
-        both = {name: (plain[name] + array) / 2 for name, array in back.items()}
-        return both | {name: np.concatenate([plain[name], mirrored[name]], 1) for name in states}
+        return self._mean(plain, maps) | {
+            name: np.concatenate([plain[name], mirrored[name]], 1) for name in states
+        }
+
+    def _mean(self, plain: Maps, mirrored: Maps) -> Maps:
+        """The mean of the maps of plain crops and of those of mirrored crops, turned back."""
+        card = self._estimate.card
+        back = card.codec.mirror(mirrored, card.joints.mirror, shift=self._shift)
+        return {name: (plain[name] + array) / 2 for name, array in back.items()}
 
     def _halves(self, name: str, array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The inputs of the plain and of the mirrored crops; the channel axis is -3."""

@@ -257,6 +257,8 @@ def _check_pair(encoder: _File[EncoderCard], fusion: _File[PoseCard]) -> None:
     _check_array(graph, "outputs", "features", (None,) * 4, _FLOAT)
     _check_array(graph, "outputs", "embedding", (None,) * 2, _FLOAT)
     _check_slots(fusion.graph, fusion.card)
+    if fusion.card.answers:
+        _check_maps(graph, fusion.card)
     gives = graph.outputs["features"].shape[1]
     for slot in fusion.card.slots:
         if isinstance(slot, KeySlot | NeighbourSlot | SimilarSlot):
@@ -270,7 +272,7 @@ def _check_pair(encoder: _File[EncoderCard], fusion: _File[PoseCard]) -> None:
 
 def _check_slots(graph: Graph, card: PoseCard) -> None:
     try:
-        joints = len(card.joints.joints)
+        _ = card.joints
     except BadInput as problem:
         raise BadWeights(f"{graph.path}: {problem}; update glpose") from problem
     expected: dict[str, Shape] = {}
@@ -291,10 +293,14 @@ def _check_slots(graph: Graph, card: PoseCard) -> None:
             f"{graph.path}: has inputs that its card does not account for "
             f"({', '.join(sorted(extra))}); expected {', '.join(expected)}"
         )
-    for name, channels in card.codec.channels(joints).items():
-        _check_array(graph, "outputs", name, (None, channels, *card.codec.size_hw), _FLOAT)
+    _check_maps(graph, card)
     for slot in card.states:
         _check_array(graph, "outputs", slot.output, (None, *slot.shape), _FLOAT)
+
+
+def _check_maps(graph: Graph, card: PoseCard) -> None:
+    for name, channels in card.codec.channels(len(card.joints.joints)).items():
+        _check_array(graph, "outputs", name, (None, channels, *card.codec.size_hw), _FLOAT)
 
 
 def _check_array(

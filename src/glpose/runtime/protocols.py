@@ -1,6 +1,6 @@
 """Protocols of the networks in the pipeline: NumPy in, NumPy out, and a card."""
 
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -13,6 +13,14 @@ Features = Float32[np.ndarray, "n channels h w"]
 
 Inputs = dict[str, np.ndarray]
 """The contents of a card's slots by input name, float32; one row per key crop."""
+
+
+class Encoded(NamedTuple):
+    """What an encoder makes of n crops; `maps` are its answers from each crop alone, if any."""
+
+    features: Features
+    embedding: Float32[np.ndarray, "n embedding"]
+    maps: Maps | None = None
 
 
 @runtime_checkable
@@ -32,10 +40,11 @@ class Estimator(Protocol):
 
     card: PoseCard
 
-    def encode(
-        self, crops: UInt8[np.ndarray, "n height width 3"]
-    ) -> tuple[Features, Float32[np.ndarray, "n embedding"]]:
-        """Features of person crops (cropped as `card.crop` says), and embeddings for ranking them."""
+    def encode(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Encoded:
+        """Features of person crops (cropped as `card.crop` says), and embeddings for ranking them.
+
+        If `card.answers`, also the codec's maps of each crop alone.
+        """
         ...
 
     def solve(self, inputs: Inputs) -> Maps:

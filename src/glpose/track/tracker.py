@@ -63,7 +63,7 @@ class TrackerSpec:
 
 
 @dataclass(slots=True, eq=False)
-class _Track:
+class Track:
     """One person; `track_id` is 0 until confirmed, so that false alarms use up no ids."""
 
     state: motion.BoxState
@@ -100,7 +100,7 @@ class Tracker:
     ) -> None:
         self._spec = spec
         self._size_hw = size_hw
-        self._tracks: list[_Track] = []
+        self._tracks: list[Track] = []
         self._overlapping: dict[tuple[int, int], int] = {}
         self._last_id = 0
         self._frame: int | None = None
@@ -113,6 +113,16 @@ class Tracker:
 
         Raises: BadInput if `frame` is not later than the one before.
         """
+        opens = self._open(frame, cut=cut)
+        pool = self._usable(detections)
+        self._associate(frame, pool)
+        self._start(frame, pool, opens=opens)
+        self._end_duplicates(frame)
+        self._frame = frame
+        return to_people([(t.track_id, score, box) for t, score, box in self._present(frame)])
+
+    def _open(self, frame: int, *, cut: bool) -> bool:
+        """Predict all tracks to this frame; return whether a scene starts here, without tracks."""
         if self._frame is not None and frame <= self._frame:
             raise BadInput(
                 f"the tracker got frame {frame} after frame {self._frame}; expected a later one; "
@@ -122,12 +132,7 @@ class Tracker:
         if cut:
             self._tracks, self._overlapping = [], {}
         self._predict(frame)
-        pool = self._usable(detections)
-        self._associate(frame, pool)
-        self._start(frame, pool, opens=opens)
-        self._end_duplicates(frame)
-        self._frame = frame
-        return self._people(frame)
+        return opens
 
     def _predict(self, frame: int) -> None:
         """Predict every track to this frame, and drop those not detected for too long."""
@@ -169,7 +174,7 @@ class Tracker:
     def _match(
         self,
         frame: int,
-        tracks: list[_Track],
+        tracks: list[Track],
         pool: _Pool,
         among: list[int],
         min_iou: float,
@@ -196,19 +201,24 @@ class Tracker:
     def _start(self, frame: int, pool: _Pool, *, opens: bool) -> None:
         """Start tracks for confident detections that do not duplicate a detected person."""
         spec = self._spec
-        for index in pool.among(max(spec.new_score, spec.high_score)):
+        for index in pool.among(self._min_new()):
             xyxy, score = pool.xyxy[index], float(pool.score[index])
             seen = _stack([t.xyxy for t in self._tracks if t.seen == frame])
             overlap = box_iou(xyxy[None], seen).max(initial=0.0)
             if overlap > spec.duplicate_iou:
                 continue
-            track = _Track(motion.start(xyxy), xyxy, score, frame)
+            track = Track(motion.start(xyxy), xyxy, score, frame)
             self._tracks.append(track)
             sure = score >= spec.sure_score and overlap < spec.new_iou
-            if opens or sure or spec.confirm_frames <= 1:
+            new = score >= spec.new_score and (opens or spec.confirm_frames <= 1)
+            if new or sure:
                 self._confirm(track)
 
-    def _confirm(self, track: _Track) -> None:
+    def _min_new(self) -> float:
+        """The least score of a detection that starts a track."""
+        return max(self._spec.new_score, self._spec.high_score)
+
+    def _confirm(self, track: Track) -> None:
         self._last_id += 1
         track.track_id = self._last_id
 
@@ -222,19 +232,17 @@ class Tracker:
         ended = {key[1] for key, count in self._overlapping.items() if count >= limit}
         self._tracks = [t for t in self._tracks if t.track_id not in ended]
 
-    def _seen(self, frame: int) -> list[_Track]:
+    def _seen(self, frame: int) -> list[Track]:
         """Confirmed tracks detected in this frame, sorted by id."""
         seen = [t for t in self._tracks if t.track_id and t.seen == frame]
         return sorted(seen, key=lambda t: t.track_id)
 
-    def _people(self, frame: int) -> People:
+    def _present(self, frame: int) -> list[tuple[Track, float, Float64[np.ndarray, "4"]]]:
+        """Who is in this frame, sorted by id: track, score and box, detected or coasting."""
         spec = self._spec
         seen = self._seen(frame)
         share = spec.smoothing
-        out = [
-            (t.track_id, t.score, share * motion.to_xyxy(t.state) + (1 - share) * t.xyxy)
-            for t in seen
-        ]
+        out = [(t, t.score, share * motion.to_xyxy(t.state) + (1 - share) * t.xyxy) for t in seen]
         boxes = _stack([box for _, _, box in out])
         for track in self._tracks:
             unseen = frame - track.seen
@@ -243,9 +251,8 @@ class Tracker:
             box = motion.to_xyxy(track.state)
             hidden = bool((box_iou(box[None], boxes) > spec.coast_iou).any())
             if not hidden and not self._leaves(box, track.state.speed):
-                out.append((track.track_id, track.score * spec.coast_decay**unseen, box))
-        out.sort(key=lambda person: person[0])
-        return _to_people(out)
+                out.append((track, track.score * spec.coast_decay**unseen, box))
+        return sorted(out, key=lambda person: person[0].track_id)
 
     def _leaves(self, xyxy: Float64[np.ndarray, "4"], speed: Float64[np.ndarray, "4"]) -> bool:
         """Whether a box is outside the picture, or touches its border and moves outwards."""
@@ -270,7 +277,8 @@ def _stack(boxes: list[Float64[np.ndarray, "4"]]) -> Float64[np.ndarray, "n 4"]:
     return np.array(boxes, np.float64).reshape(-1, 4)
 
 
-def _to_people(people: list[tuple[int, float, Float64[np.ndarray, "4"]]]) -> People:
+def to_people(people: list[tuple[int, float, Float64[np.ndarray, "4"]]]) -> People:
+    """People from track ids, scores and boxes."""
     xyxy: Float32[np.ndarray, "n 4"] = _stack([box for _, _, box in people]).astype(np.float32)
     track_id: Int64[np.ndarray, " n"] = np.array([number for number, _, _ in people], np.int64)
     return People(xyxy, np.array([score for _, score, _ in people], np.float32), track_id)

@@ -21,10 +21,12 @@ def as_estimator(
     device: str | None = None,
     chunk: int = 8,
     threads: int | None = None,
+    *,
+    answer: nn.Module | None = None,
 ) -> OnnxEstimator:
     """The parts of a network (see `export.pose.PoseParts`) as an estimator run by torch.
 
-    The parts are moved to `device` and put in evaluation mode; None uses a GPU if there is one.
+    With `answer` the card must say that the encoder answers. The parts are moved to `device` and put in evaluation mode; None uses a GPU if there is one.
     `threads` are torch's on the CPU while the parts run, None leaves them as they are.
     Raises: BadConfig for the device "cuda" where torch finds none.
     """
@@ -35,8 +37,12 @@ def as_estimator(
         )
     encode, solve = encoder.to(where).eval(), solver.to(where).eval()
 
+    tell = answer.to(where).eval() if answer is not None else None
+
     def run_encoder(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        return dict(zip(("features", "embedding"), encode(inputs["crops"]), strict=True))
+        features, embedding = encode(inputs["crops"])
+        found = {"features": features, "embedding": embedding}
+        return found if tell is None else found | tell(features)
 
     return OnnxEstimator(
         _graph(run_encoder, where, threads), _graph(solve, where, threads), card, chunk

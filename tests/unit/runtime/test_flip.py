@@ -33,7 +33,7 @@ def crops(num: int = 3) -> np.ndarray:
 
 def maps(estimate: Estimator, pictures: np.ndarray) -> np.ndarray:
     """Heatmaps of the crops themselves; as many slots as the card wants, of the same crops."""
-    key, _ = estimate.encode(pictures)
+    key = estimate.encode(pictures).features
     inputs = {estimate.card.slots[0].name: key}
     for slot in estimate.card.neighbours:
         inputs[slot.name] = np.stack([np.roll(key, i + 1, 0) for i in range(len(slot.offsets))], 1)

@@ -72,8 +72,8 @@ def test_chunks_change_nothing(tiny_weights: Path) -> None:
     crops = rng.integers(0, 256, (5, *CROP_HW, 3), np.uint8)
     filled = rng.random((5, 2, 1, *MAP_HW), np.float32)
     weight = rng.random((5, 2, 1), np.float32)
-    features, embedding = whole.encode(crops)
-    for a, b in zip(parts.encode(crops), (features, embedding), strict=True):
+    features, embedding, _ = whole.encode(crops)
+    for a, b in zip(parts.encode(crops)[:2], (features, embedding), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6)
     inputs = {"crop": features, "around": filled, "alike": filled, "alikeness": weight}
     expected = whole.solve(inputs)["heatmaps"]

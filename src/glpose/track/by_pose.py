@@ -1,0 +1,225 @@
+"""Tracking by pose: the joints of a person in one frame say where the person is in the next.
+
+The detector then looks only now and then: at new scenes, for newcomers, and where a pose is not
+sure. Sources: the region of interest from the last frame's joints as in Bazarevsky et al.,
+BlazePose, 2020, and boxes around joints as in Xiao et al., Simple Baselines for Human Pose
+Estimation and Tracking, ECCV 2018. Rules and numbers are ours.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64, Int64
+
+from glpose.geometry import box_iou, oks
+from glpose.skeleton import Skeleton
+from glpose.track import motion
+from glpose.track.tracker import Track, Tracker, TrackerSpec, to_people
+from glpose.types import Detections, People
+
+_HEAD = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "head_top")
+
+
+@dataclass(frozen=True, slots=True)
+class PoseTrackerSpec:
+    """When a pose is believed, and when the detector looks.
+
+    A joint counts from a score of `joint_score` on. The score of a pose is the mean of its best
+    joints, a third of all: half a person is a person, too. A track goes on without a detection as
+    long as that is at least `keep_score` and the joints' box overlaps the predicted one by
+    `keep_iou`. A detection of at least `try_score` that nobody claims is tried: it becomes a person
+    if its pose has `sure_score`. Of two tracks whose poses have an OKS of `same_oks`, the one that
+    was expected elsewhere loses the pose.
+
+    The detector looks at every `look_every`-th frame, at the first `look_first` frames of a scene,
+    and at the frame after one in which a pose was not sure.
+
+    Boxes are those of the joints, extended by `margin` of their longer side.
+    """
+
+    look_every: int = 5
+    look_first: int = 2
+    joint_score: float = 0.3
+    keep_score: float = 0.35
+    sure_score: float = 0.45
+    try_score: float = 0.25
+    keep_iou: float = 0.3
+    same_oks: float = 0.6
+    margin: float = 0.06
+
+
+class PoseTracker(Tracker):
+    """A tracker whose tracks are also seen by their poses.
+
+    For each frame call `update`, estimate the poses of the people it returns, and give them to
+    `learn`. People who are being tried have the track id 0 between the two calls.
+    """
+
+    def __init__(
+        self,
+        joints: Skeleton,
+        spec: TrackerSpec = TrackerSpec(),
+        size_hw: tuple[int, int] | None = None,
+        poses: PoseTrackerSpec = PoseTrackerSpec(),
+    ) -> None:
+        super().__init__(spec, size_hw)
+        self._joints, self._poses = joints, poses
+        self._ends = _ends(joints)
+        self._rows: list[Track] = []
+        self._looked: int | None = None
+        self._scene = 0
+        self._is_unsure = True
+
+    def wants_look(self, frame: int) -> bool:
+        """Whether the detector should look at this frame, unless a new scene starts there."""
+        how = self._poses
+        return (
+            self._looked is None
+            or self._is_unsure
+            or frame - self._looked >= how.look_every
+            or frame - self._scene < how.look_first
+        )
+
+    def update(self, frame: int, detections: Detections | None, *, cut: bool = False) -> People:
+        """The people to look for in a frame: where they are detected or expected.
+
+        `detections` is None where the detector did not look. Raises: BadInput as `Tracker.update`.
+        """
+        opens = self._open(frame, cut=cut)
+        if opens:
+            self._scene = frame
+        if detections is not None:
+            self._looked = frame
+            pool = self._usable(detections)
+            self._associate(frame, pool)
+            self._start(frame, pool, opens=opens)
+        self._frame = frame
+        found = self._present(frame)
+        found += [(t, t.score, t.xyxy) for t in self._tracks if not t.track_id and t.seen == frame]
+        self._rows = [track for track, _, _ in found]
+        return to_people([(track.track_id, score, box) for track, score, box in found])
+
+    def learn(
+        self,
+        xy: Float[np.ndarray, "n joints 2"],
+        score: Float[np.ndarray, "n joints"],
+    ) -> tuple[People, Int64[np.ndarray, " kept"]]:
+        """Take the poses of the people that `update` returned, in their order.
+
+        Returns the people of the frame, sorted by track id, and their rows among those.
+        """
+        assert self._frame is not None
+        frame, rows = self._frame, self._rows
+        was_seen = [track.seen == frame for track in rows]
+        strength = pose_score(score)
+        boxes = [self._box_of(track, xy[i], score[i]) for i, track in enumerate(rows)]
+        believed, shared = self._believed(rows, boxes, xy, score)
+        for i, track in enumerate(rows):
+            box = boxes[i]
+            if believed[i] and box is not None:
+                track.state = motion.correct(track.state, box, max(1, frame - track.seen))
+                track.xyxy = box
+                track.hits += 1
+                track.seen, track.weak = frame, 0
+                if not track.track_id and strength[i] >= self._poses.sure_score:
+                    self._confirm(track)
+        self._drop_tried(rows, believed, shared)
+        self._end_duplicates(frame)
+        self._is_unsure = any(
+            not (ok or seen) for ok, seen in zip(believed, was_seen, strict=True)
+        ) or any(not track.track_id for track in self._tracks)
+        return self._result(frame, rows)
+
+    def _min_new(self) -> float:
+        return self._poses.try_score
+
+    def _box_of(
+        self, track: Track, xy: np.ndarray, score: np.ndarray
+    ) -> Float64[np.ndarray, "4"] | None:
+        how = self._poses
+        return pose_box(
+            xy, score, motion.to_xyxy(track.state), self._ends, how.joint_score, how.margin
+        )
+
+    def _believed(
+        self,
+        rows: list[Track],
+        boxes: list[Float64[np.ndarray, "4"] | None],
+        xy: np.ndarray,
+        score: np.ndarray,
+    ) -> tuple[Bool[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
+        """Whose pose is sure and where it was expected; and whose is that of another track."""
+        how = self._poses
+        overlap = np.zeros(len(rows))
+        for i, (track, box) in enumerate(zip(rows, boxes, strict=True)):
+            if box is not None:
+                expected = motion.to_xyxy(track.state)
+                overlap[i] = box_iou(box[None], expected[None])[0, 0]
+        believed = (pose_score(score) >= how.keep_score) & (overlap >= how.keep_iou)
+        shared = np.zeros(len(rows), bool)
+        areas = np.array([1.0 if b is None else np.prod(b[2:] - b[:2]) for b in boxes])
+        sure_xy = np.where((score >= how.joint_score)[..., None], xy, np.nan)
+        alike = oks(sure_xy, sure_xy, areas, areas, self._joints.oks_sigma) > how.same_oks
+        # Confirmed before tried, then the one that was expected there.
+        order = sorted(range(len(rows)), key=lambda i: (rows[i].track_id == 0, -overlap[i]))
+        for place, i in enumerate(order):
+            shared[i] = any(alike[i, j] and believed[j] for j in order[:place])
+            believed[i] &= not shared[i]
+        return believed, shared
+
+    def _drop_tried(self, rows: list[Track], believed: np.ndarray, shared: np.ndarray) -> None:
+        """End the tracks that were tried in vain; a good detection is tried once more."""
+        ended = {
+            id(track)
+            for track, ok, is_shared in zip(rows, believed, shared, strict=True)
+            if not track.track_id and (is_shared or (not ok and track.score < self._spec.new_score))
+        }
+        self._tracks = [t for t in self._tracks if id(t) not in ended]
+
+    def _result(self, frame: int, rows: list[Track]) -> tuple[People, Int64[np.ndarray, " kept"]]:
+        """The confirmed people of this frame who were asked for, with their rows."""
+        place = {id(track): row for row, track in enumerate(rows)}
+        found = [p for p in self._present(frame) if id(p[0]) in place]
+        people = to_people([(track.track_id, score, box) for track, score, box in found])
+        return people, np.array([place[id(track)] for track, _, _ in found], np.int64)
+
+
+def pose_score(score: Float[np.ndarray, "n joints"]) -> Float[np.ndarray, " n"]:
+    """The mean score of the best third of each person's joints."""
+    num = max(1, score.shape[1] // 3)
+    return np.sort(np.nan_to_num(score), axis=1)[:, -num:].mean(1)
+
+
+def pose_box(
+    xy: Float[np.ndarray, "joints 2"],
+    score: Float[np.ndarray, " joints"],
+    expected_xyxy: Float64[np.ndarray, "4"],
+    ends: tuple[tuple[int, ...], ...],
+    joint_score: float,
+    margin: float,
+) -> Float64[np.ndarray, "4"] | None:
+    """The box of a person from the joints with at least `joint_score`; None if these are too few.
+
+    Where the head, a hand or a foot (`ends`: joints that stand for one of these) is not sure, it
+    may lie anywhere in the expected box, which the result then covers.
+    """
+    sure = (score >= joint_score) & np.isfinite(xy).all(-1)
+    if sure.sum() < 4:
+        return None
+    low, high = xy[sure].min(0), xy[sure].max(0)
+    more = margin * (high - low).max()
+    box = np.concatenate([low - more, high + more]).astype(np.float64)
+    if not all(sure[list(end)].any() for end in ends):
+        box[:2] = np.minimum(box[:2], expected_xyxy[:2])
+        box[2:] = np.maximum(box[2:], expected_xyxy[2:])
+    return box
+
+
+def _ends(joints: Skeleton) -> tuple[tuple[int, ...], ...]:
+    """Head, hands and feet: for each the joints of which one must be sure."""
+    parts = [
+        _HEAD,
+        *((f"{side}_{part}",) for part in ("wrist", "ankle") for side in ("left", "right")),
+    ]
+    found = [tuple(joints.index(name) for name in part if name in joints.joints) for part in parts]
+    return tuple(part for part in found if part)

@@ -1,0 +1,136 @@
+"""Tracking by pose: when the detector looks, who is believed, and where people are looked for."""
+
+import numpy as np
+import pytest
+
+from glpose.skeleton import BODY19
+from glpose.track.by_pose import PoseTracker, PoseTrackerSpec, pose_box, pose_score
+from glpose.track.tracker import TrackerSpec
+from glpose.types import Detections, People
+
+NUM = len(BODY19.joints)
+
+
+def detections(*boxes: tuple[float, float, float, float], score: float = 0.8) -> Detections:
+    return Detections(
+        np.array(boxes, np.float32).reshape(-1, 4), np.full(len(boxes), score, np.float32)
+    )
+
+
+def pose(x: float, y: float = 100.0, size: float = 100.0) -> np.ndarray:
+    """Joints spread over a body of this size around a point."""
+    rng = np.random.default_rng(5)
+    spread = rng.uniform(-0.5, 0.5, (NUM, 2)) * [0.4, 1.0]
+    spread[:2] = [[-0.2, -0.5], [0.2, 0.5]]
+    return (spread * size + [x, y]).astype(np.float32)
+
+
+def box(x: float, y: float = 100.0) -> tuple[float, float, float, float]:
+    return (x - 25, y - 55, x + 25, y + 55)
+
+
+def learn(tracker: PoseTracker, *people: tuple[np.ndarray, float]) -> People:
+    xy = np.stack([p for p, _ in people]).astype(np.float32)
+    score = np.stack([np.full(NUM, s, np.float32) for _, s in people])
+    return tracker.learn(xy, score)[0]
+
+
+def test_a_person_lives_on_poses_alone_and_keeps_the_id() -> None:
+    tracker = PoseTracker(BODY19)
+    tracker.update(0, detections(box(100)))
+    assert learn(tracker, (pose(100), 0.9)).track_id.tolist() == [1]
+    for frame in range(1, 40):
+        x = 100 + 3 * frame
+        expected = tracker.update(frame, None)
+        assert len(expected) == 1
+        assert abs(expected.xyxy[0, [0, 2]].mean() - x) < 4  # where the pose will be
+        found = learn(tracker, (pose(x), 0.9))
+        assert found.track_id.tolist() == [1]
+        assert found.score[0] == pytest.approx(0.8)
+
+
+def test_an_unsure_pose_asks_for_the_detector_and_then_ends() -> None:
+    tracker = PoseTracker(BODY19)
+    tracker.update(0, detections(box(100)))
+    learn(tracker, (pose(100), 0.9))
+    for frame in range(1, 6):
+        tracker.update(frame, None)
+        learn(tracker, (pose(100), 0.9))
+    assert not tracker.wants_look(2)
+    tracker.update(6, None)
+    assert len(learn(tracker, (pose(100), 0.1))) == 1  # still there, but not for long
+    assert tracker.wants_look(7)
+    for frame in range(7, 7 + TrackerSpec().coast_frames):
+        if len(tracker.update(frame, detections())):
+            learn(tracker, (pose(100), 0.1))
+    assert len(tracker.update(20, detections())) == 0
+
+
+def test_the_detector_looks_at_first_and_then_every_few_frames() -> None:
+    how = PoseTrackerSpec(look_every=4, look_first=2)
+    tracker = PoseTracker(BODY19, poses=how)
+    looked = []
+    for frame in range(14):
+        looks = tracker.wants_look(frame)
+        looked += [frame] if looks else []
+        tracker.update(frame, detections(box(100)) if looks else None)
+        learn(tracker, (pose(100), 0.9))
+    assert looked == [0, 1, 5, 9, 13]
+
+
+def test_a_weak_detection_becomes_a_person_only_by_its_pose() -> None:
+    for score, ids in ((0.6, [1, 2]), (0.3, [1])):
+        tracker = PoseTracker(BODY19)
+        tracker.update(0, detections(box(100)))
+        learn(tracker, (pose(100), 0.9))
+        both = Detections(
+            np.array([box(100), box(300)], np.float32), np.array([0.8, 0.3], np.float32)
+        )
+        tried = tracker.update(1, both)
+        assert tried.track_id.tolist() == [1, 0]
+        assert learn(tracker, (pose(100), 0.9), (pose(300), score)).track_id.tolist() == ids
+
+
+def test_two_tracks_do_not_share_a_pose() -> None:
+    tracker = PoseTracker(BODY19)
+    tracker.update(0, detections(box(100), box(150)))
+    learn(tracker, (pose(100), 0.9), (pose(150), 0.9))
+    for frame in range(1, 4):
+        tracker.update(frame, None)
+        learn(tracker, (pose(100), 0.9), (pose(150), 0.9))
+    tracker.update(4, None)
+    # The second crop shows the first person, too.
+    found = learn(tracker, (pose(102), 0.9), (pose(103), 0.9))
+    assert found.track_id.tolist() == [1, 2]
+    assert found.xyxy[1, [0, 2]].mean() > 140  # stays where it was expected
+    assert tracker.wants_look(5)
+
+
+def test_a_cut_ends_all_tracks() -> None:
+    tracker = PoseTracker(BODY19)
+    tracker.update(0, detections(box(100)))
+    learn(tracker, (pose(100), 0.9))
+    assert len(tracker.update(1, detections(), cut=True)) == 0
+    assert tracker.wants_look(2)
+
+
+def test_the_box_covers_what_is_expected_where_an_end_is_not_sure() -> None:
+    xy = np.array([[10, 10], [20, 10], [10, 50], [20, 50], [15, 30]], np.float32)
+    expected = np.array([0.0, 0, 40, 100])
+    ends = ((0, 1), (2,))
+    sure = np.full(5, 0.9, np.float32)
+    found = pose_box(xy, sure, expected, ends, 0.3, 0.1)
+    np.testing.assert_allclose(found, [6, 6, 24, 54])
+    one_ear = sure.copy()
+    one_ear[0] = 0.1
+    np.testing.assert_allclose(pose_box(xy, one_ear, expected, ends, 0.3, 0.1), [6, 6, 24, 54])
+    no_foot = sure.copy()
+    no_foot[2] = 0.1
+    np.testing.assert_allclose(pose_box(xy, no_foot, expected, ends, 0.3, 0.1), expected)
+    assert pose_box(xy, np.full(5, 0.1, np.float32), expected, ends, 0.3, 0.1) is None
+
+
+def test_half_a_person_has_the_score_of_what_is_seen() -> None:
+    score = np.zeros((1, NUM), np.float32)
+    score[0, :6] = 0.8
+    np.testing.assert_allclose(pose_score(score), 0.8)
