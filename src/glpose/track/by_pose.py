@@ -17,6 +17,9 @@ from glpose.track import motion
 from glpose.track.tracker import Track, Tracker, TrackerSpec, to_people
 from glpose.types import Detections, People
 
+_FEWEST = 4
+# The most that a person's size changes in a frame.
+_MOST_SCALING = 0.05
 _HEAD = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "head_top")
 
 
@@ -31,13 +34,15 @@ class PoseTrackerSpec:
     if its pose has `sure_score`. Of two tracks whose poses have an OKS of `same_oks`, the one that
     was expected elsewhere loses the pose.
 
-    The detector looks at every `look_every`-th frame, at the first `look_first` frames of a scene,
-    and at the frame after one in which a pose was not sure.
+    The detector looks at every `look_every`-th frame, or every `look_alone`-th while nobody is
+    there; at the first `look_first` frames of a scene; and at the frame after one in which a pose
+    was not sure.
 
-    Boxes are those of the joints, extended by `margin` of their longer side.
+    Boxes are those of the joints, extended by `margin` of their longer side, see `pose_box`.
     """
 
     look_every: int = 5
+    look_alone: int = 2
     look_first: int = 2
     joint_score: float = 0.3
     keep_score: float = 0.35
@@ -66,6 +71,7 @@ class PoseTracker(Tracker):
         self._joints, self._poses = joints, poses
         self._ends = _ends(joints)
         self._rows: list[Track] = []
+        self._sightings: dict[int, Sighting] = {}
         self._looked: int | None = None
         self._scene = 0
         self._is_unsure = True
@@ -73,10 +79,11 @@ class PoseTracker(Tracker):
     def wants_look(self, frame: int) -> bool:
         """Whether the detector should look at this frame, unless a new scene starts there."""
         how = self._poses
+        every = how.look_every if self._tracks else min(how.look_every, how.look_alone)
         return (
             self._looked is None
             or self._is_unsure
-            or frame - self._looked >= how.look_every
+            or frame - self._looked >= every
             or frame - self._scene < how.look_first
         )
 
@@ -85,6 +92,7 @@ class PoseTracker(Tracker):
 
         `detections` is None where the detector did not look. Raises: BadInput as `Tracker.update`.
         """
+        before = self._frame
         opens = self._open(frame, cut=cut)
         if opens:
             self._scene = frame
@@ -96,6 +104,13 @@ class PoseTracker(Tracker):
         self._frame = frame
         found = self._present(frame)
         found += [(t, t.score, t.xyxy) for t in self._tracks if not t.track_id and t.seen == frame]
+        # Also people who are about to leave or who are half hidden: their poses will tell.
+        asked = {id(track) for track, _, _ in found}
+        found += [
+            (t, t.score, motion.to_xyxy(t.state))
+            for t in self._tracks
+            if t.track_id and t.seen == before and id(t) not in asked
+        ]
         self._rows = [track for track, _, _ in found]
         return to_people([(track.track_id, score, box) for track, score, box in found])
 
@@ -112,19 +127,23 @@ class PoseTracker(Tracker):
         frame, rows = self._frame, self._rows
         was_seen = [track.seen == frame for track in rows]
         strength = pose_score(score)
-        boxes = [self._box_of(track, xy[i], score[i]) for i, track in enumerate(rows)]
+        sure = (score >= self._poses.joint_score) & np.isfinite(xy).all(-1)
+        boxes = [self._box_of(track, xy[i], sure[i]) for i, track in enumerate(rows)]
         believed, shared = self._believed(rows, boxes, xy, score)
         for i, track in enumerate(rows):
             box = boxes[i]
             if believed[i] and box is not None:
                 track.state = motion.correct(track.state, box, max(1, frame - track.seen))
                 track.xyxy = box
+                self._sightings[id(track)] = Sighting(xy[i], sure[i], box)
                 track.hits += 1
                 track.seen, track.weak = frame, 0
                 if not track.track_id and strength[i] >= self._poses.sure_score:
                     self._confirm(track)
         self._drop_tried(rows, believed, shared)
         self._end_duplicates(frame)
+        alive = {id(track) for track in self._tracks}
+        self._sightings = {key: s for key, s in self._sightings.items() if key in alive}
         self._is_unsure = any(
             not (ok or seen) for ok, seen in zip(believed, was_seen, strict=True)
         ) or any(not track.track_id for track in self._tracks)
@@ -134,12 +153,10 @@ class PoseTracker(Tracker):
         return self._poses.try_score
 
     def _box_of(
-        self, track: Track, xy: np.ndarray, score: np.ndarray
+        self, track: Track, xy: np.ndarray, sure: np.ndarray
     ) -> Float64[np.ndarray, "4"] | None:
-        how = self._poses
-        return pose_box(
-            xy, score, motion.to_xyxy(track.state), self._ends, how.joint_score, how.margin
-        )
+        before = self._sightings.get(id(track))
+        return pose_box(xy, sure, self._ends, before, track.xyxy, self._poses.margin)
 
     def _believed(
         self,
@@ -190,36 +207,53 @@ def pose_score(score: Float[np.ndarray, "n joints"]) -> Float[np.ndarray, " n"]:
     return np.sort(np.nan_to_num(score), axis=1)[:, -num:].mean(1)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sighting:
+    """A pose that was believed: the joints, which of them are sure, and the person's box."""
+
+    xy: Float[np.ndarray, "joints 2"]
+    sure: Bool[np.ndarray, " joints"]
+    xyxy: Float64[np.ndarray, "4"]
+
+
 def pose_box(
     xy: Float[np.ndarray, "joints 2"],
-    score: Float[np.ndarray, " joints"],
-    expected_xyxy: Float64[np.ndarray, "4"],
+    sure: Bool[np.ndarray, " joints"],
     ends: tuple[tuple[int, ...], ...],
-    joint_score: float,
+    before: Sighting | None,
+    detected_xyxy: Float64[np.ndarray, "4"],
     margin: float,
 ) -> Float64[np.ndarray, "4"] | None:
-    """The box of a person from the joints with at least `joint_score`; None if these are too few.
+    """The box of a person by the sure joints; None if these are fewer than 4.
 
-    Where the head, a hand or a foot (`ends`: joints that stand for one of these) is not sure, it
-    may lie anywhere in the expected box, which the result then covers.
+    It is that of the joints, extended by `margin` of the longer side, if head and feet are sure
+    (`ends`: joints of which one must be). Otherwise a part of the person is hidden or outside the
+    picture, and the last box goes with the joints: moved and scaled as they are since then. It is
+    the detected box the first time.
     """
-    sure = (score >= joint_score) & np.isfinite(xy).all(-1)
-    if sure.sum() < 4:
+    if sure.sum() < _FEWEST:
         return None
-    low, high = xy[sure].min(0), xy[sure].max(0)
-    more = margin * (high - low).max()
-    box = np.concatenate([low - more, high + more]).astype(np.float64)
-    if not all(sure[list(end)].any() for end in ends):
-        box[:2] = np.minimum(box[:2], expected_xyxy[:2])
-        box[2:] = np.maximum(box[2:], expected_xyxy[2:])
-    return box
+    if all(sure[list(end)].any() for end in ends):
+        low, high = xy[sure].min(0), xy[sure].max(0)
+        more = margin * (high - low).max()
+        return np.concatenate([low - more, high + more]).astype(np.float64)
+    both = sure & before.sure if before is not None else np.zeros_like(sure)
+    if before is None or both.sum() < _FEWEST:
+        return detected_xyxy
+    old, new = before.xy[both], xy[both]
+    scale = _spread(new) / max(_spread(old), 1e-6)
+    scale = float(np.clip(scale, 1 - _MOST_SCALING, 1 + _MOST_SCALING))
+    centre, moved = np.median(old, axis=0), np.median(new, axis=0)
+    corners = (before.xyxy.reshape(2, 2) - centre) * scale + moved
+    return corners.reshape(4)
+
+
+def _spread(xy: Float[np.ndarray, "n 2"]) -> float:
+    return float(np.abs(xy - np.median(xy, axis=0)).mean())
 
 
 def _ends(joints: Skeleton) -> tuple[tuple[int, ...], ...]:
-    """Head, hands and feet: for each the joints of which one must be sure."""
-    parts = [
-        _HEAD,
-        *((f"{side}_{part}",) for part in ("wrist", "ankle") for side in ("left", "right")),
-    ]
+    """Head and feet: for each the joints of which one must be sure."""
+    parts = (_HEAD, ("left_ankle",), ("right_ankle",))
     found = [tuple(joints.index(name) for name in part if name in joints.joints) for part in parts]
     return tuple(part for part in found if part)

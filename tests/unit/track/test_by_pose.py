@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from glpose.skeleton import BODY19
-from glpose.track.by_pose import PoseTracker, PoseTrackerSpec, pose_box, pose_score
+from glpose.track.by_pose import (
+    PoseTracker,
+    PoseTrackerSpec,
+    Sighting,
+    pose_box,
+    pose_score,
+)
 from glpose.track.tracker import TrackerSpec
 from glpose.types import Detections, People
 
@@ -114,20 +120,28 @@ def test_a_cut_ends_all_tracks() -> None:
     assert tracker.wants_look(2)
 
 
-def test_the_box_covers_what_is_expected_where_an_end_is_not_sure() -> None:
+def test_the_box_is_that_of_the_joints_if_head_and_feet_are_sure() -> None:
     xy = np.array([[10, 10], [20, 10], [10, 50], [20, 50], [15, 30]], np.float32)
-    expected = np.array([0.0, 0, 40, 100])
+    detected = np.array([0.0, 0, 40, 100])
     ends = ((0, 1), (2,))
-    sure = np.full(5, 0.9, np.float32)
-    found = pose_box(xy, sure, expected, ends, 0.3, 0.1)
+    sure = np.ones(5, bool)
+    found = pose_box(xy, sure, ends, None, detected, 0.1)
     np.testing.assert_allclose(found, [6, 6, 24, 54])
-    one_ear = sure.copy()
-    one_ear[0] = 0.1
-    np.testing.assert_allclose(pose_box(xy, one_ear, expected, ends, 0.3, 0.1), [6, 6, 24, 54])
-    no_foot = sure.copy()
-    no_foot[2] = 0.1
-    np.testing.assert_allclose(pose_box(xy, no_foot, expected, ends, 0.3, 0.1), expected)
-    assert pose_box(xy, np.full(5, 0.1, np.float32), expected, ends, 0.3, 0.1) is None
+    one_ear = np.array([False, True, True, True, True])
+    np.testing.assert_allclose(pose_box(xy, one_ear, ends, None, detected, 0.1), [6, 6, 24, 54])
+    no_foot = np.array([True, True, False, True, True])
+    np.testing.assert_allclose(pose_box(xy, no_foot, ends, None, detected, 0.1), detected)
+    assert pose_box(xy, sure & (xy[:, 1] > 20), ends, None, detected, 0.1) is None
+
+
+def test_the_box_of_half_a_person_goes_with_the_joints() -> None:
+    xy = np.array([[10, 10], [20, 10], [10, 50], [20, 50], [15, 30]], np.float32)
+    half = np.array([True, True, False, True, True])
+    before = Sighting(xy, half, np.array([0.0, 0, 40, 100]))
+    moved = pose_box(xy + 7, half, ((2,),), before, np.zeros(4), 0.1)
+    np.testing.assert_allclose(moved, [7, 7, 47, 107])
+    larger = pose_box(xy * 1.04, half, ((2,),), before, np.zeros(4), 0.1)
+    np.testing.assert_allclose(larger, [0, 0, 41.6, 104], atol=1e-4)
 
 
 def test_half_a_person_has_the_score_of_what_is_seen() -> None:
