@@ -16,6 +16,7 @@ from jaxtyping import Float32, Int64
 from glpose.clip import CropMemory
 from glpose.codecs.codec import Maps
 from glpose.crop import crop_from_image, cut
+from glpose.metrics.calibration import calibrated
 from glpose.poses import confident, finish
 from glpose.runtime.card import KeySlot, NeighbourSlot, PoseCard, SimilarSlot
 from glpose.runtime.flip import with_mirror
@@ -354,6 +355,7 @@ def _solve(
         maps = estimate.solve(inputs)
         states.keep(keys, maps)
         map_xy, score = how.codec.decode(maps)
+        score = calibrated(score, how.card.calibration)
         xy = [
             (k.crop_from_image.inverse() @ how.crop_from_map).apply(points)
             for k, points in zip(keys, map_xy, strict=True)

@@ -57,11 +57,11 @@ def write_graph(graph: Graph, card: Card, path: Path) -> str:
         onnx.checker.check_model(model)
         onnx.save(model, str(part))
     digest = file_digest(path)
-    _record_digest(path, digest)
+    record_digest(path, digest)
     return digest
 
 
-def _record_digest(path: Path, digest: str) -> None:
+def record_digest(path: Path, digest: str) -> None:
     """Keep `SHA256SUMS` in the folder up to date (the format of the tool sha256sum)."""
     sums = path.parent / "SHA256SUMS"
     lines = sums.read_text("utf-8").splitlines() if sums.exists() else []

@@ -130,7 +130,9 @@ class PoseCard(About):
     With `order` "in_time" the graph gets the keys of a person in temporal order, at most one per
     call, as `StateSlot`s require; with "any" keys of several frames may share a call.
 
-    `answers`: the encoder's graph also outputs the codec's maps of each crop alone.
+    `calibration` are points (score, share of correct joints) of a rising, piecewise linear
+    function that turns the codec's scores into probabilities, see `metrics.calibration`; without
+    points they stay as they are. `answers`: the encoder's graph also outputs the codec's maps of each crop alone.
     """
 
     kind: Literal["fusion"] = "fusion"
@@ -140,12 +142,19 @@ class PoseCard(About):
     slots: tuple[Slot, ...] = (KeySlot(),)
     order: Literal["any", "in_time"] = "any"
     answers: bool = False
+    calibration: tuple[tuple[float, float], ...] = ()
     partner: str = ""
 
     def __post_init__(self) -> None:
         names = self.inputs
         if len(set(names)) < len(names):
             raise BadConfig(f"the slots {', '.join(names)} have a name twice; expected each once")
+        for knots in zip(self.calibration, self.calibration[1:], strict=False):
+            if not (knots[0][0] < knots[1][0] and knots[0][1] <= knots[1][1]):
+                raise BadConfig(
+                    f"calibration goes from {list(knots[0])} to {list(knots[1])}; expected scores "
+                    "and probabilities that rise"
+                )
         if self.states and self.order != "in_time":
             raise BadConfig(
                 f"slot '{self.states[0].name}' keeps a state, but the order is '{self.order}'; "
