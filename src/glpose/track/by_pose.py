@@ -38,7 +38,8 @@ class PoseTrackerSpec:
     there; at the first `look_first` frames of a scene; and at the frame after one in which a pose
     was not sure.
 
-    Boxes are those of the joints, extended by `margin` of their longer side, see `pose_box`.
+    A box goes with the joints; it grows to hold them with a `margin` of their longer side, and
+    shrinks by a share `shrink` a frame, see `pose_box`.
     """
 
     look_every: int = 5
@@ -50,7 +51,8 @@ class PoseTrackerSpec:
     try_score: float = 0.25
     keep_iou: float = 0.3
     same_oks: float = 0.6
-    margin: float = 0.06
+    margin: float = 0.05
+    shrink: float = 0.1
 
 
 class PoseTracker(Tracker):
@@ -128,7 +130,10 @@ class PoseTracker(Tracker):
         was_seen = [track.seen == frame for track in rows]
         strength = pose_score(score)
         sure = (score >= self._poses.joint_score) & np.isfinite(xy).all(-1)
-        boxes = [self._box_of(track, xy[i], sure[i]) for i, track in enumerate(rows)]
+        boxes = [
+            self._box_of(track, xy[i], sure[i], detected=was_seen[i])
+            for i, track in enumerate(rows)
+        ]
         believed, shared = self._believed(rows, boxes, xy, score)
         for i, track in enumerate(rows):
             box = boxes[i]
@@ -153,10 +158,13 @@ class PoseTracker(Tracker):
         return self._poses.try_score
 
     def _box_of(
-        self, track: Track, xy: np.ndarray, sure: np.ndarray
+        self, track: Track, xy: np.ndarray, sure: np.ndarray, *, detected: bool
     ) -> Float64[np.ndarray, "4"] | None:
-        before = self._sightings.get(id(track))
-        return pose_box(xy, sure, self._ends, before, track.xyxy, self._poses.margin)
+        if sure.sum() < _FEWEST:
+            return None
+        how, before = self._poses, self._sightings.get(id(track))
+        expected = track.xyxy if detected or before is None else moved_box(before, xy, sure)
+        return pose_box(xy, sure, expected, self._ends, how.margin, how.shrink)
 
     def _believed(
         self,
@@ -216,36 +224,42 @@ class Sighting:
     xyxy: Float64[np.ndarray, "4"]
 
 
-def pose_box(
-    xy: Float[np.ndarray, "joints 2"],
-    sure: Bool[np.ndarray, " joints"],
-    ends: tuple[tuple[int, ...], ...],
-    before: Sighting | None,
-    detected_xyxy: Float64[np.ndarray, "4"],
-    margin: float,
-) -> Float64[np.ndarray, "4"] | None:
-    """The box of a person by the sure joints; None if these are fewer than 4.
-
-    It is that of the joints, extended by `margin` of the longer side, if head and feet are sure
-    (`ends`: joints of which one must be). Otherwise a part of the person is hidden or outside the
-    picture, and the last box goes with the joints: moved and scaled as they are since then. It is
-    the detected box the first time.
-    """
-    if sure.sum() < _FEWEST:
-        return None
-    if all(sure[list(end)].any() for end in ends):
-        low, high = xy[sure].min(0), xy[sure].max(0)
-        more = margin * (high - low).max()
-        return np.concatenate([low - more, high + more]).astype(np.float64)
-    both = sure & before.sure if before is not None else np.zeros_like(sure)
-    if before is None or both.sum() < _FEWEST:
-        return detected_xyxy
+def moved_box(
+    before: Sighting, xy: Float[np.ndarray, "joints 2"], sure: Bool[np.ndarray, " joints"]
+) -> Float64[np.ndarray, "4"]:
+    """The last box, moved and scaled as the joints that were and are sure; it stays if they are few."""
+    both = sure & before.sure
+    if both.sum() < _FEWEST:
+        return before.xyxy
     old, new = before.xy[both], xy[both]
     scale = _spread(new) / max(_spread(old), 1e-6)
     scale = float(np.clip(scale, 1 - _MOST_SCALING, 1 + _MOST_SCALING))
     centre, moved = np.median(old, axis=0), np.median(new, axis=0)
-    corners = (before.xyxy.reshape(2, 2) - centre) * scale + moved
-    return corners.reshape(4)
+    return ((before.xyxy.reshape(2, 2) - centre) * scale + moved).reshape(4)
+
+
+def pose_box(
+    xy: Float[np.ndarray, "joints 2"],
+    sure: Bool[np.ndarray, " joints"],
+    expected_xyxy: Float64[np.ndarray, "4"],
+    ends: tuple[tuple[int, ...], ...],
+    margin: float,
+    shrink: float,
+) -> Float64[np.ndarray, "4"]:
+    """The expected box of a person, grown to the sure joints or shrunk towards them.
+
+    Joints in the box may be those of a part of the person, and a box that follows them would never
+    find the rest again: it grows at once, but each side shrinks only by a share `shrink` of its
+    distance, and only if head and feet are sure (`ends`: joints of which one must be). The joints'
+    own box is extended by `margin` of its longer side.
+    """
+    low, high = xy[sure].min(0), xy[sure].max(0)
+    more = margin * (high - low).max()
+    own = np.concatenate([low - more, high + more]).astype(np.float64)
+    is_whole = all(sure[list(end)].any() for end in ends)
+    inside = own - expected_xyxy
+    is_inside = np.array([1, 1, -1, -1]) * inside > 0
+    return expected_xyxy + np.where(is_inside, shrink * is_whole, 1.0) * inside
 
 
 def _spread(xy: Float[np.ndarray, "n 2"]) -> float:

@@ -8,6 +8,7 @@ from glpose.track.by_pose import (
     PoseTracker,
     PoseTrackerSpec,
     Sighting,
+    moved_box,
     pose_box,
     pose_score,
 )
@@ -120,28 +121,30 @@ def test_a_cut_ends_all_tracks() -> None:
     assert tracker.wants_look(2)
 
 
-def test_the_box_is_that_of_the_joints_if_head_and_feet_are_sure() -> None:
-    xy = np.array([[10, 10], [20, 10], [10, 50], [20, 50], [15, 30]], np.float32)
-    detected = np.array([0.0, 0, 40, 100])
-    ends = ((0, 1), (2,))
+FIVE = np.array([[10, 10], [20, 10], [10, 50], [20, 50], [15, 30]], np.float32)
+ENDS = ((0, 1), (2,))
+
+
+def test_a_box_grows_at_once_and_shrinks_slowly_if_head_and_feet_are_sure() -> None:
     sure = np.ones(5, bool)
-    found = pose_box(xy, sure, ends, None, detected, 0.1)
-    np.testing.assert_allclose(found, [6, 6, 24, 54])
+    small, large = np.array([12.0, 12, 18, 48]), np.array([0.0, 0, 40, 100])
+    # The joints' own box is 6, 6, 24, 54.
+    np.testing.assert_allclose(pose_box(FIVE, sure, small, ENDS, 0.1, 0.5), [6, 6, 24, 54])
+    np.testing.assert_allclose(pose_box(FIVE, sure, large, ENDS, 0.1, 0.5), [3, 3, 32, 77])
     one_ear = np.array([False, True, True, True, True])
-    np.testing.assert_allclose(pose_box(xy, one_ear, ends, None, detected, 0.1), [6, 6, 24, 54])
+    np.testing.assert_allclose(pose_box(FIVE, one_ear, large, ENDS, 0.1, 1.0), [6, 6, 24, 54])
     no_foot = np.array([True, True, False, True, True])
-    np.testing.assert_allclose(pose_box(xy, no_foot, ends, None, detected, 0.1), detected)
-    assert pose_box(xy, sure & (xy[:, 1] > 20), ends, None, detected, 0.1) is None
+    np.testing.assert_allclose(pose_box(FIVE, no_foot, large, ENDS, 0.1, 0.5), large)
+    np.testing.assert_allclose(pose_box(FIVE, no_foot, small, ENDS, 0.1, 0.5), [6, 6, 24, 54])
 
 
-def test_the_box_of_half_a_person_goes_with_the_joints() -> None:
-    xy = np.array([[10, 10], [20, 10], [10, 50], [20, 50], [15, 30]], np.float32)
+def test_a_box_goes_with_the_joints() -> None:
     half = np.array([True, True, False, True, True])
-    before = Sighting(xy, half, np.array([0.0, 0, 40, 100]))
-    moved = pose_box(xy + 7, half, ((2,),), before, np.zeros(4), 0.1)
-    np.testing.assert_allclose(moved, [7, 7, 47, 107])
-    larger = pose_box(xy * 1.04, half, ((2,),), before, np.zeros(4), 0.1)
+    before = Sighting(FIVE, half, np.array([0.0, 0, 40, 100]))
+    np.testing.assert_allclose(moved_box(before, FIVE + 7, half), [7, 7, 47, 107])
+    larger = moved_box(before, FIVE * 1.04, half)
     np.testing.assert_allclose(larger, [0, 0, 41.6, 104], atol=1e-4)
+    np.testing.assert_allclose(moved_box(before, FIVE + 7, ~half), before.xyxy)
 
 
 def test_half_a_person_has_the_score_of_what_is_seen() -> None:
