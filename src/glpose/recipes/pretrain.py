@@ -67,12 +67,40 @@ def warmup_small() -> Settings:
 
 
 def pretrain_small() -> Settings:
-    """Lite0, single frame, 19 joints by hand and by teachers, from warmup_small; ours."""
+    """Lite0, single frame, 19 joints by hand and by teachers, from warmup_small; ours.
+
+    More augmentation and fewer frames of JHMDB than there: frames of a video are much alike.
+    """
     warm = warmup_small()
     return replace(
         warm,
         name="pretrain_small",
         model=replace(warm.model, crop=CropSpec((192, 144))),
+        data=replace(
+            _DATA,
+            shares=(
+                Share("lspet", 0.27),
+                Share("coco", 0.24),
+                Share("jhmdb", 0.22),
+                Share("lsp", 0.05),
+                Share("person_boxes", 0.02),
+                Share("person_boxes_2", 0.12),
+                Share("free_exercise", 0.05),
+                Share("badminton", 0.01),
+                Share("tud_side_walk", 0.02),
+            ),
+            augmentation=Augmentation(
+                rotation_deg=35.0,
+                rotation_share=0.6,
+                scale=0.25,
+                shift=0.08,
+                half_body_share=0.2,
+                flip_share=0.5,
+                colour=0.3,
+                damage_share=0.15,
+                stretch=0.08,
+            ),
+        ),
         optimizer=replace(warm.optimizer, warmup_steps=100, decay="cosine"),
         num_steps=9000,
         init_from="",

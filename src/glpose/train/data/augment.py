@@ -21,7 +21,9 @@ class Augmentation:
     A share `rotation_share` of the samples is rotated by normal * `rotation_deg`, clipped to
     +-`rotation_limit_deg` (45 in the paper, twice `rotation_deg` in the group's code). Scale is 1 +
     normal * `scale`, clipped to 1 +- `scale_limit`. `shift` moves the box by up to this share of
-    its size; the group does not do this, but detector boxes need it.
+    its size; the group does not do this, but detector boxes need it. `stretch` is the standard
+    deviation of the logarithm of a factor, at most twice that, by which people are made wider or
+    narrower: some sets hold pictures of changed aspect.
     """
 
     rotation_deg: float = 45.0
@@ -34,6 +36,7 @@ class Augmentation:
     damage_share: float = 0.0
     rotation_limit_deg: float = 45.0
     scale_limit: float = 0.35
+    stretch: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +47,23 @@ class Look:
     scale: float = 1.0
     rotation_deg: float = 0.0
     mirror: bool = False
+    stretch: float = 1.0
 
     def crop_from_image(self, xyxy: Float[np.ndarray, "4"], spec: CropSpec) -> Affine:
         """The map from image to crop for a person's box, augmented."""
         shift = np.tile(self.shift_xy, 2) * np.tile(xyxy[2:] - xyxy[:2], 2)
-        return crop_from_image(
+        crop_from_box = crop_from_image(
             xyxy + shift,
             spec,
             scale=self.scale,
             rotation_deg=self.rotation_deg,
             mirror=self.mirror,
         )
+        if self.stretch == 1.0:
+            return crop_from_box
+        middle_x = float(xyxy[0] + xyxy[2]) / 2
+        wider = np.array([[self.stretch, 0, (1 - self.stretch) * middle_x], [0, 1, 0]])
+        return crop_from_box @ Affine(wider.astype(np.float64))
 
 
 def draw_look(rng: np.random.Generator, how: Augmentation) -> Look:
@@ -66,7 +75,11 @@ def draw_look(rng: np.random.Generator, how: Augmentation) -> Look:
     if rng.random() < how.rotation_share:
         limit = how.rotation_limit_deg
         rotation = float(np.clip(rng.standard_normal() * how.rotation_deg, -limit, limit))
-    return Look((shift_x, shift_y), scale, rotation, bool(rng.random() < how.flip_share))
+    mirror = bool(rng.random() < how.flip_share)
+    stretch = 1.0
+    if how.stretch:
+        stretch = float(np.exp(how.stretch * np.clip(rng.standard_normal(), -2, 2)))
+    return Look((shift_x, shift_y), scale, rotation, mirror, stretch)
 
 
 def random_box(

@@ -8,7 +8,7 @@ import pytest
 from glpose.crop import crop_from_image
 from glpose.damage import DAMAGE, damage
 from glpose.skeleton import POSETRACK15
-from glpose.train.data.augment import Augmentation, draw_look, jitter_colour, random_box
+from glpose.train.data.augment import Augmentation, Look, draw_look, jitter_colour, random_box
 from glpose.train.data.people import upper_body
 from glpose.types import Affine, CropSpec
 
@@ -66,6 +66,21 @@ def test_rotation_scale_and_flip_stay_within_their_bounds() -> None:
     assert np.mean(flips) == pytest.approx(0.5, abs=0.1)
     assert min(scales) == pytest.approx(0.65)
     assert max(scales) == pytest.approx(1.35)
+
+
+def test_a_stretched_person_is_wider_and_stays_in_the_middle() -> None:
+    middle = np.array([[35.0, 70.0], [45.0, 70.0], [35.0, 80.0]])
+    plain = Look().crop_from_image(BOX, SPEC).apply(middle)
+    wide = Look(stretch=1.2).crop_from_image(BOX, SPEC).apply(middle)
+    np.testing.assert_allclose(wide[0], plain[0])
+    np.testing.assert_allclose(wide[1] - wide[0], [1.2, 1] * (plain[1] - plain[0]))
+    np.testing.assert_allclose(wide[2], plain[2])
+    factors = [
+        draw_look(np.random.default_rng(seed), replace(STILL, stretch=0.1)).stretch
+        for seed in range(200)
+    ]
+    assert 0.08 < np.std(np.log(factors)) < 0.11
+    assert np.abs(np.log(factors)).max() <= 0.2 + 1e-9
 
 
 def test_limits_of_rotation_and_scale_can_be_set() -> None:
