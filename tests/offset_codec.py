@@ -72,5 +72,10 @@ class OffsetCodec:
             "offsets": (offsets * signs).reshape(n, double, h, w),
         }
 
+    def side_evidence(
+        self, maps: dict[str, np.ndarray], map_xy: np.ndarray, partners: tuple[int, ...]
+    ) -> None:
+        del maps, map_xy, partners
+
     def with_decoding(self, kind: Decoding) -> "OffsetCodec":
         raise BadConfig(f"decode is '{kind}'; expected none, offsets are decoded in one way")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from glpose.errors import BadInput
@@ -9,6 +10,7 @@ from glpose.formats.results import read_boxes
 from glpose.pipeline import DetectAndTrack, FollowPoses, PeopleOf, can_follow, estimate_poses
 from glpose.refine import Refiner
 from glpose.refine.phantoms import without_phantoms
+from glpose.refine.sides import with_continuous_sides
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import open_detector, open_estimator
 from glpose.runtime.protocols import Detector, Estimator
@@ -125,14 +127,17 @@ def poses_of(
     pairs = estimate_poses(
         frames, people_of, models.estimate, timings=timings, keep_pictures=keep_pictures
     )
-    for refine in usual_refiners(boxes) if refiners is None else refiners:
+    if refiners is None:
+        refiners = usual_refiners(boxes, models.skeleton)
+    for refine in refiners:
         pairs = refine(pairs)
     return pairs
 
 
-def usual_refiners(boxes: Boxes | None) -> tuple[Refiner, ...]:
-    """`without_phantoms`, or none if a user gave the boxes."""
-    return (without_phantoms,) if boxes is None else ()
+def usual_refiners(boxes: Boxes | None, joints: Skeleton) -> tuple[Refiner, ...]:
+    """`without_phantoms`, unless a user gave the boxes, and `with_continuous_sides`."""
+    sides = partial(with_continuous_sides, joints=joints)
+    return (without_phantoms, sides) if boxes is None else (sides,)
 
 
 def _people_of(

@@ -313,15 +313,21 @@ def _poses(
         _solve(some, estimate, how, states, spent)
         for some in in_turns(keys, _KEYS_AT_ONCE, in_time=how.card.order == "in_time")
     ]
-    found = iter([joint for xy, score in parts for joint in zip(xy, score, strict=True)])
+    found = iter([person for part in parts for person in zip(*part, strict=True)])
     for seen, own in ready:
         if not own:
             num_joints = len(how.joints.joints)
             yield seen.given, FramePoses.empty(seen.frame, seen.time_s, num_joints, seen.status)
             continue
-        xy, score = zip(*islice(found, len(own)), strict=True)
+        xy, score, evidence = zip(*islice(found, len(own)), strict=True)
         poses = FramePoses(
-            seen.frame, seen.time_s, seen.people, np.stack(xy), np.stack(score), seen.status
+            seen.frame,
+            seen.time_s,
+            seen.people,
+            np.stack(xy),
+            np.stack(score),
+            seen.status,
+            None if evidence[0] is None else np.stack(evidence),
         )
         yield seen.given, finish(poses, how.options, how.joints, how.crop)
 
@@ -340,8 +346,12 @@ def _wanted(
 
 def _solve(
     keys: list[Key], estimate: Estimator, how: _Settings, states: States, spent: Timings
-) -> tuple[Float32[np.ndarray, "n joints 2"], Float32[np.ndarray, "n joints"]]:
-    """Joints of some keys in image pixels, with their scores."""
+) -> tuple[
+    Float32[np.ndarray, "n joints 2"],
+    Float32[np.ndarray, "n joints"],
+    Float32[np.ndarray, "n joints"] | list[None],
+]:
+    """Joints of some keys in image pixels, with their scores and the evidence of their sides."""
     inputs: Inputs = {}
     for slot in how.card.neighbours:
         inputs[slot.name] = _neighbours(keys, slot, estimate, how, spent)
@@ -356,11 +366,13 @@ def _solve(
         states.keep(keys, maps)
         map_xy, score = how.codec.decode(maps)
         score = calibrated(score, how.card.calibration)
+        evidence = how.codec.side_evidence(maps, map_xy, how.joints.mirror)
         xy = [
             (k.crop_from_image.inverse() @ how.crop_from_map).apply(points)
             for k, points in zip(keys, map_xy, strict=True)
         ]
-    return np.stack(xy).astype(np.float32), score
+    unknown = [None] * len(keys)
+    return np.stack(xy).astype(np.float32), score, unknown if evidence is None else evidence
 
 
 def _neighbours(

@@ -81,4 +81,12 @@ def of_rows(
     poses: FramePoses, rows: Int64[np.ndarray, " kept"] | Bool[np.ndarray, " n"]
 ) -> FramePoses:
     """The selected people of a frame."""
-    return replace(poses, people=poses.people[rows], xy=poses.xy[rows], score=poses.score[rows])
+    evidence, unsure = poses.side_evidence, poses.unsure_sides
+    return replace(
+        poses,
+        people=poses.people[rows],
+        xy=poses.xy[rows],
+        score=poses.score[rows],
+        side_evidence=None if evidence is None else evidence[rows],
+        unsure_sides=None if unsure is None else unsure[rows],
+    )

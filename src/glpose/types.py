@@ -152,6 +152,9 @@ class FramePoses:
     """The people of one frame and their joints in image pixels: the unit of streaming.
 
     Joints are float32, or float64 when a file is read for scoring, so that nothing is rounded.
+    `side_evidence` says how clearly the network tells a joint from its mirror partner, see
+    `Codec.side_evidence`; None where nothing is known. `unsure_sides` marks people whose left and
+    right limbs may be exchanged.
     """
 
     frame: int
@@ -160,6 +163,8 @@ class FramePoses:
     xy: Float[np.ndarray, "n joints 2"]
     score: Float[np.ndarray, "n joints"]
     status: FrameStatus = "ok"
+    side_evidence: Float[np.ndarray, "n joints"] | None = None
+    unsure_sides: Bool[np.ndarray, " n"] | None = None
 
     @classmethod
     def empty(

@@ -60,6 +60,18 @@ class Codec(Protocol):
         """
         ...
 
+    def side_evidence(
+        self,
+        maps: Maps,
+        map_xy: Float32[np.ndarray, "n joints 2"],
+        partners: tuple[int, ...],
+    ) -> Float32[np.ndarray, "n joints"] | None:
+        """How clearly the maps tell each joint at its place from its mirror partner (`partners`).
+
+        0 where they do not, more where they do; None if maps of this kind cannot say.
+        """
+        ...
+
     def with_decoding(self, kind: Decoding) -> "Codec":
         """The same codec with another decoding. Raises: BadConfig if it has no choice of decoding."""
         ...

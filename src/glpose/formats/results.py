@@ -2,7 +2,8 @@
 
 `poses.jsonl` starts with a header line and has one line for each frame. Lines are written as they
 come, so that a killed run leaves a readable file; `load` reads it back. A joint that was not found
-is `[null, null, 0.0]` in the file and NaN with score 0 in memory.
+is `[null, null, 0.0]` in the file and NaN with score 0 in memory. A person whose left and right
+limbs may be exchanged has `"sides": "unsure"`.
 """
 
 import math
@@ -30,6 +31,7 @@ from glpose.types import FramePoses, FrameStatus, People, PoseResult, VideoInfo
 
 FORMAT = "glpose/1"
 
+_UNSURE = "unsure"
 _PX, _SCORE, _SECONDS = 2, 4, 6  # decimals
 
 
@@ -209,6 +211,9 @@ def _frame_line(poses: FramePoses) -> dict[str, Any]:
         found = np.isfinite(xy).all(-1) & np.isfinite(score)
         table = zip(_round(xy, _PX), _round(score, _SCORE), found, strict=True)
         person["joints"] = [[*p, s] if ok else [None, None, 0.0] for p, s, ok in table]
+    if poses.unsure_sides is not None:
+        for row in np.flatnonzero(poses.unsure_sides):
+            people[row]["sides"] = _UNSURE
     return {
         "frame": int(poses.frame),
         "time_s": round(float(poses.time_s), _SECONDS),
@@ -295,6 +300,7 @@ def _read_frame(line: Line, num_joints: int) -> FramePoses:
         xy=joints[..., :2],
         score=joints[..., 2],
         status=status,
+        unsure_sides=np.array([person.data.get("sides") == _UNSURE for person in people], bool),
     )
 
 

@@ -106,7 +106,7 @@ def test_the_flip_test_changes_the_signs_that_the_codec_changes() -> None:
     crops = np.zeros((1, *tiny_onnx.CROP_HW, 3), np.uint8)
     crops[0, 32:36, 20:24] = 255  # the cell (5, 8) of a map 12 cells wide
     mirrored = Mirrored(estimate)
-    features, _ = mirrored.encode(crops)
+    features = mirrored.encode(crops).features
     around = np.zeros((1, 2, *features.shape[1:]), np.float32)
     inputs = {"crop": features, "around": around, "alike": around}
     maps = mirrored.solve(inputs | {"alikeness": np.ones((1, 2, 1), np.float32)})

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from glpose.codecs.gaussian import crop_from_heatmap, decode, encode
+from glpose.codecs.gaussian import GaussianCodec, crop_from_heatmap, decode, encode
 from glpose.errors import BadInput
 from glpose.types import CropSpec, HeatmapSpec
 
@@ -109,3 +109,16 @@ def test_no_people_or_no_joints_decode_to_nothing(shape: tuple[int, ...]) -> Non
 def test_maps_of_another_size_are_refused() -> None:
     with pytest.raises(BadInput, match=r"16x16, expected \(16, 12\)"):
         decode(np.zeros((1, 1, 16, 16), np.float32), SPEC)
+
+
+def test_sides_are_clear_where_each_map_is_high_at_its_own_joint_only() -> None:
+    codec = GaussianCodec(HeatmapSpec((16, 12), 1.5))
+    partners = (1, 0, 2)
+    xy = np.array([[[2, 5], [9, 5], [6, 12]]], np.float32)
+    sure = codec.encode(xy, np.ones((1, 3), bool))
+    np.testing.assert_allclose(codec.side_evidence(sure, xy, partners), [[2, 2, 0]], atol=1e-3)
+    both = sure["heatmaps"][:, [0]] / 2 + sure["heatmaps"][:, [1]] / 2
+    torn = {"heatmaps": np.concatenate([both, both, sure["heatmaps"][:, 2:]], 1)}
+    np.testing.assert_allclose(codec.side_evidence(torn, xy, partners), 0, atol=1e-6)
+    nowhere = np.full((1, 3, 2), np.nan, np.float32)
+    assert np.isfinite(codec.side_evidence(sure, nowhere, partners)).all()

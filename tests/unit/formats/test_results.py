@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -318,3 +319,14 @@ def test_a_folder_that_is_missing(tmp_path: Path) -> None:
         ResultWriter(tmp_path / "no" / "poses.jsonl", VIDEO, POSETRACK15)
     with pytest.raises(BadInput, match="cannot be written"):
         write_boxes(tmp_path / "no" / "boxes.jsonl", {})
+
+
+def test_people_of_unsure_sides_are_marked(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "poses.jsonl", replace(poses(0, 1, 2), unsure_sides=np.array([True, False]))
+    )
+    line = json.loads(path.read_text("utf-8").splitlines()[1])
+    assert [person.get("sides") for person in line["people"]] == ["unsure", None]
+    (found,) = load(path).frames
+    assert found.unsure_sides is not None
+    assert found.unsure_sides.tolist() == [True, False]
