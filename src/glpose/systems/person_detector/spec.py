@@ -90,7 +90,7 @@ class BoxDataConfig:
         (416, 256),
         (416, 416),
     )
-    zoom: tuple[float, float] = (0.7, 2.0)
+    zoom: tuple[float, float] = (0.7, 2.4)
     mosaic_zoom: tuple[float, float] = (0.35, 1.2)
     mosaic_share: float = 0.5
     stretch: tuple[float, float] = (0.85, 1.18)
