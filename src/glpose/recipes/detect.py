@@ -23,9 +23,9 @@ def person_small() -> Settings:
             rates=(*((f"body.{part}", 0.0) for part in FROZEN), ("body", 0.5)),
         ),
         batch_size=16,
-        num_steps=3000,
+        num_steps=2400,
         ema_decay=0.998,
-        validate_every=500,
+        validate_every=400,
         init_from="imagenet",
         pretrained_on=("imagenet",),
     )

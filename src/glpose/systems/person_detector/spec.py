@@ -147,7 +147,8 @@ def card(
         trained_on=trained_on,
         terms=terms,
         licence=LICENCE,
-        source="anchor-free one-stage detector after FCOS (ICCV 2019) and TOOD (ICCV 2021)",
+        source="anchor-free one-stage detector after FCOS (ICCV 2019) and TOOD (ICCV 2021), on "
+        f"{config.backbone.family}",
         made_by=made_by or {},
         scores=scores or {},
         size_hw=config.size_hw,
