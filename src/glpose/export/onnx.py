@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,9 @@ def write_graph(graph: Graph, card: Card, path: Path) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     graph.module.eval()
     with whole_file(path) as part:
-        with torch.no_grad():
+        with torch.no_grad(), warnings.catch_warnings():
+            # How constant padding is written; the engine folds it.
+            warnings.filterwarnings("ignore", "Constant folding - Only steps=1", UserWarning)
             # The tracing exporter folds batch norms; no network here has data-dependent branches.
             torch.onnx.export(
                 graph.module,

@@ -32,8 +32,8 @@ from glpose.types import FrameTruth, People
 Labelled = list[LabelledSequence] | LabelledPictures
 """An opened set with joints: sequences of frames, or still pictures."""
 
-WhoHasBoxes = Literal["all", "large", "one"]
-"""All people, all but small ones, or one person in each picture."""
+WhoHasBoxes = Literal["all", "few", "large", "one"]
+"""All people, all where they are few, all but small ones, or one person in each picture."""
 
 # Enough people for a standard error below 0.5 of PCK.
 _MOST_PEOPLE = 512
@@ -54,6 +54,7 @@ class Dataset:
     boxes are around joints and grow by this share of the longer side to cover the body.
     `least_visibility`: the least visibility of a joint to train on. `unlabelled_is_outside`: joints
     of visibility 0 are known to be outside the picture. `who`: who in a picture has a box.
+    `stretched`: the pictures have lost their aspect ratio.
 
     `not_counted` are joints that the set places differently from other sets, so validation leaves
     them out; validation takes every `stride`-th person, 0 chooses the stride by the set's size.
@@ -75,6 +76,7 @@ class Dataset:
     least_visibility: int = 1
     unlabelled_is_outside: bool = False
     who: WhoHasBoxes = "all"
+    stretched: bool = False
     not_counted: tuple[str, ...] = ()
     stride: int = 0
     taught: Trust | None = None
@@ -98,29 +100,23 @@ def _is_subset(root: Path) -> bool:
     return (root / "person_keypoints.json").is_file()
 
 
+def _is_of(image: dict[str, Any], part: str) -> bool:
+    """Whether a picture of a file in COCO's format is of a part, where the file says so."""
+    if "is_val2017" in image:
+        return image["is_val2017"] == (part == "val")
+    return image.get("split", part) == part
+
+
 def _open_keypoints(root: Path, part: str) -> LabelledPictures:
-    """A file of COCO's format with its pictures, those of a part where it names their `split`."""
-
-    def is_wanted(image: dict[str, Any]) -> bool:
-        return image.get("split", part) == part
-
-    return LabelledPictures(*_read_keypoints(root, is_wanted))
+    """The people of a part of a file in COCO's format."""
+    file, images = root / "person_keypoints.json", root / "images"
+    return LabelledPictures(*read_keypoints(file, images, partial(_is_of, part=part)))
 
 
 def _open_coco(root: Path, part: str) -> LabelledPictures:
-    if not _is_subset(root):
-        return LabelledPictures(*open_coco(root, part))
-
-    def is_wanted(image: dict[str, Any]) -> bool:
-        return image.get("is_val2017", part == "val") == (part == "val")
-
-    return LabelledPictures(*_read_keypoints(root, is_wanted))
-
-
-def _read_keypoints(
-    root: Path, is_wanted: Callable[[dict[str, Any]], bool]
-) -> tuple[Skeleton, list[LabelledPicture]]:
-    return read_keypoints(root / "person_keypoints.json", root / "images", is_wanted)
+    if _is_subset(root):
+        return _open_keypoints(root, part)
+    return LabelledPictures(*open_coco(root, part))
 
 
 def _open_boxed(root: Path, part: str, *, held_out_every: int) -> LabelledPictures:
@@ -152,8 +148,8 @@ def _nobody(picture_id: int) -> FrameTruth:
 
 
 def _keypoint_boxes(root: Path, part: str) -> list[BoxedPicture]:
-    del part
-    return read_boxes(root / "person_keypoints.json", root / "images")
+    file, images = root / "person_keypoints.json", root / "images"
+    return read_boxes(file, images, partial(_is_of, part=part))
 
 
 def _open_posetrack(root: Path, part: str, *, year: int) -> list[LabelledSequence]:
@@ -238,6 +234,8 @@ DATASETS: dict[str, Dataset] = {
             open=partial(_open_boxed, held_out_every=10),
             boxes=partial(open_person_boxes, held_out_every=10),
             decoded=_always,
+            who="few",
+            stretched=True,
             taught="consensus",
         ),
         Dataset(

@@ -96,22 +96,14 @@ class ResNetConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class EfficientNetLiteConfig:
-    """Sizes of an EfficientNet-Lite with a top-down pyramid; the default is Lite0.
+class LiteBodyConfig:
+    """Sizes of the body of an EfficientNet-Lite; the default is Lite0.
 
     `width` and `depth` are the factors of the channels and of the blocks (Lite2: 1.1 and 1.2).
-    `pyramid` are the channels at strides 32, 16 and 8, and `channels` those of the features.
     """
 
     width: float = 1.0
     depth: float = 1.0
-    pyramid: tuple[int, int, int] = (128, 96, 64)
-    channels: int = 32
-
-    @property
-    def stride(self) -> int:
-        """Crop pixels per feature pixel: the pyramid ends at stride 4."""
-        return 4
 
     @property
     def variant(self) -> str:
@@ -127,6 +119,22 @@ class EfficientNetLiteConfig:
     def family(self) -> str:
         """The kind of network and its paper, for cards of networks built on it."""
         return f"an {self.source}"
+
+
+@dataclass(frozen=True, slots=True)
+class EfficientNetLiteConfig(LiteBodyConfig):
+    """Sizes of an EfficientNet-Lite with a top-down pyramid to stride 4; the default is Lite0.
+
+    `pyramid` are the channels at strides 32, 16 and 8, and `channels` those of the features.
+    """
+
+    pyramid: tuple[int, int, int] = (128, 96, 64)
+    channels: int = 32
+
+    @property
+    def stride(self) -> int:
+        """Crop pixels per feature pixel: the pyramid ends at stride 4."""
+        return 4
 
 
 EFFICIENTNET_LITE: dict[tuple[float, float], str] = {

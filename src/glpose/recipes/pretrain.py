@@ -12,9 +12,10 @@ from glpose.types import CropSpec
 SMALL_BACKBONE = EfficientNetLiteConfig()
 """EfficientNet-Lite0 with a pyramid to 32 channels: 3.3 million parameters."""
 
-# The first blocks, which learn least, cost most of the backward pass.
-_FROZEN = ("stem", "stem_norm", *(f"blocks.{number}" for number in range(5)))
-_RATES = (*((f"encoder.body.{part}", 0.0) for part in _FROZEN), ("encoder.body", 0.5))
+FROZEN = ("stem", "stem_norm", *(f"blocks.{number}" for number in range(5)))
+"""The first parts of the body, which learn least and cost most of the backward pass."""
+
+_RATES = (*((f"encoder.body.{part}", 0.0) for part in FROZEN), ("encoder.body", 0.5))
 
 _DATA = PeopleConfig(
     shares=(

@@ -8,19 +8,19 @@ from torch import Tensor
 
 from glpose.errors import BadConfig, BadWeights, MissingExtra
 from glpose.nets.efficientnet_lite import from_published
-from glpose.nets.spec import EfficientNetLiteConfig, EncoderConfig
+from glpose.nets.spec import EncoderConfig, LiteBodyConfig
 
 IMAGENET = "imagenet"
 """The value of `Recipe.init_from` that starts the encoder's body from ImageNet weights."""
 
 
-def imagenet_body(config: EncoderConfig) -> dict[str, Tensor]:
+def imagenet_body(config: EncoderConfig | LiteBodyConfig) -> dict[str, Tensor]:
     """Weights of an `EfficientNetLiteBody` by name, trained on ImageNet.
 
     Raises: BadConfig for another encoder, MissingExtra if their package is not installed,
     BadWeights if it holds no such file.
     """
-    if not isinstance(config, EfficientNetLiteConfig) or config.variant == "lite":
+    if not isinstance(config, LiteBodyConfig) or config.variant == "lite":
         raise BadConfig(
             "init_from is 'imagenet', which needs an EfficientNet-Lite with the published factors "
             f"of width and depth as its encoder; this one is {config.family}"

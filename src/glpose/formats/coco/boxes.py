@@ -1,6 +1,7 @@
 """COCO-like box files: people in still pictures, with regions to ignore."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,12 @@ def open_person_boxes(root: Path, part: str, held_out_every: int) -> list[BoxedP
     return [p for p in pictures if (p.picture_id % held_out_every == 0) == (part == "val")]
 
 
-def read_boxes(annotations: Path, images: Path) -> list[BoxedPicture]:
-    """Read all pictures of a COCO instance or keypoint file, including those without people.
+def read_boxes(
+    annotations: Path, images: Path, is_wanted: Callable[[dict[str, Any]], bool] = lambda _: True
+) -> list[BoxedPicture]:
+    """Read the pictures of a COCO instance or keypoint file, including those without people.
 
+    `is_wanted` chooses among the pictures by their entries in the file.
     Boxes without area are left out; `ignore` and `iscrowd` are read where they exist.
 
     Raises: BadInput naming the key, if the file is not COCO-like.
@@ -48,12 +52,13 @@ def read_boxes(annotations: Path, images: Path) -> list[BoxedPicture]:
         return [
             _picture(images / image["file_name"], image["id"], people.get(image["id"], []))
             for image in data["images"]
+            if is_wanted(image)
         ]
     except OSError as problem:
         raise BadInput(f"{annotations}: cannot be read ({problem.strerror})") from problem
     except json.JSONDecodeError as problem:
         raise BadInput(f"{annotations}: not JSON ({problem}); expected COCO boxes") from problem
-    except (KeyError, IndexError, TypeError) as problem:
+    except (KeyError, IndexError, TypeError, AttributeError) as problem:
         raise BadInput(
             f"{annotations}: not COCO boxes, the key {problem} is missing or of a wrong type"
         ) from problem

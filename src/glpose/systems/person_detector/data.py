@@ -1,14 +1,15 @@
 """Training pictures with boxes: the sets, who is labelled in them, and batches.
 
 Sets differ in who is labelled. Each picture therefore carries the height above which people in it
-are labelled (0: everyone; infinite: only one person), and the losses use it to decide which
-background counts; see `targets.background_weight`.
+are labelled (0: everyone; infinite: only one person) and the score that a person without a box
+may get, and the losses use them to decide which background counts; see
+`targets.background_weight`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from glpose.train.data.store import PictureStore, has_store, write_store
 from glpose.train.system import ArrayBatch
 
 CELL_PX = 8
-"""Side, in pixels, of the cells of the map of labelled heights: the finest stride."""
+"""Side, in pixels, of the cells of the maps of labelled people: the finest stride."""
 
 _FILL = 114
 _MIN_VISIBLE = 0.2
@@ -36,12 +37,13 @@ Labelled = tuple[np.ndarray, dict[str, np.ndarray]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoxSample:
-    """A composed picture, its boxes with their kinds, and the map of labelled heights."""
+    """A composed picture, its boxes with their kinds, and the maps of labelled people."""
 
     rgb: np.ndarray
     xyxy: np.ndarray
     kind: np.ndarray
     labelled_from: np.ndarray
+    doubt_from: np.ndarray
 
 
 class BoxData:
@@ -70,7 +72,7 @@ class BoxData:
         """None: a row may be composed of several pictures, which have no names."""
 
     def rows(self, step: int, numbers: Sequence[int]) -> ArrayBatch:
-        """`images`, `xyxy` and `kind` (padded to the most people in a row), and `labelled_from`."""
+        """`images`, `xyxy` and `kind` (padded to the most people in a row), and the maps."""
         size_hw = self._config.sizes_hw[step % len(self._config.sizes_hw)]
         samples = [
             self._sample(np.random.default_rng([self._seed, step, i]), size_hw) for i in numbers
@@ -86,6 +88,7 @@ class BoxData:
             "xyxy": xyxy,
             "kind": kind,
             "labelled_from": np.stack([s.labelled_from for s in samples]),
+            "doubt_from": np.stack([s.doubt_from for s in samples]),
         }
 
     def _sample(self, rng: np.random.Generator, size_hw: tuple[int, int]) -> BoxSample:
@@ -95,6 +98,7 @@ class BoxData:
             np.zeros((0, 4), np.float32),
             np.zeros(0, np.int8),
             np.zeros((height // CELL_PX, width // CELL_PX), np.float32),
+            np.full((height // CELL_PX, width // CELL_PX), np.inf, np.float32),
         )
         tiles, zoom = [(0, 0, height, width)], how.zoom
         if rng.random() < how.mosaic_share:
@@ -106,7 +110,7 @@ class BoxData:
         rgb = jitter_colour(rng, canvas.rgb, how.colour)
         if rng.random() < how.blur_share:
             rgb = blur(rgb, rng.uniform(0.5, 2.0))
-        return BoxSample(rgb, canvas.xyxy, canvas.kind, canvas.labelled_from)
+        return replace(canvas, rgb=rgb)
 
     def _paste(
         self,
@@ -124,9 +128,11 @@ class BoxData:
         xyxy, kind = store.labels["xyxy"][of_picture], store.labels["kind"][of_picture]
 
         canvas_hw, (h, w) = canvas.rgb.shape[:2], rgb.shape[:2]
-        fit = min(canvas_hw[0] / h, canvas_hw[1] / w)
-        scale = fit * float(np.exp(rng.uniform(np.log(zoom[0]), np.log(zoom[1]))))
-        new_h, new_w = max(CELL_PX, round(h * scale)), max(CELL_PX, round(w * scale))
+        how = self._config
+        aspect = _between(rng, how.restretch if DATASETS[name].stretched else how.stretch) ** 0.5
+        fit = min(canvas_hw[0] * aspect / h, canvas_hw[1] / (w * aspect))
+        scale = fit * _between(rng, zoom)
+        new_h, new_w = (max(CELL_PX, round(v * scale)) for v in (h / aspect, w * aspect))
         rgb = resize(rgb, (new_h, new_w))
         xyxy = resized_boxes(xyxy, (new_w / w, new_h / h))
         if rng.random() < 0.5:
@@ -141,35 +147,43 @@ class BoxData:
             seen[0] - y : seen[2] - y, seen[1] - x : seen[3] - x
         ]
         xyxy = xyxy + [x, y, x, y]
-        self._mark_labelled(canvas.labelled_from, tile, name, xyxy, min(new_h, new_w))
-        xyxy, kind = _clip(xyxy, kind, seen, self._config.min_side_px)
-        return BoxSample(
-            canvas.rgb,
-            np.concatenate([canvas.xyxy, xyxy.astype(np.float32)]),
-            np.concatenate([canvas.kind, kind]),
-            canvas.labelled_from,
+        self._mark_labelled(canvas, tile, name, xyxy, min(new_h, new_w))
+        xyxy, kind = _clip(xyxy, kind, seen, how.min_side_px)
+        return replace(
+            canvas,
+            xyxy=np.concatenate([canvas.xyxy, xyxy.astype(np.float32)]),
+            kind=np.concatenate([canvas.kind, kind]),
         )
 
     def _mark_labelled(
         self,
-        cells: np.ndarray,
+        canvas: BoxSample,
         tile: tuple[int, int, int, int],
         name: str,
         xyxy: np.ndarray,
         short_side_px: int,
     ) -> None:
-        """Set the cells of the tile to the height above which people in it are labelled."""
+        """Set the cells of the tile to who is labelled there."""
         top, left, bottom, right = (v // CELL_PX for v in tile)
-        part = cells[top:bottom, left:right]
-        who = DATASETS[name].who
-        if who == "large":
-            part[:] = self._config.coco_labelled * short_side_px
+        part = canvas.labelled_from[top:bottom, left:right]
+        doubt = canvas.doubt_from[top:bottom, left:right]
+        who, how = DATASETS[name].who, self._config
+        if who == "few" and len(xyxy) > how.crowd_size:
+            doubt[:] = how.crowd_doubt
+        elif who == "large":
+            part[:] = how.coco_labelled * short_side_px
+            doubt[:] = how.coco_doubt
         elif who == "one":
             part[:] = np.inf
-            for x1, y1, x2, y2 in _grow(xyxy, self._config.trusted_extend - 1) / CELL_PX:
+            for x1, y1, x2, y2 in _grow(xyxy, how.trusted_extend - 1) / CELL_PX:
                 rows = slice(max(0, int(y1) - top), max(0, int(y2) + 1 - top))
                 columns = slice(max(0, int(x1) - left), max(0, int(x2) + 1 - left))
                 part[rows, columns] = 0
+
+
+def _between(rng: np.random.Generator, limits: tuple[float, float]) -> float:
+    """A random factor, uniform in its logarithm."""
+    return float(np.exp(rng.uniform(*np.log(limits))))
 
 
 def _offset(rng: np.random.Generator, length: int, room: int) -> int:
@@ -205,9 +219,9 @@ def used_sets(config: BoxDataConfig, roots: Mapping[str, str]) -> tuple[str, ...
     return tuple(name for name, root in root_of.items() if not root or roots.get(root))
 
 
-def held_out_pictures(root: Path) -> list[BoxedPicture]:
-    """The pictures of `person_boxes` that are never trained on."""
-    found = DATASETS["person_boxes"]
+def held_out_pictures(root: Path, name: str = "person_boxes") -> list[BoxedPicture]:
+    """The pictures of a set with boxes that are never trained on."""
+    found = DATASETS[name]
     assert found.boxes is not None
     return found.boxes(root, "val")
 

@@ -1,18 +1,18 @@
-"""The network: a residual backbone, a top-down pyramid and a head for each stride.
+"""The network: the body of an EfficientNet-Lite, a top-down pyramid and a head for each stride.
 
 Axes: B batch, C channels, H W pixels, A points (all cells of all strides, finest first, row by
-row). Sources: points and distances to the four sides from Tian et al., FCOS, ICCV 2019; pyramid
-from Lin et al., Feature Pyramid Networks, CVPR 2017; residual blocks from He et al., CVPR 2016.
+row). Sources: points and distances to the four sides from Tian et al., FCOS, ICCV 2019; those of
+the body and the pyramid are in `nets.efficientnet_lite`.
 """
 
 import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from glpose.imaging import cell_centre
-from glpose.nets.blocks import BasicBlock, chain, conv_bn
+from glpose.nets.blocks import conv_bn
+from glpose.nets.efficientnet_lite import EfficientNetLiteBody, Pyramid
 from glpose.systems.person_detector.spec import PersonDetectorConfig
 
 # Keeps exp() finite for any weights; e^6 strides exceed any picture.
@@ -50,18 +50,11 @@ class PersonDetector(nn.Module):
     def __init__(self, config: PersonDetectorConfig) -> None:
         super().__init__()
         self.config = config
-        w2, w4, w8, w16, w32 = config.widths
-        n4, n8, n16, n32 = config.num_blocks
-        neck = config.neck_width
-        self.stem = nn.Sequential(
-            conv_bn(3, w2, 3, 2), conv_bn(w2, w4, 3, 2), chain(BasicBlock, w4, w4, n4)
-        )
-        self.stage8 = nn.Sequential(conv_bn(w4, w8, 3, 2), chain(BasicBlock, w8, w8, n8))
-        self.stage16 = nn.Sequential(conv_bn(w8, w16, 3, 2), chain(BasicBlock, w16, w16, n16))
-        self.stage32 = nn.Sequential(conv_bn(w16, w32, 3, 2), chain(BasicBlock, w32, w32, n32))
-        self.lateral = nn.ModuleList(conv_bn(w, neck, 1) for w in (w8, w16, w32))
-        self.smooth = nn.ModuleList(conv_bn(neck, neck) for _ in range(2))
-        self.heads = nn.ModuleList(Head(neck) for _ in config.strides)
+        self.body = EfficientNetLiteBody(config.backbone.width, config.backbone.depth)
+        # Without the body's finest map, of stride 4.
+        num_in = self.body.channels[1:]
+        self.pyramid = Pyramid(num_in, (config.neck_width,) * len(num_in))
+        self.heads = nn.ModuleList(Head(config.neck_width) for _ in config.strides)
 
     def forward(self, images_BHWC: Tensor) -> tuple[Tensor, Tensor]:
         """Boxes (B, A, 4) in input pixels and scores (B, A).
@@ -73,19 +66,9 @@ class PersonDetector(nn.Module):
 
     def raw(self, images_BHWC: Tensor) -> tuple[Tensor, Tensor]:
         """Boxes (B, A, 4) in input pixels and logits (B, A), for the losses."""
-        x_BCHW = images_BHWC.permute(0, 3, 1, 2).float() / 64 - 2
-        c8 = self.stage8(self.stem(x_BCHW))
-        c16 = self.stage16(c8)
-        c32 = self.stage32(c16)
-        p32 = self.lateral[2](c32)
-        p16 = self.lateral[1](c16) + functional.interpolate(p32, scale_factor=2.0)
-        p16 = self.smooth[1](p16)
-        p8 = self.lateral[0](c8) + functional.interpolate(p16, scale_factor=2.0)
-        p8 = self.smooth[0](p8)
+        levels = self.pyramid(self.body(images_BHWC)[1:])
         logits, boxes = [], []
-        for head, level_BCHW, stride in zip(
-            self.heads, (p8, p16, p32), self.config.strides, strict=True
-        ):
+        for head, level_BCHW, stride in zip(self.heads, levels, self.config.strides, strict=True):
             logit_BA, distance_BA4 = head(level_BCHW)
             points = cell_centres(level_BCHW.shape[-2], level_BCHW.shape[-1], stride)
             points = points.to(level_BCHW.device)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from glpose.export.terms import LICENCE
+from glpose.nets.spec import LiteBodyConfig
 from glpose.runtime.card import DetectorCard
 from glpose.train.recipe import Recipe
 
@@ -16,7 +17,7 @@ class AssignmentConfig:
     A person gets its `num_points` best points, ranked by score^`score_power` * IoU^`iou_power`.
 
     Source: Feng et al., TOOD, ICCV 2021, section 3.3: 13 points, powers 1 and 6. We take a power
-    of 0.5 because scores are all alike when training starts from scratch.
+    of 0.5 because scores are all alike when training starts.
     """
 
     num_points: int = 10
@@ -30,20 +31,16 @@ class AssignmentConfig:
 class PersonDetectorConfig:
     """Sizes of the network and how to run it.
 
-    `widths` are the channels at strides 2, 4, 8, 16 and 32; `num_blocks` the residual blocks at
-    strides 4 to 32; `neck_width` the channels of the pyramid and the heads at strides 8, 16, 32.
-    `size_hw` sets the input area at run time: other aspect ratios get a shape of about the same
-    area. `assignment` is used in training only. All numbers are ours, chosen for two CPU cores.
+    `neck_width` are the channels of the pyramid and the heads at strides 8, 16 and 32. `size_hw`
+    sets the input area at run time: other aspect ratios get a shape of about the same area.
+    `assignment` is used in training only. All numbers are ours, chosen for two CPU cores.
     """
 
-    widths: tuple[int, int, int, int, int] = (32, 32, 64, 96, 160)
-    num_blocks: tuple[int, int, int, int] = (1, 2, 2, 1)
+    backbone: LiteBodyConfig = field(default_factory=LiteBodyConfig)
     neck_width: int = 64
-    size_hw: tuple[int, int] = (256, 448)
+    size_hw: tuple[int, int] = (320, 512)
     iou_limit: float = 0.5
     min_score: float = 0.1
-    fine_size_hw: tuple[int, int] | None = (416, 736)
-    fine_side_px: float = 200.0
     assignment: AssignmentConfig = AssignmentConfig()
 
     @property
@@ -63,30 +60,48 @@ class BoxDataConfig:
     `synth_frames`: pictures per synthetic scene. `store_side_px`: short side of cached pictures.
     `sizes_hw`: input shapes, one per batch. `zoom`: size of a picture relative to one that just
     fits; `mosaic_zoom`: the same in mosaics. `min_side_px`: smaller people are ignored in training.
-    `coco_labelled`: people less tall than this share of the short side have no box in COCO's joint
-    labels. `keypoint_extend`: growth of boxes around joints to cover the whole body.
-    `trusted_extend`: where only one person is labelled, background counts only within that
-    person's box scaled by this.
+    `stretch`: width over height of a picture relative to its own; `restretch`: the same for sets
+    whose pictures were stretched. `coco_labelled`: people less tall than this share of the short
+    side have no box in COCO's joint labels. `coco_doubt`, `crowd_doubt`: a point outside all boxes
+    with this score may see a person without a box, in COCO's pictures and in those of more than
+    `crowd_size` people where crowds are incomplete. `keypoint_extend`: growth of boxes around
+    joints to cover the whole body. `trusted_extend`: where only one person is labelled, background
+    counts only within that person's box scaled by this.
     """
 
-    person_boxes_share: float = 0.27
-    coco_share: float = 0.45
-    lspet_share: float = 0.08
-    jhmdb_share: float = 0.08
-    synth_share: float = 0.12
+    person_boxes_share: float = 0.15
+    person_boxes_2_share: float = 0.40
+    coco_share: float = 0.25
+    lspet_share: float = 0.06
+    lsp_share: float = 0.02
+    jhmdb_share: float = 0.06
+    synth_share: float = 0.06
     lspet_stride: int = 4
     jhmdb_stride: int = 10
     num_synth_scenes: int = 120
     synth_frames: int = 6
-    store_side_px: int = 320
-    sizes_hw: tuple[tuple[int, int], ...] = ((320, 320), (256, 416), (416, 256))
-    zoom: tuple[float, float] = (0.8, 1.7)
-    mosaic_zoom: tuple[float, float] = (0.4, 1.2)
-    mosaic_share: float = 0.6
+    store_side_px: int = 416
+    sizes_hw: tuple[tuple[int, int], ...] = (
+        (320, 320),
+        (256, 416),
+        (416, 256),
+        (320, 320),
+        (256, 416),
+        (416, 256),
+        (416, 416),
+    )
+    zoom: tuple[float, float] = (0.7, 2.4)
+    mosaic_zoom: tuple[float, float] = (0.35, 1.2)
+    mosaic_share: float = 0.5
+    stretch: tuple[float, float] = (0.85, 1.18)
+    restretch: tuple[float, float] = (0.6, 1.7)
     colour: float = 0.3
     blur_share: float = 0.15
     min_side_px: float = 7.0
     coco_labelled: float = 0.13
+    coco_doubt: float = 0.3
+    crowd_doubt: float = 0.5
+    crowd_size: int = 10
     keypoint_extend: float = 0.15
     trusted_extend: float = 1.3
 
@@ -94,8 +109,10 @@ class BoxDataConfig:
         """The share of each set; batches are drawn in this order."""
         return {
             "person_boxes": self.person_boxes_share,
+            "person_boxes_2": self.person_boxes_2_share,
             "coco": self.coco_share,
             "lspet": self.lspet_share,
+            "lsp": self.lsp_share,
             "jhmdb": self.jhmdb_share,
             "synth": self.synth_share,
         }
@@ -130,13 +147,12 @@ def card(
         trained_on=trained_on,
         terms=terms,
         licence=LICENCE,
-        source="anchor-free one-stage detector after FCOS (ICCV 2019) and TOOD (ICCV 2021)",
+        source="anchor-free one-stage detector after FCOS (ICCV 2019) and TOOD (ICCV 2021), on "
+        f"{config.backbone.family}",
         made_by=made_by or {},
         scores=scores or {},
         size_hw=config.size_hw,
         strides=config.strides,
         iou_limit=config.iou_limit,
         min_score=config.min_score,
-        fine_size_hw=config.fine_size_hw,
-        fine_side_px=config.fine_side_px,
     )

@@ -18,11 +18,11 @@ def detection_losses(model: PersonDetector, batch: dict[str, Tensor]) -> dict[st
     boxes, logits = model.raw(images)
     points = all_points((images.shape[1], images.shape[2]), model.config.strides).to(images.device)
     truth, kind = batch["xyxy"], batch["kind"]
-    found = assign(boxes.detach(), logits.detach().sigmoid(), points, truth, kind, config)
+    predicted = boxes.detach(), logits.detach().sigmoid()
+    found = assign(*predicted, points, truth, kind, config)
     positive = found.score_BA > 0
-    silent = background_weight(
-        boxes.detach(), points, truth, kind, batch["labelled_from"], model.config.strides[0]
-    )
+    known = batch["labelled_from"], batch["doubt_from"]
+    silent = background_weight(*predicted, points, truth, kind, *known, model.config.strides[0])
     weight = torch.where(positive, torch.ones_like(silent), silent)
     total = found.score_BA.sum().clamp(min=1.0)
     score = functional.binary_cross_entropy_with_logits(

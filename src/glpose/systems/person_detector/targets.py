@@ -71,10 +71,12 @@ def assign(
 @torch.no_grad()
 def background_weight(
     boxes_BA4: Tensor,
+    scores_BA: Tensor,
     points_A2: Tensor,
     truth_BG4: Tensor,
     kind_BG: Tensor,
     labelled_from_BHW: Tensor,
+    doubt_from_BHW: Tensor,
     cell_px: int,
 ) -> Tensor:
     """1 where a point without a person is known to be background, else 0: (B, A).
@@ -82,12 +84,19 @@ def background_weight(
     `labelled_from_BHW` holds, per cell, the height in pixels above which people are labelled: 0 if
     everyone is, infinite if only one person is. Points whose predicted box is less tall than that,
     or that lie in an ignored region, get 0.
+
+    `doubt_from_BHW` holds, per cell, the score from which a point outside all labelled people may
+    have found one whom the set lacks: infinite if none is lacking. Such points get 0, too. Scores
+    start at 0.01, so that this takes effect when the network knows people.
     """
     column, row = cell_at(points_A2, cell_px).long().unbind(-1)
-    labelled_from_BA = labelled_from_BHW[:, row, column]
     height_BA = boxes_BA4[..., 3] - boxes_BA4[..., 1]
-    ignored_BGA = _inside(points_A2, truth_BG4) & (kind_BG == IGNORE)[:, :, None]
-    return ((height_BA >= labelled_from_BA) & ~ignored_BGA.any(1)).float()
+    is_known = height_BA >= labelled_from_BHW[:, row, column]
+    inside_BGA = _inside(points_A2, truth_BG4)
+    ignored_BA = (inside_BGA & (kind_BG == IGNORE)[:, :, None]).any(1)
+    labelled_BA = (inside_BGA & (kind_BG == PERSON)[:, :, None]).any(1)
+    is_sure = labelled_BA | (scores_BA < doubt_from_BHW[:, row, column])
+    return (is_known & is_sure & ~ignored_BA).float()
 
 
 def _inside(points_A2: Tensor, boxes_BG4: Tensor) -> Tensor:
