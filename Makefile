@@ -2,7 +2,7 @@
 #
 #   make demo         install, run on a clip of its own, say where the results are
 #   make test         install what tests need, run all of them
-#   make quick        unit, property and house tests that are not slow: half a minute
+#   make quick        unit, property, house and bench tests that are not slow: half a minute
 #   make lint         format, lint, types, import contract
 #   make check        lint, then all tests: what a change must pass
 #   make check-all    the same on every Python from 3.11 to 3.13 that is found
@@ -40,7 +40,7 @@ test: $(STAMP)/test
 # Without checks of array shapes, which cost a quarter of the time; `make test` has them.
 # Without the checks of shapes, whose import hook compiles every module anew.
 quick: $(STAMP)/test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -o addopts="-q --import-mode=importlib --strict-markers --strict-config" -m "not slow" --hypothesis-profile=quick tests/unit tests/property tests/house
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -o addopts="-q --import-mode=importlib --strict-markers --strict-config" -m "not slow" --hypothesis-profile=quick tests/unit tests/property tests/house tests/bench
 
 lint: $(STAMP)/dev
 	$(BIN)/ruff format --check

@@ -1,6 +1,6 @@
 """PCK of an estimator on labelled clips: the pipeline that users run, with given boxes."""
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -89,7 +89,7 @@ def evaluate_clips(
     rows: list[tuple[np.ndarray, ...]] = []
     for number, clip in enumerate(clips):
         truth = {t.frame: t for t in clip.truth}
-        kinds = {frame: _kind(frame, number, len(damage_kinds)) for frame in truth}
+        kinds = {frame: damage_kind(frame, number, len(damage_kinds)) for frame in truth}
         keys = [frame for frame, kind in kinds.items() if kind >= 0 or not damage_kinds]
         boxes = {f: _moved(t.people, [number, f], box_noise) for f, t in truth.items()}
 
@@ -101,7 +101,7 @@ def evaluate_clips(
         ) -> Iterator[Frame]:
             frames = clip.frames()
             if damage_kinds:
-                frames = _damaged(frames, truth, number, damage_kinds, strength)
+                frames = damaged_frames(frames, truth, number, damage_kinds, strength)
             return (frame for frame in frames if frame.index in wanted)
 
         for poses in predict(frames, boxes, frozenset(keys), estimate, options, seed=seed):
@@ -135,21 +135,31 @@ def _moved(people: People, seed: list[int], share: float) -> People:
     return replace(people, xyxy=moved.astype(np.float32))
 
 
-def _kind(frame: int, clip: int, num: int) -> int:
-    """Which of `num` kinds of damage a frame of a clip has, -1 for none."""
-    period, rest = divmod(frame + clip, _PERIOD)
-    return (period + clip) % num if num and rest == 0 else -1
+def damage_kind(frame: int, clip: int, num: int, *, every: int = _PERIOD, in_a_row: int = 1) -> int:
+    """Which of `num` kinds of damage a frame of a clip has, -1 for none.
+
+    Of `every` frames `in_a_row` are damaged, all by one kind; the kinds take turns.
+    """
+    period, rest = divmod(frame + clip, every)
+    return (period + clip) % num if num and rest < in_a_row else -1
 
 
-def _damaged(
+def damaged_frames(
     frames: Iterable[Frame],
-    truth: dict[int, FrameTruth],
+    truth: Mapping[int, FrameTruth],
     clip: int,
     kinds: tuple[str, ...],
-    strength: float,
+    strength: float = 1.0,
+    *,
+    every: int = _PERIOD,
+    in_a_row: int = 1,
 ) -> Iterator[Frame]:
+    """The frames of a clip, some of them damaged where the people are, see `damage_kind`.
+
+    The damage depends only on the numbers of clip and frame. The pictures given are not changed.
+    """
     for frame in frames:
-        kind = _kind(frame.index, clip, len(kinds))
+        kind = damage_kind(frame.index, clip, len(kinds), every=every, in_a_row=in_a_row)
         if frame.rgb is None or kind < 0 or frame.index not in truth:
             yield frame
             continue

@@ -5,7 +5,12 @@ import pytest
 
 from fake_estimator import SIZE_HW, FakeEstimator, people
 from glpose.errors import BadInput
-from glpose.evaluation.damaged import LabelledClip, evaluate_clips
+from glpose.evaluation.damaged import (
+    LabelledClip,
+    damage_kind,
+    damaged_frames,
+    evaluate_clips,
+)
 from glpose.runtime.options import PoseOptions
 from glpose.skeleton import POSETRACK15
 from glpose.types import Frame, FrameTruth, People
@@ -87,3 +92,19 @@ def test_people_left_out_by_an_option_leave_the_others_beside_their_truth() -> N
     strong = evaluate_clips([both], POSETRACK15, FakeEstimator(), options=PoseOptions(min_box=0.5))
     assert (strong.truth_xy == 90).all()
     assert len(strong.truth_xy) == len(everyone.truth_xy) // 2
+
+
+def test_three_frames_in_a_row_are_damaged_alike_and_the_others_are_whole() -> None:
+    whole = clip(22)
+    truth = {t.frame: t for t in whole.truth}
+    how = {"every": 10, "in_a_row": 3}
+    frames = list(damaged_frames(whole.frames(), truth, 1, KINDS, **how))
+    changed = [
+        a.index
+        for a, b in zip(whole.frames(), frames, strict=True)
+        if not np.array_equal(a.rgb, b.rgb)
+    ]
+    assert changed == [0, 1, 9, 10, 11, 19, 20, 21]
+    kinds = [damage_kind(i, 1, len(KINDS), **how) for i in range(22)]
+    assert [kinds[i] for i in changed] == [1, 1, 2, 2, 2, 0, 0, 0]
+    assert kinds.count(-1) == 14

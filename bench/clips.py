@@ -1,0 +1,191 @@
+"""The limb joints of JHMDB's validation clips, as `glpose run` finds them.
+
+PCK here is that of `glpose.metrics.pck`: a joint is right within a share of the longer side of the
+mask's box. All labelled joints inside the picture are pooled.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from figures import LIMBS, PARTS, Figure, Outcome, Subject, columns
+from jaxtyping import Bool, Float32, Int64
+
+from glpose.api import Models, poses_of
+from glpose.evaluation.damaged import damage_kind, damaged_frames
+from glpose.evaluation.predict import true_people
+from glpose.formats.jhmdb.short import JhmdbClip, read_clips
+from glpose.geometry import box_iou
+from glpose.metrics.pck import Pck, pck
+from glpose.skeleton import JHMDB15
+from glpose.types import FramePoses, FrameTruth
+from glpose.video.reader import open_video
+
+LEAST_IOU = 0.3
+"""Of the box of a person who is found with the labelled box; less is a miss."""
+
+KINDS = ("blur", "noise", "cover")
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """Of `every` frames `in_a_row` are damaged."""
+
+    every: int = 5
+    in_a_row: int = 1
+
+
+FIFTH, THREE_IN_A_ROW = Rhythm(), Rhythm(10, 3)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Limbs:
+    """Limb joints as `LIMBS`, one row for each labelled person and frame; image pixels.
+
+    `guess_xy` is NaN for people who were missed. `clip` is an index into `names`.
+    """
+
+    guess_xy: Float32[np.ndarray, "rows 12 2"]
+    truth_xy: Float32[np.ndarray, "rows 12 2"]
+    labelled: Bool[np.ndarray, "rows 12"]
+    truth_xyxy: Float32[np.ndarray, "rows 4"]
+    clip: Int64[np.ndarray, " rows"]
+    frame: Int64[np.ndarray, " rows"]
+    is_damaged: Bool[np.ndarray, " rows"]
+    names: tuple[str, ...]
+
+    @property
+    def side_px(self) -> Float32[np.ndarray, " rows"]:
+        """The longer side of the labelled box."""
+        return (self.truth_xyxy[:, 2:] - self.truth_xyxy[:, :2]).max(-1)
+
+    def pck(self, limit: float, rows: Bool[np.ndarray, " rows"] | None = None) -> Pck:
+        """PCK of all rows, or of some."""
+        counted = self.labelled if rows is None else self.labelled & rows[:, None]
+        return pck(self.guess_xy, self.truth_xy, counted, self.truth_xyxy, limit)
+
+    def both(self, rows: Bool[np.ndarray, " rows"] | None = None) -> dict[str, float]:
+        """PCK at the two limits of the table."""
+        return {f"pck@{limit}": self.pck(limit, rows).pooled for limit in (0.2, 0.1)}
+
+
+def text(scores: dict[str, float]) -> str:
+    """Two percentages as the table has them."""
+    return f"{scores['pck@0.2']:.1f} / {scores['pck@0.1']:.1f}"
+
+
+@cache
+def val_clips(subject: Subject) -> tuple[JhmdbClip, ...]:
+    """The validation clips, labels only."""
+    return tuple(subject.some(read_clips(subject.path("jhmdb"), "val")))
+
+
+@cache
+def given(subject: Subject, rhythm: Rhythm | None = None) -> Limbs:
+    """The joints with the labelled boxes, on clean or damaged frames."""
+    return look_at(val_clips(subject), subject.models, rhythm=rhythm)
+
+
+def look_at(
+    clips: Sequence[JhmdbClip], models: Models, *, finds: bool = False, rhythm: Rhythm | None = None
+) -> Limbs:
+    """Run each clip as `glpose run` does: with the labelled boxes, or finding people (`finds`).
+
+    Of several people who are found the one with the highest IoU with the labelled box counts.
+    """
+    seen: list[tuple[FramePoses, FrameTruth, int]] = []
+    for number, clip in enumerate(clips):
+        truth = {t.frame: t for t in clip.truth if len(t.people)}
+        seen += [
+            (poses, truth[poses.frame], number)
+            for poses in _poses(clip, number, models, finds=finds, rhythm=rhythm)
+            if poses.frame in truth
+        ]
+    there, here = columns(JHMDB15), columns(models.skeleton)
+    return Limbs(
+        guess_xy=np.stack([_best(poses, label)[here] for poses, label, _ in seen]),
+        truth_xy=np.stack([label.xy[0, there] for _, label, _ in seen]),
+        labelled=np.stack([label.visibility[0, there] > 0 for _, label, _ in seen]),
+        truth_xyxy=np.stack([label.people.xyxy[0] for _, label, _ in seen]),
+        clip=np.array([number for _, _, number in seen], np.int64),
+        frame=np.array([poses.frame for poses, _, _ in seen], np.int64),
+        is_damaged=np.array([_is_damaged(p.frame, number, rhythm) for p, _, number in seen]),
+        names=tuple(clip.name for clip in clips),
+    )
+
+
+def _is_damaged(frame: int, clip: int, rhythm: Rhythm | None) -> bool:
+    if rhythm is None:
+        return False
+    how = {"every": rhythm.every, "in_a_row": rhythm.in_a_row}
+    return damage_kind(frame, clip, len(KINDS), **how) >= 0
+
+
+def _poses(
+    clip: JhmdbClip, number: int, models: Models, *, finds: bool, rhythm: Rhythm | None
+) -> Iterator[FramePoses]:
+    video = open_video(clip.video)
+    frames = video.frames()
+    if rhythm:
+        truth = {t.frame: t for t in clip.truth}
+        how = {"every": rhythm.every, "in_a_row": rhythm.in_a_row}
+        frames = damaged_frames(frames, truth, number, KINDS, **how)
+    boxes = None if finds else true_people(clip.truth)
+    pairs = poses_of(frames, video.info, models, boxes, keep_pictures=False)
+    return (poses for _, poses in pairs)
+
+
+def _best(poses: FramePoses, label: FrameTruth) -> Float32[np.ndarray, "joints 2"]:
+    """The joints of the person who is where the label is, NaN if nobody is."""
+    iou = box_iou(poses.people.xyxy, label.people.xyxy)[:, 0]
+    if not len(iou) or iou.max() < LEAST_IOU:
+        return np.full(poses.xy.shape[1:], np.nan, np.float32)
+    return poses.xy[int(iou.argmax())].astype(np.float32)
+
+
+def boxes(subject: Subject) -> Outcome:
+    """PCK with the labelled boxes."""
+    return _outcome("JHMDB val, boxes given", given(subject), "93.5 / 82")
+
+
+def found(subject: Subject) -> Outcome:
+    """PCK where `glpose run` finds the people; a miss counts as wrong."""
+    seen = look_at(val_clips(subject), subject.models, finds=True)
+    outcome = _outcome("JHMDB val, `glpose run` finds the person", seen, "91 / 79")
+    missed = np.asarray(np.isnan(seen.guess_xy).all((1, 2)))
+    per_clip = np.bincount(seen.clip[missed], minlength=len(seen.names))
+    worst = [(int(per_clip[i]), seen.names[i]) for i in np.argsort(-per_clip)[:5] if per_clip[i]]
+    line = f"missed in {missed.sum()} of {len(missed)} frames"
+    outcome.details.append(line + "".join(f"; {num} of {name}" for num, name in worst))
+    outcome.values["missed"] = int(missed.sum())
+    return outcome
+
+
+def _outcome(what: str, seen: Limbs, aim: str) -> Outcome:
+    scores = seen.both()
+    shares = seen.pck(0.2).per_joint
+    parts = dict(zip(PARTS, np.nanmean(shares.reshape(-1, 2), 1).tolist(), strict=True))
+    what = f"{what}, 12 limb joints, @0.2 / @0.1 of the mask's box"
+    return Outcome(
+        [Figure(what, text(scores), aim)],
+        ["@0.2: " + ", ".join(f"{part} {share:.1f}" for part, share in parts.items())],
+        {**scores, "joints@0.2": dict(zip(LIMBS, shares.tolist(), strict=True))},
+    )
+
+
+def damage(subject: Subject) -> Outcome:
+    """PCK with damaged frames, all frames counted; and of the damaged frames alone."""
+    clean = given(subject).both()
+    outcome = Outcome([], [], {"clean": clean})
+    for what, rhythm, aim in (
+        ("every fifth frame damaged", FIFTH, "within 1 of clean"),
+        ("three in a row of ten damaged", THREE_IN_A_ROW, "within 3 of clean"),
+    ):
+        seen = given(subject, rhythm)
+        scores, alone = seen.both(), seen.both(seen.is_damaged)
+        measured = f"{text(scores)} (clean {text(clean)})"
+        outcome.figures.append(Figure(f"JHMDB val, boxes given, {what}, all frames", measured, aim))
+        outcome.details.append(f"{what}, these frames alone: {text(alone)}")
+        outcome.values[what] = {"all": scores, "damaged": alone}
+    return outcome

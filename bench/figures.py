@@ -1,0 +1,111 @@
+"""What the rows of `eyes.py` share: the weights and sets to measure with, and what a row gives."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from jaxtyping import Bool
+
+from glpose.api import Models, load_models
+from glpose.runtime.engine import EngineSpec
+from glpose.skeleton import Skeleton
+from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
+
+PARTS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+LIMBS = tuple(f"{side}_{part}" for part in PARTS for side in ("left", "right"))
+"""The 12 limb joints: pairs side by side, the left joint first."""
+
+T = TypeVar("T")
+
+
+class NotMeasured(Exception):
+    """Why a row cannot be measured: a set or weights were not given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One row of the table, as text; `aim` is that of issue 8."""
+
+    what: str
+    measured: str
+    aim: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a row measured: lines of the table, lines to read below it, numbers for a file."""
+
+    figures: list[Figure]
+    details: list[str] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured, and on what: `data` has the sets as subfolders.
+
+    `single` are weights of one frame to compare with; `limit` takes only so many clips or pictures
+    of a set, spread evenly over it.
+    """
+
+    data: Path
+    pose: str = DEFAULT_POSE
+    detector: str = DEFAULT_DETECTOR
+    single: str | None = None
+    limit: int | None = None
+    threads: int | None = None
+
+    @property
+    def engine(self) -> EngineSpec:
+        """What runs the networks."""
+        return EngineSpec(threads=self.threads)
+
+    @cached_property
+    def models(self) -> Models:
+        """The networks, loaded once."""
+        return load_models(self.pose, self.detector, self.engine)
+
+    def path(self, name: str) -> Path:
+        """A set's folder or a file in one. Raises NotMeasured if it is missing."""
+        path = self.data / name
+        if not path.exists():
+            raise NotMeasured(f"no {name}")
+        return path
+
+    def some(self, items: Sequence[T]) -> list[T]:
+        """All items, or `limit` of them."""
+        if self.limit is None or self.limit >= len(items):
+            return list(items)
+        return [items[i * len(items) // self.limit] for i in range(self.limit)]
+
+
+def subject_of(arguments: argparse.Namespace) -> Subject:
+    """The subject that the arguments of `parser_of` name."""
+    given = vars(arguments)
+    return Subject(**{name: given[name] for name in Subject.__dataclass_fields__})
+
+
+def parser_of(doc: str | None) -> argparse.ArgumentParser:
+    """A parser of what all commands take."""
+    parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--pose", default=DEFAULT_POSE)
+    parser.add_argument("--detector", default=DEFAULT_DETECTOR)
+    parser.add_argument("--single")
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--threads", type=int)
+    return parser
+
+
+def columns(joints: Skeleton, names: Sequence[str] = LIMBS) -> list[int]:
+    """Where a network's skeleton has these joints. Raises BadInput if it lacks one."""
+    return [joints.index(name) for name in names]
+
+
+def percent(right: Bool[np.ndarray, "*n"], counted: Bool[np.ndarray, "*n"]) -> float:
+    """The share of those counted that are right; NaN if none counts."""
+    return float(100 * right[counted].mean()) if counted.any() else float("nan")

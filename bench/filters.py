@@ -1,0 +1,192 @@
+"""Fused poses against the best that a temporal filter makes of single frames.
+
+Filters run over each unbroken run of a person's frames, on all limb joints alike. Each kind is
+tuned on the clean frames of the same validation clips, by PCK@0.1: the filters' figures are the
+best they can have there, not those of other clips.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
+
+import numpy as np
+from clips import FIFTH, THREE_IN_A_ROW, Limbs, Rhythm, given, look_at, text, val_clips
+from figures import Figure, NotMeasured, Outcome, Subject
+from jaxtyping import Float, Float64, UInt8
+from scipy.signal import savgol_filter
+
+from glpose.api import Models, load_models
+from glpose.codecs.codec import Maps
+from glpose.metrics.jitter import jitter
+from glpose.runtime.card import KeySlot
+from glpose.runtime.protocols import Encoded, Estimator, Inputs
+from glpose.types import FramePoses, People
+
+Track = Float64[np.ndarray, "frames joints 2"]
+"""Joints in consecutive frames, as shares of the longer side of the person's box."""
+
+Filter = Callable[[Track], Track]
+
+RATE_HZ = 25.0
+STATES: tuple[tuple[str, Rhythm | None], ...] = (
+    ("clean", None),
+    ("every fifth damaged", FIFTH),
+    ("three in a row damaged", THREE_IN_A_ROW),
+)
+
+
+def median(xy: Track, window: int) -> Track:
+    """The median of each coordinate over `window` frames; ends are repeated."""
+    reach = window // 2
+    padded = np.pad(xy, ((reach, reach), (0, 0), (0, 0)), mode="edge")
+    return np.median([padded[i : i + len(xy)] for i in range(window)], axis=0)
+
+
+def savitzky_golay(xy: Track, window: int) -> Track:
+    """Parabolas fitted to `window` frames; shorter tracks stay as they are."""
+    return np.asarray(savgol_filter(xy, window, 2, axis=0)) if len(xy) >= window else xy
+
+
+def one_euro(xy: Track, min_cutoff_hz: float, beta: float) -> Track:
+    """The One-Euro filter: a low pass whose cutoff rises by `beta` for each box side a second.
+
+    Source: Casiez, Roussel and Vogel, 1 Euro Filter, CHI 2012; the speed's cutoff is theirs, 1 Hz.
+    """
+    out = xy.copy()
+    speed = np.zeros_like(xy[0])
+    for i in range(1, len(xy)):
+        speed += _alpha(1.0) * ((xy[i] - xy[i - 1]) * RATE_HZ - speed)
+        share = _alpha(min_cutoff_hz + beta * np.linalg.norm(speed, axis=-1, keepdims=True))
+        out[i] = out[i - 1] + share * (xy[i] - out[i - 1])
+    return out
+
+
+def _alpha(cutoff_hz: Float[np.ndarray, "*n"] | float) -> Float[np.ndarray, "*n"] | float:
+    return 1 / (1 + RATE_HZ / (2 * np.pi * cutoff_hz))
+
+
+FILTERS: dict[str, dict[str, Filter]] = {
+    "none": {"": lambda xy: xy},
+    "median": {f"{n} frames": partial(median, window=n) for n in (3, 5, 7)},
+    "Savitzky-Golay": {f"{n} frames": partial(savitzky_golay, window=n) for n in (5, 7, 9)},
+    "One-Euro": {
+        f"{cutoff:g} Hz, beta {beta:g}": partial(one_euro, min_cutoff_hz=cutoff, beta=beta)
+        for cutoff, beta in product((0.5, 1.0, 2.0, 4.0), (0.25, 1.0, 4.0, 16.0))
+    },
+}
+
+
+def filtered(seen: Limbs, smooth: Filter) -> Limbs:
+    """The same joints after a filter; rows are in the order of clips and frames."""
+    breaks = np.flatnonzero((np.diff(seen.clip) != 0) | (np.diff(seen.frame) != 1)) + 1
+    parts = []
+    for rows in np.split(np.arange(len(seen.frame)), breaks):
+        side_px = float(np.median(seen.side_px[rows]))
+        parts.append(smooth(seen.guess_xy[rows].astype(np.float64) / side_px) * side_px)
+    return replace(seen, guess_xy=np.concatenate(parts).astype(np.float32))
+
+
+def jitter_of(seen: Limbs) -> float:
+    """The jitter of all joints that were found, see `glpose.metrics.jitter`."""
+    poses = [
+        FramePoses(
+            # Far apart, so that no clip goes on in the next one.
+            int(clip) * 100_000 + int(frame),
+            0.0,
+            People(box[None], np.ones(1, np.float32), np.ones(1, np.int64)),
+            xy[None],
+            np.ones((1, xy.shape[0]), np.float32),
+        )
+        for clip, frame, box, xy in zip(
+            seen.clip, seen.frame, seen.truth_xyxy, seen.guess_xy, strict=True
+        )
+    ]
+    return jitter(poses).pooled
+
+
+class OwnHead:
+    """What the encoder of an estimator answers for each crop alone, as an estimator."""
+
+    def __init__(self, estimate: Estimator) -> None:
+        if not estimate.card.answers:
+            raise NotMeasured("the encoder has no answer of its own; give --single")
+        self.card = replace(estimate.card, slots=(KeySlot(),), order="any", answers=False)
+        self._encode = estimate.encode
+
+    def encode(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Encoded:
+        """The maps stand for the features."""
+        encoded = self._encode(crops)
+        assert encoded.maps is not None
+        maps = np.concatenate([encoded.maps[name] for name in self.card.maps], 1)
+        return Encoded(maps, encoded.embedding)
+
+    def solve(self, inputs: Inputs) -> Maps:
+        """The maps as they are."""
+        channels = self.card.codec.channels(len(self.card.joints.joints))
+        ends = np.cumsum(list(channels.values()))[:-1]
+        return dict(zip(channels, np.split(inputs[KeySlot().name], ends, axis=1), strict=True))
+
+
+def _single(subject: Subject) -> Models:
+    if subject.single is not None:
+        return load_models(subject.single, None, subject.engine)
+    return replace(subject.models, estimate=OwnHead(subject.models.estimate))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """PCK of clean and damaged clips, all frames, in the order of `STATES`, and clean jitter."""
+
+    pck: tuple[dict[str, float], ...]
+    jitter: float
+
+
+def _row(states: Sequence[Limbs]) -> _Row:
+    return _Row(tuple(seen.both() for seen in states), jitter_of(states[0]))
+
+
+def against_filters(subject: Subject) -> Outcome:
+    """The fused poses, and the single frame's with each kind of filter at its best."""
+    models = _single(subject)
+    clips = val_clips(subject)
+    fused = _row([given(subject, rhythm) for _, rhythm in STATES])
+    alone = [look_at(clips, models, rhythm=rhythm) for _, rhythm in STATES]
+    rows = {
+        (kind, setting): _row([filtered(seen, smooth) for seen in alone])
+        for kind, settings in FILTERS.items()
+        for setting, smooth in settings.items()
+    }
+    tuned = {
+        kind: max(((kind, s) for s in settings), key=lambda k: _clean(rows[k]))
+        for kind, settings in FILTERS.items()
+    }
+    best = max(tuned.values(), key=lambda k: _clean(rows[k]))
+    lines = [_line("fused", fused)]
+    lines += [_line(f"single frame, {' '.join(k)}", rows[k]) for k in tuned.values()]
+    for i, (state, _) in enumerate(STATES[1:], 1):
+        top = max(rows, key=lambda k, i=i: rows[k].pck[i]["pck@0.1"])
+        lines.append(f"best at 0.1, {state}: {' '.join(top)} {text(rows[top].pck[i])}")
+    gain = [a["pck@0.1"] - b["pck@0.1"] for a, b in zip(fused.pck, rows[best].pck, strict=True)]
+    measured = " / ".join(f"{x:+.1f}" for x in gain)
+    what = f"fused less single frame with the best filter ({' '.join(best).strip()}), @0.1"
+    values = {" ".join(k).strip(): _plain(row) for k, row in rows.items()}
+    return Outcome(
+        [Figure(f"{what}: clean / fifth damaged / three in a row", measured, "+1 / +5")],
+        lines,
+        {"fused": _plain(fused), "best": " ".join(best).strip(), "single": values},
+    )
+
+
+def _clean(row: _Row) -> float:
+    return row.pck[0]["pck@0.1"]
+
+
+def _line(name: str, row: _Row) -> str:
+    cells = ", ".join(f"{state} {text(p)}" for (state, _), p in zip(STATES, row.pck, strict=True))
+    return f"{name.strip()}: {cells}, jitter {row.jitter:.2f} %"
+
+
+def _plain(row: _Row) -> dict[str, object]:
+    named = {state: p for (state, _), p in zip(STATES, row.pck, strict=True)}
+    return {**named, "jitter": row.jitter}

@@ -1,0 +1,189 @@
+"""Single pictures: joints on LSP's test half and COCO, boxes of the detector."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from figures import LIMBS, PARTS, Figure, NotMeasured, Outcome, Subject, columns, percent
+from jaxtyping import Bool, Float
+
+from glpose.api import Models, poses_of
+from glpose.formats.coco.boxes import BoxedPicture
+from glpose.formats.dataset import LabelledPicture, LabelledPictures
+from glpose.formats.sets import DATASETS
+from glpose.imaging import read_image
+from glpose.metrics.ap import (
+    BoxTruth,
+    average_precision,
+    mean_average_precision,
+    recall_and_precision,
+)
+from glpose.metrics.oks import OksPicture, oks_scores
+from glpose.runtime.detector import BoxDetector
+from glpose.runtime.load import load_detector
+from glpose.track.tracker import TrackerSpec
+from glpose.types import Frame, FramePoses, FrameTruth, People, VideoInfo
+
+LIMBS_AND_NOSE = ("nose", *LIMBS)
+
+# The curve of a detector needs what it would not report.
+_LOWEST = 0.01
+
+
+def torso_right(
+    guess_xy: Float[np.ndarray, "people joints 2"],
+    truth_xy: Float[np.ndarray, "people joints 2"],
+    torso_px: Float[np.ndarray, " people"],
+    limit: float = 0.2,
+) -> Bool[np.ndarray, "people joints"]:
+    """Which joints are within `limit` of the torso's diameter; a guess of NaN is wrong."""
+    return np.linalg.norm(guess_xy - truth_xy, axis=-1) <= limit * torso_px[:, None]
+
+
+def lsp(subject: Subject) -> Outcome:
+    """PCK on LSP's test half, boxes around the labelled joints.
+
+    The torso's diameter is the distance from the left hip to the right shoulder, as in the usual
+    evaluations of LSP (Sapp and Taskar, MODEC, CVPR 2013).
+    """
+    some, grow = _pictures(subject, "lsp", "test"), DATASETS["lsp"].grow
+    shares, lines = {}, []
+    for name, share in (("grown as in training", grow), ("as in the file", 0.0)):
+        right, labelled = _lsp_joints(some, subject.models, share)
+        shares[name] = percent(right, labelled)
+        parts = (right[:, 2 * i : 2 * i + 2] for i in range(len(PARTS)))
+        groups = [percent(part, labelled[:, 2 * i : 2 * i + 2]) for i, part in enumerate(parts)]
+        said = ", ".join(f"{p} {x:.1f}" for p, x in zip(PARTS, groups, strict=True))
+        lines.append(f"boxes {name}: {shares[name]:.1f}; {said}")
+    num = len(some.pictures)
+    what = f"LSP test half, {num} people, PCK@0.2 of the torso (left hip to right shoulder)"
+    return Outcome([Figure(what, f"{shares['grown as in training']:.1f}", "88")], lines, shares)
+
+
+def _lsp_joints(
+    some: LabelledPictures, models: Models, grow: float
+) -> tuple[Bool[np.ndarray, "people 12"], Bool[np.ndarray, "people 12"]]:
+    """Which of the limb joints are right, and which are labelled."""
+    where, here = columns(some.skeleton), columns(models.skeleton)
+    hip, shoulder = columns(some.skeleton, ("left_hip", "right_shoulder"))
+    rights, counted = [], []
+    for picture, poses in _poses(some, models, grow):
+        truth = picture.truth
+        torso_px = np.linalg.norm(truth.xy[:, hip] - truth.xy[:, shoulder], axis=-1)
+        rights.append(torso_right(poses.xy[:, here], truth.xy[:, where], torso_px))
+        is_torso = (truth.visibility[:, [hip, shoulder]] > 0).all(1, keepdims=True)
+        counted.append((truth.visibility[:, where] > 0) & is_torso)
+    return np.concatenate(rights), np.concatenate(counted)
+
+
+def coco(subject: Subject) -> Outcome:
+    """OKS AP over the limb joints and the nose in COCO's val2017 pictures, boxes given.
+
+    People with none of these joints labelled are ignored. A pose has the mean score of these joints.
+    """
+    some, models = _pictures(subject, "coco", "val"), subject.models
+    areas = _areas(subject.path("coco") / "person_keypoints.json")
+    where, here = columns(some.skeleton, LIMBS_AND_NOSE), columns(models.skeleton, LIMBS_AND_NOSE)
+    pictures = []
+    for picture, poses in _poses(some, models, DATASETS["coco"].grow):
+        truth = picture.truth
+        labelled = truth.visibility[:, where] > 0
+        pictures.append(
+            OksPicture(
+                truth_xy=truth.xy[:, where].astype(np.float64),
+                labelled=labelled,
+                area_px2=np.array([areas[i] for i in picture.ids], np.float64),
+                truth_xyxy=truth.people.xyxy.astype(np.float64),
+                ignore=np.asarray(~labelled.any(1)),
+                crowd=np.zeros(len(labelled), bool),
+                guess_xy=poses.xy[:, here].astype(np.float64),
+                guess_score=poses.score[:, here].mean(1).astype(np.float64),
+            )
+        )
+    scores = oks_scores(pictures, some.skeleton.oks_sigma[where])
+    num = sum(int((~picture.ignore).sum()) for picture in pictures)
+    what = f"COCO val2017, {num} people, boxes given, OKS AP of 12 limb joints and nose"
+    values = {"ap": 100 * scores.ap, "ap50": 100 * scores.ap50, "ap75": 100 * scores.ap75}
+    said = ", ".join(f"{name} {value:.1f}" for name, value in values.items())
+    return Outcome([Figure(what, f"{values['ap']:.1f}", "60")], [said], values)
+
+
+def _areas(path: Path) -> dict[int, float]:
+    """The area of each labelled person by id."""
+    people = json.loads(path.read_text("utf-8"))["annotations"]
+    return {person["id"]: float(person["area"]) for person in people}
+
+
+def _pictures(subject: Subject, name: str, part: str) -> LabelledPictures:
+    """The pictures of a set in which people are labelled."""
+    opened = DATASETS[name].open
+    assert opened is not None
+    found = opened(subject.path(name), part)
+    assert isinstance(found, LabelledPictures)
+    return LabelledPictures(
+        found.skeleton, subject.some([p for p in found.pictures if len(p.truth.people)])
+    )
+
+
+def _poses(
+    some: LabelledPictures, models: Models, grow: float
+) -> Iterator[tuple[LabelledPicture, FramePoses]]:
+    """The poses of the labelled people of each picture, in their order."""
+    for picture in some.pictures:
+        rgb = read_image(picture.path)
+        info = VideoInfo(picture.path.name, rgb.shape[:2], 25.0)
+        boxes = {0: _grown(picture.truth, grow)}
+        ((_, poses),) = poses_of([Frame(0, 0.0, rgb)], info, models, boxes, keep_pictures=False)
+        yield picture, poses
+
+
+def _grown(truth: FrameTruth, share: float) -> People:
+    xyxy = truth.people.xyxy
+    side = (xyxy[:, 2:] - xyxy[:, :2]).max(-1, keepdims=True)
+    more = side * np.array([-1, -1, 1, 1], np.float32) * np.float32(share / 2)
+    return replace(truth.people, xyxy=xyxy + more)
+
+
+def detector(subject: Subject) -> Outcome:
+    """AP of the detector on pictures held out of training; precision where tracks start."""
+    shipped = load_detector(subject.detector, subject.engine)
+    detect = BoxDetector(shipped.run, replace(shipped.card, min_score=_LOWEST))
+    limit = TrackerSpec().new_score
+    outcome = Outcome([])
+    for name, aim in (("person_boxes", "85"), ("person_boxes_2", "45, 55 %")):
+        what = f"{name} held out: AP50, recall and precision at {limit}"
+        try:
+            root = subject.path(name)
+        except NotMeasured as why:
+            outcome.figures.append(Figure(what, f"not measured: {why}", aim))
+            continue
+        boxes = DATASETS[name].boxes
+        assert boxes is not None
+        values = _detected(detect, subject.some(boxes(root, "val")), limit)
+        measured = f"{values['ap50']:.1f}, {values['recall']:.1f} %, {values['precision']:.1f} %"
+        outcome.figures.append(Figure(what, measured, aim))
+        said = ", ".join(f"{key} {value:.1f}" for key, value in values.items())
+        outcome.details.append(f"{name}: {said}")
+        outcome.values[name] = values
+    return outcome
+
+
+def _detected(detect: BoxDetector, pictures: list[BoxedPicture], limit: float) -> dict[str, float]:
+    truth = [BoxTruth(p.xyxy, p.ignore) for p in pictures]
+    found, spent_s = [], 0.0
+    for picture in pictures:
+        rgb = read_image(picture.path)
+        begin = time.perf_counter()
+        found.append(detect(rgb))
+        spent_s += time.perf_counter() - begin
+    recall, precision = recall_and_precision(found, truth, limit)
+    return {
+        "ap50": 100 * average_precision(found, truth),
+        "ap50:95": 100 * mean_average_precision(found, truth),
+        "recall": 100 * recall,
+        "precision": 100 * precision,
+        "ms a picture": 1000 * spent_s / len(pictures),
+    }
