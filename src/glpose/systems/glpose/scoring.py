@@ -15,7 +15,7 @@ from glpose.metrics.pck import Pck, pck
 from glpose.systems.glpose.data import ClipData, Tracks
 from glpose.systems.glpose.features import FeatureData
 from glpose.systems.glpose.net import GLPose
-from glpose.systems.glpose.spec import SLOT_NAMES
+from glpose.systems.glpose.spec import KEY, SLOT_NAMES
 from glpose.train.data.sets import LABELLED
 from glpose.train.joints import image_joints
 from glpose.types import Affine
@@ -95,8 +95,8 @@ def global_entropy(data: FeatureData, keys: np.ndarray) -> float:
 
 def fuse(model: GLPose, batch: dict[str, Tensor]) -> Tensor:
     """Run the fusion on cached features, converted from float16 to float32."""
-    parts = [batch.get(name) for name in SLOT_NAMES]
-    return model.fuse(*(None if part is None else part.float() for part in parts))
+    others = [batch[name].float() if name in batch else None for name in SLOT_NAMES[1:]]
+    return model.fuse(batch[KEY].float(), *others)
 
 
 def run_on_crops(model: GLPose, batch: dict[str, Tensor]) -> Tensor:

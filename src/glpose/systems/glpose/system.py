@@ -29,7 +29,7 @@ from glpose.systems.glpose.scoring import (
     guess_from_features,
     run_on_crops,
 )
-from glpose.systems.glpose.spec import SLOT_NAMES, ClipConfig, GLPoseConfig, Settings
+from glpose.systems.glpose.spec import KEY, SLOT_NAMES, ClipConfig, GLPoseConfig, Settings
 from glpose.train.data.augment import Augmentation
 from glpose.train.data.sets import open_people
 from glpose.train.data.store import Pictures, with_cache
@@ -257,8 +257,8 @@ class Solver(torch.nn.Module):
         self.model = model
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        slots = (inputs.get(name) for name in SLOT_NAMES)
-        return {HEATMAPS: self.model.fuse(*slots)}
+        others = (inputs.get(name) for name in SLOT_NAMES[1:])
+        return {HEATMAPS: self.model.fuse(inputs[KEY], *others)}
 
 
 def _check_features(config: GLPoseConfig, data: ClipConfig) -> None:
