@@ -7,7 +7,7 @@ validation clips are halved by source video: unseenA trains on one half and is s
 unseenB vice versa; seenA and seenB are scored on the same clips but train on equally many training
 clips, which the encoder of `pose_small` was trained on. Train in each with a separate cache:
 
-    glpose train jhmdb_complete --data jhmdb=FOLDER/seenA --cache cache/seenA --init ENCODER.onnx \
+    glpose train jhmdb_complete --data jhmdb=FOLDER/seenA --cache cache/seenA --init RUN.pt \
         --set num_steps=300 --set validate_every=300 --set data.damaged_stride=1 -o runs/seenA
 """
 

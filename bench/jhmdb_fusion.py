@@ -1,47 +1,55 @@
-"""What other frames are worth on JHMDB, 14 actions, our split: a table of the runs `jhmdb_*`.
+r"""What other frames are worth on JHMDB, 14 actions, our split: a table of the runs `jhmdb_*`.
 
-    glpose train jhmdb_complete --data jhmdb=JHMDB --init ENCODER.onnx --set seed=0 \
-        -o runs/jhmdb_complete-0            # and so on, a folder NAME-SEED for each run
+    for seed in 0 1 2; do for row in complete one k0 n0 dot no_enhancement mlp conv5x5 \
+            paper_start undamaged stride3 queries; do
+        glpose train jhmdb_$row --data jhmdb=JHMDB --cache cache --init PRETRAINED/best.pt \
+            --set seed=$seed --resume -o runs/jhmdb_$row-$seed
+    done; done                          # a folder NAME-SEED for each run; goes on where it stopped
     python bench/jhmdb_fusion.py JHMDB runs --cache cache [--stride 2] [--json FILE]
 
 Scores the averaged weights of the last step, in torch, on the validation clips with given boxes:
-joints inside the picture, 12 limb joints and the neck. Conditions: `clean`; `damaged`: the key crop
-is blurred, noised, shrunk or covered; `lasting`: its local frames are damaged too; `boxes5`,
-`boxes10`: all box edges have Gaussian noise of 5 or 10 % of the box's sides. All runs see the same
-crops. The last column is the share of wrong joints on clean frames that lie on the same joint of
-the person's other side. A run's scores are kept in its folder. Needs the training extra.
+the 12 limb joints, inside the picture. Conditions: `clean`; `fifth`: every fifth frame is blurred,
+noised, shrunk or covered; `three`: three frames in a row of twelve are; in both, only the damaged
+frames are scored; `tracker`: boxes lag a frame, drift by 5 % of their sides along the track, and
+have noise of 2 %. All runs see the same crops. The first row is the single-frame head alone. The
+last column is the share of wrong joints on clean frames that lie on the same joint of the person's
+other side. A run's scores are kept in its folder. Needs the training extra.
 """
 
 import argparse
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from glpose.formats.sets import dataset
 from glpose.jobs.runs import recorded_recipe
-from glpose.skeleton import POSETRACK15
+from glpose.skeleton import Skeleton
 from glpose.systems.glpose.data import Tracks
 from glpose.systems.glpose.features import FeatureData
 from glpose.systems.glpose.net import GLPose
 from glpose.systems.glpose.scoring import Guesses, guess_from_features
+from glpose.systems.glpose.spec import ClipConfig, GLPoseConfig, QueriesConfig
 from glpose.systems.glpose.system import STILL, GLPoseTask, cached_features
 from glpose.train.data.sets import open_people
 from glpose.train.recipe import Recipe, data_roots
 from glpose.train.run.checkpoint import load_checkpoint
 
-CONDITIONS = {
-    "clean": {},
-    "damaged": {"damaged": True},
-    "lasting": {"damaged": True, "neighbour_damage": 1.0},
-    "boxes5": {"box_noise": 0.05},
-    "boxes10": {"box_noise": 0.10},
+TRACKER = replace(STILL, box_lag=True, box_drift=0.05, box_noise=0.02)
+# The boxes, and which frames are damaged: so many in each period, at another time in each clip.
+CONDITIONS: dict[str, tuple[ClipConfig, int, int]] = {
+    "clean": (STILL, 0, 1),
+    "fifth": (STILL, 1, 5),
+    "three": (STILL, 3, 12),
+    "tracker": (TRACKER, 0, 1),
 }
 LIMITS = (0.2, 0.1)
-LIMBS_AND_NECK = dataset("jhmdb-val").counted_joints(POSETRACK15)
+PARTS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+SINGLE = "single frame"
 
 
 class Bench:
@@ -49,37 +57,57 @@ class Bench:
 
     def __init__(self, jhmdb: Path, cache: Path, stride: int) -> None:
         self.roots, self.cache, self.stride = data_roots(jhmdb=str(jhmdb.resolve())), cache, stride
-        self._features: dict[float, FeatureData] = {}
+        self._features: dict[ClipConfig, FeatureData] = {}
 
-    def features(self, model: GLPose, recipe: Recipe, box_noise: float) -> FeatureData:
-        """Features of crops cut with boxes of that noise, for the slots of this recipe."""
-        if box_noise not in self._features:
-            tracks = Tracks(open_people("jhmdb-val", self.roots, self.cache))
-            how = replace(STILL, box_noise=box_noise)
-            self._features[box_noise] = cached_features(
-                model, tracks, how, recipe, seed=0, cache_dir=self.cache
+    def features(self, model: GLPose, recipe: Recipe, boxes: ClipConfig) -> FeatureData:
+        """Features of crops cut with such boxes, for the slots of this recipe."""
+        if boxes not in self._features:
+            joints = recipe.model.joints
+            tracks = Tracks(open_people("jhmdb-val", self.roots, self.cache, skeleton=joints))
+            self._features[boxes] = cached_features(
+                model, tracks, boxes, recipe, seed=0, cache_dir=self.cache
             )
-        return self._features[box_noise].seen_by(recipe.model)
+        return self._features[boxes].seen_by(recipe.model)
 
-    def score(self, run: Path) -> dict[str, dict[str, object]]:
-        """PCK of one run in each condition: pooled at both thresholds, and per joint at 0.2."""
+    def score(self, run: Path, *, alone: bool = False) -> dict[str, dict[str, object]]:
+        """PCK of one run in each condition: pooled at both thresholds, and per joint at 0.2.
+
+        `alone` scores the single-frame head that the run keeps.
+        """
         recipe = recorded_recipe(json.loads((run / "recipe.json").read_text("utf-8"))["recipe"])
         recipe = replace(recipe, roots=self.roots)
+        weights = load_checkpoint(run / "last.pt")["ema"]
+        if alone:
+            # Queries answer as the single-frame head before they have learned anything.
+            recipe = replace(recipe, model=_untrained_queries(recipe.model))
+            weights = {k: v for k, v in weights.items() if not k.startswith("fusion.")}
         model = GLPoseTask(recipe, self.cache).build(fresh=True).eval()
-        model.load_state_dict(load_checkpoint(run / "last.pt")["ema"])
+        model.load_state_dict(weights, strict=not alone)
         scores: dict[str, dict[str, object]] = {}
-        for name, how in CONDITIONS.items():
-            given = dict(how)
-            data = self.features(model, recipe, float(given.pop("box_noise", 0.0)))
-            keys = data.keys[:: self.stride]
-            found = guess_from_features(model, data, keys, recipe.precision, **given)
-            pck = {limit: found.pck(limit, LIMBS_AND_NECK) for limit in LIMITS}
+        for name, (boxes, num, period) in CONDITIONS.items():
+            data = self.features(model, recipe, boxes)
+            hurt = (data.tracks.frame + data.tracks.clip) % period < num
+            keys = data.keys[hurt[data.keys] if num else slice(None)][:: self.stride]
+            found = guess_from_features(model, data, keys, recipe.precision, hurt=hurt)
+            joints = recipe.model.joints
+            pck = {limit: found.pck(limit, limbs(joints)) for limit in LIMITS}
             scores[name] = {
                 **{f"@{limit}": pck[limit].pooled for limit in LIMITS},
-                "other_side": other_side(found),
-                "joints": dict(zip(POSETRACK15.joints, pck[0.2].per_joint.tolist(), strict=True)),
+                "other_side": other_side(found, joints),
+                "joints": dict(zip(joints.joints, pck[0.2].per_joint.tolist(), strict=True)),
             }
         return scores
+
+
+def _untrained_queries(config: GLPoseConfig) -> GLPoseConfig:
+    local = replace(config.local, k=max(1, config.local.k))
+    global_ = replace(config.global_, n=0)
+    return replace(config, local=local, global_=global_, queries=QueriesConfig())
+
+
+def limbs(joints: Skeleton) -> np.ndarray:
+    """Which joints are those of arms and legs."""
+    return np.array([any(part in joint for part in PARTS) for joint in joints.joints])
 
 
 def collect(runs: Path, bench: Bench, pattern: str) -> dict[str, list[dict]]:
@@ -88,12 +116,20 @@ def collect(runs: Path, bench: Bench, pattern: str) -> dict[str, list[dict]]:
     for run in sorted(runs.glob(pattern)):
         if not (run / "last.pt").exists():
             continue
-        kept = run / "scores.json"
-        if not kept.exists():
-            kept.write_text(json.dumps(bench.score(run)), "utf-8")
-            print(f"scored {run.name}", flush=True)
-        found[run.name.rpartition("-")[0]].append(json.loads(kept.read_text("utf-8")))
+        if not found:
+            alone = partial(bench.score, run, alone=True)
+            found[SINGLE].append(kept_scores(runs / "single_frame.json", alone))
+        scores = kept_scores(run / "scores.json", partial(bench.score, run))
+        found[run.name.rpartition("-")[0]].append(scores)
     return dict(found)
+
+
+def kept_scores(path: Path, score: Callable[[], dict]) -> dict:
+    """The scores of a file, which is written first if it is not there."""
+    if not path.exists():
+        path.write_text(json.dumps(score()), "utf-8")
+        print(f"wrote {path}", flush=True)
+    return json.loads(path.read_text("utf-8"))
 
 
 def main() -> None:
@@ -115,8 +151,9 @@ def main() -> None:
         cells = [" / ".join(spread(scores, c, f"@{limit}") for limit in LIMITS) for c in CONDITIONS]
         sides = np.mean([s["clean"]["other_side"] for s in scores])
         print(f"| {name} | {len(scores)} | " + " | ".join(cells) + f" | {sides:.1f} % |")
-    for condition in ("clean", "damaged"):
-        joints = [j for j, used in zip(POSETRACK15.joints, LIMBS_AND_NECK, strict=True) if used]
+    for condition in CONDITIONS:
+        names = found[SINGLE][0]["clean"]["joints"]
+        joints = [name for name in names if any(part in name for part in PARTS)]
         print(f"\n| {condition}, PCK@0.2 | " + " | ".join(joints) + " |")
         print("|" + "---|" * (1 + len(joints)))
         for name, scores in found.items():
@@ -126,10 +163,10 @@ def main() -> None:
         arguments.json.write_text(json.dumps(found, indent=1), "utf-8")
 
 
-def other_side(found: Guesses) -> float:
+def other_side(found: Guesses, joints: Skeleton) -> float:
     """Percent of the wrong joints (at 0.2) that are correct for their mirror joint."""
-    mirror = np.array(POSETRACK15.mirror)
-    counted = found.labelled & LIMBS_AND_NECK
+    mirror = np.array(joints.mirror)
+    counted = found.labelled & limbs(joints)
     limit_px = 0.2 * (found.truth_xyxy[:, 2:] - found.truth_xyxy[:, :2]).max(-1)[:, None]
 
     def is_near(truth_xy: np.ndarray) -> np.ndarray:

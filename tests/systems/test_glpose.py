@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 from torch import Tensor  # noqa: E402
 
 from glpose import clip  # noqa: E402
-from glpose.codecs.gaussian import crop_from_heatmap, decode  # noqa: E402
+from glpose.codecs.gaussian import crop_from_heatmap, decode, encode  # noqa: E402
 from glpose.config import to_plain  # noqa: E402
 from glpose.crop import crop_from_image  # noqa: E402
 from glpose.errors import BadConfig, BadWeights, GLPoseError  # noqa: E402
@@ -26,6 +26,8 @@ from glpose.skeleton import POSETRACK15  # noqa: E402
 from glpose.systems.glpose.data import ClipData, Tracks  # noqa: E402
 from glpose.systems.glpose.features import FeatureData, FeatureMix  # noqa: E402
 from glpose.systems.glpose.net import Fusion, GLPose, rank  # noqa: E402
+from glpose.systems.glpose.queries import JointQueries, peaks  # noqa: E402
+from glpose.systems.glpose.scoring import global_entropy  # noqa: E402
 from glpose.systems.glpose.spec import (  # noqa: E402
     AggregateConfig,
     ClipConfig,
@@ -33,6 +35,7 @@ from glpose.systems.glpose.spec import (  # noqa: E402
     GlobalConfig,
     GLPoseConfig,
     LocalConfig,
+    QueriesConfig,
     with_sources,
 )
 from glpose.systems.glpose.system import SYSTEM, GLPoseTask  # noqa: E402
@@ -64,6 +67,7 @@ TINY = GLPoseConfig(
     local=LocalConfig(k=1, box="own"),
     global_=GlobalConfig(n=2, num_candidates=4),
 )
+QUERIES = replace(with_sources(TINY, n=0), single_head="conv1x1", queries=QueriesConfig(8, 1, 2))
 STILL = Augmentation(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
@@ -121,6 +125,8 @@ TABLE_A = {
     "mlp": replace(TINY, head="mlp", skeleton="posetrack17"),
     "k = 0": with_sources(TINY, k=0),
     "n = 0": with_sources(TINY, n=0),
+    "single head": replace(TINY, single_head="conv3x3"),
+    "queries": QUERIES,
     "k = n = 0": with_sources(TINY, k=0, n=0),
     "k = n = 0, single": replace(with_sources(TINY, k=0, n=0), start="single"),
     "rank by stage 2": replace(TINY, global_=replace(TINY.global_, rank_stage=2)),
@@ -136,9 +142,14 @@ TABLE_A = {
 @pytest.mark.parametrize("config", TABLE_A.values(), ids=TABLE_A.keys())
 def test_every_trainable_parameter_gets_a_gradient(config: GLPoseConfig, freeze: bool) -> None:
     torch.manual_seed(0)
+    if config.single_head and not freeze:
+        pytest.skip("a single-frame head is that of a frozen encoder")
     model = GLPose(replace(config, freeze=freeze)).train()
-    if model.fusion.residual is not None:
-        # Its zeros let nothing through in the very first step.
+    # Layers of zeros let nothing through in the very first step.
+    if isinstance(model.fusion, JointQueries):
+        torch.nn.init.normal_(model.fusion.kernel.weight)
+        torch.nn.init.normal_(model.fusion.evidence.weight)
+    elif model.fusion.residual is not None:
         torch.nn.init.normal_(model.fusion.residual.weight)
     heatmaps = model(*slots_of(config))
     assert heatmaps.shape == (2, config.num_joints, 16, 12)
@@ -151,6 +162,36 @@ def test_every_trainable_parameter_gets_a_gradient(config: GLPoseConfig, freeze:
     ]
     assert without == []
     assert all(p.requires_grad == (not freeze) for p in model.encoder.parameters())
+    if model.single_head is not None:
+        assert not any(p.requires_grad for p in model.single_head.parameters())
+
+
+def test_peaks_are_found_between_pixels_and_at_the_border() -> None:
+    xy = np.array([[[3.3, 8.1], [11.0, 0.2], [0.0, 15.0]]])
+    heatmap = replace(TINY.heatmap, rounded=False)
+    maps = torch.from_numpy(encode(xy, np.ones((1, 3), bool), heatmap))
+    found, score = peaks(0.4 * maps, TINY.sigma_px)
+    assert found[0, 0].numpy() == pytest.approx(xy[0, 0], abs=0.1)
+    assert found.numpy() == pytest.approx(xy, abs=0.3)
+    assert score.numpy() == pytest.approx(0.4, abs=0.02)
+    nowhere, none = peaks(torch.zeros(1, 3, 16, 12), TINY.sigma_px)
+    assert torch.isfinite(nowhere).all()
+    assert not none.any()
+
+
+def test_neighbours_write_where_they_expect_the_joint() -> None:
+    model = GLPose(QUERIES).eval()
+    assert isinstance(model.fusion, JointQueries)
+    xy = np.full((3, 15, 2), 5.0) + np.array([[0.0, 0.0], [2.0, 1.0], [2.0, 1.0]])[:, None]
+    maps = torch.from_numpy(encode(xy, np.ones((3, 15), bool), QUERIES.heatmap))[None]
+    with torch.inference_mode():
+        # As much as the neighbour's peak, where the key's other joints say that it is here.
+        model.fusion.evidence.bias.copy_(torch.tensor([0.5, 0.0, 0.0, 0.0, 0.0]))
+        maps[0, 0, 3] = 0.0
+        found = model.fusion(torch.rand(1, 3, 8, 16, 12), maps)
+    place, score = decode(found.numpy(), QUERIES.heatmap)
+    assert place[0, 3] == pytest.approx([5.0, 5.0], abs=0.3)
+    assert score[0, 3] == pytest.approx(1.0, abs=0.1)
 
 
 def test_any_encoder_serves() -> None:
@@ -177,6 +218,24 @@ def test_settings_that_cannot_work_are_refused() -> None:
     for change in ({"start": "single"}, {"enhance": EnhanceConfig(aggregate="add")}):
         with pytest.raises(BadConfig, match=r"leave aggregate\.channels at 0"):
             replace(TINY, aggregate=AggregateConfig(channels=16), **change)
+
+
+def test_settings_of_the_single_frame_head_belong_together() -> None:
+    with pytest.raises(BadConfig, match="single_head is the head of a frozen encoder"):
+        replace(TINY, single_head="conv3x3", freeze=False)
+    for change in ({"single_head": None}, {"local": LocalConfig(k=0)}, {"global_": TINY.global_}):
+        with pytest.raises(BadConfig, match="queries read the single-frame head's maps"):
+            replace(QUERIES, **change)
+    with pytest.raises(BadConfig, match=r"queries\.channels is 9; expected a multiple of the 2"):
+        QueriesConfig(9, num_heads=2)
+
+
+def test_queries_start_as_the_single_frame_network() -> None:
+    model = GLPose(QUERIES).eval()
+    key, local, _ = slots_of(QUERIES)
+    assert model.single_head is not None
+    with torch.inference_mode():
+        assert torch.equal(model(key, local, None), model.single_head(model.encoder(key)))
 
 
 def test_a_single_start_is_the_single_frame_network() -> None:
@@ -430,7 +489,59 @@ def test_damaged_keys_differ_and_clean_ones_do_not(tracks: Tracks) -> None:
         )
         assert (whole["key"] != damaged["key"]).any() == (i in features.damaged_keys)
         assert np.array_equal(whole["heatmaps"], damaged["heatmaps"])
-        assert np.array_equal(whole["local"], damaged["local"])
+        # At the ends of a clip the key itself fills a slot.
+        is_key = features.tracks.neighbours(int(i) % len(tracks), TINY) == int(i) % len(tracks)
+        assert np.array_equal(whole["local"][~is_key], damaged["local"][~is_key])
+        assert all(np.array_equal(crop, damaged["key"]) for crop in damaged["local"][is_key])
+
+
+def test_damage_of_a_key_lasts_for_a_run_of_frames(tracks: Tracks) -> None:
+    config = replace(TINY, local=LocalConfig(k=3, box="own"))
+    how = ClipConfig(damaged_stride=1)
+    features = FeatureData(tracks, config, how, sample_pixels, seed=0, num_variants=1)
+    offsets = np.array([0, *config.offsets])
+    runs = set()
+    for seed in range(60):
+        draw = features.draw(3, np.random.default_rng(seed), damaged=True, damage_run=3)
+        hit = np.sort(offsets[[True, *draw.hit]])
+        assert (np.diff(hit) == 1).all()
+        runs.add((int(hit[0]), len(hit)))
+    assert runs == {(0, 1), (0, 2), (-1, 2), (0, 3), (-1, 3), (-2, 3)}
+    draw = features.draw(3, np.random.default_rng(0), damaged=False, damage_run=3)
+    assert not any(draw.hit)
+
+
+def test_damage_of_rows_is_seen_by_key_and_neighbours(tracks: Tracks) -> None:
+    how = ClipConfig(damaged_stride=1, augmentation=STILL)
+    features = FeatureData(tracks, TINY, how, sample_pixels, seed=0, num_variants=1)
+    hurt = np.zeros(len(tracks), bool)
+    hurt[2] = True
+    for key, key_hit, hits in ((2, True, [False, False]), (1, False, [False, True])):
+        draw = features.draw_hurt(key, np.random.default_rng(0), hurt)
+        assert (draw.damaged, draw.hit) == (key_hit, hits)
+
+
+def centres(features: FeatureData) -> np.ndarray:
+    """Where each crop lies, as shares of the person's box (50 x 70 pixels) from its centre."""
+    tracks = features.tracks
+    middle = np.array([23.5, 31.5])
+    found = np.stack([m.inverse().apply(middle[None])[0] for m in features.to_crop])
+    return (found - (tracks.xyxy[:, :2] + tracks.xyxy[:, 2:]) / 2) / [50, 70]
+
+
+def test_boxes_drift_slowly_along_a_track_or_lag_a_frame(tracks: Tracks) -> None:
+    def moved(**how: Any) -> np.ndarray:
+        data = ClipConfig(augmentation=STILL, **how)
+        return centres(FeatureData(tracks, TINY, data, sample_pixels, seed=0, num_variants=1))
+
+    assert np.abs(moved()).max() < 1e-5
+    drift = moved(box_drift=0.1).reshape(4, 6, 2)  # four tracks of six frames
+    steps, ways = np.abs(np.diff(drift, axis=1)).mean(), np.abs(drift).mean()
+    assert 0.03 < ways < 0.2
+    assert steps < 0.6 * ways
+    lag = moved(box_lag=True).reshape(4, 6, 2)
+    assert np.abs(lag[:, 0]).max() < 1e-5  # the first frame has none before it
+    assert lag[:, 1:, 0] == pytest.approx(-1 / 50, abs=1e-5)  # people move a pixel a frame
 
 
 def test_every_row_has_a_damaged_copy_in_some_variant(tracks: Tracks) -> None:
@@ -550,6 +661,27 @@ def test_one_batch_of_clips_can_be_learned(tracks: Tracks) -> None:
     assert losses[-1] < 0.9 * float(empty)
 
 
+@pytest.mark.slow
+def test_queries_learn_to_find_damaged_joints_by_their_neighbours() -> None:
+    torch.manual_seed(0)
+    model = GLPose(QUERIES).train()
+    assert isinstance(model.fusion, JointQueries)
+    rng = np.random.default_rng(0)
+    at = rng.uniform(3, 9, (8, 1, 15, 2)) + rng.uniform(-1, 1, (8, 3, 1, 2))
+    maps = torch.from_numpy(encode(at, np.ones((8, 3, 15), bool), QUERIES.heatmap))
+    target = maps[:, 0].clone()
+    maps[:, 0, ::2] = 0.0
+    frames = torch.rand(8, 3, 8, 16, 12)
+    optimizer, losses = torch.optim.Adam(model.fusion.parameters(), lr=5e-3), []
+    for _ in range(60):
+        loss = heatmap_loss(model.fusion(frames, maps), target, torch.ones(8, 15))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.1 * losses[0]
+
+
 def tiny_recipe(**changes: Any) -> Recipe:
     features = changes.pop("features", "online")
     recipe = Recipe(
@@ -614,6 +746,50 @@ def test_resuming_is_exact(tmp_path: Path, cache: Path, features: str) -> None:
     start = opened(recipe).build().state_dict()
     changed = {k.split(".")[0] for k, v in whole["model"].items() if not torch.equal(v, start[k])}
     assert changed == {"fusion"}
+
+
+def test_joints_without_labels_stay_what_the_single_frame_head_says() -> None:
+    config = replace(TINY, start="single", single_head="conv3x3")
+    recipe = tiny_recipe(model=config, features="cached")
+    recipe = replace(recipe, data=replace(recipe.data, unlabelled_weight=0.5))
+    torch.manual_seed(0)
+    model = GLPose(config).eval()
+    assert model.single_head is not None
+    batch = {
+        "key": torch.rand(2, 8, 16, 12),
+        "clean": torch.rand(2, 8, 16, 12),
+        "local": torch.rand(2, 2, 8, 16, 12),
+        "global": torch.rand(2, 2, 8, 16, 12),
+        "global_weight": torch.full((2, 2, 1), 0.5),
+        "heatmaps": torch.rand(2, 15, 16, 12),
+        "weight": torch.ones(2, 15),
+    }
+    with torch.inference_mode():
+        assert float(opened(recipe).losses(model, batch)["unlabelled"]) == 0.0
+        batch["weight"][:, 4] = 0.0
+        found = opened(recipe).losses(model, batch)["unlabelled"]
+        off = model.fuse(*(batch[n] for n in ("key", "local", "global", "global_weight")))[:, 4]
+        off = off - model.single_head(batch["clean"])[:, 4]
+    assert float(found) == pytest.approx(0.5 * 1000 * float(off.square().mean()) / 15, rel=1e-4)
+
+
+def test_settings_of_cached_features_are_refused_online() -> None:
+    for change in ({"box_drift": 0.1}, {"box_lag": True}, {"damage_run": 2}):
+        recipe = tiny_recipe()
+        with pytest.raises(BadConfig, match="are of cached features"):
+            opened(replace(recipe, data=replace(recipe.data, **change))).train_data()
+    recipe = tiny_recipe(features="cached")
+    recipe = replace(recipe, data=replace(recipe.data, unlabelled_weight=1.0))
+    with pytest.raises(BadConfig, match=r"unlabelled_weight needs model\.single_head"):
+        opened(recipe).train_data()
+
+
+def test_global_entropy_is_1_for_equal_weights_and_0_for_one_crop(tracks: Tracks) -> None:
+    how = ClipConfig(augmentation=STILL)
+    features = FeatureData(tracks, TINY, how, sample_pixels, seed=0, num_variants=1)
+    for temperature, low, high in ((1e6, 0.999, 1.001), (1e-6, 0.0, 0.1)):
+        config = replace(TINY, global_=replace(TINY.global_, temperature=temperature))
+        assert low <= global_entropy(features.seen_by(config), features.keys) <= high
 
 
 def test_another_recipe_or_a_run_that_exists_is_refused(tmp_path: Path, cache: Path) -> None:
@@ -774,8 +950,9 @@ def test_heads_go_by_the_names_of_the_joints_that_a_run_has(tmp_path: Path, whol
             global_=replace(TINY.global_, similarity="channel", rank_stage=2),
         ),
         replace(with_sources(TINY, k=0, n=0), start="single"),
+        QUERIES,
     ],
-    ids=["both", "global per channel", "key alone"],
+    ids=["both", "global per channel", "key alone", "queries"],
 )
 def test_the_exported_pair_finds_the_joints_that_torch_finds(
     tmp_path: Path, config: GLPoseConfig
@@ -788,8 +965,11 @@ def test_the_exported_pair_finds_the_joints_that_torch_finds(
     torch.manual_seed(0)
     recipe = tiny_recipe(model=config)
     model = opened(recipe).build()
-    assert model.fusion.residual is not None
-    torch.nn.init.normal_(model.fusion.residual.weight)
+    if isinstance(model.fusion, JointQueries):
+        torch.nn.init.normal_(model.fusion.evidence.weight, std=0.2)
+        torch.nn.init.normal_(model.fusion.kernel.weight, std=0.2)
+    else:
+        torch.nn.init.normal_(model.fusion.residual.weight)
     files = opened(recipe).export(model, tmp_path, name="tiny", made_by={}, scores={})
     estimator = load_estimator(files[0], EngineSpec(threads=1))
     assert estimator.card.slots == config.slots

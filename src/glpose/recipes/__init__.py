@@ -76,6 +76,8 @@ def _jhmdb() -> dict[str, Entry]:
         "conv5x5": ("a 5x5 convolution as head", {"head": "conv5x5"}),
         "paper_start": ("weights drawn as in the paper", {"start": "paper"}),
         "undamaged": ("trained on whole pictures only", {"damage_share": 0.0}),
+        "dot": ("similarity by products, as in the paper", {"similarity": "dot"}),
+        "queries": ("joint queries, without global frames", {"queries": True}),
         "stride3": ("every third frame as local frames", {"stride": 3}),
     }
     return {
@@ -130,7 +132,8 @@ RECIPES: dict[str, Entry] = {
     "person_small": Entry("detect.person_small", "the person detector that is shipped"),
     "warmup_small": Entry("pretrain.warmup_small", "small HRNet, single frame, on small crops"),
     "pretrain_small": Entry("pretrain.pretrain_small", "the same at full size, from warmup_small"),
-    "glpose_small": Entry("fuse.glpose_small", "the fusion that is shipped, from pretrain_small"),
+    "glpose_small": Entry("fuse.glpose_small", "GLPose at small size, from pretrain_small"),
+    "queries_small": Entry("fuse.queries_small", "joint queries on the same features"),
     **_paper(),
     **_baselines(),
     **_jhmdb(),

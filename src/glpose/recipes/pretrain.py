@@ -44,6 +44,10 @@ _DATA = PeopleConfig(
 )
 
 
+PRETRAINED_ON = ("imagenet", *(share.source for share in _DATA.shares), "taught")
+"""What pretrain_small's weights have seen, for cards of what starts from them."""
+
+
 def warmup_small() -> Settings:
     """Lite0 from ImageNet on small crops, to start pretrain_small from: twice as many a second."""
     return Recipe(

@@ -52,17 +52,20 @@ def with_joints(
 ) -> dict[str, Tensor]:
     """The same weights with the head changed to the target's joints, see `head_of_joints`.
 
-    The head is that of a single-frame network (`head.*`) or of GLPose (`fusion.head.*`). If the
+    The head is that of a single-frame network (`head.*`), or GLPose's (`fusion.head.*`,
+    `single_head.*`). If the
     file does not say which joints its head has (`source` is None), they are assumed to be the
     target's if the number matches, else those of the skeleton with that number of joints.
     """
-    heads = [name for name in weights if name.startswith(("head.", "fusion.head."))]
-    if not heads:
+    last: dict[str, Tensor] = {}
+    for prefix in ("head.", "fusion.head.", "single_head."):
+        names = [name for name in weights if name.startswith(prefix)]
+        # Only the last layer has one row per joint.
+        layer = names[-1].rpartition(".")[0] if names else ""
+        last |= {name: weights[name] for name in names if name.rpartition(".")[0] == layer}
+    if not last:
         return weights
-    # Only the last layer has one row per joint.
-    layer = heads[-1].rpartition(".")[0]
-    last = {name: weights[name] for name in heads if name.rpartition(".")[0] == layer}
-    num = len(weights[heads[-1]])
+    num = len(next(iter(last.values())))
     if source is None:
         known = {len(s.joints): s for s in (COCO17, POSETRACK15, target)}
         source = known.get(num)

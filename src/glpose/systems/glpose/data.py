@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Float32, Float64, Int64, UInt8
 
 from glpose.clip import local_frames
 from glpose.crop import cut
@@ -66,6 +66,10 @@ class Tracks:
             config.local.border,
         )
         return np.array([self._place[track, f] for f in frames], np.int64)
+
+    def before(self, i: int) -> int:
+        """The row of the same person one frame earlier; row i itself at the start."""
+        return self._place.get((int(self.track[i]), int(self.frame[i]) - 1), i)
 
     def neighbour_pictures(self, i: int, config: GLPoseConfig) -> list[int]:
         """Pictures that fill the local slots of row i, regardless of who is labelled in them."""
@@ -248,6 +252,16 @@ def noisy_box(
     """Shift each edge by Gaussian noise times the box's side, to imitate a detector."""
     noise = rng.standard_normal(4) * strength
     return (xyxy + noise * np.tile(xyxy[2:] - xyxy[:2], 2)).astype(np.float32)
+
+
+def drifted_box(
+    xyxy: Float32[np.ndarray, " 4"], drift: Float64[np.ndarray, " 3"]
+) -> Float32[np.ndarray, " 4"]:
+    """Move a box by two shares of its sides, and scale it by the exponential of the third."""
+    size = xyxy[2:] - xyxy[:2]
+    centre = (xyxy[:2] + xyxy[2:]) / 2 + drift[:2] * size
+    half = size / 2 * np.exp(drift[2])
+    return np.concatenate([centre - half, centre + half]).astype(np.float32)
 
 
 def key_targets(

@@ -5,16 +5,16 @@ An epoch of the fusion then takes minutes on a CPU; ablations with one encoder s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Bool, Float32, Int64, UInt8
 
 from glpose.clip import global_slots
 from glpose.damage import DAMAGE, damage
-from glpose.systems.glpose.data import Tracks, key_targets, noisy_box
+from glpose.systems.glpose.data import Tracks, drifted_box, key_targets, noisy_box
 from glpose.systems.glpose.spec import ClipConfig, GLPoseConfig
 from glpose.train.data.augment import Look, draw_look, jitter_colour
 from glpose.train.data.sets import LABELLED
@@ -25,6 +25,8 @@ Encode = Callable[[UInt8[np.ndarray, "n h w 3"]], Float32[np.ndarray, "n c h w"]
 
 _MAPS = "maps.npz"
 _LARGE = ("clean", "damaged")
+# How much of a box's drift is left in the next frame: 0.8 of it after four.
+_DRIFT_LEFT = 0.95
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,8 +45,8 @@ class Draw:
 class FeatureData:
     """Feature samples from one set of tracks; each crop is cut with its own box and encoded once.
 
-    A variant uses one augmentation per track, the same in all its frames, and adds small noise to
-    the box in each frame, like a detector's. Features are float16; `folder` keeps them between
+    A variant uses one augmentation per track, the same in all its frames, and moves the box of each
+    frame as a detector or a tracker does (`ClipConfig`). Features are float16; `folder` keeps them between
     runs, and worker processes memory-map them from there.
     """
 
@@ -121,6 +123,7 @@ class FeatureData:
         tracks, crop, how = self.tracks, self._config.crop, self._data.augmentation
         n = len(tracks)
         looks: dict[int, tuple[Look, int]] = {}
+        boxes = self._boxes(rng)
         for start in range(0, n, 32):
             rows = np.arange(start, min(start + 32, n))
             clean, damaged = [], []
@@ -129,9 +132,7 @@ class FeatureData:
                 if track not in looks:
                     looks[track] = draw_look(rng, how), int(rng.integers(2**31))
                 look, colour_seed = looks[track]
-                to_crop = look.crop_from_image(
-                    noisy_box(tracks.xyxy[row], self._data.box_noise, rng), crop
-                )
+                to_crop = look.crop_from_image(next(boxes), crop)
                 rgb = tracks.cut(row, to_crop, crop)
                 if how.colour:
                     rgb = jitter_colour(np.random.default_rng(colour_seed), rgb, how.colour)
@@ -148,6 +149,20 @@ class FeatureData:
                 kept = self._has_damaged[variant * n + rows]
                 self.damaged[places[kept]] = features[len(rows) :]
 
+    def _boxes(self, rng: np.random.Generator) -> Iterator[Float32[np.ndarray, " 4"]]:
+        """The boxes of all rows, in order, as the settings move them."""
+        tracks, data = self.tracks, self._data
+        drift, track = np.zeros(3), -1
+        for row in range(len(tracks)):
+            xyxy = tracks.xyxy[tracks.before(row) if data.box_lag else row]
+            if data.box_drift:
+                new = rng.standard_normal(3) * data.box_drift
+                is_same = track == tracks.track[row]
+                left = _DRIFT_LEFT if is_same else 0.0
+                drift, track = left * drift + np.sqrt(1 - left**2) * new, tracks.track[row]
+                xyxy = drifted_box(xyxy, drift)
+            yield noisy_box(xyxy, data.box_noise, rng)
+
     def sample(
         self, i: int, rng: np.random.Generator, *, damaged: bool, neighbour_damage: float = 0.0
     ) -> dict[str, np.ndarray]:
@@ -155,42 +170,74 @@ class FeatureData:
         return self.make(self.draw(i, rng, damaged=damaged, neighbour_damage=neighbour_damage))
 
     def draw(
-        self, i: int, rng: np.random.Generator, *, damaged: bool, neighbour_damage: float
+        self,
+        i: int,
+        rng: np.random.Generator,
+        *,
+        damaged: bool,
+        neighbour_damage: float = 0.0,
+        damage_run: int = 1,
     ) -> Draw:
-        """Make the random choices of a sample of key i without reading features."""
-        config, proposals = self._config, np.zeros(0, np.int64)
-        hit = rng.random(len(config.offsets)) < neighbour_damage
-        if config.global_.n:
-            proposals = self.tracks.proposals(i % len(self.tracks), config, rng)
-        return Draw(i, damaged, hit.tolist(), proposals)
+        """Make the random choices of a sample of key i without reading features.
+
+        A damaged key is one of at most `damage_run` damaged frames in a row.
+        """
+        offsets = np.array(self._config.offsets, np.int64)
+        hit = rng.random(len(offsets)) < neighbour_damage
+        if damaged and damage_run > 1:
+            length = int(rng.integers(1, damage_run + 1))
+            first = -int(rng.integers(length))
+            hit |= (offsets >= first) & (offsets < first + length)
+        return Draw(i, damaged, hit.tolist(), self._proposals(i, rng))
+
+    def draw_hurt(self, i: int, rng: np.random.Generator, hurt: Bool[np.ndarray, " rows"]) -> Draw:
+        """The sample of key i in a video in which these rows of the tracks are damaged."""
+        row = i % len(self.tracks)
+        hit = hurt[self.tracks.neighbours(row, self._config)]
+        return Draw(i, bool(hurt[row]), hit.tolist(), self._proposals(i, rng))
+
+    def _proposals(self, i: int, rng: np.random.Generator) -> Int64[np.ndarray, " proposals"]:
+        if not self._config.global_.n:
+            return np.zeros(0, np.int64)
+        return self.tracks.proposals(i % len(self.tracks), self._config, rng)
+
+    def similar(
+        self, draw: Draw
+    ) -> tuple[Int64[np.ndarray, " num"], Float32[np.ndarray, "num weights"]]:
+        """The crops of the global slots of a sample, and their weights W_g."""
+        g, i = self._config.global_, draw.key
+        key = self._features(i, damaged=draw.damaged).mean((-2, -1), dtype=np.float32)
+        proposals = i - i % len(self.tracks) + draw.proposals
+        rows, weight = global_slots(
+            key,
+            self.embedding[proposals],
+            g.n,
+            similarity=g.similarity,
+            temperature=g.temperature,
+            softmax_over=g.softmax_over,
+            pad=g.pad,
+        )
+        return proposals[rows], weight
 
     def make(self, draw: Draw) -> dict[str, np.ndarray]:
         """The features of a key and its slots, its target maps and joint weights."""
         config, n, i = self._config, len(self.tracks), draw.key
         base, row = i - i % n, i % n
         sample: dict[str, np.ndarray] = {"key": self._features(i, damaged=draw.damaged)}
-        key_embedding = sample["key"].mean((-2, -1), dtype=np.float32)
+        if self._data.unlabelled_weight:
+            sample["clean"] = self.clean[i]
         if config.offsets:
             slots = base + self.tracks.neighbours(row, config)
+            # At the ends of a clip the key fills slots too: a damaged one must not be whole there.
             sample["local"] = np.stack(
                 [
-                    self._features(slot, damaged=is_hit)
+                    self._features(slot, damaged=draw.damaged if slot == i else is_hit)
                     for slot, is_hit in zip(slots.tolist(), draw.hit, strict=True)
                 ]
             )
         if config.global_.n:
-            proposals = base + draw.proposals
-            g = config.global_
-            rows, sample["global_weight"] = global_slots(
-                key_embedding,
-                self.embedding[proposals],
-                g.n,
-                similarity=g.similarity,
-                temperature=g.temperature,
-                softmax_over=g.softmax_over,
-                pad=g.pad,
-            )
-            sample["global"] = self.clean[proposals[rows]]
+            rows, sample["global_weight"] = self.similar(draw)
+            sample["global"] = self.clean[rows]
         xy, state = self.tracks.xy[row], self.tracks.state[row]
         if self._mirrored[i]:
             mirror = np.array(config.joints.mirror)
@@ -238,6 +285,12 @@ class FeatureMix:
             hit = bool(rng.random() < data.damage_share)
             keys = source.damaged_keys if hit else source.keys
             key = int(keys[rng.integers(len(keys))])
-            share = data.neighbour_damage_share
-            drawn.append((source, source.draw(key, rng, damaged=hit, neighbour_damage=share)))
+            draw = source.draw(
+                key,
+                rng,
+                damaged=hit,
+                neighbour_damage=data.neighbour_damage_share,
+                damage_run=data.damage_run,
+            )
+            drawn.append((source, draw))
         return drawn

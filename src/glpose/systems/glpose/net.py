@@ -13,6 +13,7 @@ from glpose.clip import local_weights
 from glpose.nets.blocks import BasicBlock, chain, conv_bn
 from glpose.nets.encoders import make_encoder
 from glpose.nets.heads import make_head
+from glpose.systems.glpose.queries import JointQueries
 from glpose.systems.glpose.spec import EnhanceConfig, GLPoseConfig
 
 
@@ -117,13 +118,22 @@ class Fusion(nn.Module):
 
 
 class GLPose(nn.Module):
-    """Encoder and fusion, exported as two graphs so that features can be reused."""
+    """Encoder and fusion, exported as two graphs so that features can be reused.
+
+    The fusion is the paper's, or joint queries. `single_head`, if the settings keep it, is the
+    single-frame network's frozen head: features (B, C, H, W) to heatmaps (B, J, H, W).
+    """
 
     def __init__(self, config: GLPoseConfig) -> None:
         super().__init__()
         self.config = config
         self.encoder = make_encoder(config.backbone)
-        self.fusion = Fusion(config)
+        self.fusion = JointQueries(config) if config.queries else Fusion(config)
+        self.single_head = None
+        if config.single_head:
+            channels, num = config.backbone.channels, config.num_joints
+            self.single_head = make_head(config.single_head, channels, num, hidden=channels)
+            self.single_head.requires_grad_(False)
         if config.freeze:
             self.encoder.requires_grad_(False)
 
@@ -140,6 +150,23 @@ class GLPose(nn.Module):
         ranking = stages[0 if self.config.global_.rank_stage == 2 else -1]
         return stages[-1], ranking.mean((-2, -1))
 
+    def fuse(
+        self,
+        key_BCHW: Tensor,
+        local_BTCHW: Tensor | None = None,
+        global_BGCHW: Tensor | None = None,
+        global_weight_BGC: Tensor | None = None,
+    ) -> Tensor:
+        """Features of a key crop and its slots to heatmaps (B, J, H, W), see `Fusion.forward`."""
+        if isinstance(self.fusion, Fusion):
+            return self.fusion(key_BCHW, local_BTCHW, global_BGCHW, global_weight_BGC)
+        assert local_BTCHW is not None
+        assert self.single_head is not None
+        frames_BFCHW = torch.cat([key_BCHW[:, None], local_BTCHW], 1)
+        with torch.no_grad():
+            maps = self.single_head(frames_BFCHW.flatten(0, 1))
+        return self.fusion(frames_BFCHW, maps.unflatten(0, frames_BFCHW.shape[:2]))
+
     def forward(
         self,
         key_BHWC: Tensor,
@@ -154,13 +181,13 @@ class GLPose(nn.Module):
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.freeze):
             key, key_embedding = self.encode(key_BHWC)
             local = None
-            if self.fusion.num_local:
+            if self.config.offsets:
                 assert local_BTHWC is not None
                 local = self.encode(local_BTHWC.flatten(0, 1))[0].unflatten(
                     0, local_BTHWC.shape[:2]
                 )
             chosen = weight = None
-            if self.fusion.num_global:
+            if self.config.global_.n:
                 assert proposal_BPHWC is not None
                 shape = proposal_BPHWC.shape[:2]
                 proposals, embeddings = self.encode(proposal_BPHWC.flatten(0, 1))
@@ -168,7 +195,7 @@ class GLPose(nn.Module):
                     key_embedding, embeddings.unflatten(0, shape), self.config, num_proposals_B
                 )
                 chosen = proposals.unflatten(0, shape)[torch.arange(len(key))[:, None], index]
-        return self.fusion(key, local, chosen, weight)
+        return self.fuse(key, local, chosen, weight)
 
 
 def rank(

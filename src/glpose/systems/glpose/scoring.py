@@ -15,7 +15,7 @@ from glpose.metrics.pck import Pck, pck
 from glpose.systems.glpose.data import ClipData, Tracks
 from glpose.systems.glpose.features import FeatureData
 from glpose.systems.glpose.net import GLPose
-from glpose.systems.glpose.spec import SLOT_NAMES
+from glpose.systems.glpose.spec import KEY, SLOT_NAMES
 from glpose.train.data.sets import LABELLED
 from glpose.train.joints import image_joints
 from glpose.types import Affine
@@ -45,13 +45,18 @@ def guess_from_features(
     precision: str,
     *,
     damaged: bool = False,
-    neighbour_damage: float = 0.0,
+    hurt: Bool[np.ndarray, " rows"] | None = None,
 ) -> Guesses:
-    """Fuse the cached features of some keys; the drawn proposals depend only on the key."""
+    """Fuse the cached features of some keys; the drawn proposals depend only on the key.
+
+    `damaged` damages the keys alone, `hurt` these rows of the tracks, as keys and as neighbours.
+    """
 
     def sample(key: int) -> dict[str, np.ndarray]:
         rng = np.random.default_rng([1, key])
-        return data.sample(key, rng, damaged=damaged, neighbour_damage=neighbour_damage)
+        if hurt is not None:
+            return data.make(data.draw_hurt(key, rng, hurt))
+        return data.sample(key, rng, damaged=damaged)
 
     maps = [data.to_crop[key] for key in keys]
     xy = _image_xy(model, _batches(keys, sample), maps, precision, fuse)
@@ -74,10 +79,24 @@ def guess_from_clips(
     return _guesses(xy, data.tracks[source], keys)
 
 
+def global_entropy(data: FeatureData, keys: np.ndarray) -> float:
+    """The mean entropy of the global weights as a share of the largest possible, log n.
+
+    1 are equal weights, which say nothing about the crops; 0 is one crop alone.
+    """
+    found = []
+    for key in keys.tolist():
+        draw = data.draw(key, np.random.default_rng([1, key]), damaged=False)
+        weight = data.similar(draw)[1]
+        bits = -(weight * np.log(np.maximum(weight, 1e-30))).sum(0)
+        found.append(float(bits.mean() / np.log(len(weight))))
+    return float(np.mean(found))
+
+
 def fuse(model: GLPose, batch: dict[str, Tensor]) -> Tensor:
     """Run the fusion on cached features, converted from float16 to float32."""
-    parts = [batch.get(name) for name in SLOT_NAMES]
-    return model.fusion(*(None if part is None else part.float() for part in parts))
+    others = [batch[name].float() if name in batch else None for name in SLOT_NAMES[1:]]
+    return model.fuse(batch[KEY].float(), *others)
 
 
 def run_on_crops(model: GLPose, batch: dict[str, Tensor]) -> Tensor:

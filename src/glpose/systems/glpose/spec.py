@@ -89,12 +89,32 @@ class EnhanceConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class QueriesConfig:
+    """Joint queries in place of the paper's fusion, see `queries`: sizes of their transformer."""
+
+    channels: int = 64
+    num_blocks: int = 2
+    num_heads: int = 4
+
+    def __post_init__(self) -> None:
+        if self.num_heads < 1 or self.channels % self.num_heads:
+            raise BadConfig(
+                f"queries.channels is {self.channels}; expected a multiple of the "
+                f"{self.num_heads} of queries.num_heads"
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class GLPoseConfig:
     """The network of the paper; the defaults are the paper's, W48 at 384x288.
 
     `start` "paper" draws all new weights from normal(0, 0.001). "single" (ours) starts as the
     single-frame network: the fused features are added to the key's through a 1x1 convolution
     initialised to zero, so that the first outputs equal the single-frame network's.
+
+    `single_head` (ours) keeps the head of the single-frame run that training starts from, frozen
+    like the encoder, beside the fusion: it says what one frame alone shows. `queries`, which need
+    it, replace the fusion (aggregate, enhance, head, start) by joint queries.
     """
 
     backbone: EncoderConfig = field(default_factory=HRNetConfig)
@@ -103,7 +123,7 @@ class GLPoseConfig:
     rounded: bool = True
     mapping: Literal["centre", "origin"] = "origin"
     decode: Literal["quarter", "dark"] = "quarter"
-    skeleton: Literal["posetrack15", "posetrack17", "jhmdb15"] = "posetrack15"
+    skeleton: Literal["posetrack15", "posetrack17", "jhmdb15", "body19"] = "posetrack15"
     local: LocalConfig = LocalConfig()
     global_: GlobalConfig = GlobalConfig()
     aggregate: AggregateConfig = AggregateConfig()
@@ -114,6 +134,8 @@ class GLPoseConfig:
     start: Literal["paper", "single"] = "paper"
     freeze: bool = True
     bn_eval: bool = True
+    single_head: HeadType | None = None
+    queries: QueriesConfig | None = None
 
     def __post_init__(self) -> None:
         check_crop(self.crop, self.backbone.stride)
@@ -131,6 +153,7 @@ class GLPoseConfig:
                 "global_.rank_stage is 2, a stage of an HRNet, but the backbone is another network; "
                 "expected 3, its features themselves"
             )
+        self._check_single_head()
         width = self.backbone.channels
         if self.start == "single" and self.channels != width:
             raise BadConfig(
@@ -142,6 +165,19 @@ class GLPoseConfig:
             raise BadConfig(
                 f"enhance.aggregate 'add' adds features of {self.channels} channels to the key's "
                 f"{width}; leave aggregate.channels at 0"
+            )
+
+    def _check_single_head(self) -> None:
+        if self.single_head and not self.freeze:
+            raise BadConfig(
+                "single_head is the head of a frozen encoder, but freeze is False; expected "
+                "freeze=True, or single_head=None"
+            )
+        if self.queries and not (self.single_head and self.offsets and self.global_.n == 0):
+            raise BadConfig(
+                "queries read the single-frame head's maps of the key and its neighbours; expected "
+                f"a single_head, local.k of at least 1 and global_.n=0, found {self.single_head}, "
+                f"{self.local.k} and {self.global_.n}"
             )
 
     @property
@@ -211,12 +247,19 @@ class ClipConfig:
 
     A share `damage_share` of the key crops is blurred, noised, shrunk or covered, so that the other
     frames have something to add; `neighbour_damage_share` is the same for local slots, since real
-    damage lasts. `features` "cached" encodes `num_variants` differently augmented copies of every
+    damage lasts; `damage_run` damages up to that many frames in a row, the key among them. `features` "cached" encodes `num_variants` differently augmented copies of every
     track, with every `damaged_stride`-th crop also damaged; they are seeded by `feature_seed`, not
     by the run's seed, so that runs with different seeds share them. "online" cuts and encodes crops
     for every sample. `order` "epochs" (online only) takes every labelled person once per epoch;
     "random" draws all sets equally often (cached: in proportion to their size). `clip_boxes` clips
-    boxes to the picture as the HRNet family does. `validation` is the set to score on; if empty,
+    boxes to the picture as the HRNet family does. `unlabelled_weight` is the weight of joints that
+    a set does not label: there the clean key's maps of `single_head` are the targets.
+
+    Boxes: `box_noise` shifts each edge in each frame, `box_drift` is a shift and a scale that
+    changes slowly along a track, so that it is almost the same in a window (both: standard
+    deviations as shares of the box's sides), and `box_lag` takes the box of the frame before. The
+    last two are what a tracker does to boxes; only cached features have them, as `damage_run` and
+    `unlabelled_weight`. `validation` is the set to score on; if empty,
     jhmdb-val or else synth.
     """
 
@@ -229,7 +272,11 @@ class ClipConfig:
     augmentation: Augmentation = Augmentation()
     damage_share: float = 0.0
     neighbour_damage_share: float = 0.0
+    damage_run: int = 1
     box_noise: float = 0.0
+    box_drift: float = 0.0
+    box_lag: bool = False
+    unlabelled_weight: float = 0.0
     clip_boxes: bool = False
     validation: str = ""
     num_synth_scenes: int = 400

@@ -22,8 +22,14 @@ from glpose.runtime.card import PoseCard
 from glpose.systems.glpose.data import ClipData, Tracks
 from glpose.systems.glpose.features import Encode, FeatureData, FeatureMix
 from glpose.systems.glpose.net import Fusion, GLPose
-from glpose.systems.glpose.scoring import fuse, guess_from_clips, guess_from_features, run_on_crops
-from glpose.systems.glpose.spec import SLOT_NAMES, ClipConfig, GLPoseConfig, Settings
+from glpose.systems.glpose.scoring import (
+    fuse,
+    global_entropy,
+    guess_from_clips,
+    guess_from_features,
+    run_on_crops,
+)
+from glpose.systems.glpose.spec import KEY, SLOT_NAMES, ClipConfig, GLPoseConfig, Settings
 from glpose.train.data.augment import Augmentation
 from glpose.train.data.sets import open_people
 from glpose.train.data.store import Pictures, with_cache
@@ -37,6 +43,9 @@ STILL = ClipConfig(
     augmentation=Augmentation(0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
 )
 """For scoring: every crop without augmentation, and once damaged."""
+
+PAPER = "GLPose (Jiao et al., ACM TOMM 2022)"
+QUERIES = "joint queries after TAR-ViTPose (CVPR 2026)"
 
 # Enough for a standard error of PCK below 0.5, few enough to encode 29 crops for each.
 _MOST_PEOPLE = 512
@@ -53,8 +62,8 @@ class GLPoseTask(PoseTask[GLPose]):
     def build(self, *, fresh: bool = False) -> GLPose:
         """Build the network and load what `recipe.init_from`, if set, has of it.
 
-        That may be a single-frame run or an imported file (encoder, and the head with `start`
-        "single"), an exported encoder (`.onnx`), or a GLPose run (everything; a head for other
+        That may be a single-frame run or an imported file (encoder, `single_head`, and with `start`
+        "single" the head, unless it is of another kind than `single_head`), an exported encoder (`.onnx`), or a GLPose run (everything; a head for other
         joints is matched to this recipe's by joint name). New weights depend on the recipe's seed
         alone: the network that caches features and the one trained on them, also after resuming,
         must have the same encoder.
@@ -66,6 +75,11 @@ class GLPoseTask(PoseTask[GLPose]):
         if fresh or not init_from:
             return model
         if init_from.endswith(".onnx"):
+            if config.single_head:
+                raise BadConfig(
+                    f"{init_from}: an exported encoder, but model.single_head also needs the head; "
+                    "start from last.pt or best.pt of the single-frame run"
+                )
             example = torch.zeros(1, *config.crop.size_hw, 3, dtype=torch.uint8)
             load_exported(model.encoder, Path(init_from), example)
         else:
@@ -94,17 +108,28 @@ class GLPoseTask(PoseTask[GLPose]):
         return FeatureMix(sets, data, recipe.batch_size, recipe.seed)
 
     def losses(self, model: GLPose, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The squared error of the heatmaps (eq. 6)."""
+        """The squared error of the heatmaps (eq. 6).
+
+        Joints without a label (`unlabelled_weight`) shall stay what the single-frame head says of
+        the clean key, so that a set that does not label them does not make them worse.
+        """
         run = run_on_crops if batch["key"].dtype == torch.uint8 else fuse
         heatmaps = run(model, batch)
-        loss = heatmap_loss(heatmaps, batch[HEATMAPS], batch["weight"], model.config.loss)
-        return {"heatmap": loss}
+        how, share = model.config.loss, self._recipe.data.unlabelled_weight
+        losses = {"heatmap": heatmap_loss(heatmaps, batch[HEATMAPS], batch["weight"], how)}
+        if share:
+            assert model.single_head is not None
+            with torch.no_grad():
+                alone = model.single_head(batch["clean"].float()).float()
+            unlabelled = (batch["weight"] == 0).float()
+            losses["unlabelled"] = share * heatmap_loss(heatmaps, alone, unlabelled, how)
+        return losses
 
     def score(self, model: GLPose) -> dict[str, float]:
         """PCK with given boxes on the recipe's validation set.
 
-        With cached features, on clean and on damaged key crops with all other crops clean; online,
-        on clean crops of at most `_MOST_PEOPLE` people, evenly spaced over the set.
+        With cached features, on clean and on damaged key crops with all other crops clean, and
+        `global_entropy` (`scoring.global_entropy`) if there are global weights; online, on clean crops of at most `_MOST_PEOPLE` people, evenly spaced over the set.
         """
         recipe, scored_on = self._recipe, dataset(self._source)
         joints = scored_on.counted_joints(recipe.model.joints)
@@ -124,6 +149,9 @@ class GLPoseTask(PoseTask[GLPose]):
             for name, found in (("clean", clean), ("damaged", damaged))
             for limit in (0.2, 0.1)
         }
+        g = recipe.model.global_
+        if g.n > 1 and g.similarity != "over_channels":
+            scores["global_entropy"] = global_entropy(features, keys)
         return {"mean@0.2": (scores["clean@0.2"] + scores["damaged@0.2"]) / 2, **scores}
 
     def pictures(self, model: GLPose) -> list[UInt8[np.ndarray, "_ _ 3"]]:
@@ -155,13 +183,13 @@ class GLPoseTask(PoseTask[GLPose]):
     ) -> tuple[PoseParts, PoseCard]:
         """Encoder and fusion with their card."""
         recipe, config = self._recipe, self._recipe.model
-        parts = PoseParts(EncoderGraph(model.eval()), Solver(model.fusion))
+        parts = PoseParts(EncoderGraph(model.eval()), Solver(model))
         before = recipe.pretrained_on if recipe.init_from else ()
         sources = tuple(dict.fromkeys((*before, *recipe.data.sources)))
         card = pose_card(
             name,
             sources,
-            f"GLPose (Jiao et al., ACM TOMM 2022) on {config.backbone.family}",
+            f"{QUERIES if config.queries else PAPER} on {config.backbone.family}",
             skeleton=config.skeleton,
             crop=config.crop,
             codec=config.codec,
@@ -222,20 +250,30 @@ class EncoderGraph(torch.nn.Module):
 
 
 class Solver(torch.nn.Module):
-    """The fusion with named inputs."""
+    """`GLPose.fuse` with named inputs."""
 
-    def __init__(self, fusion: Fusion) -> None:
+    def __init__(self, model: GLPose) -> None:
         super().__init__()
-        self.fusion = fusion
+        self.model = model
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        slots = (inputs.get(name) for name in SLOT_NAMES)
-        return {"heatmaps": self.fusion(*slots)}
+        others = (inputs.get(name) for name in SLOT_NAMES[1:])
+        return {HEATMAPS: self.model.fuse(inputs[KEY], *others)}
 
 
 def _check_features(config: GLPoseConfig, data: ClipConfig) -> None:
     """Raises: BadConfig for settings that `data.features` does not support."""
+    if data.unlabelled_weight and not config.single_head:
+        raise BadConfig(
+            "data.unlabelled_weight needs model.single_head, the teacher of joints without labels; "
+            "set it, or data.unlabelled_weight=0"
+        )
     if data.features == "online":
+        if data.unlabelled_weight or data.box_drift or data.box_lag or data.damage_run > 1:
+            raise BadConfig(
+                "data.unlabelled_weight, box_drift, box_lag and damage_run are of cached features; "
+                "expected 0, 0, False and 1, or data.features='cached'"
+            )
         if config.global_.n and config.global_.pad != "repeat":
             raise BadConfig(
                 f"global_.pad is '{config.global_.pad}', but training on crops repeats proposals; "
@@ -274,7 +312,8 @@ def cached_features(
     config = recipe.model
     folder = None
     if config.freeze:
-        named = (data.augmentation, data.box_noise, data.num_variants, data.damaged_stride, seed)
+        boxes = (data.box_noise, data.box_drift, data.box_lag)
+        named = (data.augmentation, boxes, data.num_variants, data.damaged_stride, seed)
         digest = hashlib.sha256(repr((config.crop, named, recipe.precision)).encode())
         digest.update(tracks.xyxy.tobytes())
         digest.update(tracks.picture.tobytes())
@@ -310,10 +349,19 @@ def _load(model: GLPose, weights: dict[str, Tensor], path: str) -> None:
     """Load the parts that the weights contain: a single-frame network's or GLPose's."""
     load_part(model.encoder, weights, "encoder.", path)
     config = model.config
-    if any(name.startswith("fusion.") for name in weights):
+    is_fused = any(name.startswith("fusion.") for name in weights)
+    if model.single_head is not None:
+        load_part(model.single_head, weights, "single_head." if is_fused else "head.", path)
+    if is_fused:
         load_part(model.fusion, weights, "fusion.", path)
-    elif config.head_input == "enhanced" and config.start == "single":
+    elif isinstance(model.fusion, Fusion) and _has_single_start(config):
         load_part(model.fusion.head, weights, "head.", path)
+
+
+def _has_single_start(config: GLPoseConfig) -> bool:
+    """Whether the fusion's head is at first the single-frame one."""
+    is_alike = config.single_head in (None, config.head)
+    return is_alike and config.head_input == "enhanced" and config.start == "single"
 
 
 SYSTEM = System(GLPoseConfig, ClipConfig, GLPoseTask)
