@@ -72,7 +72,7 @@ def warmup_small() -> Settings:
 
 
 def pretrain_small() -> Settings:
-    """Lite0, single frame, 19 joints by hand and by teachers, from warmup_small; ours.
+    """Lite0, single frame, 19 joints by hand and by teachers; ours. Give warmup_small's with --init.
 
     More augmentation and fewer frames of JHMDB than there: frames of a video are much alike.
     """
@@ -108,5 +108,4 @@ def pretrain_small() -> Settings:
         ),
         optimizer=replace(warm.optimizer, warmup_steps=100, decay="cosine"),
         num_steps=9000,
-        init_from="",
     )

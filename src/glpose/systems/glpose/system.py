@@ -181,9 +181,10 @@ class GLPoseTask(PoseTask[GLPose]):
     def parts(
         self, model: GLPose, *, name: str, made_by: dict[str, str], scores: dict[str, str]
     ) -> tuple[PoseParts, PoseCard]:
-        """Encoder and fusion with their card."""
+        """Encoder and fusion with their card; the single-frame head, if kept, answers alone."""
         recipe, config = self._recipe, self._recipe.model
-        parts = PoseParts(EncoderGraph(model.eval()), Solver(model))
+        answer = None if model.single_head is None else Answer(model.single_head)
+        parts = PoseParts(EncoderGraph(model.eval()), Solver(model), answer)
         before = recipe.pretrained_on if recipe.init_from else ()
         sources = tuple(dict.fromkeys((*before, *recipe.data.sources)))
         card = pose_card(
@@ -236,6 +237,17 @@ class GLPoseTask(PoseTask[GLPose]):
                 model, tracks, STILL, self._recipe, seed=0, cache_dir=cache_dir
             )
         return self._features
+
+
+class Answer(torch.nn.Module):
+    """The single-frame head as `PoseParts.answer`."""
+
+    def __init__(self, head: torch.nn.Module) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, features_BCHW: Tensor) -> dict[str, Tensor]:
+        return {HEATMAPS: self.head(features_BCHW)}
 
 
 class EncoderGraph(torch.nn.Module):
