@@ -20,7 +20,12 @@ from glpose.crop import crop_from_image  # noqa: E402
 from glpose.errors import BadConfig, BadWeights, GLPoseError  # noqa: E402
 from glpose.nets.blocks import num_parameters  # noqa: E402
 from glpose.nets.losses import heatmap_loss  # noqa: E402
-from glpose.nets.spec import HRNetConfig, LossConfig, ResNetConfig  # noqa: E402
+from glpose.nets.spec import (  # noqa: E402
+    EfficientNetLiteConfig,
+    HRNetConfig,
+    LossConfig,
+    ResNetConfig,
+)
 from glpose.recipes import load_recipe  # noqa: E402
 from glpose.skeleton import POSETRACK15  # noqa: E402
 from glpose.systems.glpose.data import ClipData, Tracks  # noqa: E402
@@ -67,6 +72,7 @@ TINY = GLPoseConfig(
     local=LocalConfig(k=1, box="own"),
     global_=GlobalConfig(n=2, num_candidates=4),
 )
+LITE = EfficientNetLiteConfig(width=0.25, pyramid=(16, 8, 8), channels=8)
 QUERIES = replace(with_sources(TINY, n=0), single_head="conv1x1", queries=QueriesConfig(8, 1, 2))
 STILL = Augmentation(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
@@ -951,8 +957,10 @@ def test_heads_go_by_the_names_of_the_joints_that_a_run_has(tmp_path: Path, whol
         ),
         replace(with_sources(TINY, k=0, n=0), start="single"),
         QUERIES,
+        # 48 pixels are 3 at stride 16: padded as SAME by one more on one side.
+        replace(with_sources(TINY, k=0, n=0), backbone=LITE, start="single"),
     ],
-    ids=["both", "global per channel", "key alone", "queries"],
+    ids=["both", "global per channel", "key alone", "queries", "odd sizes"],
 )
 def test_the_exported_pair_finds_the_joints_that_torch_finds(
     tmp_path: Path, config: GLPoseConfig

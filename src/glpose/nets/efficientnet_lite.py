@@ -7,9 +7,7 @@ garden, Apache-2.0); Lin et al., Feature Pyramid Networks, CVPR 2017. Own code f
 
 import itertools
 import math
-import warnings
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -112,9 +110,8 @@ class MobileBlock(nn.Module):
 class SameConv(nn.Conv2d):
     """A convolution without bias, padded as TensorFlow's SAME.
 
-    The output has ceil(size / stride) pixels. Where the padding is odd, the extra pixel is at the
-    end, so that strided convolutions of even sizes are not symmetric. An exported graph has the
-    padding of the example it was traced with: right for all sizes if all are multiples of 32.
+    The stride is 1 or 2, the kernel odd, and the output has ceil(size / stride) pixels. At stride 2
+    an even size is padded by one pixel less at its beginning than at its end.
     """
 
     def __init__(
@@ -126,28 +123,11 @@ class SameConv(nn.Conv2d):
         stride, kernel = self.stride[0], self.kernel_size[0]
         if stride == 1:
             return functional.conv2d(x, self.weight, None, 1, kernel // 2, 1, self.groups)
-        pads = [_same_padding(size, kernel, stride) for size in _width_and_height(x)]
-        if all(before == after for before, after in pads):
-            symmetric = (pads[1][0], pads[0][0])
-            return functional.conv2d(x, self.weight, None, stride, symmetric, 1, self.groups)
-        x = functional.pad(x, (*pads[0], *pads[1]))
+        # Not from a rounded quotient: in exported graphs, // of what is negative cuts towards zero.
+        after = kernel // 2
+        before_y, before_x = (after - 1 + side % 2 for side in x.shape[-2:])
+        x = functional.pad(x, (before_x, after, before_y, after))
         return functional.conv2d(x, self.weight, None, stride, 0, 1, self.groups)
-
-
-def _width_and_height(x: Tensor) -> tuple[int, int]:
-    height, width = x.shape[-2:]
-    if not torch.jit.is_tracing():
-        return width, height
-    # In a trace sizes are tensors; as numbers they become constants, which is what we want.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
-        return int(width), int(height)
-
-
-def _same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Pixels before and after a side of `size`."""
-    total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
-    return total // 2, total - total // 2
 
 
 class Pyramid(nn.Module):
