@@ -80,7 +80,8 @@ def main() -> None:
     outcomes = {}
     for name in names:
         outcomes[name] = measured(name, subject)
-        print(name, *(f"  {line}" for line in outcomes[name].details), sep="\n", flush=True)
+        for line in outcomes[name].details:
+            print(f"{name}: {line}", flush=True)
         if arguments.json:
             arguments.json.write_text(json.dumps(plain(outcomes), indent=1), "utf-8")
     print("\n| row | what | measured | aim |\n|---|---|---|---|")
