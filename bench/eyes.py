@@ -1,4 +1,4 @@
-"""The figures of issue 8, measured on the installed weights: a table, row by row.
+"""How well the installed weights find and see people: a table of figures, row by row.
 
     python bench/eyes.py DATA_FOLDER [--pose NAME_OR_FOLDER] [--detector NAME_OR_FILE]
         [--single NAME_OR_FOLDER] [--rows boxes,run,...] [--limit N] [--json FILE]

@@ -28,7 +28,7 @@ class NotMeasured(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One row of the table, as text; `aim` is that of issue 8."""
+    """One row of the table, as text; `aim` is what we want to reach."""
 
     what: str
     measured: str
