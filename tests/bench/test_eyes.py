@@ -44,6 +44,15 @@ def test_joints_on_the_other_side_are_exchanged_ones_not_lost_ones() -> None:
     assert sides.other_side(seen).tolist() == [[True] * 12, *([[False] * 12] * 3)]
 
 
+def test_joints_wholly_on_the_other_side_are_wrong_by_pck() -> None:
+    seen = limbs(2)
+    seen.guess_xy[0] = seen.truth_xy[0][sides.MIRROR]
+    seen.truth_xy[1, :2, 0] = 20, 38
+    seen.guess_xy[1, :2, 0] = 38, 20
+    assert sides.other_side(seen)[1, :2].all()
+    assert sides.wholly_on_other_side(seen).tolist() == [[True] * 12, [False] * 12]
+
+
 def test_joints_whose_pair_is_close_or_unlabelled_are_on_no_side() -> None:
     seen = limbs(2)
     seen.guess_xy[:] = seen.truth_xy[:, sides.MIRROR]
