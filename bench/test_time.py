@@ -11,7 +11,7 @@ clip. Results for repeated crops and slots are cached.
 import argparse
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from glpose.formats.jhmdb.short import read_clips
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import load_estimator
 from glpose.runtime.options import PoseOptions
-from glpose.runtime.protocols import Estimator, Inputs
+from glpose.runtime.protocols import Encoded, Estimator, Inputs
 from glpose.skeleton import JHMDB15, POSETRACK15
 from glpose.video.reader import open_video
 
@@ -61,22 +61,23 @@ ROWS = (
 
 
 class Remembering:
-    """An estimator that caches its results."""
+    """An estimator that caches its results; its encoder answers nothing alone."""
 
     def __init__(self, estimate: Estimator) -> None:
-        self.card, self._estimate = estimate.card, estimate
+        self.card, self._estimate = replace(estimate.card, answers=False), estimate
         self._encoded: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
         self._solved: dict[bytes, Maps] = {}
 
-    def encode(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def encode(self, crops: np.ndarray) -> Encoded:
         """As the estimator, cached."""
         keys = [_digest(crop) for crop in crops]
         new = {key: i for i, key in enumerate(keys) if key not in self._encoded}
         if new:
             found = self._estimate.encode(crops[list(new.values())])
-            self._encoded.update(zip(new, zip(*found, strict=True), strict=True))
+            rows = zip(found.features, found.embedding, strict=True)
+            self._encoded.update(zip(new, rows, strict=True))
         features, embeddings = zip(*(self._encoded[key] for key in keys), strict=True)
-        return np.stack(features), np.stack(embeddings)
+        return Encoded(np.stack(features), np.stack(embeddings))
 
     def solve(self, inputs: Inputs) -> Maps:
         """As the estimator, cached."""

@@ -119,14 +119,14 @@ class SameConv(nn.Conv2d):
     ) -> None:
         super().__init__(num_in, num_out, kernel, stride, groups=groups, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
         stride, kernel = self.stride[0], self.kernel_size[0]
         if stride == 1:
-            return functional.conv2d(x, self.weight, None, 1, kernel // 2, 1, self.groups)
+            return functional.conv2d(input, self.weight, None, 1, kernel // 2, 1, self.groups)
         # Not from a rounded quotient: in exported graphs, // of what is negative cuts towards zero.
         after = kernel // 2
-        before_y, before_x = (after - 1 + side % 2 for side in x.shape[-2:])
-        x = functional.pad(x, (before_x, after, before_y, after))
+        before_y, before_x = (after - 1 + side % 2 for side in input.shape[-2:])
+        x = functional.pad(input, (before_x, after, before_y, after))
         return functional.conv2d(x, self.weight, None, stride, 0, 1, self.groups)
 
 
