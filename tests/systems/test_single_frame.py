@@ -56,7 +56,15 @@ MODELS = {
 
 
 def tiny(name: str) -> Recipe:
-    return replace(load_recipe("pretrain_small"), name=f"tiny_{name}", model=MODELS[name])
+    recipe = load_recipe("pretrain_small")
+    return replace(
+        recipe,
+        name=f"tiny_{name}",
+        model=MODELS[name],
+        optimizer=replace(recipe.optimizer, rates=()),
+        init_from="",
+        pretrained_on=(),
+    )
 
 
 def opened(recipe: Recipe) -> SingleFrameTask:

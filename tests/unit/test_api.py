@@ -7,11 +7,14 @@ import pytest
 
 from glpose.api import usual_refiners
 from glpose.refine.phantoms import without_phantoms
+from glpose.skeleton import BODY19
 
 
 def test_phantoms_are_left_out_unless_boxes_are_given() -> None:
-    assert usual_refiners(None) == (without_phantoms,)
-    assert usual_refiners({}) == ()
+    detected, given = usual_refiners(None, BODY19), usual_refiners({}, BODY19)
+    assert detected[0] is without_phantoms
+    assert without_phantoms not in given
+    assert len(detected) == len(given) + 1 == 2
 
 
 @pytest.mark.slow

@@ -63,7 +63,7 @@ def test_index_and_by_name_say_what_there_is() -> None:
     with pytest.raises(BadInput, match="no joint 'belly'; it has: right_ankle"):
         POSETRACK15.index("belly")
     assert by_name("lsp14") is LSP14
-    with pytest.raises(BadInput, match="unknown skeleton 'coco'; known: coco17"):
+    with pytest.raises(BadInput, match="unknown skeleton 'coco'; known: body19, coco17"):
         by_name("coco")
 
 
