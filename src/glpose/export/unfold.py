@@ -15,17 +15,24 @@ from torch import Tensor, nn
 from glpose.errors import BadWeights, MissingExtra
 
 
-def load_exported(network: nn.Module, path: Path, example: Tensor) -> None:
+def load_exported(
+    network: nn.Module, path: Path, example: Tensor, head: nn.Module | None = None
+) -> None:
     """Load the convolutions of an exported graph, in place; `example` is an input of the network.
 
     The network must run pairs of a convolution without bias and a batch norm, and be used in
-    evaluation mode: the original running statistics are lost.
+    evaluation mode: the original running statistics are lost. `head` (convolutions with bias) gets
+    what follows them in a graph that also answers alone; without it, that is left out.
 
     Raises: BadWeights if the graph cannot be read or is of another network; MissingExtra.
     """
-    folded = _convolutions(path)
+    folded, answers = _convolutions(path)
     pairs = _pairs_in_order(network, example)
-    found, wanted = [tuple(w.shape) for w, _ in folded], [tuple(c.weight.shape) for c, _ in pairs]
+    last = [] if head is None else [m for m in head.modules() if isinstance(m, nn.Conv2d)]
+    found = [tuple(w.shape) for w, _ in folded]
+    wanted = [tuple(conv.weight.shape) for conv in [*(conv for conv, _ in pairs), *last]]
+    if answers and head is None:
+        found = found[: len(wanted)]
     if found != wanted:
         differs = next(
             (i for i, (a, b) in enumerate(zip(found, wanted, strict=False)) if a != b),
@@ -34,18 +41,22 @@ def load_exported(network: nn.Module, path: Path, example: Tensor) -> None:
         raise BadWeights(
             f"{path}: number {differs + 1} of its {len(found)} convolutions differs from this "
             f"recipe's, which has {len(wanted)}; expected the encoder of the same network"
+            + (", with its single-frame head" if last and not answers else "")
         )
     with torch.no_grad():
-        for (weight, bias), (conv, norm) in zip(folded, pairs, strict=True):
+        for (weight, bias), (conv, norm) in zip(folded, pairs, strict=False):
             conv.weight.copy_(weight)
             norm.running_mean.zero_()  # type: ignore[union-attr]
             norm.running_var.fill_(1.0)  # type: ignore[union-attr]
             norm.weight.fill_((1.0 + norm.eps) ** 0.5)
             norm.bias.copy_(bias)
+        for (weight, bias), conv in zip(folded[len(pairs) :], last, strict=False):
+            conv.weight.copy_(weight)
+            conv.bias.copy_(bias)  # type: ignore[union-attr]
 
 
-def _convolutions(path: Path) -> list[tuple[Tensor, Tensor]]:
-    """Weight and bias of each convolution, in the order of the graph."""
+def _convolutions(path: Path) -> tuple[list[tuple[Tensor, Tensor]], bool]:
+    """Weight and bias of each convolution, in the order of the graph; whether it answers alone."""
     try:
         import onnx
         from onnx import numpy_helper
@@ -67,7 +78,7 @@ def _convolutions(path: Path) -> list[tuple[Tensor, Tensor]]:
             )
         weight, bias = (numpy_helper.to_array(values[name]).copy() for name in node.input[1:])
         pairs.append((torch.from_numpy(weight), torch.from_numpy(bias)))
-    return pairs
+    return pairs, len(graph.output) > 2
 
 
 @torch.no_grad()

@@ -1,5 +1,6 @@
 """Exported encoders back in their networks."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,47 +9,98 @@ import pytest
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
-from glpose import weights  # noqa: E402
+from torch import nn  # noqa: E402
+
 from glpose.errors import BadWeights  # noqa: E402
+from glpose.export.pose import PoseParts, export_pose, pose_card  # noqa: E402
 from glpose.export.unfold import load_exported  # noqa: E402
-from glpose.nets.hrnet import HRNet  # noqa: E402
-from glpose.nets.spec import HRNetConfig  # noqa: E402
+from glpose.nets.efficientnet_lite import EfficientNetLite  # noqa: E402
+from glpose.nets.heads import make_head  # noqa: E402
+from glpose.nets.spec import EfficientNetLiteConfig  # noqa: E402
 from glpose.runtime.load import load_estimator  # noqa: E402
+from glpose.systems.glpose.net import GLPose  # noqa: E402
+from glpose.systems.glpose.spec import GLPoseConfig, LocalConfig, with_sources  # noqa: E402
+from glpose.systems.glpose.system import Answer, EncoderGraph, Solver  # noqa: E402
+from glpose.types import CropSpec  # noqa: E402
 
-SMALL = HRNetConfig(
-    width=32,
-    stem_width=32,
-    first="basic",
-    first_width=64,
-    first_blocks=2,
-    num_modules=(1, 4),
-    num_blocks=2,
+LITE = EfficientNetLiteConfig(width=0.25, pyramid=(16, 8, 8), channels=8)
+CONFIG = replace(
+    with_sources(
+        GLPoseConfig(backbone=LITE, crop=CropSpec((64, 48)), local=LocalConfig(box="own")), k=1, n=0
+    ),
+    single_head="conv3x3",
+    start="single",
 )
-SHIPPED = Path(weights.__file__).parent / "pose_small.encoder.onnx"
-EXAMPLE = torch.zeros(1, 192, 144, 3, dtype=torch.uint8)
+NUM = CONFIG.num_joints
+EXAMPLE = torch.zeros(1, 64, 48, 3, dtype=torch.uint8)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:You are using the legacy:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch.onnx"),
+]
 
 
-@pytest.mark.slow
-def test_the_shipped_encoder_gives_the_features_of_its_graph() -> None:
-    network = HRNet(SMALL).train()
-    load_exported(network, SHIPPED, EXAMPLE)
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network with batch norms of all kinds, as an encoder that also answers alone."""
+    torch.manual_seed(0)
+    model = GLPose(CONFIG).eval()
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            for tensor in (layer.running_mean, layer.bias):
+                nn.init.normal_(tensor, std=0.1)
+            for tensor in (layer.running_var, layer.weight):
+                nn.init.uniform_(tensor, 0.5, 1.5)
+    assert model.single_head is not None
+    parts = PoseParts(EncoderGraph(model), Solver(model), Answer(model.single_head))
+    card = pose_card(
+        "tiny",
+        (),
+        "a test",
+        skeleton=CONFIG.skeleton,
+        crop=CONFIG.crop,
+        codec=CONFIG.codec,
+        slots=CONFIG.slots,
+        made_by={},
+        scores={},
+    )
+    return export_pose(parts, card, tmp_path_factory.mktemp("exported"))[0]
+
+
+def test_an_encoder_and_its_head_give_what_their_graph_gives(exported: Path) -> None:
+    network, head = EfficientNetLite(LITE).train(), make_head("conv3x3", 8, NUM, hidden=8)
+    load_exported(network, exported, EXAMPLE, head)
     assert network.training
-    crops = np.random.default_rng(0).integers(0, 255, (2, 192, 144, 3), np.uint8)
+    crops = np.random.default_rng(0).integers(0, 255, (2, 64, 48, 3), np.uint8)
     with torch.inference_mode():
-        found = network.eval()(torch.from_numpy(crops)).numpy()
-    expected = load_estimator("pose_small").encode(crops).features
-    assert np.abs(expected).max() > 0.05
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+        features = network.eval()(torch.from_numpy(crops))
+        heatmaps = head(features).numpy()
+    expected = load_estimator(exported).encode(crops)
+    assert expected.maps is not None
+    assert np.abs(expected.features).max() > 0.05
+    assert np.abs(expected.maps["heatmaps"]).max() > 0.05
+    np.testing.assert_allclose(features.numpy(), expected.features, atol=1e-4)
+    np.testing.assert_allclose(heatmaps, expected.maps["heatmaps"], atol=1e-4)
 
 
-@pytest.mark.slow
-def test_an_encoder_of_another_network_is_refused() -> None:
-    other = HRNet(HRNetConfig(width=16, first="basic", num_modules=(1, 1), num_blocks=1))
-    with pytest.raises(BadWeights, match=r"encoder\.onnx: number 1 of its \d+ convolutions"):
-        load_exported(other, SHIPPED, EXAMPLE)
+def test_the_head_may_be_left_out(exported: Path) -> None:
+    network, alone = EfficientNetLite(LITE), EfficientNetLite(LITE)
+    load_exported(network, exported, EXAMPLE, make_head("conv3x3", 8, NUM, hidden=8))
+    load_exported(alone, exported, EXAMPLE)
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, alone.state_dict()[name]), name
+
+
+def test_an_encoder_of_another_network_is_refused(exported: Path) -> None:
+    other = EfficientNetLite(replace(LITE, width=0.5))
+    with pytest.raises(BadWeights, match=r"encoder\.onnx: number \d+ of its \d+ convolutions"):
+        load_exported(other, exported, EXAMPLE)
+    with pytest.raises(BadWeights, match=r"convolutions differs from this recipe's"):
+        load_exported(
+            EfficientNetLite(LITE), exported, EXAMPLE, make_head("conv3x3", 8, 7, hidden=8)
+        )
 
 
 def test_a_file_that_is_no_graph_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.onnx").write_bytes(b"not a graph")
     with pytest.raises(BadWeights, match=r"x\.onnx: cannot be read as ONNX"):
-        load_exported(HRNet(SMALL), tmp_path / "x.onnx", EXAMPLE)
+        load_exported(EfficientNetLite(LITE), tmp_path / "x.onnx", EXAMPLE)

@@ -62,11 +62,11 @@ class GLPoseTask(PoseTask[GLPose]):
     def build(self, *, fresh: bool = False) -> GLPose:
         """Build the network and load what `recipe.init_from`, if set, has of it.
 
-        That may be a single-frame run or an imported file (encoder, `single_head`, and with `start`
-        "single" the head, unless it is of another kind than `single_head`), an exported encoder (`.onnx`), or a GLPose run (everything; a head for other
-        joints is matched to this recipe's by joint name). New weights depend on the recipe's seed
-        alone: the network that caches features and the one trained on them, also after resuming,
-        must have the same encoder.
+        That may be a single-frame run, an imported file or an exported encoder (encoder,
+        `single_head`, and with `start` "single" the head, unless it is of another kind than
+        `single_head`), or a GLPose run (everything; a head for other joints is matched to this
+        recipe's by joint name). New weights depend on the recipe's seed alone: the network that
+        caches features and the one trained on them, also after resuming, must have the same encoder.
         """
         config, init_from = self._recipe.model, self._recipe.init_from
         with torch.random.fork_rng(devices=[]):
@@ -75,13 +75,10 @@ class GLPoseTask(PoseTask[GLPose]):
         if fresh or not init_from:
             return model
         if init_from.endswith(".onnx"):
-            if config.single_head:
-                raise BadConfig(
-                    f"{init_from}: an exported encoder, but model.single_head also needs the head; "
-                    "start from last.pt or best.pt of the single-frame run"
-                )
             example = torch.zeros(1, *config.crop.size_hw, 3, dtype=torch.uint8)
-            load_exported(model.encoder, Path(init_from), example)
+            load_exported(model.encoder, Path(init_from), example, model.single_head)
+            if model.single_head is not None and _starts_as_single(model):
+                model.fusion.head.load_state_dict(model.single_head.state_dict())
         else:
             path = Path(init_from)
             weights = with_joints(load_initial(path), initial_joints(path), config.joints)
@@ -360,18 +357,20 @@ def make_encode(model: GLPose, precision: str) -> Encode:
 def _load(model: GLPose, weights: dict[str, Tensor], path: str) -> None:
     """Load the parts that the weights contain: a single-frame network's or GLPose's."""
     load_part(model.encoder, weights, "encoder.", path)
-    config = model.config
     is_fused = any(name.startswith("fusion.") for name in weights)
     if model.single_head is not None:
         load_part(model.single_head, weights, "single_head." if is_fused else "head.", path)
     if is_fused:
         load_part(model.fusion, weights, "fusion.", path)
-    elif isinstance(model.fusion, Fusion) and _has_single_start(config):
+    elif _starts_as_single(model):
         load_part(model.fusion.head, weights, "head.", path)
 
 
-def _has_single_start(config: GLPoseConfig) -> bool:
+def _starts_as_single(model: GLPose) -> bool:
     """Whether the fusion's head is at first the single-frame one."""
+    config = model.config
+    if not isinstance(model.fusion, Fusion):
+        return False
     is_alike = config.single_head in (None, config.head)
     return is_alike and config.head_input == "enhanced" and config.start == "single"
 
