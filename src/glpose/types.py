@@ -75,7 +75,11 @@ class Detections:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class People:
-    """People of one frame with track ids; unconfirmed tracks are left out, never -1."""
+    """People of one frame with track ids, from 1.
+
+    Unconfirmed tracks are left out; only while people are followed by their poses, between
+    `Follower.__call__` and `learn`, do they have the id 0.
+    """
 
     xyxy: Float32[np.ndarray, "n 4"]
     score: Float32[np.ndarray, " n"]

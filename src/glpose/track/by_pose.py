@@ -20,7 +20,7 @@ from glpose.types import Detections, People
 _FEWEST = 4
 # The most that a person's size changes in a frame.
 _MOST_SCALING = 0.05
-_HEAD = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "head_top")
+_HEAD = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "head_top", "face", "head")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class PoseTrackerSpec:
     joints, a third of all: half a person is a person, too. A track goes on without a detection as
     long as that is at least `keep_score` and the joints' box overlaps the predicted one by
     `keep_iou`. A detection of at least `try_score` that nobody claims is tried: it becomes a person
-    if its pose has `sure_score`. Of two tracks whose poses have an OKS of `same_oks`, the one that
+    if its pose has `sure_score`, or where the detector alone would start a track. Of two tracks whose poses have an OKS of `same_oks`, the one that
     was expected elsewhere loses the pose.
 
     The detector looks at every `look_every`-th frame, or every `look_alone`-th while nobody is
@@ -73,15 +73,15 @@ class PoseTracker(Tracker):
         self._joints, self._poses = joints, poses
         self._ends = _ends(joints)
         self._rows: list[Track] = []
-        self._sightings: dict[int, Sighting] = {}
+        self._sightings: dict[Track, Sighting] = {}
         self._looked: int | None = None
         self._scene = 0
-        self._is_unsure = True
+        self._is_unsure = False
 
     def wants_look(self, frame: int) -> bool:
-        """Whether the detector should look at this frame, unless a new scene starts there."""
+        """Whether the detector should look at this frame; at a scene cut it always should."""
         how = self._poses
-        every = how.look_every if self._tracks else min(how.look_every, how.look_alone)
+        every = how.look_every if self._rows else min(how.look_every, how.look_alone)
         return (
             self._looked is None
             or self._is_unsure
@@ -114,6 +114,7 @@ class PoseTracker(Tracker):
             if t.track_id and t.seen == before and id(t) not in asked
         ]
         self._rows = [track for track, _, _ in found]
+        self._is_unsure &= bool(found)  # of nobody there is nothing to learn
         return to_people([(track.track_id, score, box) for track, score, box in found])
 
     def learn(
@@ -140,15 +141,15 @@ class PoseTracker(Tracker):
             if believed[i] and box is not None:
                 track.state = motion.correct(track.state, box, max(1, frame - track.seen))
                 track.xyxy = box
-                self._sightings[id(track)] = Sighting(xy[i], sure[i], box)
-                track.hits += 1
+                self._sightings[track] = Sighting(xy[i], sure[i], box)
+                track.hits += not was_seen[i]
                 track.seen, track.weak = frame, 0
                 if not track.track_id and strength[i] >= self._poses.sure_score:
                     self._confirm(track)
         self._drop_tried(rows, believed, shared)
         self._end_duplicates(frame)
-        alive = {id(track) for track in self._tracks}
-        self._sightings = {key: s for key, s in self._sightings.items() if key in alive}
+        alive = set(self._tracks)
+        self._sightings = {t: s for t, s in self._sightings.items() if t in alive}
         self._is_unsure = any(
             not (ok or seen) for ok, seen in zip(believed, was_seen, strict=True)
         ) or any(not track.track_id for track in self._tracks)
@@ -157,12 +158,15 @@ class PoseTracker(Tracker):
     def _min_new(self) -> float:
         return self._poses.try_score
 
+    def _may_confirm(self, track: Track) -> bool:
+        return super()._may_confirm(track) and track.score >= self._spec.new_score
+
     def _box_of(
         self, track: Track, xy: np.ndarray, sure: np.ndarray, *, detected: bool
     ) -> Float64[np.ndarray, "4"] | None:
         if sure.sum() < _FEWEST:
             return None
-        how, before = self._poses, self._sightings.get(id(track))
+        how, before = self._poses, self._sightings.get(track)
         expected = track.xyxy if detected or before is None else moved_box(before, xy, sure)
         return pose_box(xy, sure, expected, self._ends, how.margin, how.shrink)
 

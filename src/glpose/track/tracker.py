@@ -195,7 +195,7 @@ class Tracker:
             track.seen, track.hits = frame, track.hits + 1
             track.weak = 0 if track.score >= self._spec.high_score else track.weak + 1
             pool.free.remove(index)
-            if not track.track_id and track.hits >= self._spec.confirm_frames:
+            if not track.track_id and self._may_confirm(track):
                 self._confirm(track)
 
     def _start(self, frame: int, pool: _Pool, *, opens: bool) -> None:
@@ -217,6 +217,10 @@ class Tracker:
     def _min_new(self) -> float:
         """The least score of a detection that starts a track."""
         return max(self._spec.new_score, self._spec.high_score)
+
+    def _may_confirm(self, track: Track) -> bool:
+        """Whether a track that was just detected again is that of a person."""
+        return track.hits >= self._spec.confirm_frames
 
     def _confirm(self, track: Track) -> None:
         self._last_id += 1

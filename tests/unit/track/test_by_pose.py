@@ -85,6 +85,33 @@ def test_the_detector_looks_at_first_and_then_every_few_frames() -> None:
     assert looked == [0, 1, 5, 9, 13]
 
 
+def test_where_nobody_is_the_detector_looks_now_and_then() -> None:
+    tracker = PoseTracker(BODY19, poses=PoseTrackerSpec(look_every=4, look_alone=2))
+    looked = []
+    for frame in range(60):
+        looks = tracker.wants_look(frame)
+        looked += [frame] if looks else []
+        is_there = 20 <= frame < 30
+        given = detections(*[box(100)] * is_there) if looks else None
+        if len(tracker.update(frame, given)):
+            learn(tracker, (pose(100), 0.9 if is_there else 0.0))
+    assert looked[:6] == [0, 1, 3, 5, 7, 9]
+    assert [frame for frame in looked if 21 < frame < 30] == [25, 29]
+    late = [frame for frame in looked if frame >= 40]
+    assert np.diff(late).tolist() == [2] * (len(late) - 1)
+    assert len(late) >= 9
+
+
+def test_a_detection_that_no_pose_confirms_must_be_strong_twice() -> None:
+    for scores, ids in (((0.41, 0.36), []), ((0.26, 0.36), []), ((0.45, 0.45), [1])):
+        tracker = PoseTracker(BODY19)
+        tracker.update(0, detections())
+        for frame, score in enumerate(scores, 1):
+            people = tracker.update(frame, detections(box(100), score=score))
+            found = learn(tracker, *[(pose(100), 0.1)] * len(people)) if len(people) else people
+        assert found.track_id.tolist() == ids
+
+
 def test_a_weak_detection_becomes_a_person_only_by_its_pose() -> None:
     for score, ids in ((0.6, [1, 2]), (0.3, [1])):
         tracker = PoseTracker(BODY19)
