@@ -88,12 +88,20 @@ def detector_card(**changes: object) -> DetectorCard:
 
 def write_pose(folder: Path, name: str = "tiny", **changes: object) -> Path:
     """A pair of pose weights; gives the path of the encoder."""
-    write_encoder(folder / f"{name}.encoder.onnx", encoder_card())
-    write_fusion(folder / f"{name}.fusion.onnx", pose_card(**changes))
+    own = pose_card(**changes)
+    maps = own.codec.channels(len(own.joints.joints)) if own.answers else None
+    write_encoder(folder / f"{name}.encoder.onnx", encoder_card(), answers=maps)
+    write_fusion(folder / f"{name}.fusion.onnx", own)
     return folder / f"{name}.encoder.onnx"
 
 
-def write_encoder(path: Path, own: Card, crop_hw: tuple[int, int] = CROP_HW) -> Path:
+def write_encoder(
+    path: Path,
+    own: Card,
+    crop_hw: tuple[int, int] = CROP_HW,
+    answers: dict[str, int] | None = None,
+) -> Path:
+    """An encoder; `answers` are the maps that it also gives, with their channels."""
     nodes = [
         helper.make_node("Cast", ["crops"], ["float"], to=TensorProto.FLOAT),
         helper.make_node("Mul", ["float", "scale"], ["unit"]),
@@ -112,6 +120,11 @@ def write_encoder(path: Path, own: Card, crop_hw: tuple[int, int] = CROP_HW) -> 
     inputs = [_info("crops", ["n", *crop_hw, 3], TensorProto.UINT8)]
     h, w = (side // 4 for side in crop_hw)
     outputs = [_info("features", ["n", 1, h, w]), _info("embedding", ["n", 1])]
+    for name, num in (answers or {}).items():
+        nodes.append(helper.make_node("Mul", ["features", f"share_of_{name}"], [name]))
+        shares = np.linspace(0.5, 0.8, num, dtype=np.float32)
+        constants[f"share_of_{name}"] = shares.reshape(1, -1, 1, 1)
+        outputs.append(_info(name, ["n", num, h, w]))
     return _write(path, own, nodes, constants, inputs, outputs)
 
 

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from glpose.errors import BadInput
 from glpose.formats.results import read_boxes
 from glpose.pipeline import DetectAndTrack, FollowPoses, PeopleOf, can_follow, estimate_poses
 from glpose.refine import Refiner
 from glpose.refine.phantoms import without_phantoms
-from glpose.refine.sides import with_continuous_sides
+from glpose.refine.sides import SidesSpec, with_continuous_sides
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import open_detector, open_estimator
 from glpose.runtime.protocols import Detector, Estimator
@@ -119,8 +121,8 @@ def poses_of(
 ) -> Iterator[FrameAndPoses]:
     """Frames with their poses, of the people in `boxes` or else detected and tracked ones.
 
-    `refiners`, `detect_every` and `keep_pictures` are as in `run` and `estimate_poses`; if refiners are given,
-    pictures are always kept, since refiners may read them.
+    `refiners`, `detect_every` and `keep_pictures` are as in `run` and `estimate_poses`; if refiners
+    are given, pictures are always kept, since refiners may read them.
     """
     people_of = _people_of(info, models, boxes, timings, detect_every)
     keep_pictures = keep_pictures or bool(refiners)
@@ -128,15 +130,21 @@ def poses_of(
         frames, people_of, models.estimate, timings=timings, keep_pictures=keep_pictures
     )
     if refiners is None:
-        refiners = usual_refiners(boxes, models.skeleton)
+        refiners = usual_refiners(boxes, models.skeleton, info.size_hw)
     for refine in refiners:
         pairs = refine(pairs)
     return pairs
 
 
-def usual_refiners(boxes: Boxes | None, joints: Skeleton) -> tuple[Refiner, ...]:
-    """`without_phantoms`, unless a user gave the boxes, and `with_continuous_sides`."""
-    sides = partial(with_continuous_sides, joints=joints)
+def usual_refiners(
+    boxes: Boxes | None, joints: Skeleton, size_hw: tuple[int, int]
+) -> tuple[Refiner, ...]:
+    """`without_phantoms`, unless a user gave the boxes, and `with_continuous_sides`.
+
+    `size_hw` is the size of the video's pictures; of large ones fewer are held back.
+    """
+    how = SidesSpec().within_bytes(size_hw)
+    sides = partial(with_continuous_sides, joints=joints, how=how)
     return (without_phantoms, sides) if boxes is None else (sides,)
 
 
@@ -175,7 +183,14 @@ def check_span(start_s: float | None, end_s: float | None) -> None:
 
 
 def check_boxes(boxes: Boxes | None, info: VideoInfo, name: str) -> None:
-    """Raises BadInput for boxes in frames beyond the video's end, if its length is known."""
+    """Raises BadInput for boxes beyond the video's end, and for an id twice in a frame."""
+    for frame, people in (boxes or {}).items():
+        ids, count = np.unique(people.track_id, return_counts=True)
+        if (count > 1).any():
+            raise BadInput(
+                f"the boxes of frame {frame} have the track_id {ids[count.argmax()]} twice; "
+                "expected one box for each person"
+            )
     last = max(boxes or (), default=-1)
     if info.num_frames is not None and last >= info.num_frames:
         raise BadInput(

@@ -33,7 +33,7 @@ PeopleOf = Callable[[Frame], People]
 """The people in a frame; called once for each decodable frame, in order."""
 
 BLOCK_FRAMES = 8
-"""Frames that are encoded together; more cost memory and latency, fewer leave cores idle."""
+"""Frames whose given people are encoded together: more cost memory, fewer leave cores idle."""
 _NOTHING = np.zeros((0, 1, 1, 1), np.float32), np.zeros((0, 1), np.float32)
 _BLOCK_BYTES = 2**26  # of pictures in a block: 4K videos get smaller blocks
 _KEYS_AT_ONCE = 8
@@ -146,6 +146,8 @@ class Follower(Protocol):
         score: Float32[np.ndarray, "n joints"],
     ) -> tuple[People, Int64[np.ndarray, " kept"]]:
         """Take the poses of these people, in image pixels; return the people found, and their rows.
+
+        Scores are as decoded, not calibrated.
 
         Called once after each frame that has people to look for.
         """

@@ -27,6 +27,7 @@ from glpose.jobs.writers import (
     overlay_mp4,
     poses_jsonl,
 )
+from glpose.pipeline import can_follow
 from glpose.refine import Refiner
 from glpose.runtime.engine import EngineSpec
 from glpose.timing import Timings
@@ -245,12 +246,17 @@ class _Job:
             self.interrupt.check()
             yield frame
 
+    @property
+    def _follows(self) -> bool:
+        """Whether the detector may skip frames; else it looks at all of them, or at none."""
+        return self.boxes is None and can_follow(self.models.estimate.card)
+
     def _settings(self) -> dict[str, object]:
         how = self.options
         return {
             "glpose": __version__,
             "boxes": None if how.boxes is None else how.boxes.name,
-            "detect_every": how.detect_every,
+            "detect_every": how.detect_every if self._follows else None,
             "start_s": how.start_s,
             "end_s": how.end_s,
         }

@@ -22,7 +22,7 @@ from glpose.types import FrameAndPoses, FramePoses
 class SidesSpec:
     """Settings; lengths are shares of the longer side of the person's box, times are in frames.
 
-    `lookahead` frames are held back, fewer if their pictures take more than `most_bytes`. Limbs
+    `lookahead` frames are held back (`within_bytes` chooses fewer for large pictures). Limbs
     nearer than `apart` are not told apart. They are followed over gaps of at most `max_gap`;
     `noise` is the usual error of the predicted position, and `most_link` the most that motion says
     for or against an exchange (all in natural logarithms of odds).
@@ -33,7 +33,6 @@ class SidesSpec:
     """
 
     lookahead: int = 30
-    most_bytes: int = 2**28
     apart: float = 0.05
     max_gap: int = 12
     noise: float = 0.03
@@ -42,6 +41,14 @@ class SidesSpec:
     odds_slope: float = 1.2
     independent: int = 15
     sure: float = 1.4
+
+    def within_bytes(self, size_hw: tuple[int, int], most: int = 2**28) -> "SidesSpec":
+        """The same, holding back no more RGB pictures of this size than `most` bytes have room for.
+
+        Chosen by the video alone, whether pictures are kept or not: results must not depend on it.
+        """
+        room = most // max(1, 3 * size_hw[0] * size_hw[1])
+        return replace(self, lookahead=max(1, min(self.lookahead, room)))
 
 
 LIMBS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -56,30 +63,29 @@ def with_continuous_sides(
 ) -> Iterator[FrameAndPoses]:
     """Exchange left and right limbs where time says so, and mark people whose sides are unsure.
 
-    Poses without `side_evidence`, and limbs that `joints` lacks, stay as they are.
+    Poses without `side_evidence`, and limbs that `joints` lacks, stay as they are. If `pairs` fails,
+    the frames held back are given out first, decided by what is known.
     """
     limbs = _limbs_of(joints)
     chains: dict[tuple[int, str], _Chain] = {}
-    held: deque[tuple[FrameAndPoses, dict[tuple[int, str], _Seen]]] = deque()
-    num_bytes = 0
-    for pair in pairs:
-        frame, poses = pair
-        held.append((pair, _observe(poses, limbs, chains, how)))
-        num_bytes += 0 if frame.rgb is None else frame.rgb.nbytes
-        while len(held) > how.lookahead or (num_bytes > how.most_bytes and len(held) > 1):
-            (first, poses), seen = held.popleft()
-            num_bytes -= 0 if first.rgb is None else first.rgb.nbytes
-            yield first, _decided(poses, seen, chains, limbs, how)
-            _forget(chains, poses.frame, how)
+    held: deque[tuple[FrameAndPoses, _Followed]] = deque()
+    problem: Exception | None = None
+    source = iter(pairs)
+    while True:
+        try:
+            pair = next(source, None)
+        except Exception as found:  # noqa: BLE001 - whatever it is, it is raised again
+            pair, problem = None, found
+        if pair is None:
+            break
+        held.append((pair, _observe(pair[1], limbs, chains, how)))
+        if len(held) > how.lookahead:
+            (frame, poses), seen = held.popleft()
+            yield frame, _decided(poses, seen, limbs, how)
     for (frame, poses), seen in held:
-        yield frame, _decided(poses, seen, chains, limbs, how)
-
-
-def _forget(chains: dict[tuple[int, str], "_Chain"], frame: int, how: SidesSpec) -> None:
-    """Drop what is known of people who have been gone for too long."""
-    for key, chain in list(chains.items()):
-        if not chain.ahead and chain.past[-1][0] < frame - how.max_gap:
-            del chains[key]
+        yield frame, _decided(poses, seen, limbs, how)
+    if problem is not None:
+        raise problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +140,6 @@ class _Chain:
         self, frame: int, limbs: Float[np.ndarray, "2 joints 2"], odds: float, how: SidesSpec
     ) -> _Seen:
         """Follow both limbs into a frame; `odds` are those of the network's labelling."""
-        if self.past and frame - self.past[-1][0] > how.max_gap:
-            self.past.clear()
-            self.count, self.cost = 0, (0.0, 0.0)
         margin = self._margin(frame, limbs, how)
         is_turned = margin < 0
         self.past.append((frame, limbs[::-1] if is_turned else limbs))
@@ -176,6 +179,10 @@ class _Chain:
         return is_first_left == seen.is_turned, abs(odds) >= how.sure * num / how.independent
 
 
+_Followed = dict[tuple[int, str], tuple[_Chain, _Seen]]
+"""The limbs of a frame by track id and name, each with the chain that it belongs to."""
+
+
 def _step(cost: tuple[float, float], stay: float, turn: float) -> tuple[float, float]:
     """The costs of both names one frame on, less those of the better one before."""
     least = min(cost)
@@ -188,9 +195,11 @@ def _observe(
     limbs: dict[str, _Pair],
     chains: dict[tuple[int, str], _Chain],
     how: SidesSpec,
-) -> dict[tuple[int, str], _Seen]:
+) -> _Followed:
     """Follow the limbs of a frame's people; those that are together or not found are left out."""
-    seen: dict[tuple[int, str], _Seen] = {}
+    seen: _Followed = {}
+    for key in [k for k, c in chains.items() if poses.frame - c.past[-1][0] > how.max_gap]:
+        del chains[key]  # who comes back after so long is followed anew
     if poses.side_evidence is None:
         return seen
     size = (poses.people.xyxy[:, 2:] - poses.people.xyxy[:, :2]).max(1)
@@ -205,14 +214,13 @@ def _observe(
             evidence = float(poses.side_evidence[row, list(pair.left)].mean())
             chain = chains.setdefault((number, name), _Chain())
             odds = how.odds + how.odds_slope * evidence
-            seen[number, name] = chain.add(poses.frame, places, odds, how)
+            seen[number, name] = chain, chain.add(poses.frame, places, odds, how)
     return seen
 
 
 def _decided(
     poses: FramePoses,
-    seen: dict[tuple[int, str], _Seen],
-    chains: dict[tuple[int, str], _Chain],
+    seen: _Followed,
     limbs: dict[str, _Pair],
     how: SidesSpec,
 ) -> FramePoses:
@@ -221,9 +229,9 @@ def _decided(
     xy, score = poses.xy.copy(), poses.score.copy()
     unsure = np.zeros(len(poses.people), bool)
     rows = {int(number): row for row, number in enumerate(poses.people.track_id)}
-    for (number, name), one in seen.items():
+    for (number, name), (chain, one) in seen.items():
         row, pair = rows[number], limbs[name]
-        exchange, is_sure = chains[number, name].decide(one, how)
+        exchange, is_sure = chain.decide(one, how)
         unsure[row] |= not is_sure
         if exchange:
             here, there = [*pair.left, *pair.right], [*pair.right, *pair.left]

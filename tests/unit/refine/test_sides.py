@@ -1,5 +1,7 @@
 """Sides over time: a walk in side view, seen by networks that know left and right more or less."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -109,10 +111,30 @@ def test_frames_are_held_back_up_to_a_limit(evidence: float | None) -> None:
     next(stream)
     assert taken == 6
     assert len(list(stream)) == 19
-    taken = 0
-    stream = with_continuous_sides(source(), BODY19, SidesSpec(most_bytes=3 * 4800))
-    next(stream)
-    assert taken == 4
+    assert how.within_bytes((40, 40), 3 * 4800).lookahead == 3
+    assert how.within_bytes((4000, 4000), 100).lookahead == 1
+
+
+def test_what_was_held_back_is_given_out_before_an_error() -> None:
+    def source() -> Iterator[FrameAndPoses]:
+        yield from (pair(frame, truth(frame), 0.4) for frame in range(7))
+        raise OSError("gone")
+
+    stream = with_continuous_sides(source(), BODY19)
+    assert [next(stream)[1].frame for _ in range(7)] == list(range(7))
+    with pytest.raises(OSError, match="gone"):
+        next(stream)
+
+
+def test_a_gap_does_not_change_what_was_sure_before_it() -> None:
+    for evidence, is_unsure in ((0.1, True), (1.8, False)):
+        before = [pair(frame, truth(frame), evidence) for frame in range(10)]
+        after = [pair(frame, truth(frame), 0.4) for frame in range(40, 60)]
+        for given in (before, before + after):
+            found = [poses for _, poses in with_continuous_sides(given, BODY19)][:10]
+            told = [p.unsure_sides.tolist() for p in found if p.unsure_sides is not None]
+            assert len(told) >= 8
+            assert told == [[is_unsure]] * len(told)
 
 
 def test_poses_without_evidence_or_without_limbs_stay() -> None:
