@@ -37,7 +37,7 @@ def finish(
 
 
 def with_scores(poses: FramePoses, kind: ScoreKind) -> FramePoses:
-    """Set scores as `PoseOptions.score` says, from heatmap maxima and box scores."""
+    """Set scores as `PoseOptions.score` says, from joint scores and box scores."""
     if kind == "product":
         return replace(poses, score=poses.score * poses.people.score[:, None])
     if kind == "rescored":

@@ -94,7 +94,7 @@ def open_run(run_dir: Path, changes: list[str] | None = None) -> FinishedRun:
     path = run_dir / "recipe.json"
     try:
         record = json.loads(path.read_text("utf-8"))
-        recorded = recorded_recipe(record["recipe"])
+        saved_recipe = recorded_recipe(record["recipe"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         if isinstance(problem, GLPoseError):
             raise
@@ -102,7 +102,7 @@ def open_run(run_dir: Path, changes: list[str] | None = None) -> FinishedRun:
             f"{path}: cannot be read as the record of a run; expected the folder of a run of "
             "glpose train"
         ) from problem
-    recipe = with_settings(recorded, changes or [])
+    recipe = with_settings(saved_recipe, changes or [])
     saved = load_checkpoint(run_dir / BEST)
     # No data is opened here, so the cache is neither read nor written.
     task = load_system(recipe.system).open(recipe, cache_dir=run_dir)

@@ -14,7 +14,8 @@ def open_weights(
     """The estimator, and its record for results.
 
     A run folder is run by torch, on the device and with the threads of `engine`.
-    Raises: BadWeights, BadInput or BadConfig saying what is wrong; MissingExtra for a run without torch.
+    Raises: BadWeights, BadInput or BadConfig saying what is wrong; MissingExtra for a run without
+    torch.
     """
     if not (Path(name_or_path) / "recipe.json").is_file():
         opened = open_estimator(name_or_path, engine)

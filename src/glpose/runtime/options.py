@@ -19,7 +19,7 @@ class PoseOptions:
     `flip`: average the heatmaps of each crop and of its mirror image; `flip_shift` moves the
     mirrored maps by a pixel, with None only if the card's mapping needs it ("origin").
     `decode`: how joints are found in heatmaps; None takes the card's setting.
-    `score`: a joint's score is the heatmap maximum ("heatmap"), or that times the box score
+    `score`: a joint's score is that of the heatmap, calibrated ("heatmap"), or that times the box score
     ("product", as in the DCPose family for PoseTrack); "rescored" keeps joint scores and sets the
     person's to the box score times the mean of the joints above 0.2, as in HRNet for COCO.
     `oks_nms`: of two poses with a higher OKS than this, drop the weaker one; None keeps all.

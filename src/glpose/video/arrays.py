@@ -110,8 +110,10 @@ class ArraySource:
 
 def step_at(rate_hz: float) -> Fraction:
     """Seconds from frame to frame: the exact ones of usual rates, such as 1001/30000."""
-    rate = Fraction(rate_hz).limit_denominator(1001)
-    return 1 / rate if rate else (1 / Fraction(rate_hz)).limit_denominator(1001)
+    rate = Fraction(rate_hz)
+    if rate < 1:
+        return (1 / rate).limit_denominator(1001)
+    return 1 / rate.limit_denominator(1001)
 
 
 def _numbers(name: str, times_s: Iterable[float]) -> tuple[float, ...]:

@@ -362,9 +362,10 @@ def _duration_s(container: InputContainer, stream: VideoStream) -> float | None:
 
 
 def _turn(picture: VideoFrame) -> tuple[int, tuple[int, int, int, int]]:
-    """Clockwise rotation in degrees (after mirroring, if any) and (a, b, c, d) of the display matrix.
+    """Clockwise rotation in degrees (after mirroring, if any), and the display matrix (a, b, c, d).
 
-    A point of the picture is mapped to x' = a x + c y, y' = b x + d y. Source: QuickTime File Format, tkhd.
+    A point of the picture is mapped to x' = a x + c y, y' = b x + d y. Source: QuickTime File
+    Format, tkhd.
     """
     if "DISPLAYMATRIX" not in picture.side_data:
         return 0, (1, 0, 0, 1)

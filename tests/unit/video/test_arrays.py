@@ -116,7 +116,15 @@ def test_what_is_no_list_is_said_when_it_is_given(arguments: str, words: str) ->
 
 
 @pytest.mark.parametrize(
-    ("rate_hz", "step_s"), [(1e-4, 10_000), (1e-9, 1e9), (25.0, 0.04), (30000 / 1001, 1001 / 30000)]
+    ("rate_hz", "step_s"),
+    [
+        (1e-4, 10_000),
+        (1e-9, 1e9),
+        (1 / 1200, 1200),
+        (1 / 3, 3),
+        (25.0, 0.04),
+        (30000 / 1001, 1001 / 30000),
+    ],
 )
 def test_a_rate_may_be_as_small_as_one_likes(tmp_path: Path, rate_hz: float, step_s: float) -> None:
     imaging.write_image(tmp_path / "a.png", PICTURES[0])
