@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from glpose.nets.blocks import Encoder, conv_bn
+from glpose.nets.depthwise import depthwise
 from glpose.nets.spec import EfficientNetLiteConfig
 
 _STEM_WIDTH = 32
@@ -122,12 +123,17 @@ class SameConv(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
         stride, kernel = self.stride[0], self.kernel_size[0]
         if stride == 1:
-            return functional.conv2d(input, self.weight, None, 1, kernel // 2, 1, self.groups)
+            return self._convolve(input, kernel // 2)
         # Not from a rounded quotient: in exported graphs, // of what is negative cuts towards zero.
         after = kernel // 2
         before_y, before_x = (after - 1 + side % 2 for side in input.shape[-2:])
-        x = functional.pad(input, (before_x, after, before_y, after))
-        return functional.conv2d(x, self.weight, None, stride, 0, 1, self.groups)
+        return self._convolve(functional.pad(input, (before_x, after, before_y, after)), 0)
+
+    def _convolve(self, x: Tensor, padding: int) -> Tensor:
+        stride = self.stride[0]
+        if self.groups == self.in_channels == self.out_channels:
+            return depthwise(x, self.weight, stride, padding)
+        return functional.conv2d(x, self.weight, None, stride, padding, 1, self.groups)
 
 
 class Pyramid(nn.Module):
