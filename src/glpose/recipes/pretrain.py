@@ -84,12 +84,12 @@ def pretrain_small() -> Settings:
         data=replace(
             _DATA,
             shares=(
-                Share("lspet", 0.27),
-                Share("coco", 0.24),
-                Share("jhmdb", 0.22),
-                Share("lsp", 0.05),
+                Share("lspet", 0.28),
+                Share("coco", 0.28),
+                Share("jhmdb", 0.14),
+                Share("lsp", 0.07),
                 Share("person_boxes", 0.02),
-                Share("person_boxes_2", 0.12),
+                Share("person_boxes_2", 0.13),
                 Share("free_exercise", 0.05),
                 Share("badminton", 0.01),
                 Share("tud_side_walk", 0.02),
