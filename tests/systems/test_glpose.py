@@ -46,7 +46,7 @@ from glpose.systems.glpose.spec import (  # noqa: E402
 from glpose.systems.glpose.system import SYSTEM, GLPoseTask  # noqa: E402
 from glpose.train.data.augment import Augmentation  # noqa: E402
 from glpose.train.data.people import LABELLED  # noqa: E402
-from glpose.train.data.store import PictureStore, write_store  # noqa: E402
+from glpose.train.data.store import PictureStore, content_digest, write_store  # noqa: E402
 from glpose.train.loop import train  # noqa: E402
 from glpose.train.recipe import Optimizer, Recipe  # noqa: E402
 from glpose.train.run.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
@@ -716,7 +716,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(RunLog, "draw", lambda self: None)
     for module in ("glpose.train.run.sheet", "glpose.systems.glpose.system"):
         monkeypatch.setattr(f"{module}.NUM_SAMPLES", 1)
-    small_store(tmp_path / "cache" / "synth-2")
+    small_store(tmp_path / "cache" / f"synth-2-{content_digest(None)}")
     return tmp_path / "cache"
 
 
