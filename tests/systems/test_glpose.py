@@ -528,6 +528,41 @@ def test_damage_of_rows_is_seen_by_key_and_neighbours(tracks: Tracks) -> None:
         assert (draw.damaged, draw.hit) == (key_hit, hits)
 
 
+def test_damage_of_rows_is_seen_by_all_slots(tracks: Tracks) -> None:
+    how = ClipConfig(damaged_stride=1, augmentation=STILL)
+    config = replace(TINY, global_=replace(TINY.global_, n=4, softmax_over="all"))
+    features = FeatureData(tracks, config, how, sample_pixels, seed=0, num_variants=2)
+    n, weights = len(tracks), []
+    for hurt in (np.zeros(n, bool), np.arange(n) % 3 == 0, np.ones(n, bool)):
+        key = n + 2
+        draw = features.draw_hurt(key, np.random.default_rng(0), hurt)
+        made, (places, weight) = features.make(draw), features.similar(draw)
+        shown = np.where(np.tile(hurt, 2)[:, None, None, None], features.damaged, features.clean)
+        assert np.array_equal(made["key"], shown[key])
+        assert np.array_equal(made["local"], shown[n + tracks.neighbours(2, config)])
+        proposals = n + draw.proposals
+        assert np.array_equal(made["global"], shown[proposals[places]])
+        product = shown[[key, *proposals]].mean((-2, -1), dtype=np.float32)
+        score = product[1:] @ product[0]
+        expected = np.exp(score - score.max())
+        assert weight[np.argsort(places), 0] == pytest.approx(expected / expected.sum(), rel=1e-4)
+        weights.append(weight.ravel().tolist())
+    assert len(set(map(tuple, weights))) == 3
+
+
+def test_global_slots_without_a_crop_hold_the_key_or_nothing(tracks: Tracks) -> None:
+    how = ClipConfig(damaged_stride=1, augmentation=STILL)
+    for pad in ("key", "zeros"):
+        config = replace(TINY, global_=GlobalConfig(n=20, num_candidates=20, pad=pad))
+        features = FeatureData(tracks, config, how, sample_pixels, seed=0, num_variants=1)
+        made = features.sample(3, np.random.default_rng(0), damaged=True)
+        assert len(made["global"]) == 20
+        # There are five other frames of two people in the clip.
+        filled = features.damaged[3] if pad == "key" else np.zeros_like(features.clean[3])
+        assert all(np.array_equal(crop, filled) for crop in made["global"][10:])
+        assert all(crop.any() and not np.array_equal(crop, filled) for crop in made["global"][:10])
+
+
 def centres(features: FeatureData) -> np.ndarray:
     """Where each crop lies, as shares of the person's box (50 x 70 pixels) from its centre."""
     tracks = features.tracks
