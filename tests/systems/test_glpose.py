@@ -832,6 +832,9 @@ def test_global_entropy_is_1_for_equal_weights_and_0_for_one_crop(tracks: Tracks
     for temperature, low, high in ((1e6, 0.999, 1.001), (1e-6, 0.0, 0.1)):
         config = replace(TINY, global_=replace(TINY.global_, temperature=temperature))
         assert low <= global_entropy(features.seen_by(config), features.keys) <= high
+    # Two of four candidates that are all alike have a quarter of the weight each.
+    config = replace(TINY, global_=replace(TINY.global_, temperature=1e6, softmax_over="all"))
+    assert global_entropy(features.seen_by(config), features.keys) == pytest.approx(1, abs=1e-3)
 
 
 def test_another_recipe_or_a_run_that_exists_is_refused(tmp_path: Path, cache: Path) -> None:
