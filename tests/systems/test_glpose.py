@@ -815,15 +815,18 @@ def test_joints_without_labels_stay_what_the_single_frame_head_says() -> None:
     assert float(found) == pytest.approx(0.5 * 1000 * float(off.square().mean()) / 15, rel=1e-4)
 
 
-def test_settings_of_cached_features_are_refused_online() -> None:
+def test_settings_that_features_do_not_support_are_refused() -> None:
     for change in ({"box_drift": 0.1}, {"box_lag": True}, {"damage_run": 2}):
         recipe = tiny_recipe()
         with pytest.raises(BadConfig, match="are of cached features"):
             opened(replace(recipe, data=replace(recipe.data, **change))).train_data()
     recipe = tiny_recipe(features="cached")
-    recipe = replace(recipe, data=replace(recipe.data, unlabelled_weight=1.0))
-    with pytest.raises(BadConfig, match=r"unlabelled_weight needs model\.single_head"):
-        opened(recipe).train_data()
+    for change, words in (
+        ({"unlabelled_weight": 1.0}, r"unlabelled_weight needs model\.single_head"),
+        ({"damage_run": 3}, r"damage_run is 3, but of 2 frames .*expected data\.damaged_stride=1"),
+    ):
+        with pytest.raises(BadConfig, match=words):
+            opened(replace(recipe, data=replace(recipe.data, **change))).train_data()
 
 
 def test_global_entropy_is_1_for_equal_weights_and_0_for_one_crop(tracks: Tracks) -> None:

@@ -289,6 +289,11 @@ def _check_features(config: GLPoseConfig, data: ClipConfig) -> None:
                 "expected 'repeat', or data.features='cached'"
             )
         return
+    if data.damage_run > 1 and data.damaged_stride > 1:
+        raise BadConfig(
+            f"data.damage_run is {data.damage_run}, but of {data.damaged_stride} frames in a row "
+            "only one has a damaged copy; expected data.damaged_stride=1, or data.damage_run=1"
+        )
     if not config.freeze or config.local.box != "own" or config.global_.rank_stage != 3:
         raise BadConfig(
             "cached features need a frozen encoder, local.box='own' and global_.rank_stage=3, "
