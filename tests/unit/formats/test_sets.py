@@ -1,5 +1,6 @@
 """The table of sets, and that a set of labels is one entry in it and one reader."""
 
+import json
 import re
 from pathlib import Path
 from typing import get_args
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from glpose.cli.main import main
-from glpose.errors import BadConfig
+from glpose.errors import BadConfig, BadInput
 from glpose.evaluation.sets import Metric
 from glpose.export.terms import describe
 from glpose.formats.check import Part, Report
@@ -106,6 +107,39 @@ def test_names_of_recipes_are_sets_and_parts() -> None:
     assert found["subjhmdb2-test"] == ("subjhmdb2", "test")
     assert "imagenet" not in found
     assert dataset("jhmdb-val") is DATASETS["jhmdb"]
+
+
+def test_pictures_of_a_set_of_several_parts_say_which_they_are_of(tmp_path: Path) -> None:
+    images = [{"id": i, "file_name": f"{i}.png"} for i in range(3)]
+
+    def write(*splits: str) -> None:
+        named = [{**image, "split": split} for image, split in zip(images, splits, strict=False)]
+        data = {"categories": [{}], "images": named + images[len(named) :], "annotations": []}
+        (tmp_path / "person_keypoints.json").write_text(json.dumps(data), "utf-8")
+
+    def opened(name: str) -> list[str]:
+        found, part = sources()[name]
+        assert found.open is not None
+        assert found.boxes is not None
+        labelled = found.open(tmp_path, part)
+        assert isinstance(labelled, LabelledPictures)
+        paths = [p.path for p in found.boxes(tmp_path, part)]
+        assert paths == [p.path for p in labelled.pictures]
+        return [path.stem for path in paths]
+
+    write("train", "test", "train")
+    assert (opened("lsp"), opened("lsp-test")) == (["0", "2"], ["1"])
+    assert opened("lspet") == ["0", "2"]
+    write("train", "test")
+    for found in (DATASETS["lsp"], DATASETS["coco"]):
+        for read in (found.open, found.boxes):
+            assert read is not None
+            with pytest.raises(
+                BadInput, match=r"person_keypoints\.json: the picture 2 names no part"
+            ):
+                read(tmp_path, "train")
+    write()
+    assert opened("lspet") == ["0", "1", "2"]
 
 
 def test_every_set_that_recipes_use_is_in_the_table() -> None:
