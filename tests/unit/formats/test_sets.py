@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -85,6 +87,18 @@ def test_a_set_is_an_entry_and_a_reader(
     assert describe(("toy",))[0] == ("a toy: research only",)
     assert main(["data", "check", "toy", str(tmp_path)]) == 0
     assert capsys.readouterr().out.startswith(f"toy in {tmp_path}: complete")
+
+
+@pytest.mark.parametrize("decoded", [None, lambda root: True])
+def test_boxes_grow_however_the_pictures_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoded: Callable[[Path], bool] | None
+) -> None:
+    monkeypatch.setitem(DATASETS, "toy", replace(TOY, grow=0.5, decoded=decoded))
+    (tmp_path / "train").mkdir()
+    write_image(tmp_path / "train" / "0.png", np.zeros((60, 60, 3), np.uint8))
+    recipe = with_roots(load_recipe("pretrain_small"), [f"toys={tmp_path}"])
+    xyxy = open_people("toy", recipe.roots, tmp_path, skeleton=COCO17).labels["xyxy"]
+    assert xyxy.tolist() == [[4 - 11.5, 4 - 11.5, 40 + 11.5, 50 + 11.5]]
 
 
 def test_a_folder_can_be_set_by_name() -> None:

@@ -17,6 +17,7 @@ from glpose.errors import BadConfig, BadInput
 from glpose.formats.dataset import LabelledPictures, LabelledSequence
 from glpose.formats.sets import DATASETS, Dataset, sources
 from glpose.formats.taught import read_taught, with_taught
+from glpose.geometry import grown
 from glpose.imaging import read_image
 from glpose.skeleton import POSETRACK15, Skeleton, joint_map
 from glpose.train.data.store import (
@@ -160,6 +161,7 @@ def _from_pictures(
     pictures, rows = labelled.pictures, []
     for number, picture in enumerate(pictures):
         labels = _labels(found, picture.truth, labelled.skeleton, skeleton, number)
+        labels["xyxy"] = grown(labels["xyxy"], found.grow)
         labels["frame"] = np.zeros_like(labels["frame"])
         labels["picture"] = np.full(len(labels["frame"]), number, np.int64)
         rows.append(_usable_rows(labels))
@@ -213,8 +215,7 @@ def _decoded_pictures(
         if len(truth.people) == 0:
             continue
         labels = _labels(found, truth, labelled.skeleton, skeleton, truth.frame)
-        side = (labels["xyxy"][:, 2:] - labels["xyxy"][:, :2]).max(-1, keepdims=True)
-        labels["xyxy"] = labels["xyxy"] + np.array([-1, -1, 1, 1]) * side * found.grow / 2
+        labels["xyxy"] = grown(labels["xyxy"], found.grow)
         yield read_image(picture.path), labels
 
 
