@@ -83,7 +83,8 @@ def _lsp_joints(
 def coco(subject: Subject) -> Outcome:
     """OKS AP over the limb joints and the nose in COCO's val2017 pictures, boxes given.
 
-    People with none of these joints labelled are ignored. A pose has the mean score of these joints.
+    People with none of these joints labelled are ignored. A pose has the mean score of these
+    joints.
     """
     some, models = _pictures(subject, "coco", "val"), subject.models
     areas = _areas(subject.path("coco") / "person_keypoints.json")

@@ -48,8 +48,8 @@ class FeatureData:
     """Feature samples from one set of tracks; each crop is cut with its own box and encoded once.
 
     A variant uses one augmentation per track, the same in all its frames, and moves the box of each
-    frame as a detector or a tracker does (`ClipConfig`). Features are float16; `folder` keeps them between
-    runs, and worker processes memory-map them from there.
+    frame as a detector or a tracker does (`ClipConfig`). Features are float16; `folder` keeps them
+    between runs, and worker processes memory-map them from there.
     """
 
     def __init__(
