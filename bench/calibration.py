@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from jhmdb_folds import halves
+from jhmdb_folds import clips, halves
+from pck_jhmdb import KINDS
 
 from glpose.config import to_plain
 from glpose.errors import MissingExtra
@@ -21,6 +22,7 @@ from glpose.evaluation.damaged import LabelledClip, Scored, evaluate_clips
 from glpose.export.onnx import record_digest
 from glpose.files import file_digest, whole_file
 from glpose.formats.jhmdb.short import read_clips
+from glpose.formats.sets import dataset
 from glpose.metrics.calibration import Knots, Reliability, calibrated, fit_calibration, reliability
 from glpose.runtime.card import CARD_KEY, PoseCard
 from glpose.runtime.load import find_weights, load_estimator, read_card
@@ -28,8 +30,6 @@ from glpose.skeleton import JHMDB15, Skeleton
 from glpose.video.reader import open_video
 
 LIMIT = 0.1
-KINDS = ("blur", "noise", "cover")
-NOT_COUNTED = ("nose", "head_top")
 
 
 def main() -> None:
@@ -42,18 +42,16 @@ def main() -> None:
     args = parser.parse_args()
     estimate = load_estimator(args.weights)
     estimate.card = replace(estimate.card, calibration=())
-    lines = [line for line in (args.folder / "val.txt").read_text("utf-8").splitlines()
-             if line and line[0] != "#"]  # fmt: skip
     found = []
-    for half in halves(lines):
+    for half in halves(clips(args.folder / "val.txt")):
         names = {line.split()[0] for line in half}
-        clips = [
+        labelled = [
             LabelledClip(c.name, open_video(c.video).frames, c.truth)
             for c in read_clips(args.folder, "val")
             if c.name in names
         ]
-        clean = joints(evaluate_clips(clips, JHMDB15, estimate), estimate.card.joints)
-        bad = evaluate_clips(clips, JHMDB15, estimate, damage_kinds=KINDS)
+        clean = joints(evaluate_clips(labelled, JHMDB15, estimate), estimate.card.joints)
+        bad = evaluate_clips(labelled, JHMDB15, estimate, damage_kinds=KINDS)
         found.append((clean, joints(bad, estimate.card.joints)))
     report(found, args.picture)
     if args.write:
@@ -67,7 +65,7 @@ Joints = tuple[np.ndarray, np.ndarray]
 
 def joints(scored: Scored, skeleton: Skeleton) -> Joints:
     """Labelled joints inside the picture; not those that JHMDB places differently."""
-    counted = scored.labelled & np.array([j not in NOT_COUNTED for j in skeleton.joints])
+    counted = scored.labelled & dataset("jhmdb-val").counted_joints(skeleton)
     size = scored.truth_xyxy[:, 2:] - scored.truth_xyxy[:, :2]
     distance = np.linalg.norm(scored.guess_xy - scored.truth_xy, axis=-1) / size.max(1)[:, None]
     return scored.guess_score[counted], (distance <= LIMIT)[counted]

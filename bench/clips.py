@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 from figures import LIMBS, PARTS, Figure, Outcome, Subject, columns
 from jaxtyping import Bool, Float32, Int64
+from pck_jhmdb import KINDS
 
 from glpose.api import Models, poses_of
 from glpose.evaluation.damaged import damage_kind, damaged_frames
@@ -24,8 +25,6 @@ from glpose.video.reader import open_video
 
 LEAST_IOU = 0.3
 """Of the box of a person who is found with the labelled box; less is a miss."""
-
-KINDS = ("blur", "noise", "cover")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ noised, shrunk or covered; `three`: three frames in a row of twelve are; in both
 frames are scored; `tracker`: boxes lag a frame, drift by 5 % of their sides along the track, and
 have noise of 2 %. All runs see the same crops. The first row is the single-frame head alone. The
 last column is the share of wrong joints on clean frames that lie on the same joint of the person's
-other side. A run's scores are kept in its folder. Needs the training extra.
+other side. A run's scores are kept in its folder, as long as its weights, the conditions and the
+stride stay the same. Needs the training extra.
 """
 
 import argparse
@@ -26,7 +27,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from figures import PARTS
 
+from glpose.config import to_plain
+from glpose.files import file_digest
 from glpose.jobs.runs import recorded_recipe
 from glpose.skeleton import Skeleton
 from glpose.systems.glpose.data import Tracks
@@ -48,7 +52,6 @@ CONDITIONS: dict[str, tuple[ClipConfig, int, int]] = {
     "tracker": (TRACKER, 0, 1),
 }
 LIMITS = (0.2, 0.1)
-PARTS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 SINGLE = "single frame"
 
 
@@ -116,20 +119,30 @@ def collect(runs: Path, bench: Bench, pattern: str) -> dict[str, list[dict]]:
     for run in sorted(runs.glob(pattern)):
         if not (run / "last.pt").exists():
             continue
+        how = {
+            "conditions": to_plain(CONDITIONS),
+            "stride": bench.stride,
+            "weights": file_digest(run / "last.pt"),
+        }
         if not found:
             alone = partial(bench.score, run, alone=True)
-            found[SINGLE].append(kept_scores(runs / "single_frame.json", alone))
-        scores = kept_scores(run / "scores.json", partial(bench.score, run))
+            found[SINGLE].append(kept_scores(runs / "single_frame.json", how, alone))
+        scores = kept_scores(run / "scores.json", how, partial(bench.score, run))
         found[run.name.rpartition("-")[0]].append(scores)
     return dict(found)
 
 
-def kept_scores(path: Path, score: Callable[[], dict]) -> dict:
-    """The scores of a file, which is written first if it is not there."""
-    if not path.exists():
-        path.write_text(json.dumps(score()), "utf-8")
+def kept_scores(path: Path, how: dict, score: Callable[[], dict]) -> dict:
+    """The scores of a file, which is written first if it is not there or was made in another way.
+
+    `how` is plain data on what they were made of.
+    """
+    kept = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    if kept.get("how") != how:
+        kept = {"how": how, "scores": score()}
+        path.write_text(json.dumps(kept), "utf-8")
         print(f"wrote {path}", flush=True)
-    return json.loads(path.read_text("utf-8"))
+    return kept["scores"]
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from glpose.api import Models, poses_of
 from glpose.formats.coco.boxes import BoxedPicture
 from glpose.formats.dataset import LabelledPicture, LabelledPictures
 from glpose.formats.sets import DATASETS
+from glpose.geometry import grown
 from glpose.imaging import read_image
 from glpose.metrics.ap import (
     BoxTruth,
@@ -25,7 +26,7 @@ from glpose.metrics.oks import OksPicture, oks_scores
 from glpose.runtime.detector import BoxDetector
 from glpose.runtime.load import load_detector
 from glpose.track.tracker import TrackerSpec
-from glpose.types import Frame, FramePoses, FrameTruth, People, VideoInfo
+from glpose.types import Frame, FramePoses, VideoInfo
 
 LIMBS_AND_NOSE = ("nose", *LIMBS)
 
@@ -82,7 +83,8 @@ def _lsp_joints(
 def coco(subject: Subject) -> Outcome:
     """OKS AP over the limb joints and the nose in COCO's val2017 pictures, boxes given.
 
-    People with none of these joints labelled are ignored. A pose has the mean score of these joints.
+    People with none of these joints labelled are ignored. A pose has the mean score of these
+    joints.
     """
     some, models = _pictures(subject, "coco", "val"), subject.models
     areas = _areas(subject.path("coco") / "person_keypoints.json")
@@ -135,16 +137,10 @@ def _poses(
     for picture in some.pictures:
         rgb = read_image(picture.path)
         info = VideoInfo(picture.path.name, rgb.shape[:2], 25.0)
-        boxes = {0: _grown(picture.truth, grow)}
+        people = picture.truth.people
+        boxes = {0: replace(people, xyxy=grown(people.xyxy, grow))}
         ((_, poses),) = poses_of([Frame(0, 0.0, rgb)], info, models, boxes, keep_pictures=False)
         yield picture, poses
-
-
-def _grown(truth: FrameTruth, share: float) -> People:
-    xyxy = truth.people.xyxy
-    side = (xyxy[:, 2:] - xyxy[:, :2]).max(-1, keepdims=True)
-    more = side * np.array([-1, -1, 1, 1], np.float32) * np.float32(share / 2)
-    return replace(truth.people, xyxy=xyxy + more)
 
 
 def detector(subject: Subject) -> Outcome:

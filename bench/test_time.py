@@ -15,19 +15,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from pck_jhmdb import KINDS
 
 from glpose.codecs.codec import Maps
 from glpose.evaluation.damaged import LabelledClip, evaluate_clips
 from glpose.formats.jhmdb.short import read_clips
+from glpose.formats.sets import dataset
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import load_estimator
 from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import Encoded, Estimator, Inputs
-from glpose.skeleton import JHMDB15, POSETRACK15
+from glpose.skeleton import JHMDB15
 from glpose.video.reader import open_video
-
-LIMBS_AND_NECK = np.array([joint not in ("nose", "head_top") for joint in POSETRACK15.joints])
-KINDS = ("blur", "noise", "cover")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +113,7 @@ def main() -> None:
         for c in read_clips(args.folder, "val")[:: args.every]
     ]
     loaded = load_estimator(args.weights, EngineSpec(threads=args.threads))
+    counted = dataset("jhmdb-val").counted_joints(loaded.card.joints)
     estimators: dict[str, Estimator] = {}
     noise = -1.0
     results: dict[str, dict[str, float]] = {row.name: {} for row in ROWS}
@@ -134,7 +134,7 @@ def main() -> None:
                 seed=row.seed,
             )
             for limit in (0.2, 0.1):
-                share = scored.pck(LIMBS_AND_NECK, limit).pooled
+                share = scored.pck(counted, limit).pooled
                 results[row.name][f"{state}@{limit}"] = share
                 print(f"  {state}@{limit} {share:5.2f}", end="", flush=True)
         print()

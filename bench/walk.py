@@ -23,8 +23,8 @@ ANKLES_CROSS = (
 )  # fmt: skip
 """The first frame in which the other ankle leads, and 1 if it is the left one, else -1.
 
-The woman walks to the left of the picture, so that her left leg is the near one and hides the other.
-Behind the tree before frame 49 and outside the picture from 196 on nothing is counted."""
+The woman walks to the left of the picture, so that her left leg is the near one and hides the
+other. Behind the tree before frame 49 and outside the picture from 196 on nothing is counted."""
 
 KNEES_CROSS = (
     (50, -1), (70, 1), (88, -1), (106, 1), (125, -1), (142, 1), (162, -1), (178, 1),

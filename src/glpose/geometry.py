@@ -24,6 +24,12 @@ def box_iou(
     return np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
 
 
+def grown(xyxy: Float32[np.ndarray, "n 4"], share: float) -> Float32[np.ndarray, "n 4"]:
+    """Boxes with the same centres, wider and higher by `share` of their longer sides."""
+    side = (xyxy[:, 2:] - xyxy[:, :2]).max(-1, keepdims=True)
+    return xyxy + side * np.array([-1, -1, 1, 1], np.float32) * np.float32(share / 2)
+
+
 def clip_box(xyxy: Float[np.ndarray, "4"], size_hw: tuple[int, ...]) -> Float[np.ndarray, "4"]:
     """A box clipped to the picture, and always one pixel smaller, as in the HRNet family.
 

@@ -46,7 +46,7 @@ from glpose.systems.glpose.spec import (  # noqa: E402
 from glpose.systems.glpose.system import SYSTEM, GLPoseTask  # noqa: E402
 from glpose.train.data.augment import Augmentation  # noqa: E402
 from glpose.train.data.people import LABELLED  # noqa: E402
-from glpose.train.data.store import PictureStore, write_store  # noqa: E402
+from glpose.train.data.store import PictureStore, content_digest, write_store  # noqa: E402
 from glpose.train.loop import train  # noqa: E402
 from glpose.train.recipe import Optimizer, Recipe  # noqa: E402
 from glpose.train.run.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
@@ -528,6 +528,41 @@ def test_damage_of_rows_is_seen_by_key_and_neighbours(tracks: Tracks) -> None:
         assert (draw.damaged, draw.hit) == (key_hit, hits)
 
 
+def test_damage_of_rows_is_seen_by_all_slots(tracks: Tracks) -> None:
+    how = ClipConfig(damaged_stride=1, augmentation=STILL)
+    config = replace(TINY, global_=replace(TINY.global_, n=4, softmax_over="all"))
+    features = FeatureData(tracks, config, how, sample_pixels, seed=0, num_variants=2)
+    n, weights = len(tracks), []
+    for hurt in (np.zeros(n, bool), np.arange(n) % 3 == 0, np.ones(n, bool)):
+        key = n + 2
+        draw = features.draw_hurt(key, np.random.default_rng(0), hurt)
+        made, (places, weight) = features.make(draw), features.similar(draw)
+        shown = np.where(np.tile(hurt, 2)[:, None, None, None], features.damaged, features.clean)
+        assert np.array_equal(made["key"], shown[key])
+        assert np.array_equal(made["local"], shown[n + tracks.neighbours(2, config)])
+        proposals = n + draw.proposals
+        assert np.array_equal(made["global"], shown[proposals[places]])
+        product = shown[[key, *proposals]].mean((-2, -1), dtype=np.float32)
+        score = product[1:] @ product[0]
+        expected = np.exp(score - score.max())
+        assert weight[np.argsort(places), 0] == pytest.approx(expected / expected.sum(), rel=1e-4)
+        weights.append(weight.ravel().tolist())
+    assert len(set(map(tuple, weights))) == 3
+
+
+def test_global_slots_without_a_crop_hold_the_key_or_nothing(tracks: Tracks) -> None:
+    how = ClipConfig(damaged_stride=1, augmentation=STILL)
+    for pad in ("key", "zeros"):
+        config = replace(TINY, global_=GlobalConfig(n=20, num_candidates=20, pad=pad))
+        features = FeatureData(tracks, config, how, sample_pixels, seed=0, num_variants=1)
+        made = features.sample(3, np.random.default_rng(0), damaged=True)
+        assert len(made["global"]) == 20
+        # There are five other frames of two people in the clip.
+        filled = features.damaged[3] if pad == "key" else np.zeros_like(features.clean[3])
+        assert all(np.array_equal(crop, filled) for crop in made["global"][10:])
+        assert all(crop.any() and not np.array_equal(crop, filled) for crop in made["global"][:10])
+
+
 def centres(features: FeatureData) -> np.ndarray:
     """Where each crop lies, as shares of the person's box (50 x 70 pixels) from its centre."""
     tracks = features.tracks
@@ -716,7 +751,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(RunLog, "draw", lambda self: None)
     for module in ("glpose.train.run.sheet", "glpose.systems.glpose.system"):
         monkeypatch.setattr(f"{module}.NUM_SAMPLES", 1)
-    small_store(tmp_path / "cache" / "synth-2")
+    small_store(tmp_path / "cache" / f"synth-2-{content_digest(None)}")
     return tmp_path / "cache"
 
 
@@ -780,15 +815,18 @@ def test_joints_without_labels_stay_what_the_single_frame_head_says() -> None:
     assert float(found) == pytest.approx(0.5 * 1000 * float(off.square().mean()) / 15, rel=1e-4)
 
 
-def test_settings_of_cached_features_are_refused_online() -> None:
+def test_settings_that_features_do_not_support_are_refused() -> None:
     for change in ({"box_drift": 0.1}, {"box_lag": True}, {"damage_run": 2}):
         recipe = tiny_recipe()
         with pytest.raises(BadConfig, match="are of cached features"):
             opened(replace(recipe, data=replace(recipe.data, **change))).train_data()
     recipe = tiny_recipe(features="cached")
-    recipe = replace(recipe, data=replace(recipe.data, unlabelled_weight=1.0))
-    with pytest.raises(BadConfig, match=r"unlabelled_weight needs model\.single_head"):
-        opened(recipe).train_data()
+    for change, words in (
+        ({"unlabelled_weight": 1.0}, r"unlabelled_weight needs model\.single_head"),
+        ({"damage_run": 3}, r"damage_run is 3, but of 2 frames .*expected data\.damaged_stride=1"),
+    ):
+        with pytest.raises(BadConfig, match=words):
+            opened(replace(recipe, data=replace(recipe.data, **change))).train_data()
 
 
 def test_global_entropy_is_1_for_equal_weights_and_0_for_one_crop(tracks: Tracks) -> None:
@@ -797,6 +835,9 @@ def test_global_entropy_is_1_for_equal_weights_and_0_for_one_crop(tracks: Tracks
     for temperature, low, high in ((1e6, 0.999, 1.001), (1e-6, 0.0, 0.1)):
         config = replace(TINY, global_=replace(TINY.global_, temperature=temperature))
         assert low <= global_entropy(features.seen_by(config), features.keys) <= high
+    # Two of four candidates that are all alike have a quarter of the weight each.
+    config = replace(TINY, global_=replace(TINY.global_, temperature=1e6, softmax_over="all"))
+    assert global_entropy(features.seen_by(config), features.keys) == pytest.approx(1, abs=1e-3)
 
 
 def test_another_recipe_or_a_run_that_exists_is_refused(tmp_path: Path, cache: Path) -> None:

@@ -274,6 +274,17 @@ def test_background_of_partly_labelled_sets_is_marked(tmp_path: Path):
         assert len(np.load(folder / "index.npz")["offset"]) == 3
 
 
+def test_a_store_is_of_the_growth_of_its_boxes(tmp_path: Path):
+    write_keypoints(tmp_path / "lsp")
+    roots = data_roots(lsp=str(tmp_path / "lsp"))
+    for extend in (0.15, 0.15, 0.3):
+        config = BoxDataConfig(synth_share=0.0, keypoint_extend=extend)
+        BoxData(config, roots, tmp_path / "cache", seed=0)
+    folders = (tmp_path / "cache").glob("boxes-lsp-416-1-*")
+    widths = sorted(np.ptp(np.load(f / "index.npz")["xyxy"][0, ::2]) for f in folders)
+    np.testing.assert_allclose(widths, [20 * 1.15, 20 * 1.3], rtol=1e-5)
+
+
 def write_keypoints(root: Path) -> None:
     """Four pictures in our layout of COCO and LSP, the first of them held out."""
     (root / "images").mkdir(parents=True)

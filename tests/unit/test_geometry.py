@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from glpose.geometry import box_area, box_iou, oks, suppress
+from glpose.geometry import box_area, box_iou, grown, oks, suppress
 
 
 def boxes(*rows: tuple[float, ...]) -> np.ndarray:
@@ -27,6 +27,12 @@ def test_two_empty_boxes_do_not_overlap() -> None:
 
 def test_iou_of_no_boxes_has_the_right_shape() -> None:
     assert box_iou(boxes(), boxes((0, 0, 1, 1))).shape == (0, 1)
+
+
+def test_boxes_grow_by_a_share_of_their_longer_sides() -> None:
+    xyxy = np.array([[0, 0, 10, 40], [5, 5, 25, 15]], np.float32)
+    assert grown(xyxy, 0.5).tolist() == [[-10, -10, 20, 50], [0, 0, 30, 20]]
+    assert grown(xyxy, 0.0).tolist() == xyxy.tolist()
 
 
 def test_suppress_keeps_the_best_and_what_overlaps_only_the_suppressed() -> None:

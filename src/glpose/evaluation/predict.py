@@ -42,8 +42,9 @@ def predict(
 
     `clip_boxes` first clips boxes to the picture, as the HRNet family does with true boxes.
 
-    Only frames that are needed are read: all up to the last key where the estimator keeps states. Candidates from the whole video take two passes; the first
-    encodes only the crops that will be remembered.
+    Only frames that are needed are read: all up to the last key where the estimator keeps states.
+    Candidates from the whole video take two passes; the first encodes only the crops that will be
+    remembered.
     """
     card = estimate.card
     from_past = options.candidates == "past" and bool(card.similar)

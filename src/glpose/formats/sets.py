@@ -100,22 +100,32 @@ def _is_subset(root: Path) -> bool:
     return (root / "person_keypoints.json").is_file()
 
 
-def _is_of(image: dict[str, Any], part: str) -> bool:
-    """Whether a picture of a file in COCO's format is of a part, where the file says so."""
+def _is_of(image: dict[str, Any], part: str, *, several: bool) -> bool:
+    """Whether a picture of a file in COCO's format is of a part.
+
+    Raises: BadInput if it names none although the set has `several`: it might be trained on and
+    held out as well.
+    """
     if "is_val2017" in image:
         return image["is_val2017"] == (part == "val")
+    if several and "split" not in image:
+        raise BadInput(
+            f"the picture {image['id']} names no part; expected 'is_val2017' (true or false) or "
+            "'split' with the name of its part, since some pictures are held out; add it to each"
+        )
     return image.get("split", part) == part
 
 
-def _open_keypoints(root: Path, part: str) -> LabelledPictures:
+def _open_keypoints(root: Path, part: str, *, several: bool = False) -> LabelledPictures:
     """The people of a part of a file in COCO's format."""
     file, images = root / "person_keypoints.json", root / "images"
-    return LabelledPictures(*read_keypoints(file, images, partial(_is_of, part=part)))
+    is_wanted = partial(_is_of, part=part, several=several)
+    return LabelledPictures(*read_keypoints(file, images, is_wanted))
 
 
 def _open_coco(root: Path, part: str) -> LabelledPictures:
     if _is_subset(root):
-        return _open_keypoints(root, part)
+        return _open_keypoints(root, part, several=True)
     return LabelledPictures(*open_coco(root, part))
 
 
@@ -147,9 +157,9 @@ def _nobody(picture_id: int) -> FrameTruth:
     return FrameTruth(picture_id, 0.0, People.empty(), xy, seen)
 
 
-def _keypoint_boxes(root: Path, part: str) -> list[BoxedPicture]:
+def _keypoint_boxes(root: Path, part: str, *, several: bool = False) -> list[BoxedPicture]:
     file, images = root / "person_keypoints.json", root / "images"
-    return read_boxes(file, images, partial(_is_of, part=part))
+    return read_boxes(file, images, partial(_is_of, part=part, several=several))
 
 
 def _open_posetrack(root: Path, part: str, *, year: int) -> list[LabelledSequence]:
@@ -184,8 +194,8 @@ DATASETS: dict[str, Dataset] = {
             "Leeds Sports Pose, training half (images from Flickr): research only",
             root="lsp",
             parts=("train", "test"),
-            open=_open_keypoints,
-            boxes=_keypoint_boxes,
+            open=partial(_open_keypoints, several=True),
+            boxes=partial(_keypoint_boxes, several=True),
             decoded=_always,
             grow=0.15,
             who="one",
@@ -197,7 +207,7 @@ DATASETS: dict[str, Dataset] = {
             root="coco",
             parts=("train", "val"),
             open=_open_coco,
-            boxes=_keypoint_boxes,
+            boxes=partial(_keypoint_boxes, several=True),
             layout="coco",
             check=check_coco,
             decoded=_is_subset,

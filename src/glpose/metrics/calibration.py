@@ -15,6 +15,7 @@ Knots = tuple[tuple[float, float], ...]
 """Points (score, probability) of a piecewise linear function; both rise from point to point."""
 
 _MOST_KNOTS = 20
+_DIGITS = 5
 NUM_BINS = 15
 
 
@@ -23,24 +24,33 @@ def fit_calibration(
 ) -> Knots:
     """The rising function that gives the share of correct joints for a score.
 
-    Scores are put into `num` groups of equal size; a knot is the mean score of a group and its
-    share of correct joints, made to rise by isotonic regression.
+    Scores are put into `num` groups of about equal size, equal scores into the same one; a knot is
+    the mean score of a group and its share of correct joints, made to rise by isotonic regression.
+    Joints with a score of 0, which were not found, are left out.
 
     Raises: BadInput for fewer joints than groups.
     """
+    # Rounded as knots are, so that knots of different scores differ.
+    score = np.round(score.astype(np.float64), _DIGITS)
+    score, correct = score[score > 0], correct[score > 0]
     if len(score) < num:
-        raise BadInput(f"{len(score)} joints; expected at least {num} to calibrate scores on")
+        raise BadInput(
+            f"{len(score)} joints with a score; expected at least {num} to calibrate scores on"
+        )
     from scipy.optimize import isotonic_regression  # slow to import
 
-    order = np.argsort(score, kind="stable")
-    groups = np.array_split(order, num)
-    x = np.array([score[group].mean() for group in groups], np.float64)
-    share = np.array([correct[group].mean() for group in groups])
-    weights = np.array([len(group) for group in groups], np.float64)
-    y = isotonic_regression(share, weights=weights).x
-    # Groups of equal scores would give one score two probabilities.
-    kept = np.flatnonzero(np.diff(x, prepend=-np.inf) > 1e-6)
-    return tuple((round(float(x[i]), 5), round(float(y[i]), 5)) for i in kept)
+    _, place, count = np.unique(score, return_inverse=True, return_counts=True)
+    lower = np.cumsum(count) - count  # how many scores are below each one
+    group = (lower * num // len(score))[place]
+    weight, sum_score, sum_correct = (
+        np.bincount(group, weights=values) for values in (np.ones(len(score)), score, correct)
+    )
+    used = weight > 0
+    x, share = (total[used] / weight[used] for total in (sum_score, sum_correct))
+    y = isotonic_regression(share, weights=weight[used]).x
+    return tuple(
+        (round(float(a), _DIGITS), round(float(b), _DIGITS)) for a, b in zip(x, y, strict=True)
+    )
 
 
 def calibrated(score: Float[np.ndarray, "*n"], knots: Knots) -> Float[np.ndarray, "*n"]:
@@ -52,7 +62,7 @@ def calibrated(score: Float[np.ndarray, "*n"], knots: Knots) -> Float[np.ndarray
     if not knots:
         return score
     x, y = np.array([(0.0, 0.0), *knots]).T
-    return np.interp(score, x, y).astype(score.dtype)
+    return np.where(score > 0, np.interp(score, x, y), 0).astype(score.dtype)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -130,7 +130,9 @@ def _baselines() -> dict[str, Entry]:
 
 RECIPES: dict[str, Entry] = {
     "person_small": Entry("detect.person_small", "the person detector that is shipped"),
-    "warmup_small": Entry("pretrain.warmup_small", "small HRNet, single frame, on small crops"),
+    "warmup_small": Entry(
+        "pretrain.warmup_small", "EfficientNet-Lite0, single frame, on small crops"
+    ),
     "pretrain_small": Entry("pretrain.pretrain_small", "the same at full size, from warmup_small"),
     "glpose_small": Entry("fuse.glpose_small", "GLPose at small size, from pretrain_small"),
     "queries_small": Entry("fuse.queries_small", "joint queries on the same features"),

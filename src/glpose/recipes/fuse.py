@@ -1,4 +1,4 @@
-"""The fusion that is shipped. Numbers without a source are ours."""
+"""The fusion that is shipped, and joint queries in its place. Numbers without a source are ours."""
 
 from dataclasses import replace
 

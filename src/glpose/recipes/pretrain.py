@@ -72,7 +72,7 @@ def warmup_small() -> Settings:
 
 
 def pretrain_small() -> Settings:
-    """Lite0, single frame, 19 joints by hand and by teachers; ours. Give warmup_small's with --init.
+    """Lite0, single frame, 19 joints by hand and by teachers; start it from warmup_small (--init).
 
     More augmentation and fewer frames of JHMDB than there: frames of a video are much alike.
     """

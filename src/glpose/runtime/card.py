@@ -132,7 +132,9 @@ class PoseCard(About):
 
     `calibration` are points (score, share of correct joints) of a rising, piecewise linear
     function that turns the codec's scores into probabilities, see `metrics.calibration`; without
-    points they stay as they are. `answers`: the encoder's graph also outputs the codec's maps of each crop alone.
+    points they stay as they are.
+
+    `answers`: the encoder's graph also outputs the codec's maps of each crop alone.
     """
 
     kind: Literal["fusion"] = "fusion"
@@ -149,6 +151,12 @@ class PoseCard(About):
         names = self.inputs
         if len(set(names)) < len(names):
             raise BadConfig(f"the slots {', '.join(names)} have a name twice; expected each once")
+        for point in self.calibration:
+            if not (0 < point[0] <= 1 and 0 <= point[1] <= 1):
+                raise BadConfig(
+                    f"calibration has the point {list(point)}; expected a score above 0 and at "
+                    "most 1, and a probability from 0 to 1"
+                )
         for knots in zip(self.calibration, self.calibration[1:], strict=False):
             if not (knots[0][0] < knots[1][0] and knots[0][1] <= knots[1][1]):
                 raise BadConfig(

@@ -26,8 +26,10 @@ def as_estimator(
 ) -> OnnxEstimator:
     """The parts of a network (see `export.pose.PoseParts`) as an estimator run by torch.
 
-    With `answer` the card must say that the encoder answers. The parts are moved to `device` and put in evaluation mode; None uses a GPU if there is one.
-    `threads` are torch's on the CPU while the parts run, None leaves them as they are.
+    With `answer` the card must say that the encoder answers. The parts are moved to `device` and
+    put in evaluation mode; None uses a GPU if there is one. `threads` are torch's on the CPU while
+    the parts run, None leaves them as they are.
+
     Raises: BadConfig for the device "cuda" where torch finds none.
     """
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -36,7 +38,6 @@ def as_estimator(
             f"the engine's device is '{device}', but torch finds no GPU; use the device 'cpu'"
         )
     encode, solve = encoder.to(where).eval(), solver.to(where).eval()
-
     tell = answer.to(where).eval() if answer is not None else None
 
     def run_encoder(inputs: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,7 +1,8 @@
 """Weights that a network starts from: a run's checkpoint, or an imported published one.
 
-Names are those of our networks: `encoder.*` and `head.*` in single-frame networks, `encoder.*` and
-`fusion.*` in GLPose. Files of other projects use other names; `glpose weights import` maps them.
+Names are those of our networks: `encoder.*` and `head.*` in single-frame networks, `encoder.*`,
+`fusion.*` and, if it is kept, `single_head.*` in GLPose. Files of other projects use other names;
+`glpose weights import` maps them.
 """
 
 from __future__ import annotations
@@ -53,9 +54,9 @@ def with_joints(
     """The same weights with the head changed to the target's joints, see `head_of_joints`.
 
     The head is that of a single-frame network (`head.*`), or GLPose's (`fusion.head.*`,
-    `single_head.*`). If the
-    file does not say which joints its head has (`source` is None), they are assumed to be the
-    target's if the number matches, else those of the skeleton with that number of joints.
+    `single_head.*`). If the file does not say which joints its head has (`source` is None), they
+    are assumed to be the target's if the number matches, else those of the skeleton with that
+    number of joints.
     """
     last: dict[str, Tensor] = {}
     for prefix in ("head.", "fusion.head.", "single_head."):

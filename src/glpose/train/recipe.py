@@ -89,8 +89,10 @@ class Recipe(Generic[Model, Data]):
     each line of the log averages the losses of `log_every` steps.
 
     `roots` are data folders on this machine by name, "" where a set is not used; `data_roots`
-    makes them. `init_from` is a checkpoint to start from, `pretrained_on` the sets it was trained
-    on (for the card).
+    makes them. `init_from` is what to start from: a run's checkpoint (`.pt`), weights that
+    `glpose weights import` wrote (`.safetensors`), an exported encoder (`.onnx`), or "imagenet" for
+    the ImageNet weights of an installed package; which of them a system takes is said by its
+    `build`. `pretrained_on` are the sets that these were trained on (for the card).
 
     `data_workers` processes prefetch batches; 0 uses two threads of this process. Each process
     caches at most `picture_cache_mb` MiB of decoded pictures of sets stored as picture files.

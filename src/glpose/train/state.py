@@ -67,6 +67,8 @@ class TrainState:
         self.model.load_state_dict(saved["model"])
         self.ema.load_state_dict(saved["ema"])
         self.optimizer.load_state_dict(saved["optimizer"])
+        for group in self.optimizer.param_groups:
+            group.setdefault("rate", 1.0)  # versions before 0.4 had one rate for all parts
         self.step, self.best_score = saved["step"], saved["best_score"]
         self.seconds, self.scores = saved["seconds"], saved.get("scores", {})
         self.loss_sums, self.num_summed = saved.get("loss_sums", {}), saved.get("num_summed", 0)

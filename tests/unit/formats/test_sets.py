@@ -1,6 +1,9 @@
 """The table of sets, and that a set of labels is one entry in it and one reader."""
 
+import json
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -8,7 +11,7 @@ import numpy as np
 import pytest
 
 from glpose.cli.main import main
-from glpose.errors import BadConfig
+from glpose.errors import BadConfig, BadInput
 from glpose.evaluation.sets import Metric
 from glpose.export.terms import describe
 from glpose.formats.check import Part, Report
@@ -86,6 +89,18 @@ def test_a_set_is_an_entry_and_a_reader(
     assert capsys.readouterr().out.startswith(f"toy in {tmp_path}: complete")
 
 
+@pytest.mark.parametrize("decoded", [None, lambda root: True])
+def test_boxes_grow_however_the_pictures_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoded: Callable[[Path], bool] | None
+) -> None:
+    monkeypatch.setitem(DATASETS, "toy", replace(TOY, grow=0.5, decoded=decoded))
+    (tmp_path / "train").mkdir()
+    write_image(tmp_path / "train" / "0.png", np.zeros((60, 60, 3), np.uint8))
+    recipe = with_roots(load_recipe("pretrain_small"), [f"toys={tmp_path}"])
+    xyxy = open_people("toy", recipe.roots, tmp_path, skeleton=COCO17).labels["xyxy"]
+    assert xyxy.tolist() == [[4 - 11.5, 4 - 11.5, 40 + 11.5, 50 + 11.5]]
+
+
 def test_a_folder_can_be_set_by_name() -> None:
     recipe = with_settings(load_recipe("pretrain_small"), ["roots.coco=here"])
     assert recipe.roots == data_roots(coco="here")
@@ -106,6 +121,39 @@ def test_names_of_recipes_are_sets_and_parts() -> None:
     assert found["subjhmdb2-test"] == ("subjhmdb2", "test")
     assert "imagenet" not in found
     assert dataset("jhmdb-val") is DATASETS["jhmdb"]
+
+
+def test_pictures_of_a_set_of_several_parts_say_which_they_are_of(tmp_path: Path) -> None:
+    images = [{"id": i, "file_name": f"{i}.png"} for i in range(3)]
+
+    def write(*splits: str) -> None:
+        named = [{**image, "split": split} for image, split in zip(images, splits, strict=False)]
+        data = {"categories": [{}], "images": named + images[len(named) :], "annotations": []}
+        (tmp_path / "person_keypoints.json").write_text(json.dumps(data), "utf-8")
+
+    def opened(name: str) -> list[str]:
+        found, part = sources()[name]
+        assert found.open is not None
+        assert found.boxes is not None
+        labelled = found.open(tmp_path, part)
+        assert isinstance(labelled, LabelledPictures)
+        paths = [p.path for p in found.boxes(tmp_path, part)]
+        assert paths == [p.path for p in labelled.pictures]
+        return [path.stem for path in paths]
+
+    write("train", "test", "train")
+    assert (opened("lsp"), opened("lsp-test")) == (["0", "2"], ["1"])
+    assert opened("lspet") == ["0", "2"]
+    write("train", "test")
+    for found in (DATASETS["lsp"], DATASETS["coco"]):
+        for read in (found.open, found.boxes):
+            assert read is not None
+            with pytest.raises(
+                BadInput, match=r"person_keypoints\.json: the picture 2 names no part"
+            ):
+                read(tmp_path, "train")
+    write()
+    assert opened("lspet") == ["0", "1", "2"]
 
 
 def test_every_set_that_recipes_use_is_in_the_table() -> None:

@@ -24,10 +24,24 @@ def test_a_fit_turns_scores_into_probabilities_of_other_joints() -> None:
     assert all(a[0] < b[0] and a[1] <= b[1] for a, b in itertools.pairwise(knots))
 
 
-def test_equal_scores_give_one_probability() -> None:
-    correct = np.arange(100) < 30
-    knots = fit_calibration(np.full(100, 0.5), correct)
-    assert len(knots) == 1
+@pytest.mark.parametrize("correct", [np.arange(100) < 30, np.arange(100) >= 70])
+def test_equal_scores_give_one_probability_in_any_order(correct: np.ndarray) -> None:
+    assert fit_calibration(np.full(100, 0.5), correct) == ((0.5, 0.3),)
+    score = np.repeat([0.2, 0.5, 0.8], [33, 100, 17])
+    whole = np.concatenate([np.zeros(33, bool), correct, np.ones(17, bool)])
+    assert fit_calibration(score, whole) == ((0.2, 0.0), (0.5, 0.3), (0.8, 1.0))
+
+
+def test_joints_that_were_not_found_say_nothing_and_stay_so() -> None:
+    score, correct = np.repeat([0.0, 0.5], 100), np.arange(200) >= 170
+    knots = fit_calibration(score, correct)
+    assert knots == ((0.5, 0.3),)
+    assert calibrated(score, knots)[[0, -1]].tolist() == [0, 0.3]
+    # Knots at 0 would say of joints that were not found that some are right.
+    assert calibrated(np.zeros(1), ((0.0, 0.2), (0.5, 0.3))).tolist() == [0]
+
+
+def test_a_score_has_one_probability() -> None:
     np.testing.assert_allclose(calibrated(np.array([0.0, 0.25, 0.5, 1.0]), ((0.5, 0.3),)),
                                [0, 0.15, 0.3, 0.3])  # fmt: skip
 
@@ -39,7 +53,7 @@ def test_without_knots_scores_stay() -> None:
 
 
 def test_too_few_joints_are_refused() -> None:
-    with pytest.raises(BadInput, match="3 joints; expected at least 20"):
+    with pytest.raises(BadInput, match="3 joints with a score; expected at least 20"):
         fit_calibration(np.ones(3), np.ones(3, bool))
 
 

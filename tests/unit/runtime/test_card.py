@@ -85,6 +85,13 @@ def test_round_trip_through_json(card: Card) -> None:
         ),
         ({"slots": [{"kind": "key"}, {"kind": "key"}]}, "have a name twice"),
         (
+            {"calibration": [[0.0, 0.1]]},
+            r"calibration has the point \[0.0, 0.1\]; expected a score",
+        ),
+        ({"calibration": [[0.5, 0.1], [1.2, 0.9]]}, r"calibration has the point \[1.2, 0.9\]"),
+        ({"calibration": [[0.5, 1.1]]}, r"calibration has the point \[0.5, 1.1\]"),
+        ({"calibration": [[0.5, 0.1], [0.5, 0.2]]}, r"goes from \[0.5, 0.1\] to \[0.5, 0.2\]"),
+        (
             {"slots": [{"kind": "state", "name": "s", "output": "t", "shape": [1]}]},
             "keeps a state, but the order is 'any'",
         ),

@@ -114,7 +114,7 @@ def test_a_run_of_an_older_version_finds_its_best_anew(tmp_path: Path) -> None:
     (folder / "last.pt").unlink()
     save_checkpoint(folder / "last.pt", saved | {"step": 2, "best_score": 1e9})
     record = json.loads((folder / "recipe.json").read_text())
-    for version, is_older in (("0.2.0", True), ("0.3.0", False)):
+    for version, is_older in (("0.2.0", True), ("0.3.0", True), ("0.4.0", False)):
         record["versions"]["glpose"] = version
         record["resumed"] = []
         (folder / "recipe.json").write_text(json.dumps(record))
@@ -123,6 +123,19 @@ def test_a_run_of_an_older_version_finds_its_best_anew(tmp_path: Path) -> None:
         assert any("trained by an older glpose" in line for line in told) == is_older
         best = load_checkpoint(folder / "last.pt")["best_score"]
         assert (best < 1e9) == is_older
+
+
+def test_a_checkpoint_without_rates_goes_on_with_one_rate(tmp_path: Path) -> None:
+    recipe = replace(TINY, num_steps=2, validate_every=2)
+    train(recipe, tmp_path / "run")
+    path = tmp_path / "run" / "last.pt"
+    saved = load_checkpoint(path)
+    for group in saved["optimizer"]["param_groups"]:
+        del group["rate"]
+    save_checkpoint(path, saved | {"step": 1})
+    assert train(recipe, tmp_path / "run", resume=True)[0] == "resumed at step 1 of 2"
+    groups = load_checkpoint(path)["optimizer"]["param_groups"]
+    assert {group["rate"] for group in groups} == {1.0}
 
 
 @pytest.mark.slow

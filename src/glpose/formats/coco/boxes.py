@@ -41,7 +41,8 @@ def read_boxes(
     `is_wanted` chooses among the pictures by their entries in the file.
     Boxes without area are left out; `ignore` and `iscrowd` are read where they exist.
 
-    Raises: BadInput naming the key, if the file is not COCO-like.
+    Raises: BadInput naming the key, if the file is not COCO-like; what `is_wanted` raises, with the
+    file.
     """
     try:
         data = json.loads(annotations.read_text("utf-8"))
@@ -58,6 +59,8 @@ def read_boxes(
         raise BadInput(f"{annotations}: cannot be read ({problem.strerror})") from problem
     except json.JSONDecodeError as problem:
         raise BadInput(f"{annotations}: not JSON ({problem}); expected COCO boxes") from problem
+    except BadInput as problem:
+        raise BadInput(f"{annotations}: {problem}") from problem
     except (KeyError, IndexError, TypeError, AttributeError) as problem:
         raise BadInput(
             f"{annotations}: not COCO boxes, the key {problem} is missing or of a wrong type"

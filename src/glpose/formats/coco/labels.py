@@ -54,8 +54,9 @@ def read_keypoints(
 ) -> tuple[Skeleton, list[LabelledPicture]]:
     """Read a COCO keypoint file; pictures without people are included.
 
-    `is_wanted` chooses among the pictures by their entries in the file. The joint set follows from the joint names (`categories[].keypoints`); COCO's if absent.
-    Crowds and people without a box are left out. COCO joints are pixel indices, as in glpose.
+    `is_wanted` chooses among the pictures by their entries in the file. The joint set follows from
+    the joint names (`categories[].keypoints`); COCO's if absent. Crowds and people without a box
+    are left out. COCO joints are pixel indices, as in glpose.
 
     Raises: BadInput naming the key, if the file is not COCO keypoints.
     """
@@ -137,7 +138,10 @@ def _skeleton(data: dict[str, Any]) -> Skeleton:
 def _truth(
     people: list[_Person], skeleton: Skeleton
 ) -> Callable[[int], tuple[FrameTruth, tuple[int, ...]]]:
-    """The truth of a picture by its id, and the ids of its people. All people are converted at once: there may be 150,000."""
+    """The truth of a picture by its id, and the ids of its people.
+
+    All people are converted at once: there may be 150,000.
+    """
     num = len(skeleton.joints)
     joints = _numbers(people, "keypoints", 3 * num).reshape(-1, num, 3)
     boxes = _numbers(people, "bbox", 4)

@@ -68,7 +68,7 @@ class Tracks:
         return np.array([self._place[track, f] for f in frames], np.int64)
 
     def before(self, i: int) -> int:
-        """The row of the same person one frame earlier; row i itself at the start."""
+        """The row of the same person one frame earlier; i itself at the start or after a gap."""
         return self._place.get((int(self.track[i]), int(self.frame[i]) - 1), i)
 
     def neighbour_pictures(self, i: int, config: GLPoseConfig) -> list[int]:

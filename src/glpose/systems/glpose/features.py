@@ -33,21 +33,23 @@ _DRIFT_LEFT = 0.95
 class Draw:
     """The random choices of a sample: the key, whether it is damaged, and the other crops.
 
-    `hit` tells for each local slot whether it is damaged; `proposals` are rows of the tracks.
+    `hit` tells for each local slot whether it is damaged; `proposals` are rows of the tracks, and
+    `hurt` tells which of them are damaged.
     """
 
     key: int
     damaged: bool
     hit: list[bool]
     proposals: Int64[np.ndarray, " proposals"]
+    hurt: Bool[np.ndarray, " proposals"]
 
 
 class FeatureData:
     """Feature samples from one set of tracks; each crop is cut with its own box and encoded once.
 
     A variant uses one augmentation per track, the same in all its frames, and moves the box of each
-    frame as a detector or a tracker does (`ClipConfig`). Features are float16; `folder` keeps them between
-    runs, and worker processes memory-map them from there.
+    frame as a detector or a tracker does (`ClipConfig`). Features are float16; `folder` keeps them
+    between runs, and worker processes memory-map them from there.
     """
 
     def __init__(
@@ -81,7 +83,7 @@ class FeatureData:
                 self._encode_variant(variant, encode, np.random.default_rng([seed, variant]))
             if folder is not None:
                 self._save(folder)
-        self.embedding = self.clean.mean((-2, -1), dtype=np.float32)
+        self.embedding = _embedding(self.clean)
         labelled = (tracks.state == LABELLED).any(1)
         self.keys = np.flatnonzero(np.tile(labelled, num_variants))
         self.damaged_keys = self.keys[self._has_damaged[self.keys]]
@@ -180,7 +182,8 @@ class FeatureData:
     ) -> Draw:
         """Make the random choices of a sample of key i without reading features.
 
-        A damaged key is one of at most `damage_run` damaged frames in a row.
+        A damaged key is one of at most `damage_run` damaged frames in a row. Proposals are whole,
+        unless the key itself is one.
         """
         offsets = np.array(self._config.offsets, np.int64)
         hit = rng.random(len(offsets)) < neighbour_damage
@@ -188,13 +191,17 @@ class FeatureData:
             length = int(rng.integers(1, damage_run + 1))
             first = -int(rng.integers(length))
             hit |= (offsets >= first) & (offsets < first + length)
-        return Draw(i, damaged, hit.tolist(), self._proposals(i, rng))
+        proposals = self._proposals(i, rng)
+        return Draw(
+            i, damaged, hit.tolist(), proposals, damaged & (proposals == i % len(self.tracks))
+        )
 
     def draw_hurt(self, i: int, rng: np.random.Generator, hurt: Bool[np.ndarray, " rows"]) -> Draw:
         """The sample of key i in a video in which these rows of the tracks are damaged."""
         row = i % len(self.tracks)
         hit = hurt[self.tracks.neighbours(row, self._config)]
-        return Draw(i, bool(hurt[row]), hit.tolist(), self._proposals(i, rng))
+        proposals = self._proposals(i, rng)
+        return Draw(i, bool(hurt[row]), hit.tolist(), proposals, hurt[proposals])
 
     def _proposals(self, i: int, rng: np.random.Generator) -> Int64[np.ndarray, " proposals"]:
         if not self._config.global_.n:
@@ -204,20 +211,21 @@ class FeatureData:
     def similar(
         self, draw: Draw
     ) -> tuple[Int64[np.ndarray, " num"], Float32[np.ndarray, "num weights"]]:
-        """The crops of the global slots of a sample, and their weights W_g."""
+        """Which proposal fills each global slot of a sample, as in `clip.pad_rows`, and W_g."""
         g, i = self._config.global_, draw.key
-        key = self._features(i, damaged=draw.damaged).mean((-2, -1), dtype=np.float32)
         proposals = i - i % len(self.tracks) + draw.proposals
-        rows, weight = global_slots(
-            key,
-            self.embedding[proposals],
+        embedding = self.embedding[proposals]
+        for place in np.flatnonzero(draw.hurt).tolist():
+            embedding[place] = _embedding(self._features(int(proposals[place]), damaged=True))
+        return global_slots(
+            _embedding(self._features(i, damaged=draw.damaged)),
+            embedding,
             g.n,
             similarity=g.similarity,
             temperature=g.temperature,
             softmax_over=g.softmax_over,
             pad=g.pad,
         )
-        return proposals[rows], weight
 
     def make(self, draw: Draw) -> dict[str, np.ndarray]:
         """The features of a key and its slots, its target maps and joint weights."""
@@ -236,18 +244,29 @@ class FeatureData:
                 ]
             )
         if config.global_.n:
-            rows, sample["global_weight"] = self.similar(draw)
-            sample["global"] = self.clean[rows]
+            places, sample["global_weight"] = self.similar(draw)
+            sample["global"] = np.stack([self._global(draw, place) for place in places.tolist()])
         xy, state = self.tracks.xy[row], self.tracks.state[row]
         if self._mirrored[i]:
             mirror = np.array(config.joints.mirror)
             xy, state = xy[mirror], state[mirror]
         return sample | key_targets(self.to_crop[i], xy, state, config, self._data)
 
+    def _global(self, draw: Draw, place: int) -> np.ndarray:
+        """The features of a proposal; place -1 is the key and -2 an empty slot."""
+        if place < 0:
+            return self._features(draw.key, damaged=draw.damaged) * np.float16(place == -1)
+        i = draw.key - draw.key % len(self.tracks) + int(draw.proposals[place])
+        return self._features(i, damaged=bool(draw.hurt[place]))
+
     def _features(self, i: int, *, damaged: bool) -> np.ndarray:
         if damaged and self._has_damaged[i]:
             return self.damaged[self._damaged_place[i]]
         return self.clean[i]
+
+
+def _embedding(features: np.ndarray) -> Float32[np.ndarray, "*n channels"]:
+    return features.mean((-2, -1), dtype=np.float32)
 
 
 class FeatureMix:

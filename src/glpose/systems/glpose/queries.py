@@ -1,11 +1,13 @@
 """Joint queries: another fusion of the same features.
 
 Axes: B batch, F frames (the key first), T neighbours, J joints, N tokens, C channels of features,
-D channels of tokens, H W. The idea, after TAR-ViTPose (CVPR 2026): each joint gathers, in each frame, the features that its
-heatmap points at; the tokens of all joints and frames exchange what they hold; what the key's joints
-have learned is restored into the key's features. Own code, and ours: tokens know where the peaks
-lie, and those of the neighbours write Gaussians into the key's maps where they expect the joint, so
-that a joint that the key does not show can be found.
+D channels of tokens, H W.
+
+The idea, after TAR-ViTPose (CVPR 2026): each joint gathers, in each frame, the features that its
+heatmap points at; the tokens of all joints and frames exchange what they hold; what the key's
+joints have learned is restored into the key's features. Own code, and ours: tokens know where the
+peaks lie, and those of the neighbours write Gaussians into the key's maps where they expect the
+joint, so that a joint that the key does not show can be found.
 """
 
 from __future__ import annotations

@@ -82,12 +82,14 @@ def guess_from_clips(
 def global_entropy(data: FeatureData, keys: np.ndarray) -> float:
     """The mean entropy of the global weights as a share of the largest possible, log n.
 
-    1 are equal weights, which say nothing about the crops; 0 is one crop alone.
+    1 are equal weights, which say nothing about the crops; 0 is one crop alone. Weights of
+    `softmax_over` "all" are scaled to sum to 1 over the kept crops.
     """
     found = []
     for key in keys.tolist():
         draw = data.draw(key, np.random.default_rng([1, key]), damaged=False)
         weight = data.similar(draw)[1]
+        weight = weight / np.maximum(weight.sum(0), 1e-30)
         bits = -(weight * np.log(np.maximum(weight, 1e-30))).sum(0)
         found.append(float(bits.mean() / np.log(len(weight))))
     return float(np.mean(found))

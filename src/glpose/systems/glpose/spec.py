@@ -247,20 +247,24 @@ class ClipConfig:
 
     A share `damage_share` of the key crops is blurred, noised, shrunk or covered, so that the other
     frames have something to add; `neighbour_damage_share` is the same for local slots, since real
-    damage lasts; `damage_run` damages up to that many frames in a row, the key among them. `features` "cached" encodes `num_variants` differently augmented copies of every
-    track, with every `damaged_stride`-th crop also damaged; they are seeded by `feature_seed`, not
-    by the run's seed, so that runs with different seeds share them. "online" cuts and encodes crops
-    for every sample. `order` "epochs" (online only) takes every labelled person once per epoch;
-    "random" draws all sets equally often (cached: in proportion to their size). `clip_boxes` clips
-    boxes to the picture as the HRNet family does. `unlabelled_weight` is the weight of joints that
-    a set does not label: there the clean key's maps of `single_head` are the targets.
+    damage lasts; `damage_run` damages up to that many frames in a row, the key among them.
+
+    `features` "cached" encodes `num_variants` differently augmented copies of every track, with
+    every `damaged_stride`-th crop also damaged; they are seeded by `feature_seed`, not by the run's
+    seed, so that runs with different seeds share them. Damaged keys are drawn among those crops,
+    but a neighbour without a damaged copy stays whole: only one in `damaged_stride` of the share is
+    damaged, and `damage_run` needs a stride of 1. "online" cuts and encodes crops for every sample.
+
+    `order` "epochs" (online only) takes every labelled person once per epoch; "random" draws all
+    sets equally often (cached: in proportion to their size). `clip_boxes` clips boxes to the
+    picture as the HRNet family does. `unlabelled_weight` is the weight of joints that a set does
+    not label: there the clean key's maps of `single_head` are the targets.
 
     Boxes: `box_noise` shifts each edge in each frame, `box_drift` is a shift and a scale that
     changes slowly along a track, so that it is almost the same in a window (both: standard
     deviations as shares of the box's sides), and `box_lag` takes the box of the frame before. The
     last two are what a tracker does to boxes; only cached features have them, as `damage_run` and
-    `unlabelled_weight`. `validation` is the set to score on; if empty,
-    jhmdb-val or else synth.
+    `unlabelled_weight`. `validation` is the set to score on; if empty, jhmdb-val or else synth.
     """
 
     sources: tuple[str, ...] = ("jhmdb", "synth")

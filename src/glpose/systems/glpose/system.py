@@ -107,8 +107,10 @@ class GLPoseTask(PoseTask[GLPose]):
     def losses(self, model: GLPose, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The squared error of the heatmaps (eq. 6).
 
-        Joints without a label (`unlabelled_weight`) shall stay what the single-frame head says of
-        the clean key, so that a set that does not label them does not make them worse.
+        With `unlabelled_weight`, joints that have no target shall stay what the single-frame head
+        says of the clean key, so that a set that does not label them does not make them worse.
+        These are all joints of weight 0: besides those without a label, labelled ones outside the
+        crop, of which the crop shows nothing either.
         """
         run = run_on_crops if batch["key"].dtype == torch.uint8 else fuse
         heatmaps = run(model, batch)
@@ -126,7 +128,8 @@ class GLPoseTask(PoseTask[GLPose]):
         """PCK with given boxes on the recipe's validation set.
 
         With cached features, on clean and on damaged key crops with all other crops clean, and
-        `global_entropy` (`scoring.global_entropy`) if there are global weights; online, on clean crops of at most `_MOST_PEOPLE` people, evenly spaced over the set.
+        `global_entropy` (`scoring.global_entropy`) if there are global weights; online, on clean
+        crops of at most `_MOST_PEOPLE` people, evenly spaced over the set.
         """
         recipe, scored_on = self._recipe, dataset(self._source)
         joints = scored_on.counted_joints(recipe.model.joints)
@@ -289,6 +292,11 @@ def _check_features(config: GLPoseConfig, data: ClipConfig) -> None:
                 "expected 'repeat', or data.features='cached'"
             )
         return
+    if data.damage_run > 1 and data.damaged_stride > 1:
+        raise BadConfig(
+            f"data.damage_run is {data.damage_run}, but of {data.damaged_stride} frames in a row "
+            "only one has a damaged copy; expected data.damaged_stride=1, or data.damage_run=1"
+        )
     if not config.freeze or config.local.box != "own" or config.global_.rank_stage != 3:
         raise BadConfig(
             "cached features need a frozen encoder, local.box='own' and global_.rank_stage=3, "

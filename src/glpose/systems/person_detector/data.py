@@ -23,7 +23,7 @@ from glpose.systems.person_detector.spec import BoxDataConfig
 from glpose.systems.person_detector.targets import IGNORE, PADDING, PERSON
 from glpose.train.data.augment import jitter_colour
 from glpose.train.data.sets import frames_with_people
-from glpose.train.data.store import PictureStore, has_store, write_store
+from glpose.train.data.store import PictureStore, content_digest, has_store, write_store
 from glpose.train.system import ArrayBatch
 
 CELL_PX = 8
@@ -232,10 +232,11 @@ def _open(
     found = DATASETS[name]
     stride = {"lspet": config.lspet_stride, "jhmdb": config.jhmdb_stride}.get(name, 1)
     if found.root:
-        tag = f"{config.store_side_px}-{stride}"
-        pictures = _real(found, Path(roots[found.root]), config, stride)
+        root = Path(roots[found.root])
+        tag = f"{config.store_side_px}-{stride}-{content_digest(root, config.keypoint_extend)}"
+        pictures = _real(found, root, config, stride)
     else:
-        tag = f"{config.num_synth_scenes}-{config.synth_frames}"
+        tag = f"{config.num_synth_scenes}-{config.synth_frames}-{content_digest(None)}"
         pictures = _synth(config)
     folder = cache_dir / f"boxes-{name}-{tag}"
     return PictureStore(folder) if has_store(folder) else write_store(folder, pictures)

@@ -77,7 +77,10 @@ class PeopleConfig:
 
 
 class PeopleData:
-    """Crops with the maps that a codec makes of their joints; a row of a batch depends only on seed, step and row."""
+    """Crops with the maps that a codec makes of their joints.
+
+    A row of a batch depends only on seed, step and row.
+    """
 
     def __init__(
         self,

@@ -17,9 +17,17 @@ from glpose.errors import BadConfig, BadInput
 from glpose.formats.dataset import LabelledPictures, LabelledSequence
 from glpose.formats.sets import DATASETS, Dataset, sources
 from glpose.formats.taught import read_taught, with_taught
+from glpose.geometry import grown
 from glpose.imaging import read_image
 from glpose.skeleton import POSETRACK15, Skeleton, joint_map
-from glpose.train.data.store import PictureFiles, Pictures, PictureStore, has_store, write_store
+from glpose.train.data.store import (
+    PictureFiles,
+    Pictures,
+    PictureStore,
+    content_digest,
+    has_store,
+    write_store,
+)
 from glpose.types import FrameTruth
 from glpose.video.reader import open_video
 from glpose.video.source import open_images
@@ -38,7 +46,7 @@ def open_people(
     *,
     taught: bool = False,
 ) -> Pictures:
-    """Open a set; a store missing from `cache_dir` is written first.
+    """Open a set; a store missing from `cache_dir`, or of other labels, is written first.
 
     `taught` merges the set's labels with those of the teachers, see `formats.taught`.
 
@@ -51,18 +59,18 @@ def open_people(
     name = source if found.open else f"{source}-{num_synth_scenes}"
     taught = taught and found.taught is not None
     tags = (name, *[skeleton.name] * (skeleton is not POSETRACK15), *["taught"] * taught)
-    store = cache_dir / "-".join(tags)
-    if found.open is None:
+    root = _folder(found, roots) if found.open else None
+    by_teachers = [_folder(DATASETS["taught"], roots) / f"{found.name}.npz"] if taught else []
+    store = cache_dir / "-".join((*tags, content_digest(root, files=by_teachers)))
+    if found.open is None or root is None:
         return _stored(store, _synth(found, num_synth_scenes, skeleton))
-    root = _folder(found, roots)
     decoded = found.decoded is not None and found.decoded(root)
     if decoded and has_store(store):
         return PictureStore(store)  # no need to read the labels again
     labelled = found.open(root, part)
     if isinstance(labelled, LabelledPictures):
         if taught and found.taught:
-            teachers = read_taught(_folder(DATASETS["taught"], roots) / f"{found.name}.npz")
-            labelled = with_taught(labelled, teachers, found.taught)
+            labelled = with_taught(labelled, read_taught(*by_teachers), found.taught)
         if decoded:
             return _stored(store, _decoded_pictures(found, labelled, skeleton))
         return _from_pictures(source, found, labelled, skeleton)
@@ -153,6 +161,7 @@ def _from_pictures(
     pictures, rows = labelled.pictures, []
     for number, picture in enumerate(pictures):
         labels = _labels(found, picture.truth, labelled.skeleton, skeleton, number)
+        labels["xyxy"] = grown(labels["xyxy"], found.grow)
         labels["frame"] = np.zeros_like(labels["frame"])
         labels["picture"] = np.full(len(labels["frame"]), number, np.int64)
         rows.append(_usable_rows(labels))
@@ -206,8 +215,7 @@ def _decoded_pictures(
         if len(truth.people) == 0:
             continue
         labels = _labels(found, truth, labelled.skeleton, skeleton, truth.frame)
-        side = (labels["xyxy"][:, 2:] - labels["xyxy"][:, :2]).max(-1, keepdims=True)
-        labels["xyxy"] = labels["xyxy"] + np.array([-1, -1, 1, 1]) * side * found.grow / 2
+        labels["xyxy"] = grown(labels["xyxy"], found.grow)
         yield read_image(picture.path), labels
 
 

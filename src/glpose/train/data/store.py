@@ -7,6 +7,7 @@ decoded in a `PictureCache`. All of them can be pickled to other processes, whic
 pictures by path.
 """
 
+import hashlib
 import os
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
@@ -19,7 +20,7 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 
 from glpose.errors import BadInput
-from glpose.files import whole_file
+from glpose.files import file_digest, whole_file
 from glpose.imaging import read_image
 
 
@@ -171,6 +172,31 @@ def with_cache(sets: Sequence[Pictures], megabytes: int) -> list[Pictures]:
 
 
 _OWN = ("offset", "shape_hw")
+
+STORE_VERSION = 1
+"""To be raised if the code that fills stores makes something else of the same files."""
+
+_LABEL_FILES = (".json", ".txt")
+
+
+def content_digest(root: Path | None, *settings: object, files: Sequence[Path] = ()) -> str:
+    """Eight hexadecimal digits for the name of a store: others if its content may be another.
+
+    They stand for the path of a set's folder, the label files and lists directly in it, further
+    `files`, `settings`, and `STORE_VERSION`. Labels in folders below are taken to stay as they are.
+
+    Raises: BadInput if a file cannot be read.
+    """
+    place = "" if root is None else str(root.resolve())
+    whole = hashlib.sha256(repr((STORE_VERSION, place, settings)).encode())
+    try:
+        labels = [] if root is None or not root.is_dir() else sorted(root.iterdir())
+        labels = [path for path in labels if path.suffix in _LABEL_FILES]
+        for path in filter(Path.is_file, (*labels, *files)):
+            whole.update(f"{path.name} {file_digest(path)}\n".encode())
+    except OSError as problem:
+        raise BadInput(f"{problem.filename}: cannot be read ({problem.strerror})") from problem
+    return whole.hexdigest()[:8]
 
 
 def has_store(folder: Path) -> bool:

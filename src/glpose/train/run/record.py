@@ -63,15 +63,16 @@ def check_record(
 
 
 def is_of_older_version(run_dir: Path) -> bool:
-    """Whether the run was last trained by a version before 0.3, which scored in another way.
+    """Whether the run was last trained by a version before 0.4, which scored in another way.
 
     Version 0.3 counts joints of validation by the set and draws the batches of the person detector
-    row by row, so that neither is comparable with earlier steps of the run.
+    row by row; version 0.4 keeps the damage of a key in the slots that it fills at the ends of a
+    clip. Scores and batches are not comparable with those of earlier steps of the run.
     """
     record = _read(run_dir / _RECORD)
     last = [record, *record.get("resumed", [])][-1]
     version = str(last.get("versions", {}).get("glpose", ""))
-    return version.startswith(("0.1.", "0.2."))
+    return version.startswith(("0.1.", "0.2.", "0.3."))
 
 
 def write_record(

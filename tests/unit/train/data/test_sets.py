@@ -1,5 +1,6 @@
 """Labelled sets in their official layout as training samples."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from glpose.errors import BadConfig, BadInput
 from glpose.formats.posetrack.labels import open_posetrack
 from glpose.formats.sets import root_names, sources
+from glpose.imaging import write_image
 from glpose.skeleton import JHMDB15, POSETRACK15
 from glpose.synth.layouts import write_layout
 from glpose.train.data.sets import LABELLED, open_people
@@ -81,9 +83,38 @@ def test_coco_is_one_clip_a_picture(roots: dict[str, str], tmp_path: Path) -> No
 def test_synth_is_decoded_once(tmp_path: Path) -> None:
     made = open_people("synth", data_roots(), tmp_path, 1)
     assert isinstance(made, PictureStore)
-    written = (tmp_path / "synth-1" / "index.npz").stat().st_mtime_ns
+    (folder,) = tmp_path.glob("synth-1-*")
+    written = (folder / "index.npz").stat().st_mtime_ns
     assert len(open_people("synth", data_roots(), tmp_path, 1)) == len(made)
-    assert (tmp_path / "synth-1" / "index.npz").stat().st_mtime_ns == written
+    assert (folder / "index.npz").stat().st_mtime_ns == written
+
+
+def test_a_store_is_made_anew_for_other_labels_and_else_opened_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, cache = tmp_path / "badminton", tmp_path / "cache"
+    (root / "images").mkdir(parents=True)
+    write_image(root / "images" / "1.png", np.full((40, 40, 3), 60, np.uint8))
+    person = {"id": 1, "image_id": 1, "bbox": [5, 5, 20, 30], "keypoints": [9, 9, 2] * 17}
+    data = {
+        "categories": [{}],
+        "images": [{"id": 1, "file_name": "1.png"}],
+        "annotations": [person],
+    }
+    roots = data_roots(badminton=str(root))
+
+    def opened() -> PictureStore:
+        (root / "person_keypoints.json").write_text(json.dumps(data), "utf-8")
+        store = open_people("badminton", roots, cache)
+        assert isinstance(store, PictureStore)
+        return store
+
+    assert opened().labels["xyxy"].tolist() == [[5, 5, 25, 35]]
+    person["bbox"] = [5, 5, 10, 30]
+    assert opened().labels["xyxy"].tolist() == [[5, 5, 15, 35]]
+    assert len(list(cache.glob("badminton-*"))) == 2
+    monkeypatch.setattr(json, "loads", None)
+    assert opened().labels["xyxy"].tolist() == [[5, 5, 15, 35]]
 
 
 def test_sets_that_cannot_be_opened(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from glpose.train.data.store import (
     PictureCache,
     PictureFiles,
     PictureStore,
+    content_digest,
     has_store,
     with_cache,
     write_store,
@@ -48,6 +49,29 @@ def test_pictures_and_labels_come_back(tmp_path: Path) -> None:
 def test_pictures_that_are_not_contiguous(tmp_path: Path) -> None:
     rgb = PICTURES[0][:, ::-1]
     assert (write_store(tmp_path, [(rgb, {"id": np.zeros(1)})])[0] == rgb).all()
+
+
+def test_a_digest_is_of_the_folder_its_labels_and_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, other = tmp_path / "set", tmp_path / "other"
+    for folder in (root, other):
+        (folder / "images").mkdir(parents=True)
+        (folder / "person_keypoints.json").write_text("{}")
+    taught = tmp_path / "set.npz"
+    taught.write_bytes(b"one")
+    first = content_digest(root, 0.15, files=[taught])
+    assert len(first) == 8
+    assert content_digest(tmp_path / "other" / ".." / "set", 0.15, files=[taught]) == first
+    found = {first, content_digest(root, 0.2, files=[taught]), content_digest(root, 0.15)}
+    found |= {content_digest(other, 0.15, files=[taught]), content_digest(None, 0.15)}
+    taught.write_bytes(b"two")
+    found.add(content_digest(root, 0.15, files=[taught]))
+    (root / "person_keypoints.json").write_text("[]")
+    found.add(content_digest(root, 0.15, files=[taught]))
+    monkeypatch.setattr(module, "STORE_VERSION", 0)
+    found.add(content_digest(root, 0.15, files=[taught]))
+    assert len(found) == 8
 
 
 def test_several_threads_read_at_once(tmp_path: Path) -> None:
