@@ -77,8 +77,8 @@ class GLPoseTask(PoseTask[GLPose]):
         if init_from.endswith(".onnx"):
             example = torch.zeros(1, *config.crop.size_hw, 3, dtype=torch.uint8)
             load_exported(model.encoder, Path(init_from), example, model.single_head)
-            if model.single_head is not None and _starts_as_single(model):
-                model.fusion.head.load_state_dict(model.single_head.state_dict())
+            if model.single_head is not None and (head := _head_that_starts_as_single(model)):
+                head.load_state_dict(model.single_head.state_dict())
         else:
             path = Path(init_from)
             weights = with_joints(load_initial(path), initial_joints(path), config.joints)
@@ -370,17 +370,17 @@ def _load(model: GLPose, weights: dict[str, Tensor], path: str) -> None:
         load_part(model.single_head, weights, "single_head." if is_fused else "head.", path)
     if is_fused:
         load_part(model.fusion, weights, "fusion.", path)
-    elif _starts_as_single(model):
-        load_part(model.fusion.head, weights, "head.", path)
+    elif head := _head_that_starts_as_single(model):
+        load_part(head, weights, "head.", path)
 
 
-def _starts_as_single(model: GLPose) -> bool:
-    """Whether the fusion's head is at first the single-frame one."""
+def _head_that_starts_as_single(model: GLPose) -> torch.nn.Module | None:
+    """The fusion's head, if it is at first the single-frame one."""
     config = model.config
-    if not isinstance(model.fusion, Fusion):
-        return False
     is_alike = config.single_head in (None, config.head)
-    return is_alike and config.head_input == "enhanced" and config.start == "single"
+    if is_alike and config.head_input == "enhanced" and config.start == "single":
+        return model.fusion.head if isinstance(model.fusion, Fusion) else None
+    return None
 
 
 SYSTEM = System(GLPoseConfig, ClipConfig, GLPoseTask)
