@@ -41,10 +41,10 @@ class TrackerSpec:
     below `min_side_px` are ignored.
     """
 
-    high_score: float = 0.35
+    high_score: float = 0.25
     low_score: float = 0.15
     low_frames: int = 15
-    new_score: float = 0.4
+    new_score: float = 0.3
     sure_score: float = 0.6
     high_iou: float = 0.2
     low_iou: float = 0.5
