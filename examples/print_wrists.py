@@ -3,14 +3,14 @@
 import sys
 
 import glpose
-from glpose.skeleton import BODY19
+from glpose.skeleton import POSETRACK15
 
-wrists = [BODY19.index("left_wrist"), BODY19.index("right_wrist")]  # of the shipped weights
+wrists = [POSETRACK15.index("left_wrist"), POSETRACK15.index("right_wrist")]  # of the shipped weights
 
 for poses in glpose.run(sys.argv[1]):
     for track_id, xy, score in zip(poses.people.track_id, poses.xy, poses.score, strict=True):
         for joint in wrists:
             x, y = xy[joint]
-            name = BODY19.joints[joint]
+            name = POSETRACK15.joints[joint]
             print(f"{poses.time_s:.2f} s  person {track_id}  {name} {x:.1f} {y:.1f}", end="")
             print(f"  score {score[joint]:.2f}")

@@ -17,8 +17,8 @@ def depthwise(x_BCHW: Tensor, weight: Tensor, stride: int, padding: int) -> Tens
 
     Values and gradients are those of torch, up to rounding.
     """
-    learns = torch.is_grad_enabled() and not torch.jit.is_tracing()
-    if learns and x_BCHW.device.type == "cpu" and (stride > 1 or weight.shape[-1] > 3):
+    is_slow = stride > 1 or weight.shape[-1] > 3
+    if is_slow and x_BCHW.device.type == "cpu" and torch.is_grad_enabled():
         if torch.is_autocast_enabled("cpu"):
             dtype = torch.get_autocast_dtype("cpu")
             x_BCHW, weight = x_BCHW.to(dtype), weight.to(dtype)

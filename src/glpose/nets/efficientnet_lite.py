@@ -131,7 +131,7 @@ class SameConv(nn.Conv2d):
 
     def _convolve(self, x: Tensor, padding: int) -> Tensor:
         stride = self.stride[0]
-        if self.groups == self.in_channels == self.out_channels:
+        if self.training and self.groups == self.in_channels == self.out_channels:
             return depthwise(x, self.weight, stride, padding)
         return functional.conv2d(x, self.weight, None, stride, padding, 1, self.groups)
 

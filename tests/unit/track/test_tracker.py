@@ -128,7 +128,7 @@ def test_frames_that_were_skipped_count_as_time() -> None:
 
 def test_a_low_score_keeps_a_track_but_starts_none() -> None:
     def scene(i: int) -> list[Person]:
-        return [person(200 + 5 * i, score=0.2 if 10 <= i < 22 else 0.9), person(900, score=0.3)]
+        return [person(200 + 5 * i, score=0.2 if 10 <= i < 22 else 0.9), person(900, score=0.24)]
 
     out = follow(scene, 30)
     assert all(ids(people) == [1] for people in out)
