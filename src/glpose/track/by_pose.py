@@ -31,8 +31,8 @@ class PoseTrackerSpec:
     joints, a third of all: half a person is a person, too. A track goes on without a detection as
     long as that is at least `keep_score` and the joints' box overlaps the predicted one by
     `keep_iou`. A detection of at least `try_score` that nobody claims is tried: it becomes a person
-    if its pose has `sure_score`, or where the detector alone would start a track. Of two tracks whose poses have an OKS of `same_oks`, the one that
-    was expected elsewhere loses the pose.
+    if its pose has `sure_score`, or where the detector alone would start a track. Of two tracks whose
+    poses have an OKS of `same_oks`, the one that was expected elsewhere loses the pose.
 
     The detector looks at every `look_every`-th frame, or every `look_alone`-th while nobody is
     there; at the first `look_first` frames of a scene; and at the frame after one in which a pose
