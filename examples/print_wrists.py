@@ -3,14 +3,15 @@
 import sys
 
 import glpose
-from glpose.skeleton import POSETRACK15
+from glpose.skeleton import BODY19
 
-wrists = [POSETRACK15.index("left_wrist"), POSETRACK15.index("right_wrist")]  # of the shipped weights
+# Joints of the shipped weights.
+wrists = [BODY19.index("left_wrist"), BODY19.index("right_wrist")]
 
 for poses in glpose.run(sys.argv[1]):
     for track_id, xy, score in zip(poses.people.track_id, poses.xy, poses.score, strict=True):
         for joint in wrists:
             x, y = xy[joint]
-            name = POSETRACK15.joints[joint]
+            name = BODY19.joints[joint]
             print(f"{poses.time_s:.2f} s  person {track_id}  {name} {x:.1f} {y:.1f}", end="")
             print(f"  score {score[joint]:.2f}")

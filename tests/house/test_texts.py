@@ -21,7 +21,7 @@ SHIPPED = (
     f"{DEFAULT_POSE}.fusion.onnx",
     f"{DEFAULT_DETECTOR}.onnx",
 )
-MAX_MB = 31
+MAX_MB = 30
 
 
 def test_version_is_the_newest_of_the_changelog():

@@ -134,7 +134,8 @@ RECIPES: dict[str, Entry] = {
         "pretrain.warmup_small", "EfficientNet-Lite0, single frame, on small crops"
     ),
     "pretrain_small": Entry("pretrain.pretrain_small", "the same at full size, from warmup_small"),
-    "glpose_small": Entry("fuse.glpose_small", "GLPose at small size, from pretrain_small"),
+    "finetune_small": Entry("pretrain.finetune_small", "the same unfrozen, from pretrain_small"),
+    "glpose_small": Entry("fuse.glpose_small", "GLPose at small size, from finetune_small"),
     "queries_small": Entry("fuse.queries_small", "joint queries on the same features"),
     **_paper(),
     **_baselines(),

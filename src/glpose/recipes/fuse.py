@@ -17,7 +17,7 @@ from glpose.types import CropSpec
 
 
 def glpose_small() -> Settings:
-    """GLPose on pretrain_small's encoder: 192x144, k = 4, n = 6, own boxes, cached features."""
+    """GLPose on finetune_small's encoder: 192x144, k = 4, n = 6, own boxes, cached features."""
     return Recipe(
         name="glpose_small",
         system="glpose",

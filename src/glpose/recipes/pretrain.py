@@ -109,3 +109,16 @@ def pretrain_small() -> Settings:
         optimizer=replace(warm.optimizer, warmup_steps=100, decay="cosine"),
         num_steps=9000,
     )
+
+
+def finetune_small() -> Settings:
+    """The same with nothing frozen, since pretrain_small fits even its training data badly."""
+    before = pretrain_small()
+    return replace(
+        before,
+        name="finetune_small",
+        optimizer=replace(before.optimizer, lr=1.2e-3, rates=(("encoder.body", 0.5),)),
+        num_steps=6500,
+        validate_every=500,
+        pretrained_on=PRETRAINED_ON,
+    )
