@@ -39,7 +39,7 @@ class SidesSpec:
     most_link: float = 4.0
     odds: float = 1.0
     odds_slope: float = 1.2
-    independent: int = 15
+    independent: int = 4
     sure: float = 1.4
 
     def within_bytes(self, size_hw: tuple[int, int], most: int = 2**28) -> "SidesSpec":
