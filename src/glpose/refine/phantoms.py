@@ -8,7 +8,7 @@ from glpose.poses import of_rows
 from glpose.types import FrameAndPoses
 
 MIN_MEAN_SCORE = 0.22
-"""Between the mean joint scores of tables and pillars (0.1 to 0.2) and of people (0.3 or more)."""
+"""Just below the least mean joint scores of people: of one who turns over in the air, against the light."""
 
 
 def without_phantoms(

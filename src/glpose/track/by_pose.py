@@ -48,7 +48,7 @@ class PoseTrackerSpec:
     joint_score: float = 0.3
     keep_score: float = 0.35
     sure_score: float = 0.45
-    try_score: float = 0.15
+    try_score: float = 0.2
     keep_iou: float = 0.3
     same_oks: float = 0.6
     margin: float = 0.05

@@ -45,7 +45,7 @@ class TrackerSpec:
     low_score: float = 0.15
     low_frames: int = 15
     new_score: float = 0.3
-    sure_score: float = 0.6
+    sure_score: float = 0.7
     high_iou: float = 0.2
     low_iou: float = 0.5
     new_iou: float = 0.3
@@ -184,7 +184,7 @@ class Tracker:
         tracks = [t for t in tracks if t.seen < frame]
         if not tracks or not among:
             return
-        predicted = np.stack([motion.to_xyxy(t.state) for t in tracks])
+        predicted = self._visible(np.stack([motion.to_xyxy(t.state) for t in tracks]))
         iou = box_iou(_extend(predicted, margin), _extend(pool.xyxy[among], margin))
         # A box that covers two people overlaps each of them well, but has a low score.
         cost = np.where(iou > min_iou, 1 - iou * pool.score[among], np.inf)
@@ -197,6 +197,13 @@ class Tracker:
             pool.free.remove(index)
             if not track.track_id and self._may_confirm(track):
                 self._confirm(track)
+
+    def _visible(self, xyxy: Float64[np.ndarray, "n 4"]) -> Float64[np.ndarray, "n 4"]:
+        """The boxes without what lies outside the picture, where detections end, too."""
+        if self._size_hw is None:
+            return xyxy
+        edge = np.array([self._size_hw[1], self._size_hw[0]] * 2) - 1.0
+        return xyxy.clip(0, edge)
 
     def _start(self, frame: int, pool: _Pool, *, opens: bool) -> None:
         """Start tracks for confident detections that do not duplicate a detected person."""

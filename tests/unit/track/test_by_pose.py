@@ -73,6 +73,14 @@ def test_an_unsure_pose_asks_for_the_detector_and_then_ends() -> None:
     assert len(tracker.update(20, detections())) == 0
 
 
+def test_who_leaves_the_picture_keeps_the_id_though_detections_end_at_the_border() -> None:
+    tracker = PoseTracker(BODY19, size_hw=(432, 768))
+    people = tracker.update(0, detections((663, 84, 870, 370)))
+    assert people.track_id.tolist() == [1]
+    people = tracker.update(1, detections((708, 180, 767, 385)))
+    assert people.track_id.tolist() == [1]
+
+
 def test_the_detector_looks_at_first_and_then_every_few_frames() -> None:
     how = PoseTrackerSpec(look_every=4, look_first=2)
     tracker = PoseTracker(BODY19, poses=how)
