@@ -35,11 +35,11 @@ class SidesSpec:
     lookahead: int = 30
     apart: float = 0.05
     max_gap: int = 12
-    noise: float = 0.03
+    noise: float = 0.06
     most_link: float = 4.0
     odds: float = 1.0
     odds_slope: float = 1.2
-    independent: int = 4
+    independent: int = 15
     sure: float = 1.4
 
     def within_bytes(self, size_hw: tuple[int, int], most: int = 2**28) -> "SidesSpec":
