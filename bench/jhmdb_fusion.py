@@ -117,7 +117,7 @@ def collect(runs: Path, bench: Bench, pattern: str) -> dict[str, list[dict]]:
     """Scores of all runs by recipe; saved ones are read."""
     found = defaultdict(list)
     for run in sorted(runs.glob(pattern)):
-        if not (run / "last.pt").exists():
+        if not is_done(run):
             continue
         how = {
             "conditions": to_plain(CONDITIONS),
@@ -130,6 +130,17 @@ def collect(runs: Path, bench: Bench, pattern: str) -> dict[str, list[dict]]:
         scores = kept_scores(run / "scores.json", how, partial(bench.score, run))
         found[run.name.rpartition("-")[0]].append(scores)
     return dict(found)
+
+
+def is_done(run: Path) -> bool:
+    """Whether a run has made all of its steps; says so if it has not."""
+    if not (run / "last.pt").exists():
+        return False
+    step = load_checkpoint(run / "last.pt")["step"]
+    num_steps = json.loads((run / "recipe.json").read_text("utf-8"))["in_steps"]["num_steps"]
+    if step < num_steps:
+        print(f"{run}: left out, {step} of {num_steps} steps are done; continue it with --resume")
+    return step >= num_steps
 
 
 def kept_scores(path: Path, how: dict, score: Callable[[], dict]) -> dict:
