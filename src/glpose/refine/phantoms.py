@@ -8,7 +8,7 @@ from glpose.poses import of_rows
 from glpose.types import FrameAndPoses
 
 MIN_MEAN_SCORE = 0.22
-"""Just below the least mean joint scores of people: of one who turns over in the air, against the light."""
+"""Just below the least mean joint scores of people: of one who turns over against the light."""
 
 
 def without_phantoms(
