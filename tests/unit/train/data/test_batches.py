@@ -84,6 +84,9 @@ def test_what_a_process_cannot_read_is_one_line_as_ever(tmp_path: Path) -> None:
     assert not multiprocessing.active_children()
 
 
+# torch raises from its handler of SIGCHLD, wherever the program is: also where Python cannot pass an
+# exception on (a callback of the garbage collector). The run then ends by the next error.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_process_that_dies_ends_the_run_with_one_line() -> None:
     rows = own_rows(TINY, ALONE)
     with (
