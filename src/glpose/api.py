@@ -9,6 +9,7 @@ import numpy as np
 
 from glpose.errors import BadInput
 from glpose.formats.results import read_boxes
+from glpose.formats.text.lines import FARTHEST_PX
 from glpose.pipeline import DetectAndTrack, FollowPoses, PeopleOf, can_follow, estimate_poses
 from glpose.refine import Refiner
 from glpose.refine.phantoms import without_phantoms
@@ -183,8 +184,20 @@ def check_span(start_s: float | None, end_s: float | None) -> None:
 
 
 def check_boxes(boxes: Boxes | None, info: VideoInfo, name: str) -> None:
-    """Raises BadInput for boxes beyond the video's end, and for an id twice in a frame."""
+    """Raises BadInput for boxes that are none, are beyond the video's end, or share a track id."""
     for frame, people in (boxes or {}).items():
+        if frame < 0:
+            raise BadInput(f"the boxes name frame {frame}; expected frames from 0")
+        xyxy, score = people.xyxy, people.score
+        fits = (np.abs(xyxy) <= FARTHEST_PX).all(-1) & (xyxy[:, 2:] > xyxy[:, :2]).all(-1)
+        fits &= (score >= 0) & (score <= 1)
+        if not fits.all():
+            which = int(np.argmin(fits))
+            raise BadInput(
+                f"the box {xyxy[which].tolist()} of frame {frame} has the score {score[which]}; "
+                "expected finite x1, y1, x2, y2 in pixels with x2 > x1 and y2 > y1, and a score "
+                "from 0 to 1"
+            )
         ids, count = np.unique(people.track_id, return_counts=True)
         if (count > 1).any():
             raise BadInput(

@@ -4,11 +4,42 @@ import difflib
 import errno
 import hashlib
 import os
+import stat
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 _NO_SYNC_OF_FOLDERS = (errno.EINVAL, errno.ENOTSUP)
+
+
+MOST_BYTES = 2**31
+"""Larger files are not read into memory."""
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open an ordinary file for reading: a pipe would wait for ever, a device may have no end.
+
+    Raises: OSError, also for these, and for a folder.
+    """
+    # Opening a pipe without a writer blocks, unless it is asked not to.
+    file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    mode = os.fstat(file).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(file, "rb")
+    os.close(file)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise OSError(errno.EINVAL, "not an ordinary file, but a pipe or a device", str(path))
+
+
+def read_regular(path: Path) -> bytes:
+    """The bytes of an ordinary file. Raises OSError, also if there are more than `MOST_BYTES`."""
+    with open_regular(path) as file:
+        data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise OSError(errno.EFBIG, f"larger than {MOST_BYTES >> 20} MB", str(path))
+    return data
 
 
 @contextmanager
@@ -52,7 +83,7 @@ def _to_disk(path: Path) -> None:
 
 def file_digest(path: Path) -> str:
     """The SHA-256 of a file as hexadecimal digits. Raises OSError if it cannot be read."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

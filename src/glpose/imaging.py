@@ -1,21 +1,34 @@
 """All use of OpenCV: the only module that imports cv2. Pictures are RGB `uint8` unless stated."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
+
+MAX_PIXELS = 2**27
+"""The largest picture, also of a video: 16K. What claims more would exhaust memory."""
+
+# Before the import, which reads it: larger pictures are then refused before they are decoded.
+os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MAX_PIXELS)
+
+import cv2
 from jaxtyping import Bool, Float, Float32, Float64, Int, Int32, UInt8
 
 from glpose.errors import VideoError
+from glpose.files import open_regular, read_regular
 from glpose.types import Affine
 
 # One thread each: the callers (decoder, crops, data loader) are parallel already.
 cv2.setNumThreads(1)
+# It prints what it cannot decode on stderr; the callers say so in their own words.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 # The underscore: sizes may differ between the arguments and the result.
 Rgb = UInt8[np.ndarray, "_height _width 3"]
+
+_MAY_HAVE_PAGES = {".png", ".tif", ".tiff", ".webp"}
 
 
 def warp(rgb: Rgb, target_from_source: Affine, size_hw: tuple[int, int], fill: int = 0) -> Rgb:
@@ -90,17 +103,66 @@ def read_image(path: Path) -> Rgb:
 
     Raises: VideoError if it is missing or not a picture that can be read.
     """
-    try:
-        data = np.fromfile(path, np.uint8)  # not cv2.imread: it fails on non-ASCII paths
-    except OSError as problem:
-        raise VideoError(f"{path}: cannot be read ({problem.strerror})") from problem
+    data = _bytes_of(path)
     try:
         bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    except cv2.error:  # more pixels than OpenCV allows
+    except cv2.error as problem:
+        if "MAX_IMAGE" in str(problem):
+            raise VideoError(
+                f"{path}: has more than {MAX_PIXELS} pixels; scale it down first"
+            ) from problem
         bgr = None
     if bgr is None:
         raise VideoError(f"{path}: not a picture that can be read; expected JPEG, PNG or WebP")
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+def _bytes_of(path: Path) -> UInt8[np.ndarray, " bytes"]:
+    try:
+        return np.frombuffer(read_regular(path), np.uint8)
+    except OSError as problem:
+        raise VideoError(f"{path}: cannot be read ({problem.strerror})") from problem
+
+
+def count_pages(path: Path) -> int:
+    """How many pictures a file of an image format holds; 0 if that cannot be told."""
+    if path.suffix.lower() not in _MAY_HAVE_PAGES:
+        return 1
+    try:
+        open_regular(path).close()
+        return max(0, cv2.imcount(str(path)))
+    except (cv2.error, OSError, ValueError):
+        return 0
+
+
+def page_times_ms(path: Path) -> list[int]:
+    """How long each picture of an animated WebP is shown; nothing for other formats."""
+    if path.suffix.lower() != ".webp":
+        return []
+    lasts: list[int] = []
+    data = _bytes_of(path).tobytes()
+    place = 12  # after "RIFF", the size and "WEBP"
+    while place + 8 <= len(data):
+        size = int.from_bytes(data[place + 4 : place + 8], "little")
+        if data[place : place + 4] == b"ANMF":
+            lasts.append(int.from_bytes(data[place + 20 : place + 23], "little"))
+        place += 8 + size + size % 2
+    return lasts
+
+
+def read_pages(path: Path, number: int) -> Iterator[Rgb | None]:
+    """The first pictures of a file of an image format; None for each that cannot be decoded."""
+    data, is_webp = _bytes_of(path), path.suffix.lower() == ".webp"
+    for page in range(number):
+        try:
+            if is_webp:
+                _, found = cv2.imdecodeanimation(data, page, 1)
+                pictures = found.frames
+            else:
+                _, pictures = cv2.imdecodemulti(data, cv2.IMREAD_COLOR, range=(page, page + 1))
+        except cv2.error:
+            pictures = ()
+        yield cv2.cvtColor(pictures[0][..., :3], cv2.COLOR_BGR2RGB) if pictures else None
 
 
 def write_image(path: Path, rgb: Rgb) -> None:

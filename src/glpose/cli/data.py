@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from glpose.cli.output import say
 from glpose.errors import BadInput
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def check(
     if not dir_.is_dir():
         raise BadInput(f"{dir_}: no such folder; expected the data set {set_} in it")
     report = known[set_](dir_)
-    print("\n".join(lines(report, dir_, None if every else _MAX_EXAMPLES)))
+    say(*lines(report, dir_, None if every else _MAX_EXAMPLES))
     return _STATUS[report.state]
 
 

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from glpose.cli.output import say
+
 
 def demo(
     *, output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("glpose-out")
@@ -22,5 +24,5 @@ def demo(
     from glpose.jobs.run import Options
 
     clip, num_frames = write_clip(output)
-    print(f"made {clip} ({num_frames} frames)")
+    say(f"made {clip} ({num_frames} frames)")
     return run_and_tell([str(clip)], Options(output, overwrite=True))

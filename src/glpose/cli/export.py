@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from glpose.cli.output import say
 from glpose.errors import BadInput, MissingExtra
 
 
@@ -48,5 +49,5 @@ def export(
             f"--out {out}: {problem.filename or out} cannot be written ({problem.strerror}); "
             "choose another folder with --out"
         ) from problem
-    print("\n".join(map(str, paths)))
+    say(*map(str, paths))
     return 0

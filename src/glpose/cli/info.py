@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from glpose.cli.output import say
 from glpose.errors import BadInput
 
 
@@ -28,5 +29,5 @@ def info(path: Path | None = None, /) -> int:
         lines = about.weights_folder(path)
     else:
         lines = about.source(path)
-    print("\n".join(lines))
+    say(*lines)
     return 0

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from glpose import __version__
+from glpose.cli.output import complain, unwritten
 from glpose.errors import GLPoseError
 
 app = App(
@@ -41,6 +42,9 @@ app.command(
 )
 
 
+_HELP = {"-h", "--help", "--version"}
+
+
 def main(arguments: Sequence[str] | None = None, *, speaks: bool = True) -> int:
     """Run a command, by default from the process's arguments; returns the exit status.
 
@@ -48,7 +52,7 @@ def main(arguments: Sequence[str] | None = None, *, speaks: bool = True) -> int:
     """
     tokens = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        status = app(tokens, exit_on_error=False, print_error=False)
+        status = _run(tokens)
     except CycloptsError as problem:
         if speaks:
             complain(f"{' '.join(str(problem).split())} See: glpose --help")
@@ -63,6 +67,12 @@ def main(arguments: Sequence[str] | None = None, *, speaks: bool = True) -> int:
     return status if isinstance(status, int) else 0
 
 
-def complain(message: str) -> None:
-    """One line about a problem, on stderr."""
-    print(f"glpose: {message}", file=sys.stderr, flush=True)
+def _run(tokens: list[str]) -> object:
+    try:
+        return app(tokens, exit_on_error=False, print_error=False)
+    except SystemExit:  # rich, if the reader of a help page has gone
+        return 0
+    except OSError as problem:
+        if tokens and not _HELP & set(tokens):
+            raise
+        raise unwritten(problem) from problem

@@ -3,14 +3,14 @@
 Results go to stdout, all else to stderr.
 """
 
-import sys
 import time
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from glpose.cli.main import complain
+from glpose.cli.output import complain, one_line, say, tell
+from glpose.errors import BadInput
 from glpose.jobs.report import Reporter, Silent
 
 _PLAIN_EVERY_S = 5.0
@@ -37,11 +37,14 @@ class Printed(Quiet):
 
     def note(self, message: str) -> None:
         """On stderr."""
-        print(message, file=sys.stderr, flush=True)
+        tell(message)
 
     def result(self, line: str) -> None:
-        """On stdout."""
-        print(line, flush=True)
+        """On stdout; the results themselves are in files, so nothing is lost without it."""
+        try:
+            say(line)
+        except BadInput as problem:
+            complain(str(problem))
 
 
 class _Plain(Printed):
@@ -59,11 +62,7 @@ class _Plain(Printed):
         if self._total:
             of = f" of {self._total}"
             left = f", {max(0, self._total - frames) / rate:.0f} s left"
-        print(
-            f"{self._name}: {frames}{of} frames, {rate:.1f} frames/s, {people} people{left}",
-            file=sys.stderr,
-            flush=True,
-        )
+        tell(f"{self._name}: {frames}{of} frames, {rate:.1f} frames/s, {people} people{left}")
 
 
 class _Live(Printed):
@@ -73,7 +72,7 @@ class _Live(Printed):
     def start(self, name: str, total: int | None) -> None:
         self._begin = time.monotonic()
         self._bar = Progress(
-            TextColumn(escape(name)),
+            TextColumn(escape(one_line(name))),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[note]}"),

@@ -1,13 +1,19 @@
 """`glpose recipes`: all recipes, each with its row in the paper's tables."""
 
+from glpose.cli.output import say
+
 
 def recipes() -> int:
     """List the recipes for glpose train: what each trains, and the table row it stands for."""
     from glpose.recipes import RECIPES
 
     width = max(len(name) for name in RECIPES)
-    for name, entry in RECIPES.items():
-        row = f"  [{entry.row}]" if entry.row else ""
-        print(f"{name:<{width}}  {entry.line}{row}")
-    print("\nRows are those of Jiao et al., ACM TOMM 2022. Train one with: glpose train NAME")
+    say(
+        *(
+            f"{name:<{width}}  {entry.line}" + (f"  [{entry.row}]" if entry.row else "")
+            for name, entry in RECIPES.items()
+        ),
+        "",
+        "Rows are those of Jiao et al., ACM TOMM 2022. Train one with: glpose train NAME",
+    )
     return 0

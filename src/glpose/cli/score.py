@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from glpose.cli.output import say
+
 if TYPE_CHECKING:
     from glpose.evaluation.scoring.report import Report
 
@@ -109,7 +111,7 @@ def _checked(truth: Path, predictions: Path, json: Path | None) -> tuple[Path, P
 
 def _show(report: "Report", json: Path | None) -> int:
     """Print first, so that scores are not lost if the file cannot be written."""
-    print("\n".join(report.lines))
     if json is not None:
         report.save(json)
+    say(*report.lines)
     return 0

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from glpose.cli.output import say
+
 
 def synth(
     folder: Path,
@@ -37,7 +39,7 @@ def synth(
     from glpose.synth.layouts import write_layout
 
     written = write_layout(layout, folder, seed=seed, num_videos=videos, num_frames=frames, mat=mat)
-    print(
+    say(
         f"wrote {folder}: {layout}, {written.num_videos} videos, {written.num_pictures} pictures, "
         f"{written.num_people} labelled people"
     )

@@ -3,13 +3,14 @@
 `torchrun --nproc-per-node N -m glpose.train` calls the same function in N processes.
 """
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from glpose.cli.checks import check_count
+from glpose.cli.output import complain, say
+from glpose.cli.progress import Printed
 from glpose.errors import MissingExtra
 from glpose.train.recipe import Recipe
 
@@ -67,11 +68,10 @@ def train(
             recipe = _recipe(name, data or [], set_ or [], init, synth_only=synth_only)
             system = load_system(recipe.system)
         if recipe.pretrained_on and not recipe.init_from and workers.is_first:
-            print(
-                f"glpose: {recipe.name} is made for weights trained on "
+            complain(
+                f"{recipe.name} is made for weights trained on "
                 f"{', '.join(recipe.pretrained_on)}, but starts from random ones; give best.pt of "
-                "such a run, or what glpose weights import wrote, with --init",
-                file=sys.stderr,
+                "such a run, or what glpose weights import wrote, with --init"
             )
         run_dir = out or Path("runs") / recipe.name
         best = run_training(
@@ -81,10 +81,10 @@ def train(
             cache_dir=cache,
             resume=resume,
             workers=workers,
-            report=lambda line: print(line, flush=True),
+            report=Printed().result,
         )
         if workers.is_first:
-            print(f"best checkpoint: {best}; export it with: glpose export {run_dir}")
+            say(f"best checkpoint: {best}; export it with: glpose export {run_dir}")
     return 0
 
 

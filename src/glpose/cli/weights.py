@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from glpose.cli.output import say
 from glpose.errors import BadInput, MissingExtra
 
 app = App(
@@ -73,7 +74,7 @@ def import_(
     # What may fail comes first, so that a failed call writes nothing.
     paths = export_imported(imported, out, size_hw) if onnx else []
     paths += write_imported(imported, out)
-    print("\n".join([*report(imported), *map(str, paths)]))
+    say(*report(imported), *map(str, paths))
     return 0
 
 
@@ -99,7 +100,7 @@ def info(file: Path, /) -> int:
         except ImportError as problem:
             raise MissingExtra(problem.name or "torch", "train") from problem
         lines = describe_file(file)
-    print("\n".join(lines))
+    say(*lines)
     return 0
 
 

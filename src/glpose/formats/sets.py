@@ -4,7 +4,6 @@ Each set has one entry here and one reader in `formats`; all other code uses the
 a part of a set as SET, which is the training part, or SET-PART: "coco", "coco-val".
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +25,7 @@ from glpose.formats.jhmdb.short import open_clips
 from glpose.formats.posetrack.check import check_posetrack
 from glpose.formats.posetrack.labels import open_posetrack
 from glpose.formats.taught import Trust
+from glpose.formats.text.tree import read_tree
 from glpose.skeleton import COCO17, Skeleton
 from glpose.types import FrameTruth, People
 
@@ -140,15 +140,16 @@ def _open_boxed(root: Path, part: str, *, held_out_every: int) -> LabelledPictur
 def _open_unlabelled(root: Path, part: str) -> LabelledPictures:
     """Pictures without labels, listed in `images.json`; the teachers may know their people."""
     del part
-    path = root / "images.json"
-    try:
-        images = json.loads(path.read_text("utf-8"))["images"]
-        found = [(root / "images" / image["file_name"], int(image["id"])) for image in images]
-    except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise BadInput(
-            f"{path}: not a list of pictures ({problem}); expected images with file_name and id"
-        ) from problem
-    return LabelledPictures(COCO17, [LabelledPicture(path, _nobody(i)) for path, i in found])
+    images = read_tree(root / "images.json").entries("images")
+    return LabelledPictures(
+        COCO17,
+        [
+            LabelledPicture(
+                root / "images" / image.at("file_name").text(), _nobody(image.at("id").whole())
+            )
+            for image in images
+        ],
+    )
 
 
 def _nobody(picture_id: int) -> FrameTruth:

@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
 from glpose.errors import BadInput
+from glpose.files import open_regular
 from glpose.formats.dataset import LabelledPicture, LabelledPictures
 from glpose.skeleton import BODY19, COCO17, joint_map
 from glpose.types import FrameTruth, People
@@ -62,7 +63,7 @@ def read_taught(path: Path) -> Taught:
     Raises: BadInput if the file is missing or not one of teachers' joints, naming what is wrong.
     """
     try:
-        with np.load(path) as file:
+        with open_regular(path) as opened, np.load(opened) as file:
             arrays = {name: file[name] for name in file.files}
         movenet = arrays["movenet_xy10"].astype(np.float32) / 10
         blaze = arrays["blaze_xy10"].astype(np.float32)[:, list(_BLAZE)] / 10

@@ -16,10 +16,9 @@ from glpose.errors import BadInput, GLPoseError
 from glpose.formats.results import read_boxes, write_summary
 from glpose.formats.text.lines import cannot_write
 from glpose.jobs.interrupt import Interrupt, Interrupted
+from glpose.jobs.lock import only_writer
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.writers import (
-    OVERLAY,
-    POSES,
     OpenWriter,
     PoseWriter,
     Target,
@@ -153,12 +152,18 @@ class _Job:
 
     def run(self) -> Outcome:
         """Process the source; its problems are reported and counted, not raised."""
+        with ExitStack() as held:
+            return self._run(held)
+
+    def _run(self, held: ExitStack) -> Outcome:
         out = self.outcome
         begin = time.perf_counter()
         try:
             source = self.entry.open()
             check_boxes(self.boxes, source.info, self.entry.label)
-            self._prepare()
+            make_folder(self.folder)
+            held.enter_context(only_writer(self.folder))
+            self._remove_old()
         except GLPoseError as problem:
             self._warn(str(problem), "failed")
             return out
@@ -194,11 +199,10 @@ class _Job:
         self.outcome.warnings.append(message)
         self.outcome.state = state or self.outcome.state
 
-    def _prepare(self) -> None:
-        make_folder(self.folder)
+    def _remove_old(self) -> None:
         # Also without an overlay: an old one would not belong to the new poses.
         own = [name for writer in self.options.writers for name in files_of(writer)]
-        names = dict.fromkeys((POSES, OVERLAY, *own, SUMMARY))
+        names = dict.fromkeys((*files_of(poses_jsonl), *files_of(overlay_mp4), *own, SUMMARY))
         old = [p for name in names if (p := self.folder / name).exists()]
         if old and not self.options.overwrite:
             raise BadInput(
@@ -319,4 +323,5 @@ def _expected_frames(info: VideoInfo, options: Options) -> int | None:
     if info.duration_s is None:
         return None
     end_s = min(info.duration_s, options.end_s or info.duration_s)
-    return max(0, round((end_s - (options.start_s or 0.0)) * info.rate_hz)) or None
+    start_s = min(end_s, options.start_s or 0.0)
+    return round((end_s - start_s) * info.rate_hz) or None

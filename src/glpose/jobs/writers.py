@@ -13,7 +13,7 @@ from glpose.runtime.engine import EngineSpec
 from glpose.timing import Timings
 from glpose.types import Frame, FramePoses
 from glpose.video.source import Source
-from glpose.video.writer import VideoWriter
+from glpose.video.writer import VideoWriter, partial_of
 from glpose.viewer.overlay_video import OverlayVideo
 
 POSES, OVERLAY = "poses.jsonl", "overlay.mp4"
@@ -96,7 +96,7 @@ def poses_jsonl(target: Target) -> PoseWriter:
     return _PosesFile(target)
 
 
-@writing(OVERLAY)
+@writing(OVERLAY, partial_of(Path(OVERLAY)).name)
 def overlay_mp4(target: Target) -> PoseWriter:
     """Write `overlay.mp4`: the pictures with skeletons drawn in, and the audio of the source."""
     source, info = target.source, target.source.info

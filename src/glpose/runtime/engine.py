@@ -13,6 +13,8 @@ from glpose.errors import BadConfig
 EngineName = Literal["onnxruntime"]
 Device = Literal["cpu", "cuda"]
 
+_MOST_THREADS = 1024
+
 Shape = tuple[int | str | None, ...]
 """Sizes of a graph's array; a name or None stands for any size."""
 
@@ -42,8 +44,8 @@ class EngineSpec:
             return
         if type(self.threads) is not int:  # True is an int too
             raise BadConfig(f"threads is {self.threads!r}; expected a whole number or None")
-        if self.threads < 1:
-            raise BadConfig(f"threads is {self.threads}; expected 1 or more")
+        if not 1 <= self.threads <= _MOST_THREADS:
+            raise BadConfig(f"threads is {self.threads}; expected 1 to {_MOST_THREADS}")
 
     @property
     def num_threads(self) -> int:

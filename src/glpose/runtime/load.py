@@ -14,7 +14,7 @@ from typing import Generic, Literal, TypeVar
 import numpy as np
 
 from glpose.errors import BadConfig, BadInput, BadWeights
-from glpose.files import digest
+from glpose.files import digest, read_regular
 from glpose.runtime.card import (
     CARD_KEY,
     Card,
@@ -142,6 +142,8 @@ def find_weights(name_or_path: str | Path, use: Use) -> Weights:
         return _of_use(here[0], use)
     if path.is_file():
         return _of_use(_of_file(path), use)
+    if path.exists():
+        raise BadWeights(f"{path}: not an ordinary file; expected .onnx weights")
     if path.suffix == ".onnx" or len(path.parts) > 1:
         raise BadWeights(f"{path}: no such file or folder; expected .onnx weights, check the path")
     known = ", ".join(w.name for w in shipped() if w.use == use) or "none are shipped"
@@ -203,7 +205,7 @@ def _open(path: Path, kind: type[C], engine: EngineSpec) -> _File[C]:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except OSError as problem:
         raise BadWeights(f"{path}: cannot be read ({problem.strerror})") from problem
 
@@ -228,7 +230,8 @@ def _check_digest(path: Path, found: str) -> None:
     sums = path.with_name(_SUMS)
     if not sums.is_file():
         return
-    lines = (line.partition(" ") for line in sums.read_text("utf-8").splitlines())
+    text = _read(sums).decode("utf-8", "replace")
+    lines = (line.partition(" ") for line in text.splitlines())
     listed = {name.lstrip(" *"): digest for digest, _, name in lines}
     expected = listed.get(path.name)
     if expected is not None and found != expected:

@@ -48,7 +48,6 @@ _PROGRESSIVE = (0, 1)  # AVFieldOrder unknown, progressive; otherwise two packet
 _MAX_DELAY = 64  # packets; the longest reordering of any codec is 16 pictures
 _MAX_BAD_READS = 100
 _JUMP_BACK_S = Fraction(1, 10)  # decoding times that go back: a new recording in the same file
-_MAX_PIXELS = 2**27  # 16K; a header that claims more would exhaust memory
 _UNSPECIFIED_COLOURS = 2  # AVCOL_SPC_UNSPECIFIED
 
 
@@ -201,7 +200,7 @@ class _Reading:
         self.container, self.stream = container, stream
         self.num_packets = 0
         context = stream.codec_context
-        context.options = {"max_pixels": str(_MAX_PIXELS)}
+        context.options = {"max_pixels": str(imaging.MAX_PIXELS)}
         self._may_hide = context.name in _HIDING or context.field_order not in _PROGRESSIVE
         sar = stream.sample_aspect_ratio
         self.aspect = sar if sar and Fraction(1, 10) <= sar <= 10 else Fraction(1)
@@ -347,10 +346,10 @@ def _pick_stream(container: InputContainer, path: Path) -> VideoStream:
     if not readable:
         raise VideoError(f"{path}: no decoder for its codec; convert it, e.g. to H.264 in MP4")
     best = max(readable, key=lambda s: (bool(s.disposition & Disposition.default), s.width))
-    if best.width * best.height > _MAX_PIXELS:
+    if best.width * best.height > imaging.MAX_PIXELS:
         raise VideoError(
             f"{path}: its header says {best.width}x{best.height} pixels; at most "
-            f"{_MAX_PIXELS} pixels are read, scale it down first"
+            f"{imaging.MAX_PIXELS} pixels are read, scale it down first"
         )
     return best
 

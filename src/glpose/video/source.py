@@ -8,7 +8,8 @@ per video or picture sequence, each with a unique name. An unusable argument is 
 import glob
 import os
 import re
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,12 +19,14 @@ from glpose import imaging
 from glpose.errors import BadInput, VideoError
 from glpose.types import Frame, VideoInfo
 from glpose.video.arrays import step_at
+from glpose.video.pages import open_pages
 from glpose.video.reader import Audio, open_video, read_ahead
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 VIDEO_SUFFIXES = frozenset(
-    {".3gp", ".asf", ".avi", ".flv", ".gif", ".h264", ".hevc", ".m2ts", ".m4v",
-     ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv"}
+    {".3g2", ".3gp", ".apng", ".asf", ".avi", ".dv", ".flv", ".gif", ".h264", ".hevc", ".m2ts",
+     ".m2v", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogg", ".ogv",
+     ".ts", ".vob", ".webm", ".wmv"}
 )  # fmt: skip
 IMAGE_RATE_HZ = 25.0
 
@@ -85,6 +88,11 @@ class ImageSequence:
                 return
             if start_s is not None and time_s < start_s:
                 continue
+            if (number := imaging.count_pages(path)) > 1:
+                self.warnings.append(
+                    f"{path}: holds {number} pictures, of which the first was used; give it alone "
+                    "for all of them"
+                )
             try:
                 yield Frame(index, time_s, imaging.read_image(path))
             except VideoError as problem:
@@ -127,6 +135,8 @@ class SourceEntry:
             raise self.error
         if self.given is not None:
             return self.given
+        if self.is_images and len(self.paths) == 1 and imaging.count_pages(self.paths[0]) > 1:
+            return open_pages(self.paths[0], self.name, rate_hz)
         if self.is_images:
             return open_images(self.paths, self.name, rate_hz)
         return open_video(self.paths[0])
@@ -134,18 +144,23 @@ class SourceEntry:
 
 def open_images(paths: Iterable[Path], name: str, rate_hz: float = IMAGE_RATE_HZ) -> ImageSequence:
     """Pictures as a sequence. Raises: VideoError if none of them can be read."""
-    paths = tuple(paths)
+    paths, problems = tuple(paths), []
     for path in paths:
         try:
             size_hw = imaging.read_image(path).shape[:2]
-        except VideoError:
+        except VideoError as problem:
+            problems.append(problem)
             continue
         step_s = step_at(rate_hz)
         duration_s = float(len(paths) * step_s)
         info = VideoInfo(name, size_hw, rate_hz, num_frames=len(paths), duration_s=duration_s)
         return ImageSequence(paths, info, step_s)
-    found = f"{len(paths)} pictures, none of which can be read"
-    raise VideoError(f"{name}: {found}; expected JPEG, PNG, WebP, BMP or TIFF")
+    if len(problems) == 1:
+        raise problems[0]
+    raise VideoError(
+        f"{name}: {len(paths)} pictures, none of which can be read"
+        + (f"; the first: {problems[0]}" if problems else "")
+    )
 
 
 def find_sources(arguments: Iterable[str | Path | Source]) -> list[SourceEntry]:
@@ -169,21 +184,35 @@ def find_sources(arguments: Iterable[str | Path | Source]) -> list[SourceEntry]:
             found.append(SourceEntry(_given_name(argument.info.name), (), given=argument))
             continue
         try:
-            for path in _expand(str(argument)):
-                if path.is_dir():
-                    found += _in_folder(path)
-                elif path.suffix.lower() in IMAGE_SUFFIXES:
-                    if path.parent not in loose:  # keeps the sequence's place in the order
-                        found.append(SourceEntry("", (path.parent,), is_images=True))
-                    loose.setdefault(path.parent, []).append(path)
-                else:
-                    found.append(SourceEntry(path.stem, (path,)))
+            with _readable(str(argument)):
+                for path in _expand(str(argument)):
+                    if path.is_dir():
+                        found += _in_folder(path)
+                    elif path.suffix.lower() in IMAGE_SUFFIXES:
+                        if path.parent not in loose:  # keeps the sequence's place in the order
+                            found.append(SourceEntry("", (path.parent,), is_images=True))
+                        loose.setdefault(path.parent, []).append(path)
+                    else:
+                        found.append(SourceEntry(path.stem, (path,)))
         except VideoError as problem:
             found.append(SourceEntry(Path(argument).stem, (Path(argument),), error=problem))
     return _named_apart(_filled(entry, loose) for entry in found)
 
 
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    """Raises: VideoError if a path cannot be looked at: no permission, a name that is too long."""
+    try:
+        yield
+    except OSError as problem:
+        raise VideoError(
+            f"{name}: cannot be read ({problem.strerror}); check the path"
+        ) from problem
+
+
 def _expand(argument: str) -> list[Path]:
+    if not argument.strip():
+        raise VideoError("an empty name was given as source; expected a file, a folder or a glob")
     path = Path(argument)
     if path.exists():  # even if its name looks like a glob
         return [_absolute(path)]
@@ -198,10 +227,7 @@ def _expand(argument: str) -> list[Path]:
 
 
 def _in_folder(folder: Path) -> list[SourceEntry]:
-    try:
-        files = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
-    except OSError as problem:
-        raise VideoError(f"{folder}: cannot be read ({problem.strerror})") from problem
+    files = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
     files.sort(key=_natural)
     videos = [p for p in files if p.suffix.lower() in VIDEO_SUFFIXES]
     if videos:

@@ -55,7 +55,7 @@ class VideoWriter:
     ) -> None:
         """Raises: VideoError if nothing can be written next to `path`."""
         self.path = path
-        self.partial = path.with_name(f"{path.stem}.partial.mp4")
+        self.partial = partial_of(path)
         self.warnings: list[str] = []
         self.num_frames = 0
         self._size_hw = size_hw
@@ -212,6 +212,11 @@ class VideoWriter:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def partial_of(path: Path) -> Path:
+    """Where a video is while it is written, and after its process was killed."""
+    return path.with_name(f"{path.stem}.partial.mp4")
 
 
 def _copied(

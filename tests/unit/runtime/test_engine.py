@@ -16,7 +16,7 @@ from glpose.runtime.load import load_detector
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ("threads=0", "threads is 0; expected 1 or more"),
+        ("threads=0", "threads is 0; expected 1 to 1024"),
         ("threads='2'", "threads is '2'; expected a whole number or None"),
         ("threads=2.0", "threads is 2.0; expected a whole number or None"),
         ("threads=True", "threads is True; expected a whole number or None"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from glpose.errors import BadInput
+from glpose.files import open_regular
 from glpose.formats.text.lines import write_text
 
 
@@ -66,7 +67,7 @@ def number(value: float, decimals: int = 1) -> str:
 def _is_score(path: Path) -> bool:
     """Whether a file was written by `Report.save` and may be replaced."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return b'"metric"' in file.read(100)
     except OSError:
         return False

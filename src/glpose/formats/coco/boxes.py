@@ -1,6 +1,5 @@
 """COCO-like box files: people in still pictures, with regions to ignore."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float32
 
 from glpose.errors import BadInput
+from glpose.formats.text.tree import Node, read_tree
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,31 +44,30 @@ def read_boxes(
     Raises: BadInput naming the key, if the file is not COCO-like; what `is_wanted` raises, with the
     file.
     """
+    root = read_tree(annotations)
+    people: dict[int, list[Node]] = {}
+    for person in root.entries("annotations"):
+        people.setdefault(person.at("image_id").whole(), []).append(person)
     try:
-        data = json.loads(annotations.read_text("utf-8"))
-        people: dict[int, list[dict[str, Any]]] = {}
-        for person in data["annotations"]:
-            if person["bbox"][2] > 0 and person["bbox"][3] > 0:
-                people.setdefault(person["image_id"], []).append(person)
+        pictures = {image.at("id").whole(): image for image in root.entries("images")}
         return [
-            _picture(images / image["file_name"], image["id"], people.get(image["id"], []))
-            for image in data["images"]
-            if is_wanted(image)
+            _picture(images / image.at("file_name").text(), number, people.get(number, []))
+            for number, image in pictures.items()
+            if is_wanted(image.value)
         ]
-    except OSError as problem:
-        raise BadInput(f"{annotations}: cannot be read ({problem.strerror})") from problem
-    except json.JSONDecodeError as problem:
-        raise BadInput(f"{annotations}: not JSON ({problem}); expected COCO boxes") from problem
     except BadInput as problem:
-        raise BadInput(f"{annotations}: {problem}") from problem
-    except (KeyError, IndexError, TypeError, AttributeError) as problem:
-        raise BadInput(
-            f"{annotations}: not COCO boxes, the key {problem} is missing or of a wrong type"
-        ) from problem
+        named = str(problem).startswith(f"{annotations}: ")
+        raise problem if named else BadInput(f"{annotations}: {problem}") from problem
 
 
-def _picture(path: Path, picture_id: int, people: list[dict[str, Any]]) -> BoxedPicture:
-    xyxy = np.array([p["bbox"] for p in people], np.float32).reshape(-1, 4)
+def _picture(path: Path, picture_id: int, people: list[Node]) -> BoxedPicture:
+    boxes = [(p.at("bbox").numbers(4), _is_hard(p)) for p in people]
+    boxes = [(box, hard) for box, hard in boxes if box[2] > 0 and box[3] > 0]
+    xyxy = np.array([box for box, _ in boxes], np.float32).reshape(-1, 4)
     xyxy[:, 2:] += xyxy[:, :2]
-    ignore = np.array([bool(p.get("ignore") or p.get("iscrowd")) for p in people], bool)
-    return BoxedPicture(path, picture_id, xyxy, ignore)
+    return BoxedPicture(path, picture_id, xyxy, np.array([hard for _, hard in boxes], bool))
+
+
+def _is_hard(person: Node) -> bool:
+    marks = (person.get("ignore"), person.get("iscrowd"))
+    return any(mark is not None and mark.number() != 0 for mark in marks)

@@ -3,22 +3,23 @@
 `open_coco` reads the official layout for training; `read_keypoints` any file of the format.
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float64
 
 from glpose.errors import BadInput
 from glpose.formats.dataset import LabelledPicture
+from glpose.formats.text.tree import Node, read_tree
 from glpose.skeleton import COCO17, SKELETONS, Skeleton
 from glpose.types import FrameTruth, People
 
 PARTS = ("train", "val")
 
-_Person = dict[str, Any]
+_Box = Float64[np.ndarray, "4"]
+"""Left, top, width and height, as in the file."""
 
 
 def open_coco(root: Path, part: str) -> tuple[Skeleton, list[LabelledPicture]]:
@@ -50,7 +51,7 @@ def annotation_file(root: Path, part: str) -> Path:
 
 
 def read_keypoints(
-    annotations: Path, images: Path, is_wanted: Callable[[_Person], bool] = lambda _: True
+    annotations: Path, images: Path, is_wanted: Callable[[dict[str, Any]], bool] = lambda _: True
 ) -> tuple[Skeleton, list[LabelledPicture]]:
     """Read a COCO keypoint file; pictures without people are included.
 
@@ -63,125 +64,95 @@ def read_keypoints(
     return _read(annotations, images, _with_box, is_wanted)
 
 
-def _with_box(person: _Person, image: _Person) -> bool:
+def _with_box(person: Node, image: Node) -> _Box | None:
     del image
-    usable = person.get("bbox") and not person.get("iscrowd")
-    return bool(usable and np.isfinite(person["bbox"]).all() and min(person["bbox"][2:]) > 0)
+    given = person.get("bbox")
+    box = None if given is None or _is_crowd(person) else given.numbers_or_none(4)
+    return None if box is None or min(box[2:]) <= 0 else box
 
 
-def _to_train_on(person: _Person, image: _Person) -> bool:
-    """Whether HRNet's COCO loader keeps a person; clips the box to the picture in place."""
-    if person["iscrowd"] or person["area"] <= 0 or not any(person["keypoints"][2::3]):
-        return False
-    x, y, width, height = _numbers([person], "bbox", 4)[0].tolist()
+def _to_train_on(person: Node, image: Node) -> _Box | None:
+    """The box, clipped to the picture, of a person whom HRNet's COCO loader keeps."""
+    labelled = person.at("keypoints").numbers()[2::3].any()
+    if person.at("iscrowd").number() or person.at("area").number() <= 0 or not labelled:
+        return None
+    x, y, width, height = person.at("bbox").numbers(4).tolist()
     x1, y1 = max(0.0, x), max(0.0, y)
-    x2 = min(image["width"] - 1.0, x1 + max(0.0, width - 1))
-    y2 = min(image["height"] - 1.0, y1 + max(0.0, height - 1))
-    person["bbox"] = [x1, y1, x2 - x1, y2 - y1]
-    return x2 >= x1 and y2 >= y1
+    x2 = min(image.at("width").number() - 1.0, x1 + max(0.0, width - 1))
+    y2 = min(image.at("height").number() - 1.0, y1 + max(0.0, height - 1))
+    return np.array([x1, y1, x2 - x1, y2 - y1]) if x2 >= x1 and y2 >= y1 else None
+
+
+def _is_crowd(person: Node) -> bool:
+    crowd = person.get("iscrowd")
+    return crowd is not None and bool(crowd.number())
 
 
 def _read(
     annotations: Path,
     images: Path,
-    is_kept: Callable[[_Person, _Person], bool],
-    is_wanted: Callable[[_Person], bool] = lambda _: True,
+    box_of: Callable[[Node, Node], _Box | None],
+    is_wanted: Callable[[dict[str, Any]], bool] = lambda _: True,
 ) -> tuple[Skeleton, list[LabelledPicture]]:
+    """People for whom `box_of` gives no box are left out."""
+    root = read_tree(annotations)
+    skeleton = _skeleton(root)
+    pictures = {image.at("id").whole(): image for image in root.entries("images")}
+    kept: dict[int, list[tuple[Node, _Box]]] = {}
+    for person in root.entries("annotations"):
+        number = person.at("image_id").whole()
+        if number not in pictures:
+            raise person.error(
+                f"of the picture {number}, which is not among 'images'", "a picture of the file"
+            )
+        box = box_of(person, pictures[number])
+        if box is not None:
+            kept.setdefault(number, []).append((person, box))
     try:
-        data = json.loads(annotations.read_text("utf-8"))
-        skeleton = _skeleton(data)
-        pictures = {image["id"]: image for image in data["images"]}
-        kept = [p for p in data["annotations"] if is_kept(p, _picture_of(p, pictures))]
-        truth = _truth(kept, skeleton)
         return skeleton, [
-            LabelledPicture(images / image["file_name"], *truth(image["id"]))
-            for image in data["images"]
-            if is_wanted(image)
+            LabelledPicture(
+                images / image.at("file_name").text(),
+                *_truth(kept.get(number, []), number, skeleton),
+            )
+            for number, image in pictures.items()
+            if is_wanted(image.value)
         ]
-    except OSError as problem:
-        raise BadInput(f"{annotations}: cannot be read ({problem.strerror})") from problem
-    except (json.JSONDecodeError, UnicodeDecodeError) as problem:
-        raise BadInput(
-            f"{annotations}: not JSON ({problem}); expected COCO keypoints; take it from its "
-            "archive again"
-        ) from problem
     except BadInput as problem:
-        raise BadInput(f"{annotations}: {problem}") from problem
-    except KeyError as problem:
-        raise BadInput(
-            f"{annotations}: not COCO keypoints, the key {problem} is missing"
-        ) from problem
-    except (TypeError, AttributeError, IndexError) as problem:
-        raise BadInput(
-            f"{annotations}: not COCO keypoints, something has a wrong type ({problem})"
-        ) from problem
+        named = str(problem).startswith(f"{annotations}: ")
+        raise problem if named else BadInput(f"{annotations}: {problem}") from problem
 
 
-def _picture_of(person: _Person, pictures: dict[int, _Person]) -> _Person:
-    image = pictures.get(person["image_id"])
-    if image is None:
-        raise BadInput(
-            f"annotation {person.get('id')} is of the picture {person['image_id']}, which is not "
-            "among 'images'; the file is incomplete, take it from its archive again"
-        )
-    return image
-
-
-def _skeleton(data: dict[str, Any]) -> Skeleton:
-    names = tuple(data["categories"][0].get("keypoints") or COCO17.joints)
+def _skeleton(root: Node) -> Skeleton:
+    categories = root.entries("categories")
+    given = categories[0].get("keypoints") if categories else None
+    names = COCO17.joints if given is None else tuple(given.texts())
     for skeleton in SKELETONS.values():
         if skeleton.joints == names:
             return skeleton
-    raise BadInput(f"unknown joint set of {len(names)} joints: {', '.join(names)}")
+    raise root.error(
+        f"of an unknown joint set, {len(names)} joints: {', '.join(names)}",
+        f"the joints of {', '.join(SKELETONS)}",
+    )
 
 
 def _truth(
-    people: list[_Person], skeleton: Skeleton
-) -> Callable[[int], tuple[FrameTruth, tuple[int, ...]]]:
-    """The truth of a picture by its id, and the ids of its people.
-
-    All people are converted at once: there may be 150,000.
-    """
-    num = len(skeleton.joints)
-    joints = _numbers(people, "keypoints", 3 * num).reshape(-1, num, 3)
-    boxes = _numbers(people, "bbox", 4)
-    boxes[:, 2:] += boxes[:, :2]
+    people: list[tuple[Node, _Box]], number: int, skeleton: Skeleton
+) -> tuple[FrameTruth, tuple[int, ...]]:
+    """The truth of a picture, and the ids of its people; (0, 0, 0) are joints without a label."""
+    joints = np.zeros((len(people), len(skeleton.joints), 3), np.float32)
+    xyxy = np.zeros((len(people), 4), np.float32)
+    ids = []
+    for row, (person, box) in enumerate(people):
+        xyxy[row] = box
+        given = person.get("keypoints")
+        if given is not None:
+            joints[row] = given.numbers(joints[row].size).reshape(-1, 3)
+            if not np.isin(joints[row, :, 2], (0, 1, 2)).all():
+                raise given.error("one with other visibilities", "0, 1 or 2 as every third number")
+        known = person.get("id")
+        ids.append(0 if known is None else known.whole())
+    xyxy[:, 2:] += xyxy[:, :2]
     visibility = joints[..., 2].astype(np.int8)
     xy = np.where(visibility[..., None] > 0, joints[..., :2], np.float32(np.nan))
-    rows: dict[int, list[int]] = {}
-    for row, person in enumerate(people):
-        rows.setdefault(person["image_id"], []).append(row)
-
-    def truth(image_id: int) -> tuple[FrameTruth, tuple[int, ...]]:
-        mine = rows.get(image_id, [])
-        ones, ids = np.ones(len(mine), np.float32), np.arange(1, len(mine) + 1)
-        found = People(boxes[mine], ones, ids)
-        known = tuple(people[row].get("id", 0) for row in mine)
-        return FrameTruth(image_id, 0.0, found, xy[mine], visibility[mine]), known
-
-    return truth
-
-
-def _numbers(people: list[_Person], key: str, count: int) -> Float32[np.ndarray, "people numbers"]:
-    """The numbers under a key, one row per person; zeros for people without joints."""
-    none = [0] * count
-    values = [(person.get(key) or none) if key == "keypoints" else person[key] for person in people]
-    try:
-        numbers = np.array(values)
-    except ValueError:  # lists of different lengths
-        numbers = np.zeros(0, object)
-    if numbers.dtype.kind not in "iuf" or numbers.shape != (len(people), count):
-        for person, value in zip(people, values, strict=True):
-            if len(value) != count or not all(isinstance(v, int | float) for v in value):
-                raise BadInput(
-                    f"the key '{key}' of annotation {person.get('id')} holds {len(value)} values, "
-                    f"expected {count} numbers"
-                )
-    numbers = np.array(values, np.float32).reshape(len(people), count)
-    if not np.isfinite(numbers).all():
-        row = int(np.flatnonzero(~np.isfinite(numbers).all(1))[0])
-        raise BadInput(
-            f"the key '{key}' of annotation {people[row].get('id')} holds NaN or infinity, "
-            f"expected {count} finite numbers"
-        )
-    return numbers
+    found = People(xyxy, np.ones(len(people), np.float32), np.arange(1, len(people) + 1))
+    return FrameTruth(number, 0.0, found, xy, visibility), tuple(ids)

@@ -18,7 +18,9 @@ import numpy as np
 from jaxtyping import Bool, Float32, Shaped
 
 from glpose.errors import BadInput
+from glpose.files import read_regular
 from glpose.formats.dataset import LabelledSequence
+from glpose.formats.text.mat import BrokenMat, read_mat
 from glpose.skeleton import JHMDB15
 from glpose.types import FrameTruth, People
 
@@ -91,7 +93,7 @@ def read_list(path: Path) -> list[tuple[str, int]]:
     Raises: BadInput, naming the line; also if a video is listed twice or the list is empty.
     """
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = read_regular(path).decode("utf-8").splitlines()
     except OSError as problem:
         raise BadInput(f"{path}: cannot be read ({problem.strerror})") from problem
     except UnicodeDecodeError as problem:
@@ -224,12 +226,17 @@ def _read_truth(clip: Clip, num_pictures: int) -> Iterator[FrameTruth]:
 
 def read_joints(path: Path) -> Float32[np.ndarray, "frames 15 2"]:
     """The joints of a `joint_positions.mat`, pixels from 0. Raises BadInput."""
-    positions = _read_stack(path, "pos_img", (2, len(JHMDB15.joints)))
-    xy = positions.transpose(2, 1, 0).astype(np.float64) - 1
+    xy = read_positions(path)
     if not np.isfinite(xy).all():
         frame = int(np.flatnonzero(~np.isfinite(xy).all((1, 2)))[0])
         raise BadInput(f"{path}: pos_img of frame {frame + 1} is not finite; expected pixels")
-    return xy.astype(np.float32)
+    return xy
+
+
+def read_positions(path: Path) -> Float32[np.ndarray, "frames 15 2"]:
+    """The same, with whatever numbers the file has."""
+    positions = _read_stack(path, "pos_img", (2, len(JHMDB15.joints)))
+    return (positions.transpose(2, 1, 0).astype(np.float64) - 1).astype(np.float32)
 
 
 def read_boxes(path: Path) -> list[Float32[np.ndarray, "4"] | None]:
@@ -253,13 +260,11 @@ def _read_stack(
     path: Path, key: str, size: tuple[int | None, int | None]
 ) -> Shaped[np.ndarray, "_rows _columns _frames"]:
     """An array of a MAT file, frames last; a single frame without a frame axis gets one."""
-    from scipy.io import loadmat  # here: slow to import, and the table of sets is loaded early
-
     expected = f"{size[0] or 'height'} x {size[1] or 'width'} x frames"
     try:
-        found = loadmat(path, variable_names=[key])
-    except Exception as problem:  # damaged files raise errors of many kinds, also zlib's own
-        reason = " ".join(str(problem).split())
+        found = read_mat(read_regular(path), [key])
+    except (OSError, BrokenMat) as problem:
+        reason = getattr(problem, "strerror", None) or str(problem)
         raise BadInput(
             f"{path}: not a whole MAT file ({reason}); expected the key '{key}', {expected}; "
             "unpack it from its archive again"

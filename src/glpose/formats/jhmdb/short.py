@@ -4,7 +4,6 @@ The layout read here is `joint_positions/<action>/<clip>/joint_positions.mat`, a
 `videos/<action>/<clip>.mp4`, `person_boxes.json` and lists of clips (`train.txt`, `val.txt`).
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
@@ -13,7 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from glpose.errors import BadInput
+from glpose.files import read_regular
 from glpose.formats.dataset import LabelledSequence
+from glpose.formats.jhmdb.labels import read_positions
+from glpose.formats.text.tree import Node, read_tree
 from glpose.imaging import inside_picture
 from glpose.skeleton import JHMDB15
 from glpose.types import FrameTruth, People
@@ -56,7 +58,11 @@ def clip_names(root: Path, split: str) -> list[str]:
     path = root / f"{split}.txt"
     if not path.is_file():
         raise BadInput(f"{path}: not found; expected the list of clips of the split '{split}'")
-    lines = [line for line in path.read_text("utf-8").splitlines() if line and line[0] != "#"]
+    try:
+        text = read_regular(path).decode("utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise BadInput(f"{path}: cannot be read ({problem}); expected lines of clips") from problem
+    lines = [line for line in text.splitlines() if line and line[0] != "#"]
     if not lines:
         raise BadInput(f"{path}: lists no clips")
     return [line.split()[0] for line in lines]
@@ -70,49 +76,25 @@ def read_clips(root: Path, split: str, size_hw: tuple[int, int] = (240, 320)) ->
 
     Raises: BadInput, naming the file and what it lacks.
     """
-    path = root / "person_boxes.json"
-    try:
-        boxes = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as problem:  # ValueError: not JSON, or not even text
-        raise BadInput(f"{path}: expected the boxes of the masks as JSON ({problem})") from problem
+    boxes = read_tree(root / "person_boxes.json")
     return [
-        _read_clip(root, name, _boxes_of(path, boxes, name), size_hw)
-        for name in clip_names(root, split)
+        _read_clip(root, name, _boxes_of(boxes, name), size_hw) for name in clip_names(root, split)
     ]
 
 
-def _boxes_of(path: Path, boxes: object, name: str) -> list[list[float] | None]:
+def _boxes_of(boxes: Node, name: str) -> list[list[float] | None]:
     """The boxes of a clip's frames; one that is not finite counts as missing."""
-    try:
-        found = [
-            None if box is None else np.asarray(box, np.float32).reshape(4)
-            for box in boxes[name]["xyxy"]  # type: ignore[index]
-        ]
-    except (KeyError, TypeError, ValueError, IndexError) as problem:
-        raise BadInput(
-            f"{path}: the key '{name}' has no usable 'xyxy' ({problem}); "
-            "expected a box of 4 numbers or null for each frame"
-        ) from problem
-    return [None if box is None or not np.isfinite(box).all() else box.tolist() for box in found]
+    clip = boxes.at(name)
+    clip.at("xyxy")
+    found = [box.numbers_or_none(4) for box in clip.items("xyxy")]
+    return [None if box is None else box.tolist() for box in found]
 
 
 def _read_clip(
     root: Path, name: str, xyxy: list[list[float] | None], size_hw: tuple[int, int]
 ) -> JhmdbClip:
-    from scipy.io import loadmat  # here: slow to import, and the table of sets is loaded early
-
     path = root / "joint_positions" / name / "joint_positions.mat"
-    try:
-        positions = np.atleast_3d(loadmat(path)["pos_img"])  # 2, joints, frames
-        xy = np.moveaxis(positions, 0, -1).swapaxes(0, 1).astype(np.float32) - 1
-    except KeyError as problem:
-        raise BadInput(f"{path}: the key {problem} is missing") from problem
-    except Exception as problem:  # damaged files raise errors of many kinds, also zlib's own
-        raise BadInput(f"{path}: clip {name} cannot be read ({problem})") from problem
-    if positions.shape[:2] != (2, len(JHMDB15.joints)):
-        raise BadInput(
-            f"{path}: pos_img is {positions.shape}, expected (2, {len(JHMDB15.joints)}, frames)"
-        )
+    xy = read_positions(path)
     if len(xy) != len(xyxy):
         raise BadInput(f"{path}: {len(xy)} frames of joints, but {len(xyxy)} boxes")
     inside = inside_picture(xy, size_hw)

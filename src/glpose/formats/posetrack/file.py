@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from glpose.errors import BadInput
+from glpose.files import open_regular
 from glpose.formats.posetrack import form17, form18
 from glpose.formats.posetrack.people import FileFrame
 from glpose.formats.text.tree import read_tree
@@ -93,7 +94,7 @@ def first_picture(path: Path) -> PurePosixPath | None:
     takes minutes. Read errors are not reported here but when the whole file is read.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(_HEAD_BYTES)
     except OSError:
         return None

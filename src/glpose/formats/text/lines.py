@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import numpy as np
 from jaxtyping import Float64
 
 from glpose.errors import BadInput
-from glpose.files import write_whole
+from glpose.files import open_regular, write_whole
+
+_LONGEST = 2**26  # bytes of a line: 100,000 people
 
 FARTHEST_PX = 1e6
 """Larger coordinates cannot be pixels of any picture."""
@@ -110,8 +113,13 @@ def read_lines(path: Path, *, forgive_last: bool = False) -> Iterator[Line]:
     are not JSON.
     """
     try:
-        with path.open("rb") as file:
-            for number, raw in enumerate(file, 1):
+        with open_regular(path) as file:
+            for number, raw in enumerate(iter(partial(file.readline, _LONGEST + 1), b""), 1):
+                if len(raw) > _LONGEST:
+                    raise BadInput(
+                        f"{path}, line {number}: found a line of more than {_LONGEST >> 20} MB; "
+                        "expected one JSON object of a frame on each line"
+                    )
                 if not raw.strip():
                     continue
                 try:

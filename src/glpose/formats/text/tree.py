@@ -16,6 +16,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from glpose.errors import BadInput
+from glpose.files import read_regular
+from glpose.formats.text.mat import BrokenMat, read_mat
 
 HUGE = 1e18  # beyond any pixel, score or image id
 
@@ -113,6 +115,25 @@ class Node:
                 raise self.error(f"{brief(value)} at place {i}", expected)
         return np.array(values, np.float64)
 
+    def numbers_or_none(self, count: int) -> Float64[np.ndarray, " count"] | None:
+        """The same; None for null, and if one is NaN or infinite: some tools write so what is missing."""
+        if is_empty(self.value):
+            return None
+        values = self.value if isinstance(self.value, list | np.ndarray) else [self.value]
+        if any(isinstance(v, float | np.floating) and not np.isfinite(v) for v in values):
+            return None
+        return self.numbers(count)
+
+    def entries(self, key: str) -> "list[Node]":
+        """The objects of a list that must be there; it may be empty."""
+        if not isinstance(self.value, dict) or not isinstance(self.value.get(key), list):
+            raise self.error(brief(self.value), f"an object with the list '{key}'")
+        found = list(self.items(key))
+        for entry in found:
+            if not isinstance(entry.value, dict):
+                raise entry.error(brief(entry.value), "an object")
+        return found
+
 
 def read_tree(path: Path) -> Node:
     """The whole file as a tree; its content decides whether it is JSON or MATLAB.
@@ -120,7 +141,7 @@ def read_tree(path: Path) -> Node:
     Raises: BadInput if it cannot be read or is neither.
     """
     try:
-        raw = path.read_bytes()
+        raw = read_regular(path)
     except OSError as problem:
         raise BadInput(
             f"{path}: cannot be read ({problem.strerror}); expected a JSON or MAT file; "
@@ -156,17 +177,24 @@ def _read_mat(path: Path, raw: bytes) -> dict[str, Any]:
             f"{path}: a MAT file of version 7.3; expected version 7 or older; "
             "save it in MATLAB with -v7, or convert it to JSON"
         )
-    from io import BytesIO  # here, since scipy is slow to import and most files are JSON
-
-    from scipy.io import loadmat
-
     try:
-        return loadmat(BytesIO(raw), simplify_cells=True)
-    except Exception as problem:  # damaged files raise errors of many kinds, also zlib's own
+        return {name: _squeezed(value) for name, value in read_mat(raw).items()}
+    except BrokenMat as problem:
         raise BadInput(
-            f"{path}: not a whole MAT file ({' '.join(str(problem).split())}; {len(raw)} bytes); "
+            f"{path}: not a whole MAT file ({problem}; {len(raw)} bytes); "
             "take it from its archive again"
         ) from problem
+
+
+def _squeezed(value: Any) -> Any:
+    """Arrays without axes of length one, as JSON would have them."""
+    if isinstance(value, dict):
+        return {name: _squeezed(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_squeezed(inner) for inner in value]
+    if isinstance(value, np.ndarray):
+        return value.item() if value.size == 1 else value.squeeze()
+    return value
 
 
 def brief(value: Any) -> str:

@@ -1,23 +1,29 @@
 """The ONNX Runtime door: the only module that imports onnxruntime. Bytes in, NumPy in and out."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+
+# Before the import: else the runtime keeps an id of the device in the user's cache folder, and looks
+# up a host of its maker at each start. No later switch prevents it.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 import onnxruntime as ort
 
 from glpose.errors import BadConfig, BadWeights
 from glpose.runtime.engine import ArrayInfo, EngineSpec
 
-_ERRORS_ONLY = 3
+_FATAL_ONLY = 4
 _PROVIDERS: dict[str | None, str] = {
     None: "CPUExecutionProvider",
     "cpu": "CPUExecutionProvider",
     "cuda": "CUDAExecutionProvider",
 }
 
-# The runtime prints warnings on stderr; everything that matters is raised as an exception.
-ort.set_default_logger_severity(_ERRORS_ONLY)
+# The runtime prints warnings and errors on stderr; what matters is raised as an exception, too.
+ort.set_default_logger_severity(_FATAL_ONLY)
 
 
 class Session:
@@ -39,7 +45,7 @@ class Session:
         options = ort.SessionOptions()
         options.intra_op_num_threads = engine.num_threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = _ERRORS_ONLY
+        options.log_severity_level = _FATAL_ONLY
         # Spinning threads would take CPU time from decoding and drawing.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
@@ -50,13 +56,21 @@ class Session:
                 "the file is damaged or no ONNX file, get it again"
             ) from problem
         self.path = path
-        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self.metadata: dict[str, str] = self._metadata()
         self.inputs = {
             i.name: ArrayInfo(tuple(i.shape), i.type) for i in self._session.get_inputs()
         }
         self.outputs = {
             o.name: ArrayInfo(tuple(o.shape), o.type) for o in self._session.get_outputs()
         }
+
+    def _metadata(self) -> dict[str, str]:
+        try:
+            return self._session.get_modelmeta().custom_metadata_map
+        except UnicodeDecodeError as problem:
+            raise BadWeights(
+                f"{self.path}: its card is not text; the file is damaged, get it again"
+            ) from problem
 
     def run(self, inputs: Mapping[str, np.ndarray], outputs: list[str]) -> list[np.ndarray]:
         """The named outputs. Raises BadWeights if the graph fails on these inputs."""

@@ -92,29 +92,32 @@ def test_files_that_are_not_json(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ({"images": [], "annotations": []}, "the key 'categories' is missing"),
-        ({"images": [], "categories": [{}]}, "the key 'annotations' is missing"),
+        ({"images": [], "annotations": []}, "with the list 'categories'"),
+        ({"images": [], "categories": [{}]}, "with the list 'annotations'"),
         (document(annotations=[{"id": 1, "bbox": [0, 0, 1, 1]}]), "the key 'image_id' is missing"),
         (document(images=[{"id": 7}]), "the key 'file_name' is missing"),
-        (document(categories=[]), "something has a wrong type"),
-        ([], "something has a wrong type"),
-        (document(annotations=[3]), "something has a wrong type"),
-        (document(person(bbox="long")), "something has a wrong type"),
-        (document(person(bbox=[1, 2, 3])), r"the key 'bbox' of annotation 1 holds 3 values"),
+        ([], "with the list 'categories'"),
+        (document(annotations=[3]), r"'annotations\[0\]' is 3; expected an object"),
+        (document(person(bbox="long")), r"'annotations\[0\].bbox' is a list of 1"),
+        (document(person(bbox=[1, 2, 3])), r"'annotations\[0\].bbox' is a list of 3"),
+        (document(person(bbox=[10**400, 2, 3, 4])), r"at place 0; expected 4 finite numbers"),
+        (document(person(bbox=[[1, 2], 2, 3, 4])), r"at place 0; expected 4 finite numbers"),
+        (document(person(image_id=10**400)), r"'annotations\[0\].image_id' is 1000"),
+        (document(person(keypoints=[1, 2, 300] * 17)), "one with other visibilities"),
         (
             document(person(keypoints=[1, 2, 2])),
-            "the key 'keypoints' of annotation 1 holds 3 values, expected 51 numbers",
+            r"'annotations\[0\].keypoints' is a list of 3; expected 51 finite numbers",
         ),
         (
             document(person(keypoints=["a"] * 51)),
-            "the key 'keypoints' of annotation 1 holds 51 values, expected 51 numbers",
+            r"'annotations\[0\].keypoints' is 'a' at place 0; expected 51 finite numbers",
         ),
         (
             document(person(keypoints=[float("nan")] + JOINTS[1:])),
-            "the key 'keypoints' of annotation 1 holds NaN",
+            r"'annotations\[0\].keypoints' is nan at place 0; expected 51 finite numbers",
         ),
-        (document(person(9)), "annotation 1 is of the picture 9, which is not among 'images'"),
-        (document(categories=[{"keypoints": ["nose"]}]), "unknown joint set of 1 joints: nose"),
+        (document(person(9)), r"'annotations\[0\]' is of the picture 9, which is not among 'images'"),
+        (document(categories=[{"keypoints": ["nose"]}]), "unknown joint set, 1 joints: nose"),
     ],
 )
 def test_other_json_names_the_file_and_the_key(tmp_path: Path, content: Any, words: str) -> None:
@@ -189,10 +192,10 @@ def test_missing_parts_of_the_official_layout(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"area": None}, "wrong type"),
-        ({"bbox": [1, 2, 3, float("nan")]}, "'bbox' of annotation 1 holds NaN"),
-        ({"bbox": [1, 2, 3]}, "'bbox' of annotation 1 holds 3 values"),
-        ({"keypoints": JOINTS[:45]}, "'keypoints' of annotation 1 holds 45 values, expected 51"),
+        ({"area": None}, "the key 'area' is missing"),
+        ({"bbox": [1, 2, 3, float("nan")]}, ".bbox' is nan at place 3"),
+        ({"bbox": [1, 2, 3]}, ".bbox' is a list of 3; expected 4"),
+        ({"keypoints": JOINTS[:45]}, ".keypoints' is a list of 45; expected 51"),
     ],
 )
 def test_wrong_people_are_named(tmp_path: Path, changes: dict, words: str) -> None:

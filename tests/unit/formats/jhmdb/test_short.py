@@ -83,7 +83,7 @@ def test_missing_and_empty_lists_of_clips(tmp_path: Path) -> None:
 def test_boxes_that_are_not_json(tmp_path: Path, content: bytes) -> None:
     write(tmp_path, positions(), [BOX] * 3)
     (tmp_path / "person_boxes.json").write_bytes(content)
-    with pytest.raises(BadInput, match=r"person_boxes.json: expected the boxes .* as JSON"):
+    with pytest.raises(BadInput, match=r"person_boxes.json: not JSON"):
         read_clips(tmp_path, "train")
 
 
@@ -93,7 +93,7 @@ def test_boxes_that_are_not_json(tmp_path: Path, content: bytes) -> None:
 def test_boxes_of_a_wrong_form_name_file_and_key(tmp_path: Path, content: Any) -> None:
     write(tmp_path, positions(), [BOX] * 3)
     (tmp_path / "person_boxes.json").write_text(json.dumps(content))
-    with pytest.raises(BadInput, match=r"person_boxes.json: the key 'jump/a_clip' has no usable"):
+    with pytest.raises(BadInput, match=r"person_boxes.json: .*jump/a_clip"):
         read_clips(tmp_path, "train")
 
 
@@ -118,8 +118,8 @@ def test_joint_files_of_another_form_are_named(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"joint_positions.mat: the key 'pos_img' is missing"):
         read_clips(tmp_path, "train")
     savemat(path, {"pos_img": np.zeros((3, 15, 3))})
-    with pytest.raises(BadInput, match=r"pos_img is \(3, 15, 3\), expected \(2, 15, frames\)"):
+    with pytest.raises(BadInput, match=r"'pos_img' is 3 x 15 x 3 .*expected 2 x 15 x frames"):
         read_clips(tmp_path, "train")
     path.unlink()
-    with pytest.raises(BadInput, match=r"joint_positions.mat: clip jump/a_clip cannot be read"):
+    with pytest.raises(BadInput, match=r"joint_positions.mat: not a whole MAT file \(No such file"):
         read_clips(tmp_path, "train")

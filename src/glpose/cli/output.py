@@ -1,0 +1,67 @@
+"""What the commands print: results on stdout, problems on stderr, as lines that a terminal can show."""
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from glpose.errors import BadInput
+
+
+def say(*lines: str) -> None:
+    """Print lines of a result on stdout; quietly nothing if the reader has closed the pipe.
+
+    Raises: BadInput if it cannot be written, e.g. to a full disk; later calls then print nothing.
+    """
+    if sys.stdout is None:  # closed by who started the command
+        return
+    try:
+        print(_printable(lines, sys.stdout.encoding), flush=True)
+    except BrokenPipeError:
+        _silence(sys.stdout)
+    except OSError as problem:
+        _silence(sys.stdout)
+        raise unwritten(problem) from problem
+
+
+def unwritten(problem: OSError) -> BadInput:
+    """The error for a standard output that cannot be written."""
+    return BadInput(
+        f"the standard output cannot be written ({problem.strerror}); free some space, or send it "
+        "elsewhere"
+    )
+
+
+def tell(line: str) -> None:
+    """Print a line about the work on stderr; nothing if that cannot be written."""
+    if sys.stderr is None:
+        return
+    try:
+        print(_printable([line], sys.stderr.encoding), file=sys.stderr, flush=True)
+    except OSError:
+        _silence(sys.stderr)
+
+
+def complain(message: str) -> None:
+    """One line about a problem, on stderr."""
+    tell(f"glpose: {one_line(message)}")
+
+
+def one_line(text: str) -> str:
+    """Text on one line, without characters that a terminal would obey: they become escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _silence(stream: Any) -> None:
+    """Send what is printed there from now on nowhere; Python would else complain when it ends."""
+    # A stream without a file, e.g. in a test, has nothing to redirect.
+    with suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def _printable(lines: Sequence[str], encoding: str | None) -> str:
+    encoding = encoding or "utf-8"
+    return "\n".join(map(one_line, lines)).encode(encoding, "backslashreplace").decode(encoding)
