@@ -274,7 +274,7 @@ class _Job:
                 "in the results without people",
                 "incomplete",
             )
-        for note in self.entry.notes:
+        for note in (*self.entry.notes, *(f"{name}: {note}" for note in source.info.notes)):
             self._warn(note)
         for warning in source.warnings:
             self._warn(warning, "incomplete")

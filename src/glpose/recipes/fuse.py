@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from glpose.recipes.pretrain import PRETRAINED_ON, SMALL_BACKBONE
+from glpose.recipes.pretrain import PRETRAINED_ON, SMALL_BACKBONE, SMALL_CROP
 from glpose.systems.glpose.spec import (
     ClipConfig,
     GlobalConfig,
@@ -13,17 +13,16 @@ from glpose.systems.glpose.spec import (
 )
 from glpose.train.data.augment import Augmentation
 from glpose.train.recipe import Optimizer, Recipe
-from glpose.types import CropSpec
 
 
 def glpose_small() -> Settings:
-    """GLPose on finetune_small's encoder: 192x144, k = 4, n = 6, own boxes, cached features."""
+    """GLPose on enlarge_small's encoder: 224x168, k = 4, n = 6, own boxes, cached features."""
     return Recipe(
         name="glpose_small",
         system="glpose",
         model=GLPoseConfig(
             backbone=SMALL_BACKBONE,
-            crop=CropSpec((192, 144)),
+            crop=SMALL_CROP,
             sigma_px=1.5,
             rounded=False,
             mapping="centre",

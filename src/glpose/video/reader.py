@@ -26,13 +26,14 @@ from av.error import EOFError as EndOfFile
 from av.error import FFmpegError
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
-from av.video.reformatter import Colorspace
+from av.video.reformatter import Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 
 from glpose import imaging
 from glpose.errors import VideoError
 from glpose.imaging import Rgb
 from glpose.types import Frame, VideoInfo
+from glpose.video.hdr import Transfer, to_sdr
 
 # Allowed formats. Left out on purpose: playlists and lists (hls, dash, concat, image2, ...), which
 # make the reader open other files.
@@ -49,6 +50,7 @@ _MAX_DELAY = 64  # packets; the longest reordering of any codec is 16 pictures
 _MAX_BAD_READS = 100
 _JUMP_BACK_S = Fraction(1, 10)  # decoding times that go back: a new recording in the same file
 _UNSPECIFIED_COLOURS = 2  # AVCOL_SPC_UNSPECIFIED
+_TRANSFERS: dict[int, Transfer] = {16: "PQ", 18: "HLG"}  # AVColorTransferCharacteristic
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class VideoSource:
             reading = _Reading(container, _pick_stream(container, self.path))
             first_pts: int | None = None
             index = -1
+            display = _Display(reading.aspect)
             for index, (pts, picture) in enumerate(reading.entries()):
                 first_pts = pts if first_pts is None else first_pts
                 time_s = float((pts - first_pts) * self.time_base)
@@ -99,7 +102,7 @@ class VideoSource:
                     return
                 if start_s is not None and time_s < start_s:
                     continue
-                rgb = None if picture is None else self._as_shown(picture, reading.aspect)
+                rgb = None if picture is None else self._as_shown(picture, display)
                 yield Frame(index, time_s, rgb)
             missing = (self.info.num_frames or 0) - reading.num_packets
             if missing > 0:
@@ -108,9 +111,9 @@ class VideoSource:
                     "that its header announces are not in the file"
                 )
 
-    def _as_shown(self, picture: VideoFrame, aspect: Fraction) -> Rgb | None:
+    def _as_shown(self, picture: VideoFrame, display: "_Display") -> Rgb | None:
         try:
-            rgb = _as_shown(picture, aspect)
+            rgb = display(picture)
         except (FFmpegError, ValueError):
             return None
         if rgb.shape[:2] != self.info.size_hw:  # the resolution changed mid-stream
@@ -137,15 +140,16 @@ def open_video(path: Path | str) -> VideoSource:
                 f"{path}: none of its {reading.num_packets} frames can be decoded "
                 f"({stream.codec_context.name}); check the file in a player"
             )
-        rotation_deg, _ = _turn(picture)
+        display = _Display(reading.aspect)
         duration_s = _duration_s(container, stream)
         info = VideoInfo(
             name=path.name,
-            size_hw=_as_shown(picture, reading.aspect).shape[:2],
+            size_hw=display(picture).shape[:2],
             rate_hz=float(stream.average_rate or stream.guessed_rate or 25),
             num_frames=stream.frames or None,
             duration_s=duration_s,
-            rotation_deg=rotation_deg,
+            rotation_deg=display.turn(picture).rotation_deg,
+            notes=_notes_on(picture),
         )
         time_base = stream.time_base or Fraction(1, 90000)
         return VideoSource(path, info, time_base, first_pts * time_base)
@@ -360,29 +364,73 @@ def _duration_s(container: InputContainer, stream: VideoStream) -> float | None:
     return container.duration / av.time_base if container.duration else None
 
 
-def _turn(picture: VideoFrame) -> tuple[int, tuple[int, int, int, int]]:
+class _Display:
+    """Decoded pictures as a player shows them: RGB, square pixels, mirrored and turned."""
+
+    def __init__(self, aspect: Fraction) -> None:
+        self._aspect = aspect
+        # One for all pictures: each has buffers and threads of its own.
+        self._reformatter = VideoReformatter()
+        self._turns: dict[int, _Turn] = {}
+
+    def turn(self, picture: VideoFrame) -> "_Turn":
+        """How the picture is turned.
+
+        Pictures with the same rotation share what the first of them says: reading the side data of
+        a picture keeps it alive until the garbage collector runs.
+        """
+        if picture.rotation not in self._turns:
+            self._turns[picture.rotation] = _turn(picture)
+        return self._turns[picture.rotation]
+
+    def __call__(self, picture: VideoFrame) -> Rgb:
+        """Raises: FFmpegError or ValueError if the picture cannot be converted."""
+        transfer = _TRANSFERS.get(picture.color_trc)
+        if transfer is not None:
+            wide = self._converted(picture, "rgb48le", Colorspace.BT2020)
+            rgb = to_sdr(wide, transfer)
+        else:
+            # Players treat untagged HD video as BT.709; swscale would use BT.601.
+            untagged_hd = picture.colorspace == _UNSPECIFIED_COLOURS and picture.height >= 720
+            rgb = self._converted(picture, "rgb24", Colorspace.ITU709 if untagged_hd else None)
+        if self._aspect != 1:
+            rgb = imaging.resize(rgb, (rgb.shape[0], max(1, round(rgb.shape[1] * self._aspect))))
+        a, b, c, d = self.turn(picture).matrix
+        if abs(a) < abs(b):
+            rgb, a, d = rgb.swapaxes(0, 1), c, b
+        return np.ascontiguousarray(rgb[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
+
+    def _converted(self, picture: VideoFrame, form: str, colours: Colorspace | None) -> np.ndarray:
+        converted = self._reformatter.reformat(picture, format=form, src_colorspace=colours)
+        return converted.to_ndarray()
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
     """Clockwise rotation in degrees (after mirroring, if any), and the display matrix (a, b, c, d).
 
     A point of the picture is mapped to x' = a x + c y, y' = b x + d y. Source: QuickTime File
     Format, tkhd.
     """
+
+    rotation_deg: int = 0
+    matrix: tuple[int, int, int, int] = (1, 0, 0, 1)
+
+
+def _turn(picture: VideoFrame) -> _Turn:
     if "DISPLAYMATRIX" not in picture.side_data:
-        return 0, (1, 0, 0, 1)
+        return _Turn()
     a, b, _, c, d = np.frombuffer(bytes(picture.side_data["DISPLAYMATRIX"]), np.int32)[:5].tolist()
     sign = 1 if a * d - b * c >= 0 else -1
-    return round(math.degrees(math.atan2(sign * b, sign * a))) % 360, (a, b, c, d)
+    return _Turn(round(math.degrees(math.atan2(sign * b, sign * a))) % 360, (a, b, c, d))
 
 
-def _as_shown(picture: VideoFrame, aspect: Fraction) -> Rgb:
-    """RGB with square pixels, mirrored and rotated by the display matrix."""
-    # Players treat untagged HD video as BT.709; swscale would use BT.601.
-    untagged_hd = picture.colorspace == _UNSPECIFIED_COLOURS and picture.height >= 720
-    rgb = picture.to_ndarray(
-        format="rgb24", src_colorspace=Colorspace.ITU709 if untagged_hd else None
-    )
-    if aspect != 1:
-        rgb = imaging.resize(rgb, (rgb.shape[0], max(1, round(rgb.shape[1] * aspect))))
-    _, (a, b, c, d) = _turn(picture)
-    if abs(a) < abs(b):
-        rgb, a, d = rgb.swapaxes(0, 1), c, b
-    return np.ascontiguousarray(rgb[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
+def _notes_on(picture: VideoFrame) -> tuple[str, ...]:
+    notes = []
+    if picture.color_trc in _TRANSFERS:
+        notes.append(
+            f"its pictures are HDR ({_TRANSFERS[picture.color_trc]}) and were tone-mapped to SDR"
+        )
+    if picture.interlaced_frame:
+        notes.append("its pictures are interlaced: two moments in one, combed where people move")
+    return tuple(notes)
