@@ -16,6 +16,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import chain, islice
 from pathlib import Path
 
 import av
@@ -41,12 +42,14 @@ _FORMATS = (
     "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,gif,apng,mxf,nut,ivf,wtv,dv,"
     "rm,h264,hevc,m4v,mpegvideo"
 )
-# Containers whose packets have no presentation times, only an order.
+# Containers whose packets may have no presentation times, only an order.
 _UNTIMED = {"avi", "h264", "hevc", "m4v", "mpegvideo"}
+_PEEKED = 24  # packets, to see whether they have times, and how long pictures last
 # Codecs with packets that are never shown: a packet without a picture is not damage.
 _HIDING = {"vp8", "vp9", "av1", "mpeg4", "msmpeg4v2", "msmpeg4v3"}
 _PROGRESSIVE = (0, 1)  # AVFieldOrder unknown, progressive; otherwise two packets may form a picture
 _MAX_DELAY = 64  # packets; the longest reordering of any codec is 16 pictures
+_PATIENCE = 16  # packets that a place is held for a picture that comes late
 _MAX_BAD_READS = 100
 _JUMP_BACK_S = Fraction(1, 10)  # decoding times that go back: a new recording in the same file
 _UNSPECIFIED_COLOURS = 2  # AVCOL_SPC_UNSPECIFIED
@@ -104,7 +107,7 @@ class VideoSource:
                     continue
                 rgb = None if picture is None else self._as_shown(picture, display)
                 yield Frame(index, time_s, rgb)
-            missing = (self.info.num_frames or 0) - reading.num_packets
+            missing = (self.info.num_frames or 0) - reading.num_places
             if missing > 0:
                 self.warnings.append(
                     f"{self.path}: ends early, {missing} of the {self.info.num_frames} frames "
@@ -145,7 +148,7 @@ def open_video(path: Path | str) -> VideoSource:
         info = VideoInfo(
             name=path.name,
             size_hw=display(picture).shape[:2],
-            rate_hz=float(stream.average_rate or stream.guessed_rate or 25),
+            rate_hz=float(reading.rate()),
             num_frames=stream.frames or None,
             duration_s=duration_s,
             rotation_deg=display.turn(picture).rotation_deg,
@@ -203,6 +206,9 @@ class _Reading:
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
         self.container, self.stream = container, stream
         self.num_packets = 0
+        self._first_dts: int | None = None
+        self._last_dts: int | None = None
+        self._lasts: list[int] = []  # durations of the first packets
         context = stream.codec_context
         context.options = {"max_pixels": str(imaging.MAX_PIXELS)}
         self._may_hide = context.name in _HIDING or context.field_order not in _PROGRESSIVE
@@ -215,48 +221,61 @@ class _Reading:
         A picture with damage that the decoder has concealed counts as lost: poses estimated in
         concealed areas would look real.
         """
-        untimed = _UNTIMED & set(self.container.format.name.split(","))
-        for pts, picture in self._by_turn() if untimed else self._by_pts():
-            yield pts, None if picture is None or picture.is_corrupt else picture
+        packets = self._packets()
+        first = list(islice(packets, _PEEKED if self._is(*_UNTIMED) else 0))
+        is_timed = not first or _has_times([packet for packet in first if packet is not None])
+        packets = chain(first, packets)
+        last: int | None = None
+        for pts, picture in self._by_pts(packets) if is_timed else self._by_turn(packets):
+            # In damaged files a time may be that of an earlier picture, or before it.
+            last = pts if last is None else max(pts, last + 1)
+            yield last, None if picture is None or picture.is_corrupt else picture
 
-    def _by_pts(self) -> Iterator[tuple[int, VideoFrame | None]]:
-        # Decoders output pictures in display order: any picture due before the current one that has
-        # not appeared yet never will.
-        due: list[tuple[int, int]] = []  # heap of (pts, packet number)
-        broken: set[int] = set()
-        last = None
+    @property
+    def num_places(self) -> int:
+        """The packets, and in AVI the places of frames that were dropped when it was recorded."""
+        if self._first_dts is None or self._last_dts is None or not self._is("avi"):
+            return self.num_packets
+        return max(self.num_packets, self._last_dts - self._first_dts + 1)
 
-        def lost(number: int) -> bool:
-            return not self._may_hide or number in broken
+    def rate(self) -> Fraction:
+        """Pictures a second: as the header says, unless the first packets all say something else.
 
-        for number, packet in enumerate(self._packets()):
+        Raw streams and DV have headers that are wrong; where packets last unequally long, only the
+        header knows the mean.
+        """
+        said = self.stream.average_rate or self.stream.guessed_rate or Fraction(25)
+        for packet in islice(demux(self.container, self.stream), _PEEKED - len(self._lasts)):
+            self._lasts.append(packet.duration or 0)
+        if not self.stream.time_base or len(set(self._lasts)) != 1 or not self._lasts[0]:
+            return said
+        seen = 1 / (self._lasts[0] * self.stream.time_base)
+        return said if abs(seen - said) <= said / 100 else seen
+
+    def _is(self, *formats: str) -> bool:
+        return not set(formats).isdisjoint(self.container.format.name.split(","))
+
+    def _by_pts(
+        self, packets: Iterator[av.Packet | None]
+    ) -> Iterator[tuple[int, VideoFrame | None]]:
+        places = _Places(may_hide=self._may_hide)
+        for number, packet in enumerate(packets):
             if packet is not None and packet.pts is not None and not packet.is_discard:
-                heapq.heappush(due, (packet.pts, number))
+                places.expect(packet.pts, number)
             pictures, ok = self._decode(packet)
             if not ok:
-                broken.add(number)
+                places.broken.add(number)
             for picture in pictures:
-                pts = picture.pts if picture.pts is not None else (due[0][0] if due else None)
-                if pts is None or (last is not None and pts < last):
-                    continue
-                while due and due[0][0] < pts:
-                    lost_pts, lost_number = heapq.heappop(due)
-                    if lost(lost_number):
-                        yield lost_pts, None
-                if due and due[0][0] == pts:
-                    heapq.heappop(due)
-                last = pts
-                yield pts, picture
-            while due and (packet is None or due[0][1] < number - _MAX_DELAY):
-                last, lost_number = heapq.heappop(due)
-                if lost(lost_number):
-                    yield last, None
+                places.show(picture)
+            yield from places.ready(number, is_end=packet is None)
 
-    def _by_turn(self) -> Iterator[tuple[int, VideoFrame | None]]:
+    def _by_turn(
+        self, packets: Iterator[av.Packet | None]
+    ) -> Iterator[tuple[int, VideoFrame | None]]:
         # Without presentation times, the k-th displayed picture has the k-th decoding time.
         times: deque[int] = deque()
         tick = 1 / (self.stream.average_rate or 25) / (self.stream.time_base or 1)
-        for number, packet in enumerate(self._packets()):
+        for number, packet in enumerate(packets):
             if packet is not None:
                 times.append(packet.dts if packet.dts is not None else round(number * tick))
             pictures, ok = self._decode(packet)
@@ -280,15 +299,88 @@ class _Reading:
         shift, last = 0, None
         for packet in demux(self.container, self.stream):
             self.num_packets += 1
+            if self.num_packets <= _PEEKED:
+                self._lasts.append(packet.duration or 0)
             if packet.dts is not None:
                 if last is not None and packet.dts + shift < last - jump:
                     shift = last + (packet.duration or 1) - packet.dts
                 packet.dts += shift
                 last = packet.dts
+                self._first_dts = last if self._first_dts is None else self._first_dts
+                self._last_dts = last
             if packet.pts is not None:
                 packet.pts += shift
             yield packet
         yield None
+
+
+def _has_times(packets: list[av.Packet]) -> bool:
+    """Whether packets of a container without times have some from the codec's own headers.
+
+    In AVI, those of H.264 are only numbers in the order of the file; then nothing goes back.
+    """
+    times = [packet.pts for packet in packets]
+    return None not in times and times != sorted(times)
+
+
+class _Places:
+    """The places of pictures in display order, each filled, or lost.
+
+    Decoders output pictures in display order, so a picture due before the current one will not
+    appear. In damaged files it may all the same: its place is held for some more packets.
+    """
+
+    def __init__(self, *, may_hide: bool) -> None:
+        self.broken: set[int] = set()
+        self._may_hide = may_hide
+        self._due: list[tuple[int, int]] = []  # heap of (pts, packet number)
+        self._held: deque[_Place] = deque()
+
+    def expect(self, pts: int, number: int) -> None:
+        """A packet announces a picture."""
+        heapq.heappush(self._due, (pts, number))
+
+    def show(self, picture: VideoFrame) -> None:
+        """The decoder outputs a picture."""
+        pts = picture.pts
+        if pts is None:
+            if not self._due and not self._held:
+                return
+            pts = self._due[0][0] if self._due else self._held[-1].pts
+        late = next((p for p in self._held if p.pts == pts and p.picture is None), None)
+        if late is not None:
+            late.picture = picture
+            return
+        while self._due and self._due[0][0] < pts:
+            self._lose()
+        if self._due and self._due[0][0] == pts:
+            heapq.heappop(self._due)
+        self._held.append(_Place(pts, picture, 0))
+
+    def ready(self, number: int, *, is_end: bool) -> Iterator[tuple[int, VideoFrame | None]]:
+        """What is certain after a packet."""
+        while self._due and (is_end or self._due[0][1] < number - _MAX_DELAY):
+            self._lose()
+        held = self._held
+        while held and (
+            is_end or held[0].picture is not None or held[0].since < number - _PATIENCE
+        ):
+            place = held.popleft()
+            yield place.pts, place.picture
+
+    def _lose(self) -> None:
+        pts, number = heapq.heappop(self._due)
+        if not self._may_hide or number in self.broken:
+            self._held.append(_Place(pts, None, number))
+
+
+@dataclass(slots=True)
+class _Place:
+    """A picture, or None as long as it has not appeared; `since` is the number of its packet."""
+
+    pts: int
+    picture: VideoFrame | None
+    since: int
 
 
 def demux(container: InputContainer, *streams: Stream) -> Iterator[av.Packet]:
