@@ -10,7 +10,8 @@ import numpy as np
 MAX_PIXELS = 2**27
 """The largest picture, also of a video: 16K. What claims more would exhaust memory."""
 
-# Before the import, which reads it: larger pictures are then refused before they are decoded.
+# Before the first import in this process, which reads it: larger pictures are then refused before
+# they are decoded.
 os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MAX_PIXELS)
 
 import cv2
@@ -129,9 +130,12 @@ def count_pages(path: Path) -> int:
     if path.suffix.lower() not in _MAY_HAVE_PAGES:
         return 1
     try:
+        # OpenCV counts none in a WebP with damage in one of them.
+        if lasts := page_times_ms(path):
+            return len(lasts)
         open_regular(path).close()
         return max(0, cv2.imcount(str(path)))
-    except (cv2.error, OSError, ValueError):
+    except (cv2.error, OSError, ValueError):  # VideoError is a ValueError
         return 0
 
 

@@ -116,7 +116,10 @@ def test_files_that_are_not_json(tmp_path: Path) -> None:
             document(person(keypoints=[float("nan")] + JOINTS[1:])),
             r"'annotations\[0\].keypoints' is nan at place 0; expected 51 finite numbers",
         ),
-        (document(person(9)), r"'annotations\[0\]' is of the picture 9, which is not among 'images'"),
+        (
+            document(person(9)),
+            r"'annotations\[0\]' is of the picture 9, which is not among 'images'",
+        ),
         (document(categories=[{"keypoints": ["nose"]}]), "unknown joint set, 1 joints: nose"),
     ],
 )

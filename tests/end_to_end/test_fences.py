@@ -1,0 +1,317 @@
+"""What commands leave behind, print and wait for: nothing but what was asked for."""
+
+import ctypes
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import bad_videos
+import glpose
+from glpose.cli.main import main
+from glpose.errors import BadInput
+from glpose.types import People
+
+LINUX = platform.system() == "Linux"
+SOCKET_CALL = {"x86_64": 41, "aarch64": 198}.get(platform.machine())
+
+
+def refuse_network() -> None:
+    """Have the kernel end this process at its first socket for IPv4 or IPv6 (seccomp)."""
+
+    class Filter(ctypes.Structure):
+        _fields_ = [("length", ctypes.c_ushort), ("rules", ctypes.c_void_p)]
+
+    load, equal, give = 0x20, 0x15, 0x06
+    allow, kill = 0x7FFF0000, 0x80000000
+    rules = [
+        (load, 0, 0, 0),  # the number of the call
+        (equal, 0, 4, SOCKET_CALL),
+        (load, 0, 0, 16),  # its first argument
+        (equal, 1, 0, 2),  # AF_INET
+        (equal, 0, 1, 10),  # AF_INET6
+        (give, 0, 0, kill),
+        (give, 0, 0, allow),
+    ]
+    code = b"".join(
+        op.to_bytes(2, "little") + bytes([yes, no]) + value.to_bytes(4, "little")
+        for op, yes, no, value in rules
+    )
+    held = ctypes.create_string_buffer(code)
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.prctl(38, 1, 0, 0, 0) == 0  # PR_SET_NO_NEW_PRIVS
+    program = Filter(len(rules), ctypes.cast(held, ctypes.c_void_p))
+    assert libc.prctl(22, 2, ctypes.byref(program), 0, 0) == 0  # PR_SET_SECCOMP
+
+
+def glpose_in(home: Path, *words: str | Path, **how: Any) -> subprocess.CompletedProcess[str]:
+    """Run a command with an own home and folder, without a network."""
+    names = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")
+    kept = {name: value for name, value in os.environ.items() if name in names}
+    own = {"HOME": str(home), "TMPDIR": str(home / "tmp"), "XDG_CACHE_HOME": str(home / "cache")}
+    (home / "tmp").mkdir(parents=True, exist_ok=True)
+    return subprocess.run(
+        [sys.executable, "-m", "glpose", *map(str, words)],
+        cwd=home, env=kept | own, capture_output=True, text=True, check=False, timeout=120, **how,
+    )  # fmt: skip
+
+
+def files_in(folder: Path) -> set[str]:
+    return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.skipif(not LINUX or SOCKET_CALL is None, reason="seccomp is of Linux")
+def test_the_fence_of_these_tests_ends_a_process_that_looks_up_a_host() -> None:
+    program = "import socket; socket.socket(socket.AF_UNIX); print('so far', flush=True); "
+    done = subprocess.run(
+        [sys.executable, "-c", program + "socket.getaddrinfo('example.org', 80)"],
+        preexec_fn=refuse_network, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout == "so far\n"
+    assert done.returncode == -signal.SIGSYS
+
+
+@pytest.mark.skipif(not LINUX or SOCKET_CALL is None, reason="seccomp is of Linux")
+def test_no_command_uses_the_network_or_leaves_a_file_that_was_not_asked_for(
+    tmp_path: Path, tiny_weights: Path
+) -> None:
+    home = tmp_path / "home"
+    pose = tiny_weights / "tiny.encoder.onnx"
+    finder = tiny_weights / "finder.onnx"
+    video = bad_videos.write_video(tmp_path / "walk.mp4", num_frames=4)
+    results = [f"out/walk/{name}" for name in ("overlay.mp4", "poses.jsonl", "summary.json")]
+    commands: list[tuple[Sequence[str | Path], set[str]]] = [
+        (["--version"], set()),
+        (["info"], set()),
+        (["info", video], set()),
+        (["info", pose], set()),
+        (["recipes"], set()),
+        (["weights", "info", pose], set()),
+        (["run", video, "--weights", pose, "--detector", finder, "-o", "out"], set(results)),
+        (["run", video, "--overwrite", "-o", "out"], set(results)),
+        (["synth", "made", "--as", "coco", "--videos", "2", "--frames", "2"], set()),
+        (["data", "check", "coco", "made"], set()),
+    ]
+    for words, expected in commands:
+        before = files_in(home) if home.exists() else set()
+        done = glpose_in(home, *words, preexec_fn=refuse_network)
+        assert done.returncode != -signal.SIGSYS, words
+        assert "Traceback" not in done.stderr, (words, done.stderr)
+        new = {name for name in files_in(home) - before if not name.startswith("made/")}
+        assert new <= expected, words
+        assert expected <= files_in(home), (words, done.stderr)
+    assert "made/annotations/person_keypoints_val2017.json" in files_in(home)
+
+
+@pytest.mark.parametrize("words", [["info"], ["--help"], ["recipes"]])
+def test_a_reader_that_goes_is_no_error_and_a_full_disk_one_line(words: list[str]) -> None:
+    command = [sys.executable, "-m", "glpose", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        assert run.stderr is not None
+        run.stdout.close()
+        assert run.stderr.read() == b""
+        assert run.wait() == 0
+    if Path("/dev/full").exists():
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+        assert done.returncode == 2
+        assert done.stderr.count(b"\n") == 1
+        assert done.stderr.startswith(b"glpose: the standard output cannot be written")
+
+
+def test_a_lost_standard_output_loses_no_results(tmp_path: Path, tiny_weights: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    videos = [bad_videos.write_video(tmp_path / f"{n}.mp4", num_frames=3) for n in "ab"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "glpose", "run", *map(str, videos), "-o", str(tmp_path / "out"),
+             "--weights", str(tiny_weights / "tiny.encoder.onnx"),
+             "--detector", str(tiny_weights / "finder.onnx")],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert all((tmp_path / "out" / n / "summary.json").exists() for n in "ab")
+
+
+@pytest.mark.parametrize(
+    "name", ["...mp4", "..mp4", "....mp4", " .mp4", "a\nb.mp4", "a\x1b[31mb.mp4", "a\x9bb.mp4"]
+)
+def test_no_name_leads_out_of_the_results_or_reaches_the_terminal(
+    name: str, tmp_path: Path, tiny_weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").mkdir()
+    bad_videos.write_video(tmp_path / "walk.mp4", num_frames=2).rename(tmp_path / "in" / name)
+    before = files_in(tmp_path)
+    out = tmp_path / "deep" / "out"
+    assert main(["run", str(tmp_path / "in" / name), "-o", str(out), "--threads", "1",
+                 "--weights", str(tiny_weights / "tiny.encoder.onnx"),
+                 "--detector", str(tiny_weights / "finder.onnx")]) == 0  # fmt: skip
+    (folder,) = out.iterdir()
+    assert {p.name for p in folder.iterdir()} == {"overlay.mp4", "poses.jsonl", "summary.json"}
+    assert all(path.startswith("deep/out/") for path in files_in(tmp_path) - before)
+    captured = capsys.readouterr()
+    said = captured.out + captured.err
+    assert all(c.isprintable() for c in said.replace("\n", "")), said
+    assert said.count("\n") <= 3
+
+
+WAITS = [
+    ["run", "walk.mp4", "--boxes", "PIPE"],
+    ["run", "walk.mp4", "--boxes", "/dev/zero"],
+    ["run", "walk.mp4", "--weights", "PIPE"],
+    ["run", "walk.mp4", "--detector", "PIPE"],
+    ["run", "PIPE"],
+    ["run", "PIPE.png"],
+    ["info", "PIPE"],
+    ["info", "PIPE.onnx"],
+    ["info", "PIPE.jsonl"],
+    ["score", "coco", "PIPE", "PIPE"],
+]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("words", WAITS, ids=" ".join)
+def test_what_has_no_end_is_refused_at_once(
+    words: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bad_videos.write_video(tmp_path / "walk.mp4", num_frames=2)
+    for name in ("PIPE", "PIPE.png", "PIPE.onnx", "PIPE.jsonl"):
+        os.mkfifo(tmp_path / name)
+    old = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("it waits"))
+    signal.alarm(30)
+    try:
+        assert main(words) == 2
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, old)
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line]
+    assert line.startswith("glpose: ")
+
+
+def test_a_line_without_an_end_is_not_read_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, video = tmp_path / "boxes.jsonl", bad_videos.write_video(tmp_path / "a.mp4", num_frames=2)
+    with path.open("wb") as file:
+        file.truncate(2**33)  # zeros that take no space
+    begin = time.monotonic()
+    assert main(["run", str(video), "--boxes", str(path), "-o", str(tmp_path / "out")]) == 2
+    assert time.monotonic() - begin < 60
+    assert "line 1: found a line of more than 64 MB" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", ""], "an empty name was given as source"),
+        (["run", "walk.mp4", "--start", "1e308"], "no frame lies in the span asked for"),
+        (["run", "walk.mp4", "--threads", "100000000000000000000"], "expected 1 to 1024"),
+        (["run", "a" * 5000], "File name too long"),
+    ],
+)
+def test_arguments_that_are_absurd(
+    words: list[str],
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tiny_weights: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bad_videos.write_video(tmp_path / "walk.mp4", num_frames=2)
+    own = ["--weights", str(tiny_weights / "tiny.encoder.onnx")]
+    own += ["--detector", str(tiny_weights / "finder.onnx")]
+    assert main([*words, *own]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_what_may_not_be_read_does_not_end_the_batch(
+    tmp_path: Path,
+    tiny_weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    video = bad_videos.write_video(tmp_path / "walk.mp4", num_frames=2)
+    (tmp_path / "closed").mkdir()
+    listed = Path.iterdir
+
+    def refuse(folder: Path):
+        if folder.name == "closed":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    words = ["run", str(tmp_path / "closed"), str(video), "-o", str(tmp_path / "out")]
+    words += ["--weights", str(tiny_weights / "tiny.encoder.onnx")]
+    words += ["--detector", str(tiny_weights / "finder.onnx")]
+    assert main(words) == 3
+    assert "closed: cannot be read (Permission denied)" in capsys.readouterr().err
+    assert (tmp_path / "out" / "walk" / "poses.jsonl").exists()
+
+
+def people(**changes: list) -> People:
+    values = {"xyxy": [[1.0, 2.0, 30.0, 40.0]], "score": [0.9], "track_id": [1]} | changes
+    return People(
+        np.array(values["xyxy"], np.float32),
+        np.array(values["score"], np.float32),
+        np.array(values["track_id"], np.int64),
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"xyxy": [[1.0, 2.0, np.nan, 40.0]]},
+        {"xyxy": [[1.0, 2.0, np.inf, 40.0]]},
+        {"xyxy": [[30.0, 2.0, 1.0, 40.0]]},
+        {"xyxy": [[1.0, 2.0, 3e6, 40.0]]},
+        {"score": [np.nan]},
+        {"score": [1.5]},
+    ],
+)
+def test_boxes_given_in_python_are_checked_like_those_of_files(
+    change: dict, tmp_path: Path, tiny_weights: Path
+) -> None:
+    video = bad_videos.write_video(tmp_path / "walk.mp4", num_frames=2)
+    how: dict[str, Callable | Path | dict] = {"weights": tiny_weights / "tiny.encoder.onnx"}
+    with pytest.raises(BadInput, match="expected finite x1, y1, x2, y2"):
+        glpose.run(video, boxes={0: people(**change)}, **how)
+    with pytest.raises(BadInput, match="the boxes name frame -1"):
+        glpose.run(video, boxes={-1: people()}, **how)
+
+
+def test_two_runs_do_not_mix_in_a_folder_and_a_killed_one_leaves_nothing_stale(
+    tmp_path: Path, tiny_weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from glpose.jobs.lock import only_writer
+
+    video = bad_videos.write_video(tmp_path / "walk.mp4", num_frames=2)
+    words = ["run", str(video), "-o", str(tmp_path / "out"), "--overwrite", "--no-overlay"]
+    words += ["--weights", str(tiny_weights / "tiny.encoder.onnx")]
+    words += ["--detector", str(tiny_weights / "finder.onnx")]
+    folder = tmp_path / "out" / "walk"
+    folder.mkdir(parents=True)
+    (folder / "overlay.partial.mp4").write_bytes(b"of a run that was killed")
+    with only_writer(folder):
+        assert main(words) == 2
+        assert "a run writes there already" in capsys.readouterr().err
+        assert (folder / "overlay.partial.mp4").exists()
+    assert main(words) == 0
+    assert {p.name for p in folder.iterdir()} == {"poses.jsonl", "summary.json"}
+    assert json.loads((folder / "summary.json").read_text())["state"] == "ok"

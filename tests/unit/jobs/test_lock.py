@@ -1,0 +1,42 @@
+"""One run at a time writes into a folder."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from glpose.errors import BadInput
+from glpose.jobs.lock import LOCK, only_writer
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from glpose.jobs.lock import only_writer
+with only_writer(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_another_process_is_named_and_its_end_frees_the_folder(tmp_path: Path) -> None:
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout is not None
+    with other.stdout:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(BadInput, match=f"writes there already .process {other.pid} on "):
+            only_writer(tmp_path).__enter__()
+        other.kill()  # leaves its file
+        other.wait()
+    assert (tmp_path / LOCK).exists()
+    with only_writer(tmp_path):
+        assert f"process {os.getpid()} " in (tmp_path / LOCK).read_text()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="cannot be written"), only_writer(tmp_path / "absent"):
+        pass
