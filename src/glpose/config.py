@@ -5,7 +5,7 @@ The error for an unknown key suggests the closest known one; that for a wrong ty
 
 import dataclasses
 import types
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from glpose.errors import BadConfig
@@ -65,6 +65,13 @@ def _present_first(hint: Any, present: Any) -> Any:
     if get_origin(hint) in (Union, types.UnionType):
         return Union[present, *get_args(hint)]
     return hint
+
+
+def check_range(where: str, values: Any, least: Any, most: Any) -> None:
+    """Raises: BadConfig if a number, or one of a list, is not from `least` to `most`; NaN never is."""
+    found = values if isinstance(values, Sequence) else [values]
+    if not all(least <= value <= most for value in found):
+        raise BadConfig(f"{where} is {values}; expected {least:g} to {most:g}")
 
 
 def unknown_setting(name: str, known: Collection[str], where: str) -> str:

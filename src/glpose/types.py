@@ -19,6 +19,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Int8, Int64, UInt8
 
+from glpose.config import check_range
 from glpose.skeleton import Skeleton
 
 Anchor = Literal["centre", "msra"]
@@ -136,6 +137,10 @@ class CropSpec:
     padding: float = 1.25
     anchor: Anchor = "centre"
 
+    def __post_init__(self) -> None:
+        check_range("crop.size_hw", self.size_hw, 1, 4096)
+        check_range("crop.padding", self.padding, 0.1, 10)
+
 
 @dataclass(frozen=True, slots=True)
 class HeatmapSpec:
@@ -151,6 +156,10 @@ class HeatmapSpec:
     mapping: HeatmapMapping = "centre"
     decode: Decoding = "dark"
     rounded: bool = False
+
+    def __post_init__(self) -> None:
+        check_range("heatmap.size_hw", self.size_hw, 1, 4096)
+        check_range("heatmap.sigma_px", self.sigma_px, 0.01, 100)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

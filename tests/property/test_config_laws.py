@@ -17,8 +17,9 @@ from glpose.types import Anchor, Decoding, HeatmapMapping
 
 words = st.text(max_size=8)
 # Whole numbers too: JSON written by others has 1 where the type says 1.0.
-numbers = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-9, 9).map(float)
-sizes = st.tuples(st.integers(1, 999), st.integers(1, 999))
+scores = st.floats(0, 1) | st.sampled_from([0, 1])
+factors = st.floats(0.1, 10) | st.integers(1, 9)
+sizes = st.tuples(st.integers(32, 999), st.integers(32, 999))
 
 
 def one_of(literal: object) -> st.SearchStrategy:
@@ -26,10 +27,10 @@ def one_of(literal: object) -> st.SearchStrategy:
 
 
 crops = st.fixed_dictionaries(
-    {"size_hw": sizes}, optional={"padding": numbers, "anchor": one_of(Anchor)}
+    {"size_hw": sizes}, optional={"padding": factors, "anchor": one_of(Anchor)}
 )
 heatmaps = st.fixed_dictionaries(
-    {"size_hw": sizes, "sigma_px": numbers},
+    {"size_hw": sizes, "sigma_px": factors},
     optional={
         "mapping": one_of(HeatmapMapping),
         "decode": one_of(Decoding),
@@ -37,9 +38,9 @@ heatmaps = st.fixed_dictionaries(
     },
 )
 similar = {
-    "min_score": numbers,
+    "min_score": scores,
     "similarity": one_of(Similarity),
-    "temperature": numbers,
+    "temperature": factors,
     "softmax_over": one_of(SoftmaxOver),
     "pool": one_of(Pool),
     "pad": one_of(Pad),
@@ -90,8 +91,8 @@ cards = st.one_of(
             "kind": st.just("detector"),
             "size_hw": sizes,
             "strides": st.lists(st.integers(1, 64), min_size=1, max_size=3),
-            "iou_limit": numbers,
-            "min_score": numbers,
+            "iou_limit": scores,
+            "min_score": scores,
         },
         optional={"fine_size_hw": st.none() | sizes},
     ),

@@ -4,6 +4,7 @@ A `Card` is an `EncoderCard`, a `PoseCard` or a `DetectorCard`, distinguished by
 a `PoseCard` name the inputs of its graph and say what fills each of them.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -11,12 +12,15 @@ from typing import Any, Literal
 from glpose.clip import Border, Pad, Pool, Similarity, SoftmaxOver
 from glpose.codecs.codec import Codec
 from glpose.codecs.known import codec_from_plain
-from glpose.config import from_plain
+from glpose.config import check_range, from_plain
 from glpose.errors import BadConfig
 from glpose.skeleton import Skeleton, by_name
 from glpose.types import CropSpec
 
 NeighbourBox = Literal["exact", "own"]
+
+# Bounds of what a card may say; a damaged one would else ask for all memory.
+_FAR, _MANY, _MOST_VALUES = 10_000, 1000, 2**24
 
 CARD_KEY = "glpose.card"
 """The key of the ONNX metadata that holds the card as JSON."""
@@ -54,6 +58,7 @@ class NeighbourSlot:
                 f"slot '{self.name}' has offsets {list(self.offsets)}; expected at least one, none "
                 "of them 0"
             )
+        check_range(f"slot '{self.name}': offsets", self.offsets, -_FAR, _FAR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +83,13 @@ class SimilarSlot:
     kind: Literal["similar"] = "similar"
 
     def __post_init__(self) -> None:
+        slot = f"slot '{self.name}'"
         if self.num < 1:
-            raise BadConfig(f"slot '{self.name}' takes {self.num} crops; expected 1 or more")
+            raise BadConfig(f"{slot} takes {self.num} crops; expected 1 or more")
+        check_range(f"{slot}: num", self.num, 1, _MANY)
+        check_range(f"{slot}: num_candidates", self.num_candidates, 1, _MANY)
+        check_range(f"{slot}: min_score", self.min_score, 0, 1)
+        check_range(f"{slot}: temperature", self.temperature, 1e-6, 1e6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +104,15 @@ class StateSlot:
     shape: tuple[int, ...]
     max_gap: int = 1
     kind: Literal["state"] = "state"
+
+    def __post_init__(self) -> None:
+        check_range(f"slot '{self.name}': shape", self.shape, 1, 2**16)
+        check_range(f"slot '{self.name}': max_gap", self.max_gap, 1, _FAR)
+        if math.prod(self.shape) > _MOST_VALUES:
+            raise BadConfig(
+                f"slot '{self.name}' holds {math.prod(self.shape)} numbers for each person; "
+                f"expected at most {_MOST_VALUES}"
+            )
 
 
 Slot = KeySlot | NeighbourSlot | SimilarSlot | StateSlot
@@ -227,6 +246,18 @@ class DetectorCard(About):
     fill: int = 114
     fine_size_hw: tuple[int, int] | None = None
     fine_side_px: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_range("size_hw", self.size_hw, 32, 8192)
+        if not self.strides:
+            raise BadConfig("strides is empty; expected at least one stride in pixels")
+        check_range("strides", self.strides, 1, 1024)
+        check_range("iou_limit", self.iou_limit, 0, 1)
+        check_range("min_score", self.min_score, 0, 1)
+        check_range("fill", self.fill, 0, 255)
+        check_range("fine_side_px", self.fine_side_px, 0, 8192)
+        if self.fine_size_hw is not None:
+            check_range("fine_size_hw", self.fine_size_hw, 32, 8192)
 
 
 Card = EncoderCard | PoseCard | DetectorCard

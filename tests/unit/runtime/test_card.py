@@ -1,6 +1,8 @@
 """The cards of weights: each comes back from JSON as it was, or is refused by name."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -177,3 +179,25 @@ def test_a_single_frame_card_of_the_first_version_has_the_key_alone() -> None:
 def test_a_wrong_card_of_the_first_version_is_refused(change: dict, words: str) -> None:
     with pytest.raises(BadConfig, match=words):
         card_from_plain(FIRST_POSE | change)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: CropSpec((0, 48)), "crop.size_hw is"),
+        (lambda: CropSpec((10**6, 48)), "expected 1 to 4096"),
+        (lambda: CropSpec((64, 48), padding=float("nan")), "crop.padding is nan"),
+        (lambda: HeatmapSpec((16, 12), 0.0), "heatmap.sigma_px is 0.0"),
+        (lambda: SimilarSlot("a", "b", 2, temperature=0.0), "temperature is 0.0"),
+        (lambda: SimilarSlot("a", "b", 2, num_candidates=10**9), "num_candidates is 1000000000"),
+        (lambda: NeighbourSlot("a", (10**9,)), "offsets is"),
+        (lambda: StateSlot("a", "b", (60000, 60000)), "numbers for each person"),
+        (lambda: replace(DETECTOR, strides=()), "strides is empty"),
+        (lambda: replace(DETECTOR, fill=999), "fill is 999; expected 0 to 255"),
+        (lambda: replace(DETECTOR, size_hw=(10**6, 448)), "size_hw is"),
+        (lambda: replace(DETECTOR, iou_limit=-1.0), "iou_limit is -1.0"),
+    ],
+)
+def test_every_number_has_bounds(make: Callable[[], object], words: str) -> None:
+    with pytest.raises(BadConfig, match=words):
+        make()

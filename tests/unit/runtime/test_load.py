@@ -5,9 +5,12 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import tiny_onnx
 from glpose.errors import BadWeights
@@ -15,7 +18,7 @@ from glpose.runtime import load
 from glpose.runtime.engine import EngineSpec, Graph
 from glpose.runtime.engines.open import open_graph
 from glpose.runtime.estimator import OnnxEstimator
-from glpose.runtime.load import load_detector, load_estimator, open_detector
+from glpose.runtime.load import load_detector, load_estimator, open_detector, open_estimator
 from glpose.types import CropSpec
 from tiny_onnx import (
     CROP_HW,
@@ -204,3 +207,38 @@ def test_a_folder_with_two_models_is_ambiguous(folder: Path) -> None:
     tiny_onnx.write_pose(folder, "other")
     with pytest.raises(BadWeights, match="found other, tiny"):
         load_estimator(folder)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_weights_with_changed_bytes_open_or_are_refused_in_one_line(data: st.DataObject) -> None:
+    with TemporaryDirectory() as folder:
+        own = Path(folder)
+        tiny_onnx.write_pose(own)
+        path = own / data.draw(st.sampled_from(["tiny.encoder.onnx", "tiny.fusion.onnx"]))
+        raw = bytearray(path.read_bytes())
+        card = raw.index(b"glpose.card")
+        for _ in range(data.draw(st.integers(1, 3))):
+            place = data.draw(st.integers(card, len(raw) - 1) | st.integers(0, len(raw) - 1))
+            raw[place] = data.draw(st.integers(0, 255))
+        path.write_bytes(raw)
+        said = ""
+        try:
+            open_estimator(own / "tiny.encoder.onnx")
+        except BadWeights as problem:
+            said = str(problem)
+        assert "\n" not in said
+
+
+def test_weights_that_give_nan_say_so_and_find_not_nobody(tmp_path: Path) -> None:
+    import onnx
+    from onnx import numpy_helper
+
+    path = tiny_onnx.write_pose(tmp_path)
+    model = onnx.load(path)
+    (scale,) = (c for c in model.graph.initializer if c.name == "scale")
+    scale.CopyFrom(numpy_helper.from_array(np.array(np.nan, np.float32), "scale"))
+    onnx.save(model, path)
+    network = open_estimator(path).network
+    with pytest.raises(BadWeights, match="output 'features' is not finite"):
+        network.encode(np.zeros((1, *tiny_onnx.CROP_HW, 3), np.uint8))

@@ -49,27 +49,27 @@ class Session:
         # Spinning threads would take CPU time from decoding and drawing.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = ort.InferenceSession(data, options, providers=[provider])
+            # Without the fallback, which prints and tries the same again.
+            self._session = ort.InferenceSession(
+                data, options, providers=[provider], enable_fallback=0
+            )
         except Exception as problem:  # the runtime's own errors have no common type
             raise BadWeights(
                 f"{path}: not a graph that can be opened ({_first_line(problem)}); "
                 "the file is damaged or no ONNX file, get it again"
             ) from problem
         self.path = path
-        self.metadata: dict[str, str] = self._metadata()
-        self.inputs = {
-            i.name: ArrayInfo(tuple(i.shape), i.type) for i in self._session.get_inputs()
-        }
-        self.outputs = {
-            o.name: ArrayInfo(tuple(o.shape), o.type) for o in self._session.get_outputs()
-        }
-
-    def _metadata(self) -> dict[str, str]:
         try:
-            return self._session.get_modelmeta().custom_metadata_map
+            self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+            self.inputs = {
+                i.name: ArrayInfo(tuple(i.shape), i.type) for i in self._session.get_inputs()
+            }
+            self.outputs = {
+                o.name: ArrayInfo(tuple(o.shape), o.type) for o in self._session.get_outputs()
+            }
         except UnicodeDecodeError as problem:
             raise BadWeights(
-                f"{self.path}: its card is not text; the file is damaged, get it again"
+                f"{path}: its card or its names are not text; the file is damaged, get it again"
             ) from problem
 
     def run(self, inputs: Mapping[str, np.ndarray], outputs: list[str]) -> list[np.ndarray]:
@@ -82,7 +82,14 @@ class Session:
                 f"{self.path}: the graph failed on {shapes} ({_first_line(problem)}); "
                 "use weights that `glpose export` wrote"
             ) from problem
-        return [np.asarray(array) for array in arrays]
+        found = [np.asarray(array) for array in arrays]
+        for name, array in zip(outputs, found, strict=True):
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise BadWeights(
+                    f"{self.path}: the graph's output '{name}' is not finite (NaN or infinity); "
+                    "the file is damaged or its training has failed, use other weights"
+                )
+        return found
 
 
 def engine() -> dict[str, str]:
