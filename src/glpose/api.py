@@ -28,6 +28,8 @@ from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
 DETECT_EVERY = PoseTrackerSpec().look_every
 """The detector looks at every n-th frame, where poses say who is in the others."""
 
+_MOST_PEOPLE = 1000  # 300 KB for each in each of nine frames
+
 Boxes = Mapping[int, People]
 """People by frame index; other frames have nobody."""
 
@@ -188,6 +190,11 @@ def check_boxes(boxes: Boxes | None, info: VideoInfo, name: str) -> None:
     for frame, people in (boxes or {}).items():
         if frame < 0:
             raise BadInput(f"the boxes name frame {frame}; expected frames from 0")
+        if len(people) > _MOST_PEOPLE:
+            raise BadInput(
+                f"frame {frame} has {len(people)} boxes; expected at most {_MOST_PEOPLE}, since the "
+                "features of all people of some frames are kept in memory"
+            )
         xyxy, score = people.xyxy, people.score
         fits = (np.abs(xyxy) <= FARTHEST_PX).all(-1) & (xyxy[:, 2:] > xyxy[:, :2]).all(-1)
         fits &= (score >= 0) & (score <= 1)

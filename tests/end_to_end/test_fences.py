@@ -294,6 +294,9 @@ def test_boxes_given_in_python_are_checked_like_those_of_files(
         glpose.run(video, boxes={0: people(**change)}, **how)
     with pytest.raises(BadInput, match="the boxes name frame -1"):
         glpose.run(video, boxes={-1: people()}, **how)
+    crowd = people(xyxy=[[1, 2, 30, 40]] * 1001, score=[1] * 1001, track_id=list(range(1, 1002)))
+    with pytest.raises(BadInput, match="frame 0 has 1001 boxes; expected at most 1000"):
+        glpose.run(video, boxes={0: crowd}, **how)
 
 
 def test_two_runs_do_not_mix_in_a_folder_and_a_killed_one_leaves_nothing_stale(

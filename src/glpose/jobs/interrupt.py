@@ -29,7 +29,11 @@ class Interrupt:
 
 
 class SignalInterrupt(Interrupt):
-    """Ctrl-C and SIGTERM as stop requests; a second one raises KeyboardInterrupt as usual."""
+    """Ctrl-C and SIGTERM as stop requests.
+
+    A second one raises KeyboardInterrupt as usual; a third ends the process at once, in case that
+    something does not return.
+    """
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -44,7 +48,8 @@ class SignalInterrupt(Interrupt):
             for number, handler in old.items():
                 signal.signal(number, handler)
 
-    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self.requested:
+            signal.signal(number, signal.SIG_DFL)
             raise KeyboardInterrupt
         self.requested = True

@@ -13,7 +13,7 @@ from jaxtyping import Float64
 from glpose.errors import BadInput
 from glpose.files import open_regular, write_whole
 
-_LONGEST = 2**26  # bytes of a line: 100,000 people
+_LONGEST = 2**26  # bytes of a line
 
 FARTHEST_PX = 1e6
 """Larger coordinates cannot be pixels of any picture."""
