@@ -32,6 +32,7 @@ from av.video.stream import VideoStream
 
 from glpose import imaging
 from glpose.errors import VideoError
+from glpose.forked import use_natives
 from glpose.imaging import Rgb
 from glpose.types import Frame, VideoInfo
 from glpose.video.hdr import Transfer, to_sdr
@@ -403,6 +404,7 @@ def open_container(path: Path) -> InputContainer:
         raise VideoError(f"{path}: no such file; expected a video")
     if not path.is_file():
         raise VideoError(f"{path}: not an ordinary file; expected a video")
+    use_natives()
     try:
         return av.open(
             f"file:{path.absolute()}",  # "file:" so that no part of the name is taken for a protocol

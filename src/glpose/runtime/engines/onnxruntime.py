@@ -13,6 +13,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime as ort
 
 from glpose.errors import BadConfig, BadWeights
+from glpose.forked import use_natives
 from glpose.runtime.engine import ArrayInfo, EngineSpec
 
 _FATAL_ONLY = 4
@@ -35,6 +36,7 @@ class Session:
         Raises: BadWeights if they are not a graph that can be run, BadConfig if this build of the
         runtime lacks the device.
         """
+        use_natives()
         provider = _PROVIDERS[engine.device]
         if provider not in ort.get_available_providers():
             raise BadConfig(
@@ -74,6 +76,7 @@ class Session:
 
     def run(self, inputs: Mapping[str, np.ndarray], outputs: list[str]) -> list[np.ndarray]:
         """The named outputs. Raises BadWeights if the graph fails on these inputs."""
+        use_natives()
         try:
             arrays = self._session.run(outputs, dict(inputs))
         except Exception as problem:  # as above

@@ -1,0 +1,40 @@
+"""In a forked process there is a clear error in place of a hang; a spawned one works."""
+
+import multiprocessing
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import bad_videos
+
+FORK = """
+import os, sys
+from glpose.errors import GLPoseError
+from glpose.video.reader import open_video
+if sys.argv[2] == "used":
+    frames = open_video(sys.argv[1]).frames()
+    next(frames)
+child = os.fork()
+if child == 0:
+    try:
+        print(len(list(open_video(sys.argv[1]).frames())), flush=True)
+    except GLPoseError as problem:
+        print(problem, flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
+@pytest.mark.parametrize(
+    ("before", "said"), [("used", "was forked from one in which glpose"), ("unused", "5")]
+)
+def test_a_fork_after_a_video_was_read_is_told(before: str, said: str, tmp_path: Path) -> None:
+    path = bad_videos.write_video(tmp_path / "a.mp4", num_frames=5)
+    done = subprocess.run(
+        [sys.executable, "-c", FORK, str(path), before],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert said in done.stdout
