@@ -30,8 +30,7 @@ def to_sdr(
     linear = _compressed_light(transfer)[rgb] @ _BT709_FROM_BT2020.T
     np.clip(linear, 0, 1, out=linear)
     linear *= _STEPS - 1
-    linear += 0.5
-    return _encoded()[linear.astype(np.uint16)]
+    return _encoded()[np.rint(linear, out=linear).astype(np.uint16)]
 
 
 @cache
