@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from glpose.geometry import box_area, box_iou, grown, oks, suppress
+from glpose.geometry import box_area, box_iou, clip_box, grown, oks, suppress
 
 
 def boxes(*rows: tuple[float, ...]) -> np.ndarray:
@@ -73,3 +73,13 @@ def test_oks_counts_joints_that_both_have() -> None:
 def test_oks_of_nobody_is_an_empty_table() -> None:
     nobody, somebody = np.zeros((0, 2, 2)), np.zeros((3, 2, 2))
     assert oks(nobody, somebody, np.zeros(0), np.ones(3), np.full(2, 0.1)).shape == (0, 3)
+
+
+def test_a_clipped_box_ends_with_its_last_pixel() -> None:
+    """As in the HRNet family: x2 = min(width - 1, x + w - 1), also for boxes inside."""
+    inside = clip_box(np.array([10.0, 20.0, 50.0, 80.0]), (100, 120))
+    assert inside.tolist() == [10, 20, 49, 79]
+    across = clip_box(np.array([-5.0, -8.0, 200.0, 300.0]), (100, 120))
+    assert across.tolist() == [0, 0, 119, 99]
+    outside = np.array([130.0, 20.0, 150.0, 80.0])
+    assert clip_box(outside, (100, 120)) is outside
