@@ -30,6 +30,7 @@ _MP4_AUDIO = {"aac", "mp3", "mp3float", "opus", "libopus", "flac", "alac", "ac3"
 _FRAGMENT_US = 500_000  # the most that a killed run loses, besides the encoder's look-ahead
 _PRIMING_S = Fraction(1, 10)  # audio may begin this long before the first picture
 _BT709 = 1
+_MAX_SIDE = 16384
 
 
 class VideoWriter:
@@ -58,7 +59,13 @@ class VideoWriter:
         self.partial = partial_of(path)
         self.warnings: list[str] = []
         self.num_frames = 0
-        self._size_hw = size_hw
+        self._size_hw = _encodable(size_hw)
+        if self._size_hw != size_hw:
+            (height, width), (high, wide) = size_hw, self._size_hw
+            self.warnings.append(
+                f"{path.name}: scaled down from {width}x{height} to {wide}x{high}; H.264 has at "
+                f"most {_MAX_SIDE} pixels a side"
+            )
         self._audio = audio
         self._ticks: list[int] = []  # of at most the last two frames
         self._origin_s = 0.0
@@ -196,7 +203,8 @@ class VideoWriter:
         except (FFmpegError, OSError) as problem:
             self._failed = True
             reason = getattr(problem, "strerror", None) or str(problem)
-            kept = f"; the frames so far are in {self.partial}" if self.num_frames else ""
+            is_kept = self.num_frames and self.partial.exists()
+            kept = f"; the frames so far are in {self.partial}" if is_kept else ""
             raise VideoError(
                 f"{self.path}: cannot be written ({reason}); "
                 f"free some space or choose another folder{kept}"
@@ -212,6 +220,12 @@ class VideoWriter:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _encodable(size_hw: tuple[int, int]) -> tuple[int, int]:
+    """The size, or one of the same shape that the encoder takes."""
+    shrink = min(1.0, _MAX_SIDE / max(size_hw))
+    return max(1, round(size_hw[0] * shrink)), max(1, round(size_hw[1] * shrink))
 
 
 def partial_of(path: Path) -> Path:

@@ -191,3 +191,13 @@ def test_a_full_disk_is_said_once(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(VideoError, match="No such file or directory"):
         VideoWriter(tmp_path / "none" / "out.mp4", (240, 320))
+
+
+def test_pictures_that_h264_cannot_hold_are_scaled_down_and_it_is_said(tmp_path: Path) -> None:
+    wide = np.zeros((64, 16640, 3), np.uint8)
+    with VideoWriter(tmp_path / "a.mp4", (64, 16640)) as writer:
+        writer.write(wide, 0.0)
+    assert writer.warnings == [
+        "a.mp4: scaled down from 16640x64 to 16384x63; H.264 has at most 16384 pixels a side"
+    ]
+    assert open_video(tmp_path / "a.mp4").info.size_hw == (64, 16384)
