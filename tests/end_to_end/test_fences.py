@@ -318,3 +318,22 @@ def test_two_runs_do_not_mix_in_a_folder_and_a_killed_one_leaves_nothing_stale(
     assert main(words) == 0
     assert {p.name for p in folder.iterdir()} == {"poses.jsonl", "summary.json"}
     assert json.loads((folder / "summary.json").read_text())["state"] == "ok"
+
+
+def test_libraries_print_nothing_of_their_own(tmp_path: Path, tiny_weights: Path) -> None:
+    """libpng and libjpeg write to file 2 on damage; our line says it in our words."""
+    import cv2
+
+    for name in ("a.png", "b.jpg"):
+        path = tmp_path / name
+        cv2.imwrite(str(path), bad_videos.coded_picture(3))
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2 : len(data) // 2 + 40] = bytes(40)
+        path.write_bytes(data)
+        done = glpose_in(
+            tmp_path / "home", "run", path, "-o", "out",
+            "--weights", tiny_weights / "tiny.encoder.onnx",
+            "--detector", tiny_weights / "finder.onnx",
+        )  # fmt: skip
+        lines = done.stderr.splitlines()
+        assert all(line.startswith(("glpose: ", name[0])) for line in lines), lines

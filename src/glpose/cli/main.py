@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from glpose import __version__
-from glpose.cli.output import complain, unwritten
+from glpose.cli.output import complain, hush_natives, unwritten
 from glpose.errors import GLPoseError
 
 app = App(
@@ -51,6 +51,9 @@ def main(arguments: Sequence[str] | None = None, *, speaks: bool = True) -> int:
     `speaks` is false if another process of the same call reports errors in the arguments.
     """
     tokens = sys.argv[1:] if arguments is None else list(arguments)
+    # Not for train: what its worker processes print would be lost.
+    if arguments is None and tokens[:1] != ["train"]:
+        hush_natives()
     try:
         status = _run(tokens)
     except CycloptsError as problem:

@@ -53,6 +53,20 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def hush_natives() -> None:
+    """Send what libraries print by themselves nowhere, e.g. libpng on a damaged picture.
+
+    They write to file 2; Python's own stderr goes on to where that file led.
+    """
+    with suppress(OSError, ValueError, AttributeError):
+        own = os.fdopen(os.dup(2), "w", encoding=sys.stderr.encoding, errors="backslashreplace")
+        sys.stderr.flush()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        sys.stderr = own
+
+
 def _silence(stream: Any) -> None:
     """Send what is printed there from now on nowhere; Python would else complain when it ends."""
     # A stream without a file, e.g. in a test, has nothing to redirect.
