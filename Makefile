@@ -3,6 +3,7 @@
 #   make demo         install, run on a clip of its own, say where the results are
 #   make test         install what tests need, run all of them
 #   make quick        unit, property, house and bench tests that are not slow: half a minute
+#   make fuzz         an hour of mutated files through the command line
 #   make lint         format, lint, types, import contract
 #   make check        lint, then all tests: what a change must pass
 #   make check-all    the same on every Python from 3.11 to 3.13 that is found
@@ -23,7 +24,7 @@ PYTHONS := 3.11 3.12 3.13
 WHEEL := build/wheel
 EXAMPLE := tests/parity/examples/ex4_mot_tracking
 
-.PHONY: demo test quick lint check check-all fix wheel wheel-check clean
+.PHONY: demo test quick fuzz lint check check-all fix wheel wheel-check clean
 .DELETE_ON_ERROR:
 # All targets share the environment, so that one at a time is right under `make -j` too.
 .NOTPARALLEL:
@@ -73,6 +74,10 @@ wheel: $(STAMP)/venv
 	@rm -f dist/glpose-*.whl
 	$(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps -w dist .
 	@ls dist/*.whl
+
+# An hour of mutated files; finds are kept in fuzz-finds. The tests do two minutes of it.
+fuzz: $(STAMP)/test
+	$(BIN)/python tests/fuzz.py --seconds 3600 --seed $$(date +%s) --keep fuzz-finds
 
 # In a folder of its own without the source, so that only the installed package can be found.
 wheel-check: wheel
