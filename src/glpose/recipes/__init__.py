@@ -59,6 +59,12 @@ def _paper() -> dict[str, Entry]:
         f"{base}_mlp": Entry(
             make, f"{what}, a perceptron as head", "table 4: MLP head", {"head": "mlp"}
         ),
+        f"{base}_mlp_aggregated": Entry(
+            make,
+            f"{what}, a perceptron as head that reads S, not F",
+            "table 4: MLP head, as its text has it",
+            {"head": "mlp", "head_input": "aggregated"},
+        ),
         f"{base}_conv5x5": Entry(
             make, f"{what}, a 5x5 convolution as head", "table 4: 5x5 head", {"head": "conv5x5"}
         ),

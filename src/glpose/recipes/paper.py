@@ -12,6 +12,7 @@ from glpose.systems.glpose.spec import (
     ClipConfig,
     EnhanceConfig,
     GLPoseConfig,
+    HeadInput,
     Settings,
     with_sources,
 )
@@ -20,10 +21,16 @@ from glpose.train.recipe import Optimizer, Recipe
 
 
 def posetrack17(
-    *, k: int = 4, n: int = 6, enhanced: bool = True, head: HeadType = "conv3x3"
+    *,
+    k: int = 4,
+    n: int = 6,
+    enhanced: bool = True,
+    head: HeadType = "conv3x3",
+    head_input: HeadInput = "enhanced",
 ) -> Settings:
     """PoseTrack 2017, from a single-frame run on COCO and PoseTrack (3.3); also the ablations."""
-    model = with_sources(GLPoseConfig(head=head, enhance=EnhanceConfig(enabled=enhanced)), k=k, n=n)
+    model = GLPoseConfig(head=head, head_input=head_input, enhance=EnhanceConfig(enabled=enhanced))
+    model = with_sources(model, k=k, n=n)
     return _trained("posetrack17", "posetrack17-val", model)
 
 

@@ -104,6 +104,10 @@ class QueriesConfig:
             )
 
 
+HeadInput = Literal["enhanced", "aggregated"]
+"""F of equation 5, or S of equation 4."""
+
+
 @dataclass(frozen=True, slots=True)
 class GLPoseConfig:
     """The network of the paper; the defaults are the paper's, W48 at 384x288.
@@ -129,7 +133,7 @@ class GLPoseConfig:
     aggregate: AggregateConfig = AggregateConfig()
     enhance: EnhanceConfig = EnhanceConfig()
     head: HeadType = "conv3x3"
-    head_input: Literal["enhanced", "aggregated"] = "enhanced"
+    head_input: HeadInput = "enhanced"
     loss: LossConfig = LossConfig()
     start: Literal["paper", "single"] = "paper"
     freeze: bool = True
