@@ -176,8 +176,10 @@ class _Job:
                 f"in {self.folder}",
                 "interrupted",
             )
-        except GLPoseError as problem:
-            self._warn(f"{problem} ({out.frames} frames were done)", "failed")
+        except (GLPoseError, OSError, MemoryError) as problem:
+            # The last two come from a writer of a user, or from the system.
+            said = str(problem) if isinstance(problem, GLPoseError) else _in_words(problem)
+            self._warn(f"{said} ({out.frames} frames were done)", "failed")
         else:
             self._judge(source)
         finally:
@@ -314,6 +316,12 @@ class _Job:
             "models": self.models.record,
             "settings": self._settings(),
         }
+
+
+def _in_words(problem: OSError | MemoryError) -> str:
+    if isinstance(problem, MemoryError):
+        return "memory has run out; close other programs, or scale the video down"
+    return f"{problem.filename or 'a file'}: cannot be used ({problem.strerror or problem})"
 
 
 def _expected_frames(info: VideoInfo, options: Options) -> int | None:
