@@ -1,0 +1,119 @@
+"""Kill runs at random moments, and run for long, to see what is lost and whether memory grows.
+
+    python bench/reliability.py [--kills 200] [--frames 30000] [--seed 0]
+
+Both use the clip of `glpose demo` and the installed weights. A killed run must leave a readable
+`poses.jsonl` whose lines are the first ones of an undisturbed run, and a second run with
+`--overwrite` the same bytes as that. The long run plays the clip again and again; its memory is
+compared between the first tenth of the frames and the last.
+"""
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+
+import glpose
+from glpose.formats.results import load
+from glpose.jobs.demo import write_clip
+from glpose.video.reader import open_video
+
+_END_S = 1.0
+
+
+def main() -> None:
+    """Parse the command line, measure, print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--frames", type=int, default=30_000)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        clip, _ = write_clip(folder / "clip")
+        if given.kills:
+            print(kills(clip, folder, given.kills, random.Random(given.seed)))
+        if given.frames:
+            print(long_run(clip, given.frames))
+
+
+def kills(clip: Path, folder: Path, num: int, rng: random.Random) -> str:
+    """Kill runs and check what they leave. Raises: AssertionError if something is lost."""
+    begin = time.monotonic()
+    assert _start(clip, folder / "whole").wait() == 0
+    seconds = time.monotonic() - begin
+    whole = (folder / "whole" / clip.stem / "poses.jsonl").read_bytes()
+    before = during = 0
+    for _ in range(num):
+        out = folder / "out"
+        run = _start(clip, out)
+        time.sleep(rng.uniform(0, 1.1 * seconds))
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+        path = out / clip.stem / "poses.jsonl"
+        if not path.exists():
+            before += 1
+            continue
+        during += 1
+        left = path.read_bytes()
+        assert whole.startswith(left), "a killed run has written something else"
+        if left.count(b"\n"):
+            assert len(load(path).frames) == left.count(b"\n") - 1
+    assert _start(clip, folder / "out").wait() == 0
+    again = (folder / "out" / clip.stem / "poses.jsonl").read_bytes()
+    assert again == whole, "the run after the kills differs"
+    names = {p.name for p in (folder / "out" / clip.stem).iterdir()}
+    assert names == {"poses.jsonl", "overlay.mp4", "summary.json"}, names
+    return (
+        f"{num} kills, {before} before results began, {during} while or after they were written: "
+        "every line left is whole and equal, and a run after them gives the same bytes"
+    )
+
+
+def _start(clip: Path, out: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "glpose", "run", str(clip), "-o", str(out), "--overwrite"]
+    return subprocess.Popen([*command, "--quiet", "--threads", "1", "--end", str(_END_S)])
+
+
+def long_run(clip: Path, num: int) -> str:
+    """Memory at the first tenth and at the end of a run over the clip, again and again."""
+    pictures = [frame.rgb for frame in open_video(clip).frames()]
+
+    def again() -> Iterator[np.ndarray | None]:
+        for number in count():
+            if number == num:
+                return
+            yield pictures[number % len(pictures)]
+
+    begin = time.monotonic()
+    sizes, people = [], 0
+    for number, poses in enumerate(glpose.run(glpose.ArraySource(again()))):
+        people = max(people, int(poses.people.track_id.max(initial=0)))
+        if number % max(1, num // 300) == 0:
+            sizes.append(_resident_mb())
+    tenth = sizes[len(sizes) // 10 : len(sizes) // 5]
+    first, last = float(np.median(tenth)), float(np.median(sizes[-len(tenth) :]))
+    files = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").exists() else 0
+    return (
+        f"{num} frames in {time.monotonic() - begin:.0f} s: {first:.0f} MB in the second tenth, "
+        f"{last:.0f} MB at the end ({100 * (last / first - 1):+.1f} %), {files} open files, "
+        f"{people} numbers of people given"
+    )
+
+
+def _resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+if __name__ == "__main__":
+    main()
