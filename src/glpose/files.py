@@ -3,12 +3,12 @@
 import difflib
 import errno
 import hashlib
+import io
 import os
 import stat
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 _NO_SYNC_OF_FOLDERS = (errno.EINVAL, errno.ENOTSUP)
 
@@ -17,7 +17,7 @@ MOST_BYTES = 2**31
 """Larger files are not read into memory."""
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> io.BufferedReader:
     """Open an ordinary file for reading: a pipe would wait for ever, a device may have no end.
 
     Raises: OSError, also for these, and for a folder.

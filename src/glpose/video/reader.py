@@ -320,8 +320,8 @@ def _has_times(packets: list[av.Packet]) -> bool:
 
     In AVI, those of H.264 are only numbers in the order of the file; then nothing goes back.
     """
-    times = [packet.pts for packet in packets]
-    return None not in times and times != sorted(times)
+    times = [packet.pts for packet in packets if packet.pts is not None]
+    return len(times) == len(packets) and times != sorted(times)
 
 
 class _Places:
