@@ -10,7 +10,7 @@ Names are imported when they are first used, so that `import glpose` costs nothi
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 if TYPE_CHECKING:
     from glpose.api import run

@@ -47,8 +47,8 @@ class VideoInfo:
     """What is known about a video before it is decoded.
 
     `size_hw` is the size as shown, `rotation_deg` the clockwise rotation applied to show it;
-    `num_frames` and `duration_s` come from the header and may be unknown or wrong. `notes` say how
-    pictures are changed before they are shown, one line each.
+    `num_frames` and `duration_s` come from the header and may be unknown or wrong. `note` says
+    what is unusual in its pictures, or done to them; it is empty otherwise.
     """
 
     name: str
@@ -57,7 +57,7 @@ class VideoInfo:
     num_frames: int | None = None
     duration_s: float | None = None
     rotation_deg: int = 0
-    notes: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

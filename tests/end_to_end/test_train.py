@@ -210,7 +210,7 @@ def only_line(capsys: pytest.CaptureFixture[str]) -> str:
         (["pretrain_small", "--synth-only", "--set", "optimizer.lr=-1"],
          "optimizer.lr is -1.0; expected 0 or more"),
         (["pretrain_small", "--synth-only", "--set", "model.crop.size_hw=[63,0]"],
-         "crop.size_hw is [63, 0]; expected a height and a width that are multiples of 4"),
+         "crop.size_hw is (63, 0); expected 1 to 4096"),
         (["glpose_small", "--synth-only", "--set", "model.crop.size_hw=[63,61]"],
          "crop.size_hw is [63, 61]"),
         (["pretrain_small", "--threads", "0"], "--threads is 0"),

@@ -276,8 +276,10 @@ class _Job:
                 "in the results without people",
                 "incomplete",
             )
-        for note in (*self.entry.notes, *(f"{name}: {note}" for note in source.info.notes)):
+        for note in self.entry.notes:
             self._warn(note)
+        if source.info.note:
+            self._warn(f"{name}: {source.info.note}")
         for warning in source.warnings:
             self._warn(warning, "incomplete")
         for warning in (warning for writer in self.writers for warning in writer.warnings):

@@ -46,7 +46,7 @@ class PoseTrackerSpec:
     look_alone: int = 2
     look_first: int = 2
     joint_score: float = 0.3
-    keep_score: float = 0.35
+    keep_score: float = 0.30
     sure_score: float = 0.45
     try_score: float = 0.2
     keep_iou: float = 0.3

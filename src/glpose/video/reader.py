@@ -153,7 +153,7 @@ def open_video(path: Path | str) -> VideoSource:
             num_frames=stream.frames or None,
             duration_s=duration_s,
             rotation_deg=display.turn(picture).rotation_deg,
-            notes=_notes_on(picture),
+            note=_note_on(picture),
         )
         time_base = stream.time_base or Fraction(1, 90000)
         return VideoSource(path, info, time_base, first_pts * time_base)
@@ -519,7 +519,7 @@ def _turn(picture: VideoFrame) -> _Turn:
     return _Turn(round(math.degrees(math.atan2(sign * b, sign * a))) % 360, (a, b, c, d))
 
 
-def _notes_on(picture: VideoFrame) -> tuple[str, ...]:
+def _note_on(picture: VideoFrame) -> str:
     notes = []
     if picture.color_trc in _TRANSFERS:
         notes.append(
@@ -527,4 +527,4 @@ def _notes_on(picture: VideoFrame) -> tuple[str, ...]:
         )
     if picture.interlaced_frame:
         notes.append("its pictures are interlaced: two moments in one, combed where people move")
-    return tuple(notes)
+    return "; ".join(notes)

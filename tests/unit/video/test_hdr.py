@@ -58,9 +58,9 @@ def write(path: Path, transfer: int) -> Path:
 
 def test_a_video_says_that_it_was_mapped(tmp_path: Path) -> None:
     source = open_video(write(tmp_path / "pq.mp4", 16))
-    assert source.info.notes == ("its pictures are HDR (PQ) and were tone-mapped to SDR",)
+    assert source.info.note == "its pictures are HDR (PQ) and were tone-mapped to SDR"
     rgb = next(iter(source.frames())).rgb
     assert rgb is not None
     assert abs(int(rgb.mean()) - 191) <= 2
     plain = open_video(write(tmp_path / "sdr.mp4", 1))
-    assert plain.info.notes == ()
+    assert plain.info.note == ""
