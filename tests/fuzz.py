@@ -1,6 +1,6 @@
 """Mutated files of every kind through the command line: no traceback, crash, hang or huge memory.
 
-    python tests/fuzz.py [--seconds 120] [--seed 0] [--keep FOLDER] [--first NUMBER]
+    python tests/fuzz.py [--seconds 120] [--cases N] [--seed 0] [--keep FOLDER] [--first NUMBER]
 
 Case NUMBER of a seed is always the same file. Each runs `glpose` in a child process that serves many
 cases; a child that dies, takes longer than a minute or needs more than 4 GB has failed its case.
@@ -227,8 +227,14 @@ class _Child:
         self._process.kill()
 
 
-def fuzz(seconds: float, seed: int, keep: Path | None = None, first: int = 0) -> list[str]:
-    """Run cases for a while; the finds, each with the number of its case."""
+def fuzz(
+    seconds: float,
+    seed: int,
+    keep: Path | None = None,
+    first: int = 0,
+    num: int | None = None,
+) -> list[str]:
+    """Run cases for a while, or `num` of them; the finds, each with the number of its case."""
     finds: list[str] = []
     tried: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as name:
@@ -241,7 +247,7 @@ def fuzz(seconds: float, seed: int, keep: Path | None = None, first: int = 0) ->
         raw = {kind: path.read_bytes() for kind, path in files.items()}
         child = _Child(folder)
         end, number = time.monotonic() + seconds, first
-        while time.monotonic() < end:
+        while time.monotonic() < end and (num is None or number < first + num):
             rng = random.Random(seed * 1_000_003 + number)
             kind = list(KINDS)[number % len(KINDS)]
             path = files[kind]
@@ -272,11 +278,12 @@ def main() -> int:
     """Parse the command line and fuzz; 1 if something was found."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--cases", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--keep", type=Path)
     given = parser.parse_args()
-    finds = fuzz(given.seconds, given.seed, given.keep, given.first)
+    finds = fuzz(given.seconds, given.seed, given.keep, given.first, given.cases)
     print("\n\n".join(finds))
     return 1 if finds else 0
 
