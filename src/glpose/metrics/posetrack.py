@@ -153,7 +153,8 @@ def _compare_frame(
     headless = np.isnan(head_px) & labelled.any(1)
     if headless.any() and len(predicted):
         raise BadInput(
-            f"{place}: the person with track id {truth.people.track_id[true_stays][headless][0]} "
+            f"{place} of the truth: the person with track id "
+            f"{truth.people.track_id[true_stays][headless][0]} "
             "has joints but no head box, by which errors are measured; add the box"
         )
     offset = guess_xy[guess_stays][:, None] - true_xy[true_stays][None]

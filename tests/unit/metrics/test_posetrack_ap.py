@@ -149,7 +149,7 @@ def bad_pose(joint: int, x: float, y: float) -> np.ndarray:
         (
             [[truth(POSE, ids=[7], head_px=np.nan)]],
             [[guess(POSE)]],
-            "clip, frame 0: the person with track id 7 has joints but no head box",
+            "clip, frame 0 of the truth: the person with track id 7 has joints but no head box",
         ),
     ],
 )
