@@ -124,6 +124,8 @@ def test_a_run_that_is_ended_leaves_no_process(tmp_path: Path, how: signal.Signa
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        # Tests that were started in the background ignore Ctrl-C, and so would what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert run.stdout is not None
     with run.stdout as said:
