@@ -125,7 +125,7 @@ def test_a_run_that_is_ended_leaves_no_process(tmp_path: Path, how: signal.Signa
         stderr=subprocess.DEVNULL,
         text=True,
         # Tests that were started in the background ignore Ctrl-C, and so would what they start.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     assert run.stdout is not None
     with run.stdout as said:
