@@ -1,5 +1,7 @@
 """The window of frames: what a key is given."""
 
+from dataclasses import replace
+
 import numpy as np
 
 import tiny_onnx
@@ -46,3 +48,28 @@ def test_slots_of_one_kind_may_be_several() -> None:
     assert filled[0] == {"around": [0, 1], "far": [2]}  # reflected: two frames ahead
     assert filled[3] == {"around": [2, 4], "far": [1]}
     assert filled[5] == {"around": [4, 5], "far": [3]}
+
+
+def test_only_who_is_sure_enough_for_a_slot_is_remembered() -> None:
+    """The limit is inclusive, and the lowest one of all slots."""
+    strict = tiny_onnx.slots(num=1, pool="all", min_score=0.6)
+    card = tiny_onnx.pose_card(slots=strict)
+    for score, kept in ((0.59, 0), (0.6, 1), (0.9, 1)):
+        frame = seen(0)
+        who = replace(frame.people, score=np.array([score], np.float32))
+        memory = CropMemory(8)
+        remember(replace(frame, people=who), card, memory)
+        assert len(memory) == kept, score
+    alone = CropMemory(8)
+    remember(seen(0), tiny_onnx.pose_card(slots=tiny_onnx.slots((-1, 1))), alone)
+    assert len(alone) == 0
+
+
+def test_the_frame_of_a_key_is_in_the_memory_when_the_key_is_made() -> None:
+    """It was remembered before: a pool of all frames holds it, one of other frames does not."""
+    for pool, expected in (("all", [0, 1]), ("other_frames", [0])):
+        slots = tiny_onnx.slots(num=1, pool=pool, min_score=0.6)
+        window = Window(tiny_onnx.pose_card(slots=slots), CropMemory(8))
+        list(window.push(seen(0)))
+        ((_, (key,)),) = window.push(seen(1))
+        assert sorted(c.frame for c in key.candidates["alike"]) == expected
