@@ -162,11 +162,12 @@ class FollowPoses:
     ) -> None:
         self._detect, self._tracker = detect, tracker
         self._cuts, self._spent = CutDetector(), timings or Timings()
-        self.learn = tracker.learn
+        self._rgb: np.ndarray | None = None
 
     def __call__(self, frame: Frame) -> People:
         """See `Follower`; the frame must be decodable."""
         assert frame.rgb is not None
+        self._rgb = frame.rgb
         with self._spent("track"):
             cut = self._cuts.update(frame.rgb)
         detections = None
@@ -175,6 +176,14 @@ class FollowPoses:
                 detections = self._detect(frame.rgb)
         with self._spent("track"):
             return self._tracker.update(frame.index, detections, cut=cut)
+
+    def learn(
+        self,
+        xy: Float32[np.ndarray, "n joints 2"],
+        score: Float32[np.ndarray, "n joints"],
+    ) -> tuple[People, Int64[np.ndarray, " kept"]]:
+        """See `Follower`."""
+        return self._tracker.learn(xy, score, self._rgb)
 
 
 class _Settings:

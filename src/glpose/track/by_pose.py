@@ -9,11 +9,12 @@ Estimation and Tracking, ECCV 2018. Rules and numbers are ours.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Int64
+from jaxtyping import Bool, Float, Float64, Int64, UInt8
 
 from glpose.geometry import box_iou, oks
 from glpose.skeleton import Skeleton
 from glpose.track import motion
+from glpose.track.looks import LooksMemory, LooksSpec, clothes
 from glpose.track.tracker import Track, Tracker, TrackerSpec, to_people
 from glpose.types import Detections, People
 
@@ -31,7 +32,8 @@ class PoseTrackerSpec:
     joints, a third of all: half a person is a person, too. A track goes on without a detection as
     long as that is at least `keep_score` and the joints' box overlaps the predicted one by
     `keep_iou`. A detection of at least `try_score` that nobody claims is tried: it becomes a person
-    if its pose has `sure_score`, or where the detector alone would start a track. Of two tracks whose
+    if its pose has `sure_score`, or where the detector alone would start a track; next to others,
+    in a box that overlaps one of theirs, after `crowd_frames`, as it may be one of them. Of two tracks whose
     poses have an OKS of `same_oks`, the one that was expected elsewhere loses the pose.
 
     The detector looks at every `look_every`-th frame, or every `look_alone`-th while nobody is
@@ -51,6 +53,7 @@ class PoseTrackerSpec:
     try_score: float = 0.2
     keep_iou: float = 0.3
     same_oks: float = 0.6
+    crowd_frames: int = 4
     margin: float = 0.05
     shrink: float = 0.1
 
@@ -68,12 +71,14 @@ class PoseTracker(Tracker):
         spec: TrackerSpec = TrackerSpec(),
         size_hw: tuple[int, int] | None = None,
         poses: PoseTrackerSpec = PoseTrackerSpec(),
+        looks: LooksSpec = LooksSpec(),
     ) -> None:
         super().__init__(spec, size_hw)
         self._joints, self._poses = joints, poses
         self._ends = _ends(joints)
         self._rows: list[Track] = []
         self._sightings: dict[Track, Sighting] = {}
+        self._looks: LooksMemory[Track] = LooksMemory(looks)
         self._looked: int | None = None
         self._scene = 0
         self._is_unsure = False
@@ -121,8 +126,11 @@ class PoseTracker(Tracker):
         self,
         xy: Float[np.ndarray, "n joints 2"],
         score: Float[np.ndarray, "n joints"],
+        rgb: UInt8[np.ndarray, "h w 3"] | None = None,
     ) -> tuple[People, Int64[np.ndarray, " kept"]]:
         """Take the poses of the people that `update` returned, in their order.
+
+        With the picture `rgb`, numbers that changed hands are given back, see `looks`.
 
         Returns the people of the frame, sorted by track id, and their rows among those.
         """
@@ -144,10 +152,13 @@ class PoseTracker(Tracker):
                 self._sightings[track] = Sighting(xy[i], sure[i], box)
                 track.hits += not was_seen[i]
                 track.seen, track.weak = frame, 0
-                if not track.track_id and strength[i] >= self._poses.sure_score:
+                is_sure = strength[i] >= self._poses.sure_score
+                if not track.track_id and is_sure and track.hits >= self._frames_to_confirm(track):
                     self._confirm(track)
         self._drop_tried(rows, believed, shared)
         self._end_duplicates(frame)
+        if rgb is not None:
+            self._recognise(rgb, [(t, xy[i], sure[i]) for i, t in enumerate(rows) if believed[i]])
         alive = set(self._tracks)
         self._sightings = {t: s for t, s in self._sightings.items() if t in alive}
         self._is_unsure = any(
@@ -159,7 +170,14 @@ class PoseTracker(Tracker):
         return self._poses.try_score
 
     def _may_confirm(self, track: Track) -> bool:
-        return super()._may_confirm(track) and track.score >= self._spec.new_score
+        enough = max(self._spec.confirm_frames, self._frames_to_confirm(track))
+        return track.hits >= enough and track.score >= self._spec.new_score
+
+    def _frames_to_confirm(self, track: Track) -> int:
+        """In how many frames a person who is tried must be seen."""
+        others = [t.xyxy for t in self._tracks if t.track_id]
+        alone = not others or box_iou(track.xyxy[None], np.stack(others)).max() < self._spec.new_iou
+        return 1 if alone else self._poses.crowd_frames
 
     def _box_of(
         self, track: Track, xy: np.ndarray, sure: np.ndarray, *, detected: bool
@@ -204,6 +222,20 @@ class PoseTracker(Tracker):
             if not track.track_id and (is_shared or (not ok and track.score < self._spec.new_score))
         }
         self._tracks = [t for t in self._tracks if id(t) not in ended]
+
+    def _recognise(self, rgb: np.ndarray, seen: list[tuple[Track, np.ndarray, np.ndarray]]) -> None:
+        """Give back the numbers that changed hands, by how those who are `seen` look."""
+        seen = [row for row in seen if row[0].track_id and row[0] in self._sightings]
+        tracks = [track for track, _, _ in seen]
+        shape = (len(seen), len(self._joints.joints))
+        xy = np.array([xy for _, xy, _ in seen]).reshape(*shape, 2)
+        sure = np.array([ok for _, _, ok in seen], bool).reshape(shape)
+        boxes = np.array([t.xyxy for t in tracks]).reshape(-1, 4)
+        alive = [t for t in self._tracks if t.track_id]
+        changes = self._looks.update(tracks, boxes, clothes(rgb, xy, sure, self._joints), alive)
+        numbers = [(track, owner.track_id) for track, owner in changes.items()]
+        for track, number in numbers:
+            track.track_id = number
 
     def _result(self, frame: int, rows: list[Track]) -> tuple[People, Int64[np.ndarray, " kept"]]:
         """The confirmed people of this frame who were asked for, with their rows."""

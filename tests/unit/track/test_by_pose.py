@@ -186,3 +186,39 @@ def test_half_a_person_has_the_score_of_what_is_seen() -> None:
     score = np.zeros((1, NUM), np.float32)
     score[0, :6] = 0.8
     np.testing.assert_allclose(pose_score(score), 0.8)
+
+
+def test_a_newcomer_beside_others_waits_as_it_may_be_one_of_them() -> None:
+    tracker = PoseTracker(BODY19)
+    alone = tracker.update(0, detections(box(100)))
+    learn(tracker, (pose(100), 0.9))
+    for frame in range(1, 4):
+        seen = tracker.update(frame, detections(box(100), box(120)))
+        assert seen.track_id.tolist() == [1, 0]
+        assert learn(tracker, (pose(100), 0.9), (pose(130, 80), 0.9)).track_id.tolist() == [1]
+    tracker.update(4, detections(box(100), box(120)))
+    assert learn(tracker, (pose(100), 0.9), (pose(130, 80), 0.9)).track_id.tolist() == [1, 2]
+    assert len(alone) == 1
+
+
+@pytest.mark.parametrize("passes", [True, False])
+def test_after_a_meeting_numbers_follow_the_clothes(passes: bool) -> None:
+    """Whether they passed each other or turned back: motion alone cannot be right in both."""
+    tracker, people = PoseTracker(BODY19), People.empty()
+    red_left = np.zeros((200, 300, 3), np.uint8)
+    red_left[:, :150], red_left[:, 150:] = [255, 0, 0], [0, 0, 255]
+    score = np.full((2, NUM), 0.9, np.float32)
+    left = [60] * 4 + list(range(60, 140, 8)) + [140] * 4 + list(range(140, 60, -8)) + [60] * 8
+    for frame, x in enumerate(left):
+        asked = tracker.update(frame, detections(box(x), box(300 - x)))
+        xs = [x if np.abs(b - x).min() < np.abs(b - 300 + x).min() else 300 - x
+              for b in asked.xyxy[:, [0, 2]].mean(1, keepdims=True)]  # fmt: skip
+        is_swapped = passes and frame >= 16
+        rgb = red_left[:, ::-1] if is_swapped else red_left
+        people, _ = tracker.learn(
+            np.stack([pose(x) for x in xs]), score[: len(xs)], np.ascontiguousarray(rgb)
+        )
+        if frame == 3:
+            assert people.track_id[np.argsort(people.xyxy[:, 0])].tolist() == [1, 2]
+    owner = people.track_id[np.argsort(people.xyxy[:, 0])].tolist()
+    assert owner == ([2, 1] if passes else [1, 2])
