@@ -43,7 +43,7 @@ def test_every_stage_of_a_narrow_hrnet_is_the_published_one() -> None:
         ):
             assert found.std() > 0.1
             torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
-        found, expected = model(CROPS), official.heatmaps(picture)
+        found, expected = model(CROPS)["heatmaps"], official.heatmaps(picture)
     assert found.shape == (2, 17, 16, 24)
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
@@ -60,7 +60,10 @@ def test_simple_baseline_on_blue_first_pictures_is_the_published_one() -> None:
     ours["encoder.std"] = model.encoder.std.flip(1)
     model.load_state_dict(ours)
     with torch.inference_mode():
-        found, expected = model(CROPS), official_simple_baseline.heatmaps(weights, PICTURES)
+        found, expected = (
+            model(CROPS)["heatmaps"],
+            official_simple_baseline.heatmaps(weights, PICTURES),
+        )
     assert found.shape == (2, 17, 16, 24)
     assert found.std() > 0.1
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)

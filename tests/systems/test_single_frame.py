@@ -9,12 +9,18 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from glpose.codecs.gaussian import GaussianCodec  # noqa: E402
 from glpose.config import to_plain  # noqa: E402
 from glpose.errors import BadConfig, BadWeights  # noqa: E402
 from glpose.nets.blocks import num_parameters  # noqa: E402
 from glpose.nets.losses import heatmap_loss  # noqa: E402
-from glpose.nets.spec import RESNET_BLOCKS, HRNetConfig, ResNetConfig  # noqa: E402
+from glpose.nets.spec import (  # noqa: E402
+    RESNET_BLOCKS,
+    CoarseResNetConfig,
+    EfficientNetLiteConfig,
+    HourglassConfig,
+    HRNetConfig,
+    ResNetConfig,
+)
 from glpose.recipes import load_recipe  # noqa: E402
 from glpose.runtime.card import PoseCard  # noqa: E402
 from glpose.runtime.load import read_card  # noqa: E402
@@ -51,6 +57,18 @@ MODELS = {
         head="conv1x1",
         crop=CROP,
         sigma_px=2.0,
+    ),
+    "hourglass": SingleFrameConfig(
+        backbone=HourglassConfig(2, num_maps=45, width=32, depth=2),
+        head="composite",
+        crop=CropSpec((64, 64)),
+        sigma_px=1.5,
+    ),
+    "composite": SingleFrameConfig(
+        backbone=CoarseResNetConfig((1, 1, 1, 1), width=8, neck=16, num_up=2, lateral=True),
+        head="composite",
+        crop=CropSpec((64, 64)),
+        sigma_px=1.5,
     ),
 }
 
@@ -110,16 +128,38 @@ def test_simple_baselines_have_the_published_count(layers: int, count: int) -> N
     } <= names
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ["hrnet", "simple_baseline"])
 @pytest.mark.parametrize("head", ["conv1x1", "conv3x3", "conv5x5", "mlp"])
 def test_every_parameter_gets_a_gradient(name: str, head: str) -> None:
     config = replace(MODELS[name], head=head)
     model = SingleFrameNet(config)
-    heatmaps = model(torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8))
+    heatmaps = model(torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8))["heatmaps"]
     assert heatmaps.shape == (2, 15, *config.heatmap.size_hw)
     heatmap_loss(heatmaps, torch.rand_like(heatmaps), torch.ones(2, 15)).backward()
-    without = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
-    assert without == []
+    assert without_gradient(model) == []
+
+
+@pytest.mark.parametrize("name", ["composite", "hourglass"])
+def test_every_parameter_of_composite_networks_gets_a_gradient(name: str) -> None:
+    task = opened(tiny(name))
+    model = task.build()
+    sum(task.losses(model, batch_of(name)).values()).backward()
+    assert without_gradient(model) == []
+
+
+def without_gradient(model: SingleFrameNet) -> list[str]:
+    return [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+
+
+def batch_of(name: str) -> dict[str, torch.Tensor]:
+    """Two crops with all joints at one place each."""
+    places = np.array([[[4.3, 3.2]] * 15, [[5.6, 6.0]] * 15])
+    targets = MODELS[name].codec.encode(places, np.ones((2, 15), bool))
+    return {
+        "rgb": torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8),
+        "weight": torch.ones(2, 15),
+        **{key: torch.from_numpy(maps) for key, maps in targets.items()},
+    }
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -127,13 +167,7 @@ def test_one_batch_is_learned(name: str) -> None:
     task = opened(tiny(name))
     torch.manual_seed(0)
     model = task.build()
-    target = torch.zeros(2, 15, 16, 16)
-    target[0, :, 3:6, 4:7], target[1, :, 9:12, 8:11] = 1.0, 1.0
-    batch = {
-        "rgb": torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8),
-        "heatmaps": target,
-        "weight": torch.ones(2, 15),
-    }
+    batch = batch_of(name)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     losses = []
     for _ in range(40):
@@ -153,20 +187,23 @@ def test_export_is_the_network_with_its_card(name: str, tmp_path: Path) -> None:
     task = opened(recipe)
     model = task.build()
     # Peaks that do not depend on the last bits: heads start near zero.
-    torch.nn.init.normal_(model.head.weight, std=1.0)
+    for weight in model.head.parameters():
+        torch.nn.init.normal_(weight, std=1.0)
     parts, card = task.parts(model, name=recipe.name, made_by={}, scores={})
     assert card.name == recipe.name
     crops = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8))
     with torch.inference_mode():
         features, embedding = parts.encoder(crops)
-        assert torch.equal(parts.solver({"key": features})["heatmaps"], model(crops))
+        found, whole = parts.solver({"key": features}), model(crops)
+    assert found.keys() == whole.keys() == MODELS[name].codec.channels(15).keys()
+    assert all(torch.equal(found[key], whole[key]) for key in whole)
     assert embedding.shape == (2, model.encoder.channels)
     # export_pose compares joints by torch with those by ONNX Runtime and raises if they differ.
     files = task.export(model, tmp_path, name="tiny", made_by={}, scores={"a": "1"})
     assert [f.name for f in files] == ["tiny.encoder.onnx", "tiny.fusion.onnx"]
     written = read_card(files[1])
     assert isinstance(written, PoseCard)
-    assert (written.crop, written.codec) == (CROP, GaussianCodec(MODELS[name].heatmap))
+    assert (written.crop, written.codec) == (MODELS[name].crop, MODELS[name].codec)
     assert (written.source, written.scores) == (card.source, {"a": "1"})
 
 
@@ -182,8 +219,11 @@ def test_training_starts_from_a_run_or_from_an_imported_file(name: str, tmp_path
         model = started.build()
         again = model.state_dict()
         assert all(torch.equal(again[key], value) for key, value in weights.items())
-    other = replace(recipe, model=replace(recipe.model, head="conv5x5"))
-    with pytest.raises(BadWeights, match=r"head\.weight is .*, expected"):
+    change = {"head": "conv5x5"}
+    if name == "hourglass":  # its guesses would not fit the head
+        change = {"backbone": replace(recipe.model.backbone, num_stacks=3)}
+    other = replace(recipe, model=replace(recipe.model, **change))
+    with pytest.raises(BadWeights, match=r"head\.weight is .*, expected|it has no "):
         opened(replace(other, init_from=str(tmp_path / "best.pt"))).build()
     # A run whose own weights are loaded next does not look for those that it started from.
     gone = opened(replace(recipe, init_from=str(tmp_path / "gone.pt"))).build(fresh=True)
@@ -202,6 +242,43 @@ def test_heads_go_by_the_names_of_the_joints_that_a_run_has(tmp_path: Path) -> N
     assert torch.equal(same.head.weight, donor.head.weight)
     other = opened(replace(recipe, init_from=init)).build()
     assert torch.equal(other.head.weight[0], donor.head.weight[13])  # right ankle
+
+
+def test_composite_heads_go_by_the_names_of_the_joints_too(tmp_path: Path) -> None:
+    recipe = tiny("composite")
+    of_jhmdb = replace(recipe, model=replace(recipe.model, skeleton="jhmdb15"))
+    donor = opened(of_jhmdb).build()
+    said = json.dumps(to_plain(of_jhmdb))
+    torch.save({"ema": donor.state_dict(), "recipe": said}, tmp_path / "best.pt")
+    other = opened(replace(recipe, init_from=str(tmp_path / "best.pt"))).build()
+    for name, layer in other.head.maps.items():  # the right ankle's row
+        assert torch.equal(layer.weight[0], donor.head.maps[name].weight[13])
+
+
+def test_a_composite_head_keeps_exact_conventions() -> None:
+    with pytest.raises(BadConfig, match=r"head is 'composite'.*mapping 'centre'"):
+        replace(MODELS["composite"], mapping="origin")
+    with pytest.raises(BadConfig, match=r"backbone\.pyramid is \[\]; expected 1 to 3 widths"):
+        EfficientNetLiteConfig(pyramid=())
+    with pytest.raises(BadConfig, match=r"backbone\.num_up is 4; expected 0 to 3"):
+        CoarseResNetConfig(num_up=4)
+
+
+def test_an_hourglass_is_supervised_at_every_stack() -> None:
+    config = MODELS["hourglass"]
+    model = SingleFrameNet(config).eval()
+    crops = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
+    early, answer = model.guesses(crops)
+    whole = model(crops)
+    assert early.keys() == answer.keys() == whole.keys()
+    assert all(torch.equal(answer[name], whole[name]) for name in whole)
+    assert all(early[name].shape == whole[name].shape for name in whole)
+    # The channels of a guess are the maps in their order: what follows it reads all of them.
+    assert not torch.equal(early["heat"], early["dx"])
+    with pytest.raises(BadConfig, match=r"num_maps is 45, but the head 'conv3x3' makes 15 maps"):
+        replace(config, head="conv3x3")
+    with pytest.raises(BadConfig, match="multiples of 16"):
+        replace(config, crop=CropSpec((72, 64)))
 
 
 def test_joints_and_skeleton_agree() -> None:

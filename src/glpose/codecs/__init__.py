@@ -1,1 +1,4 @@
-"""Joints as maps and back: `codec` is the protocol, `gaussian` heatmaps, `known` what cards name."""
+"""Joints as maps and back: `codec` is the protocol, `known` what cards name.
+
+`gaussian` is heatmaps, `composite` coarse heatmaps with offsets.
+"""

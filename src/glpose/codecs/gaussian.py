@@ -77,24 +77,32 @@ class GaussianCodec:
         map_xy: Float32[np.ndarray, "n joints 2"],
         partners: tuple[int, ...],
     ) -> Float32[np.ndarray, "n joints"]:
-        """See `Codec.side_evidence`: 0 to 2.
-
-        A joint's map is high at its own place and low at its partner's if the network can tell the
-        two apart; the differences of both maps are added.
-        """
-        heatmaps = maps[HEATMAPS]
-        n, joints, height, width = heatmaps.shape
-        xy = np.nan_to_num(map_xy).round().astype(np.int64)
-        x, y = xy[..., 0].clip(0, width - 1), xy[..., 1].clip(0, height - 1)
-        rows, columns = np.arange(n)[:, None], np.arange(joints)[None]
-        own = heatmaps[rows, columns, y, x]
-        other = heatmaps[rows, columns, y[:, list(partners)], x[:, list(partners)]]
-        clear = own - other
-        return clear + clear[:, list(partners)]
+        """See `Codec.side_evidence`: 0 to 2."""
+        return side_evidence(maps[HEATMAPS], map_xy, partners)
 
     def with_decoding(self, kind: Decoding) -> "GaussianCodec":
         """See `Codec.with_decoding`."""
         return replace(self, heatmap=replace(self.heatmap, decode=kind))
+
+
+def side_evidence(
+    heatmaps: Float32[np.ndarray, "n joints h w"],
+    map_xy: Float32[np.ndarray, "n joints 2"],
+    partners: tuple[int, ...],
+) -> Float32[np.ndarray, "n joints"]:
+    """How clearly heatmaps tell each joint at its place from its mirror partner: 0 to 2.
+
+    A joint's map is high at its own place and low at its partner's if the network can tell the
+    two apart; the differences of both maps are added.
+    """
+    n, joints, height, width = heatmaps.shape
+    xy = np.nan_to_num(map_xy).round().astype(np.int64)
+    x, y = xy[..., 0].clip(0, width - 1), xy[..., 1].clip(0, height - 1)
+    rows, columns = np.arange(n)[:, None], np.arange(joints)[None]
+    own = heatmaps[rows, columns, y, x]
+    other = heatmaps[rows, columns, y[:, list(partners)], x[:, list(partners)]]
+    clear = own - other
+    return clear + clear[:, list(partners)]
 
 
 def crop_from_heatmap(crop: CropSpec, heatmap: HeatmapSpec) -> Affine:

@@ -3,11 +3,12 @@
 from typing import Any
 
 from glpose.codecs.codec import Codec
+from glpose.codecs.composite import CompositeCodec
 from glpose.codecs.gaussian import GaussianCodec
 from glpose.config import from_plain
 from glpose.errors import BadConfig
 
-CODECS: dict[str, type] = {"gaussian": GaussianCodec}
+CODECS: dict[str, type] = {"composite": CompositeCodec, "gaussian": GaussianCodec}
 """Codecs by their `kind`: frozen dataclasses, whose fields are what a card holds."""
 
 

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite with a top-down pyramid: crops to features at a quarter of their size.
+"""EfficientNet-Lite with a top-down pyramid: crops to features, usually at a quarter of their size.
 
 Sources: Tan and Le, EfficientNet, ICML 2019 (table 1: the stages of B0); the "Lite" variant has no
 squeeze-and-excitation, ReLU6 in place of SiLU, and a stem that is not scaled (TensorFlow's model
@@ -33,17 +33,18 @@ _READ = (1, 2, 4, 6)
 
 
 class EfficientNetLite(Encoder):
-    """The body to stride 32, then back to stride 4 by upsampling and adding; see `stages`."""
+    """The body to stride 32, then back, usually to stride 4, by upsampling and adding."""
 
     def __init__(self, config: EfficientNetLiteConfig) -> None:
         super().__init__(config.channels, config.stride)
         self.body = EfficientNetLiteBody(config.width, config.depth)
         widths = (config.channels, *reversed(config.pyramid))
-        self.pyramid = Pyramid(self.body.channels, widths)
+        self.pyramid = Pyramid(self.body.channels[-len(widths) :], widths)
 
     def stages(self, crops_BHWC: Tensor) -> list[Tensor]:
         """Only the features: the pyramid's finest map, never negative."""
-        return [self.pyramid(self.body(crops_BHWC))[0]]
+        coarsest = self.body(crops_BHWC)[-len(self.pyramid.lateral) :]
+        return [self.pyramid(coarsest)[0]]
 
 
 class EfficientNetLiteBody(nn.Module):

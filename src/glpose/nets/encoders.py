@@ -8,9 +8,17 @@ from typing import assert_never
 
 from glpose.nets.blocks import Encoder
 from glpose.nets.efficientnet_lite import EfficientNetLite
+from glpose.nets.hourglass import StackedHourglass
 from glpose.nets.hrnet import HRNet
-from glpose.nets.resnet import DeconvResNet
-from glpose.nets.spec import EfficientNetLiteConfig, EncoderConfig, HRNetConfig, ResNetConfig
+from glpose.nets.resnet import CoarseResNet, DeconvResNet
+from glpose.nets.spec import (
+    CoarseResNetConfig,
+    EfficientNetLiteConfig,
+    EncoderConfig,
+    HourglassConfig,
+    HRNetConfig,
+    ResNetConfig,
+)
 
 
 def make_encoder(config: EncoderConfig) -> Encoder:
@@ -20,6 +28,10 @@ def make_encoder(config: EncoderConfig) -> Encoder:
             return HRNet(config)
         case ResNetConfig():
             return DeconvResNet(config)
+        case CoarseResNetConfig():
+            return CoarseResNet(config)
+        case HourglassConfig():
+            return StackedHourglass(config)
         case EfficientNetLiteConfig():
             return EfficientNetLite(config)
         case _:

@@ -1,8 +1,9 @@
-"""Pose heads: features of the finest branch to one heatmap per joint."""
+"""Pose heads: features to one heatmap per joint, or to coarse heatmaps with offsets."""
 
 import torch
 from torch import Tensor, nn
 
+from glpose.codecs.composite import DX, DY, HEAT
 from glpose.nets.spec import HeadType
 from glpose.skeleton import Skeleton, joint_map
 
@@ -15,6 +16,17 @@ def make_head(kind: HeadType, num_in: int, num_joints: int, hidden: int) -> nn.M
         )
     size = {"conv1x1": 1, "conv3x3": 3, "conv5x5": 5}[kind]
     return nn.Conv2d(num_in, num_joints, size, padding=size // 2)
+
+
+class CompositeHead(nn.Module):
+    """Features to the maps of `codecs.composite`: sibling 1x1 convolutions."""
+
+    def __init__(self, num_in: int, num_joints: int) -> None:
+        super().__init__()
+        self.maps = nn.ModuleDict({n: nn.Conv2d(num_in, num_joints, 1) for n in (HEAT, DX, DY)})
+
+    def forward(self, features_BCHW: Tensor) -> dict[str, Tensor]:
+        return {name: layer(features_BCHW) for name, layer in self.maps.items()}
 
 
 def head_of_joints(old: Tensor, source: Skeleton, target: Skeleton) -> Tensor:

@@ -96,6 +96,94 @@ class ResNetConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class CoarseResNetConfig:
+    """Sizes of a bottleneck ResNet with a light way back to a coarse map; the default is ResNet-50.
+
+    The map at stride 32 is narrowed to `neck` channels by a 1x1 convolution and enlarged twofold
+    `num_up` times, bilinearly; after each time the ResNet's map of that size is added if `lateral`,
+    and a 3x3 convolution follows.
+    """
+
+    num_blocks: tuple[int, int, int, int] = (3, 4, 6, 3)
+    width: int = 64
+    neck: int = 256
+    num_up: int = 1
+    lateral: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.num_up <= 3:
+            raise BadConfig(f"backbone.num_up is {self.num_up}; expected 0 to 3")
+
+    @property
+    def channels(self) -> int:
+        """Channels of the features."""
+        return self.neck
+
+    @property
+    def stride(self) -> int:
+        """Crop pixels per feature pixel."""
+        return 32 // 2**self.num_up
+
+    @property
+    def source(self) -> str:
+        """The network and its paper, for cards of single-frame estimators."""
+        layers = 3 * sum(self.num_blocks) + 2
+        return (
+            f"a ResNet of {layers} layers (He et al., CVPR 2016) for composite localisation, after "
+            "the idea of CLNet (2021), details ours"
+        )
+
+    @property
+    def family(self) -> str:
+        """The kind of network and its paper, for cards of networks built on it."""
+        return "a ResNet with coarse features (He et al., CVPR 2016)"
+
+
+@dataclass(frozen=True, slots=True)
+class HourglassConfig:
+    """Sizes of stacked hourglasses.
+
+    Each hourglass halves the size `depth` times. All but the last also guess the codec's maps:
+    `num_maps` is the number of their channels, three for each joint with a composite head.
+    """
+
+    num_stacks: int = 2
+    num_maps: int = 51
+    width: int = 256
+    depth: int = 4
+
+    def __post_init__(self) -> None:
+        for name, value, low, high in (
+            ("num_stacks", self.num_stacks, 1, 16),
+            ("depth", self.depth, 1, 6),
+        ):
+            if not low <= value <= high:
+                raise BadConfig(f"backbone.{name} is {value}; expected {low} to {high}")
+        if self.width % 32:
+            raise BadConfig(f"backbone.width is {self.width}; expected a multiple of 32")
+
+    @property
+    def channels(self) -> int:
+        """Channels of the features."""
+        return self.width
+
+    @property
+    def stride(self) -> int:
+        """Crop pixels per feature pixel: the stem and a pooling each halve the size."""
+        return 4
+
+    @property
+    def source(self) -> str:
+        """The network and its paper, for cards of single-frame estimators."""
+        return f"{self.num_stacks} stacked hourglasses (Newell et al., ECCV 2016)"
+
+    @property
+    def family(self) -> str:
+        """The kind of network and its paper, for cards of networks built on it."""
+        return "stacked hourglasses (Newell et al., ECCV 2016)"
+
+
+@dataclass(frozen=True, slots=True)
 class LiteBodyConfig:
     """Sizes of the body of an EfficientNet-Lite; the default is Lite0.
 
@@ -123,18 +211,23 @@ class LiteBodyConfig:
 
 @dataclass(frozen=True, slots=True)
 class EfficientNetLiteConfig(LiteBodyConfig):
-    """Sizes of an EfficientNet-Lite with a top-down pyramid to stride 4; the default is Lite0.
+    """Sizes of an EfficientNet-Lite with a top-down pyramid, usually to stride 4.
 
-    `pyramid` are the channels at strides 32, 16 and 8, and `channels` those of the features.
+    The default is Lite0. `pyramid` are the channels at strides 32, 16 and 8, or the first of these,
+    and `channels` those of the features at the next stride.
     """
 
-    pyramid: tuple[int, int, int] = (128, 96, 64)
+    pyramid: tuple[int, ...] = (128, 96, 64)
     channels: int = 32
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.pyramid) <= 3:
+            raise BadConfig(f"backbone.pyramid is {list(self.pyramid)}; expected 1 to 3 widths")
 
     @property
     def stride(self) -> int:
-        """Crop pixels per feature pixel: the pyramid ends at stride 4."""
-        return 4
+        """Crop pixels per feature pixel: each step of the pyramid doubles the size."""
+        return 32 // 2 ** len(self.pyramid)
 
 
 EFFICIENTNET_LITE: dict[tuple[float, float], str] = {
@@ -144,7 +237,9 @@ EFFICIENTNET_LITE: dict[tuple[float, float], str] = {
 }
 """Published variants with ImageNet weights, by their factors of width and depth."""
 
-EncoderConfig = HRNetConfig | ResNetConfig | EfficientNetLiteConfig
+EncoderConfig = (
+    HRNetConfig | ResNetConfig | CoarseResNetConfig | HourglassConfig | EfficientNetLiteConfig
+)
 """Settings of an encoder. Each kind has `channels`, `stride`, `source` and `family`.
 
 In plain data the settings have no type tag: their keys identify the kind. Add a new kind here and

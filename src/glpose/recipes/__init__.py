@@ -123,6 +123,24 @@ def _baselines() -> dict[str, Entry]:
             for n in layers
         },
         **{
+            f"clnet_r50_coco{suffix}": Entry(
+                "baselines.clnet_coco",
+                f"CLNet's idea with ResNet-50 on COCO{what}",
+                "",
+                {"lateral": lateral},
+            )
+            for suffix, what, lateral in (("", "", False), ("_lateral", ", with C4 added", True))
+        },
+        **{
+            f"clnet_hourglass{n}_coco": Entry(
+                "baselines.clnet_hourglass_coco",
+                f"CLNet's idea with {n} stacked hourglasses on COCO",
+                "",
+                {"num_stacks": n},
+            )
+            for n in (2, 4, 8)
+        },
+        **{
             f"simple_baseline_r{n}_posetrack17": Entry(
                 "baselines.simple_baseline_posetrack17",
                 f"Simple Baselines with ResNet-{n} on PoseTrack 2017, from the same on COCO",
@@ -142,6 +160,9 @@ RECIPES: dict[str, Entry] = {
     "pretrain_small": Entry("pretrain.pretrain_small", "the same at full size, from warmup_small"),
     "finetune_small": Entry("pretrain.finetune_small", "the same unfrozen, from pretrain_small"),
     "enlarge_small": Entry("pretrain.enlarge_small", "larger crops, from finetune_small"),
+    "composite_small": Entry(
+        "pretrain.composite_small", "Lite0 with coarse heatmaps and offsets (CLNet's idea)"
+    ),
     "glpose_small": Entry("fuse.glpose_small", "GLPose at small size, from enlarge_small"),
     "queries_small": Entry("fuse.queries_small", "joint queries on the same features"),
     **_paper(),

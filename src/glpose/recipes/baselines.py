@@ -6,13 +6,22 @@ does not use it. Published training starts from ImageNet classifiers:
 `glpose weights import hrnet_w48-8ef0771d.pth --as hrnet_w48 --joints coco17`.
 """
 
+from dataclasses import replace
 from typing import Any
 
-from glpose.nets.spec import RESNET_BLOCKS, EncoderConfig, HRNetConfig, ResNetConfig
+from glpose.nets.spec import (
+    RESNET_BLOCKS,
+    CoarseResNetConfig,
+    EncoderConfig,
+    HourglassConfig,
+    HRNetConfig,
+    ResNetConfig,
+)
 from glpose.systems.single_frame.spec import Settings, SingleFrameConfig, as_published
 from glpose.train.data.augment import Augmentation
 from glpose.train.data.people import PeopleConfig, Share
 from glpose.train.recipe import Optimizer, Recipe
+from glpose.types import CropSpec
 
 _SIZE_HW = (384, 288)
 _COCO: dict[str, Any] = {"num_joints": 17, "skeleton": "coco17"}
@@ -55,6 +64,30 @@ def simple_baseline_posetrack17(*, layers: int) -> Settings:
     """Simple Baselines on PoseTrack 2017, trained like HRNet."""
     model = _published(_resnet(layers), _SIZE_HW)
     return _on_posetrack(model, _OF_SIMPLE_BASELINE, 2017)
+
+
+def clnet_coco(*, lateral: bool) -> Settings:
+    """CLNet's idea with ResNet-50 on COCO, trained as Simple Baselines are.
+
+    Only the abstract was at hand, which says "about half of the GFLOPs": stride 16, bilinear
+    enlargement in place of deconvolutions. Rotation, scale, rates and epochs are theirs.
+    """
+    return _clnet(CoarseResNetConfig(lateral=lateral), sigma_px=1.0)
+
+
+def clnet_hourglass_coco(*, num_stacks: int) -> Settings:
+    """CLNet's idea with stacked hourglasses on COCO; the rate is that of the hourglass paper."""
+    made = _clnet(HourglassConfig(num_stacks, num_maps=3 * 17), sigma_px=1.5)
+    # Hourglasses start from random weights.
+    return replace(made, optimizer=_adam(2.5e-4, (90, 120)), pretrained_on=())
+
+
+def _clnet(backbone: EncoderConfig, *, sigma_px: float) -> Settings:
+    crop = CropSpec((256, 192))
+    model = SingleFrameConfig(
+        backbone=backbone, head="composite", crop=crop, sigma_px=sigma_px, **_COCO
+    )
+    return _on_coco(model, _OF_SIMPLE_BASELINE, (90, 120), 140, 128)
 
 
 def _hrnet(width: int) -> HRNetConfig:

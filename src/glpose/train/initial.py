@@ -61,9 +61,10 @@ def with_joints(
     last: dict[str, Tensor] = {}
     for prefix in ("head.", "fusion.head.", "single_head."):
         names = [name for name in weights if name.startswith(prefix)]
-        # Only the last layer has one row per joint.
+        # Only the last layer has one row per joint; of a composite head, all layers are last.
         layer = names[-1].rpartition(".")[0] if names else ""
-        last |= {name: weights[name] for name in names if name.rpartition(".")[0] == layer}
+        is_last = (f"{layer}.", f"{prefix}maps.")
+        last |= {name: weights[name] for name in names if name.startswith(is_last)}
     if not last:
         return weights
     num = len(next(iter(last.values())))

@@ -9,6 +9,7 @@ import pytest
 import tiny_onnx
 from fake_estimator import FakeEstimator, one_person, run, same, video
 from glpose.codecs.codec import Codec
+from glpose.codecs.composite import CompositeCodec
 from glpose.codecs.gaussian import GaussianCodec
 from glpose.codecs.known import CODECS
 from glpose.errors import BadConfig, BadWeights
@@ -21,7 +22,11 @@ from glpose.types import HeatmapSpec
 from offset_codec import OffsetCodec
 
 SIZE_HW = tiny_onnx.MAP_HW
-BOTH: list[Codec] = [GaussianCodec(HeatmapSpec(SIZE_HW, 1.5)), OffsetCodec(SIZE_HW)]
+ALL: dict[str, Codec] = {
+    "gaussian": GaussianCodec(HeatmapSpec(SIZE_HW, 1.5)),
+    "composite": CompositeCodec(SIZE_HW, 1.5),
+    "offset": OffsetCodec(SIZE_HW),
+}
 NUM = len(POSETRACK15.joints)
 
 
@@ -33,7 +38,7 @@ def joints(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return xy, rng.random((4, NUM)) < 0.8
 
 
-@pytest.mark.parametrize("codec", BOTH, ids=["gaussian", "offset"])
+@pytest.mark.parametrize("codec", ALL.values(), ids=ALL.keys())
 def test_decoding_finds_what_was_encoded(codec: Codec) -> None:
     assert isinstance(codec, Codec)
     xy, valid = joints()
@@ -47,7 +52,7 @@ def test_decoding_finds_what_was_encoded(codec: Codec) -> None:
     assert not score[~valid].any()
 
 
-@pytest.mark.parametrize("codec", BOTH, ids=["gaussian", "offset"])
+@pytest.mark.parametrize("codec", ALL.values(), ids=ALL.keys())
 def test_maps_of_mirrored_joints_mirrored_are_those_of_the_joints(codec: Codec) -> None:
     xy, valid = joints(1)
     partners = list(POSETRACK15.mirror)
@@ -90,7 +95,9 @@ def test_weights_of_another_codec_run_from_their_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny_onnx.write_pose(tmp_path, codec=OffsetCodec(SIZE_HW))
-    with pytest.raises(BadWeights, match=r"Card.codec.kind: expected 'gaussian', found 'offset'"):
+    with pytest.raises(
+        BadWeights, match=r"Card.codec.kind: expected 'composite' or 'gaussian', found 'offset'"
+    ):
         load_estimator(tmp_path)
     monkeypatch.setitem(CODECS, "offset", OffsetCodec)
     estimate = load_estimator(tmp_path, EngineSpec(threads=1))

@@ -1,13 +1,20 @@
 """Every encoder is what its settings say, and settings in plain data are told apart."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import get_args
 
 import pytest
 
 from glpose.config import from_plain, replace_at, to_plain
 from glpose.errors import BadConfig
-from glpose.nets.spec import EfficientNetLiteConfig, EncoderConfig, HRNetConfig, ResNetConfig
+from glpose.nets.spec import (
+    CoarseResNetConfig,
+    EfficientNetLiteConfig,
+    EncoderConfig,
+    HourglassConfig,
+    HRNetConfig,
+    ResNetConfig,
+)
 from glpose.systems.glpose.spec import GlobalConfig, GLPoseConfig
 from glpose.systems.single_frame.spec import SingleFrameConfig
 from glpose.types import CropSpec
@@ -22,12 +29,18 @@ HRNET = HRNetConfig(
     num_blocks=1,
 )
 RESNET = ResNetConfig((1, 1, 1, 1), width=8, deconv_width=16)
+COARSE = CoarseResNetConfig((1, 1, 1, 1), width=8, neck=16)
 LITE = EfficientNetLiteConfig(pyramid=(24, 16, 16), channels=8)
 ENCODERS = {
     "lite": (LITE, 4),
+    "lite, coarse": (EfficientNetLiteConfig(pyramid=(24,), channels=8), 16),
     "hrnet": (HRNET, 4),
     "resnet": (RESNET, 4),
     "resnet, one deconvolution less": (ResNetConfig((1, 1, 1, 1), 8, 2, 16), 8),
+    "hourglass": (HourglassConfig(2, num_maps=6, width=32, depth=2), 4),
+    "coarse resnet": (COARSE, 16),
+    "coarse resnet, as it ends": (replace(COARSE, num_up=0), 32),
+    "coarse resnet, with its finer maps": (replace(COARSE, num_up=2, lateral=True), 8),
 }
 
 

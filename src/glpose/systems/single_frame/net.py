@@ -1,28 +1,50 @@
-"""An encoder and a head: crops of one frame to heatmaps. Axes: B batch, J joints, C channels, H W."""
+"""An encoder and a head: crops of one frame to maps. Axes: B batch, J joints, C channels, H W."""
 
 from torch import Tensor, nn
 
 from glpose.codecs.gaussian import HEATMAPS
 from glpose.export.pose import PoseParts
 from glpose.nets.encoders import make_encoder
-from glpose.nets.heads import make_head
+from glpose.nets.heads import CompositeHead, make_head
+from glpose.nets.hourglass import StackedHourglass
 from glpose.systems.single_frame.spec import SingleFrameConfig
 
 
 class SingleFrameNet(nn.Module):
-    """Crops to heatmaps of one frame; `encoder` and `head` are exported as two graphs."""
+    """Crops of one frame to the codec's maps; `encoder` and `head` are exported as two graphs."""
 
     def __init__(self, config: SingleFrameConfig) -> None:
         super().__init__()
         self.config = config
         self.encoder = make_encoder(config.backbone)
         channels = self.encoder.channels
-        self.head = make_head(config.head, channels, config.num_joints, hidden=channels)
+        num = config.num_joints
+        self.head = (
+            CompositeHead(channels, num)
+            if config.head == "composite"
+            else make_head(config.head, channels, num, hidden=channels)
+        )
         init_weights(self)
 
-    def forward(self, crops_BHWC: Tensor) -> Tensor:
-        """`uint8` RGB crops to heatmaps (B, J, H/stride, W/stride)."""
-        return self.head(self.encoder(crops_BHWC))
+    def forward(self, crops_BHWC: Tensor) -> dict[str, Tensor]:
+        """`uint8` RGB crops to maps (B, J, H/stride, W/stride) by name."""
+        return maps_of(self.head(self.encoder(crops_BHWC)))
+
+    def guesses(self, crops_BHWC: Tensor) -> list[dict[str, Tensor]]:
+        """What is supervised: the guesses of an encoder that makes some, then the answer."""
+        if not isinstance(self.encoder, StackedHourglass):
+            return [self(crops_BHWC)]
+        features, early = self.encoder.with_guesses(crops_BHWC)
+        answer = maps_of(self.head(features[-1]))
+        return [
+            *(dict(zip(answer, guess.chunk(len(answer), 1), strict=True)) for guess in early),
+            answer,
+        ]
+
+
+def maps_of(found: Tensor | dict[str, Tensor]) -> dict[str, Tensor]:
+    """What a head gives by the names of the codec's maps: heads with one map do not name it."""
+    return found if isinstance(found, dict) else {HEATMAPS: found}
 
 
 def init_weights(module: nn.Module) -> None:
@@ -62,7 +84,7 @@ class HeadGraph(nn.Module):
         self.head = net.head
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {HEATMAPS: self.head(inputs["key"])}
+        return maps_of(self.head(inputs["key"]))
 
 
 def two_graphs(net: SingleFrameNet) -> PoseParts:

@@ -3,9 +3,17 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from glpose.codecs.composite import CompositeCodec
 from glpose.codecs.gaussian import GaussianCodec
 from glpose.errors import BadConfig
-from glpose.nets.spec import EncoderConfig, HeadType, HRNetConfig, check_crop, heatmap_of
+from glpose.nets.spec import (
+    EncoderConfig,
+    HeadType,
+    HourglassConfig,
+    HRNetConfig,
+    check_crop,
+    heatmap_of,
+)
 from glpose.skeleton import Skeleton, by_name
 from glpose.train.data.people import PeopleConfig
 from glpose.train.recipe import Recipe
@@ -18,17 +26,24 @@ class SingleFrameConfig:
 
     The defaults of `rounded`, `mapping`, `decode` and the crop's anchor are our exact geometry;
     `as_published` gives the settings of published weights.
+
+    The head "composite" predicts coarse heatmaps with offsets, see `codecs.composite`: `sigma_px`,
+    in cells, is that of these, `reach` and `vote` are the codec's, `offset_weight` is the share of
+    the offsets in the loss, and `mapping`, `rounded` and `decode` keep their defaults.
     """
 
     num_joints: int = 15
     skeleton: str = "posetrack15"
-    head: HeadType = "conv3x3"
+    head: HeadType | Literal["composite"] = "conv3x3"
     crop: CropSpec = CropSpec((384, 288))
     sigma_px: float = 3.0
     rounded: bool = False
     mapping: Literal["centre", "origin"] = "centre"
     decode: Literal["argmax", "quarter", "dark"] = "dark"
     backbone: EncoderConfig = field(default_factory=HRNetConfig)
+    reach: float = 1.5
+    vote: bool = True
+    offset_weight: float = 0.05
 
     def __post_init__(self) -> None:
         expected = len(by_name(self.skeleton).joints)
@@ -38,6 +53,19 @@ class SingleFrameConfig:
                 f"{expected}; set both"
             )
         check_crop(self.crop, self.backbone.stride)
+        if isinstance(self.backbone, HourglassConfig):
+            check_crop(self.crop, self.backbone.stride * 2**self.backbone.depth)
+            num_maps = sum(self.codec.channels(self.num_joints).values())
+            if self.backbone.num_maps != num_maps:
+                raise BadConfig(
+                    f"backbone.num_maps is {self.backbone.num_maps}, but the head '{self.head}' "
+                    f"makes {num_maps} maps; set both"
+                )
+        if self.head == "composite" and (self.mapping != "centre" or self.rounded):
+            raise BadConfig(
+                "the head is 'composite', whose offsets are exact; expected the mapping 'centre' "
+                "and rounded = false"
+            )
 
     @property
     def joints(self) -> Skeleton:
@@ -57,8 +85,10 @@ class SingleFrameConfig:
         )
 
     @property
-    def codec(self) -> GaussianCodec:
-        """How joints are written as heatmaps."""
+    def codec(self) -> GaussianCodec | CompositeCodec:
+        """How joints are written as maps."""
+        if self.head == "composite":
+            return CompositeCodec(self.heatmap.size_hw, self.sigma_px, self.reach, self.vote)
         return GaussianCodec(self.heatmap)
 
 

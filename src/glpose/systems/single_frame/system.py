@@ -11,13 +11,14 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from glpose.codecs.composite import DX, DY, HEAT
 from glpose.codecs.gaussian import HEATMAPS
 from glpose.crop import crop_from_image, cut
 from glpose.export.pose import PoseParts, export_pose, pose_card
 from glpose.formats.sets import dataset, usual_validation
 from glpose.geometry import clip_box
 from glpose.metrics.pck import pck
-from glpose.nets.losses import heatmap_loss
+from glpose.nets.losses import heatmap_loss, offset_loss
 from glpose.runtime.card import PoseCard
 from glpose.systems import FORMERLY
 from glpose.systems.single_frame.net import SingleFrameNet, two_graphs
@@ -76,8 +77,25 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
         )
 
     def losses(self, model: SingleFrameNet, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The squared error of the heatmaps."""
-        return {"heatmap": heatmap_loss(model(batch["rgb"]), batch[HEATMAPS], batch["weight"])}
+        """The squared error of the heatmaps; with offsets, the weighted one of these beside it.
+
+        An encoder that guesses the maps in between is supervised there, too; the errors are added.
+        """
+        total: dict[str, Tensor] = {}
+        for maps in model.guesses(batch["rgb"]):
+            for name, loss in self._errors(maps, batch).items():
+                total[name] = total[name] + loss if name in total else loss
+        return total
+
+    def _errors(self, maps: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        weight = batch["weight"]
+        if HEATMAPS in maps:
+            return {"heatmap": heatmap_loss(maps[HEATMAPS], batch[HEATMAPS], weight)}
+        apart = offset_loss(maps[DX], maps[DY], batch[DX], batch[DY], weight)
+        return {
+            "heatmap": heatmap_loss(maps[HEAT], batch[HEAT], weight),
+            "offsets": self._recipe.model.offset_weight * apart,
+        }
 
     def score(self, model: SingleFrameNet) -> dict[str, float]:
         """PCK with given boxes on the recipe's validation set.
@@ -173,7 +191,7 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
                 yield {"rgb": torch.from_numpy(np.stack(crops))}
 
         return image_joints(
-            lambda batch: {HEATMAPS: model(batch["rgb"])},
+            lambda batch: model(batch["rgb"]),
             batches(),
             maps,
             config.crop,
