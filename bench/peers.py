@@ -1,0 +1,97 @@
+"""Other tools on the same clips, as their users run them: MediaPipe's pose solution.
+
+    pip install mediapipe==0.10.14      # in an environment of its own, with glpose beside it
+    python bench/peers.py DATA [--models 0 1 2] [--limit N] [--json FILE]
+
+JHMDB's validation clips, whole frames, tracked by the tool itself, default settings; 12 limb joints,
+PCK of the longer side of the labelled box. A frame in which it finds nobody counts as wrong. The
+tool follows one person only, and no clip has more than one labelled; where several people are
+found, `glpose run` is scored with the one on the labelled box. Processor seconds are those of the
+tool alone, without decoding. The models 0 (lite) and 2 (heavy) are not in MediaPipe's package: put
+`pose_landmark_lite.tflite` and `pose_landmark_heavy.tflite` of the npm package `@mediapipe/pose`
+into its folder `modules/pose_landmark`. The last row is glpose with the weights given.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import mediapipe  # type: ignore[import-not-found]
+import numpy as np
+from clips import Limbs, look_at, text, val_clips
+from figures import LIMBS, parser_of, subject_of
+
+from glpose.formats.jhmdb.short import JhmdbClip
+from glpose.video.reader import open_video
+
+NAMES = ("lite", "full", "heavy")
+SPENT = [0.0]
+"""Processor seconds of the tool, so far."""
+
+
+def media_pipe(clip: JhmdbClip, model: int) -> Iterator[np.ndarray]:
+    """Limb joints (12, 2) of each frame in pixels, NaN where nobody is found."""
+    marks = mediapipe.solutions.pose.PoseLandmark
+    rows = [marks[name.upper()].value for name in LIMBS]
+    with mediapipe.solutions.pose.Pose(model_complexity=model) as pose:
+        for frame in open_video(clip.video).frames():
+            out = np.full((len(LIMBS), 2), np.nan, np.float32)
+            if frame.rgb is not None:
+                height, width = frame.rgb.shape[:2]
+                start = time.process_time()
+                found = pose.process(frame.rgb).pose_landmarks
+                SPENT[0] += time.process_time() - start
+                if found is not None:
+                    # Shares of the picture, from the corner of its first pixel.
+                    marked = [found.landmark[row] for row in rows]
+                    out[:] = [[m.x * width - 0.5, m.y * height - 0.5] for m in marked]
+            yield out
+
+
+def peer(ours: Limbs, clips: tuple[JhmdbClip, ...], model: int) -> Limbs:
+    """The same rows as ours, with MediaPipe's guesses."""
+    guess = np.full_like(ours.guess_xy, np.nan)
+    for number, clip in enumerate(clips):
+        of_clip = np.flatnonzero(ours.clip == number)
+        by_frame = dict(enumerate(media_pipe(clip, model)))
+        for row in of_clip:
+            guess[row] = by_frame[int(ours.frame[row])]
+    return replace(ours, guess_xy=guess)
+
+
+def main() -> None:
+    """Print a row for each tool."""
+    parser = parser_of((__doc__ or "").splitlines()[0])
+    parser.add_argument("--models", type=int, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    subject = subject_of(args)
+    clips = val_clips(subject)
+    start = time.process_time()
+    ours = look_at(clips, subject.models, finds=True)
+    seconds = time.process_time() - start
+    rows: dict[str, dict[str, float]] = {}
+
+    def show(name: str, limbs: Limbs, seconds: float) -> None:
+        missed = float(np.isnan(limbs.guess_xy).all((1, 2)).mean())
+        rows[name] = {
+            **limbs.both(),
+            "missed": missed,
+            "seconds": seconds,
+            "frames": len(limbs.clip),
+        }
+        print(f"{name:20s} {text(limbs.both()):>12s}   nobody found in {100 * missed:4.1f} % of "
+              f"{len(limbs.clip)} frames   {1000 * seconds / len(limbs.clip):5.1f} ms a frame", flush=True)  # fmt: skip
+
+    show("glpose run", ours, seconds)
+    for model in args.models:
+        SPENT[0] = 0.0
+        show(f"MediaPipe {NAMES[model]}", peer(ours, clips, model), SPENT[0])
+    if args.json:
+        args.json.write_text(json.dumps(rows, indent=1))
+
+
+if __name__ == "__main__":
+    main()

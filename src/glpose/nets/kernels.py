@@ -1,0 +1,129 @@
+"""Dynamic kernels: what a person looked like in the frame before, as filters for the next one.
+
+Axes: B batch, C channels, J joints, H W pixels. Source: Nie et al., Dynamic Kernel Distillation for
+Efficient Pose Estimation in Videos, ICCV 2019, by the public code of its follow-up (read for the
+layers and sizes: YHDang/pose-estimation). The gate is ours.
+"""
+
+import itertools
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from glpose.nets.blocks import conv_bn
+
+KERNEL_PX = 7
+
+
+class Distillator(nn.Module):
+    """Features and joint maps of a frame to one kernel of 7x7 for each channel and sample.
+
+    With `gate`, features where some joint is are a third input. Without it, the published form, the
+    network was seen to read the picture and hardly the maps, and lost the person as soon as
+    somebody else was in the frame before.
+    """
+
+    def __init__(self, channels: int, num_joints: int, *, gate: bool = True) -> None:
+        super().__init__()
+        self.gate = gate
+        num_in = num_joints + channels * (2 if gate else 1)
+        self.squeeze = conv_bn(num_in, channels, 1, relu=False)
+        self.first = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, bias=False), nn.BatchNorm2d(channels), nn.ReLU()
+        )
+        self.second = conv_bn(channels, channels)
+        self.third = conv_bn(channels, channels)
+        self.last = conv_bn(channels, channels, relu=False)
+
+    def forward(self, features_BCHW: Tensor, maps_BJHW: Tensor) -> Tensor:
+        """Kernels (B, C, 7, 7); maps of 64x64 become 62, 31, 15 and 7 pixels wide on the way."""
+        inputs = [maps_BJHW, features_BCHW]
+        if self.gate:
+            somewhere_B1HW = maps_BJHW.clamp(0, 1).amax(1, keepdim=True)
+            inputs.append(features_BCHW * somewhere_B1HW)
+        x = self.squeeze(torch.cat(inputs, 1))
+        x = functional.max_pool2d(self.first(x), 2)
+        x = functional.max_pool2d(self.second(x), 2)
+        x = self.third(x)
+        if x.shape[-2] // 2 == KERNEL_PX == x.shape[-1] // 2:
+            x = functional.max_pool2d(x, 2)
+        else:
+            x = functional.adaptive_max_pool2d(x, KERNEL_PX)
+        return self.last(x)
+
+
+def match_kernels(features_BCHW: Tensor, kernels_BCHW: Tensor) -> Tensor:
+    """Correlate each channel of each sample with its own kernel, of odd size; the size stays."""
+    batch, channels, height, width = features_BCHW.shape
+    size = kernels_BCHW.shape[-1]
+    found = functional.conv2d(
+        features_BCHW.reshape(1, batch * channels, height, width),
+        kernels_BCHW.reshape(batch * channels, 1, size, size),
+        padding=size // 2,
+        groups=batch * channels,
+    )
+    return found.reshape(batch, channels, height, width)
+
+
+class KernelMatcher(nn.Module):
+    """Joint maps of a frame from its features and the kernels of the frame before.
+
+    `h = U(k * V f)` with 1x1 convolutions U and V and batch norms after both.
+    """
+
+    def __init__(self, channels: int, num_joints: int) -> None:
+        super().__init__()
+        self.v = conv_bn(channels, channels, 1, relu=False)
+        self.u = conv_bn(channels, num_joints, 1, relu=False)
+
+    def forward(self, features_BCHW: Tensor, kernels_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """Maps (B, J, H, W), and the features V f, from which the next kernels are distilled."""
+        seen_BCHW = self.v(features_BCHW)
+        return self.u(match_kernels(seen_BCHW, kernels_BCHW)), seen_BCHW
+
+
+class ChangeJudge(nn.Module):
+    """Training only: an auto-encoder of the change of the maps, given both frames (after BEGAN).
+
+    Changes that people make are reconstructed well, others badly: `error` is low for the former.
+    Reconstructed from BEGAN (Berthelot et al., 2017), which the paper cites; its layers are ours.
+    """
+
+    def __init__(self, num_joints: int, width: int = 64) -> None:
+        super().__init__()
+        widths = (num_joints + 6, width, 2 * width, 4 * width)
+        down = [
+            nn.Sequential(nn.Conv2d(a, b, 3, 2, 1), nn.ELU()) for a, b in itertools.pairwise(widths)
+        ]
+        back = (*reversed(widths[1:]), num_joints)
+        up = [
+            nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(a, b, 3, 1, 1))
+            for a, b in itertools.pairwise(back)
+        ]
+        self.layers = nn.Sequential(*down, *(m for u in up[:-1] for m in (u, nn.ELU())), up[-1])
+
+    def error(self, change_BJHW: Tensor, before_B3HW: Tensor, after_B3HW: Tensor) -> Tensor:
+        """The mean absolute error of the reconstruction; the pictures have the maps' size."""
+        given = torch.cat([change_BJHW, before_B3HW, after_B3HW], 1)
+        made = functional.interpolate(self.layers(given), change_BJHW.shape[-2:])
+        return (made - change_BJHW).abs().mean()
+
+
+class Balance:
+    """BEGAN's weight of what was predicted, moved so that its error is `share` of the true one's."""
+
+    def __init__(self, share: float = 0.5, pace: float = 0.001) -> None:
+        self.share, self.pace, self.weight = share, pace, 0.0
+
+    def losses(
+        self, true: Tensor, predicted: Tensor, predicted_alone: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The judge's loss and the estimator's.
+
+        `predicted_alone` is the error of predictions from which no gradient reaches the estimator.
+        """
+        judge = true - self.weight * predicted_alone
+        moved = self.weight + self.pace * float(self.share * true.detach() - predicted.detach())
+        self.weight = min(max(moved, 0.0), 1.0)
+        return judge, predicted
