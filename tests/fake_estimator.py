@@ -45,6 +45,8 @@ class FakeEstimator:
         for slot in self.card.neighbours:
             assert inputs[slot.name].shape[:2] == (len(key), len(slot.offsets))
             arrays.append(inputs[slot.name][:, :, 0])
+            if slot.flow:
+                arrays.append(np.hypot(*np.moveaxis(inputs[slot.flow], 2, 0)))
         for slot in self.card.similar:
             weight = inputs[slot.weight]
             assert inputs[slot.name].shape[:2] == weight.shape[:2] == (len(key), slot.num)

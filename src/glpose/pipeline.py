@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from glpose.alignment import Alignment
 from glpose.clip import CropMemory
 from glpose.codecs.codec import Maps
 from glpose.crop import crop_from_image, cut
@@ -34,6 +35,9 @@ PeopleOf = Callable[[Frame], People]
 
 BLOCK_FRAMES = 8
 """Frames whose given people are encoded together: more cost memory, fewer leave cores idle."""
+_Kept = tuple[States, Alignment]
+"""What is remembered from one call of the solver to the next."""
+
 _NOTHING = np.zeros((0, 1, 1, 1), np.float32), np.zeros((0, 1), np.float32)
 _BLOCK_BYTES = 2**26  # of pictures in a block: 4K videos get smaller blocks
 _KEYS_AT_ONCE = 8
@@ -76,14 +80,14 @@ def estimate_poses(
     memory = CropMemory(memory_crops, seed, options.sampling)
     solves_all = how.card.order == "in_time"
     window = Window(how.card, memory, pool, options.neighbours, None if solves_all else is_key)
-    states = States(how.card.states)
+    kept = States(how.card.states), Alignment(how.crop, how.codec)
     for block in _blocks(frames, block_frames, spent):
         ready = []
         for seen in _see(block, people_of, look, how, spent):
             bare = Frame(seen.frame, seen.time_s, None)
             ready += window.push(seen if keep_pictures else replace(seen, given=bare))
-        yield from _wanted(_poses(ready, look, how, states, spent), is_key)
-    yield from _wanted(_poses(list(window.drain()), look, how, states, spent), is_key)
+        yield from _wanted(_poses(ready, look, how, kept, spent), is_key)
+    yield from _wanted(_poses(list(window.drain()), look, how, kept, spent), is_key)
 
 
 def remember_video(
@@ -196,7 +200,8 @@ class _Settings:
             card.codec if options.decode is None else card.codec.with_decoding(options.decode)
         )
         is_exact = any(slot.box == "exact" for slot in card.neighbours)
-        self.keeps_rgb = is_exact or options.neighbours == "all"
+        has_flow = any(slot.flow for slot in card.neighbours)
+        self.keeps_rgb = is_exact or has_flow or options.neighbours == "all"
         self.needs_pool = options.candidates == "video" and bool(card.similar)
         self.crop_from_map = self.codec.crop_from_map(card.crop)
 
@@ -315,13 +320,13 @@ def _poses(
     ready: list[tuple[SeenFrame, list[Key]]],
     estimate: Estimator,
     how: _Settings,
-    states: States,
+    kept: _Kept,
     spent: Timings,
 ) -> Iterator[FrameAndPoses]:
     """Solve for the keys of some frames, a few at a time, and map joints to image pixels."""
     keys = [key for _, own in ready for key in own]
     parts = [
-        _solve(some, estimate, how, states, spent)
+        _solve(some, estimate, how, kept, spent)
         for some in in_turns(keys, _KEYS_AT_ONCE, in_time=how.card.order == "in_time")
     ]
     found = iter([person for part in parts for person in zip(*part, strict=True)])
@@ -356,7 +361,7 @@ def _wanted(
 
 
 def _solve(
-    keys: list[Key], estimate: Estimator, how: _Settings, states: States, spent: Timings
+    keys: list[Key], estimate: Estimator, how: _Settings, kept: _Kept, spent: Timings
 ) -> tuple[
     Float32[np.ndarray, "n joints 2"],
     Float32[np.ndarray, "n joints"],
@@ -364,8 +369,12 @@ def _solve(
 ]:
     """Joints of some keys in image pixels, with their scores and the evidence of their sides."""
     inputs: Inputs = {}
+    states, alignment = kept
     for slot in how.card.neighbours:
         inputs[slot.name] = _neighbours(keys, slot, estimate, how, spent)
+        if slot.flow:
+            with spent("flow"):
+                inputs[slot.flow] = alignment.inputs(keys, slot, exact=slot.box == "exact")
     with spent("fuse"):
         inputs |= states.inputs(keys)
         for slot in how.card.slots:

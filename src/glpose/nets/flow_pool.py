@@ -26,15 +26,12 @@ def warp_maps(maps_BCHW: Tensor, flow_B2HW: Tensor) -> Tensor:
         torch.arange(width, dtype=flow_B2HW.dtype, device=flow_B2HW.device),
         indexing="ij",
     )
-    # Pixel centres are at -1 + 1/size, -1 + 3/size, ... where corners are not aligned.
+    # The centres of the first and the last pixel are at -1 and 1.
     grid_BHW2 = torch.stack(
-        [
-            (x + flow_B2HW[:, 0] + 0.5) * 2 / width - 1,
-            (y + flow_B2HW[:, 1] + 0.5) * 2 / height - 1,
-        ],
+        [(x + flow_B2HW[:, 0]) * 2 / (width - 1) - 1, (y + flow_B2HW[:, 1]) * 2 / (height - 1) - 1],
         -1,
     )
-    return functional.grid_sample(maps_BCHW, grid_BHW2, align_corners=False)
+    return functional.grid_sample(maps_BCHW, grid_BHW2, align_corners=True)
 
 
 def shrink_flow(flow_B2HW: Tensor, stride: int) -> Tensor:

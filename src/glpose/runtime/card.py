@@ -44,12 +44,15 @@ class NeighbourSlot:
     `offsets` are in frames relative to the key, in input order. `border` says what fills an offset
     where the person is absent (`clip.local_frames`); `box` which box crops the neighbours: that of
     the key frame ("exact") or the person's own in each frame ("own", so that features are reused).
+    `flow`, if not empty, names a second input: how far each pixel of the key's maps has moved in the
+    maps of each neighbour, in pixels of the maps, x first: (n, len(offsets), 2, h, w).
     """
 
     name: str
     offsets: tuple[int, ...]
     border: Border = "clamp"
     box: NeighbourBox = "own"
+    flow: str = ""
     kind: Literal["neighbours"] = "neighbours"
 
     def __post_init__(self) -> None:
@@ -199,9 +202,8 @@ class PoseCard(About):
         return tuple(
             name
             for slot in self.slots
-            for name in (
-                (slot.name, slot.weight) if isinstance(slot, SimilarSlot) else (slot.name,)
-            )
+            for name in (slot.name, getattr(slot, "weight", ""), getattr(slot, "flow", ""))
+            if name
         )
 
     @property

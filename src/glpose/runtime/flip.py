@@ -32,6 +32,7 @@ class Mirrored:
         self.card = _with_two_states(estimate.card)
         self._weights = {slot.weight for slot in self.card.similar}
         self._states = {slot.name for slot in self.card.states}
+        self._flows = {slot.flow for slot in self.card.neighbours}
 
     def encode(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Encoded:
         """See `Estimator.encode`; candidates are ranked by the plain crops."""
@@ -67,6 +68,9 @@ class Mirrored:
         """The inputs of the plain and of the mirrored crops; the channel axis is -3."""
         if name in self._weights:
             return array, array
+        if name in self._flows:  # in a mirror, what moves to the right moves to the left
+            to_left = array[..., ::-1] * np.array([-1, 1], np.float32)[:, None, None]
+            return array, np.ascontiguousarray(to_left)
         plain, mirrored = np.split(array, 2, axis=1 if name in self._states else -3)
         return np.ascontiguousarray(plain), np.ascontiguousarray(mirrored)
 

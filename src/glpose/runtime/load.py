@@ -284,6 +284,8 @@ def _check_slots(graph: Graph, card: PoseCard) -> None:
             expected[slot.name] = (None,) * 4
         elif isinstance(slot, NeighbourSlot):
             expected[slot.name] = (None, len(slot.offsets), None, None, None)
+            if slot.flow:
+                expected[slot.flow] = (None, len(slot.offsets), 2, *card.codec.size_hw)
         elif isinstance(slot, SimilarSlot):
             expected[slot.name] = (None, slot.num, None, None, None)
             expected[slot.weight] = (None, slot.num, None)

@@ -68,9 +68,12 @@ def test_round_trip_through_json(card: Card) -> None:
         ({"crop": {"size_hw": [64]}}, r"Card.crop.size_hw: expected 2 values, found \[64\]"),
         ({"trained_on": "synth"}, "Card.trained_on: expected a list, found 'synth'"),
         ({"made_by": {"steps": 3}}, "Card.made_by.steps: expected str, found 3"),
-        ({"codec": {"kind": "wavelets"}}, "Card.codec.kind: expected 'gaussian'"),
-        ({"codec": {"kind": []}}, r"Card.codec.kind: expected 'gaussian', found \[\]"),
-        ({"codec": 3}, "Card.codec.kind: expected 'gaussian', found None"),
+        ({"codec": {"kind": "wavelets"}}, "Card.codec.kind: expected 'composite' or 'gaussian'"),
+        (
+            {"codec": {"kind": []}},
+            r"Card.codec.kind: expected 'composite' or 'gaussian', found \[\]",
+        ),
+        ({"codec": 3}, "Card.codec.kind: expected 'composite' or 'gaussian', found None"),
         ({"kind": []}, r"Card.kind: expected .*, found \[\]"),
         ({"slots": [{"kind": []}]}, r"Card.slots\[0\].kind: expected .*, found \[\]"),
         (
