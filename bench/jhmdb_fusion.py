@@ -33,13 +33,13 @@ from glpose.config import to_plain
 from glpose.files import file_digest
 from glpose.jobs.runs import recorded_recipe
 from glpose.skeleton import Skeleton
-from glpose.systems.glpose.data import Tracks
 from glpose.systems.glpose.features import FeatureData
 from glpose.systems.glpose.net import GLPose
 from glpose.systems.glpose.scoring import Guesses, guess_from_features
 from glpose.systems.glpose.spec import ClipConfig, GLPoseConfig, QueriesConfig
 from glpose.systems.glpose.system import STILL, GLPoseTask, cached_features
 from glpose.train.data.sets import open_people
+from glpose.train.data.tracks import Tracks
 from glpose.train.recipe import Recipe, data_roots
 from glpose.train.run.checkpoint import load_checkpoint
 

@@ -28,7 +28,7 @@ from glpose.nets.spec import (  # noqa: E402
 )
 from glpose.recipes import load_recipe  # noqa: E402
 from glpose.skeleton import POSETRACK15  # noqa: E402
-from glpose.systems.glpose.data import ClipData, Tracks  # noqa: E402
+from glpose.systems.glpose.data import ClipData  # noqa: E402
 from glpose.systems.glpose.features import FeatureData, FeatureMix  # noqa: E402
 from glpose.systems.glpose.net import Fusion, GLPose, rank  # noqa: E402
 from glpose.systems.glpose.queries import JointQueries, peaks  # noqa: E402
@@ -47,6 +47,7 @@ from glpose.systems.glpose.system import SYSTEM, GLPoseTask  # noqa: E402
 from glpose.train.data.augment import Augmentation  # noqa: E402
 from glpose.train.data.people import LABELLED  # noqa: E402
 from glpose.train.data.store import PictureStore, content_digest, write_store  # noqa: E402
+from glpose.train.data.tracks import Tracks  # noqa: E402
 from glpose.train.loop import train  # noqa: E402
 from glpose.train.recipe import Optimizer, Recipe  # noqa: E402
 from glpose.train.run.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
@@ -395,10 +396,14 @@ def sample_pixels(crops: np.ndarray) -> np.ndarray:
 def test_tracks_follow_one_person_of_one_clip(tracks: Tracks) -> None:
     assert len(tracks) == 24
     for i in range(len(tracks)):
-        for row, offset in zip(tracks.neighbours(i, TINY), TINY.offsets, strict=True):
+        for row, offset in zip(
+            tracks.neighbours(i, TINY.offsets, TINY.local.border), TINY.offsets, strict=True
+        ):
             assert tracks.track[row] == tracks.track[i]
             assert tracks.frame[row] == np.clip(tracks.frame[i] + offset, 0, 5)
-        proposals = tracks.proposals(i, TINY, np.random.default_rng(0))
+        proposals = tracks.proposals(
+            i, TINY.global_.num_candidates, TINY.global_.pool, np.random.default_rng(0)
+        )
         assert len(set(proposals.tolist())) == 4
         assert (tracks.clip[proposals] == tracks.clip[i]).all()
         assert (tracks.frame[proposals] != tracks.frame[i]).all()
@@ -497,7 +502,9 @@ def test_damaged_keys_differ_and_clean_ones_do_not(tracks: Tracks) -> None:
         assert (whole["key"] != damaged["key"]).any() == (i in features.damaged_keys)
         assert np.array_equal(whole["heatmaps"], damaged["heatmaps"])
         # At the ends of a clip the key itself fills a slot.
-        is_key = features.tracks.neighbours(int(i) % len(tracks), TINY) == int(i) % len(tracks)
+        is_key = features.tracks.neighbours(
+            int(i) % len(tracks), TINY.offsets, TINY.local.border
+        ) == int(i) % len(tracks)
         assert np.array_equal(whole["local"][~is_key], damaged["local"][~is_key])
         assert all(np.array_equal(crop, damaged["key"]) for crop in damaged["local"][is_key])
 
@@ -539,7 +546,9 @@ def test_damage_of_rows_is_seen_by_all_slots(tracks: Tracks) -> None:
         made, (places, weight) = features.make(draw), features.similar(draw)
         shown = np.where(np.tile(hurt, 2)[:, None, None, None], features.damaged, features.clean)
         assert np.array_equal(made["key"], shown[key])
-        assert np.array_equal(made["local"], shown[n + tracks.neighbours(2, config)])
+        assert np.array_equal(
+            made["local"], shown[n + tracks.neighbours(2, config.offsets, config.local.border)]
+        )
         proposals = n + draw.proposals
         assert np.array_equal(made["global"], shown[proposals[places]])
         product = shown[[key, *proposals]].mean((-2, -1), dtype=np.float32)

@@ -1,6 +1,6 @@
 """Training clips for GLPose: tracks of people in videos.
 
-`Tracks` groups the people of a set into tracks. `ClipData` cuts a key crop, its neighbours and its
+`ClipData` cuts a key crop, its neighbours and its
 proposals for each sample, as in the paper; `features` makes samples from cached features.
 """
 
@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from jaxtyping import Float32, Float64, Int64, UInt8
 
-from glpose.clip import local_frames
 from glpose.crop import cut
 from glpose.damage import DAMAGE, damage
 from glpose.geometry import clip_box
@@ -20,88 +19,9 @@ from glpose.train.data.augment import Look, draw_look, jitter_colour, random_box
 from glpose.train.data.epochs import sample_rows
 from glpose.train.data.people import locate, targets, upper_body
 from glpose.train.data.sets import LABELLED
-from glpose.train.data.store import Pictures
+from glpose.train.data.tracks import Tracks
 from glpose.train.system import ArrayBatch
-from glpose.types import Affine, CropSpec
-
-
-class Tracks:
-    """The people of a set, sorted by video, person and frame; a row is one person in one frame."""
-
-    def __init__(self, pictures: Pictures) -> None:
-        labels = pictures.labels
-        order = np.lexsort((labels["frame"], labels["track"], labels["clip"]))
-        self.pictures, self._pictures_at = pictures, pictures.places()
-        self.clip, self.frame = labels["clip"][order], labels["frame"][order]
-        self.person = labels["track"][order]
-        self.track = np.unique(np.stack([self.clip, self.person], 1), axis=0, return_inverse=True)[
-            1
-        ].reshape(-1)
-        self.xyxy, self.xy = labels["xyxy"][order], labels["xy"][order]
-        self.state, self.picture = labels["state"][order], labels["picture"][order]
-        self._place = {
-            place: i
-            for i, place in enumerate(zip(self.track.tolist(), self.frame.tolist(), strict=True))
-        }
-
-    def __reduce__(self) -> tuple[type[Tracks], tuple[Pictures]]:
-        """A worker process sorts the labels again, which is cheaper than pickling the tables."""
-        return Tracks, (self.pictures,)
-
-    def __len__(self) -> int:
-        return len(self.clip)
-
-    def describe(self, row: int) -> str:
-        """Clip, frame and person of a row, for messages."""
-        clip = self.pictures.clip_name(int(self.clip[row]))
-        return f"{clip}, frame {self.frame[row]}, person {self.person[row]}"
-
-    def neighbours(self, i: int, config: GLPoseConfig) -> Int64[np.ndarray, " slots"]:
-        """Rows of the same person that fill the local slots of row i."""
-        track = self.track[i]
-        frames = local_frames(
-            int(self.frame[i]),
-            config.offsets,
-            lambda f: (track, f) in self._place,
-            config.local.border,
-        )
-        return np.array([self._place[track, f] for f in frames], np.int64)
-
-    def before(self, i: int) -> int:
-        """The row of the same person one frame earlier; i itself at the start or after a gap."""
-        return self._place.get((int(self.track[i]), int(self.frame[i]) - 1), i)
-
-    def neighbour_pictures(self, i: int, config: GLPoseConfig) -> list[int]:
-        """Pictures that fill the local slots of row i, regardless of who is labelled in them."""
-        clip, at = int(self.clip[i]), self._pictures_at
-        frames = local_frames(
-            int(self.frame[i]),
-            config.offsets,
-            lambda f: (clip, f) in at,
-            config.local.border,
-        )
-        return [at[clip, f] for f in frames]
-
-    def proposals(
-        self, i: int, config: GLPoseConfig, rng: np.random.Generator
-    ) -> Int64[np.ndarray, " proposals"]:
-        """Up to `num_candidates` random rows of the same video for the global slots of row i.
-
-        No row is repeated; row i itself if there is no other.
-        """
-        begin, end = np.searchsorted(self.clip, [self.clip[i], self.clip[i] + 1])
-        same = np.arange(begin, end)
-        if config.global_.pool == "other_frames":
-            same = same[self.frame[same] != self.frame[i]]
-        elif config.global_.pool == "other_crops":
-            same = same[same != i]
-        if len(same) == 0:
-            same = np.array([i])
-        return rng.choice(same, min(config.global_.num_candidates, len(same)), replace=False)
-
-    def cut(self, row: int, to_crop: Affine, crop: CropSpec) -> UInt8[np.ndarray, "h w 3"]:
-        """Warp the picture of a row into a crop."""
-        return cut(self.pictures[int(self.picture[row])], to_crop, crop)
+from glpose.types import Affine
 
 
 class ClipData:
@@ -195,7 +115,8 @@ class ClipData:
             ]
             sample["local"] = np.stack(local)
         if config.global_.n:
-            rows = tracks.proposals(key, config, rng).tolist()
+            wanted = config.global_
+            rows = tracks.proposals(key, wanted.num_candidates, wanted.pool, rng).tolist()
             looks = {
                 "none": Look,
                 "same": lambda: look,
@@ -218,10 +139,10 @@ class ClipData:
         """The crops of the local slots."""
         config = self._config
         if config.local.box == "exact":
-            for number in tracks.neighbour_pictures(key, config):
+            for number in tracks.neighbour_pictures(key, config.offsets, config.local.border):
                 yield cut(tracks.pictures[number], to_key, config.crop)
             return
-        for row in tracks.neighbours(key, config).tolist():
+        for row in tracks.neighbours(key, config.offsets, config.local.border).tolist():
             yield self._own_crop(tracks, row, look, rng)
 
     def _own_crop(

@@ -14,10 +14,11 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 
 from glpose.clip import global_slots
 from glpose.damage import DAMAGE, damage
-from glpose.systems.glpose.data import Tracks, drifted_box, key_targets, noisy_box
+from glpose.systems.glpose.data import drifted_box, key_targets, noisy_box
 from glpose.systems.glpose.spec import ClipConfig, GLPoseConfig
 from glpose.train.data.augment import Look, draw_look, jitter_colour
 from glpose.train.data.sets import LABELLED
+from glpose.train.data.tracks import Tracks
 from glpose.train.system import ArrayBatch
 from glpose.types import Affine
 
@@ -199,14 +200,19 @@ class FeatureData:
     def draw_hurt(self, i: int, rng: np.random.Generator, hurt: Bool[np.ndarray, " rows"]) -> Draw:
         """The sample of key i in a video in which these rows of the tracks are damaged."""
         row = i % len(self.tracks)
-        hit = hurt[self.tracks.neighbours(row, self._config)]
+        hit = hurt[self._neighbours(row)]
         proposals = self._proposals(i, rng)
         return Draw(i, bool(hurt[row]), hit.tolist(), proposals, hurt[proposals])
 
+    def _neighbours(self, row: int) -> Int64[np.ndarray, " slots"]:
+        config = self._config
+        return self.tracks.neighbours(row, config.offsets, config.local.border)
+
     def _proposals(self, i: int, rng: np.random.Generator) -> Int64[np.ndarray, " proposals"]:
-        if not self._config.global_.n:
+        how = self._config.global_
+        if not how.n:
             return np.zeros(0, np.int64)
-        return self.tracks.proposals(i % len(self.tracks), self._config, rng)
+        return self.tracks.proposals(i % len(self.tracks), how.num_candidates, how.pool, rng)
 
     def similar(
         self, draw: Draw
@@ -235,7 +241,7 @@ class FeatureData:
         if self._data.unlabelled_weight:
             sample["clean"] = self.clean[i]
         if config.offsets:
-            slots = base + self.tracks.neighbours(row, config)
+            slots = base + self._neighbours(row)
             # At the ends of a clip the key fills slots too: a damaged one must not be whole there.
             sample["local"] = np.stack(
                 [

@@ -12,11 +12,12 @@ from torch import Tensor
 
 from glpose.codecs.gaussian import HEATMAPS
 from glpose.metrics.pck import Pck, pck
-from glpose.systems.glpose.data import ClipData, Tracks
+from glpose.systems.glpose.data import ClipData
 from glpose.systems.glpose.features import FeatureData
 from glpose.systems.glpose.net import GLPose
 from glpose.systems.glpose.spec import KEY, SLOT_NAMES
 from glpose.train.data.sets import LABELLED
+from glpose.train.data.tracks import Tracks
 from glpose.train.joints import image_joints
 from glpose.types import Affine
 

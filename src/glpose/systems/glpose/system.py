@@ -19,7 +19,7 @@ from glpose.export.unfold import load_exported
 from glpose.formats.sets import dataset, usual_validation
 from glpose.nets.losses import heatmap_loss
 from glpose.runtime.card import PoseCard
-from glpose.systems.glpose.data import ClipData, Tracks
+from glpose.systems.glpose.data import ClipData
 from glpose.systems.glpose.features import Encode, FeatureData, FeatureMix
 from glpose.systems.glpose.net import Fusion, GLPose
 from glpose.systems.glpose.scoring import (
@@ -33,6 +33,7 @@ from glpose.systems.glpose.spec import KEY, SLOT_NAMES, ClipConfig, GLPoseConfig
 from glpose.train.data.augment import Augmentation
 from glpose.train.data.sets import open_people
 from glpose.train.data.store import Pictures, with_cache
+from glpose.train.data.tracks import Tracks
 from glpose.train.initial import initial_joints, load_initial, load_part, with_joints
 from glpose.train.run.sheet import NUM_SAMPLES, draw_sample, spread
 from glpose.train.system import PoseTask, System, TrainData
