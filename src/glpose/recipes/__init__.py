@@ -165,6 +165,10 @@ RECIPES: dict[str, Entry] = {
     ),
     "glpose_small": Entry("fuse.glpose_small", "GLPose at small size, from enlarge_small"),
     "queries_small": Entry("fuse.queries_small", "joint queries on the same features"),
+    "flowing_small": Entry("fuse.flowing_small", "heatmaps of neighbours merged along the flow"),
+    "flowing_small_unaligned": Entry(
+        "fuse.flowing_small", "the same without flow, to compare", "", {"align": "none"}
+    ),
     **_paper(),
     **_baselines(),
     **_jhmdb(),

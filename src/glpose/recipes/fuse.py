@@ -1,8 +1,11 @@
 """The fusion that is shipped, and joint queries in its place. Numbers without a source are ours."""
 
 from dataclasses import replace
+from typing import Literal
 
 from glpose.recipes.pretrain import PRETRAINED_ON, SMALL_BACKBONE, SMALL_CROP
+from glpose.systems.flowing.spec import AlignedConfig, FlowingConfig
+from glpose.systems.flowing.spec import Settings as FlowingSettings
 from glpose.systems.glpose.spec import (
     ClipConfig,
     GlobalConfig,
@@ -73,3 +76,25 @@ def queries_small() -> Settings:
         recipe.model, global_=replace(recipe.model.global_, n=0), queries=QueriesConfig()
     )
     return replace(recipe, name="queries_small", model=model)
+
+
+def flowing_small(*, align: Literal["flow", "none"] = "flow") -> FlowingSettings:
+    """Heatmaps of enlarge_small's network merged along the flow: two frames on each side."""
+    return Recipe(
+        name="flowing_small",
+        system="flowing",
+        model=FlowingConfig(
+            num_joints=19,
+            skeleton="body19",
+            backbone=SMALL_BACKBONE,
+            crop=SMALL_CROP,
+            sigma_px=1.5,
+            align=align,
+        ),
+        data=AlignedConfig(),
+        optimizer=Optimizer(kind="adam", lr=5e-3, weight_decay=0.0, warmup_steps=0),
+        batch_size=32,
+        num_steps=300,
+        validate_every=150,
+        pretrained_on=PRETRAINED_ON,
+    )

@@ -1,0 +1,147 @@
+"""Flowing ConvNets: what is trained, what the runtime gets, flow in training as in running, export."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from glpose.errors import BadConfig  # noqa: E402
+from glpose.nets.spec import ResNetConfig  # noqa: E402
+from glpose.recipes import load_recipe  # noqa: E402
+from glpose.runtime.load import load_estimator  # noqa: E402
+from glpose.systems.flowing.net import Flowing  # noqa: E402
+from glpose.systems.flowing.spec import AlignedConfig, FlowingConfig  # noqa: E402
+from glpose.systems.flowing.system import FlowingTask  # noqa: E402
+from glpose.systems.single_frame.net import SingleFrameNet  # noqa: E402
+from glpose.systems.single_frame.spec import SingleFrameConfig  # noqa: E402
+from glpose.types import CropSpec  # noqa: E402
+
+pytestmark = pytest.mark.torch
+
+SHARED = {
+    "backbone": ResNetConfig((1, 1, 1, 1), width=8, deconv_width=16),
+    "crop": CropSpec((64, 64)),
+    "sigma_px": 1.5,
+}
+CONFIG = FlowingConfig(k=1, **SHARED)
+
+
+@pytest.fixture(scope="module")
+def single(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A single-frame run's weights."""
+    torch.manual_seed(0)
+    net = SingleFrameNet(SingleFrameConfig(**SHARED))
+    torch.nn.init.normal_(net.head.weight, std=0.3)
+    path = tmp_path_factory.mktemp("single") / "best.pt"
+    torch.save({"ema": net.state_dict()}, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+def task(single: Path, cache: Path, **changes: object) -> FlowingTask:
+    recipe = replace(
+        load_recipe("flowing_small"),
+        model=replace(CONFIG, **changes),
+        data=AlignedConfig(sources=("synth",), validation="synth", num_keys=12, num_synth_scenes=3),
+        init_from=str(single),
+        pretrained_on=(),
+        batch_size=4,
+    )
+    return FlowingTask(recipe, cache)
+
+
+def test_only_the_merging_is_trained_and_starts_as_the_mean(single: Path, cache: Path) -> None:
+    opened = task(single, cache)
+    model = opened.build().train()
+    assert [n for n, p in model.named_parameters() if p.requires_grad] == [
+        "pool.weight_JT", "pool.bias_J",
+    ]  # fmt: skip
+    assert not any(m.training for m in model.encoder.modules())
+    data = opened.train_data()
+    rows = data.rows(0, [0, 1, 2, 3])
+    batch = {name: torch.from_numpy(values) for name, values in rows.items()}
+    merged = model.merge(batch["key"], batch["neighbours"], None)
+    mean = torch.cat([batch["key"][:, None], batch["neighbours"]], 1).mean(1)
+    assert torch.allclose(merged, mean, atol=1e-5)
+    losses = opened.losses(model, batch)
+    sum(losses.values()).backward()
+    assert model.pool.weight_JT.grad.abs().max() > 0
+
+
+def test_a_row_depends_on_seed_step_and_place_alone(single: Path, cache: Path) -> None:
+    one, two = (task(single, cache).train_data() for _ in range(2))
+    assert one.num_samples == 12
+    for name, values in one.rows(3, [0, 1, 2, 3]).items():
+        np.testing.assert_array_equal(values[2:], two.rows(3, [2, 3])[name])
+    assert len(one.describe(3)) == 4
+    assert any(
+        not np.array_equal(a, b)
+        for a, b in zip(one.rows(3, [0])["key"], one.rows(4, [0])["key"], strict=True)
+    )
+
+
+def test_damaged_keys_have_their_own_maps_and_the_clean_ones_as_teachers(
+    single: Path, cache: Path
+) -> None:
+    opened = task(single, cache)
+    held = opened.train_data()._sets[0]
+    keys = np.arange(4)
+    clean = held.inputs(keys, np.zeros(4, bool))
+    hurt = held.inputs(keys, np.ones(4, bool))
+    np.testing.assert_array_equal(clean["key"], held.maps[:4, 0].astype(np.float32))
+    assert not np.array_equal(clean["key"], hurt["key"])
+    np.testing.assert_array_equal(clean["neighbours"], hurt["neighbours"])
+
+
+@pytest.mark.filterwarnings("ignore:You are using the legacy:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch.onnx")
+def test_exported_weights_ask_for_flow_and_answer_alone(
+    single: Path, cache: Path, tmp_path: Path
+) -> None:
+    opened = task(single, cache)
+    model = opened.build()
+    torch.nn.init.normal_(model.pool.weight_JT)
+    # export_pose compares joints by torch with those by ONNX Runtime, with flow in both.
+    opened.export(model, tmp_path, name="tiny", made_by={}, scores={})
+    estimate = load_estimator(tmp_path)
+    assert estimate.card.inputs == ("key", "neighbours", "gone")
+    assert estimate.card.answers
+    plain = task(single, cache, align="none")
+    plain.export(plain.build(), tmp_path / "plain", name="tiny", made_by={}, scores={})
+    assert load_estimator(tmp_path / "plain").card.inputs == ("key", "neighbours")
+
+
+def test_scores_are_of_clean_and_of_damaged_keys(single: Path, cache: Path) -> None:
+    opened = task(single, cache)
+    scores = opened.score(opened.build().eval())
+    assert set(scores) == {
+        "mean@0.2", "clean@0.2", "clean@0.1", "damaged@0.2", "damaged@0.1",
+    }  # fmt: skip
+    assert len(opened.pictures(opened.build().eval())) > 0
+
+
+def test_it_needs_a_network_to_start_from_and_sensible_settings(single: Path, cache: Path) -> None:
+    opened = task(single, cache)
+    nothing = FlowingTask(replace(opened._recipe, init_from=""), cache)
+    with pytest.raises(BadConfig, match=r"--init RUN/best\.pt"):
+        nothing.build()
+    assert isinstance(nothing.build(fresh=True), Flowing)
+    with pytest.raises(BadConfig, match="k is 0; expected 1 to 7"):
+        replace(CONFIG, k=0)
+    with pytest.raises(BadConfig, match="num_joints is 15, but the skeleton body19 has 19"):
+        replace(CONFIG, skeleton="body19")
+
+
+def test_a_run_goes_on_from_its_own_weights(single: Path, cache: Path, tmp_path: Path) -> None:
+    model = task(single, cache).build()
+    torch.nn.init.normal_(model.pool.weight_JT)
+    torch.save({"ema": model.state_dict()}, tmp_path / "best.pt")
+    again = task(tmp_path / "best.pt", cache).build()
+    assert torch.equal(again.pool.weight_JT, model.pool.weight_JT)
