@@ -71,6 +71,7 @@ CORE: dict[str, tuple[str, ...]] = {
 }
 """Each file and its tests."""
 
+PARTS = ("src", "tests", "bench")
 SAME_EVERY_TIME = ("-p", "no:randomly", "-p", "no:cacheprovider", "--hypothesis-seed=0")
 RUN, RESULTS = ("run", "--max-children", "1"), ("results", "--all", "True")
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -83,12 +84,13 @@ class Score:
     """What became of the mutants of a file; `survivors` as FILE:LINE before -> after."""
 
     file: str
+    made: int
     tried: int
     survivors: tuple[str, ...]
 
     def __str__(self) -> str:
-        killed = self.tried - len(self.survivors)
-        return f"{self.file}: {self.tried} mutants, {killed} killed, {len(self.survivors)} survived"
+        killed, left = self.tried - len(self.survivors), len(self.survivors)
+        return f"{self.file}: {self.tried} of {self.made} tried, {killed} killed, {left} survived"
 
 
 def main() -> None:
@@ -112,9 +114,8 @@ def main() -> None:
 
 def try_mutants(tree: Path, file: str, sample: int, seed: int) -> Score:
     """Try a sample of the mutants of a file in `tree`, an empty folder."""
-    for part in ("src", "tests", "bench", "docs", "README.md"):
-        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
-        copy(ROOT / part, tree / part)
+    for part in PARTS:
+        shutil.copytree(ROOT / part, tree / part)
     before = (ROOT / file).read_text("utf-8")
     project = (ROOT / "pyproject.toml").read_text("utf-8")
     (tree / "pyproject.toml").write_text(project + settings(file, before), "utf-8")
@@ -127,6 +128,8 @@ def try_mutants(tree: Path, file: str, sample: int, seed: int) -> Score:
     _call(tree, *RUN, *names)
     found = statuses(_call(tree, *RESULTS))
     names = names or [*found]
+    if not _passes(tree, CORE[file]):
+        raise SystemExit(f"the tests of {file} fail without a mutant, too")
     survivors = []
     for name in (name for name in sorted(names) if found[name] not in FOUND):
         _call(tree, "apply", name)
@@ -134,7 +137,7 @@ def try_mutants(tree: Path, file: str, sample: int, seed: int) -> Score:
         if _passes(tree, CORE[file]):
             survivors.append(f"{file}:{change(before, after)}")
         (tree / file).write_text(before, "utf-8")
-    return Score(file, len(names), tuple(survivors))
+    return Score(file, len(found), len(names), tuple(survivors))
 
 
 def settings(file: str, source: str) -> str:
@@ -143,7 +146,7 @@ def settings(file: str, source: str) -> str:
     table = {
         "source_paths": ["src"],
         "only_mutate": [file],
-        "also_copy": ["src", "tests", "bench", "docs", "README.md"],
+        "also_copy": [*PARTS],
         "do_not_mutate_patterns": [f"^{re.escape(line)}$" for line in left_out(source)],
         "pytest_add_cli_args": ["-o", quick, *SAME_EVERY_TIME],
         "pytest_add_cli_args_test_selection": [*CORE[file]],

@@ -58,5 +58,5 @@ def test_a_change_is_told_by_its_line() -> None:
 
 
 def test_a_score_counts_what_survived() -> None:
-    score = mutants.Score("a.py", 5, ("a.py:3 x -> y",))
-    assert str(score) == "a.py: 5 mutants, 4 killed, 1 survived"
+    score = mutants.Score("a.py", 9, 5, ("a.py:3 x -> y",))
+    assert str(score) == "a.py: 5 of 9 tried, 4 killed, 1 survived"
