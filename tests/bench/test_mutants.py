@@ -32,11 +32,13 @@ def test_messages_and_asserts_are_left_out_and_nothing_else() -> None:
 
 
 def test_the_settings_are_toml_for_one_file_and_its_tests() -> None:
-    (file, tests), *_ = mutants.CORE.items()
-    table = tomllib.loads(mutants.settings(file, SOURCE))["tool"]["mutmut"]
-    assert table["only_mutate"] == [file]
-    assert table["pytest_add_cli_args_test_selection"] == [*tests]
-    assert len(table["do_not_mutate_patterns"]) == 4
+    for file, tests in mutants.CORE.items():
+        table = tomllib.loads(mutants.settings(file, SOURCE))["tool"]["mutmut"]
+        assert table["only_mutate"] == [file]
+        quick = table["pytest_add_cli_args_test_selection"]
+        assert quick == [test for test in tests if test != mutants.TRAINING]
+        assert quick
+        assert len(table["do_not_mutate_patterns"]) == 4
 
 
 def test_results_are_read_and_drawn_alike_for_a_seed() -> None:
