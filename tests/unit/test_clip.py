@@ -19,6 +19,7 @@ from glpose.clip import (
 def test_offsets_are_in_order_of_time_without_the_key() -> None:
     assert local_offsets(0) == ()
     assert local_offsets(2) == (-2, -1, 1, 2)
+    assert local_offsets(2, 3) == (-6, -3, 3, 6)
 
 
 def test_linear_weights_for_k_4_fall_by_a_twentieth_a_frame() -> None:
@@ -104,6 +105,14 @@ def test_memory_is_bounded_and_repeats_with_its_seed() -> None:
     assert everything != frames_of(memory_of(500, 20, seed=1).draw(-1, 0, 100, 0.0, "all"))
 
 
+def test_without_a_seed_the_seed_is_0() -> None:
+    plain = CropMemory(20)
+    for offered in ENTRIES:
+        plain.add(offered)
+    seeded = memory_of(500, 20, seed=0)
+    assert frames_of(plain.draw(3, 1, 5, 0.0, "all")) == frames_of(seeded.draw(3, 1, 5, 0.0, "all"))
+
+
 def test_every_crop_has_the_same_chance_to_be_kept() -> None:
     kept = np.zeros(30)
     for seed in range(300):
@@ -111,6 +120,12 @@ def test_every_crop_has_the_same_chance_to_be_kept() -> None:
     # Binomial(300, 1/3): 100 with a standard deviation of 8.2.
     assert kept.sum() == 3000
     assert np.abs(kept - 100).max() < 4 * 8.2
+
+
+def test_of_two_crops_the_second_takes_the_only_place_half_of_the_time() -> None:
+    kept = [frames_of(memory_of(2, 1, seed).draw(-1, 0, 1, 0.0, "all")) for seed in range(300)]
+    # Binomial(300, 1/2): 150 with a standard deviation of 8.7.
+    assert abs(kept.count([1]) - 150) < 4 * 8.7
 
 
 def test_a_draw_does_not_depend_on_earlier_draws() -> None:
@@ -161,6 +176,14 @@ def test_rank_keeps_the_most_similar_best_first() -> None:
     assert weight.shape == (3, 1)
 
 
+def test_many_equally_similar_candidates_keep_their_order() -> None:
+    # Sorting of fewer than 16 happens to be stable whatever is asked for.
+    alike = np.ones((60, 2), np.float32)
+    alike[::7] *= 2
+    kept, _ = rank(KEY, alike, 60)
+    assert kept.tolist() == [*range(0, 60, 7), *(i for i in range(60) if i % 7)]
+
+
 def test_softmax_over_all_leaves_less_to_the_kept() -> None:
     _, weight = rank(KEY, CANDIDATES, 2, temperature=2.0, softmax_over="all")
     assert weight[:, 0] == pytest.approx(softmax(DOT / 2)[[1, 2]])
@@ -172,6 +195,8 @@ def test_cosine_ignores_lengths() -> None:
     cosine = np.array([1, 6, 6, 0]) / np.sqrt(5) / np.array([1, 3, np.sqrt(8), 1])
     assert kept.tolist() == [2, 1, 0, 3]
     assert weight[:, 0] == pytest.approx(softmax(cosine[[2, 1, 0, 3]]))
+    _, of_short = rank(KEY / 1000, CANDIDATES / 1000, 4, similarity="cosine")
+    assert of_short == pytest.approx(weight)
 
 
 def test_channel_weights_sum_to_1_in_each_channel() -> None:
@@ -198,6 +223,9 @@ def test_few_or_no_candidates_give_few_or_no_rows(similarity: str) -> None:
 def test_large_similarities_do_not_overflow() -> None:
     _, weight = rank(KEY * 1e4, CANDIDATES * 1e4, 2)
     assert weight[:, 0] == pytest.approx([0.5, 0.5])
+    one_large = np.array([1e4, 1.0], np.float32)
+    _, weight = rank(one_large, np.ones((2, 2), np.float32), 2, similarity="channel")
+    assert weight == pytest.approx(np.full((2, 2), 0.5))
 
 
 @pytest.mark.parametrize(
@@ -206,6 +234,7 @@ def test_large_similarities_do_not_overflow() -> None:
         (2, "repeat", [0, 1, 0, 1, 0]),
         (2, "key", [0, 1, -1, -1, -1]),
         (2, "zeros", [0, 1, -2, -2, -2]),
+        (1, "repeat", [0] * 5),
         (0, "repeat", [-1] * 5),
         (0, "key", [-1] * 5),
         (0, "zeros", [-2] * 5),
@@ -224,6 +253,11 @@ def test_enough_candidates_are_just_ranked() -> None:
     assert (weight == expected).all()
 
 
+def test_slots_weigh_as_the_softmax_is_asked_for() -> None:
+    _, weight = global_slots(KEY, CANDIDATES, 2, temperature=2.0, softmax_over="all")
+    assert weight[:, 0] == pytest.approx(softmax(DOT / 2)[[1, 2]])
+
+
 def test_filled_slots_share_the_weight() -> None:
     a, b = softmax(np.array([6.0, 1.0]))  # of candidates 1 and 0
     rows, weight = global_slots(KEY, CANDIDATES[:2], 3, pad="repeat")
@@ -239,11 +273,12 @@ def test_filled_slots_share_the_weight() -> None:
 
 @pytest.mark.parametrize("similarity", ["dot", "cosine", "channel", "over_channels"])
 @pytest.mark.parametrize(("pad", "row"), [("repeat", -1), ("key", -1), ("zeros", -2)])
+@pytest.mark.parametrize("num", [1, 4])
 def test_without_candidates_the_key_or_nothing_fills_all_slots(
-    similarity: str, pad: str, row: int
+    similarity: str, pad: str, row: int, num: int
 ) -> None:
-    rows, weight = global_slots(KEY, CANDIDATES[:0], 4, similarity=similarity, pad=pad)  # type: ignore[arg-type]
-    assert rows.tolist() == [row] * 4
+    rows, weight = global_slots(KEY, CANDIDATES[:0], num, similarity=similarity, pad=pad)  # type: ignore[arg-type]
+    assert rows.tolist() == [row] * num
     assert np.isfinite(weight).all()
     if pad == "zeros":
         assert (weight == 0).all()

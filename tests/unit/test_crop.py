@@ -66,6 +66,12 @@ def test_an_empty_box_still_gives_a_map_that_can_be_inverted(box: tuple[int, ...
     assert np.isfinite(to_crop.inverse().matrix).all()
 
 
+def test_an_empty_box_counts_as_a_pixel() -> None:
+    # The crop is 4 high and 3 wide: a pixel of height needs 3/4 of width, so the width decides.
+    to_crop = crop_from_image(np.array([5.0, 5.0, 5.0, 5.0]), CropSpec(SIZE, padding=1.0))
+    assert to_crop.matrix[:, :2] == pytest.approx(48 * np.eye(2))
+
+
 def test_cut_takes_the_pixels_and_black_outside() -> None:
     rgb = np.full((20, 20, 3), 200, np.uint8)
     rgb[5, 7] = (1, 2, 3)

@@ -1,14 +1,17 @@
 """The window of frames: what a key is given."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import pytest
 
 import tiny_onnx
 from fake_estimator import people
-from glpose.clip import CropMemory
+from glpose.clip import CropMemory, MemoryEntry
+from glpose.runtime.card import SimilarSlot
 from glpose.types import Affine, Frame
-from glpose.window import SeenFrame, Window, remember
+from glpose.window import Key, SeenFrame, Window, remember, similar_inputs
 
 
 def seen(frame: int) -> SeenFrame:
@@ -17,6 +20,11 @@ def seen(frame: int) -> SeenFrame:
     features = np.full((1, 1, 4, 3), frame, np.float32)
     maps = (Affine(np.eye(2, 3)),)
     return SeenFrame(frame, frame / 25, "ok", who, maps, features, features.mean((2, 3)), given)
+
+
+def test_a_person_is_found_by_track_id() -> None:
+    assert seen(3).row(1) == 0
+    assert seen(3).row(2) == -1
 
 
 def test_an_empty_pool_is_a_pool() -> None:
@@ -73,3 +81,47 @@ def test_the_frame_of_a_key_is_in_the_memory_when_the_key_is_made() -> None:
         list(window.push(seen(0)))
         ((_, (key,)),) = window.push(seen(1))
         assert sorted(c.frame for c in key.candidates["alike"]) == expected
+
+
+def key_with(embedding: list[float], *candidates: list[float]) -> Key:
+    """A key whose features are 9, and candidates whose features are 1, 2, ..."""
+    frame = replace(
+        seen(9),
+        features=np.full((1, 1, 4, 3), 9, np.float32),
+        embedding=np.array([embedding], np.float32),
+    )
+    entries = tuple(
+        MemoryEntry(
+            i, 1, 0.9, np.full((1, 4, 3), i + 1, np.float16), np.array(candidate, np.float32)
+        )
+        for i, candidate in enumerate(candidates)
+    )
+    return Key(frame, 0, {}, {"alike": entries})
+
+
+ALIKE = ([10.0, 10.0], [1.0, 0.0], [0.0, 1.0])
+"""Products with (1, 0): 10, 1, 0; cosines: 0.71, 1, 0."""
+SIMILAR: list[tuple[dict[str, Any], list[int], np.ndarray]] = [
+    ({}, [1, 2], np.exp([10, 1]) / np.exp([10, 1]).sum()),
+    ({"softmax_over": "all"}, [1, 2], np.exp([10, 1]) / np.exp([10, 1, 0]).sum()),
+    ({"temperature": 4.0}, [1, 2], np.exp([2.5, 0.25]) / np.exp([2.5, 0.25]).sum()),
+    ({"similarity": "cosine"}, [2, 1], np.exp([1, 0.5**0.5]) / np.exp([1, 0.5**0.5]).sum()),
+]
+
+
+@pytest.mark.parametrize(("settings", "features", "weight"), SIMILAR)
+def test_similar_crops_come_as_the_slot_says(
+    settings: dict[str, Any], features: list[int], weight: np.ndarray
+) -> None:
+    slot = SimilarSlot("alike", "alikeness", 2, **settings)
+    found = similar_inputs([key_with([1, 0], *ALIKE)], slot)
+    assert found["alike"].shape == (1, 2, 1, 4, 3)
+    assert found["alike"][0, :, 0, 0, 0].tolist() == features
+    assert found["alikeness"][0, :, 0] == pytest.approx(weight, abs=1e-7)
+
+
+@pytest.mark.parametrize(("pad", "filler"), [("repeat", 1), ("key", 9), ("zeros", 0)])
+def test_slots_without_a_crop_are_filled_as_the_slot_says(pad: Any, filler: int) -> None:
+    keys = [key_with([1, 0], ALIKE[0]), key_with([1, 0], *ALIKE)]
+    found = similar_inputs(keys, SimilarSlot("alike", "alikeness", 2, pad=pad))
+    assert found["alike"][:, :, 0, 0, 0].tolist() == [[1, filler], [1, 2]]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from glpose.codecs import gaussian
 from glpose.codecs.gaussian import GaussianCodec, crop_from_heatmap, decode, encode
 from glpose.errors import BadInput
 from glpose.types import CropSpec, HeatmapSpec
@@ -84,6 +85,54 @@ def test_no_step_at_the_border(decoding: str, x: int) -> None:
     beside = x + 1 if x < 11 else x - 1
     xy, _ = decode(a_map((x, 6, 0.8), (beside, 6, 0.5)), spec)
     assert xy[0, 0].tolist() == [x, 6]
+    turned = HeatmapSpec((12, 16), 1.5, decode=decoding)  # type: ignore[arg-type]
+    xy, _ = decode(a_map((6, x, 0.8), (6, beside, 0.5), h=12, w=16), turned)
+    assert xy[0, 0].tolist() == [6, x]
+
+
+@pytest.mark.parametrize(("sigma_px", "kernel_px"), [(1.5, 7), (2.0, 9), (3.0, 13)])
+def test_the_kernel_of_dark_grows_with_the_peak(
+    sigma_px: float, kernel_px: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the least odd number above 11/3 sigma."""
+    seen = []
+    monkeypatch.setattr(gaussian, "blur_maps", lambda maps, size: seen.append(size) or maps)
+    spec = HeatmapSpec((32, 24), sigma_px, decode="dark")
+    decode(encode(np.array([[[10.2, 12.7]]]), np.ones((1, 1), bool), spec), spec)
+    assert seen == [kernel_px]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "low", "high"),
+    [("centre", -0.5, (11.5, 15.5)), ("corners", -0.5, (11.5, 15.5)), ("origin", 0, (12, 16))],
+)
+def test_borders_are_inside_and_what_lies_beyond_is_not(
+    mapping: str, low: float, high: tuple[float, float]
+) -> None:
+    codec = GaussianCodec(HeatmapSpec((16, 12), 1.5, mapping=mapping))  # type: ignore[arg-type]
+    (right, bottom), e = high, 1e-3
+    inside = np.array([[low, low], [right, bottom], [low, bottom], [right, low]], np.float64)
+    assert codec.inside(inside).all()
+    outside = [[low - e, 5], [5, low - e], [right + e, 5], [5, bottom + e]]
+    assert not codec.inside(np.array(outside)).any()
+
+
+def test_mirrored_maps_change_sides_and_move_by_a_pixel_where_pixels_are_multiples() -> None:
+    """A joint at x in a crop's map is at 11 - x in its mirror, and at 12 - x with "origin"."""
+    maps = {"heatmaps": np.concatenate([a_map((2, 5, 1.0)), a_map((8, 6, 1.0))], 1)}
+    for mapping, width in (("centre", 11), ("corners", 11), ("origin", 12)):
+        spec = HeatmapSpec((16, 12), 1.5, mapping=mapping)  # type: ignore[arg-type]
+        codec = GaussianCodec(spec)
+        expected = {True: 12, False: 11, None: width}
+        for shift, sum_x in expected.items():
+            back = codec.mirror(maps, (1, 0), shift=shift)["heatmaps"]
+            assert np.argwhere(back[0, 0] == 1).tolist() == [[6, sum_x - 8]]
+            assert np.argwhere(back[0, 1] == 1).tolist() == [[5, sum_x - 2]]
+
+
+def test_another_decoding_changes_nothing_else() -> None:
+    codec = GaussianCodec(HeatmapSpec((16, 12), 1.5, decode="quarter")).with_decoding("argmax")
+    assert codec == GaussianCodec(HeatmapSpec((16, 12), 1.5, decode="argmax"))
 
 
 @pytest.mark.parametrize("decoding", ["argmax", "quarter", "dark"])
@@ -122,3 +171,12 @@ def test_sides_are_clear_where_each_map_is_high_at_its_own_joint_only() -> None:
     np.testing.assert_allclose(codec.side_evidence(torn, xy, partners), 0, atol=1e-6)
     nowhere = np.full((1, 3, 2), np.nan, np.float32)
     assert np.isfinite(codec.side_evidence(sure, nowhere, partners)).all()
+
+
+def test_sides_of_joints_beyond_the_map_are_read_at_its_border() -> None:
+    codec = GaussianCodec(HeatmapSpec((16, 12), 1.5))
+    corners = [a_map((0, 0, 0.9)), a_map((11, 15, 0.7))]
+    maps = {"heatmaps": np.concatenate(corners, 1)}
+    for xy in ([[0, 0], [11, 15]], [[-3, -2], [12, 16]], [[-1, -1], [99, 99]]):
+        found = codec.side_evidence(maps, np.array([xy], np.float32), (1, 0))
+        np.testing.assert_allclose(found, [[1.6, 1.6]], rtol=1e-6)

@@ -65,6 +65,26 @@ def test_scores_are_ranked_over_all_pictures():
     assert average_precision(detections[::-1], [truth(A), truth()]) == 1.0
 
 
+def test_limits_of_overlap_and_score_are_inclusive():
+    half = [0, 0, 10, 10]  # IoU 0.5 with A
+    assert average_precision([found((half, 0.9))], [truth(A)]) == 1.0
+    ignored = truth(A, B, ignore=(True, False))
+    assert average_precision([found((half, 0.9), (B, 0.8))], [ignored]) == 1.0
+    assert recall_and_precision([found((A, 0.5), (FAR, 0.25))], [truth(A)], 0.5) == (1.0, 1.0)
+    assert recall_and_precision([found((A, 0.5), (FAR, 0.25))], [truth(A)], 0.25) == (1.0, 0.5)
+
+
+def test_many_equal_scores_rank_in_the_order_given():
+    # Some better ones between them, since NumPy leaves scores that are all alike in place.
+    scores = [0.9 if i % 7 == 0 else 0.5 for i in range(60)]
+    is_right = [score == 0.9 or i < 30 for i, score in enumerate(scores)]
+    rows = [(A if right else FAR, score) for right, score in zip(is_right, scores, strict=True)]
+    pictures = [found(row) for row in rows]
+    people = [truth(A) if right else truth() for right in is_right]
+    assert average_precision(pictures, people) == 1.0
+    assert average_precision([found(*rows)], [truth(*[A] * sum(is_right))]) == 1.0
+
+
 def test_overlap_decides():
     half = [0, 0, 10, 11]  # IoU 0.55 with A
     assert average_precision([found((half, 0.9))], [truth(A)]) == 1.0

@@ -27,6 +27,15 @@ def test_a_swap_of_identities_is_two_switches():
     np.testing.assert_allclose(result.mota, 50)
 
 
+def test_frames_are_counted_over_all_videos():
+    for quirks, num in ((False, 5), (True, 3)):  # officially without the last of each
+        result = posetrack_mot(
+            [[truth(A)] * 3, [truth(A)] * 2], [[guess(A)] * 3, [guess(A)] * 2], quirks=quirks
+        )
+        assert result.num_frames == num
+        assert counts(result) == [num, 0, 0, 0]
+
+
 def test_the_last_match_is_remembered_over_gaps():
     gap = truth(B, ids=[1]), guess(B, ids=[1])
     same = score((truth(A), guess(A)), gap, (truth(A), guess(A)))

@@ -47,6 +47,29 @@ def test_people_of_the_first_frame_are_there_at_once_best_first() -> None:
     np.testing.assert_allclose(people.score, [0.9, 0.6])
 
 
+def test_equally_sure_people_are_numbered_from_left_to_right() -> None:
+    people = follow(lambda _: [person(400, 150), person(100, 250), person(250, 200)], 1)[0]
+    assert [centre_x(people, number) for number in (1, 2, 3)] == [100, 250, 400]
+
+
+def test_a_second_box_of_a_person_starts_nothing_and_hides_nobody() -> None:
+    people = follow(lambda _: [person(100), person(104, score=0.8), person(400, score=0.7)], 1)[0]
+    assert [centre_x(people, number) for number in ids(people)] == [100, 400]
+
+
+def test_the_least_score_of_a_new_person_is_inclusive() -> None:
+    tracker = Tracker(TrackerSpec(new_score=0.5))
+    assert ids(tracker.update(0, seen([person(100, score=0.5), person(400, score=0.49)]))) == [1]
+
+
+@pytest.mark.parametrize(("width", "num"), [(50, 2), (51, 1)])
+def test_boxes_are_duplicates_above_the_limit(width: float, num: int) -> None:
+    # One lies in the other: their IoU is the ratio of the widths.
+    boxes = [(100, 200, 100, 200, 0.9), (100, 200, width, 200, 0.8)]
+    people = follow(lambda _: boxes, 8, Tracker(TrackerSpec(duplicate_iou=0.5)))
+    assert [len(p) for p in people] == [num] * 8
+
+
 def test_a_later_person_counts_after_two_frames_or_at_once_if_sure() -> None:
     def scene(i: int) -> list[Person]:
         unsure = [person(400, score=0.5)] if i >= 3 else []
@@ -281,3 +304,35 @@ def test_weak_detections_keep_somebody_for_a_while_only() -> None:
     people = follow(scene, 5 + spec.low_frames + spec.coast_frames + 4)
     assert all(ids(p) == [1] for p in people[: 5 + spec.low_frames])
     assert all(ids(p) == [] for p in people[5 + spec.low_frames + spec.coast_frames + 1 :])
+
+
+EDGES = [
+    # x1, y1, x2, y2, speed of x, of y; the picture is 1280x480, and a box of 100 pixels of height
+    # has to be within 2 of the border and move by more than 1 in a frame.
+    ((1259, 100, 1299, 200), (0, 0), False),  # its centre is on the last column
+    ((1260, 100, 1300, 200), (0, 0), True),
+    ((100, 429, 140, 529), (0, 0), False),
+    ((100, 430, 140, 530), (0, 0), True),
+    ((-20, 100, 20, 200), (0, 0), False),
+    ((-21, 100, 20, 200), (0, 0), True),
+    ((1.9, 100, 42, 200), (-1.1, 0), True),
+    ((1.9, 100, 42, 200), (-1, 0), False),
+    ((1.9, 100, 42, 200), (1.1, 0), False),
+    ((2, 100, 42, 200), (-1.1, 0), False),
+    ((1237, 100, 1277.1, 200), (1.1, 0), True),
+    ((1237, 100, 1277.1, 200), (1, 0), False),
+    ((1237, 100, 1277, 200), (1.1, 0), False),
+    ((100, 1.9, 140, 101.9), (0, -1.1), True),
+    ((100, 377.1, 140, 477.1), (0, 1.1), True),
+    ((100, 377, 140, 477), (0, 1.1), False),
+    ((100, 377.1, 140, 477.1), (1.1, 0), False),
+]
+
+
+@pytest.mark.parametrize(("xyxy", "speed_xy", "leaves"), EDGES)
+def test_who_leaves_the_picture(
+    xyxy: tuple[float, ...], speed_xy: tuple[float, float], leaves: bool
+) -> None:
+    box, speed = np.array(xyxy, np.float64), np.array([*speed_xy, 0, 0], np.float64)
+    assert Tracker(size_hw=(480, 1280))._leaves(box, speed) == leaves
+    assert not Tracker()._leaves(box, speed)
