@@ -12,7 +12,7 @@ import queue
 import re
 import threading
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -157,6 +157,20 @@ def open_video(path: Path | str) -> VideoSource:
         )
         time_base = stream.time_base or Fraction(1, 90000)
         return VideoSource(path, info, time_base, first_pts * time_base)
+
+
+def in_span(
+    times_s: Iterable[float],
+    pictures: Iterable[Callable[[], Rgb | None]],
+    start_s: float | None,
+    end_s: float | None,
+) -> Generator[Frame, None, None]:
+    """The frames with start_s <= time < end_s; the pictures of the others are not called."""
+    for index, (time_s, picture) in enumerate(zip(times_s, pictures, strict=True)):
+        if end_s is not None and time_s >= end_s:
+            return
+        if start_s is None or time_s >= start_s:
+            yield Frame(index, time_s, picture())
 
 
 def read_ahead(frames: Generator[Frame, None, None], depth: int) -> Generator[Frame, None, None]:
