@@ -4,7 +4,8 @@
         poses.time_s, poses.people.track_id, poses.xy, poses.score
     result = glpose.load("glpose-out/walk/poses.jsonl")
 
-Names are imported when they are first used, so that `import glpose` costs nothing.
+Names are imported when they are first used, so that `import glpose` costs nothing. Start processes
+that use glpose with `multiprocessing.get_context("spawn")`: native threads do not survive a fork.
 """
 
 from importlib import import_module

@@ -68,6 +68,9 @@ def run(
     None means the usual ones, see `usual_refiners`. The detector looks at every `detect_every`-th
     frame, and wherever the poses of the frame before do not say where the people are.
 
+    Several processes have to be started by spawn, as `multiprocessing.get_context("spawn")` does:
+    in one that was forked from a process that had used glpose, this is an error.
+
     Raises: GLPoseError at the call, not later, if source, boxes or weights cannot be used.
     """
     entries = find_sources([source])

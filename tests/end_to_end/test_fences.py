@@ -89,6 +89,8 @@ def test_no_command_uses_the_network_or_leaves_a_file_that_was_not_asked_for(
     finder = tiny_weights / "finder.onnx"
     video = bad_videos.write_video(tmp_path / "walk.mp4", num_frames=4)
     results = [f"out/walk/{name}" for name in ("overlay.mp4", "poses.jsonl", "summary.json")]
+    made = ("predictions/pictures-000000.json", "results.json", "scores.json", "settings.json")
+    scored = {f"scored/{name}" for name in made}
     commands: list[tuple[Sequence[str | Path], set[str]]] = [
         (["--version"], set()),
         (["info"], set()),
@@ -100,12 +102,15 @@ def test_no_command_uses_the_network_or_leaves_a_file_that_was_not_asked_for(
         (["run", video, "--overwrite", "-o", "out"], set(results)),
         (["synth", "made", "--as", "coco", "--videos", "2", "--frames", "2"], set()),
         (["data", "check", "coco", "made"], set()),
+        (["evaluate", pose, "--data", "made", "--metric", "coco", "--out", "scored"], scored),
+        (["score", "coco", "made", "scored"], set()),
     ]
     for words, expected in commands:
         before = files_in(home) if home.exists() else set()
         done = glpose_in(home, *words, preexec_fn=refuse_network)
         assert done.returncode != -signal.SIGSYS, words
         assert "Traceback" not in done.stderr, (words, done.stderr)
+        assert done.returncode != 2, (words, done.stderr)
         new = {name for name in files_in(home) - before if not name.startswith("made/")}
         assert new <= expected, words
         assert expected <= files_in(home), (words, done.stderr)

@@ -125,6 +125,74 @@ def test_posetrack_names_the_missing_and_ignores_the_foreign(score: Call, tmp_pa
     assert "ignored: 1 files without truth, such as other.json" in out
 
 
+def renamed(frames: list[dict], names: list[str]) -> None:
+    for frame, name in zip(frames, names, strict=True):
+        (image,) = frame["image"]
+        image["name"] = str(Path(image["name"]).with_name(name))
+
+
+def test_posetrack_refuses_predictions_in_another_order(score: Call, tmp_path: Path) -> None:
+    file = next((EX4 / "pred").glob("*.json"))
+
+    def swapped(data: dict) -> dict:
+        data["annolist"][2:4] = data["annolist"][3:1:-1]
+        return data
+
+    def unnamed(data: dict) -> dict:
+        for frame in swapped(data)["annolist"]:
+            del frame["image"]
+        return data
+
+    for change, found, expected in (
+        (swapped, "00000004.jpg", "00000003.jpg"),
+        (unnamed, "4", "3"),
+    ):
+        bad = copy(file, tmp_path / "pred" / file.name, change)
+        status, out, line = score("posetrack", EX4 / "gt", bad.parent)
+        assert (status, out) == (2, "")
+        assert f"{bad}: frame 2 is of the picture {found}, but the truth has {expected}" in line
+
+
+def test_posetrack_of_2018_knows_pictures_by_their_ids_too(score: Call, tmp_path: Path) -> None:
+    file = next((EX3 / "pred").glob("*.json"))
+
+    def reversed_without_names(data: dict) -> dict:
+        images = [{"id": image["id"]} for image in reversed(data["images"])]
+        return data | {"images": images}
+
+    bad = copy(file, tmp_path / "pred" / file.name, reversed_without_names)
+    status, out, line = score("posetrack", EX3 / "gt" / file.name, bad)
+    assert (status, out) == (2, "")
+    assert "frame 0 is of the picture 10009010001, but the truth has 10009010000 there" in line
+
+
+def test_posetrack_takes_pictures_that_were_numbered_anew(score: Call, tmp_path: Path) -> None:
+    """Most people's copies begin at 1; some of their names are those of other pictures."""
+    file = next((EX4 / "gt").glob("*.json"))
+
+    def later(data: dict) -> dict:
+        renamed(data["annolist"], [f"{i:08d}.jpg" for i in range(3, 8)])
+        return data
+
+    truth = copy(file, tmp_path / "gt" / file.name, later)
+    status, out, _ = score("posetrack", truth.parent, EX4 / "pred")
+    assert status == 0
+    assert (
+        "pictures have other names in 1 files, such as images/bonn/000904_bonn/00000001.jpg for "
+        "images/bonn/000904_bonn/00000003.jpg; they are taken in the order of the file"
+    ) in out
+    assert "other names" not in score("posetrack", EX4 / "gt", EX4 / "pred")[1]
+
+    def reversed_names(data: dict) -> dict:
+        renamed(data["annolist"], [f"{i:08d}.jpg" for i in range(5, 0, -1)])
+        return data
+
+    bad = copy(EX4 / "pred" / file.name, tmp_path / "pred" / file.name, reversed_names)
+    status, out, line = score("posetrack", truth.parent, bad.parent)
+    assert (status, out) == (2, "")
+    assert "frame 0 is of the picture 00000005.jpg, but the truth has 00000003.jpg there" in line
+
+
 def broken(data: dict, change: str) -> dict:
     frames = data["annolist"]
     people = next(frame["annorect"] for frame in frames if frame["annorect"])

@@ -16,7 +16,7 @@ from torch import Tensor  # noqa: E402
 from glpose import clip  # noqa: E402
 from glpose.codecs.gaussian import crop_from_heatmap, decode, encode  # noqa: E402
 from glpose.config import to_plain  # noqa: E402
-from glpose.crop import crop_from_image  # noqa: E402
+from glpose.crop import crop_from_image, cut  # noqa: E402
 from glpose.errors import BadConfig, BadWeights, GLPoseError  # noqa: E402
 from glpose.nets.blocks import num_parameters  # noqa: E402
 from glpose.nets.losses import heatmap_loss  # noqa: E402
@@ -52,7 +52,7 @@ from glpose.train.loop import train  # noqa: E402
 from glpose.train.recipe import Optimizer, Recipe  # noqa: E402
 from glpose.train.run.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from glpose.train.run.log import RunLog  # noqa: E402
-from glpose.types import CropSpec  # noqa: E402
+from glpose.types import Affine, CropSpec  # noqa: E402
 
 BACKBONE = HRNetConfig(
     width=8,
@@ -470,6 +470,24 @@ def test_left_and_right_change_places_with_the_mirror(tracks: Tracks, flip_share
         picture = sample["key"][:3].repeat(4, 1).repeat(4, 2).transpose(1, 2, 0)
         assert colour_at(picture, sample["heatmaps"][LEFT]) == on_left
         assert colour_at(picture, sample["heatmaps"][RIGHT]) == on_right
+
+
+@pytest.mark.parametrize("half_body_share", [0.0, 1.0])
+def test_neighbours_are_cut_with_the_key_s_box_of_half_a_body(
+    tracks: Tracks, half_body_share: float
+) -> None:
+    """As in DCPose: one box, whole or half, for the key and all frames around it."""
+    config = replace(TINY, local=LocalConfig(k=1, box="exact"), global_=GlobalConfig(n=0))
+    how = ClipConfig(augmentation=replace(STILL, half_body_share=half_body_share))
+    data = ClipData([tracks], config, how, 1, seed=0)
+    for key in range(len(tracks)):
+        sample = data.sample(0, key, np.random.default_rng(key))
+        to_key = Affine(sample["to_crop"])
+        whole = crop_from_image(tracks.xyxy[key], TINY.crop).matrix
+        assert np.allclose(to_key.matrix, whole) == (half_body_share == 0)
+        places = tracks.neighbour_pictures(key, config)
+        expected = [cut(tracks.pictures[place], to_key, TINY.crop) for place in places]
+        assert np.array_equal(sample["local"], expected)
 
 
 def test_target_peaks_lie_where_the_joints_are(tracks: Tracks) -> None:

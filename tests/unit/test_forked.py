@@ -38,3 +38,28 @@ def test_a_fork_after_a_video_was_read_is_told(before: str, said: str, tmp_path:
         capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
     assert said in done.stdout
+
+
+SPAWN = """
+import multiprocessing, sys
+from glpose.video.reader import open_video
+
+def count(path):
+    print(len(list(open_video(path).frames())), flush=True)
+
+if __name__ == "__main__":
+    next(open_video(sys.argv[1]).frames())
+    child = multiprocessing.get_context("spawn").Process(target=count, args=sys.argv[1:])
+    child.start()
+    child.join()
+"""
+
+
+def test_a_process_that_is_spawned_reads_videos(tmp_path: Path) -> None:
+    path = bad_videos.write_video(tmp_path / "a.mp4", num_frames=5)
+    (tmp_path / "program.py").write_text(SPAWN)
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "program.py"), str(path)],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout == "5\n"

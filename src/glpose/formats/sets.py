@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool
@@ -25,7 +25,7 @@ from glpose.formats.jhmdb.short import open_clips
 from glpose.formats.posetrack.check import check_posetrack
 from glpose.formats.posetrack.labels import open_posetrack
 from glpose.formats.taught import Trust
-from glpose.formats.text.tree import read_tree
+from glpose.formats.text.tree import Node, read_tree
 from glpose.skeleton import COCO17, Skeleton
 from glpose.types import FrameTruth, People
 
@@ -100,20 +100,21 @@ def _is_subset(root: Path) -> bool:
     return (root / "person_keypoints.json").is_file()
 
 
-def _is_of(image: dict[str, Any], part: str, *, several: bool) -> bool:
+def _is_of(image: Node, part: str, *, several: bool) -> bool:
     """Whether a picture of a file in COCO's format is of a part.
 
     Raises: BadInput if it names none although the set has `several`: it might be trained on and
     held out as well.
     """
-    if "is_val2017" in image:
-        return image["is_val2017"] == (part == "val")
-    if several and "split" not in image:
+    held_out, split = image.get("is_val2017"), image.get("split")
+    if held_out is not None:
+        return held_out.value == (part == "val")
+    if several and split is None:
         raise BadInput(
-            f"the picture {image['id']} names no part; expected 'is_val2017' (true or false) or "
+            f"{image.file}: the picture {image.at('id').whole()} names no part; expected 'is_val2017' (true or false) or "
             "'split' with the name of its part, since some pictures are held out; add it to each"
         )
-    return image.get("split", part) == part
+    return split is None or split.value == part
 
 
 def _open_keypoints(root: Path, part: str, *, several: bool = False) -> LabelledPictures:

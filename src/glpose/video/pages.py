@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from glpose import imaging
 from glpose.errors import VideoError
 from glpose.types import Frame, VideoInfo
 from glpose.video.arrays import step_at
-from glpose.video.reader import VideoSource, open_video, read_ahead
+from glpose.video.reader import VideoSource, in_span, open_video, read_ahead
 
 _MS = Fraction(1, 1000)
 _SHOWN_AS_MS = 100  # how long browsers show a picture that says 10 ms or less
@@ -31,15 +32,9 @@ class Pages:
         self, start_s: float | None = None, end_s: float | None = None, *, ahead: int = 4
     ) -> Generator[Frame, None, None]:
         """See `Source.frames`; a picture that cannot be decoded is an undecodable frame."""
-        return read_ahead(self._read(start_s, end_s), ahead)
-
-    def _read(self, start_s: float | None, end_s: float | None) -> Generator[Frame, None, None]:
-        pictures = imaging.read_pages(self.path, len(self.times_s))
-        for index, (time_s, rgb) in enumerate(zip(self.times_s, pictures, strict=True)):
-            if end_s is not None and time_s >= end_s:
-                return
-            if start_s is None or time_s >= start_s:
-                yield Frame(index, time_s, self._fitted(rgb))
+        pages = imaging.read_pages(self.path, len(self.times_s))
+        pictures = (partial(self._fitted, page) for page in pages)
+        return read_ahead(in_span(self.times_s, pictures, start_s, end_s), ahead)
 
     def _fitted(self, rgb: imaging.Rgb | None) -> imaging.Rgb | None:
         if rgb is None or rgb.shape[:2] == self.info.size_hw:

@@ -12,7 +12,7 @@ import queue
 import re
 import threading
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -159,6 +159,20 @@ def open_video(path: Path | str) -> VideoSource:
         return VideoSource(path, info, time_base, first_pts * time_base)
 
 
+def in_span(
+    times_s: Iterable[float],
+    pictures: Iterable[Callable[[], Rgb | None]],
+    start_s: float | None,
+    end_s: float | None,
+) -> Generator[Frame, None, None]:
+    """The frames with start_s <= time < end_s; the pictures of the others are not called."""
+    for index, (time_s, picture) in enumerate(zip(times_s, pictures, strict=True)):
+        if end_s is not None and time_s >= end_s:
+            return
+        if start_s is None or time_s >= start_s:
+            yield Frame(index, time_s, picture())
+
+
 def read_ahead(frames: Generator[Frame, None, None], depth: int) -> Generator[Frame, None, None]:
     """Run a generator in a thread, at most `depth` frames in advance.
 
@@ -273,18 +287,17 @@ class _Reading:
     def _by_turn(
         self, packets: Iterator[av.Packet | None]
     ) -> Iterator[tuple[int, VideoFrame | None]]:
-        # Without presentation times, the k-th displayed picture has the k-th decoding time.
-        times: deque[int] = deque()
-        tick = 1 / (self.stream.average_rate or 25) / (self.stream.time_base or 1)
+        rate = self.stream.average_rate or Fraction(25)
+        times = _Turns(1 / rate / (self.stream.time_base or 1))
         for number, packet in enumerate(packets):
             if packet is not None:
-                times.append(packet.dts if packet.dts is not None else round(number * tick))
+                times.decode(number, packet.dts)
             pictures, ok = self._decode(packet)
             for picture in (*pictures, *(() if ok else (None,))):
-                if times:
-                    yield times.popleft(), picture
-        if not self._may_hide:
-            yield from ((pts, None) for pts in times)
+                if times.waiting:
+                    yield times.show(is_lost=picture is None), picture
+        while times.waiting and not self._may_hide:
+            yield times.show(is_lost=True), None
 
     def _decode(self, packet: av.Packet | None) -> tuple[list[VideoFrame], bool]:
         try:
@@ -322,6 +335,39 @@ def _has_times(packets: list[av.Packet]) -> bool:
     """
     times = [packet.pts for packet in packets if packet.pts is not None]
     return len(times) == len(packets) and times != sorted(times)
+
+
+class _Turns:
+    """The times of pictures whose packets have no presentation times, only decoding times.
+
+    A picture is due when the packet is decoded that makes the decoder give it, less the wait of the
+    first picture: where decoding times jump, pictures that are still waiting come after the jump.
+    """
+
+    def __init__(self, tick: Fraction) -> None:
+        self.waiting: deque[int] = deque()
+        self._tick = tick
+        self._delay: int | None = None  # packets between one and its picture
+        self._wait = self._last = self._step = 0
+
+    def decode(self, number: int, dts: int | None) -> None:
+        """A packet goes into the decoder."""
+        self.waiting.append(round(number * self._tick) if dts is None else dts)
+
+    def show(self, *, is_lost: bool) -> int:
+        """The time of the next picture; the first that is not lost tells the decoder's delay."""
+        if self._delay is None and not is_lost:
+            self._delay = len(self.waiting) - 1
+            self._wait = self.waiting[-1] - self.waiting[0]
+        delay = self._delay or 0
+        if len(self.waiting) > delay:
+            time = self.waiting[delay] - self._wait
+            self._step = time - self._last
+        else:  # at the end no packets follow
+            time = self._last + self._step
+        self.waiting.popleft()
+        self._last = time
+        return time
 
 
 class _Places:

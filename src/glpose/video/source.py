@@ -12,15 +12,17 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from glpose import imaging
 from glpose.errors import BadInput, VideoError
+from glpose.imaging import Rgb
 from glpose.types import Frame, VideoInfo
 from glpose.video.arrays import step_at
 from glpose.video.pages import open_pages
-from glpose.video.reader import Audio, open_video, read_ahead
+from glpose.video.reader import Audio, in_span, open_video, read_ahead
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 VIDEO_SUFFIXES = frozenset(
@@ -79,25 +81,21 @@ class ImageSequence:
         self, start_s: float | None = None, end_s: float | None = None, *, ahead: int = 4
     ) -> Generator[Frame, None, None]:
         """See `Source.frames`; a picture that cannot be read is an undecodable frame."""
-        return read_ahead(self._read(start_s, end_s), ahead)
+        times_s = (float(index * self.time_base) for index in range(len(self.paths)))
+        pictures = (partial(self._read, path) for path in self.paths)
+        return read_ahead(in_span(times_s, pictures, start_s, end_s), ahead)
 
-    def _read(self, start_s: float | None, end_s: float | None) -> Generator[Frame, None, None]:
-        for index, path in enumerate(self.paths):
-            time_s = float(index * self.time_base)
-            if end_s is not None and time_s >= end_s:
-                return
-            if start_s is not None and time_s < start_s:
-                continue
-            if (number := imaging.count_pages(path)) > 1:
-                self.warnings.append(
-                    f"{path}: holds {number} pictures, of which the first was used; give it alone "
-                    "for all of them"
-                )
-            try:
-                yield Frame(index, time_s, imaging.read_image(path))
-            except VideoError as problem:
-                self.warnings.append(str(problem))
-                yield Frame(index, time_s, None)
+    def _read(self, path: Path) -> Rgb | None:
+        if (number := imaging.count_pages(path)) > 1:
+            self.warnings.append(
+                f"{path}: holds {number} pictures, of which the first was used; give it alone "
+                "for all of them"
+            )
+        try:
+            return imaging.read_image(path)
+        except VideoError as problem:
+            self.warnings.append(str(problem))
+            return None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

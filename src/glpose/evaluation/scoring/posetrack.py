@@ -2,15 +2,16 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from glpose.errors import BadInput
 from glpose.evaluation.scoring.report import Report, check_there
-from glpose.formats.posetrack.file import read_file
-from glpose.formats.posetrack.labels import read_prediction_file
-from glpose.formats.posetrack.people import truth_of
+from glpose.formats.posetrack.file import SequenceFile, plain, read_file
+from glpose.formats.posetrack.labels import read_predictions
+from glpose.formats.posetrack.people import poses_of, truth_of
 from glpose.metrics.posetrack import first_repeated
 from glpose.metrics.posetrack_ap import PoseTrackAp, posetrack_ap
 from glpose.metrics.posetrack_mot import PoseTrackMot, posetrack_mot
@@ -26,13 +27,18 @@ _VERSIONS_2018 = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pair:
-    """A sequence: all frames of its annotation and prediction files."""
+    """A sequence: all frames of its annotation and prediction files.
+
+    `renamed` is the first picture with another name in the predictions: its name there and in the
+    truth.
+    """
 
     name: str
     truth: tuple[FrameTruth, ...]
     num_labelled: int
     is_2018: bool
     guess: tuple[FramePoses, ...]
+    renamed: tuple[str, str] | None
 
 
 def score_posetrack(
@@ -72,6 +78,7 @@ def score_posetrack(
         "truth: {num_sequences} sequences, {num_frames} frames, {num_labelled_frames} labelled, "
         "{num_scored_frames} scored (with people), {num_people} people".format(**counts),
         "predictions: {num_poses} poses".format(**counts),
+        *_renamed_lines(pairs),
         *_foreign_lines(predictions, {path for _, path in files}),
         *_version_lines(pairs),
         *_joint_lines(ap, guess),
@@ -139,18 +146,60 @@ def _annotations(truth: Path) -> list[Path]:
 
 
 def _read(truth: Path, predictions: Path) -> _Pair:
-    file, guess = read_file(truth, predicted=False), read_prediction_file(predictions)
-    if len(guess) != len(file.frames):
+    file, guess = read_file(truth, predicted=False), read_predictions(predictions)
+    if len(guess.frames) != len(file.frames):
         raise BadInput(
-            f"{predictions}: holds {len(guess)} frames, but {truth} has {len(file.frames)}; "
-            "expected one for every frame of the truth, in its order, labelled or not"
+            f"{predictions}: holds {len(guess.frames)} frames, but {truth} has "
+            f"{len(file.frames)}; expected one for every frame of the truth, in its order, "
+            "labelled or not"
         )
+    _check_order(file, guess, predictions)
     return _Pair(
         name=str(predictions),
         truth=tuple(truth_of(i, frame, np.float64) for i, frame in enumerate(file.frames)),
         num_labelled=sum(frame.labelled for frame in file.frames),
         is_2018=file.form == "2018",
-        guess=guess,
+        guess=tuple(poses_of(i, frame) for i, frame in enumerate(guess.frames)),
+        renamed=_first_renamed(file, guess),
+    )
+
+
+def _check_order(truth: SequenceFile, guess: SequenceFile, path: Path) -> None:
+    """Raises: BadInput if pictures that both files know come in another order in the predictions.
+
+    Frames are scored by their place, as in poseval. Pictures are known by name, or, where no name
+    is in both files, by the number that files of the same form give them. Copies of the set that
+    number their pictures anew share some names with it, but in the same order.
+    """
+    found, expected = _names(guess), _names(truth)
+    if truth.form == guess.form and set(found).isdisjoint(expected):
+        found, expected = _numbers(guess), _numbers(truth)
+    place = {name: i for i, name in enumerate(expected) if name}
+    shared = [place[name] for name in found if name in place]
+    if found == expected or all(a < b for a, b in pairwise(shared)):
+        return
+    i = next(i for i, name in enumerate(found) if name != expected[i])
+    raise BadInput(
+        f"{path}: frame {i} is of the picture {found[i] or 'without a name'}, but the truth has "
+        f"{expected[i]} there; expected the pictures in the order of the truth, since frames are "
+        "scored by their place; put them in that order"
+    )
+
+
+def _names(file: SequenceFile) -> list[str]:
+    return [plain(frame.name).name for frame in file.frames]
+
+
+def _numbers(file: SequenceFile) -> list[str]:
+    return ["" if frame.number is None else str(frame.number) for frame in file.frames]
+
+
+def _first_renamed(truth: SequenceFile, guess: SequenceFile) -> tuple[str, str] | None:
+    pairs = (
+        (plain(g.name), plain(t.name)) for g, t in zip(guess.frames, truth.frames, strict=True)
+    )
+    return next(
+        ((str(g), str(t)) for g, t in pairs if g.name and g.parts[-2:] != t.parts[-2:]), None
     )
 
 
@@ -183,6 +232,16 @@ def _foreign_lines(folder: Path, used: set[Path]) -> list[str]:
     there = {path for kind in _KINDS for path in folder.glob(f"*{kind}")}
     foreign = sorted(path.name for path in there if path not in used and path.name[0] != ".")
     return [f"ignored: {len(foreign)} files without truth, such as {foreign[0]}"] if foreign else []
+
+
+def _renamed_lines(pairs: Sequence[_Pair]) -> list[str]:
+    """Predictions whose pictures are called otherwise than those of the truth."""
+    renamed = [pair.renamed for pair in pairs if pair.renamed]
+    return [
+        f"pictures have other names in {len(renamed)} files, such as {found} for {expected}; they "
+        "are taken in the order of the file"
+        for found, expected in renamed[:1]
+    ]
 
 
 def _version_lines(pairs: Sequence[_Pair]) -> list[str]:

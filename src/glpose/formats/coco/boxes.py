@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from glpose.errors import BadInput
 from glpose.formats.text.tree import Node, read_tree
 
 
@@ -34,30 +32,25 @@ def open_person_boxes(root: Path, part: str, held_out_every: int) -> list[BoxedP
 
 
 def read_boxes(
-    annotations: Path, images: Path, is_wanted: Callable[[dict[str, Any]], bool] = lambda _: True
+    annotations: Path, images: Path, is_wanted: Callable[[Node], bool] = lambda _: True
 ) -> list[BoxedPicture]:
     """Read the pictures of a COCO instance or keypoint file, including those without people.
 
     `is_wanted` chooses among the pictures by their entries in the file.
     Boxes without area are left out; `ignore` and `iscrowd` are read where they exist.
 
-    Raises: BadInput naming the key, if the file is not COCO-like; what `is_wanted` raises, with the
-    file.
+    Raises: BadInput naming the key, if the file is not COCO-like.
     """
     root = read_tree(annotations)
     people: dict[int, list[Node]] = {}
     for person in root.entries("annotations"):
         people.setdefault(person.at("image_id").whole(), []).append(person)
-    try:
-        pictures = {image.at("id").whole(): image for image in root.entries("images")}
-        return [
-            _picture(images / image.at("file_name").text(), number, people.get(number, []))
-            for number, image in pictures.items()
-            if is_wanted(image.value)
-        ]
-    except BadInput as problem:
-        named = str(problem).startswith(f"{annotations}: ")
-        raise problem if named else BadInput(f"{annotations}: {problem}") from problem
+    pictures = {image.at("id").whole(): image for image in root.entries("images")}
+    return [
+        _picture(images / image.at("file_name").text(), number, people.get(number, []))
+        for number, image in pictures.items()
+        if is_wanted(image)
+    ]
 
 
 def _picture(path: Path, picture_id: int, people: list[Node]) -> BoxedPicture:

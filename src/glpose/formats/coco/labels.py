@@ -5,7 +5,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -51,7 +50,7 @@ def annotation_file(root: Path, part: str) -> Path:
 
 
 def read_keypoints(
-    annotations: Path, images: Path, is_wanted: Callable[[dict[str, Any]], bool] = lambda _: True
+    annotations: Path, images: Path, is_wanted: Callable[[Node], bool] = lambda _: True
 ) -> tuple[Skeleton, list[LabelledPicture]]:
     """Read a COCO keypoint file; pictures without people are included.
 
@@ -92,7 +91,7 @@ def _read(
     annotations: Path,
     images: Path,
     box_of: Callable[[Node, Node], _Box | None],
-    is_wanted: Callable[[dict[str, Any]], bool] = lambda _: True,
+    is_wanted: Callable[[Node], bool] = lambda _: True,
 ) -> tuple[Skeleton, list[LabelledPicture]]:
     """People for whom `box_of` gives no box are left out."""
     root = read_tree(annotations)
@@ -108,18 +107,14 @@ def _read(
         box = box_of(person, pictures[number])
         if box is not None:
             kept.setdefault(number, []).append((person, box))
-    try:
-        return skeleton, [
-            LabelledPicture(
-                images / image.at("file_name").text(),
-                *_truth(kept.get(number, []), number, skeleton),
-            )
-            for number, image in pictures.items()
-            if is_wanted(image.value)
-        ]
-    except BadInput as problem:
-        named = str(problem).startswith(f"{annotations}: ")
-        raise problem if named else BadInput(f"{annotations}: {problem}") from problem
+    return skeleton, [
+        LabelledPicture(
+            images / image.at("file_name").text(),
+            *_truth(kept.get(number, []), number, skeleton),
+        )
+        for number, image in pictures.items()
+        if is_wanted(image)
+    ]
 
 
 def _skeleton(root: Node) -> Skeleton:

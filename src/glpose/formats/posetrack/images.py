@@ -82,13 +82,21 @@ def place_frames(
     By name if all names in the file exist; else by position if there are as many pictures as
     frames; else by the frame numbers of 2017 files, which count from 1.
 
-    Raises: BadInput, naming sequence and frame, if a frame has no picture.
+    Raises: BadInput, naming sequence and frame, if a frame has no picture, or if all names exist
+    but in another order.
     """
     place = {path.name: i for i, path in enumerate(images)}
     names = [plain(frame.name).name for frame in source.frames]
     by_name = [place.get(name, -1) for name in names]
     if _rising(by_name):
         return by_name
+    if -1 not in by_name:
+        late = next(i for i, (a, b) in enumerate(pairwise(by_name), 1) if a >= b)
+        raise BadInput(
+            f"{folder}: sequence {sequence} has frame {late} ({names[late]}) after "
+            f"{names[late - 1]} in its label file; expected the pictures in the order of their "
+            "numbers, each once; take the labels from their archive again"
+        )
     if len(images) == len(names):
         return list(range(len(names)))
     if len(images) > len(names) and source.form == "2017":

@@ -58,10 +58,15 @@ def read_prediction_file(path: Path) -> tuple[FramePoses, ...]:
     Raises: BadInput, naming the key; also if a track id repeats within a frame or is above 9999,
     which poseval rejects too.
     """
-    frames = read_file(path, predicted=True).frames
-    for i, frame in enumerate(frames):
+    return tuple(poses_of(i, frame) for i, frame in enumerate(read_predictions(path).frames))
+
+
+def read_predictions(path: Path) -> SequenceFile:
+    """A file of predictions with the names of its pictures; raises as `read_prediction_file`."""
+    source = read_file(path, predicted=True)
+    for i, frame in enumerate(source.frames):
         check_tracks(f"{path}: frame {i}", frame.people.track_id.tolist())
-    return tuple(poses_of(i, frame) for i, frame in enumerate(frames))
+    return source
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -96,6 +96,15 @@ def test_labels_of_some_frames_only_go_by_name_or_number(tmp_path: Path) -> None
         only(tmp_path).truth()
 
 
+def test_frames_in_another_order_than_their_pictures_are_named(tmp_path: Path) -> None:
+    sets.set17(tmp_path)
+    path = tmp_path / "annotations" / "val" / f"{sets.SEQUENCE}.json"
+    frames = json.loads(path.read_text())["annolist"]
+    sets.write(path, {"annolist": [frames[0], frames[1], frames[3], frames[2], frames[4]]})
+    with pytest.raises(BadInput, match=r"frame 3 \(00000003.jpg\) after 00000004.jpg"):
+        only(tmp_path).truth()
+
+
 @pytest.mark.parametrize(("year", "make"), [(2017, sets.set17), (2018, sets.set18)])
 def test_a_frame_without_a_picture_is_named(tmp_path: Path, year: int, make: type[None]) -> None:
     make(tmp_path)  # type: ignore[call-arg]

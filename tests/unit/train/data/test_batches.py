@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import numpy as np
@@ -35,10 +36,11 @@ def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class WhoMade(TinyData):
-    """Tells which process made a row, and with how many threads of torch."""
+    """Tells which process made a row, whether it was spawned, and its number of torch's threads."""
 
     def rows(self, step: int, numbers: Sequence[int]) -> dict[str, np.ndarray]:
-        by = np.array([[os.getpid(), torch.get_num_threads()]] * len(numbers))
+        is_spawned = isinstance(multiprocessing.current_process(), SpawnProcess)
+        by = np.array([[os.getpid(), is_spawned, torch.get_num_threads()]] * len(numbers))
         return super().rows(step, numbers) | {"by": by}
 
 
@@ -58,8 +60,9 @@ def test_processes_make_the_batches_that_threads_make() -> None:
         by = {tuple(who) for parts in steps for part in parts for who in part["by"].tolist()}
         assert len(by) == max(1, num_processes)
         if num_processes:
-            assert {threads for _, threads in by} == {1}
-            assert os.getpid() not in {pid for pid, _ in by}
+            assert {threads for *_, threads in by} == {1}
+            assert os.getpid() not in {pid for pid, *_ in by}
+            assert all(is_spawned for _, is_spawned, _ in by)  # no lock or thread is inherited
 
 
 def test_a_run_learns_the_same_with_processes_and_may_be_resumed_with_others(

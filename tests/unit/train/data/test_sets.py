@@ -7,15 +7,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from glpose.codecs.gaussian import GaussianCodec
 from glpose.errors import BadConfig, BadInput
 from glpose.formats.posetrack.labels import open_posetrack
 from glpose.formats.sets import root_names, sources
 from glpose.imaging import write_image
 from glpose.skeleton import JHMDB15, POSETRACK15
 from glpose.synth.layouts import write_layout
+from glpose.train.data.people import targets
 from glpose.train.data.sets import LABELLED, open_people
 from glpose.train.data.store import PictureFiles, PictureStore
 from glpose.train.recipe import data_roots
+from glpose.types import HeatmapSpec
+from posetrack_sets import (
+    document18,
+    entry17,
+    image18,
+    person17,
+    person18,
+    point17,
+    set17,
+    set18,
+    write,
+)
 
 # All sets are rendered and written before the first test.
 pytestmark = pytest.mark.slow
@@ -54,6 +68,30 @@ def test_posetrack_has_all_frames_as_pictures_and_labelled_people_as_rows(
         assert np.isfinite(labels["xy"][row][labels["state"][row] == LABELLED]).all()
     assert pictures[0].shape == (*SIZE, 3)
     assert pictures.clip_name(0) == sequences[0].name
+
+
+@pytest.mark.parametrize(("year", "weights"), [(2017, [1, 1, 0]), (2018, [1, 0, 0])])
+def test_hidden_joints_count_in_2017_and_not_in_2018(
+    tmp_path: Path, year: int, weights: list[float]
+) -> None:
+    """Joint 0 is seen, 13 has coordinates and flag 0, and 5 is not labelled at all."""
+    root = tmp_path / "set"
+    points = [point17(0, 10, 20, is_visible=1), point17(13, 30, 40, is_visible=0)]
+    joints = {0: (10.0, 20.0, 1), 13: (30.0, 40.0, 0)}
+    if year == 2017:
+        set17(root, 1, [0])
+        document: dict = {"annolist": [entry17(1, person17(1, points))]}
+    else:
+        set18(root, 1, [0])
+        document = document18([image18(0)], [person18(0, 1, joints)])
+    (file,) = (root / "annotations" / "val").iterdir()
+    write(file, document)
+    name = f"posetrack{year - 2000}"
+    labels = open_people(f"{name}-val", data_roots(**{name: str(root)}), tmp_path / "cache").labels
+    codec = GaussianCodec(HeatmapSpec((64, 48), 1.0))
+    found = targets(np.nan_to_num(labels["xy"][0]), labels["state"][0], codec, absent_weight=0.5)
+    assert found["weight"][[0, 13, 5]].tolist() == weights
+    assert found["heatmaps"].any((1, 2))[[0, 13, 5]].tolist() == [weight > 0 for weight in weights]
 
 
 def test_subjhmdb_keeps_all_its_joints_for_a_network_of_them(
