@@ -485,7 +485,7 @@ def test_neighbours_are_cut_with_the_key_s_box_of_half_a_body(
         to_key = Affine(sample["to_crop"])
         whole = crop_from_image(tracks.xyxy[key], TINY.crop).matrix
         assert np.allclose(to_key.matrix, whole) == (half_body_share == 0)
-        places = tracks.neighbour_pictures(key, config)
+        places = tracks.neighbour_pictures(key, config.offsets, config.local.border)
         expected = [cut(tracks.pictures[place], to_key, TINY.crop) for place in places]
         assert np.array_equal(sample["local"], expected)
 
