@@ -49,11 +49,12 @@ class Data:
                     block[:] = rng.normal(size=block.shape)
                     covered[joint] = True
             shown.append(pictures)
-            xy.append(clip.xy[MIDDLE])
+            xy.append(clip.xy)
             hidden.append(covered)
             flow.append([clip.flow(MIDDLE, t) for t in range(FRAMES)])
         self.pictures = torch.from_numpy(np.stack(shown)).permute(0, 1, 4, 2, 3).contiguous()
-        self.xy, self.hidden = np.stack(xy), np.stack(hidden)
+        self.all_xy, self.hidden = np.stack(xy), np.stack(hidden)
+        self.xy = self.all_xy[:, MIDDLE]
         self.flow = torch.from_numpy(np.array(flow)).permute(0, 1, 4, 2, 3).contiguous()
         self.targets = maps_of(self.xy)
 
@@ -66,7 +67,7 @@ def maps_of(xy: np.ndarray) -> Tensor:
 
 
 def single_frame(data: Data, seed: int, steps: int) -> nn.Module:
-    """A network of one frame, trained on middle frames."""
+    """A network of one frame, trained on the others: it would learn that noise marks a joint."""
     torch.manual_seed(seed)
     net = nn.Sequential(
         conv_bn(3, 32, 5, STRIDE),
@@ -75,9 +76,11 @@ def single_frame(data: Data, seed: int, steps: int) -> nn.Module:
     )
     optimizer, rng = torch.optim.Adam(net.parameters(), lr=3e-3), np.random.default_rng(seed)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
+    seen = np.delete(np.arange(FRAMES), MIDDLE)
     for _ in range(steps):
-        rows = torch.from_numpy(rng.integers(len(data.xy), size=2 * BATCH))
-        loss = (net(data.pictures[rows, MIDDLE]) - data.targets[rows]).square().mean()
+        rows, frames = rng.integers(len(data.xy), size=2 * BATCH), rng.choice(seen, 2 * BATCH)
+        wanted = maps_of(data.all_xy[rows, frames])
+        loss = (net(data.pictures[rows, frames]) - wanted).square().mean()
         optimizer.zero_grad()
         (1000 * loss).backward()
         optimizer.step()
