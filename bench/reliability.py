@@ -1,11 +1,15 @@
 """Kill runs at random moments, and run for long, to see what is lost and whether memory grows.
 
     python bench/reliability.py [--kills 200] [--frames 30000] [--seed 0]
+    python bench/reliability.py --kills 0 --frames 60 --size 3840x2160
 
 Both use the clip of `glpose demo` and the installed weights. A killed run must leave a readable
 `poses.jsonl` whose lines are the first ones of an undisturbed run, and a second run with
 `--overwrite` the same bytes as that. The long run plays the clip again and again; its memory is
 compared between the first tenth of the frames and the last.
+
+With `--size` the clip is enlarged to that size instead, and the most memory that `glpose run` takes is
+told for a third of the frames and for all of them.
 """
 
 import argparse
@@ -23,11 +27,14 @@ from pathlib import Path
 import numpy as np
 
 import glpose
+from glpose import imaging
 from glpose.formats.results import load
 from glpose.jobs.demo import write_clip
 from glpose.video.reader import open_video
+from glpose.video.writer import VideoWriter
 
 _END_S = 1.0
+_RATE_HZ = 25.0
 
 
 def main() -> None:
@@ -36,13 +43,17 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--frames", type=int, default=30_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--size", help="WIDTHxHEIGHT: the most memory of a run over a clip of it")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         clip, _ = write_clip(folder / "clip")
         if given.kills:
             print(kills(clip, folder, given.kills, random.Random(given.seed)))
-        if given.frames:
+        if given.frames and given.size:
+            width, _, height = given.size.partition("x")
+            print(most_memory(clip, folder, (int(height), int(width)), given.frames))
+        elif given.frames:
             print(long_run(clip, given.frames))
 
 
@@ -76,9 +87,9 @@ def kills(clip: Path, folder: Path, num: int, rng: random.Random) -> str:
     )
 
 
-def _start(clip: Path, out: Path) -> subprocess.Popen[bytes]:
+def _start(clip: Path, out: Path, end_s: float = _END_S) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "glpose", "run", str(clip), "-o", str(out), "--overwrite"]
-    return subprocess.Popen([*command, "--quiet", "--threads", "1", "--end", str(_END_S)])
+    return subprocess.Popen([*command, "--quiet", "--threads", "1", "--end", str(end_s)])
 
 
 def long_run(clip: Path, num: int) -> str:
@@ -105,6 +116,26 @@ def long_run(clip: Path, num: int) -> str:
         f"{last:.0f} MB at the end ({100 * (last / first - 1):+.1f} %), {files} open files, "
         f"{people} numbers of people given"
     )
+
+
+def most_memory(clip: Path, folder: Path, size_hw: tuple[int, int], num: int) -> str:
+    """The most memory of `glpose run`, overlay included, over a third and all of `num` frames."""
+    pictures = [frame.rgb for frame in open_video(clip).frames() if frame.rgb is not None]
+    large = folder / "large.mp4"
+    with VideoWriter(large, size_hw) as writer:
+        for number in range(num):
+            picture = imaging.resize(pictures[number % len(pictures)], size_hw)
+            writer.write(picture, number / _RATE_HZ)
+    told = []
+    for part in (num // 3, num):
+        end_s = (part - 0.5) / _RATE_HZ
+        run = _start(large, folder / str(part), end_s)
+        _, status, used = os.wait4(run.pid, 0)
+        run.returncode = os.waitstatus_to_exitcode(status)
+        assert run.returncode == 0
+        frames = len(load(folder / str(part) / large.stem / "poses.jsonl").frames)
+        told.append(f"{used.ru_maxrss / 1024:.0f} MB for {frames} frames")
+    return f"{size_hw[1]}x{size_hw[0]}: at most {', '.join(told)}"
 
 
 def _resident_mb() -> float:
