@@ -10,6 +10,9 @@ import numpy as np
 MAX_PIXELS = 2**27
 """The largest picture, also of a video: 16K. What claims more would exhaust memory."""
 
+LEAST_FLOW_PX = 16
+"""The least side of pictures whose flow can be found; OpenCV's search needs 12."""
+
 # Before the first import in this process, which reads it: larger pictures are then refused before
 # they are decoded.
 os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MAX_PIXELS)
@@ -59,6 +62,27 @@ def resized_boxes(
     """Boxes of a picture after resizing it by these factors."""
     zoom = zoom_xy if isinstance(zoom_xy, float) else np.tile(zoom_xy, 2)
     return (xyxy + 0.5) * zoom - 0.5
+
+
+def dense_flow(a_rgb: Rgb, b_rgb: Rgb) -> Float32[np.ndarray, "_height _width 2"]:
+    """How far each pixel of `a_rgb` has moved in `b_rgb`: x and y, in pixels.
+
+    Both pictures have one size, of at least `LEAST_FLOW_PX` on each side. Equal input gives equal
+    output.
+
+    Source: Kroeger et al., Fast Optical Flow using Dense Inverse Search, ECCV 2016, by OpenCV.
+    """
+    a, b = (cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY) for rgb in (a_rgb, b_rgb))
+    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    return search.calc(a, b, None)
+
+
+def resize_flow(
+    flow: Float32[np.ndarray, "_h _w 2"], size_hw: tuple[int, int]
+) -> Float32[np.ndarray, "_height _width 2"]:
+    """The flow of pictures after resizing them to a size: bilinear, and the values scaled too."""
+    zoom_xy = np.array([size_hw[1] / flow.shape[1], size_hw[0] / flow.shape[0]], np.float32)
+    return cv2.resize(flow, (size_hw[1], size_hw[0]), interpolation=cv2.INTER_LINEAR) * zoom_xy
 
 
 def inside_picture(

@@ -1,0 +1,107 @@
+"""Optical flow between pictures next to each other in time, and points that move along it.
+
+Flow from a to b is given at the pixels of a: pixel p of a is at p + flow[p] in b. Values are (x, y)
+in pixels of the pictures.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float, Float32, Float64
+
+from glpose.imaging import LEAST_FLOW_PX, Rgb, dense_flow, inside_picture, resize, resize_flow
+from glpose.types import Frame
+
+FlowMap = Float32[np.ndarray, "height width 2"]
+
+LONGEST_PX = 640
+"""Larger pictures are shrunk to this before their flow is searched."""
+
+
+@runtime_checkable
+class Flow(Protocol):
+    """Finds the flow between two pictures of one size. Any function with this signature will do."""
+
+    def __call__(self, a_rgb: Rgb, b_rgb: Rgb, /) -> FlowMap:
+        """The flow from a to b, at the pixels of a."""
+        ...
+
+
+def dis_flow(a_rgb: Rgb, b_rgb: Rgb, longest_px: int = LONGEST_PX) -> FlowMap:
+    """Flow by dense inverse search, on pictures whose longer side is at most `longest_px`.
+
+    What was found on smaller pictures is scaled back, its values too.
+    """
+    height, width = a_rgb.shape[:2]
+    zoom = min(1.0, longest_px / max(height, width))
+    small = max(LEAST_FLOW_PX, round(height * zoom)), max(LEAST_FLOW_PX, round(width * zoom))
+    if small == (height, width):
+        return dense_flow(a_rgb, b_rgb)
+    return resize_flow(dense_flow(resize(a_rgb, small), resize(b_rgb, small)), (height, width))
+
+
+def move_points(
+    xy: Float[np.ndarray, "*points 2"], flow: FlowMap
+) -> Float64[np.ndarray, "*points 2"]:
+    """Where points of a are in b, by the median flow of the 3 x 3 pixels around each.
+
+    NaN for points that are outside a, or come to lie outside b.
+    """
+    size_hw = flow.shape[:2]
+    known = inside_picture(xy, size_hw)
+    out = np.full(xy.shape, np.nan)
+    column, row = np.round(xy[known]).astype(np.int64).T
+    step = np.arange(-1, 2)
+    rows = np.clip(row[:, None, None] + step[:, None], 0, size_hw[0] - 1)
+    columns = np.clip(column[:, None, None] + step, 0, size_hw[1] - 1)
+    around = flow[rows, columns].reshape(-1, 9, 2)
+    out[known] = xy[known] + np.median(around, axis=1)
+    out[~inside_picture(out, size_hw)] = np.nan
+    return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """The flow between two pictures, in both directions."""
+
+    there: FlowMap
+    back: FlowMap
+
+    @property
+    def reversed(self) -> "Motion":
+        """The same from the second picture to the first."""
+        return Motion(self.back, self.there)
+
+    def move(
+        self, xy: Float[np.ndarray, "*points 2"]
+    ) -> tuple[Float64[np.ndarray, "*points 2"], Float64[np.ndarray, "*points"]]:
+        """Where points of the first picture are in the second, and how far from them one comes back.
+
+        The second value is the forward-backward error in pixels, NaN for points that left.
+        """
+        moved = move_points(xy, self.there)
+        return moved, np.linalg.norm(move_points(moved, self.back) - xy, axis=-1)
+
+
+class Motions:
+    """The motion between frames next to each other: each pair is computed once, and a few are kept."""
+
+    def __init__(self, flow: Flow = dis_flow, keep: int = 8) -> None:
+        """`keep` is the number of pairs that are remembered, 16 bytes a pixel each."""
+        self._flow, self._keep = flow, keep
+        self._known: dict[tuple[int, int], Motion | None] = {}
+
+    def between(self, a: Frame, b: Frame) -> Motion | None:
+        """The motion from a to b; None if one of them has no picture."""
+        pair = a.index, b.index
+        if pair not in self._known:
+            self._known[pair] = self._compute(a, b)
+            while len(self._known) > self._keep:
+                del self._known[next(iter(self._known))]
+        return self._known[pair]
+
+    def _compute(self, a: Frame, b: Frame) -> Motion | None:
+        if a.rgb is None or b.rgb is None or a.rgb.shape != b.rgb.shape:
+            return None
+        return Motion(self._flow(a.rgb, b.rgb), self._flow(b.rgb, a.rgb))
