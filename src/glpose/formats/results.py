@@ -3,7 +3,8 @@
 `poses.jsonl` starts with a header line and has one line for each frame. Lines are written as they
 come, so that a killed run leaves a readable file; `load` reads it back. A joint that was not found
 is `[null, null, 0.0]` in the file and NaN with score 0 in memory. A person whose left and right
-limbs may be exchanged has `"sides": "unsure"`.
+limbs may be exchanged has `"sides": "unsure"`, one who was not found in the frame but put there
+from frames around it `"source": "propagated"`.
 """
 
 import math
@@ -31,7 +32,7 @@ from glpose.types import FramePoses, FrameStatus, People, PoseResult, VideoInfo
 
 FORMAT = "glpose/1"
 
-_UNSURE = "unsure"
+_UNSURE, _PROPAGATED = "unsure", "propagated"
 _PX, _SCORE, _SECONDS = 2, 4, 6  # decimals
 
 
@@ -211,9 +212,13 @@ def _frame_line(poses: FramePoses) -> dict[str, Any]:
         found = np.isfinite(xy).all(-1) & np.isfinite(score)
         table = zip(_round(xy, _PX), _round(score, _SCORE), found, strict=True)
         person["joints"] = [[*p, s] if ok else [None, None, 0.0] for p, s, ok in table]
-    if poses.unsure_sides is not None:
-        for row in np.flatnonzero(poses.unsure_sides):
-            people[row]["sides"] = _UNSURE
+    marks = (
+        ("sides", _UNSURE, poses.unsure_sides),
+        ("source", _PROPAGATED, poses.propagated),
+    )
+    for key, word, marked in marks:
+        for row in () if marked is None else np.flatnonzero(marked):
+            people[row][key] = word
     return {
         "frame": int(poses.frame),
         "time_s": round(float(poses.time_s), _SECONDS),
@@ -301,6 +306,7 @@ def _read_frame(line: Line, num_joints: int) -> FramePoses:
         score=joints[..., 2],
         status=status,
         unsure_sides=np.array([person.data.get("sides") == _UNSURE for person in people], bool),
+        propagated=np.array([p.data.get("source") == _PROPAGATED for p in people], bool),
     )
 
 
