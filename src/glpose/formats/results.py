@@ -111,8 +111,10 @@ class ResultWriter:
             raise cannot_write(self._path, problem) from problem
 
 
-def load(path: str | Path) -> PoseResult:
+def load(path: str | Path, *, needs_ids: bool = True) -> PoseResult:
     """Read `poses.jsonl`; for a killed run, all complete lines.
+
+    Unless the file `needs_ids`, people may lack a `track_id`, which is -1 then.
 
     Raises: BadInput with the line number if anything differs from what `ResultWriter` writes.
     """
@@ -133,7 +135,7 @@ def load(path: str | Path) -> PoseResult:
     settings = first.inner(first.value("settings", "an object"), "settings").data
     frames: list[FramePoses] = []
     for line in lines:
-        frames.append(_read_frame(line, len(skeleton.joints)))
+        frames.append(_read_frame(line, len(skeleton.joints), needs_ids=needs_ids))
         if len(frames) > 1 and frames[-1].frame <= frames[-2].frame:
             raise line.error(
                 f"frame {frames[-1].frame} after frame {frames[-2].frame}",
@@ -286,7 +288,7 @@ def _read_skeleton(line: Line) -> Skeleton:
     return SKELETONS[name]
 
 
-def _read_frame(line: Line, num_joints: int) -> FramePoses:
+def _read_frame(line: Line, num_joints: int, *, needs_ids: bool) -> FramePoses:
     status: FrameStatus
     match line.text("status"):
         case "ok":
@@ -301,7 +303,7 @@ def _read_frame(line: Line, num_joints: int) -> FramePoses:
     return FramePoses(
         frame=line.whole("frame"),
         time_s=line.number_at("time_s"),
-        people=_read_people(line, people),
+        people=_read_people(line, people, needs_ids=needs_ids),
         xy=joints[..., :2],
         score=joints[..., 2],
         status=status,
@@ -314,10 +316,13 @@ def _people_lines(line: Line) -> list[Line]:
     return [line.inner(person, f"people[{i}]") for i, person in enumerate(line.list("people"))]
 
 
-def _read_people(line: Line, people: Iterable[Line]) -> People:
-    rows = [(p.box("box_xyxy"), p.score("box_score"), p.whole("track_id")) for p in people]
+def _read_people(line: Line, people: Iterable[Line], *, needs_ids: bool = True) -> People:
+    def number_of(person: Line) -> int:
+        return person.whole("track_id") if needs_ids or "track_id" in person.data else -1
+
+    rows = [(p.box("box_xyxy"), p.score("box_score"), number_of(p)) for p in people]
     track_id = [row[2] for row in rows]
-    twice = {number for number in track_id if track_id.count(number) > 1}
+    twice = {number for number in track_id if number >= 0 and track_id.count(number) > 1}
     if twice:
         raise line.error(f"track_id {min(twice)} twice in a frame", "each person once")
     return People(

@@ -9,12 +9,14 @@ and what ends a track are ours. Who is missed in between appears, marked as prop
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
 from glpose.flow import Motion, Motions
 from glpose.geometry import box_area, oks
+from glpose.refine import Refiner
 from glpose.skeleton import Skeleton
 from glpose.track.cuts import CutDetector
 from glpose.types import Frame, FrameAndPoses, FramePoses, People
@@ -200,6 +202,11 @@ def with_flow_fusion(
         yield stream.take()
     if problem is not None:
         raise problem
+
+
+def refiner(joints: Skeleton, window: int) -> Refiner:
+    """The refiner called "flow"."""
+    return partial(with_flow_fusion, joints=joints, how=FlowFusionSpec(window=window))
 
 
 @dataclass(slots=True, eq=False)
