@@ -188,6 +188,8 @@ def motions_of(clip: Clip, sign: float = 1.0) -> Motions:
 
     def flow(a_rgb: np.ndarray, b_rgb: np.ndarray, /) -> np.ndarray:
         a, b = int(a_rgb[0, 0, 0]), int(b_rgb[0, 0, 0])
+        if sign == 0:
+            return np.zeros((*SIZE_HW, 2), np.float32)
         return np.float32(sign) * exact_flow(clip.truth_xy[a], clip.truth_xy[b])
 
     return Motions(flow, keep=NUM_FRAMES)
@@ -275,25 +277,22 @@ UNCHECKED = FlowFusionSpec(error_px=1e9, reach=1e9, switch_oks=0.0)
 def joints(num_clips: int, seed: int, windows: Sequence[int] = (1, 2, 4)) -> dict[str, Row]:
     """The table of the first experiment for one seed."""
     clips = [crowd(1000 * seed + number) for number in range(num_clips)]
-    pairs = [pairs_of(clip) for clip in clips]
-    exact, zero, negated = ([motions_of(clip, sign) for clip in clips] for sign in (1.0, 0.0, -1.0))
-
-    def row(flows: list[Motions], how: FlowFusionSpec) -> Row:
-        return judged(
-            clips, [refined(some, flow, how) for some, flow in zip(pairs, flows, strict=True)]
-        )
-
-    table = {PER_FRAME: judged(clips, [[poses for _, poses in some] for some in pairs])}
-    for window in windows:
-        table[f"fused w = {window}, exact flow"] = row(exact, FlowFusionSpec(window=window))
-    for name, how in (("fused", FlowFusionSpec()), ("unchecked", UNCHECKED)):
-        table |= {
-            f"{name} w = 4, {what} flow": row(flows, how)
-            for what, flows in (("exact", exact), ("zero", zero), ("negated", negated))
-            if f"{name} w = 4, {what} flow" not in table
+    found: dict[str, list[list[FramePoses]]] = {}
+    for clip in clips:
+        pairs = pairs_of(clip)
+        flows = {
+            "exact": motions_of(clip),
+            "zero": motions_of(clip, 0),
+            "negated": motions_of(clip, -1),
         }
-    means = [plain_mean(some, flow, 4) for some, flow in zip(pairs, exact, strict=True)]
-    return table | {PLAIN: judged(clips, means)}
+        found.setdefault(PER_FRAME, []).append([poses for _, poses in pairs])
+        asked = {f"fused w = {w}, exact flow": ("exact", FlowFusionSpec(window=w)) for w in windows}
+        for name, how in (("fused", FlowFusionSpec()), ("unchecked", UNCHECKED)):
+            asked |= {f"{name} w = 4, {what} flow": (what, how) for what in flows}
+        for name, (what, how) in asked.items():
+            found.setdefault(name, []).append(refined(pairs, flows[what], how))
+        found.setdefault(PLAIN, []).append(plain_mean(pairs, flows["exact"], 4))
+    return {name: judged(clips, poses) for name, poses in found.items()}
 
 
 PER_FRAME, PLAIN = "per frame", "plain mean w = 4, exact flow"
