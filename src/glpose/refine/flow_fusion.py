@@ -248,7 +248,9 @@ class _Stream:
         person = [(t, self._changes.get(t, 0)) for t in poses.people.track_id.tolist()]
         new = _Seen(frame, poses, own(poses), person)
         if self._held:
-            motion = None if is_cut else self._motions.between(self._held[-1].frame, frame)
+            nobody = not any(seen.person for seen in self._held)
+            ends = is_cut or nobody  # where there is nobody to carry, flow costs for nothing
+            motion = None if ends else self._motions.between(self._held[-1].frame, frame)
             self._latest.appendleft(motion)
             for age, seen in enumerate(reversed(self._held)):
                 if len(seen.ahead) == age:  # the chain has not ended before

@@ -327,6 +327,21 @@ def test_what_is_held_is_bounded_by_the_window() -> None:
         assert held[1] <= 2 * HOW.window + 5
 
 
+def test_no_flow_is_computed_where_nobody_is() -> None:
+    asked = []
+
+    def flow(a: np.ndarray, b: np.ndarray, /) -> np.ndarray:
+        asked.append((int(a[0, 0, 0]), int(b[0, 0, 0])))
+        return constant(SPEED * (float(b[0, 0, 0]) - float(a[0, 0, 0])), 0)
+
+    given = [pair(i) for i in range(6)] + walk(10)[6:] + [pair(i) for i in range(10, 30)]
+    found = [p for _, p in with_flow_fusion(given, COCO17, HOW, Motions(flow))]
+    assert [len(p.people) for p in found] == [0] * 6 + [1] * 4 + [0] * 20
+    assert {(6, 7), (7, 6), (8, 9), (9, 8)} <= set(asked)
+    assert min(min(two) for two in asked) == 6
+    assert max(max(two) for two in asked) < 20
+
+
 def test_marks_of_an_earlier_run_stay() -> None:
     given = [(f, replace(p, propagated=np.array([i == 2]))) for i, (f, p) in enumerate(walk(6))]
     given[3] = pair(3, (8, 250.0))
