@@ -361,7 +361,7 @@ def rendered(num_clips: int, seed: int) -> dict[str, Row]:
             truth[index, label.people.track_id - 1] = label.xy
         nearest_first = scene.joints_in_camera(NUM_FRAMES // 2)[..., 2].mean(1).argsort()
         clip = estimated(np.random.default_rng([7, seed, number]), truth[:, nearest_first])
-        pictures = [frame.rgb for frame, _ in frames]
+        pictures = [frame.rgb for frame, _ in frames if frame.rgb is not None]
         pairs = pairs_of(clip, lambda i, p=pictures: p[i])
         clips.append(clip)
         before.append([poses for _, poses in pairs])
