@@ -352,7 +352,7 @@ def rendered(num_clips: int, seed: int) -> dict[str, Row]:
         (240, 320), NUM_FRAMES, num_people=(3, 4), height_share=(0.5, 0.8), num_obstacles=(0, 0),
         damage=0.2, motion_blur_share=0.0,
     )  # fmt: skip
-    clips, before, after = [], [], []
+    clips, before, after, unchecked = [], [], [], []
     for number in range(num_clips):
         scene = render_scene(spec, 1000 * seed + number)
         frames = list(scene.frames())
@@ -365,10 +365,13 @@ def rendered(num_clips: int, seed: int) -> dict[str, Row]:
         pairs = pairs_of(clip, lambda i, p=pictures: p[i])
         clips.append(clip)
         before.append([poses for _, poses in pairs])
-        after.append(refined(pairs, None, joints=POSETRACK15))
+        motions = Motions(keep=NUM_FRAMES)
+        after.append(refined(pairs, motions, joints=POSETRACK15))
+        unchecked.append(refined(pairs, motions, UNCHECKED, POSETRACK15))
     return {
         "rendered, per frame": judged(clips, before, POSETRACK15),
         "rendered, fused w = 4, flow of the pictures": judged(clips, after, POSETRACK15),
+        "rendered, unchecked w = 4, flow of the pictures": judged(clips, unchecked, POSETRACK15),
     }
 
 

@@ -73,8 +73,8 @@ def dense_flow(a_rgb: Rgb, b_rgb: Rgb) -> Float32[np.ndarray, "_height _width 2"
     Source: Kroeger et al., Fast Optical Flow using Dense Inverse Search, ECCV 2016, by OpenCV.
     """
     a, b = (cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY) for rgb in (a_rgb, b_rgb))
-    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    return search.calc(a, b, None)
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    return search.calc(a, b, np.zeros((*a.shape, 2), np.float32))
 
 
 def resize_flow(

@@ -33,7 +33,7 @@ def test_a_person_without_a_box_appears_in_all_three_frames() -> None:
 @pytest.mark.slow
 def test_flow_of_rendered_pictures_is_good_enough() -> None:
     table = crowd_flow.rendered(1, 0)
-    alone, fused = table.values()
+    alone, fused, _ = table.values()
     assert fused.ap >= alone.ap + 3
     assert fused.jitter_px < alone.jitter_px / 2
 

@@ -23,7 +23,7 @@ def score_hieve(truth: Path, results: Path) -> Report:
             labelled=frame.labelled,
             area_px2=frame.area_px2,
             truth_xyxy=frame.xyxy,
-            ignore=~frame.labelled.any(-1),
+            ignore=np.asarray(~frame.labelled.any(-1)),
             crowd=np.zeros(len(frame.xy), bool),
             guess_xy=guess[key].xy,
             guess_score=guess[key].score,
