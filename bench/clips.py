@@ -19,6 +19,7 @@ from glpose.evaluation.predict import true_people
 from glpose.formats.jhmdb.short import JhmdbClip, read_clips
 from glpose.geometry import box_iou
 from glpose.metrics.pck import Pck, pck
+from glpose.refine import refiner_named
 from glpose.skeleton import JHMDB15
 from glpose.types import FramePoses, FrameTruth
 from glpose.video.reader import open_video
@@ -87,9 +88,16 @@ def given(subject: Subject, rhythm: Rhythm | None = None) -> Limbs:
 
 
 def look_at(
-    clips: Sequence[JhmdbClip], models: Models, *, finds: bool = False, rhythm: Rhythm | None = None
+    clips: Sequence[JhmdbClip],
+    models: Models,
+    *,
+    finds: bool = False,
+    rhythm: Rhythm | None = None,
+    refine: str | None = None,
 ) -> Limbs:
     """Run each clip as `glpose run` does: with the labelled boxes, or finding people (`finds`).
+
+    `refine` names a refiner to apply afterwards.
 
     Of several people who are found the one with the highest IoU with the labelled box counts.
     """
@@ -98,7 +106,7 @@ def look_at(
         truth = {t.frame: t for t in clip.truth if len(t.people)}
         seen += [
             (poses, truth[poses.frame], number)
-            for poses in _poses(clip, number, models, finds=finds, rhythm=rhythm)
+            for poses in _poses(clip, number, models, finds=finds, rhythm=rhythm, refine=refine)
             if poses.frame in truth
         ]
     there, here = columns(JHMDB15), columns(models.skeleton)
@@ -122,7 +130,13 @@ def _is_damaged(frame: int, clip: int, rhythm: Rhythm | None) -> bool:
 
 
 def _poses(
-    clip: JhmdbClip, number: int, models: Models, *, finds: bool, rhythm: Rhythm | None
+    clip: JhmdbClip,
+    number: int,
+    models: Models,
+    *,
+    finds: bool,
+    rhythm: Rhythm | None,
+    refine: str | None,
 ) -> Iterator[FramePoses]:
     video = open_video(clip.video)
     frames = video.frames()
@@ -131,7 +145,9 @@ def _poses(
         how = {"every": rhythm.every, "in_a_row": rhythm.in_a_row}
         frames = damaged_frames(frames, truth, number, KINDS, **how)
     boxes = None if finds else true_people(clip.truth)
-    pairs = poses_of(frames, video.info, models, boxes, keep_pictures=False)
+    pairs = poses_of(frames, video.info, models, boxes, keep_pictures=refine is not None)
+    if refine is not None:
+        pairs = refiner_named(refine, models.skeleton)(pairs)
     return (poses for _, poses in pairs)
 
 

@@ -81,7 +81,7 @@ def of_rows(
     poses: FramePoses, rows: Int64[np.ndarray, " kept"] | Bool[np.ndarray, " n"]
 ) -> FramePoses:
     """The selected people of a frame."""
-    evidence, unsure = poses.side_evidence, poses.unsure_sides
+    evidence, unsure, carried = poses.side_evidence, poses.unsure_sides, poses.propagated
     return replace(
         poses,
         people=poses.people[rows],
@@ -89,4 +89,5 @@ def of_rows(
         score=poses.score[rows],
         side_evidence=None if evidence is None else evidence[rows],
         unsure_sides=None if unsure is None else unsure[rows],
+        propagated=None if carried is None else carried[rows],
     )

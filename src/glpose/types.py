@@ -169,7 +169,8 @@ class FramePoses:
     Joints are float32, or float64 when a file is read for scoring, so that nothing is rounded.
     `side_evidence` says how clearly the network tells a joint from its mirror partner, see
     `Codec.side_evidence`; None where nothing is known. `unsure_sides` marks people whose left and
-    right limbs may be exchanged.
+    right limbs may be exchanged, `propagated` those who were not found in this frame but in frames
+    around it.
     """
 
     frame: int
@@ -180,6 +181,7 @@ class FramePoses:
     status: FrameStatus = "ok"
     side_evidence: Float[np.ndarray, "n joints"] | None = None
     unsure_sides: Bool[np.ndarray, " n"] | None = None
+    propagated: Bool[np.ndarray, " n"] | None = None
 
     @classmethod
     def empty(

@@ -22,6 +22,11 @@ app = App(
     suppress_keyboard_interrupt=False,  # main() says "interrupted"
 )
 app.command("glpose.cli.run:run", name="run", help="Estimate the poses in videos or pictures.")
+app.command(
+    "glpose.cli.refine:refine",
+    name="refine",
+    help="Make poses of any tool steadier with their video.",
+)
 app.command("glpose.cli.info:info", name="info", help="Tell versions and weights, or about a file.")
 app.command("glpose.cli.demo:demo", name="demo", help="Make a short clip and run on it.")
 app.command(

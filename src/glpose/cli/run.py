@@ -11,7 +11,7 @@ from glpose.errors import BadInput
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
 
 if TYPE_CHECKING:
-    from glpose.jobs.run import Options
+    from glpose.jobs.run import Options, Outcome
 
 
 def run(
@@ -21,6 +21,7 @@ def run(
     weights: str = DEFAULT_POSE,
     detector: str = DEFAULT_DETECTOR,
     detect_every: int | None = None,
+    refine: str | None = None,
     overlay: bool = True,
     start: float | None = None,
     end: float | None = None,
@@ -48,6 +49,8 @@ def run(
     detect_every
         Look for people at every n-th frame; the poses say where they are in between. 5 if not
         given; 1 finds newcomers at once and costs more.
+    refine
+        Make poses steadier afterwards: flow merges those of frames around along optical flow.
     overlay
         Write a video with the skeletons drawn in.
     start
@@ -85,6 +88,7 @@ def run(
         overwrite,
         writers=(poses_jsonl, overlay_mp4) if overlay else (poses_jsonl,),
         detect_every=detect_every or DETECT_EVERY,
+        also=() if refine is None else (refine,),
     )
     return run_and_tell(source, options, quiet=quiet)
 
@@ -96,6 +100,11 @@ def run_and_tell(sources: Sequence[str], options: "Options", *, quiet: bool = Fa
     from glpose.jobs.run import run_sources
 
     outcomes = run_sources(sources, options, make_reporter(quiet=quiet), SignalInterrupt())
+    return status_of(outcomes)
+
+
+def status_of(outcomes: "Sequence[Outcome]") -> int:
+    """The exit status for the outcomes of all sources."""
     states = {outcome.state for outcome in outcomes}
     if "interrupted" in states:
         return 130

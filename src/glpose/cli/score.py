@@ -101,6 +101,25 @@ def coco(truth: Path, predictions: Path, /, *, json: Path | None = None) -> int:
     return _show(score_coco(*_checked(truth, predictions, json)), json)
 
 
+@app.command
+def hieve(truth: Path, predictions: Path, /, *, json: Path | None = None) -> int:
+    """HiEve's AP and weighted AP, of files in COCO's layout (docs/metrics.md).
+
+    Parameters
+    ----------
+    truth
+        The annotations: images and annotations, with HiEve's flags of visibility.
+    predictions
+        Results in COCO's format, with 14 joints.
+    json
+        Also write all numbers to this file.
+
+    """
+    from glpose.evaluation.scoring.hieve import score_hieve
+
+    return _show(score_hieve(*_checked(truth, predictions, json)), json)
+
+
 def _checked(truth: Path, predictions: Path, json: Path | None) -> tuple[Path, Path]:
     """Both paths, after checking them and the output path."""
     from glpose.evaluation.scoring.report import check_places

@@ -3,7 +3,8 @@
 `poses.jsonl` starts with a header line and has one line for each frame. Lines are written as they
 come, so that a killed run leaves a readable file; `load` reads it back. A joint that was not found
 is `[null, null, 0.0]` in the file and NaN with score 0 in memory. A person whose left and right
-limbs may be exchanged has `"sides": "unsure"`.
+limbs may be exchanged has `"sides": "unsure"`, one who was not found in the frame but put there
+from frames around it `"source": "propagated"`.
 """
 
 import math
@@ -31,7 +32,7 @@ from glpose.types import FramePoses, FrameStatus, People, PoseResult, VideoInfo
 
 FORMAT = "glpose/1"
 
-_UNSURE = "unsure"
+_UNSURE, _PROPAGATED = "unsure", "propagated"
 _PX, _SCORE, _SECONDS = 2, 4, 6  # decimals
 
 
@@ -110,8 +111,10 @@ class ResultWriter:
             raise cannot_write(self._path, problem) from problem
 
 
-def load(path: str | Path) -> PoseResult:
+def load(path: str | Path, *, needs_ids: bool = True) -> PoseResult:
     """Read `poses.jsonl`; for a killed run, all complete lines.
+
+    Unless the file `needs_ids`, people may lack a `track_id`, which is -1 then.
 
     Raises: BadInput with the line number if anything differs from what `ResultWriter` writes.
     """
@@ -132,7 +135,7 @@ def load(path: str | Path) -> PoseResult:
     settings = first.inner(first.value("settings", "an object"), "settings").data
     frames: list[FramePoses] = []
     for line in lines:
-        frames.append(_read_frame(line, len(skeleton.joints)))
+        frames.append(_read_frame(line, len(skeleton.joints), needs_ids=needs_ids))
         if len(frames) > 1 and frames[-1].frame <= frames[-2].frame:
             raise line.error(
                 f"frame {frames[-1].frame} after frame {frames[-2].frame}",
@@ -211,9 +214,13 @@ def _frame_line(poses: FramePoses) -> dict[str, Any]:
         found = np.isfinite(xy).all(-1) & np.isfinite(score)
         table = zip(_round(xy, _PX), _round(score, _SCORE), found, strict=True)
         person["joints"] = [[*p, s] if ok else [None, None, 0.0] for p, s, ok in table]
-    if poses.unsure_sides is not None:
-        for row in np.flatnonzero(poses.unsure_sides):
-            people[row]["sides"] = _UNSURE
+    marks = (
+        ("sides", _UNSURE, poses.unsure_sides),
+        ("source", _PROPAGATED, poses.propagated),
+    )
+    for key, word, marked in marks:
+        for row in () if marked is None else np.flatnonzero(marked):
+            people[row][key] = word
     return {
         "frame": int(poses.frame),
         "time_s": round(float(poses.time_s), _SECONDS),
@@ -281,7 +288,7 @@ def _read_skeleton(line: Line) -> Skeleton:
     return SKELETONS[name]
 
 
-def _read_frame(line: Line, num_joints: int) -> FramePoses:
+def _read_frame(line: Line, num_joints: int, *, needs_ids: bool) -> FramePoses:
     status: FrameStatus
     match line.text("status"):
         case "ok":
@@ -296,11 +303,12 @@ def _read_frame(line: Line, num_joints: int) -> FramePoses:
     return FramePoses(
         frame=line.whole("frame"),
         time_s=line.number_at("time_s"),
-        people=_read_people(line, people),
+        people=_read_people(line, people, needs_ids=needs_ids),
         xy=joints[..., :2],
         score=joints[..., 2],
         status=status,
         unsure_sides=np.array([person.data.get("sides") == _UNSURE for person in people], bool),
+        propagated=np.array([p.data.get("source") == _PROPAGATED for p in people], bool),
     )
 
 
@@ -308,10 +316,13 @@ def _people_lines(line: Line) -> list[Line]:
     return [line.inner(person, f"people[{i}]") for i, person in enumerate(line.list("people"))]
 
 
-def _read_people(line: Line, people: Iterable[Line]) -> People:
-    rows = [(p.box("box_xyxy"), p.score("box_score"), p.whole("track_id")) for p in people]
+def _read_people(line: Line, people: Iterable[Line], *, needs_ids: bool = True) -> People:
+    def number_of(person: Line) -> int:
+        return person.whole("track_id") if needs_ids or "track_id" in person.data else -1
+
+    rows = [(p.box("box_xyxy"), p.score("box_score"), number_of(p)) for p in people]
     track_id = [row[2] for row in rows]
-    twice = {number for number in track_id if track_id.count(number) > 1}
+    twice = {number for number in track_id if number >= 0 and track_id.count(number) > 1}
     if twice:
         raise line.error(f"track_id {min(twice)} twice in a frame", "each person once")
     return People(

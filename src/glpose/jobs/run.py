@@ -8,10 +8,19 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 from glpose import __version__
-from glpose.api import DETECT_EVERY, Boxes, Models, check_boxes, check_span, load_models, poses_of
+from glpose.api import (
+    DETECT_EVERY,
+    Boxes,
+    Models,
+    check_boxes,
+    check_span,
+    load_models,
+    poses_of,
+    usual_refiners,
+)
 from glpose.errors import BadInput, GLPoseError
 from glpose.formats.results import read_boxes, write_summary
 from glpose.formats.text.lines import cannot_write
@@ -20,6 +29,7 @@ from glpose.jobs.lock import only_writer
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.writers import (
     OpenWriter,
+    Origin,
     PoseWriter,
     Target,
     files_of,
@@ -27,10 +37,11 @@ from glpose.jobs.writers import (
     poses_jsonl,
 )
 from glpose.pipeline import can_follow
-from glpose.refine import Refiner
+from glpose.refine import Refiner, refiner_named
 from glpose.runtime.engine import EngineSpec
+from glpose.skeleton import Skeleton
 from glpose.timing import Timings
-from glpose.types import Frame, FramePoses, VideoInfo
+from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
 from glpose.video.source import Source, SourceEntry, find_sources
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
 
@@ -44,7 +55,7 @@ class Options:
     """The options of `glpose run`; each source gets its own result folder in `output`.
 
     A frame counts as done when the first of the `writers` has it. `refiners` are applied in order;
-    None means the usual ones.
+    None means the usual ones. Those with the names `also` come after them.
     """
 
     output: Path
@@ -58,6 +69,30 @@ class Options:
     writers: tuple[OpenWriter, ...] = (poses_jsonl, overlay_mp4)
     refiners: tuple[Refiner, ...] | None = None
     detect_every: int = DETECT_EVERY
+    also: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Work(Origin, Protocol):
+    """What is done with the frames of a source, to have their poses."""
+
+    def check(self, info: VideoInfo, label: str) -> None:
+        """Raises: BadInput if what was given does not belong to this source."""
+        ...
+
+    def pairs(
+        self, frames: Iterable[Frame], info: VideoInfo, timings: Timings, *, keep_pictures: bool
+    ) -> Iterator[FrameAndPoses]:
+        """The frames with their poses, with their pictures if they are to be kept."""
+        ...
+
+    def settings(self) -> dict[str, object]:
+        """What was asked for, for the results."""
+        ...
+
+    def missing(self, label: str, last_frame: int) -> str | None:
+        """One line about what the results lack, if anything; `last_frame` is the last one of them."""
+        ...
 
 
 @dataclass(slots=True)
@@ -112,13 +147,15 @@ def run_sources(
         options.detector if boxes is None else None,
         options.engine,
     )
+    also = tuple(refiner_named(name, models.skeleton) for name in options.also)
+    work = _Estimation(models, boxes, options, also)
     interrupt = interrupt or Interrupt()
     outcomes: list[Outcome] = []
     with interrupt.listening():
         for entry in entries:
             if interrupt.requested:
                 break
-            outcomes.append(_Job(entry, options, models, boxes, reporter, interrupt).run())
+            outcomes.append(SourceJob(entry, options, work, reporter, interrupt).run())
     return outcomes
 
 
@@ -132,20 +169,80 @@ def make_folder(folder: Path) -> None:
         raise cannot_write(folder, problem) from problem
 
 
-class _Job:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Estimation:
+    """The `Work` of `glpose run`."""
+
+    models: Models
+    boxes: Boxes | None
+    options: Options
+    also: tuple[Refiner, ...]
+
+    @property
+    def skeleton(self) -> Skeleton:
+        return self.models.skeleton
+
+    @property
+    def record(self) -> dict[str, dict[str, object]]:
+        return self.models.record
+
+    def check(self, info: VideoInfo, label: str) -> None:
+        check_boxes(self.boxes, info, label)
+
+    def pairs(
+        self, frames: Iterable[Frame], info: VideoInfo, timings: Timings, *, keep_pictures: bool
+    ) -> Iterator[FrameAndPoses]:
+        refiners = self.options.refiners
+        if self.also:
+            usual = usual_refiners(self.boxes, self.skeleton, info.size_hw)
+            refiners = (*(usual if refiners is None else refiners), *self.also)
+        return poses_of(
+            frames,
+            info,
+            self.models,
+            self.boxes,
+            timings,
+            refiners=refiners,
+            keep_pictures=keep_pictures,
+            detect_every=self.options.detect_every,
+        )
+
+    def settings(self) -> dict[str, object]:
+        how = self.options
+        # The detector may skip frames only if poses are followed; else it looks at all, or at none.
+        follows = self.boxes is None and can_follow(self.models.estimate.card)
+        return {
+            "glpose": __version__,
+            "boxes": None if how.boxes is None else how.boxes.name,
+            "detect_every": how.detect_every if follows else None,
+            "start_s": how.start_s,
+            "end_s": how.end_s,
+            "refine": list(how.also),
+        }
+
+    def missing(self, label: str, last_frame: int) -> str | None:
+        beyond = [frame for frame in self.boxes or () if frame > last_frame]
+        if not beyond or self.options.end_s is not None:
+            return None
+        return (
+            f"the boxes name {len(beyond)} frames behind the last one of {label} ({last_frame}); "
+            "give the boxes of this video"
+        )
+
+
+class SourceJob:
     """One source being processed."""
 
     def __init__(
         self,
         entry: SourceEntry,
         options: Options,
-        models: Models,
-        boxes: Boxes | None,
+        work: Work,
         reporter: Reporter,
         interrupt: Interrupt,
     ) -> None:
-        self.entry, self.options, self.models = entry, options, models
-        self.boxes, self.reporter, self.interrupt = boxes, reporter, interrupt
+        self.entry, self.options, self.work = entry, options, work
+        self.reporter, self.interrupt = reporter, interrupt
         self.folder = options.output / entry.name
         self.outcome, self.timings = Outcome(entry.name, self.folder), Timings()
         self.writers: list[PoseWriter] = []
@@ -160,7 +257,7 @@ class _Job:
         begin = time.perf_counter()
         try:
             source = self.entry.open()
-            check_boxes(self.boxes, source.info, self.entry.label)
+            self.work.check(source.info, self.entry.label)
             make_folder(self.folder)
             held.enter_context(only_writer(self.folder))
             self._remove_old()
@@ -219,23 +316,18 @@ class _Job:
 
     def _estimate(self, source: Source) -> None:
         how = self.options
-        target = Target(
-            self.folder, source, self.models, self._settings(), self.timings, how.engine
-        )
+        settings = self.work.settings()
+        target = Target(self.folder, source, self.work, settings, self.timings, how.engine)
         with ExitStack() as stack:
             for open_writer in how.writers:
                 self.writers.append(stack.enter_context(open_writer(target)))
             # Closing stops the decoding thread.
             frames = stack.enter_context(closing(source.frames(how.start_s, how.end_s)))
-            pairs = poses_of(
+            pairs = self.work.pairs(
                 self._watch(frames),
                 source.info,
-                self.models,
-                self.boxes,
                 self.timings,
-                refiners=how.refiners,
                 keep_pictures=any(writer.needs_pictures for writer in self.writers),
-                detect_every=how.detect_every,
             )
             for frame, poses in pairs:
                 for writer in self.writers[:1]:
@@ -251,21 +343,6 @@ class _Job:
         for frame in frames:
             self.interrupt.check()
             yield frame
-
-    @property
-    def _follows(self) -> bool:
-        """Whether the detector may skip frames; else it looks at all of them, or at none."""
-        return self.boxes is None and can_follow(self.models.estimate.card)
-
-    def _settings(self) -> dict[str, object]:
-        how = self.options
-        return {
-            "glpose": __version__,
-            "boxes": None if how.boxes is None else how.boxes.name,
-            "detect_every": how.detect_every if self._follows else None,
-            "start_s": how.start_s,
-            "end_s": how.end_s,
-        }
 
     def _judge(self, source: Source) -> None:
         """Report what is missing from finished results."""
@@ -284,13 +361,8 @@ class _Job:
             self._warn(warning, "incomplete")
         for warning in (warning for writer in self.writers for warning in writer.warnings):
             self._warn(warning)
-        beyond = [frame for frame in self.boxes or () if frame > out.last_frame]
-        if beyond and self.options.end_s is None:
-            self._warn(
-                f"the boxes name {len(beyond)} frames behind the last one of {name} "
-                f"({out.last_frame}); give the boxes of this video",
-                "incomplete",
-            )
+        if lack := self.work.missing(name, out.last_frame):
+            self._warn(lack, "incomplete")
         if out.frames == 0:
             self._warn(
                 f"{name}: no frame lies in the span asked for; change --start, --end", "failed"
@@ -315,8 +387,8 @@ class _Job:
             "frames_per_s": round(out.frames / seconds, 3),
             "seconds_per_stage": stages,
             "warnings": out.warnings,
-            "models": self.models.record,
-            "settings": self._settings(),
+            "models": self.work.record,
+            "settings": self.work.settings(),
         }
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, runtime_checkable
 
-from glpose.api import Models
 from glpose.formats.results import ResultWriter
 from glpose.runtime.engine import EngineSpec
+from glpose.skeleton import Skeleton
 from glpose.timing import Timings
 from glpose.types import Frame, FramePoses
 from glpose.video.source import Source
@@ -19,13 +19,28 @@ from glpose.viewer.overlay_video import OverlayVideo
 POSES, OVERLAY = "poses.jsonl", "overlay.mp4"
 
 
+@runtime_checkable
+class Origin(Protocol):
+    """Where poses come from: their joints, and a description of the networks for the results."""
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The joints of the poses."""
+        ...
+
+    @property
+    def record(self) -> dict[str, dict[str, object]]:
+        """The networks by name."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
     """What a writer is opened with: a source, its existing folder, and the settings of the run."""
 
     folder: Path
     source: Source
-    models: Models
+    models: Origin
     settings: dict[str, object]
     timings: Timings
     engine: EngineSpec = EngineSpec()

@@ -60,8 +60,17 @@ class OksScores:
     ar_large: float
 
 
-def oks_scores(pictures: Sequence[OksPicture], sigma: Float[np.ndarray, " joints"]) -> OksScores:
+def oks_scores(
+    pictures: Sequence[OksPicture],
+    sigma: Float[np.ndarray, " joints"],
+    *,
+    weights: Float64[np.ndarray, " pictures"] | None = None,
+    most_guesses: int = MAX_GUESSES,
+) -> OksScores:
     """AP and AR of all pictures together; `sigma` as `Skeleton.oks_sigma`.
+
+    With `weights` the people and the poses of a picture count that often, which need not be a whole
+    number; equal weights change nothing. Of a picture `most_guesses` poses count.
 
     Poses are matched best first, each to the unmatched person of highest OKS. Ignored people and
     those outside the area range are not counted, nor are unmatched poses outside the range (area
@@ -69,8 +78,10 @@ def oks_scores(pictures: Sequence[OksPicture], sigma: Float[np.ndarray, " joints
 
     Source: COCO keypoint evaluation; read: pycocotools 2.0.11 (BSD).
     """
-    ready = [_ready(picture, sigma) for picture in pictures]
-    curves = {name: _curves(ready, low, high) for name, (low, high) in _AREAS_PX2.items()}
+    ready = [_ready(picture, sigma, most_guesses) for picture in pictures]
+    # Divided by the largest: sums of equal weights are whole numbers then, and exact.
+    share = np.ones(len(pictures)) if weights is None else weights / weights.max(initial=0)
+    curves = {name: _curves(ready, share, low, high) for name, (low, high) in _AREAS_PX2.items()}
     precision, recall = curves["all"]
     (medium_ap, medium_ar), (large_ap, large_ar) = (
         [_mean(part) for part in curves[name]] for name in ("medium", "large")
@@ -125,8 +136,8 @@ class _Ready:
     crowd: Bool[np.ndarray, " people"]
 
 
-def _ready(picture: OksPicture, sigma: Float[np.ndarray, " joints"]) -> _Ready:
-    order = np.argsort(-picture.guess_score, kind="stable")[:MAX_GUESSES]
+def _ready(picture: OksPicture, sigma: Float[np.ndarray, " joints"], most: int) -> _Ready:
+    order = np.argsort(-picture.guess_score, kind="stable")[:most]
     xy = picture.guess_xy[order]
     low = np.where(np.isnan(xy), np.inf, xy).min(1, initial=np.inf)
     high = np.where(np.isnan(xy), -np.inf, xy).max(1, initial=-np.inf)
@@ -141,20 +152,20 @@ def _ready(picture: OksPicture, sigma: Float[np.ndarray, " joints"]) -> _Ready:
 
 
 def _curves(
-    pictures: Sequence[_Ready], low: float, high: float
+    pictures: Sequence[_Ready], weights: Float64[np.ndarray, " pictures"], low: float, high: float
 ) -> tuple[Float64[np.ndarray, "limits recalls"], Float64[np.ndarray, " limits"]]:
     """Precision at the 101 recalls, and the recall reached; -1 if there is nobody to find."""
-    num_people = 0
+    num_people = 0.0
     scores, rights, wrongs = [np.zeros(0)], [], []
-    for picture in pictures:
+    for picture, weight in zip(pictures, weights.tolist(), strict=True):
         ignore = picture.ignore | (picture.area < low) | (picture.area > high)
-        num_people += int((~ignore).sum())
+        num_people += weight * int((~ignore).sum())
         found, ignored = _match(picture.similarity, ignore, picture.crowd)
         foreign = (picture.guess_area < low) | (picture.guess_area > high)
         ignored |= ~found & foreign
         scores.append(picture.score)
-        rights.append(found & ~ignored)
-        wrongs.append(~found & ~ignored)
+        rights.append(weight * (found & ~ignored))
+        wrongs.append(weight * (~found & ~ignored))
     if num_people == 0:
         return np.full((len(LIMITS), len(_RECALLS)), -1.0), np.full(len(LIMITS), -1.0)
     order = np.argsort(-np.concatenate(scores), kind="stable")

@@ -330,3 +330,12 @@ def test_people_of_unsure_sides_are_marked(tmp_path: Path) -> None:
     (found,) = load(path).frames
     assert found.unsure_sides is not None
     assert found.unsure_sides.tolist() == [True, False]
+
+
+def test_people_put_there_from_frames_around_are_marked(tmp_path: Path) -> None:
+    marked = replace(poses(0, 1, 2), propagated=np.array([False, True]))
+    path = write(tmp_path / "poses.jsonl", marked)
+    assert '"source": "propagated"' in path.read_text().splitlines()[1]
+    (found,) = load(path).frames
+    assert found.propagated is not None
+    assert found.propagated.tolist() == [False, True]

@@ -61,9 +61,11 @@ def read_keypoint_truth(path: Path) -> tuple[Skeleton, int, dict[int, PictureTru
 
 
 def read_keypoint_results(
-    path: Path, skeleton: Skeleton, category: int, truth: Mapping[int, PictureTruth]
+    path: Path, skeleton: Skeleton, category: int | None, truth: Mapping[int, object]
 ) -> dict[int, PictureGuess]:
     """The poses of each picture of `truth`, including pictures without poses.
+
+    Without a `category` entries need not name one.
 
     Raises: BadInput naming the entry and its key, for a picture or category that the truth lacks,
     a wrong number of joints, or coordinates or scores that are not finite.
@@ -79,10 +81,10 @@ def read_keypoint_results(
     num_joints = len(skeleton.joints)
     for i, value in enumerate(root.value):
         entry = Node(path, f"[{i}]", value)
-        image_id, found = entry.at("image_id").whole(), entry.at("category_id").whole()
+        image_id = entry.at("image_id").whole()
         if image_id not in truth:
             raise entry.at("image_id").error(str(image_id), "a picture that the truth has")
-        if found != category:
+        if category is not None and (found := entry.at("category_id").whole()) != category:
             raise entry.at("category_id").error(str(found), f"{category}, the truth's only class")
         joints = entry.at("keypoints").numbers(3 * num_joints)
         xy[image_id].append(joints.reshape(num_joints, 3)[:, :2])

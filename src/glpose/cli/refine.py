@@ -1,0 +1,64 @@
+"""`glpose refine`: make poses that exist steadier with the pictures of their video."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from glpose.cli.checks import check_count
+from glpose.cli.run import status_of
+
+
+def refine(
+    video: str,
+    poses: Path,
+    /,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("glpose-refined"),
+    window: int = 4,
+    overlay: bool = True,
+    threads: int | None = None,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Merge poses of any tool with those of the frames around, moved along optical flow.
+
+    The results of walk.mp4 go to OUTPUT/walk: poses.jsonl, overlay.mp4 and summary.json. Who is
+    missed in between appears, with "source": "propagated".
+
+    Parameters
+    ----------
+    video
+        The video, or a folder of pictures.
+    poses
+        A poses.jsonl, COCO results whose image_id is the frame from 0, or PoseTrack predictions.
+    output
+        Folder for the results, with a folder in it named after the video.
+    window
+        Frames on each side, from 1 to 5.
+    overlay
+        Write a video with the skeletons drawn in.
+    threads
+        Threads of the encoder of the overlay; all cores if not given.
+    quiet
+        Say nothing unless there is a problem.
+    overwrite
+        Replace results that exist.
+
+    """
+    check_count("--threads", threads)
+    from glpose.cli.progress import make_reporter
+    from glpose.jobs.interrupt import SignalInterrupt
+    from glpose.jobs.refine import RefineOptions, refine_video
+    from glpose.jobs.writers import overlay_mp4, poses_jsonl
+    from glpose.runtime.engine import EngineSpec
+
+    options = RefineOptions(
+        output,
+        window,
+        overwrite=overwrite,
+        writers=(poses_jsonl, overlay_mp4) if overlay else (poses_jsonl,),
+        engine=EngineSpec(threads=threads),
+    )
+    outcome = refine_video(video, poses, options, make_reporter(quiet=quiet), SignalInterrupt())
+    return status_of([outcome])

@@ -1,0 +1,127 @@
+"""Poses of one video from files of any tool: ours, COCO results, and PoseTrack predictions."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from glpose.errors import BadInput
+from glpose.files import open_regular
+from glpose.formats.posetrack.labels import read_prediction_file
+from glpose.formats.results import load
+from glpose.formats.text.lines import FARTHEST_PX
+from glpose.formats.text.tree import Node, read_tree
+from glpose.skeleton import COCO17, POSETRACK15, Skeleton
+from glpose.types import FramePoses, People, VideoInfo
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GivenPoses:
+    """Poses in the order of frames; frames may be left out. `video` is None where the file has none.
+
+    People have the track id -1 where the file has none.
+    """
+
+    skeleton: Skeleton
+    frames: tuple[FramePoses, ...]
+    video: VideoInfo | None
+    models: dict[str, dict[str, object]]
+
+    @property
+    def has_ids(self) -> bool:
+        """Whether all people have track ids."""
+        return all((poses.people.track_id >= 0).all() for poses in self.frames)
+
+
+def read_poses(path: Path) -> GivenPoses:
+    """Read a `poses.jsonl`, COCO results, or the PoseTrack predictions of one sequence.
+
+    In COCO results (a JSON list, 17 joints) `image_id` is the number of the frame, from 0; `bbox`
+    and `track_id` may be given, and joints at (0, 0) with score 0 are missing.
+
+    Raises: BadInput naming what cannot be read.
+    """
+    if _has_header(path):
+        result = load(path, needs_ids=False)
+        return GivenPoses(result.skeleton, result.frames, result.video, result.models)
+    root = read_tree(path)
+    if isinstance(root.value, list) and root.value:
+        return GivenPoses(COCO17, tuple(_coco_frames(path, root.value)), None, {})
+    if isinstance(root.value, dict) and root.value:
+        return GivenPoses(POSETRACK15, read_prediction_file(path), None, {})
+    raise root.error("empty", "a poses.jsonl, COCO results, or predictions of PoseTrack")
+
+
+def _has_header(path: Path) -> bool:
+    """Whether the first line is the header of our own format."""
+    try:
+        with open_regular(path) as file:
+            first = json.loads(file.readline(2**20))
+    except OSError as problem:
+        raise BadInput(
+            f"{path}: cannot be read ({problem.strerror}); expected a file of poses; check the name"
+        ) from problem
+    except (ValueError, RecursionError):
+        return path.suffix == ".jsonl"
+    return path.suffix == ".jsonl" or (isinstance(first, dict) and "format" in first)
+
+
+def _coco_frames(path: Path, entries: Iterable[object]) -> list[FramePoses]:
+    people: dict[int, list[Node]] = {}
+    for i, value in enumerate(entries):
+        entry = Node(path, f"[{i}]", value)
+        frame = entry.at("image_id").whole()
+        if frame < 0:
+            raise entry.at("image_id").error(str(frame), "the number of a frame, from 0")
+        people.setdefault(frame, []).append(entry)
+    return [_coco_frame(frame, people[frame]) for frame in sorted(people)]
+
+
+def _coco_frame(frame: int, people: list[Node]) -> FramePoses:
+    num = len(COCO17.joints)
+    joints = np.stack([p.at("keypoints").numbers(3 * num).reshape(num, 3) for p in people])
+    if not (np.abs(joints) <= FARTHEST_PX).all():
+        raise people[0].at("keypoints").error("beyond any picture", "pixels")
+    xy, score = joints[..., :2].astype(np.float32), np.clip(joints[..., 2], 0, 1).astype(np.float32)
+    xy[(joints == 0).all(-1)] = np.nan
+    rows = [(_box(p, own), _score(p), _number(p)) for p, own in zip(people, xy, strict=True)]
+    who = People(
+        np.array([row[0] for row in rows], np.float32),
+        np.array([row[1] for row in rows], np.float32),
+        np.array([row[2] for row in rows], np.int64),
+    )
+    ids, count = np.unique(who.track_id[who.track_id >= 0], return_counts=True)
+    if (count > 1).any():
+        raise (
+            people[0]
+            .at("track_id")
+            .error(f"{ids[count.argmax()]} twice for picture {frame}", "each person once")
+        )
+    return FramePoses(frame, 0.0, who, xy, score)
+
+
+def _box(person: Node, xy: np.ndarray) -> list[float]:
+    """The box as x1, y1, x2, y2: as given, or around the joints."""
+    given = person.get("bbox")
+    if given is not None:
+        x, y, width, height = given.numbers(4)
+        if width > 0 and height > 0:
+            return [x, y, x + width, y + height]
+        raise given.error(f"{width} x {height} pixels", "a box with a width and a height")
+    if np.isnan(xy).all():
+        raise person.at("keypoints").error(
+            "without any joint", "a joint that is found, or a 'bbox'"
+        )
+    low, high = np.nanmin(xy, 0), np.nanmax(xy, 0)
+    return [*low.tolist(), *np.maximum(high, low + 1).tolist()]
+
+
+def _score(person: Node) -> float:
+    return float(np.clip(person.at("score").number(), 0, 1))
+
+
+def _number(person: Node) -> int:
+    given = person.get("track_id")
+    return -1 if given is None else given.whole()

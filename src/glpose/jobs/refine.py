@@ -1,0 +1,170 @@
+"""Refine poses that exist, of any tool that can be read, with the pictures of their video.
+
+outcome = refine_video("walk.mp4", Path("poses.jsonl"), RefineOptions(Path("refined")))
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from glpose import __version__
+from glpose.errors import BadInput
+from glpose.formats.poses import GivenPoses, read_poses
+from glpose.jobs.interrupt import Interrupt
+from glpose.jobs.report import SILENT, Reporter
+from glpose.jobs.run import Options, Outcome, SourceJob, make_folder
+from glpose.jobs.writers import POSES, OpenWriter, overlay_mp4, poses_jsonl
+from glpose.refine import WINDOW, Refiner, refiner_named
+from glpose.runtime.engine import EngineSpec
+from glpose.skeleton import Skeleton
+from glpose.timing import Timings
+from glpose.track.link import link
+from glpose.types import Detections, Frame, FrameAndPoses, FramePoses, VideoInfo
+from glpose.video.source import Source, find_sources
+
+
+@dataclass(frozen=True, slots=True)
+class RefineOptions:
+    """The options of `glpose refine`; results go to a folder in `output` named after the video.
+
+    `refiner` is a name of `glpose.refine.PHONE_BOOK`, `window` its frames on each side.
+    """
+
+    output: Path
+    window: int = WINDOW
+    refiner: str = "flow"
+    overwrite: bool = False
+    writers: tuple[OpenWriter, ...] = (poses_jsonl, overlay_mp4)
+    engine: EngineSpec = EngineSpec()
+
+
+def refine_video(
+    video: str | Path | Source,
+    poses: Path,
+    options: RefineOptions,
+    reporter: Reporter = SILENT,
+    interrupt: Interrupt | None = None,
+) -> Outcome:
+    """Refine the poses of a video; people without track ids are linked by overlap first.
+
+    Problems while it works are reported and kept in the outcome, as in `run_sources`. Poses behind
+    the end of a video that ends early are kept as they are.
+    Raises: GLPoseError if video, poses or output folder cannot be used.
+    """
+    entries = find_sources([video])
+    if len(entries) != 1:
+        raise BadInput(f"{video}: holds {len(entries)} videos; expected one, refine each alone")
+    (entry,) = entries
+    given = read_poses(poses)
+    refiner = refiner_named(options.refiner, given.skeleton, options.window)
+    make_folder(options.output)
+    target = options.output / entry.name / POSES
+    if target.exists() and target.samefile(poses):
+        raise BadInput(f"{poses}: would be replaced by its own refinement; choose another -o")
+    work = _Refinement(given if given.has_ids else linked(given), poses.name, refiner, options)
+    how = Options(
+        options.output,
+        overwrite=options.overwrite,
+        writers=options.writers,
+        engine=options.engine,
+    )
+    interrupt = interrupt or Interrupt()
+    with interrupt.listening():
+        return SourceJob(entry, how, work, reporter, interrupt).run()
+
+
+def linked(given: GivenPoses) -> GivenPoses:
+    """The same with track ids from 1, by the overlap of boxes from frame to frame."""
+    boxes = {p.frame: Detections(p.people.xyxy, p.people.score) for p in given.frames}
+    numbers = link(boxes)
+
+    def numbered(poses: FramePoses) -> FramePoses:
+        if not len(poses.people):
+            return poses
+        return replace(
+            poses, people=replace(poses.people, track_id=numbers[poses.frame].track_id + 1)
+        )
+
+    return replace(given, frames=tuple(map(numbered, given.frames)))
+
+
+@dataclass(slots=True, eq=False)
+class _Refinement:
+    """The `Work` of `glpose refine`; `decoded` counts the frames of the video."""
+
+    given: GivenPoses
+    name: str
+    refiner: Refiner
+    options: RefineOptions
+    decoded: int = field(default=0, init=False)
+
+    @property
+    def skeleton(self) -> Skeleton:
+        return self.given.skeleton
+
+    @property
+    def record(self) -> dict[str, dict[str, object]]:
+        return self.given.models
+
+    def check(self, info: VideoInfo, label: str) -> None:
+        """Raises: BadInput for poses of another video."""
+        before = self.given.video
+        if before is not None and before.size_hw != info.size_hw:
+            (h, w), (height, width) = before.size_hw, info.size_hw
+            raise BadInput(
+                f"the poses are those of a video of {w} x {h} pixels, but {label} has "
+                f"{width} x {height}; give the poses of this video"
+            )
+        if info.num_frames is None:
+            return
+        counted = None if before is None else before.num_frames
+        if counted is not None and counted != info.num_frames:
+            raise BadInput(
+                f"the poses are those of a video of {counted} frames, but {label} has "
+                f"{info.num_frames}; give the poses of this video"
+            )
+        last = max((poses.frame for poses in self.given.frames), default=-1)
+        if last >= info.num_frames:
+            raise BadInput(
+                f"the poses name frame {last}, but {label} has {info.num_frames} frames (the first "
+                "is 0); give the poses of this video"
+            )
+
+    def pairs(
+        self, frames: Iterable[Frame], info: VideoInfo, timings: Timings, *, keep_pictures: bool
+    ) -> Iterator[FrameAndPoses]:
+        del timings, keep_pictures  # refiners need pictures
+        return self.refiner(self._with_frames(frames, info.rate_hz))
+
+    def _with_frames(self, frames: Iterable[Frame], rate_hz: float) -> Iterator[FrameAndPoses]:
+        """Each frame with the poses given for it, then the poses that the video has no frame for."""
+        poses_at = {poses.frame: poses for poses in self.given.frames}
+        num_joints, time_s = len(self.skeleton.joints), 0.0
+        for frame in frames:
+            self.decoded, time_s = frame.index + 1, frame.time_s
+            poses = poses_at.pop(frame.index, None)
+            if poses is None:
+                poses = FramePoses.empty(frame.index, time_s, num_joints)
+            yield frame, replace(poses, time_s=time_s, status=frame.status)
+        for index in sorted(poses_at):
+            time_s += 1 / rate_hz
+            yield Frame(index, time_s, None), replace(poses_at[index], time_s=time_s)
+
+    def settings(self) -> dict[str, object]:
+        how = self.options
+        return {
+            "glpose": __version__,
+            "refined": self.name,
+            "refiner": how.refiner,
+            "window": how.window,
+        }
+
+    def missing(self, label: str, last_frame: int) -> str | None:
+        del last_frame
+        beyond = [poses.frame for poses in self.given.frames if poses.frame >= self.decoded]
+        if not beyond:
+            return None
+        return (
+            f"{label} ends after {self.decoded} frames; the poses of {len(beyond)} frames behind "
+            "that were kept as they are"
+        )
