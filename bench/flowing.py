@@ -14,6 +14,7 @@ core for each seed.
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -130,8 +131,22 @@ def noisy_flow(flow: Tensor, noise_px: float, seed: int) -> Tensor:
     return flow + noise_px * apart**2 * wrong
 
 
+WAYS: tuple[tuple[str, Pooling], ...] = (
+    ("no flow", "learned"), ("negated", "learned"), ("flow", "mean"), ("flow", "learned"),
+    ("flow", "max"), ("noisy flow", "mean"), ("noisy flow", "learned"),
+)  # fmt: skip
+"""The rows: how maps are aligned and how they are merged."""
+
+
 def experiment(
-    seed: int, *, steps: int, noise_px: float, num: int = 500, num_test: int = 120
+    seed: int,
+    *,
+    steps: int,
+    noise_px: float,
+    num: int = 500,
+    num_test: int = 120,
+    pool_steps: int = 300,
+    ways: Sequence[tuple[str, Pooling]] = WAYS,
 ) -> tuple[dict[str, dict[str, float]], np.ndarray]:
     """All rows for a seed, and the learned weights: the mean over joints for each frame."""
     train, test = Data(10_000 * (seed + 1), num), Data(0, num_test)
@@ -151,14 +166,10 @@ def experiment(
     }
     rows = {"one frame": judged(maps[1][:, MIDDLE], test)}
     weights = np.zeros(FRAMES)
-    ways: tuple[tuple[str, Pooling], ...] = (
-        ("no flow", "learned"), ("negated", "learned"), ("flow", "mean"), ("flow", "learned"),
-        ("flow", "max"), ("noisy flow", "mean"), ("noisy flow", "learned"),
-    )  # fmt: skip
     for name, pooling in ways:
         with torch.inference_mode():
             aligned = [align(m, f) for m, f in zip(maps, flows[name], strict=True)]
-        pool = pooled(aligned[0].clone(), train, pooling, steps=300, seed=seed)
+        pool = pooled(aligned[0].clone(), train, pooling, steps=pool_steps, seed=seed)
         with torch.inference_mode():
             rows[f"{name}, {pooling}"] = judged(pool(aligned[1]), test)
         if (name, pooling) == ("flow", "learned"):

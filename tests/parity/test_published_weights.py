@@ -91,7 +91,7 @@ def heatmaps(imported: Imported) -> torch.Tensor:
     model = imported.port.make(by_name(imported.joints), (64, 64)).eval()
     model.load_state_dict(imported.weights)
     with torch.inference_mode():
-        return model(CROPS)
+        return model(CROPS)["heatmaps"]
 
 
 @pytest.mark.parametrize("naming", NAMINGS)
