@@ -146,7 +146,7 @@ def _example_inputs(card: PoseCard, features: Tensor) -> dict[str, Tensor]:
         elif isinstance(slot, NeighbourSlot):
             inputs[slot.name] = others(len(slot.offsets))
             if slot.flow:
-                # A pixel and a half to the right and down, so that the order of both matters.
+                # More to the right than down, so that the order of both matters.
                 inputs[slot.flow] = (
                     torch.ones(len(features), len(slot.offsets), 2, *card.codec.size_hw)
                     * torch.tensor([1.5, 0.5])[:, None, None]

@@ -121,6 +121,15 @@ class StateSlot:
 Slot = KeySlot | NeighbourSlot | SimilarSlot | StateSlot
 
 
+def _inputs_of(slot: Slot) -> tuple[str, ...]:
+    """The names of the graph's inputs that a slot fills."""
+    if isinstance(slot, SimilarSlot):
+        return slot.name, slot.weight
+    if isinstance(slot, NeighbourSlot) and slot.flow:
+        return slot.name, slot.flow
+    return (slot.name,)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
     """Metadata of all kinds of weights."""
@@ -199,12 +208,7 @@ class PoseCard(About):
     @property
     def inputs(self) -> tuple[str, ...]:
         """The names of the graph's inputs, in the order of the slots."""
-        return tuple(
-            name
-            for slot in self.slots
-            for name in (slot.name, getattr(slot, "weight", ""), getattr(slot, "flow", ""))
-            if name
-        )
+        return tuple(name for slot in self.slots for name in _inputs_of(slot))
 
     @property
     def maps(self) -> tuple[str, ...]:
