@@ -18,6 +18,7 @@ from clips import look_at, text, val_clips
 from costs import pose_macs
 from decoders import Decoded, ways_of
 from figures import parser_of, subject_of, with_weights
+from test_time import Remembering
 
 from glpose.api import load_models
 from glpose.runtime.protocols import Estimator
@@ -59,10 +60,9 @@ def main() -> None:
     for name, weights in arguments.weights:
         models = load_models(weights, None, subject.engine)
         ways = ways_of(models.estimate.card.codec)
+        once = Remembering(models.estimate)
         scores = {
-            way: look_at(
-                clips, replace(models, estimate=Decoded(models.estimate, ways[way]))
-            ).both()
+            way: look_at(clips, replace(models, estimate=Decoded(once, ways[way]))).both()
             for way in SHOWN
             if way in ways
         }
