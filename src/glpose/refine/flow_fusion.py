@@ -27,9 +27,9 @@ class FlowFusionSpec:
     """Settings; `window` is the number of frames on each side, from 1 to 5: longer chains drift.
 
     A carried score is multiplied by `per_step` and by exp(-e / `error_px`), with the
-    forward-backward error e in pixels. The weight of a pose s frames away is the square of its
-    score times `per_frame` to the power s. Joints further than `reach` times the torso's length
-    from the weighted median are left out; a torso counts as at least `least_torso` of the longer
+    forward-backward error e in pixels. The weight of a pose from s frames away, the frame's own
+    with s = 0, is the square of its score times `per_frame` to the power s. Joints further than
+    `reach` times the torso's length from the weighted median are left out; a torso counts as at least `least_torso` of the longer
     side of the box, also when it is seen from its end.
 
     A track changes its person where poses before and after have an OKS below `switch_oks`. Nobody
@@ -131,9 +131,12 @@ def weights(
     score: Float64[np.ndarray, "candidates n joints"],
     how: FlowFusionSpec = FlowFusionSpec(),
 ) -> Float64[np.ndarray, "candidates n joints"]:
-    """What candidates count: the score of a frame's own pose, less for those carried to it."""
-    distance = np.abs(steps)[:, None, None]
-    return np.where(distance == 0, score, score**2 * how.per_frame**distance)
+    """What candidates count: the own pose of a frame as one that is carried over no steps.
+
+    With the plain score for its own poses, the unsure ones would count more than sure ones carried to
+    them, just where people are covered.
+    """
+    return score**2 * how.per_frame ** np.abs(steps)[:, None, None]
 
 
 def _weighted_median(
