@@ -26,6 +26,20 @@ def test_flow_fusion_beats_no_flow_wrong_flow_and_a_plain_mean() -> None:
 
 
 @pytest.mark.slow
+def test_poses_carried_along_the_flow_tell_who_is_who() -> None:
+    dense, sparse = (crowd_flow.identities(2, 0, every) for every in (1, 3))
+    assert crowd_flow.confusions(dense, sparse) == []
+    assert dense[crowd_flow.LAST_BOX].switches > 2
+    assert sparse[crowd_flow.WITHOUT].switches > sparse[crowd_flow.WITH].switches
+
+
+def test_identities_are_counted_person_by_person() -> None:
+    """Two people of two frames, one found in both under two numbers, one in the first: 3 of 4 found."""
+    row = crowd_flow._shares(np.array([4.0, 3, 1, 0, 3, 2]), 1)
+    assert row == crowd_flow.Identities(50.0, pytest.approx(400 / 7), 1.0)
+
+
+@pytest.mark.slow
 def test_a_person_without_a_box_appears_in_all_three_frames() -> None:
     assert min(crowd_flow.missed(crowd_flow.crowd(3), 2, 8)) >= 0.5
 
@@ -63,3 +77,24 @@ def test_each_demand_can_fail() -> None:
     ):
         found = crowd_flow.shortfalls(table | {name: replace(table[name], **change)})
         assert any(said in line for line in found), (name, found)
+
+
+def test_each_demand_on_identities_can_fail() -> None:
+    who = crowd_flow.Identities
+    dense = {crowd_flow.WITHOUT: who(90, 92, 1), crowd_flow.WITH: who(91, 95, 0)}
+    sparse = {
+        crowd_flow.WITHOUT: who(76, 83, 2),
+        crowd_flow.ZERO: who(77, 84, 2),
+        crowd_flow.NEGATED: who(70, 80, 3),
+        crowd_flow.WITH: who(80, 86, 1),
+    }
+    assert crowd_flow.confusions(dense, sparse) == []
+    for of_dense, of_sparse, said in (
+        ({crowd_flow.WITH: who(91, 95, 2.1)}, {}, "at most 2 switches"),
+        ({crowd_flow.WITH: who(91, 91, 1)}, {}, "IDF1 not below that of boxes"),
+        ({}, {crowd_flow.WITHOUT: who(80, 86, 1)}, "above that of boxes alone"),
+        ({}, {crowd_flow.ZERO: who(80, 86, 1)}, "above that of zero flow"),
+        ({}, {crowd_flow.NEGATED: who(80, 86, 1)}, "above that of negated flow"),
+    ):
+        (found,) = crowd_flow.confusions(dense | of_dense, sparse | of_sparse)
+        assert said in found

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from glpose import __version__
 from glpose.errors import BadInput
+from glpose.flow import Motions
 from glpose.formats.poses import GivenPoses, read_poses
 from glpose.jobs.interrupt import Interrupt
 from glpose.jobs.report import SILENT, Reporter
@@ -18,8 +19,8 @@ from glpose.refine import WINDOW, Refiner, refiner_named
 from glpose.runtime.engine import EngineSpec
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
-from glpose.track.link import link
-from glpose.types import Detections, Frame, FrameAndPoses, FramePoses, VideoInfo
+from glpose.track.by_flow import with_links
+from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
 from glpose.video.source import Source, find_sources
 
 
@@ -45,7 +46,7 @@ def refine_video(
     reporter: Reporter = SILENT,
     interrupt: Interrupt | None = None,
 ) -> Outcome:
-    """Refine the poses of a video; people without track ids are linked by overlap first.
+    """Refine the poses of a video; if people lack track ids, all are linked first, see `with_links`.
 
     Problems while it works are reported and kept in the outcome, as in `run_sources`. Poses behind
     the end of a video that ends early are kept as they are.
@@ -56,12 +57,13 @@ def refine_video(
         raise BadInput(f"{video}: holds {len(entries)} videos; expected one, refine each alone")
     (entry,) = entries
     given = read_poses(poses)
-    refiner = refiner_named(options.refiner, given.skeleton, options.window)
+    motions = Motions(keep=1)
+    refiner = refiner_named(options.refiner, given.skeleton, options.window, motions)
     make_folder(options.output)
     target = options.output / entry.name / POSES
     if target.exists() and target.samefile(poses):
         raise BadInput(f"{poses}: would be replaced by its own refinement; choose another -o")
-    work = _Refinement(given if given.has_ids else linked(given), poses.name, refiner, options)
+    work = _Refinement(given, poses.name, refiner, motions, options)
     how = Options(
         options.output,
         overwrite=options.overwrite,
@@ -73,21 +75,6 @@ def refine_video(
         return SourceJob(entry, how, work, reporter, interrupt).run()
 
 
-def linked(given: GivenPoses) -> GivenPoses:
-    """The same with track ids from 1, by the overlap of boxes from frame to frame."""
-    boxes = {p.frame: Detections(p.people.xyxy, p.people.score) for p in given.frames}
-    numbers = link(boxes)
-
-    def numbered(poses: FramePoses) -> FramePoses:
-        if not len(poses.people):
-            return poses
-        return replace(
-            poses, people=replace(poses.people, track_id=numbers[poses.frame].track_id + 1)
-        )
-
-    return replace(given, frames=tuple(map(numbered, given.frames)))
-
-
 @dataclass(slots=True, eq=False)
 class _Refinement:
     """The `Work` of `glpose refine`; `decoded` counts the frames of the video."""
@@ -95,6 +82,7 @@ class _Refinement:
     given: GivenPoses
     name: str
     refiner: Refiner
+    motions: Motions
     options: RefineOptions
     decoded: int = field(default=0, init=False)
 
@@ -134,7 +122,10 @@ class _Refinement:
         self, frames: Iterable[Frame], info: VideoInfo, timings: Timings, *, keep_pictures: bool
     ) -> Iterator[FrameAndPoses]:
         del timings, keep_pictures  # refiners need pictures
-        return self.refiner(self._with_frames(frames, info.rate_hz))
+        pairs = self._with_frames(frames, info.rate_hz)
+        if not self.given.has_ids:
+            pairs = with_links(pairs, self.skeleton, self.motions)
+        return self.refiner(pairs)
 
     def _with_frames(self, frames: Iterable[Frame], rate_hz: float) -> Iterator[FrameAndPoses]:
         """Each frame with the poses given for it, then the poses that the video has no frame for."""

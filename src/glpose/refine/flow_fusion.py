@@ -207,9 +207,10 @@ def with_flow_fusion(
         raise problem
 
 
-def refiner(joints: Skeleton, window: int) -> Refiner:
+def refiner(joints: Skeleton, window: int, motions: Motions | None = None) -> Refiner:
     """The refiner called "flow"."""
-    return partial(with_flow_fusion, joints=joints, how=FlowFusionSpec(window=window))
+    how = FlowFusionSpec(window=window)
+    return partial(with_flow_fusion, joints=joints, how=how, motions=motions)
 
 
 @dataclass(slots=True, eq=False)

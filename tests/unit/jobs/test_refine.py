@@ -20,7 +20,9 @@ from glpose.refine import refiner_named
 from glpose.runtime.engine import EngineSpec
 from glpose.skeleton import COCO17
 from glpose.types import FramePoses, People, PoseResult, VideoInfo
+from glpose.video.arrays import ArraySource
 from glpose.video.reader import open_video
+from glpose.video.source import Source
 
 SHORT = 12
 NUM = len(COCO17.joints)
@@ -49,11 +51,21 @@ def written(path: Path, info: VideoInfo, frames: list[FramePoses]) -> Path:
     return path
 
 
+def without_ids(path: Path) -> Path:
+    """The same file with nobody's track id."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines[1:]:
+        for person in line["people"]:
+            del person["track_id"]
+    path.write_text("\n".join(map(json.dumps, lines)) + "\n")
+    return path
+
+
 def info_of(video: Path) -> VideoInfo:
     return open_video(video).info
 
 
-def refined(video: Path, poses: Path, out: Path) -> PoseResult:
+def refined(video: Path | Source, poses: Path, out: Path) -> PoseResult:
     outcome = refine_video(video, poses, RefineOptions(out, writers=LIMIT))
     assert outcome.state == "ok", outcome.warnings
     return glpose.load(outcome.folder / "poses.jsonl")
@@ -75,15 +87,23 @@ def test_a_person_missed_in_between_appears_marked_in_the_file(video: Path, tmp_
     assert result.skeleton is COCO17
 
 
-def test_people_without_track_ids_are_linked(video: Path, tmp_path: Path) -> None:
-    frames = [standing(i, 1, 2) for i in range(SHORT)]
-    path = written(tmp_path / "in.jsonl", info_of(video), frames)
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    for line in lines[1:]:
-        for person in line["people"]:
-            del person["track_id"]
-    path.write_text("\n".join(map(json.dumps, lines)) + "\n")
-    assert ids(refined(video, path, tmp_path / "o")) == [[1, 2]] * SHORT
+@pytest.mark.parametrize("has_cut", [False, True])
+def test_people_without_track_ids_are_linked(*, has_cut: bool, tmp_path: Path) -> None:
+    """One of them is missing in a frame, and is put there; nobody goes on behind a cut."""
+    frames = [standing(i, *((1,) if i == 3 else (1, 2))) for i in range(SHORT)]
+    source = still(has_cut=has_cut)
+    path = without_ids(written(tmp_path / "in.jsonl", source.info, frames))
+    found = ids(refined(source, path, tmp_path / "o"))
+    half = SHORT // 2
+    assert found == [[1, 2]] * half + [[3, 4] if has_cut else [1, 2]] * half
+
+
+def still(num_frames: int = SHORT, *, has_cut: bool = False) -> ArraySource:
+    """A video of one picture, or of another one from the middle on."""
+    rng = np.random.default_rng(0)
+    scenes = rng.integers(0, 256, (2, 6, 8, 3), np.uint8).repeat(16, 1).repeat(16, 2)
+    late = [has_cut and 2 * i >= num_frames for i in range(num_frames)]
+    return ArraySource([scenes[int(is_late)] for is_late in late], name="walk")
 
 
 def coco(frames: list[FramePoses], **more: object) -> str:
@@ -98,10 +118,10 @@ def coco(frames: list[FramePoses], **more: object) -> str:
     return json.dumps(entries)
 
 
-def test_coco_results_are_read_frame_by_frame(video: Path, tmp_path: Path) -> None:
+def test_coco_results_are_read_frame_by_frame(tmp_path: Path) -> None:
     path = tmp_path / "coco.json"
     path.write_text(coco([standing(i, 1) for i in range(SHORT) if i not in (3, 4)]))
-    result = refined(video, path, tmp_path / "o")
+    result = refined(still(), path, tmp_path / "o")
     assert ids(result) == [[1]] * SHORT
     assert result.frames[3].xy[0, 0].tolist() == pytest.approx([10, 10], abs=1.5)
 
