@@ -17,6 +17,7 @@ from glpose.jobs.run import Options, Outcome, SourceJob, make_folder
 from glpose.jobs.writers import POSES, OpenWriter, overlay_mp4, poses_jsonl
 from glpose.refine import WINDOW, Refiner, refiner_named
 from glpose.runtime.engine import EngineSpec
+from glpose.runtime.load import open_flow
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
 from glpose.track.by_flow import with_links
@@ -28,12 +29,14 @@ from glpose.video.source import Source, find_sources
 class RefineOptions:
     """The options of `glpose refine`; results go to a folder in `output` named after the video.
 
-    `refiner` is a name of `glpose.refine.PHONE_BOOK`, `window` its frames on each side.
+    `refiner` is a name of `glpose.refine.PHONE_BOOK`, `window` its frames on each side. `flow` is the
+    file of a flow network, see `runtime.flow_network`; None means dense inverse search.
     """
 
     output: Path
     window: int = WINDOW
     refiner: str = "flow"
+    flow: Path | None = None
     overwrite: bool = False
     writers: tuple[OpenWriter, ...] = (poses_jsonl, overlay_mp4)
     engine: EngineSpec = EngineSpec()
@@ -57,13 +60,14 @@ def refine_video(
         raise BadInput(f"{video}: holds {len(entries)} videos; expected one, refine each alone")
     (entry,) = entries
     given = read_poses(poses)
-    motions = Motions(keep=1)
+    flow = open_flow(options.flow, options.engine)
+    motions = Motions(flow.network, keep=1)
     refiner = refiner_named(options.refiner, given.skeleton, options.window, motions)
     make_folder(options.output)
     target = options.output / entry.name / POSES
     if target.exists() and target.samefile(poses):
         raise BadInput(f"{poses}: would be replaced by its own refinement; choose another -o")
-    work = _Refinement(given, poses.name, refiner, motions, options)
+    work = _Refinement(given, poses.name, refiner, motions, options, flow.record)
     how = Options(
         options.output,
         overwrite=options.overwrite,
@@ -84,6 +88,7 @@ class _Refinement:
     refiner: Refiner
     motions: Motions
     options: RefineOptions
+    flow_record: dict[str, object]
     decoded: int = field(default=0, init=False)
 
     @property
@@ -92,7 +97,7 @@ class _Refinement:
 
     @property
     def record(self) -> dict[str, dict[str, object]]:
-        return self.given.models
+        return self.given.models | {"flow": self.flow_record}
 
     def check(self, info: VideoInfo, label: str) -> None:
         """Raises: BadInput for poses of another video."""
