@@ -4,7 +4,7 @@ PCK here is that of `glpose.metrics.pck`: a joint is right within a share of the
 mask's box. All labelled joints inside the picture are pooled.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -19,9 +19,8 @@ from glpose.evaluation.predict import true_people
 from glpose.formats.jhmdb.short import JhmdbClip, read_clips
 from glpose.geometry import box_iou
 from glpose.metrics.pck import Pck, pck
-from glpose.refine import refiner_named
-from glpose.skeleton import JHMDB15
-from glpose.types import FramePoses, FrameTruth
+from glpose.skeleton import JHMDB15, Skeleton
+from glpose.types import FrameAndPoses, FramePoses, FrameTruth
 from glpose.video.reader import open_video
 
 LEAST_IOU = 0.3
@@ -93,23 +92,30 @@ def look_at(
     *,
     finds: bool = False,
     rhythm: Rhythm | None = None,
-    refine: str | None = None,
 ) -> Limbs:
-    """Run each clip as `glpose run` does: with the labelled boxes, or finding people (`finds`).
+    """Run each clip as `glpose run` does: with the labelled boxes, or finding people (`finds`)."""
+    poses = (
+        [found for _, found in pairs_of(clip, number, models, finds=finds, rhythm=rhythm)]
+        for number, clip in enumerate(clips)
+    )
+    return limbs_of(clips, models.skeleton, poses, rhythm)
 
-    `refine` names a refiner to apply afterwards.
+
+def limbs_of(
+    clips: Sequence[JhmdbClip],
+    joints: Skeleton,
+    poses_of_clips: Iterable[Iterable[FramePoses]],
+    rhythm: Rhythm | None = None,
+) -> Limbs:
+    """The limb joints in the poses of these clips.
 
     Of several people who are found the one with the highest IoU with the labelled box counts.
     """
     seen: list[tuple[FramePoses, FrameTruth, int]] = []
-    for number, clip in enumerate(clips):
+    for number, (clip, found) in enumerate(zip(clips, poses_of_clips, strict=True)):
         truth = {t.frame: t for t in clip.truth if len(t.people)}
-        seen += [
-            (poses, truth[poses.frame], number)
-            for poses in _poses(clip, number, models, finds=finds, rhythm=rhythm, refine=refine)
-            if poses.frame in truth
-        ]
-    there, here = columns(JHMDB15), columns(models.skeleton)
+        seen += [(poses, truth[poses.frame], number) for poses in found if poses.frame in truth]
+    there, here = columns(JHMDB15), columns(joints)
     return Limbs(
         guess_xy=np.stack([_best(poses, label)[here] for poses, label, _ in seen]),
         truth_xy=np.stack([label.xy[0, there] for _, label, _ in seen]),
@@ -129,15 +135,16 @@ def _is_damaged(frame: int, clip: int, rhythm: Rhythm | None) -> bool:
     return damage_kind(frame, clip, len(KINDS), **how) >= 0
 
 
-def _poses(
+def pairs_of(
     clip: JhmdbClip,
     number: int,
     models: Models,
     *,
-    finds: bool,
-    rhythm: Rhythm | None,
-    refine: str | None,
-) -> Iterator[FramePoses]:
+    finds: bool = False,
+    rhythm: Rhythm | None = None,
+    keep_pictures: bool = False,
+) -> Iterator[FrameAndPoses]:
+    """The frames of a clip, damaged in this rhythm, with their poses; see `look_at`."""
     video = open_video(clip.video)
     frames = video.frames()
     if rhythm:
@@ -145,10 +152,7 @@ def _poses(
         how = {"every": rhythm.every, "in_a_row": rhythm.in_a_row}
         frames = damaged_frames(frames, truth, number, KINDS, **how)
     boxes = None if finds else true_people(clip.truth)
-    pairs = poses_of(frames, video.info, models, boxes, keep_pictures=refine is not None)
-    if refine is not None:
-        pairs = refiner_named(refine, models.skeleton)(pairs)
-    return (poses for _, poses in pairs)
+    return poses_of(frames, video.info, models, boxes, keep_pictures=keep_pictures)
 
 
 def _best(poses: FramePoses, label: FrameTruth) -> Float32[np.ndarray, "joints 2"]:

@@ -203,7 +203,7 @@ class _Estimation:
         refiners = self.options.refiners
         if self.options.also:
             usual = usual_refiners(self.boxes, self.skeleton, info.size_hw)
-            motions = Motions(self.flow.network, keep=1)
+            motions = Motions(self.flow.network, keep=2)
             also = [refiner_named(n, self.skeleton, motions=motions) for n in self.options.also]
             refiners = (*(usual if refiners is None else refiners), *also)
         return poses_of(
