@@ -219,6 +219,16 @@ def test_the_command_and_its_complaints(
         (line,) = capsys.readouterr().err.splitlines()
         assert said in line
     assert main(["refine", str(video), str(tmp_path / "no.jsonl")]) == 2
+    info = info_of(video)
+    for wrong, said in (
+        (replace(info, size_hw=(48, 64)), "of a video of 64 x 48 pixels, but"),
+        (replace(info, num_frames=SHORT + 1), f"of a video of {SHORT + 1} frames, but"),
+    ):
+        other = written(tmp_path / "other.jsonl", wrong, [standing(0, 1)])
+        capsys.readouterr()
+        assert main(["refine", str(video), str(other), "-o", str(tmp_path / "p"), "--quiet"]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert said in line
 
 
 def test_unknown_refiners_are_named(video: Path, tiny_weights: Path, tmp_path: Path) -> None:
