@@ -61,6 +61,9 @@ def estimate_poses(
 ) -> Iterator[FrameAndPoses]:
     """Yield each frame with its poses, in order, with a delay of some frames.
 
+    There is none with `block_frames` 1 and `options.causal`, or an estimator without neighbours
+    after the key: each frame is then yielded before the next one is asked for.
+
     Memory is bounded by the window of the estimator, a block of frames and `memory_crops` crops,
     whatever the length of the video. `block_frames` changes only the speed, never a result.
 
@@ -79,7 +82,8 @@ def estimate_poses(
     assert (pool is not None) == how.needs_pool, "candidates of the video come from remember_video"
     memory = CropMemory(memory_crops, seed, options.sampling)
     solves_all = how.card.order == "in_time"
-    window = Window(how.card, memory, pool, options.neighbours, None if solves_all else is_key)
+    keys = None if solves_all else is_key
+    window = Window(how.card, memory, pool, options.neighbours, keys, causal=options.causal)
     kept = States(how.card.states), Alignment(how.crop, how.codec)
     for block in _blocks(frames, block_frames, spent):
         ready = []

@@ -19,7 +19,6 @@ from glpose.api import (
     check_span,
     load_models,
     poses_of,
-    usual_refiners,
 )
 from glpose.errors import BadInput, GLPoseError
 from glpose.formats.results import read_boxes, write_summary
@@ -55,7 +54,8 @@ class Options:
     """The options of `glpose run`; each source gets its own result folder in `output`.
 
     A frame counts as done when the first of the `writers` has it. `refiners` are applied in order;
-    None means the usual ones. Those with the names `also` come after them.
+    None means the usual ones. Those with the names `also` come after them. `causal` is as in
+    `glpose.run`; refiners in `also` look ahead nevertheless.
     """
 
     output: Path
@@ -70,6 +70,7 @@ class Options:
     refiners: tuple[Refiner, ...] | None = None
     detect_every: int = DETECT_EVERY
     also: tuple[str, ...] = ()
+    causal: bool = False
 
 
 @runtime_checkable
@@ -192,20 +193,20 @@ class _Estimation:
     def pairs(
         self, frames: Iterable[Frame], info: VideoInfo, timings: Timings, *, keep_pictures: bool
     ) -> Iterator[FrameAndPoses]:
-        refiners = self.options.refiners
-        if self.also:
-            usual = usual_refiners(self.boxes, self.skeleton, info.size_hw)
-            refiners = (*(usual if refiners is None else refiners), *self.also)
-        return poses_of(
+        pairs = poses_of(
             frames,
             info,
             self.models,
             self.boxes,
             timings,
-            refiners=refiners,
-            keep_pictures=keep_pictures,
+            refiners=self.options.refiners,
+            keep_pictures=keep_pictures or bool(self.also),
             detect_every=self.options.detect_every,
+            causal=self.options.causal,
         )
+        for refine in self.also:
+            pairs = refine(pairs)
+        return pairs
 
     def settings(self) -> dict[str, object]:
         how = self.options
@@ -218,6 +219,7 @@ class _Estimation:
             "start_s": how.start_s,
             "end_s": how.end_s,
             "refine": list(how.also),
+            "causal": how.causal,
         }
 
     def missing(self, label: str, last_frame: int) -> str | None:
