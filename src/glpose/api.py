@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from glpose.errors import BadInput
+from glpose.flow import Motions
 from glpose.formats.results import read_boxes
 from glpose.formats.text.lines import FARTHEST_PX
 from glpose.pipeline import (
@@ -21,6 +22,7 @@ from glpose.pipeline import (
 from glpose.refine import Refiner
 from glpose.refine.phantoms import without_phantoms
 from glpose.refine.sides import SidesSpec, with_continuous_sides
+from glpose.runtime.card import PoseCard
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import open_detector, open_estimator
 from glpose.runtime.options import PoseOptions
@@ -138,6 +140,7 @@ def poses_of(
     detect_every: int = DETECT_EVERY,
     causal: bool = False,
     block_frames: int = BLOCK_FRAMES,
+    motions: Motions | None = None,
 ) -> Iterator[FrameAndPoses]:
     """Frames with their poses, of the people in `boxes` or else detected and tracked ones.
 
@@ -154,6 +157,7 @@ def poses_of(
         block_frames=block_frames,
         timings=timings,
         keep_pictures=keep_pictures,
+        motions=motions,
     )
     if refiners is None:
         refiners = usual_refiners(boxes, models.skeleton, info.size_hw, causal=causal)
@@ -173,6 +177,18 @@ def usual_refiners(
     how = SidesSpec(lookahead=0) if causal else SidesSpec().within_bytes(size_hw)
     sides = partial(with_continuous_sides, joints=joints, how=how)
     return (without_phantoms, sides) if boxes is None else (sides,)
+
+
+def shared_motions(card: PoseCard) -> Motions:
+    """The flow of a video for an estimator and for a refiner behind the usual ones.
+
+    If the estimator searches flow, it is remembered until the refiner gets to the frame: at most
+    260 MB.
+    """
+    if not any(slot.flow for slot in card.neighbours):
+        return Motions()
+    held_back = SidesSpec().lookahead + BLOCK_FRAMES + 1
+    return Motions(keep=2 * held_back)  # from each frame to both of those next to it
 
 
 def _people_of(

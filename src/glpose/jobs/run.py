@@ -19,6 +19,7 @@ from glpose.api import (
     check_span,
     load_models,
     poses_of,
+    shared_motions,
 )
 from glpose.errors import BadInput, GLPoseError
 from glpose.formats.results import read_boxes, write_summary
@@ -148,8 +149,9 @@ def run_sources(
         options.detector if boxes is None else None,
         options.engine,
     )
-    also = tuple(refiner_named(name, models.skeleton) for name in options.also)
-    work = _Estimation(models, boxes, options, also)
+    for name in options.also:
+        refiner_named(name, models.skeleton)  # raises for a name that is unknown
+    work = _Estimation(models, boxes, options)
     interrupt = interrupt or Interrupt()
     outcomes: list[Outcome] = []
     with interrupt.listening():
@@ -177,7 +179,6 @@ class _Estimation:
     models: Models
     boxes: Boxes | None
     options: Options
-    also: tuple[Refiner, ...]
 
     @property
     def skeleton(self) -> Skeleton:
@@ -193,6 +194,7 @@ class _Estimation:
     def pairs(
         self, frames: Iterable[Frame], info: VideoInfo, timings: Timings, *, keep_pictures: bool
     ) -> Iterator[FrameAndPoses]:
+        motions = shared_motions(self.models.estimate.card)
         pairs = poses_of(
             frames,
             info,
@@ -200,12 +202,13 @@ class _Estimation:
             self.boxes,
             timings,
             refiners=self.options.refiners,
-            keep_pictures=keep_pictures or bool(self.also),
+            keep_pictures=keep_pictures or bool(self.options.also),
             detect_every=self.options.detect_every,
             causal=self.options.causal,
+            motions=motions,
         )
-        for refine in self.also:
-            pairs = refine(pairs)
+        for name in self.options.also:
+            pairs = refiner_named(name, self.skeleton, motions=motions)(pairs)
         return pairs
 
     def settings(self) -> dict[str, object]:
