@@ -25,7 +25,8 @@ class Live:
         live = glpose.Live()
         poses = live.push(rgb, time_s)
 
-    The poses are those of `glpose.run` with `causal` and the same settings on the same pictures.
+    The poses are those of `glpose.run` with `causal` and the same settings on the same pictures, but
+    for rounding: networks may add up in another order where they get several frames at once.
     What that costs: estimators whose cards ask for later frames get earlier ones in their place, and
     what is left and right is decided by the past alone; docs/howto/live.md has figures.
 
