@@ -92,6 +92,22 @@ def test_the_key_itself_does_not_move_and_each_pair_is_searched_once() -> None:
     assert flow.asked == 1  # type: ignore[attr-defined]
 
 
+def test_keys_of_two_frames_have_flow_of_their_own_to_a_shared_neighbour() -> None:
+    frames = [seen(i, people((7, 50, 40))) for i in range(3)]
+    for number, frame in enumerate(frames):
+        assert frame.rgb is not None
+        frame.rgb[:] = number
+
+    def flow(a: np.ndarray, b: np.ndarray, /) -> np.ndarray:
+        return np.full((*a.shape[:2], 2), 1 + a[0, 0, 0], np.float32)
+
+    align = Alignment(CARD.crop, CARD.codec, Motions(flow))
+    keys = [Key(frames[i], 0, {"around": (frames[2], frames[2])}, {}) for i in (0, 1)]
+    found = align.inputs(keys, SLOT, exact=True)
+    for one, moved in zip(found, (1, 2), strict=True):
+        np.testing.assert_allclose(one[:, 0], moved * zoom()[0], rtol=1e-5)
+
+
 @pytest.mark.parametrize("box", ["own", "exact"])
 def test_the_pipeline_fills_flow_inputs_and_blocks_change_nothing(box: str) -> None:
     slots = (
