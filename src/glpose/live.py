@@ -27,8 +27,8 @@ class Live:
 
     The poses are those of `glpose.run` with `causal` and the same settings on the same pictures, but
     for rounding: networks may add up in another order where they get several frames at once.
-    What that costs: estimators whose cards ask for later frames get earlier ones in their place, and
-    what is left and right is decided by the past alone; docs/howto/live.md has figures.
+    That costs accuracy: estimators whose cards ask for later frames get earlier ones in their place,
+    and what is left and right is decided by the past alone; docs/howto/live.md says how to measure it.
 
     Memory does not grow with the number of pictures, and nothing has to be closed. A push takes as
     long as the networks do, longer with more people; leave out pictures of a source that is faster.
