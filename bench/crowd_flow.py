@@ -192,7 +192,7 @@ def motions_of(clip: Clip, sign: float = 1.0) -> Motions:
             return np.zeros((*SIZE_HW, 2), np.float32)
         return np.float32(sign) * exact_flow(clip.truth_xy[a], clip.truth_xy[b])
 
-    return Motions(flow, keep=NUM_FRAMES)
+    return Motions(flow, keep=2 * NUM_FRAMES)
 
 
 def plain_mean(pairs: Sequence[FrameAndPoses], motions: Motions, window: int) -> list[FramePoses]:
@@ -365,7 +365,7 @@ def rendered(num_clips: int, seed: int) -> dict[str, Row]:
         pairs = pairs_of(clip, lambda i, p=pictures: p[i])
         clips.append(clip)
         before.append([poses for _, poses in pairs])
-        motions = Motions(keep=NUM_FRAMES)
+        motions = Motions(keep=2 * NUM_FRAMES)
         after.append(refined(pairs, motions, joints=POSETRACK15))
         unchecked.append(refined(pairs, motions, UNCHECKED, POSETRACK15))
     return {

@@ -19,7 +19,7 @@ from glpose.api import (
     check_span,
     load_models,
     poses_of,
-    usual_refiners,
+    shared_motions,
 )
 from glpose.errors import BadInput, GLPoseError
 from glpose.formats.results import read_boxes, write_summary
@@ -55,7 +55,8 @@ class Options:
     """The options of `glpose run`; each source gets its own result folder in `output`.
 
     A frame counts as done when the first of the `writers` has it. `refiners` are applied in order;
-    None means the usual ones. Those with the names `also` come after them.
+    None means the usual ones. Those with the names `also` come after them. `causal` is as in
+    `glpose.run`; refiners in `also` look ahead nevertheless.
     """
 
     output: Path
@@ -70,6 +71,7 @@ class Options:
     refiners: tuple[Refiner, ...] | None = None
     detect_every: int = DETECT_EVERY
     also: tuple[str, ...] = ()
+    causal: bool = False
 
 
 @runtime_checkable
@@ -147,8 +149,9 @@ def run_sources(
         options.detector if boxes is None else None,
         options.engine,
     )
-    also = tuple(refiner_named(name, models.skeleton) for name in options.also)
-    work = _Estimation(models, boxes, options, also)
+    for name in options.also:
+        refiner_named(name, models.skeleton)  # raises for a name that is unknown
+    work = _Estimation(models, boxes, options)
     interrupt = interrupt or Interrupt()
     outcomes: list[Outcome] = []
     with interrupt.listening():
@@ -176,7 +179,6 @@ class _Estimation:
     models: Models
     boxes: Boxes | None
     options: Options
-    also: tuple[Refiner, ...]
 
     @property
     def skeleton(self) -> Skeleton:
@@ -192,20 +194,22 @@ class _Estimation:
     def pairs(
         self, frames: Iterable[Frame], info: VideoInfo, timings: Timings, *, keep_pictures: bool
     ) -> Iterator[FrameAndPoses]:
-        refiners = self.options.refiners
-        if self.also:
-            usual = usual_refiners(self.boxes, self.skeleton, info.size_hw)
-            refiners = (*(usual if refiners is None else refiners), *self.also)
-        return poses_of(
+        motions = shared_motions(self.models.estimate.card)
+        pairs = poses_of(
             frames,
             info,
             self.models,
             self.boxes,
             timings,
-            refiners=refiners,
-            keep_pictures=keep_pictures,
+            refiners=self.options.refiners,
+            keep_pictures=keep_pictures or bool(self.options.also),
             detect_every=self.options.detect_every,
+            causal=self.options.causal,
+            motions=motions,
         )
+        for name in self.options.also:
+            pairs = refiner_named(name, self.skeleton, motions=motions)(pairs)
+        return pairs
 
     def settings(self) -> dict[str, object]:
         how = self.options
@@ -218,6 +222,7 @@ class _Estimation:
             "start_s": how.start_s,
             "end_s": how.end_s,
             "refine": list(how.also),
+            "causal": how.causal,
         }
 
     def missing(self, label: str, last_frame: int) -> str | None:
