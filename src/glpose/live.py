@@ -78,8 +78,8 @@ class Live:
     def push(self, rgb: np.ndarray | None, time_s: float) -> FramePoses:
         """The poses of the next picture; `time_s` is its time in seconds, from any origin.
 
-        `rgb` is uint8 of height x width x 3. It is copied, so that its memory may be used again. None stands for a picture that was
-        lost: it has nobody, with the status "undecodable".
+        `rgb` is uint8 of height x width x 3. It is copied, so that its memory may be used again. None
+        stands for a picture that was lost: it has nobody, with the status "undecodable".
 
         Raises: BadInput for what is no picture, for one of another size than before, and for a time
         that is no number or not later than the one before. Such a picture does not count, the next
