@@ -200,7 +200,7 @@ def motions_of(clip: Clip) -> dict[str, Motions]:
         def flow(a_rgb: np.ndarray, b_rgb: np.ndarray, /) -> np.ndarray:
             return np.float32(sign) * exact(int(a_rgb[0, 0, 0]), int(b_rgb[0, 0, 0]))
 
-        return Motions(flow, keep=NUM_FRAMES)
+        return Motions(flow, keep=2 * NUM_FRAMES)
 
     return {"exact": times(1), "zero": times(0), "negated": times(-1)}
 
@@ -455,7 +455,7 @@ def rendered(num_clips: int, seed: int) -> dict[str, Row]:
         pairs = pairs_of(clip, lambda i, p=pictures: p[i])
         clips.append(clip)
         before.append([poses for _, poses in pairs])
-        motions = Motions(keep=NUM_FRAMES)
+        motions = Motions(keep=2 * NUM_FRAMES)
         after.append(refined(pairs, motions, joints=POSETRACK15))
         unchecked.append(refined(pairs, motions, UNCHECKED, POSETRACK15))
     return {

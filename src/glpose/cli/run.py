@@ -23,6 +23,7 @@ def run(
     detect_every: int | None = None,
     refine: str | None = None,
     flow: Path | None = None,
+    causal: Annotated[bool, Parameter(negative="")] = False,
     overlay: bool = True,
     start: float | None = None,
     end: float | None = None,
@@ -54,6 +55,8 @@ def run(
         Make poses steadier afterwards: flow merges those of frames around along optical flow.
     flow
         For --refine: an .onnx file of a flow network, in place of dense inverse search.
+    causal
+        Use nothing that comes after a frame for its poses, as a live source would; less exact.
     overlay
         Write a video with the skeletons drawn in.
     start
@@ -93,6 +96,7 @@ def run(
         detect_every=detect_every or DETECT_EVERY,
         also=() if refine is None else (refine,),
         flow=flow,
+        causal=causal,
     )
     return run_and_tell(source, options, quiet=quiet)
 

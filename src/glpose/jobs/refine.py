@@ -61,7 +61,7 @@ def refine_video(
     (entry,) = entries
     given = read_poses(poses)
     flow = open_flow(options.flow, options.engine)
-    motions = Motions(flow.network, keep=2)
+    motions = Motions(flow.network)
     refiner = refiner_named(options.refiner, given.skeleton, options.window, motions)
     make_folder(options.output)
     target = options.output / entry.name / POSES

@@ -19,10 +19,10 @@ from glpose.api import (
     check_span,
     load_models,
     poses_of,
-    usual_refiners,
+    shared_motions,
 )
 from glpose.errors import BadInput, GLPoseError
-from glpose.flow import Flow, Motions
+from glpose.flow import Flow
 from glpose.formats.results import read_boxes, write_summary
 from glpose.formats.text.lines import cannot_write
 from glpose.jobs.interrupt import Interrupt, Interrupted
@@ -57,8 +57,9 @@ class Options:
     """The options of `glpose run`; each source gets its own result folder in `output`.
 
     A frame counts as done when the first of the `writers` has it. `refiners` are applied in order;
-    None means the usual ones. Those with the names `also` come after them; `flow` is the file of
-    their flow network, None means dense inverse search.
+    None means the usual ones. Those with the names `also` come after them. `causal` is as in
+    `glpose.run`; refiners in `also` look ahead nevertheless. `flow` is the file of a flow network,
+    see `runtime.flow_network`; None means dense inverse search.
     """
 
     output: Path
@@ -74,6 +75,7 @@ class Options:
     detect_every: int = DETECT_EVERY
     also: tuple[str, ...] = ()
     flow: Path | None = None
+    causal: bool = False
 
 
 @runtime_checkable
@@ -152,7 +154,7 @@ def run_sources(
         options.engine,
     )
     for name in options.also:
-        refiner_named(name, models.skeleton)  # refuses names that are unknown
+        refiner_named(name, models.skeleton)  # raises for a name that is unknown
     if options.flow is not None and not options.also:
         raise BadInput(f"--flow {options.flow} is for refining; add --refine flow, or leave it out")
     work = _Estimation(models, boxes, options, open_flow(options.flow, options.engine))
@@ -200,22 +202,22 @@ class _Estimation:
     def pairs(
         self, frames: Iterable[Frame], info: VideoInfo, timings: Timings, *, keep_pictures: bool
     ) -> Iterator[FrameAndPoses]:
-        refiners = self.options.refiners
-        if self.options.also:
-            usual = usual_refiners(self.boxes, self.skeleton, info.size_hw)
-            motions = Motions(self.flow.network, keep=2)
-            also = [refiner_named(n, self.skeleton, motions=motions) for n in self.options.also]
-            refiners = (*(usual if refiners is None else refiners), *also)
-        return poses_of(
+        motions = shared_motions(self.models.estimate.card, self.flow.network)
+        pairs = poses_of(
             frames,
             info,
             self.models,
             self.boxes,
             timings,
-            refiners=refiners,
-            keep_pictures=keep_pictures,
+            refiners=self.options.refiners,
+            keep_pictures=keep_pictures or bool(self.options.also),
             detect_every=self.options.detect_every,
+            causal=self.options.causal,
+            motions=motions,
         )
+        for name in self.options.also:
+            pairs = refiner_named(name, self.skeleton, motions=motions)(pairs)
+        return pairs
 
     def settings(self) -> dict[str, object]:
         how = self.options
@@ -228,6 +230,7 @@ class _Estimation:
             "start_s": how.start_s,
             "end_s": how.end_s,
             "refine": list(how.also),
+            "causal": how.causal,
         }
 
     def missing(self, label: str, last_frame: int) -> str | None:

@@ -16,8 +16,7 @@ from glpose.types import FrameAndPoses
 PHONE_BOOK = {
     "flow": "glpose.refine.flow_fusion",
 }
-"""In each module, `refiner(joints, window, motions)` makes one that looks `window` frames to each side
-and takes the motion between frames from `motions`; one for each video."""
+"""In each module, `refiner(joints, window, motions)` makes one; it looks `window` frames to each side."""
 
 WINDOW, MOST_WINDOW = 4, 5
 """Frames on each side, and the most that can be asked for: chains of flow drift."""
@@ -39,7 +38,7 @@ class Refiner(Protocol):
 def refiner_named(
     name: str, joints: Skeleton, window: int = WINDOW, motions: Motions | None = None
 ) -> Refiner:
-    """A refiner by its name, for one video if `motions` are given, which others may use as well.
+    """A refiner by its name, for one video if the `motions` of that are given to share them.
 
     Raises: BadInput for a name that is unknown, or a window out of range.
     """

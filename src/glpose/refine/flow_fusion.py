@@ -185,10 +185,10 @@ def with_flow_fusion(
     Who is missing in a frame but not before and after it appears with `propagated` set. Nothing is
     carried over a scene cut, over a frame without a picture, or to where a track has changed its
     person. `how.window` + 1 frames are held back, and the motion of `how.window` pairs of frames is
-    remembered; `motions` may be shared with others. If `pairs` fails, the frames held back are
+    remembered; `motions` are those of the video, if others ask for its flow, too. If `pairs` fails, the frames held back are
     given out first.
     """
-    stream = _Stream(joints, how, motions or Motions(keep=1))
+    stream = _Stream(joints, how, motions or Motions())
     problem: Exception | None = None
     source = iter(pairs)
     while True:
@@ -207,7 +207,7 @@ def with_flow_fusion(
         raise problem
 
 
-def refiner(joints: Skeleton, window: int, motions: Motions | None = None) -> Refiner:
+def refiner(joints: Skeleton, window: int, motions: Motions | None) -> Refiner:
     """The refiner called "flow"."""
     how = FlowFusionSpec(window=window)
     return partial(with_flow_fusion, joints=joints, how=how, motions=motions)

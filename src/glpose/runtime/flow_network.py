@@ -7,7 +7,7 @@ width are fixed in the graph, or free; then it gets multiples of `MULTIPLE_PX`.
 """
 
 from glpose.errors import BadWeights
-from glpose.flow import LONGEST_PX, FlowMap
+from glpose.flow import FlowMap
 from glpose.imaging import Rgb, resize, resize_flow
 from glpose.runtime.engine import Graph
 
@@ -45,11 +45,10 @@ class FlowNetwork:
 
     def input_size(self, size_hw: tuple[int, int]) -> tuple[int, int]:
         """Height and width of what the graph gets for pictures of a size."""
-        zoom = min(1.0, LONGEST_PX / max(size_hw))
         sides = [
             fixed
             if isinstance(fixed, int)
-            else max(LEAST_PX, round(side * zoom / MULTIPLE_PX) * MULTIPLE_PX)
+            else max(LEAST_PX, round(side / MULTIPLE_PX) * MULTIPLE_PX)
             for fixed, side in zip(self._fixed_hw, size_hw, strict=True)
         ]
         return sides[0], sides[1]

@@ -15,7 +15,8 @@ import numpy as np
 
 from glpose.errors import BadConfig, BadInput, BadWeights
 from glpose.files import digest, read_regular
-from glpose.flow import Flow, dis_flow
+from glpose.flow import Flow
+from glpose.imaging import dense_flow
 from glpose.runtime.card import (
     CARD_KEY,
     Card,
@@ -110,7 +111,7 @@ def open_flow(path: Path | None, engine: EngineSpec = EngineSpec()) -> Opened[Fl
     Raises: BadWeights, saying which part is wrong.
     """
     if path is None:
-        return Opened(dis_flow, {"name": "dense inverse search"})
+        return Opened(dense_flow, {"name": "dense inverse search"})
     if not path.is_file():
         raise BadWeights(f"{path}: no such file; expected the .onnx file of a flow network")
     data = _read(path)

@@ -3,7 +3,9 @@
 import json
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -11,19 +13,24 @@ import pytest
 import bad_videos
 import glpose
 import tiny_onnx
+from fake_estimator import FakeEstimator, people
+from glpose.api import Models, poses_of
 from glpose.cli.main import main
 from glpose.errors import BadInput
+from glpose.flow import Motions
 from glpose.formats.results import ResultWriter, write_boxes
-from glpose.imaging import write_image
+from glpose.imaging import resize, write_image
 from glpose.jobs.refine import RefineOptions, refine_video
 from glpose.jobs.run import Options, run_sources
-from glpose.jobs.writers import poses_jsonl
+from glpose.jobs.writers import Target, poses_jsonl
 from glpose.pipeline import estimate_poses
 from glpose.refine import refiner_named
+from glpose.refine.sides import SidesSpec
+from glpose.runtime.card import NeighbourSlot
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import load_estimator
 from glpose.skeleton import COCO17, POSETRACK15
-from glpose.types import FramePoses, People, PoseResult, VideoInfo
+from glpose.types import Detections, Frame, FramePoses, People, PoseResult, VideoInfo
 from glpose.video.arrays import ArraySource
 from glpose.video.reader import open_video
 from glpose.video.source import Source
@@ -409,3 +416,74 @@ def test_a_run_refines_by_name_as_afterwards(
         np.testing.assert_allclose(a.xy, b.xy, atol=0.1)
         changed += not np.allclose(a.xy, c.xy, atol=0.02)
     assert changed
+
+
+def moving(num: int, step: int) -> list[np.ndarray]:
+    """A texture that moves by `step` pixels a frame; the first pixel is the number of the picture."""
+    texture = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    wide = resize(texture, (80, 120))
+    pictures = [np.roll(wide, step * i, axis=1) for i in range(num)]
+    for number, rgb in enumerate(pictures):
+        rgb[0, 0] = number
+    return pictures
+
+
+class Somebody:
+    """A detector that finds one person in every picture."""
+
+    card = tiny_onnx.detector_card()
+
+    def __call__(self, rgb: np.ndarray) -> Detections:
+        found = people((1, 60, 40))
+        return Detections(found.xyxy, found.score)
+
+
+class Collected:
+    """A writer that keeps the poses of all videos, in `kept`."""
+
+    kept: ClassVar[list[FramePoses]] = []
+    needs_pictures, warnings = False, ()
+
+    def __init__(self, target: Target) -> None: ...
+
+    def __enter__(self) -> "Collected":
+        return self
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def write(self, frame: Frame, poses: FramePoses) -> None:
+        self.kept.append(poses)
+
+
+@pytest.mark.slow
+def test_a_run_that_refines_searches_no_flow_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The refiner comes many frames behind the estimator, and asks for some of the same flow."""
+    monkeypatch.setattr("glpose.api.SidesSpec", partial(SidesSpec, lookahead=4))  # 30 take long
+    num, asked, search = 20, [], Motions._search
+    around = NeighbourSlot("around", (-2, -1, 1), flow="gone")
+    models = Models(FakeEstimator((tiny_onnx.SLOTS[0], around)), Somebody(), {})
+    monkeypatch.setattr("glpose.jobs.run.load_models", lambda *_: models)
+    sources = [glpose.ArraySource(moving(num, step), name=f"by{step}") for step in (1, -2)]
+    apart = [
+        poses
+        for source in sources
+        for _, poses in refiner_named("flow", models.skeleton)(
+            poses_of(source.frames(), source.info, models)
+        )
+    ]
+
+    def counted(motions: Motions, a_rgb: np.ndarray, b_rgb: np.ndarray) -> np.ndarray:
+        asked.append((int(a_rgb[0, 0, 0]), int(b_rgb[0, 0, 0])))
+        return search(motions, a_rgb, b_rgb)
+
+    monkeypatch.setattr(Motions, "_search", counted)
+    monkeypatch.setattr(Collected, "kept", [])
+    run_sources(sources, Options(tmp_path / "out", also=("flow",), writers=(Collected,)))
+    near = [(a, b) for a in range(num) for b in (a - 1, a + 1) if 0 <= b < num]
+    assert sorted(asked) == sorted(2 * [*near, *((a, a - 2) for a in range(2, num))])
+    for one, two in zip(Collected.kept, apart, strict=True):
+        np.testing.assert_array_equal(one.xy, two.xy)
+        np.testing.assert_array_equal(one.score, two.score)
+        assert one.people.track_id.tolist() == [1]
