@@ -19,13 +19,14 @@ import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from clips import Limbs, look_at, text, val_clips
+from clips import Limbs, Rhythm, limbs_of, look_at, pairs_of, text, val_clips
 from costs import Counting, pose_macs
 from figures import Subject, parser_of, subject_of, with_weights
 from filters import STATES, Row, filter_rows, row_of, single_frame, tuned
 
 from glpose.api import Models, load_models
 from glpose.formats.jhmdb.short import JhmdbClip
+from glpose.refine import refiner_named
 
 FLOW = "flow"
 HEADER = ("PCK@0.2 / @0.1", *(state for state, _ in STATES), "jitter", "ms a frame", "MMAC a frame")
@@ -54,12 +55,24 @@ def seen_by(system: System, clips: tuple[JhmdbClip, ...]) -> tuple[list[Limbs], 
     counting = Counting(system.models.estimate)
     models = replace(system.models, estimate=counting)
     begin = time.process_time()
-    clean = look_at(clips, models, refine=system.refine)
+    clean = _joints(system.refine, models, clips, None)
     ms = 1e3 * (time.process_time() - begin)
     macs = counting.num_encoded * system.macs[0] + counting.num_solved * system.macs[1]
-    damaged = [look_at(clips, models, rhythm=r, refine=system.refine) for _, r in STATES[1:]]
+    damaged = [_joints(system.refine, models, clips, rhythm) for _, rhythm in STATES[1:]]
     num_frames = sum(len(clip.truth) for clip in clips)
     return [clean, *damaged], Cost(ms / num_frames, macs / num_frames / 1e6)
+
+
+def _joints(
+    refine: str | None, models: Models, clips: tuple[JhmdbClip, ...], rhythm: Rhythm | None
+) -> Limbs:
+    if refine is None:
+        return look_at(clips, models, rhythm=rhythm)
+    poses = []
+    for number, clip in enumerate(clips):
+        pairs = pairs_of(clip, number, models, rhythm=rhythm, keep_pictures=True)
+        poses.append([found for _, found in refiner_named(refine, models.skeleton)(pairs)])
+    return limbs_of(clips, models.skeleton, poses, rhythm)
 
 
 def one_frame(subject: Subject) -> System:
