@@ -36,7 +36,7 @@ class Detector(Protocol):
 
 @runtime_checkable
 class Estimator(Protocol):
-    """Two graphs: `encode` each crop once, `solve` for the joint maps of key crops."""
+    """`encode` each crop once, `solve` for the joint maps of key crops, `start` new people."""
 
     card: PoseCard
 
@@ -52,4 +52,8 @@ class Estimator(Protocol):
 
         `inputs` has the arrays of `card.inputs`, the result those of `card.outputs`.
         """
+        ...
+
+    def start(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Maps:
+        """The same from the crops alone, for people without states; only if `card.starter` is set."""
         ...
