@@ -22,7 +22,14 @@ from glpose.poses import confident, finish
 from glpose.runtime.card import KeySlot, NeighbourSlot, PoseCard, SimilarSlot
 from glpose.runtime.flip import with_mirror
 from glpose.runtime.options import PoseOptions
-from glpose.runtime.protocols import Detector, Encoded, Estimator, Features, Inputs
+from glpose.runtime.protocols import (
+    Detector,
+    Encoded,
+    Estimator,
+    Features,
+    Inputs,
+    Starting,
+)
 from glpose.timing import Timings
 from glpose.track.by_pose import PoseTracker
 from glpose.track.cuts import CutDetector
@@ -408,6 +415,7 @@ def _maps(
                 for key, is_new in zip(keys, started, strict=True)
                 if is_new and key.seen.rgb is not None
             ]
+        assert isinstance(estimate, Starting)
         with spent("start"):
             parts.append(estimate.start(np.stack(crops)))
     order = np.argsort(np.concatenate([np.flatnonzero(~started), np.flatnonzero(started)]))

@@ -28,7 +28,7 @@ from glpose.runtime.card import (
     StateSlot,
 )
 from glpose.runtime.load import load_estimator
-from glpose.runtime.protocols import Estimator
+from glpose.runtime.protocols import Estimator, Starting
 from glpose.types import CropSpec
 
 
@@ -236,9 +236,9 @@ def largest_move_px(parts: PoseParts, estimator: Estimator, num_crops: int = 6) 
     encoded = estimator.encode(crops)
     inputs = _example_inputs(card, torch.from_numpy(encoded.features))
     arrays = {name: tensor.numpy() for name, tensor in inputs.items()}
-    found = [] if card.starter is None else [estimator.start(crops)]
-    for slot in card.states:
-        arrays |= {slot.name: maps[slot.output] for maps in found}
+    found = [estimator.start(crops)] if isinstance(estimator, Starting) and card.starter else []
+    for maps in found:
+        arrays |= {slot.name: maps[slot.output] for slot in card.states}
     found = [*found, estimator.solve(arrays)]
     if encoded.maps is not None:
         found.append(encoded.maps)

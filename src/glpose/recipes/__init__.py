@@ -169,7 +169,9 @@ RECIPES: dict[str, Entry] = {
     "flowing_small_unaligned": Entry(
         "fuse.flowing_small", "the same without flow, to compare", "", {"align": "none"}
     ),
-    "dkd_small": Entry("dkd.dkd_small", "dynamic kernels on enlarge_small's network, half the size"),
+    "dkd_small": Entry(
+        "dkd.dkd_small", "dynamic kernels on enlarge_small's network, half the size"
+    ),
     **{
         f"dkd_r50_subjhmdb{split}": Entry(
             "dkd.dkd_r50_subjhmdb",

@@ -49,7 +49,7 @@ class OnnxEstimator:
         return dict(zip(names, self._in_chunks(self._solve, given, names), strict=True))
 
     def start(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Maps:
-        """See `Estimator.start`."""
+        """See `Starting.start`."""
         assert self._start is not None
         names = list(self.card.outputs)
         return dict(zip(names, self._in_chunks(self._start, {"crops": crops}, names), strict=True))

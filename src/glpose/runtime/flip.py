@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 from glpose.codecs.codec import Maps
 from glpose.runtime.card import PoseCard, StateSlot
 from glpose.runtime.options import PoseOptions
-from glpose.runtime.protocols import Encoded, Estimator, Inputs
+from glpose.runtime.protocols import Encoded, Estimator, Inputs, Starting
 
 
 def with_mirror(estimate: Estimator, options: PoseOptions) -> Estimator:
@@ -54,7 +54,8 @@ class Mirrored:
         return self._both(plain, mirrored)
 
     def start(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Maps:
-        """See `Estimator.start`."""
+        """See `Starting.start`."""
+        assert isinstance(self._estimate, Starting)
         plain = self._estimate.start(crops)
         return self._both(plain, self._estimate.start(np.ascontiguousarray(crops[:, :, ::-1])))
 

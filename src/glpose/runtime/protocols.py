@@ -36,7 +36,7 @@ class Detector(Protocol):
 
 @runtime_checkable
 class Estimator(Protocol):
-    """`encode` each crop once, `solve` for the joint maps of key crops, `start` new people."""
+    """Two graphs: `encode` each crop once, `solve` for the joint maps of key crops."""
 
     card: PoseCard
 
@@ -54,6 +54,11 @@ class Estimator(Protocol):
         """
         ...
 
+
+@runtime_checkable
+class Starting(Estimator, Protocol):
+    """An estimator with a third graph, as cards with a `starter` promise."""
+
     def start(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Maps:
-        """The same from the crops alone, for people without states; only if `card.starter` is set."""
+        """What `solve` gives, from the crops alone, for people without states."""
         ...

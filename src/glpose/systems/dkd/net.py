@@ -1,8 +1,7 @@
-"""An initializer, a cheaper encoder, and kernels that join them. Axes: B batch, T frames, C channels,
-J joints, H W.
+"""An initializer, a cheaper encoder, and kernels that join them.
 
-Source: Nie et al., Dynamic Kernel Distillation for Efficient Pose Estimation in Videos, ICCV 2019;
-see `nets.kernels`.
+Axes: B batch, T frames, C channels, J joints, H W. Source: Nie et al., Dynamic Kernel Distillation
+for Efficient Pose Estimation in Videos, ICCV 2019; see `nets.kernels`.
 """
 
 import torch
@@ -30,7 +29,7 @@ class DKD(nn.Module):
         self.distil = Distillator(channels, joints, gate=config.gate)
         self.match = KernelMatcher(channels, joints)
         # Maps are nearly zero nearly everywhere: a gain of 1 would be a hundred times too much.
-        nn.init.constant_(self.match.u.get_submodule("1").weight, 0.1)
+        nn.init.constant_(self.match.u.get_parameter("1.weight"), 0.1)
         if config.judge_weight:
             self.judge, self.balance = ChangeJudge(joints), Balance()
 

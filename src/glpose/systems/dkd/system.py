@@ -207,7 +207,8 @@ def _of_frames(network: nn.Module, crops_BTHWC: Tensor) -> Tensor:
 
 
 def _loss(maps_BTJHW: Tensor, target_BTJHW: Tensor, weight_BTJ: Tensor) -> Tensor:
-    return heatmap_loss(*(x.flatten(0, 1) for x in (maps_BTJHW, target_BTJHW, weight_BTJ)))
+    frames = target_BTJHW.flatten(0, 1)
+    return heatmap_loss(maps_BTJHW.flatten(0, 1), frames, weight_BTJ.flatten(0, 1))
 
 
 def _judged(
