@@ -176,7 +176,7 @@ def test_rows_of_started_people_keep_their_places() -> None:
         boxes = [(9, 80.0, 40.0), (3, 40.0, 40.0)]
         return people(*boxes[frame.index < 1 :])
 
-    poses = run(still(3), Started(), late_first)
+    poses = run(still(3), Started(), late_first, block_frames=1)
     assert [frame.people.track_id.tolist() for frame in poses] == [[3], [9, 3], [9, 3]]
     np.testing.assert_allclose(shares(poses, 3), [HALF, FIFTH, SIXTH], rtol=1e-5)
     np.testing.assert_allclose(shares(poses, 9), [HALF, FIFTH], rtol=1e-5)
@@ -205,6 +205,14 @@ def test_a_gap_starts_anew() -> None:
     for max_gap, expected in ((1, [HALF, FIFTH] * 2), (3, [HALF, FIFTH, SIXTH, SEVENTH])):
         found = shares(run(still(6), Started(max_gap=max_gap), now_and_then), 3)
         np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_frames_are_counted_from_the_last_start() -> None:
+    def seen(frame: Frame) -> People:
+        return people((3, 40, 40)) if frame.index not in (2, 3) else People.empty()
+
+    found = shares(run(still(7), Started(starter=Starter(0.0, every=3)), seen), 3)
+    np.testing.assert_allclose(found, [HALF, FIFTH, HALF, FIFTH, SIXTH], rtol=1e-5)
 
 
 def test_a_started_crop_is_the_one_that_was_encoded() -> None:
@@ -245,7 +253,9 @@ def test_blocks_change_nothing_with_a_starter(
 def test_a_mirror_starts_both_sides() -> None:
     estimate = Started()
     plain = run(still(4), Started(), two)
-    same(plain, run(still(4), estimate, two, options=PoseOptions(flip=True)))
+    same(plain, run(still(4), Started(), two, options=PoseOptions(flip=True)))
+    run(video(4), estimate, two, options=PoseOptions(flip=True))
     assert len(estimate.started) == 4
     left, right = estimate.started[:2]
     np.testing.assert_array_equal(left[:, ::-1], right)
+    assert not np.array_equal(left, right)

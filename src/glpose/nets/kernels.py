@@ -18,16 +18,19 @@ KERNEL_PX = 7
 
 
 class Distillator(nn.Module):
-    """Features and joint maps of a frame to one kernel of 7x7 for each channel and sample.
+    """Features and joint maps of `size_hw` to one kernel of 7x7 for each channel and sample.
 
     With `gate`, features where some joint is are a third input. Without it, the published form, the
     network was seen to read the picture and hardly the maps, and lost the person as soon as
     somebody else was in the frame before.
     """
 
-    def __init__(self, channels: int, num_joints: int, *, gate: bool = True) -> None:
+    def __init__(
+        self, channels: int, num_joints: int, size_hw: tuple[int, int], *, gate: bool = True
+    ) -> None:
         super().__init__()
         self.gate = gate
+        self._last_hw = tuple((side - 2) // 2 // 2 for side in size_hw)
         num_in = num_joints + channels * (2 if gate else 1)
         self.squeeze = conv_bn(num_in, channels, 1, relu=False)
         self.first = nn.Sequential(
@@ -47,11 +50,23 @@ class Distillator(nn.Module):
         x = functional.max_pool2d(self.first(x), 2)
         x = functional.max_pool2d(self.second(x), 2)
         x = self.third(x)
-        if x.shape[-2] // 2 == KERNEL_PX == x.shape[-1] // 2:
+        if {side // 2 for side in self._last_hw} == {KERNEL_PX}:
             x = functional.max_pool2d(x, 2)
         else:
-            x = functional.adaptive_max_pool2d(x, KERNEL_PX)
+            x = adaptive_max_pool(x, self._last_hw, KERNEL_PX)
         return self.last(x)
+
+
+def adaptive_max_pool(x_BCHW: Tensor, from_hw: tuple[int, ...], size: int) -> Tensor:
+    """Adaptive max pooling of maps of a known size as torch has it, but torch cannot export that."""
+    for axis, whole in zip((-2, -1), from_hw, strict=True):
+        ends = [-(-(i + 1) * whole // size) for i in range(size)]
+        parts = [
+            x_BCHW.narrow(axis, i * whole // size, end - i * whole // size)
+            for i, end in enumerate(ends)
+        ]
+        x_BCHW = torch.cat([part.amax(axis, keepdim=True) for part in parts], axis)
+    return x_BCHW
 
 
 def match_kernels(features_BCHW: Tensor, kernels_BCHW: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ class DKD(nn.Module):
         self.small = FrameEncoder(config)
         channels, joints = config.small.channels, config.num_joints
         self.static = make_head(config.head, channels, joints, hidden=channels)
-        self.distil = Distillator(channels, joints, gate=config.gate)
+        self.distil = Distillator(channels, joints, config.codec.size_hw, gate=config.gate)
         self.match = KernelMatcher(channels, joints)
         # Maps are nearly zero nearly everywhere: a gain of 1 would be a hundred times too much.
         nn.init.constant_(self.match.u.get_parameter("1.weight"), 0.1)

@@ -66,6 +66,7 @@ class DKDConfig:
             )
         check_range("shrink", self.shrink, 1, 8)
         check_range("judge_weight", self.judge_weight, 0, 100)
+        _ = self.starter  # which checks its own settings
         check_crop(self.crop, self.backbone.stride)
         check_crop(self.crop, self.small.stride * self.shrink)
         if self.small.stride * self.shrink % self.backbone.stride:
