@@ -451,7 +451,7 @@ def test_a_walk_in_training_is_what_the_pipeline_does(cache: Path, tmp_path: Pat
             found = along(estimate, list(boxes_of(tracks, clip)))
             expected += [poses.xy[0] for poses in found]
             scores.append(expected[-1])
-        joints = walk(model, tracks, clips)
+        joints = walk(model, tracks, clips).joints
         np.testing.assert_allclose(joints[MATCHED], np.stack(expected), atol=1e-2)
     third = len(scores) // 3
     assert not np.allclose(scores[:third], scores[third : 2 * third])
@@ -461,9 +461,10 @@ def test_a_walk_in_training_is_what_the_pipeline_does(cache: Path, tmp_path: Pat
 def test_kernels_of_another_clip_change_all_but_the_first_frames(cache: Path) -> None:
     tracks = Tracks(DKDTask(RECIPE, cache)._people("synth"))
     clips, model = tracks.runs()[:3], net(replace(CONFIG, min_score=0.0))
-    own = walk(model, tracks, clips, initializer=True)
-    other = walk(model, tracks, clips, rolled=True)
+    walked = walk(model, tracks, clips, initializer=True)
+    own, other = walked.joints, walk(model, tracks, clips, rolled=True).joints
     firsts = np.isin(np.concatenate(clips), [clip[0] for clip in clips])
+    np.testing.assert_array_equal(walked.started, firsts)
     np.testing.assert_array_equal(own[MATCHED][firsts], own[INITIALIZER][firsts])
     np.testing.assert_array_equal(own[MATCHED][firsts], other[MATCHED][firsts])
     np.testing.assert_array_equal(own[STATIC], other[STATIC])

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
-from torch import Tensor
+from jaxtyping import Bool, Float, Float32, Int64
 
 from glpose.codecs.gaussian import HEATMAPS
 from glpose.crop import crop_from_image
 from glpose.systems.dkd.net import DKD
 from glpose.train.data.tracks import Tracks
+from glpose.types import Affine
 
 MATCHED, STATIC, INITIALIZER = "matched", "static", "initializer"
 _CLIPS_AT_ONCE = 16
 
-Joints = dict[str, Float[np.ndarray, "rows joints 2"]]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Walk:
+    """Joints in image pixels by what found them, and which frames the initializer started."""
+
+    joints: dict[str, Float[np.ndarray, "rows joints 2"]]
+    started: Bool[np.ndarray, " rows"]
 
 
 def walk(
@@ -28,67 +35,94 @@ def walk(
     *,
     rolled: bool = False,
     initializer: bool = False,
-) -> Joints:
-    """Joints in image pixels, for the rows of the clips one after the other.
+) -> Walk:
+    """Walk over clips (rows of the tracks) frame by frame; the result has them one after the other.
 
-    By `MATCHED` kernels (frame 0 by the initializer, and each frame after one with a score below
-    the card's), and by the `STATIC` head of the frame encoder. `rolled` takes the kernels of another
-    clip, and starts nobody anew. `initializer` adds its joints in every frame.
+    `MATCHED` are the joints by kernels; frame 0 of a clip and those that the card's starter asks for
+    are the initializer's. `STATIC` are those of the frame encoder alone. `rolled` takes the kernels
+    of another clip, and starts nobody anew. `initializer` adds its joints in every frame.
     """
-    found: list[Joints] = []
-    for begin in range(0, len(clips), _CLIPS_AT_ONCE):
-        some = clips[begin : begin + _CLIPS_AT_ONCE]
-        found += _together(model, tracks, some, precision, rolled=rolled, initializer=initializer)
-    return {name: np.concatenate([joints[name] for joints in found]) for name in found[0]}
+    parts = [
+        _Together(model, tracks, clips[begin : begin + _CLIPS_AT_ONCE], precision)
+        for begin in range(0, len(clips), _CLIPS_AT_ONCE)
+    ]
+    found = [walked for part in parts for walked in part.walk(rolled=rolled, adds=initializer)]
+    return Walk(
+        {name: np.concatenate([w.joints[name] for w in found]) for name in found[0].joints},
+        np.concatenate([w.started for w in found]),
+    )
 
 
-@torch.inference_mode()
-def _together(
-    model: DKD,
-    tracks: Tracks,
-    clips: Sequence[Int64[np.ndarray, " frames"]],
-    precision: str,
-    *,
-    rolled: bool,
-    initializer: bool,
-) -> list[Joints]:
+class _Together:
     """Some clips, frame by frame; those that have ended keep their last kernels."""
-    config, device = model.config, next(model.parameters()).device
-    found: list[dict[str, list[np.ndarray]]] = [{} for _ in clips]
-    kernels = torch.zeros(len(clips), config.small.channels, 7, 7, device=device)
-    starts = torch.ones(len(clips), dtype=torch.bool, device=device)
-    since = np.zeros(len(clips), np.int64)
-    for t in range(max(map(len, clips))):
-        here = [n for n, clip in enumerate(clips) if t < len(clip)]
-        rows = [int(clips[n][t]) for n in here]
-        to_crops = [crop_from_image(tracks.xyxy[row], config.crop) for row in rows]
-        crops = torch.from_numpy(
-            np.stack(
-                [tracks.cut(row, m, config.crop) for row, m in zip(rows, to_crops, strict=True)]
-            )
-        ).to(device)
-        given = (kernels.roll(1, 0) if rolled else kernels)[here]
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+
+    def __init__(
+        self,
+        model: DKD,
+        tracks: Tracks,
+        clips: Sequence[Int64[np.ndarray, " frames"]],
+        precision: str,
+    ) -> None:
+        self._model, self._tracks, self._clips = model, tracks, clips
+        self._device = next(model.parameters()).device
+        self._bf16 = precision == "bf16"
+        self._kernels = torch.zeros(len(clips), model.config.small.channels, 7, 7)
+        self._kernels = self._kernels.to(self._device)
+        # How many frames each clip has gone on since its start; 0: the next frame is a start.
+        self._since = np.zeros(len(clips), np.int64)
+
+    @torch.inference_mode()
+    def walk(self, *, rolled: bool, adds: bool) -> list[Walk]:
+        """All frames of each clip."""
+        config = self._model.config
+        crop_from_map = config.codec.crop_from_map(config.crop)
+        joints: list[dict[str, list[np.ndarray]]] = [{} for _ in self._clips]
+        started: list[list[bool]] = [[] for _ in self._clips]
+        for t in range(max(map(len, self._clips))):
+            here = np.flatnonzero([t < len(clip) for clip in self._clips])
+            starts = self._since[here] == 0
+            rows = [int(self._clips[n][t]) for n in here]
+            to_crops = [crop_from_image(self._tracks.xyxy[row], config.crop) for row in rows]
+            maps = self._maps(here, starts, rows, to_crops, rolled=rolled, adds=adds)
+            for name, found in maps.items():
+                xy, score = config.codec.decode({HEATMAPS: found})
+                for n, to_crop, own in zip(here, to_crops, xy, strict=True):
+                    to_image = to_crop.inverse() @ crop_from_map
+                    joints[n].setdefault(name, []).append(to_image.apply(own))
+                if name == MATCHED:
+                    ends = score.mean(1) < config.min_score
+                    ends |= self._since[here] + 1 == config.every
+                    self._since[here] = np.where(ends & (not rolled), 0, self._since[here] + 1)
+            for n, is_start in zip(here, starts, strict=True):
+                started[n].append(bool(is_start))
+        return [
+            Walk({name: np.stack(xy) for name, xy in found.items()}, np.array(own))
+            for found, own in zip(joints, started, strict=True)
+        ]
+
+    def _maps(
+        self,
+        here: Int64[np.ndarray, " n"],
+        starts: Bool[np.ndarray, " n"],
+        rows: list[int],
+        to_crops: list[Affine],
+        *,
+        rolled: bool,
+        adds: bool,
+    ) -> dict[str, Float32[np.ndarray, "n joints h w"]]:
+        """Maps of the next frame of the clips that are still here; keeps their kernels."""
+        model, crop = self._model, self._model.config.crop
+        shown = [self._tracks.cut(row, m, crop) for row, m in zip(rows, to_crops, strict=True)]
+        crops = torch.from_numpy(np.stack(shown)).to(self._device)
+        given = self._kernels.roll(1, 0) if rolled else self._kernels
+        fresh = torch.from_numpy(starts)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
             features = model.small(crops)
-            maps, after = (x.float() for x in model.step(features, given))
-            made = {MATCHED: maps, STATIC: model.static(features)}
-            fresh = starts[here]
+            matched, after = (x.float() for x in model.step(features, given[here]))
+            found = {MATCHED: matched, STATIC: model.static(features)}
             if fresh.any():
-                maps[fresh], after[fresh] = (x.float() for x in model.start(crops[fresh]))
-            if initializer:
-                made[INITIALIZER] = model.initializer(crops)
-        kernels[here] = after
-        decoded = {name: _decoded(config.codec, m) for name, m in made.items()}
-        since[here] = np.where(fresh.cpu().numpy(), 0, since[here] + 1)
-        low = decoded[MATCHED][1].mean(1) < config.min_score
-        due = (since[here] + 1) % config.every == 0 if config.every else np.zeros_like(low)
-        starts[here] = torch.from_numpy((low | due) & (not rolled)).to(device)
-        for name, (map_xy, _) in decoded.items():
-            for n, to_crop, xy in zip(here, to_crops, map_xy, strict=True):
-                to_image = to_crop.inverse() @ config.codec.crop_from_map(config.crop)
-                found[n].setdefault(name, []).append(to_image.apply(xy))
-    return [{name: np.stack(xy) for name, xy in joints.items()} for joints in found]
-
-
-def _decoded(codec, maps: Tensor) -> tuple[np.ndarray, np.ndarray]:  # noqa: ANN001
-    return codec.decode({HEATMAPS: np.ascontiguousarray(maps.float().cpu().numpy())})
+                matched[fresh], after[fresh] = (x.float() for x in model.start(crops[fresh]))
+            if adds:
+                found[INITIALIZER] = model.initializer(crops)
+        self._kernels[here] = after
+        return {n: np.ascontiguousarray(m.float().cpu().numpy()) for n, m in found.items()}

@@ -24,7 +24,7 @@ from glpose.systems.dkd.net import DKD, three_graphs
 from glpose.systems.dkd.scoring import MATCHED, STATIC, walk
 from glpose.systems.dkd.spec import DKDConfig, Settings, StretchConfig
 from glpose.train.data.sets import LABELLED, open_people
-from glpose.train.data.store import with_cache
+from glpose.train.data.store import Pictures, with_cache
 from glpose.train.data.tracks import Tracks
 from glpose.train.imagenet import IMAGENET, imagenet_body
 from glpose.train.initial import initial_joints, load_initial, load_part, with_joints
@@ -115,7 +115,7 @@ class DKDTask(PoseTask[DKD]):
         rows, scored_on = np.concatenate(clips), dataset(self._source)
         counted = tracks.state[rows] == LABELLED
         counted &= scored_on.counted_joints(self._recipe.model.joints)
-        found = walk(model, tracks, clips, self._recipe.precision)
+        found = walk(model, tracks, clips, self._recipe.precision).joints
         return {
             f"{name}@{limit}": pck(
                 found[way], tracks.xy[rows], counted, tracks.xyxy[rows], limit
@@ -127,7 +127,10 @@ class DKDTask(PoseTask[DKD]):
     def pictures(self, model: DKD) -> list[UInt8[np.ndarray, "_ _ 3"]]:
         """Frames of two clips with predicted and labelled joints."""
         tracks, clips = self._validation, self._clips[:: _MOST_CLIPS - 1]
-        rows, found = np.concatenate(clips), walk(model, tracks, clips, self._recipe.precision)
+        rows, found = (
+            np.concatenate(clips),
+            walk(model, tracks, clips, self._recipe.precision).joints,
+        )
         return [
             draw_sample(
                 tracks.pictures[int(tracks.picture[row])],
@@ -177,7 +180,7 @@ class DKDTask(PoseTask[DKD]):
         path = Path(source)
         return with_joints(load_initial(path), initial_joints(path), self._recipe.model.joints)
 
-    def _people(self, source: str):  # noqa: ANN202
+    def _people(self, source: str) -> Pictures:
         recipe = self._recipe
         scenes, joints = recipe.data.num_synth_scenes, recipe.model.joints
         return open_people(source, recipe.roots, self._cache_dir, scenes, joints)
