@@ -418,6 +418,8 @@ def _maps(
         assert isinstance(estimate, Starting)
         with spent("start"):
             parts.append(estimate.start(np.stack(crops)))
+    if len(parts) == 1:
+        return parts[0]
     order = np.argsort(np.concatenate([np.flatnonzero(~started), np.flatnonzero(started)]))
     return {name: np.concatenate([part[name] for part in parts])[order] for name in parts[0]}
 

@@ -79,7 +79,7 @@ class _Together:
         joints: list[dict[str, list[np.ndarray]]] = [{} for _ in self._clips]
         started: list[list[bool]] = [[] for _ in self._clips]
         for t in range(max(map(len, self._clips))):
-            here = np.flatnonzero([t < len(clip) for clip in self._clips])
+            here = [n for n, clip in enumerate(self._clips) if t < len(clip)]
             starts = self._since[here] == 0
             rows = [int(self._clips[n][t]) for n in here]
             to_crops = [crop_from_image(self._tracks.xyxy[row], config.crop) for row in rows]
@@ -102,7 +102,7 @@ class _Together:
 
     def _maps(
         self,
-        here: Int64[np.ndarray, " n"],
+        here: list[int],
         starts: Bool[np.ndarray, " n"],
         rows: list[int],
         to_crops: list[Affine],
