@@ -398,6 +398,7 @@ def test_both_networks_start_from_runs(singles: dict[str, Path], tmp_path: Path)
         ({"crop": CropSpec((68, 68)), "shrink": 2}, "crop.size_hw is .* multiples of 8"),
         ({"backbone": ResNetConfig(num_deconv=2)}, "frame encoder's features are at stride 4"),
         ({"min_score": 2.0}, "starter.min_score is 2.0"),
+        ({"crop": CropSpec((64, 20))}, r"the maps have \[16, 5\] pixels; expected 6 or more"),
         ({"judge_weight": -1.0}, "judge_weight is -1.0"),
     ],
 )

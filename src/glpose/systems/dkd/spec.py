@@ -67,6 +67,11 @@ class DKDConfig:
         check_range("shrink", self.shrink, 1, 8)
         check_range("judge_weight", self.judge_weight, 0, 100)
         _ = self.starter  # which checks its own settings
+        if min(self.heatmap.size_hw) < 6:
+            raise BadConfig(
+                f"the maps have {list(self.heatmap.size_hw)} pixels; expected 6 or more on each "
+                "side, to distil kernels from: enlarge crop.size_hw"
+            )
         check_crop(self.crop, self.backbone.stride)
         check_crop(self.crop, self.small.stride * self.shrink)
         if self.small.stride * self.shrink % self.backbone.stride:
