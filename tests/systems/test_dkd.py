@@ -192,6 +192,17 @@ def test_maps_teach_the_frame_before_through_the_kernels(source: str) -> None:
     assert reached[2] == 0
 
 
+@pytest.mark.parametrize("teaches", [True, False])
+def test_the_head_without_memory_teaches_the_encoder_or_not(teaches: bool) -> None:
+    model = net(replace(CONFIG, static_teaches=teaches))
+    matched, static = model.unroll(random_crops(2, 2), torch.rand(2, 15, 16, 16))
+    inside = list(model.small.parameters())
+    reached = torch.autograd.grad(static.sum(), inside, retain_graph=True, allow_unused=True)
+    assert any(grad is not None for grad in reached) == teaches
+    assert torch.autograd.grad(static.sum(), [model.static.weight], retain_graph=True)[0].any()
+    assert all(grad is not None for grad in torch.autograd.grad(matched.sum(), inside))
+
+
 def test_a_walk_of_steps_is_the_unrolled_stretch() -> None:
     for source in ("matched", "raw"):
         model = net(replace(CONFIG, source=source))

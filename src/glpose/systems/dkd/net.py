@@ -48,7 +48,8 @@ class DKD(nn.Module):
             kernels_BCHW = self.distil(source_BTCHW[:, t - 1], maps_BJHW)
             maps_BJHW = self.match.find(seen_BTCHW[:, t], kernels_BCHW)
             found.append(maps_BJHW)
-        return torch.stack(found, 1), self.static(features).unflatten(0, shape)
+        alone = features if self.config.static_teaches else features.detach()
+        return torch.stack(found, 1), self.static(alone).unflatten(0, shape)
 
     def source(self, features: Tensor, seen: Tensor) -> Tensor:
         """What kernels are distilled from: V f as in the paper's follow-up, or f."""

@@ -35,6 +35,8 @@ class DKDConfig:
     what is matched, V f, or from the `raw` features (`source`); `gate` (ours) see `nets.kernels`.
     In use a person starts anew after a frame with a mean score below `min_score`, and, if `every`
     is not 0, after so many frames. `judge_weight` is the share of the judge of changes in the loss.
+    Without `static_teaches` no gradient of the head without memory, which the paper does not have,
+    reaches the frame encoder.
 
     The frame encoder and its head start from the single-frame run `small_from`; if that is empty,
     from the initializer's weights where both are the same network.
@@ -55,6 +57,7 @@ class DKDConfig:
     min_score: float = 0.2
     every: int = 0
     judge_weight: float = 0.0
+    static_teaches: bool = True
     small_from: str = ""
 
     def __post_init__(self) -> None:
