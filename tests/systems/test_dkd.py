@@ -280,6 +280,8 @@ def test_everything_is_trained_or_the_initializer_is_not(cache: Path) -> None:
     batch[HEATMAPS][:, :, :3] = 0.0
     for name, loss in taught.losses(frozen, batch).items():
         assert torch.equal(loss, again[name])
+    batch["weight"][:] = 1  # nothing is left for the initializer to teach
+    assert taught.losses(frozen, batch)["matched, unlabelled"] == 0
 
 
 def test_the_first_maps_are_the_true_ones_where_they_are_known(
