@@ -23,6 +23,7 @@ def run(
     detect_every: int | None = None,
     refine: str | None = None,
     overlay: bool = True,
+    table: bool = True,
     start: float | None = None,
     end: float | None = None,
     threads: int | None = None,
@@ -31,7 +32,7 @@ def run(
 ) -> int:
     """Estimate the poses in videos or pictures.
 
-    The results of walk.mp4 go to OUTPUT/walk: poses.jsonl, overlay.mp4 and summary.json.
+    The results of walk.mp4 go to OUTPUT/walk: poses.jsonl, poses.csv, overlay.mp4 and summary.json.
     Exit status: 0 all well, 2 no source could be used, 3 something is missing.
 
     Parameters
@@ -53,6 +54,8 @@ def run(
         Make poses steadier afterwards: flow merges those of frames around along optical flow.
     overlay
         Write a video with the skeletons drawn in.
+    table
+        Write the poses as a table too, a row for each joint; glpose table makes other ones.
     start
         Leave out what comes before this second.
     end
@@ -74,7 +77,7 @@ def run(
     # Imported here: NumPy and the video library would slow down --help.
     from glpose.api import DETECT_EVERY
     from glpose.jobs.run import Options
-    from glpose.jobs.writers import overlay_mp4, poses_jsonl
+    from glpose.jobs.writers import overlay_mp4, poses_csv, poses_jsonl
     from glpose.runtime.engine import EngineSpec
 
     options = Options(
@@ -86,7 +89,11 @@ def run(
         end,
         EngineSpec(threads=threads),
         overwrite,
-        writers=(poses_jsonl, overlay_mp4) if overlay else (poses_jsonl,),
+        writers=(
+            poses_jsonl,
+            *((poses_csv,) if table else ()),
+            *((overlay_mp4,) if overlay else ()),
+        ),
         detect_every=detect_every or DETECT_EVERY,
         also=() if refine is None else (refine,),
     )

@@ -78,7 +78,7 @@ class ResultWriter:
                 f"{self._path}: frame {poses.frame} has joints of shape {poses.xy.shape[1:]}; "
                 f"expected ({self._num_joints}, 2) as in the header"
             )
-        self._write_line(_frame_line(poses))
+        self._write_line(frame_line(poses))
         self._frame = poses.frame
 
     def close(self) -> None:
@@ -180,6 +180,28 @@ def write_summary(path: str | Path, summary: Mapping[str, object]) -> None:
     write_text(Path(path), dump(_finite(to_plain(summary))) + "\n")
 
 
+def frame_line(poses: FramePoses) -> dict[str, Any]:
+    """The line of a frame as plain data, rounded as in the file."""
+    people = _people(poses.people)
+    for person, xy, score in zip(people, poses.xy, poses.score, strict=True):
+        found = np.isfinite(xy).all(-1) & np.isfinite(score)
+        table = zip(_round(xy, _PX), _round(score, _SCORE), found, strict=True)
+        person["joints"] = [[*p, s] if ok else [None, None, 0.0] for p, s, ok in table]
+    marks = (
+        ("sides", _UNSURE, poses.unsure_sides),
+        ("source", _PROPAGATED, poses.propagated),
+    )
+    for key, word, marked in marks:
+        for row in () if marked is None else np.flatnonzero(marked):
+            people[row][key] = word
+    return {
+        "frame": int(poses.frame),
+        "time_s": round(float(poses.time_s), _SECONDS),
+        "status": poses.status,
+        "people": people,
+    }
+
+
 def _header(
     video: VideoInfo,
     skeleton: Skeleton,
@@ -205,27 +227,6 @@ def _header(
         },
         "models": _finite(to_plain(models)),
         "settings": _finite(to_plain(settings)),
-    }
-
-
-def _frame_line(poses: FramePoses) -> dict[str, Any]:
-    people = _people(poses.people)
-    for person, xy, score in zip(people, poses.xy, poses.score, strict=True):
-        found = np.isfinite(xy).all(-1) & np.isfinite(score)
-        table = zip(_round(xy, _PX), _round(score, _SCORE), found, strict=True)
-        person["joints"] = [[*p, s] if ok else [None, None, 0.0] for p, s, ok in table]
-    marks = (
-        ("sides", _UNSURE, poses.unsure_sides),
-        ("source", _PROPAGATED, poses.propagated),
-    )
-    for key, word, marked in marks:
-        for row in () if marked is None else np.flatnonzero(marked):
-            people[row][key] = word
-    return {
-        "frame": int(poses.frame),
-        "time_s": round(float(poses.time_s), _SECONDS),
-        "status": poses.status,
-        "people": people,
     }
 
 

@@ -1,0 +1,44 @@
+"""The examples of docs/howto run, on a figure of sticks that walks past."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from glpose.cli.main import main
+from walking import walk, written
+
+HOWTO = Path(__file__).parents[2] / "docs" / "howto"
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of results as the pages name it, in the folder where the commands run."""
+    monkeypatch.chdir(tmp_path)
+    return written(tmp_path / "glpose-out" / "walk", walk([i / 25 for i in range(75)]))
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (HOWTO / page).read_text("utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def commands(page: str) -> list[list[str]]:
+    """The arguments of `glpose` in the lines of a page's examples."""
+    lines = "".join(blocks(page, "sh")).splitlines()
+    assert lines
+    assert all(line.startswith("glpose ") for line in lines)
+    return [line.split(" #")[0].split()[1:] for line in lines]
+
+
+def test_tables(capsys: Capture) -> None:
+    has_parquet = importlib.util.find_spec("pyarrow") is not None
+    for call in commands("tables.md"):
+        assert main(call) == (2 if "parquet" in call[3] and not has_parquet else 0), call
+    (code,) = blocks("tables.md", "python")
+    capsys.readouterr()
+    exec(compile(code, "tables.md", "exec"), {})
+    assert capsys.readouterr().out == "75 rows from 0.0 s to 2.96 s\n"
