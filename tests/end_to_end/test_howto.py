@@ -1,5 +1,6 @@
 """The examples of docs/howto run, on a figure of sticks that walks past."""
 
+import csv
 import importlib.util
 import re
 from pathlib import Path
@@ -42,3 +43,12 @@ def test_tables(capsys: Capture) -> None:
     capsys.readouterr()
     exec(compile(code, "tables.md", "exec"), {})
     assert capsys.readouterr().out == "75 rows from 0.0 s to 2.96 s\n"
+
+
+def test_smooth() -> None:
+    for call in commands("smooth.md"):
+        assert main(call) == 0, call
+    header = (Path("glpose-out") / "walk" / "smooth.jsonl").read_text("utf-8").splitlines()[0]
+    assert '"smooth": {"filter": "rts", "cutoff_hz": 4.0, "fill_s": 0.5}' in header
+    with Path("walk-smooth.csv").open(newline="") as file:
+        assert {"x_raw_px", "y_raw_px", "change"} <= set(next(csv.reader(file)))

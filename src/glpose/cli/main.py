@@ -28,6 +28,11 @@ app.command(
     help="Make poses of any tool steadier with their video.",
 )
 app.command("glpose.cli.table:table", name="table", help="Write poses as a table, CSV or Parquet.")
+app.command(
+    "glpose.cli.smooth:smooth",
+    name="smooth",
+    help="Clean the tracks of joints: noise, gaps, outliers.",
+)
 app.command("glpose.cli.info:info", name="info", help="Tell versions and weights, or about a file.")
 app.command("glpose.cli.demo:demo", name="demo", help="Make a short clip and run on it.")
 app.command(

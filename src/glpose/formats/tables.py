@@ -24,7 +24,8 @@ Row = Sequence[float | int | str | None]
 
 _PERSON: dict[str, type] = {"time_s": float, "frame": int, "person": int}
 _BOX = ("box_x1_px", "box_y1_px", "box_x2_px", "box_y2_px", "box_score")
-_JOINT = ("x_px", "y_px", "score")
+_JOINT: dict[str, type] = {"x_px": float, "y_px": float, "score": float}
+_RAW: dict[str, type] = {"x_raw_px": float, "y_raw_px": float, "change": str}
 _MARKS: dict[str, type] = {"sides": str, "source": str}
 
 
@@ -36,30 +37,46 @@ class Layout:
     rows: Callable[[FramePoses], Iterator[Row]]
 
 
-def long_layout(skeleton: Skeleton) -> Layout:
-    """A row for each joint of a person in a frame."""
+def long_layout(skeleton: Skeleton, *, raw: bool = False) -> Layout:
+    """A row for each joint of a person in a frame; with what it was before smoothing if `raw`."""
 
     def rows(poses: FramePoses) -> Iterator[Row]:
         for start, person in _people(poses):
-            for name, joint in zip(skeleton.joints, person["joints"], strict=True):
+            for name, joint in zip(skeleton.joints, _joints(person, raw=raw), strict=True):
                 yield *start, name, *joint, *map(person.get, _MARKS)
 
-    columns = {**_PERSON, "joint": str, **dict.fromkeys(_JOINT, float), **_MARKS}
-    return Layout(columns, rows)
+    return Layout({**_PERSON, "joint": str, **_of_joint(raw=raw), **_MARKS}, rows)
 
 
-def wide_layout(skeleton: Skeleton) -> Layout:
-    """A row for each person in a frame, with three columns for each joint."""
+def wide_layout(skeleton: Skeleton, *, raw: bool = False) -> Layout:
+    """A row for each person in a frame, with columns for each joint."""
 
     def rows(poses: FramePoses) -> Iterator[Row]:
         for start, person in _people(poses):
-            joints = (value for joint in person["joints"] for value in joint)
+            joints = (value for joint in _joints(person, raw=raw) for value in joint)
             box = (*person["box_xyxy"], person["box_score"])
             yield *start, *box, *joints, *map(person.get, _MARKS)
 
-    joints = [f"{name}_{part}" for name in skeleton.joints for part in _JOINT]
-    columns = {**_PERSON, **dict.fromkeys([*_BOX, *joints], float), **_MARKS}
-    return Layout(columns, rows)
+    joints = {
+        f"{name}_{part}": kind
+        for name in skeleton.joints
+        for part, kind in _of_joint(raw=raw).items()
+    }
+    return Layout({**_PERSON, **dict.fromkeys(_BOX, float), **joints, **_MARKS}, rows)
+
+
+def _of_joint(*, raw: bool) -> dict[str, type]:
+    return {**_JOINT, **_RAW} if raw else _JOINT
+
+
+def _joints(person: dict[str, Any], *, raw: bool) -> list[Row]:
+    """The cells of a person's joints."""
+    if not raw:
+        return person["joints"]
+    changes = dict.fromkeys(person.get("filled", ()), "filled")
+    changes |= dict.fromkeys(person.get("outliers", ()), "outlier")
+    both = zip(person["joints"], person["raw"], strict=True)
+    return [(*joint, *place, changes.get(j)) for j, (joint, place) in enumerate(both)]
 
 
 def _people(poses: FramePoses) -> Iterator[tuple[Row, dict[str, Any]]]:

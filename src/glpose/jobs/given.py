@@ -1,6 +1,7 @@
 """Results that a command is given, and the files that it makes of them."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from glpose.errors import BadInput
@@ -23,6 +24,11 @@ class Given:
     def has_joints(self) -> bool:
         """Whether any joint of anybody was found."""
         return any((poses.score > 0).any() for poses in self.result.frames)
+
+    @property
+    def is_smoothed(self) -> bool:
+        """Whether `glpose smooth` has made them."""
+        return "smooth" in self.result.settings
 
     @property
     def has_times(self) -> bool:
@@ -59,6 +65,26 @@ def open_given(path: Path) -> Given:
     with open_regular(file) as lines:
         num_lines = sum(1 for line in lines if line.strip())
     return Given(file, result, is_cut_off=num_lines > 1 + len(result.frames))
+
+
+def check_motion(given: Given) -> None:
+    """Raises: BadInput for results in which nothing moves: no time, no joint, or a single frame."""
+    frames, path = given.result.frames, given.path
+    for before, after in pairwise(frames):
+        if after.time_s < before.time_s:
+            raise BadInput(
+                f"{path}: frame {after.frame} is at {after.time_s} s, before frame {before.frame} at "
+                f"{before.time_s} s; expected times that do not fall; correct them"
+            )
+    if len(frames) == 1:
+        raise BadInput(f"{path}: holds a single frame; expected a video")
+    if not given.has_times:
+        raise BadInput(
+            f"{path}: all {len(frames)} frames have the time {frames[0].time_s} s; expected seconds "
+            "from the start; correct them, or run the video again"
+        )
+    if not given.has_joints:
+        raise BadInput(f"{path}: no joint was found in any frame; there is nothing to work on")
 
 
 def warn_of_cut_off(given: Given, made: Made, reporter: Reporter) -> None:

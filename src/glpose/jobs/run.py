@@ -28,6 +28,7 @@ from glpose.jobs.interrupt import Interrupt, Interrupted
 from glpose.jobs.lock import only_writer
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.writers import (
+    DERIVED,
     OpenWriter,
     Origin,
     PoseWriter,
@@ -300,10 +301,10 @@ class SourceJob:
         self.outcome.state = state or self.outcome.state
 
     def _remove_old(self) -> None:
-        # Also without an overlay or a table: an old one would not belong to the new poses.
+        # Also what is not made this time: the old one would not belong to the new poses.
         writers = (poses_jsonl, poses_csv, overlay_mp4, *self.options.writers)
         own = [name for writer in writers for name in files_of(writer)]
-        names = dict.fromkeys((*own, SUMMARY))
+        names = dict.fromkeys((*own, *DERIVED, SUMMARY))
         old = [p for name in names if (p := self.folder / name).exists()]
         if old and not self.options.overwrite:
             raise BadInput(

@@ -55,7 +55,8 @@ def write_table(results: Path, options: TableOptions, reporter: Reporter = SILEN
 def _write(given: Given, options: TableOptions, kind: type[CsvTable] | type[ParquetTable]) -> int:
     """Write all rows; returns their number."""
     output, num_rows = options.output, 0
-    layout = (wide_layout if options.wide else long_layout)(given.result.skeleton)
+    make = wide_layout if options.wide else long_layout
+    layout = make(given.result.skeleton, raw=given.is_smoothed)
     try:
         with whole_file(output) as part, kind(part, layout.columns) as table:
             for poses in given.result.frames:

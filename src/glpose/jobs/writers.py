@@ -18,6 +18,10 @@ from glpose.video.writer import VideoWriter, partial_of
 from glpose.viewer.overlay_video import OverlayVideo
 
 POSES, TABLE, OVERLAY = "poses.jsonl", "poses.csv", "overlay.mp4"
+SMOOTH, ANGLES, ANGLES_PICTURE, GAIT = "smooth.jsonl", "angles.csv", "angles.png", "gait.json"
+
+DERIVED = (SMOOTH, ANGLES, ANGLES_PICTURE, GAIT)
+"""What other commands make of `poses.jsonl`, beside it."""
 
 
 @runtime_checkable
