@@ -33,6 +33,9 @@ app.command(
     name="smooth",
     help="Clean the tracks of joints: noise, gaps, outliers.",
 )
+app.command(
+    "glpose.cli.angles:angles", name="angles", help="Measure angles of joints, and the gait."
+)
 app.command("glpose.cli.info:info", name="info", help="Tell versions and weights, or about a file.")
 app.command("glpose.cli.demo:demo", name="demo", help="Make a short clip and run on it.")
 app.command(

@@ -76,7 +76,7 @@ def smooth(series: Series, how: SmoothSpec) -> Smoothed:
     for piece in pieces(series):
         time_s = series.time_s[piece]
         longest_s = max(how.fill_s, _HOLE * usual_step_s(series.time_s))
-        xy, outlier = without_outliers(series.xy[piece], series.size_px)
+        xy, outlier = without_outliers(series.xy[piece], time_s, series.size_px)
         out.is_outlier[piece] = outlier
         for joint in range(xy.shape[1]):
             gaps = fillable(np.isfinite(xy[:, joint, 0]), time_s, how.fill_s)
@@ -97,26 +97,34 @@ def smooth(series: Series, how: SmoothSpec) -> Smoothed:
 
 
 def without_outliers(
-    xy: Float64[np.ndarray, "frames joints 2"], size_px: float
+    xy: Float64[np.ndarray, "frames joints 2"],
+    time_s: Float64[np.ndarray, " frames"],
+    size_px: float,
 ) -> tuple[Float64[np.ndarray, "frames joints 2"], Bool[np.ndarray, "frames joints"]]:
-    """Hampel's identifier: the joints with outliers replaced by the median around, and which these are.
+    """Hampel's identifier on moving joints: outliers replaced by the motion around, and which these are.
 
-    Of the seven frames around, an outlier is farther from their median than three standard
-    deviations, estimated by the median distance. Source: Hampel, The Influence Curve and Its Role in
-    Robust Estimation, JASA 1974; the least distance, for joints at rest, is ours.
+    A line is laid through the seven frames around, with the median of all slopes (Theil and Sen) and
+    the median place. An outlier is farther from it than three standard deviations, estimated by the
+    median distance. Source: Hampel, The Influence Curve and Its Role in Robust Estimation, JASA 1974,
+    who has no line, since nothing moves; the least distance, for joints at rest, is ours.
     """
     padded = np.pad(xy, ((_SIDE, _SIDE), (0, 0), (0, 0)), constant_values=np.nan)
     around = np.lib.stride_tricks.sliding_window_view(padded, 2 * _SIDE + 1, axis=0)
+    padded_s = np.pad(time_s, _SIDE, constant_values=np.nan)
+    since_s = np.lib.stride_tricks.sliding_window_view(padded_s, 2 * _SIDE + 1) - time_s[:, None]
     is_known = np.isfinite(around[..., 0, :])
     tells = (is_known.sum(-1) >= _LEAST_KNOWN) & np.isfinite(xy[..., 0])
-    outlier, middle = np.zeros(tells.shape, bool), np.full(xy.shape, np.nan)
-    window = around[tells]
-    middle[tells] = np.nanmedian(window, axis=-1)
-    off = np.linalg.norm(window - middle[tells][..., None], axis=-2)
+    window, time = around[tells], since_s[np.nonzero(tells)[0]][:, None]
+    one, other = np.triu_indices(2 * _SIDE + 1, 1)
+    slopes = (window[..., other] - window[..., one]) / (time[..., other] - time[..., one])
+    level = window - np.nanmedian(slopes, axis=-1)[..., None] * time
+    middle = np.nanmedian(level, axis=-1)
+    off = np.linalg.norm(level - middle[..., None], axis=-2)
     spread = _MAD_TO_SIGMA * np.nanmedian(off, axis=-1)
-    limit = np.maximum(_SIGMAS * spread, _LEAST_OFF * size_px)
-    outlier[tells] = off[:, _SIDE] > limit
-    return np.where(outlier[..., None], middle, xy), outlier
+    outlier, moved = np.zeros(tells.shape, bool), xy.copy()
+    outlier[tells] = off[:, _SIDE] > np.maximum(_SIGMAS * spread, _LEAST_OFF * size_px)
+    moved[outlier] = middle[outlier[tells]]
+    return moved, outlier
 
 
 def fillable(
