@@ -1,8 +1,10 @@
 """The angles of a person over time as a picture; needs matplotlib."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Bool, Float64
 
 from glpose.errors import MissingExtra
 from glpose.files import whole_file
@@ -38,11 +40,9 @@ def draw_angles(path: Path, number: int, motion: Motion) -> None:
             side = name.partition("_")[0]
             axes.plot(time_s, motion.raw[name], color=_COLOURS[side], linewidth=0.5)
             axes.plot(time_s, motion.filtered[name], color=_COLOURS[side], label=side)
-        low, high = axes.get_ylim()
-        axes.fill_between(
-            time_s, low, high, where=motion.is_unsure.tolist(), color="0.9", step="mid", linewidth=0
-        )
-        axes.set(ylabel=f"{title} (deg)", ylim=(low, high))
+        for start_s, end_s in _spans(motion.is_unsure, time_s):
+            axes.axvspan(start_s, end_s, color="0.9", linewidth=0)
+        axes.set(ylabel=f"{title} (deg)")
         axes.grid(alpha=0.3)
     for side, events_s in ({} if motion.gait is None else motion.gait.events_s).items():
         for event_s in events_s:
@@ -52,6 +52,16 @@ def draw_angles(path: Path, number: int, motion: Motion) -> None:
     all_axes[-1].set_xlabel("time (s)")
     with whole_file(path) as part:
         figure.savefig(part, dpi=110, format="png")
+
+
+def _spans(
+    marked: Bool[np.ndarray, " frames"], time_s: Float64[np.ndarray, " frames"]
+) -> Iterator[tuple[float, float]]:
+    """Where rows are marked, from the middle between two frames to another."""
+    between = np.r_[time_s[0], (time_s[1:] + time_s[:-1]) / 2, time_s[-1]]
+    edges = np.flatnonzero(np.diff(np.r_[False, marked, False]))
+    for start, stop in edges.reshape(-1, 2):
+        yield float(between[start]), float(between[stop])
 
 
 def _title(number: int, motion: Motion) -> str:

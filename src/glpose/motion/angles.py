@@ -157,7 +157,7 @@ def _place(xy: Joints, name: str, skeleton: Skeleton) -> Float64[np.ndarray, "fr
 
 def _turn_deg(along: Float64[np.ndarray, "frames 2"]) -> Float64[np.ndarray, " frames"]:
     """The angle of a direction in the picture, anticlockwise from the right."""
-    return np.degrees(np.arctan2(-along[:, 1], along[:, 0]))
+    return np.degrees(np.arctan2(0.0 - along[:, 1], along[:, 0]))
 
 
 def _wrapped(

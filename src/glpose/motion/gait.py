@@ -107,12 +107,8 @@ def _strides(
         return []
     bridged = np.interp(time_s, time_s[known], lead[known])
     peaks, _ = find_peaks(bridged, prominence=LEAST_LEAD)
-    peaks = [int(row) for row in peaks if _is_inside(known, row)]
-    return [
-        (a, b)
-        for a, b in pairwise(peaks)
-        if SHORTEST_S <= time_s[b] - time_s[a] <= LONGEST_S
-    ]
+    peaks = [row for row in peaks.tolist() if _is_inside(known, row)]
+    return [(a, b) for a, b in pairwise(peaks) if SHORTEST_S <= time_s[b] - time_s[a] <= LONGEST_S]
 
 
 def _is_inside(known: Bool[np.ndarray, " frames"], row: int) -> bool:
