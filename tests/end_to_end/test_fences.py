@@ -101,6 +101,7 @@ def test_no_command_uses_the_network_or_leaves_a_file_that_was_not_asked_for(
         (["weights", "info", pose], set()),
         (["run", video, "--weights", pose, "--detector", finder, "-o", "out"], set(results)),
         (["run", video, "--overwrite", "-o", "out"], set(results)),
+        (["table", "out/walk", "-o", "walk.csv"], {"walk.csv"}),
         (["synth", "made", "--as", "coco", "--videos", "2", "--frames", "2"], set()),
         (["data", "check", "coco", "made"], set()),
         (["evaluate", pose, "--data", "made", "--metric", "coco", "--out", "scored"], scored),

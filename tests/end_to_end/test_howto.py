@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from glpose.cli.main import main
+from glpose.motion.angles import FLEXIONS, SEGMENTS
 from walking import walk, written
 
 HOWTO = Path(__file__).parents[2] / "docs" / "howto"
@@ -52,3 +53,32 @@ def test_smooth() -> None:
     assert '"smooth": {"filter": "rts", "cutoff_hz": 4.0, "fill_s": 0.5}' in header
     with Path("walk-smooth.csv").open(newline="") as file:
         assert {"x_raw_px", "y_raw_px", "change"} <= set(next(csv.reader(file)))
+
+
+def test_angles(capsys: Capture) -> None:
+    has_plot = importlib.util.find_spec("matplotlib") is not None
+    for call in commands("angles.md"):
+        assert main(call) == (0 if has_plot or "--no-plot" in call else 3), call
+    assert Path("walk-rts/angles.csv").exists()
+    (code,) = blocks("angles.md", "python")
+    capsys.readouterr()
+    exec(compile(code, "angles.md", "exec"), {})
+    assert capsys.readouterr().out == (
+        "1.20 s a stride, 100 steps a minute\nrange of the left knee: 60 degrees\n"
+    )
+
+
+def test_the_drawing_shows_what_is_measured() -> None:
+    """And the page names every angle, with the ranges that the code has."""
+    pytest.importorskip("matplotlib")
+    from draw_angles import _PANELS, _RANGES, _STANDING, measured_deg
+
+    values = [round(measured_deg(name, _STANDING | moved)) for name, moved in _PANELS]
+    assert values == [61, -25, 59, -9, 121, -35, 104, 90, -45, 30]
+    page = (HOWTO.parent / "angles.md").read_text("utf-8")
+    for name, how in FLEXIONS.items():
+        joint = name.split("_")[1]
+        assert _RANGES[joint] == f"{how.least_deg:.0f} to {how.least_deg + 360:.0f}"
+        assert re.search(rf"_{joint}_flexion` .*\| {_RANGES[joint]} \|", page)
+    for name in SEGMENTS:
+        assert f"{name.removeprefix('left_').removeprefix('right_')}_segment`" in page
