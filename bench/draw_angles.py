@@ -80,7 +80,9 @@ def draw(axes: Axes, name: str, moved: dict[str, Place]) -> None:
     axes.plot(at[0] + 24 * np.cos(arc), at[1] + 24 * np.sin(arc), color=colour, linewidth=2)
     tip = at + 24 * np.array([np.cos(arc[-1]), np.sin(arc[-1])])
     back = at + 24 * np.array([np.cos(arc[-4]), np.sin(arc[-4])])
-    axes.annotate("", tip, back, arrowprops={"arrowstyle": "->", "color": colour, "lw": 2})
+    axes.annotate(
+        "", tuple(tip), tuple(back), arrowprops={"arrowstyle": "->", "color": colour, "lw": 2}
+    )
     spoken = kind.replace("_", " ")
     span = _RANGES["segment" if kind.endswith("segment") else kind.partition("_")[0]]
     axes.set_title(f"{spoken}\n{value_deg:+.0f} ({span})", fontsize=9)

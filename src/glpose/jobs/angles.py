@@ -84,8 +84,8 @@ def _chosen(people: dict[int, Motion], person: int | None, path: Path) -> dict[i
 
 def _num_known(motion: Motion) -> int:
     """In how many rows some angle is known in the next one too."""
-    known = np.isfinite(list(motion.filtered.values())).any(0)
-    return int((known[1:] & known[:-1]).sum())
+    num_known = np.isfinite(np.stack(list(motion.filtered.values()))).sum(axis=0)
+    return int(((num_known[1:] > 0) & (num_known[:-1] > 0)).sum())
 
 
 def _write_table(path: Path, frames: tuple[FramePoses, ...], people: Mapping[int, Motion]) -> None:

@@ -127,7 +127,7 @@ def _butterworth(values: Samples, rate_hz: float, cutoff_hz: float) -> Samples:
 def _savgol(values: Samples, rate_hz: float, cutoff_hz: float) -> Samples:
     half = max(2, round(0.52 * rate_hz / cutoff_hz))  # 1 / sqrt(2) of the cut-off is left
     window = min(2 * half + 1, len(values) - 1 + len(values) % 2)
-    return signal.savgol_filter(values, window, polyorder=3, axis=0)
+    return np.asarray(signal.savgol_filter(values, window, polyorder=3, axis=0))
 
 
 def _median(values: Samples, rate_hz: float, cutoff_hz: float) -> Samples:
