@@ -23,9 +23,9 @@ def phone_times(num: int) -> np.ndarray:
     return np.cumsum(steps)
 
 
-def gain(name: str, rate_hz: float) -> complex:
+def gain(name: str, rate_hz: float, time_s: np.ndarray | None = None) -> complex:
     """What a filter leaves of a rotation, with its delay as the angle."""
-    time_s = np.arange(2000) / 120
+    time_s = np.arange(2000) / 120 if time_s is None else time_s
     true, inner = circle(time_s, rate_hz, 0.01), slice(400, 1600)
     out = FILTERS[name](time_s, true, CUTOFF_HZ)
     return complex((out @ [1, 1j] / (true @ [1, 1j]))[inner].mean())
@@ -36,6 +36,13 @@ def test_the_cutoff_is_where_one_over_root_two_is_left(name: str) -> None:
     assert abs(gain(name, CUTOFF_HZ)) == pytest.approx(0.5**0.5, abs=0.03)
     assert abs(gain(name, CUTOFF_HZ / 4)) == pytest.approx(1, abs=0.01)
     assert abs(gain(name, 4 * CUTOFF_HZ)) < 0.2
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_the_cutoff_is_the_same_at_irregular_times(name: str) -> None:
+    times = phone_times(2000)
+    assert abs(gain(name, CUTOFF_HZ, times)) == pytest.approx(0.5**0.5, abs=0.12)
+    assert abs(gain(name, 1.7 * CUTOFF_HZ, times)) < 0.35
 
 
 @pytest.mark.parametrize("name", ZERO_PHASE)

@@ -53,6 +53,9 @@ def test_walking_and_a_gap_are_no_cut() -> None:
     frames = walk(TIMES, noise_px=2.0)
     frames[10:18] = [frame_of(i, TIMES[i], {}) for i in range(10, 18)]
     assert pieces(series_of(frames)[1]) == [slice(0, 40)]
+    far = walk(np.arange(90) / 25)
+    far[10:75] = [frame_of(i, i / 25, {}) for i in range(10, 75)]
+    assert pieces(series_of(far)[1]) == [slice(0, 90)]
 
 
 def test_a_slow_camera_is_no_cut() -> None:

@@ -106,6 +106,16 @@ def test_outliers_are_replaced_and_marked() -> None:
     assert not out.is_filled.any()
 
 
+def test_an_outlier_of_a_moving_joint_is_told_by_its_motion() -> None:
+    """A knee that takes the place of the other one for a frame, while both walk on."""
+    line = np.stack([12.0 * np.arange(20), np.zeros(20)], 1)[:, None]
+    xy = line.copy()
+    xy[10, 0, 0] += 70
+    moved, outlier = without_outliers(xy, TIMES[:20], 400.0)
+    assert np.flatnonzero(outlier).tolist() == [10]
+    np.testing.assert_allclose(moved, line, atol=1e-9)
+
+
 def test_fast_and_noisy_motion_has_no_outliers() -> None:
     running = Walk(period_s=0.7, speed_px_s=500)
     frames = [frame_of(i, t, {1: running.joints(t)}) for i, t in enumerate(TIMES)]
