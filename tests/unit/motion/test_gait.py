@@ -64,6 +64,17 @@ def test_people_without_strides_have_no_gait() -> None:
     assert motion(frontal).gait is None
 
 
+def test_people_who_sway_have_no_gait() -> None:
+    """Feet that slide to and fro by a few pixels are no steps."""
+    people = [Walk().joints(0.3) for _ in TIMES]
+    for xy, t in zip(people, TIMES, strict=True):
+        shift = 8 * np.sin(2 * np.pi * t / 1.2)
+        xy[BODY19.index("left_ankle"), 0] += shift
+        xy[BODY19.index("right_ankle"), 0] -= shift
+    frames = [frame_of(i, t, {1: xy}) for i, (t, xy) in enumerate(zip(TIMES, people, strict=True))]
+    assert motion(frames).gait is None
+
+
 def test_people_who_jump_have_no_gait() -> None:
     """Both legs swing together."""
     people = [Walk().joints(t) for t in TIMES]
