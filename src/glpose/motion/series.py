@@ -21,24 +21,18 @@ _AROUND = 5
 class Series:
     """A person, with a row for each frame of the results from the first to the last with them.
 
-    `rows` are indices into the frames of the results, `people` the row of the person in each, -1
-    where they are not in it; joints are NaN with score 0 there. `time_s` rises from row to row.
-    `size_px` is the longer side of the box, carried on over frames without the person.
+    `rows` are indices into the frames of the results. Where the person is not in the frame, joints
+    and box are NaN and scores 0. `time_s` rises from row to row.
     """
 
     rows: Int64[np.ndarray, " frames"]
-    people: Int64[np.ndarray, " frames"]
+    is_present: Bool[np.ndarray, " frames"]
     time_s: Float64[np.ndarray, " frames"]
     xy: Float64[np.ndarray, "frames joints 2"]
     score: Float64[np.ndarray, "frames joints"]
     box_xyxy: Float64[np.ndarray, "frames 4"]
     box_score: Float64[np.ndarray, " frames"]
     unsure_sides: Bool[np.ndarray, " frames"]
-
-    @property
-    def is_present(self) -> Bool[np.ndarray, " frames"]:
-        """Where the person is in the frame."""
-        return self.people >= 0
 
     @property
     def size_px(self) -> float:
@@ -66,7 +60,7 @@ def _series(
     num, num_joints = last - first + 1, frames[first].xy.shape[1]
     series = Series(
         rows=np.arange(first, last + 1),
-        people=np.full(num, -1),
+        is_present=np.zeros(num, bool),
         time_s=time_s[first : last + 1],
         xy=np.full((num, num_joints, 2), np.nan),
         score=np.zeros((num, num_joints)),
@@ -76,7 +70,7 @@ def _series(
     )
     for row, person in places:
         poses, at = frames[row], row - first
-        series.people[at] = person
+        series.is_present[at] = True
         series.xy[at], series.score[at] = poses.xy[person], poses.score[person]
         series.box_xyxy[at] = poses.people.xyxy[person]
         series.box_score[at] = poses.people.score[person]

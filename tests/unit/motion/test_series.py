@@ -25,7 +25,7 @@ def test_a_person_has_a_row_for_each_frame_between_the_first_and_the_last() -> N
     assert list(people) == [4, 9]
     four = people[4]
     assert four.rows.tolist() == [1, 2, 3, 4]
-    assert four.people.tolist() == [0, 1, -1, 0]
+    assert four.is_present.tolist() == [True, True, False, True]
     assert four.time_s.tolist() == [0.1, 0.2, 0.3, 0.4]
     assert np.isnan(four.xy[2]).all()
     assert four.score[2].tolist() == [0.0] * NUM
