@@ -72,19 +72,20 @@ def gait_of(
     left, right = (series.xy[:, skeleton.index(f"{side}_ankle"), 0] for side in ("left", "right"))
     lead = facing * (left - right) / series.size_px
     strides = {side: _strides(sign * lead, series.time_s) for side, sign in _SIGNS.items()}
-    times = np.array([series.time_s[b] - series.time_s[a] for s in strides.values() for a, b in s])
-    if len(times) < 2:
+
+    def lasts_s(stride: tuple[int, int]) -> float:
+        first, last = series.time_s[list(stride)]
+        return float(last - first)
+
+    all_s = [lasts_s(stride) for found in strides.values() for stride in found]
+    if len(all_s) < 2:
         return None
-    usual_s = np.median(times)
+    usual_s = float(np.median(all_s))
     regular = {
-        side: [
-            (a, b)
-            for a, b in found
-            if abs(series.time_s[b] - series.time_s[a] - usual_s) <= MOST_OFF * usual_s
-        ]
+        side: [one for one in found if abs(lasts_s(one) - usual_s) <= MOST_OFF * usual_s]
         for side, found in strides.items()
     }
-    kept_s = [series.time_s[b] - series.time_s[a] for s in regular.values() for a, b in s]
+    kept_s = [lasts_s(stride) for found in regular.values() for stride in found]
     if len(kept_s) < 2:
         return None
     sides = {side: _side(side, found, series.time_s, flexions) for side, found in regular.items()}
