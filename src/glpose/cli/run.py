@@ -25,6 +25,7 @@ def run(
     flow: Path | None = None,
     causal: Annotated[bool, Parameter(negative="")] = False,
     overlay: bool = True,
+    table: bool = True,
     start: float | None = None,
     end: float | None = None,
     threads: int | None = None,
@@ -33,7 +34,7 @@ def run(
 ) -> int:
     """Estimate the poses in videos or pictures.
 
-    The results of walk.mp4 go to OUTPUT/walk: poses.jsonl, overlay.mp4 and summary.json.
+    The results of walk.mp4 go to OUTPUT/walk: poses.jsonl, poses.csv, overlay.mp4 and summary.json.
     Exit status: 0 all well, 2 no source could be used, 3 something is missing.
 
     Parameters
@@ -59,6 +60,8 @@ def run(
         Use nothing that comes after a frame for its poses, as a live source would; less exact.
     overlay
         Write a video with the skeletons drawn in.
+    table
+        Write the poses as a table too, a row for each joint; glpose table makes other ones.
     start
         Leave out what comes before this second.
     end
@@ -80,7 +83,7 @@ def run(
     # Imported here: NumPy and the video library would slow down --help.
     from glpose.api import DETECT_EVERY
     from glpose.jobs.run import Options
-    from glpose.jobs.writers import overlay_mp4, poses_jsonl
+    from glpose.jobs.writers import overlay_mp4, poses_csv, poses_jsonl
     from glpose.runtime.engine import EngineSpec
 
     options = Options(
@@ -92,7 +95,11 @@ def run(
         end,
         EngineSpec(threads=threads),
         overwrite,
-        writers=(poses_jsonl, overlay_mp4) if overlay else (poses_jsonl,),
+        writers=(
+            poses_jsonl,
+            *((poses_csv,) if table else ()),
+            *((overlay_mp4,) if overlay else ()),
+        ),
         detect_every=detect_every or DETECT_EVERY,
         also=() if refine is None else (refine,),
         flow=flow,
