@@ -169,6 +169,8 @@ RECIPES: dict[str, Entry] = {
     "flowing_small_unaligned": Entry(
         "fuse.flowing_small", "the same without flow, to compare", "", {"align": "none"}
     ),
+    "css_small": Entry("css.css_small", "features from videos without labels, see glpose pretrain"),
+    "css_r50": Entry("css.css_r50", "the same with ResNet-50, at the published sizes"),
     **_paper(),
     **_baselines(),
     **_jhmdb(),

@@ -1,8 +1,8 @@
-"""Open an estimator or a detector by name or path, with all checks of the weights.
+"""Open an estimator, a detector or an embedder by name or path, with all checks of the weights.
 
 Shipped weights are in the package folder `weights`. An estimator NAME is the pair
-`NAME.encoder.onnx` and `NAME.fusion.onnx`, a detector is `NAME.onnx`; a file `SHA256SUMS` next to
-them is checked. Each error names the file, what was found and what was expected.
+`NAME.encoder.onnx` and `NAME.fusion.onnx`, an embedder is `NAME.embedding.onnx`, a detector is
+`NAME.onnx`; a file `SHA256SUMS` next to them is checked. Each error names the file, what was found and what was expected.
 """
 
 import json
@@ -17,8 +17,10 @@ from glpose.errors import BadConfig, BadInput, BadWeights
 from glpose.files import digest, read_regular
 from glpose.runtime.card import (
     CARD_KEY,
+    KINDS,
     Card,
     DetectorCard,
+    EmbeddingCard,
     EncoderCard,
     KeySlot,
     NeighbourSlot,
@@ -27,13 +29,17 @@ from glpose.runtime.card import (
     card_from_plain,
 )
 from glpose.runtime.detector import BoxDetector
+from glpose.runtime.embedder import Embedder
 from glpose.runtime.engine import EngineSpec, Graph, Shape
 from glpose.runtime.engines.open import open_graph
 from glpose.runtime.estimator import OnnxEstimator
 
-Use = Literal["pose", "detector"]
+Use = Literal["pose", "detector", "embedding"]
 T = TypeVar("T")
 C = TypeVar("C", bound=Card)
+
+EMBEDDING = ".embedding.onnx"
+"""How the names of files of embedders end."""
 
 _ENCODER, _FUSION, _SUMS = ".encoder.onnx", ".fusion.onnx", "SHA256SUMS"
 _FLOAT, _BYTE = "tensor(float)", "tensor(uint8)"
@@ -41,7 +47,7 @@ _FLOAT, _BYTE = "tensor(float)", "tensor(uint8)"
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The files of one model: encoder and fusion, or one detector."""
+    """The files of one model: encoder and fusion, or one detector or embedder."""
 
     name: str
     use: Use
@@ -102,6 +108,30 @@ def load_detector(name_or_path: str | Path, engine: EngineSpec = EngineSpec()) -
     return open_detector(name_or_path, engine).network
 
 
+def open_embedder(name_or_path: str | Path, engine: EngineSpec = EngineSpec()) -> Opened[Embedder]:
+    """Open weights of an embedder: a file, or a folder with one.
+
+    Raises: BadWeights, saying which part is wrong.
+    """
+    (path,) = find_weights(name_or_path, "embedding").files
+    opened = _open(path, EmbeddingCard, engine)
+    graph, card = opened.graph, opened.card
+    _check_array(graph, "inputs", "crops", (None, *card.crop.size_hw, 3), _BYTE)
+    _check_array(graph, "outputs", "appearance", (None, card.appearance), _FLOAT)
+    _check_array(graph, "outputs", "pose", (None, card.pose), _FLOAT)
+
+    def run(crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        appearance, pose = graph.run({"crops": crops}, ["appearance", "pose"])
+        return appearance, pose
+
+    return Opened(Embedder(run, card), _record(card, opened))
+
+
+def load_embedder(name_or_path: str | Path, engine: EngineSpec = EngineSpec()) -> Embedder:
+    """The network of `open_embedder`."""
+    return open_embedder(name_or_path, engine).network
+
+
 def shipped() -> list[Weights]:
     """The weights inside the package, by name."""
     return weights_in(_package_folder())
@@ -160,6 +190,8 @@ def _of_file(path: Path) -> Weights:
             name = path.name.removesuffix(suffix)
             pair = path.with_name(name + _ENCODER), path.with_name(name + _FUSION)
             return Weights(name, "pose", pair)
+    if path.name.endswith(EMBEDDING):
+        return Weights(path.name.removesuffix(EMBEDDING), "embedding", (path,))
     return Weights(path.stem, "detector", (path,))
 
 
@@ -171,7 +203,11 @@ def _of_use(weights: Weights, use: Use) -> Weights:
             f"NAME{_FUSION}, put both into one folder"
         )
     if weights.use != use:
-        expected = f"a pair NAME{_ENCODER} and NAME{_FUSION}" if use == "pose" else "NAME.onnx"
+        expected = {
+            "pose": f"a pair NAME{_ENCODER} and NAME{_FUSION}",
+            "detector": "NAME.onnx",
+            "embedding": f"NAME{EMBEDDING}",
+        }[use]
         kind = read_card(weights.files[0]).kind
         raise BadWeights(
             f"{weights.files[0]}: found weights of kind '{kind}', expected {use} weights "
@@ -198,7 +234,7 @@ def _open(path: Path, kind: type[C], engine: EngineSpec) -> _File[C]:
     graph = open_graph(path, data, engine)
     card = _card_of(graph)
     if not isinstance(card, kind):
-        expected = {EncoderCard: "encoder", PoseCard: "fusion", DetectorCard: "detector"}[kind]
+        expected = next(name for name, known in KINDS.items() if known is kind)
         raise BadWeights(f"{path}: found weights of kind '{card.kind}', expected '{expected}'")
     return _File(path, graph, card, found)
 
