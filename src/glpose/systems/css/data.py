@@ -14,7 +14,7 @@ from glpose.train.data.store import PictureStore
 from glpose.train.system import ArrayBatch
 from glpose.types import CropSpec
 
-STILL = Augmentation(rotation_share=0, scale=0, shift=0, half_body_share=0, flip_share=0, colour=0)
+STILL = Augmentation(rotation_share=0.0, scale=0.0, half_body_share=0.0, flip_share=0.0)
 """No augmentation, for validation."""
 
 

@@ -119,6 +119,8 @@ def open_crops(
                 "no videos were given; use glpose pretrain VIDEOS, or --data videos=FOLDER"
             )
         entries = find_sources([root])
+        if entries[0].error is not None:
+            raise entries[0].error
         files = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for e in entries for p in e.paths]
         tag = content_digest(None, root, files, crop, how, DEFAULT_POSE, DEFAULT_DETECTOR)
         videos, label = _found_people(entries, tell), root
