@@ -156,7 +156,7 @@ def test_the_picture_takes_pose_and_looks_from_the_frames_that_the_settings_name
             assert (not torch.allclose(painted(model, batch, found, AWAY), before)) == is_seen
             half[:, frame] = kept
     swapped, same = (
-        split_losses(net(reconstruct=how).eval(), batch, LossWeights())["reconstruct"]
+        split_losses(net(reconstruct=how), batch, LossWeights())["reconstruct"]
         for how in ("swapped", "same")
     )
     assert not torch.allclose(swapped, same)
@@ -203,7 +203,10 @@ def test_a_batch_can_be_learned(store: PictureStore) -> None:
 def test_settings_that_cannot_be() -> None:
     for changes, said in (
         ({"invariant": 16}, "expected 1 to 15"),
-        ({"contrast": "none", "reconstruct": "none", "gradual": "none"}, "nothing would be learned"),
+        (
+            {"contrast": "none", "reconstruct": "none", "gradual": "none"},
+            "nothing would be learned",
+        ),
         ({"contrast": "none"}, "set gradual=none"),
         ({"crop": CropSpec((40, 32))}, "multiples of 32"),
     ):
@@ -253,7 +256,9 @@ def test_exported_weights_give_both_halves_without_torch(
     for found, half in zip(embed(crops), halves, strict=True):
         np.testing.assert_allclose(found, half.detach().numpy(), atol=1e-4)
     assert [v.shape for v in embed(crops[:0])] == [(0, 6), (0, 10)]
-    with pytest.raises(BadWeights, match="found weights of kind 'embedding', expected pose weights"):
+    with pytest.raises(
+        BadWeights, match="found weights of kind 'embedding', expected pose weights"
+    ):
         load_estimator(path)
 
 
@@ -267,7 +272,9 @@ def test_pose_networks_start_from_the_encoder_alone(tmp_path: Path) -> None:
         for name, value in learned.encoder.state_dict().items():
             assert torch.equal(built.encoder.state_dict()[name], value)
     other = replace(single, backbone=replace(CONFIG.backbone, neck=24))
-    with pytest.raises(BadWeights, match=r"encoder\.neck\.0\.weight is \(16, 256, 1, 1\), expected"):
+    with pytest.raises(
+        BadWeights, match=r"encoder\.neck\.0\.weight is \(16, 256, 1, 1\), expected"
+    ):
         SingleFrameTask(replace(recipe, model=other), tmp_path).build()
 
 

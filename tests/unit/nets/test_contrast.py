@@ -55,7 +55,9 @@ def test_order_is_asked_for_on_both_sides_of_the_frame_between() -> None:
 def test_decay_follows_time_in_both_directions_and_ends_at_zero() -> None:
     seconds = torch.tensor([[1.0, 1.1, 0.5, 9.0]])
     assert float(decay_loss(at(0.9, 0.5, 0.0), seconds, fade_s=1.0)) == pytest.approx(0, abs=1e-9)
-    assert float(decay_loss(at(0.9, 0.5, 0.3), seconds, fade_s=1.0)) == pytest.approx(0.03, abs=1e-6)
+    assert float(decay_loss(at(0.9, 0.5, 0.3), seconds, fade_s=1.0)) == pytest.approx(
+        0.03, abs=1e-6
+    )
 
 
 def test_constant_compares_the_anchor_with_the_first_frame_away() -> None:

@@ -103,8 +103,11 @@ def walker(monkeypatch: pytest.MonkeyPatch) -> None:
         for frame in frames:
             people = person(5.0 + frame.index) if info.name != "empty" else People.empty()
             num = len(people)
-            yield frame, FramePoses(
-                frame.index, frame.time_s, people, np.zeros((num, 2, 2)), np.zeros((num, 2))
+            yield (
+                frame,
+                FramePoses(
+                    frame.index, frame.time_s, people, np.zeros((num, 2, 2)), np.zeros((num, 2))
+                ),
             )
 
     monkeypatch.setattr(crops, "load_models", lambda: None)
@@ -139,7 +142,10 @@ def test_nothing_to_learn_from_is_one_line_and_leaves_nothing(walker: None, tmp_
     cache, told = tmp_path / "cache", []
     one = write(tmp_path / "one", 1)
     nobody = write(tmp_path / "empty", 40)
-    for folder, said in ((one, "1 too short"), (nobody, "nothing to learn from, 0 clips of people;")):
+    for folder, said in (
+        (one, "1 too short"),
+        (nobody, "nothing to learn from, 0 clips of people;"),
+    ):
         with pytest.raises(BadInput, match=said) as problem:
             open_crops("videos", {"videos": str(folder)}, cache, CROP, HOW, told.append)
         assert str(problem.value).startswith(str(folder))
