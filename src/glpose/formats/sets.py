@@ -328,6 +328,7 @@ DATASETS: dict[str, Dataset] = {
             "videos",  # see `train.data.crops`
             "videos of whoever trained this, without labels: their terms are known to them",
             root="videos",
+            parts=("train",),
         ),
         Dataset(
             "imagenet",

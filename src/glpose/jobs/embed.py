@@ -3,22 +3,22 @@
 embed_video("walk.mp4", Path("poses.jsonl"), Path("walk.npz"), EmbedOptions("run.embedding.onnx"))
 """
 
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
 
 from glpose.crop import crop_from_image, cut
 from glpose.errors import BadInput
 from glpose.files import whole_file
 from glpose.formats.poses import read_poses
 from glpose.formats.text.lines import cannot_write
+from glpose.imaging import Rgb
 from glpose.jobs.interrupt import Interrupt
 from glpose.jobs.refine import check_belongs, linked
 from glpose.jobs.report import SILENT, Reporter
+from glpose.runtime.embedder import Embedder
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import load_embedder
 from glpose.types import Frame, People
@@ -67,6 +67,7 @@ def embed_video(
     interrupt = interrupt or Interrupt()
     by_frame = {found.frame: found for found in given.frames if len(found.people)}
     rows: list[dict[str, np.ndarray]] = []
+    who: set[int] = set()
     reporter.start(entry.name, source.info.num_frames)
     try:
         with interrupt.listening(), closing(source.frames()) as frames:
@@ -74,19 +75,9 @@ def embed_video(
                 interrupt.check()
                 found = by_frame.get(frame.index)
                 if found is not None and frame.rgb is not None:
-                    rows.append(_row(frame, found.people))
-                    crops = np.stack(
-                        [
-                            cut(frame.rgb, crop_from_image(xyxy, embed.card.crop), embed.card.crop)
-                            for xyxy in found.people.xyxy
-                        ]
-                    )
-                    parts = [embed(some) for some in _in_parts(crops)]
-                    for name, vectors in zip(
-                        ("appearance", "pose"), zip(*parts, strict=True), strict=True
-                    ):
-                        rows[-1][name] = np.concatenate(vectors)
-                reporter.update(frame.index + 1, len(rows))
+                    rows.append(_vectors(embed, frame, frame.rgb, found.people))
+                    who.update(found.people.track_id.tolist())
+                reporter.update(frame.index + 1, len(who))
     finally:
         reporter.stop()
     if not rows:
@@ -102,15 +93,17 @@ def embed_video(
     return num
 
 
-def _row(frame: Frame, people: People) -> dict[str, np.ndarray]:
+def _vectors(embed: Embedder, frame: Frame, rgb: Rgb, people: People) -> dict[str, np.ndarray]:
+    """The rows of one frame."""
+    crop = embed.card.crop
+    crops = np.stack([cut(rgb, crop_from_image(xyxy, crop), crop) for xyxy in people.xyxy])
+    parts = [embed(crops[i : i + _AT_ONCE]) for i in range(0, len(crops), _AT_ONCE)]
+    appearance, pose = (np.concatenate(part) for part in zip(*parts, strict=True))
     return {
         "frame": np.full(len(people), frame.index, np.int64),
         "time_s": np.full(len(people), frame.time_s),
         "track_id": people.track_id,
         "xyxy": people.xyxy,
+        "appearance": appearance,
+        "pose": pose,
     }
-
-
-def _in_parts(crops: UInt8[np.ndarray, "n h w 3"]) -> Iterator[UInt8[np.ndarray, "_ h w 3"]]:
-    for start in range(0, len(crops), _AT_ONCE):
-        yield crops[start : start + _AT_ONCE]

@@ -30,7 +30,7 @@ from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
 VIDEOS = "videos"
 """The source whose people are found, in a folder, a file or a glob of a user."""
 
-_BACKDROP_PX, _BACKDROP_FRAMES = 480, 25
+_BACKDROP_PX, _BACKDROP_FRAMES = 480, 15
 _NUM_SCENES, _SCENE_FRAMES = 12, 40
 
 Rgb = UInt8[np.ndarray, "_h _w 3"]
