@@ -78,6 +78,8 @@ class Tally:
 
     def __str__(self) -> str:
         left = {"too short": self.short, "static": self.static, "too small": self.small}
+        if not (self.kept or any(left.values())):
+            return "nobody was found"
         reasons = ", ".join(f"{count} {reason}" for reason, count in left.items() if count)
         return f"{self.kept} clips of people" + (f" (left out: {reasons})" if reasons else "")
 

@@ -144,7 +144,7 @@ def test_nothing_to_learn_from_is_one_line_and_leaves_nothing(walker: None, tmp_
     nobody = write(tmp_path / "empty", 40)
     for folder, said in (
         (one, "1 too short"),
-        (nobody, "nothing to learn from, 0 clips of people;"),
+        (nobody, "nothing to learn from, nobody was found;"),
     ):
         with pytest.raises(BadInput, match=said) as problem:
             open_crops("videos", {"videos": str(folder)}, cache, CROP, HOW, told.append)
