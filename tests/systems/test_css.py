@@ -212,6 +212,8 @@ def test_settings_that_cannot_be() -> None:
     ):
         with pytest.raises(BadConfig, match=said):
             replace(CONFIG, **changes)
+    with pytest.raises(BadConfig, match=r"grid is \[2, 1\], but the features have 1 x 1 pixels"):
+        net(grid=(2, 1))
     with pytest.raises(BadConfig, match="0 < near_s < away_s"):
         MomentsConfig(near_s=0.5)
     assert load_recipe("css_r50").model.variant == 600
@@ -290,7 +292,9 @@ TINY = [
 
 
 @pytest.mark.slow
-def test_pretrain_resume_and_deletion(
+@pytest.mark.filterwarnings("ignore:You are using the legacy:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch.onnx")
+def test_pretrain_resume_and_export(
     store: PictureStore,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -309,5 +313,7 @@ def test_pretrain_resume_and_deletion(
     assert main(arguments) == 2
     assert "holds a run already" in capsys.readouterr().err
     assert main([*arguments, "--resume"]) == 0
+    assert main(["export", str(run), "-o", str(tmp_path / "weights")]) == 0
+    assert load_embedder(tmp_path / "weights").card.made_by["steps"] == "4 of 4"
     assert main(["pretrain", str(tmp_path), "-o", str(run), "--recipe", "warmup_small"]) == 2
     assert "warmup_small does not learn from videos alone" in capsys.readouterr().err

@@ -30,22 +30,30 @@ class Halves(NamedTuple):
 
 
 class SplitLatent(nn.Module):
-    """Features to the two halves: a mean in each cell of a `grid`, then one linear layer.
+    """Features to the two halves: a mean in each cell of a grid, then one linear layer.
 
-    The grid (1, 1) is global pooling. In training, values of the variant half are dropped with
-    probability `dropout`.
+    Features have `size_hw` pixels, cells `cell_hw`, which divides it. In training, values of the
+    variant half are dropped with probability `dropout`.
     """
 
     def __init__(
-        self, channels: int, grid: tuple[int, int], invariant: int, variant: int, dropout: float
+        self,
+        channels: int,
+        size_hw: tuple[int, int],
+        cell_hw: tuple[int, int],
+        invariant: int,
+        variant: int,
+        dropout: float,
     ) -> None:
         super().__init__()
-        self._grid, self._sizes = grid, (invariant, variant)
-        self.linear = nn.Linear(channels * grid[0] * grid[1], invariant + variant)
+        self._cell_hw, self._sizes = cell_hw, (invariant, variant)
+        num_cells = (size_hw[0] // cell_hw[0]) * (size_hw[1] // cell_hw[1])
+        self.linear = nn.Linear(channels * num_cells, invariant + variant)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, features_BCHW: Tensor) -> Halves:
-        cells = functional.adaptive_avg_pool2d(features_BCHW, self._grid).flatten(1)
+        # Not adaptive pooling, which cannot be exported where the size of the features is traced.
+        cells = functional.avg_pool2d(features_BCHW, self._cell_hw).flatten(1)
         invariant_BI, variant_BV = self.linear(cells).split(self._sizes, 1)
         return Halves(invariant_BI, self.dropout(variant_BV))
 

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.torch
 
 def test_halves_have_their_sizes_and_only_the_variant_one_is_dropped() -> None:
     torch.manual_seed(0)
-    split = SplitLatent(6, (2, 1), invariant=3, variant=40, dropout=0.5)
+    split = SplitLatent(6, (8, 4), (4, 4), invariant=3, variant=40, dropout=0.5)
     features = torch.rand(5, 6, 8, 4)
     still = split.eval()(features)
     assert [tuple(half.shape) for half in still] == [(5, 3), (5, 40)]
@@ -24,8 +24,8 @@ def test_halves_have_their_sizes_and_only_the_variant_one_is_dropped() -> None:
 def test_a_grid_tells_where_things_are_and_global_pooling_does_not() -> None:
     torch.manual_seed(0)
     features = torch.rand(1, 2, 4, 4)
-    for grid, is_same in (((1, 1), True), ((2, 2), False)):
-        split = SplitLatent(2, grid, 3, 3, 0.0)
+    for cell_hw, is_same in (((4, 4), True), ((2, 2), False)):
+        split = SplitLatent(2, (4, 4), cell_hw, 3, 3, 0.0)
         turned = split(features.flip(-1)).variant
         assert torch.allclose(split(features).variant, turned, atol=1e-5) == is_same
 

@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from glpose.errors import BadConfig
 from glpose.nets.blocks import Encoder
 from glpose.nets.encoders import make_encoder
 from glpose.nets.split import Halves, SplitLatent, SwapDecoder
@@ -15,8 +16,20 @@ class SplitNet(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = encoder or make_encoder(config.backbone)
+        height, width = (side // self.encoder.stride for side in config.crop.size_hw)
+        rows, columns = config.grid
+        if height % rows or width % columns:
+            raise BadConfig(
+                f"grid is {list(config.grid)}, but the features have {height} x {width} pixels; "
+                "expected divisors of these"
+            )
         self.split = SplitLatent(
-            self.encoder.channels, config.grid, config.invariant, config.variant, config.dropout
+            self.encoder.channels,
+            (height, width),
+            (height // rows, width // columns),
+            config.invariant,
+            config.variant,
+            config.dropout,
         )
         self.decoder = None
         if config.reconstruct != "none":

@@ -17,8 +17,9 @@ from glpose.types import CropSpec
 class CSSConfig:
     """The encoder, the two halves of its vector, the decoder, and what is learned.
 
-    `invariant` and `variant` are the sizes of the halves; `grid`, `dropout` and `widths` are those
-    of `nets.split`. Each part of the method can be left out:
+    `invariant` and `variant` are the sizes of the halves, which are read from the means of the
+    features in a `grid` of cells, (1, 1) being global pooling; `dropout` and `widths` are those of
+    `nets.split`. Each part of the method can be left out:
 
     * `contrast`: near frames against those away, on the "variant" half, on "both" (plain
       contrast, without a split), or "none".
@@ -49,8 +50,10 @@ class CSSConfig:
                 f"invariant is {self.invariant}; expected 1 to {self.widths[0] - 1}: it is a part of "
                 f"the {self.widths[0]} channels that the decoder starts from (widths)"
             )
-        if self.variant < 1:
-            raise BadConfig(f"variant is {self.variant}; expected 1 or more")
+        if min(self.variant, *self.grid) < 1:
+            raise BadConfig(
+                f"variant is {self.variant} and grid {list(self.grid)}; expected 1 or more"
+            )
         if self.contrast == self.reconstruct == "none":
             raise BadConfig("contrast and reconstruct are both 'none'; nothing would be learned")
         if self.gradual != "none" and self.contrast == "none":
