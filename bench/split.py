@@ -1,6 +1,6 @@
 """What the split into a variant and an invariant half is worth (CSS), on synthetic figures.
 
-    python bench/split.py [--seeds 3] [--steps 1800] [--backdrop] [--rows NAME ...] [--json FILE]
+    python bench/split.py [--seeds 3] [--steps 800] [--backdrop] [--rows NAME ...] [--json FILE]
 
 A figure with four swinging limbs, whose colours and place are those of its clip. The networks learn
 without labels. Then, on other clips: the error in pixels of the limbs' ends (kernel ridge regression
@@ -31,7 +31,7 @@ from glpose.systems.css.spec import CSSConfig, LossWeights
 from glpose.systems.css.step import split_losses
 from glpose.types import CropSpec
 
-FRAMES, BATCH, HALF = 32, 24, 24
+FRAMES, BATCH, HALF, RATE = 32, 24, 24, 4e-3
 NEAR, AWAY = 2, 10
 """Frames apart: at most, and at least."""
 
@@ -41,7 +41,7 @@ FULL = CSSConfig(
     invariant=HALF,
     variant=HALF,
     dropout=0.0,
-    widths=(48, 24, 16, 8),
+    widths=(64, 32, 16),
     background=False,
 )
 ROWS = {
@@ -93,7 +93,7 @@ def _clip(seed: int, *, backdrop: bool) -> tuple[np.ndarray, np.ndarray, np.ndar
     angles = np.array([-2.2, 2.2, -0.5, 0.5])[None].repeat(FRAMES, 0)
     for _ in range(2):
         pace, phase = rng.uniform(0.3, 1.0, 4), rng.uniform(0, 2 * np.pi, 4)
-        angles = angles + 0.8 * np.sin(2 * np.pi * pace * time + phase)
+        angles = angles + 0.65 * np.sin(2 * np.pi * pace * time + phase)
     roots = centre + zoom * np.array([[-2, -4], [2, -4], [-2, 4], [2, 4]])
     ends = roots[None] + zoom * 9 * np.stack([np.sin(angles), np.cos(angles)], -1)
     behind = np.full((size, size, 3), 0.1)
@@ -108,7 +108,7 @@ def _clip(seed: int, *, backdrop: bool) -> tuple[np.ndarray, np.ndarray, np.ndar
         places += [(root, end) for root, end in zip(roots, ends[t], strict=True)]
         for (start, end), colour in zip(places, colours, strict=True):
             a, b = (tuple(np.round(4 * p + 1.5).astype(int).tolist()) for p in (start, end))
-            cv2.line(large, a, b, colour.tolist(), 10 * zoom, cv2.LINE_AA)
+            cv2.line(large, a, b, colour.tolist(), 16 * zoom, cv2.LINE_AA)
         pictures.append(cv2.resize(large, (size, size), interpolation=cv2.INTER_AREA))
     shown = (255 * np.stack(pictures)).round().clip(0, 255).astype(np.uint8)
     return shown, ends, colours.ravel()
@@ -143,13 +143,15 @@ def learn(data: Data, config: CSSConfig, seed: int, steps: int) -> SplitNet:
     torch.manual_seed(seed)
     net = SplitNet(config, ToyEncoder(config.crop.size_hw[0]))
     net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster
-    optimizer, rng = torch.optim.Adam(net.parameters(), lr=1e-3), np.random.default_rng(seed)
+    optimizer, rng = torch.optim.Adam(net.parameters(), lr=RATE), np.random.default_rng(seed)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=max(1, steps))
     for _ in range(steps):
         batch = batch_of(data, rng, background=config.background)
         loss = torch.stack(list(split_losses(net, batch, LossWeights()).values())).sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        schedule.step()
     return net.eval()
 
 
@@ -276,7 +278,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=1800)
+    parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--backdrop", action="store_true")
     parser.add_argument("--rows", nargs="+", default=MAIN, choices=tuple(ROWS))
     parser.add_argument("--json", type=Path)

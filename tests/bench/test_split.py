@@ -15,11 +15,11 @@ def test_pose_is_in_one_half_and_not_in_the_other() -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        rows = experiment(0, steps=250, num=120, num_test=24, rows=["full"])
+        rows = experiment(0, steps=150, num=100, num_test=20, rows=["full"])
     finally:
         torch.set_num_threads(threads)
     full = rows["full"]
-    assert full["pose variant"] <= 0.7 * full["pose invariant"]
+    assert full["pose variant"] <= 0.75 * full["pose invariant"]
     assert full["pose variant"] <= 0.5 * rows["mean pose"]["pose"]
-    assert full["within invariant"] <= full["within variant"] - 0.15
-    assert full["to pose"] <= 0.6 * full["to looks"]
+    assert full["within invariant"] <= full["within variant"] - 0.2
+    assert full["to pose"] <= 0.26 * full["to looks"]
