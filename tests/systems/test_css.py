@@ -230,8 +230,18 @@ def task(store: PictureStore, monkeypatch: pytest.MonkeyPatch, **changes: object
 def test_scores_and_pictures_are_of_held_out_clips(
     store: PictureStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    used: list[list[int]] = []
+
+    def spy(clips: Clips, chosen: list[int], *rest: object, **named: object) -> MomentsData:
+        used.append(chosen)
+        return MomentsData(clips, chosen, *rest, **named)
+
+    monkeypatch.setattr("glpose.systems.css.system.MomentsData", spy)
     opened = task(store, monkeypatch)
+    opened.train_data()
     model = opened.build().eval()
+    opened.score(model)
+    assert used == [[0, 1], [2]]
     scores = opened.score(model)
     assert list(scores) == ["-loss", "ordered", "swap"]
     assert scores == opened.score(model)
