@@ -22,6 +22,8 @@ def run(
     detector: str = DEFAULT_DETECTOR,
     detect_every: int | None = None,
     refine: str | None = None,
+    flow: Path | None = None,
+    causal: Annotated[bool, Parameter(negative="")] = False,
     overlay: bool = True,
     start: float | None = None,
     end: float | None = None,
@@ -51,6 +53,10 @@ def run(
         given; 1 finds newcomers at once and costs more.
     refine
         Make poses steadier afterwards: flow merges those of frames around along optical flow.
+    flow
+        For --refine: an .onnx file of a flow network, in place of dense inverse search.
+    causal
+        Use nothing that comes after a frame for its poses, as a live source would; less exact.
     overlay
         Write a video with the skeletons drawn in.
     start
@@ -89,6 +95,8 @@ def run(
         writers=(poses_jsonl, overlay_mp4) if overlay else (poses_jsonl,),
         detect_every=detect_every or DETECT_EVERY,
         also=() if refine is None else (refine,),
+        flow=flow,
+        causal=causal,
     )
     return run_and_tell(source, options, quiet=quiet)
 

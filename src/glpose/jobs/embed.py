@@ -16,7 +16,7 @@ from glpose.formats.poses import read_poses
 from glpose.formats.text.lines import cannot_write
 from glpose.imaging import Rgb
 from glpose.jobs.interrupt import Interrupt
-from glpose.jobs.refine import check_belongs, linked
+from glpose.jobs.refine import check_belongs
 from glpose.jobs.report import SILENT, Reporter
 from glpose.runtime.embedder import Embedder
 from glpose.runtime.engine import EngineSpec
@@ -46,8 +46,8 @@ def embed_video(
 ) -> int:
     """Write the vectors of all people of all frames to an `.npz` file; returns how many there are.
 
-    Its arrays have one row for each person and frame: `frame`, `time_s`, `track_id`, `xyxy`,
-    `appearance` and `pose` (float32; compare them by their cosine). They are kept in memory until
+    Its arrays have one row for each person and frame: `frame`, `time_s`, `track_id` (-1 where the
+    poses have none), `xyxy`, `appearance` and `pose` (float32; compare them by their cosine). They are kept in memory until
     the end: 1 to 3 KB a row.
 
     Raises: GLPoseError if video, poses, weights or output cannot be used; Interrupted.
@@ -56,8 +56,6 @@ def embed_video(
     if len(entries) != 1:
         raise BadInput(f"{video}: holds {len(entries)} videos; expected one, embed each alone")
     given = read_poses(poses)
-    if not given.has_ids:
-        given = linked(given)
     if output.exists() and not options.overwrite:
         raise BadInput(f"{output}: exists already; use --overwrite to replace it, or another -o")
     embed = load_embedder(options.weights, options.engine)
