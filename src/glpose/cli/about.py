@@ -97,6 +97,8 @@ def _card_lines(path: Path, card: Card) -> list[str]:
         height, width = card.crop.size_hw
         joints = f"skeleton: {card.skeleton}, " if isinstance(card, PoseCard) else ""
         lines.append(f"  {joints}crops {width}x{height}")
+    if isinstance(card, EmbeddingCard):
+        lines.append(f"  vectors: {card.appearance} values of appearance, {card.pose} of pose")
     if isinstance(card, PoseCard):
         num_frames = sum(len(slot.offsets) for slot in card.neighbours)
         num_crops = sum(slot.num for slot in card.similar)

@@ -38,6 +38,9 @@ app.command(
     name="angles",
     help="Measure angles and gait: angles.csv, angles.png, gait.json.",
 )
+app.command(
+    "glpose.cli.embed:embed", name="embed", help="Write vectors of how people look and pose."
+)
 app.command("glpose.cli.info:info", name="info", help="Tell versions and weights, or about a file.")
 app.command("glpose.cli.demo:demo", name="demo", help="Make a short clip and run on it.")
 app.command(
@@ -45,6 +48,11 @@ app.command(
 )
 app.command("glpose.cli.data:app", name="data", help="Check data sets on disk.")
 app.command("glpose.cli.train:train", name="train", help="Train a recipe (needs glpose[train]).")
+app.command(
+    "glpose.cli.pretrain:pretrain",
+    name="pretrain",
+    help="Learn an encoder from videos without labels (needs glpose[train]).",
+)
 app.command("glpose.cli.recipes:recipes", name="recipes", help="List what can be trained.")
 app.command(
     "glpose.cli.evaluate:evaluate", name="evaluate", help="Predict and score an official set."
