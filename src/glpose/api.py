@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from glpose import __version__
 from glpose.errors import BadInput
 from glpose.formats.results import read_boxes
 from glpose.formats.text.lines import FARTHEST_PX
@@ -14,6 +15,7 @@ from glpose.pipeline import DetectAndTrack, FollowPoses, PeopleOf, can_follow, e
 from glpose.refine import Refiner
 from glpose.refine.phantoms import without_phantoms
 from glpose.refine.sides import SidesSpec, with_continuous_sides
+from glpose.result import PoseStream
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import open_detector, open_estimator
 from glpose.runtime.protocols import Detector, Estimator
@@ -21,7 +23,7 @@ from glpose.skeleton import Skeleton
 from glpose.timing import Timings
 from glpose.track.by_pose import PoseTracker, PoseTrackerSpec
 from glpose.track.tracker import Tracker
-from glpose.types import Frame, FrameAndPoses, FramePoses, People, VideoInfo
+from glpose.types import Frame, FrameAndPoses, People, VideoInfo
 from glpose.video.source import Source, find_sources
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
 
@@ -59,8 +61,10 @@ def run(
     engine: EngineSpec = EngineSpec(),
     refiners: Sequence[Refiner] | None = None,
     detect_every: int = DETECT_EVERY,
-) -> Iterator[FramePoses]:
+) -> PoseStream:
     """Poses of a video file, a folder of pictures or a source: one object per frame, in order.
+
+    Read them in a loop, or all at once with `collect`.
 
     With `boxes` (a file of box lines, a `poses.jsonl`, or people by frame) detection and tracking
     are skipped. Frames before `start_s` and from `end_s` on are left out; `engine` runs the
@@ -97,7 +101,13 @@ def run(
         keep_pictures=False,
         detect_every=detect_every,
     )
-    return (poses for _, poses in pairs)
+    settings: dict[str, object] = {
+        "glpose": __version__,
+        "detect_every": None if people is not None else detect_every,
+        "start_s": start_s,
+        "end_s": end_s,
+    }
+    return PoseStream(pairs, video.info, models.skeleton, models.record, settings)
 
 
 def load_models(
