@@ -20,6 +20,7 @@ from glpose.cli import progress
 from glpose.cli.main import main
 from glpose.errors import BadInput, BadWeights, VideoError
 from glpose.formats.results import read_boxes
+from glpose.imaging import read_image, write_image
 from glpose.runtime import load
 from glpose.synth import demo
 from glpose.video.reader import open_video
@@ -364,6 +365,41 @@ def test_a_span_of_the_video(call: Callable[..., int], video: Path, tmp_path: Pa
     assert num_pictures(tmp_path / "out" / "walk" / "overlay.mp4") == 5
 
 
+def test_frames_and_times_as_they_are_typed(
+    call: Callable[..., int], video: Path, tmp_path: Path
+) -> None:
+    assert call(video, "--frames", "3:6", "--start", "0:00.16", "--no-overlay") == 0
+    result = glpose.load(tmp_path / "out" / "walk" / "poses.jsonl")
+    assert [p.frame for p in result.frames] == [4, 5]
+    assert result.settings["frames"] == [3, 6]
+
+
+def test_a_picture_gives_a_picture(
+    call: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rgb = bad_videos.coded_picture(7)
+    write_image(tmp_path / "f.png", rgb)
+    assert call(tmp_path / "f.png") == 0
+    folder = tmp_path / "out" / "f"
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "overlay.png", "poses.jsonl", "summary.json",
+    ]  # fmt: skip
+    (poses,) = glpose.load(folder / "poses.jsonl").frames
+    np.testing.assert_array_equal(read_image(folder / "overlay.png"), poses.plot(rgb))
+    # Its results are protected and replaced as those of a video.
+    assert call(tmp_path / "f.png", "--quiet") == 2
+    assert "overlay.png" in capsys.readouterr().err
+    assert call(tmp_path / "f.png", "--overwrite", "--no-overlay") == 0
+    assert not (folder / "overlay.png").exists()
+
+
+def test_pictures_at_a_rate(call: Callable[..., int], tmp_path: Path) -> None:
+    folder = bad_videos.image_folder(tmp_path)
+    assert call(folder, "--fps", "10", "--no-overlay") == 0
+    frames = glpose.load(tmp_path / "out" / "pictures" / "poses.jsonl").frames
+    assert frames[3].time_s == pytest.approx(0.3)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -372,6 +408,9 @@ def test_a_span_of_the_video(call: Callable[..., int], video: Path, tmp_path: Pa
         ["run", "a.mp4", "--start", "soon"],
         ["run", "a.mp4", "--start", "3", "--end", "2"],
         ["run", "a.mp4", "--start", "nan"],
+        ["run", "a.mp4", "--frames", "7"],
+        ["run", "a.mp4", "--frames", "7:2"],
+        ["run", "a.mp4", "--fps", "0"],
         ["run", "a.mp4", "--threads", "0"],
         ["fly"],
         ["info", "nothing.mp4"],

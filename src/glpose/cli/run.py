@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from glpose.cli.checks import check_count
+from glpose.cli.checks import check_count, read_frames, read_seconds
 from glpose.errors import BadInput
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
 
@@ -23,21 +23,25 @@ def run(
     detect_every: int | None = None,
     refine: str | None = None,
     overlay: bool = True,
-    start: float | None = None,
-    end: float | None = None,
+    start: str | None = None,
+    end: str | None = None,
+    frames: str | None = None,
+    fps: float | None = None,
     threads: int | None = None,
     quiet: Annotated[bool, Parameter(negative="")] = False,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Estimate the poses in videos or pictures.
 
-    The results of walk.mp4 go to OUTPUT/walk: poses.jsonl, overlay.mp4 and summary.json.
+    The results of walk.mp4 go to OUTPUT/walk: poses.jsonl, overlay.mp4 and summary.json; those of
+    a picture, f.png, to OUTPUT/f, with overlay.png.
     Exit status: 0 all well, 2 no source could be used, 3 something is missing.
 
     Parameters
     ----------
     source
-        Video files, folders of videos or of pictures, or globs.
+        Videos, pictures, folders of them, or globs. A picture alone gives a picture; the pictures of
+        a folder are the frames of a video, and so are several from one folder.
     output
         Folder for the results, one folder in it for each source.
     boxes
@@ -52,11 +56,16 @@ def run(
     refine
         Make poses steadier afterwards: flow merges those of frames around along optical flow.
     overlay
-        Write a video with the skeletons drawn in.
+        Write the video, or the picture, with the skeletons drawn in.
     start
-        Leave out what comes before this second.
+        Leave out what comes before this time: seconds, or 1:20, or 0:01:20.
     end
-        Stop at this second.
+        Stop at this time.
+    frames
+        Take only these frames: 100:200 are those from 100 to 199, counted from 0; 100: and :200
+        leave one end open.
+    fps
+        Frames a second of pictures, which have no times; 25 if not given.
     threads
         Threads of the networks and of the encoder; all cores if not given.
     quiet
@@ -74,19 +83,22 @@ def run(
     # Imported here: NumPy and the video library would slow down --help.
     from glpose.api import DETECT_EVERY
     from glpose.jobs.run import Options
-    from glpose.jobs.writers import overlay_mp4, poses_jsonl
+    from glpose.jobs.writers import overlay as draw_overlay
+    from glpose.jobs.writers import poses_jsonl
     from glpose.runtime.engine import EngineSpec
 
     options = Options(
         output,
-        boxes,
-        weights,
-        detector,
-        start,
-        end,
-        EngineSpec(threads=threads),
-        overwrite,
-        writers=(poses_jsonl, overlay_mp4) if overlay else (poses_jsonl,),
+        boxes=boxes,
+        weights=weights,
+        detector=detector,
+        start_s=read_seconds("--start", start),
+        end_s=read_seconds("--end", end),
+        frames=read_frames("--frames", frames),
+        fps=fps,
+        engine=EngineSpec(threads=threads),
+        overwrite=overwrite,
+        writers=(poses_jsonl, draw_overlay) if overlay else (poses_jsonl,),
         detect_every=detect_every or DETECT_EVERY,
         also=() if refine is None else (refine,),
     )

@@ -16,6 +16,7 @@ from glpose.api import (
     Boxes,
     Models,
     check_boxes,
+    check_rate,
     check_span,
     load_models,
     poses_of,
@@ -33,7 +34,7 @@ from glpose.jobs.writers import (
     PoseWriter,
     Target,
     files_of,
-    overlay_mp4,
+    overlay,
     poses_jsonl,
 )
 from glpose.pipeline import can_follow
@@ -42,7 +43,8 @@ from glpose.runtime.engine import EngineSpec
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
 from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
-from glpose.video.source import Source, SourceEntry, find_sources
+from glpose.video.given import Given, find_given
+from glpose.video.source import Source, SourceEntry, frames_within
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
 
 State = Literal["ok", "incomplete", "failed", "interrupted"]
@@ -55,7 +57,8 @@ class Options:
     """The options of `glpose run`; each source gets its own result folder in `output`.
 
     A frame counts as done when the first of the `writers` has it. `refiners` are applied in order;
-    None means the usual ones. Those with the names `also` come after them.
+    None means the usual ones. Those with the names `also` come after them. `frames` and `fps` are as
+    in `glpose.run`.
     """
 
     output: Path
@@ -66,10 +69,12 @@ class Options:
     end_s: float | None = None
     engine: EngineSpec = EngineSpec()
     overwrite: bool = False
-    writers: tuple[OpenWriter, ...] = (poses_jsonl, overlay_mp4)
+    writers: tuple[OpenWriter, ...] = (poses_jsonl, overlay)
     refiners: tuple[Refiner, ...] | None = None
     detect_every: int = DETECT_EVERY
     also: tuple[str, ...] = ()
+    frames: tuple[int, int | None] | None = None
+    fps: float | None = None
 
 
 @runtime_checkable
@@ -124,18 +129,21 @@ class Outcome:
 
 
 def run_sources(
-    sources: Iterable[str | Path | Source],
+    sources: Iterable[Given],
     options: Options,
     reporter: Reporter = SILENT,
     interrupt: Interrupt | None = None,
 ) -> list[Outcome]:
     """Run over all sources, one after the other, until all are done or a stop is requested.
 
+    Each is whatever `glpose.run` takes, or a folder or glob of several videos.
+
     Problems of a source are reported and kept in its outcome; they do not stop the others.
     Raises: GLPoseError if nothing can be run: boxes, weights or output folder cannot be used.
     """
-    check_span(options.start_s, options.end_s)
-    entries = find_sources(sources)
+    check_span(options.start_s, options.end_s, options.frames)
+    check_rate(options.fps)
+    entries = find_given(sources, options.fps)
     boxes = None if options.boxes is None else read_boxes(options.boxes)
     if boxes is not None and len(entries) != 1:
         raise BadInput(
@@ -217,12 +225,14 @@ class _Estimation:
             "detect_every": how.detect_every if follows else None,
             "start_s": how.start_s,
             "end_s": how.end_s,
+            "frames": how.frames,
             "refine": list(how.also),
         }
 
     def missing(self, label: str, last_frame: int) -> str | None:
         beyond = [frame for frame in self.boxes or () if frame > last_frame]
-        if not beyond or self.options.end_s is not None:
+        is_whole = self.options.end_s is None and self.options.frames is None
+        if not beyond or not is_whole:
             return None
         return (
             f"the boxes name {len(beyond)} frames behind the last one of {label} ({last_frame}); "
@@ -256,7 +266,7 @@ class SourceJob:
         out = self.outcome
         begin = time.perf_counter()
         try:
-            source = self.entry.open()
+            source = self.entry.open(self.options.fps)
             self.work.check(source.info, self.entry.label)
             make_folder(self.folder)
             held.enter_context(only_writer(self.folder))
@@ -301,7 +311,7 @@ class SourceJob:
     def _remove_old(self) -> None:
         # Also without an overlay: an old one would not belong to the new poses.
         own = [name for writer in self.options.writers for name in files_of(writer)]
-        names = dict.fromkeys((*files_of(poses_jsonl), *files_of(overlay_mp4), *own, SUMMARY))
+        names = dict.fromkeys((*files_of(poses_jsonl), *files_of(overlay), *own, SUMMARY))
         old = [p for name in names if (p := self.folder / name).exists()]
         if old and not self.options.overwrite:
             raise BadInput(
@@ -322,7 +332,8 @@ class SourceJob:
             for open_writer in how.writers:
                 self.writers.append(stack.enter_context(open_writer(target)))
             # Closing stops the decoding thread.
-            frames = stack.enter_context(closing(source.frames(how.start_s, how.end_s)))
+            within = frames_within(source, how.start_s, how.end_s, how.frames)
+            frames = stack.enter_context(closing(within))
             pairs = self.work.pairs(
                 self._watch(frames),
                 source.info,
@@ -365,7 +376,8 @@ class SourceJob:
             self._warn(lack, "incomplete")
         if out.frames == 0:
             self._warn(
-                f"{name}: no frame lies in the span asked for; change --start, --end", "failed"
+                f"{name}: no frame lies in the span asked for; change --start, --end or --frames",
+                "failed",
             )
         elif not out.poses:
             self._warn(f"{name}: no person was found in any frame")
@@ -401,9 +413,15 @@ def _in_words(problem: OSError | MemoryError) -> str:
 def _expected_frames(info: VideoInfo, options: Options) -> int | None:
     """Expected number of frames according to the header; for progress only."""
     if options.start_s is None and options.end_s is None:
-        return info.num_frames
-    if info.duration_s is None:
+        total = info.num_frames
+    elif info.duration_s is None:
         return None
-    end_s = min(info.duration_s, options.end_s or info.duration_s)
-    start_s = min(end_s, options.start_s or 0.0)
-    return round((end_s - start_s) * info.rate_hz) or None
+    else:
+        end_s = min(info.duration_s, options.end_s or info.duration_s)
+        start_s = min(end_s, options.start_s or 0.0)
+        total = round((end_s - start_s) * info.rate_hz)
+    if options.frames is None:
+        return total or None
+    first, end = options.frames
+    ends = [number for number in (total, end) if number is not None]
+    return max(0, min(ends) - first) or None if ends else None

@@ -14,9 +14,10 @@ from glpose.timing import Timings
 from glpose.types import Frame, FramePoses
 from glpose.video.source import Source
 from glpose.video.writer import VideoWriter, partial_of
+from glpose.viewer.overlay_picture import OverlayPicture
 from glpose.viewer.overlay_video import OverlayVideo
 
-POSES, OVERLAY = "poses.jsonl", "overlay.mp4"
+POSES, OVERLAY, OVERLAY_PICTURE = "poses.jsonl", "overlay.mp4", "overlay.png"
 
 
 @runtime_checkable
@@ -109,6 +110,14 @@ def files_of(open_writer: OpenWriter) -> tuple[str, ...]:
 def poses_jsonl(target: Target) -> PoseWriter:
     """Write `poses.jsonl`, line by line as frames are done."""
     return _PosesFile(target)
+
+
+@writing(OVERLAY, partial_of(Path(OVERLAY)).name, OVERLAY_PICTURE)
+def overlay(target: Target) -> PoseWriter:
+    """Write the source with skeletons drawn in: `overlay.mp4`, of a picture `overlay.png`."""
+    if not target.source.info.is_still:
+        return overlay_mp4(target)
+    return OverlayPicture(target.folder / OVERLAY_PICTURE, target.models.skeleton, target.timings)
 
 
 @writing(OVERLAY, partial_of(Path(OVERLAY)).name)
