@@ -434,7 +434,7 @@ def test_info(
 
     assert f"glpose {glpose.__version__}" in told()
     assert "320x240" in told(video)
-    assert "kind" not in told(tiny_weights)
+    assert told(tiny_weights).count("licence:") == 1
     assert "2 similar crops" in told(tiny_weights / "tiny.fusion.onnx")
     call(video, "--no-overlay", "--quiet")
     assert f"frames: {SHORT}" in told(tmp_path / "out" / "walk" / "poses.jsonl")
@@ -502,3 +502,72 @@ def test_ctrl_c_is_told(
     monkeypatch.setattr("glpose.recipes.RECIPES", Stopped())
     assert main(["recipes"]) == 130
     assert capsys.readouterr().err == "glpose: interrupted\n"
+
+
+def test_a_video_alone_is_run(
+    video: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever could be a file, with options behind it; commands and mistyped ones are not."""
+    calls: list[list[str]] = []
+    monkeypatch.setattr("glpose.cli.main._run", calls.append)
+    monkeypatch.chdir(video.parent)
+    (video.parent / "holiday").mkdir()
+    (video.parent / "data").mkdir()
+    given = [str(video), "walk.mp4", "missing.mov", "clips/", "*.mp4", "holiday"]
+    for name in given:
+        assert main([name, "--quiet"]) == 0
+    assert calls == [["run", name, "--quiet"] for name in given]
+    calls.clear()
+    others = [["info", "walk.mp4"], ["data", "check"], ["rnu"], ["--help"], []]
+    for tokens in others:
+        main(tokens)
+    assert calls == others
+
+
+def test_mistyped_commands_are_told_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rnu", "walk.mp4"]) == 2
+    assert 'Did you mean "run"?' in problem_line(capsys)
+
+
+def test_info_about_folders_and_names(
+    call: Callable[..., int],
+    video: Path,
+    tmp_path: Path,
+    tiny_weights: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def told(what: str | Path) -> str:
+        assert main(["info", str(what)]) == 0
+        return capsys.readouterr().out
+
+    assert call(video, "--no-overlay", "--quiet") == 0
+    for folder in (tmp_path / "out", tmp_path / "out" / "walk"):
+        lines = told(folder)
+        assert f"frames: {SHORT}" in lines
+        assert "the run ended: ok" in lines
+    (tmp_path / "out" / "walk" / "summary.json").unlink()
+    assert "was killed" in told(tmp_path / "out")
+    assert "walk.mp4: 320x240" in told(video.parent)
+    assert told("pose_small").count("  trained on: ") == 1
+    assert "optimizer.lr=" in told("queries_small")
+    assert main(["info", "pose_smal"]) == 2
+    assert "did you mean 'pose_small'?" in problem_line(capsys)
+
+
+def test_the_licence_of_the_weights_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info"]) == 0
+    told = capsys.readouterr().out
+    for word in ("pose_small.encoder.onnx", "pose_small.fusion.onnx", "person_small.onnx"):
+        assert word in told
+    assert told.count("  licence: ") == told.count("terms of the data: ") == 1
+
+
+def test_recipes_and_one_recipe(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["recipes"]) == 0
+    assert "glpose recipes NAME" in capsys.readouterr().out
+    assert main(["recipes", "glpose_w48_posetrack17_k2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "table 4: k=2" in lines[1]
+    assert "  model.local.k=2" in lines
+    assert main(["recipes", "glpose_smal"]) == 2
+    assert "did you mean 'glpose_small'?" in problem_line(capsys)

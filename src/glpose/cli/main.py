@@ -7,6 +7,7 @@ its traceback.
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from cyclopts import App, CycloptsError
 
@@ -16,7 +17,10 @@ from glpose.errors import GLPoseError
 
 app = App(
     name="glpose",
-    help="Human pose estimation in videos: people, their numbers and their joints.",
+    help=(
+        "Human pose estimation in videos: people, their numbers and their joints.\n\n"
+        "`glpose VIDEO` is short for `glpose run VIDEO`."
+    ),
     version=__version__,
     result_action="return_value",
     suppress_keyboard_interrupt=False,  # main() says "interrupted"
@@ -27,14 +31,20 @@ app.command(
     name="refine",
     help="Make poses of any tool steadier with their video.",
 )
-app.command("glpose.cli.info:info", name="info", help="Tell versions and weights, or about a file.")
+app.command(
+    "glpose.cli.info:info", name="info", help="Tell versions, or about a file, weights or a recipe."
+)
 app.command("glpose.cli.demo:demo", name="demo", help="Make a short clip and run on it.")
 app.command(
     "glpose.cli.synth:synth", name="synth", help="Write a set of rendered people to try on."
 )
 app.command("glpose.cli.data:app", name="data", help="Check data sets on disk.")
 app.command("glpose.cli.train:train", name="train", help="Train a recipe (needs glpose[train]).")
-app.command("glpose.cli.recipes:recipes", name="recipes", help="List what can be trained.")
+app.command(
+    "glpose.cli.recipes:recipes",
+    name="recipes",
+    help="List what can be trained, or show one recipe.",
+)
 app.command(
     "glpose.cli.evaluate:evaluate", name="evaluate", help="Predict and score an official set."
 )
@@ -60,7 +70,7 @@ def main(arguments: Sequence[str] | None = None, *, speaks: bool = True) -> int:
     if arguments is None and tokens[:1] != ["train"]:
         hush_natives()
     try:
-        status = _run(tokens)
+        status = _run(["run", *tokens] if _names_source(tokens) else tokens)
     except CycloptsError as problem:
         if speaks:
             complain(f"{' '.join(str(problem).split())} See: glpose --help")
@@ -73,6 +83,16 @@ def main(arguments: Sequence[str] | None = None, *, speaks: bool = True) -> int:
             complain("interrupted")
         return 130
     return status if isinstance(status, int) else 0
+
+
+def _names_source(tokens: list[str]) -> bool:
+    """Whether a call begins with what could be a video, not with a command or an option.
+
+    A name with a dot, a slash or a star cannot be a mistyped command, even if no file has it.
+    """
+    if not tokens or tokens[0] in app or tokens[0].startswith("-"):
+        return False
+    return any(mark in tokens[0] for mark in "./*") or Path(tokens[0]).exists()
 
 
 def _run(tokens: list[str]) -> object:
