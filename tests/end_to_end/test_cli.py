@@ -411,6 +411,14 @@ def test_pictures_at_a_rate(call: Callable[..., int], tmp_path: Path) -> None:
         ["run", "a.mp4", "--frames", "7"],
         ["run", "a.mp4", "--frames", "7:2"],
         ["run", "a.mp4", "--fps", "0"],
+        ["run", "a.mp4", "--person", "tall"],
+        ["run", "a.mp4", "--private", "mask"],
+        ["run", "a.mp4", "--private", "blur", "--no-overlay"],
+        ["link", "out", "1:3"],
+        ["link", "out", "1=3", "2=3"],
+        ["link", "out"],
+        ["drop", "out"],
+        ["drop", "out", "x"],
         ["run", "a.mp4", "--threads", "0"],
         ["fly"],
         ["info", "nothing.mp4"],
@@ -571,3 +579,24 @@ def test_recipes_and_one_recipe(capsys: pytest.CaptureFixture[str]) -> None:
     assert "  model.local.k=2" in lines
     assert main(["recipes", "glpose_smal"]) == 2
     assert "did you mean 'glpose_small'?" in problem_line(capsys)
+
+
+def test_one_person_without_a_face_and_corrected_afterwards(
+    call: Callable[..., int], video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "out" / "walk"
+    assert call(video, "--person", "largest", "--private", "skeleton", "--quiet") == 0
+    result = glpose.load(folder / "poses.jsonl")
+    assert result.track_ids == (1,)
+    assert (result.settings["person"], result.settings["private"]) == ("largest", "skeleton")
+    first = next(open_video(folder / "overlay.mp4").frames())
+    assert first.rgb is not None
+    assert np.median(first.rgb) < 8
+    assert main(["link", str(folder), "1=3"]) == 2
+    assert "nobody has the number 3" in problem_line(capsys)
+    assert main(["drop", str(folder), "1"]) == 0
+    told = capsys.readouterr().out
+    assert "the people are now: nobody" in told
+    assert "overlay.mp4 shows them as they were" in told
+    assert call(video, "--person", "7", "--overwrite", "--quiet", "--no-overlay") == 3
+    assert "the numbers are: 1" in problem_line(capsys)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -13,6 +13,8 @@ from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
 if TYPE_CHECKING:
     from glpose.jobs.run import Options, Outcome
 
+Private = Literal["blur", "skeleton"]  # as in `viewer.private`, which would slow down --help
+
 
 def run(
     *source: str,
@@ -22,7 +24,9 @@ def run(
     detector: str = DEFAULT_DETECTOR,
     detect_every: int | None = None,
     refine: str | None = None,
+    person: str | None = None,
     overlay: bool = True,
+    private: Private | None = None,
     start: str | None = None,
     end: str | None = None,
     frames: str | None = None,
@@ -59,8 +63,14 @@ def run(
         given; 1 finds newcomers at once and costs more.
     refine
         Make poses steadier afterwards: flow merges those of frames around along optical flow.
+    person
+        Keep one person: a number, largest, central (nearest to the middle) or longest (in most
+        frames). By numbers from 1, as in the overlay of a run before.
     overlay
         Write the video, or the picture, with the skeletons drawn in.
+    private
+        In the overlay, and without its sound: blur the faces of all who are found, or show only
+        the skeleton, on black. A face in a frame where nobody finds it is not blurred.
     start
         Leave out what comes before this time: seconds, or 1:20, or 0:01:20.
     end
@@ -82,10 +92,13 @@ def run(
         raise BadInput(
             "no SOURCE was given; expected a video, a folder or a glob; see glpose run -h"
         )
+    if private is not None and not overlay:
+        raise BadInput("--private is about the overlay, which --no-overlay leaves out; drop one")
     check_count("--threads", threads)
     check_count("--detect-every", detect_every)
     # Imported here: NumPy and the video library would slow down --help.
     from glpose.api import DETECT_EVERY
+    from glpose.jobs.person import read_person
     from glpose.jobs.run import Options
     from glpose.jobs.writers import overlay as draw_overlay
     from glpose.jobs.writers import poses_jsonl
@@ -100,6 +113,8 @@ def run(
         end_s=read_seconds("--end", end),
         frames=read_frames("--frames", frames),
         fps=fps,
+        person=None if person is None else read_person(person),
+        private=private,
         engine=EngineSpec(threads=threads),
         overwrite=overwrite,
         writers=(poses_jsonl, draw_overlay) if overlay else (poses_jsonl,),

@@ -73,6 +73,21 @@ def refine_video(
         return SourceJob(entry, how, work, reporter, interrupt).run()
 
 
+def check_same_video(before: VideoInfo, info: VideoInfo, label: str) -> None:
+    """Raises: BadInput if poses of the video `before` cannot be those of the one called `label`."""
+    if before.size_hw != info.size_hw:
+        (h, w), (height, width) = before.size_hw, info.size_hw
+        raise BadInput(
+            f"the poses are those of a video of {w} x {h} pixels, but {label} has "
+            f"{width} x {height}; give the poses of this video"
+        )
+    if None not in (before.num_frames, info.num_frames) and before.num_frames != info.num_frames:
+        raise BadInput(
+            f"the poses are those of a video of {before.num_frames} frames, but {label} has "
+            f"{info.num_frames}; give the poses of this video"
+        )
+
+
 def linked(given: GivenPoses) -> GivenPoses:
     """The same with track ids from 1, by the overlap of boxes from frame to frame."""
     boxes = {p.frame: Detections(p.people.xyxy, p.people.score) for p in given.frames}
@@ -108,21 +123,10 @@ class _Refinement:
 
     def check(self, info: VideoInfo, label: str) -> None:
         """Raises: BadInput for poses of another video."""
-        before = self.given.video
-        if before is not None and before.size_hw != info.size_hw:
-            (h, w), (height, width) = before.size_hw, info.size_hw
-            raise BadInput(
-                f"the poses are those of a video of {w} x {h} pixels, but {label} has "
-                f"{width} x {height}; give the poses of this video"
-            )
+        if self.given.video is not None:
+            check_same_video(self.given.video, info, label)
         if info.num_frames is None:
             return
-        counted = None if before is None else before.num_frames
-        if counted is not None and counted != info.num_frames:
-            raise BadInput(
-                f"the poses are those of a video of {counted} frames, but {label} has "
-                f"{info.num_frames}; give the poses of this video"
-            )
         last = max((poses.frame for poses in self.given.frames), default=-1)
         if last >= info.num_frames:
             raise BadInput(

@@ -4,7 +4,7 @@ outcomes = run_sources(["walk.mp4"], Options(Path("results")))
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,7 @@ from glpose.formats.results import read_boxes, write_summary
 from glpose.formats.text.lines import cannot_write
 from glpose.jobs.interrupt import Interrupt, Interrupted
 from glpose.jobs.lock import only_writer
+from glpose.jobs.person import Rule, find_person, of_person
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.writers import (
     OpenWriter,
@@ -45,6 +46,7 @@ from glpose.timing import Timings
 from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
 from glpose.video.given import Given, find_given
 from glpose.video.source import Source, SourceEntry, frames_within
+from glpose.viewer.private import Private, without_faces
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
 
 State = Literal["ok", "incomplete", "failed", "interrupted"]
@@ -59,6 +61,10 @@ class Options:
     A frame counts as done when the first of the `writers` has it. `refiners` are applied in order;
     None means the usual ones. Those with the names `also` come after them. `frames` and `fps` are as
     in `glpose.run`.
+
+    `person` is the only one in the results: a number, or who is meant by a rule. For a rule the
+    source is read twice, and all poses are kept in memory until they can be written. `private` says
+    what pictures show, in which the sound is left out as well.
     """
 
     output: Path
@@ -75,6 +81,8 @@ class Options:
     also: tuple[str, ...] = ()
     frames: tuple[int, int | None] | None = None
     fps: float | None = None
+    person: Rule | int | None = None
+    private: Private | None = None
 
 
 @runtime_checkable
@@ -227,6 +235,8 @@ class _Estimation:
             "end_s": how.end_s,
             "frames": how.frames,
             "refine": list(how.also),
+            "person": how.person,
+            "private": how.private,
         }
 
     def missing(self, label: str, last_frame: int) -> str | None:
@@ -256,6 +266,7 @@ class SourceJob:
         self.folder = options.output / entry.name
         self.outcome, self.timings = Outcome(entry.name, self.folder), Timings()
         self.writers: list[PoseWriter] = []
+        self.seen: set[int] = set()  # the numbers of everybody, in the results or not
 
     def run(self) -> Outcome:
         """Process the source; its problems are reported and counted, not raised."""
@@ -327,19 +338,20 @@ class SourceJob:
     def _estimate(self, source: Source) -> None:
         how = self.options
         settings = self.work.settings()
-        target = Target(self.folder, source, self.work, settings, self.timings, how.engine)
+        target = Target(
+            self.folder,
+            source,
+            self.work,
+            settings,
+            self.timings,
+            how.engine,
+            sound=how.private is None,
+        )
         with ExitStack() as stack:
             for open_writer in how.writers:
                 self.writers.append(stack.enter_context(open_writer(target)))
-            # Closing stops the decoding thread.
-            within = frames_within(source, how.start_s, how.end_s, how.frames)
-            frames = stack.enter_context(closing(within))
-            pairs = self.work.pairs(
-                self._watch(frames),
-                source.info,
-                self.timings,
-                keep_pictures=any(writer.needs_pictures for writer in self.writers),
-            )
+            needed = any(writer.needs_pictures for writer in self.writers)
+            pairs = stack.enter_context(closing(self._shown(source, keep_pictures=needed)))
             for frame, poses in pairs:
                 for writer in self.writers[:1]:
                     writer.write(frame, poses)
@@ -349,11 +361,57 @@ class SourceJob:
                 self.reporter.update(self.outcome.frames, len(self.outcome.tracks))
                 self.interrupt.check()
 
-    def _watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """The frames, until a stop is requested."""
-        for frame in frames:
-            self.interrupt.check()
-            yield frame
+    def _shown(
+        self, source: Source, *, keep_pictures: bool
+    ) -> Generator[FrameAndPoses, None, None]:
+        """The frames with their poses as the writers take them."""
+        person, private = self.options.person, self.options.private
+        if isinstance(person, str):
+            found = self._everybody(source)
+            track_id = find_person(person, found, source.info.size_hw)
+            given = self._again(source, found)
+        else:
+            track_id = person
+            given = self._estimated(source, keep_pictures=keep_pictures)
+        with closing(given) as pairs:
+            # Before others are left out: their faces are to be blurred, too.
+            hidden = without_faces(pairs, self.work.skeleton, private) if private else pairs
+            for frame, poses in hidden:
+                self.seen.update(poses.people.track_id.tolist())
+                yield frame, poses if person is None else of_person(poses, track_id)
+
+    def _everybody(self, source: Source) -> list[FramePoses]:
+        """The poses of all people in the whole source, without pictures."""
+        found: list[FramePoses] = []
+        people: set[int] = set()
+        with closing(self._estimated(source, keep_pictures=False)) as pairs:
+            for _, poses in pairs:
+                found.append(poses)
+                people.update(poses.people.track_id.tolist())
+                self.reporter.update(len(found), len(people))
+        return found
+
+    def _estimated(
+        self, source: Source, *, keep_pictures: bool
+    ) -> Generator[FrameAndPoses, None, None]:
+        with closing(self._frames(source)) as frames:
+            yield from self.work.pairs(
+                frames, source.info, self.timings, keep_pictures=keep_pictures
+            )
+
+    def _again(
+        self, source: Source, found: list[FramePoses]
+    ) -> Generator[FrameAndPoses, None, None]:
+        with closing(self._frames(source)) as frames:
+            yield from zip(frames, found, strict=True)
+
+    def _frames(self, source: Source) -> Generator[Frame, None, None]:
+        """The frames asked for, until a stop is requested; closing it stops the decoding thread."""
+        how = self.options
+        with closing(frames_within(source, how.start_s, how.end_s, how.frames)) as frames:
+            for frame in frames:
+                self.interrupt.check()
+                yield frame
 
     def _judge(self, source: Source) -> None:
         """Report what is missing from finished results."""
@@ -379,8 +437,14 @@ class SourceJob:
                 f"{name}: no frame lies in the span asked for; change --start, --end or --frames",
                 "failed",
             )
-        elif not out.poses:
+        elif not self.seen:
             self._warn(f"{name}: no person was found in any frame")
+        elif not out.poses:
+            numbers = ", ".join(map(str, sorted(self.seen)))
+            self._warn(
+                f"{name}: nobody has the number {self.options.person}; the numbers are: {numbers}",
+                "failed",
+            )
 
     def _summary(self, info: VideoInfo, seconds: float) -> dict[str, object]:
         out = self.outcome

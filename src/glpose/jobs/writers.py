@@ -37,7 +37,10 @@ class Origin(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """What a writer is opened with: a source, its existing folder, and the settings of the run."""
+    """What a writer is opened with: a source, its existing folder, and the settings of the run.
+
+    Without `sound` that of the source is left out: voices tell who people are.
+    """
 
     folder: Path
     source: Source
@@ -45,6 +48,7 @@ class Target:
     settings: dict[str, object]
     timings: Timings
     engine: EngineSpec = EngineSpec()
+    sound: bool = True
 
 
 @runtime_checkable
@@ -129,7 +133,7 @@ def overlay_mp4(target: Target) -> PoseWriter:
         info.size_hw,
         info.rate_hz,
         time_base=source.time_base,
-        audio=source.audio,
+        audio=source.audio if target.sound else None,
         threads=target.engine.threads or 0,
     )
     return OverlayVideo(writer, info.size_hw, target.models.skeleton, target.timings)
