@@ -532,6 +532,15 @@ def test_a_video_alone_is_run(
     assert calls == others
 
 
+def test_the_help_of_run_explains_the_overlay(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--help"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "left limbs are light" in told
+    assert "a ring is a joint that is unsure" in told
+    assert main(["--help"]) == 0
+    assert "left limbs" not in capsys.readouterr().out
+
+
 def test_mistyped_commands_are_told_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["rnu", "walk.mp4"]) == 2
     assert 'Did you mean "run"?' in problem_line(capsys)

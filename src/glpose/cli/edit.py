@@ -11,17 +11,16 @@ if TYPE_CHECKING:
     from glpose.jobs.edit import Edited
 
 
-def link(result: Path, *same: str, video: str | None = None) -> int:
+def link(result: Path, /, *same: str, video: str | None = None) -> int:
     """Say that numbers are one person, who was lost and found again.
-
-    1=3 makes person 3 person 1 in poses.jsonl. Two who are in one frame cannot be linked.
 
     Parameters
     ----------
     result
         The folder of results of a video, or its poses.jsonl.
     same
-        Which numbers are the same: 1=3, or several: 1=3 1=5.
+        1=3 makes person 3 person 1; several are 1=3 1=5. Two who are in one frame are two people
+        and cannot be linked.
     video
         The video, to draw the overlay anew.
 
@@ -37,7 +36,7 @@ def link(result: Path, *same: str, video: str | None = None) -> int:
     return _tell(link_people(result, numbers, video))
 
 
-def drop(result: Path, *number: int, video: str | None = None) -> int:
+def drop(result: Path, /, *number: int, video: str | None = None) -> int:
     """Leave people out of poses.jsonl: somebody in the background, or who is none.
 
     Parameters

@@ -25,7 +25,18 @@ app = App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,  # main() says "interrupted"
 )
-app.command("glpose.cli.run:run", name="run", help="Estimate the poses in videos or pictures.")
+# Here and not in its docstring, which is not read before the command is called.
+_RUN = """Estimate the poses in videos or pictures.
+
+The results of walk.mp4 go to OUTPUT/walk: poses.jsonl, overlay.mp4 and summary.json; those of a
+picture, f.png, to OUTPUT/f, with overlay.png.
+
+In the overlay each colour is a person; left limbs are light, right ones dark; thin and faint ones
+are less sure, and a ring is a joint that is unsure.
+
+Exit status: 0 all well, 2 no source could be used, 3 something is missing, 130 interrupted.
+"""
+app.command("glpose.cli.run:run", name="run", help=_RUN)
 app.command(
     "glpose.cli.refine:refine",
     name="refine",

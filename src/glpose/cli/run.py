@@ -37,14 +37,6 @@ def run(
 ) -> int:
     """Estimate the poses in videos or pictures.
 
-    The results of walk.mp4 go to OUTPUT/walk: poses.jsonl, overlay.mp4 and summary.json; those of
-    a picture, f.png, to OUTPUT/f, with overlay.png.
-
-    In the overlay each colour is a person; left limbs are light, right ones dark; thin and faint
-    ones are less sure, and a ring is a joint that is unsure.
-
-    Exit status: 0 all well, 2 no source could be used, 3 something is missing.
-
     Parameters
     ----------
     source
