@@ -18,6 +18,8 @@ NOBODY = glpose.People.empty()
 SOURCES = {
     "nothing": None,
     "a number": 1.5,
+    "a truth": True,
+    "a camera that is not there": 987,
     "below every camera": -1,
     "an object": object(),
     "a type": int,

@@ -73,6 +73,8 @@ def run(
     * the path of a video, a picture or a folder of pictures, a glob of pictures, or a list of them;
     * an array of RGB, uint8: a picture (height, width, 3), or a video (frames, height, width, 3);
     * a list or an iterator of such pictures;
+    * the number of a camera of this computer, from 0 (Linux); pictures that come while poses are
+      estimated are left out;
     * the content of a video or picture file: bytes, or an open file; it is kept in a temporary file;
     * a `Source` such as `ArraySource`.
 

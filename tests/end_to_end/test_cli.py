@@ -521,7 +521,7 @@ def test_a_video_alone_is_run(
     monkeypatch.chdir(video.parent)
     (video.parent / "holiday").mkdir()
     (video.parent / "data").mkdir()
-    given = [str(video), "walk.mp4", "missing.mov", "clips/", "*.mp4", "holiday"]
+    given = [str(video), "walk.mp4", "missing.mov", "clips/", "*.mp4", "holiday", "0", "camera:1"]
     for name in given:
         assert main([name, "--quiet"]) == 0
     assert calls == [["run", name, "--quiet"] for name in given]

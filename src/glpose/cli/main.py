@@ -101,11 +101,13 @@ def main(arguments: Sequence[str] | None = None, *, speaks: bool = True) -> int:
 def _names_source(tokens: list[str]) -> bool:
     """Whether a call begins with what could be a video, not with a command or an option.
 
-    A name with a dot, a slash or a star cannot be a mistyped command, even if no file has it.
+    A number, or a name with a dot, a slash, a star or a colon, cannot be a mistyped command, even if no file has it.
     """
     if not tokens or tokens[0] in app or tokens[0].startswith("-"):
         return False
-    return any(mark in tokens[0] for mark in "./*") or Path(tokens[0]).exists()
+    # Also a camera, 0 or camera:0.
+    is_source = tokens[0].isdecimal() or any(mark in tokens[0] for mark in "./*:")
+    return is_source or Path(tokens[0]).exists()
 
 
 def _run(tokens: list[str]) -> object:

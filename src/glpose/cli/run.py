@@ -41,7 +41,8 @@ def run(
     ----------
     source
         Videos, pictures, folders of them, or globs. A picture alone gives a picture; the pictures of
-        a folder are the frames of a video, and so are several from one folder.
+        a folder are the frames of a video, and so are several from one folder. 0 or camera:0 is a
+        camera (Linux), until Ctrl-C or --end.
     output
         Folder for the results, one folder in it for each source.
     boxes

@@ -22,6 +22,7 @@ from glpose.video.source import IMAGE_RATE_HZ, Source, SourceEntry, find_sources
 
 Given = (
     str
+    | int
     | Path
     | Source
     | np.ndarray
@@ -31,7 +32,7 @@ Given = (
     | Iterable[str | Path]
     | Iterable[np.ndarray | None]
 )
-"""A file, folder or glob; a picture or pictures as arrays of RGB; the content of a file; a source.
+"""A file, folder or glob; the number of a camera; a picture or pictures as arrays of RGB; the content of a file; a source.
 
 An array is one picture (height x width x 3) or a video (frames x height x width x 3). An iterator of
 pictures is read lazily and once. A list of paths is what `glpose run` does with several.
@@ -61,6 +62,8 @@ def _parts(given: object, fps: float | None) -> Iterator[str | Path | Source]:
     match given:
         case str() | Source():
             yield given
+        case int() if given >= 0 and not isinstance(given, bool):
+            yield f"camera:{given}"
         case os.PathLike():
             yield Path(given)
         case bytes() | bytearray():
@@ -76,7 +79,8 @@ def _parts(given: object, fps: float | None) -> Iterator[str | Path | Source]:
         case _:
             raise BadInput(
                 f"found a {type(given).__name__} as source; expected a path, an array, a list or an "
-                "iterator of pictures, the bytes of a file, or a glpose.ArraySource"
+                "iterator of pictures, the bytes of a file, the number of a camera from 0, or a "
+                "glpose.ArraySource"
             )
 
 

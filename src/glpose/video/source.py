@@ -21,6 +21,7 @@ from glpose.errors import BadInput, VideoError
 from glpose.imaging import Rgb
 from glpose.types import Frame, VideoInfo
 from glpose.video.arrays import step_at
+from glpose.video.camera import camera_number, open_camera
 from glpose.video.pages import open_pages
 from glpose.video.reader import Audio, in_span, open_video, read_ahead
 
@@ -103,8 +104,8 @@ class SourceEntry:
     """One video or picture sequence. `name` is unique among the entries and can name a result folder.
 
     `ignored` counts the files of a picture folder that are not pictures. `error` says why it cannot
-    be used, if known before it is opened. `given` is a source that is already open; the entry then
-    has no `paths`.
+    be used, if known before it is opened. `given` is a source that is already open, `camera` the
+    number of a camera; the entry then has no `paths`.
     """
 
     name: str
@@ -113,6 +114,7 @@ class SourceEntry:
     ignored: int = 0
     error: VideoError | None = None
     given: Source | None = None
+    camera: int | None = None
 
     @property
     def label(self) -> str:
@@ -145,6 +147,8 @@ class SourceEntry:
             raise self.error
         if self.given is not None:
             return self.given
+        if self.camera is not None:
+            return open_camera(self.camera)
         if self.is_images and len(self.paths) == 1 and imaging.count_pages(self.paths[0]) > 1:
             return open_pages(self.paths[0], self.name, rate_hz)
         if self.is_images:
@@ -203,7 +207,7 @@ def find_sources(arguments: Iterable[str | Path | Source]) -> list[SourceEntry]:
     """The entries for the arguments of a command, in order, each file once.
 
     An argument is a video file, a picture, a folder of videos or of pictures (not recursive; if it
-    has both, videos win), or a glob that the shell did not expand. Pictures named one by one form
+    has both, videos win), a glob that the shell did not expand, or `0` or `camera:0` for a camera. Pictures named one by one form
     one sequence per folder. A `Source` is used as it is.
 
     Raises: BadInput for an argument that is neither a path nor a source; see `video.given` for what
@@ -218,6 +222,9 @@ def find_sources(arguments: Iterable[str | Path | Source]) -> list[SourceEntry]:
                     f"found a {type(argument).__name__} as source; expected a path or a source"
                 )
             found.append(SourceEntry(_given_name(argument.info.name), (), given=argument))
+            continue
+        if (camera := camera_number(str(argument))) is not None:
+            found.append(SourceEntry(f"camera-{camera}", (), camera=camera))
             continue
         try:
             with _readable(str(argument)):
