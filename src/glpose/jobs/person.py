@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from glpose.errors import BadInput
+from glpose.imaging import cell_centre
 from glpose.poses import of_rows
 from glpose.types import FramePoses
 
@@ -29,7 +30,7 @@ def read_person(text: str) -> Rule | int:
 def find_person(rule: Rule, frames: Iterable[FramePoses], size_hw: tuple[int, int]) -> int | None:
     """The number of the person whom a rule means, of equal ones the first; None without people."""
     votes: Counter[int] = Counter()
-    middle = (np.array(size_hw[::-1]) - 1) / 2
+    middle = cell_centre(0, np.array(size_hw[::-1]))  # of the picture
     for poses in frames:
         people = poses.people
         if rule == "longest":
