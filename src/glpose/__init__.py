@@ -5,6 +5,7 @@
     result = glpose.run("walk.mp4").collect()     # all of them
     result = glpose.load("glpose-out/walk/poses.jsonl")
     result.track(2)["left_wrist"]                 # of one person, (time, 2)
+    poses = glpose.Live().push(rgb, time_s)       # a camera: a picture in, its poses out
 
 Names are imported when they are first used, so that `import glpose` costs nothing. Start processes
 that use glpose with `multiprocessing.get_context("spawn")`: native threads do not survive a fork.
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         MissingExtra,
         VideoError,
     )
+    from glpose.live import Live
     from glpose.result import Poses, PoseStream, Result, Track, load
     from glpose.runtime.engine import EngineSpec
     from glpose.skeleton import Skeleton
@@ -39,6 +41,7 @@ _HOMES = {
     "EngineSpec": "runtime.engine",
     "FramePoses": "types",
     "GLPoseError": "errors",
+    "Live": "live",
     "MissingExtra": "errors",
     "People": "types",
     "PoseResult": "types",
@@ -61,6 +64,7 @@ __all__ = [
     "EngineSpec",
     "FramePoses",
     "GLPoseError",
+    "Live",
     "MissingExtra",
     "People",
     "PoseResult",

@@ -9,15 +9,26 @@ import numpy as np
 
 from glpose import __version__
 from glpose.errors import BadInput
+from glpose.flow import Flow, Motions
 from glpose.formats.results import read_boxes
 from glpose.formats.text.lines import FARTHEST_PX
-from glpose.pipeline import DetectAndTrack, FollowPoses, PeopleOf, can_follow, estimate_poses
+from glpose.imaging import dense_flow
+from glpose.pipeline import (
+    BLOCK_FRAMES,
+    DetectAndTrack,
+    FollowPoses,
+    PeopleOf,
+    can_follow,
+    estimate_poses,
+)
 from glpose.refine import Refiner
 from glpose.refine.phantoms import without_phantoms
 from glpose.refine.sides import SidesSpec, with_continuous_sides
 from glpose.result import PoseStream
+from glpose.runtime.card import PoseCard
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import open_detector, open_estimator
+from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import Detector, Estimator
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
@@ -64,6 +75,7 @@ def run(
     engine: EngineSpec = EngineSpec(),
     refiners: Sequence[Refiner] | None = None,
     detect_every: int = DETECT_EVERY,
+    causal: bool = False,
 ) -> PoseStream:
     """Poses of a video or of pictures: one object per frame, in order.
 
@@ -88,6 +100,9 @@ def run(
     `usual_refiners`. The detector looks at every `detect_every`-th frame, and wherever the poses of
     the frame before do not say where the people are.
 
+    With `causal` nothing after a frame counts for its poses, as for a live source (see
+    `glpose.Live`), unless `refiners` are given that look ahead.
+
     Several processes have to be started by spawn, as `multiprocessing.get_context("spawn")` does:
     in one that was forked from a process that had used glpose, this is an error.
 
@@ -96,7 +111,7 @@ def run(
     _check_kinds(boxes=boxes, weights=weights, detector=detector, engine=engine, refiners=refiners)
     check_span(start_s, end_s, frames)
     check_rate(fps)
-    check_count("detect_every", detect_every)
+    check_detect_every(detect_every)
     entries = find_given([source], fps)
     for problem in (entry.error for entry in entries if entry.error is not None):
         raise problem
@@ -117,6 +132,7 @@ def run(
         refiners=refiners,
         keep_pictures=False,
         detect_every=detect_every,
+        causal=causal,
     )
     settings: dict[str, object] = {
         "glpose": __version__,
@@ -124,6 +140,7 @@ def run(
         "start_s": start_s,
         "end_s": end_s,
         "frames": frames,
+        "causal": causal,
     }
     return PoseStream(pairs, video.info, models.skeleton, models.record, settings)
 
@@ -152,34 +169,57 @@ def poses_of(
     refiners: Sequence[Refiner] | None = None,
     keep_pictures: bool = True,
     detect_every: int = DETECT_EVERY,
+    causal: bool = False,
+    block_frames: int = BLOCK_FRAMES,
+    motions: Motions | None = None,
 ) -> Iterator[FrameAndPoses]:
     """Frames with their poses, of the people in `boxes` or else detected and tracked ones.
 
-    `refiners`, `detect_every` and `keep_pictures` are as in `run` and `estimate_poses`; if refiners
-    are given, pictures are always kept, since refiners may read them.
+    The other arguments are as in `run` and `estimate_poses`; if refiners are given, pictures are
+    always kept, since refiners may read them.
     """
     people_of = _people_of(info, models, boxes, timings, detect_every)
     keep_pictures = keep_pictures or bool(refiners)
     pairs = estimate_poses(
-        frames, people_of, models.estimate, timings=timings, keep_pictures=keep_pictures
+        frames,
+        people_of,
+        models.estimate,
+        options=PoseOptions(causal=causal),
+        block_frames=block_frames,
+        timings=timings,
+        keep_pictures=keep_pictures,
+        motions=motions,
     )
     if refiners is None:
-        refiners = usual_refiners(boxes, models.skeleton, info.size_hw)
+        refiners = usual_refiners(boxes, models.skeleton, info.size_hw, causal=causal)
     for refine in refiners:
         pairs = refine(pairs)
     return pairs
 
 
 def usual_refiners(
-    boxes: Boxes | None, joints: Skeleton, size_hw: tuple[int, int]
+    boxes: Boxes | None, joints: Skeleton, size_hw: tuple[int, int], *, causal: bool = False
 ) -> tuple[Refiner, ...]:
     """`without_phantoms`, unless a user gave the boxes, and `with_continuous_sides`.
 
-    `size_hw` is the size of the video's pictures; of large ones fewer are held back.
+    `size_hw` is the size of the video's pictures; of large ones fewer are held back, and none with
+    `causal`.
     """
-    how = SidesSpec().within_bytes(size_hw)
+    how = SidesSpec(lookahead=0) if causal else SidesSpec().within_bytes(size_hw)
     sides = partial(with_continuous_sides, joints=joints, how=how)
     return (without_phantoms, sides) if boxes is None else (sides,)
+
+
+def shared_motions(card: PoseCard, flow: Flow = dense_flow) -> Motions:
+    """The flow of a video, found by `flow`, for an estimator and for a refiner behind the usual ones.
+
+    If the estimator searches flow, it is remembered until the refiner gets to the frame: at most
+    260 MB.
+    """
+    if not any(slot.flow for slot in card.neighbours):
+        return Motions(flow)
+    held_back = SidesSpec().lookahead + BLOCK_FRAMES + 1
+    return Motions(flow, keep=2 * held_back)  # from each frame to both of those next to it
 
 
 def _people_of(
@@ -238,10 +278,11 @@ def check_rate(fps: float | None) -> None:
         raise BadInput(f"fps is {fps!r:.40}; expected frames a second, above 0")
 
 
-def check_count(name: str, count: int) -> None:
+def check_detect_every(detect_every: int) -> None:
     """Raises BadInput for a number of frames that is none."""
-    if not isinstance(count, int | np.integer) or isinstance(count, bool) or count < 1:
-        raise BadInput(f"{name} is {count!r:.40}; expected 1 or more")
+    whole = isinstance(detect_every, int | np.integer) and not isinstance(detect_every, bool)
+    if not whole or detect_every < 1:
+        raise BadInput(f"detect_every is {detect_every!r:.40}; expected 1 or more")
 
 
 def _is_number(value: object) -> bool:

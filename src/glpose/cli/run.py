@@ -24,6 +24,8 @@ def run(
     detector: str = DEFAULT_DETECTOR,
     detect_every: int | None = None,
     refine: str | None = None,
+    flow: Path | None = None,
+    causal: Annotated[bool, Parameter(negative="")] = False,
     person: str | None = None,
     overlay: bool = True,
     private: Private | None = None,
@@ -56,6 +58,10 @@ def run(
         given; 1 finds newcomers at once and costs more.
     refine
         Make poses steadier afterwards: flow merges those of frames around along optical flow.
+    flow
+        For --refine: an .onnx file of a flow network, in place of dense inverse search.
+    causal
+        Use nothing that comes after a frame for its poses, as a live source would; less exact.
     person
         Keep one person: a number, largest, central (nearest to the middle) or longest (in most
         frames). By numbers from 1, as in the overlay of a run before.
@@ -113,6 +119,8 @@ def run(
         writers=(poses_jsonl, draw_overlay) if overlay else (poses_jsonl,),
         detect_every=detect_every or DETECT_EVERY,
         also=() if refine is None else (refine,),
+        flow=flow,
+        causal=causal,
     )
     return run_and_tell(source, options, quiet=quiet)
 
