@@ -30,7 +30,7 @@ def read_person(text: str) -> Rule | int:
 def find_person(rule: Rule, frames: Iterable[FramePoses], size_hw: tuple[int, int]) -> int | None:
     """The number of the person whom a rule means, of equal ones the first; None without people."""
     votes: Counter[int] = Counter()
-    middle = cell_centre(0, np.array(size_hw[::-1]))  # of the picture
+    middle = np.array([cell_centre(0, side) for side in size_hw[::-1]])  # of the picture
     for poses in frames:
         people = poses.people
         if rule == "longest":
