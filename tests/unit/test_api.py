@@ -117,14 +117,17 @@ def test_in_a_picture_people_next_to_others_need_no_later_frame(tmp_path: Path) 
     rgb[40:60, 12:20] = rgb[40:60, 84:100] = 255
     models = load_models(tiny_onnx.write_pose(tmp_path, "x", answers=True), None)
 
-    def detect(rgb: np.ndarray) -> Detections:
-        boxes = np.array([[10, 10, 70, 90], [30, 10, 100, 90]], np.float32)
-        return Detections(boxes, np.array([0.9, 0.25], np.float32))
+    class TwoPeople:
+        card = tiny_onnx.detector_card()
+
+        def __call__(self, rgb: np.ndarray) -> Detections:
+            boxes = np.array([[10, 10, 70, 90], [30, 10, 100, 90]], np.float32)
+            return Detections(boxes, np.array([0.9, 0.25], np.float32))
 
     found = []
     for is_still in (False, True):
         source = ArraySource([rgb], is_still=is_still)
-        some = replace(models, detect=detect)
+        some = replace(models, detect=TwoPeople())
         ((_, poses),) = poses_of(source.frames(), source.info, some, refiners=())
         found.append(poses.people.track_id.tolist())
     assert found == [[1], [1, 2]]

@@ -1,18 +1,19 @@
 """A live source: test pictures of FFmpeg in place of a camera, at the pace of one."""
 
 import threading
-from collections.abc import Callable, Iterator
-from fractions import Fraction
+from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
+from av import Packet
+from av.container import InputContainer
+from av.stream import Stream
 
 from glpose.errors import VideoError
 from glpose.video import camera
 from glpose.video.camera import CameraSource, camera_number, open_device
 from glpose.video.given import find_given
+from glpose.video.reader import demux
 from glpose.video.source import Source, find_sources
 
 
@@ -37,30 +38,22 @@ def test_pictures_come_in_order_with_their_times_until_the_camera_ends() -> None
     assert "gave no more pictures after 0." in source.warnings[0]
 
 
-def by_hand(packets: Callable[[], Iterator[int]], monkeypatch: pytest.MonkeyPatch) -> CameraSource:
-    """A camera whose pictures come when a generator gives their numbers."""
+def held(until: threading.Event, monkeypatch: pytest.MonkeyPatch) -> CameraSource:
+    """A camera whose second picture, and at once all others, come when something has happened."""
 
-    def picture(number: int) -> SimpleNamespace:
-        black = np.zeros((8, 8, 3), np.uint8)
-        return SimpleNamespace(pts=number, height=8, width=8, to_ndarray=lambda **_: black)
+    def packets(container: InputContainer, stream: Stream) -> Iterator[Packet]:
+        for number, packet in enumerate(demux(container, stream)):
+            if number == 1:
+                until.wait(5)
+            yield packet
 
-    monkeypatch.setattr(camera, "demux", lambda container, stream: packets())
-    stream = SimpleNamespace(
-        time_base=Fraction(1, 50), average_rate=50, decode=lambda number: [picture(number)]
-    )
-    container = SimpleNamespace(streams=SimpleNamespace(video=[stream]), close=lambda: None)
-    return CameraSource(container, "camera-7")  # type: ignore[arg-type]
+    monkeypatch.setattr(camera, "demux", packets)
+    return open_device("testsrc=size=64x48:rate=50:duration=1", "lavfi", "camera-7")
 
 
 def test_who_is_slow_gets_the_newest_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     is_busy = threading.Event()
-
-    def packets() -> Iterator[int]:
-        yield 0
-        is_busy.wait(5)
-        yield from range(1, 50)
-
-    source = by_hand(packets, monkeypatch)
+    source = held(is_busy, monkeypatch)
     given = source.frames()
     frames = [next(given)]
     is_busy.set()
@@ -90,12 +83,7 @@ def test_a_camera_that_stalls_is_an_error_and_no_endless_wait(
 ) -> None:
     monkeypatch.setattr(camera, "_PATIENCE_S", 0.05)
     stalled = threading.Event()
-
-    def packets() -> Iterator[int]:
-        yield 0
-        stalled.wait(5)
-
-    source = by_hand(packets, monkeypatch)
+    source = held(stalled, monkeypatch)
     frames = source.frames()
     assert next(frames).index == 0
     try:
