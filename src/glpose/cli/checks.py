@@ -27,7 +27,7 @@ def read_frames(option: str, text: str | None) -> tuple[int, int | None] | None:
     """The first frame and the one behind the last of FIRST:END, FIRST: or :END. Raises: BadInput."""
     if text is None:
         return None
-    found = re.fullmatch(r"(\d*):(\d*)", text, re.ASCII)
+    found = re.fullmatch(r"(\d{0,15}):(\d{0,15})", text, re.ASCII)
     if not found or text == ":":
         raise BadInput(
             f"{option} is '{text}'; expected FIRST:END, such as 100:200 for the frames 100 to 199, "
