@@ -9,7 +9,7 @@ from pathlib import Path
 from glpose import __version__
 from glpose.errors import GLPoseError
 from glpose.formats.results import load
-from glpose.runtime.card import Card, EncoderCard, PoseCard
+from glpose.runtime.card import Card, DetectorCard, PoseCard
 from glpose.runtime.engine import num_cores
 from glpose.runtime.engines.onnxruntime import engine
 from glpose.runtime.load import read_card, shipped, weights_in
@@ -128,7 +128,7 @@ def model_lines(paths: Sequence[Path]) -> list[str]:
 
 
 def _shape(card: Card) -> str:
-    if not isinstance(card, EncoderCard | PoseCard):
+    if isinstance(card, DetectorCard):
         return ""
     height, width = card.crop.size_hw
     crops = f", crops {width}x{height}"
