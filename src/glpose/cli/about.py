@@ -9,7 +9,7 @@ from pathlib import Path
 from glpose import __version__
 from glpose.errors import GLPoseError
 from glpose.formats.results import load
-from glpose.runtime.card import Card, DetectorCard, PoseCard
+from glpose.runtime.card import Card, DetectorCard, EmbeddingCard, PoseCard
 from glpose.runtime.engine import num_cores
 from glpose.runtime.engines.onnxruntime import engine
 from glpose.runtime.load import read_card, shipped, weights_in
@@ -132,6 +132,8 @@ def _shape(card: Card) -> str:
         return ""
     height, width = card.crop.size_hw
     crops = f", crops {width}x{height}"
+    if isinstance(card, EmbeddingCard):
+        return f"{crops}, vectors: {card.appearance} values of appearance, {card.pose} of pose"
     if not isinstance(card, PoseCard):
         return crops
     num_frames = sum(len(slot.offsets) for slot in card.neighbours)

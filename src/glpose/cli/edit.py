@@ -59,10 +59,10 @@ def drop(result: Path, /, *number: int, video: str | None = None) -> int:
 def _tell(edited: "Edited") -> int:
     left = ", ".join(map(str, edited.track_ids)) or "nobody"
     lines = [f"{edited.path}: changed; the people are now: {left}"]
-    if edited.old_overlay is not None:
-        lines.append(
-            f"{edited.old_overlay} shows them as they were; give the video with --video to draw it "
-            "anew"
-        )
+    lines += [
+        f"{path}: still as it was; "
+        + ("give --video to draw it anew" if path.stem == "overlay" else "make it anew")
+        for path in edited.stale
+    ]
     say(*lines)
     return 0

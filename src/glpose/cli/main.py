@@ -28,7 +28,7 @@ app = App(
 # Here and not in its docstring, which is not read before the command is called.
 _RUN = """Estimate the poses in videos or pictures.
 
-The results of walk.mp4 go to OUTPUT/walk: poses.jsonl, overlay.mp4 and summary.json; those of a
+The results of walk.mp4 go to OUTPUT/walk: poses.jsonl, poses.csv, overlay.mp4 and summary.json; those of a
 picture, f.png, to OUTPUT/f, with overlay.png.
 
 In the overlay each colour is a person; left limbs are light, right ones dark; thin and faint ones
@@ -41,6 +41,20 @@ app.command(
     "glpose.cli.refine:refine",
     name="refine",
     help="Make poses of any tool steadier with their video.",
+)
+app.command("glpose.cli.table:table", name="table", help="Write poses as a table, CSV or Parquet.")
+app.command(
+    "glpose.cli.smooth:smooth",
+    name="smooth",
+    help="Clean tracks (noise, gaps, outliers) into smooth.jsonl.",
+)
+app.command(
+    "glpose.cli.angles:angles",
+    name="angles",
+    help="Measure angles and gait: angles.csv, angles.png, gait.json.",
+)
+app.command(
+    "glpose.cli.embed:embed", name="embed", help="Write vectors of how people look and pose."
 )
 app.command(
     "glpose.cli.info:info", name="info", help="Tell versions, or about a file, weights or a recipe."
@@ -57,6 +71,11 @@ app.command(
     "glpose.cli.recipes:recipes",
     name="recipes",
     help="List what can be trained, or show one recipe.",
+)
+app.command(
+    "glpose.cli.pretrain:pretrain",
+    name="pretrain",
+    help="Learn an encoder from videos without labels (needs glpose[train]).",
 )
 app.command(
     "glpose.cli.evaluate:evaluate", name="evaluate", help="Predict and score an official set."

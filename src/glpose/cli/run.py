@@ -28,6 +28,7 @@ def run(
     causal: Annotated[bool, Parameter(negative="")] = False,
     person: str | None = None,
     overlay: bool = True,
+    table: bool = True,
     private: Private | None = None,
     start: str | None = None,
     end: str | None = None,
@@ -70,6 +71,8 @@ def run(
     private
         In the overlay, and without its sound: blur the faces of all who are found, or show only
         the skeleton, on black. A face in a frame where nobody finds it is not blurred.
+    table
+        Write the poses as a table too, a row for each joint; glpose table makes other ones.
     start
         Leave out what comes before this time: seconds, or 1:20, or 0:01:20.
     end
@@ -100,7 +103,7 @@ def run(
     from glpose.jobs.person import read_person
     from glpose.jobs.run import Options
     from glpose.jobs.writers import overlay as draw_overlay
-    from glpose.jobs.writers import poses_jsonl
+    from glpose.jobs.writers import poses_csv, poses_jsonl
     from glpose.runtime.engine import EngineSpec
 
     options = Options(
@@ -116,7 +119,11 @@ def run(
         private=private,
         engine=EngineSpec(threads=threads),
         overwrite=overwrite,
-        writers=(poses_jsonl, draw_overlay) if overlay else (poses_jsonl,),
+        writers=(
+            poses_jsonl,
+            *((poses_csv,) if table else ()),
+            *((draw_overlay,) if overlay else ()),
+        ),
         detect_every=detect_every or DETECT_EVERY,
         also=() if refine is None else (refine,),
         flow=flow,

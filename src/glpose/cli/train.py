@@ -43,7 +43,7 @@ def train(
     cache
         Where decoded pictures are kept between runs.
     init
-        A checkpoint to start from, e.g. best.pt of another run.
+        What to start from: a run's folder, also one of glpose pretrain, or a checkpoint.
     set_
         Change a setting, as NAME=VALUE with a dotted name (optimizer.lr=5e-4); repeatable.
     resume

@@ -325,6 +325,12 @@ DATASETS: dict[str, Dataset] = {
             stride=7,  # neighbouring frames are almost the same
         ),
         Dataset(
+            "videos",  # see `train.data.crops`
+            "videos of whoever trained this, without labels: their terms are known to them",
+            root="videos",
+            parts=("train",),
+        ),
+        Dataset(
             "imagenet",
             "ImageNet-1k, by a published network that training starts from: research only",
         ),

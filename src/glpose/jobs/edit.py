@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from glpose.errors import BadInput
+from glpose.formats.poses import read_poses
 from glpose.formats.results import load
 from glpose.formats.text.lines import dump, write_text
 from glpose.jobs.lock import only_writer
-from glpose.jobs.refine import check_same_video
-from glpose.jobs.writers import OVERLAY, OVERLAY_PICTURE, POSES, Target, overlay
+from glpose.jobs.refine import check_belongs
+from glpose.jobs.writers import DERIVED, OVERLAY, OVERLAY_PICTURE, POSES, TABLE, Target, overlay
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
 from glpose.types import FramePoses, PoseResult
@@ -25,11 +26,11 @@ from glpose.viewer.private import without_faces
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """The changed file, the numbers that are left, and an overlay that shows the old ones."""
+    """The changed file, the numbers that are left, and files beside it that hold the old ones."""
 
     path: Path
     track_ids: tuple[int, ...]
-    old_overlay: Path | None
+    stale: tuple[Path, ...]
 
 
 def link(results: Path, same: Mapping[int, int], video: str | Path | None = None) -> Edited:
@@ -94,9 +95,9 @@ def _rewrite(path: Path, renamed: Callable[[int], int | None], source: Source | 
         result = load(path)
         if source is not None:
             _draw(result, path.parent, source)
-        old = [path.with_name(name) for name in (OVERLAY, OVERLAY_PICTURE)]
-        old = [file for file in old if source is None and file.exists()]
-        return Edited(path, _numbers(result), old[0] if old else None)
+        drawn = (OVERLAY, OVERLAY_PICTURE) if source is None else ()
+        beside = (path.with_name(name) for name in (TABLE, *DERIVED, *drawn))
+        return Edited(path, _numbers(result), tuple(file for file in beside if file.exists()))
 
 
 def _whole_lines(path: Path) -> list[dict]:
@@ -133,7 +134,7 @@ def _source_of(result: PoseResult, folder: Path, video: str | Path | None) -> So
         raise BadInput(f"{video}: holds {len(entries)} videos; expected the one of these results")
     (entry,) = entries
     source = entry.open(result.video.rate_hz if entry.is_images else None)
-    check_same_video(result.video, source.info, entry.label)
+    check_belongs(read_poses(folder / POSES), source.info, entry.label)
     return source
 
 

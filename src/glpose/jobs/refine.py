@@ -79,18 +79,28 @@ def refine_video(
         return SourceJob(entry, how, work, reporter, interrupt).run()
 
 
-def check_same_video(before: VideoInfo, info: VideoInfo, label: str) -> None:
-    """Raises: BadInput if poses of the video `before` cannot be those of the one called `label`."""
-    if before.size_hw != info.size_hw:
+def check_belongs(given: GivenPoses, info: VideoInfo, label: str) -> None:
+    """Raises: BadInput for poses of another video."""
+    before = given.video
+    if before is not None and before.size_hw != info.size_hw:
         (h, w), (height, width) = before.size_hw, info.size_hw
         raise BadInput(
             f"the poses are those of a video of {w} x {h} pixels, but {label} has "
             f"{width} x {height}; give the poses of this video"
         )
-    if None not in (before.num_frames, info.num_frames) and before.num_frames != info.num_frames:
+    if info.num_frames is None:
+        return
+    counted = None if before is None else before.num_frames
+    if counted is not None and counted != info.num_frames:
         raise BadInput(
-            f"the poses are those of a video of {before.num_frames} frames, but {label} has "
+            f"the poses are those of a video of {counted} frames, but {label} has "
             f"{info.num_frames}; give the poses of this video"
+        )
+    last = max((poses.frame for poses in given.frames), default=-1)
+    if last >= info.num_frames:
+        raise BadInput(
+            f"the poses name frame {last}, but {label} has {info.num_frames} frames (the first "
+            "is 0); give the poses of this video"
         )
 
 
@@ -115,17 +125,7 @@ class _Refinement:
         return self.given.models | {"flow": self.flow_record}
 
     def check(self, info: VideoInfo, label: str) -> None:
-        """Raises: BadInput for poses of another video."""
-        if self.given.video is not None:
-            check_same_video(self.given.video, info, label)
-        if info.num_frames is None:
-            return
-        last = max((poses.frame for poses in self.given.frames), default=-1)
-        if last >= info.num_frames:
-            raise BadInput(
-                f"the poses name frame {last}, but {label} has {info.num_frames} frames (the first "
-                "is 0); give the poses of this video"
-            )
+        check_belongs(self.given, info, label)
 
     def pairs(
         self, frames: Iterable[Frame], info: VideoInfo, timings: Timings, *, keep_pictures: bool

@@ -31,12 +31,14 @@ from glpose.jobs.lock import only_writer
 from glpose.jobs.person import Rule, find_person, of_person
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.writers import (
+    DERIVED,
     OpenWriter,
     Origin,
     PoseWriter,
     Target,
     files_of,
     overlay,
+    poses_csv,
     poses_jsonl,
 )
 from glpose.pipeline import can_follow
@@ -78,7 +80,7 @@ class Options:
     end_s: float | None = None
     engine: EngineSpec = EngineSpec()
     overwrite: bool = False
-    writers: tuple[OpenWriter, ...] = (poses_jsonl, overlay)
+    writers: tuple[OpenWriter, ...] = (poses_jsonl, poses_csv, overlay)
     refiners: tuple[Refiner, ...] | None = None
     detect_every: int = DETECT_EVERY
     also: tuple[str, ...] = ()
@@ -332,9 +334,10 @@ class SourceJob:
         self.outcome.state = state or self.outcome.state
 
     def _remove_old(self) -> None:
-        # Also without an overlay: an old one would not belong to the new poses.
-        own = [name for writer in self.options.writers for name in files_of(writer)]
-        names = dict.fromkeys((*files_of(poses_jsonl), *files_of(overlay), *own, SUMMARY))
+        # Also what is not made this time: the old one would not belong to the new poses.
+        writers = (poses_jsonl, poses_csv, overlay, *self.options.writers)
+        own = [name for writer in writers for name in files_of(writer)]
+        names = dict.fromkeys((*own, *DERIVED, SUMMARY))
         old = [p for name in names if (p := self.folder / name).exists()]
         if old and not self.options.overwrite:
             raise BadInput(

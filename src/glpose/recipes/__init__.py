@@ -181,6 +181,8 @@ RECIPES: dict[str, Entry] = {
         )
         for split in (1, 2, 3)
     },
+    "css_small": Entry("css.css_small", "features from videos without labels, see glpose pretrain"),
+    "css_r50": Entry("css.css_r50", "the same with ResNet-50, at the published sizes"),
     **_paper(),
     **_baselines(),
     **_jhmdb(),

@@ -1,7 +1,8 @@
 """Cards: everything needed to use weights correctly, stored inside each `.onnx` file.
 
-A `Card` is an `EncoderCard`, a `PoseCard`, a `StarterCard` or a `DetectorCard`, distinguished by
-`kind`. The slots of a `PoseCard` name the inputs of its graph and say what fills each of them.
+A `Card` is an `EncoderCard`, a `PoseCard`, a `StarterCard`, a `DetectorCard` or an `EmbeddingCard`,
+distinguished by `kind`. The slots of a `PoseCard` name the inputs of its graph and say what fills
+each of them.
 """
 
 import math
@@ -298,14 +299,30 @@ class DetectorCard(About):
             check_range("fine_size_hw", self.fine_size_hw, 32, 8192)
 
 
-Card = EncoderCard | PoseCard | StarterCard | DetectorCard
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingCard(About):
+    """Crops to two vectors with so many values: appearance stays, pose changes from frame to frame."""
 
-_KINDS: dict[str, type[Card]] = {
+    kind: Literal["embedding"] = "embedding"
+    crop: CropSpec
+    appearance: int
+    pose: int
+
+    def __post_init__(self) -> None:
+        check_range("appearance", self.appearance, 1, 2**16)
+        check_range("pose", self.pose, 1, 2**16)
+
+
+Card = EncoderCard | PoseCard | StarterCard | DetectorCard | EmbeddingCard
+
+KINDS: dict[str, type[Card]] = {
     "encoder": EncoderCard,
     "fusion": PoseCard,
     "starter": StarterCard,
     "detector": DetectorCard,
+    "embedding": EmbeddingCard,
 }
+"""The types of cards by their kind."""
 
 
 def card_from_plain(data: Mapping[str, Any]) -> Card:
@@ -319,11 +336,11 @@ def card_from_plain(data: Mapping[str, Any]) -> Card:
     if version == 1:
         data = _from_version_1(data)
     kind = data.get("kind")
-    if not isinstance(kind, str) or kind not in _KINDS:
-        raise BadConfig(f"Card.kind: expected {' or '.join(map(repr, _KINDS))}, found {kind!r}")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise BadConfig(f"Card.kind: expected {' or '.join(map(repr, KINDS))}, found {kind!r}")
     if data.get("codec") is not None:
         data = {**data, "codec": codec_from_plain(data["codec"], "Card.codec")}
-    return from_plain(_KINDS[kind], data, "Card")
+    return from_plain(KINDS[kind], data, "Card")
 
 
 def _from_version_1(old: Mapping[str, Any]) -> dict[str, Any]:

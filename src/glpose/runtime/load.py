@@ -1,8 +1,9 @@
-"""Open an estimator, a detector or a flow network by name or path, with all checks of the weights.
+"""Open an estimator, a detector, an embedder or a flow network by name or path, with all checks.
 
 Shipped weights are in the package folder `weights`. An estimator NAME is the pair
-`NAME.encoder.onnx` and `NAME.fusion.onnx`, with `NAME.starter.onnx` if its card has a starter; a
-detector is `NAME.onnx`. A file `SHA256SUMS` next to them is checked. Each error names the file, what was found and what was expected.
+`NAME.encoder.onnx` and `NAME.fusion.onnx`, with `NAME.starter.onnx` if its card has a starter; an
+embedder is `NAME.embedding.onnx`, a detector is `NAME.onnx`. A file `SHA256SUMS` next to them is
+checked. Each error names the file, what was found and what was expected.
 """
 
 import json
@@ -19,8 +20,10 @@ from glpose.flow import Flow
 from glpose.imaging import dense_flow
 from glpose.runtime.card import (
     CARD_KEY,
+    KINDS,
     Card,
     DetectorCard,
+    EmbeddingCard,
     EncoderCard,
     KeySlot,
     NeighbourSlot,
@@ -30,14 +33,18 @@ from glpose.runtime.card import (
     card_from_plain,
 )
 from glpose.runtime.detector import BoxDetector
+from glpose.runtime.embedder import Embedder
 from glpose.runtime.engine import EngineSpec, Graph, Shape
 from glpose.runtime.engines.open import open_graph
 from glpose.runtime.estimator import OnnxEstimator
 from glpose.runtime.flow_network import FLOW, A, B, FlowNetwork
 
-Use = Literal["pose", "detector"]
+Use = Literal["pose", "detector", "embedding"]
 T = TypeVar("T")
 C = TypeVar("C", bound=Card)
+
+EMBEDDING = ".embedding.onnx"
+"""How the names of files of embedders end."""
 
 _ENCODER, _FUSION, _STARTER = ".encoder.onnx", ".fusion.onnx", ".starter.onnx"
 _SUMS = "SHA256SUMS"
@@ -46,7 +53,7 @@ _FLOAT, _BYTE = "tensor(float)", "tensor(uint8)"
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The files of one model: encoder, fusion and, if it is there, starter; or one detector."""
+    """The files of one model: encoder, fusion and maybe starter; or one detector or embedder."""
 
     name: str
     use: Use
@@ -110,6 +117,30 @@ def open_detector(
 def load_detector(name_or_path: str | Path, engine: EngineSpec = EngineSpec()) -> BoxDetector:
     """The network of `open_detector`."""
     return open_detector(name_or_path, engine).network
+
+
+def open_embedder(name_or_path: str | Path, engine: EngineSpec = EngineSpec()) -> Opened[Embedder]:
+    """Open weights of an embedder: a file, or a folder with one.
+
+    Raises: BadWeights, saying which part is wrong.
+    """
+    (path,) = find_weights(name_or_path, "embedding").files
+    opened = _open(path, EmbeddingCard, engine)
+    graph, card = opened.graph, opened.card
+    _check_array(graph, "inputs", "crops", (None, *card.crop.size_hw, 3), _BYTE)
+    _check_array(graph, "outputs", "appearance", (None, card.appearance), _FLOAT)
+    _check_array(graph, "outputs", "pose", (None, card.pose), _FLOAT)
+
+    def run(crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        appearance, pose = graph.run({"crops": crops}, ["appearance", "pose"])
+        return appearance, pose
+
+    return Opened(Embedder(run, card), _record(card, opened))
+
+
+def load_embedder(name_or_path: str | Path, engine: EngineSpec = EngineSpec()) -> Embedder:
+    """The network of `open_embedder`."""
+    return open_embedder(name_or_path, engine).network
 
 
 def open_flow(path: Path | None, engine: EngineSpec = EngineSpec()) -> Opened[Flow]:
@@ -188,6 +219,8 @@ def _of_file(path: Path) -> Weights:
             pair = path.with_name(name + _ENCODER), path.with_name(name + _FUSION)
             starter = path.with_name(name + _STARTER)
             return Weights(name, "pose", (*pair, starter) if starter.exists() else pair)
+    if path.name.endswith(EMBEDDING):
+        return Weights(path.name.removesuffix(EMBEDDING), "embedding", (path,))
     return Weights(path.stem, "detector", (path,))
 
 
@@ -199,7 +232,11 @@ def _of_use(weights: Weights, use: Use) -> Weights:
             f"NAME{_FUSION}, put both into one folder"
         )
     if weights.use != use:
-        expected = f"a pair NAME{_ENCODER} and NAME{_FUSION}" if use == "pose" else "NAME.onnx"
+        expected = {
+            "pose": f"a pair NAME{_ENCODER} and NAME{_FUSION}",
+            "detector": "NAME.onnx",
+            "embedding": f"NAME{EMBEDDING}",
+        }[use]
         kind = read_card(weights.files[0]).kind
         raise BadWeights(
             f"{weights.files[0]}: found weights of kind '{kind}', expected {use} weights "
@@ -226,12 +263,7 @@ def _open(path: Path, kind: type[C], engine: EngineSpec) -> _File[C]:
     graph = open_graph(path, data, engine)
     card = _card_of(graph)
     if not isinstance(card, kind):
-        expected = {
-            EncoderCard: "encoder",
-            PoseCard: "fusion",
-            StarterCard: "starter",
-            DetectorCard: "detector",
-        }[kind]
+        expected = next(name for name, known in KINDS.items() if known is kind)
         raise BadWeights(f"{path}: found weights of kind '{card.kind}', expected '{expected}'")
     return _File(path, graph, card, found)
 

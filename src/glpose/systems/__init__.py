@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from glpose.train.system import System
 
 PHONE_BOOK = {
+    "css": "glpose.systems.css",
     "dkd": "glpose.systems.dkd",
     "flowing": "glpose.systems.flowing",
     "glpose": "glpose.systems.glpose",

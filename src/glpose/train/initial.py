@@ -1,7 +1,8 @@
 """Weights that a network starts from: a run's checkpoint, or an imported published one.
 
 Names are those of our networks: `encoder.*` and `head.*` in single-frame networks, `encoder.*`,
-`fusion.*` and, if it is kept, `single_head.*` in GLPose. Files of other projects use other names;
+`fusion.*` and, if it is kept, `single_head.*` in GLPose, `encoder.*`, `split.*` and `decoder.*` in
+what is learned without labels. Files of other projects use other names;
 `glpose weights import` maps them.
 """
 
@@ -22,13 +23,15 @@ from glpose.train.run.checkpoint import load_checkpoint
 def load_initial(path: Path) -> dict[str, Tensor]:
     """Weights by name: the EMA weights of a run's `.pt`, or all weights of a `.safetensors`.
 
+    A folder is that of a run and stands for its best checkpoint.
+
     Raises: BadWeights if it is neither, naming the command that imports published files.
     """
     if path.suffix == ".safetensors":
         return load_safetensors(
             path, "weights to start from", "write it anew with: glpose weights import"
         )
-    saved = load_checkpoint(path)
+    saved = load_checkpoint(path / "best.pt" if path.is_dir() else path)
     weights = saved.get("ema") if isinstance(saved, dict) else None
     if not isinstance(weights, dict) or not weights:
         raise BadWeights(
@@ -38,12 +41,18 @@ def load_initial(path: Path) -> dict[str, Tensor]:
     return weights
 
 
+def is_unlabelled(weights: dict[str, Tensor]) -> bool:
+    """Whether weights were learned without labels, so that only their encoder can be taken."""
+    return any(name.startswith("split.") for name in weights)
+
+
 def initial_joints(path: Path) -> Skeleton | None:
     """The joints that the network in a file predicts; None if the file does not record them."""
     try:
         if path.suffix == ".safetensors":
             return SKELETONS.get(safetensors_notes(path)["joints"])
-        return SKELETONS.get(json.loads(load_checkpoint(path)["recipe"])["model"]["skeleton"])
+        saved = load_checkpoint(path / "best.pt" if path.is_dir() else path)
+        return SKELETONS.get(json.loads(saved["recipe"])["model"]["skeleton"])
     except (OSError, KeyError, TypeError, ValueError):
         return None
 

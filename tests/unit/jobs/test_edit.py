@@ -43,7 +43,8 @@ def folder(video: Path, tmp_path: Path) -> Path:
     with ResultWriter(folder / "poses.jsonl", open_video(video).info, POSETRACK15) as writer:
         for index, numbers in enumerate(WHO):
             writer.write(frame(index, numbers))
-    (folder / "overlay.mp4").write_bytes(b"old")
+    for name in ("overlay.mp4", "poses.csv"):
+        (folder / name).write_bytes(b"old")
     return folder
 
 
@@ -56,12 +57,14 @@ def test_linked_people_have_one_number_and_nothing_else_changes(folder: Path) ->
     edited = link(folder, {3: 1})
     assert numbers(folder) == [[1, 2], [1], [2], [1, 2], [1]]
     assert edited.track_ids == (1, 2)
-    assert edited.old_overlay == folder / "overlay.mp4"
+    assert edited.stale == (folder / "poses.csv", folder / "overlay.mp4")
     after = (folder / "poses.jsonl").read_text().splitlines()
     assert after[:3] == before[:3]
     assert after[4] == before[4].replace('"track_id": 3', '"track_id": 1')
     assert json.loads(after[4])["people"][0]["source"] == "propagated"
-    assert sorted(path.name for path in folder.iterdir()) == ["overlay.mp4", "poses.jsonl"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "overlay.mp4", "poses.csv", "poses.jsonl",
+    ]  # fmt: skip
 
 
 def test_links_may_be_chained_and_swapped_ones_are_refused(folder: Path) -> None:
@@ -91,7 +94,7 @@ def test_unknown_numbers_are_told_the_known_ones(folder: Path) -> None:
 
 
 def test_the_overlay_is_drawn_anew_with_the_sound(folder: Path, video: Path) -> None:
-    assert drop(folder, [2], video).old_overlay is None
+    assert drop(folder, [2], video).stale == (folder / "poses.csv",)
     drawn = list(open_video(folder / "overlay.mp4").frames())
     bare = list(open_video(video).frames())
     assert len(drawn) == len(WHO)

@@ -27,7 +27,13 @@ from glpose.train.data.people import PeopleConfig, PeopleData
 from glpose.train.data.sets import LABELLED, open_people
 from glpose.train.data.store import Pictures
 from glpose.train.imagenet import IMAGENET, imagenet_body
-from glpose.train.initial import initial_joints, load_initial, load_part, with_joints
+from glpose.train.initial import (
+    initial_joints,
+    is_unlabelled,
+    load_initial,
+    load_part,
+    with_joints,
+)
 from glpose.train.joints import image_joints
 from glpose.train.run.sheet import draw_sample, spread
 from glpose.train.system import PoseTask, System
@@ -46,7 +52,8 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
     def build(self, *, fresh: bool = False) -> SingleFrameNet:
         """New weights, or those of `recipe.init_from`: a run, an imported file, or ImageNet's.
 
-        A head for other joints is matched to this recipe's by joint name.
+        A head for other joints is matched to this recipe's by joint name. Of a run that learned
+        without labels, the encoder is taken.
         """
         config, init_from = self._recipe.model, self._recipe.init_from
         model = SingleFrameNet(config)
@@ -55,8 +62,12 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
             load_part(model.get_submodule("encoder.body"), body, "", init_from)
         elif init_from and not fresh:
             path = Path(init_from)
-            weights = with_joints(load_initial(path), initial_joints(path), config.joints)
-            load_part(model, weights, "", init_from)
+            weights = load_initial(path)
+            if is_unlabelled(weights):
+                load_part(model.encoder, weights, "encoder.", init_from)
+            else:
+                weights = with_joints(weights, initial_joints(path), config.joints)
+                load_part(model, weights, "", init_from)
         return model
 
     def train_data(self) -> PeopleData:

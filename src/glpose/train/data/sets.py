@@ -59,8 +59,8 @@ def open_people(
     name = source if found.open else f"{source}-{num_synth_scenes}"
     taught = taught and found.taught is not None
     tags = (name, *[skeleton.name] * (skeleton is not POSETRACK15), *["taught"] * taught)
-    root = _folder(found, roots) if found.open else None
-    by_teachers = [_folder(DATASETS["taught"], roots) / f"{found.name}.npz"] if taught else []
+    root = folder_of(found, roots) if found.open else None
+    by_teachers = [folder_of(DATASETS["taught"], roots) / f"{found.name}.npz"] if taught else []
     store = cache_dir / "-".join((*tags, content_digest(root, files=by_teachers)))
     if found.open is None or root is None:
         return _stored(store, _synth(found, num_synth_scenes, skeleton))
@@ -86,7 +86,8 @@ def _stored(
     return PictureStore(folder) if has_store(folder) else write_store(folder, pictures)
 
 
-def _folder(found: Dataset, roots: Mapping[str, str]) -> Path:
+def folder_of(found: Dataset, roots: Mapping[str, str]) -> Path:
+    """The folder of a set on this machine. Raises: BadConfig if it is not given."""
     folder = roots.get(found.root)
     if not folder:
         raise BadConfig(

@@ -1,0 +1,56 @@
+"""`glpose embed`: vectors of how people look and how they hold themselves."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from glpose.cli.checks import check_count
+
+
+def embed(
+    poses: Path,
+    video: str,
+    /,
+    *,
+    weights: str,
+    output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("embeddings.npz"),
+    threads: int | None = None,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Write two vectors for each person and frame: appearance (who it is) and pose (how they stand).
+
+    Likeness is the cosine of two vectors. The arrays of the file have one row for each person and
+    frame: frame, time_s, track_id, xyxy, appearance, pose.
+
+    Parameters
+    ----------
+    poses
+        A poses.jsonl, COCO results whose image_id is the frame from 0, or PoseTrack predictions.
+    video
+        The video, or a folder of pictures.
+    weights
+        NAME.embedding.onnx, which glpose export writes of a run of glpose pretrain; or its folder.
+    output
+        The file to write.
+    threads
+        Threads of the network; all cores if not given.
+    quiet
+        Say nothing unless there is a problem.
+    overwrite
+        Replace a file that exists.
+
+    """
+    check_count("--threads", threads)
+    from glpose.cli.progress import make_reporter
+    from glpose.jobs.embed import EmbedOptions, embed_video
+    from glpose.jobs.interrupt import Interrupted, SignalInterrupt
+    from glpose.runtime.engine import EngineSpec
+
+    options = EmbedOptions(weights, overwrite, EngineSpec(threads=threads))
+    try:
+        embed_video(video, poses, output, options, make_reporter(quiet=quiet), SignalInterrupt())
+    except Interrupted:
+        raise KeyboardInterrupt from None
+    return 0

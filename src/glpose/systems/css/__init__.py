@@ -1,0 +1,1 @@
+"""Features learned from videos without labels, in two halves. `spec`, `net`, `data`, `system`."""

@@ -1,0 +1,311 @@
+"""Crops of people through time, cut from videos once: what is learned from without labels.
+
+A stored picture shows a person's crop and, to its right, the same place without people: the
+temporal median of the scene. Crops of one person in one scene, of some seconds, are a clip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain, groupby
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from glpose.api import load_models, poses_of
+from glpose.crop import crop_from_image, cut
+from glpose.errors import BadConfig, BadInput, GLPoseError
+from glpose.formats.dataset import LabelledPictures
+from glpose.formats.sets import sources
+from glpose.imaging import resize, resized_boxes
+from glpose.track.cuts import CutDetector
+from glpose.train.data.sets import folder_of, frames_with_people
+from glpose.train.data.store import PictureStore, content_digest, has_store, write_store
+from glpose.types import CropSpec, Frame, People
+from glpose.video.source import SourceEntry, find_sources
+from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
+
+VIDEOS = "videos"
+"""The source whose people are found, in a folder, a file or a glob of a user."""
+
+_BACKDROP_PX, _BACKDROP_FRAMES = 480, 15
+_NUM_SCENES, _SCENE_FRAMES = 12, 40
+
+Rgb = UInt8[np.ndarray, "_h _w 3"]
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class CropsConfig:
+    """Which crops are kept.
+
+    At most `rate_hz` a second, in clips of `min_s` to `max_s` seconds, of people whose longer box
+    side is at least `min_side_px`. Crops are larger than those of the network by the factor
+    `margin`, to be turned and shifted. Clips whose pixels change by less than `min_change` of 255
+    levels from crop to crop are static: nothing is to be learned from them.
+    """
+
+    rate_hz: float = 12.5
+    min_s: float = 0.5
+    max_s: float = 10.0
+    min_side_px: float = 48.0
+    margin: float = 1.15
+    min_change: float = 1.5
+
+    def __post_init__(self) -> None:
+        if not (self.rate_hz > 0 and 0 < self.min_s < self.max_s and self.margin >= 1):
+            raise BadConfig(
+                f"crops: rate_hz is {self.rate_hz}, min_s {self.min_s}, max_s {self.max_s}, margin "
+                f"{self.margin}; expected rate_hz > 0, 0 < min_s < max_s and margin of 1 or more"
+            )
+
+    def stored(self, crop: CropSpec) -> CropSpec:
+        """The crops that are kept for a network that takes these."""
+        height, width = (round(side * self.margin) for side in crop.size_hw)
+        return CropSpec((height, width), crop.padding * self.margin, crop.anchor)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the people of a video."""
+
+    kept: int = 0
+    short: int = 0
+    static: int = 0
+    small: int = 0
+
+    def __str__(self) -> str:
+        left = {"too short": self.short, "static": self.static, "too small": self.small}
+        if not (self.kept or any(left.values())):
+            return "nobody was found"
+        reasons = ", ".join(f"{count} {reason}" for reason, count in left.items() if count)
+        return f"{self.kept} clips of people" + (f" (left out: {reasons})" if reasons else "")
+
+
+@dataclass(slots=True)
+class _Clip:
+    """One person in one scene so far."""
+
+    frames: list[int] = field(default_factory=list)
+    times_s: list[float] = field(default_factory=list)
+    boxes: list[Float32[np.ndarray, 4]] = field(default_factory=list)
+    crops: list[Rgb] = field(default_factory=list)
+    changes: list[float] = field(default_factory=list)
+
+
+Stored = tuple[Rgb, dict[str, np.ndarray]]
+
+
+def open_crops(
+    source: str,
+    roots: Mapping[str, str],
+    cache_dir: Path,
+    crop: CropSpec,
+    how: CropsConfig,
+    report: Report | None = None,
+) -> PictureStore:
+    """Open the crops of a source, which are cut first if the cache does not have them.
+
+    `report` takes a line for each video.
+
+    Raises: BadConfig if the source is unknown or its folder is not given; BadInput if it holds
+    nothing to learn from.
+    """
+    tell = report or _silent
+    if source == VIDEOS:
+        root = roots.get(VIDEOS)
+        if not root:
+            raise BadConfig(
+                "no videos were given; use glpose pretrain VIDEOS, or --data videos=FOLDER"
+            )
+        entries = find_sources([root])
+        if entries[0].error is not None:
+            raise entries[0].error
+        files = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for e in entries for p in e.paths]
+        tag = content_digest(None, root, files, crop, how, DEFAULT_POSE, DEFAULT_DETECTOR)
+        videos, label = _found_people(entries, tell), root
+    else:
+        known = {
+            name: entry for name, entry in sources().items() if entry[0].open or not entry[0].root
+        }
+        if source not in known:
+            raise BadConfig(f"unknown set '{source}'; known: {VIDEOS}, {', '.join(known)}")
+        root = folder_of(known[source][0], roots) if known[source][0].open else None
+        tag = content_digest(root, crop, how)
+        videos, label = _labelled_people(source, root), f"the set {source}"
+    folder = cache_dir / f"crops-{source}-{tag}"
+    if has_store(folder):
+        return PictureStore(folder)
+    spec, total = how.stored(crop), Tally()
+    pictures = _numbered(videos, spec, how, total, tell)
+    first = next(pictures, None)
+    if first is None:
+        raise BadInput(
+            f"{label}: nothing to learn from, {total}; expected videos with moving people, each seen "
+            f"for at least {how.min_s:g} s and at least {how.min_side_px:g} pixels high"
+        )
+    return write_store(folder, chain([first], pictures))
+
+
+def _silent(line: str) -> None:
+    del line
+
+
+Video = tuple[str, Iterable[tuple[Frame, People]]]
+"""A name for messages, and the decodable frames with the people in them."""
+
+
+def _found_people(entries: list[SourceEntry], tell: Report) -> Iterator[Video]:
+    """People found by the shipped detector and network; what cannot be read is told and left out."""
+    models = load_models()
+    for entry in entries:
+        try:
+            source = entry.open()
+        except GLPoseError as problem:
+            tell(str(problem))
+            continue
+        pairs = poses_of(source.frames(), source.info, models, refiners=())
+        yield entry.label, ((frame, poses.people) for frame, poses in pairs)
+
+
+def _labelled_people(source: str, root: Path | None) -> Iterator[Video]:
+    """The people of a set by their boxes; its joints are not read."""
+    found, part = sources()[source]
+    if found.open is None or root is None:
+        from glpose.synth import SceneSpec, render_scene
+
+        spec = SceneSpec(size_hw=(240, 320), num_frames=_SCENE_FRAMES)
+        for seed in range(_NUM_SCENES):
+            frames = render_scene(spec, seed=seed).frames()
+            yield f"scene {seed}", ((frame, truth.people) for frame, truth in frames)
+        return
+    labelled = found.open(root, part)
+    if isinstance(labelled, LabelledPictures):
+        raise BadConfig(f"the set {source} has pictures, not videos; expected a set of videos")
+    for number, frames in groupby(frames_with_people(labelled), key=lambda item: item[0]):
+        name = labelled[number].name
+        yield name, ((Frame(t.frame, t.time_s, rgb), t.people) for _, rgb, t in frames)
+
+
+def _numbered(
+    videos: Iterator[Video], spec: CropSpec, how: CropsConfig, total: Tally, tell: Report
+) -> Iterator[Stored]:
+    """The pictures of all clips, which are numbered."""
+    number = 0
+    for name, frames in videos:
+        own = Tally()
+        for clip in _clips(frames, spec, how, own):
+            for picture, labels in clip:
+                yield picture, {**labels, "clip": np.array([number])}
+            number += 1
+        tell(f"{name}: {own}")
+        total.kept += own.kept
+        total.short += own.short
+        total.static += own.static
+        total.small += own.small
+
+
+def _clips(
+    frames: Iterable[tuple[Frame, People]], spec: CropSpec, how: CropsConfig, tally: Tally
+) -> Iterator[list[Stored]]:
+    """The clips of a video. A scene ends at a cut and after `max_s`, so that memory is bounded."""
+    scene = _Scene(spec, how)
+    for frame, people in frames:
+        if frame.rgb is None or not scene.is_due(frame.time_s):
+            continue
+        if scene.ends_before(frame.rgb, frame.time_s):
+            yield from scene.close(tally)
+        scene.add(frame, frame.rgb, people)
+    yield from scene.close(tally)
+
+
+class _Scene:
+    """The people and the pictures of a part of a video without a cut."""
+
+    def __init__(self, spec: CropSpec, how: CropsConfig) -> None:
+        self._spec, self._how = spec, how
+        self._cuts = CutDetector()
+        self._last_s = -np.inf
+        self._begin()
+
+    def _begin(self) -> None:
+        self._first_s: float | None = None
+        self._clips: dict[int, _Clip] = {}
+        self._small: set[int] = set()
+        self._pictures: list[Rgb] = []
+        self._before: Rgb | None = None
+
+    def is_due(self, time_s: float) -> bool:
+        """Whether a frame at this time is kept, at most `rate_hz` of them a second."""
+        # Half a millisecond: timestamps of files are rounded.
+        return time_s - self._last_s >= 1 / self._how.rate_hz - 5e-4
+
+    def ends_before(self, rgb: Rgb, time_s: float) -> bool:
+        """Whether a new scene begins with this picture."""
+        is_cut = self._cuts.update(rgb)
+        is_long = self._first_s is not None and time_s - self._first_s >= self._how.max_s
+        return is_cut or is_long
+
+    def add(self, frame: Frame, rgb: Rgb, people: People) -> None:
+        """Take a frame and the crops of its people."""
+        self._last_s = frame.time_s
+        self._first_s = frame.time_s if self._first_s is None else self._first_s
+        zoom = min(1.0, _BACKDROP_PX / max(rgb.shape[:2]))
+        height, width = (max(1, round(side * zoom)) for side in rgb.shape[:2])
+        self._pictures.append(resize(rgb, (height, width)))
+        for xyxy, who in zip(people.xyxy, people.track_id.tolist(), strict=True):
+            if (xyxy[2:] - xyxy[:2]).max() < self._how.min_side_px:
+                self._small.add(who)
+                continue
+            clip = self._clips.setdefault(who, _Clip())
+            if clip.boxes and self._before is not None:
+                # At the place of the last crop, since boxes tremble where nothing moves.
+                same = cut(rgb, crop_from_image(clip.boxes[-1], self._spec), self._spec)
+                clip.changes.append(float(np.abs(same.astype(np.int16) - clip.crops[-1]).mean()))
+            clip.frames.append(frame.index)
+            clip.times_s.append(frame.time_s)
+            clip.boxes.append(xyxy)
+            clip.crops.append(cut(rgb, crop_from_image(xyxy, self._spec), self._spec))
+        self._before = rgb
+
+    def close(self, tally: Tally) -> Iterator[list[Stored]]:
+        """The clips of the scene that can be learned from; a new scene begins."""
+        clips, pictures, small = self._clips, self._pictures, self._small - set(self._clips)
+        size_hw = None if self._before is None else self._before.shape[:2]
+        self._begin()
+        tally.small += len(small)
+        if size_hw is None:
+            return
+        backdrop = None
+        for clip in clips.values():
+            if clip.times_s[-1] - clip.times_s[0] < self._how.min_s:
+                tally.short += 1
+            elif np.mean(clip.changes) < self._how.min_change:
+                tally.static += 1
+            else:
+                tally.kept += 1
+                if backdrop is None:
+                    backdrop = _median(pictures)
+                yield self._stored(clip, backdrop, size_hw)
+
+    def _stored(self, clip: _Clip, backdrop: Rgb, size_hw: tuple[int, ...]) -> list[Stored]:
+        zoom_xy = (backdrop.shape[1] / size_hw[1], backdrop.shape[0] / size_hw[0])
+        boxes = resized_boxes(np.stack(clip.boxes), zoom_xy).astype(np.float32)
+        out: list[Stored] = []
+        for row, crop in enumerate(clip.crops):
+            behind = cut(backdrop, crop_from_image(boxes[row], self._spec), self._spec)
+            labels = {
+                "frame": np.array([clip.frames[row]]),
+                "time_s": np.array([clip.times_s[row]]),
+            }
+            out.append((np.concatenate([crop, behind], 1), labels))
+        return out
+
+
+def _median(pictures: list[Rgb]) -> Rgb:
+    """The median of pictures of one scene; those of another size than the last are left out."""
+    same = [picture for picture in pictures if picture.shape == pictures[-1].shape]
+    chosen = np.linspace(0, len(same) - 1, min(len(same), _BACKDROP_FRAMES)).astype(int)
+    return np.median([same[number] for number in chosen], axis=0).astype(np.uint8)
