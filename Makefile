@@ -7,6 +7,7 @@
 #   make lint         format, lint, types, import contract
 #   make check        lint, then all tests: what a change must pass
 #   make check-all    the same on every Python from 3.11 to 3.13 that is found
+#   make api          docs/api.md anew, from the docstrings
 #   make fix          format, and mend what the linter can
 #   make wheel        build the wheel into dist/
 #   make wheel-check  the wheel in a fresh environment without torch: a demo and a score
@@ -24,7 +25,7 @@ PYTHONS := 3.11 3.12 3.13
 WHEEL := build/wheel
 EXAMPLE := tests/parity/examples/ex4_mot_tracking
 
-.PHONY: demo test quick fuzz lint check check-all fix wheel wheel-check clean
+.PHONY: demo test quick fuzz lint check check-all api fix wheel wheel-check clean
 .DELETE_ON_ERROR:
 # All targets share the environment, so that one at a time is right under `make -j` too.
 .NOTPARALLEL:
@@ -65,6 +66,9 @@ check-all:
 	  echo "Python $$version: $$found"; \
 	  $(MAKE) --no-print-directory check PYTHON="$$found" VENV=.venv-$$version; \
 	done
+
+api: $(STAMP)/run
+	$(BIN)/python bench/api_page.py
 
 fix: $(STAMP)/dev
 	$(BIN)/ruff format

@@ -1,16 +1,18 @@
 """glpose: multi-frame human pose estimation in videos.
 
-    for poses in glpose.run("walk.mp4"):          # one FramePoses a frame, streaming, in order
-        poses.time_s, poses.people.track_id, poses.xy, poses.score
+    for poses in glpose.run("walk.mp4"):          # one `Poses` a frame, streaming, in order
+        poses.time_s, poses.people.track_id, poses.xy, poses.score, poses["left_wrist"]
+    result = glpose.run("walk.mp4").collect()     # all of them
     result = glpose.load("glpose-out/walk/poses.jsonl")
-    poses = glpose.Live().push(rgb, time_s)         # a camera: a picture in, its poses out
+    result.track(2)["left_wrist"]                 # of one person, (time, 2)
+    poses = glpose.Live().push(rgb, time_s)       # a camera: a picture in, its poses out
 
 Names are imported when they are first used, so that `import glpose` costs nothing. Start processes
 that use glpose with `multiprocessing.get_context("spawn")`: native threads do not survive a fork.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 __version__ = "0.5.0"
 
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
         MissingExtra,
         VideoError,
     )
-    from glpose.formats.results import load
     from glpose.live import Live
+    from glpose.result import Poses, PoseStream, Result, Track, load
     from glpose.runtime.engine import EngineSpec
     from glpose.skeleton import Skeleton
     from glpose.types import FramePoses, People, PoseResult, VideoInfo
@@ -43,10 +45,14 @@ _HOMES = {
     "MissingExtra": "errors",
     "People": "types",
     "PoseResult": "types",
+    "PoseStream": "result",
+    "Poses": "result",
+    "Result": "result",
     "Skeleton": "skeleton",
+    "Track": "result",
     "VideoError": "errors",
     "VideoInfo": "types",
-    "load": "formats.results",
+    "load": "result",
     "run": "api",
 }
 
@@ -62,7 +68,11 @@ __all__ = [
     "MissingExtra",
     "People",
     "PoseResult",
+    "PoseStream",
+    "Poses",
+    "Result",
     "Skeleton",
+    "Track",
     "VideoError",
     "VideoInfo",
     "load",
@@ -70,7 +80,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'glpose' has no attribute '{name}'")
     return getattr(import_module(f"glpose.{_HOMES[name]}"), name)

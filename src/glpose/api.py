@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from glpose import __version__
 from glpose.errors import BadInput
 from glpose.flow import Flow, Motions
 from glpose.formats.results import read_boxes
@@ -23,6 +24,7 @@ from glpose.pipeline import (
 from glpose.refine import Refiner
 from glpose.refine.phantoms import without_phantoms
 from glpose.refine.sides import SidesSpec, with_continuous_sides
+from glpose.result import PoseStream
 from glpose.runtime.card import PoseCard
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import open_detector, open_estimator
@@ -32,8 +34,9 @@ from glpose.skeleton import Skeleton
 from glpose.timing import Timings
 from glpose.track.by_pose import PoseTracker, PoseTrackerSpec
 from glpose.track.tracker import Tracker
-from glpose.types import Frame, FrameAndPoses, FramePoses, People, VideoInfo
-from glpose.video.source import Source, find_sources
+from glpose.types import Frame, FrameAndPoses, People, VideoInfo
+from glpose.video.given import Given, find_given
+from glpose.video.source import frames_within
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
 
 DETECT_EVERY = PoseTrackerSpec().look_every
@@ -60,25 +63,42 @@ class Models:
 
 
 def run(
-    source: str | Path | Source,
+    source: Given,
     *,
     boxes: str | Path | Boxes | None = None,
     weights: str | Path = DEFAULT_POSE,
     detector: str | Path = DEFAULT_DETECTOR,
     start_s: float | None = None,
     end_s: float | None = None,
+    frames: tuple[int, int | None] | None = None,
+    fps: float | None = None,
     engine: EngineSpec = EngineSpec(),
     refiners: Sequence[Refiner] | None = None,
     detect_every: int = DETECT_EVERY,
     causal: bool = False,
-) -> Iterator[FramePoses]:
-    """Poses of a video file, a folder of pictures or a source: one object per frame, in order.
+) -> PoseStream:
+    """Poses of a video or of pictures: one object per frame, in order.
 
-    With `boxes` (a file of box lines, a `poses.jsonl`, or people by frame) detection and tracking
-    are skipped. Frames before `start_s` and from `end_s` on are left out; `engine` runs the
-    networks. The video is read lazily, as poses are consumed. `refiners` are applied in order;
-    None means the usual ones, see `usual_refiners`. The detector looks at every `detect_every`-th
-    frame, and wherever the poses of the frame before do not say where the people are.
+    Read them in a loop, or all at once with `collect`. The source is read lazily, as poses are
+    consumed. It is one of
+
+    * the path of a video, a picture or a folder of pictures, a glob of pictures, or a list of them;
+    * an array of RGB, uint8: a picture (height, width, 3), or a video (frames, height, width, 3);
+    * a list or an iterator of such pictures;
+    * the number of a camera of this computer, from 0 (Linux); pictures that come while poses are
+      estimated are left out;
+    * the content of a video or picture file: bytes, or an open file; it is kept in a temporary file;
+    * a `Source` such as `ArraySource`.
+
+    `fps` is the rate of pictures, which have no times; 25 if not given. In a single picture every
+    person is found, also those whom a video would have to confirm.
+
+    Frames before `start_s` and from `end_s` on are left out; of the others only those from
+    `frames[0]` to the one before `frames[1]` are taken, or to the end if that is None. With `boxes`
+    (a file of box lines, a `poses.jsonl`, or people by frame) detection and tracking are skipped.
+    `engine` runs the networks. `refiners` are applied in order; None means the usual ones, see
+    `usual_refiners`. The detector looks at every `detect_every`-th frame, and wherever the poses of
+    the frame before do not say where the people are.
 
     With `causal` nothing after a frame counts for its poses, as for a live source (see
     `glpose.Live`), unless `refiners` are given that look ahead.
@@ -88,22 +108,24 @@ def run(
 
     Raises: GLPoseError at the call, not later, if source, boxes or weights cannot be used.
     """
-    entries = find_sources([source])
+    _check_kinds(boxes=boxes, weights=weights, detector=detector, engine=engine, refiners=refiners)
+    check_span(start_s, end_s, frames)
+    check_rate(fps)
+    check_detect_every(detect_every)
+    entries = find_given([source], fps)
+    for problem in (entry.error for entry in entries if entry.error is not None):
+        raise problem
     if len(entries) != 1:
         raise BadInput(
-            f"{source}: holds {len(entries)} videos; expected one, call run for each of them"
+            f"{source!s:.80}: holds {len(entries)} videos; expected one, call run for each of them"
         )
-    check_span(start_s, end_s)
-    check_detect_every(detect_every)
-    video = entries[0].open()
+    (entry,) = entries
+    video = entry.open(fps)
     people = boxes if boxes is None or isinstance(boxes, Mapping) else read_boxes(boxes)
-    check_boxes(
-        people, video.info, str(source) if isinstance(source, str | Path) else entries[0].name
-    )
+    check_boxes(people, video.info, entry.label)
     models = load_models(weights, None if people is not None else detector, engine)
-    frames = video.frames(start_s, end_s)
     pairs = poses_of(
-        frames,
+        frames_within(video, start_s, end_s, frames),
         video.info,
         models,
         people,
@@ -112,7 +134,15 @@ def run(
         detect_every=detect_every,
         causal=causal,
     )
-    return (poses for _, poses in pairs)
+    settings: dict[str, object] = {
+        "glpose": __version__,
+        "detect_every": None if people is not None else detect_every,
+        "start_s": start_s,
+        "end_s": end_s,
+        "frames": frames,
+        "causal": causal,
+    }
+    return PoseStream(pairs, video.info, models.skeleton, models.record, settings)
 
 
 def load_models(
@@ -210,31 +240,82 @@ def _people_of(
     if models.detect is None:
         raise BadInput("neither boxes nor a detector were given; expected one of them")
     if can_follow(models.estimate.card):
-        spec = PoseTrackerSpec(look_every=detect_every)
+        # In a picture there is no later frame that could tell who stands next to others.
+        patience = 1 if info.is_still else PoseTrackerSpec().crowd_frames
+        spec = PoseTrackerSpec(look_every=detect_every, crowd_frames=patience)
         tracker = PoseTracker(models.skeleton, size_hw=info.size_hw, poses=spec)
         return FollowPoses(models.detect, tracker, timings)
     return DetectAndTrack(models.detect, Tracker(size_hw=info.size_hw), timings)
 
 
-def check_span(start_s: float | None, end_s: float | None) -> None:
-    """Raises BadInput for a time span that cannot contain a frame."""
+def check_span(
+    start_s: float | None, end_s: float | None, frames: tuple[int, int | None] | None = None
+) -> None:
+    """Raises BadInput for a span of time or of frames that cannot contain a frame."""
+    for name, value in (("start", start_s), ("end", end_s)):
+        if value is not None and not _is_number(value):
+            raise BadInput(f"the {name} is {value!r:.40}; expected a number of seconds")
     begin = start_s or 0.0
     if not 0 <= begin < float("inf") or (end_s is not None and not end_s > begin):
         raise BadInput(
             f"the span from {begin:g} s to {'the end' if end_s is None else f'{end_s:g} s'} is "
             "empty; expected a start of at least 0 and an end behind it"
         )
+    if frames is None:
+        return
+    expected = "expected the first frame, from 0, and the one behind the last, or None"
+    whole = isinstance(frames, tuple | list) and len(frames) == 2
+    if not whole or not all(isinstance(n, int | np.integer) for n in frames if n is not None):
+        raise BadInput(f"frames is {frames!r:.60}; {expected}")
+    first, end = frames
+    if first is None or first < 0 or (end is not None and end <= first):
+        raise BadInput(f"the frames from {first} to before {end} are none; {expected}")
+
+
+def check_rate(fps: float | None) -> None:
+    """Raises BadInput for a rate that is none."""
+    if fps is not None and not (_is_number(fps) and 0 < fps < float("inf")):
+        raise BadInput(f"fps is {fps!r:.40}; expected frames a second, above 0")
 
 
 def check_detect_every(detect_every: int) -> None:
     """Raises BadInput for a number of frames that is none."""
-    if detect_every < 1:
-        raise BadInput(f"detect_every is {detect_every}; expected 1 or more")
+    whole = isinstance(detect_every, int | np.integer) and not isinstance(detect_every, bool)
+    if not whole or detect_every < 1:
+        raise BadInput(f"detect_every is {detect_every!r:.40}; expected 1 or more")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
+def _check_kinds(**arguments: object) -> None:
+    """Raises BadInput for an argument of `run` of another kind than it takes."""
+    path = (str | Path, "a name or a path")
+    kinds = {
+        "boxes": (str | Path | Mapping | None, "a file, or people by frame"),
+        "weights": path,
+        "detector": path,
+        "engine": (EngineSpec, "a glpose.EngineSpec"),
+        "refiners": (Sequence | None, "a list of refiners"),
+    }
+    for name, value in arguments.items():
+        kind, expected = kinds[name]
+        if not isinstance(value, kind):
+            raise BadInput(f"{name} is a {type(value).__name__}; expected {expected}")
+    for refine in arguments["refiners"] or ():  # pyright: ignore[reportGeneralTypeIssues]
+        if not callable(refine):
+            raise BadInput(f"refiners holds a {type(refine).__name__}; expected functions")
 
 
 def check_boxes(boxes: Boxes | None, info: VideoInfo, name: str) -> None:
     """Raises BadInput for boxes that are none, are beyond the video's end, or share a track id."""
     for frame, people in (boxes or {}).items():
+        if not isinstance(frame, int | np.integer) or not isinstance(people, People):
+            raise BadInput(
+                f"the boxes hold {type(people).__name__} for the frame {frame!r:.40}; expected "
+                "glpose.People by number of frame"
+            )
         if frame < 0:
             raise BadInput(f"the boxes name frame {frame}; expected frames from 0")
         if len(people) > _MOST_PEOPLE:

@@ -34,8 +34,14 @@ class BadConfig(GLPoseError, ValueError):
 class MissingExtra(GLPoseError, ImportError):
     """An optional dependency is not installed; the message has the exact `pip` command."""
 
-    def __init__(self, package: str, extra: str) -> None:
+    def __init__(self, package: str, extra: str | None = None) -> None:
+        """`extra` is the one of glpose that brings the package, None if it is a package alone."""
+        # glpose itself is not on an index: its extras are installed from a copy of the repository.
+        how = (
+            f"pip install {package}"
+            if extra is None
+            else f'pip install ".[{extra}]" in your copy of the glpose repository'
+        )
         super().__init__(
-            f"this needs the package '{package}', which is not installed; "
-            f'install it with: pip install "glpose[{extra}]"'
+            f"this needs the package '{package}', which is not installed; install it with: {how}"
         )

@@ -268,24 +268,49 @@ def draw_dot(
     _blend(rgb, (x, y, x, y), radius_px + (ring_px or 0), opacity, paint)
 
 
-def draw_label(rgb: Rgb, text: str, bottom_xy: Point, height_px: float, colour: Colour) -> None:
-    """Draw text on a rounded plate with bottom centre `bottom_xy`, moved inside the picture."""
-    font, scale = cv2.FONT_HERSHEY_SIMPLEX, height_px / 22  # its capitals are 22 pixels high
-    weight = max(1, round(height_px / 9))
-    (text_width, text_height), _ = cv2.getTextSize(text, font, scale, weight)
-    radius = text_height * 0.85
-    half = max(0.0, text_width / 2 - radius * 0.45)
+def label_box(
+    text: str, bottom_xy: Point, height_px: float, size_hw: tuple[int, int]
+) -> tuple[float, float, float, float]:
+    """Where `draw_label` puts the plate of a text in a picture of a size: x1, y1, x2, y2."""
+    half, radius = _plate(text, height_px)
     reach = np.array([half + radius + 1, radius + 1])
     middle = np.asarray(bottom_xy) - [0, radius + 1]
-    middle = np.clip(middle, reach, np.maximum(reach, np.array(rgb.shape[1::-1]) - 1 - reach))
+    middle = np.clip(middle, reach, np.maximum(reach, np.array(size_hw[::-1]) - 1 - reach))
+    x1, y1, x2, y2 = *(middle - reach).tolist(), *(middle + reach).tolist()
+    return x1, y1, x2, y2
+
+
+def draw_label(rgb: Rgb, text: str, bottom_xy: Point, height_px: float, colour: Colour) -> None:
+    """Draw text on a rounded plate with bottom centre `bottom_xy`, moved inside the picture."""
+    scale, weight, size = _type(text, height_px)
+    half, radius = _plate(text, height_px)
+    box = np.array(label_box(text, bottom_xy, height_px, rgb.shape[:2]))
+    middle = (box[:2] + box[2:]) / 2
     along = np.array([half, 0])
     ends = (middle - along).tolist(), (middle + along).tolist()
     draw_line(rgb, *ends, (20, 20, 20), 2 * radius + 2)
     draw_line(rgb, *ends, colour, 2 * radius - 1)
     bright = np.dot(colour, (0.299, 0.587, 0.114)) > 110
-    origin = np.round(middle + np.array([-text_width, text_height]) / 2).astype(int).tolist()
+    origin = np.round(middle + np.array([-size[0], size[1]]) / 2).astype(int).tolist()
     ink = (10, 10, 10) if bright else (255, 255, 255)
-    cv2.putText(rgb, text, origin, font, scale, ink, weight, cv2.LINE_AA)
+    cv2.putText(rgb, text, origin, _FONT, scale, ink, weight, cv2.LINE_AA)
+
+
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+def _type(text: str, height_px: float) -> tuple[float, int, Sequence[int]]:
+    """Scale and weight of a text in OpenCV's terms, and its width and height in pixels."""
+    scale = height_px / 22  # its capitals are 22 pixels high
+    weight = max(1, round(height_px / 9))
+    return scale, weight, cv2.getTextSize(text, _FONT, scale, weight)[0]
+
+
+def _plate(text: str, height_px: float) -> tuple[float, float]:
+    """Half the length of the straight part of a label's plate, and the radius of its ends."""
+    width, height = _type(text, height_px)[2]
+    radius = height * 0.85
+    return max(0.0, width / 2 - radius * 0.45), radius
 
 
 def _fixed(x: float, y: float) -> tuple[int, int]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from glpose.api import DETECT_EVERY, check_detect_every, load_models, poses_of
 from glpose.errors import BadInput
+from glpose.result import Poses
 from glpose.runtime.engine import EngineSpec
 from glpose.skeleton import Skeleton
 from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
@@ -75,7 +76,7 @@ class Live:
         self._size_hw: tuple[int, int] | None = None
         self._time_s = -math.inf
 
-    def push(self, rgb: np.ndarray | None, time_s: float) -> FramePoses:
+    def push(self, rgb: np.ndarray | None, time_s: float) -> Poses:
         """The poses of the next picture; `time_s` is its time in seconds, from any origin.
 
         `rgb` is uint8 of height x width x 3. It is copied, so that its memory may be used again. None
@@ -99,7 +100,8 @@ class Live:
         self._next_frame += 1
         self._last_id = max(self._last_id, int(track_id.max(initial=0)))
         people = replace(poses.people, track_id=track_id)
-        return replace(poses, frame=poses.frame + self._first_frame, people=people)
+        poses = replace(poses, frame=poses.frame + self._first_frame, people=people)
+        return Poses.of(poses, self.skeleton)
 
     def _answered(self, frame: Frame) -> FramePoses:
         if self._pairs is None:

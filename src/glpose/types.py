@@ -48,7 +48,8 @@ class VideoInfo:
 
     `size_hw` is the size as shown, `rotation_deg` the clockwise rotation applied to show it;
     `num_frames` and `duration_s` come from the header and may be unknown or wrong. `note` says
-    what is unusual in its pictures, or done to them; it is empty otherwise.
+    what is unusual in its pictures, or done to them; it is empty otherwise. `is_still`: a picture
+    and no video, in which nobody is followed.
     """
 
     name: str
@@ -58,6 +59,7 @@ class VideoInfo:
     duration_s: float | None = None
     rotation_deg: int = 0
     note: str = ""
+    is_still: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

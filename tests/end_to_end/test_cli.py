@@ -20,6 +20,7 @@ from glpose.cli import progress
 from glpose.cli.main import main
 from glpose.errors import BadInput, BadWeights, VideoError
 from glpose.formats.results import read_boxes
+from glpose.imaging import read_image, write_image
 from glpose.runtime import load
 from glpose.synth import demo
 from glpose.video.reader import open_video
@@ -375,6 +376,41 @@ def test_a_span_of_the_video(call: Callable[..., int], video: Path, tmp_path: Pa
     assert num_pictures(tmp_path / "out" / "walk" / "overlay.mp4") == 5
 
 
+def test_frames_and_times_as_they_are_typed(
+    call: Callable[..., int], video: Path, tmp_path: Path
+) -> None:
+    assert call(video, "--frames", "3:6", "--start", "0:00.16", "--no-overlay") == 0
+    result = glpose.load(tmp_path / "out" / "walk" / "poses.jsonl")
+    assert [p.frame for p in result.frames] == [4, 5]
+    assert result.settings["frames"] == [3, 6]
+
+
+def test_a_picture_gives_a_picture(
+    call: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rgb = bad_videos.coded_picture(7)
+    write_image(tmp_path / "f.png", rgb)
+    assert call(tmp_path / "f.png") == 0
+    folder = tmp_path / "out" / "f"
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "overlay.png", "poses.csv", "poses.jsonl", "summary.json",
+    ]  # fmt: skip
+    (poses,) = glpose.load(folder / "poses.jsonl").frames
+    np.testing.assert_array_equal(read_image(folder / "overlay.png"), poses.plot(rgb))
+    # Its results are protected and replaced as those of a video.
+    assert call(tmp_path / "f.png", "--quiet") == 2
+    assert "overlay.png" in capsys.readouterr().err
+    assert call(tmp_path / "f.png", "--overwrite", "--no-overlay") == 0
+    assert not (folder / "overlay.png").exists()
+
+
+def test_pictures_at_a_rate(call: Callable[..., int], tmp_path: Path) -> None:
+    folder = bad_videos.image_folder(tmp_path)
+    assert call(folder, "--fps", "10", "--no-overlay") == 0
+    frames = glpose.load(tmp_path / "out" / "pictures" / "poses.jsonl").frames
+    assert frames[3].time_s == pytest.approx(0.3)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -383,6 +419,17 @@ def test_a_span_of_the_video(call: Callable[..., int], video: Path, tmp_path: Pa
         ["run", "a.mp4", "--start", "soon"],
         ["run", "a.mp4", "--start", "3", "--end", "2"],
         ["run", "a.mp4", "--start", "nan"],
+        ["run", "a.mp4", "--frames", "7"],
+        ["run", "a.mp4", "--frames", "7:2"],
+        ["run", "a.mp4", "--fps", "0"],
+        ["run", "a.mp4", "--person", "tall"],
+        ["run", "a.mp4", "--private", "mask"],
+        ["run", "a.mp4", "--private", "blur", "--no-overlay"],
+        ["link", "out", "1:3"],
+        ["link", "out", "1=3", "2=3"],
+        ["link", "out"],
+        ["drop", "out"],
+        ["drop", "out", "x"],
         ["run", "a.mp4", "--threads", "0"],
         ["fly"],
         ["info", "nothing.mp4"],
@@ -406,7 +453,7 @@ def test_info(
 
     assert f"glpose {glpose.__version__}" in told()
     assert "320x240" in told(video)
-    assert "kind" not in told(tiny_weights)
+    assert told(tiny_weights).count("licence:") == 1
     assert "2 similar crops" in told(tiny_weights / "tiny.fusion.onnx")
     call(video, "--no-overlay", "--quiet")
     assert f"frames: {SHORT}" in told(tmp_path / "out" / "walk" / "poses.jsonl")
@@ -459,7 +506,7 @@ def test_the_package_is_light_and_lists_its_names() -> None:
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     assert glpose.__all__ == sorted(glpose.__all__)
-    assert len(glpose.__all__) <= 16
+    assert len(glpose.__all__) <= 20
     with pytest.raises(AttributeError):
         _ = glpose.nothing
 
@@ -474,3 +521,102 @@ def test_ctrl_c_is_told(
     monkeypatch.setattr("glpose.recipes.RECIPES", Stopped())
     assert main(["recipes"]) == 130
     assert capsys.readouterr().err == "glpose: interrupted\n"
+
+
+def test_a_video_alone_is_run(
+    video: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever could be a file, with options behind it; commands and mistyped ones are not."""
+    calls: list[list[str]] = []
+    monkeypatch.setattr("glpose.cli.main._run", calls.append)
+    monkeypatch.chdir(video.parent)
+    (video.parent / "holiday").mkdir()
+    (video.parent / "data").mkdir()
+    given = [str(video), "walk.mp4", "missing.mov", "clips/", "*.mp4", "holiday", "0", "camera:1"]
+    for name in given:
+        assert main([name, "--quiet"]) == 0
+    assert calls == [["run", name, "--quiet"] for name in given]
+    calls.clear()
+    others = [["info", "walk.mp4"], ["data", "check"], ["rnu"], ["--help"], []]
+    for tokens in others:
+        main(tokens)
+    assert calls == others
+
+
+def test_the_help_of_run_explains_the_overlay(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--help"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "left limbs are light" in told
+    assert "a ring is a joint that is unsure" in told
+    assert main(["--help"]) == 0
+    assert "left limbs" not in capsys.readouterr().out
+
+
+def test_mistyped_commands_are_told_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rnu", "walk.mp4"]) == 2
+    assert 'Did you mean "run"?' in problem_line(capsys)
+
+
+def test_info_about_folders_and_names(
+    call: Callable[..., int],
+    video: Path,
+    tmp_path: Path,
+    tiny_weights: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def told(what: str | Path) -> str:
+        assert main(["info", str(what)]) == 0
+        return capsys.readouterr().out
+
+    assert call(video, "--no-overlay", "--quiet") == 0
+    for folder in (tmp_path / "out", tmp_path / "out" / "walk"):
+        lines = told(folder)
+        assert f"frames: {SHORT}" in lines
+        assert "the run ended: ok" in lines
+    (tmp_path / "out" / "walk" / "summary.json").unlink()
+    assert "was killed" in told(tmp_path / "out")
+    assert "walk.mp4: 320x240" in told(video.parent)
+    assert told("pose_small").count("  trained on: ") == 1
+    assert "optimizer.lr=" in told("queries_small")
+    assert main(["info", "pose_smal"]) == 2
+    assert "did you mean 'pose_small'?" in problem_line(capsys)
+
+
+def test_the_licence_of_the_weights_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info"]) == 0
+    told = capsys.readouterr().out
+    for word in ("pose_small.encoder.onnx", "pose_small.fusion.onnx", "person_small.onnx"):
+        assert word in told
+    assert told.count("  licence: ") == told.count("terms of the data: ") == 1
+
+
+def test_recipes_and_one_recipe(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["recipes"]) == 0
+    assert "glpose recipes NAME" in capsys.readouterr().out
+    assert main(["recipes", "glpose_w48_posetrack17_k2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "table 4: k=2" in lines[1]
+    assert "  model.local.k=2" in lines
+    assert main(["recipes", "glpose_smal"]) == 2
+    assert "did you mean 'glpose_small'?" in problem_line(capsys)
+
+
+def test_one_person_without_a_face_and_corrected_afterwards(
+    call: Callable[..., int], video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "out" / "walk"
+    assert call(video, "--person", "largest", "--private", "skeleton", "--quiet") == 0
+    result = glpose.load(folder / "poses.jsonl")
+    assert result.track_ids == (1,)
+    assert (result.settings["person"], result.settings["private"]) == ("largest", "skeleton")
+    first = next(open_video(folder / "overlay.mp4").frames())
+    assert first.rgb is not None
+    assert np.median(first.rgb) < 8
+    assert main(["link", str(folder), "1=3"]) == 2
+    assert "nobody has the number 3" in problem_line(capsys)
+    assert main(["drop", str(folder), "1"]) == 0
+    told = capsys.readouterr().out
+    assert "the people are now: nobody" in told
+    assert "overlay.mp4: still as it was; give --video to draw it anew" in told
+    assert call(video, "--person", "7", "--overwrite", "--quiet", "--no-overlay") == 3
+    assert "the numbers are: 1" in problem_line(capsys)

@@ -229,7 +229,9 @@ def test_a_line_without_an_end_is_not_read_whole(
     ("words", "said"),
     [
         (["run", ""], "an empty name was given as source"),
-        (["run", "walk.mp4", "--start", "1e308"], "no frame lies in the span asked for"),
+        (["run", "walk.mp4", "--start", "1e308"], "expected seconds, or a time such as 1:20"),
+        (["run", "walk.mp4", "--start", "9" * 300], "no frame lies in the span asked for"),
+        (["run", "walk.mp4", "--start", "9" * 400], "expected a start of at least 0"),
         (["run", "walk.mp4", "--threads", "100000000000000000000"], "expected 1 to 1024"),
         (["run", "a" * 5000], "File name too long"),
     ],

@@ -131,4 +131,4 @@ def test_without_torch_the_extra_is_named(command: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert 'pip install "glpose[train]"' in line
+    assert 'pip install ".[train]"' in line

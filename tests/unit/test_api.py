@@ -1,7 +1,9 @@
 """What the front door does unless it is told otherwise."""
 
+import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 
 import tiny_onnx
-from glpose.api import check_boxes, load_models, poses_of, usual_refiners
+from glpose.api import check_boxes, load_models, poses_of, run, usual_refiners
 from glpose.errors import BadInput
 from glpose.metrics.calibration import calibrated
 from glpose.refine.phantoms import without_phantoms
@@ -77,14 +79,75 @@ def test_an_id_twice_in_a_frame_is_refused() -> None:
         check_boxes({2: twice}, info, "x")
 
 
-@pytest.mark.slow
-def test_bare_arrays_are_refused_with_the_way_to_give_them() -> None:
-    code = (  # in a process without type checks, which would refuse them first
-        "import glpose, numpy\n"
-        "try:\n"
-        "    glpose.run(numpy.zeros((2, 8, 8, 3), numpy.uint8))\n"
-        "except glpose.BadInput as problem:\n"
-        "    print(problem)\n"
+@pytest.fixture(scope="module")
+def bad_calls() -> dict[str, tuple[list[str], str]]:
+    """What calls that cannot be right raise, in a process without type checks."""
+    script = Path(__file__).parents[1] / "bad_calls.py"
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, check=False
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("found a ndarray as source; expected a path or a source")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.slow
+def test_whatever_is_given_wrongly_is_one_line_of_a_glpose_error(
+    bad_calls: dict[str, tuple[list[str], str]],
+) -> None:
+    assert len(bad_calls) > 50
+    for name, (kinds, text) in bad_calls.items():
+        assert "GLPoseError" in kinds, (name, kinds, text)
+        assert text, name
+        assert "\n" not in text, name
+
+
+@pytest.mark.slow
+def test_what_is_no_source_is_told_what_is_one(
+    bad_calls: dict[str, tuple[list[str], str]],
+) -> None:
+    for name in ("nothing", "an object", "a dictionary"):
+        assert "expected a path, an array, a list or an iterator" in bad_calls[name][1]
+    assert "no such file" in bad_calls["paths that are not there"][1]
+    assert "start is '1:20'; expected a number of seconds" in bad_calls["start_s='1:20'"][1]
+
+
+def test_in_a_picture_people_next_to_others_need_no_later_frame(tmp_path: Path) -> None:
+    """Two detections that overlap: in a video the second has to be seen for some frames."""
+    rgb = np.full((96, 128, 3), 40, np.uint8)
+    rgb[40:60, 12:20] = rgb[40:60, 84:100] = 255
+    models = load_models(tiny_onnx.write_pose(tmp_path, "x", answers=True), None)
+
+    class TwoPeople:
+        card = tiny_onnx.detector_card()
+
+        def __call__(self, rgb: np.ndarray) -> Detections:
+            boxes = np.array([[10, 10, 70, 90], [30, 10, 100, 90]], np.float32)
+            return Detections(boxes, np.array([0.9, 0.25], np.float32))
+
+    found = []
+    for is_still in (False, True):
+        source = ArraySource([rgb], is_still=is_still)
+        some = replace(models, detect=TwoPeople())
+        ((_, poses),) = poses_of(source.frames(), source.info, some, refiners=())
+        found.append(poses.people.track_id.tolist())
+    assert found == [[1], [1, 2]]
+
+
+def test_frames_of_a_run_keep_their_numbers_and_the_rest_is_not_read(tmp_path: Path) -> None:
+    weights, detector = (
+        tiny_onnx.write_pose(tmp_path),
+        tiny_onnx.write_detector(tmp_path / "d.onnx"),
+    )
+    taken = []
+
+    def pictures() -> Iterator[np.ndarray]:
+        for index in range(9):
+            taken.append(index)
+            yield np.full((96, 128, 3), 90, np.uint8)
+
+    stream = run(pictures(), frames=(2, 5), fps=10.0, weights=weights, detector=detector)
+    result = stream.collect()
+    assert [poses.frame for poses in result.frames] == [2, 3, 4]
+    assert [poses.time_s for poses in result.frames] == [0.2, 0.3, 0.4]
+    assert taken == [0, 1, 2, 3, 4]
+    assert result.settings["frames"] == (2, 5)

@@ -1,18 +1,21 @@
 """The lines that `glpose info` prints."""
 
+import json
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from glpose import __version__
 from glpose.errors import GLPoseError
 from glpose.formats.results import load
-from glpose.runtime.card import Card, DetectorCard, PoseCard
+from glpose.runtime.card import Card, DetectorCard, EmbeddingCard, PoseCard
 from glpose.runtime.engine import num_cores
 from glpose.runtime.engines.onnxruntime import engine
 from glpose.runtime.load import read_card, shipped, weights_in
 from glpose.video.source import SourceEntry, find_sources
 
+_TERMS = ("  licence:", "  terms of the data:")
 _PARTS = ("numpy", "onnxruntime", "av", "opencv-python-headless", "scipy")
 
 
@@ -26,23 +29,49 @@ def installation() -> list[str]:
         "engine: {name} {version}, runs on {used} (available: {providers})".format(**used),
         "weights:",
     ]
-    names = [name for weights in shipped() for name in weights.files]
-    if not names:
+    found = [model_lines(weights.files) for weights in shipped()]
+    if not found:
         return [*lines, "  none in this installation; give a path with --weights and --detector"]
-    for path in names:
-        lines += [f"  {line}" for line in _card_lines(path, read_card(path))]
-    return lines
+    return [*lines, *(f"  {line}" for line in _terms_last(found))]
 
 
 def weights_file(path: Path) -> list[str]:
     """The card of a file of weights."""
-    return _card_lines(path, read_card(path))
+    return model_lines([path])
 
 
 def weights_folder(path: Path) -> list[str]:
     """The cards of all weights in a folder."""
-    files = [file for weights in weights_in(path) for file in weights.files if file.is_file()]
-    return [line for file in files for line in _card_lines(file, read_card(file))]
+    files = [[file for file in weights.files if file.is_file()] for weights in weights_in(path)]
+    return _terms_last([model_lines(some) for some in files])
+
+
+def _terms_last(models: list[list[str]]) -> list[str]:
+    """The lines of several models; what all of them say about terms stands once, at the end."""
+    same = [line for line in models[0] if line.startswith(_TERMS)]
+    same = [line for line in same if all(line in lines for lines in models)]
+    return [line for lines in models for line in lines if line not in same] + [
+        line.strip() for line in same
+    ]
+
+
+def results_in(folder: Path) -> list[Path]:
+    """The folder itself if it holds the results of a run, else those in it that do."""
+    if (folder / "poses.jsonl").is_file():
+        return [folder]
+    return sorted(path.parent for path in folder.glob("*/poses.jsonl"))
+
+
+def results_folder(folder: Path) -> list[str]:
+    """What a folder of results holds, and how the run ended."""
+    lines = results_file(folder / "poses.jsonl")
+    try:
+        summary = json.loads((folder / "summary.json").read_text("utf-8"))
+        return [*lines, f"the run ended: {summary['state']}", *map(str, summary["warnings"])]
+    except OSError:
+        return [*lines, "without summary.json: the run has not ended, or was killed"]
+    except (ValueError, KeyError, TypeError):
+        return [*lines, f"{folder / 'summary.json'}: not a summary that can be read"]
 
 
 def results_file(path: Path) -> list[str]:
@@ -79,29 +108,48 @@ def _source_line(entry: SourceEntry) -> str:
     frames = "unknown number of" if info.num_frames is None else info.num_frames
     seconds = "unknown length" if info.duration_s is None else f"{info.duration_s:.2f} s"
     turned = f", turned by {info.rotation_deg} degrees" if info.rotation_deg else ""
+    if info.is_still:
+        return f"{entry.label}: a picture, {width}x{height}"
     return (
         f"{entry.paths[0] if len(entry.paths) == 1 else entry.name}: {width}x{height}{turned}, "
         f"{frames} frames (header), {info.rate_hz:.3f} frames/s, {seconds}"
     )
 
 
-def _card_lines(path: Path, card: Card) -> list[str]:
-    megabytes = path.stat().st_size / 1e6
+def model_lines(paths: Sequence[Path]) -> list[str]:
+    """The cards of the files of one model; what they have in common stands once."""
+    cards = [read_card(path) for path in paths]
     lines = [
-        f"{path.name}: {card.name} {card.version}, {card.kind}, {megabytes:.1f} MB, {card.licence}",
-        f"  trained on: {', '.join(card.trained_on)} ({card.terms})",
+        f"{path.name}: {card.name} {card.version}, {card.kind}, "
+        f"{path.stat().st_size / 1e6:.1f} MB{_shape(card)}"
+        for path, card in zip(paths, cards, strict=True)
+    ]
+    return list(dict.fromkeys([*lines, *(line for card in cards for line in _about(card))]))
+
+
+def _shape(card: Card) -> str:
+    if isinstance(card, DetectorCard):
+        return ""
+    height, width = card.crop.size_hw
+    crops = f", crops {width}x{height}"
+    if isinstance(card, EmbeddingCard):
+        return f"{crops}, vectors: {card.appearance} values of appearance, {card.pose} of pose"
+    if not isinstance(card, PoseCard):
+        return crops
+    num_frames = sum(len(slot.offsets) for slot in card.neighbours)
+    num_crops = sum(slot.num for slot in card.similar)
+    return (
+        f"{crops}, skeleton {card.skeleton}, uses {num_frames} neighbouring frames and "
+        f"{num_crops} similar crops"
+    )
+
+
+def _about(card: Card) -> list[str]:
+    return [
+        f"  trained on: {', '.join(card.trained_on)}",
         f"  source: {card.source}",
         f"  made by: {', '.join(f'{key} {value}' for key, value in card.made_by.items())}",
+        *(f"  {name}: {score}" for name, score in card.scores.items()),
+        f"{_TERMS[0]} {card.licence}",
+        f"{_TERMS[1]} {card.terms}",
     ]
-    if not isinstance(card, DetectorCard):
-        height, width = card.crop.size_hw
-        joints = f"skeleton: {card.skeleton}, " if isinstance(card, PoseCard) else ""
-        lines.append(f"  {joints}crops {width}x{height}")
-    if isinstance(card, EmbeddingCard):
-        lines.append(f"  vectors: {card.appearance} values of appearance, {card.pose} of pose")
-    if isinstance(card, PoseCard):
-        num_frames = sum(len(slot.offsets) for slot in card.neighbours)
-        num_crops = sum(slot.num for slot in card.similar)
-        lines.append(f"  uses {num_frames} neighbouring frames and {num_crops} similar crops")
-    lines += [f"  {name}: {score}" for name, score in card.scores.items()]
-    return lines

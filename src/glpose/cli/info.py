@@ -1,4 +1,4 @@
-"""`glpose info`: versions, engine and weights; or what a video, results or weights file holds."""
+"""`glpose info`: versions, engine and weights; or what a file, a folder, weights or a recipe hold."""
 
 from pathlib import Path
 
@@ -6,28 +6,58 @@ from glpose.cli.output import say
 from glpose.errors import BadInput
 
 
-def info(path: Path | None = None, /) -> int:
-    """Tell versions and weights, or about a file.
+def info(what: str | None = None, /) -> int:
+    """Tell versions and weights, or about a file, a folder, weights or a recipe.
 
     Parameters
     ----------
-    path
-        A video, a folder of pictures, a poses.jsonl, or weights.
+    what
+        A video, a folder of videos, of pictures or of results, a poses.jsonl, weights (a name, a
+        file or a folder), or a recipe by its name.
 
     """
+    say(*_lines(what))
+    return 0
+
+
+def _lines(what: str | None) -> list[str]:
     from glpose.cli import about
 
-    if path is None:
-        lines = about.installation()
-    elif not path.exists():
-        raise BadInput(f"{path}: no such file or folder; expected a video, results or weights")
-    elif path.suffix == ".onnx":
-        lines = about.weights_file(path)
-    elif path.suffix == ".jsonl":
-        lines = about.results_file(path)
-    elif path.is_dir() and any(path.glob("*.onnx")):
-        lines = about.weights_folder(path)
-    else:
-        lines = about.source(path)
-    say(*lines)
-    return 0
+    if what is None:
+        return about.installation()
+    path = Path(what)
+    if not path.exists():
+        return _of_name(what)
+    if path.is_dir():
+        return _of_folder(path)
+    if path.suffix == ".onnx":
+        return about.weights_file(path)
+    return about.results_file(path) if path.suffix == ".jsonl" else about.source(path)
+
+
+def _of_folder(path: Path) -> list[str]:
+    from glpose.cli import about
+
+    if any(path.glob("*.onnx")):
+        return about.weights_folder(path)
+    if found := about.results_in(path):
+        return [line for folder in found for line in about.results_folder(folder)]
+    return about.source(path)
+
+
+def _of_name(name: str) -> list[str]:
+    """About shipped weights or a recipe."""
+    from glpose.cli import about
+    from glpose.cli.recipes import recipe_lines
+    from glpose.files import did_you_mean
+    from glpose.recipes import RECIPES
+    from glpose.runtime.load import shipped
+
+    for weights in shipped():
+        if weights.name == name:
+            return about.model_lines(weights.files)
+    if name in RECIPES:
+        return recipe_lines(name)
+    known = [*(weights.name for weights in shipped()), *RECIPES]
+    hint = did_you_mean(name, known, "expected a video, results, weights or a recipe")
+    raise BadInput(f"{name}: no such file, weights or recipe; {hint}")

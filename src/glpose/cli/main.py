@@ -7,6 +7,7 @@ its traceback.
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from cyclopts import App, CycloptsError
 
@@ -16,12 +17,26 @@ from glpose.errors import GLPoseError
 
 app = App(
     name="glpose",
-    help="Human pose estimation in videos: people, their numbers and their joints.",
+    help=(
+        "Human pose estimation in videos: people, their numbers and their joints.\n\n"
+        "`glpose VIDEO` is short for `glpose run VIDEO`."
+    ),
     version=__version__,
     result_action="return_value",
     suppress_keyboard_interrupt=False,  # main() says "interrupted"
 )
-app.command("glpose.cli.run:run", name="run", help="Estimate the poses in videos or pictures.")
+# Here and not in its docstring, which is not read before the command is called.
+_RUN = """Estimate the poses in videos or pictures.
+
+The results of walk.mp4 go to OUTPUT/walk: poses.jsonl, poses.csv, overlay.mp4 and summary.json; those of a
+picture, f.png, to OUTPUT/f, with overlay.png.
+
+In the overlay each colour is a person; left limbs are light, right ones dark; thin and faint ones
+are less sure, and a ring is a joint that is unsure.
+
+Exit status: 0 all well, 2 no source could be used, 3 something is missing, 130 interrupted.
+"""
+app.command("glpose.cli.run:run", name="run", help=_RUN)
 app.command(
     "glpose.cli.refine:refine",
     name="refine",
@@ -41,7 +56,11 @@ app.command(
 app.command(
     "glpose.cli.embed:embed", name="embed", help="Write vectors of how people look and pose."
 )
-app.command("glpose.cli.info:info", name="info", help="Tell versions and weights, or about a file.")
+app.command(
+    "glpose.cli.info:info", name="info", help="Tell versions, or about a file, weights or a recipe."
+)
+app.command("glpose.cli.edit:link", name="link", help="Say that numbers are one person.")
+app.command("glpose.cli.edit:drop", name="drop", help="Leave people out of results.")
 app.command("glpose.cli.demo:demo", name="demo", help="Make a short clip and run on it.")
 app.command(
     "glpose.cli.synth:synth", name="synth", help="Write a set of rendered people to try on."
@@ -49,11 +68,15 @@ app.command(
 app.command("glpose.cli.data:app", name="data", help="Check data sets on disk.")
 app.command("glpose.cli.train:train", name="train", help="Train a recipe (needs glpose[train]).")
 app.command(
+    "glpose.cli.recipes:recipes",
+    name="recipes",
+    help="List what can be trained, or show one recipe.",
+)
+app.command(
     "glpose.cli.pretrain:pretrain",
     name="pretrain",
     help="Learn an encoder from videos without labels (needs glpose[train]).",
 )
-app.command("glpose.cli.recipes:recipes", name="recipes", help="List what can be trained.")
 app.command(
     "glpose.cli.evaluate:evaluate", name="evaluate", help="Predict and score an official set."
 )
@@ -79,7 +102,7 @@ def main(arguments: Sequence[str] | None = None, *, speaks: bool = True) -> int:
     if arguments is None and tokens[:1] != ["train"]:
         hush_natives()
     try:
-        status = _run(tokens)
+        status = _run(["run", *tokens] if _names_source(tokens) else tokens)
     except CycloptsError as problem:
         if speaks:
             complain(f"{' '.join(str(problem).split())} See: glpose --help")
@@ -92,6 +115,18 @@ def main(arguments: Sequence[str] | None = None, *, speaks: bool = True) -> int:
             complain("interrupted")
         return 130
     return status if isinstance(status, int) else 0
+
+
+def _names_source(tokens: list[str]) -> bool:
+    """Whether a call begins with what could be a video, not with a command or an option.
+
+    A number, or a name with a dot, a slash, a star or a colon, cannot be a mistyped command, even if no file has it.
+    """
+    if not tokens or tokens[0] in app or tokens[0].startswith("-"):
+        return False
+    # Also a camera, 0 or camera:0.
+    is_source = tokens[0].isdecimal() or any(mark in tokens[0] for mark in "./*:")
+    return is_source or Path(tokens[0]).exists()
 
 
 def _run(tokens: list[str]) -> object:

@@ -13,7 +13,7 @@ from glpose.cli.output import complain, one_line, say, tell
 from glpose.errors import BadInput
 from glpose.jobs.report import Reporter, Silent
 
-_PLAIN_EVERY_S = 5.0
+_PLAIN_EVERY_S = 30.0
 
 
 def make_reporter(*, quiet: bool) -> Reporter:

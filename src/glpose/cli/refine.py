@@ -53,7 +53,8 @@ def refine(
     from glpose.cli.progress import make_reporter
     from glpose.jobs.interrupt import SignalInterrupt
     from glpose.jobs.refine import RefineOptions, refine_video
-    from glpose.jobs.writers import overlay_mp4, poses_jsonl
+    from glpose.jobs.writers import overlay as draw_overlay
+    from glpose.jobs.writers import poses_jsonl
     from glpose.runtime.engine import EngineSpec
 
     options = RefineOptions(
@@ -61,7 +62,7 @@ def refine(
         window,
         flow=flow,
         overwrite=overwrite,
-        writers=(poses_jsonl, overlay_mp4) if overlay else (poses_jsonl,),
+        writers=(poses_jsonl, draw_overlay) if overlay else (poses_jsonl,),
         engine=EngineSpec(threads=threads),
     )
     outcome = refine_video(video, poses, options, make_reporter(quiet=quiet), SignalInterrupt())

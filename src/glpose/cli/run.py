@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from glpose.cli.checks import check_count
+from glpose.cli.checks import check_count, read_frames, read_seconds
 from glpose.errors import BadInput
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
 
 if TYPE_CHECKING:
     from glpose.jobs.run import Options, Outcome
+
+Private = Literal["blur", "skeleton"]  # as in `viewer.private`, which would slow down --help
 
 
 def run(
@@ -24,23 +26,26 @@ def run(
     refine: str | None = None,
     flow: Path | None = None,
     causal: Annotated[bool, Parameter(negative="")] = False,
+    person: str | None = None,
     overlay: bool = True,
     table: bool = True,
-    start: float | None = None,
-    end: float | None = None,
+    private: Private | None = None,
+    start: str | None = None,
+    end: str | None = None,
+    frames: str | None = None,
+    fps: float | None = None,
     threads: int | None = None,
     quiet: Annotated[bool, Parameter(negative="")] = False,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Estimate the poses in videos or pictures.
 
-    The results of walk.mp4 go to OUTPUT/walk: poses.jsonl, poses.csv, overlay.mp4 and summary.json.
-    Exit status: 0 all well, 2 no source could be used, 3 something is missing.
-
     Parameters
     ----------
     source
-        Video files, folders of videos or of pictures, or globs.
+        Videos, pictures, folders of them, or globs. A picture alone gives a picture; the pictures of
+        a folder are the frames of a video, and so are several from one folder. 0 or camera:0 is a
+        camera (Linux), until Ctrl-C or --end.
     output
         Folder for the results, one folder in it for each source.
     boxes
@@ -58,14 +63,25 @@ def run(
         For --refine: an .onnx file of a flow network, in place of dense inverse search.
     causal
         Use nothing that comes after a frame for its poses, as a live source would; less exact.
+    person
+        Keep one person: a number, largest, central (nearest to the middle) or longest (in most
+        frames). By numbers from 1, as in the overlay of a run before.
     overlay
-        Write a video with the skeletons drawn in.
+        Write the video, or the picture, with the skeletons drawn in.
+    private
+        In the overlay, and without its sound: blur the faces of all who are found, or show only
+        the skeleton, on black. A face in a frame where nobody finds it is not blurred.
     table
         Write the poses as a table too, a row for each joint; glpose table makes other ones.
     start
-        Leave out what comes before this second.
+        Leave out what comes before this time: seconds, or 1:20, or 0:01:20.
     end
-        Stop at this second.
+        Stop at this time.
+    frames
+        Take only these frames: 100:200 are those from 100 to 199, counted from 0; 100: and :200
+        leave one end open.
+    fps
+        Frames a second of pictures, which have no times; 25 if not given.
     threads
         Threads of the networks and of the encoder; all cores if not given.
     quiet
@@ -78,27 +94,35 @@ def run(
         raise BadInput(
             "no SOURCE was given; expected a video, a folder or a glob; see glpose run -h"
         )
+    if private is not None and not overlay:
+        raise BadInput("--private is about the overlay, which --no-overlay leaves out; drop one")
     check_count("--threads", threads)
     check_count("--detect-every", detect_every)
     # Imported here: NumPy and the video library would slow down --help.
     from glpose.api import DETECT_EVERY
+    from glpose.jobs.person import read_person
     from glpose.jobs.run import Options
-    from glpose.jobs.writers import overlay_mp4, poses_csv, poses_jsonl
+    from glpose.jobs.writers import overlay as draw_overlay
+    from glpose.jobs.writers import poses_csv, poses_jsonl
     from glpose.runtime.engine import EngineSpec
 
     options = Options(
         output,
-        boxes,
-        weights,
-        detector,
-        start,
-        end,
-        EngineSpec(threads=threads),
-        overwrite,
+        boxes=boxes,
+        weights=weights,
+        detector=detector,
+        start_s=read_seconds("--start", start),
+        end_s=read_seconds("--end", end),
+        frames=read_frames("--frames", frames),
+        fps=fps,
+        person=None if person is None else read_person(person),
+        private=private,
+        engine=EngineSpec(threads=threads),
+        overwrite=overwrite,
         writers=(
             poses_jsonl,
             *((poses_csv,) if table else ()),
-            *((overlay_mp4,) if overlay else ()),
+            *((draw_overlay,) if overlay else ()),
         ),
         detect_every=detect_every or DETECT_EVERY,
         also=() if refine is None else (refine,),

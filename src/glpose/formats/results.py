@@ -63,13 +63,13 @@ class ResultWriter:
         self._path = Path(path)
         self._num_joints = len(skeleton.joints)
         self._frame = -1
-        header = _header(video, skeleton, models or {}, settings or {})
+        first = header(video, skeleton, models or {}, settings or {})
         try:
             self._file: IO[str] = self._path.open("w", encoding="utf-8", newline="\n")
         except OSError as problem:
             raise cannot_write(self._path, problem) from problem
         try:
-            self._write_line(header)
+            self._write_line(first)
         except BadInput:
             self.close()
             raise
@@ -111,7 +111,7 @@ class ResultWriter:
             if error is None:  # otherwise the first error is the useful one
                 raise
 
-    def _write_line(self, data: dict[str, Any]) -> None:
+    def _write_line(self, data: Mapping[str, object]) -> None:
         try:
             self._file.write(dump(data) + "\n")
             self._file.flush()
@@ -188,7 +188,7 @@ def write_summary(path: str | Path, summary: Mapping[str, object]) -> None:
     write_text(Path(path), dump(_finite(to_plain(summary))) + "\n")
 
 
-def frame_line(poses: FramePoses) -> dict[str, Any]:
+def frame_line(poses: FramePoses) -> dict[str, object]:
     """The line of a frame as plain data, rounded as in the file."""
     people = _people(poses.people)
     for person, xy, score in zip(people, poses.xy, poses.score, strict=True):
@@ -212,12 +212,13 @@ def frame_line(poses: FramePoses) -> dict[str, Any]:
     }
 
 
-def _header(
+def header(
     video: VideoInfo,
     skeleton: Skeleton,
     models: Mapping[str, Mapping[str, object]],
     settings: Mapping[str, object],
-) -> dict[str, Any]:
+) -> dict[str, object]:
+    """The first line of `poses.jsonl`, as plain data."""
     height, width = video.size_hw
     return {
         "format": FORMAT,

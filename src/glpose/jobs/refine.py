@@ -14,7 +14,7 @@ from glpose.formats.poses import GivenPoses, read_poses
 from glpose.jobs.interrupt import Interrupt
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.run import Options, Outcome, SourceJob, make_folder
-from glpose.jobs.writers import POSES, OpenWriter, overlay_mp4, poses_jsonl
+from glpose.jobs.writers import POSES, OpenWriter, overlay, poses_jsonl
 from glpose.refine import WINDOW, Refiner, refiner_named
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import open_flow
@@ -38,7 +38,7 @@ class RefineOptions:
     refiner: str = "flow"
     flow: Path | None = None
     overwrite: bool = False
-    writers: tuple[OpenWriter, ...] = (poses_jsonl, overlay_mp4)
+    writers: tuple[OpenWriter, ...] = (poses_jsonl, overlay)
     engine: EngineSpec = EngineSpec()
 
 

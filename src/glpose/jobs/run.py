@@ -4,7 +4,7 @@ outcomes = run_sources(["walk.mp4"], Options(Path("results")))
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from glpose.api import (
     Boxes,
     Models,
     check_boxes,
+    check_rate,
     check_span,
     load_models,
     poses_of,
@@ -27,6 +28,7 @@ from glpose.formats.results import read_boxes, write_summary
 from glpose.formats.text.lines import cannot_write
 from glpose.jobs.interrupt import Interrupt, Interrupted
 from glpose.jobs.lock import only_writer
+from glpose.jobs.person import Rule, find_person, of_person
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.writers import (
     DERIVED,
@@ -35,7 +37,7 @@ from glpose.jobs.writers import (
     PoseWriter,
     Target,
     files_of,
-    overlay_mp4,
+    overlay,
     poses_csv,
     poses_jsonl,
 )
@@ -46,7 +48,9 @@ from glpose.runtime.load import Opened, open_flow
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
 from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
-from glpose.video.source import Source, SourceEntry, find_sources
+from glpose.video.given import Given, find_given
+from glpose.video.source import Source, SourceEntry, frames_within
+from glpose.viewer.private import Private, without_faces
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
 
 State = Literal["ok", "incomplete", "failed", "interrupted"]
@@ -59,9 +63,13 @@ class Options:
     """The options of `glpose run`; each source gets its own result folder in `output`.
 
     A frame counts as done when the first of the `writers` has it. `refiners` are applied in order;
-    None means the usual ones. Those with the names `also` come after them. `causal` is as in
-    `glpose.run`; refiners in `also` look ahead nevertheless. `flow` is the file of a flow network,
-    see `runtime.flow_network`; None means dense inverse search.
+    None means the usual ones. Those with the names `also` come after them. `causal`, `frames` and
+    `fps` are as in `glpose.run`; refiners in `also` look ahead nevertheless. `flow` is the file of a
+    flow network, see `runtime.flow_network`; None means dense inverse search.
+
+    `person` is the only one in the results: a number, or who is meant by a rule. For a rule the
+    source is read twice, and all poses are kept in memory until they can be written. `private` says
+    what pictures show, in which the sound is left out as well.
     """
 
     output: Path
@@ -72,12 +80,16 @@ class Options:
     end_s: float | None = None
     engine: EngineSpec = EngineSpec()
     overwrite: bool = False
-    writers: tuple[OpenWriter, ...] = (poses_jsonl, poses_csv, overlay_mp4)
+    writers: tuple[OpenWriter, ...] = (poses_jsonl, poses_csv, overlay)
     refiners: tuple[Refiner, ...] | None = None
     detect_every: int = DETECT_EVERY
     also: tuple[str, ...] = ()
     flow: Path | None = None
     causal: bool = False
+    frames: tuple[int, int | None] | None = None
+    fps: float | None = None
+    person: Rule | int | None = None
+    private: Private | None = None
 
 
 @runtime_checkable
@@ -132,18 +144,21 @@ class Outcome:
 
 
 def run_sources(
-    sources: Iterable[str | Path | Source],
+    sources: Iterable[Given],
     options: Options,
     reporter: Reporter = SILENT,
     interrupt: Interrupt | None = None,
 ) -> list[Outcome]:
     """Run over all sources, one after the other, until all are done or a stop is requested.
 
+    Each is whatever `glpose.run` takes, or a folder or glob of several videos.
+
     Problems of a source are reported and kept in its outcome; they do not stop the others.
     Raises: GLPoseError if nothing can be run: boxes, weights or output folder cannot be used.
     """
-    check_span(options.start_s, options.end_s)
-    entries = find_sources(sources)
+    check_span(options.start_s, options.end_s, options.frames)
+    check_rate(options.fps)
+    entries = find_given(sources, options.fps)
     boxes = None if options.boxes is None else read_boxes(options.boxes)
     if boxes is not None and len(entries) != 1:
         raise BadInput(
@@ -231,13 +246,17 @@ class _Estimation:
             "detect_every": how.detect_every if follows else None,
             "start_s": how.start_s,
             "end_s": how.end_s,
+            "frames": how.frames,
             "refine": list(how.also),
             "causal": how.causal,
+            "person": how.person,
+            "private": how.private,
         }
 
     def missing(self, label: str, last_frame: int) -> str | None:
         beyond = [frame for frame in self.boxes or () if frame > last_frame]
-        if not beyond or self.options.end_s is not None:
+        is_whole = self.options.end_s is None and self.options.frames is None
+        if not beyond or not is_whole:
             return None
         return (
             f"the boxes name {len(beyond)} frames behind the last one of {label} ({last_frame}); "
@@ -261,6 +280,7 @@ class SourceJob:
         self.folder = options.output / entry.name
         self.outcome, self.timings = Outcome(entry.name, self.folder), Timings()
         self.writers: list[PoseWriter] = []
+        self.seen: set[int] = set()  # the numbers of everybody, in the results or not
 
     def run(self) -> Outcome:
         """Process the source; its problems are reported and counted, not raised."""
@@ -271,7 +291,7 @@ class SourceJob:
         out = self.outcome
         begin = time.perf_counter()
         try:
-            source = self.entry.open()
+            source = self.entry.open(self.options.fps)
             self.work.check(source.info, self.entry.label)
             make_folder(self.folder)
             held.enter_context(only_writer(self.folder))
@@ -315,7 +335,7 @@ class SourceJob:
 
     def _remove_old(self) -> None:
         # Also what is not made this time: the old one would not belong to the new poses.
-        writers = (poses_jsonl, poses_csv, overlay_mp4, *self.options.writers)
+        writers = (poses_jsonl, poses_csv, overlay, *self.options.writers)
         own = [name for writer in writers for name in files_of(writer)]
         names = dict.fromkeys((*own, *DERIVED, SUMMARY))
         old = [p for name in names if (p := self.folder / name).exists()]
@@ -333,18 +353,20 @@ class SourceJob:
     def _estimate(self, source: Source) -> None:
         how = self.options
         settings = self.work.settings()
-        target = Target(self.folder, source, self.work, settings, self.timings, how.engine)
+        target = Target(
+            self.folder,
+            source,
+            self.work,
+            settings,
+            self.timings,
+            how.engine,
+            sound=how.private is None,
+        )
         with ExitStack() as stack:
             for open_writer in how.writers:
                 self.writers.append(stack.enter_context(open_writer(target)))
-            # Closing stops the decoding thread.
-            frames = stack.enter_context(closing(source.frames(how.start_s, how.end_s)))
-            pairs = self.work.pairs(
-                self._watch(frames),
-                source.info,
-                self.timings,
-                keep_pictures=any(writer.needs_pictures for writer in self.writers),
-            )
+            needed = any(writer.needs_pictures for writer in self.writers)
+            pairs = stack.enter_context(closing(self._shown(source, keep_pictures=needed)))
             for frame, poses in pairs:
                 for writer in self.writers[:1]:
                     writer.write(frame, poses)
@@ -354,11 +376,57 @@ class SourceJob:
                 self.reporter.update(self.outcome.frames, len(self.outcome.tracks))
                 self.interrupt.check()
 
-    def _watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """The frames, until a stop is requested."""
-        for frame in frames:
-            self.interrupt.check()
-            yield frame
+    def _shown(
+        self, source: Source, *, keep_pictures: bool
+    ) -> Generator[FrameAndPoses, None, None]:
+        """The frames with their poses as the writers take them."""
+        person, private = self.options.person, self.options.private
+        if isinstance(person, str):
+            found = self._everybody(source)
+            track_id = find_person(person, found, source.info.size_hw)
+            given = self._again(source, found)
+        else:
+            track_id = person
+            given = self._estimated(source, keep_pictures=keep_pictures)
+        with closing(given) as pairs:
+            # Before others are left out: their faces are to be blurred, too.
+            hidden = without_faces(pairs, self.work.skeleton, private) if private else pairs
+            for frame, poses in hidden:
+                self.seen.update(poses.people.track_id.tolist())
+                yield frame, poses if person is None else of_person(poses, track_id)
+
+    def _everybody(self, source: Source) -> list[FramePoses]:
+        """The poses of all people in the whole source, without pictures."""
+        found: list[FramePoses] = []
+        people: set[int] = set()
+        with closing(self._estimated(source, keep_pictures=False)) as pairs:
+            for _, poses in pairs:
+                found.append(poses)
+                people.update(poses.people.track_id.tolist())
+                self.reporter.update(len(found), len(people))
+        return found
+
+    def _estimated(
+        self, source: Source, *, keep_pictures: bool
+    ) -> Generator[FrameAndPoses, None, None]:
+        with closing(self._frames(source)) as frames:
+            yield from self.work.pairs(
+                frames, source.info, self.timings, keep_pictures=keep_pictures
+            )
+
+    def _again(
+        self, source: Source, found: list[FramePoses]
+    ) -> Generator[FrameAndPoses, None, None]:
+        with closing(self._frames(source)) as frames:
+            yield from zip(frames, found, strict=True)
+
+    def _frames(self, source: Source) -> Generator[Frame, None, None]:
+        """The frames asked for, until a stop is requested; closing it stops the decoding thread."""
+        how = self.options
+        with closing(frames_within(source, how.start_s, how.end_s, how.frames)) as frames:
+            for frame in frames:
+                self.interrupt.check()
+                yield frame
 
     def _judge(self, source: Source) -> None:
         """Report what is missing from finished results."""
@@ -381,10 +449,17 @@ class SourceJob:
             self._warn(lack, "incomplete")
         if out.frames == 0:
             self._warn(
-                f"{name}: no frame lies in the span asked for; change --start, --end", "failed"
+                f"{name}: no frame lies in the span asked for; change --start, --end or --frames",
+                "failed",
             )
-        elif not out.poses:
+        elif not self.seen:
             self._warn(f"{name}: no person was found in any frame")
+        elif not out.poses:
+            numbers = ", ".join(map(str, sorted(self.seen)))
+            self._warn(
+                f"{name}: nobody has the number {self.options.person}; the numbers are: {numbers}",
+                "failed",
+            )
 
     def _summary(self, info: VideoInfo, seconds: float) -> dict[str, object]:
         out = self.outcome
@@ -417,9 +492,15 @@ def _in_words(problem: OSError | MemoryError) -> str:
 def _expected_frames(info: VideoInfo, options: Options) -> int | None:
     """Expected number of frames according to the header; for progress only."""
     if options.start_s is None and options.end_s is None:
-        return info.num_frames
-    if info.duration_s is None:
+        total = info.num_frames
+    elif info.duration_s is None:
         return None
-    end_s = min(info.duration_s, options.end_s or info.duration_s)
-    start_s = min(end_s, options.start_s or 0.0)
-    return round((end_s - start_s) * info.rate_hz) or None
+    else:
+        end_s = min(info.duration_s, options.end_s or info.duration_s)
+        start_s = min(end_s, options.start_s or 0.0)
+        total = round((end_s - start_s) * info.rate_hz)
+    if options.frames is None:
+        return total or None
+    first, end = options.frames
+    ends = [number for number in (total, end) if number is not None]
+    return max(0, min(ends) - first) or None if ends else None

@@ -15,6 +15,7 @@ from glpose.timing import Timings
 from glpose.types import Frame, FramePoses
 from glpose.video.source import Source
 from glpose.video.writer import VideoWriter, partial_of
+from glpose.viewer.overlay_picture import OverlayPicture
 from glpose.viewer.overlay_video import OverlayVideo
 
 POSES, TABLE, OVERLAY = "poses.jsonl", "poses.csv", "overlay.mp4"
@@ -22,6 +23,7 @@ SMOOTH, ANGLES, ANGLES_PICTURE, GAIT = "smooth.jsonl", "angles.csv", "angles.png
 
 DERIVED = (SMOOTH, ANGLES, ANGLES_PICTURE, GAIT)
 """What other commands make of `poses.jsonl`, beside it."""
+OVERLAY_PICTURE = "overlay.png"
 
 
 @runtime_checkable
@@ -41,7 +43,10 @@ class Origin(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """What a writer is opened with: a source, its existing folder, and the settings of the run."""
+    """What a writer is opened with: a source, its existing folder, and the settings of the run.
+
+    Without `sound` that of the source is left out: voices tell who people are.
+    """
 
     folder: Path
     source: Source
@@ -49,6 +54,7 @@ class Target:
     settings: dict[str, object]
     timings: Timings
     engine: EngineSpec = EngineSpec()
+    sound: bool = True
 
 
 @runtime_checkable
@@ -116,6 +122,14 @@ def poses_jsonl(target: Target) -> PoseWriter:
     return _PosesFile(target)
 
 
+@writing(OVERLAY, partial_of(Path(OVERLAY)).name, OVERLAY_PICTURE)
+def overlay(target: Target) -> PoseWriter:
+    """Write the source with skeletons drawn in: `overlay.mp4`, of a picture `overlay.png`."""
+    if not target.source.info.is_still:
+        return overlay_mp4(target)
+    return OverlayPicture(target.folder / OVERLAY_PICTURE, target.models.skeleton, target.timings)
+
+
 @writing(TABLE)
 def poses_csv(target: Target) -> PoseWriter:
     """Write `poses.csv`, a row for each joint, as `glpose table` does."""
@@ -131,7 +145,7 @@ def overlay_mp4(target: Target) -> PoseWriter:
         info.size_hw,
         info.rate_hz,
         time_base=source.time_base,
-        audio=source.audio,
+        audio=source.audio if target.sound else None,
         threads=target.engine.threads or 0,
     )
     return OverlayVideo(writer, info.size_hw, target.models.skeleton, target.timings)

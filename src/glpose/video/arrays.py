@@ -18,7 +18,7 @@ class ArraySource:
 
     `pictures` is a list, an array, or an iterator, which is read lazily and only once; None stands
     for a lost picture. Times are `times_s`, one per picture and increasing, or else multiples of
-    1 / `rate_hz`. `name` names the results.
+    1 / `rate_hz`. `name` names the results. `is_still`: it is one picture and no video.
 
     Raises: BadInput if a picture is invalid (the first one here, later ones when they are reached),
     if times are not numbers, do not increase or are fewer than the pictures, or if an iterator is
@@ -34,6 +34,7 @@ class ArraySource:
         rate_hz: float = 25.0,
         times_s: Iterable[float] | None = None,
         name: str = "pictures",
+        is_still: bool = False,
     ) -> None:
         if not 0 < rate_hz < float("inf"):
             raise BadInput(f"rate_hz is {rate_hz}; expected frames a second, above 0")
@@ -59,7 +60,9 @@ class ArraySource:
             raise BadInput(f"{name}: found no picture; expected one at least")
         self._pictures = chain(before, rest) if self._is_once else pictures
         duration_s = None if num is None or times_s is not None else float(num * step_s)
-        self.info = VideoInfo(name, size_hw, rate_hz, num_frames=num, duration_s=duration_s)
+        self.info = VideoInfo(
+            name, size_hw, rate_hz, num_frames=num, duration_s=duration_s, is_still=is_still
+        )
         self.warnings: list[str] = []
 
     def frames(

@@ -9,7 +9,7 @@ import glob
 import os
 import re
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
@@ -21,6 +21,7 @@ from glpose.errors import BadInput, VideoError
 from glpose.imaging import Rgb
 from glpose.types import Frame, VideoInfo
 from glpose.video.arrays import step_at
+from glpose.video.camera import camera_number, open_camera
 from glpose.video.pages import open_pages
 from glpose.video.reader import Audio, in_span, open_video, read_ahead
 
@@ -103,8 +104,8 @@ class SourceEntry:
     """One video or picture sequence. `name` is unique among the entries and can name a result folder.
 
     `ignored` counts the files of a picture folder that are not pictures. `error` says why it cannot
-    be used, if known before it is opened. `given` is a source that is already open; the entry then
-    has no `paths`.
+    be used, if known before it is opened. `given` is a source that is already open, `camera` the
+    number of a camera; the entry then has no `paths`.
     """
 
     name: str
@@ -113,6 +114,7 @@ class SourceEntry:
     ignored: int = 0
     error: VideoError | None = None
     given: Source | None = None
+    camera: int | None = None
 
     @property
     def label(self) -> str:
@@ -127,12 +129,26 @@ class SourceEntry:
         folder = self.paths[0].parent
         return [f"{folder}: {self.ignored} files that are not pictures were ignored"]
 
-    def open(self, rate_hz: float = IMAGE_RATE_HZ) -> Source:
-        """Open it; `rate_hz` is for picture sequences. Raises VideoError if it cannot be read."""
+    def open(self, rate_hz: float | None = None) -> Source:
+        """Open it; `rate_hz` is for pictures without times, 25 frames a second if None.
+
+        Raises: VideoError if it cannot be read, or has times of its own and a rate is given.
+        """
+        source = self._opened(IMAGE_RATE_HZ if rate_hz is None else rate_hz)
+        if rate_hz is not None and source.info.rate_hz != rate_hz:
+            raise VideoError(
+                f"{self.label}: has times of its own, {source.info.rate_hz:g} frames a second; a "
+                "rate can be given only for pictures"
+            )
+        return source
+
+    def _opened(self, rate_hz: float) -> Source:
         if self.error is not None:
             raise self.error
         if self.given is not None:
             return self.given
+        if self.camera is not None:
+            return open_camera(self.camera)
         if self.is_images and len(self.paths) == 1 and imaging.count_pages(self.paths[0]) > 1:
             return open_pages(self.paths[0], self.name, rate_hz)
         if self.is_images:
@@ -151,7 +167,14 @@ def open_images(paths: Iterable[Path], name: str, rate_hz: float = IMAGE_RATE_HZ
             continue
         step_s = step_at(rate_hz)
         duration_s = float(len(paths) * step_s)
-        info = VideoInfo(name, size_hw, rate_hz, num_frames=len(paths), duration_s=duration_s)
+        info = VideoInfo(
+            name,
+            size_hw,
+            rate_hz,
+            num_frames=len(paths),
+            duration_s=duration_s,
+            is_still=len(paths) == 1,
+        )
         return ImageSequence(paths, info, step_s)
     if len(problems) == 1:
         raise problems[0]
@@ -161,14 +184,34 @@ def open_images(paths: Iterable[Path], name: str, rate_hz: float = IMAGE_RATE_HZ
     )
 
 
+def frames_within(
+    source: Source,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    frames: tuple[int, int | None] | None = None,
+) -> Generator[Frame, None, None]:
+    """The frames with start_s <= time_s < end_s, and of those the ones with an index in `frames`.
+
+    `frames` is the first index, and the one behind the last or None. Nothing behind is read.
+    """
+    first, end = frames or (0, None)
+    with closing(source.frames(start_s, end_s)) as found:
+        for frame in found:
+            if frame.index >= first:
+                yield frame
+            if end is not None and frame.index + 1 >= end:
+                return
+
+
 def find_sources(arguments: Iterable[str | Path | Source]) -> list[SourceEntry]:
     """The entries for the arguments of a command, in order, each file once.
 
     An argument is a video file, a picture, a folder of videos or of pictures (not recursive; if it
-    has both, videos win), or a glob that the shell did not expand. Pictures named one by one form
+    has both, videos win), a glob that the shell did not expand, or `0` or `camera:0` for a camera. Pictures named one by one form
     one sequence per folder. A `Source` is used as it is.
 
-    Raises: BadInput for an argument that is neither a path nor a source.
+    Raises: BadInput for an argument that is neither a path nor a source; see `video.given` for what
+    else there is.
     """
     found: list[SourceEntry] = []
     loose: dict[Path, list[Path]] = {}
@@ -176,10 +219,12 @@ def find_sources(arguments: Iterable[str | Path | Source]) -> list[SourceEntry]:
         if not isinstance(argument, str | Path):
             if not isinstance(argument, Source):
                 raise BadInput(
-                    f"found a {type(argument).__name__} as source; expected a path or a source; "
-                    "put pictures into a glpose.ArraySource"
+                    f"found a {type(argument).__name__} as source; expected a path or a source"
                 )
             found.append(SourceEntry(_given_name(argument.info.name), (), given=argument))
+            continue
+        if (camera := camera_number(str(argument))) is not None:
+            found.append(SourceEntry(f"camera-{camera}", (), camera=camera))
             continue
         try:
             with _readable(str(argument)):

@@ -7,6 +7,7 @@ dark edge keeps them readable on light backgrounds.
 from functools import cache
 
 import numpy as np
+from jaxtyping import Float64
 
 from glpose import imaging
 from glpose.imaging import Colour, Rgb
@@ -28,6 +29,11 @@ _EDGE: Colour = (16, 16, 16)
 _SURE = 0.6  # scores from here up are drawn at full weight (our own, set by eye)
 _DOUBTFUL = 0.2  # below, a joint is drawn as a ring without limbs
 _HIDDEN = 0.05  # below, a joint is not drawn
+_FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "head_top", "face", "head")
+_FACES_HIGH = 10  # how many faces high a person is at most (a standing adult: 8 heads)
+_FACE_ROOM = 1.3
+
+Boxes = list[Float64[np.ndarray, "4"] | None]
 
 
 def draw(rgb: Rgb, poses: FramePoses, skeleton: Skeleton, *, numbered: bool = True) -> Rgb:
@@ -44,8 +50,9 @@ def draw(rgb: Rgb, poses: FramePoses, skeleton: Skeleton, *, numbered: bool = Tr
         width_px = float(np.clip(size[i].max() / 100, max(2.0, height / 300), height / 80))
         colour = track_colour(int(poses.people.track_id[i]))
         _draw_person(out, poses.xy[i], poses.score[i], skeleton, colour, width_px)
+    faces = face_boxes(poses, skeleton)
     for i in range(len(poses.people) if numbered else 0):
-        _draw_number(out, poses, i, skeleton)
+        _draw_number(out, poses, i, faces)
     return out
 
 
@@ -88,16 +95,50 @@ def _draw_person(
             imaging.draw_dot(rgb, point[j], wide, colour, ring_px=0.3 * width_px, opacity=0.9)
 
 
-def _draw_number(rgb: Rgb, poses: FramePoses, i: int, skeleton: Skeleton) -> None:
-    x1, y1, x2, y2 = poses.people.xyxy[i].astype(np.float64)
-    head = [skeleton.joints.index(j) for j in ("head_top", "nose") if j in skeleton.joints][:1]
-    seen = [j for j in head if poses.score[i, j] >= _DOUBTFUL and np.isfinite(poses.xy[i, j]).all()]
+def _draw_number(rgb: Rgb, poses: FramePoses, i: int, faces: Boxes) -> None:
+    """The number over the head, or where else it covers nobody's face; nowhere if all do."""
+    x1, y1, x2, y2 = poses.people.xyxy[i].astype(np.float64).tolist()
+    track_id = int(poses.people.track_id[i])
     height_px = float(np.clip((y2 - y1) / 22, max(10, rgb.shape[0] / 60), rgb.shape[0] / 24))
-    top = poses.xy[i, seen[0]].astype(np.float64) if seen else np.array([(x1 + x2) / 2, y1])
-    if np.isfinite(top).all():
-        track_id = int(poses.people.track_id[i])
-        place = (top - [0, 0.9 * height_px]).tolist()
-        imaging.draw_label(rgb, str(track_id), place, height_px, track_colour(track_id))
+    middle = (x1 + x2) / 2
+    places = [(middle, y1 - 0.9 * height_px), (middle, (y1 + y2) / 2), (middle, y2)]
+    if (face := faces[i]) is not None:
+        left, top, right, bottom = face.tolist()
+        beside = (top + bottom + 2 * height_px) / 2
+        places[:1] = [
+            ((left + right) / 2, top - 0.5 * height_px),
+            (right + 2 * height_px, beside),
+            (left - 2 * height_px, beside),
+        ]
+    hidden = [box for box in faces if box is not None]
+    for place in places:
+        if not np.isfinite(place).all():
+            continue
+        box = imaging.label_box(str(track_id), place, height_px, rgb.shape[:2])
+        if not any(_overlap(np.array(box), face) for face in hidden):
+            imaging.draw_label(rgb, str(track_id), place, height_px, track_colour(track_id))
+            return
+
+
+def face_boxes(poses: FramePoses, skeleton: Skeleton) -> Boxes:
+    """The face of each person as x1, y1, x2, y2 with some room around; None where none is found."""
+    joints = [skeleton.joints.index(name) for name in _FACE if name in skeleton.joints]
+    boxes: Boxes = []
+    for box, xy, score in zip(poses.people.xyxy, poses.xy, poses.score, strict=True):
+        seen = xy[joints][(score[joints] >= _HIDDEN) & np.isfinite(xy[joints]).all(1)]
+        if not len(seen):
+            boxes.append(None)
+            continue
+        low, high = seen.min(0).astype(np.float64), seen.max(0).astype(np.float64)
+        # At least a face as it is on a body of this size, however few of its joints are seen.
+        least = (box[3] - box[1]) / _FACES_HIGH
+        half = max(float((high - low).max()), least) * _FACE_ROOM / 2
+        boxes.append(np.concatenate([(low + high) / 2 - half, (low + high) / 2 + half]))
+    return boxes
+
+
+def _overlap(a_xyxy: Float64[np.ndarray, "4"], b_xyxy: Float64[np.ndarray, "4"]) -> bool:
+    return bool((a_xyxy[:2] < b_xyxy[2:]).all() and (b_xyxy[:2] < a_xyxy[2:]).all())
 
 
 @cache

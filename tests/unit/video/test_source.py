@@ -9,7 +9,7 @@ import pytest
 
 from bad_videos import coded_picture, empty, image_folder, one_frame, read_index
 from glpose.errors import VideoError
-from glpose.video.source import find_sources
+from glpose.video.source import find_sources, frames_within
 
 
 def names(*arguments: object) -> list[str]:
@@ -111,3 +111,17 @@ def test_relative_names_with_a_leading_dash(
     (entry,) = find_sources(["-i.mp4"])
     assert entry.name == "-i"
     assert len(list(entry.open().frames())) == 1
+
+
+def test_frames_by_number_and_time(tmp_path: Path) -> None:
+    (entry,) = find_sources([image_folder(tmp_path)])
+    source = entry.open()
+
+    def kept(*span: object) -> list[int]:
+        return [frame.index for frame in frames_within(source, *span)]
+
+    assert kept() == list(range(12))
+    assert kept(None, None, (3, 6)) == [3, 4, 5]
+    assert kept(None, None, (10, None)) == [10, 11]
+    assert kept(0.08, 0.2, (3, 99)) == [3, 4]
+    assert kept(None, None, (50, 60)) == []

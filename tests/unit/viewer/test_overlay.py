@@ -6,7 +6,7 @@ import pytest
 from glpose import imaging
 from glpose.skeleton import POSETRACK15, SKELETONS, Skeleton
 from glpose.types import FramePoses, People
-from glpose.viewer.overlay import draw, track_colour
+from glpose.viewer.overlay import draw, face_boxes, track_colour
 
 LEFT_KNEE, LEFT_ANKLE = POSETRACK15.index("left_knee"), POSETRACK15.index("left_ankle")
 RIGHT_KNEE, RIGHT_ANKLE = POSETRACK15.index("right_knee"), POSETRACK15.index("right_ankle")
@@ -126,3 +126,53 @@ def test_every_skeleton_in_a_tiny_picture(skeleton: Skeleton) -> None:
     people = People(np.array([[0, 0, 8, 8]], np.float32), np.ones(1, np.float32), np.array([12345]))
     score = np.full((1, joints), 0.9, np.float32)
     assert draw(ground(0, (8, 8)), FramePoses(0, 0.0, people, xy, score), skeleton).any()
+
+
+NOSE, HEAD_TOP = POSETRACK15.index("nose"), POSETRACK15.index("head_top")
+
+
+def crowd(*people: FramePoses) -> FramePoses:
+    """The people of several frames in one."""
+    boxes = np.concatenate([p.people.xyxy for p in people])
+    ids = np.arange(1, len(people) + 1)
+    xy, score = (np.concatenate([getattr(p, name) for p in people]) for name in ("xy", "score"))
+    return FramePoses(0, 0.0, People(boxes, np.ones(len(ids), np.float32), ids), xy, score)
+
+
+def head(x: float, y: float, box: list[float]) -> FramePoses:
+    return poses({NOSE: (x, y, 0.9), HEAD_TOP: (x, y - 20, 0.9)}, box=box)
+
+
+def covered(shown: FramePoses, size_hw: tuple[int, int]) -> np.ndarray:
+    """Where numbers are drawn."""
+    bare = draw(ground(128, size_hw), shown, POSETRACK15, numbered=False)
+    return (draw(ground(128, size_hw), shown, POSETRACK15) != bare).any(2)
+
+
+@pytest.mark.parametrize("y", [8, 60, 240])
+def test_a_number_is_near_its_person_but_never_on_the_face(y: float) -> None:
+    """Also of a head at the upper edge, where there is no room above it."""
+    number = covered(head(160, y, [130, max(0, y - 30), 190, y + 200]), (480, 640))
+    assert number.any()
+    assert not number[max(0, int(y) - 20) : int(y) + 8, 150:170].any()
+    assert np.abs(np.argwhere(number)[:, 1] - 160).max() < 100
+
+
+def test_numbers_keep_off_the_faces_of_others() -> None:
+    """Somebody's face is where the number of the person in front would be."""
+    front, behind = head(160, 200, [130, 160, 190, 400]), head(160, 160, [130, 120, 190, 360])
+    number = covered(crowd(front, behind), (480, 640))
+    assert number.any()
+    for y in (200, 160):
+        assert not number[y - 20 : y + 8, 150:170].any()
+
+
+def test_without_any_room_there_is_no_number() -> None:
+    assert not covered(head(12, 20, [0, 0, 24, 24]), (24, 24)).any()
+
+
+def test_faces_are_as_large_as_bodies_make_them() -> None:
+    (face,) = face_boxes(poses({NOSE: (100, 50, 0.9)}, box=[60, 20, 160, 420]), POSETRACK15)
+    assert face is not None
+    assert face.tolist() == [74, 24, 126, 76]  # a tenth of 400 pixels and some room
+    assert face_boxes(poses({LEFT_KNEE: (100, 50, 0.9)}), POSETRACK15) == [None]

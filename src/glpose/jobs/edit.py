@@ -1,0 +1,161 @@
+"""Change the people of results that exist: two numbers are one person, a number is nobody.
+
+edited = link(Path("glpose-out/walk"), {3: 1})
+"""
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from glpose.errors import BadInput
+from glpose.formats.poses import read_poses
+from glpose.formats.results import load
+from glpose.formats.text.lines import dump, write_text
+from glpose.jobs.lock import only_writer
+from glpose.jobs.refine import check_belongs
+from glpose.jobs.writers import DERIVED, OVERLAY, OVERLAY_PICTURE, POSES, TABLE, Target, overlay
+from glpose.skeleton import Skeleton
+from glpose.timing import Timings
+from glpose.types import FramePoses, PoseResult
+from glpose.video.source import Source, find_sources, frames_within
+from glpose.viewer.private import without_faces
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """The changed file, the numbers that are left, and files beside it that hold the old ones."""
+
+    path: Path
+    track_ids: tuple[int, ...]
+    stale: tuple[Path, ...]
+
+
+def link(results: Path, same: Mapping[int, int], video: str | Path | None = None) -> Edited:
+    """Give people the numbers of others who they are: {3: 1} makes person 3 person 1.
+
+    `results` is a folder of results or its poses.jsonl; with `video` the overlay is drawn anew.
+    Raises: BadInput for a number that nobody has, or for two who are in one frame.
+    """
+    path, result = _open(results, [*same, *same.values()])
+    source = _source_of(result, path.parent, video)
+    final = {number: _end_of(number, same) for number in same}
+    for poses in result.frames:
+        numbers = poses.people.track_id.tolist()
+        renamed = [final.get(number, number) for number in numbers]
+        for row, number in enumerate(renamed):
+            if number in renamed[:row]:
+                one, other = numbers[renamed.index(number)], numbers[row]
+                raise BadInput(
+                    f"{path}: {one} and {other} are both in frame {poses.frame}, so they are two "
+                    "people; link others, or drop one of them"
+                )
+    return _rewrite(path, lambda number: final.get(number, number), source)
+
+
+def drop(results: Path, track_ids: Collection[int], video: str | Path | None = None) -> Edited:
+    """Leave out people by number. `results`, `video` and errors are as for `link`."""
+    path, result = _open(results, track_ids)
+    source = _source_of(result, path.parent, video)
+    gone = set(track_ids)
+    return _rewrite(path, lambda number: None if number in gone else number, source)
+
+
+def _open(results: Path, track_ids: Collection[int]) -> tuple[Path, PoseResult]:
+    path = results / POSES if results.is_dir() else results
+    result = load(path)
+    known = _numbers(result)
+    for number in track_ids:
+        if number not in known:
+            there = ", ".join(map(str, known)) or "nobody is in it"
+            raise BadInput(f"{path}: nobody has the number {number}; the numbers are: {there}")
+    return path, result
+
+
+def _numbers(result: PoseResult) -> tuple[int, ...]:
+    return tuple(sorted({int(i) for poses in result.frames for i in poses.people.track_id}))
+
+
+def _end_of(number: int, same: Mapping[int, int]) -> int:
+    """The number at the end of a chain of links."""
+    passed = [number]
+    while (number := same.get(number, number)) != passed[-1]:
+        if number in passed:
+            raise BadInput(f"{' = '.join(map(str, [*passed, number]))} goes in a circle")
+        passed.append(number)
+    return number
+
+
+def _rewrite(path: Path, renamed: Callable[[int], int | None], source: Source | None) -> Edited:
+    with only_writer(path.parent):
+        lines = [_edited(line, renamed) for line in _whole_lines(path)]
+        write_text(path, "".join(f"{dump(line)}\n" for line in lines))
+        result = load(path)
+        if source is not None:
+            _draw(result, path.parent, source)
+        drawn = (OVERLAY, OVERLAY_PICTURE) if source is None else ()
+        beside = (path.with_name(name) for name in (TABLE, *DERIVED, *drawn))
+        return Edited(path, _numbers(result), tuple(file for file in beside if file.exists()))
+
+
+def _whole_lines(path: Path) -> list[dict]:
+    # `load` has read it: only the last line may be half a line, of a run that was killed.
+    text = path.read_text("utf-8")
+    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+
+def _edited(line: dict, renamed: Callable[[int], int | None]) -> dict:
+    if "people" not in line:
+        return line
+    kept = [(renamed(person["track_id"]), person) for person in line["people"]]
+    people = [person | {"track_id": number} for number, person in kept if number is not None]
+    return line | {"people": sorted(people, key=lambda person: person["track_id"])}
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    skeleton: Skeleton
+    record: dict[str, dict[str, object]]
+
+
+def _source_of(result: PoseResult, folder: Path, video: str | Path | None) -> Source | None:
+    """The video to draw on. Raises: BadInput if it is not that of the results."""
+    if video is None:
+        return None
+    if result.settings.get("private") == "blur":
+        raise BadInput(
+            f"{folder}: its faces are blurred, and those of people who are left out could not be; "
+            "change it without --video, or run the video again"
+        )
+    entries = find_sources([video])
+    if len(entries) != 1:
+        raise BadInput(f"{video}: holds {len(entries)} videos; expected the one of these results")
+    (entry,) = entries
+    source = entry.open(result.video.rate_hz if entry.is_images else None)
+    check_belongs(read_poses(folder / POSES), source.info, entry.label)
+    return source
+
+
+def _draw(result: PoseResult, folder: Path, source: Source) -> None:
+    if not result.frames:
+        return
+    private = result.settings.get("private")
+    poses_at = {poses.frame: poses for poses in result.frames}
+    span = result.frames[0].frame, result.frames[-1].frame + 1
+    pairs = (
+        (frame, poses_at.get(frame.index) or _nobody(frame.index, result))
+        for frame in frames_within(source, frames=span)
+    )
+    if private == "skeleton":
+        pairs = without_faces(pairs, result.skeleton, "skeleton")
+    origin = _Origin(result.skeleton, result.models)
+    target = Target(folder, source, origin, {}, Timings(), sound=private is None)
+    with overlay(target) as writer:
+        for frame, poses in pairs:
+            writer.write(frame, poses)
+
+
+def _nobody(frame: int, result: PoseResult) -> FramePoses:
+    return FramePoses.empty(frame, np.nan, len(result.skeleton.joints))

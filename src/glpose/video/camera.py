@@ -1,0 +1,141 @@
+"""A camera of this computer as a source: frames as they come, for as long as they are read.
+
+Estimating poses may take longer than a camera needs for the next picture. A thread therefore reads
+all the time and keeps the newest pictures only.
+"""
+
+import re
+import threading
+from collections import deque
+from collections.abc import Generator
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video.frame import VideoFrame
+
+from glpose.errors import VideoError
+from glpose.forked import use_natives
+from glpose.types import Frame, VideoInfo
+from glpose.video.reader import demux
+
+_WAITING = 2  # pictures that wait while poses are estimated
+_PATIENCE_S = 10.0
+_NOTE = "pictures that came while poses were estimated were left out"
+
+
+def camera_number(text: str) -> int | None:
+    """The camera that a user means by `0` or `camera:0`; None for other names, and for a file `0`."""
+    found = re.fullmatch(r"(camera:)?(\d{1,3})", text, re.ASCII)
+    return int(found[2]) if found and (found[1] or not Path(text).exists()) else None
+
+
+def open_camera(number: int) -> "CameraSource":
+    """Open a camera of a Linux system. Raises: VideoError if there is none, or it is in use."""
+    device, name = Path(f"/dev/video{number}"), f"camera-{number}"
+    if not device.exists():
+        others = sorted(path.name[5:] for path in Path("/dev").glob("video*"))
+        found = f"cameras found: {', '.join(others)}" if others else "no camera was found"
+        raise VideoError(f"{name}: there is no {device}; {found}")
+    return open_device(str(device), "v4l2", name)
+
+
+def open_device(address: str, form: str, name: str) -> "CameraSource":
+    """Open an input device of FFmpeg by its address and format, and wait for its first picture."""
+    use_natives()
+    try:
+        container = av.open(address, format=form)
+    except (FFmpegError, OSError) as problem:
+        reason = getattr(problem, "strerror", None) or str(problem)
+        raise VideoError(
+            f"{name}: {address} cannot be opened ({reason}); close other programs that use it"
+        ) from problem
+    return CameraSource(container, name)
+
+
+class CameraSource:
+    """A `Source` of live pictures, read once. Frames count those that were delivered.
+
+    Times are those of the pictures, from the first one. Raises: VideoError, also while it is read,
+    if no picture comes for ten seconds.
+    """
+
+    audio = None
+
+    def __init__(self, container: InputContainer, name: str) -> None:
+        self._name, self._container = name, container
+        self.warnings: list[str] = []
+        self._changed = threading.Condition()
+        self._waiting: deque[VideoFrame] = deque(maxlen=_WAITING)
+        self._is_over = self._is_stopped = self._was_read = False
+        stream = container.streams.video[0]
+        self.time_base = stream.time_base or Fraction(1, 90000)
+        self._thread = threading.Thread(target=self._work, name="glpose-camera", daemon=True)
+        self._thread.start()
+        first = self._next()
+        if first is None:
+            raise VideoError(f"{name}: gave no picture; check it with another program")
+        self._first = first
+        rate = float(stream.average_rate or 30)
+        self.info = VideoInfo(name, (first.height, first.width), rate, note=_NOTE)
+
+    def frames(
+        self, start_s: float | None = None, end_s: float | None = None
+    ) -> Generator[Frame, None, None]:
+        """See `Source.frames`; ends with the camera, or when it is closed."""
+        if self._was_read:
+            raise VideoError(f"{self._name}: a camera is read once only; record it, then give that")
+        self._was_read = True
+        picture, index, time_s = self._first, 0, 0.0
+        begin = picture.pts or 0
+        try:
+            while picture is not None:
+                time_s = float(((picture.pts or 0) - begin) * self.time_base)
+                if end_s is not None and time_s >= end_s:
+                    return
+                if start_s is None or time_s >= start_s:
+                    yield Frame(index, time_s, picture.to_ndarray(format="rgb24"))
+                index += 1
+                picture = self._next()
+            self.warnings.append(f"{self._name}: gave no more pictures after {time_s:.1f} s")
+        finally:
+            self._stop()
+
+    def _next(self) -> VideoFrame | None:
+        """The next picture that waits, None at the end. Raises: VideoError if none comes."""
+        with self._changed:
+            ready = self._changed.wait_for(
+                lambda: self._waiting or self._is_over, timeout=_PATIENCE_S
+            )
+            if not ready:
+                raise VideoError(
+                    f"{self._name}: no picture came for {_PATIENCE_S:g} s; check the camera and "
+                    "close other programs that use it"
+                )
+            return self._waiting.popleft() if self._waiting else None
+
+    def _work(self) -> None:
+        stream = self._container.streams.video[0]
+        for packet in demux(self._container, stream):
+            pictures: list[VideoFrame] = []
+            with suppress(FFmpegError):  # a damaged picture; the next one is on its way
+                pictures = stream.decode(packet)
+            with self._changed:
+                if self._is_stopped:
+                    break
+                self._waiting.extend(pictures)
+                self._changed.notify_all()
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()
+
+    def _stop(self) -> None:
+        with self._changed:
+            self._is_stopped = True
+        # It may wait for a picture that never comes; the process can end without it.
+        self._thread.join(timeout=1)
+        if not self._thread.is_alive():
+            self._container.close()

@@ -1,0 +1,149 @@
+"""What callers give in place of a source: arrays, iterators, bytes, open files, lists of paths.
+
+Start at `find_given`, which is `find_sources` for all of it.
+"""
+
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from glpose.errors import BadInput, VideoError
+from glpose.types import Frame, VideoInfo
+from glpose.video.arrays import ArraySource
+from glpose.video.reader import Audio
+from glpose.video.source import IMAGE_RATE_HZ, Source, SourceEntry, find_sources
+
+Given = (
+    str
+    | int
+    | Path
+    | Source
+    | np.ndarray
+    | bytes
+    | bytearray
+    | BinaryIO
+    | Iterable[str | Path]
+    | Iterable[np.ndarray | None]
+)
+"""A file, folder or glob; the number of a camera; a picture or pictures as arrays of RGB; the content of a file; a source.
+
+An array is one picture (height x width x 3) or a video (frames x height x width x 3). An iterator of
+pictures is read lazily and once. A list of paths is what `glpose run` does with several.
+"""
+
+_MAGIC = (
+    (0, b"\x89PNG\r\n", ".png"),
+    (0, b"\xff\xd8\xff", ".jpg"),
+    (8, b"WEBP", ".webp"),
+    (0, b"II*\0", ".tif"),
+    (0, b"MM\0*", ".tif"),
+    (0, b"BM", ".bmp"),
+)
+"""Where which bytes stand in files of pictures; all others are opened as videos."""
+
+
+def find_given(given: Iterable[Given], fps: float | None = None) -> list[SourceEntry]:
+    """The entries of everything given, in order; `fps` is the rate of arrays.
+
+    Raises: BadInput for what is no source.
+    """
+    return find_sources(part for one in given for part in _parts(one, fps))
+
+
+def _parts(given: object, fps: float | None) -> Iterator[str | Path | Source]:
+    rate_hz = fps or IMAGE_RATE_HZ
+    match given:
+        case str() | Source():
+            yield given
+        case int() if given >= 0 and not isinstance(given, bool):
+            yield f"camera:{given}"
+        case os.PathLike():
+            yield Path(given)
+        case bytes() | bytearray():
+            yield _held(bytes(given), "bytes", fps)
+        case np.ndarray() if given.ndim < 4:
+            yield ArraySource([given], rate_hz=rate_hz, name="picture", is_still=True)
+        case list() | tuple() if given and all(isinstance(p, str | os.PathLike) for p in given):
+            yield from map(Path, given)
+        case _ if hasattr(given, "read"):
+            yield _held(*_content(given), fps)
+        case Iterable() if not isinstance(given, Mapping):
+            yield ArraySource(given, rate_hz=rate_hz)
+        case _:
+            raise BadInput(
+                f"found a {type(given).__name__} as source; expected a path, an array, a list or an "
+                "iterator of pictures, the bytes of a file, the number of a camera from 0, or a "
+                "glpose.ArraySource"
+            )
+
+
+def _content(file: Any) -> tuple[bytes, str]:
+    """What is in an open file from where it stands, and its name."""
+    name = getattr(file, "name", None)
+    name = Path(name).name if isinstance(name, str) else "file"
+    try:
+        data = file.read()
+    except (OSError, ValueError) as problem:  # closed, or not for reading
+        raise BadInput(f"{name}: the open file cannot be read ({problem})") from problem
+    if not isinstance(data, bytes):
+        found = type(data).__name__
+        raise BadInput(f"{name}: the open file gives {found}; open it for bytes, with mode 'rb'")
+    return data, name
+
+
+def _held(data: bytes, name: str, fps: float | None) -> Source:
+    """A source of the content of a file, kept in a temporary one as long as the source lives."""
+    suffix = next((s for at, magic, s in _MAGIC if data[at : at + len(magic)] == magic), "")
+    folder = Path(tempfile.mkdtemp(prefix="glpose-"))
+    path = folder / (Path(name).stem + suffix if suffix else name)
+    try:
+        path.write_bytes(data)
+        (entry,) = find_sources([path])
+        held = _Held(entry.open(fps), folder, name)
+    except BaseException as problem:
+        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(problem, OSError):
+            raise BadInput(
+                f"{name}: no room for a temporary file in {tempfile.gettempdir()} "
+                f"({problem.strerror})"
+            ) from problem
+        if isinstance(problem, VideoError):
+            raise VideoError(str(problem).replace(str(path), name)) from problem
+        raise
+    weakref.finalize(held, shutil.rmtree, folder, ignore_errors=True)
+    return held
+
+
+class _Held:
+    """A `Source` that reads a file of its own; messages call it by the name that was given."""
+
+    def __init__(self, source: Source, folder: Path, name: str) -> None:
+        self._source, self._folder, self._name = source, folder, name
+
+    @property
+    def info(self) -> VideoInfo:
+        return self._source.info
+
+    @property
+    def time_base(self) -> Fraction:
+        return self._source.time_base
+
+    @property
+    def audio(self) -> Audio | None:
+        return self._source.audio
+
+    @property
+    def warnings(self) -> list[str]:
+        return [text.replace(f"{self._folder}{os.sep}", "") for text in self._source.warnings]
+
+    def frames(
+        self, start_s: float | None = None, end_s: float | None = None
+    ) -> Generator[Frame, None, None]:
+        yield from self._source.frames(start_s, end_s)  # not returned: `self` keeps the file

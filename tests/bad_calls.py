@@ -1,0 +1,78 @@
+"""Calls of `glpose.run` that cannot be right, run by a test in a process without type checks.
+
+Prints what each raises, as JSON: the name of the call, the error's types, its text.
+"""
+
+import io
+import json
+import pathlib
+import sys
+
+import numpy as np
+
+import glpose
+
+GOOD = np.zeros((2, 8, 8, 3), np.uint8)
+NOBODY = glpose.People.empty()
+
+SOURCES = {
+    "nothing": None,
+    "a number": 1.5,
+    "a truth": True,
+    "a camera that is not there": 987,
+    "below every camera": -1,
+    "an object": object(),
+    "a type": int,
+    "a dictionary": {},
+    "a set": {1},
+    "an empty list": [],
+    "a list of numbers": [1, 2],
+    "a list of lists": [[]],
+    "plain lists": GOOD[:1].tolist(),
+    "a path and a number": ["a.png", 3],
+    "paths that are not there": ["a.png", "b.png"],
+    "an empty iterator": iter(()),
+    "an empty name": "",
+    "a name with a zero byte": "a\0b",
+    "a path that is not there": pathlib.Path("no.mp4"),
+    "an address": "https://example.org/walk.mp4",
+    "grey": np.zeros((8, 8), np.uint8),
+    "floats": np.zeros((2, 8, 8, 3)),
+    "four channels": np.zeros((8, 8, 4), np.uint8),
+    "five axes": np.zeros((1, 2, 8, 8, 3), np.uint8),
+    "no axes": np.array(3),
+    "no frames": np.zeros((0, 8, 8, 3), np.uint8),
+    "no pixels": np.zeros((0, 8, 3), np.uint8),
+    "no bytes": b"",
+    "bytes of text": b"hello",
+    "half a picture": b"\x89PNG\r\n\x1a\n",
+    "a file of text": io.StringIO("x"),
+}
+OPTIONS = {
+    "boxes": (3, [1], {0: 3}, {"a": NOBODY}, {-1: NOBODY}, "no.jsonl"),
+    "weights": (3, None, "huge"),
+    "detector": (3, None, ""),
+    "start_s": ("1:20", float("nan"), -1, True),
+    "end_s": (0, [1]),
+    "frames": (3, "12", (1,), (2, 1), (-1, None), (None, 3), ("a", "b")),
+    "fps": (0, -1, "fast", float("inf")),
+    "engine": ("gpu", None),
+    "refiners": (3, ["flow"]),
+    "detect_every": ("5", 0, None, 2.5),
+}
+
+
+def raised(source: object, **options: object) -> tuple[list[str], str]:
+    """The types and the text of what a call raises; no types if it does not."""
+    try:
+        glpose.run(source, **options)
+    except Exception as problem:  # noqa: BLE001 - the test says which are right
+        return [kind.__name__ for kind in type(problem).__mro__], str(problem)
+    return [], ""
+
+
+if __name__ == "__main__":
+    calls = {name: raised(source) for name, source in SOURCES.items()}
+    for name, values in OPTIONS.items():
+        calls |= {f"{name}={value!r}": raised(GOOD, **{name: value}) for value in values}
+    json.dump(calls, sys.stdout)

@@ -1,0 +1,132 @@
+"""Numbers of results are linked and dropped in the file, and drawn anew if the video is given."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bad_videos
+from glpose.errors import BadInput
+from glpose.formats.results import ResultWriter, load
+from glpose.jobs.edit import drop, link
+from glpose.jobs.lock import only_writer
+from glpose.skeleton import POSETRACK15
+from glpose.types import FramePoses, People
+from glpose.video.reader import open_video
+
+WHO = [(1, 2), (1,), (2,), (3, 2), (3,)]
+"""The numbers in each frame: 1 is lost and comes back as 3."""
+
+
+def frame(index: int, numbers: tuple[int, ...]) -> FramePoses:
+    num = len(numbers)
+    boxes = np.array([[40 * n, 20, 40 * n + 30, 120] for n in numbers], np.float32)
+    xy = np.zeros((num, 15, 2), np.float32) + np.array([[[40 * n + 15, 60]] for n in numbers])
+    people = People(boxes, np.ones(num, np.float32), np.array(numbers, np.int64))
+    propagated = np.array([n == 3 for n in numbers])
+    score = np.full((num, 15), 0.9, np.float32)
+    xy = xy.astype(np.float32)
+    return FramePoses(index, index / 25, people, xy, score, propagated=propagated)
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    return bad_videos.write_video(tmp_path / "walk.mp4", num_frames=len(WHO), audio="aac")
+
+
+@pytest.fixture
+def folder(video: Path, tmp_path: Path) -> Path:
+    """Results of the video, with an overlay that is none."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    with ResultWriter(folder / "poses.jsonl", open_video(video).info, POSETRACK15) as writer:
+        for index, numbers in enumerate(WHO):
+            writer.write(frame(index, numbers))
+    for name in ("overlay.mp4", "poses.csv"):
+        (folder / name).write_bytes(b"old")
+    return folder
+
+
+def numbers(folder: Path) -> list[list[int]]:
+    return [p.people.track_id.tolist() for p in load(folder / "poses.jsonl").frames]
+
+
+def test_linked_people_have_one_number_and_nothing_else_changes(folder: Path) -> None:
+    before = (folder / "poses.jsonl").read_text().splitlines()
+    edited = link(folder, {3: 1})
+    assert numbers(folder) == [[1, 2], [1], [2], [1, 2], [1]]
+    assert edited.track_ids == (1, 2)
+    assert edited.stale == (folder / "poses.csv", folder / "overlay.mp4")
+    after = (folder / "poses.jsonl").read_text().splitlines()
+    assert after[:3] == before[:3]
+    assert after[4] == before[4].replace('"track_id": 3', '"track_id": 1')
+    assert json.loads(after[4])["people"][0]["source"] == "propagated"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "overlay.mp4", "poses.csv", "poses.jsonl",
+    ]  # fmt: skip
+
+
+def test_links_may_be_chained_and_swapped_ones_are_refused(folder: Path) -> None:
+    with pytest.raises(BadInput, match=r"2 and 1 are both in frame 0|1 and 2 are both in frame 0"):
+        link(folder, {3: 1, 1: 2})
+    with pytest.raises(BadInput, match="goes in a circle"):
+        link(folder, {3: 1, 1: 3})
+    assert numbers(folder) == [list(some) for some in WHO]
+    drop(folder, [2])
+    link(folder / "poses.jsonl", {3: 1})
+    assert numbers(folder) == [[1], [1], [], [1], [1]]
+
+
+def test_dropped_people_are_gone(folder: Path) -> None:
+    assert drop(folder, [1, 3]).track_ids == (2,)
+    assert numbers(folder) == [[2], [], [2], [2], []]
+
+
+def test_unknown_numbers_are_told_the_known_ones(folder: Path) -> None:
+    for call in (
+        lambda: drop(folder, [9]),
+        lambda: link(folder, {9: 1}),
+        lambda: link(folder, {1: 9}),
+    ):
+        with pytest.raises(BadInput, match="nobody has the number 9; the numbers are: 1, 2, 3"):
+            call()
+
+
+def test_the_overlay_is_drawn_anew_with_the_sound(folder: Path, video: Path) -> None:
+    assert drop(folder, [2], video).stale == (folder / "poses.csv",)
+    drawn = list(open_video(folder / "overlay.mp4").frames())
+    bare = list(open_video(video).frames())
+    assert len(drawn) == len(WHO)
+    differs = [
+        [np.abs(a.rgb[:, 40 * n : 40 * n + 30].astype(int) - b.rgb[:, 40 * n : 40 * n + 30]).max() > 100 for n in (1, 2, 3)]
+        for a, b in zip(drawn, bare, strict=True)
+    ]  # fmt: skip
+    assert differs == [[n in some and n != 2 for n in (1, 2, 3)] for some in WHO]
+    import av
+
+    with av.open(str(folder / "overlay.mp4")) as container:
+        assert container.streams.audio
+
+
+def test_another_video_is_refused_before_anything_changes(folder: Path, tmp_path: Path) -> None:
+    other = bad_videos.write_video(tmp_path / "other.mp4", num_frames=3)
+    with pytest.raises(BadInput, match=r"of a video of 5 frames, but .*other.mp4 has 3"):
+        drop(folder, [2], other)
+    assert numbers(folder) == [list(some) for some in WHO]
+    text = (folder / "poses.jsonl").read_text()
+    (folder / "poses.jsonl").write_text(
+        text.replace('"settings": {}', '"settings": {"private": "blur"}')
+    )
+    with pytest.raises(BadInput, match="its faces are blurred"):
+        drop(folder, [2], tmp_path / "walk.mp4")
+    assert numbers(folder) == [list(some) for some in WHO]
+
+
+def test_half_a_line_of_a_killed_run_is_left_out_and_a_run_is_not_disturbed(folder: Path) -> None:
+    with (folder / "poses.jsonl").open("a") as file:
+        file.write('{"frame": 5, "tim')
+    with only_writer(folder), pytest.raises(BadInput, match="a run writes there already"):
+        drop(folder, [2])
+    drop(folder, [2])
+    assert len(numbers(folder)) == len(WHO)

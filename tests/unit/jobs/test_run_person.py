@@ -1,0 +1,140 @@
+"""A run that keeps one person, or that hides who people are; with poses made by hand."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glpose.formats.results import load
+from glpose.jobs.interrupt import Interrupt
+from glpose.jobs.report import SILENT
+from glpose.jobs.run import Options, Outcome, SourceJob
+from glpose.jobs.writers import Target, poses_jsonl
+from glpose.skeleton import POSETRACK15, Skeleton
+from glpose.timing import Timings
+from glpose.types import Frame, FrameAndPoses, FramePoses, People, VideoInfo
+from glpose.video.arrays import ArraySource
+from glpose.video.source import SourceEntry
+
+WHO = [(1, 2), (1, 2), (2,), ()]
+NOISE = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
+
+
+@dataclass
+class Work:
+    """People 1, small and in the middle, and 2, large at the left."""
+
+    skeleton: Skeleton = POSETRACK15
+    record: dict = field(default_factory=dict)
+    with_pictures: list[bool] = field(default_factory=list)
+
+    def check(self, info: VideoInfo, label: str) -> None:
+        """All is well."""
+
+    def pairs(
+        self, frames: Iterable[Frame], info: VideoInfo, timings: Timings, *, keep_pictures: bool
+    ) -> Iterator[FrameAndPoses]:
+        self.with_pictures.append(keep_pictures)
+        boxes = {1: [70, 40, 90, 80], 2: [0, 0, 60, 110]}
+        for frame in frames:
+            who = WHO[frame.index]
+            people = People(
+                np.array([boxes[n] for n in who], np.float32).reshape(-1, 4),
+                np.ones(len(who), np.float32),
+                np.array(who, np.int64),
+            )
+            xy = np.full((len(who), 15, 2), 30, np.float32)
+            score = np.full((len(who), 15), 0.9, np.float32)
+            yield frame, FramePoses(frame.index, frame.time_s, people, xy, score)
+
+    def settings(self) -> dict[str, object]:
+        return {}
+
+    def missing(self, label: str, last_frame: int) -> str | None:
+        return None
+
+
+class Seen:
+    """A writer that keeps the pictures it is given, and whether there is to be sound."""
+
+    needs_pictures, warnings = True, ()
+    pictures: list[np.ndarray | None]
+    sound: bool
+
+    def __init__(self, target: Target) -> None:
+        Seen.pictures, Seen.sound = [], target.sound
+
+    def write(self, frame: Frame, poses: FramePoses) -> None:
+        Seen.pictures.append(frame.rgb)
+
+    def __enter__(self) -> "Seen":
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        """Nothing is open."""
+
+
+def done(tmp_path: Path, source: ArraySource | None = None, **options: object) -> Outcome:
+    entry = SourceEntry("x", (), given=source or ArraySource([NOISE] * len(WHO)))
+    how = Options(tmp_path, writers=(poses_jsonl, Seen), **options)  # type: ignore[arg-type]
+    return SourceJob(entry, how, Work(), SILENT, Interrupt()).run()
+
+
+def numbers(tmp_path: Path) -> list[list[int]]:
+    return [p.people.track_id.tolist() for p in load(tmp_path / "x" / "poses.jsonl").frames]
+
+
+@pytest.mark.parametrize(
+    ("person", "kept"),
+    [
+        ("central", [[1], [1], [], []]),
+        ("largest", [[2], [2], [2], []]),
+        ("longest", [[2], [2], [2], []]),
+        (1, [[1], [1], [], []]),
+    ],
+)
+def test_one_person_is_kept(person: str | int, kept: list[list[int]], tmp_path: Path) -> None:
+    outcome = done(tmp_path, person=person)
+    assert outcome.state == "ok"
+    assert numbers(tmp_path) == kept
+    assert outcome.tracks == {number for some in kept for number in some}
+    assert [rgb is NOISE for rgb in Seen.pictures] == [True] * len(WHO)
+
+
+def test_a_number_that_nobody_has_is_a_failure_that_names_the_others(tmp_path: Path) -> None:
+    outcome = done(tmp_path, person=7)
+    assert outcome.state == "failed"
+    assert "nobody has the number 7; the numbers are: 1, 2" in outcome.warnings[-1]
+
+
+def test_a_rule_needs_a_source_that_can_be_read_twice(tmp_path: Path) -> None:
+    outcome = done(tmp_path, ArraySource(iter([NOISE] * len(WHO))), person="largest")
+    assert outcome.state == "failed"
+    assert "an iterator is read once only" in outcome.warnings[0]
+
+
+@pytest.mark.parametrize("person", [None, "central"])
+def test_faces_of_everybody_are_blurred_also_of_those_left_out(
+    person: str | None, tmp_path: Path
+) -> None:
+    done(tmp_path, person=person, private="blur")
+    changed = [(rgb != NOISE).any((1, 2)).any() for rgb in Seen.pictures if rgb is not None]
+    assert changed == [True, True, True, False]
+    assert not Seen.sound
+
+
+def test_skeletons_alone_show_nothing_of_the_video(tmp_path: Path) -> None:
+    done(tmp_path, private="skeleton")
+    assert all((rgb == 0).all() for rgb in Seen.pictures if rgb is not None)
+    assert not Seen.sound
+    done(tmp_path / "plain")
+    assert Seen.sound
+
+
+def test_the_summary_counts_who_is_kept(tmp_path: Path) -> None:
+    done(tmp_path, person="central")
+    told = json.loads((tmp_path / "x" / "summary.json").read_text())
+    assert (told["people"], told["poses"]) == (1, 2)

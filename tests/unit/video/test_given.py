@@ -1,0 +1,122 @@
+"""Arrays, iterators, bytes and open files are sources like the files they stand for."""
+
+import gc
+import io
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from bad_videos import coded_picture, image_folder, read_index, truncated_without_index, write_video
+from glpose.errors import BadInput, VideoError
+from glpose.video.given import find_given
+from glpose.video.source import Source
+
+PICTURES = [coded_picture(i) for i in range(4)]
+
+
+def opened(given: object, fps: float | None = None) -> Source:
+    (entry,) = find_given([given], fps)  # type: ignore[list-item]
+    return entry.open(fps)
+
+
+def indices(source: Source) -> list[int]:
+    return [read_index(frame.rgb) for frame in source.frames() if frame.rgb is not None]
+
+
+@pytest.fixture(autouse=True)
+def own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+@pytest.mark.parametrize("form", [np.stack, list, tuple, iter])
+def test_pictures_in_memory_are_a_video_at_the_rate_given(form: Callable) -> None:
+    source = opened(form(PICTURES), fps=10.0)
+    assert not source.info.is_still
+    frames = list(source.frames())
+    assert [frame.time_s for frame in frames] == [0, 0.1, 0.2, 0.3]
+    assert [read_index(frame.rgb) for frame in frames] == [0, 1, 2, 3]
+
+
+def test_an_iterator_is_read_as_far_as_it_is_needed() -> None:
+    taken = []
+
+    def pictures() -> Iterator[np.ndarray]:
+        for i, rgb in enumerate(PICTURES):
+            taken.append(i)
+            yield rgb
+
+    frames = opened(pictures()).frames()
+    next(frames), next(frames)
+    assert taken == [0, 1]
+
+
+def test_an_array_of_one_picture_is_a_picture() -> None:
+    source = opened(PICTURES[3])
+    assert source.info.is_still
+    assert indices(source) == [3]
+    assert not opened(PICTURES[:1]).info.is_still
+
+
+def test_paths_together_are_one_sequence(tmp_path: Path) -> None:
+    folder = image_folder(tmp_path)
+    source = opened([folder / "frame-2.png", str(folder / "frame-10.png")])
+    assert indices(source) == [2, 10]
+
+
+@pytest.mark.parametrize("form", [bytes, bytearray, io.BytesIO])
+def test_the_content_of_a_video_is_that_video(
+    form: Callable, tmp_path: Path, own_temporary_folder: Path
+) -> None:
+    data = write_video(tmp_path / "a.mp4", num_frames=5, audio="aac").read_bytes()
+    source = opened(form(data))
+    assert indices(source) == indices(source) == list(range(5))
+    assert source.info.rate_hz == 25
+    assert source.audio is not None
+    assert source.audio.path.read_bytes() == data
+    assert len(list(own_temporary_folder.iterdir())) == 1
+    del source
+    gc.collect()
+    assert list(own_temporary_folder.iterdir()) == []
+
+
+def test_an_open_file_keeps_its_name_and_is_read_from_where_it_stands(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", num_frames=3)
+    (tmp_path / "b.bin").write_bytes(b"head" + path.read_bytes())
+    with (tmp_path / "b.bin").open("rb") as file:
+        file.seek(4)
+        source = opened(file)
+    assert source.info.name == "b.bin"
+    assert indices(source) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".bmp"])
+def test_the_bytes_of_a_picture_are_a_picture(suffix: str) -> None:
+    _, data = cv2.imencode(suffix, coded_picture(5)[..., ::-1])
+    source = opened(data.tobytes())
+    assert source.info.is_still
+    assert source.info.name == "bytes"
+    assert indices(source) == [5]
+
+
+def test_messages_call_the_content_by_its_name(own_temporary_folder: Path, tmp_path: Path) -> None:
+    data = truncated_without_index(tmp_path).read_bytes()
+    with pytest.raises(VideoError, match=r"^bytes: its index \(moov\) is missing"):
+        opened(data)
+    with (tmp_path / "x.txt").open("wb") as file, pytest.raises(BadInput, match=r"^x.txt: "):
+        opened(file)
+    assert list(own_temporary_folder.iterdir()) == []
+
+
+def test_a_rate_is_refused_where_there_are_times(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.mp4", num_frames=3)
+    for given in (video, video.read_bytes()):
+        with pytest.raises(VideoError, match="has times of its own, 25 frames a second"):
+            opened(given, fps=10.0)
+    assert opened(image_folder(tmp_path), fps=10.0).info.rate_hz == 10
