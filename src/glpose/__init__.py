@@ -3,6 +3,7 @@
     for poses in glpose.run("walk.mp4"):          # one FramePoses a frame, streaming, in order
         poses.time_s, poses.people.track_id, poses.xy, poses.score
     result = glpose.load("glpose-out/walk/poses.jsonl")
+    glpose.lift(result, height_m=1.75).frames[40].lifted.xyz    # the same people in space
 
 Names are imported when they are first used, so that `import glpose` costs nothing. Start processes
 that use glpose with `multiprocessing.get_context("spawn")`: native threads do not survive a fork.
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.5.0"
 
 if TYPE_CHECKING:
-    from glpose.api import run
+    from glpose.api import lift, run
     from glpose.errors import (
         BadConfig,
         BadInput,
@@ -43,6 +44,7 @@ _HOMES = {
     "Skeleton": "skeleton",
     "VideoError": "errors",
     "VideoInfo": "types",
+    "lift": "api",
     "load": "formats.results",
     "run": "api",
 }
@@ -61,6 +63,7 @@ __all__ = [
     "Skeleton",
     "VideoError",
     "VideoInfo",
+    "lift",
     "load",
     "run",
 ]

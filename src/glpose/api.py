@@ -1,7 +1,7 @@
 """The library's entry points: `run` for a video, and the parts of it that commands share."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -10,20 +10,21 @@ import numpy as np
 from glpose.errors import BadInput
 from glpose.formats.results import read_boxes
 from glpose.formats.text.lines import FARTHEST_PX
+from glpose.lifting import lift_frames
 from glpose.pipeline import DetectAndTrack, FollowPoses, PeopleOf, can_follow, estimate_poses
 from glpose.refine import Refiner
 from glpose.refine.phantoms import without_phantoms
 from glpose.refine.sides import SidesSpec, with_continuous_sides
 from glpose.runtime.engine import EngineSpec
-from glpose.runtime.load import open_detector, open_estimator
+from glpose.runtime.load import open_detector, open_estimator, open_lifter
 from glpose.runtime.protocols import Detector, Estimator
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
 from glpose.track.by_pose import PoseTracker, PoseTrackerSpec
 from glpose.track.tracker import Tracker
-from glpose.types import Frame, FrameAndPoses, FramePoses, People, VideoInfo
+from glpose.types import Frame, FrameAndPoses, FramePoses, People, PoseResult, VideoInfo
 from glpose.video.source import Source, find_sources
-from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
+from glpose.weights import DEFAULT_DETECTOR, DEFAULT_LIFT, DEFAULT_POSE
 
 DETECT_EVERY = PoseTrackerSpec().look_every
 """The detector looks at every n-th frame, where poses say who is in the others."""
@@ -98,6 +99,27 @@ def run(
         detect_every=detect_every,
     )
     return (poses for _, poses in pairs)
+
+
+def lift(
+    result: PoseResult,
+    *,
+    weights: str | Path = DEFAULT_LIFT,
+    height_m: float | None = None,
+    engine: EngineSpec = EngineSpec(),
+) -> PoseResult:
+    """The same poses with joints in space, `lifted`, for every person who is seen long enough.
+
+    Lengths are in metres with the `height_m` of the people, else in their statures; see
+    `types.PosesInSpace` for the frame of reference, `runtime.lift` for gaps and ends of tracks.
+
+    Raises: BadInput if nobody can be lifted, BadWeights.
+    """
+    opened = open_lifter(weights, engine)
+    frames = lift_frames(
+        result.frames, result.skeleton, result.video.rate_hz, opened.network, height_m
+    )
+    return replace(result, frames=frames, models={**result.models, "lift": opened.record})
 
 
 def load_models(

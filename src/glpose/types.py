@@ -163,6 +163,20 @@ class HeatmapSpec:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PosesInSpace:
+    """The people of one frame in space, NaN where they could not be lifted; see `runtime.lift`.
+
+    `xyz` are the joints relative to the person's root: x to the right of the picture, y up, z
+    towards the camera, in metres or statures. `padded` marks people whose window passes an end of
+    their track, `bridged` those with a joint that was interpolated in the picture.
+    """
+
+    xyz: Float[np.ndarray, "n joints 3"]
+    padded: Bool[np.ndarray, " n"]
+    bridged: Bool[np.ndarray, " n"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FramePoses:
     """The people of one frame and their joints in image pixels: the unit of streaming.
 
@@ -170,7 +184,7 @@ class FramePoses:
     `side_evidence` says how clearly the network tells a joint from its mirror partner, see
     `Codec.side_evidence`; None where nothing is known. `unsure_sides` marks people whose left and
     right limbs may be exchanged, `propagated` those who were not found in this frame but in frames
-    around it.
+    around it. `lifted` are the same people in space, if they were lifted.
     """
 
     frame: int
@@ -182,6 +196,7 @@ class FramePoses:
     side_evidence: Float[np.ndarray, "n joints"] | None = None
     unsure_sides: Bool[np.ndarray, " n"] | None = None
     propagated: Bool[np.ndarray, " n"] | None = None
+    lifted: PosesInSpace | None = None
 
     @classmethod
     def empty(

@@ -7,7 +7,7 @@ from pathlib import Path
 from glpose import __version__
 from glpose.errors import GLPoseError
 from glpose.formats.results import load
-from glpose.runtime.card import Card, EncoderCard, PoseCard
+from glpose.runtime.card import Card, EncoderCard, LiftCard, PoseCard
 from glpose.runtime.engine import num_cores
 from glpose.runtime.engines.onnxruntime import engine
 from glpose.runtime.load import read_card, shipped, weights_in
@@ -101,5 +101,10 @@ def _card_lines(path: Path, card: Card) -> list[str]:
         num_frames = sum(len(slot.offsets) for slot in card.neighbours)
         num_crops = sum(slot.num for slot in card.similar)
         lines.append(f"  uses {num_frames} neighbouring frames and {num_crops} similar crops")
+    if isinstance(card, LiftCard):
+        lines.append(
+            f"  skeleton: {card.skeleton}, windows of {card.window} samples at {card.rate_hz:g} Hz, "
+            f"in {card.unit}"
+        )
     lines += [f"  {name}: {score}" for name, score in card.scores.items()]
     return lines

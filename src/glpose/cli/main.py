@@ -27,6 +27,9 @@ app.command(
     name="refine",
     help="Make poses of any tool steadier with their video.",
 )
+app.command(
+    "glpose.cli.lift:lift", name="lift", help="Give people of any tool's poses joints in space."
+)
 app.command("glpose.cli.info:info", name="info", help="Tell versions and weights, or about a file.")
 app.command("glpose.cli.demo:demo", name="demo", help="Make a short clip and run on it.")
 app.command(

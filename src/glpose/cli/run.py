@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from glpose.cli.checks import check_count
 from glpose.errors import BadInput
-from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
+from glpose.weights import DEFAULT_DETECTOR, DEFAULT_LIFT, DEFAULT_POSE
 
 if TYPE_CHECKING:
     from glpose.jobs.run import Options, Outcome
@@ -22,6 +22,8 @@ def run(
     detector: str = DEFAULT_DETECTOR,
     detect_every: int | None = None,
     refine: str | None = None,
+    lift: Annotated[bool, Parameter(negative="")] = False,
+    height: float | None = None,
     overlay: bool = True,
     start: float | None = None,
     end: float | None = None,
@@ -51,6 +53,10 @@ def run(
         given; 1 finds newcomers at once and costs more.
     refine
         Make poses steadier afterwards: flow merges those of frames around along optical flow.
+    lift
+        Also write poses_3d.jsonl: the poses with joints in space, see glpose lift -h.
+    height
+        The height of the people in metres, for --lift.
     overlay
         Write a video with the skeletons drawn in.
     start
@@ -73,10 +79,18 @@ def run(
     check_count("--detect-every", detect_every)
     # Imported here: NumPy and the video library would slow down --help.
     from glpose.api import DETECT_EVERY
+    from glpose.jobs.lift import lifted_jsonl
     from glpose.jobs.run import Options
     from glpose.jobs.writers import overlay_mp4, poses_jsonl
+    from glpose.lifting import check_height
     from glpose.runtime.engine import EngineSpec
+    from glpose.runtime.load import open_lifter
 
+    if height is not None and not lift:
+        raise BadInput("--height is for poses in space; expected --lift with it")
+    check_height(height)
+    engine = EngineSpec(threads=threads)
+    in_space = (lifted_jsonl(open_lifter(DEFAULT_LIFT, engine), height),) if lift else ()
     options = Options(
         output,
         boxes,
@@ -84,9 +98,9 @@ def run(
         detector,
         start,
         end,
-        EngineSpec(threads=threads),
+        engine,
         overwrite,
-        writers=(poses_jsonl, overlay_mp4) if overlay else (poses_jsonl,),
+        writers=(poses_jsonl, *((overlay_mp4,) if overlay else ()), *in_space),
         detect_every=detect_every or DETECT_EVERY,
         also=() if refine is None else (refine,),
     )

@@ -5,10 +5,14 @@ come, so that a killed run leaves a readable file; `load` reads it back. A joint
 is `[null, null, 0.0]` in the file and NaN with score 0 in memory. A person whose left and right
 limbs may be exchanged has `"sides": "unsure"`, one who was not found in the frame but put there
 from frames around it `"source": "propagated"`.
+
+People who were lifted have `joints_3d`, [x, y, z] relative to their root or [null, null, null] for
+each joint, and `window` with the words "padded" and "bridged" where they apply; what these mean is
+said by `types.PosesInSpace`, the unit by `settings` of the header.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -28,12 +32,13 @@ from glpose.formats.text.lines import (
     write_text,
 )
 from glpose.skeleton import SKELETONS, Skeleton
-from glpose.types import FramePoses, FrameStatus, People, PoseResult, VideoInfo
+from glpose.types import FramePoses, FrameStatus, People, PoseResult, PosesInSpace, VideoInfo
 
 FORMAT = "glpose/1"
 
 _UNSURE, _PROPAGATED = "unsure", "propagated"
-_PX, _SCORE, _SECONDS = 2, 4, 6  # decimals
+_PADDED, _BRIDGED = "padded", "bridged"
+_PX, _SCORE, _SECONDS, _SPACE = 2, 4, 6, 4  # decimals
 
 
 class ResultWriter:
@@ -221,12 +226,27 @@ def _frame_line(poses: FramePoses) -> dict[str, Any]:
     for key, word, marked in marks:
         for row in () if marked is None else np.flatnonzero(marked):
             people[row][key] = word
+    if poses.lifted is not None:
+        _add_lifted(people, poses.lifted)
     return {
         "frame": int(poses.frame),
         "time_s": round(float(poses.time_s), _SECONDS),
         "status": poses.status,
         "people": people,
     }
+
+
+def _add_lifted(people: list[dict[str, Any]], lifted: PosesInSpace) -> None:
+    rows = zip(people, lifted.xyz, lifted.padded, lifted.bridged, strict=True)
+    for person, xyz, padded, bridged in rows:
+        found = np.isfinite(xyz).all(-1)
+        if not found.any():
+            continue
+        table = zip(_round(xyz, _SPACE), found, strict=True)
+        person["joints_3d"] = [p if ok else [None, None, None] for p, ok in table]
+        words = [word for word, is_so in ((_PADDED, padded), (_BRIDGED, bridged)) if is_so]
+        if words:
+            person["window"] = words
 
 
 def _people(people: People) -> list[dict[str, Any]]:
@@ -309,7 +329,37 @@ def _read_frame(line: Line, num_joints: int, *, needs_ids: bool) -> FramePoses:
         status=status,
         unsure_sides=np.array([person.data.get("sides") == _UNSURE for person in people], bool),
         propagated=np.array([p.data.get("source") == _PROPAGATED for p in people], bool),
+        lifted=_read_lifted(people, num_joints),
     )
+
+
+def _read_lifted(people: Sequence[Line], num_joints: int) -> PosesInSpace | None:
+    if not any("joints_3d" in person.data for person in people):
+        return None
+    xyz = np.full((len(people), num_joints, 3), np.nan, np.float32)
+    words: list[list[Any]] = [[] for _ in people]
+    for row, person in enumerate(people):
+        if "joints_3d" not in person.data:
+            continue
+        joints = person.list("joints_3d")
+        if len(joints) != num_joints or not all(map(_is_in_space, joints)):
+            raise person.error(
+                "joints_3d that are not [x, y, z] or [null, null, null]",
+                f"{num_joints} of them as in the header",
+            )
+        xyz[row] = [[np.nan if v is None else v for v in joint] for joint in joints]
+        words[row] = person.list("window") if "window" in person.data else []
+    return PosesInSpace(
+        xyz,
+        np.array([_PADDED in row for row in words], bool),
+        np.array([_BRIDGED in row for row in words], bool),
+    )
+
+
+def _is_in_space(joint: Any) -> bool:
+    if not isinstance(joint, list) or len(joint) != 3:
+        return False
+    return all(map(is_pixel, joint)) or joint == [None, None, None]
 
 
 def _people_lines(line: Line) -> list[Line]:

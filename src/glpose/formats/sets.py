@@ -325,6 +325,11 @@ DATASETS: dict[str, Dataset] = {
             stride=7,  # neighbouring frames are almost the same
         ),
         Dataset(
+            "bandai_namco",  # read by `formats.motion`: it has no pictures
+            "Bandai-Namco Research Motiondataset, 585 clips: CC BY-NC 4.0, no commercial use",
+            root="mocap",
+        ),
+        Dataset(
             "imagenet",
             "ImageNet-1k, by a published network that training starts from: research only",
         ),

@@ -1,7 +1,7 @@
 """Cards: everything needed to use weights correctly, stored inside each `.onnx` file.
 
-A `Card` is an `EncoderCard`, a `PoseCard` or a `DetectorCard`, distinguished by `kind`. The slots of
-a `PoseCard` name the inputs of its graph and say what fills each of them.
+A `Card` is an `EncoderCard`, a `PoseCard`, a `DetectorCard` or a `LiftCard`, distinguished by `kind`.
+The slots of a `PoseCard` name the inputs of its graph and say what fills each of them.
 """
 
 import math
@@ -266,13 +266,45 @@ class DetectorCard(About):
             check_range("fine_size_hw", self.fine_size_hw, 32, 8192)
 
 
-Card = EncoderCard | PoseCard | DetectorCard
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiftCard(About):
+    """Tracks of joints in the picture to a pose in space, see `runtime.lift`.
 
-_KINDS: dict[str, type[Card]] = {
+    `window` is the odd number of samples of a track that make one pose, the middle one's;
+    `rate_hz` the samples in a second that it was trained on. Poses are relative to the mean of the
+    joints `root`, in metres or in statures of the person.
+    """
+
+    kind: Literal["lift"] = "lift"
+    skeleton: str
+    window: int
+    rate_hz: float
+    root: tuple[str, ...]
+    unit: Literal["metres", "statures"] = "statures"
+
+    def __post_init__(self) -> None:
+        check_range("window", self.window, 1, _MANY)
+        if self.window % 2 == 0:
+            raise BadConfig(f"window is {self.window}; expected an odd number of samples")
+        check_range("rate_hz", self.rate_hz, 1, _MANY)
+        if not self.root:
+            raise BadConfig("root is empty; expected at least one joint")
+
+    @property
+    def joints(self) -> Skeleton:
+        """The joints of the tracks and of the poses."""
+        return by_name(self.skeleton)
+
+
+Card = EncoderCard | PoseCard | DetectorCard | LiftCard
+
+KINDS: dict[str, type[Card]] = {
     "encoder": EncoderCard,
     "fusion": PoseCard,
     "detector": DetectorCard,
+    "lift": LiftCard,
 }
+"""The types of cards by their `kind`."""
 
 
 def card_from_plain(data: Mapping[str, Any]) -> Card:
@@ -286,11 +318,11 @@ def card_from_plain(data: Mapping[str, Any]) -> Card:
     if version == 1:
         data = _from_version_1(data)
     kind = data.get("kind")
-    if not isinstance(kind, str) or kind not in _KINDS:
-        raise BadConfig(f"Card.kind: expected {' or '.join(map(repr, _KINDS))}, found {kind!r}")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise BadConfig(f"Card.kind: expected {' or '.join(map(repr, KINDS))}, found {kind!r}")
     if data.get("codec") is not None:
         data = {**data, "codec": codec_from_plain(data["codec"], "Card.codec")}
-    return from_plain(_KINDS[kind], data, "Card")
+    return from_plain(KINDS[kind], data, "Card")
 
 
 def _from_version_1(old: Mapping[str, Any]) -> dict[str, Any]:

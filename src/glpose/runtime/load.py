@@ -1,8 +1,8 @@
-"""Open an estimator or a detector by name or path, with all checks of the weights.
+"""Open an estimator, a detector or a lifter by name or path, with all checks of the weights.
 
 Shipped weights are in the package folder `weights`. An estimator NAME is the pair
-`NAME.encoder.onnx` and `NAME.fusion.onnx`, a detector is `NAME.onnx`; a file `SHA256SUMS` next to
-them is checked. Each error names the file, what was found and what was expected.
+`NAME.encoder.onnx` and `NAME.fusion.onnx`, a detector is `NAME.onnx`, a lifter `NAME.lift.onnx`; a
+file `SHA256SUMS` next to them is checked. Each error names the file, what was found and what was expected.
 """
 
 import json
@@ -17,10 +17,12 @@ from glpose.errors import BadConfig, BadInput, BadWeights
 from glpose.files import digest, read_regular
 from glpose.runtime.card import (
     CARD_KEY,
+    KINDS,
     Card,
     DetectorCard,
     EncoderCard,
     KeySlot,
+    LiftCard,
     NeighbourSlot,
     PoseCard,
     SimilarSlot,
@@ -30,18 +32,26 @@ from glpose.runtime.detector import BoxDetector
 from glpose.runtime.engine import EngineSpec, Graph, Shape
 from glpose.runtime.engines.open import open_graph
 from glpose.runtime.estimator import OnnxEstimator
+from glpose.runtime.lift import Lifter
+from glpose.skeleton import Skeleton
 
-Use = Literal["pose", "detector"]
+Use = Literal["pose", "detector", "lift"]
 T = TypeVar("T")
 C = TypeVar("C", bound=Card)
 
-_ENCODER, _FUSION, _SUMS = ".encoder.onnx", ".fusion.onnx", "SHA256SUMS"
+_ENCODER, _FUSION, _LIFT = ".encoder.onnx", ".fusion.onnx", ".lift.onnx"
+_FORM = {
+    "pose": f"a pair NAME{_ENCODER} and NAME{_FUSION}",
+    "detector": "NAME.onnx",
+    "lift": f"NAME{_LIFT}",
+}
+_SUMS = "SHA256SUMS"
 _FLOAT, _BYTE = "tensor(float)", "tensor(uint8)"
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The files of one model: encoder and fusion, or one detector."""
+    """The files of one model: encoder and fusion, one detector or one lifter."""
 
     name: str
     use: Use
@@ -102,6 +112,26 @@ def load_detector(name_or_path: str | Path, engine: EngineSpec = EngineSpec()) -
     return open_detector(name_or_path, engine).network
 
 
+def open_lifter(name_or_path: str | Path, engine: EngineSpec = EngineSpec()) -> Opened[Lifter]:
+    """Open weights that lift tracks: a shipped name, a file, or a folder with one.
+
+    Raises: BadWeights, saying which part is wrong.
+    """
+    (path,) = find_weights(name_or_path, "lift").files
+    opened = _open(path, LiftCard, engine)
+    graph, joints = opened.graph, len(_known_joints(path, opened.card).joints)
+    window = opened.card.window
+    _check_array(graph, "inputs", "joints", (None, window, joints, 3), _FLOAT)
+    _check_array(graph, "inputs", "known", (None, window, joints), _FLOAT)
+    _check_array(graph, "outputs", "xyz", (None, joints, 3), _FLOAT)
+
+    def run(joints: np.ndarray, known: np.ndarray) -> np.ndarray:
+        (xyz,) = graph.run({"joints": joints, "known": known}, ["xyz"])
+        return xyz
+
+    return Opened(Lifter(run, opened.card), _record(opened.card, opened))
+
+
 def shipped() -> list[Weights]:
     """The weights inside the package, by name."""
     return weights_in(_package_folder())
@@ -160,6 +190,8 @@ def _of_file(path: Path) -> Weights:
             name = path.name.removesuffix(suffix)
             pair = path.with_name(name + _ENCODER), path.with_name(name + _FUSION)
             return Weights(name, "pose", pair)
+    if path.name.endswith(_LIFT):
+        return Weights(path.name.removesuffix(_LIFT), "lift", (path,))
     return Weights(path.stem, "detector", (path,))
 
 
@@ -171,11 +203,10 @@ def _of_use(weights: Weights, use: Use) -> Weights:
             f"NAME{_FUSION}, put both into one folder"
         )
     if weights.use != use:
-        expected = f"a pair NAME{_ENCODER} and NAME{_FUSION}" if use == "pose" else "NAME.onnx"
         kind = read_card(weights.files[0]).kind
         raise BadWeights(
             f"{weights.files[0]}: found weights of kind '{kind}', expected {use} weights "
-            f"({expected})"
+            f"({_FORM[use]})"
         )
     return weights
 
@@ -198,7 +229,7 @@ def _open(path: Path, kind: type[C], engine: EngineSpec) -> _File[C]:
     graph = open_graph(path, data, engine)
     card = _card_of(graph)
     if not isinstance(card, kind):
-        expected = {EncoderCard: "encoder", PoseCard: "fusion", DetectorCard: "detector"}[kind]
+        expected = next(name for name, known in KINDS.items() if known is kind)
         raise BadWeights(f"{path}: found weights of kind '{card.kind}', expected '{expected}'")
     return _File(path, graph, card, found)
 
@@ -274,10 +305,7 @@ def _check_pair(encoder: _File[EncoderCard], fusion: _File[PoseCard]) -> None:
 
 
 def _check_slots(graph: Graph, card: PoseCard) -> None:
-    try:
-        _ = card.joints
-    except BadInput as problem:
-        raise BadWeights(f"{graph.path}: {problem}; update glpose") from problem
+    _known_joints(graph.path, card)
     expected: dict[str, Shape] = {}
     for slot in card.slots:
         if isinstance(slot, KeySlot):
@@ -301,6 +329,13 @@ def _check_slots(graph: Graph, card: PoseCard) -> None:
     _check_maps(graph, card)
     for slot in card.states:
         _check_array(graph, "outputs", slot.output, (None, *slot.shape), _FLOAT)
+
+
+def _known_joints(path: Path, card: PoseCard | LiftCard) -> Skeleton:
+    try:
+        return card.joints
+    except BadInput as problem:
+        raise BadWeights(f"{path}: {problem}; update glpose") from problem
 
 
 def _check_maps(graph: Graph, card: PoseCard) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from glpose.train.system import System
 
 PHONE_BOOK = {
+    "dg_net": "glpose.systems.dg_net",
     "flowing": "glpose.systems.flowing",
     "glpose": "glpose.systems.glpose",
     "person_detector": "glpose.systems.person_detector",
