@@ -15,7 +15,7 @@ and truth are both finite; a pose without any such joint is left out.
   to 150 mm (Mehta et al., 3DV 2017).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -27,15 +27,15 @@ LIMITS_MM = np.linspace(0, LIMIT_MM, 31)
 """Every 5 mm, both ends included, as the evaluation of MPI-INF-3DHP has it."""
 
 Poses = Float[np.ndarray, "poses joints 3"]
+Pose = Float[np.ndarray, "joints 3"]
+Clip = Float[np.ndarray, "_ joints 3"]
+
+
+Align = Callable[[Pose, Pose], Pose]
 
 
 def joint_errors(guess: Poses, truth: Poses) -> Float[np.ndarray, "poses joints"]:
-    """The distance of each joint, NaN where it does not count. Raises BadInput for other shapes."""
-    if guess.shape != truth.shape:
-        raise BadInput(
-            f"the guess has poses of shape {guess.shape} and the truth of {truth.shape}; expected "
-            "the same poses and joints"
-        )
+    """The distance of each joint, NaN where it does not count."""
     return np.linalg.norm(guess.astype(np.float64) - truth, axis=-1)
 
 
@@ -54,7 +54,7 @@ def scaled_mpjpe(guess: Poses, truth: Poses) -> float:
     return _mean(joint_errors(_each(_scaled, guess, truth), truth))
 
 
-def velocity_error(guess: Sequence[Poses], truth: Sequence[Poses]) -> float:
+def velocity_error(guess: Sequence[Clip], truth: Sequence[Clip]) -> float:
     """Mean error of the first differences in each clip (MPJVE), unit per frame; over all clips."""
     errors = [
         joint_errors(np.diff(g, axis=0), np.diff(t, axis=0)).ravel()
@@ -75,9 +75,7 @@ def auc_3d(guess: Poses, truth: Poses) -> float:
     return _percent(errors[counted][:, None] <= LIMITS_MM)
 
 
-def per_action(
-    errors: Mapping[str, float],
-) -> dict[str, float]:
+def per_action(errors: Mapping[str, float]) -> dict[str, float]:
     """The errors of actions with their plain mean as "mean": each action weighs the same.
 
     Custom of Human3.6M. Raises: BadInput without any action.
@@ -87,9 +85,7 @@ def per_action(
     return {**errors, "mean": float(np.mean(list(errors.values())))}
 
 
-def procrustes(
-    guess: Float[np.ndarray, "joints 3"], truth: Float[np.ndarray, "joints 3"]
-) -> Float[np.ndarray, "joints 3"]:
+def procrustes(guess: Pose, truth: Pose) -> Pose:
     """The guess after the rotation, scale and shift that fit it best to the truth; no reflection."""
     guess_middle, truth_middle = guess.mean(0), truth.mean(0)
     a, b = guess - guess_middle, truth - truth_middle
@@ -100,15 +96,12 @@ def procrustes(
     return scale * a @ rotation + truth_middle
 
 
-def _scaled(
-    guess: Float[np.ndarray, "joints 3"], truth: Float[np.ndarray, "joints 3"]
-) -> Float[np.ndarray, "joints 3"]:
+def _scaled(guess: Pose, truth: Pose) -> Pose:
     return guess * ((guess * truth).sum() / np.square(guess).sum())
 
 
-def _each(align, guess: Poses, truth: Poses) -> Poses:  # noqa: ANN001
+def _each(align: Align, guess: Poses, truth: Poses) -> Poses:
     """Align pose by pose, by the joints that count; poses of less extent than a point stay NaN."""
-    joint_errors(guess, truth)  # the shapes fit
     out = np.full(guess.shape, np.nan)
     for row, (one, other) in enumerate(zip(guess, truth, strict=True)):
         counted = np.isfinite(one).all(-1) & np.isfinite(other).all(-1)
