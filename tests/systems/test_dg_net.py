@@ -234,7 +234,7 @@ def test_settings_and_weights_that_do_not_fit(tmp_path: Path):
         replace(TINY, num_neighbours=13)
     with pytest.raises(BadConfig, match="dynamic and static are both off"):
         replace(TINY, dynamic=False, static=False)
-    with pytest.raises(BadConfig, match="sources are .*; expected some of bandai_namco, synth"):
+    with pytest.raises(BadConfig, match=r"sources are .*; expected some of bandai_namco, synth"):
         replace(FEW, sources=("coco",))
     with pytest.raises(
         BadConfig, match="the set bandai_namco has no folder; expected --data mocap"

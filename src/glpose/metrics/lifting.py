@@ -115,7 +115,8 @@ def _against_truth(
     guess: Poses, truth: Poses
 ) -> tuple[Float[np.ndarray, "poses joints"], Bool[np.ndarray, "poses joints"]]:
     errors = joint_errors(guess, truth)
-    return np.where(np.isfinite(errors), errors, np.inf), np.isfinite(truth).all(-1)
+    counted = np.asarray(np.isfinite(truth).all(-1))
+    return np.where(np.isfinite(errors), errors, np.inf), counted
 
 
 def _mean(values: Float[np.ndarray, "*shape"]) -> float:

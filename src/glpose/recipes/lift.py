@@ -13,12 +13,12 @@ def lift_small() -> Settings:
     return Recipe(
         name="lift_small",
         system="dg_net",
-        model=DgNetConfig(strides=(3, 3, 3), width=48),
+        model=DgNetConfig(strides=(3, 3, 3), width=32),
         data=MotionConfig(noise=0.022, gross_share=0.08),
         optimizer=Optimizer(lr=4e-3, weight_decay=1e-3, warmup_steps=100),
         batch_size=64,
-        num_steps=1500,
+        num_steps=1000,
         ema_decay=0.998,
         precision="fp32",
-        validate_every=500,
+        validate_every=250,
     )

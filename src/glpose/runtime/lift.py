@@ -75,9 +75,9 @@ class Lifter:
         bridged; longer ones end a run of frames, and runs shorter than `least_frames` are left out.
         A joint is NaN in space where it is missing in the picture and cannot be bridged.
         """
-        found = np.isfinite(xy).all(-1) & (score >= LEAST_SCORE)
+        found = finite(xy) & (score >= LEAST_SCORE)
         filled = bridged(np.where(found[..., None], xy, np.nan), MOST_GAP)
-        known = np.isfinite(filled).all(-1)
+        known = finite(filled)
         usable = known.sum(1) >= LEAST_JOINTS
         step, least = self.step(rate_hz), self.least_frames(rate_hz)
         reach = np.arange(-(self.card.window // 2), self.card.window // 2 + 1) * step
@@ -127,7 +127,7 @@ def network_inputs(
 
     The confidence is 1 for joints that were `found` and 0 for those that were interpolated.
     """
-    known = np.isfinite(xy).all(-1)
+    known = finite(xy)
     placed = np.where(known[..., None], person_frame(xy), 0.0)
     joints = np.concatenate([placed, (found & known)[..., None]], -1)
     return joints.astype(np.float32), known.astype(np.float32)
@@ -143,7 +143,7 @@ def person_frame(
     picture changes nothing.
     """
     middle = xy[:, xy.shape[1] // 2]
-    known = np.isfinite(middle).all(-1)[..., None]
+    known = finite(middle)[..., None]
     centre = np.where(known, middle, 0).sum(1) / np.maximum(known.sum(1), 1)
     is_nan = np.isnan(xy)
     low, high = (
@@ -155,11 +155,16 @@ def person_frame(
     return (xy - centre[:, None, None]) / np.maximum(size, 1e-6)[:, None, None, None] * flip
 
 
+def finite(points: Float[np.ndarray, "*shape axes"]) -> Bool[np.ndarray, "*shape"]:
+    """Which points have all their coordinates."""
+    return np.asarray(np.isfinite(points).all(-1))
+
+
 def bridged(
     xy: Float[np.ndarray, "frames *joints 2"], most: int
 ) -> Float[np.ndarray, "frames *joints 2"]:
     """Gaps of at most `most` frames filled by a straight line in time; longer ones stay NaN."""
-    there = np.isfinite(xy).all(-1)
+    there = finite(xy)
     frames = np.arange(len(xy)).reshape(-1, *[1] * (there.ndim - 1))
     before = np.maximum.accumulate(np.where(there, frames, -1), 0)
     after = np.flip(np.minimum.accumulate(np.flip(np.where(there, frames, len(xy)), 0), 0), 0)

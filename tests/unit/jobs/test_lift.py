@@ -141,10 +141,10 @@ def test_weights_must_be_what_their_card_says(weights: Path, tmp_path: Path):
     assert [w.use for w in weights_in(weights.parent)] == ["lift"]
     assert find_weights(weights.parent, "lift").files == (weights,)
     wide = tiny_onnx.write_lifter(tmp_path / "a.lift.onnx", tiny_onnx.lift_card(window=7))
-    with pytest.raises(BadWeights, match="its input 'joints' is .* nx5x13x3|5x13x3.*7x13x3"):
+    with pytest.raises(BadWeights, match=r"its input 'joints' is .*\?x5x13x3.*\?x7x13x3"):
         open_lifter(wide)
     other = tiny_onnx.write_lifter(tmp_path / "b.lift.onnx", tiny_onnx.lift_card(skeleton="mine"))
-    with pytest.raises(BadWeights, match="unknown skeleton 'mine'.*update glpose"):
+    with pytest.raises(BadWeights, match=r"unknown skeleton 'mine'.*update glpose"):
         open_lifter(other)
 
 

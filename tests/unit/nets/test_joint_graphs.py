@@ -114,7 +114,7 @@ def test_the_motion_graph_sees_alike_joints_a_sample_before_and_after():
 def test_exchanging_joints_exchanges_what_comes_out(kind: type[nn.Module]):
     features, places, known = case()
     net, order = warm(kind(C, 4, K)), torch.randperm(J)
-    of = (lambda p, k: movement(p, k)) if kind is MotionGraph else (lambda p, k: p)
+    of = movement if kind is MotionGraph else (lambda p, k: p)
     plain = net(features, of(places, known), known)
     turned = net(
         features[:, :, order], of(places[:, :, order], known[:, :, order]), known[:, :, order]
