@@ -234,12 +234,12 @@ def test_settings_and_weights_that_do_not_fit(tmp_path: Path):
         replace(TINY, num_neighbours=13)
     with pytest.raises(BadConfig, match="dynamic and static are both off"):
         replace(TINY, dynamic=False, static=False)
-    with pytest.raises(BadConfig, match=r"sources are .*; expected some of bandai_namco, synth"):
+    with pytest.raises(BadConfig, match=r"sources are .*; expected some of mocap, synth"):
         replace(FEW, sources=("coco",))
     with pytest.raises(
-        BadConfig, match="the set bandai_namco has no folder; expected --data mocap"
+        BadConfig, match="the set mocap has no folder; expected --data mocap"
     ):
-        task(data=replace(FEW, sources=("bandai_namco",))).train_data()
+        task(data=replace(FEW, sources=("mocap",))).train_data()
     torch.save({"ema": DgNet(replace(TINY, width=9)).state_dict()}, tmp_path / "best.pt")
     with pytest.raises(BadWeights, match="not weights of this network"):
         task(init_from=str(tmp_path / "best.pt")).build()

@@ -325,7 +325,7 @@ DATASETS: dict[str, Dataset] = {
             stride=7,  # neighbouring frames are almost the same
         ),
         Dataset(
-            "bandai_namco",  # read by `formats.motion`: it has no pictures
+            "mocap",  # read by `formats.motion`: it has no pictures
             "Bandai-Namco Research Motiondataset, 585 clips: CC BY-NC 4.0, no commercial use",
             root="mocap",
         ),

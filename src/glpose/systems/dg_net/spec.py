@@ -14,7 +14,7 @@ from glpose.train.recipe import Recipe
 RATE_HZ = 15.0
 """Samples in a second: that of our motion capture."""
 
-SYNTH, MOCAP = "synth", "bandai_namco"
+SYNTH, MOCAP = "synth", "mocap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class DgNetConfig:
 class MotionConfig:
     """Motions in space, seen by random cameras, with the errors of our own 2D joints.
 
-    Motions are those of the `sources`: motion capture ("bandai_namco") and our own procedural
+    Motions are those of the `sources`: motion capture ("mocap") and our own procedural
     figures ("synth"), of which a share `synth_share` of the samples is taken if both are there.
     Bodies of motion capture are given other proportions. Cameras: degrees above the person, metres
     away, degrees that the person is off the middle. `held_samples` windows of held-out clips are
