@@ -236,9 +236,7 @@ def test_settings_and_weights_that_do_not_fit(tmp_path: Path):
         replace(TINY, dynamic=False, static=False)
     with pytest.raises(BadConfig, match=r"sources are .*; expected some of mocap, synth"):
         replace(FEW, sources=("coco",))
-    with pytest.raises(
-        BadConfig, match="the set mocap has no folder; expected --data mocap"
-    ):
+    with pytest.raises(BadConfig, match="the set mocap has no folder; expected --data mocap"):
         task(data=replace(FEW, sources=("mocap",))).train_data()
     torch.save({"ema": DgNet(replace(TINY, width=9)).state_dict()}, tmp_path / "best.pt")
     with pytest.raises(BadWeights, match="not weights of this network"):
