@@ -107,16 +107,12 @@ def make(name: str, window: int, width: int) -> nn.Module:
     if name == "all":
         return DgNet(replace(config, num_neighbours=len(config.joints.joints) - 1))
     if name == "fixed":
-        sizes = range(width, 2 * width)
-        return _nearest(
-            goal, [(lambda w=w: DgNet(replace(config, dynamic=False, width=w))) for w in sizes]
-        )
-    kind = {"mlp": OneFrame, "tcn": OverTime}[name]
-    return _nearest(goal, [(lambda w=w: kind(config, w)) for w in range(16, 400, 4)])
-
-
-def _nearest(goal: int, makers: list) -> nn.Module:
-    return min((m() for m in makers), key=lambda net: abs(num_parameters(net) - goal))
+        fixed = replace(config, dynamic=False)
+        nets = (DgNet(replace(fixed, width=w)) for w in range(width, 2 * width))
+    else:
+        kind = {"mlp": OneFrame, "tcn": OverTime}[name]
+        nets = (kind(config, w) for w in range(16, 400, 4))
+    return min(nets, key=lambda net: abs(num_parameters(net) - goal))
 
 
 def train(

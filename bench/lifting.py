@@ -107,7 +107,14 @@ class OneKind(nn.Module):
 
 
 def experiment(
-    kind: str, task: Task, seed: int, *, steps: int, num: int = 4000, num_test: int = 1000
+    kind: str,
+    task: Task,
+    seed: int,
+    *,
+    steps: int,
+    batch: int = 128,
+    num: int = 4000,
+    num_test: int = 1000,
 ) -> tuple[float, float]:
     """The wrist's mean error after training, with the cue and with the cue destroyed."""
     torch.manual_seed(seed)
@@ -115,7 +122,7 @@ def experiment(
     net, rng = OneKind(kind), np.random.default_rng(seed)
     optimizer = torch.optim.Adam(net.parameters(), lr=2e-3)
     for _ in range(steps):
-        rows = torch.from_numpy(rng.integers(num, size=128))
+        rows = torch.from_numpy(rng.integers(num, size=batch))
         found, true = net(given[rows]), depth[rows]
         loss = functional.l1_loss(found, true) + functional.l1_loss(found[:, WRIST], true[:, WRIST])
         optimizer.zero_grad()
