@@ -19,6 +19,7 @@ from jaxtyping import Float
 from glpose.errors import BadInput
 from glpose.formats.results import load
 from glpose.imaging import Rgb, resize
+from glpose.runtime.lift import finite
 from glpose.skeleton import Skeleton
 from glpose.types import FramePoses, People
 from glpose.video.reader import open_video
@@ -47,7 +48,7 @@ def panel(
     if not np.isfinite(xy).any():
         return picture
     xy += np.array([HEIGHT / 2, 0.9 * HEIGHT - np.nanmax(xy[:, 1])])
-    found = np.isfinite(xy).all(-1)
+    found = finite(xy)
     box = np.concatenate([np.nanmin(xy, 0), np.nanmax(xy, 0)])
     people = People(box.astype(np.float32)[None], np.ones(1, np.float32), np.array([track]))
     poses = FramePoses(0, 0.0, people, xy.astype(np.float32)[None], found.astype(np.float32)[None])

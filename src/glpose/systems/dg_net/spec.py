@@ -112,11 +112,11 @@ class MotionConfig:
             raise BadConfig(
                 f"sources are {list(self.sources)}; expected some of {', '.join(sorted(known))}"
             )
+        for name in ("synth_share", "follow_share", "gross_share", "missed_share", "cut_share"):
+            check_range(name, getattr(self, name), 0, 1)
         check_range("likeness", self.likeness, 0, 0.999)
         check_range("missed_run", self.missed_run, 1, 1000)
         check_range("distance_m", self.distance_m, 1.0, 1000)
-        shares = (self.synth_share, self.follow_share, self.gross_share, self.missed_share)
-        check_range("shares", (*shares, self.cut_share), 0, 1)
 
     def set_names(self) -> tuple[str, ...]:
         """The sources."""
