@@ -15,15 +15,13 @@ from glpose.errors import BadInput
 from glpose.formats.poses import GivenPoses, read_poses
 from glpose.formats.results import ResultWriter
 from glpose.jobs.refine import linked
-from glpose.jobs.writers import PoseWriter, Target, Writing
+from glpose.jobs.writers import POSES_3D, PoseWriter, Target, Writing
 from glpose.lifting import lift_frames, unit_of
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.lift import Lifter
 from glpose.runtime.load import Opened, open_lifter
 from glpose.types import Frame, FramePoses, VideoInfo
 from glpose.weights import DEFAULT_LIFT
-
-POSES_3D = "poses_3d.jsonl"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from glpose.jobs.interrupt import Interrupt, Interrupted
 from glpose.jobs.lock import only_writer
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.writers import (
+    POSES_3D,
     OpenWriter,
     Origin,
     PoseWriter,
@@ -301,7 +302,9 @@ class SourceJob:
     def _remove_old(self) -> None:
         # Also without an overlay: an old one would not belong to the new poses.
         own = [name for writer in self.options.writers for name in files_of(writer)]
-        names = dict.fromkeys((*files_of(poses_jsonl), *files_of(overlay_mp4), *own, SUMMARY))
+        names = dict.fromkeys(
+            (*files_of(poses_jsonl), POSES_3D, *files_of(overlay_mp4), *own, SUMMARY)
+        )
         old = [p for name in names if (p := self.folder / name).exists()]
         if old and not self.options.overwrite:
             raise BadInput(

@@ -16,7 +16,7 @@ from glpose.video.source import Source
 from glpose.video.writer import VideoWriter, partial_of
 from glpose.viewer.overlay_video import OverlayVideo
 
-POSES, OVERLAY = "poses.jsonl", "overlay.mp4"
+POSES, POSES_3D, OVERLAY = "poses.jsonl", "poses_3d.jsonl", "overlay.mp4"
 
 
 @runtime_checkable
