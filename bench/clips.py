@@ -4,7 +4,7 @@ PCK here is that of `glpose.metrics.pck`: a joint is right within a share of the
 mask's box. All labelled joints inside the picture are pooled.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -19,9 +19,8 @@ from glpose.evaluation.predict import true_people
 from glpose.formats.jhmdb.short import JhmdbClip, read_clips
 from glpose.geometry import box_iou
 from glpose.metrics.pck import Pck, pck
-from glpose.refine import refiner_named
-from glpose.skeleton import JHMDB15
-from glpose.types import FramePoses, FrameTruth
+from glpose.skeleton import JHMDB15, Skeleton
+from glpose.types import FrameAndPoses, FramePoses, FrameTruth
 from glpose.video.reader import open_video
 
 LEAST_IOU = 0.3
@@ -93,23 +92,35 @@ def look_at(
     *,
     finds: bool = False,
     rhythm: Rhythm | None = None,
-    refine: str | None = None,
+    causal: bool = False,
 ) -> Limbs:
     """Run each clip as `glpose run` does: with the labelled boxes, or finding people (`finds`).
 
-    `refine` names a refiner to apply afterwards.
+    `causal` lets nothing after a frame count for it.
+    """
+    how = {"finds": finds, "causal": causal}
+    poses = (
+        [found for _, found in pairs_of(clip, number, models, rhythm=rhythm, **how)]
+        for number, clip in enumerate(clips)
+    )
+    return limbs_of(clips, models.skeleton, poses, rhythm)
+
+
+def limbs_of(
+    clips: Sequence[JhmdbClip],
+    joints: Skeleton,
+    poses_of_clips: Iterable[Iterable[FramePoses]],
+    rhythm: Rhythm | None = None,
+) -> Limbs:
+    """The limb joints in the poses of these clips.
 
     Of several people who are found the one with the highest IoU with the labelled box counts.
     """
     seen: list[tuple[FramePoses, FrameTruth, int]] = []
-    for number, clip in enumerate(clips):
+    for number, (clip, found) in enumerate(zip(clips, poses_of_clips, strict=True)):
         truth = {t.frame: t for t in clip.truth if len(t.people)}
-        seen += [
-            (poses, truth[poses.frame], number)
-            for poses in _poses(clip, number, models, finds=finds, rhythm=rhythm, refine=refine)
-            if poses.frame in truth
-        ]
-    there, here = columns(JHMDB15), columns(models.skeleton)
+        seen += [(poses, truth[poses.frame], number) for poses in found if poses.frame in truth]
+    there, here = columns(JHMDB15), columns(joints)
     return Limbs(
         guess_xy=np.stack([_best(poses, label)[here] for poses, label, _ in seen]),
         truth_xy=np.stack([label.xy[0, there] for _, label, _ in seen]),
@@ -129,15 +140,17 @@ def _is_damaged(frame: int, clip: int, rhythm: Rhythm | None) -> bool:
     return damage_kind(frame, clip, len(KINDS), **how) >= 0
 
 
-def _poses(
+def pairs_of(
     clip: JhmdbClip,
     number: int,
     models: Models,
     *,
-    finds: bool,
-    rhythm: Rhythm | None,
-    refine: str | None,
-) -> Iterator[FramePoses]:
+    finds: bool = False,
+    rhythm: Rhythm | None = None,
+    keep_pictures: bool = False,
+    causal: bool = False,
+) -> Iterator[FrameAndPoses]:
+    """The frames of a clip, damaged in this rhythm, with their poses; see `look_at`."""
     video = open_video(clip.video)
     frames = video.frames()
     if rhythm:
@@ -145,10 +158,7 @@ def _poses(
         how = {"every": rhythm.every, "in_a_row": rhythm.in_a_row}
         frames = damaged_frames(frames, truth, number, KINDS, **how)
     boxes = None if finds else true_people(clip.truth)
-    pairs = poses_of(frames, video.info, models, boxes, keep_pictures=refine is not None)
-    if refine is not None:
-        pairs = refiner_named(refine, models.skeleton)(pairs)
-    return (poses for _, poses in pairs)
+    return poses_of(frames, video.info, models, boxes, keep_pictures=keep_pictures, causal=causal)
 
 
 def _best(poses: FramePoses, label: FrameTruth) -> Float32[np.ndarray, "joints 2"]:
@@ -203,4 +213,24 @@ def damage(subject: Subject) -> Outcome:
         outcome.figures.append(Figure(f"JHMDB val, boxes given, {what}, all frames", measured, aim))
         outcome.details.append(f"{what}, these frames alone: {text(alone)}")
         outcome.values[what] = {"all": scores, "damaged": alone}
+    return outcome
+
+
+def causal(subject: Subject) -> Outcome:
+    """PCK without the frames after each: boxes given, clean or damaged, and people found."""
+    clips, models = val_clips(subject), subject.models
+    outcome = Outcome([])
+    for what, rhythm, finds in (
+        ("boxes given", None, False),
+        ("boxes given, every fifth frame damaged", FIFTH, False),
+        ("boxes given, three in a row of ten damaged", THREE_IN_A_ROW, False),
+        ("`glpose run` finds the person", None, True),
+    ):
+        seen = look_at(clips, models, finds=finds, rhythm=rhythm, causal=True)
+        rows = {"all": seen.both()}
+        if rhythm is not None:
+            rows["damaged"] = seen.both(seen.is_damaged)
+            outcome.details.append(f"causal, {what}, these frames alone: {text(rows['damaged'])}")
+        outcome.figures.append(Figure(f"JHMDB val, causal, {what}", text(rows["all"]), ""))
+        outcome.values[what] = rows
     return outcome

@@ -14,23 +14,21 @@ multiplications of CLNet's form of ResNet-50 beside that of Simple Baselines. Ne
 import argparse
 import itertools
 import json
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from decoders import ways_of
 from sticks import JOINTS, stick_clip
 from torch import Tensor, nn
 
 from glpose.codecs.composite import DX, DY, HEAT, CompositeCodec
-from glpose.codecs.gaussian import HEATMAPS, GaussianCodec
 from glpose.nets.blocks import conv_bn
 from glpose.nets.encoders import make_encoder
 from glpose.nets.heads import CompositeHead
 from glpose.nets.losses import heatmap_loss, offset_loss
 from glpose.nets.spec import RESNET_BLOCKS, CoarseResNetConfig, ResNetConfig
-from glpose.types import CropSpec, HeatmapSpec
+from glpose.types import CropSpec
 
 SIZE, BATCH = 64, 32
 FLOOR = 0.3826
@@ -116,20 +114,11 @@ def errors_of(
     codec: CompositeCodec, maps: dict[str, np.ndarray], xy: np.ndarray, crop: CropSpec
 ) -> dict[str, float]:
     """Mean distances of decoded joints from `xy` in pixels of the crop, by the way of decoding."""
-    cell, zero = replace(codec, vote=False), np.zeros_like(maps[DX])
-    dark = GaussianCodec(HeatmapSpec(codec.size_hw, codec.sigma_px))
-    ways: dict[str, Callable[[], np.ndarray]] = {
-        "cell": lambda: cell.decode({**maps, DX: zero, DY: zero})[0],
-        "dark": lambda: dark.decode({HEATMAPS: maps[HEAT]})[0],
-        "offsets": lambda: cell.decode(maps)[0],
-        "vote": lambda: codec.decode(maps)[0],
-        "-dx": lambda: cell.decode({**maps, DX: -maps[DX]})[0],
-    }
     to_crop = codec.crop_from_map(crop)
     inside = codec.inside(to_crop.inverse().apply(xy))
     return {
-        name: float(np.linalg.norm(to_crop.apply(way()) - xy, axis=-1)[inside].mean())
-        for name, way in ways.items()
+        name: float(np.linalg.norm(to_crop.apply(way.decode(maps)) - xy, axis=-1)[inside].mean())
+        for name, way in ways_of(codec).items()
     }
 
 

@@ -62,6 +62,7 @@ ROWS: dict[str, Callable[[Subject], Outcome]] = {
     "people": walk.people,
     "detector": stills.detector,
     "damage": clips.damage,
+    "causal": clips.causal,
     "filter": filters.against_filters,
     "cost": cost,
 }

@@ -101,6 +101,19 @@ def parser_of(doc: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def with_weights(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """The parser with an option for weights to compare: pairs of a name and a name or folder."""
+    parser.add_argument("--weights", nargs="+", default=[], type=_named, metavar="NAME=WEIGHTS")
+    return parser
+
+
+def _named(item: str) -> tuple[str, str]:
+    name, equals, weights = item.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{item}: expected NAME=WEIGHTS")
+    return name, weights
+
+
 def columns(joints: Skeleton, names: Sequence[str] = LIMBS) -> list[int]:
     """Where a network's skeleton has these joints. Raises BadInput if it lacks one."""
     return [joints.index(name) for name in names]

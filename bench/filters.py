@@ -128,65 +128,82 @@ class OwnHead:
         return dict(zip(channels, np.split(inputs[KeySlot().name], ends, axis=1), strict=True))
 
 
-def _single(subject: Subject) -> Models:
+def single_frame(subject: Subject) -> Models:
+    """The network of one frame to compare with. Raises: NotMeasured if there is none."""
     if subject.single is not None:
         return load_models(subject.single, None, subject.engine)
     return replace(subject.models, estimate=OwnHead(subject.models.estimate))
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
     """PCK of clean and damaged clips, all frames, in the order of `STATES`, and clean jitter."""
 
     pck: tuple[dict[str, float], ...]
     jitter: float
 
+    def plain(self) -> dict[str, object]:
+        """The row by names, for a file."""
+        named = {state: p for (state, _), p in zip(STATES, self.pck, strict=True)}
+        return {**named, "jitter": self.jitter}
 
-def _row(states: Sequence[Limbs]) -> _Row:
-    return _Row(tuple(seen.both() for seen in states), jitter_of(states[0]))
+
+def row_of(states: Sequence[Limbs]) -> Row:
+    """The row of joints seen in each of `STATES`."""
+    return Row(tuple(seen.both() for seen in states), jitter_of(states[0]))
+
+
+Settings = dict[tuple[str, str], Row]
+"""Rows by a filter's kind and setting."""
+
+
+def filter_rows(alone: Sequence[Limbs]) -> Settings:
+    """What every filter makes of joints seen in each of `STATES`."""
+    return {
+        (kind, setting): row_of([filtered(seen, smooth) for seen in alone])
+        for kind, settings in FILTERS.items()
+        for setting, smooth in settings.items()
+    }
+
+
+def tuned(rows: Settings) -> Settings:
+    """The best setting of each kind on clean frames."""
+    best: Settings = {}
+    for kind in FILTERS:
+        of_kind = {key: row for key, row in rows.items() if key[0] == kind}
+        key = max(of_kind, key=lambda k: _clean(rows[k]))
+        best[key] = rows[key]
+    return best
 
 
 def against_filters(subject: Subject) -> Outcome:
     """The fused poses, and the single frame's with each kind of filter at its best."""
-    models = _single(subject)
+    models = single_frame(subject)
     clips = val_clips(subject)
-    fused = _row([given(subject, rhythm) for _, rhythm in STATES])
-    alone = [look_at(clips, models, rhythm=rhythm) for _, rhythm in STATES]
-    rows = {
-        (kind, setting): _row([filtered(seen, smooth) for seen in alone])
-        for kind, settings in FILTERS.items()
-        for setting, smooth in settings.items()
-    }
-    tuned = {
-        kind: max(((kind, s) for s in settings), key=lambda k: _clean(rows[k]))
-        for kind, settings in FILTERS.items()
-    }
-    best = max(tuned.values(), key=lambda k: _clean(rows[k]))
+    fused = row_of([given(subject, rhythm) for _, rhythm in STATES])
+    rows = filter_rows([look_at(clips, models, rhythm=rhythm) for _, rhythm in STATES])
+    chosen = tuned(rows)
+    best = max(chosen, key=lambda k: _clean(rows[k]))
     lines = [_line("fused", fused)]
-    lines += [_line(f"single frame, {' '.join(k)}", rows[k]) for k in tuned.values()]
+    lines += [_line(f"single frame, {' '.join(k)}", row) for k, row in chosen.items()]
     for i, (state, _) in enumerate(STATES[1:], 1):
         top = max(rows, key=lambda k, i=i: rows[k].pck[i]["pck@0.1"])
         lines.append(f"best at 0.1, {state}: {' '.join(top)} {text(rows[top].pck[i])}")
     gain = [a["pck@0.1"] - b["pck@0.1"] for a, b in zip(fused.pck, rows[best].pck, strict=True)]
     measured = " / ".join(f"{x:+.1f}" for x in gain)
     what = f"fused less single frame with the best filter ({' '.join(best).strip()}), @0.1"
-    values = {" ".join(k).strip(): _plain(row) for k, row in rows.items()}
+    values = {" ".join(k).strip(): row.plain() for k, row in rows.items()}
     return Outcome(
         [Figure(f"{what}: clean / fifth damaged / three in a row", measured, "+1 / +5")],
         lines,
-        {"fused": _plain(fused), "best": " ".join(best).strip(), "single": values},
+        {"fused": fused.plain(), "best": " ".join(best).strip(), "single": values},
     )
 
 
-def _clean(row: _Row) -> float:
+def _clean(row: Row) -> float:
     return row.pck[0]["pck@0.1"]
 
 
-def _line(name: str, row: _Row) -> str:
+def _line(name: str, row: Row) -> str:
     cells = ", ".join(f"{state} {text(p)}" for (state, _), p in zip(STATES, row.pck, strict=True))
     return f"{name.strip()}: {cells}, jitter {row.jitter:.2f} %"
-
-
-def _plain(row: _Row) -> dict[str, object]:
-    named = {state: p for (state, _), p in zip(STATES, row.pck, strict=True)}
-    return {**named, "jitter": row.jitter}

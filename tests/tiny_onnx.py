@@ -223,13 +223,62 @@ def write_detector(path: Path, own: Card | None = None) -> Path:
     return _write(path, own or detector_card(), nodes, constants, inputs, outputs)
 
 
+def write_flow(
+    path: Path,
+    size_hw: tuple[int | str, int | str] = ("h", "w"),
+    *,
+    names: tuple[str, str, str] = ("a_rgb", "b_rgb", "flow"),
+    kind: int = TensorProto.UINT8,
+    channels: int = 2,
+    scale: float = 1.0,
+    out: str = "shape",
+    more: tuple[str, ...] = (),
+) -> Path:
+    """A flow network: everything moves right by what b is brighter than a, in levels, and up by 1.
+
+    `scale` is a factor of the flow, `out` the node that says how large it is, `more` are inputs
+    that nothing needs.
+    """
+    a, b, flow = names
+    nodes = [
+        *(
+            node
+            for rgb, grey in ((a, "grey_a"), (b, "grey_b"))
+            for node in (
+                helper.make_node("Cast", [rgb], [f"float_{grey}"], to=TensorProto.FLOAT),
+                helper.make_node("ReduceMean", [f"float_{grey}"], [grey], keepdims=0),
+            )
+        ),
+        helper.make_node("Sub", ["grey_b", "grey_a"], ["brighter"]),
+        helper.make_node("Mul", ["brighter", "right"], ["x"]),
+        helper.make_node("Add", ["x", "up"], ["motion"]),
+        helper.make_node("Mul", ["motion", "scale"], ["scaled"]),
+        helper.make_node("Shape", [a], ["all_sides"]),
+        helper.make_node("Gather", ["all_sides", "n_h_w"], ["sides"]),
+        helper.make_node("Concat", ["sides", "channels"], ["shape"], axis=0),
+        helper.make_node("Expand", ["scaled", out], [flow]),
+    ]
+    constants = {
+        "right": np.array([1.0] + [0.0] * (channels - 1), np.float32),
+        "up": np.array([0.0] * (channels - 1) + [-1.0], np.float32),
+        "scale": np.array(scale, np.float32),
+        "n_h_w": np.array([0, 1, 2]),
+        "channels": np.array([channels]),
+        "small": np.array([1, 8, 8, channels]),
+    }
+    inputs = [_info(rgb, [1, *size_hw, 3], kind) for rgb in (a, b)]
+    inputs += [_info(name, [1]) for name in more]
+    outputs = [_info(flow, [1, "out_h", "out_w", channels])]
+    return _write(path, None, nodes, constants, inputs, outputs)
+
+
 def _info(name: str, shape: list[int | str], kind: int = TensorProto.FLOAT) -> Info:
     return helper.make_tensor_value_info(name, kind, shape)
 
 
 def _write(
     path: Path,
-    own: Card,
+    own: Card | None,
     nodes: list[Node],
     constants: dict[str, np.ndarray],
     inputs: list[Info],
@@ -239,6 +288,7 @@ def _write(
     values = [numpy_helper.from_array(v, n) for n, v in constants.items() if n in used]
     graph = helper.make_graph(nodes, "tiny", inputs, outputs, values)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    helper.set_model_props(model, {CARD_KEY: json.dumps(to_plain(own))})
+    if own is not None:
+        helper.set_model_props(model, {CARD_KEY: json.dumps(to_plain(own))})
     path.write_bytes(model.SerializeToString())
     return path

@@ -4,6 +4,7 @@
         poses.time_s, poses.people.track_id, poses.xy, poses.score
     result = glpose.load("glpose-out/walk/poses.jsonl")
     glpose.lift(result, height_m=1.75).frames[40].lifted.xyz    # the same people in space
+    poses = glpose.Live().push(rgb, time_s)         # a camera: a picture in, its poses out
 
 Names are imported when they are first used, so that `import glpose` costs nothing. Start processes
 that use glpose with `multiprocessing.get_context("spawn")`: native threads do not survive a fork.
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         VideoError,
     )
     from glpose.formats.results import load
+    from glpose.live import Live
     from glpose.runtime.engine import EngineSpec
     from glpose.skeleton import Skeleton
     from glpose.types import FramePoses, People, PoseResult, VideoInfo
@@ -38,6 +40,7 @@ _HOMES = {
     "EngineSpec": "runtime.engine",
     "FramePoses": "types",
     "GLPoseError": "errors",
+    "Live": "live",
     "MissingExtra": "errors",
     "People": "types",
     "PoseResult": "types",
@@ -57,6 +60,7 @@ __all__ = [
     "EngineSpec",
     "FramePoses",
     "GLPoseError",
+    "Live",
     "MissingExtra",
     "People",
     "PoseResult",

@@ -1,29 +1,31 @@
 """Where what a key crop shows has gone in the crops of its neighbours, by optical flow.
 
-Computed once for each pair of pictures, whoever is in them, and in pixels of the estimator's maps.
+In pixels of the estimator's maps. Flow is searched once for each pair of pictures, whoever is in them.
 """
 
 import numpy as np
 from jaxtyping import Float32, Float64
 
 from glpose.codecs.codec import Codec
-from glpose.flow import Flow, FlowMap, dis_flow
+from glpose.flow import FlowMap, Motions
 from glpose.runtime.card import NeighbourSlot
-from glpose.types import Affine, CropSpec
+from glpose.types import Affine, CropSpec, Frame
 from glpose.window import Key, SeenFrame
-
-_KEPT = 16
 
 
 class Alignment:
-    """Fills the flow inputs of slots of neighbours; remembers the flow of the last pairs."""
+    """Fills the flow inputs of slots of neighbours; `motions` are those of the video.
 
-    def __init__(self, crop: CropSpec, codec: Codec, flow: Flow = dis_flow) -> None:
+    The flow from the last key's frame is remembered for the other people in it.
+    """
+
+    def __init__(self, crop: CropSpec, codec: Codec, motions: Motions) -> None:
         self._crop_from_map = codec.crop_from_map(crop)
         height, width = codec.size_hw
         self._map_xy = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(float)
-        self._flow = flow
-        self._known: dict[tuple[int, int], FlowMap | None] = {}
+        self._motions = motions
+        self._key_frame = -1
+        self._flows: dict[int, FlowMap | None] = {}
 
     def inputs(
         self, keys: list[Key], slot: NeighbourSlot, *, exact: bool
@@ -54,13 +56,15 @@ class Alignment:
         return self._crop_from_map.inverse() @ crop_from_image
 
     def _between(self, a: SeenFrame, b: SeenFrame) -> FlowMap | None:
-        pair = a.frame, b.frame
-        if pair not in self._known:
-            can = a.rgb is not None and b.rgb is not None and a.rgb.shape == b.rgb.shape
-            self._known[pair] = self._flow(a.rgb, b.rgb) if can else None  # type: ignore[arg-type]
-            while len(self._known) > _KEPT:
-                del self._known[next(iter(self._known))]
-        return self._known[pair]
+        if a.frame != self._key_frame:
+            self._key_frame, self._flows = a.frame, {}
+        if b.frame not in self._flows:
+            self._flows[b.frame] = self._motions.flow(_pictured(a), _pictured(b))
+        return self._flows[b.frame]
+
+
+def _pictured(seen: SeenFrame) -> Frame:
+    return Frame(seen.frame, seen.time_s, seen.rgb)
 
 
 def _sampled(flow: FlowMap, xy: Float64[np.ndarray, "h w 2"]) -> Float32[np.ndarray, "h w 2"]:

@@ -8,15 +8,26 @@ from pathlib import Path
 import numpy as np
 
 from glpose.errors import BadInput
+from glpose.flow import Flow, Motions
 from glpose.formats.results import read_boxes
 from glpose.formats.text.lines import FARTHEST_PX
+from glpose.imaging import dense_flow
 from glpose.lifting import lift_frames
-from glpose.pipeline import DetectAndTrack, FollowPoses, PeopleOf, can_follow, estimate_poses
+from glpose.pipeline import (
+    BLOCK_FRAMES,
+    DetectAndTrack,
+    FollowPoses,
+    PeopleOf,
+    can_follow,
+    estimate_poses,
+)
 from glpose.refine import Refiner
 from glpose.refine.phantoms import without_phantoms
 from glpose.refine.sides import SidesSpec, with_continuous_sides
+from glpose.runtime.card import PoseCard
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import open_detector, open_estimator, open_lifter
+from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import Detector, Estimator
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
@@ -60,6 +71,7 @@ def run(
     engine: EngineSpec = EngineSpec(),
     refiners: Sequence[Refiner] | None = None,
     detect_every: int = DETECT_EVERY,
+    causal: bool = False,
 ) -> Iterator[FramePoses]:
     """Poses of a video file, a folder of pictures or a source: one object per frame, in order.
 
@@ -68,6 +80,9 @@ def run(
     networks. The video is read lazily, as poses are consumed. `refiners` are applied in order;
     None means the usual ones, see `usual_refiners`. The detector looks at every `detect_every`-th
     frame, and wherever the poses of the frame before do not say where the people are.
+
+    With `causal` nothing after a frame counts for its poses, as for a live source (see
+    `glpose.Live`), unless `refiners` are given that look ahead.
 
     Several processes have to be started by spawn, as `multiprocessing.get_context("spawn")` does:
     in one that was forked from a process that had used glpose, this is an error.
@@ -80,8 +95,7 @@ def run(
             f"{source}: holds {len(entries)} videos; expected one, call run for each of them"
         )
     check_span(start_s, end_s)
-    if detect_every < 1:
-        raise BadInput(f"detect_every is {detect_every}; expected 1 or more")
+    check_detect_every(detect_every)
     video = entries[0].open()
     people = boxes if boxes is None or isinstance(boxes, Mapping) else read_boxes(boxes)
     check_boxes(
@@ -97,6 +111,7 @@ def run(
         refiners=refiners,
         keep_pictures=False,
         detect_every=detect_every,
+        causal=causal,
     )
     return (poses for _, poses in pairs)
 
@@ -146,34 +161,57 @@ def poses_of(
     refiners: Sequence[Refiner] | None = None,
     keep_pictures: bool = True,
     detect_every: int = DETECT_EVERY,
+    causal: bool = False,
+    block_frames: int = BLOCK_FRAMES,
+    motions: Motions | None = None,
 ) -> Iterator[FrameAndPoses]:
     """Frames with their poses, of the people in `boxes` or else detected and tracked ones.
 
-    `refiners`, `detect_every` and `keep_pictures` are as in `run` and `estimate_poses`; if refiners
-    are given, pictures are always kept, since refiners may read them.
+    The other arguments are as in `run` and `estimate_poses`; if refiners are given, pictures are
+    always kept, since refiners may read them.
     """
     people_of = _people_of(info, models, boxes, timings, detect_every)
     keep_pictures = keep_pictures or bool(refiners)
     pairs = estimate_poses(
-        frames, people_of, models.estimate, timings=timings, keep_pictures=keep_pictures
+        frames,
+        people_of,
+        models.estimate,
+        options=PoseOptions(causal=causal),
+        block_frames=block_frames,
+        timings=timings,
+        keep_pictures=keep_pictures,
+        motions=motions,
     )
     if refiners is None:
-        refiners = usual_refiners(boxes, models.skeleton, info.size_hw)
+        refiners = usual_refiners(boxes, models.skeleton, info.size_hw, causal=causal)
     for refine in refiners:
         pairs = refine(pairs)
     return pairs
 
 
 def usual_refiners(
-    boxes: Boxes | None, joints: Skeleton, size_hw: tuple[int, int]
+    boxes: Boxes | None, joints: Skeleton, size_hw: tuple[int, int], *, causal: bool = False
 ) -> tuple[Refiner, ...]:
     """`without_phantoms`, unless a user gave the boxes, and `with_continuous_sides`.
 
-    `size_hw` is the size of the video's pictures; of large ones fewer are held back.
+    `size_hw` is the size of the video's pictures; of large ones fewer are held back, and none with
+    `causal`.
     """
-    how = SidesSpec().within_bytes(size_hw)
+    how = SidesSpec(lookahead=0) if causal else SidesSpec().within_bytes(size_hw)
     sides = partial(with_continuous_sides, joints=joints, how=how)
     return (without_phantoms, sides) if boxes is None else (sides,)
+
+
+def shared_motions(card: PoseCard, flow: Flow = dense_flow) -> Motions:
+    """The flow of a video, found by `flow`, for an estimator and for a refiner behind the usual ones.
+
+    If the estimator searches flow, it is remembered until the refiner gets to the frame: at most
+    260 MB.
+    """
+    if not any(slot.flow for slot in card.neighbours):
+        return Motions(flow)
+    held_back = SidesSpec().lookahead + BLOCK_FRAMES + 1
+    return Motions(flow, keep=2 * held_back)  # from each frame to both of those next to it
 
 
 def _people_of(
@@ -208,6 +246,12 @@ def check_span(start_s: float | None, end_s: float | None) -> None:
             f"the span from {begin:g} s to {'the end' if end_s is None else f'{end_s:g} s'} is "
             "empty; expected a start of at least 0 and an end behind it"
         )
+
+
+def check_detect_every(detect_every: int) -> None:
+    """Raises BadInput for a number of frames that is none."""
+    if detect_every < 1:
+        raise BadInput(f"detect_every is {detect_every}; expected 1 or more")
 
 
 def check_boxes(boxes: Boxes | None, info: VideoInfo, name: str) -> None:

@@ -28,19 +28,6 @@ class Flow(Protocol):
         ...
 
 
-def dis_flow(a_rgb: Rgb, b_rgb: Rgb, longest_px: int = LONGEST_PX) -> FlowMap:
-    """Flow by dense inverse search, on pictures whose longer side is at most `longest_px`.
-
-    What was found on smaller pictures is scaled back, its values too.
-    """
-    height, width = a_rgb.shape[:2]
-    zoom = min(1.0, longest_px / max(height, width))
-    small = max(LEAST_FLOW_PX, round(height * zoom)), max(LEAST_FLOW_PX, round(width * zoom))
-    if small == (height, width):
-        return dense_flow(a_rgb, b_rgb)
-    return resize_flow(dense_flow(resize(a_rgb, small), resize(b_rgb, small)), (height, width))
-
-
 def move_points(
     xy: Float[np.ndarray, "*points 2"], flow: FlowMap
 ) -> Float64[np.ndarray, "*points 2"]:
@@ -85,23 +72,45 @@ class Motion:
 
 
 class Motions:
-    """The motion between frames next to each other: each pair is computed once, and a few are kept."""
+    """The flow between the frames of one video. Who needs it shares one: none is searched twice.
 
-    def __init__(self, flow: Flow = dis_flow, keep: int = 8) -> None:
-        """`keep` is the number of pairs that are remembered, 16 bytes a pixel each."""
-        self._flow, self._keep = flow, keep
-        self._known: dict[tuple[int, int], Motion | None] = {}
+    A direction is searched when it is first asked for, on pictures whose longer side is at most
+    `longest_px`; what is found there is scaled back, its values too. The last `keep` results are
+    remembered, at 8 bytes a pixel of the smaller pictures, but of frames next to each other only:
+    flow over more frames serves one caller. Frames are told apart by their index.
+    """
 
-    def between(self, a: Frame, b: Frame) -> Motion | None:
-        """The motion from a to b; None if one of them has no picture."""
-        pair = a.index, b.index
-        if pair not in self._known:
-            self._known[pair] = self._compute(a, b)
-            while len(self._known) > self._keep:
-                del self._known[next(iter(self._known))]
-        return self._known[pair]
+    def __init__(
+        self, flow: Flow = dense_flow, *, keep: int = 2, longest_px: int = LONGEST_PX
+    ) -> None:
+        self._flow, self._keep, self._longest_px = flow, keep, longest_px
+        self._found: dict[tuple[int, int], FlowMap] = {}
 
-    def _compute(self, a: Frame, b: Frame) -> Motion | None:
+    def flow(self, a: Frame, b: Frame) -> FlowMap | None:
+        """The flow from a to b; None if one of them has no picture, or another size."""
         if a.rgb is None or b.rgb is None or a.rgb.shape != b.rgb.shape:
             return None
-        return Motion(self._flow(a.rgb, b.rgb), self._flow(b.rgb, a.rgb))
+        pair = a.index, b.index
+        found = self._found.get(pair)
+        if found is None:
+            found = self._search(a.rgb, b.rgb)
+            if abs(a.index - b.index) == 1:
+                self._found[pair] = found
+                if len(self._found) > self._keep:
+                    del self._found[next(iter(self._found))]
+        size_hw = a.rgb.shape[:2]
+        return found if found.shape[:2] == size_hw else resize_flow(found, size_hw)
+
+    def between(self, a: Frame, b: Frame) -> Motion | None:
+        """The motion from a to b, both ways; None as in `flow`."""
+        there, back = self.flow(a, b), self.flow(b, a)
+        return None if there is None or back is None else Motion(there, back)
+
+    def _search(self, a_rgb: Rgb, b_rgb: Rgb) -> FlowMap:
+        """The flow of the pictures, made smaller if they are large."""
+        height, width = a_rgb.shape[:2]
+        zoom = min(1.0, self._longest_px / max(height, width))
+        small = max(LEAST_FLOW_PX, round(height * zoom)), max(LEAST_FLOW_PX, round(width * zoom))
+        if small == (height, width):
+            return self._flow(a_rgb, b_rgb)
+        return self._flow(resize(a_rgb, small), resize(b_rgb, small))

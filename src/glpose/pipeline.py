@@ -17,6 +17,7 @@ from glpose.alignment import Alignment
 from glpose.clip import CropMemory
 from glpose.codecs.codec import Maps
 from glpose.crop import crop_from_image, cut
+from glpose.flow import Motions
 from glpose.metrics.calibration import calibrated
 from glpose.poses import confident, finish
 from glpose.runtime.card import KeySlot, NeighbourSlot, PoseCard, SimilarSlot
@@ -58,8 +59,12 @@ def estimate_poses(
     seed: int = 0,
     timings: Timings | None = None,
     keep_pictures: bool = True,
+    motions: Motions | None = None,
 ) -> Iterator[FrameAndPoses]:
     """Yield each frame with its poses, in order, with a delay of some frames.
+
+    There is none with `block_frames` 1 and `options.causal`, or an estimator without neighbours
+    after the key: each frame is then yielded before the next one is asked for.
 
     Memory is bounded by the window of the estimator, a block of frames and `memory_crops` crops,
     whatever the length of the video. `block_frames` changes only the speed, never a result.
@@ -67,7 +72,7 @@ def estimate_poses(
     `pool` holds the candidates of the whole video, from `remember_video`; without it candidates
     come from the frames so far. `is_key` selects the frames whose poses are wanted; others only
     serve as context and are yielded without people. Estimators with the order "in_time" solve them
-    too, to carry their states.
+    too, to carry their states. `motions` are those of the video, if others ask for its flow, too.
 
     Frames are yielded as given. Without `keep_pictures` they are yielded without `rgb`, and
     pictures are dropped after people are cropped; only the `status` of the poses then says whether
@@ -79,8 +84,9 @@ def estimate_poses(
     assert (pool is not None) == how.needs_pool, "candidates of the video come from remember_video"
     memory = CropMemory(memory_crops, seed, options.sampling)
     solves_all = how.card.order == "in_time"
-    window = Window(how.card, memory, pool, options.neighbours, None if solves_all else is_key)
-    kept = States(how.card.states), Alignment(how.crop, how.codec)
+    keys = None if solves_all else is_key
+    window = Window(how.card, memory, pool, options.neighbours, keys, causal=options.causal)
+    kept = States(how.card.states), Alignment(how.crop, how.codec, motions or Motions())
     for block in _blocks(frames, block_frames, spent):
         ready = []
         for seen in _see(block, people_of, look, how, spent):

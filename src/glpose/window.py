@@ -69,7 +69,8 @@ class Window:
     """Takes frames in order and yields them with their keys once their neighbours are known.
 
     Candidates come from `pool`, the crops of the whole video, or, if it is None, from `memory`,
-    which is filled by the frames pushed so far.
+    which is filled by the frames pushed so far. With `causal` each frame is yielded as it is pushed:
+    of its neighbours only those before it are known, as at the end of a video.
     """
 
     def __init__(
@@ -79,6 +80,8 @@ class Window:
         pool: CropMemory | None = None,
         neighbours: Neighbours = "tracked",
         is_key: Callable[[int], bool] | None = None,
+        *,
+        causal: bool = False,
     ) -> None:
         self._card, self._neighbours, self._is_key = card, neighbours, is_key
         # An empty pool is a valid pool: the video has no usable crop.
@@ -90,7 +93,7 @@ class Window:
             for sign in ((1, -1) if slot.border == "reflect" else (1,))
         ]
         self.lookback = max(0, -min(offsets, default=0))
-        self.lookahead = max(0, max(offsets, default=0))
+        self.lookahead = 0 if causal else max(0, max(offsets, default=0))
         self._frames: dict[int, SeenFrame] = {}
         self._waiting: deque[SeenFrame] = deque()
 

@@ -7,7 +7,13 @@ pytest.importorskip("torch")
 
 import torch
 from composite import FLOOR, PUBLISHED_GMAC, costs, errors, noisy, train
+from cut_pyramid import cut_model, cut_weights
 from sticks import JOINTS, LIMBS, stick_clip
+
+from glpose.nets.spec import EfficientNetLiteConfig
+from glpose.systems.single_frame.net import SingleFrameNet
+from glpose.systems.single_frame.spec import SingleFrameConfig
+from glpose.types import CropSpec
 
 pytestmark = pytest.mark.torch
 
@@ -66,3 +72,19 @@ def test_offsets_are_learned() -> None:
     assert found["vote"] < 0.6 * FLOOR * 16
     assert found["cell"] > 0.95 * FLOOR * 16
     assert found["-dx"] > found["cell"]
+
+
+@pytest.mark.parametrize("levels", [1, 2])
+def test_a_cut_pyramid_gives_the_coarser_maps_of_the_whole_one(levels: int) -> None:
+    lite = EfficientNetLiteConfig(width=0.25, pyramid=(12, 10, 8), channels=6)
+    config = SingleFrameConfig(backbone=lite, crop=CropSpec((64, 64)), sigma_px=1.5)
+    torch.manual_seed(0)
+    whole = SingleFrameNet(config).eval()
+    model = cut_model(config, levels, "composite")
+    assert (model.backbone.stride, model.sigma_px) == {1: (8, 1.5), 2: (16, 1.0)}[levels]
+    cut = SingleFrameNet(model).eval()
+    cut.load_state_dict(cut_weights(whole.state_dict(), cut, levels))
+    crops = torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        maps = whole.encoder.pyramid(whole.encoder.body(crops))
+        assert torch.allclose(cut.encoder(crops), maps[levels], atol=1e-6)

@@ -20,9 +20,23 @@ def test_the_exact_flow_moves_joints_to_where_they_are_next() -> None:
 
 @pytest.mark.slow
 def test_flow_fusion_beats_no_flow_wrong_flow_and_a_plain_mean() -> None:
-    table = crowd_flow.joints(2, 0, windows=(4,))
+    table = crowd_flow.joints(2, 1, windows=(4,))
     assert crowd_flow.shortfalls(table) == []
     assert 60 < table["per frame"].ap < 90
+
+
+@pytest.mark.slow
+def test_poses_carried_along_the_flow_tell_who_is_who() -> None:
+    dense, sparse = (crowd_flow.identities(2, 0, every) for every in (1, 3))
+    assert crowd_flow.confusions(dense, sparse) == []
+    assert dense[crowd_flow.LAST_BOX].switches > 2
+    assert sparse[crowd_flow.WITHOUT].switches > sparse[crowd_flow.WITH].switches
+
+
+def test_identities_are_counted_person_by_person() -> None:
+    """Two people of two frames, one found in both under two numbers, one in the first: 3 of 4 found."""
+    row = crowd_flow._shares(np.array([4.0, 3, 1, 0, 3, 2]), 1)
+    assert row == crowd_flow.Identities(50.0, pytest.approx(400 / 7), 1.0)
 
 
 @pytest.mark.slow
@@ -55,10 +69,33 @@ def test_each_demand_can_fail() -> None:
     for name, change, said in (
         ("per frame", {"ap": 81.0}, "per frame and 15"),
         ("fused w = 4, zero flow", {"ap": 90.0}, "fused: AP of zero flow and 6"),
-        ("fused w = 4, negated flow", {"ap": 80.0}, "fused: negated flow worse than zero"),
+        ("fused w = 4, negated flow", {"ap": 90.0}, "fused: AP of negated flow and 6"),
         ("unchecked w = 4, negated flow", {"ap": 71.0}, "worse than no fusion"),
+        ("unchecked w = 4, negated flow", {"ap": 81.0}, "worse than zero flow"),
         ("fused w = 4, exact flow", {"jitter_px": 4.0}, "jitter cut"),
         ("plain mean w = 4, exact flow", {"ap": 95.0}, "better than the plain mean"),
     ):
         found = crowd_flow.shortfalls(table | {name: replace(table[name], **change)})
         assert any(said in line for line in found), (name, found)
+
+
+def test_each_demand_on_identities_can_fail() -> None:
+    who = crowd_flow.Identities
+    dense = {crowd_flow.WITHOUT: who(90, 92, 1), crowd_flow.WITH: who(91, 95, 0)}
+    sparse = {
+        crowd_flow.WITHOUT: who(76, 83, 2),
+        crowd_flow.ZERO: who(77, 84, 2),
+        crowd_flow.NEGATED: who(70, 80, 3),
+        crowd_flow.WITH: who(80, 86, 1),
+    }
+    assert crowd_flow.confusions(dense, sparse) == []
+    for of_dense, of_sparse, said in (
+        ({crowd_flow.WITH: who(91, 95, 2.1)}, {}, "at most 2 switches"),
+        ({crowd_flow.WITH: who(91, 91, 1)}, {}, "IDF1 not below that of boxes"),
+        ({}, {crowd_flow.WITHOUT: who(80, 87, 2)}, "IDF1 not below that of boxes alone"),
+        ({}, {crowd_flow.WITHOUT: who(80, 86, 1)}, "fewer switches than boxes alone"),
+        ({}, {crowd_flow.ZERO: who(80, 86, 1)}, "fewer switches than zero flow"),
+        ({}, {crowd_flow.NEGATED: who(80, 86, 1)}, "fewer switches than negated flow"),
+    ):
+        (found,) = crowd_flow.confusions(dense | of_dense, sparse | of_sparse)
+        assert said in found

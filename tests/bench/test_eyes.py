@@ -151,6 +151,23 @@ def test_filters_do_not_reach_from_clip_to_clip_or_over_gaps() -> None:
     np.testing.assert_allclose(found, seen.guess_xy, atol=1e-4)
 
 
+def test_a_filter_is_tuned_on_clean_frames_alone() -> None:
+    clean, hurt = limbs(9), limbs(9)
+    clean.guess_xy[::2] += 3  # trembles by less than any limit, but for one joint in one frame
+    clean.guess_xy[4, 0] += 60
+    hurt.guess_xy[:] += 40
+    rows = filters.filter_rows([clean, hurt, hurt])
+    best = filters.tuned(rows)
+    assert [kind for kind, _ in best] == list(filters.FILTERS)
+    assert all(best[key] is rows[key] for key in best)
+    for kind, setting in best:
+        of_kind = [row.pck[0]["pck@0.1"] for key, row in rows.items() if key[0] == kind]
+        assert rows[kind, setting].pck[0]["pck@0.1"] == max(of_kind)
+    none, median = (next(r for k, r in best.items() if k[0] == kind) for kind in ("none", "median"))
+    assert median.pck[0]["pck@0.1"] == 100 > none.pck[0]["pck@0.1"]
+    assert median.jitter < none.jitter
+
+
 def test_jitter_is_that_of_each_clip() -> None:
     seen = limbs(6, clip=[0, 0, 0, 1, 1, 1])
     seen.frame[:] = [0, 1, 2, 3, 4, 5]

@@ -1,6 +1,7 @@
 """The examples run, on a short synthetic clip and with tiny weights."""
 
 import csv
+import re
 import runpy
 import shutil
 import sys
@@ -14,6 +15,7 @@ from glpose.cli.main import main
 from glpose.imaging import read_image, write_image
 from glpose.runtime import load
 from glpose.synth import SceneSpec, render_scene
+from glpose.video.reader import open_video
 from glpose.video.writer import VideoWriter
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -97,3 +99,14 @@ def test_single_picture(example: Example, tmp_path: Path, capsys: pytest.Capture
     write_image(tmp_path / "picture.png", rgb)
     example("single_picture.py", tmp_path / "picture.png")
     assert "person 1 in" in capsys.readouterr().out
+
+
+def test_the_document_of_live_sources(
+    example: Example, clip: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert example  # the weights are in place
+    text = (EXAMPLES.parent / "docs" / "howto" / "live.md").read_text("utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    exec(code, {"camera": [frame.rgb for frame in open_video(clip).frames()]})
+    frames = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert frames == [str(number) for number in range(NUM_FRAMES)]

@@ -23,10 +23,9 @@ from glpose.cli.main import main  # noqa: E402
 from glpose.formats.sets import DATASETS  # noqa: E402
 from glpose.imaging import read_image  # noqa: E402
 from glpose.runtime.load import load_estimator  # noqa: E402
-from glpose.synth import SceneSpec, render_scene  # noqa: E402
 from glpose.systems.person_detector import system as person_detector  # noqa: E402
 from glpose.train.run.log import RunLog  # noqa: E402
-from glpose.video.writer import VideoWriter  # noqa: E402
+from rendered import write_clip  # noqa: E402
 
 SHORT = ("num_steps=2", "batch_size=2", "data.num_synth_scenes=1", "precision=fp32")
 TINY_BACKBONE = (
@@ -148,21 +147,6 @@ def test_one_of_several_processes_answers_for_wrong_words(
     monkeypatch.setattr(glpose.train.__main__, "_GRACE_S", 0.0)
     assert glpose.train.__main__.start() == 2
     assert capsys.readouterr().err.count("--datas") == (1 if rank == "0" else 0)
-
-
-def write_clip(path: Path) -> Path:
-    """A synthetic clip of one person; returns the file of the true boxes."""
-    scene = render_scene(SceneSpec((96, 128), 6, num_people=(1, 1)), seed=3)
-    lines = []
-    with VideoWriter(path, scene.spec.size_hw, scene.spec.rate_hz) as writer:
-        for frame, truth in scene.frames():
-            assert frame.rgb is not None
-            writer.write(frame.rgb, frame.time_s)
-            box = {"track_id": 1, "box_xyxy": truth.people.xyxy[0].tolist(), "box_score": 1.0}
-            lines.append(json.dumps({"frame": frame.index, "people": [box]}) + "\n")
-    boxes = path.with_suffix(".jsonl")
-    boxes.write_text("".join(lines), "utf-8")
-    return boxes
 
 
 def test_a_network_that_should_not_start_at_random_says_so_but_trains(

@@ -183,6 +183,46 @@ def test_a_setting_that_only_its_check_or_a_stranger_reads_is_found(
     assert unread(trees) == (set() if is_read else {"ToyConfig.width"})
 
 
+def knowing(name: str, trees: Trees) -> set[str]:
+    """Modules that import a system or name one of its modules, but for itself and recipes."""
+    home = f"glpose.systems.{name}"
+
+    def is_of_it(text: object) -> bool:
+        return isinstance(text, str) and f"{text}.".startswith(f"{home}.")
+
+    return {
+        module
+        for module, tree in trees.items()
+        if not is_of_it(module) and not module.startswith("glpose.recipes.")
+        if any(map(is_of_it, imports_of(tree)))
+        or any(is_of_it(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    }
+
+
+@pytest.mark.parametrize("name", PHONE_BOOK)
+def test_a_system_can_be_deleted_with_its_line_and_its_recipes(name: str):
+    assert knowing(name, {module_of(path): tree for path, tree in TREES.items()}) == {
+        "glpose.systems"
+    }
+
+
+@pytest.mark.parametrize(
+    ("module", "code", "knows"),
+    [
+        ("glpose.jobs.toy", "from glpose.systems.toy.spec import ToyConfig", True),
+        ("glpose.jobs.toy", "def f():\n    from glpose.systems import toy", True),
+        ("glpose.jobs.toy", "import_module('glpose.systems.toy.port')", True),
+        ("glpose.systems.other", "import glpose.systems.toy", True),
+        ("glpose.systems.toy.net", "from glpose.systems.toy.spec import ToyConfig", False),
+        ("glpose.recipes.toys", "from glpose.systems.toy.spec import ToyConfig", False),
+        ("glpose.jobs.toy", "from glpose.systems import load_system", False),
+        ("glpose.jobs.toy", "import glpose.systems.toys", False),
+    ],
+)
+def test_whoever_knows_a_system_is_found(module: str, code: str, *, knows: bool):
+    assert knowing("toy", {module: ast.parse(code)}) == ({module} if knows else set())
+
+
 def test_settings_are_frozen():
     for name in RECIPES:
         with pytest.raises(dataclasses.FrozenInstanceError):

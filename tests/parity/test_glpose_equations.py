@@ -137,6 +137,8 @@ def enhanced(p: Weights, how: EnhanceConfig, s: Tensor, key: Tensor) -> Tensor:
         inner = basic_block(p, "enhance.psi.0", key)
         psi = norm(p, "enhance.psi.1.1", convolution(p, "enhance.psi.1.0", inner))
     else:
+        size = {"conv3x3": 3, "conv1x1": 1}[how.encoder]
+        assert p["enhance.psi.0.weight"].shape[2:] == (size, size)
         psi = norm(p, "enhance.psi.1", convolution(p, "enhance.psi.0", key))
     masked = (1 - 1 / (1 + torch.exp(-psi))) * s
     if how.aggregate == "add":

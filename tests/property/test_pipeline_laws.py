@@ -1,5 +1,6 @@
 """Laws of the main path, for all patterns of people, gaps and settings."""
 
+from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
@@ -44,6 +45,7 @@ options = st.builds(
     flip=st.booleans(),
     neighbours=st.sampled_from(get_args(Neighbours)),
     sampling=st.sampled_from(get_args(Sampling)),
+    causal=st.booleans(),
 )
 
 
@@ -77,6 +79,17 @@ def test_every_frame_once_in_order_and_blocks_change_nothing(
     assert [p.status == "undecodable" for p in one] == [who is None for who in pattern]
     assert [p.people.track_id.tolist() for p in one] == [who or [] for who in pattern]
     same(one, poses_of(pattern, card, block, options))
+
+
+@pytest.mark.slow
+@given(patterns, patterns, cards, st.integers(1, 9), options)
+@settings(max_examples=30, deadline=None)
+def test_what_comes_later_changes_nothing_where_the_past_decides(
+    pattern: Pattern, more: Pattern, settings_: dict[str, Any], block: int, options: PoseOptions
+) -> None:
+    card, how = tiny_onnx.slots(**settings_), replace(options, causal=True)
+    longer = poses_of(pattern + more, card, block, how)
+    same(longer[: len(pattern)], poses_of(pattern, card, 1, how))
 
 
 @given(

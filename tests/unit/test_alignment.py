@@ -7,6 +7,7 @@ import tiny_onnx
 from fake_estimator import FakeEstimator, one_person, people, run, same, video
 from glpose.alignment import Alignment
 from glpose.crop import crop_from_image
+from glpose.flow import Motions
 from glpose.runtime.card import NeighbourSlot
 from glpose.runtime.flip import Mirrored
 from glpose.types import Frame, People
@@ -51,7 +52,7 @@ def zoom() -> np.ndarray:
 
 def test_with_the_box_of_the_key_a_map_moves_as_the_picture_does() -> None:
     frames = [seen(i, people((7, 50, 40))) for i in range(3)]
-    align = Alignment(CARD.crop, CARD.codec, constant(MOVED))  # type: ignore[arg-type]
+    align = Alignment(CARD.crop, CARD.codec, Motions(constant(MOVED)))  # type: ignore[arg-type]
     found = align.inputs([key(frames)], SLOT, exact=True)
     assert found.shape == (1, 2, 2, *tiny_onnx.MAP_HW)
     np.testing.assert_allclose(found[0, 0, 0], MOVED[0] * zoom()[0], rtol=1e-5)
@@ -60,7 +61,7 @@ def test_with_the_box_of_the_key_a_map_moves_as_the_picture_does() -> None:
 
 def test_a_box_that_goes_with_the_person_leaves_nothing_to_move() -> None:
     frames = [seen(0, people((7, 50, 40))), *(seen(i, people((7, 56, 37))) for i in (1, 2))]
-    align = Alignment(CARD.crop, CARD.codec, constant(MOVED))  # type: ignore[arg-type]
+    align = Alignment(CARD.crop, CARD.codec, Motions(constant(MOVED)))  # type: ignore[arg-type]
     np.testing.assert_allclose(align.inputs([key(frames)], SLOT, exact=False), 0, atol=1e-4)
 
 
@@ -72,7 +73,7 @@ def test_without_flow_only_the_crops_differ() -> None:
             *(seen(i, people((7, 56, 37)), size_hw) for i in (1, 2)),
         ]
         flow = constant(MOVED)
-        align = Alignment(CARD.crop, CARD.codec, flow)  # type: ignore[arg-type]
+        align = Alignment(CARD.crop, CARD.codec, Motions(flow))  # type: ignore[arg-type]
         found = align.inputs([key(frames)], SLOT, exact=False)
         np.testing.assert_allclose(found[0, 0, 0], -MOVED[0] * zoom()[0], rtol=1e-4)
         assert flow.asked == 0  # type: ignore[attr-defined]
@@ -80,15 +81,31 @@ def test_without_flow_only_the_crops_differ() -> None:
 
 def test_the_key_itself_does_not_move_and_each_pair_is_searched_once() -> None:
     two = people((7, 50, 40), (8, 80, 40))
-    frames = [seen(i, two) for i in range(3)]
+    frames = [seen(i, two) for i in (0, 2)]  # two apart, so that no other caller asks
     flow = constant(MOVED)
-    align = Alignment(CARD.crop, CARD.codec, flow)  # type: ignore[arg-type]
+    align = Alignment(CARD.crop, CARD.codec, Motions(flow))  # type: ignore[arg-type]
     keys = [Key(frames[0], row, {"around": (frames[0], frames[1])}, {}) for row in (0, 1)]
     found = align.inputs(keys, SLOT, exact=False)
     assert not found[:, 0].any()
     assert found[:, 1].all()
     align.inputs(keys, SLOT, exact=False)
     assert flow.asked == 1  # type: ignore[attr-defined]
+
+
+def test_keys_of_two_frames_have_flow_of_their_own_to_a_shared_neighbour() -> None:
+    frames = [seen(i, people((7, 50, 40))) for i in range(3)]
+    for number, frame in enumerate(frames):
+        assert frame.rgb is not None
+        frame.rgb[:] = number
+
+    def flow(a: np.ndarray, b: np.ndarray, /) -> np.ndarray:
+        return np.full((*a.shape[:2], 2), 1 + a[0, 0, 0], np.float32)
+
+    align = Alignment(CARD.crop, CARD.codec, Motions(flow))
+    keys = [Key(frames[i], 0, {"around": (frames[2], frames[2])}, {}) for i in (0, 1)]
+    found = align.inputs(keys, SLOT, exact=True)
+    for one, moved in zip(found, (1, 2), strict=True):
+        np.testing.assert_allclose(one[:, 0], moved * zoom()[0], rtol=1e-5)
 
 
 @pytest.mark.parametrize("box", ["own", "exact"])

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from glpose.flow import Flow, Motion, Motions, dis_flow, move_points
-from glpose.imaging import blur
+from glpose.flow import Flow, Motion, Motions, move_points
+from glpose.imaging import blur, dense_flow
 from glpose.types import Frame
 
 SIZE_HW = (120, 160)
@@ -30,6 +30,12 @@ def constant(x: float, y: float, size_hw: tuple[int, int] = SIZE_HW) -> np.ndarr
     return np.broadcast_to(np.array([x, y], np.float32), (*size_hw, 2)).copy()
 
 
+def flow_of(a: np.ndarray, b: np.ndarray, **settings: int) -> np.ndarray:
+    flow = Motions(**settings).flow(Frame(0, 0.0, a), Frame(1, 0.04, b))
+    assert flow is not None
+    return flow
+
+
 def end_point_error(flow: np.ndarray, x: float, y: float, margin: int = 12) -> float:
     inner = flow[margin:-margin, margin:-margin]
     return float(np.linalg.norm(inner - [x, y], axis=-1).mean())
@@ -41,14 +47,14 @@ def test_the_flow_of_moving_noise_has_the_right_sign_and_size() -> None:
     for seed in range(6):
         x, y = (int(v) for v in rng.integers(-6, 7, 2))
         a, b = shifted(seed, x, y)
-        assert end_point_error(dis_flow(a, b), x, y) < 0.2
-        assert end_point_error(dis_flow(b, a), -x, -y) < 0.2
-    assert isinstance(dis_flow, Flow)
+        assert end_point_error(flow_of(a, b), x, y) < 0.2
+        assert end_point_error(flow_of(b, a), -x, -y) < 0.2
+    assert isinstance(dense_flow, Flow)
 
 
 def test_flow_found_on_smaller_pictures_is_scaled_back() -> None:
     a, b = shifted(1, 8, -4, zoom=2)
-    flow = dis_flow(a, b, longest_px=160)
+    flow = flow_of(a, b, longest_px=160)
     assert flow.shape == (*a.shape[:2], 2)
     assert flow.dtype == np.float32
     assert end_point_error(flow, 8, -4, margin=24) < 0.4
@@ -57,7 +63,7 @@ def test_flow_found_on_smaller_pictures_is_scaled_back() -> None:
 @pytest.mark.parametrize("size_hw", [(5, 7), (8, 900), (900, 3), (16, 16)])
 def test_pictures_of_any_shape_have_a_flow(size_hw: tuple[int, int]) -> None:
     picture = noise(0, size_hw)
-    flow = dis_flow(picture, picture)
+    flow = flow_of(picture, picture)
     assert flow.shape == (*size_hw, 2)
     assert np.abs(flow).max() < 0.5
 
@@ -93,27 +99,66 @@ def test_the_forward_backward_error_is_the_distance_from_where_one_started() -> 
     assert back[0].tolist() == [46, 53]
 
 
-def test_the_flow_of_a_pair_is_computed_once() -> None:
-    pairs = []
+class Asked:
+    """A flow that says who was asked: the first pictures' levels, and a list of all searches."""
 
-    def flow(a: np.ndarray, b: np.ndarray, /) -> np.ndarray:
-        pairs.append((int(a[0, 0, 0]), int(b[0, 0, 0])))
-        return constant(float(a[0, 0, 0]), float(b[0, 0, 0]))
+    def __init__(self) -> None:
+        self.pairs: list[tuple[int, int]] = []
 
-    frames = [Frame(i, i / 25, np.full((*SIZE_HW, 3), i, np.uint8)) for i in range(4)]
-    motions = Motions(flow, keep=2)
-    first = motions.between(frames[0], frames[1])
-    assert first is not None
-    assert (first.there[0, 0].tolist(), first.back[0, 0].tolist()) == ([0, 1], [1, 0])
-    assert motions.between(frames[0], frames[1]) is first
-    assert pairs == [(0, 1), (1, 0)]
+    def __call__(self, a_rgb: np.ndarray, b_rgb: np.ndarray, /) -> np.ndarray:
+        self.pairs.append((int(a_rgb[0, 0, 0]), int(b_rgb[0, 0, 0])))
+        return constant(*map(float, self.pairs[-1]), size_hw=a_rgb.shape[:2])
+
+
+def levels(num: int, size_hw: tuple[int, int] = SIZE_HW) -> list[Frame]:
+    return [Frame(i, i / 25, np.full((*size_hw, 3), i, np.uint8)) for i in range(num)]
+
+
+def test_a_direction_is_searched_once_whoever_asks_and_the_last_ones_are_kept() -> None:
+    frames, flow = levels(4), Asked()
+    motions = Motions(flow, keep=4)
+    there = motions.flow(frames[0], frames[1])
+    assert there is not None
+    assert there[0, 0].tolist() == [0, 1]
+    both = motions.between(frames[0], frames[1])
+    assert both is not None
+    assert (both.there[0, 0].tolist(), both.back[0, 0].tolist()) == ([0, 1], [1, 0])
+    assert motions.between(frames[1], frames[0]) is not None
+    assert flow.pairs == [(0, 1), (1, 0)]
     motions.between(frames[1], frames[2])
-    motions.between(frames[2], frames[3])
-    assert motions.between(frames[0], frames[1]) is not first  # only two pairs are kept
+    motions.between(frames[0], frames[1])
+    assert len(flow.pairs) == 4
+    motions.flow(frames[2], frames[3])  # the fifth; the first is forgotten
+    motions.flow(frames[1], frames[0])
+    assert len(flow.pairs) == 5
+    motions.flow(frames[0], frames[1])
+    assert len(flow.pairs) == 6
+
+
+def test_flow_over_more_frames_takes_no_room() -> None:
+    frames, flow = levels(3), Asked()
+    motions = Motions(flow)
+    motions.between(frames[0], frames[1])
+    for _ in range(2):
+        motions.flow(frames[0], frames[2])
+    motions.between(frames[0], frames[1])
+    assert flow.pairs == [(0, 1), (1, 0), (0, 2), (0, 2)]
+
+
+def test_what_is_remembered_of_large_pictures_is_small_and_given_in_full() -> None:
+    frames, flow = levels(2, (240, 320)), Asked()
+    motions = Motions(flow, longest_px=160)
+    first, again = (motions.flow(frames[1], frames[0]) for _ in range(2))
+    assert first is not None
+    assert again is not None
+    assert flow.pairs == [(1, 0)]
+    assert [found.shape for found in motions._found.values()] == [(120, 160, 2)]
+    np.testing.assert_array_equal(first, constant(2, 0, (240, 320)))
+    np.testing.assert_array_equal(again, first)
 
 
 def test_frames_without_pictures_have_no_motion() -> None:
     there = Frame(0, 0.0, noise(0))
-    assert Motions(dis_flow).between(there, Frame(1, 0.04, None)) is None
-    assert Motions(dis_flow).between(Frame(1, 0.04, None), there) is None
-    assert Motions(dis_flow).between(there, Frame(1, 0.04, noise(0, (60, 80)))) is None
+    assert Motions().between(there, Frame(1, 0.04, None)) is None
+    assert Motions().between(Frame(1, 0.04, None), there) is None
+    assert Motions().between(there, Frame(1, 0.04, noise(0, (60, 80)))) is None

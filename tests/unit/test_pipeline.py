@@ -67,6 +67,25 @@ def test_pictures_are_held_no_longer_than_the_window_and_a_block(keep: bool) -> 
     assert most <= (20 if keep else 10)  # of 60; blocks have 4 frames, the window reaches 2
 
 
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("offsets", [(), (-2, -1), (-1, 1)])
+def test_where_nothing_later_counts_a_frame_is_yielded_before_the_next_is_asked_for(
+    offsets: tuple[int, ...], causal: bool
+) -> None:
+    asked: list[int] = []
+
+    def frames() -> Iterator[Frame]:
+        for frame in video(6, bad=(0, 3)):
+            asked.append(frame.index)
+            yield frame
+
+    how = PoseOptions(causal=causal)
+    estimate = FakeEstimator(tiny_onnx.slots(offsets))
+    pairs = estimate_poses(frames(), one_person, estimate, options=how, block_frames=1)
+    ahead = [asked[-1] - poses.frame for _, poses in pairs]
+    assert ahead == [0 if causal or 1 not in offsets else 1] * 5 + [0]
+
+
 def test_nothing_in_nothing_out() -> None:
     assert run([], FakeEstimator()) == []
 

@@ -58,6 +58,23 @@ def test_slots_of_one_kind_may_be_several() -> None:
     assert filled[5] == {"around": [4, 5], "far": [3]}
 
 
+@pytest.mark.parametrize(
+    ("border", "filled"),
+    [("clamp", [1, 2, 3, 3]), ("key", [1, 2, 3, 3]), ("reflect", [1, 2, 2, 1])],
+)
+def test_a_causal_window_gives_each_frame_at_once_with_what_came_before(
+    border: Any, filled: list[int]
+) -> None:
+    slots = tiny_onnx.slots((-2, -1, 1, 2), border=border)
+    window = Window(tiny_onnx.pose_card(slots=slots), CropMemory(8), causal=True)
+    assert (window.lookback, window.lookahead) == (2, 0)
+    for frame in range(4):
+        ((given, (key,)),) = window.push(seen(frame))
+        assert given.frame == frame
+    assert [other.frame for other in key.neighbours["around"]] == filled
+    assert not list(window.drain())
+
+
 def test_only_who_is_sure_enough_for_a_slot_is_remembered() -> None:
     """The limit is inclusive, and the lowest one of all slots."""
     strict = tiny_onnx.slots(num=1, pool="all", min_score=0.6)

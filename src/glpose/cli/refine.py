@@ -16,6 +16,7 @@ def refine(
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("glpose-refined"),
     window: int = 4,
+    flow: Path | None = None,
     overlay: bool = True,
     threads: int | None = None,
     quiet: Annotated[bool, Parameter(negative="")] = False,
@@ -36,6 +37,8 @@ def refine(
         Folder for the results, with a folder in it named after the video.
     window
         Frames on each side, from 1 to 5.
+    flow
+        An .onnx file of a flow network, in place of dense inverse search.
     overlay
         Write a video with the skeletons drawn in.
     threads
@@ -56,6 +59,7 @@ def refine(
     options = RefineOptions(
         output,
         window,
+        flow=flow,
         overwrite=overwrite,
         writers=(poses_jsonl, overlay_mp4) if overlay else (poses_jsonl,),
         engine=EngineSpec(threads=threads),

@@ -24,6 +24,8 @@ def run(
     refine: str | None = None,
     lift: Annotated[bool, Parameter(negative="")] = False,
     height: float | None = None,
+    flow: Path | None = None,
+    causal: Annotated[bool, Parameter(negative="")] = False,
     overlay: bool = True,
     start: float | None = None,
     end: float | None = None,
@@ -57,6 +59,10 @@ def run(
         Also write poses_3d.jsonl: the poses with joints in space, see glpose lift -h.
     height
         The height of the people in metres, for --lift.
+    flow
+        For --refine: an .onnx file of a flow network, in place of dense inverse search.
+    causal
+        Use nothing that comes after a frame for its poses, as a live source would; less exact.
     overlay
         Write a video with the skeletons drawn in.
     start
@@ -88,6 +94,8 @@ def run(
 
     if height is not None and not lift:
         raise BadInput("--height is for poses in space; expected --lift with it")
+    if lift and causal:
+        raise BadInput("--lift looks at frames before and after; leave out --lift or --causal")
     check_height(height)
     engine = EngineSpec(threads=threads)
     in_space = (lifted_jsonl(open_lifter(DEFAULT_LIFT, engine), height),) if lift else ()
@@ -103,6 +111,8 @@ def run(
         writers=(poses_jsonl, *((overlay_mp4,) if overlay else ()), *in_space),
         detect_every=detect_every or DETECT_EVERY,
         also=() if refine is None else (refine,),
+        flow=flow,
+        causal=causal,
     )
     return run_and_tell(source, options, quiet=quiet)
 

@@ -4,7 +4,7 @@ outcome = lift_file(Path("poses.jsonl"), LiftOptions(Path("poses_3d.jsonl"), hei
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -14,13 +14,13 @@ from glpose import __version__
 from glpose.errors import BadInput
 from glpose.formats.poses import GivenPoses, read_poses
 from glpose.formats.results import ResultWriter
-from glpose.jobs.refine import linked
 from glpose.jobs.writers import POSES_3D, PoseWriter, Target, Writing
 from glpose.lifting import lift_frames, unit_of
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.lift import Lifter
 from glpose.runtime.load import Opened, open_lifter
-from glpose.types import Frame, FramePoses, VideoInfo
+from glpose.track.link import link
+from glpose.types import Detections, Frame, FramePoses, VideoInfo
 from glpose.weights import DEFAULT_LIFT
 
 
@@ -62,7 +62,7 @@ def lift_file(poses: Path, options: LiftOptions) -> LiftOutcome:
     video = _video(given, poses, options.rate_hz)
     opened = open_lifter(options.weights, options.engine)
     if not given.has_ids:
-        given = linked(given)
+        given = _linked(given)
     try:
         frames = lift_frames(
             given.frames, given.skeleton, video.rate_hz, opened.network, options.height_m
@@ -156,6 +156,20 @@ class _LiftedFile:
         with ResultWriter(target.folder / POSES_3D, info, skeleton, models, settings) as writer:
             for poses in frames:
                 writer.write(poses)
+
+
+def _linked(given: GivenPoses) -> GivenPoses:
+    """The same with track ids from 1, by the overlap of boxes alone: there are no pictures."""
+    boxes = {p.frame: Detections(p.people.xyxy, p.people.score) for p in given.frames}
+    numbers = link(boxes)
+
+    def numbered(poses: FramePoses) -> FramePoses:
+        if not len(poses.people):
+            return poses
+        track_id = numbers[poses.frame].track_id + 1
+        return replace(poses, people=replace(poses.people, track_id=track_id))
+
+    return replace(given, frames=tuple(map(numbered, given.frames)))
 
 
 def _video(given: GivenPoses, path: Path, rate_hz: float | None) -> VideoInfo:

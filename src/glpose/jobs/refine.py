@@ -9,6 +9,7 @@ from pathlib import Path
 
 from glpose import __version__
 from glpose.errors import BadInput
+from glpose.flow import Motions
 from glpose.formats.poses import GivenPoses, read_poses
 from glpose.jobs.interrupt import Interrupt
 from glpose.jobs.report import SILENT, Reporter
@@ -16,10 +17,11 @@ from glpose.jobs.run import Options, Outcome, SourceJob, make_folder
 from glpose.jobs.writers import POSES, OpenWriter, overlay_mp4, poses_jsonl
 from glpose.refine import WINDOW, Refiner, refiner_named
 from glpose.runtime.engine import EngineSpec
+from glpose.runtime.load import open_flow
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
-from glpose.track.link import link
-from glpose.types import Detections, Frame, FrameAndPoses, FramePoses, VideoInfo
+from glpose.track.by_flow import with_links
+from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
 from glpose.video.source import Source, find_sources
 
 
@@ -27,12 +29,14 @@ from glpose.video.source import Source, find_sources
 class RefineOptions:
     """The options of `glpose refine`; results go to a folder in `output` named after the video.
 
-    `refiner` is a name of `glpose.refine.PHONE_BOOK`, `window` its frames on each side.
+    `refiner` is a name of `glpose.refine.PHONE_BOOK`, `window` its frames on each side. `flow` is the
+    file of a flow network, see `runtime.flow_network`; None means dense inverse search.
     """
 
     output: Path
     window: int = WINDOW
     refiner: str = "flow"
+    flow: Path | None = None
     overwrite: bool = False
     writers: tuple[OpenWriter, ...] = (poses_jsonl, overlay_mp4)
     engine: EngineSpec = EngineSpec()
@@ -45,7 +49,7 @@ def refine_video(
     reporter: Reporter = SILENT,
     interrupt: Interrupt | None = None,
 ) -> Outcome:
-    """Refine the poses of a video; people without track ids are linked by overlap first.
+    """Refine the poses of a video; if people lack track ids, all are linked first, see `with_links`.
 
     Problems while it works are reported and kept in the outcome, as in `run_sources`. Poses behind
     the end of a video that ends early are kept as they are.
@@ -56,12 +60,14 @@ def refine_video(
         raise BadInput(f"{video}: holds {len(entries)} videos; expected one, refine each alone")
     (entry,) = entries
     given = read_poses(poses)
-    refiner = refiner_named(options.refiner, given.skeleton, options.window)
+    flow = open_flow(options.flow, options.engine)
+    motions = Motions(flow.network)
+    refiner = refiner_named(options.refiner, given.skeleton, options.window, motions)
     make_folder(options.output)
     target = options.output / entry.name / POSES
     if target.exists() and target.samefile(poses):
         raise BadInput(f"{poses}: would be replaced by its own refinement; choose another -o")
-    work = _Refinement(given if given.has_ids else linked(given), poses.name, refiner, options)
+    work = _Refinement(given, poses.name, refiner, motions, options, flow.record)
     how = Options(
         options.output,
         overwrite=options.overwrite,
@@ -73,21 +79,6 @@ def refine_video(
         return SourceJob(entry, how, work, reporter, interrupt).run()
 
 
-def linked(given: GivenPoses) -> GivenPoses:
-    """The same with track ids from 1, by the overlap of boxes from frame to frame."""
-    boxes = {p.frame: Detections(p.people.xyxy, p.people.score) for p in given.frames}
-    numbers = link(boxes)
-
-    def numbered(poses: FramePoses) -> FramePoses:
-        if not len(poses.people):
-            return poses
-        return replace(
-            poses, people=replace(poses.people, track_id=numbers[poses.frame].track_id + 1)
-        )
-
-    return replace(given, frames=tuple(map(numbered, given.frames)))
-
-
 @dataclass(slots=True, eq=False)
 class _Refinement:
     """The `Work` of `glpose refine`; `decoded` counts the frames of the video."""
@@ -95,7 +86,9 @@ class _Refinement:
     given: GivenPoses
     name: str
     refiner: Refiner
+    motions: Motions
     options: RefineOptions
+    flow_record: dict[str, object]
     decoded: int = field(default=0, init=False)
 
     @property
@@ -104,7 +97,7 @@ class _Refinement:
 
     @property
     def record(self) -> dict[str, dict[str, object]]:
-        return self.given.models
+        return self.given.models | {"flow": self.flow_record}
 
     def check(self, info: VideoInfo, label: str) -> None:
         """Raises: BadInput for poses of another video."""
@@ -134,7 +127,10 @@ class _Refinement:
         self, frames: Iterable[Frame], info: VideoInfo, timings: Timings, *, keep_pictures: bool
     ) -> Iterator[FrameAndPoses]:
         del timings, keep_pictures  # refiners need pictures
-        return self.refiner(self._with_frames(frames, info.rate_hz))
+        pairs = self._with_frames(frames, info.rate_hz)
+        if not self.given.has_ids:
+            pairs = with_links(pairs, self.skeleton, self.motions)
+        return self.refiner(pairs)
 
     def _with_frames(self, frames: Iterable[Frame], rate_hz: float) -> Iterator[FrameAndPoses]:
         """Each frame with the poses given for it, then the poses that the video has no frame for."""

@@ -19,9 +19,10 @@ from glpose.api import (
     check_span,
     load_models,
     poses_of,
-    usual_refiners,
+    shared_motions,
 )
 from glpose.errors import BadInput, GLPoseError
+from glpose.flow import Flow
 from glpose.formats.results import read_boxes, write_summary
 from glpose.formats.text.lines import cannot_write
 from glpose.jobs.interrupt import Interrupt, Interrupted
@@ -40,6 +41,7 @@ from glpose.jobs.writers import (
 from glpose.pipeline import can_follow
 from glpose.refine import Refiner, refiner_named
 from glpose.runtime.engine import EngineSpec
+from glpose.runtime.load import Opened, open_flow
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
 from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
@@ -56,7 +58,9 @@ class Options:
     """The options of `glpose run`; each source gets its own result folder in `output`.
 
     A frame counts as done when the first of the `writers` has it. `refiners` are applied in order;
-    None means the usual ones. Those with the names `also` come after them.
+    None means the usual ones. Those with the names `also` come after them. `causal` is as in
+    `glpose.run`; refiners in `also` look ahead nevertheless. `flow` is the file of a flow network,
+    see `runtime.flow_network`; None means dense inverse search.
     """
 
     output: Path
@@ -71,6 +75,8 @@ class Options:
     refiners: tuple[Refiner, ...] | None = None
     detect_every: int = DETECT_EVERY
     also: tuple[str, ...] = ()
+    flow: Path | None = None
+    causal: bool = False
 
 
 @runtime_checkable
@@ -148,8 +154,11 @@ def run_sources(
         options.detector if boxes is None else None,
         options.engine,
     )
-    also = tuple(refiner_named(name, models.skeleton) for name in options.also)
-    work = _Estimation(models, boxes, options, also)
+    for name in options.also:
+        refiner_named(name, models.skeleton)  # raises for a name that is unknown
+    if options.flow is not None and not options.also:
+        raise BadInput(f"--flow {options.flow} is for refining; add --refine flow, or leave it out")
+    work = _Estimation(models, boxes, options, open_flow(options.flow, options.engine))
     interrupt = interrupt or Interrupt()
     outcomes: list[Outcome] = []
     with interrupt.listening():
@@ -177,7 +186,7 @@ class _Estimation:
     models: Models
     boxes: Boxes | None
     options: Options
-    also: tuple[Refiner, ...]
+    flow: Opened[Flow]
 
     @property
     def skeleton(self) -> Skeleton:
@@ -185,7 +194,8 @@ class _Estimation:
 
     @property
     def record(self) -> dict[str, dict[str, object]]:
-        return self.models.record
+        refined = {"flow": self.flow.record} if self.options.also else {}
+        return self.models.record | refined
 
     def check(self, info: VideoInfo, label: str) -> None:
         check_boxes(self.boxes, info, label)
@@ -193,20 +203,22 @@ class _Estimation:
     def pairs(
         self, frames: Iterable[Frame], info: VideoInfo, timings: Timings, *, keep_pictures: bool
     ) -> Iterator[FrameAndPoses]:
-        refiners = self.options.refiners
-        if self.also:
-            usual = usual_refiners(self.boxes, self.skeleton, info.size_hw)
-            refiners = (*(usual if refiners is None else refiners), *self.also)
-        return poses_of(
+        motions = shared_motions(self.models.estimate.card, self.flow.network)
+        pairs = poses_of(
             frames,
             info,
             self.models,
             self.boxes,
             timings,
-            refiners=refiners,
-            keep_pictures=keep_pictures,
+            refiners=self.options.refiners,
+            keep_pictures=keep_pictures or bool(self.options.also),
             detect_every=self.options.detect_every,
+            causal=self.options.causal,
+            motions=motions,
         )
+        for name in self.options.also:
+            pairs = refiner_named(name, self.skeleton, motions=motions)(pairs)
+        return pairs
 
     def settings(self) -> dict[str, object]:
         how = self.options
@@ -219,6 +231,7 @@ class _Estimation:
             "start_s": how.start_s,
             "end_s": how.end_s,
             "refine": list(how.also),
+            "causal": how.causal,
         }
 
     def missing(self, label: str, last_frame: int) -> str | None:

@@ -27,9 +27,9 @@ class FlowFusionSpec:
     """Settings; `window` is the number of frames on each side, from 1 to 5: longer chains drift.
 
     A carried score is multiplied by `per_step` and by exp(-e / `error_px`), with the
-    forward-backward error e in pixels. The weight of a pose s frames away is the square of its
-    score times `per_frame` to the power s. Joints further than `reach` times the torso's length
-    from the weighted median are left out; a torso counts as at least `least_torso` of the longer
+    forward-backward error e in pixels. The weight of a pose from s frames away, the frame's own
+    with s = 0, is the square of its score times `per_frame` to the power s. Joints further than
+    `reach` times the torso's length from the weighted median are left out; a torso counts as at least `least_torso` of the longer
     side of the box, also when it is seen from its end.
 
     A track changes its person where poses before and after have an OKS below `switch_oks`. Nobody
@@ -131,9 +131,12 @@ def weights(
     score: Float64[np.ndarray, "candidates n joints"],
     how: FlowFusionSpec = FlowFusionSpec(),
 ) -> Float64[np.ndarray, "candidates n joints"]:
-    """What candidates count: the score of a frame's own pose, less for those carried to it."""
-    distance = np.abs(steps)[:, None, None]
-    return np.where(distance == 0, score, score**2 * how.per_frame**distance)
+    """What candidates count: the own pose of a frame as one that is carried over no steps.
+
+    With the plain score for its own poses, the unsure ones would count more than sure ones carried to
+    them, just where people are covered.
+    """
+    return score**2 * how.per_frame ** np.abs(steps)[:, None, None]
 
 
 def _weighted_median(
@@ -182,10 +185,10 @@ def with_flow_fusion(
     Who is missing in a frame but not before and after it appears with `propagated` set. Nothing is
     carried over a scene cut, over a frame without a picture, or to where a track has changed its
     person. `how.window` + 1 frames are held back, and the motion of `how.window` pairs of frames is
-    remembered; `motions` may be shared with others. If `pairs` fails, the frames held back are
+    remembered; `motions` are those of the video, if others ask for its flow, too. If `pairs` fails, the frames held back are
     given out first.
     """
-    stream = _Stream(joints, how, motions or Motions(keep=1))
+    stream = _Stream(joints, how, motions or Motions())
     problem: Exception | None = None
     source = iter(pairs)
     while True:
@@ -204,9 +207,10 @@ def with_flow_fusion(
         raise problem
 
 
-def refiner(joints: Skeleton, window: int) -> Refiner:
+def refiner(joints: Skeleton, window: int, motions: Motions | None) -> Refiner:
     """The refiner called "flow"."""
-    return partial(with_flow_fusion, joints=joints, how=FlowFusionSpec(window=window))
+    how = FlowFusionSpec(window=window)
+    return partial(with_flow_fusion, joints=joints, how=how, motions=motions)
 
 
 @dataclass(slots=True, eq=False)

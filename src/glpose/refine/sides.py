@@ -22,7 +22,8 @@ from glpose.types import FrameAndPoses, FramePoses
 class SidesSpec:
     """Settings; lengths are shares of the longer side of the person's box, times are in frames.
 
-    `lookahead` frames are held back (`within_bytes` chooses fewer for large pictures). Limbs
+    `lookahead` frames are held back (`within_bytes` chooses fewer for large pictures); with 0 only
+    the frames before decide, and each is answered at once. Limbs
     nearer than `apart` are not told apart. They are followed over gaps of at most `max_gap`;
     `noise` is the usual error of the predicted position, and `most_link` the most that motion says
     for or against an exchange (all in natural logarithms of odds).

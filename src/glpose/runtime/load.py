@@ -1,4 +1,4 @@
-"""Open an estimator, a detector or a lifter by name or path, with all checks of the weights.
+"""Open an estimator, a detector, a lifter or a flow network by name or path, with all checks.
 
 Shipped weights are in the package folder `weights`. An estimator NAME is the pair
 `NAME.encoder.onnx` and `NAME.fusion.onnx`, a detector is `NAME.onnx`, a lifter `NAME.lift.onnx`; a
@@ -15,6 +15,8 @@ import numpy as np
 
 from glpose.errors import BadConfig, BadInput, BadWeights
 from glpose.files import digest, read_regular
+from glpose.flow import Flow
+from glpose.imaging import dense_flow
 from glpose.runtime.card import (
     CARD_KEY,
     KINDS,
@@ -32,6 +34,7 @@ from glpose.runtime.detector import BoxDetector
 from glpose.runtime.engine import EngineSpec, Graph, Shape
 from glpose.runtime.engines.open import open_graph
 from glpose.runtime.estimator import OnnxEstimator
+from glpose.runtime.flow_network import FLOW, A, B, FlowNetwork
 from glpose.runtime.lift import Lifter
 from glpose.skeleton import Skeleton
 
@@ -130,6 +133,23 @@ def open_lifter(name_or_path: str | Path, engine: EngineSpec = EngineSpec()) -> 
         return xyz
 
     return Opened(Lifter(run, opened.card), _record(opened.card, opened))
+
+
+def open_flow(path: Path | None, engine: EngineSpec = EngineSpec()) -> Opened[Flow]:
+    """Open a network of optical flow, any file that keeps to `flow_network`; None is no network.
+
+    Raises: BadWeights, saying which part is wrong.
+    """
+    if path is None:
+        return Opened(dense_flow, {"name": "dense inverse search"})
+    if not path.is_file():
+        raise BadWeights(f"{path}: no such file; expected the .onnx file of a flow network")
+    data = _read(path)
+    found = digest(data)
+    _check_digest(path, found)
+    graph = open_graph(path, data, engine)
+    _check_flow(graph)
+    return Opened(FlowNetwork(graph), {"name": path.stem, "sha256": {path.name: found}})
 
 
 def shipped() -> list[Weights]:
@@ -343,15 +363,34 @@ def _check_maps(graph: Graph, card: PoseCard) -> None:
         _check_array(graph, "outputs", name, (None, channels, *card.codec.size_hw), _FLOAT)
 
 
+def _check_flow(graph: Graph) -> None:
+    said = "a flow network has"
+    _check_array(graph, "inputs", A, (1, None, None, 3), _BYTE, said)
+    size = graph.inputs[A].shape[1:3]
+    _check_array(graph, "inputs", B, (1, *size, 3), _BYTE, said)
+    _check_array(graph, "outputs", FLOW, (1, *size, 2), _FLOAT, said)
+    if extra := set(graph.inputs) - {A, B}:
+        raise BadWeights(
+            f"{graph.path}: has the inputs {', '.join(sorted(extra))} besides '{A}' and '{B}', but "
+            f"{said} no others; export it again"
+        )
+
+
 def _check_array(
-    graph: Graph, side: Literal["inputs", "outputs"], name: str, shape: Shape, dtype: str
+    graph: Graph,
+    side: Literal["inputs", "outputs"],
+    name: str,
+    shape: Shape,
+    dtype: str,
+    said: str = "its card says",
 ) -> None:
+    """Raises: BadWeights if an array is missing, or not what is `said`."""
     arrays = graph.inputs if side == "inputs" else graph.outputs
     word = side.removesuffix("s")
     if name not in arrays:
         raise BadWeights(
-            f"{graph.path}: has no {word} '{name}' (found: {', '.join(arrays)}); "
-            "use weights that `glpose export` wrote"
+            f"{graph.path}: has no {word} '{name}' (found: {', '.join(arrays)}), but {said} "
+            f"{dtype} {_shown(shape)}; export it again"
         )
     found = arrays[name]
     fits = len(found.shape) == len(shape) and all(
@@ -361,7 +400,7 @@ def _check_array(
     if not fits or found.dtype != dtype:
         raise BadWeights(
             f"{graph.path}: its {word} '{name}' is {found.dtype} {_shown(found.shape)}, "
-            f"but its card says {dtype} {_shown(shape)}; export it again"
+            f"but {said} {dtype} {_shown(shape)}; export it again"
         )
 
 

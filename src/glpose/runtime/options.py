@@ -28,6 +28,8 @@ class PoseOptions:
     where the box of the key frame is used if the person has none.
     `candidates`: global crops come from the frames so far ("past"), or from the whole "video", as
     in the paper, which needs a first pass; `sampling`: how they are sampled.
+    `causal`: nothing after a frame counts for its poses. Slots of later frames are filled as at the
+    end of a video, see `clip.local_frames`.
 
     Usual in the paper's family (as in Pose-Group/DCPose): "product", a `min_box` of 0.2 for
     detected boxes, "quarter", no flip and no OKS-NMS, "all" neighbours and "video".
@@ -42,6 +44,7 @@ class PoseOptions:
     neighbours: Neighbours = "tracked"
     candidates: Candidates = "past"
     sampling: Sampling = "random"
+    causal: bool = False
 
     def __post_init__(self) -> None:
         known = {
@@ -58,3 +61,8 @@ class PoseOptions:
             raise BadConfig(f"oks_nms is {self.oks_nms}; expected a similarity from 0 to 1")
         if not 0 <= self.min_box <= 1:
             raise BadConfig(f"min_box is {self.min_box}; expected a score from 0 to 1")
+        if self.causal and self.candidates != "past":
+            raise BadConfig(
+                f"causal is on, but candidates is {self.candidates!r}; expected 'past', since what "
+                "comes is unknown"
+            )

@@ -53,7 +53,7 @@ class ArraySource:
         for index, picture in enumerate(rest):
             before.append(picture)
             if picture is not None:
-                size_hw = self._checked(picture, index).shape[:2]
+                size_hw = checked_picture(picture, self._label(index)).shape[:2]
                 break
         if size_hw is None:
             raise BadInput(f"{name}: found no picture; expected one at least")
@@ -74,15 +74,17 @@ class ArraySource:
             time_s = self._time_s(index)
             if not last_s < time_s < float("inf"):
                 raise BadInput(
-                    f"{self._name}: picture {index} is at {time_s} s, after one at {last_s} s; "
+                    f"{self._label(index)} is at {time_s} s, after one at {last_s} s; "
                     "expected times that increase"
                 )
             last_s = time_s
             if end_s is not None and time_s >= end_s:
                 return
             if start_s is None or time_s >= start_s:
-                rgb = None if picture is None else self._checked(picture, index)
-                yield Frame(index, time_s, rgb)
+                what = self._label(index)
+                yield Frame(
+                    index, time_s, None if picture is None else checked_picture(picture, what)
+                )
 
     def _time_s(self, index: int) -> float:
         if self._times_s is None:
@@ -94,18 +96,21 @@ class ArraySource:
             )
         return self._times_s[index]
 
-    def _checked(self, picture: object, index: int) -> UInt8[np.ndarray, "height width 3"]:
-        if not isinstance(picture, np.ndarray):
-            found = type(picture).__name__
-        elif picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3:
-            if picture.size:
-                return picture
-            found = f"an empty array of shape {picture.shape}"
-        else:
-            found = f"an array of {picture.dtype} and shape {picture.shape}"
-        raise BadInput(
-            f"{self._name}: picture {index} is {found}; expected RGB, uint8 of height x width x 3"
-        )
+    def _label(self, index: int) -> str:
+        return f"{self._name}: picture {index}"
+
+
+def checked_picture(picture: object, label: str) -> UInt8[np.ndarray, "height width 3"]:
+    """The picture, which `label` names. Raises BadInput if it is none."""
+    if not isinstance(picture, np.ndarray):
+        found = type(picture).__name__
+    elif picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3:
+        if picture.size:
+            return picture
+        found = f"an empty array of shape {picture.shape}"
+    else:
+        found = f"an array of {picture.dtype} and shape {picture.shape}"
+    raise BadInput(f"{label} is {found}; expected RGB, uint8 of height x width x 3")
 
 
 def step_at(rate_hz: float) -> Fraction:

@@ -163,5 +163,6 @@ def test_run_writes_poses_in_space_in_one_go(
     for a, b in zip(flat.frames, space.frames, strict=True):
         np.testing.assert_allclose(a.xy, b.xy)
     assert main([*call, "--overwrite", "--height", "1.7"]) == 2
+    assert main([*call, "--overwrite", "--lift", "--causal"]) == 2
     assert main([*call, "--overwrite"]) in (0, 3)
     assert not (folder / "poses_3d.jsonl").exists(), "that of an earlier run is not this one's"

@@ -3,24 +3,37 @@
 import json
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 import bad_videos
 import glpose
+import tiny_onnx
+from fake_estimator import FakeEstimator, people
+from glpose.api import Models, poses_of
 from glpose.cli.main import main
 from glpose.errors import BadInput
-from glpose.formats.results import ResultWriter
+from glpose.flow import Motions
+from glpose.formats.results import ResultWriter, write_boxes
+from glpose.imaging import resize, write_image
 from glpose.jobs.refine import RefineOptions, refine_video
 from glpose.jobs.run import Options, run_sources
-from glpose.jobs.writers import poses_jsonl
+from glpose.jobs.writers import Target, poses_jsonl
+from glpose.pipeline import estimate_poses
 from glpose.refine import refiner_named
+from glpose.refine.sides import SidesSpec
+from glpose.runtime.card import NeighbourSlot
 from glpose.runtime.engine import EngineSpec
-from glpose.skeleton import COCO17
-from glpose.types import FramePoses, People, PoseResult, VideoInfo
+from glpose.runtime.load import load_estimator
+from glpose.skeleton import COCO17, POSETRACK15
+from glpose.types import Detections, Frame, FramePoses, People, PoseResult, VideoInfo
+from glpose.video.arrays import ArraySource
 from glpose.video.reader import open_video
+from glpose.video.source import Source
 
 SHORT = 12
 NUM = len(COCO17.joints)
@@ -49,11 +62,21 @@ def written(path: Path, info: VideoInfo, frames: list[FramePoses]) -> Path:
     return path
 
 
+def without_ids(path: Path) -> Path:
+    """The same file with nobody's track id."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines[1:]:
+        for person in line["people"]:
+            del person["track_id"]
+    path.write_text("\n".join(map(json.dumps, lines)) + "\n")
+    return path
+
+
 def info_of(video: Path) -> VideoInfo:
     return open_video(video).info
 
 
-def refined(video: Path, poses: Path, out: Path) -> PoseResult:
+def refined(video: Path | Source, poses: Path, out: Path) -> PoseResult:
     outcome = refine_video(video, poses, RefineOptions(out, writers=LIMIT))
     assert outcome.state == "ok", outcome.warnings
     return glpose.load(outcome.folder / "poses.jsonl")
@@ -75,15 +98,23 @@ def test_a_person_missed_in_between_appears_marked_in_the_file(video: Path, tmp_
     assert result.skeleton is COCO17
 
 
-def test_people_without_track_ids_are_linked(video: Path, tmp_path: Path) -> None:
-    frames = [standing(i, 1, 2) for i in range(SHORT)]
-    path = written(tmp_path / "in.jsonl", info_of(video), frames)
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    for line in lines[1:]:
-        for person in line["people"]:
-            del person["track_id"]
-    path.write_text("\n".join(map(json.dumps, lines)) + "\n")
-    assert ids(refined(video, path, tmp_path / "o")) == [[1, 2]] * SHORT
+@pytest.mark.parametrize("has_cut", [False, True])
+def test_people_without_track_ids_are_linked(*, has_cut: bool, tmp_path: Path) -> None:
+    """One of them is missing in a frame, and is put there; nobody goes on behind a cut."""
+    frames = [standing(i, *((1,) if i == 3 else (1, 2))) for i in range(SHORT)]
+    source = still(has_cut=has_cut)
+    path = without_ids(written(tmp_path / "in.jsonl", source.info, frames))
+    found = ids(refined(source, path, tmp_path / "o"))
+    half = SHORT // 2
+    assert found == [[1, 2]] * half + [[3, 4] if has_cut else [1, 2]] * half
+
+
+def still(num_frames: int = SHORT, *, has_cut: bool = False) -> ArraySource:
+    """A video of one picture, or of another one from the middle on."""
+    rng = np.random.default_rng(0)
+    scenes = rng.integers(0, 256, (2, 6, 8, 3), np.uint8).repeat(16, 1).repeat(16, 2)
+    late = [has_cut and 2 * i >= num_frames for i in range(num_frames)]
+    return ArraySource([scenes[int(is_late)] for is_late in late], name="walk")
 
 
 def coco(frames: list[FramePoses], **more: object) -> str:
@@ -98,10 +129,10 @@ def coco(frames: list[FramePoses], **more: object) -> str:
     return json.dumps(entries)
 
 
-def test_coco_results_are_read_frame_by_frame(video: Path, tmp_path: Path) -> None:
+def test_coco_results_are_read_frame_by_frame(tmp_path: Path) -> None:
     path = tmp_path / "coco.json"
     path.write_text(coco([standing(i, 1) for i in range(SHORT) if i not in (3, 4)]))
-    result = refined(video, path, tmp_path / "o")
+    result = refined(still(), path, tmp_path / "o")
     assert ids(result) == [[1]] * SHORT
     assert result.frames[3].xy[0, 0].tolist() == pytest.approx([10, 10], abs=1.5)
 
@@ -195,6 +226,16 @@ def test_the_command_and_its_complaints(
         (line,) = capsys.readouterr().err.splitlines()
         assert said in line
     assert main(["refine", str(video), str(tmp_path / "no.jsonl")]) == 2
+    info = info_of(video)
+    for wrong, said in (
+        (replace(info, size_hw=(48, 64)), "of a video of 64 x 48 pixels, but"),
+        (replace(info, num_frames=SHORT + 1), f"of a video of {SHORT + 1} frames, but"),
+    ):
+        other = written(tmp_path / "other.jsonl", wrong, [standing(0, 1)])
+        capsys.readouterr()
+        assert main(["refine", str(video), str(other), "-o", str(tmp_path / "p"), "--quiet"]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert said in line
 
 
 def test_unknown_refiners_are_named(video: Path, tiny_weights: Path, tmp_path: Path) -> None:
@@ -204,6 +245,152 @@ def test_unknown_refiners_are_named(video: Path, tiny_weights: Path, tmp_path: P
     options = replace(options, detector=str(tiny_weights / "finder.onnx"))
     with pytest.raises(BadInput, match="unknown refiner"):
         run_sources([video], options)
+
+
+def walker(num_frames: int = SHORT) -> list[np.ndarray]:
+    """Pictures of a bright, textured person who walks to the right over a dark, textured ground."""
+    rng = np.random.default_rng(3)
+    ground = rng.integers(0, 60, (12, 16, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+    person = rng.integers(120, 256, (15, 5, 3), np.uint8).repeat(4, 0).repeat(4, 1)
+    out = []
+    for i in range(num_frames):
+        picture = ground.copy()
+        picture[18:78, 12 + 4 * i : 32 + 4 * i] = person
+        out.append(picture)
+    return out
+
+
+def boxes_of_walker(missing: tuple[int, ...] = (5, 6)) -> dict[int, People]:
+    """Where the person is; not in the frames that are `missing`."""
+    return {
+        i: People(
+            np.array([[8 + 4 * i, 14, 36 + 4 * i, 82]], np.float32),
+            np.full(1, 0.9, np.float32),
+            np.array([7]),
+        )
+        for i in range(SHORT)
+        if i not in missing
+    }
+
+
+@pytest.fixture
+def walk(tmp_path: Path) -> tuple[Path, Path]:
+    """A folder of pictures, and the boxes of who walks there."""
+    (tmp_path / "walk").mkdir()
+    for i, picture in enumerate(walker()):
+        write_image(tmp_path / "walk" / f"{i:02}.png", picture)
+    write_boxes(tmp_path / "boxes.jsonl", boxes_of_walker())
+    return tmp_path / "walk", tmp_path / "boxes.jsonl"
+
+
+def test_the_command_run_refines(
+    walk: tuple[Path, Path], tiny_weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same frames as without; who has no box in two of them is there, and marked."""
+    pictures, boxes = walk
+    call = ["run", str(pictures), "--boxes", str(boxes), "--weights", str(tiny_weights)]
+    call += ["--threads", "1", "--quiet", "--no-overlay", "-o"]
+    assert main([*call, str(tmp_path / "plain")]) == 0
+    assert main([*call, str(tmp_path / "flow"), "--refine", "flow"]) == 0
+    plain, flow = (glpose.load(tmp_path / o / "walk" / "poses.jsonl") for o in ("plain", "flow"))
+    assert [p.frame for p in flow.frames] == [p.frame for p in plain.frames] == list(range(SHORT))
+    assert [p.time_s for p in flow.frames] == [p.time_s for p in plain.frames]
+    assert ids(plain) == [[] if i in (5, 6) else [7] for i in range(SHORT)]
+    assert ids(flow) == [[7]] * SHORT
+    marked = [p.frame for p in flow.frames if p.propagated is not None and p.propagated.any()]
+    assert marked == [5, 6]
+    middle = [float(np.nanmean(p.xy[0, :, 0])) for p in flow.frames]
+    assert middle[6] - middle[4] == pytest.approx(8, abs=2)
+    assert flow.models["flow"] == {"name": "dense inverse search"}
+    assert "flow" not in plain.models
+    for more, said in (
+        (["--refine", "smooth"], "unknown refiner 'smooth'; known: flow"),
+        (["--flow", "net.onnx"], "--flow net.onnx is for refining; add --refine flow"),
+        (["--refine", "flow", "--flow", "net.onnx"], "net.onnx: no such file"),
+    ):
+        capsys.readouterr()
+        assert main([*call, str(tmp_path / "none"), *more]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert said in line
+    assert not (tmp_path / "none" / "walk").exists()
+
+
+def test_blocks_of_frames_change_nothing_in_refined_poses(tiny_weights: Path) -> None:
+    source, estimate = ArraySource(walker()), load_estimator(tiny_weights, EngineSpec(threads=1))
+    boxes = boxes_of_walker()
+    found = []
+    for block_frames in (1, 3, 100):
+        pairs = estimate_poses(
+            source.frames(),
+            lambda frame: boxes.get(frame.index, People.empty()),
+            estimate,
+            block_frames=block_frames,
+        )
+        found.append([poses for _, poses in refiner_named("flow", POSETRACK15)(pairs)])
+    assert [len(poses.people) for poses in found[0]] == [1] * SHORT
+    for other in found[1:]:
+        for a, b in zip(found[0], other, strict=True):
+            np.testing.assert_array_equal(a.xy, b.xy)
+            np.testing.assert_array_equal(a.score, b.score)
+
+
+def test_a_flow_network_takes_the_place_of_dense_inverse_search(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says that everything moves right by 1 a frame, while nothing is to be seen moving."""
+    pictures = [np.full((128, 128, 3), i, np.uint8) for i in range(SHORT)]
+    (tmp_path / "grey").mkdir()
+    for i, picture in enumerate(pictures):
+        write_image(tmp_path / "grey" / f"{i:02}.png", picture)
+    frames = [standing(i, *(() if i == 5 else (4,))) for i in range(SHORT)]
+    poses = written(tmp_path / "in.jsonl", ArraySource(pictures, name="grey").info, frames)
+    net = tiny_onnx.write_flow(tmp_path / "net.onnx")
+    call = ["refine", str(tmp_path / "grey"), str(poses), "--threads", "1", "--quiet"]
+    call += ["--no-overlay", "--window", "1", "-o"]
+    assert main([*call, str(tmp_path / "dis")]) == 0
+    assert main([*call, str(tmp_path / "net"), "--flow", str(net)]) == 0
+    dis, by_net = (glpose.load(tmp_path / o / "grey" / "poses.jsonl") for o in ("dis", "net"))
+    assert ids(dis) == ids(by_net) == [[4]] * SHORT
+    assert by_net.models["flow"]["name"] == "net"
+    # From before it comes by 1 to the right, from behind by 1 to the left; by 1 up from both.
+    np.testing.assert_allclose(by_net.frames[5].xy - dis.frames[5].xy, [[[0, -1]] * NUM], atol=0.1)
+    first = by_net.frames[0].xy - dis.frames[0].xy
+    assert first[0, :, 0].mean() < -0.1  # there is nothing before it
+    tiny_onnx.write_flow(net, scale=float("nan"))
+    for path, status, said in (
+        (net, 2, "the graph's output 'flow' is not finite"),
+        (tmp_path / "in.jsonl", 2, "not a graph that can be opened"),
+    ):
+        capsys.readouterr()
+        more = [str(tmp_path / "bad"), "--flow", str(path), "--overwrite"]
+        assert main([*call, *more]) == status
+        (line,) = capsys.readouterr().err.splitlines()
+        assert said in line
+
+
+def test_a_person_in_one_frame_only_stays_as_they_are(tmp_path: Path) -> None:
+    frames = [standing(i, *((4, 9) if i == 5 else (4,))) for i in range(SHORT)]
+    source = still()
+    result = refined(source, written(tmp_path / "in.jsonl", source.info, frames), tmp_path / "o")
+    assert ids(result) == [[4, 9] if i == 5 else [4] for i in range(SHORT)]
+    np.testing.assert_allclose(result.frames[5].xy[1], frames[5].xy[1], atol=0.05)
+    assert all(p.propagated is None or not p.propagated.any() for p in result.frames)
+
+
+def test_nobody_is_carried_across_a_cut(tmp_path: Path) -> None:
+    """A pose that is 2 pixels off from the cut on; and one who is missing on both sides of it."""
+    half = SHORT // 2
+    gone = (half - 1, half)
+    frames = [
+        standing(i, *((4,) if i in gone else (4, 9)), shift=2.0 * (i >= half)) for i in range(SHORT)
+    ]
+    for has_cut in (True, False):
+        source = still(has_cut=has_cut)
+        path = written(tmp_path / "in.jsonl", source.info, frames)
+        result = refined(source, path, tmp_path / f"cut {has_cut}")
+        off = [float(np.abs(result.frames[i].xy[0] - frames[i].xy[0]).max()) for i in range(SHORT)]
+        assert (max(off) < 0.1) == has_cut
+        assert [len(result.frames[i].people) for i in gone] == ([1, 1] if has_cut else [2, 2])
 
 
 def test_a_run_refines_by_name_as_afterwards(
@@ -229,3 +416,74 @@ def test_a_run_refines_by_name_as_afterwards(
         np.testing.assert_allclose(a.xy, b.xy, atol=0.1)
         changed += not np.allclose(a.xy, c.xy, atol=0.02)
     assert changed
+
+
+def moving(num: int, step: int) -> list[np.ndarray]:
+    """A texture that moves by `step` pixels a frame; the first pixel is the number of the picture."""
+    texture = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    wide = resize(texture, (80, 120))
+    pictures = [np.roll(wide, step * i, axis=1) for i in range(num)]
+    for number, rgb in enumerate(pictures):
+        rgb[0, 0] = number
+    return pictures
+
+
+class Somebody:
+    """A detector that finds one person in every picture."""
+
+    card = tiny_onnx.detector_card()
+
+    def __call__(self, rgb: np.ndarray) -> Detections:
+        found = people((1, 60, 40))
+        return Detections(found.xyxy, found.score)
+
+
+class Collected:
+    """A writer that keeps the poses of all videos, in `kept`."""
+
+    kept: ClassVar[list[FramePoses]] = []
+    needs_pictures, warnings = False, ()
+
+    def __init__(self, target: Target) -> None: ...
+
+    def __enter__(self) -> "Collected":
+        return self
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def write(self, frame: Frame, poses: FramePoses) -> None:
+        self.kept.append(poses)
+
+
+@pytest.mark.slow
+def test_a_run_that_refines_searches_no_flow_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The refiner comes many frames behind the estimator, and asks for some of the same flow."""
+    monkeypatch.setattr("glpose.api.SidesSpec", partial(SidesSpec, lookahead=4))  # 30 take long
+    num, asked, search = 20, [], Motions._search
+    around = NeighbourSlot("around", (-2, -1, 1), flow="gone")
+    models = Models(FakeEstimator((tiny_onnx.SLOTS[0], around)), Somebody(), {})
+    monkeypatch.setattr("glpose.jobs.run.load_models", lambda *_: models)
+    sources = [glpose.ArraySource(moving(num, step), name=f"by{step}") for step in (1, -2)]
+    apart = [
+        poses
+        for source in sources
+        for _, poses in refiner_named("flow", models.skeleton)(
+            poses_of(source.frames(), source.info, models)
+        )
+    ]
+
+    def counted(motions: Motions, a_rgb: np.ndarray, b_rgb: np.ndarray) -> np.ndarray:
+        asked.append((int(a_rgb[0, 0, 0]), int(b_rgb[0, 0, 0])))
+        return search(motions, a_rgb, b_rgb)
+
+    monkeypatch.setattr(Motions, "_search", counted)
+    monkeypatch.setattr(Collected, "kept", [])
+    run_sources(sources, Options(tmp_path / "out", also=("flow",), writers=(Collected,)))
+    near = [(a, b) for a in range(num) for b in (a - 1, a + 1) if 0 <= b < num]
+    assert sorted(asked) == sorted(2 * [*near, *((a, a - 2) for a in range(2, num))])
+    for one, two in zip(Collected.kept, apart, strict=True):
+        np.testing.assert_array_equal(one.xy, two.xy)
+        np.testing.assert_array_equal(one.score, two.score)
+        assert one.people.track_id.tolist() == [1]

@@ -13,6 +13,7 @@ import pytest
 
 import bad_videos
 import glpose
+from glpose.cli.main import main
 from glpose.errors import BadInput, BadWeights, VideoError
 from glpose.jobs.interrupt import Interrupt
 from glpose.jobs.report import Reporter, Silent
@@ -227,6 +228,29 @@ def test_a_refiner_of_ones_own(video: Path, how: dict, tmp_path: Path) -> None:
     (outcome,) = run_sources([video], options)
     (first, *_) = glpose.load(outcome.folder / "poses.jsonl").frames
     np.testing.assert_allclose(first.xy, plain[0].xy + np.float32([100, 0]), atol=0.01)
+
+
+@pytest.mark.slow
+def test_a_causal_run_is_that_of_the_library_and_says_so(
+    video: Path, how: dict, tmp_path: Path
+) -> None:
+    words = ["run", str(video), "-o", str(tmp_path), "--no-overlay", "--quiet", "--threads", "1"]
+    words += ["--weights", how["weights"], "--detector", how["detector"]]
+    assert main([*words, "--causal"]) == 0
+    written = glpose.load(tmp_path / "walk" / "poses.jsonl")
+    assert written.settings["causal"] is True
+    causal, usual = (list(glpose.run(video, causal=c, **how)) for c in (True, False))
+    start = glpose.ArraySource([frame.rgb for frame in open_video(video).frames()][:7])
+    for number, one in enumerate(glpose.run(start, causal=True, **how)):
+        np.testing.assert_array_equal(one.xy, causal[number].xy)
+        np.testing.assert_array_equal(one.people.xyxy, causal[number].people.xyxy)
+    differ = 0
+    for one, two, other in zip(written.frames, causal, usual, strict=True):
+        np.testing.assert_allclose(one.xy, two.xy, atol=0.01)
+        differ += not np.allclose(two.score, other.score)
+    assert differ > SHORT // 2
+    (outcome,) = run_sources([video], Options(tmp_path / "out", writers=(poses_jsonl,), **how))
+    assert glpose.load(outcome.folder / "poses.jsonl").settings["causal"] is False
 
 
 @pytest.mark.slow

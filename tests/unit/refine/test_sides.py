@@ -115,6 +115,29 @@ def test_frames_are_held_back_up_to_a_limit(evidence: float | None) -> None:
     assert how.within_bytes((4000, 4000), 100).lookahead == 1
 
 
+def test_without_lookahead_each_frame_is_answered_at_once_by_what_came_before() -> None:
+    asked: list[int] = []
+    given = [pair(f, truth(f), 2.0) for f in range(2 * PERIOD)]
+    for f in range(PERIOD + 5, PERIOD + 14):
+        given[f] = pair(f, exchanged(truth(f), ("knee", "ankle")), 0.1)
+
+    def source(num: int) -> Iterator[FrameAndPoses]:
+        for index in range(num):
+            asked.append(index)
+            yield given[index]
+
+    at_once = SidesSpec(lookahead=0)
+    found = []
+    for _, poses in with_continuous_sides(source(len(given)), BODY19, at_once):
+        assert asked[-1] == poses.frame
+        found.append(poses)
+    assert wrong_share([(given[0][0], p) for p in found]) == 0
+    before = list(with_continuous_sides(source(40), BODY19, at_once))
+    for poses, (_, same) in zip(found, before, strict=False):
+        np.testing.assert_array_equal(poses.xy, same.xy)
+        np.testing.assert_array_equal(poses.unsure_sides, same.unsure_sides)
+
+
 def test_what_was_held_back_is_given_out_before_an_error() -> None:
     def source() -> Iterator[FrameAndPoses]:
         yield from (pair(frame, truth(frame), 0.4) for frame in range(7))

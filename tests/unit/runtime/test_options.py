@@ -16,6 +16,10 @@ import pytest
         ("candidates='future'", "candidates is 'future'; expected 'past' or 'video'"),
         ("sampling='odd'", "sampling is 'odd'; expected 'random' or 'even'"),
         ("min_box=2.0", "min_box is 2.0; expected a score from 0 to 1"),
+        (
+            "causal=True, candidates='video'",
+            "causal is on, but candidates is 'video'; expected 'past', since what comes is unknown",
+        ),
     ],
 )
 def test_a_wrong_option_is_refused(settings: str, words: str) -> None:

@@ -83,7 +83,7 @@ class Session:
             shapes = ", ".join(f"{name} {array.shape}" for name, array in inputs.items())
             raise BadWeights(
                 f"{self.path}: the graph failed on {shapes} ({_first_line(problem)}); "
-                "use weights that `glpose export` wrote"
+                "export it again, or use other weights"
             ) from problem
         found = [np.asarray(array) for array in arrays]
         for name, array in zip(outputs, found, strict=True):

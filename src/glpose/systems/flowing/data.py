@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float16, Float32, Int64, UInt8
 from glpose.alignment import Alignment
 from glpose.crop import crop_from_image, cut
 from glpose.damage import DAMAGE, damage
+from glpose.flow import Motions
 from glpose.systems.flowing.net import Flowing
 from glpose.systems.flowing.spec import GONE, KEY, NEIGHBOURS
 from glpose.train.data.people import targets
@@ -60,7 +61,7 @@ def align_set(model: Flowing, tracks: Tracks, num: int, box_noise: float, seed: 
     labelled = np.flatnonzero((tracks.state == LABELLED).any(1))
     rows = labelled[np.unique(np.linspace(0, len(labelled) - 1, num).astype(np.int64))]
     config, rng = model.config, np.random.default_rng([seed, 8])
-    alignment = Alignment(config.crop, config.codec)
+    alignment = Alignment(config.crop, config.codec, Motions())
     slot = config.neighbours
     noise = rng.normal(0, box_noise, (len(tracks), 4)) if box_noise else np.zeros((len(tracks), 4))
     sides = np.tile(tracks.xyxy[:, 2:] - tracks.xyxy[:, :2], 2)

@@ -1,0 +1,121 @@
+"""What the table of all systems counts and chooses: multiplications, calls, decodings."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from costs import Counting, macs, pose_macs
+from decoders import Decoded, ways_of
+from figures import parser_of, with_weights
+from onnx import TensorProto, helper, numpy_helper
+
+import tiny_onnx
+from fake_estimator import FakeEstimator, run, video
+from glpose.codecs.composite import CompositeCodec
+from glpose.codecs.gaussian import GaussianCodec
+from glpose.types import HeatmapSpec
+
+# Node, its inputs and weights by shape, and its multiplications counted by hand.
+NODES = {
+    "Conv": ({"kernel_shape": [3, 3]}, (1, 4, 6, 5), [(8, 4, 3, 3)], 8 * 4 * 3 * 4 * 9),
+    "Conv of groups": (
+        {"kernel_shape": [3, 3], "group": 4, "strides": [2, 2], "pads": [1, 1, 1, 1]},
+        (1, 4, 6, 4),
+        [(8, 1, 3, 3)],
+        8 * 3 * 2 * 9,
+    ),
+    "ConvTranspose": (
+        {"kernel_shape": [4, 4], "strides": [2, 2], "pads": [1, 1, 1, 1]},
+        (1, 4, 6, 5),
+        [(4, 3, 4, 4)],
+        4 * 6 * 5 * 3 * 16,
+    ),
+    "MatMul": ({}, (1, 7, 6), [(6, 5)], 7 * 6 * 5),
+    "Gemm": ({"transB": 1}, (1, 6), [(5, 6)], 6 * 5),
+    "Einsum": ({"equation": "nthw, nt -> nhw"}, (1, 3, 4, 5), [(1, 3)], 3 * 4 * 5),
+    "Relu": ({}, (1, 7), [], 0),
+}
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_multiplications_are_those_counted_by_hand(name: str, tmp_path: Path) -> None:
+    attributes, shape, weights, expected = NODES[name]
+    arrays = [
+        numpy_helper.from_array(np.ones(s, np.float32), f"w{i}") for i, s in enumerate(weights)
+    ]
+    kind = name.partition(" ")[0]
+    inputs = ["scaled", *(array.name for array in arrays)]
+    # What is counted lies between other nodes and has no declared shape.
+    nodes = [
+        helper.make_node("Abs", ["x"], ["scaled"]),
+        helper.make_node(kind, inputs, ["found"], **attributes),
+        helper.make_node("Neg", ["found"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "one",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", *shape[1:]])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        arrays,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.save(model, str(tmp_path / "one.onnx"))
+    assert macs(tmp_path / "one.onnx") == expected
+
+
+def test_pose_weights_are_counted_by_name_or_path(tiny_weights: Path) -> None:
+    assert pose_macs(tiny_weights / "tiny.encoder.onnx") == (0, 0)
+
+
+def test_what_is_encoded_and_solved_is_counted() -> None:
+    estimate = FakeEstimator(tiny_onnx.slots((-1, 1), box="exact"))
+    counting = Counting(estimate)
+    found = run(video(5), counting)
+    assert [len(poses.people) for poses in found] == [1] * 5
+    assert counting.num_solved == 5
+    assert counting.num_encoded == sum(estimate.encoded) > 5
+
+
+def test_offsets_are_worth_what_lies_within_a_cell() -> None:
+    codec = CompositeCodec((16, 12), 1.5)
+    xy = np.random.default_rng(0).uniform(3, 8, (4, 15, 2))
+    maps = {n: np.nan_to_num(m) for n, m in codec.encode(xy, np.ones((4, 15), bool)).items()}
+    error = {
+        name: float(np.abs(way.decode(maps) - xy).max()) for name, way in ways_of(codec).items()
+    }
+    assert error["offsets"] < 1e-5
+    assert error["vote"] < 1e-5
+    assert 0.4 < error["cell"] <= 0.5
+    assert error["dark"] < 0.1
+    assert error["-dx"] > 0.8
+    plain = ways_of(GaussianCodec(HeatmapSpec((16, 12), 1.5)))
+    assert list(plain) == ["cell", "dark"]
+    heat = {"heatmaps": maps["heat"]}
+    assert np.abs(plain["cell"].decode(heat) - xy).max() == pytest.approx(error["cell"])
+
+
+def test_an_estimator_is_read_in_another_way() -> None:
+    estimate = FakeEstimator(tiny_onnx.slots())
+    codec = CompositeCodec(tiny_onnx.MAP_HW, 1.5)
+    estimate.card = replace(estimate.card, codec=codec)
+    rng = np.random.default_rng(0)
+    maps = {name: rng.random((1, 15, *tiny_onnx.MAP_HW), np.float32) for name in codec.channels(15)}
+    estimate.solve = lambda inputs: maps
+    way = ways_of(codec)["dark"]
+    other = Decoded(estimate, way)
+    found = other.solve({})
+    assert list(found) == ["heatmaps"]
+    assert other.card.codec.decode(found)[0].tolist() == way.decode(maps).tolist()
+
+
+def test_weights_are_given_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = with_weights(parser_of("What."))
+    assert parser.parse_args(["data", "--weights", "a=b=c", "d=e"]).weights == [
+        ("a", "b=c"),
+        ("d", "e"),
+    ]
+    with pytest.raises(SystemExit):
+        parser.parse_args(["data", "--weights", "flowing"])
+    assert "flowing: expected NAME=WEIGHTS" in capsys.readouterr().err

@@ -1,0 +1,199 @@
+"""A live source: every push is answered at once, as a run over the same pictures answers."""
+
+import math
+import subprocess
+import sys
+import weakref
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import glpose
+import tiny_onnx
+from fake_estimator import same
+from glpose.errors import BadInput
+from glpose.live import Live
+from glpose.types import Frame, FramePoses
+
+SIZE_HW = (96, 128)
+Pictures = list[np.ndarray | None]
+
+
+def spot(index: int, size_hw: tuple[int, int] = SIZE_HW) -> np.ndarray:
+    """A spot that moves and fades on a grey ground: no cut, and no frame is like another."""
+    rgb = np.full((*size_hw, 3), 40, np.uint8)
+    rgb[40:60, 50 + index : 70 + index] = 255 - 3 * index
+    return rgb
+
+
+def times(num: int) -> list[float]:
+    return [10 + 0.04 * i for i in range(num)]
+
+
+def pushed(live: Live, pictures: Pictures, times_s: list[float]) -> list[FramePoses]:
+    return [live.push(*pair) for pair in zip(pictures, times_s, strict=True)]
+
+
+@pytest.fixture
+def how(tiny_weights: Path) -> dict:
+    return {"weights": tiny_weights / "tiny.encoder.onnx", "detector": tiny_weights / "finder.onnx"}
+
+
+SLOTS = {
+    "followed": {"answers": True},
+    "detected": {},
+    "exact": {"answers": True, "slots": tiny_onnx.slots((-2, -1, 1, 2), box="exact")},
+    "reflected": {"slots": tiny_onnx.slots((-2, 1, 2), border="reflect", num=2, min_score=0.1)},
+}
+
+
+@pytest.mark.parametrize("name", SLOTS)
+def test_pushes_are_answered_as_a_causal_run_answers_and_the_memory_may_be_reused(
+    name: str, how: dict, tmp_path: Path
+) -> None:
+    how["weights"] = tiny_onnx.write_pose(tmp_path, **SLOTS[name])
+    pictures: Pictures = [spot(i) for i in range(14)]
+    for lost in (0, 1, 7):
+        pictures[lost] = None
+    source = glpose.ArraySource(pictures, times_s=times(14))
+    wanted = list(glpose.run(source, causal=True, detect_every=3, **how))
+    live, buffer, found = Live(detect_every=3, **how), np.empty((*SIZE_HW, 3), np.uint8), []
+    for picture, time_s in zip(pictures, times(14), strict=True):
+        if picture is not None:
+            buffer[...] = picture
+        found.append(live.push(None if picture is None else buffer, time_s))
+    same(found, wanted)
+    assert [p.time_s for p in found] == times(14)
+    assert [p.frame for p in found if p.status == "undecodable"] == [0, 1, 7]
+    assert sum(len(p.people) for p in found) >= 10
+    for one, two in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(one.people.xyxy, two.people.xyxy)
+        if len(one.people):
+            np.testing.assert_array_equal(one.unsure_sides, two.unsure_sides)
+
+
+def test_after_a_reset_or_a_stall_all_is_new_but_numbers_go_on(how: dict, tmp_path: Path) -> None:
+    how["weights"] = tiny_onnx.write_pose(tmp_path, answers=True)
+    live = Live(stall_s=1.0, **how)
+    parts = [
+        pushed(live, [spot(i) for i in range(4)], [5.0, 5.9, 6.8, 7.7]),
+        pushed(live, [spot(9), spot(8)], [8.75, 8.8]),  # after more than a second
+    ]
+    live.reset()
+    size_hw = (120, 100)
+    parts.append(pushed(live, [None, spot(5, size_hw), spot(6, size_hw)], [0.0, 0.5, 0.6]))
+    assert [p.frame for part in parts for p in part] == list(range(9))
+    assert [set(np.concatenate([p.people.track_id for p in part])) for part in parts] == [
+        {1}, {2}, {3},
+    ]  # fmt: skip
+    alone = pushed(Live(**how), [spot(9), spot(8)], [0.0, 0.1])
+    for one, two in zip(parts[1], alone, strict=True):
+        np.testing.assert_array_equal(one.xy, two.xy)
+
+
+def test_a_short_gap_and_a_source_that_loses_pictures_are_no_stall(how: dict) -> None:
+    live = Live(stall_s=1.0, **how)
+    pictures: Pictures = [spot(0), None, None, spot(1), spot(2)]
+    found = pushed(live, pictures, [0.0, 0.9, 1.8, 2.7, 3.7])
+    assert [p.people.track_id.tolist() for p in found] == [[1], [], [], [1], [1]]
+    slow = Live(stall_s=math.inf, **how)
+    found = pushed(slow, [spot(0), spot(1)], [0.0, 3600.0])
+    assert [p.people.track_id.tolist() for p in found] == [[1], [1]]
+
+
+def refused(live: Live, rgb: np.ndarray | None, time_s: float, words: str) -> None:
+    with pytest.raises(BadInput) as found:
+        live.push(rgb, time_s)
+    assert str(found.value) == words
+
+
+def test_bad_pictures_and_times_are_refused_in_a_line_and_do_not_count(how: dict) -> None:
+    live, good = Live(**how), Live(**how)
+    one = [live.push(spot(0), 1.0)]
+    expected = "expected seconds that increase, or reset() where a source starts anew"
+    for time_s in (1.0, 0.5, math.nan, math.inf, -math.inf):
+        refused(
+            live, spot(1), time_s, f"picture 1 is at {time_s} s, after one at 1.0 s; {expected}"
+        )
+    of_rgb = "expected RGB, uint8 of height x width x 3"
+    grey, real = np.zeros(SIZE_HW, np.uint8), np.zeros((*SIZE_HW, 3), np.float32)
+    refused(live, grey, 1.04, f"picture 1 is an array of uint8 and shape (96, 128); {of_rgb}")
+    refused(live, real, 1.04, f"picture 1 is an array of float32 and shape (96, 128, 3); {of_rgb}")
+    refused(
+        live,
+        spot(1, (128, 96)),
+        1.04,
+        "picture 1 has 96 x 128 pixels, after one of 128 x 96; expected one size, or reset() "
+        "where a source changes",
+    )
+    refused(Live(**how), spot(0), math.nan, f"picture 0 is at nan s; {expected}")
+    one += pushed(live, [spot(1), spot(2)], [1.04, 1.08])
+    same(one, pushed(good, [spot(0), spot(1), spot(2)], [1.0, 1.04, 1.08]))
+
+
+@pytest.mark.slow
+def test_what_is_no_picture_or_no_number_is_refused(how: dict) -> None:
+    code = (  # in a process without type checks, which would refuse them first
+        "import glpose, numpy, sys\n"
+        "live = glpose.Live(weights=sys.argv[1], detector=sys.argv[2])\n"
+        "for rgb, time_s in (('a.png', 0), (numpy.zeros((8, 8, 3), 'uint8'), 'now')):\n"
+        "    try:\n"
+        "        live.push(rgb, time_s)\n"
+        "    except glpose.GLPoseError as problem:\n"
+        "        print(problem)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, how.values())],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    first, second = done.stdout.splitlines()
+    assert first.startswith("picture 0 is str; expected RGB")
+    assert second.startswith("picture 0 is at now s; expected seconds that increase")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"stall_s": 0.0}, "stall_s is 0.0; expected seconds above 0"),
+        ({"stall_s": math.nan}, "stall_s is nan; expected seconds above 0"),
+        ({"detect_every": 0}, "detect_every is 0; expected 1 or more"),
+    ],
+)
+def test_wrong_settings_are_refused(settings: dict, words: str, how: dict) -> None:
+    with pytest.raises(BadInput, match=words):
+        Live(**settings, **how)
+
+
+def test_after_a_failure_of_the_networks_the_source_starts_anew(
+    how: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = Live(**how)
+    live.push(spot(0), 0.0)
+    with monkeypatch.context() as broken:
+        broken.setattr(
+            type(live._models.estimate), "encode", lambda *_: (_ for _ in ()).throw(MemoryError)
+        )
+        with pytest.raises(MemoryError):
+            live.push(spot(1), 0.04)
+    after = live.push(spot(1), 0.04)
+    assert (after.frame, after.people.track_id.tolist()) == (1, [2])
+
+
+def test_memory_does_not_grow_with_the_pictures(
+    how: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how["weights"] = tiny_onnx.write_pose(tmp_path, **SLOTS["exact"])
+    alive: set[int] = set()
+
+    def watched(index: int, time_s: float, rgb: np.ndarray) -> Frame:
+        alive.add(index)
+        weakref.finalize(rgb, alive.discard, index)
+        return Frame(index, time_s, rgb)
+
+    monkeypatch.setattr("glpose.live.Frame", watched)
+    live, most = Live(**how), 0
+    for index, time_s in enumerate(times(20)):
+        live.push(spot(index), time_s)
+        most = max(most, len(alive))
+    assert 3 <= most <= 4  # the key and two before it, as the slot asks
