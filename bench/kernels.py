@@ -72,7 +72,7 @@ class Toy(nn.Module):
         super().__init__()
         self.first_look = nn.Sequential(self._encoder(), nn.Conv2d(WIDTH, 2, 1))
         self.encoder = self._encoder()
-        self.distil = Distillator(WIDTH, 2, gate=gate)
+        self.distil = Distillator(WIDTH, 2, (SIZE // STRIDE, SIZE // STRIDE), gate=gate)
         self.match = KernelMatcher(WIDTH, 2)
         self.static = nn.Conv2d(WIDTH, 2, 1)
 

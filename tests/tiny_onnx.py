@@ -26,6 +26,7 @@ from glpose.runtime.card import (
     PoseCard,
     SimilarSlot,
     Slot,
+    StarterCard,
 )
 from glpose.types import CropSpec, HeatmapSpec
 
@@ -79,6 +80,11 @@ def encoder_card(**changes: object) -> EncoderCard:
     return replace(EncoderCard(**ABOUT, crop=CropSpec(CROP_HW), partner="abc"), **changes)
 
 
+def starter_card(**changes: object) -> StarterCard:
+    """A card for a tiny starter."""
+    return replace(StarterCard(**ABOUT, crop=CropSpec(CROP_HW), partner="abc"), **changes)
+
+
 def detector_card(**changes: object) -> DetectorCard:
     """A card for a tiny detector."""
     plain = DetectorCard(
@@ -109,11 +115,13 @@ def write_lifter(path: Path, own: Card | None = None, window: int = 5) -> Path:
 
 
 def write_pose(folder: Path, name: str = "tiny", **changes: object) -> Path:
-    """A pair of pose weights; gives the path of the encoder."""
+    """A pair of pose weights, with a starter if the card has one; gives the path of the encoder."""
     own = pose_card(**changes)
     maps = own.codec.channels(len(own.joints.joints)) if own.answers else None
     write_encoder(folder / f"{name}.encoder.onnx", encoder_card(), answers=maps)
     write_fusion(folder / f"{name}.fusion.onnx", own)
+    if own.starter is not None:
+        write_starter(folder / f"{name}.starter.onnx", starter_card(), own)
     return folder / f"{name}.encoder.onnx"
 
 
@@ -124,6 +132,37 @@ def write_encoder(
     answers: dict[str, int] | None = None,
 ) -> Path:
     """An encoder; `answers` are the maps that it also gives, with their channels."""
+    nodes, constants = _seen()
+    nodes.append(helper.make_node("ReduceMean", ["features", "axes_hw"], ["embedding"], keepdims=0))
+    inputs = [_info("crops", ["n", *crop_hw, 3], TensorProto.UINT8)]
+    h, w = (side // 4 for side in crop_hw)
+    outputs = [_info("features", ["n", 1, h, w]), _info("embedding", ["n", 1])]
+    for name, num in (answers or {}).items():
+        nodes.append(helper.make_node("Mul", ["features", f"share_of_{name}"], [name]))
+        constants[f"share_of_{name}"] = _shares(num)
+        outputs.append(_info(name, ["n", num, h, w]))
+    return _write(path, own, nodes, constants, inputs, outputs)
+
+
+def write_starter(path: Path, own: Card, like: PoseCard) -> Path:
+    """A starter for a solver with this card; each state is the mean brightness."""
+    nodes, constants = _seen()
+    nodes.append(helper.make_node("ReduceMean", ["features", "axes_hw"], ["mean"], keepdims=1))
+    outputs = []
+    for name, num in like.codec.channels(15).items():
+        nodes.append(helper.make_node("Mul", ["features", f"share_of_{name}"], [name]))
+        constants[f"share_of_{name}"] = _shares(num)
+        outputs.append(_info(name, ["n", num, *MAP_HW]))
+    for slot in like.states:
+        nodes.append(helper.make_node("Mul", ["mean", f"ones_{slot.name}"], [slot.output]))
+        constants[f"ones_{slot.name}"] = np.ones((1, *slot.shape), np.float32)
+        outputs.append(_info(slot.output, ["n", *slot.shape]))
+    inputs = [_info("crops", ["n", *CROP_HW, 3], TensorProto.UINT8)]
+    return _write(path, own, nodes, constants, inputs, outputs)
+
+
+def _seen() -> tuple[list[Node], dict[str, np.ndarray]]:
+    """The nodes that make features of crops, with their constants."""
     nodes = [
         helper.make_node("Cast", ["crops"], ["float"], to=TensorProto.FLOAT),
         helper.make_node("Mul", ["float", "scale"], ["unit"]),
@@ -132,22 +171,18 @@ def write_encoder(
         helper.make_node(
             "AveragePool", ["grey"], ["features"], kernel_shape=[4, 4], strides=[4, 4]
         ),
-        helper.make_node("ReduceMean", ["features", "axes_hw"], ["embedding"], keepdims=0),
     ]
     constants = {
         "scale": np.array(1 / 255, np.float32),
         "axis_1": np.array([1]),
         "axes_hw": np.array([2, 3]),
     }
-    inputs = [_info("crops", ["n", *crop_hw, 3], TensorProto.UINT8)]
-    h, w = (side // 4 for side in crop_hw)
-    outputs = [_info("features", ["n", 1, h, w]), _info("embedding", ["n", 1])]
-    for name, num in (answers or {}).items():
-        nodes.append(helper.make_node("Mul", ["features", f"share_of_{name}"], [name]))
-        shares = np.linspace(0.5, 0.8, num, dtype=np.float32)
-        constants[f"share_of_{name}"] = shares.reshape(1, -1, 1, 1)
-        outputs.append(_info(name, ["n", num, h, w]))
-    return _write(path, own, nodes, constants, inputs, outputs)
+    return nodes, constants
+
+
+def _shares(num: int) -> np.ndarray:
+    """By how much the features are multiplied for each channel of a map."""
+    return np.linspace(0.5, 0.8, num, dtype=np.float32).reshape(1, -1, 1, 1)
 
 
 def write_fusion(
@@ -171,6 +206,11 @@ def write_fusion(
             *_plus("weighted", total, f"with_{slot.name}", 0.02),
         ]
         total = f"with_{slot.name}"
+    states = []
+    for slot in how.states:
+        inputs.append(_info(slot.name, ["n", *slot.shape]))
+        nodes.append(helper.make_node("Add", [slot.name, "one"], [slot.output]))
+        states.append(_info(slot.output, ["n", *slot.shape]))
     maps = how.codec.channels(num_joints)
     nodes += [helper.make_node("Mul", [total, f"share_of_{name}"], [name]) for name in maps]
     constants = {
@@ -178,13 +218,11 @@ def write_fusion(
         "last_two": np.array([3, 4]),
         "share_0.05": np.array(0.05, np.float32),
         "share_0.02": np.array(0.02, np.float32),
-        **{
-            f"share_of_{name}": np.linspace(0.5, 0.8, num, dtype=np.float32).reshape(1, -1, 1, 1)
-            for name, num in maps.items()
-        },
+        "one": np.array(1, np.float32),
+        **{f"share_of_{name}": _shares(num) for name, num in maps.items()},
     }
     outputs = [_info(name, ["n", num, *MAP_HW]) for name, num in maps.items()]
-    return _write(path, own, nodes, constants, inputs, outputs)
+    return _write(path, own, nodes, constants, inputs, [*outputs, *states])
 
 
 def _plus(slots: str, total: str, out: str, share: float) -> list[Node]:

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32, Int64
 
 from glpose.alignment import Alignment
 from glpose.clip import CropMemory
@@ -23,7 +23,14 @@ from glpose.poses import confident, finish
 from glpose.runtime.card import KeySlot, NeighbourSlot, PoseCard, SimilarSlot
 from glpose.runtime.flip import with_mirror
 from glpose.runtime.options import PoseOptions
-from glpose.runtime.protocols import Detector, Encoded, Estimator, Features, Inputs
+from glpose.runtime.protocols import (
+    Detector,
+    Encoded,
+    Estimator,
+    Features,
+    Inputs,
+    Starting,
+)
 from glpose.timing import Timings
 from glpose.track.by_pose import PoseTracker
 from glpose.track.cuts import CutDetector
@@ -86,7 +93,8 @@ def estimate_poses(
     solves_all = how.card.order == "in_time"
     keys = None if solves_all else is_key
     window = Window(how.card, memory, pool, options.neighbours, keys, causal=options.causal)
-    kept = States(how.card.states), Alignment(how.crop, how.codec, motions or Motions())
+    alignment = Alignment(how.crop, how.codec, motions or Motions())
+    kept = States(how.card.states, how.card.starter), alignment
     for block in _blocks(frames, block_frames, spent):
         ready = []
         for seen in _see(block, people_of, look, how, spent):
@@ -207,7 +215,8 @@ class _Settings:
         )
         is_exact = any(slot.box == "exact" for slot in card.neighbours)
         has_flow = any(slot.flow for slot in card.neighbours)
-        self.keeps_rgb = is_exact or has_flow or options.neighbours == "all"
+        is_cut_again = is_exact or has_flow or card.starter is not None
+        self.keeps_rgb = is_cut_again or options.neighbours == "all"
         self.needs_pool = options.candidates == "video" and bool(card.similar)
         self.crop_from_map = self.codec.crop_from_map(card.crop)
 
@@ -374,6 +383,58 @@ def _solve(
     Float32[np.ndarray, "n joints"] | list[None],
 ]:
     """Joints of some keys in image pixels, with their scores and the evidence of their sides."""
+    states, _ = kept
+    started = states.starts(keys)
+    maps = _maps(keys, started, estimate, how, kept, spent)
+    with spent("fuse"):
+        map_xy, score = how.codec.decode(maps)
+        states.keep(keys, maps, score, started)
+        score = calibrated(score, how.card.calibration)
+        evidence = how.codec.side_evidence(maps, map_xy, how.joints.mirror)
+        xy = [
+            (k.crop_from_image.inverse() @ how.crop_from_map).apply(points)
+            for k, points in zip(keys, map_xy, strict=True)
+        ]
+    unknown = [None] * len(keys)
+    return np.stack(xy).astype(np.float32), score, unknown if evidence is None else evidence
+
+
+def _maps(
+    keys: list[Key],
+    started: Bool[np.ndarray, " n"],
+    estimate: Estimator,
+    how: _Settings,
+    kept: _Kept,
+    spent: Timings,
+) -> Maps:
+    """What the starter makes of the keys that are started, and the solver of all others."""
+    others = [key for key, is_new in zip(keys, started, strict=True) if not is_new]
+    parts: list[Maps] = []
+    if others:
+        inputs = _inputs(others, estimate, how, kept, spent)
+        with spent("fuse"):
+            parts.append(estimate.solve(inputs))
+    if started.any():
+        with spent("crop"):
+            # With the transform of the key: the tracker may know a better box by now.
+            crops = [
+                cut(key.seen.rgb, key.crop_from_image, how.crop)
+                for key, is_new in zip(keys, started, strict=True)
+                if is_new and key.seen.rgb is not None
+            ]
+        assert isinstance(estimate, Starting)
+        with spent("start"):
+            parts.append(estimate.start(np.stack(crops)))
+    if len(parts) == 1:
+        return parts[0]
+    order = np.argsort(np.concatenate([np.flatnonzero(~started), np.flatnonzero(started)]))
+    return {name: np.concatenate([part[name] for part in parts])[order] for name in parts[0]}
+
+
+def _inputs(
+    keys: list[Key], estimate: Estimator, how: _Settings, kept: _Kept, spent: Timings
+) -> Inputs:
+    """The contents of all slots."""
     inputs: Inputs = {}
     states, alignment = kept
     for slot in how.card.neighbours:
@@ -388,17 +449,7 @@ def _solve(
                 inputs[slot.name] = np.stack([k.seen.features[k.row] for k in keys])
             elif isinstance(slot, SimilarSlot):
                 inputs |= similar_inputs(keys, slot)
-        maps = estimate.solve(inputs)
-        states.keep(keys, maps)
-        map_xy, score = how.codec.decode(maps)
-        score = calibrated(score, how.card.calibration)
-        evidence = how.codec.side_evidence(maps, map_xy, how.joints.mirror)
-        xy = [
-            (k.crop_from_image.inverse() @ how.crop_from_map).apply(points)
-            for k, points in zip(keys, map_xy, strict=True)
-        ]
-    unknown = [None] * len(keys)
-    return np.stack(xy).astype(np.float32), score, unknown if evidence is None else evidence
+    return inputs
 
 
 def _neighbours(

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Bool, Float32, UInt8
 
 from glpose.clip import CropMemory, MemoryEntry, global_slots, local_frames
-from glpose.runtime.card import PoseCard, SimilarSlot, StateSlot
+from glpose.runtime.card import PoseCard, SimilarSlot, Starter, StateSlot
 from glpose.runtime.options import Neighbours
 from glpose.runtime.protocols import Features
 from glpose.types import Affine, Frame, FrameStatus, People
@@ -22,8 +22,8 @@ from glpose.types import Affine, Frame, FrameStatus, People
 class SeenFrame:
     """A frame with its people, their crop transforms, features and embeddings.
 
-    `rgb` is kept only if neighbours may be cropped again with the box of a key; `given` is the
-    frame that is yielded with its poses.
+    `rgb` is kept only if neighbours may be cropped again with the box of a key, or keys for a
+    starter; `given` is the frame that is yielded with its poses.
     """
 
     frame: int
@@ -149,33 +149,75 @@ class Window:
         return Key(seen, row, neighbours, candidates)
 
 
-class States:
-    """The last states of a recurrent graph for each person, by track id; old ones are dropped."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kept:
+    """The states of a person after a frame, `num_frames` frames after the start."""
 
-    def __init__(self, slots: tuple[StateSlot, ...]) -> None:
-        self._slots = slots
+    frame: int
+    num_frames: int
+    states: Mapping[str, np.ndarray]
+
+
+class States:
+    """The last states of a recurrent graph for each person, by track id; old ones are dropped.
+
+    With a starter also those of people who are to start anew, see `Starter`. States are not moved
+    when a person's crop moves: whoever makes them sees to it that they need not be.
+    """
+
+    def __init__(self, slots: tuple[StateSlot, ...], starter: Starter | None = None) -> None:
+        self._slots, self._starter = slots, starter
         self._longest_gap = max((slot.max_gap for slot in slots), default=0)
-        self._kept: dict[int, tuple[int, dict[str, np.ndarray]]] = {}
+        self._kept: dict[int, _Kept] = {}
+
+    def starts(self, keys: list[Key]) -> Bool[np.ndarray, " n"]:
+        """Which keys are to be started: those without all states, if there is a starter."""
+        if self._starter is None:
+            return np.zeros(len(keys), bool)
+        shortest_gap = min(slot.max_gap for slot in self._slots)
+        return np.array(
+            [
+                key.track_id not in self._kept
+                or key.seen.frame - self._kept[key.track_id].frame > shortest_gap
+                for key in keys
+            ],
+            bool,
+        )
 
     def inputs(self, keys: list[Key]) -> dict[str, np.ndarray]:
         """The states before these keys, one row each; zeros for a new person or after too long a gap."""
         arrays = {slot.name: np.zeros((len(keys), *slot.shape), np.float32) for slot in self._slots}
         for row, key in enumerate(keys):
-            frame, states = self._kept.get(key.track_id, (0, {}))
+            kept = self._kept.get(key.track_id)
             for slot in self._slots:
-                if slot.name in states and key.seen.frame - frame <= slot.max_gap:
-                    arrays[slot.name][row] = states[slot.name]
+                if kept is not None and key.seen.frame - kept.frame <= slot.max_gap:
+                    arrays[slot.name][row] = kept.states[slot.name]
         return arrays
 
-    def keep(self, keys: list[Key], outputs: Mapping[str, np.ndarray]) -> None:
-        """Store the graph's state outputs for these keys, each the latest of its person."""
+    def keep(
+        self,
+        keys: list[Key],
+        outputs: Mapping[str, np.ndarray],
+        score: Float32[np.ndarray, "n joints"],
+        started: Bool[np.ndarray, " n"],
+    ) -> None:
+        """Store the state outputs for these keys, each the latest of its person, or drop them.
+
+        `score` are those of the joints, as decoded; `started` as from `starts`.
+        """
         if not self._slots:
             return
         for row, key in enumerate(keys):
             states = {slot.name: outputs[slot.output][row] for slot in self._slots}
-            self._kept[key.track_id] = key.seen.frame, states
+            before = None if started[row] else self._kept.get(key.track_id)
+            num_frames = 1 if before is None else before.num_frames + 1
+            self._kept[key.track_id] = _Kept(key.seen.frame, num_frames, states)
+            if self._starter is not None and (
+                score[row].mean() < self._starter.min_score or num_frames == self._starter.every
+            ):
+                del self._kept[key.track_id]
         oldest = keys[-1].seen.frame - self._longest_gap
-        self._kept = {n: kept for n, kept in self._kept.items() if kept[0] >= oldest}
+        self._kept = {n: kept for n, kept in self._kept.items() if kept.frame >= oldest}
 
 
 def in_turns(keys: list[Key], most: int, *, in_time: bool) -> Iterator[list[Key]]:

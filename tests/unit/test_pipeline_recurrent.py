@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 import tiny_onnx
 from fake_estimator import FakeEstimator, people, run, same, video
 from glpose.evaluation.predict import predict
-from glpose.runtime.card import KeySlot, PoseCard, StateSlot
+from glpose.runtime.card import KeySlot, PoseCard, Starter, StateSlot
 from glpose.runtime.options import PoseOptions
+from glpose.runtime.protocols import Encoded
 from glpose.types import Frame, FramePoses, People
 
 
@@ -122,3 +123,139 @@ def test_labelled_frames_are_predicted_with_the_states_of_all_frames_before() ->
 def test_the_toy_card_is_refused_in_any_order() -> None:
     with pytest.raises(Exception, match="expected 'in_time'"):
         replace(Recurrent().card, order="any")
+
+
+@dataclass
+class Started(Recurrent):
+    """The same with a starter, whose maps are half as high, and whose state counts from 4."""
+
+    starter: Starter = field(default_factory=lambda: Starter(min_score=0.0))
+    started: list[np.ndarray] = field(default_factory=list)
+    shown: list[np.ndarray] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.card = replace(self.card, starter=self.starter)
+
+    def encode(self, crops: np.ndarray) -> Encoded:
+        self.shown += list(crops)
+        return super().encode(crops)
+
+    def start(self, crops: np.ndarray) -> dict[str, np.ndarray]:
+        self.started += list(crops)
+        half = FakeEstimator.encode(self, crops).features / 2
+        count = np.full((len(crops), 2, 1, 1), 4, np.float32)
+        return {"heatmaps": np.repeat(half, 15, 1), "next_count": count}
+
+
+HALF, FIFTH, SIXTH, SEVENTH = 1 / 2, 1 / 5, 1 / 6, 1 / 7
+"""How high maps are at the start, and in the frames after it."""
+
+
+def shares(poses: list[FramePoses], track_id: int) -> np.ndarray:
+    """The scores of a person in each frame, as shares of those that the picture alone would have."""
+    whole = times(run(still(1), Recurrent(), two), 3)[0]
+    return np.array(times(poses, track_id)) / whole
+
+
+def test_who_comes_late_is_started_while_others_go_on() -> None:
+    estimate = Started()
+    poses = run(still(6), estimate, two)
+    first, second = shares(poses, 3), shares(poses, 9)
+    np.testing.assert_allclose(first, [HALF, FIFTH, SIXTH, SEVENTH, 1 / 8, 1 / 9], rtol=1e-5)
+    np.testing.assert_allclose(second, [HALF, FIFTH, SIXTH], rtol=1e-5)
+    assert len(estimate.started) == 2
+    # Nobody is solved for without a state.
+    assert sorted(value for call in estimate.calls for value in call) == [4, 4, 5, 5, 6, 7, 8]
+
+
+def test_rows_of_started_people_keep_their_places() -> None:
+    """The one who comes late stands before the one who is there already."""
+
+    def late_first(frame: Frame) -> People:
+        boxes = [(9, 80.0, 40.0), (3, 40.0, 40.0)]
+        return people(*boxes[frame.index < 1 :])
+
+    poses = run(still(3), Started(), late_first, block_frames=1)
+    assert [frame.people.track_id.tolist() for frame in poses] == [[3], [9, 3], [9, 3]]
+    np.testing.assert_allclose(shares(poses, 3), [HALF, FIFTH, SIXTH], rtol=1e-5)
+    np.testing.assert_allclose(shares(poses, 9), [HALF, FIFTH], rtol=1e-5)
+
+
+def test_a_state_is_dropped_after_a_frame_with_a_low_score() -> None:
+    whole = times(run(still(1), Recurrent(), two), 3)[0]
+    starter = Starter(min_score=0.19 * whole)
+    found = shares(run(still(7), Started(starter=starter), two), 3)
+    # A sixth is too low: it is told, and the next frame starts anew.
+    np.testing.assert_allclose(found, [HALF, FIFTH, SIXTH] * 2 + [HALF], rtol=1e-5)
+    always = shares(run(still(4), Started(starter=Starter(min_score=1.0)), two), 3)
+    np.testing.assert_allclose(always, [HALF] * 4, rtol=1e-5)
+
+
+def test_a_person_starts_anew_after_so_many_frames_counted_from_the_start() -> None:
+    poses = run(still(8), Started(starter=Starter(0.0, every=3)), two)
+    np.testing.assert_allclose(shares(poses, 3), ([HALF, FIFTH, SIXTH] * 3)[:8], rtol=1e-5)
+    np.testing.assert_allclose(shares(poses, 9), [HALF, FIFTH, SIXTH] + [HALF, FIFTH], rtol=1e-5)
+
+
+def test_a_gap_starts_anew() -> None:
+    def now_and_then(frame: Frame) -> People:
+        return people((3, 40, 40)) if frame.index in (0, 1, 4, 5) else People.empty()
+
+    for max_gap, expected in ((1, [HALF, FIFTH] * 2), (3, [HALF, FIFTH, SIXTH, SEVENTH])):
+        found = shares(run(still(6), Started(max_gap=max_gap), now_and_then), 3)
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_frames_are_counted_from_the_last_start() -> None:
+    def seen(frame: Frame) -> People:
+        return people((3, 40, 40)) if frame.index not in (2, 3) else People.empty()
+
+    found = shares(run(still(7), Started(starter=Starter(0.0, every=3)), seen), 3)
+    np.testing.assert_allclose(found, [HALF, FIFTH, HALF, FIFTH, SIXTH], rtol=1e-5)
+
+
+def test_a_started_crop_is_the_one_that_was_encoded() -> None:
+    estimate = Started(starter=Starter(0.0, every=1))
+
+    def moving(frame: Frame) -> People:
+        return people((3, 30.0 + 4 * frame.index, 40.0))
+
+    list(run(video(5), estimate, moving, keep_pictures=False))
+    assert len(estimate.started) == len(estimate.shown) == 5
+    for a, b in zip(estimate.started, estimate.shown, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.slow
+@given(patterns, st.integers(2, 9), st.booleans(), st.integers(0, 3))
+@settings(max_examples=30, deadline=None)
+def test_blocks_change_nothing_with_a_starter(
+    pattern: list[list[int]], block: int, flip: bool, every: int
+) -> None:
+    def people_of(frame: Frame) -> People:
+        return people(*((t, 20 + 25 * t, 40) for t in pattern[frame.index]))
+
+    options, starter = PoseOptions(flip=flip), Starter(0.1, every)
+    one, other = (
+        run(
+            video(len(pattern)),
+            Started(starter=starter),
+            people_of,
+            options=options,
+            block_frames=size,
+        )
+        for size in (1, block)
+    )
+    same(one, other)
+
+
+def test_a_mirror_starts_both_sides() -> None:
+    estimate = Started()
+    plain = run(still(4), Started(), two)
+    same(plain, run(still(4), Started(), two, options=PoseOptions(flip=True)))
+    run(video(4), estimate, two, options=PoseOptions(flip=True))
+    assert len(estimate.started) == 4
+    left, right = estimate.started[:2]
+    np.testing.assert_array_equal(left[:, ::-1], right)
+    assert not np.array_equal(left, right)

@@ -7,7 +7,7 @@ from pathlib import Path
 from glpose import __version__
 from glpose.errors import GLPoseError
 from glpose.formats.results import load
-from glpose.runtime.card import Card, EncoderCard, LiftCard, PoseCard
+from glpose.runtime.card import Card, DetectorCard, LiftCard, PoseCard
 from glpose.runtime.engine import num_cores
 from glpose.runtime.engines.onnxruntime import engine
 from glpose.runtime.load import read_card, shipped, weights_in
@@ -93,7 +93,7 @@ def _card_lines(path: Path, card: Card) -> list[str]:
         f"  source: {card.source}",
         f"  made by: {', '.join(f'{key} {value}' for key, value in card.made_by.items())}",
     ]
-    if isinstance(card, EncoderCard | PoseCard):
+    if not isinstance(card, DetectorCard):
         height, width = card.crop.size_hw
         joints = f"skeleton: {card.skeleton}, " if isinstance(card, PoseCard) else ""
         lines.append(f"  {joints}crops {width}x{height}")

@@ -1,10 +1,11 @@
-"""Pose estimators as two graphs, an encoder and a solver, paired by a digest."""
+"""Pose estimators as graphs, an encoder, a solver and maybe a starter, paired by a digest."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,15 +16,19 @@ from glpose.errors import GLPoseError
 from glpose.export.onnx import Graph, write_graph
 from glpose.export.terms import LICENCE, describe
 from glpose.runtime.card import (
+    About,
     EncoderCard,
     KeySlot,
     NeighbourSlot,
     PoseCard,
     SimilarSlot,
     Slot,
+    Starter,
+    StarterCard,
+    StateSlot,
 )
 from glpose.runtime.load import load_estimator
-from glpose.runtime.protocols import Estimator
+from glpose.runtime.protocols import Estimator, Starting
 from glpose.types import CropSpec
 
 
@@ -34,12 +39,13 @@ class PoseParts:
     `encoder` maps `uint8` crops to features and embeddings. `solver` maps a dictionary of the
     tensors for the card's slots to one of the card's outputs. `answer` maps features to a
     dictionary of the codec's maps, the estimate from one crop alone; the encoder's graph then
-    outputs these, too.
+    outputs these, too. `starter` maps crops to a dictionary of the card's outputs.
     """
 
     encoder: nn.Module
     solver: nn.Module
     answer: nn.Module | None = None
+    starter: nn.Module | None = None
 
 
 def pose_card(
@@ -51,11 +57,13 @@ def pose_card(
     crop: CropSpec,
     codec: Codec,
     slots: tuple[Slot, ...] = (KeySlot(),),
+    starter: Starter | None = None,
     made_by: dict[str, str],
     scores: dict[str, str],
 ) -> PoseCard:
     """The card of an estimator trained on the named sets."""
     trained_on, terms = describe(sources)
+    has_state = any(isinstance(slot, StateSlot) for slot in slots)
     return PoseCard(
         name=name,
         version="1",
@@ -69,43 +77,52 @@ def pose_card(
         crop=crop,
         codec=codec,
         slots=slots,
+        order="in_time" if has_state else "any",
+        starter=starter,
     )
 
 
-def export_pose(parts: PoseParts, card: PoseCard, folder: Path) -> tuple[Path, Path]:
-    """Write `NAME.encoder.onnx` and `NAME.fusion.onnx`, and check them against torch.
+def export_pose(parts: PoseParts, card: PoseCard, folder: Path) -> tuple[Path, ...]:
+    """Write `NAME.encoder.onnx`, `NAME.fusion.onnx` and, if there is one, `NAME.starter.onnx`.
+
+    They are checked against torch.
 
     Raises: GLPoseError if any joint differs by 0.05 crop pixels or more in the check.
     """
-    modules = [parts.encoder, parts.solver, *filter(None, [parts.answer])]
+    assert (parts.starter is None) == (card.starter is None)
+    modules = [parts.encoder, parts.solver, *filter(None, [parts.answer, parts.starter])]
     weights = [weight for module in modules for weight in module.state_dict().values()]
     partner = hashlib.sha256(b"".join(w.cpu().numpy().tobytes() for w in weights)).hexdigest()
     card = replace(card, partner=partner, answers=parts.answer is not None)
     encoder = folder / f"{card.name}.encoder.onnx"
     fusion = folder / f"{card.name}.fusion.onnx"
-    write_graph(_encoder_graph(parts, card), _encoder_card(card), encoder)
+    files = [encoder, fusion]
+    write_graph(_encoder_graph(parts, card), EncoderCard(**_of_crops(card)), encoder)
     write_graph(_solver_graph(parts, card), card, fusion)
+    if parts.starter is not None:
+        files.append(folder / f"{card.name}.starter.onnx")
+        write_graph(_starter_graph(parts.starter, card), StarterCard(**_of_crops(card)), files[-1])
     moved_px = largest_move_px(parts, load_estimator(encoder))
     if not moved_px < 0.05:
         raise GLPoseError(
             f"{encoder}: a joint moves by {moved_px:.3f} px between torch and ONNX Runtime, "
             "expected less than 0.05; do not use these files"
         )
-    return encoder, fusion
+    return tuple(files)
 
 
-def _encoder_card(card: PoseCard) -> EncoderCard:
-    return EncoderCard(
-        name=card.name,
-        version=card.version,
-        trained_on=card.trained_on,
-        terms=card.terms,
-        licence=card.licence,
-        source=card.source,
-        made_by=card.made_by,
-        scores=card.scores,
-        crop=card.crop,
-        partner=card.partner,
+def _of_crops(card: PoseCard) -> dict[str, Any]:
+    """What the cards of graphs of crops say."""
+    names = [field.name for field in fields(About)]
+    return {name: getattr(card, name) for name in (*names, "crop", "partner")}
+
+
+def _starter_graph(starter: nn.Module, card: PoseCard) -> Graph:
+    return Graph(
+        _Starting(starter, card.outputs),
+        {"crops": torch.zeros(2, *card.crop.size_hw, 3, dtype=torch.uint8)},
+        card.outputs,
+        {name: {0: "n"} for name in ("crops", *card.outputs)},
     )
 
 
@@ -175,6 +192,18 @@ class _Answering(nn.Module):
         return (features, embedding, *(found[name] for name in self.maps))
 
 
+class _Starting(nn.Module):
+    """A starter with positional outputs."""
+
+    def __init__(self, starter: nn.Module, outputs: tuple[str, ...]) -> None:
+        super().__init__()
+        self.starter, self.outputs = starter, outputs
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
+        found = self.starter(crops)
+        return tuple(found[name] for name in self.outputs)
+
+
 class _Positional(nn.Module):
     """A solver with positional inputs and outputs, as ONNX export needs."""
 
@@ -190,17 +219,27 @@ class _Positional(nn.Module):
 
 
 def largest_move_px(parts: PoseParts, estimator: Estimator, num_crops: int = 6) -> float:
-    """The largest joint distance, in crop pixels, between torch and an exported estimator."""
+    """The largest joint distance, in crop pixels, between torch and an exported estimator.
+
+    With a starter also that of a first frame; the solver then goes on from its states.
+    """
     card = estimator.card
     crops = check_crops(num_crops, card.crop.size_hw)
     with torch.inference_mode():
-        features, _ = parts.encoder(torch.from_numpy(crops))
-        expected = [parts.solver(_example_inputs(card, features))]
+        given = torch.from_numpy(crops)
+        features, _ = parts.encoder(given)
+        first = [] if parts.starter is None else [parts.starter(given)]
+        states = {slot.name: maps[slot.output] for slot in card.states for maps in first}
+        expected = [*first, parts.solver(_example_inputs(card, features) | states)]
         if parts.answer is not None:
             expected.append(parts.answer(features))
     encoded = estimator.encode(crops)
     inputs = _example_inputs(card, torch.from_numpy(encoded.features))
-    found = [estimator.solve({name: tensor.numpy() for name, tensor in inputs.items()})]
+    arrays = {name: tensor.numpy() for name, tensor in inputs.items()}
+    found = [estimator.start(crops)] if isinstance(estimator, Starting) and card.starter else []
+    for maps in found:
+        arrays |= {slot.name: maps[slot.output] for slot in card.states}
+    found = [*found, estimator.solve(arrays)]
     if encoded.maps is not None:
         found.append(encoded.maps)
     to_crop = card.codec.crop_from_map(card.crop)

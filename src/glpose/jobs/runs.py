@@ -82,6 +82,7 @@ def estimator_of_run(
         engine.device,
         threads=engine.threads,
         answer=parts.answer,
+        starter=parts.starter,
     )
     return estimator, record
 

@@ -21,17 +21,21 @@ def conv_bn(
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions and a shortcut (He et al., CVPR 2016); 1x1 + BN where widths differ."""
+    """Two 3x3 convolutions and a shortcut (He et al., CVPR 2016); 1x1 + BN where sizes differ.
+
+    The stride is in the first one.
+    """
 
     expansion = 1
 
-    def __init__(self, num_in: int, width: int) -> None:
+    def __init__(self, num_in: int, width: int, stride: int = 1) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(num_in, width, 3, 1, 1, bias=False)
+        self.conv1 = nn.Conv2d(num_in, width, 3, stride, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
-        self.downsample = conv_bn(num_in, width, 1, relu=False) if num_in != width else None
+        is_changed = num_in != width or stride != 1
+        self.downsample = conv_bn(num_in, width, 1, stride, relu=False) if is_changed else None
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -12,21 +12,25 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from glpose.nets.blocks import conv_bn
+from glpose.nets.depthwise import depthwise
 
 KERNEL_PX = 7
 
 
 class Distillator(nn.Module):
-    """Features and joint maps of a frame to one kernel of 7x7 for each channel and sample.
+    """Features and joint maps of `size_hw` to one kernel of 7x7 for each channel and sample.
 
     With `gate`, features where some joint is are a third input. Without it, the published form, the
     network was seen to read the picture and hardly the maps, and lost the person as soon as
     somebody else was in the frame before.
     """
 
-    def __init__(self, channels: int, num_joints: int, *, gate: bool = True) -> None:
+    def __init__(
+        self, channels: int, num_joints: int, size_hw: tuple[int, int], *, gate: bool = True
+    ) -> None:
         super().__init__()
         self.gate = gate
+        self._last_hw = tuple((side - 2) // 2 // 2 for side in size_hw)
         num_in = num_joints + channels * (2 if gate else 1)
         self.squeeze = conv_bn(num_in, channels, 1, relu=False)
         self.first = nn.Sequential(
@@ -46,24 +50,52 @@ class Distillator(nn.Module):
         x = functional.max_pool2d(self.first(x), 2)
         x = functional.max_pool2d(self.second(x), 2)
         x = self.third(x)
-        if x.shape[-2] // 2 == KERNEL_PX == x.shape[-1] // 2:
+        if {side // 2 for side in self._last_hw} == {KERNEL_PX}:
             x = functional.max_pool2d(x, 2)
         else:
-            x = functional.adaptive_max_pool2d(x, KERNEL_PX)
+            x = adaptive_max_pool(x, self._last_hw, KERNEL_PX)
         return self.last(x)
+
+
+def adaptive_max_pool(x_BCHW: Tensor, from_hw: tuple[int, ...], size: int) -> Tensor:
+    """Adaptive max pooling of maps of a known size as torch has it, but torch cannot export that."""
+    for axis, whole in zip((-2, -1), from_hw, strict=True):
+        ends = [-(-(i + 1) * whole // size) for i in range(size)]
+        parts = [
+            x_BCHW.narrow(axis, i * whole // size, end - i * whole // size)
+            for i, end in enumerate(ends)
+        ]
+        x_BCHW = torch.cat([part.amax(axis, keepdim=True) for part in parts], axis)
+    return x_BCHW
 
 
 def match_kernels(features_BCHW: Tensor, kernels_BCHW: Tensor) -> Tensor:
     """Correlate each channel of each sample with its own kernel, of odd size; the size stays."""
+    if torch.onnx.is_in_onnx_export():
+        return match_by_rows(features_BCHW, kernels_BCHW)
     batch, channels, height, width = features_BCHW.shape
     size = kernels_BCHW.shape[-1]
-    found = functional.conv2d(
+    found = depthwise(
         features_BCHW.reshape(1, batch * channels, height, width),
         kernels_BCHW.reshape(batch * channels, 1, size, size),
+        stride=1,
         padding=size // 2,
-        groups=batch * channels,
     )
     return found.reshape(batch, channels, height, width)
+
+
+def match_by_rows(features_BCHW: Tensor, kernels_BCHW: Tensor) -> Tensor:
+    """`match_kernels` for any number of samples in one graph: ONNX fixes the groups of a convolution.
+
+    One product of matrices takes the sums over the rows of the kernels, shifts those over columns.
+    """
+    height, width = features_BCHW.shape[-2:]
+    size = kernels_BCHW.shape[-1]
+    padded = functional.pad(features_BCHW, (size // 2,) * 4)
+    # K rows of the kernels, P all padded pixels of the rows.
+    shifted_BCKP = torch.stack([padded[:, :, y : y + height] for y in range(size)], 2).flatten(-2)
+    summed = (kernels_BCHW.transpose(-1, -2) @ shifted_BCKP).unflatten(-1, (height, -1))
+    return torch.stack([summed[:, :, x, :, x : x + width] for x in range(size)]).sum(0)
 
 
 class KernelMatcher(nn.Module):
@@ -80,7 +112,11 @@ class KernelMatcher(nn.Module):
     def forward(self, features_BCHW: Tensor, kernels_BCHW: Tensor) -> tuple[Tensor, Tensor]:
         """Maps (B, J, H, W), and the features V f, from which the next kernels are distilled."""
         seen_BCHW = self.v(features_BCHW)
-        return self.u(match_kernels(seen_BCHW, kernels_BCHW)), seen_BCHW
+        return self.find(seen_BCHW, kernels_BCHW), seen_BCHW
+
+    def find(self, seen_BCHW: Tensor, kernels_BCHW: Tensor) -> Tensor:
+        """Maps (B, J, H, W) from the features V f."""
+        return self.u(match_kernels(seen_BCHW, kernels_BCHW))
 
 
 class ChangeJudge(nn.Module):
@@ -110,11 +146,18 @@ class ChangeJudge(nn.Module):
         return (made - change_BJHW).abs().mean()
 
 
-class Balance:
-    """BEGAN's weight of what was predicted, moved so that its error is `share` of the true one's."""
+class Balance(nn.Module):
+    """BEGAN's weight of what was predicted, moved so that its error is `share` of the true one's.
+
+    It is a module so that the weight is saved with a network's.
+    """
+
+    weight: Tensor
 
     def __init__(self, share: float = 0.5, pace: float = 0.001) -> None:
-        self.share, self.pace, self.weight = share, pace, 0.0
+        super().__init__()
+        self.share, self.pace = share, pace
+        self.register_buffer("weight", torch.zeros(()))
 
     def losses(
         self, true: Tensor, predicted: Tensor, predicted_alone: Tensor
@@ -123,7 +166,10 @@ class Balance:
 
         `predicted_alone` is the error of predictions from which no gradient reaches the estimator.
         """
-        judge = true - self.weight * predicted_alone
-        moved = self.weight + self.pace * float(self.share * true.detach() - predicted.detach())
-        self.weight = min(max(moved, 0.0), 1.0)
+        judge = true - self.weight.clone() * predicted_alone
+        surplus = (self.share * true - predicted).detach().float()
+        if torch.distributed.is_initialized():  # the same weight in all processes
+            torch.distributed.all_reduce(surplus)
+            surplus /= torch.distributed.get_world_size()
+        self.weight.add_(self.pace * surplus).clamp_(0, 1)
         return judge, predicted

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from glpose.nets.blocks import Bottleneck, Encoder, conv_bn
+from glpose.nets.blocks import BasicBlock, Bottleneck, Encoder, conv_bn
 from glpose.nets.hrnet import IMAGENET_MEAN, IMAGENET_STD
 from glpose.nets.spec import CoarseResNetConfig, ResNetConfig
 
@@ -25,7 +25,11 @@ class ResNet(Encoder):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, config: ResNetConfig | CoarseResNetConfig) -> None:
+    def __init__(
+        self,
+        config: ResNetConfig | CoarseResNetConfig,
+        block: type[BasicBlock] | type[Bottleneck] = Bottleneck,
+    ) -> None:
         super().__init__(config.channels, config.stride)
         self.register_buffer("mean", 255 * torch.tensor(IMAGENET_MEAN)[None, :, None, None])
         self.register_buffer("std", 255 * torch.tensor(IMAGENET_STD)[None, :, None, None])
@@ -36,8 +40,9 @@ class ResNet(Encoder):
         for number, depth in enumerate(config.num_blocks):
             width = config.width * 2**number
             stride = 1 if number == 0 else 2
-            self.add_module(f"layer{number + 1}", _layer(num_channels, width, depth, stride))
-            num_channels = width * Bottleneck.expansion
+            layer = _layer(block, num_channels, width, depth, stride)
+            self.add_module(f"layer{number + 1}", layer)
+            num_channels = width * block.expansion
             self.widths.append(num_channels)
 
     def trunk(self, crops_BHWC: Tensor) -> list[Tensor]:
@@ -56,7 +61,7 @@ class DeconvResNet(ResNet):
     """Crops, with sides multiples of 32, to features of `deconv_width` channels, never negative."""
 
     def __init__(self, config: ResNetConfig) -> None:
-        super().__init__(config)
+        super().__init__(config, BasicBlock if config.block == "basic" else Bottleneck)
         self.deconv_layers = _deconvolutions(
             self.widths[-1], config.deconv_width, config.num_deconv
         )
@@ -88,9 +93,11 @@ class CoarseResNet(ResNet):
         return [x_BCHW]
 
 
-def _layer(num_in: int, width: int, depth: int, stride: int) -> nn.Sequential:
-    rest = (Bottleneck(width * Bottleneck.expansion, width) for _ in range(depth - 1))
-    return nn.Sequential(Bottleneck(num_in, width, stride), *rest)
+def _layer(
+    block: type[BasicBlock] | type[Bottleneck], num_in: int, width: int, depth: int, stride: int
+) -> nn.Sequential:
+    rest = (block(width * block.expansion, width) for _ in range(depth - 1))
+    return nn.Sequential(block(num_in, width, stride), *rest)
 
 
 def _deconvolutions(num_in: int, width: int, count: int) -> nn.Sequential:

@@ -50,12 +50,15 @@ RESNET_BLOCKS: dict[int, tuple[int, int, int, int]] = {
     101: (3, 4, 23, 3),
     152: (3, 8, 36, 3),
 }
-"""Residual blocks of layer1 to layer4 by the number of layers (He et al., CVPR 2016, table 1)."""
+"""Bottlenecks of layer1 to layer4 by the number of layers (He et al., CVPR 2016, table 1)."""
+
+BASIC_BLOCKS: dict[int, tuple[int, int, int, int]] = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
+"""Basic blocks of the smaller ResNets, from the same table."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResNetConfig:
-    """Sizes of a bottleneck ResNet and the deconvolutions after it; the default is ResNet-50.
+    """Sizes of a ResNet and the deconvolutions after it; the default is ResNet-50.
 
     `num_blocks` are the blocks of layer1 to layer4, each twice as wide as the one before; each of
     `num_deconv` deconvolutions doubles the size of the features.
@@ -65,6 +68,7 @@ class ResNetConfig:
     width: int = 64
     num_deconv: int = 3
     deconv_width: int = 256
+    block: Literal["bottleneck", "basic"] = "bottleneck"
 
     def __post_init__(self) -> None:
         if not 1 <= self.num_deconv <= 5:
@@ -86,7 +90,7 @@ class ResNetConfig:
     @property
     def source(self) -> str:
         """The network and its paper, for cards of single-frame estimators."""
-        layers = 3 * sum(self.num_blocks) + 2
+        layers = (2 if self.block == "basic" else 3) * sum(self.num_blocks) + 2
         return f"Simple Baselines with a ResNet of {layers} layers (Xiao et al., ECCV 2018)"
 
     @property

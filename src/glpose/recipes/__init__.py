@@ -170,6 +170,18 @@ RECIPES: dict[str, Entry] = {
         "fuse.flowing_small", "the same without flow, to compare", "", {"align": "none"}
     ),
     "lift_small": Entry("lift.lift_small", "poses in space from tracks of joints (DG-Net's idea)"),
+    "dkd_small": Entry(
+        "dkd.dkd_small", "dynamic kernels on enlarge_small's network, half the size"
+    ),
+    **{
+        f"dkd_r50_subjhmdb{split}": Entry(
+            "dkd.dkd_r50_subjhmdb",
+            f"DKD, ResNet-50 and ResNet-18, on Sub-JHMDB, split {split}",
+            "",
+            {"split": split},
+        )
+        for split in (1, 2, 3)
+    },
     **_paper(),
     **_baselines(),
     **_jhmdb(),

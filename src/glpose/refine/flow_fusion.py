@@ -29,11 +29,12 @@ class FlowFusionSpec:
     A carried score is multiplied by `per_step` and by exp(-e / `error_px`), with the
     forward-backward error e in pixels. The weight of a pose from s frames away, the frame's own
     with s = 0, is the square of its score times `per_frame` to the power s. Joints further than
-    `reach` times the torso's length from the weighted median are left out; a torso counts as at least `least_torso` of the longer
-    side of the box, also when it is seen from its end.
+    `reach` times the torso's length from the weighted median are left out; a torso counts as at
+    least `least_torso` of the longer side of the box, also when it is seen from its end.
 
     A track changes its person where poses before and after have an OKS below `switch_oks`. Nobody
-    is put where somebody is found with an OKS above `double_oks`.
+    is put where somebody is found with an OKS above `double_oks`, nor with joints whose scores are
+    below `least_score` on average: flow that fails its check leads to no place.
     """
 
     window: int = 4
@@ -44,6 +45,7 @@ class FlowFusionSpec:
     least_torso: float = 0.2
     switch_oks: float = 0.3
     double_oks: float = 0.7
+    least_score: float = 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,8 +187,8 @@ def with_flow_fusion(
     Who is missing in a frame but not before and after it appears with `propagated` set. Nothing is
     carried over a scene cut, over a frame without a picture, or to where a track has changed its
     person. `how.window` + 1 frames are held back, and the motion of `how.window` pairs of frames is
-    remembered; `motions` are those of the video, if others ask for its flow, too. If `pairs` fails, the frames held back are
-    given out first.
+    remembered; `motions` are those of the video, if others ask for its flow, too. If `pairs` fails,
+    the frames held back are given out first.
     """
     stream = _Stream(joints, how, motions or Motions())
     problem: Exception | None = None
@@ -373,7 +375,7 @@ class _Fused:
         xy[:num][unknown], score[:num][unknown] = poses.xy[unknown], poses.score[unknown]
         area = box_area(self.people.xyxy)
         alike = oks(xy[num:], xy[:num], area[num:], area[:num], joints.oks_sigma)
-        is_new = (alike <= how.double_oks).all(1) & np.isfinite(xy[num:]).any((1, 2))
+        is_new = (alike <= how.double_oks).all(1) & (score[num:].mean(1) >= how.least_score)
         rows = np.r_[np.arange(num), num + np.flatnonzero(is_new)]
         more = len(rows) - num
         if not more:

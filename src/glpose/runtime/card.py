@@ -1,7 +1,8 @@
 """Cards: everything needed to use weights correctly, stored inside each `.onnx` file.
 
-A `Card` is an `EncoderCard`, a `PoseCard`, a `DetectorCard` or a `LiftCard`, distinguished by `kind`.
-The slots of a `PoseCard` name the inputs of its graph and say what fills each of them.
+A `Card` is an `EncoderCard`, a `PoseCard`, a `StarterCard`, a `DetectorCard` or a `LiftCard`,
+distinguished by `kind`. The slots of a `PoseCard` name the inputs of its graph and say what fills
+each of them.
 """
 
 import math
@@ -99,7 +100,8 @@ class SimilarSlot:
 class StateSlot:
     """The graph's last `output` for the same person: (n, *shape), float32.
 
-    Zeros for a new person, or one last seen more than `max_gap` frames ago.
+    Zeros for a new person, or one last seen more than `max_gap` frames ago; with a `Starter` such
+    people are not given to this graph.
     """
 
     name: str
@@ -119,6 +121,22 @@ class StateSlot:
 
 
 Slot = KeySlot | NeighbourSlot | SimilarSlot | StateSlot
+
+
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """A third graph is there for people without states: crops to maps and to every state's output.
+
+    A person's states are dropped after a frame in which the mean score of the joints, as decoded,
+    is below `min_score`, and after `every` frames, counted from the start, if that is not 0.
+    """
+
+    min_score: float = 0.2
+    every: int = 0
+
+    def __post_init__(self) -> None:
+        check_range("starter.min_score", self.min_score, 0, 1)
+        check_range("starter.every", self.every, 0, _FAR)
 
 
 def _inputs_of(slot: Slot) -> tuple[str, ...]:
@@ -165,7 +183,8 @@ class PoseCard(About):
     function that turns the codec's scores into probabilities, see `metrics.calibration`; without
     points they stay as they are.
 
-    `answers`: the encoder's graph also outputs the codec's maps of each crop alone.
+    `answers`: the encoder's graph also outputs the codec's maps of each crop alone. `starter`: the
+    pair has a third graph for people without states.
     """
 
     kind: Literal["fusion"] = "fusion"
@@ -175,6 +194,7 @@ class PoseCard(About):
     slots: tuple[Slot, ...] = (KeySlot(),)
     order: Literal["any", "in_time"] = "any"
     answers: bool = False
+    starter: Starter | None = None
     calibration: tuple[tuple[float, float], ...] = ()
     partner: str = ""
 
@@ -198,6 +218,10 @@ class PoseCard(About):
             raise BadConfig(
                 f"slot '{self.states[0].name}' keeps a state, but the order is '{self.order}'; "
                 "expected 'in_time'"
+            )
+        if self.starter is not None and not self.states:
+            raise BadConfig(
+                "the card has a starter, but no slot that keeps a state; expected both or neither"
             )
 
     @property
@@ -234,6 +258,15 @@ class PoseCard(About):
     def outputs(self) -> tuple[str, ...]:
         """The names of the graph's outputs: the codec's maps, then the states."""
         return (*self.maps, *(slot.output for slot in self.states))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StarterCard(About):
+    """Crops to the maps and states of a `PoseCard` with the same `partner`."""
+
+    kind: Literal["starter"] = "starter"
+    crop: CropSpec
+    partner: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,11 +329,12 @@ class LiftCard(About):
         return by_name(self.skeleton)
 
 
-Card = EncoderCard | PoseCard | DetectorCard | LiftCard
+Card = EncoderCard | PoseCard | StarterCard | DetectorCard | LiftCard
 
 KINDS: dict[str, type[Card]] = {
     "encoder": EncoderCard,
     "fusion": PoseCard,
+    "starter": StarterCard,
     "detector": DetectorCard,
     "lift": LiftCard,
 }

@@ -1,4 +1,4 @@
-"""From crops to maps: the two graphs of an estimator, run in chunks of bounded size."""
+"""From crops to maps: the graphs of an estimator, run in chunks of bounded size."""
 
 from collections.abc import Callable
 
@@ -14,15 +14,24 @@ RunGraph = Callable[[dict[str, np.ndarray], list[str]], list[np.ndarray]]
 
 
 class OnnxEstimator:
-    """An `Estimator` made of an encoder graph, a fusion graph and the fusion graph's card.
+    """An `Estimator` made of an encoder graph, a fusion graph with its card, and maybe a starter.
 
     At most `chunk` people go through a graph at once, which bounds memory and does not change
     results.
     """
 
-    def __init__(self, encode: RunGraph, solve: RunGraph, card: PoseCard, chunk: int = 8) -> None:
+    def __init__(
+        self,
+        encode: RunGraph,
+        solve: RunGraph,
+        card: PoseCard,
+        chunk: int = 8,
+        *,
+        start: RunGraph | None = None,
+    ) -> None:
+        assert (start is None) == (card.starter is None)
         self.card = card
-        self._encode, self._solve, self._chunk = encode, solve, chunk
+        self._encode, self._solve, self._start, self._chunk = encode, solve, start, chunk
 
     def encode(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Encoded:
         """See `Estimator.encode`."""
@@ -38,6 +47,12 @@ class OnnxEstimator:
         given = {name: inputs[name] for name in self.card.inputs}
         names = list(self.card.outputs)
         return dict(zip(names, self._in_chunks(self._solve, given, names), strict=True))
+
+    def start(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Maps:
+        """See `Starting.start`."""
+        assert self._start is not None
+        names = list(self.card.outputs)
+        return dict(zip(names, self._in_chunks(self._start, {"crops": crops}, names), strict=True))
 
     def _in_chunks(
         self, run: RunGraph, inputs: dict[str, np.ndarray], outputs: list[str]

@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 from glpose.codecs.codec import Maps
 from glpose.runtime.card import PoseCard, StateSlot
 from glpose.runtime.options import PoseOptions
-from glpose.runtime.protocols import Encoded, Estimator, Inputs
+from glpose.runtime.protocols import Encoded, Estimator, Inputs, Starting
 
 
 def with_mirror(estimate: Estimator, options: PoseOptions) -> Estimator:
@@ -51,8 +51,17 @@ class Mirrored:
             self._estimate.solve({name: half[side] for name, half in halves.items()})
             for side in (0, 1)
         )
-        card = self._estimate.card
-        states = [slot.output for slot in card.states]
+        return self._both(plain, mirrored)
+
+    def start(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Maps:
+        """See `Starting.start`."""
+        assert isinstance(self._estimate, Starting)
+        plain = self._estimate.start(crops)
+        return self._both(plain, self._estimate.start(np.ascontiguousarray(crops[:, :, ::-1])))
+
+    def _both(self, plain: Maps, mirrored: Maps) -> Maps:
+        """The mean maps, and the states of both."""
+        states = [slot.output for slot in self._estimate.card.states]
         maps = {name: array for name, array in mirrored.items() if name not in states}
         return self._mean(plain, maps) | {
             name: np.concatenate([plain[name], mirrored[name]], 1) for name in states

@@ -1,8 +1,8 @@
 """Open an estimator, a detector, a lifter or a flow network by name or path, with all checks.
 
 Shipped weights are in the package folder `weights`. An estimator NAME is the pair
-`NAME.encoder.onnx` and `NAME.fusion.onnx`, a detector is `NAME.onnx`, a lifter `NAME.lift.onnx`; a
-file `SHA256SUMS` next to them is checked. Each error names the file, what was found and what was expected.
+`NAME.encoder.onnx` and `NAME.fusion.onnx`, with `NAME.starter.onnx` if its card has a starter; a
+detector is `NAME.onnx`, a lifter `NAME.lift.onnx`. A file `SHA256SUMS` next to them is checked. Each error names the file, what was found and what was expected.
 """
 
 import json
@@ -28,6 +28,7 @@ from glpose.runtime.card import (
     NeighbourSlot,
     PoseCard,
     SimilarSlot,
+    StarterCard,
     card_from_plain,
 )
 from glpose.runtime.detector import BoxDetector
@@ -42,7 +43,8 @@ Use = Literal["pose", "detector", "lift"]
 T = TypeVar("T")
 C = TypeVar("C", bound=Card)
 
-_ENCODER, _FUSION, _LIFT = ".encoder.onnx", ".fusion.onnx", ".lift.onnx"
+_ENCODER, _FUSION, _STARTER = ".encoder.onnx", ".fusion.onnx", ".starter.onnx"
+_LIFT = ".lift.onnx"
 _FORM = {
     "pose": f"a pair NAME{_ENCODER} and NAME{_FUSION}",
     "detector": "NAME.onnx",
@@ -54,7 +56,7 @@ _FLOAT, _BYTE = "tensor(float)", "tensor(uint8)"
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The files of one model: encoder and fusion, one detector or one lifter."""
+    """The files of one model: encoder, fusion and, if it is there, starter; one detector or lifter."""
 
     name: str
     use: Use
@@ -72,16 +74,21 @@ class Opened(Generic[T]):
 def open_estimator(
     name_or_path: str | Path, engine: EngineSpec = EngineSpec()
 ) -> Opened[OnnxEstimator]:
-    """Open pose weights: a shipped name, either file of a pair, or a folder with one pair.
+    """Open pose weights: a shipped name, any file of a model, or a folder with one model.
 
     Raises: BadWeights, saying which part is wrong.
     """
-    encoder_path, fusion_path = find_weights(name_or_path, "pose").files
+    encoder_path, fusion_path, *rest = find_weights(name_or_path, "pose").files
     encoder = _open(encoder_path, EncoderCard, engine)
     fusion = _open(fusion_path, PoseCard, engine)
     _check_pair(encoder, fusion)
-    estimate = OnnxEstimator(encoder.graph.run, fusion.graph.run, fusion.card)
-    return Opened(estimate, _record(fusion.card, encoder, fusion))
+    if not rest and fusion.card.starter is None:
+        estimate = OnnxEstimator(encoder.graph.run, fusion.graph.run, fusion.card)
+        return Opened(estimate, _record(fusion.card, encoder, fusion))
+    starter = _open_starter(rest, fusion, engine)
+    run, solve, start = encoder.graph.run, fusion.graph.run, starter.graph.run
+    estimate = OnnxEstimator(run, solve, fusion.card, start=start)
+    return Opened(estimate, _record(fusion.card, encoder, fusion, starter))
 
 
 def load_estimator(name_or_path: str | Path, engine: EngineSpec = EngineSpec()) -> OnnxEstimator:
@@ -158,7 +165,7 @@ def shipped() -> list[Weights]:
 
 
 def weights_in(folder: Path) -> list[Weights]:
-    """The models of a folder, by name; either file of a pair stands for the pair."""
+    """The models of a folder, by name; any file of a model stands for all."""
     found: dict[str, Weights] = {}
     for path in sorted(folder.glob("*.onnx")):
         weights = _of_file(path)
@@ -205,11 +212,12 @@ def _package_folder() -> Path:
 
 
 def _of_file(path: Path) -> Weights:
-    for suffix in (_ENCODER, _FUSION):
+    for suffix in (_ENCODER, _FUSION, _STARTER):
         if path.name.endswith(suffix):
             name = path.name.removesuffix(suffix)
             pair = path.with_name(name + _ENCODER), path.with_name(name + _FUSION)
-            return Weights(name, "pose", pair)
+            starter = path.with_name(name + _STARTER)
+            return Weights(name, "pose", (*pair, starter) if starter.exists() else pair)
     if path.name.endswith(_LIFT):
         return Weights(path.name.removesuffix(_LIFT), "lift", (path,))
     return Weights(path.stem, "detector", (path,))
@@ -292,22 +300,47 @@ def _check_digest(path: Path, found: str) -> None:
         )
 
 
-def _check_pair(encoder: _File[EncoderCard], fusion: _File[PoseCard]) -> None:
-    """Raises: BadWeights if two graphs do not belong together, or do not match their cards."""
-    name = fusion.path.name
-    if encoder.card.partner != fusion.card.partner:
+def _open_starter(
+    paths: list[Path], fusion: _File[PoseCard], engine: EngineSpec
+) -> _File[StarterCard]:
+    """The third graph, checked. Raises: BadWeights if it is missing, or there without need."""
+    if not paths:
         raise BadWeights(
-            f"{encoder.path} and {name} were not exported together (partners "
-            f"{encoder.card.partner} and {fusion.card.partner}); use a pair that `glpose export` "
-            "wrote"
+            f"{fusion.path.name.removesuffix(_FUSION)}{_STARTER}: no such file in "
+            f"{fusion.path.parent}, but {fusion.path.name} says that people are started by it; put "
+            "all files of the model into one folder"
         )
-    if encoder.card.crop != fusion.card.crop:
+    if fusion.card.starter is None:
         raise BadWeights(
-            f"{encoder.path}: its crops ({encoder.card.crop}) are not those of its partner "
+            f"{paths[0]}: {fusion.path.name} starts nobody by it; expected files that were "
+            "exported together, so delete it or export again"
+        )
+    starter = _open(paths[0], StarterCard, engine)
+    _check_crops(starter, fusion)
+    _check_maps(starter.graph, fusion.card)
+    _check_states(starter.graph, fusion.card)
+    return starter
+
+
+def _check_crops(file: _File[EncoderCard] | _File[StarterCard], fusion: _File[PoseCard]) -> None:
+    """Raises: BadWeights if a graph of crops does not belong to the solver, or not to its card."""
+    if file.card.partner != fusion.card.partner:
+        raise BadWeights(
+            f"{file.path} and {fusion.path.name} were not exported together (partners "
+            f"{file.card.partner} and {fusion.card.partner}); use a pair that `glpose export` wrote"
+        )
+    if file.card.crop != fusion.card.crop:
+        raise BadWeights(
+            f"{file.path}: its crops ({file.card.crop}) are not those of its partner "
             f"({fusion.card.crop}); use a pair that `glpose export` wrote"
         )
-    graph = encoder.graph
-    _check_array(graph, "inputs", "crops", (None, *encoder.card.crop.size_hw, 3), _BYTE)
+    _check_array(file.graph, "inputs", "crops", (None, *file.card.crop.size_hw, 3), _BYTE)
+
+
+def _check_pair(encoder: _File[EncoderCard], fusion: _File[PoseCard]) -> None:
+    """Raises: BadWeights if two graphs do not belong together, or do not match their cards."""
+    name, graph = fusion.path.name, encoder.graph
+    _check_crops(encoder, fusion)
     _check_array(graph, "outputs", "features", (None,) * 4, _FLOAT)
     _check_array(graph, "outputs", "embedding", (None,) * 2, _FLOAT)
     _check_slots(fusion.graph, fusion.card)
@@ -347,6 +380,10 @@ def _check_slots(graph: Graph, card: PoseCard) -> None:
             f"({', '.join(sorted(extra))}); expected {', '.join(expected)}"
         )
     _check_maps(graph, card)
+    _check_states(graph, card)
+
+
+def _check_states(graph: Graph, card: PoseCard) -> None:
     for slot in card.states:
         _check_array(graph, "outputs", slot.output, (None, *slot.shape), _FLOAT)
 

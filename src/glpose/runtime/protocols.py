@@ -53,3 +53,12 @@ class Estimator(Protocol):
         `inputs` has the arrays of `card.inputs`, the result those of `card.outputs`.
         """
         ...
+
+
+@runtime_checkable
+class Starting(Estimator, Protocol):
+    """An estimator with a third graph, as cards with a `starter` promise."""
+
+    def start(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Maps:
+        """What `solve` gives, from the crops alone, for people without states."""
+        ...

@@ -23,10 +23,11 @@ def as_estimator(
     threads: int | None = None,
     *,
     answer: nn.Module | None = None,
+    starter: nn.Module | None = None,
 ) -> OnnxEstimator:
     """The parts of a network (see `export.pose.PoseParts`) as an estimator run by torch.
 
-    With `answer` the card must say that the encoder answers. The parts are moved to `device` and
+    With `answer` the card must say that the encoder answers, with `starter` it must have one. The parts are moved to `device` and
     put in evaluation mode; None uses a GPU if there is one. `threads` are torch's on the CPU while
     the parts run, None leaves them as they are.
 
@@ -45,8 +46,16 @@ def as_estimator(
         found = {"features": features, "embedding": embedding}
         return found if tell is None else found | tell(features)
 
+    start = None
+    if starter is not None:
+        begin = starter.to(where).eval()
+        start = _graph(lambda inputs: begin(inputs["crops"]), where, threads)
     return OnnxEstimator(
-        _graph(run_encoder, where, threads), _graph(solve, where, threads), card, chunk
+        _graph(run_encoder, where, threads),
+        _graph(solve, where, threads),
+        card,
+        chunk,
+        start=start,
     )
 
 

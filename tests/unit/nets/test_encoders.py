@@ -36,6 +36,7 @@ ENCODERS = {
     "lite, coarse": (EfficientNetLiteConfig(pyramid=(24,), channels=8), 16),
     "hrnet": (HRNET, 4),
     "resnet": (RESNET, 4),
+    "resnet of basic blocks": (replace(RESNET, block="basic"), 4),
     "resnet, one deconvolution less": (ResNetConfig((1, 1, 1, 1), 8, 2, 16), 8),
     "hourglass": (HourglassConfig(2, num_maps=6, width=32, depth=2), 4),
     "coarse resnet": (COARSE, 16),

@@ -9,6 +9,8 @@ from glpose.nets.kernels import (  # noqa: E402
     ChangeJudge,
     Distillator,
     KernelMatcher,
+    adaptive_max_pool,
+    match_by_rows,
     match_kernels,
 )
 
@@ -18,7 +20,7 @@ pytestmark = pytest.mark.torch
 @pytest.mark.parametrize("size", [64, 48, 20])
 @pytest.mark.parametrize("gate", [True, False])
 def test_kernels_are_of_seven_pixels_whatever_the_maps_are(size: int, *, gate: bool) -> None:
-    distil = Distillator(8, 3, gate=gate).eval()
+    distil = Distillator(8, 3, (size, size), gate=gate).eval()
     kernels = distil(torch.rand(2, 8, size, size), torch.rand(2, 3, size, size))
     assert kernels.shape == (2, 8, 7, 7)
 
@@ -26,6 +28,8 @@ def test_kernels_are_of_seven_pixels_whatever_the_maps_are(size: int, *, gate: b
 def test_each_sample_and_channel_is_matched_with_its_own_kernel() -> None:
     features, kernels = torch.randn(2, 3, 9, 8), torch.randn(2, 3, 7, 7)
     found = match_kernels(features, kernels)
+    # What is exported in its place is the same.
+    assert torch.allclose(found, match_by_rows(features, kernels), atol=1e-5)
     padded = torch.nn.functional.pad(features, (3, 3, 3, 3))
     for b in range(2):
         for c in range(3):
@@ -35,8 +39,28 @@ def test_each_sample_and_channel_is_matched_with_its_own_kernel() -> None:
                     assert float(found[b, c, y, x]) == pytest.approx(float(expected), abs=1e-4)
 
 
+@pytest.mark.parametrize("size_hw", [(13, 10), (3, 3), (7, 20), (15, 9)])
+def test_pooling_to_a_size_is_that_of_torch(size_hw: tuple[int, int]) -> None:
+    x = torch.randn(2, 3, *size_hw)
+    expected = torch.nn.functional.adaptive_max_pool2d(x, 7)
+    assert torch.equal(adaptive_max_pool(x, size_hw, 7), expected)
+
+
+def test_maps_of_64_pixels_are_pooled_as_published() -> None:
+    """15 pixels to 7 by a stride of 2, which leaves out the last one; adaptive pooling would not."""
+    distil = Distillator(1, 1, (64, 64)).eval()
+    distil.third = torch.nn.Identity()
+    distil.last = torch.nn.Identity()
+    seen = []
+    distil.second.register_forward_hook(lambda _, __, made: seen.append(made))
+    found = distil(torch.rand(1, 1, 64, 64), torch.rand(1, 1, 64, 64))
+    before = torch.nn.functional.max_pool2d(seen[0], 2)
+    assert before.shape[-2:] == (15, 15)
+    assert torch.equal(found, torch.nn.functional.max_pool2d(before, 2))
+
+
 def test_what_is_seen_now_teaches_the_frame_before() -> None:
-    distil, match = Distillator(8, 3), KernelMatcher(8, 3)
+    distil, match = Distillator(8, 3, (20, 20)), KernelMatcher(8, 3)
     before = torch.randn(4, 8, 20, 20, requires_grad=True)
     maps = torch.rand(4, 3, 20, 20, requires_grad=True)
     found, seen = match(torch.randn(4, 8, 20, 20), distil(before, maps))
@@ -50,7 +74,7 @@ def test_what_is_seen_now_teaches_the_frame_before() -> None:
 
 def test_without_joints_the_gate_shows_nothing() -> None:
     """The third input is the features where some joint is, whatever the joint."""
-    gated = Distillator(2, 3).eval()
+    gated = Distillator(2, 3, (20, 20)).eval()
     features, maps = torch.randn(1, 2, 20, 20), torch.zeros(1, 3, 20, 20)
     seen = []
     gated.squeeze.register_forward_hook(lambda _, given, __: seen.append(given[0]))
@@ -70,7 +94,7 @@ def test_the_judge_reconstructs_changes_and_its_balance_stays_in_bounds() -> Non
     true, predicted = torch.tensor(4.0), torch.tensor(1.0)
     loss, of_estimator = balance.losses(true, predicted, predicted)
     assert (float(loss), float(of_estimator)) == (4.0, 1.0)
-    assert balance.weight == pytest.approx(0.1 * (0.5 * 4 - 1))
+    assert float(balance.weight) == pytest.approx(0.1 * (0.5 * 4 - 1))
     for _ in range(50):
         balance.losses(true, predicted, predicted)
     assert balance.weight == 1.0

@@ -221,6 +221,13 @@ def test_who_is_missed_in_between_appears_and_is_marked() -> None:
     assert all(p.propagated is None for i, p in enumerate(found) if i not in (4, 5))
 
 
+@pytest.mark.parametrize(("score", "num"), [(0.35, 1), (0.2, 0)])
+def test_nobody_is_put_with_joints_that_are_hardly_there(score: float, num: int) -> None:
+    given = [moved(one, by=0, score=score) for one in walk(9)]
+    given[4] = pair(4)
+    assert len(refined(given)[4].people) == num
+
+
 def test_nobody_is_put_before_the_first_or_after_the_last_time_they_are_seen() -> None:
     given = [pair(0), pair(1), *walk(9)[2:6], pair(6), pair(7)]
     assert [len(p.people) for p in refined(given)] == [0, 0, 1, 1, 1, 1, 0, 0]

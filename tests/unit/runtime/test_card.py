@@ -17,6 +17,8 @@ from glpose.runtime.card import (
     NeighbourSlot,
     PoseCard,
     SimilarSlot,
+    Starter,
+    StarterCard,
     StateSlot,
     card_from_plain,
 )
@@ -47,14 +49,16 @@ RECURRENT = PoseCard(
     codec=CODEC,
     slots=(KeySlot(), StateSlot("before", "after", (17, 16, 12), max_gap=5)),
     order="in_time",
+    starter=Starter(0.3, 25),
 )
+STARTER = StarterCard(**ABOUT, crop=CROP, partner="abc")
 ENCODER = EncoderCard(**ABOUT, crop=CROP, partner="abc")
 DETECTOR = DetectorCard(
     **ABOUT, size_hw=(256, 448), strides=(8, 16, 32), iou_limit=0.6, min_score=0.3
 )
 
 
-@pytest.mark.parametrize("card", [POSE, RECURRENT, ENCODER, DETECTOR])
+@pytest.mark.parametrize("card", [POSE, RECURRENT, ENCODER, STARTER, DETECTOR])
 def test_round_trip_through_json(card: Card) -> None:
     assert card_from_plain(json.loads(json.dumps(to_plain(card)))) == card
 
@@ -62,7 +66,10 @@ def test_round_trip_through_json(card: Card) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"kind": "lifter"}, "Card.kind: expected 'encoder' or 'fusion' or 'detector'"),
+        (
+            {"kind": "lifter"},
+            "Card.kind: expected 'encoder' or 'fusion' or 'starter' or 'detector'",
+        ),
         ({"card_version": 9}, "it has version 9, expected 2 or 1"),
         ({"skelton": "coco17"}, r"unknown setting 'skelton' in Card; did you mean 'skeleton'\?"),
         ({"crop": {"size_hw": [64]}}, r"Card.crop.size_hw: expected 2 values, found \[64\]"),
@@ -100,11 +107,19 @@ def test_round_trip_through_json(card: Card) -> None:
             {"slots": [{"kind": "state", "name": "s", "output": "t", "shape": [1]}]},
             "keeps a state, but the order is 'any'",
         ),
+        ({"starter": {}}, "has a starter, but no slot that keeps a state"),
+        ({"starter": {"min_scores": 1}}, "unknown setting 'min_scores' in Card.starter"),
     ],
 )
 def test_a_wrong_card_is_refused_by_the_name_of_the_key(change: dict, words: str) -> None:
     with pytest.raises(BadConfig, match=words):
         card_from_plain(to_plain(POSE) | change)
+
+
+def test_a_card_written_before_there_were_starters_has_none() -> None:
+    plain = to_plain(POSE)
+    del plain["starter"]
+    assert card_from_plain(plain) == POSE
 
 
 def test_a_card_without_a_licence_is_refused() -> None:
@@ -195,6 +210,8 @@ def test_a_wrong_card_of_the_first_version_is_refused(change: dict, words: str) 
         (lambda: SimilarSlot("a", "b", 2, num_candidates=10**9), "num_candidates is 1000000000"),
         (lambda: NeighbourSlot("a", (10**9,)), "offsets is"),
         (lambda: StateSlot("a", "b", (60000, 60000)), "numbers for each person"),
+        (lambda: Starter(min_score=1.5), "starter.min_score is 1.5; expected 0 to 1"),
+        (lambda: Starter(every=-1), "starter.every is -1"),
         (lambda: replace(DETECTOR, strides=()), "strides is empty"),
         (lambda: replace(DETECTOR, fill=999), "fill is 999; expected 0 to 255"),
         (lambda: replace(DETECTOR, size_hw=(10**6, 448)), "size_hw is"),

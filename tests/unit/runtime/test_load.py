@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import tiny_onnx
 from glpose.errors import BadWeights
 from glpose.runtime import load
+from glpose.runtime.card import KeySlot, Starter, StateSlot
 from glpose.runtime.engine import EngineSpec, Graph
 from glpose.runtime.engines.open import open_graph
 from glpose.runtime.estimator import OnnxEstimator
@@ -27,9 +28,11 @@ from tiny_onnx import (
     encoder_card,
     pose_card,
     slots,
+    starter_card,
     write_detector,
     write_encoder,
     write_fusion,
+    write_starter,
 )
 
 ONE = EngineSpec(threads=1)
@@ -177,6 +180,79 @@ def test_bad_weights_say_what_is_wrong(case: str, folder: Path) -> None:
     change(folder)
     with pytest.raises(BadWeights, match=message) as caught:
         load_estimator(folder / ENCODER_FILE, ONE)
+    assert "\n" not in str(caught.value)
+
+
+STATE = StateSlot("before", "after", (2, 3, 4))
+STARTED = {"slots": (KeySlot("crop"), STATE), "order": "in_time", "starter": Starter()}
+STARTER_FILE = "tiny.starter.onnx"
+
+
+@pytest.mark.parametrize("name", ["", ENCODER_FILE, FUSION_FILE, STARTER_FILE])
+def test_a_starter_belongs_to_its_pair_and_any_file_stands_for_all(
+    tmp_path: Path, name: str
+) -> None:
+    tiny_onnx.write_pose(tmp_path, **STARTED)
+    opened = open_estimator(tmp_path / name, ONE)
+    assert set(opened.record["sha256"]) == {ENCODER_FILE, FUSION_FILE, STARTER_FILE}
+    assert load.weights_in(tmp_path)[0].files[2] == tmp_path / STARTER_FILE
+    found = opened.network.start(np.full((3, *CROP_HW, 3), 51, np.uint8))
+    assert set(found) == {"heatmaps", "after"}
+    np.testing.assert_allclose(found["after"], np.full((3, 2, 3, 4), 0.2), rtol=1e-6)
+    np.testing.assert_allclose(found["heatmaps"][:, 0], 0.1, rtol=1e-6)
+    inputs = {"crop": np.ones((3, 1, *MAP_HW), np.float32), "before": found["after"]}
+    np.testing.assert_allclose(opened.network.solve(inputs)["after"], found["after"] + 1)
+
+
+def wrong_state(folder: Path) -> None:
+    like = pose_card(
+        slots=(KeySlot("crop"), StateSlot("before", "after", (2, 3, 5))), order="in_time"
+    )
+    write_starter(folder / STARTER_FILE, starter_card(), like)
+
+
+BAD_STARTERS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "missing": (
+        lambda f: (f / STARTER_FILE).unlink(),
+        "tiny.starter.onnx: no such file in .*people are started by it",
+    ),
+    "not asked for": (
+        lambda f: write_fusion(f / FUSION_FILE, pose_card(slots=STARTED["slots"], order="in_time")),
+        "tiny.starter.onnx: tiny.fusion.onnx starts nobody by it",
+    ),
+    "partner": (
+        lambda f: write_starter(f / STARTER_FILE, starter_card(partner="x"), pose_card(**STARTED)),
+        "tiny.starter.onnx and tiny.fusion.onnx were not exported together",
+    ),
+    "crops": (
+        lambda f: write_starter(
+            f / STARTER_FILE, starter_card(crop=CropSpec((64, 48), 1.5)), pose_card(**STARTED)
+        ),
+        "tiny.starter.onnx: its crops .* are not those of its partner",
+    ),
+    "kind": (
+        lambda f: write_encoder(f / STARTER_FILE, encoder_card()),
+        "kind 'encoder', expected 'starter'",
+    ),
+    "no maps": (
+        lambda f: write_encoder(f / STARTER_FILE, starter_card()),
+        "has no output 'heatmaps'",
+    ),
+    "state": (wrong_state, r"'after' is .*\?x2x3x5, but its card says .*\?x2x3x4"),
+    "digest": (
+        lambda f: (f / "SHA256SUMS").write_text(f"{'0' * 64}  {STARTER_FILE}\n"),
+        "tiny.starter.onnx: its SHA-256",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_STARTERS)
+def test_a_bad_starter_says_what_is_wrong(case: str, tmp_path: Path) -> None:
+    change, message = BAD_STARTERS[case]
+    tiny_onnx.write_pose(tmp_path, **STARTED)
+    change(tmp_path)
+    with pytest.raises(BadWeights, match=message) as caught:
+        open_estimator(tmp_path / FUSION_FILE, ONE)
     assert "\n" not in str(caught.value)
 
 

@@ -42,6 +42,11 @@ class Tracks:
         clip = self.pictures.clip_name(int(self.clip[row]))
         return f"{clip}, frame {self.frame[row]}, person {self.person[row]}"
 
+    def runs(self) -> list[Int64[np.ndarray, " rows"]]:
+        """The rows of each person's consecutive frames, in time; a gap ends a run."""
+        follows = (np.diff(self.track) == 0) & (np.diff(self.frame) == 1)
+        return np.split(np.arange(len(self)), np.flatnonzero(~follows) + 1)
+
     def neighbours(
         self, i: int, offsets: tuple[int, ...], border: Border
     ) -> Int64[np.ndarray, " offsets"]:
