@@ -93,7 +93,7 @@ def _card_lines(path: Path, card: Card) -> list[str]:
         f"  source: {card.source}",
         f"  made by: {', '.join(f'{key} {value}' for key, value in card.made_by.items())}",
     ]
-    if not isinstance(card, DetectorCard):
+    if not isinstance(card, DetectorCard | LiftCard):
         height, width = card.crop.size_hw
         joints = f"skeleton: {card.skeleton}, " if isinstance(card, PoseCard) else ""
         lines.append(f"  {joints}crops {width}x{height}")
