@@ -66,7 +66,7 @@ def main() -> None:
             for way in SHOWN
             if way in ways
         }
-        macs = ", ".join(f"{count / 1e6:.1f}" for count in pose_macs(weights))
+        macs = ", ".join(f"{count / 1e6:.1f}" for count in pose_macs(weights)[:2])
         spent = ", ".join(f"{ms:.2f}" for ms in milliseconds(models.estimate))
         cells = [text(scores[way]) if way in scores else "-" for way in SHOWN]
         print("| " + " | ".join((name, *cells, macs, spent)) + " |", flush=True)

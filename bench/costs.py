@@ -7,6 +7,7 @@ between pixels. Needs the export extra.
 
 from math import prod
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import onnx
@@ -16,7 +17,7 @@ from glpose.codecs.codec import Maps
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.engines.open import open_graph
 from glpose.runtime.load import find_weights
-from glpose.runtime.protocols import Encoded, Estimator, Inputs
+from glpose.runtime.protocols import Encoded, Estimator, Inputs, Starting
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -24,10 +25,17 @@ _DTYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
 _COUNTED = ("Conv", "ConvTranspose", "MatMul", "Gemm", "Einsum")
 
 
-def pose_macs(name_or_path: str | Path) -> tuple[int, int]:
-    """Multiplications of pose weights: of the encoder for a crop, of the solver for a key."""
-    encoder, solver = find_weights(name_or_path, "pose").files
-    return macs(encoder), macs(solver)
+class Macs(NamedTuple):
+    """Multiplications: of the encoder for a crop, of the solver for a key, of the starter for one."""
+
+    encode: int
+    solve: int = 0
+    start: int = 0
+
+
+def pose_macs(name_or_path: str | Path) -> Macs:
+    """Multiplications of pose weights."""
+    return Macs(*map(macs, find_weights(name_or_path, "pose").files))
 
 
 def macs(path: Path) -> int:
@@ -70,11 +78,16 @@ def _macs_of(node: onnx.NodeProto, shapes: Shapes) -> int:
 
 
 class Counting:
-    """An estimator that counts the crops it encodes and the keys it solves for."""
+    """An estimator that counts the crops it encodes, and the keys it solves for or starts with."""
 
     def __init__(self, estimate: Estimator) -> None:
         self.card, self._estimate = estimate.card, estimate
-        self.num_encoded = self.num_solved = 0
+        self.num_encoded = self.num_solved = self.num_started = 0
+
+    def macs(self, each: Macs) -> int:
+        """Multiplications so far."""
+        done = self.num_encoded, self.num_solved, self.num_started
+        return sum(num * one for num, one in zip(done, each, strict=True))
 
     def encode(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Encoded:
         """As the estimator."""
@@ -85,3 +98,9 @@ class Counting:
         """As the estimator."""
         self.num_solved += len(next(iter(inputs.values())))
         return self._estimate.solve(inputs)
+
+    def start(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Maps:
+        """As the estimator, which has to have a starter."""
+        assert isinstance(self._estimate, Starting)
+        self.num_started += len(crops)
+        return self._estimate.start(crops)

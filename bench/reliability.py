@@ -80,7 +80,7 @@ def kills(clip: Path, folder: Path, num: int, rng: random.Random) -> str:
     again = (folder / "out" / clip.stem / "poses.jsonl").read_bytes()
     assert again == whole, "the run after the kills differs"
     names = {p.name for p in (folder / "out" / clip.stem).iterdir()}
-    assert names == {"poses.jsonl", "overlay.mp4", "summary.json"}, names
+    assert names == {"poses.jsonl", "poses.csv", "overlay.mp4", "summary.json"}, names
     return (
         f"{num} kills: every line left is whole and that of an undisturbed run, and a run after "
         "them gives the same bytes"

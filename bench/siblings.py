@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from clips import Limbs, Rhythm, limbs_of, look_at, pairs_of, text, val_clips
-from costs import Counting, pose_macs
+from costs import Counting, Macs, pose_macs
 from figures import Subject, parser_of, subject_of, with_weights
 from filters import STATES, Row, filter_rows, row_of, single_frame, tuned
 
@@ -34,11 +34,11 @@ HEADER = ("PCK@0.2 / @0.1", *(state for state, _ in STATES), "jitter", "ms a fra
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A row: networks, their multiplications for a crop and for a key, and a refiner after them."""
+    """A row: networks, their multiplications, and a refiner after them."""
 
     name: str
     models: Models
-    macs: tuple[int, int]
+    macs: Macs
     refine: str | None = None
 
 
@@ -57,7 +57,7 @@ def seen_by(system: System, clips: tuple[JhmdbClip, ...]) -> tuple[list[Limbs], 
     begin = time.process_time()
     clean = _joints(system.refine, models, clips, None)
     ms = 1e3 * (time.process_time() - begin)
-    macs = counting.num_encoded * system.macs[0] + counting.num_solved * system.macs[1]
+    macs = counting.macs(system.macs)
     damaged = [_joints(system.refine, models, clips, rhythm) for _, rhythm in STATES[1:]]
     num_frames = sum(len(clip.truth) for clip in clips)
     return [clean, *damaged], Cost(ms / num_frames, macs / num_frames / 1e6)
@@ -79,7 +79,7 @@ def one_frame(subject: Subject) -> System:
     """The network of one frame."""
     models = single_frame(subject)
     if subject.single is None:
-        return System("one frame", models, (pose_macs(subject.pose)[0], 0))
+        return System("one frame", models, Macs(pose_macs(subject.pose).encode))
     return System("one frame", models, pose_macs(subject.single))
 
 

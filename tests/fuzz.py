@@ -57,6 +57,12 @@ def _boxes(folder: Path) -> Path:
     return path
 
 
+def _results(folder: Path) -> Path:
+    from walking import walk, written
+
+    return written(folder, walk([i / 25 for i in range(12)])) / "poses.jsonl"
+
+
 def _coco(folder: Path) -> Path:
     from glpose.skeleton import COCO17
 
@@ -129,10 +135,14 @@ def _card(name: str) -> Callable[[Path], Path]:
 
 _RUN = ("run", "VIDEO", "-o", "OUT", "--overwrite", "--threads", "1", "--no-overlay", "--quiet")
 _TINY = ("--weights", "WEIGHTS/tiny.encoder.onnx", "--detector", "WEIGHTS/finder.onnx")
+_MADE = ("--overwrite", "--quiet")
 _SHOW = ("run", "FILE", "-o", "OUT", "--overwrite", "--threads", "1", "--quiet", *_TINY)
 
 KINDS: dict[str, Kind] = {
     "boxes": Kind(_boxes, (*_RUN, *_TINY, "--boxes", "FILE"), is_text=True),
+    "table": Kind(_results, ("table", "FILE", *_MADE, "-o", "OUT/t.csv"), is_text=True),
+    "smooth": Kind(_results, ("smooth", "FILE", *_MADE, "-o", "OUT"), is_text=True),
+    "angles": Kind(_results, ("angles", "FILE", *_MADE, "-o", "OUT", "--no-plot"), is_text=True),
     "coco": Kind(_coco, ("score", "coco", "FILE", "FILE"), is_text=True),
     "posetrack": Kind(_posetrack, ("score", "posetrack", "FILE", "FILE"), is_text=True),
     "mat": Kind(_mat, ("score", "posetrack", "FILE", "FILE")),
@@ -271,7 +281,7 @@ def _word(word: str, path: Path, files: dict[str, Path], folder: Path) -> str:
     own = path.parent if path.suffix == ".onnx" else files["info"].parent
     replaced = {"SET": str(files["joints"].parents[3])} if word == "SET" else {}
     replaced |= {"FILE": str(path), "VIDEO": str(files["mp4"]), "OUT": str(folder / "out")}
-    return replaced.get(word, word).replace("WEIGHTS", str(own))
+    return replaced.get(word, word).replace("WEIGHTS", str(own)).replace("OUT/", f"{folder}/out/")
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ from glpose.crop import covered_px
 from glpose.geometry import oks
 from glpose.runtime.options import PoseOptions, ScoreKind
 from glpose.skeleton import Skeleton
-from glpose.types import CropSpec, FramePoses, People
+from glpose.types import BeforeSmoothing, CropSpec, FramePoses, People
 
 _VISIBLE_SCORE = 0.2
 """Joints with a higher score count in a person's score; HRNet's `IN_VIS_THRE`."""
@@ -82,6 +82,7 @@ def of_rows(
 ) -> FramePoses:
     """The selected people of a frame."""
     evidence, unsure, carried = poses.side_evidence, poses.unsure_sides, poses.propagated
+    raw = poses.before
     return replace(
         poses,
         people=poses.people[rows],
@@ -90,4 +91,7 @@ def of_rows(
         side_evidence=None if evidence is None else evidence[rows],
         unsure_sides=None if unsure is None else unsure[rows],
         propagated=None if carried is None else carried[rows],
+        before=None
+        if raw is None
+        else BeforeSmoothing(raw.xy[rows], raw.is_filled[rows], raw.is_outlier[rows]),
     )

@@ -177,6 +177,18 @@ class PosesInSpace:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class BeforeSmoothing:
+    """The joints of a frame's people as they were found, and which of them were not only filtered.
+
+    `is_filled` marks joints that were missing, `is_outlier` those that were replaced.
+    """
+
+    xy: Float[np.ndarray, "n joints 2"]
+    is_filled: Bool[np.ndarray, "n joints"]
+    is_outlier: Bool[np.ndarray, "n joints"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FramePoses:
     """The people of one frame and their joints in image pixels: the unit of streaming.
 
@@ -184,7 +196,8 @@ class FramePoses:
     `side_evidence` says how clearly the network tells a joint from its mirror partner, see
     `Codec.side_evidence`; None where nothing is known. `unsure_sides` marks people whose left and
     right limbs may be exchanged, `propagated` those who were not found in this frame but in frames
-    around it. `lifted` are the same people in space, if they were lifted.
+    around it. `before` has the raw joints of poses that `glpose smooth` has made.
+    `lifted` are the same people in space, if they were lifted.
     """
 
     frame: int
@@ -197,6 +210,7 @@ class FramePoses:
     unsure_sides: Bool[np.ndarray, " n"] | None = None
     propagated: Bool[np.ndarray, " n"] | None = None
     lifted: PosesInSpace | None = None
+    before: BeforeSmoothing | None = None
 
     @classmethod
     def empty(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from costs import Counting, macs, pose_macs
+from costs import Counting, Macs, macs, pose_macs
 from decoders import Decoded, ways_of
 from figures import parser_of, with_weights
 from onnx import TensorProto, helper, numpy_helper
@@ -66,7 +66,7 @@ def test_multiplications_are_those_counted_by_hand(name: str, tmp_path: Path) ->
 
 
 def test_pose_weights_are_counted_by_name_or_path(tiny_weights: Path) -> None:
-    assert pose_macs(tiny_weights / "tiny.encoder.onnx") == (0, 0)
+    assert pose_macs(tiny_weights / "tiny.encoder.onnx") == (0, 0, 0)
 
 
 def test_what_is_encoded_and_solved_is_counted() -> None:
@@ -76,6 +76,16 @@ def test_what_is_encoded_and_solved_is_counted() -> None:
     assert [len(poses.people) for poses in found] == [1] * 5
     assert counting.num_solved == 5
     assert counting.num_encoded == sum(estimate.encoded) > 5
+    assert counting.macs(Macs(100, 1)) == 100 * counting.num_encoded + 5
+
+
+def test_first_frames_are_counted() -> None:
+    estimate = FakeEstimator(tiny_onnx.slots())
+    estimate.start = lambda crops: {"heatmaps": np.zeros((len(crops), 15, 4, 3), np.float32)}
+    counting = Counting(estimate)
+    maps = counting.start(np.zeros((3, 8, 6, 3), np.uint8))
+    assert len(maps["heatmaps"]) == counting.num_started == 3
+    assert counting.macs(Macs(100, 10, 1)) == 3
 
 
 def test_offsets_are_worth_what_lies_within_a_cell() -> None:

@@ -70,7 +70,7 @@ def test_a_run_leaves_poses_overlay_and_summary(
     assert call(path) == 0
     folder = tmp_path / "out" / "walk"
     assert sorted(p.name for p in folder.iterdir()) == [
-        "overlay.mp4", "poses.jsonl", "summary.json",
+        "overlay.mp4", "poses.csv", "poses.jsonl", "summary.json",
     ]  # fmt: skip
     result = glpose.load(folder / "poses.jsonl")
     assert [p.frame for p in result.frames] == list(range(SHORT))
@@ -91,6 +91,17 @@ def test_a_run_leaves_poses_overlay_and_summary(
     assert str(folder) in captured.out
     # No problem; a slow machine may tell its progress.
     assert "glpose: " not in captured.err
+
+
+def test_a_run_writes_the_table_that_its_results_give(
+    call: Callable[..., int], video: Path, tmp_path: Path
+) -> None:
+    assert call(video, "--quiet", "--no-overlay") == 0
+    folder = tmp_path / "out" / "walk"
+    assert main(["table", str(folder), "-o", str(tmp_path / "t.csv"), "--quiet"]) == 0
+    assert (folder / "poses.csv").read_bytes() == (tmp_path / "t.csv").read_bytes()
+    assert call(video, "--quiet", "--no-overlay", "--no-table", "--overwrite") == 0
+    assert sorted(p.name for p in folder.iterdir()) == ["poses.jsonl", "summary.json"]
 
 
 def test_quiet_says_nothing_and_no_overlay_writes_none(

@@ -88,7 +88,8 @@ def test_no_command_uses_the_network_or_leaves_a_file_that_was_not_asked_for(
     pose = tiny_weights / "tiny.encoder.onnx"
     finder = tiny_weights / "finder.onnx"
     video = bad_videos.write_video(tmp_path / "walk.mp4", num_frames=4)
-    results = [f"out/walk/{name}" for name in ("overlay.mp4", "poses.jsonl", "summary.json")]
+    names = ("overlay.mp4", "poses.csv", "poses.jsonl", "summary.json")
+    results = [f"out/walk/{name}" for name in names]
     made = ("predictions/pictures-000000.json", "results.json", "scores.json", "settings.json")
     scored = {f"scored/{name}" for name in made}
     commands: list[tuple[Sequence[str | Path], set[str]]] = [
@@ -100,6 +101,7 @@ def test_no_command_uses_the_network_or_leaves_a_file_that_was_not_asked_for(
         (["weights", "info", pose], set()),
         (["run", video, "--weights", pose, "--detector", finder, "-o", "out"], set(results)),
         (["run", video, "--overwrite", "-o", "out"], set(results)),
+        (["table", "out/walk", "-o", "walk.csv"], {"walk.csv"}),
         (["synth", "made", "--as", "coco", "--videos", "2", "--frames", "2"], set()),
         (["data", "check", "coco", "made"], set()),
         (["evaluate", pose, "--data", "made", "--metric", "coco", "--out", "scored"], scored),
@@ -164,7 +166,9 @@ def test_no_name_leads_out_of_the_results_or_reaches_the_terminal(
                  "--weights", str(tiny_weights / "tiny.encoder.onnx"),
                  "--detector", str(tiny_weights / "finder.onnx")]) == 0  # fmt: skip
     (folder,) = out.iterdir()
-    assert {p.name for p in folder.iterdir()} == {"overlay.mp4", "poses.jsonl", "summary.json"}
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "overlay.mp4", "poses.csv", "poses.jsonl", "summary.json",
+    ]  # fmt: skip
     assert all(path.startswith("deep/out/") for path in files_in(tmp_path) - before)
     captured = capsys.readouterr()
     said = captured.out + captured.err
@@ -321,7 +325,7 @@ def test_two_runs_do_not_mix_in_a_folder_and_a_killed_one_leaves_nothing_stale(
         assert "a run writes there already" in capsys.readouterr().err
         assert (folder / "overlay.partial.mp4").exists()
     assert main(words) == 0
-    assert {p.name for p in folder.iterdir()} == {"poses.jsonl", "summary.json"}
+    assert {p.name for p in folder.iterdir()} == {"poses.csv", "poses.jsonl", "summary.json"}
     assert json.loads((folder / "summary.json").read_text())["state"] == "ok"
 
 

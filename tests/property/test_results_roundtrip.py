@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from glpose.formats.results import ResultWriter, load, read_boxes, write_boxes
 from glpose.skeleton import SKELETONS, Skeleton
-from glpose.types import FramePoses, People, VideoInfo
+from glpose.types import BeforeSmoothing, FramePoses, People, VideoInfo
 
 _seed = st.integers(0, 2**32 - 1)
 _videos = st.builds(
@@ -41,7 +41,11 @@ def poses(frame: int, skeleton: Skeleton, rng: np.random.Generator) -> FramePose
     score = rng.random(xy.shape[:2], np.float32)
     missing = rng.random(score.shape) < 0.2
     xy[missing], score[missing] = np.nan, 0
-    return FramePoses(frame, frame / 30, who, xy, score)
+    before = None
+    if len(who) and rng.random() < 0.5:
+        filled, outlier = rng.random((2, *score.shape)) < 0.1
+        before = BeforeSmoothing(np.where(filled[..., None], np.nan, xy + 1), filled, outlier)
+    return FramePoses(frame, frame / 30, who, xy, score, before=before)
 
 
 def same_people(a: People, b: People) -> None:
@@ -78,6 +82,12 @@ def test_results(video: VideoInfo, name: str, options: dict, num_frames: int, se
         same_people(before.people, boxes[before.frame])
         np.testing.assert_allclose(before.xy, after.xy, rtol=0, atol=0.006)
         np.testing.assert_allclose(before.score, after.score, rtol=0, atol=0.51e-4)
+        if before.before is None or after.before is None:
+            assert before.before is after.before
+            continue
+        np.testing.assert_allclose(before.before.xy, after.before.xy, rtol=0, atol=0.006)
+        np.testing.assert_array_equal(before.before.is_filled, after.before.is_filled)
+        np.testing.assert_array_equal(before.before.is_outlier, after.before.is_outlier)
 
 
 @given(st.sets(st.integers(0, 10**6), max_size=5), _seed)

@@ -1,5 +1,7 @@
 """Scores of joints and people, and suppression of duplicates, by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,13 +11,14 @@ from glpose.errors import BadConfig
 from glpose.poses import (
     confident,
     finish,
+    of_rows,
     person_score,
     with_scores,
     without_duplicates,
 )
 from glpose.runtime.options import PoseOptions
 from glpose.skeleton import POSETRACK15
-from glpose.types import CropSpec, FramePoses, People
+from glpose.types import BeforeSmoothing, CropSpec, FramePoses, People
 
 SIGMA = POSETRACK15.oks_sigma
 
@@ -114,3 +117,15 @@ def test_weak_boxes_are_left_out() -> None:
 def test_limits_outside_their_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(BadConfig, match="from 0 to 1"):
         PoseOptions(**wrong)  # type: ignore[arg-type]
+
+
+def test_people_keep_their_raw_joints() -> None:
+    poses = standing(0, 50)
+    marks = np.zeros((2, 15), bool)
+    marks[1, 3] = True
+    poses = replace(poses, before=BeforeSmoothing(poses.xy + 1, marks, ~marks))
+    kept = of_rows(poses, np.array([1])).before
+    assert kept is not None
+    np.testing.assert_array_equal(kept.xy, poses.xy[1:] + 1)
+    np.testing.assert_array_equal(kept.is_filled, marks[1:])
+    np.testing.assert_array_equal(kept.is_outlier, ~marks[1:])

@@ -30,6 +30,17 @@ app.command(
 app.command(
     "glpose.cli.lift:lift", name="lift", help="Give people of any tool's poses joints in space."
 )
+app.command("glpose.cli.table:table", name="table", help="Write poses as a table, CSV or Parquet.")
+app.command(
+    "glpose.cli.smooth:smooth",
+    name="smooth",
+    help="Clean tracks (noise, gaps, outliers) into smooth.jsonl.",
+)
+app.command(
+    "glpose.cli.angles:angles",
+    name="angles",
+    help="Measure angles and gait: angles.csv, angles.png, gait.json.",
+)
 app.command("glpose.cli.info:info", name="info", help="Tell versions and weights, or about a file.")
 app.command("glpose.cli.demo:demo", name="demo", help="Make a short clip and run on it.")
 app.command(

@@ -27,6 +27,7 @@ def run(
     flow: Path | None = None,
     causal: Annotated[bool, Parameter(negative="")] = False,
     overlay: bool = True,
+    table: bool = True,
     start: float | None = None,
     end: float | None = None,
     threads: int | None = None,
@@ -35,7 +36,7 @@ def run(
 ) -> int:
     """Estimate the poses in videos or pictures.
 
-    The results of walk.mp4 go to OUTPUT/walk: poses.jsonl, overlay.mp4 and summary.json.
+    The results of walk.mp4 go to OUTPUT/walk: poses.jsonl, poses.csv, overlay.mp4 and summary.json.
     Exit status: 0 all well, 2 no source could be used, 3 something is missing.
 
     Parameters
@@ -65,6 +66,8 @@ def run(
         Use nothing that comes after a frame for its poses, as a live source would; less exact.
     overlay
         Write a video with the skeletons drawn in.
+    table
+        Write the poses as a table too, a row for each joint; glpose table makes other ones.
     start
         Leave out what comes before this second.
     end
@@ -87,7 +90,7 @@ def run(
     from glpose.api import DETECT_EVERY
     from glpose.jobs.lift import lifted_jsonl
     from glpose.jobs.run import Options
-    from glpose.jobs.writers import overlay_mp4, poses_jsonl
+    from glpose.jobs.writers import overlay_mp4, poses_csv, poses_jsonl
     from glpose.lifting import check_height
     from glpose.runtime.engine import EngineSpec
     from glpose.runtime.load import open_lifter
@@ -108,7 +111,12 @@ def run(
         end,
         engine,
         overwrite,
-        writers=(poses_jsonl, *((overlay_mp4,) if overlay else ()), *in_space),
+        writers=(
+            poses_jsonl,
+            *((poses_csv,) if table else ()),
+            *((overlay_mp4,) if overlay else ()),
+            *in_space,
+        ),
         detect_every=detect_every or DETECT_EVERY,
         also=() if refine is None else (refine,),
         flow=flow,

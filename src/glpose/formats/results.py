@@ -4,7 +4,8 @@
 come, so that a killed run leaves a readable file; `load` reads it back. A joint that was not found
 is `[null, null, 0.0]` in the file and NaN with score 0 in memory. A person whose left and right
 limbs may be exchanged has `"sides": "unsure"`, one who was not found in the frame but put there
-from frames around it `"source": "propagated"`.
+from frames around it `"source": "propagated"`. After `glpose smooth` a person also has the `raw`
+coordinates, and the numbers of the joints that were `filled` in or replaced as `outliers`.
 
 People who were lifted have `joints_3d`, [x, y, z] relative to their root or [null, null, null] for
 each joint, and `window` with the words "padded" and "bridged" where they apply; what these mean is
@@ -32,7 +33,15 @@ from glpose.formats.text.lines import (
     write_text,
 )
 from glpose.skeleton import SKELETONS, Skeleton
-from glpose.types import FramePoses, FrameStatus, People, PoseResult, PosesInSpace, VideoInfo
+from glpose.types import (
+    BeforeSmoothing,
+    FramePoses,
+    FrameStatus,
+    People,
+    PoseResult,
+    PosesInSpace,
+    VideoInfo,
+)
 
 FORMAT = "glpose/1"
 
@@ -83,7 +92,7 @@ class ResultWriter:
                 f"{self._path}: frame {poses.frame} has joints of shape {poses.xy.shape[1:]}; "
                 f"expected ({self._num_joints}, 2) as in the header"
             )
-        self._write_line(_frame_line(poses))
+        self._write_line(frame_line(poses))
         self._frame = poses.frame
 
     def close(self) -> None:
@@ -185,6 +194,32 @@ def write_summary(path: str | Path, summary: Mapping[str, object]) -> None:
     write_text(Path(path), dump(_finite(to_plain(summary))) + "\n")
 
 
+def frame_line(poses: FramePoses) -> dict[str, Any]:
+    """The line of a frame as plain data, rounded as in the file."""
+    people = _people(poses.people)
+    for person, xy, score in zip(people, poses.xy, poses.score, strict=True):
+        found = np.isfinite(xy).all(-1) & np.isfinite(score)
+        table = zip(_round(xy, _PX), _round(score, _SCORE), found, strict=True)
+        person["joints"] = [[*p, s] if ok else [None, None, 0.0] for p, s, ok in table]
+    marks = (
+        ("sides", _UNSURE, poses.unsure_sides),
+        ("source", _PROPAGATED, poses.propagated),
+    )
+    for key, word, marked in marks:
+        for row in () if marked is None else np.flatnonzero(marked):
+            people[row][key] = word
+    if poses.before is not None:
+        _add_raw(people, poses.before)
+    if poses.lifted is not None:
+        _add_lifted(people, poses.lifted)
+    return {
+        "frame": int(poses.frame),
+        "time_s": round(float(poses.time_s), _SECONDS),
+        "status": poses.status,
+        "people": people,
+    }
+
+
 def _header(
     video: VideoInfo,
     skeleton: Skeleton,
@@ -213,27 +248,14 @@ def _header(
     }
 
 
-def _frame_line(poses: FramePoses) -> dict[str, Any]:
-    people = _people(poses.people)
-    for person, xy, score in zip(people, poses.xy, poses.score, strict=True):
-        found = np.isfinite(xy).all(-1) & np.isfinite(score)
-        table = zip(_round(xy, _PX), _round(score, _SCORE), found, strict=True)
-        person["joints"] = [[*p, s] if ok else [None, None, 0.0] for p, s, ok in table]
-    marks = (
-        ("sides", _UNSURE, poses.unsure_sides),
-        ("source", _PROPAGATED, poses.propagated),
-    )
-    for key, word, marked in marks:
-        for row in () if marked is None else np.flatnonzero(marked):
-            people[row][key] = word
-    if poses.lifted is not None:
-        _add_lifted(people, poses.lifted)
-    return {
-        "frame": int(poses.frame),
-        "time_s": round(float(poses.time_s), _SECONDS),
-        "status": poses.status,
-        "people": people,
-    }
+def _add_raw(people: list[dict[str, Any]], before: BeforeSmoothing) -> None:
+    for row, person in enumerate(people):
+        found = np.isfinite(before.xy[row]).all(-1)
+        table = zip(_round(before.xy[row], _PX), found, strict=True)
+        person["raw"] = [xy if ok else [None, None] for xy, ok in table]
+        for key, marked in (("filled", before.is_filled), ("outliers", before.is_outlier)):
+            if marked[row].any():
+                person[key] = np.flatnonzero(marked[row]).tolist()
 
 
 def _add_lifted(people: list[dict[str, Any]], lifted: PosesInSpace) -> None:
@@ -330,7 +352,35 @@ def _read_frame(line: Line, num_joints: int, *, needs_ids: bool) -> FramePoses:
         unsure_sides=np.array([person.data.get("sides") == _UNSURE for person in people], bool),
         propagated=np.array([p.data.get("source") == _PROPAGATED for p in people], bool),
         lifted=_read_lifted(people, num_joints),
+        before=_read_raw(people, num_joints),
     )
+
+
+def _read_raw(people: list[Line], num_joints: int) -> BeforeSmoothing | None:
+    """The raw joints of people who were smoothed; None if these are not."""
+    if not any("raw" in person.data for person in people):
+        return None
+    xy = np.full((len(people), num_joints, 2), np.nan, np.float32)
+    marks = {key: np.zeros((len(people), num_joints), bool) for key in ("filled", "outliers")}
+    for row, person in enumerate(people):
+        raw = person.list("raw")
+        if len(raw) != num_joints or not all(map(_is_place, raw)):
+            raise person.error(
+                '"raw" of another form', f"{num_joints} times [x, y] or [null, null]"
+            )
+        xy[row] = [[np.nan if v is None else v for v in place] for place in raw]
+        for key, marked in marks.items():
+            joints = person.list(key) if key in person.data else []
+            if not all(type(j) is int and 0 <= j < num_joints for j in joints):
+                raise person.error(f'"{key}" {joints!r:.60}', f"joints from 0 to {num_joints - 1}")
+            marked[row, joints] = True
+    return BeforeSmoothing(xy, marks["filled"], marks["outliers"])
+
+
+def _is_place(place: Any) -> bool:
+    if not isinstance(place, list) or len(place) != 2:
+        return False
+    return all(map(is_pixel, place)) or place == [None, None]
 
 
 def _read_lifted(people: Sequence[Line], num_joints: int) -> PosesInSpace | None:

@@ -29,13 +29,14 @@ from glpose.jobs.interrupt import Interrupt, Interrupted
 from glpose.jobs.lock import only_writer
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.writers import (
-    POSES_3D,
+    DERIVED,
     OpenWriter,
     Origin,
     PoseWriter,
     Target,
     files_of,
     overlay_mp4,
+    poses_csv,
     poses_jsonl,
 )
 from glpose.pipeline import can_follow
@@ -71,7 +72,7 @@ class Options:
     end_s: float | None = None
     engine: EngineSpec = EngineSpec()
     overwrite: bool = False
-    writers: tuple[OpenWriter, ...] = (poses_jsonl, overlay_mp4)
+    writers: tuple[OpenWriter, ...] = (poses_jsonl, poses_csv, overlay_mp4)
     refiners: tuple[Refiner, ...] | None = None
     detect_every: int = DETECT_EVERY
     also: tuple[str, ...] = ()
@@ -313,11 +314,10 @@ class SourceJob:
         self.outcome.state = state or self.outcome.state
 
     def _remove_old(self) -> None:
-        # Also without an overlay: an old one would not belong to the new poses.
-        own = [name for writer in self.options.writers for name in files_of(writer)]
-        names = dict.fromkeys(
-            (*files_of(poses_jsonl), POSES_3D, *files_of(overlay_mp4), *own, SUMMARY)
-        )
+        # Also what is not made this time: the old one would not belong to the new poses.
+        writers = (poses_jsonl, poses_csv, overlay_mp4, *self.options.writers)
+        own = [name for writer in writers for name in files_of(writer)]
+        names = dict.fromkeys((*own, *DERIVED, SUMMARY))
         old = [p for name in names if (p := self.folder / name).exists()]
         if old and not self.options.overwrite:
             raise BadInput(

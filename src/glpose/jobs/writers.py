@@ -1,4 +1,4 @@
-"""Writers for the poses of a run: `poses.jsonl`, the overlay, and any other `PoseWriter`."""
+"""Writers for the poses of a run: `poses.jsonl`, a table, the overlay, any other `PoseWriter`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Protocol, runtime_checkable
 
 from glpose.formats.results import ResultWriter
+from glpose.formats.tables import CsvTable, long_layout
 from glpose.runtime.engine import EngineSpec
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
@@ -16,7 +17,12 @@ from glpose.video.source import Source
 from glpose.video.writer import VideoWriter, partial_of
 from glpose.viewer.overlay_video import OverlayVideo
 
-POSES, POSES_3D, OVERLAY = "poses.jsonl", "poses_3d.jsonl", "overlay.mp4"
+POSES, TABLE, OVERLAY = "poses.jsonl", "poses.csv", "overlay.mp4"
+POSES_3D = "poses_3d.jsonl"
+SMOOTH, ANGLES, ANGLES_PICTURE, GAIT = "smooth.jsonl", "angles.csv", "angles.png", "gait.json"
+
+DERIVED = (POSES_3D, SMOOTH, ANGLES, ANGLES_PICTURE, GAIT)
+"""What other commands make of `poses.jsonl`, beside it."""
 
 
 @runtime_checkable
@@ -111,6 +117,12 @@ def poses_jsonl(target: Target) -> PoseWriter:
     return _PosesFile(target)
 
 
+@writing(TABLE)
+def poses_csv(target: Target) -> PoseWriter:
+    """Write `poses.csv`, a row for each joint, as `glpose table` does."""
+    return _PosesTable(target)
+
+
 @writing(OVERLAY, partial_of(Path(OVERLAY)).name)
 def overlay_mp4(target: Target) -> PoseWriter:
     """Write `overlay.mp4`: the pictures with skeletons drawn in, and the audio of the source."""
@@ -153,3 +165,31 @@ class _PosesFile:
         trace: TracebackType | None,
     ) -> None:
         self._results.__exit__(kind, error, trace)
+
+
+class _PosesTable:
+    """`poses.csv` as a `PoseWriter`."""
+
+    needs_pictures = False
+    warnings = ()
+
+    def __init__(self, target: Target) -> None:
+        self._layout = long_layout(target.models.skeleton)
+        self._table = CsvTable(target.folder / TABLE, self._layout.columns)
+        self._spent = target.timings
+
+    def write(self, frame: Frame, poses: FramePoses) -> None:
+        del frame
+        with self._spent("write"):
+            self._table.write(self._layout.rows(poses))
+
+    def __enter__(self) -> "_PosesTable":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._table.__exit__(kind, error, trace)

@@ -18,7 +18,7 @@ from glpose.formats.results import (
     write_summary,
 )
 from glpose.skeleton import POSETRACK15
-from glpose.types import FramePoses, People, VideoInfo
+from glpose.types import BeforeSmoothing, FramePoses, People, VideoInfo
 
 VIDEO = VideoInfo("wälk (1).mp4", (480, 640), 29.97, 100, 3.3367, 90)
 MODELS = {"detector": {"name": "person_small", "version": "1", "sha256": "ab"}}
@@ -339,3 +339,51 @@ def test_people_put_there_from_frames_around_are_marked(tmp_path: Path) -> None:
     (found,) = load(path).frames
     assert found.propagated is not None
     assert found.propagated.tolist() == [False, True]
+
+
+def smoothed(tmp_path: Path) -> Path:
+    """Person 2's first joint was filled in, and the second replaced."""
+    one = poses(0, 1, 2)
+    filled, outlier = np.zeros((2, 2, 15), bool)
+    filled[1, 0] = outlier[1, 1] = True
+    raw = one.xy + np.float32(0.5)
+    raw[1, 0] = np.nan
+    return write(
+        tmp_path / "smooth.jsonl", replace(one, before=BeforeSmoothing(raw, filled, outlier))
+    )
+
+
+def test_raw_joints_stand_beside_the_smoothed_ones(tmp_path: Path) -> None:
+    path = smoothed(tmp_path)
+    first, second = json.loads(path.read_text().splitlines()[1])["people"]
+    assert first["raw"][:2] == [[0.63, 1.63], [2.63, 3.63]]
+    assert "filled" not in first
+    assert (second["raw"][0], second["filled"], second["outliers"]) == ([None, None], [0], [1])
+    before = load(path).frames[0].before
+    assert before is not None
+    assert np.argwhere(before.is_filled).tolist() == [[1, 0]]
+    assert np.argwhere(before.is_outlier).tolist() == [[1, 1]]
+    assert np.isnan(before.xy[1, 0]).all()
+    assert before.xy[0, 1].tolist() == pytest.approx([2.63, 3.63])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"filled": [0]', '"filled": [15]', "joints from 0 to 14"),
+        ('"filled": [0]', '"filled": [true]', "joints from 0 to 14"),
+        ('"outliers": [1]', '"outliers": 1', "expected a list"),
+        ('"raw": [[null, null]', '"raw": [[null, 3]', '"raw" of another form'),
+        ('"raw": [[null, null], ', '"raw": [', '"raw" of another form'),
+        ('"raw": [[null, null]', '"raw": [5', '"raw" of another form'),
+    ],
+)
+def test_raw_joints_of_another_form_are_refused(
+    old: str, new: str, said: str, tmp_path: Path
+) -> None:
+    path = smoothed(tmp_path)
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with pytest.raises(BadInput, match=f"line 2: .*{said}"):
+        load(path)

@@ -1,0 +1,41 @@
+"""`glpose table`: results as a table for a spreadsheet or a data frame."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+def table(
+    result: Path,
+    /,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    wide: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Write poses as a table: time in seconds, frame, person, joint, place in pixels and score.
+
+    There is a row for each joint of each person in each frame; cells are empty where a joint was
+    not found. Exit status: 0 all well, 2 no table, 3 the table lacks something.
+
+    Parameters
+    ----------
+    result
+        A results folder of glpose run, or its poses.jsonl.
+    output
+        The table: a name that ends in .csv, or in .parquet (needs glpose[tables]).
+    wide
+        A row for each person in each frame, with columns for all joints.
+    quiet
+        Say nothing unless there is a problem.
+    overwrite
+        Replace a table that exists.
+
+    """
+    from glpose.cli.progress import make_reporter
+    from glpose.jobs.table import TableOptions, write_table
+
+    options = TableOptions(output, wide=wide, overwrite=overwrite)
+    return 3 if write_table(result, options, make_reporter(quiet=quiet)).lacks else 0

@@ -1,0 +1,176 @@
+"""Angles and gait of the people of results: `glpose angles`.
+
+made = measure_angles(Path("glpose-out/walk"), AnglesOptions())
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from glpose.errors import BadInput, MissingExtra
+from glpose.files import whole_file
+from glpose.formats.results import write_summary
+from glpose.formats.tables import CsvTable, Row
+from glpose.formats.text.lines import cannot_write
+from glpose.jobs.angles_figure import draw_angles
+from glpose.jobs.given import Made, check_motion, check_new, open_given, warn_of_cut_off
+from glpose.jobs.report import SILENT, Reporter
+from glpose.jobs.run import make_folder
+from glpose.jobs.writers import ANGLES, ANGLES_PICTURE, GAIT
+from glpose.motion.people import Motion, motions_of
+from glpose.motion.smooth import SmoothSpec, check_cutoff
+from glpose.types import FramePoses
+
+
+@dataclass(frozen=True, slots=True)
+class AnglesOptions:
+    """The options of `glpose angles`; `output` is a folder, by default that of the results.
+
+    Only `person` is measured if given. `plot` asks for the picture.
+    """
+
+    how: SmoothSpec = SmoothSpec()
+    output: Path | None = None
+    person: int | None = None
+    plot: bool = True
+    overwrite: bool = False
+
+
+def measure_angles(
+    results: Path, options: AnglesOptions = AnglesOptions(), reporter: Reporter = SILENT
+) -> Made:
+    """Write `angles.csv`, `gait.json` and `angles.png`; the last only with matplotlib.
+
+    Raises: BadInput if the results cannot be read or have no angles, or files cannot be written. No
+    file is left half written.
+    """
+    given = open_given(results)
+    if given.is_smoothed:
+        raise BadInput(f"{given.path}: is smoothed; give the poses.jsonl of the run, and --filter")
+    check_motion(given)
+    folder = options.output or given.path.parent
+    names = (ANGLES, GAIT, ANGLES_PICTURE) if options.plot else (ANGLES, GAIT)
+    check_new([folder / name for name in names], overwrite=options.overwrite)
+    frames, skeleton = given.result.frames, given.result.skeleton
+    check_cutoff(options.how, np.array([poses.time_s for poses in frames]))
+    people = _chosen(motions_of(frames, skeleton, options.how), options.person, given.path)
+    if not any(_num_known(motion) for motion in people.values()):
+        raise BadInput(
+            f"{given.path}: nobody has an angle in two frames on end; expected people whose limbs are "
+            "seen and told apart"
+        )
+    make_folder(folder)
+    made = Made([folder / ANGLES, folder / GAIT])
+    _write_table(folder / ANGLES, frames, people)
+    write_summary(folder / GAIT, _summary(people, options.how))
+    warn_of_cut_off(given, made, reporter)
+    if options.plot:
+        _draw(folder / ANGLES_PICTURE, people, made, reporter)
+    for line in _told(given.result.video.name, people, folder):
+        reporter.result(line)
+    return made
+
+
+def _chosen(people: dict[int, Motion], person: int | None, path: Path) -> dict[int, Motion]:
+    if person is None:
+        return people
+    if person not in people:
+        known = ", ".join(map(str, sorted(people)[:9]))
+        raise BadInput(f"{path}: has no person {person}; there are {known}")
+    return {person: people[person]}
+
+
+def _num_known(motion: Motion) -> int:
+    """In how many rows some angle is known in the next one too."""
+    num_known = np.isfinite(np.stack(list(motion.filtered.values()))).sum(axis=0)
+    return int(((num_known[1:] > 0) & (num_known[:-1] > 0)).sum())
+
+
+def _write_table(path: Path, frames: tuple[FramePoses, ...], people: Mapping[int, Motion]) -> None:
+    names = list(next(iter(people.values())).filtered)
+    columns: dict[str, type] = {"time_s": float, "frame": int, "person": int}
+    columns |= {"facing": str, "sides": str}
+    columns |= dict.fromkeys((f"{n}{raw}_deg" for n in names for raw in ("", "_raw")), float)
+    try:
+        with whole_file(path) as part, CsvTable(part, columns) as table:
+            for number, motion in people.items():
+                table.write(_rows(number, motion, names, frames))
+    except OSError as problem:
+        raise cannot_write(path, problem) from problem
+
+
+def _rows(
+    number: int, motion: Motion, names: list[str], frames: tuple[FramePoses, ...]
+) -> Iterator[Row]:
+    """A row for each frame from the first to the last with the person."""
+    both = np.array([one[name] for name in names for one in (motion.filtered, motion.raw)])
+    for at, row in enumerate(motion.series.rows):
+        cells = [round(v, 2) + 0.0 if np.isfinite(v) else None for v in both[:, at].tolist()]
+        facing = {1.0: "right", -1.0: "left"}.get(float(motion.facing[at]))
+        sides = "unsure" if motion.is_unsure[at] else None
+        frame = frames[row]
+        yield round(frame.time_s, 6), frame.frame, number, facing, sides, *cells
+
+
+def _summary(people: Mapping[int, Motion], how: SmoothSpec) -> dict[str, object]:
+    return {
+        "smooth": asdict(how),
+        "people": {
+            str(number): {
+                "frames": int(motion.series.is_present.sum()),
+                "unsure_sides": int(motion.is_unsure.sum()),
+                "not_from_the_side": _num_frontal(motion),
+                "gait": None
+                if motion.gait is None
+                else {"stride_s": motion.gait.stride_s, **asdict(motion.gait)},
+            }
+            for number, motion in people.items()
+        },
+    }
+
+
+def _num_frontal(motion: Motion) -> int:
+    return int((motion.series.is_present & np.isnan(motion.facing)).sum())
+
+
+def _draw(path: Path, people: Mapping[int, Motion], made: Made, reporter: Reporter) -> None:
+    number = max(people, key=lambda n: (people[n].gait is not None, _num_known(people[n])))
+    try:
+        draw_angles(path, number, people[number])
+    except MissingExtra as problem:
+        made.lack(f"{path}: was not drawn; {problem} (or leave it out with --no-plot)", reporter)
+    except OSError as problem:
+        raise cannot_write(path, problem) from problem
+    else:
+        made.files.append(path)
+
+
+def _told(name: str, people: Mapping[int, Motion], folder: Path) -> Iterator[str]:
+    """What is printed: a line about all, and one about everybody who walks or runs."""
+    poses, unsure, frontal = (
+        sum(map(count, people.values()))
+        for count in (
+            lambda m: int(m.series.is_present.sum()),
+            lambda m: int(m.is_unsure.sum()),
+            _num_frontal,
+        )
+    )
+    yield (
+        f"{name}: {len(people)} people, {poses} poses; left and right blanked in {unsure} where sides "
+        f"are unsure, flexions in {frontal} not seen from the side; angles in {folder}"
+    )
+    for number, motion in people.items():
+        if motion.gait is not None:
+            gait = motion.gait
+            ranges = ", ".join(
+                f"{side} {one.knee_range_deg:.0f}"
+                for side, one in (("left", gait.left), ("right", gait.right))
+                if np.isfinite(one.knee_range_deg)
+            )
+            yield (
+                f"person {number}: {gait.left.strides + gait.right.strides} strides of "
+                f"{gait.stride_s:.2f} s, {gait.cadence_per_min:.0f} steps a minute; range of the knee in "
+                f"degrees: {ranges or 'not measured'}"
+            )

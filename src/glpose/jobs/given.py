@@ -1,0 +1,127 @@
+"""Results that a command is given, and the files that it makes of them."""
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+from glpose.errors import BadInput
+from glpose.files import open_regular
+from glpose.formats.results import load
+from glpose.jobs.report import Reporter
+from glpose.jobs.writers import POSES
+from glpose.types import PoseResult
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Results of a run: their `poses.jsonl` and what it holds."""
+
+    path: Path
+    result: PoseResult
+    is_cut_off: bool
+
+    @property
+    def has_joints(self) -> bool:
+        """Whether any joint of anybody was found."""
+        return any((poses.score > 0).any() for poses in self.result.frames)
+
+    @property
+    def is_smoothed(self) -> bool:
+        """Whether `glpose smooth` has made them."""
+        return "smooth" in self.result.settings
+
+    @property
+    def has_times(self) -> bool:
+        """Whether time passes from frame to frame."""
+        frames = self.result.frames
+        return len(frames) < 2 or frames[-1].time_s > frames[0].time_s
+
+
+@dataclass(slots=True)
+class Made:
+    """What a command has made. `lacks` says what is missing or cannot be relied on, a line each."""
+
+    files: list[Path] = field(default_factory=list)
+    lacks: list[str] = field(default_factory=list)
+
+    def lack(self, message: str, reporter: Reporter) -> None:
+        """Report something that is missing."""
+        self.lacks.append(message)
+        reporter.problem(message)
+
+
+def open_given(path: Path) -> Given:
+    """Read a results folder of `glpose run`, or its `poses.jsonl`.
+
+    Raises: BadInput for anything else, and for results without a single frame.
+    """
+    file = _poses_of(path)
+    result = load(file)
+    if not result.frames:
+        raise BadInput(
+            f"{file}: holds no frame; expected a line for each; the run stopped before the first, "
+            "run it again"
+        )
+    with open_regular(file) as lines:
+        num_lines = sum(1 for line in lines if line.strip())
+    return Given(file, result, is_cut_off=num_lines > 1 + len(result.frames))
+
+
+def check_motion(given: Given) -> None:
+    """Raises: BadInput for results in which nothing moves: no time, no joint, or a single frame."""
+    frames, path = given.result.frames, given.path
+    for before, after in pairwise(frames):
+        if after.time_s < before.time_s:
+            raise BadInput(
+                f"{path}: frame {after.frame} is at {after.time_s} s, before frame {before.frame} at "
+                f"{before.time_s} s; expected times that do not fall; correct them"
+            )
+    if len(frames) == 1:
+        raise BadInput(f"{path}: holds a single frame; expected a video")
+    if not given.has_times:
+        raise BadInput(
+            f"{path}: all {len(frames)} frames have the time {frames[0].time_s} s; expected seconds "
+            "from the start; correct them, or run the video again"
+        )
+    if not given.has_joints:
+        raise BadInput(f"{path}: no joint was found in any frame; there is nothing to work on")
+
+
+def warn_of_cut_off(given: Given, made: Made, reporter: Reporter) -> None:
+    """Report a last line that a killed run has left half written."""
+    if given.is_cut_off:
+        made.lack(
+            f"{given.path}: the last line is cut off, as a killed run leaves it; the "
+            f"{len(given.result.frames)} whole frames were used; run the video again for the rest",
+            reporter,
+        )
+
+
+def check_new(files: list[Path], *, overwrite: bool) -> None:
+    """Raises: BadInput for files that exist and are not to be replaced."""
+    old = [file.name for file in files if file.exists()]
+    if old and not overwrite:
+        raise BadInput(
+            f"{files[0].parent}: holds {', '.join(old)} already; use --overwrite to replace what "
+            "is there, or choose another place with -o"
+        )
+
+
+def _poses_of(path: Path) -> Path:
+    """The file of results that is meant by a path."""
+    try:
+        if not path.is_dir():
+            return path
+        if (path / POSES).exists():
+            return path / POSES
+        below = sorted(file.parent.name for file in path.glob(f"*/{POSES}"))
+    except OSError as problem:
+        raise BadInput(
+            f"{path}: cannot be read ({problem.strerror}); expected a results folder of glpose run"
+        ) from problem
+    if below:
+        raise BadInput(
+            f"{path}: holds the results of several videos; give one: "
+            f"{', '.join(str(path / name) for name in below[:3])}{', ...' if below[3:] else ''}"
+        )
+    raise BadInput(f"{path}: holds no {POSES}; expected a results folder of glpose run")

@@ -1,0 +1,1 @@
+"""Poses as motion: people over time, filters on true timestamps, angles, and gait."""

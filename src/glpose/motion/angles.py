@@ -1,0 +1,166 @@
+"""Angles of joints and segments in the plane of the picture, in degrees; drawn in docs/angles.md.
+
+**Flexion** is how far the lower of two segments is turned against the upper one. It is 0 in upright
+standing with hanging arms, and positive where a person bends: the knee takes the heel back, the hip
+the knee forwards, the shoulder the elbow forwards, the elbow the wrist forwards. So it has to be
+known which way is forwards; where nobody is seen from the side, it is NaN.
+
+**Segments** are measured anticlockwise as seen in the picture, from the direction to the right, from
+the end nearer to the trunk to the other: an upright trunk has 90 degrees, a hanging arm -90.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float64
+
+from glpose.motion.series import Series
+from glpose.skeleton import Skeleton
+
+LEAST_SCORE = 0.2
+"""Joints with a lower score are not used; HRNet's limit for joints that are seen."""
+
+FACING_S = 1.0
+"""The side that a person faces is the median of so many seconds around."""
+
+LEAST_FACING = 0.1
+"""How far the nose must be before or behind the shoulders, as a share of the trunk; ours."""
+
+Joints = Float64[np.ndarray, "frames joints 2"]
+
+SEGMENTS: dict[str, tuple[str, str]] = {
+    "trunk": ("hips", "shoulders"),
+    "head": ("head_bottom", "head_top"),
+} | {
+    f"{side}_{name}": (f"{side}_{start}", f"{side}_{end}")
+    for side in ("left", "right")
+    for name, start, end in (
+        ("thigh", "hip", "knee"),
+        ("shank", "knee", "ankle"),
+        ("upper_arm", "shoulder", "elbow"),
+        ("forearm", "elbow", "wrist"),
+    )
+}
+"""Segments by name, each with its joints; `hips` and `shoulders` are the middle of two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flexion:
+    """The turn of `lower` against `upper`; positive if anticlockwise in who faces right.
+
+    Values go from `least_deg` to `least_deg` + 360.
+    """
+
+    upper: str
+    lower: str
+    sign: int
+    least_deg: float = -180.0
+
+
+FLEXIONS: dict[str, Flexion] = {
+    f"{side}_{name}_flexion": flexion
+    for side in ("left", "right")
+    for name, flexion in (
+        ("hip", Flexion("trunk", f"{side}_thigh", 1)),
+        ("knee", Flexion(f"{side}_thigh", f"{side}_shank", -1)),
+        ("shoulder", Flexion("trunk", f"{side}_upper_arm", 1, -90.0)),
+        ("elbow", Flexion(f"{side}_upper_arm", f"{side}_forearm", 1)),
+    )
+}
+"""Flexions by name. The trunk is taken from the shoulders down to the hips here."""
+
+
+def angles(
+    xy: Joints, facing: Float64[np.ndarray, " frames"], skeleton: Skeleton
+) -> dict[str, Float64[np.ndarray, " frames"]]:
+    """Flexions and segments by name, in degrees; those whose joints the skeleton lacks are left out.
+
+    `facing` is 1 for right, -1 for left and NaN where it is not known, see `facing_of`.
+    """
+    directions = {
+        name: end - start
+        for name, (one, other) in SEGMENTS.items()
+        if (start := _place(xy, one, skeleton)) is not None
+        and (end := _place(xy, other, skeleton)) is not None
+    }
+    turned = {name: _turn_deg(along) for name, along in directions.items()}
+    flexions = {}
+    for name, how in FLEXIONS.items():
+        if how.upper in turned and how.lower in turned:
+            upper = turned[how.upper] + (180 if how.upper == "trunk" else 0)
+            turn = how.sign * facing * (turned[how.lower] - upper)
+            flexions[name] = _wrapped(turn, how.least_deg)
+    return flexions | {f"{name}_segment": values for name, values in turned.items()}
+
+
+def facing_of(series: Series, skeleton: Skeleton) -> Float64[np.ndarray, " frames"]:
+    """Which way a person faces: 1 for right, -1 for left, NaN if neither.
+
+    By the nose, which is before the shoulders; across the trunk, so that people may lie or bend.
+    """
+    middles = [_place(series.xy, name, skeleton) for name in ("shoulders", "hips", "nose")]
+    shoulders, hips, nose = middles
+    if shoulders is None or hips is None or nose is None:
+        return np.full(len(series.rows), np.nan)
+    up = shoulders - hips
+    right = np.stack([-up[:, 1], up[:, 0]], axis=1)
+    ahead = ((nose - shoulders) * right).sum(1) / (up**2).sum(1)
+    known = np.flatnonzero(np.isfinite(ahead))
+    out = np.full(len(ahead), np.nan)
+    if not len(known):
+        return out
+    time_s = series.time_s
+    first = np.searchsorted(time_s[known], time_s - FACING_S / 2)
+    last = np.searchsorted(time_s[known], time_s + FACING_S / 2, side="right")
+    for row, (start, stop) in enumerate(zip(first, last, strict=True)):
+        if stop > start:
+            middle = np.median(ahead[known[start:stop]])
+            out[row] = np.sign(middle) if abs(middle) >= LEAST_FACING else np.nan
+    return out
+
+
+def seen(series: Series, skeleton: Skeleton) -> Series:
+    """The same without joints that cannot be relied on: of low scores, or of unsure sides.
+
+    Hips and shoulders of unsure sides stay; middles of two are the same on both sides.
+    """
+    limbs = np.array([_is_limb(name) for name in skeleton.joints])
+    unsure = series.unsure_sides[:, None] & limbs
+    gone = (series.score < LEAST_SCORE) | unsure
+    xy = np.where(gone[..., None], np.nan, series.xy)
+    return replace(series, xy=xy, score=np.where(gone, 0, series.score))
+
+
+def blanked(
+    values: dict[str, Float64[np.ndarray, " frames"]], rows: Bool[np.ndarray, " frames"]
+) -> dict[str, Float64[np.ndarray, " frames"]]:
+    """The same with the angles of left and right NaN in these rows."""
+    return {
+        name: np.where(rows & name.startswith(("left_", "right_")), np.nan, one)
+        for name, one in values.items()
+    }
+
+
+def _is_limb(joint: str) -> bool:
+    return joint.startswith(("left_", "right_")) and joint.endswith(
+        ("elbow", "wrist", "knee", "ankle")
+    )
+
+
+def _place(xy: Joints, name: str, skeleton: Skeleton) -> Float64[np.ndarray, "frames 2"] | None:
+    """A joint, or the middle of two; None if the skeleton has it not."""
+    names = [f"left_{name[:-1]}", f"right_{name[:-1]}"] if name in ("hips", "shoulders") else [name]
+    if not set(names) <= set(skeleton.joints):
+        return None
+    return xy[:, [skeleton.joints.index(one) for one in names]].mean(1)
+
+
+def _turn_deg(along: Float64[np.ndarray, "frames 2"]) -> Float64[np.ndarray, " frames"]:
+    """The angle of a direction in the picture, anticlockwise from the right."""
+    return np.degrees(np.arctan2(0.0 - along[:, 1], along[:, 0]))
+
+
+def _wrapped(
+    turn_deg: Float64[np.ndarray, " frames"], least_deg: float
+) -> Float64[np.ndarray, " frames"]:
+    return (turn_deg - least_deg) % 360 + least_deg

@@ -1,0 +1,138 @@
+"""Strides of people who walk or run and are seen from the side.
+
+A stride goes from one greatest lead of a foot over the other to the next of the same foot. That is
+about when the heel strikes (Zeni, Richards and Higginson, Two Simple Methods for Determining Gait
+Events, Gait and Posture 2008; there against the sacrum, which would need both feet to be told apart
+for sure). The limits below are ours.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Bool, Float64
+from scipy.signal import find_peaks
+
+from glpose.motion.series import Series
+from glpose.skeleton import Skeleton
+
+LEAST_LEAD = 0.15
+"""How far the lead of a foot must rise and fall around a stride's ends, in lengths of the person."""
+
+SHORTEST_S, LONGEST_S = 0.4, 2.5
+"""Strides of sprinters and of people who stroll."""
+
+MOST_OFF = 0.25
+"""Strides are regular if they differ from the median by no more than this share of it."""
+
+LEAST_KNOWN = 0.8
+"""The share of a stride's frames in which the angles must be known for their range."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The strides of one foot: their number, mean time, and the mean ranges of that side's angles.
+
+    NaN where nothing could be measured.
+    """
+
+    strides: int
+    stride_s: float
+    knee_range_deg: float
+    hip_range_deg: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gait:
+    """How a person walks or runs: steps a minute, and both sides; `events_s` are the ends of strides."""
+
+    cadence_per_min: float
+    left: Side
+    right: Side
+    events_s: dict[str, list[float]]
+
+    @property
+    def stride_s(self) -> float:
+        """The mean time of a stride, in seconds."""
+        return 120 / self.cadence_per_min
+
+
+def gait_of(
+    series: Series,
+    facing: Float64[np.ndarray, " frames"],
+    flexions: dict[str, Float64[np.ndarray, " frames"]],
+    skeleton: Skeleton,
+) -> Gait | None:
+    """The gait of a person; None without two regular strides seen from the side.
+
+    `series` has smoothed joints, NaN where sides are unsure; `flexions` are those of `angles`.
+    """
+    if not {"left_ankle", "right_ankle"} <= set(skeleton.joints):
+        return None
+    left, right = (series.xy[:, skeleton.index(f"{side}_ankle"), 0] for side in ("left", "right"))
+    lead = facing * (left - right) / series.size_px
+    strides = {side: _strides(sign * lead, series.time_s) for side, sign in _SIGNS.items()}
+
+    def lasts_s(stride: tuple[int, int]) -> float:
+        first, last = series.time_s[list(stride)]
+        return float(last - first)
+
+    all_s = [lasts_s(stride) for found in strides.values() for stride in found]
+    if len(all_s) < 2:
+        return None
+    usual_s = float(np.median(all_s))
+    regular = {
+        side: [one for one in found if abs(lasts_s(one) - usual_s) <= MOST_OFF * usual_s]
+        for side, found in strides.items()
+    }
+    kept_s = [lasts_s(stride) for found in regular.values() for stride in found]
+    if len(kept_s) < 2:
+        return None
+    sides = {side: _side(side, found, series.time_s, flexions) for side, found in regular.items()}
+    events = {
+        side: sorted({float(series.time_s[row]) for stride in found for row in stride})
+        for side, found in regular.items()
+    }
+    return Gait(120 / float(np.mean(kept_s)), sides["left"], sides["right"], events)
+
+
+_SIGNS = {"left": 1, "right": -1}
+
+
+def _strides(
+    lead: Float64[np.ndarray, " frames"], time_s: Float64[np.ndarray, " frames"]
+) -> list[tuple[int, int]]:
+    """The first and last rows of strides of one foot."""
+    known = np.isfinite(lead)
+    if known.sum() < 3:
+        return []
+    bridged = np.interp(time_s, time_s[known], lead[known])
+    peaks, _ = find_peaks(bridged, prominence=LEAST_LEAD)
+    peaks = [row for row in peaks.tolist() if _is_inside(known, row)]
+    return [(a, b) for a, b in pairwise(peaks) if SHORTEST_S <= time_s[b] - time_s[a] <= LONGEST_S]
+
+
+def _is_inside(known: Bool[np.ndarray, " frames"], row: int) -> bool:
+    """Whether the lead is known around a row too; at the edge of a gap any value may be a peak."""
+    return bool(known[max(0, row - 2) : row + 3].all())
+
+
+def _side(
+    side: str,
+    strides: list[tuple[int, int]],
+    time_s: Float64[np.ndarray, " frames"],
+    flexions: dict[str, Float64[np.ndarray, " frames"]],
+) -> Side:
+    def mean_range(joint: str) -> float:
+        values = flexions.get(f"{side}_{joint}_flexion")
+        if values is None:
+            return float("nan")
+        parts = [values[a : b + 1] for a, b in strides]
+        ranges = [
+            np.nanmax(p) - np.nanmin(p) for p in parts if np.isfinite(p).mean() >= LEAST_KNOWN
+        ]
+        return float(np.mean(ranges)) if ranges else float("nan")
+
+    times = [time_s[b] - time_s[a] for a, b in strides]
+    mean_s = float(np.mean(times)) if times else float("nan")
+    return Side(len(strides), mean_s, mean_range("knee"), mean_range("hip"))

@@ -1,0 +1,123 @@
+"""People over time: one person's joints in the frames from the first to the last."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64, Int64
+
+from glpose.types import FramePoses
+
+JUMP = 0.5
+"""Joints that move by more than this share of the person's size at once may have been cut."""
+
+UNUSUAL = 4.0
+"""Such a jump is a cut if it is this much faster than the motion around it."""
+
+_AROUND = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """A person, with a row for each frame of the results from the first to the last with them.
+
+    `rows` are indices into the frames of the results. Where the person is not in the frame, joints
+    and box are NaN and scores 0. `time_s` rises from row to row.
+    """
+
+    rows: Int64[np.ndarray, " frames"]
+    is_present: Bool[np.ndarray, " frames"]
+    time_s: Float64[np.ndarray, " frames"]
+    xy: Float64[np.ndarray, "frames joints 2"]
+    score: Float64[np.ndarray, "frames joints"]
+    box_xyxy: Float64[np.ndarray, "frames 4"]
+    box_score: Float64[np.ndarray, " frames"]
+    unsure_sides: Bool[np.ndarray, " frames"]
+
+    @property
+    def size_px(self) -> float:
+        """The usual length of the longer side of the box."""
+        box = self.box_xyxy[self.is_present]
+        return float(np.median((box[:, 2:] - box[:, :2]).max(1)))
+
+
+def series_of(frames: Sequence[FramePoses]) -> dict[int, Series]:
+    """The people of a result by track id, in the order of their appearance."""
+    where: dict[int, list[tuple[int, int]]] = {}
+    for row, poses in enumerate(frames):
+        for person, number in enumerate(poses.people.track_id.tolist()):
+            where.setdefault(number, []).append((row, person))
+    time_s = rising(np.array([poses.time_s for poses in frames], np.float64))
+    return {number: _series(frames, time_s, places) for number, places in where.items()}
+
+
+def _series(
+    frames: Sequence[FramePoses],
+    time_s: Float64[np.ndarray, " all"],
+    places: list[tuple[int, int]],
+) -> Series:
+    first, last = places[0][0], places[-1][0]
+    num, num_joints = last - first + 1, frames[first].xy.shape[1]
+    series = Series(
+        rows=np.arange(first, last + 1),
+        is_present=np.zeros(num, bool),
+        time_s=time_s[first : last + 1],
+        xy=np.full((num, num_joints, 2), np.nan),
+        score=np.zeros((num, num_joints)),
+        box_xyxy=np.full((num, 4), np.nan),
+        box_score=np.zeros(num),
+        unsure_sides=np.zeros(num, bool),
+    )
+    for row, person in places:
+        poses, at = frames[row], row - first
+        series.is_present[at] = True
+        series.xy[at], series.score[at] = poses.xy[person], poses.score[person]
+        series.box_xyxy[at] = poses.people.xyxy[person]
+        series.box_score[at] = poses.people.score[person]
+        if poses.unsure_sides is not None:
+            series.unsure_sides[at] = poses.unsure_sides[person]
+    return series
+
+
+def rising(time_s: Float64[np.ndarray, " frames"]) -> Float64[np.ndarray, " frames"]:
+    """Times that never fall made to rise: frames that share a time are spread up to the next one."""
+    _, first = np.unique(time_s, return_index=True)
+    if len(first) == len(time_s):
+        return time_s
+    step = np.median(np.diff(time_s[first])) if len(first) > 1 else 1.0
+    # What follows the last frame, so that the last ones are spread too.
+    at, end_s = [*first, len(time_s)], [*time_s[first], time_s[-1] + step]
+    return np.interp(np.arange(len(time_s)), at, end_s)
+
+
+def usual_step_s(time_s: Float64[np.ndarray, " frames"]) -> float:
+    """The median time from frame to frame, in seconds; NaN for a single frame."""
+    return float(np.median(np.diff(time_s))) if len(time_s) > 1 else float("nan")
+
+
+def pieces(series: Series) -> list[slice]:
+    """The rows between cuts; the results themselves do not tell where the scene changes.
+
+    glpose gives people new numbers after a cut. In results of given boxes or of other tools, a cut,
+    or a number that another person has got, is a jump of the joints as no motion makes it.
+    """
+    present = np.flatnonzero(series.is_present)
+    steps = _steps(series.xy[present], series.size_px)
+    speed = steps / np.diff(series.time_s[present])
+    cuts = [0]
+    for i in np.flatnonzero(steps > JUMP):
+        around = np.r_[speed[max(0, i - _AROUND) : i], speed[i + 1 : i + 1 + _AROUND]]
+        if not len(around) or speed[i] > UNUSUAL * np.median(around):
+            cuts.append(int(present[i + 1]))
+    return [slice(a, b) for a, b in zip(cuts, [*cuts[1:], len(series.rows)], strict=True)]
+
+
+def _steps(
+    xy: Float[np.ndarray, "frames joints 2"], size_px: float
+) -> Float64[np.ndarray, " steps"]:
+    """How far the middle joint moves from frame to frame, as a share of the size; 0 if unknown."""
+    far = np.linalg.norm(np.diff(xy, axis=0), axis=-1) / size_px
+    known = np.isfinite(far)
+    far = np.where(known, far, np.inf)
+    middle = np.sort(far, axis=1)[np.arange(len(far)), np.maximum(known.sum(1) - 1, 0) // 2]
+    return np.where(known.any(1), middle, 0.0)

@@ -1,0 +1,226 @@
+"""Clean tracks: outliers replaced, gaps filled up to a limit, noise filtered; nothing across cuts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+from scipy.interpolate import PchipInterpolator
+
+from glpose.errors import BadInput
+from glpose.files import did_you_mean
+from glpose.motion.filters import FILTERS, LEAST_SAMPLES
+from glpose.motion.series import Series, pieces, rising, usual_step_s
+from glpose.types import BeforeSmoothing, FramePoses, People
+
+_SIDE = 3  # frames on each side that an outlier is told by
+_LEAST_KNOWN = 4  # of the frames around, so that a median says something
+_SIGMAS = 3.0  # as usual for Hampel's identifier
+_LEAST_OFF = 0.03  # an outlier is off by at least this share of the person's size
+_MAD_TO_SIGMA = 1.4826  # for normal noise
+_HOLE = 2.5  # usual steps without a frame, from which on frames are missing
+
+
+@dataclass(frozen=True, slots=True)
+class SmoothSpec:
+    """A filter of `motion.filters.FILTERS` with its cut-off, and the longest gap that is filled.
+
+    A gap is as long as the time from the last sample before it to the first behind it.
+    """
+
+    filter: str = "butterworth"
+    cutoff_hz: float = 6.0
+    fill_s: float = 0.3
+
+    def __post_init__(self) -> None:
+        if self.filter not in FILTERS:
+            hint = did_you_mean(self.filter, FILTERS)
+            raise BadInput(f"there is no filter '{self.filter}'; {hint}")
+        if not 0 < self.cutoff_hz < 1e6:
+            raise BadInput(f"the cut-off is {self.cutoff_hz} Hz; expected more than 0")
+        if not 0 <= self.fill_s < 1e6:
+            raise BadInput(f"gaps up to {self.fill_s} s are to be filled; expected 0 or more")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Smoothed:
+    """A person's joints after smoothing, in pixels; NaN where they are still missing.
+
+    `score` is that of the result, and of a filled joint the lower one of both ends of the gap.
+    `is_outlier` marks replaced joints, `is_raw` those in pieces too short for the filter.
+    """
+
+    xy: Float64[np.ndarray, "frames joints 2"]
+    score: Float64[np.ndarray, "frames joints"]
+    is_filled: Bool[np.ndarray, "frames joints"]
+    is_outlier: Bool[np.ndarray, "frames joints"]
+    is_raw: Bool[np.ndarray, "frames joints"]
+
+
+def check_cutoff(how: SmoothSpec, time_s: Float64[np.ndarray, " frames"]) -> None:
+    """Raises: BadInput for a cut-off that frames of these times, which do not fall, cannot show."""
+    limit_hz = 0.5 / usual_step_s(rising(time_s))
+    if how.cutoff_hz >= limit_hz:
+        raise BadInput(
+            f"the cut-off is {how.cutoff_hz:g} Hz; expected less than {limit_hz:.3g} Hz, half of "
+            "the frame rate; lower --cutoff"
+        )
+
+
+def smooth(series: Series, how: SmoothSpec) -> Smoothed:
+    """Smooth a person's joints piece by piece, each joint on its own."""
+    missing = np.zeros(series.score.shape, bool)
+    out = Smoothed(
+        series.xy.copy(), series.score.copy(), missing.copy(), missing.copy(), missing.copy()
+    )
+    for piece in pieces(series):
+        time_s = series.time_s[piece]
+        longest_s = max(how.fill_s, _HOLE * usual_step_s(series.time_s))
+        xy, outlier = without_outliers(series.xy[piece], time_s, series.size_px)
+        out.is_outlier[piece] = outlier
+        for joint in range(xy.shape[1]):
+            gaps = fillable(np.isfinite(xy[:, joint, 0]), time_s, how.fill_s)
+            xy[:, joint] = _filled(xy[:, joint], time_s, gaps)
+            for gap in gaps:
+                ends = series.score[piece][[gap.start - 1, gap.stop], joint]
+                out.score[piece][gap, joint] = ends.min()
+                out.is_filled[piece][gap, joint] = True
+        for run, joints in _runs(np.isfinite(xy[..., 0]), time_s, longest_s):
+            if run.stop - run.start < LEAST_SAMPLES:
+                out.is_raw[piece][run, joints] = True
+                continue
+            scaled = xy[run, joints] / series.size_px
+            scaled = FILTERS[how.filter](time_s[run], scaled, how.cutoff_hz)
+            xy[run, joints] = scaled * series.size_px
+        out.xy[piece] = xy
+    return out
+
+
+def without_outliers(
+    xy: Float64[np.ndarray, "frames joints 2"],
+    time_s: Float64[np.ndarray, " frames"],
+    size_px: float,
+) -> tuple[Float64[np.ndarray, "frames joints 2"], Bool[np.ndarray, "frames joints"]]:
+    """Hampel's identifier on moving joints: outliers replaced by the motion around, and which these are.
+
+    A line is laid through the seven frames around, with the median of all slopes (Theil and Sen) and
+    the median place. An outlier is farther from it than three standard deviations, estimated by the
+    median distance. Source: Hampel, The Influence Curve and Its Role in Robust Estimation, JASA 1974,
+    who has no line, since nothing moves; the least distance, for joints at rest, is ours.
+    """
+    padded = np.pad(xy, ((_SIDE, _SIDE), (0, 0), (0, 0)), constant_values=np.nan)
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * _SIDE + 1, axis=0)
+    padded_s = np.pad(time_s, _SIDE, constant_values=np.nan)
+    since_s = np.lib.stride_tricks.sliding_window_view(padded_s, 2 * _SIDE + 1) - time_s[:, None]
+    is_known = np.isfinite(around[..., 0, :])
+    tells = (is_known.sum(-1) >= _LEAST_KNOWN) & np.isfinite(xy[..., 0])
+    window, time = around[tells], since_s[np.nonzero(tells)[0]][:, None]
+    one, other = np.triu_indices(2 * _SIDE + 1, 1)
+    slopes = (window[..., other] - window[..., one]) / (time[..., other] - time[..., one])
+    level = window - np.nanmedian(slopes, axis=-1)[..., None] * time
+    middle = np.nanmedian(level, axis=-1)
+    off = np.linalg.norm(level - middle[..., None], axis=-2)
+    spread = _MAD_TO_SIGMA * np.nanmedian(off, axis=-1)
+    outlier, moved = np.zeros(tells.shape, bool), xy.copy()
+    outlier[tells] = off[:, _SIDE] > np.maximum(_SIGMAS * spread, _LEAST_OFF * size_px)
+    moved[outlier] = middle[outlier[tells]]
+    return moved, outlier
+
+
+def fillable(
+    known: Bool[np.ndarray, " frames"], time_s: Float64[np.ndarray, " frames"], fill_s: float
+) -> list[slice]:
+    """The gaps between known samples that are not longer than `fill_s`."""
+    at = np.flatnonzero(known)
+    within = (np.diff(at) > 1) & (np.diff(time_s[at]) <= fill_s)
+    return [slice(int(at[i]) + 1, int(at[i + 1])) for i in np.flatnonzero(within)]
+
+
+def _filled(
+    xy: Float64[np.ndarray, "frames 2"], time_s: Float64[np.ndarray, " frames"], gaps: list[slice]
+) -> Float64[np.ndarray, "frames 2"]:
+    """The same with the gaps interpolated."""
+    if not gaps:
+        return xy
+    known = np.isfinite(xy[:, 0])
+    curve = PchipInterpolator(time_s[known], xy[known])
+    for gap in gaps:
+        xy[gap] = curve(time_s[gap])
+    return xy
+
+
+def _runs(
+    known: Bool[np.ndarray, "frames joints"],
+    time_s: Float64[np.ndarray, " frames"],
+    longest_s: float,
+) -> Iterator[tuple[slice, Int64[np.ndarray, " together"]]]:
+    """Stretches of known samples, each with the joints that are known in the same frames.
+
+    No time between two of their samples is longer than `longest_s`.
+    """
+    patterns, pattern_of = np.unique(known, axis=1, return_inverse=True)
+    for number, pattern in enumerate(patterns.T):
+        at = np.flatnonzero(pattern)
+        breaks = np.flatnonzero((np.diff(at) > 1) | (np.diff(time_s[at]) > longest_s)) + 1
+        for part in np.split(at, breaks) if len(at) else []:
+            yield slice(int(part[0]), int(part[-1]) + 1), np.flatnonzero(pattern_of == number)
+
+
+def smoothed_frames(
+    frames: Sequence[FramePoses], people: Mapping[int, tuple[Series, Smoothed]]
+) -> Iterator[FramePoses]:
+    """The frames with smoothed joints, by the track ids of `people`, and the raw ones beside them.
+
+    A person who was missed for a moment appears, marked as propagated, in a box between those
+    before and after.
+    """
+    first = {number: int(series.rows[0]) for number, (series, _) in people.items()}
+    missed: dict[int, list[int]] = {}
+    for number, (series, smoothed) in people.items():
+        for at in np.flatnonzero(~series.is_present & smoothed.is_filled.any(1)):
+            missed.setdefault(int(series.rows[at]), []).append(number)
+    for row, poses in enumerate(frames):
+        numbers = [*poses.people.track_id.tolist(), *missed.get(row, ())]
+        if not numbers:
+            yield poses
+            continue
+        parts = [(*people[number], row - first[number]) for number in numbers]
+        boxes = [_box(series, at) for series, _, at in parts]
+        num_new = len(numbers) - len(poses.people)
+        yield replace(
+            poses,
+            people=People(
+                np.array([box for box, _ in boxes], np.float32),
+                np.array([score for _, score in boxes], np.float32),
+                np.array(numbers, np.int64),
+            ),
+            xy=np.stack([smoothed.xy[at] for _, smoothed, at in parts]),
+            score=np.stack([smoothed.score[at] for _, smoothed, at in parts]),
+            side_evidence=None,
+            unsure_sides=_padded(poses.unsure_sides, num_new, len(numbers), new=False),
+            propagated=_padded(poses.propagated, num_new, len(numbers), new=True),
+            before=BeforeSmoothing(
+                np.stack([series.xy[at] for series, _, at in parts]),
+                np.stack([smoothed.is_filled[at] for _, smoothed, at in parts]),
+                np.stack([smoothed.is_outlier[at] for _, smoothed, at in parts]),
+            ),
+        )
+
+
+def _padded(
+    marked: Bool[np.ndarray, " n"] | None, num_new: int, num: int, *, new: bool
+) -> Bool[np.ndarray, " all"]:
+    """Marks of a frame's people, and of those who are new in it."""
+    old = np.zeros(num - num_new, bool) if marked is None else marked
+    return np.r_[old, np.full(num_new, new)]
+
+
+def _box(series: Series, at: int) -> tuple[Float64[np.ndarray, " 4"], float]:
+    """The box of a person and its score; in a gap between the boxes of both ends, the lower score."""
+    if series.is_present[at]:
+        return series.box_xyxy[at], float(series.box_score[at])
+    present = np.flatnonzero(series.is_present)
+    ends = present[np.searchsorted(present, at) - 1 :][:2]
+    edges = series.box_xyxy[ends]
+    box = [np.interp(series.time_s[at], series.time_s[ends], edge) for edge in edges.T]
+    return np.array(box), float(series.box_score[ends].min())

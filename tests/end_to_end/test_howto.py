@@ -1,0 +1,84 @@
+"""The examples of docs/howto run, on a figure of sticks that walks past."""
+
+import csv
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from glpose.cli.main import main
+from glpose.motion.angles import FLEXIONS, SEGMENTS
+from walking import walk, written
+
+HOWTO = Path(__file__).parents[2] / "docs" / "howto"
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of results as the pages name it, in the folder where the commands run."""
+    monkeypatch.chdir(tmp_path)
+    return written(tmp_path / "glpose-out" / "walk", walk([i / 25 for i in range(75)]))
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (HOWTO / page).read_text("utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def commands(page: str) -> list[list[str]]:
+    """The arguments of `glpose` in the lines of a page's examples."""
+    lines = "".join(blocks(page, "sh")).splitlines()
+    assert lines
+    assert all(line.startswith("glpose ") for line in lines)
+    return [line.split(" #")[0].split()[1:] for line in lines]
+
+
+def test_tables(capsys: Capture) -> None:
+    has_parquet = importlib.util.find_spec("pyarrow") is not None
+    for call in commands("tables.md"):
+        assert main(call) == (2 if "parquet" in call[3] and not has_parquet else 0), call
+    (code,) = blocks("tables.md", "python")
+    capsys.readouterr()
+    exec(compile(code, "tables.md", "exec"), {})
+    assert capsys.readouterr().out == "75 rows from 0.0 s to 2.96 s\n"
+
+
+def test_smooth() -> None:
+    for call in commands("smooth.md"):
+        assert main(call) == 0, call
+    header = (Path("glpose-out") / "walk" / "smooth.jsonl").read_text("utf-8").splitlines()[0]
+    assert '"smooth": {"filter": "rts", "cutoff_hz": 4.0, "fill_s": 0.5}' in header
+    with Path("walk-smooth.csv").open(newline="") as file:
+        assert {"x_raw_px", "y_raw_px", "change"} <= set(next(csv.reader(file)))
+
+
+def test_angles(capsys: Capture) -> None:
+    has_plot = importlib.util.find_spec("matplotlib") is not None
+    for call in commands("angles.md"):
+        assert main(call) == (0 if has_plot or "--no-plot" in call else 3), call
+    assert Path("walk-rts/angles.csv").exists()
+    (code,) = blocks("angles.md", "python")
+    capsys.readouterr()
+    exec(compile(code, "angles.md", "exec"), {})
+    assert capsys.readouterr().out == (
+        "1.20 s a stride, 100 steps a minute\nrange of the left knee: 60 degrees\n"
+    )
+
+
+def test_the_drawing_shows_what_is_measured() -> None:
+    """And the page names every angle, with the ranges that the code has."""
+    pytest.importorskip("matplotlib")
+    from draw_angles import _PANELS, _RANGES, _STANDING, measured_deg
+
+    values = [round(measured_deg(name, _STANDING | moved)) for name, moved in _PANELS]
+    assert values == [61, -25, 59, -9, 121, -35, 104, 90, -45, 30]
+    page = (HOWTO.parent / "angles.md").read_text("utf-8")
+    for name, how in FLEXIONS.items():
+        joint = name.split("_")[1]
+        assert _RANGES[joint] == f"{how.least_deg:.0f} to {how.least_deg + 360:.0f}"
+        assert re.search(rf"_{joint}_flexion` .*\| {_RANGES[joint]} \|", page)
+    for name in SEGMENTS:
+        assert f"{name.removeprefix('left_').removeprefix('right_')}_segment`" in page

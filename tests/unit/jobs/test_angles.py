@@ -1,0 +1,200 @@
+"""`glpose angles`: the files that it writes, what it says, and what it refuses."""
+
+import csv
+import json
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glpose.cli.main import main
+from glpose.jobs.angles_figure import _spans
+from glpose.types import FramePoses
+from walking import NUM, Walk, frame_of, walk, written
+
+Capture = pytest.CaptureFixture[str]
+TIMES = [i / 25 for i in range(90)]
+
+
+def frames() -> list[FramePoses]:
+    """Person 1 walks, with unsure sides in frames 35 to 37; person 2 faces the camera."""
+    joints = Walk().joints(0.0) + [900, 0]
+    joints[0, 0] = joints[17, 0]
+    return [
+        replace(
+            frame_of(i, t, {1: Walk().joints(t), 2: joints}),
+            unsure_sides=np.array([35 <= i <= 37, False]),
+        )
+        for i, t in enumerate(TIMES)
+    ]
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    return written(tmp_path / "walk", frames())
+
+
+def test_what_is_written_and_said(results: Path, capsys: Capture) -> None:
+    assert main(["angles", str(results), "--no-plot"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert "2 people, 180 poses; left and right blanked in 3 where sides are unsure" in first
+    assert "flexions in 90 not seen from the side" in first
+    assert second == (
+        "person 1: 3 strides of 1.20 s, 100 steps a minute; range of the knee in degrees: "
+        "left 60, right 60"
+    )
+    assert sorted(path.name for path in results.iterdir()) == [
+        "angles.csv", "gait.json", "poses.jsonl",
+    ]  # fmt: skip
+    rows = list(csv.DictReader((results / "angles.csv").read_text().splitlines()))
+    assert [row["person"] for row in rows] == ["1"] * 90 + ["2"] * 90
+    assert [int(row["frame"]) for row in rows[:90]] == list(range(90))
+    for i, row in enumerate(rows[:90]):
+        is_unsure = 35 <= i <= 37
+        assert row["sides"] == ("unsure" if is_unsure else "")
+        assert row["facing"] == "right"
+        for name in ("left_knee_flexion_deg", "left_knee_flexion_raw_deg"):
+            if is_unsure:
+                assert row[name] == ""
+            else:
+                true = Walk().flexion("knee", "left", TIMES[i])
+                assert float(row[name]) == pytest.approx(true, abs=4)
+        assert float(row["trunk_segment_deg"]) == pytest.approx(90, abs=0.2)
+    assert (rows[90]["left_knee_flexion_deg"], rows[90]["facing"]) == ("", "")
+    assert float(rows[90]["left_thigh_segment_deg"]) == pytest.approx(-63, abs=1)
+
+
+def test_the_summary_of_the_gait(results: Path) -> None:
+    assert main(["angles", str(results), "--no-plot", "--cutoff", "5", "--quiet"]) == 0
+    told = json.loads((results / "gait.json").read_text())
+    assert told["smooth"]["cutoff_hz"] == 5
+    one, two = told["people"]["1"], told["people"]["2"]
+    assert (one["frames"], one["unsure_sides"], one["not_from_the_side"]) == (90, 3, 0)
+    assert one["gait"]["stride_s"] == pytest.approx(1.2, abs=0.02)
+    assert one["gait"]["left"]["strides"] == len(one["gait"]["events_s"]["left"]) - 1
+    assert (two["not_from_the_side"], two["gait"]) == (90, None)
+
+
+def test_one_person(results: Path, capsys: Capture) -> None:
+    assert main(["angles", str(results), "--no-plot", "--person", "2", "--quiet"]) == 0
+    rows = list(csv.DictReader((results / "angles.csv").read_text().splitlines()))
+    assert {row["person"] for row in rows} == {"2"}
+    capsys.readouterr()
+    assert main(["angles", str(results), "--person", "7", "--overwrite"]) == 2
+    assert "has no person 7; there are 1, 2" in capsys.readouterr().err
+
+
+def test_the_picture(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = pytest.importorskip("matplotlib.figure")
+    drawn = []
+    monkeypatch.setattr(
+        figures.Figure, "savefig", lambda self, path, **_: (drawn.append(self), path.touch())
+    )
+    assert main(["angles", str(results), "--quiet"]) == 0
+    assert (results / "angles.png").exists()
+    knee, *_, trunk = drawn[0].axes
+    assert knee.get_title().startswith("person 1: stride 1.20 s, 100 steps/min, knee 60 to 60")
+    by_label = {line.get_label(): line for line in knee.lines}
+    left = np.array([Walk().flexion("knee", "left", t) for t in TIMES])
+    left[35:38] = math.nan
+    np.testing.assert_allclose(by_label["left"].get_ydata(), left, atol=4)
+    np.testing.assert_allclose(by_label["left"].get_xdata(), TIMES)
+    assert [line.get_label() for line in trunk.lines][1] == "trunk"
+
+
+def test_the_picture_is_one(results: Path) -> None:
+    pytest.importorskip("matplotlib")
+    assert main(["angles", str(results), "--quiet"]) == 0
+    assert (results / "angles.png").read_bytes().startswith(b"\x89PNG")
+    assert list(results.glob("*.part")) == []
+
+
+def test_marked_rows_are_spans_up_to_half_a_frame_around() -> None:
+    times = np.array([0.0, 1.0, 2.0, 4.0])
+    assert list(_spans(np.array([1, 0, 0, 1], bool), times)) == [(0.0, 0.5), (3.0, 4.0)]
+    assert list(_spans(np.array([0, 1, 1, 0], bool), times)) == [(0.5, 3.0)]
+    assert list(_spans(np.zeros(4, bool), times)) == []
+
+
+def test_without_matplotlib_all_but_the_picture_is_there(
+    results: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main(["angles", str(results), "--quiet"]) == 3
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "angles.png: was not drawn" in line
+    assert "'matplotlib', which is not installed" in line
+    assert "glpose[plot]" in line
+    assert "--no-plot" in line
+    assert sorted(path.name for path in results.iterdir()) == [
+        "angles.csv", "gait.json", "poses.jsonl",
+    ]  # fmt: skip
+
+
+def refused(results: Path, capsys: Capture, *more: str) -> str:
+    """The one line that is said when nothing is written."""
+    before = sorted(results.iterdir()) if results.is_dir() else []
+    assert main(["angles", str(results), *more]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
+    assert (sorted(results.iterdir()) if results.is_dir() else []) == before
+    return line
+
+
+def test_results_without_angles(tmp_path: Path, capsys: Capture) -> None:
+    def of(some: Sequence[FramePoses]) -> Path:
+        return written(tmp_path / "bad", some)
+
+    nowhere = np.full((NUM, 2), np.nan)
+    head = nowhere.copy()
+    head[0] = 3
+    for some, said in (
+        (walk([0.0]), "holds a single frame"),
+        (walk([2.0] * 9), "all 9 frames have the time 2.0 s"),
+        ([frame_of(i, t, {1: nowhere}) for i, t in enumerate(TIMES)], "no joint was found"),
+        ([frame_of(i, t, {1: head}) for i, t in enumerate(TIMES)], "nobody has an angle"),
+    ):
+        assert said in refused(of(some), capsys)
+
+
+def test_a_person_in_two_frames_has_raw_angles(tmp_path: Path) -> None:
+    some = [frame_of(i, t, {1: Walk().joints(t)} if i < 2 else {}) for i, t in enumerate(TIMES)]
+    path = written(tmp_path / "short", some)
+    assert main(["angles", str(path), "--no-plot", "--quiet"]) == 0
+    rows = list(csv.DictReader((path / "angles.csv").read_text().splitlines()))
+    assert len(rows) == 2
+    assert rows[0]["left_knee_flexion_deg"] == rows[0]["left_knee_flexion_raw_deg"] != ""
+
+
+def test_calls_that_are_refused(results: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert "expected less than 12.5 Hz" in refused(results, capsys, "--cutoff", "12.5")
+    (tmp_path / "file").write_text("")
+    assert "is a file" in refused(results, capsys, "-o", str(tmp_path / "file"))
+    assert main(["smooth", str(results), "--quiet"]) == 0
+    assert "is smoothed; give the poses.jsonl" in refused(results / "smooth.jsonl", capsys)
+    assert main(["angles", str(results), "--no-plot", "--quiet"]) == 0
+    assert "holds angles.csv, gait.json already" in refused(results, capsys)
+
+
+def test_a_file_that_is_cut_off_or_cannot_be_written(
+    results: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = results / "poses.jsonl"
+    file.write_bytes(file.read_bytes()[:-50])
+    assert main(["angles", str(results), "--no-plot", "--quiet"]) == 3
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "the 89 whole frames were used" in line
+    for name in ("angles.csv", "gait.json"):
+        (results / name).unlink()
+
+    def no(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "replace", no)
+    assert "cannot be written (Permission denied)" in refused(results, capsys)

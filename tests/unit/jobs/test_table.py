@@ -1,0 +1,176 @@
+"""`glpose table`: what it writes, what it refuses, and that nothing is left half written."""
+
+import csv
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glpose.cli.main import main
+from glpose.errors import MissingExtra
+from glpose.jobs.given import open_given
+from glpose.jobs.table import TableOptions, write_table
+from walking import NUM, Walk, frame_of, walk, written
+
+Capture = pytest.CaptureFixture[str]
+TIMES = [i / 25 for i in range(10)]
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    return written(tmp_path / "walk", walk(TIMES))
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def refused(results: Path, out: Path, capsys: Capture, *more: str) -> str:
+    """The one line that is said when no table is made."""
+    assert main(["table", str(results), "-o", str(out), *more]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
+    assert list(out.parent.glob("*.part")) == []
+    return line
+
+
+def test_folder_and_file_give_the_same_table(results: Path, tmp_path: Path) -> None:
+    assert main(["table", str(results), "-o", str(tmp_path / "new" / "a.csv")]) == 0
+    assert main(["table", str(results / "poses.jsonl"), "-o", str(tmp_path / "b.csv")]) == 0
+    rows = rows_of(tmp_path / "new" / "a.csv")
+    assert len(rows) == 10 * NUM
+    assert rows[-1]["time_s"] == "0.36"
+    assert (tmp_path / "b.csv").read_bytes() == (tmp_path / "new" / "a.csv").read_bytes()
+
+
+def test_the_wide_table(results: Path, tmp_path: Path) -> None:
+    assert main(["table", str(results), "-o", str(tmp_path / "t.CSV"), "--wide"]) == 0
+    rows = rows_of(tmp_path / "t.CSV")
+    assert len(rows) == 10
+    knee = Walk().joints(0.36)[13]
+    assert float(rows[-1]["left_knee_x_px"]) == pytest.approx(knee[0], abs=0.01)
+
+
+def test_parquet_holds_what_csv_holds(results: Path, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    for name in ("t.parquet", "t.csv"):
+        assert main(["table", str(results), "-o", str(tmp_path / name), "--wide"]) == 0
+    read = parquet.read_table(tmp_path / "t.parquet").to_pylist()
+    for row, cells in zip(read, rows_of(tmp_path / "t.csv"), strict=True):
+        assert {k: "" if v is None else str(v) for k, v in row.items()} == cells
+
+
+def test_parquet_without_pyarrow_is_one_line_and_no_file(
+    results: Path,
+    tmp_path: Path,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    line = refused(results, tmp_path / "t.parquet", capsys)
+    assert "'pyarrow', which is not installed" in line
+    assert "glpose[tables]" in line
+    assert not (tmp_path / "t.parquet").exists()
+    with pytest.raises(MissingExtra):
+        write_table(results, TableOptions(tmp_path / "t.parquet"))
+
+
+def test_a_table_that_exists_is_kept(results: Path, tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "t.csv"
+    out.write_text("mine")
+    assert "holds t.csv already; use --overwrite" in refused(results, out, capsys)
+    assert out.read_text() == "mine"
+    assert main(["table", str(results), "-o", str(out), "--overwrite"]) == 0
+    assert len(rows_of(out)) == 10 * NUM
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "found no whole line; expected a header"),
+        ("{nothing\n", "line 1: found broken JSON"),
+        ('{"format": "glpose/2"}\n', 'found format "glpose/2"; expected glpose/1'),
+        (None, "No such file"),
+    ],
+)
+def test_bad_results(content: str | None, said: str, tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "poses.jsonl"
+    if content is not None:
+        path.write_text(content)
+    assert said in refused(path, tmp_path / "t.csv", capsys)
+    assert not (tmp_path / "t.csv").exists()
+
+
+def test_folders_that_are_no_results(results: Path, tmp_path: Path, capsys: Capture) -> None:
+    said = refused(tmp_path, tmp_path / "t.csv", capsys)
+    assert f"the results of several videos; give one: {results}" in said
+    (tmp_path / "empty").mkdir()
+    assert "holds no poses.jsonl" in refused(tmp_path / "empty", tmp_path / "t.csv", capsys)
+    header = (results / "poses.jsonl").read_text().splitlines()[0]
+    (tmp_path / "empty" / "poses.jsonl").write_text(header + "\n")
+    assert "holds no frame" in refused(tmp_path / "empty", tmp_path / "t.csv", capsys)
+
+
+def test_names_of_other_tables(results: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert "expected .csv or .parquet" in refused(results, tmp_path / "t.xlsx", capsys)
+    assert "expected .csv or .parquet" in refused(results, tmp_path / "folder", capsys)
+    (tmp_path / "file").write_text("")
+    assert "is a file; expected a folder" in refused(results, tmp_path / "file" / "t.csv", capsys)
+
+
+def test_a_folder_that_cannot_be_written(
+    results: Path,
+    tmp_path: Path,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "replace", no)
+    assert "cannot be written (Permission denied)" in refused(results, tmp_path / "t.csv", capsys)
+    assert not (tmp_path / "t.csv").exists()
+    monkeypatch.setattr(Path, "exists", no)
+    assert "cannot be read (Permission denied)" in refused(results, tmp_path / "t.csv", capsys)
+
+
+def incomplete(results: Path, out: Path, capsys: Capture) -> str:
+    """The one line that is said about a table that lacks something."""
+    assert main(["table", str(results), "-o", str(out), "--quiet"]) == 3
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+def test_a_killed_run_gives_its_whole_frames(
+    results: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    file = results / "poses.jsonl"
+    file.write_bytes(file.read_bytes()[:-50])
+    said = incomplete(results, tmp_path / "t.csv", capsys)
+    assert "the last line is cut off" in said
+    assert "the 9 whole frames" in said
+    assert len(rows_of(tmp_path / "t.csv")) == 9 * NUM
+
+
+def test_a_last_line_without_its_end_is_whole(results: Path) -> None:
+    file = results / "poses.jsonl"
+    file.write_bytes(file.read_bytes()[:-1])
+    assert not open_given(results).is_cut_off
+
+
+def test_results_without_a_joint_or_without_time(tmp_path: Path, capsys: Capture) -> None:
+    nothing = np.full((NUM, 2), np.nan)
+    path = written(tmp_path / "a", [frame_of(i, i / 25, {1: nothing}) for i in range(3)])
+    assert "no joint was found" in incomplete(path, tmp_path / "t.csv", capsys)
+    assert [row["x_px"] for row in rows_of(tmp_path / "t.csv")] == [""] * 3 * NUM
+    path = written(tmp_path / "b", walk([0.0, 0.0, 0.0]))
+    assert "all frames have the time 0.0 s" in incomplete(path, tmp_path / "u.csv", capsys)
+
+
+def test_one_frame_is_a_table(tmp_path: Path) -> None:
+    path = written(tmp_path / "a", walk([0.0]))
+    assert main(["table", str(path), "-o", str(tmp_path / "t.csv"), "--quiet"]) == 0
+    assert len(rows_of(tmp_path / "t.csv")) == NUM

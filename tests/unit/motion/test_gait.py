@@ -1,0 +1,111 @@
+"""The gait of figures that walk, and of people who do not."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from glpose.motion.people import Motion, motions_of
+from glpose.motion.smooth import SmoothSpec
+from glpose.skeleton import BODY19
+from glpose.types import FramePoses
+from walking import HIP_DEG, KNEE_DEG, Walk, frame_of, walk
+
+TIMES = np.arange(150) / 30
+
+
+def motion(frames: list[FramePoses]) -> Motion:
+    return motions_of(frames, BODY19, SmoothSpec())[1]
+
+
+@pytest.mark.parametrize("how", [Walk(), Walk(facing=-1), Walk(period_s=0.7, speed_px_s=500)])
+def test_period_and_ranges_are_those_of_the_walk(how: Walk) -> None:
+    gait = motion(walk(TIMES, how, noise_px=1.5)).gait
+    assert gait is not None
+    assert gait.stride_s == pytest.approx(how.period_s, rel=0.02)
+    assert gait.cadence_per_min == pytest.approx(120 / how.period_s, rel=0.02)
+    for one in (gait.left, gait.right):
+        assert one.strides >= 2
+        assert one.stride_s == pytest.approx(how.period_s, rel=0.03)
+        assert one.knee_range_deg == pytest.approx(2 * KNEE_DEG[1], abs=4)
+        assert one.hip_range_deg == pytest.approx(2 * HIP_DEG[1], abs=4)
+
+
+def test_strides_end_where_the_foot_is_farthest_ahead() -> None:
+    """The right one is half a stride behind the left one."""
+    gait = motion(walk(TIMES)).gait
+    assert gait is not None
+    lead = [Walk().joints(t)[[15, 16], 0] @ [1, -1] for t in TIMES]
+    for event_s in gait.events_s["left"]:
+        near = lead[max(0, round(event_s * 30) - 9) : round(event_s * 30) + 10]
+        assert lead[round(event_s * 30)] == pytest.approx(max(near), abs=1)
+    between = np.diff(sorted(gait.events_s["left"] + gait.events_s["right"]))
+    np.testing.assert_allclose(between, 0.6, atol=0.04)
+
+
+def test_the_camera_may_drop_frames() -> None:
+    times = np.array([t for i, t in enumerate(TIMES) if i % 7 not in (2, 3)])
+    gait = motion(walk(times)).gait
+    assert gait is not None
+    assert gait.stride_s == pytest.approx(1.2, rel=0.03)
+
+
+def standing(times: Iterable[float]) -> list[FramePoses]:
+    return [frame_of(i, t, {1: Walk().joints(0.3)}) for i, t in enumerate(times)]
+
+
+def test_people_without_strides_have_no_gait() -> None:
+    assert motion(standing(TIMES)).gait is None
+    assert motion(walk(TIMES[:40])).gait is None
+    frontal = [replace(poses, xy=poses.xy.copy()) for poses in walk(TIMES)]
+    for poses in frontal:
+        poses.xy[0, BODY19.index("nose")] = poses.xy[0, BODY19.index("head_bottom")]
+    assert motion(frontal).gait is None
+
+
+def test_people_who_sway_have_no_gait() -> None:
+    """Feet that slide to and fro by a few pixels are no steps."""
+    people = [Walk().joints(0.3) for _ in TIMES]
+    for xy, t in zip(people, TIMES, strict=True):
+        shift = 8 * np.sin(2 * np.pi * t / 1.2)
+        xy[BODY19.index("left_ankle"), 0] += shift
+        xy[BODY19.index("right_ankle"), 0] -= shift
+    frames = [frame_of(i, t, {1: xy}) for i, (t, xy) in enumerate(zip(TIMES, people, strict=True))]
+    assert motion(frames).gait is None
+
+
+def test_people_who_jump_have_no_gait() -> None:
+    """Both legs swing together."""
+    people = [Walk().joints(t) for t in TIMES]
+    for xy in people:
+        for part in ("knee", "ankle"):
+            xy[BODY19.index(f"right_{part}")] = xy[BODY19.index(f"left_{part}")]
+    frames = [frame_of(i, t, {1: xy}) for i, (t, xy) in enumerate(zip(TIMES, people, strict=True))]
+    assert motion(frames).gait is None
+
+
+def test_a_stride_over_frames_of_unsure_sides_is_not_counted() -> None:
+    """Half a second around a stride's end: what is left are the strides beside it."""
+    frames = walk(TIMES)
+    sure = motion(frames).gait
+    assert sure is not None
+    middle = sure.events_s["left"][1]
+    unsure = [
+        replace(poses, unsure_sides=np.array([abs(poses.time_s - middle) < 0.25]))
+        for poses in frames
+    ]
+    found = motion(unsure)
+    assert found.gait is not None
+    assert not any(abs(event_s - middle) < 0.3 for event_s in found.gait.events_s["left"])
+    assert found.gait.left.strides == sure.left.strides - 2
+    assert found.gait.stride_s == pytest.approx(1.2, rel=0.03)
+
+
+def test_one_long_stride_among_others_is_left_out() -> None:
+    """Who stops for half a second in the middle."""
+    late = np.where(TIMES > 2.4, np.maximum(2.4, TIMES - 0.6), TIMES)
+    frames = [frame_of(i, t, {1: Walk().joints(own)}) for i, (t, own) in enumerate(zip(TIMES, late, strict=True))]  # fmt: skip
+    gait = motion(frames).gait
+    assert gait is not None
+    assert gait.stride_s == pytest.approx(1.2, rel=0.05)

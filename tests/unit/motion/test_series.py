@@ -1,0 +1,81 @@
+"""People over time: which rows they have, times that stand still, and where a track is cut."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from glpose.motion.series import pieces, rising, series_of
+from walking import NUM, Walk, frame_of, walk
+
+TIMES = np.arange(40) / 25
+
+
+def test_a_person_has_a_row_for_each_frame_between_the_first_and_the_last() -> None:
+    one, two = Walk().joints(0.0), Walk().joints(0.5)
+    frames = [
+        frame_of(0, 0.0, {}),
+        frame_of(1, 0.1, {4: one}),
+        frame_of(2, 0.2, {9: two, 4: one}),
+        frame_of(3, 0.3, {9: two}),
+        frame_of(4, 0.4, {4: two}),
+    ]
+    frames[2] = replace(frames[2], unsure_sides=np.array([True, False]))
+    people = series_of(frames)
+    assert list(people) == [4, 9]
+    four = people[4]
+    assert four.rows.tolist() == [1, 2, 3, 4]
+    assert four.is_present.tolist() == [True, True, False, True]
+    assert four.time_s.tolist() == [0.1, 0.2, 0.3, 0.4]
+    assert np.isnan(four.xy[2]).all()
+    assert four.score[2].tolist() == [0.0] * NUM
+    np.testing.assert_allclose(four.xy[3], two, atol=1e-3)
+    assert four.unsure_sides.tolist() == [False, False, False, False]
+    assert people[9].unsure_sides.tolist() == [True, False]
+    box = four.box_xyxy[0]
+    assert four.size_px == pytest.approx(max(box[2] - box[0], box[3] - box[1]), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ([0, 1, 2], [0, 1, 2]),
+        ([0, 1, 1, 3], [0, 1, 2, 3]),
+        ([0, 1, 1, 1], [0, 1, 1 + 1 / 3, 1 + 2 / 3]),
+        ([0, 0, 0, 3, 4], [0, 1, 2, 3, 4]),
+    ],
+)
+def test_frames_that_share_a_time_are_spread(times: list[float], expected: list[float]) -> None:
+    np.testing.assert_allclose(rising(np.array(times, np.float64)), expected)
+
+
+def test_walking_and_a_gap_are_no_cut() -> None:
+    frames = walk(TIMES, noise_px=2.0)
+    frames[10:18] = [frame_of(i, TIMES[i], {}) for i in range(10, 18)]
+    assert pieces(series_of(frames)[1]) == [slice(0, 40)]
+    far = walk(np.arange(90) / 25)
+    far[10:75] = [frame_of(i, i / 25, {}) for i in range(10, 75)]
+    assert pieces(series_of(far)[1]) == [slice(0, 90)]
+
+
+def test_a_slow_camera_is_no_cut() -> None:
+    times = np.arange(20) * 2.0
+    assert len(pieces(series_of(walk(times))[1])) == 1
+
+
+def test_a_jump_of_the_whole_person_is_a_cut() -> None:
+    frames = walk(TIMES[:20]) + [
+        frame_of(20 + i, TIMES[20 + i], {1: Walk(start_px=900).joints(TIMES[20 + i])})
+        for i in range(20)
+    ]
+    assert pieces(series_of(frames)[1]) == [slice(0, 20), slice(20, 40)]
+    frames[20:23] = [frame_of(i, TIMES[i], {}) for i in range(20, 23)]
+    assert pieces(series_of(frames)[1]) == [slice(0, 23), slice(23, 40)]
+
+
+def test_a_joint_that_jumps_is_no_cut() -> None:
+    people = [Walk().joints(t) for t in TIMES]
+    for joints in people[20:]:
+        joints[9:13] += 400
+    frames = [frame_of(i, t, {1: xy}) for i, (t, xy) in enumerate(zip(TIMES, people, strict=True))]
+    assert pieces(series_of(frames)[1]) == [slice(0, 40)]
