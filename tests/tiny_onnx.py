@@ -2,7 +2,7 @@
 
 The encoder averages grey values over 4x4 pixels; the fusion gives each joint that map, plus a
 little of its neighbours; the detector says that one person stands in the middle of every picture
-that is not black.
+that is not black; the lifter gives the joints of the middle sample as they are.
 """
 
 import json
@@ -21,6 +21,7 @@ from glpose.runtime.card import (
     DetectorCard,
     EncoderCard,
     KeySlot,
+    LiftCard,
     NeighbourSlot,
     PoseCard,
     SimilarSlot,
@@ -90,6 +91,27 @@ def detector_card(**changes: object) -> DetectorCard:
         **ABOUT, size_hw=(64, 96), strides=(32,), iou_limit=0.6, min_score=0.1, fill=0
     )
     return replace(plain, **changes)
+
+
+def lift_card(**changes: object) -> LiftCard:
+    """A card for a tiny lifter: windows of 5 samples, at the rate of the video."""
+    plain = LiftCard(
+        **ABOUT, skeleton="limb13", window=5, rate_hz=25.0, root=("left_hip", "right_hip")
+    )
+    return replace(plain, **changes)
+
+
+def write_lifter(path: Path, own: Card | None = None, window: int = 5) -> Path:
+    nodes = [
+        helper.make_node("Gather", ["joints", "middle"], ["at"], axis=1),
+        helper.make_node("Gather", ["known", "middle"], ["there"], axis=1),
+        helper.make_node("Unsqueeze", ["there", "last"], ["mask"]),
+        helper.make_node("Mul", ["at", "mask"], ["xyz"]),
+    ]
+    constants = {"middle": np.array(window // 2), "last": np.array([2])}
+    inputs = [_info("joints", ["n", window, 13, 3]), _info("known", ["n", window, 13])]
+    outputs = [_info("xyz", ["n", 13, 3])]
+    return _write(path, own or lift_card(), nodes, constants, inputs, outputs)
 
 
 def write_pose(folder: Path, name: str = "tiny", **changes: object) -> Path:

@@ -5,6 +5,7 @@
     result = glpose.run("walk.mp4").collect()     # all of them
     result = glpose.load("glpose-out/walk/poses.jsonl")
     result.track(2)["left_wrist"]                 # of one person, (time, 2)
+    glpose.lift(result, height_m=1.75).frames[40].lifted.xyz    # the same people in space
     poses = glpose.Live().push(rgb, time_s)       # a camera: a picture in, its poses out
 
 Names are imported when they are first used, so that `import glpose` costs nothing. Start processes
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.5.0"
 
 if TYPE_CHECKING:
-    from glpose.api import run
+    from glpose.api import lift, run
     from glpose.errors import (
         BadConfig,
         BadInput,
@@ -52,6 +53,7 @@ _HOMES = {
     "Track": "result",
     "VideoError": "errors",
     "VideoInfo": "types",
+    "lift": "api",
     "load": "result",
     "run": "api",
 }
@@ -75,6 +77,7 @@ __all__ = [
     "Track",
     "VideoError",
     "VideoInfo",
+    "lift",
     "load",
     "run",
 ]

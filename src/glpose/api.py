@@ -1,7 +1,7 @@
 """The library's entry points: `run` for a video, and the parts of it that commands share."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from glpose.flow import Flow, Motions
 from glpose.formats.results import read_boxes
 from glpose.formats.text.lines import FARTHEST_PX
 from glpose.imaging import dense_flow
+from glpose.lifting import lift_frames
 from glpose.pipeline import (
     BLOCK_FRAMES,
     DetectAndTrack,
@@ -27,17 +28,17 @@ from glpose.refine.sides import SidesSpec, with_continuous_sides
 from glpose.result import PoseStream
 from glpose.runtime.card import PoseCard
 from glpose.runtime.engine import EngineSpec
-from glpose.runtime.load import open_detector, open_estimator
+from glpose.runtime.load import open_detector, open_estimator, open_lifter
 from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import Detector, Estimator
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
 from glpose.track.by_pose import PoseTracker, PoseTrackerSpec
 from glpose.track.tracker import Tracker
-from glpose.types import Frame, FrameAndPoses, People, VideoInfo
+from glpose.types import Frame, FrameAndPoses, People, PoseResult, VideoInfo
 from glpose.video.given import Given, find_given
 from glpose.video.source import frames_within
-from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
+from glpose.weights import DEFAULT_DETECTOR, DEFAULT_LIFT, DEFAULT_POSE
 
 DETECT_EVERY = PoseTrackerSpec().look_every
 """The detector looks at every n-th frame, where poses say who is in the others."""
@@ -143,6 +144,27 @@ def run(
         "causal": causal,
     }
     return PoseStream(pairs, video.info, models.skeleton, models.record, settings)
+
+
+def lift(
+    result: PoseResult,
+    *,
+    weights: str | Path = DEFAULT_LIFT,
+    height_m: float | None = None,
+    engine: EngineSpec = EngineSpec(),
+) -> PoseResult:
+    """The same poses with joints in space, `lifted`, for every person who is seen long enough.
+
+    Lengths are in metres with the `height_m` of the people, else in their statures; see
+    `types.PosesInSpace` for the frame of reference, `runtime.lift` for gaps and ends of tracks.
+
+    Raises: BadInput if nobody can be lifted, BadWeights.
+    """
+    opened = open_lifter(weights, engine)
+    frames = lift_frames(
+        result.frames, result.skeleton, result.video.rate_hz, opened.network, height_m
+    )
+    return replace(result, frames=frames, models={**result.models, "lift": opened.record})
 
 
 def load_models(

@@ -169,9 +169,29 @@ Sigmas are COCO's, and 0.079 for nose and chest, as in Zepyhrus/hie, whose right
 looks like a slip.
 """
 
+LIMB13 = _skeleton(
+    "limb13",
+    "right_ankle right_knee right_hip left_hip left_knee left_ankle right_wrist right_elbow "
+    "right_shoulder left_shoulder left_elbow left_wrist neck",
+    _LIMB_BONES + _TRUNK_BONES + "neck-left_shoulder neck-right_shoulder",
+)
+"""The limbs and the neck: what labels of pictures and motion capture have in common."""
+
+H36M17 = _skeleton(
+    "h36m17",
+    "pelvis right_hip right_knee right_ankle left_hip left_knee left_ankle spine thorax nose "
+    "head_top left_shoulder left_elbow left_wrist right_shoulder right_elbow right_wrist",
+    _LIMB_BONES + "pelvis-left_hip pelvis-right_hip pelvis-spine spine-thorax thorax-nose "
+    "nose-head_top thorax-left_shoulder thorax-right_shoulder",
+)
+"""Human3.6M as it is used for lifting: `pelvis` is the root, `spine` the middle of the trunk."""
+
 SKELETONS = {
-    s.name: s for s in (POSETRACK15, POSETRACK17, COCO17, BODY19, JHMDB15, LSP14, TUD13, HIEVE14)
-}
+    s.name: s
+    for s in (
+        POSETRACK15, POSETRACK17, COCO17, BODY19, JHMDB15, LSP14, TUD13, HIEVE14, LIMB13, H36M17,
+    )
+}  # fmt: skip
 
 # JHMDB's `face` is a point on the face, close to the nose.
 _SAME = {"neck": "head_bottom", "face": "nose"}

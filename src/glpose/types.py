@@ -165,6 +165,20 @@ class HeatmapSpec:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PosesInSpace:
+    """The people of one frame in space, NaN where they could not be lifted; see `runtime.lift`.
+
+    `xyz` are the joints relative to the person's root: x to the right of the picture, y up, z
+    towards the camera, in metres or statures. `padded` marks people whose window passes an end of
+    their track, `bridged` those with a joint that was interpolated in the picture.
+    """
+
+    xyz: Float[np.ndarray, "n joints 3"]
+    padded: Bool[np.ndarray, " n"]
+    bridged: Bool[np.ndarray, " n"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class BeforeSmoothing:
     """The joints of a frame's people as they were found, and which of them were not only filtered.
 
@@ -185,6 +199,7 @@ class FramePoses:
     `Codec.side_evidence`; None where nothing is known. `unsure_sides` marks people whose left and
     right limbs may be exchanged, `propagated` those who were not found in this frame but in frames
     around it. `before` has the raw joints of poses that `glpose smooth` has made.
+    `lifted` are the same people in space, if they were lifted.
     """
 
     frame: int
@@ -196,6 +211,7 @@ class FramePoses:
     side_evidence: Float[np.ndarray, "n joints"] | None = None
     unsure_sides: Bool[np.ndarray, " n"] | None = None
     propagated: Bool[np.ndarray, " n"] | None = None
+    lifted: PosesInSpace | None = None
     before: BeforeSmoothing | None = None
 
     @classmethod

@@ -41,7 +41,7 @@ def test_a_system_opens_recipes_of_its_settings(name: str):
     recipe = next(r for r in map(load_recipe, RECIPES) if r.system == name)
     task = system.open(recipe, Path())
     assert isinstance(task, Task)
-    assert isinstance(task, PoseTask) == (name not in ("css", "person_detector"))
+    assert isinstance(task, PoseTask) == (name not in ("css", "dg_net", "person_detector"))
 
 
 def test_unknown_system():

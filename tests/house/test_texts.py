@@ -11,7 +11,7 @@ import pytest
 
 import glpose
 from glpose.runtime.load import read_card
-from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
+from glpose.weights import DEFAULT_DETECTOR, DEFAULT_LIFT, DEFAULT_POSE
 
 ROOT = Path(__file__).parents[2]
 SOURCE = Path(glpose.__file__).parent
@@ -20,6 +20,7 @@ SHIPPED = (
     f"{DEFAULT_POSE}.encoder.onnx",
     f"{DEFAULT_POSE}.fusion.onnx",
     f"{DEFAULT_DETECTOR}.onnx",
+    f"{DEFAULT_LIFT}.lift.onnx",
 )
 MAX_MB = 30
 

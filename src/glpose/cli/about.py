@@ -9,7 +9,7 @@ from pathlib import Path
 from glpose import __version__
 from glpose.errors import GLPoseError
 from glpose.formats.results import load
-from glpose.runtime.card import Card, DetectorCard, EmbeddingCard, PoseCard
+from glpose.runtime.card import Card, DetectorCard, EmbeddingCard, LiftCard, PoseCard
 from glpose.runtime.engine import num_cores
 from glpose.runtime.engines.onnxruntime import engine
 from glpose.runtime.load import read_card, shipped, weights_in
@@ -130,6 +130,11 @@ def model_lines(paths: Sequence[Path]) -> list[str]:
 def _shape(card: Card) -> str:
     if isinstance(card, DetectorCard):
         return ""
+    if isinstance(card, LiftCard):
+        return (
+            f", skeleton {card.skeleton}, windows of {card.window} samples at {card.rate_hz:g} Hz, "
+            f"in {card.unit}"
+        )
     height, width = card.crop.size_hw
     crops = f", crops {width}x{height}"
     if isinstance(card, EmbeddingCard):

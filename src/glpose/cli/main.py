@@ -42,6 +42,9 @@ app.command(
     name="refine",
     help="Make poses of any tool steadier with their video.",
 )
+app.command(
+    "glpose.cli.lift:lift", name="lift", help="Give people of any tool's poses joints in space."
+)
 app.command("glpose.cli.table:table", name="table", help="Write poses as a table, CSV or Parquet.")
 app.command(
     "glpose.cli.smooth:smooth",

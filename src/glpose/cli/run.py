@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from glpose.cli.checks import check_count, read_frames, read_seconds
 from glpose.errors import BadInput
-from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
+from glpose.weights import DEFAULT_DETECTOR, DEFAULT_LIFT, DEFAULT_POSE
 
 if TYPE_CHECKING:
     from glpose.jobs.run import Options, Outcome
@@ -24,6 +24,8 @@ def run(
     detector: str = DEFAULT_DETECTOR,
     detect_every: int | None = None,
     refine: str | None = None,
+    lift: Annotated[bool, Parameter(negative="")] = False,
+    height: float | None = None,
     flow: Path | None = None,
     causal: Annotated[bool, Parameter(negative="")] = False,
     person: str | None = None,
@@ -59,6 +61,10 @@ def run(
         given; 1 finds newcomers at once and costs more.
     refine
         Make poses steadier afterwards: flow merges those of frames around along optical flow.
+    lift
+        Also write poses_3d.jsonl: the poses with joints in space, see glpose lift -h.
+    height
+        The height of the people in metres, for --lift.
     flow
         For --refine: an .onnx file of a flow network, in place of dense inverse search.
     causal
@@ -100,12 +106,22 @@ def run(
     check_count("--detect-every", detect_every)
     # Imported here: NumPy and the video library would slow down --help.
     from glpose.api import DETECT_EVERY
+    from glpose.jobs.lift import lifted_jsonl
     from glpose.jobs.person import read_person
     from glpose.jobs.run import Options
     from glpose.jobs.writers import overlay as draw_overlay
     from glpose.jobs.writers import poses_csv, poses_jsonl
+    from glpose.lifting import check_height
     from glpose.runtime.engine import EngineSpec
+    from glpose.runtime.load import open_lifter
 
+    if height is not None and not lift:
+        raise BadInput("--height is for poses in space; expected --lift with it")
+    if lift and causal:
+        raise BadInput("--lift looks at frames before and after; leave out --lift or --causal")
+    check_height(height)
+    engine = EngineSpec(threads=threads)
+    in_space = (lifted_jsonl(open_lifter(DEFAULT_LIFT, engine), height),) if lift else ()
     options = Options(
         output,
         boxes=boxes,
@@ -117,12 +133,13 @@ def run(
         fps=fps,
         person=None if person is None else read_person(person),
         private=private,
-        engine=EngineSpec(threads=threads),
+        engine=engine,
         overwrite=overwrite,
         writers=(
             poses_jsonl,
             *((poses_csv,) if table else ()),
             *((draw_overlay,) if overlay else ()),
+            *in_space,
         ),
         detect_every=detect_every or DETECT_EVERY,
         also=() if refine is None else (refine,),

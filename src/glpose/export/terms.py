@@ -11,12 +11,17 @@ RESEARCH_NOTE = (
     "not settled law. For commercial use ask a lawyer, or train on data of your own."
 )
 
+NON_COMMERCIAL_NOTE = RESEARCH_NOTE.replace("research only", "non-commercial use only")
+
 
 def describe(sources: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
     """A card's lines on its training data, and the note on its terms."""
     lines = tuple(dict.fromkeys(map(_terms, sources)))
-    restricted = any("research" in line for line in lines)
-    return lines, RESEARCH_NOTE if restricted else "No restriction from training data."
+    if any("research only" in line for line in lines):
+        return lines, RESEARCH_NOTE
+    if any("no commercial use" in line for line in lines):
+        return lines, NON_COMMERCIAL_NOTE
+    return lines, "No restriction from training data."
 
 
 def _terms(source: str) -> str:

@@ -6,10 +6,14 @@ is `[null, null, 0.0]` in the file and NaN with score 0 in memory. A person whos
 limbs may be exchanged has `"sides": "unsure"`, one who was not found in the frame but put there
 from frames around it `"source": "propagated"`. After `glpose smooth` a person also has the `raw`
 coordinates, and the numbers of the joints that were `filled` in or replaced as `outliers`.
+
+People who were lifted have `joints_3d`, [x, y, z] relative to their root or [null, null, null] for
+each joint, and `window` with the words "padded" and "bridged" where they apply; what these mean is
+said by `types.PosesInSpace`, the unit by `settings` of the header.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -35,13 +39,15 @@ from glpose.types import (
     FrameStatus,
     People,
     PoseResult,
+    PosesInSpace,
     VideoInfo,
 )
 
 FORMAT = "glpose/1"
 
 _UNSURE, _PROPAGATED = "unsure", "propagated"
-_PX, _SCORE, _SECONDS = 2, 4, 6  # decimals
+_PADDED, _BRIDGED = "padded", "bridged"
+_PX, _SCORE, _SECONDS, _SPACE = 2, 4, 6, 4  # decimals
 
 
 class ResultWriter:
@@ -204,6 +210,8 @@ def frame_line(poses: FramePoses) -> dict[str, object]:
             people[row][key] = word
     if poses.before is not None:
         _add_raw(people, poses.before)
+    if poses.lifted is not None:
+        _add_lifted(people, poses.lifted)
     return {
         "frame": int(poses.frame),
         "time_s": round(float(poses.time_s), _SECONDS),
@@ -249,6 +257,19 @@ def _add_raw(people: list[dict[str, Any]], before: BeforeSmoothing) -> None:
         for key, marked in (("filled", before.is_filled), ("outliers", before.is_outlier)):
             if marked[row].any():
                 person[key] = np.flatnonzero(marked[row]).tolist()
+
+
+def _add_lifted(people: list[dict[str, Any]], lifted: PosesInSpace) -> None:
+    rows = zip(people, lifted.xyz, lifted.padded, lifted.bridged, strict=True)
+    for person, xyz, padded, bridged in rows:
+        found = np.isfinite(xyz).all(-1)
+        if not found.any():
+            continue
+        table = zip(_round(xyz, _SPACE), found, strict=True)
+        person["joints_3d"] = [p if ok else [None, None, None] for p, ok in table]
+        words = [word for word, is_so in ((_PADDED, padded), (_BRIDGED, bridged)) if is_so]
+        if words:
+            person["window"] = words
 
 
 def _people(people: People) -> list[dict[str, Any]]:
@@ -331,6 +352,7 @@ def _read_frame(line: Line, num_joints: int, *, needs_ids: bool) -> FramePoses:
         status=status,
         unsure_sides=np.array([person.data.get("sides") == _UNSURE for person in people], bool),
         propagated=np.array([p.data.get("source") == _PROPAGATED for p in people], bool),
+        lifted=_read_lifted(people, num_joints),
         before=_read_raw(people, num_joints),
     )
 
@@ -360,6 +382,35 @@ def _is_place(place: Any) -> bool:
     if not isinstance(place, list) or len(place) != 2:
         return False
     return all(map(is_pixel, place)) or place == [None, None]
+
+
+def _read_lifted(people: Sequence[Line], num_joints: int) -> PosesInSpace | None:
+    if not any("joints_3d" in person.data for person in people):
+        return None
+    xyz = np.full((len(people), num_joints, 3), np.nan, np.float32)
+    words: list[list[Any]] = [[] for _ in people]
+    for row, person in enumerate(people):
+        if "joints_3d" not in person.data:
+            continue
+        joints = person.list("joints_3d")
+        if len(joints) != num_joints or not all(map(_is_in_space, joints)):
+            raise person.error(
+                "joints_3d that are not [x, y, z] or [null, null, null]",
+                f"{num_joints} of them as in the header",
+            )
+        xyz[row] = [[np.nan if v is None else v for v in joint] for joint in joints]
+        words[row] = person.list("window") if "window" in person.data else []
+    return PosesInSpace(
+        xyz,
+        np.array([_PADDED in row for row in words], bool),
+        np.array([_BRIDGED in row for row in words], bool),
+    )
+
+
+def _is_in_space(joint: Any) -> bool:
+    if not isinstance(joint, list) or len(joint) != 3:
+        return False
+    return all(map(is_pixel, joint)) or joint == [None, None, None]
 
 
 def _people_lines(line: Line) -> list[Line]:

@@ -331,6 +331,11 @@ DATASETS: dict[str, Dataset] = {
             parts=("train",),
         ),
         Dataset(
+            "mocap",  # read by `formats.motion`: it has no pictures
+            "Bandai-Namco Research Motiondataset, 585 clips: CC BY-NC 4.0, no commercial use",
+            root="mocap",
+        ),
+        Dataset(
             "imagenet",
             "ImageNet-1k, by a published network that training starts from: research only",
         ),

@@ -169,6 +169,7 @@ RECIPES: dict[str, Entry] = {
     "flowing_small_unaligned": Entry(
         "fuse.flowing_small", "the same without flow, to compare", "", {"align": "none"}
     ),
+    "lift_small": Entry("lift.lift_small", "poses in space from tracks of joints (DG-Net's idea)"),
     "dkd_small": Entry(
         "dkd.dkd_small", "dynamic kernels on enlarge_small's network, half the size"
     ),

@@ -1,6 +1,6 @@
 """Cards: everything needed to use weights correctly, stored inside each `.onnx` file.
 
-A `Card` is an `EncoderCard`, a `PoseCard`, a `StarterCard`, a `DetectorCard` or an `EmbeddingCard`,
+A `Card` is an `EncoderCard`, `PoseCard`, `StarterCard`, `DetectorCard`, `EmbeddingCard` or `LiftCard`,
 distinguished by `kind`. The slots of a `PoseCard` name the inputs of its graph and say what fills
 each of them.
 """
@@ -313,7 +313,37 @@ class EmbeddingCard(About):
         check_range("pose", self.pose, 1, 2**16)
 
 
-Card = EncoderCard | PoseCard | StarterCard | DetectorCard | EmbeddingCard
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiftCard(About):
+    """Tracks of joints in the picture to a pose in space, see `runtime.lift`.
+
+    `window` is the odd number of samples of a track that make one pose, the middle one's;
+    `rate_hz` the samples in a second that it was trained on. Poses are relative to the mean of the
+    joints `root`, in metres or in statures of the person.
+    """
+
+    kind: Literal["lift"] = "lift"
+    skeleton: str
+    window: int
+    rate_hz: float
+    root: tuple[str, ...]
+    unit: Literal["metres", "statures"] = "statures"
+
+    def __post_init__(self) -> None:
+        check_range("window", self.window, 1, _MANY)
+        if self.window % 2 == 0:
+            raise BadConfig(f"window is {self.window}; expected an odd number of samples")
+        check_range("rate_hz", self.rate_hz, 1, _MANY)
+        if not self.root:
+            raise BadConfig("root is empty; expected at least one joint")
+
+    @property
+    def joints(self) -> Skeleton:
+        """The joints of the tracks and of the poses."""
+        return by_name(self.skeleton)
+
+
+Card = EncoderCard | PoseCard | StarterCard | DetectorCard | EmbeddingCard | LiftCard
 
 KINDS: dict[str, type[Card]] = {
     "encoder": EncoderCard,
@@ -321,6 +351,7 @@ KINDS: dict[str, type[Card]] = {
     "starter": StarterCard,
     "detector": DetectorCard,
     "embedding": EmbeddingCard,
+    "lift": LiftCard,
 }
 """The types of cards by their kind."""
 

@@ -1,9 +1,9 @@
-"""Open an estimator, a detector, an embedder or a flow network by name or path, with all checks.
+"""Open estimators, detectors, embedders, lifters and flow networks by name or path, with all checks.
 
 Shipped weights are in the package folder `weights`. An estimator NAME is the pair
-`NAME.encoder.onnx` and `NAME.fusion.onnx`, with `NAME.starter.onnx` if its card has a starter; an
-embedder is `NAME.embedding.onnx`, a detector is `NAME.onnx`. A file `SHA256SUMS` next to them is
-checked. Each error names the file, what was found and what was expected.
+`NAME.encoder.onnx` and `NAME.fusion.onnx`, with `NAME.starter.onnx` if its card has a starter; a
+detector is `NAME.onnx`, an embedder `NAME.embedding.onnx`, a lifter `NAME.lift.onnx`. A file
+`SHA256SUMS` next to them is checked. Each error names the file, what was found and what was expected.
 """
 
 import json
@@ -26,6 +26,7 @@ from glpose.runtime.card import (
     EmbeddingCard,
     EncoderCard,
     KeySlot,
+    LiftCard,
     NeighbourSlot,
     PoseCard,
     SimilarSlot,
@@ -38,8 +39,10 @@ from glpose.runtime.engine import EngineSpec, Graph, Shape
 from glpose.runtime.engines.open import open_graph
 from glpose.runtime.estimator import OnnxEstimator
 from glpose.runtime.flow_network import FLOW, A, B, FlowNetwork
+from glpose.runtime.lift import Lifter
+from glpose.skeleton import Skeleton
 
-Use = Literal["pose", "detector", "embedding"]
+Use = Literal["pose", "detector", "embedding", "lift"]
 T = TypeVar("T")
 C = TypeVar("C", bound=Card)
 
@@ -47,13 +50,20 @@ EMBEDDING = ".embedding.onnx"
 """How the names of files of embedders end."""
 
 _ENCODER, _FUSION, _STARTER = ".encoder.onnx", ".fusion.onnx", ".starter.onnx"
+_LIFT = ".lift.onnx"
+_FORM = {
+    "pose": f"a pair NAME{_ENCODER} and NAME{_FUSION}",
+    "detector": "NAME.onnx",
+    "embedding": f"NAME{EMBEDDING}",
+    "lift": f"NAME{_LIFT}",
+}
 _SUMS = "SHA256SUMS"
 _FLOAT, _BYTE = "tensor(float)", "tensor(uint8)"
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The files of one model: encoder, fusion and maybe starter; or one detector or embedder."""
+    """The files of one model: encoder, fusion and maybe starter; one of any other kind."""
 
     name: str
     use: Use
@@ -143,6 +153,26 @@ def load_embedder(name_or_path: str | Path, engine: EngineSpec = EngineSpec()) -
     return open_embedder(name_or_path, engine).network
 
 
+def open_lifter(name_or_path: str | Path, engine: EngineSpec = EngineSpec()) -> Opened[Lifter]:
+    """Open weights that lift tracks: a shipped name, a file, or a folder with one.
+
+    Raises: BadWeights, saying which part is wrong.
+    """
+    (path,) = find_weights(name_or_path, "lift").files
+    opened = _open(path, LiftCard, engine)
+    graph, joints = opened.graph, len(_known_joints(path, opened.card).joints)
+    window = opened.card.window
+    _check_array(graph, "inputs", "joints", (None, window, joints, 3), _FLOAT)
+    _check_array(graph, "inputs", "known", (None, window, joints), _FLOAT)
+    _check_array(graph, "outputs", "xyz", (None, joints, 3), _FLOAT)
+
+    def run(joints: np.ndarray, known: np.ndarray) -> np.ndarray:
+        (xyz,) = graph.run({"joints": joints, "known": known}, ["xyz"])
+        return xyz
+
+    return Opened(Lifter(run, opened.card), _record(opened.card, opened))
+
+
 def open_flow(path: Path | None, engine: EngineSpec = EngineSpec()) -> Opened[Flow]:
     """Open a network of optical flow, any file that keeps to `flow_network`; None is no network.
 
@@ -219,8 +249,9 @@ def _of_file(path: Path) -> Weights:
             pair = path.with_name(name + _ENCODER), path.with_name(name + _FUSION)
             starter = path.with_name(name + _STARTER)
             return Weights(name, "pose", (*pair, starter) if starter.exists() else pair)
-    if path.name.endswith(EMBEDDING):
-        return Weights(path.name.removesuffix(EMBEDDING), "embedding", (path,))
+    for kind, ending in (("embedding", EMBEDDING), ("lift", _LIFT)):
+        if path.name.endswith(ending):
+            return Weights(path.name.removesuffix(ending), kind, (path,))
     return Weights(path.stem, "detector", (path,))
 
 
@@ -232,15 +263,10 @@ def _of_use(weights: Weights, use: Use) -> Weights:
             f"NAME{_FUSION}, put both into one folder"
         )
     if weights.use != use:
-        expected = {
-            "pose": f"a pair NAME{_ENCODER} and NAME{_FUSION}",
-            "detector": "NAME.onnx",
-            "embedding": f"NAME{EMBEDDING}",
-        }[use]
         kind = read_card(weights.files[0]).kind
         raise BadWeights(
             f"{weights.files[0]}: found weights of kind '{kind}', expected {use} weights "
-            f"({expected})"
+            f"({_FORM[use]})"
         )
     return weights
 
@@ -364,10 +390,7 @@ def _check_pair(encoder: _File[EncoderCard], fusion: _File[PoseCard]) -> None:
 
 
 def _check_slots(graph: Graph, card: PoseCard) -> None:
-    try:
-        _ = card.joints
-    except BadInput as problem:
-        raise BadWeights(f"{graph.path}: {problem}; update glpose") from problem
+    _known_joints(graph.path, card)
     expected: dict[str, Shape] = {}
     for slot in card.slots:
         if isinstance(slot, KeySlot):
@@ -395,6 +418,13 @@ def _check_slots(graph: Graph, card: PoseCard) -> None:
 def _check_states(graph: Graph, card: PoseCard) -> None:
     for slot in card.states:
         _check_array(graph, "outputs", slot.output, (None, *slot.shape), _FLOAT)
+
+
+def _known_joints(path: Path, card: PoseCard | LiftCard) -> Skeleton:
+    try:
+        return card.joints
+    except BadInput as problem:
+        raise BadWeights(f"{path}: {problem}; update glpose") from problem
 
 
 def _check_maps(graph: Graph, card: PoseCard) -> None:

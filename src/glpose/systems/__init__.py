@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PHONE_BOOK = {
     "css": "glpose.systems.css",
+    "dg_net": "glpose.systems.dg_net",
     "dkd": "glpose.systems.dkd",
     "flowing": "glpose.systems.flowing",
     "glpose": "glpose.systems.glpose",

@@ -2,3 +2,4 @@
 
 DEFAULT_POSE = "pose_small"
 DEFAULT_DETECTOR = "person_small"
+DEFAULT_LIFT = "lift_small"

@@ -161,7 +161,7 @@ def test_every_set_that_recipes_use_is_in_the_table() -> None:
 
     for name in RECIPES:
         recipe = load_recipe(name)
-        assert set(recipe.data.set_names()) <= {*sources(), "taught"}, name
+        assert set(recipe.data.set_names()) <= {*sources(), "taught", "mocap"}, name
         assert set(recipe.pretrained_on) <= set(DATASETS), name
 
 

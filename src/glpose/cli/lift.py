@@ -1,0 +1,63 @@
+"""`glpose lift`: give the people of a file of poses joints in space."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from glpose.cli.checks import check_count
+from glpose.cli.output import say
+from glpose.weights import DEFAULT_LIFT
+
+
+def lift(
+    poses: Path,
+    /,
+    *,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    weights: str = DEFAULT_LIFT,
+    height: float | None = None,
+    rate: float | None = None,
+    threads: int | None = None,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Add joints in space to every person who is seen long enough.
+
+    Writes the poses again, with "joints_3d" relative to the middle of the hips: x to the right of
+    the picture, y up, z towards the camera. Lengths are in statures of the person, or in metres
+    with --height.
+
+    Parameters
+    ----------
+    poses
+        A poses.jsonl, COCO results whose image_id is the frame from 0, or PoseTrack predictions.
+    output
+        The file to write; NAME_3d.jsonl beside the poses unless given.
+    weights
+        Weights that lift: a name (see glpose info), a file or a folder.
+    height
+        The height of the people in metres.
+    rate
+        Frames in a second, if the file of poses does not say.
+    threads
+        Threads of the network; all cores if not given.
+    quiet
+        Say nothing unless there is a problem.
+    overwrite
+        Replace the output if it exists.
+
+    """
+    check_count("--threads", threads)
+    from glpose.jobs.lift import LiftOptions, lift_file
+    from glpose.runtime.engine import EngineSpec
+
+    target = output or poses.with_name(f"{poses.stem}_3d.jsonl")
+    options = LiftOptions(target, weights, height, rate, overwrite, EngineSpec(threads=threads))
+    done = lift_file(poses, options)
+    if not quiet:
+        say(
+            f"{target}: lifted {done.lifted} of {done.poses} poses, {done.lifted_tracks} of "
+            f"{done.tracks} people, in {done.unit}"
+        )
+    return 0

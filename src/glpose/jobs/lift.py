@@ -1,0 +1,180 @@
+"""Lift the poses of a file, or of a run, to poses in space.
+
+outcome = lift_file(Path("poses.jsonl"), LiftOptions(Path("poses_3d.jsonl"), height_m=1.8))
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from glpose import __version__
+from glpose.errors import BadInput
+from glpose.formats.poses import GivenPoses, read_poses
+from glpose.formats.results import ResultWriter
+from glpose.jobs.writers import POSES_3D, PoseWriter, Target, Writing
+from glpose.lifting import lift_frames, unit_of
+from glpose.runtime.engine import EngineSpec
+from glpose.runtime.lift import Lifter
+from glpose.runtime.load import Opened, open_lifter
+from glpose.track.link import link
+from glpose.types import Detections, Frame, FramePoses, VideoInfo
+from glpose.weights import DEFAULT_LIFT
+
+
+@dataclass(frozen=True, slots=True)
+class LiftOptions:
+    """The options of `glpose lift`: the file to write, and how; `rate_hz` if the poses name none."""
+
+    output: Path
+    weights: str | Path = DEFAULT_LIFT
+    height_m: float | None = None
+    rate_hz: float | None = None
+    overwrite: bool = False
+    engine: EngineSpec = EngineSpec()
+
+
+@dataclass(frozen=True, slots=True)
+class LiftOutcome:
+    """How many poses and tracks there are, how many of them were lifted, and in which unit."""
+
+    poses: int
+    lifted: int
+    tracks: int
+    lifted_tracks: int
+    unit: str
+
+
+def lift_file(poses: Path, options: LiftOptions) -> LiftOutcome:
+    """Lift the poses of a file of any tool; people without track ids are linked by overlap first.
+
+    Raises: BadInput for poses that cannot be lifted, or an output that may not be written;
+    BadWeights.
+    """
+    given = read_poses(poses)
+    target = options.output
+    if target.exists() and target.samefile(poses):
+        raise BadInput(f"{poses}: would be replaced by its own lifting; choose another -o")
+    if target.exists() and not options.overwrite:
+        raise BadInput(f"{target}: exists; choose another -o, or replace it with --overwrite")
+    video = _video(given, poses, options.rate_hz)
+    opened = open_lifter(options.weights, options.engine)
+    if not given.has_ids:
+        given = _linked(given)
+    try:
+        frames = lift_frames(
+            given.frames, given.skeleton, video.rate_hz, opened.network, options.height_m
+        )
+    except BadInput as problem:
+        raise BadInput(f"{poses}: {problem}") from problem
+    models = {**given.models, "lift": opened.record}
+    settings = {
+        "glpose": __version__, "poses": poses.name,
+        **lift_settings(opened.network, options.height_m),
+    }  # fmt: skip
+    with ResultWriter(target, video, given.skeleton, models, settings) as writer:
+        for frame in frames:
+            writer.write(frame)
+    return outcome_of(frames, unit_of(opened.network, options.height_m))
+
+
+def lift_settings(lifter: Lifter, height_m: float | None) -> dict[str, object]:
+    """What results say about `joints_3d`."""
+    card = lifter.card
+    return {
+        "lift": {
+            "unit": unit_of(lifter, height_m),
+            "height_m": height_m,
+            "root": list(card.root),
+            "frame": "camera turned to the person: x right, y up, z towards the camera",
+            "window": card.window,
+            "rate_hz": card.rate_hz,
+        }
+    }
+
+
+def outcome_of(frames: Sequence[FramePoses], unit: str) -> LiftOutcome:
+    """What was lifted."""
+    tracks: set[int] = set()
+    lifted_tracks: set[int] = set()
+    num = lifted = 0
+    for poses in frames:
+        ids = poses.people.track_id
+        tracks |= set(ids.tolist())
+        num += len(ids)
+        if poses.lifted is not None:
+            done = np.isfinite(poses.lifted.xyz).any((1, 2))
+            lifted += int(done.sum())
+            lifted_tracks |= set(ids[done].tolist())
+    return LiftOutcome(num, lifted, len(tracks), len(lifted_tracks), unit)
+
+
+def lifted_jsonl(opened: Opened[Lifter], height_m: float | None) -> Writing:
+    """A writer of `poses_3d.jsonl`, the poses of a run in space; they are kept until its end."""
+    return Writing((POSES_3D,), lambda target: _LiftedFile(target, opened, height_m))
+
+
+class _LiftedFile:
+    """`poses_3d.jsonl` as a `PoseWriter`."""
+
+    needs_pictures = False
+
+    def __init__(self, target: Target, opened: Opened[Lifter], height_m: float | None) -> None:
+        self._target, self._opened, self._height_m = target, opened, height_m
+        self._frames: list[FramePoses] = []
+        self.warnings: list[str] = []
+
+    def write(self, frame: Frame, poses: FramePoses) -> None:
+        del frame
+        self._frames.append(poses)
+
+    def __enter__(self) -> PoseWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            with self._target.timings("lift"):
+                self._finish()
+
+    def _finish(self) -> None:
+        target, lifter = self._target, self._opened.network
+        skeleton, info = target.models.skeleton, target.source.info
+        frames: Sequence[FramePoses] = self._frames
+        try:
+            frames = lift_frames(frames, skeleton, info.rate_hz, lifter, self._height_m)
+        except BadInput as problem:
+            self.warnings.append(f"nobody was lifted: {problem}")
+        models = {**target.models.record, "lift": self._opened.record}
+        settings = {**target.settings, **lift_settings(lifter, self._height_m)}
+        with ResultWriter(target.folder / POSES_3D, info, skeleton, models, settings) as writer:
+            for poses in frames:
+                writer.write(poses)
+
+
+def _linked(given: GivenPoses) -> GivenPoses:
+    """The same with track ids from 1, by the overlap of boxes alone: there are no pictures."""
+    boxes = {p.frame: Detections(p.people.xyxy, p.people.score) for p in given.frames}
+    numbers = link(boxes)
+
+    def numbered(poses: FramePoses) -> FramePoses:
+        if not len(poses.people):
+            return poses
+        track_id = numbers[poses.frame].track_id + 1
+        return replace(poses, people=replace(poses.people, track_id=track_id))
+
+    return replace(given, frames=tuple(map(numbered, given.frames)))
+
+
+def _video(given: GivenPoses, path: Path, rate_hz: float | None) -> VideoInfo:
+    if given.video is not None:
+        return given.video
+    if rate_hz is None:
+        raise BadInput(f"{path}: names no frame rate; expected the video's, give it with --rate")
+    return VideoInfo(path.stem, (0, 0), rate_hz)

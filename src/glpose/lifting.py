@@ -1,0 +1,137 @@
+"""From the poses of a video to poses in space: tracks are cut out, lifted and put back.
+
+`lift_frames` does it for frames with track ids. All that can be wrong with such poses is said here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+from glpose.errors import BadInput
+from glpose.runtime.lift import LEAST_SCORE, LiftedTrack, Lifter
+from glpose.skeleton import Skeleton, joint_map
+from glpose.types import FramePoses, PosesInSpace
+
+_LEAST_PX = 8.0
+"""People are larger than this; if not, the joints are no pixels."""
+
+
+def lift_frames(
+    frames: Sequence[FramePoses],
+    skeleton: Skeleton,
+    rate_hz: float,
+    lifter: Lifter,
+    height_m: float | None = None,
+) -> tuple[FramePoses, ...]:
+    """The frames with `lifted` poses, whose joints are those of `skeleton`.
+
+    Frames are in order, may be left out, and their people have track ids. With the `height_m` of a
+    person lengths are in metres; without it they are in the unit of the card.
+
+    Raises: BadInput if the skeleton lacks the root, the joints are no pixels or all missing, or no
+    track is long enough.
+    """
+    card = lifter.card
+    check_height(height_m)
+    if not rate_hz > 0:
+        raise BadInput(f"the frame rate is {rate_hz:g}; expected frames in a second, above 0")
+    index = joint_map(skeleton, card.joints)
+    for joint in card.root:
+        if index[card.joints.index(joint)] < 0:
+            raise BadInput(
+                f"the poses have the joints of {skeleton.name}, which lack '{joint}', the root of "
+                f"the weights '{card.name}'; give weights for these joints"
+            )
+    _check_joints(frames)
+    scale = height_m if height_m is not None and card.unit == "statures" else 1.0
+    places = _places(frames)
+    lifted = {track: _lift_track(frames, places[track], index, rate_hz, lifter) for track in places}
+    if not any(np.isfinite(found.xyz).any() for found in lifted.values()):
+        longest = max(int(p[-1, 0] - p[0, 0]) + 1 for p in places.values())
+        raise BadInput(
+            f"no track is long enough: the longest has {longest} frames; '{card.name}' needs "
+            f"{lifter.least_frames(rate_hz)} in a row at {rate_hz:g} frames a second"
+        )
+    back = joint_map(card.joints, skeleton)
+    made = [_nobody(poses, len(skeleton.joints)) for poses in frames]
+    for track, place in places.items():
+        found = lifted[track]
+        for frame, number, row in place:
+            at = int(frame - place[0, 0])
+            xyz = np.where((back >= 0)[:, None], found.xyz[at, back], np.nan)
+            made[number].xyz[row] = scale * xyz
+            made[number].padded[row] = found.padded[at]
+            made[number].bridged[row] = found.bridged[at]
+    return tuple(replace(p, lifted=xyz) for p, xyz in zip(frames, made, strict=True))
+
+
+def unit_of(lifter: Lifter, height_m: float | None) -> str:
+    """The unit of lengths, for results."""
+    return "metres" if height_m is not None else lifter.card.unit
+
+
+def check_height(height_m: float | None) -> None:
+    """Raises: BadInput for a height that no person has, which may be one in another unit."""
+    if height_m is not None and not 0.3 <= height_m <= 3.0:
+        raise BadInput(
+            f"the height is {height_m:g}; expected that of a person in metres, e.g. 1.75"
+        )
+
+
+def _check_joints(frames: Sequence[FramePoses]) -> None:
+    """Raises: BadInput if nobody has joints, or people are smaller than any pixels could show."""
+    sizes = [
+        float((xy.max(0) - xy.min(0)).max())
+        for poses in frames
+        for all_xy, score in zip(poses.xy, poses.score, strict=True)
+        for xy in [all_xy[np.isfinite(all_xy).all(-1) & (score >= LEAST_SCORE)]]
+        if len(xy) > 1
+    ]
+    if not sizes:
+        num = sum(len(poses.people) for poses in frames)
+        raise BadInput(
+            f"none of the {num} poses in {len(frames)} frames has joints with a score of "
+            f"{LEAST_SCORE} or more; expected joints to lift"
+        )
+    if float(np.median(sizes)) < _LEAST_PX:
+        raise BadInput(
+            f"the joints of a person span {np.median(sizes):.3g}; expected pixels of the picture, "
+            "of which a person has many; multiply shares of a picture by its size"
+        )
+
+
+def _places(frames: Sequence[FramePoses]) -> dict[int, Int64[np.ndarray, "times 3"]]:
+    """For each track its frame numbers, and where its poses are: place in the list, and row."""
+    found: dict[int, list[tuple[int, int, int]]] = {}
+    for number, poses in enumerate(frames):
+        for row, track in enumerate(poses.people.track_id.tolist()):
+            found.setdefault(track, []).append((poses.frame, number, row))
+    return {track: np.array(rows, np.int64) for track, rows in found.items()}
+
+
+def _lift_track(
+    frames: Sequence[FramePoses],
+    place: Int64[np.ndarray, "times 3"],
+    index: Int64[np.ndarray, " joints"],
+    rate_hz: float,
+    lifter: Lifter,
+) -> LiftedTrack:
+    """Lift one track from its first to its last frame."""
+    first, last = place[0, 0], place[-1, 0]
+    xy: Float32[np.ndarray, "frames joints 2"]
+    xy = np.full((last - first + 1, len(index), 2), np.nan, np.float32)
+    score = np.zeros(xy.shape[:2], np.float32)
+    there = index >= 0
+    for frame, number, row in place:
+        xy[frame - first, there] = frames[number].xy[row, index[there]]
+        score[frame - first, there] = frames[number].score[row, index[there]]
+    return lifter(xy, score, rate_hz)
+
+
+def _nobody(poses: FramePoses, joints: int) -> PosesInSpace:
+    num = len(poses.people)
+    return PosesInSpace(
+        np.full((num, joints, 3), np.nan, np.float32), np.zeros(num, bool), np.zeros(num, bool)
+    )

@@ -1,0 +1,184 @@
+"""From the joints of a track in the picture to poses in space.
+
+A `Lifter` sees a window of samples of one person's track and gives the pose of the middle one. The
+window is the same in training: `bridged` fills short gaps, `person_frame` takes away where in the
+picture the person is and how large.
+
+Poses are in the frame of a camera turned to the person: x to the right of the picture, y up, z
+towards the camera; the origin is the root (the middle of the hips). A single camera does not tell
+how large a person is, so lengths are in statures of the person, or in metres where the weights say
+so.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Int64
+
+from glpose.runtime.card import LiftCard
+
+RunLifter = Callable[
+    [Float32[np.ndarray, "n window joints 3"], Float32[np.ndarray, "n window joints"]],
+    Float32[np.ndarray, "n joints 3"],
+]
+"""A graph: (x, y, confidence) of each sample, and which joints are known, to poses."""
+
+LEAST_SCORE = 0.2
+"""Joints of a lower score are taken for missing."""
+
+MOST_GAP = 10
+"""The longest gap, in frames, that is bridged by interpolation."""
+
+LEAST_JOINTS = 3
+"""With fewer joints neither the place nor the size of a person is known."""
+
+_CHUNK = 256
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LiftedTrack:
+    """The poses of a track, NaN where a joint or the whole person could not be lifted.
+
+    `padded`: the window passes an end of the track, where the last sample is repeated. `bridged`: a
+    joint of the pose was interpolated in the picture.
+    """
+
+    xyz: Float32[np.ndarray, "frames joints 3"]
+    padded: Bool[np.ndarray, " frames"]
+    bridged: Bool[np.ndarray, " frames"]
+
+
+class Lifter:
+    """Lifts tracks; `card` says for which joints and windows."""
+
+    def __init__(self, run: RunLifter, card: LiftCard) -> None:
+        self.card, self.run = card, run
+
+    def step(self, rate_hz: float) -> int:
+        """Frames from sample to sample in a video of this rate."""
+        return max(1, round(rate_hz / self.card.rate_hz))
+
+    def least_frames(self, rate_hz: float) -> int:
+        """The shortest run of frames that is lifted: half a window with its middle."""
+        return self.card.window // 2 * self.step(rate_hz) + 1
+
+    def __call__(
+        self,
+        xy: Float[np.ndarray, "frames joints 2"],
+        score: Float[np.ndarray, "frames joints"],
+        rate_hz: float,
+    ) -> LiftedTrack:
+        """Lift one person's joints (those of the card) in consecutive frames, in image pixels.
+
+        Joints with NaN or a score below `LEAST_SCORE` are missing. Gaps up to `MOST_GAP` frames are
+        bridged; longer ones end a run of frames, and runs shorter than `least_frames` are left out.
+        A joint is NaN in space where it is missing in the picture and cannot be bridged.
+        """
+        found = finite(xy) & (score >= LEAST_SCORE)
+        filled = bridged(np.where(found[..., None], xy, np.nan), MOST_GAP)
+        known = finite(filled)
+        usable = known.sum(1) >= LEAST_JOINTS
+        step, least = self.step(rate_hz), self.least_frames(rate_hz)
+        reach = np.arange(-(self.card.window // 2), self.card.window // 2 + 1) * step
+        keys, places = [], []
+        for first, end in runs(usable):
+            if end - first >= least:
+                own = np.arange(first, end)
+                keys.append(own)
+                places.append(np.clip(own[:, None] + reach, first, end - 1))
+        lifted = LiftedTrack(
+            np.full((*xy.shape[:2], 3), np.nan, np.float32),
+            np.zeros(len(xy), bool),
+            np.zeros(len(xy), bool),
+        )
+        if not keys:
+            return lifted
+        key, place = np.concatenate(keys), np.concatenate(places)
+        lifted.padded[key] = (place != key[:, None] + reach).any(1)
+        lifted.bridged[key] = (known[key] & ~found[key]).any(1)
+        for start in range(0, len(key), _CHUNK):
+            rows, some = key[start : start + _CHUNK], place[start : start + _CHUNK]
+            xyz = self._lift(filled[some], found[some])
+            lifted.xyz[rows] = np.where(known[rows][..., None], xyz, np.nan)
+        return lifted
+
+    def _lift(
+        self,
+        xy: Float[np.ndarray, "n window joints 2"],
+        found: Bool[np.ndarray, "n window joints"],
+    ) -> Float32[np.ndarray, "n joints 3"]:
+        """The mean of what the network makes of the windows and of their mirror images."""
+        joints, known = network_inputs(xy, found)
+        mirror = list(self.card.joints.mirror)
+        flip = np.array([-1, 1, 1], np.float32)
+        both = self.run(
+            np.concatenate([joints, joints[:, :, mirror] * flip]),
+            np.concatenate([known, known[:, :, mirror]]),
+        )
+        straight, turned = np.split(both, 2)
+        return (straight + turned[:, mirror] * flip) / 2
+
+
+def network_inputs(
+    xy: Float[np.ndarray, "n window joints 2"], found: Bool[np.ndarray, "n window joints"]
+) -> tuple[Float32[np.ndarray, "n window joints 3"], Float32[np.ndarray, "n window joints"]]:
+    """(x, y, confidence) in the person's frame, 0 where unknown, and 1 where a joint is known.
+
+    The confidence is 1 for joints that were `found` and 0 for those that were interpolated.
+    """
+    known = finite(xy)
+    placed = np.where(known[..., None], person_frame(xy), 0.0)
+    joints = np.concatenate([placed, (found & known)[..., None]], -1)
+    return joints.astype(np.float32), known.astype(np.float32)
+
+
+def person_frame(
+    xy: Float[np.ndarray, "n window joints 2"],
+) -> Float[np.ndarray, "n window joints 2"]:
+    """Window by window, with the person's middle at the origin, the size 1, and y up.
+
+    The middle is the mean of the joints of the middle sample that are not NaN. The size is the
+    longer side of the box around the joints, the median over the window. Moving or scaling the
+    picture changes nothing.
+    """
+    middle = xy[:, xy.shape[1] // 2]
+    known = finite(middle)[..., None]
+    centre = np.where(known, middle, 0).sum(1) / np.maximum(known.sum(1), 1)
+    is_nan = np.isnan(xy)
+    low, high = (
+        np.where(is_nan, np.inf, xy).min(2), np.where(is_nan, -np.inf, xy).max(2)
+    )  # fmt: skip
+    side = (high - low).max(-1)
+    size = np.nanmedian(np.where(np.isfinite(side), side, np.nan), 1)
+    flip = np.array([1.0, -1.0])
+    return (xy - centre[:, None, None]) / np.maximum(size, 1e-6)[:, None, None, None] * flip
+
+
+def finite(points: Float[np.ndarray, "*shape axes"]) -> Bool[np.ndarray, "*shape"]:
+    """Which points have all their coordinates."""
+    return np.asarray(np.isfinite(points).all(-1))
+
+
+def bridged(
+    xy: Float[np.ndarray, "frames *joints 2"], most: int
+) -> Float[np.ndarray, "frames *joints 2"]:
+    """Gaps of at most `most` frames filled by a straight line in time; longer ones stay NaN."""
+    there = finite(xy)
+    frames = np.arange(len(xy)).reshape(-1, *[1] * (there.ndim - 1))
+    before = np.maximum.accumulate(np.where(there, frames, -1), 0)
+    after = np.flip(np.minimum.accumulate(np.flip(np.where(there, frames, len(xy)), 0), 0), 0)
+    gap = ~there & (before >= 0) & (after < len(xy)) & (after - before - 1 <= most)
+    filled = xy.copy()
+    where = np.nonzero(gap)
+    start, stop = before[where], after[where]
+    share = ((where[0] - start) / (stop - start))[:, None].astype(xy.dtype)
+    rest = where[1:]
+    filled[where] = (1 - share) * xy[(start, *rest)] + share * xy[(stop, *rest)]
+    return filled
+
+
+def runs(usable: Bool[np.ndarray, " frames"]) -> list[tuple[int, int]]:
+    """First frame and end of each run of true values."""
+    edges: Int64[np.ndarray, " edges"] = np.flatnonzero(np.diff(np.r_[0, usable.astype(int), 0]))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

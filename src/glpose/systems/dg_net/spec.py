@@ -1,0 +1,131 @@
+"""Settings of DG-Net: the network, and what it is trained on. No torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from glpose.config import check_range
+from glpose.errors import BadConfig
+from glpose.skeleton import Skeleton, by_name
+from glpose.train.recipe import Recipe
+
+RATE_HZ = 15.0
+"""Samples in a second: that of our motion capture."""
+
+SYNTH, MOCAP = "synth", "mocap"
+
+
+@dataclass(frozen=True, slots=True)
+class DgNetConfig:
+    """A window of samples, and one block for each of `strides`.
+
+    A block is [DSG + static] -> [DTG] -> convolution over time, see `nets.joint_graphs`; a stride
+    of 3 leaves a third of the samples. `dynamic` and `static` switch the branches; without the
+    dynamic ones the static graph takes the place of both. `num_neighbours` is K. DSG measures
+    positions in the first block and features after it, or `places` everywhere; DTG compares how the
+    positions move, or in later blocks the features (`moves`).
+
+    The sizes are ours: the paper's were not at hand.
+    """
+
+    skeleton: str = "limb13"
+    root: tuple[str, ...] = ("left_hip", "right_hip")
+    strides: tuple[int, ...] = (3, 3, 3)
+    width: int = 64
+    num_neighbours: int = 3
+    dynamic: bool = True
+    static: bool = True
+    places: Literal["features", "positions"] = "features"
+    moves: Literal["positions", "features"] = "positions"
+    likeness: Literal["distance", "cosine"] = "distance"
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not self.strides or not set(self.strides) <= {1, 3}:
+            raise BadConfig(f"strides is {list(self.strides)}; expected one or more of 1 and 3")
+        check_range("width", self.width, 1, 4096)
+        most = len(self.joints.joints) - 1
+        check_range("num_neighbours", self.num_neighbours, 1, most)
+        check_range("dropout", self.dropout, 0, 0.9)
+        if not (self.dynamic or self.static):
+            raise BadConfig("dynamic and static are both off; expected at least one branch")
+        if not self.root:
+            raise BadConfig("root is empty; expected at least one joint")
+        for joint in self.root:
+            self.joints.index(joint)
+
+    @property
+    def joints(self) -> Skeleton:
+        """The joints of the tracks and of the poses."""
+        return by_name(self.skeleton)
+
+    @property
+    def roots(self) -> tuple[int, ...]:
+        """The joints whose mean is the origin."""
+        return tuple(map(self.joints.index, self.root))
+
+    @property
+    def window(self) -> int:
+        """The number of samples T: what the strides reduce to one."""
+        return math.prod(self.strides)
+
+
+@dataclass(frozen=True, slots=True)
+class MotionConfig:
+    """Motions in space, seen by random cameras, with the errors of our own 2D joints.
+
+    Motions are those of the `sources`: motion capture ("mocap") and our own procedural
+    figures ("synth"), of which a share `synth_share` of the samples is taken if both are there.
+    Bodies of motion capture are given other proportions. Cameras: degrees above the person, metres
+    away, degrees that the person is off the middle. `held_samples` windows of held-out clips are
+    scored.
+
+    The errors are what `bench/lift_noise.py` measures, as shares of the person's size: `noise` is
+    the deviation of one axis, `likeness` the correlation from sample to sample, `gross_share` of
+    the joints are off by `gross`; `missed_share` of the joints are missing in runs of about
+    `missed_run` samples. In a share `cut_share` of the samples a limb or the neck is missing
+    altogether.
+    """
+
+    sources: tuple[str, ...] = (MOCAP, SYNTH)
+    synth_share: float = 0.5
+    num_synth_clips: int = 400
+    above_deg: tuple[float, float] = (-12.0, 40.0)
+    distance_m: tuple[float, float] = (2.2, 12.0)
+    off_middle_deg: float = 22.0
+    roll_deg: float = 4.0
+    follow_share: float = 0.4
+    noise: float = 0.036
+    likeness: float = 0.65
+    gross_share: float = 0.25
+    gross: float = 0.15
+    missed_share: float = 0.01
+    missed_run: float = 2.0
+    cut_share: float = 0.25
+    held_samples: int = 2000
+
+    def __post_init__(self) -> None:
+        known = {SYNTH, MOCAP}
+        if not self.sources or not set(self.sources) <= known:
+            raise BadConfig(
+                f"sources are {list(self.sources)}; expected some of {', '.join(sorted(known))}"
+            )
+        for name in ("synth_share", "follow_share", "gross_share", "missed_share", "cut_share"):
+            check_range(name, getattr(self, name), 0, 1)
+        check_range("likeness", self.likeness, 0, 0.999)
+        check_range("missed_run", self.missed_run, 1, 1000)
+        check_range("distance_m", self.distance_m, 1.0, 1000)
+
+    def set_names(self) -> tuple[str, ...]:
+        """The sources."""
+        return self.sources
+
+    def synth_only(self) -> MotionConfig:
+        """The same with few procedural figures, for trying things out."""
+        return replace(self, sources=(SYNTH,), num_synth_clips=40, held_samples=200)
+
+
+Settings = Recipe[DgNetConfig, MotionConfig]
+"""The recipe type of this system."""

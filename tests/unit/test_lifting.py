@@ -1,0 +1,125 @@
+"""Poses of a video to poses in space: whose joints, in which unit, and what is refused."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import glpose
+import tiny_onnx
+from glpose.errors import BadInput
+from glpose.lifting import lift_frames
+from glpose.runtime.lift import Lifter
+from glpose.skeleton import COCO17, H36M17, LIMB13, POSETRACK15, Skeleton
+from glpose.types import FramePoses, People, PoseResult, VideoInfo
+
+CARD = tiny_onnx.lift_card()
+LIFTER = Lifter(lambda joints, known: joints[:, joints.shape[1] // 2], CARD)
+
+
+def frame(number: int, *tracks: int, joints: Skeleton = COCO17, size: float = 80) -> FramePoses:
+    """People who walk to the right; each joint has its place."""
+    num = len(joints.joints)
+    shape = np.random.default_rng(5).uniform(0, size, (num, 2))
+    xy = np.stack([shape + [3.0 * number + 200 * t, 50.0] for t in tracks] or [shape])[
+        : len(tracks)
+    ]
+    people = People(
+        np.tile(np.float32([0, 0, 9, 9]), (len(tracks), 1)),
+        np.ones(len(tracks), np.float32),
+        np.array(tracks, np.int64),
+    )
+    xy = xy.astype(np.float32).reshape(-1, num, 2)
+    return FramePoses(number, number / 25, people, xy, np.full((len(tracks), num), 0.8, np.float32))
+
+
+def lifted(frames: list[FramePoses], joints: Skeleton = COCO17, **how: object) -> list[FramePoses]:
+    return list(lift_frames(frames, joints, 25.0, LIFTER, **how))
+
+
+def test_joints_keep_the_order_of_the_file_and_others_are_nan():
+    done = lifted([frame(i, 1) for i in range(8)])
+    xyz = done[4].lifted.xyz[0]
+    has = [joint in LIMB13.joints for joint in COCO17.joints]
+    np.testing.assert_array_equal(np.isfinite(xyz).all(-1), has)
+    at = COCO17.index
+    true = frame(4, 1).xy[0]
+    apart = xyz[at("left_knee")] - xyz[at("right_wrist")]
+    expected = true[at("left_knee")] - true[at("right_wrist")]
+    size = (true[has].max(0) - true[has].min(0)).max()
+    np.testing.assert_allclose(apart[:2] * size, expected * [1, -1], rtol=1e-4)
+
+
+def test_the_neck_is_found_under_its_other_name():
+    done = lifted([frame(i, 1, joints=POSETRACK15) for i in range(8)], POSETRACK15)
+    assert np.isfinite(done[3].lifted.xyz[0, POSETRACK15.index("head_bottom")]).all()
+
+
+def test_people_are_kept_apart_and_short_tracks_are_nan():
+    frames = [frame(i, *((7, 2) if i % 2 else (2, 7)), *((5,) if i == 3 else ())) for i in range(9)]
+    done = lifted(frames)
+    alone = lifted([frame(i, 7) for i in range(9)])
+    for i, poses in enumerate(done):
+        row = poses.people.track_id.tolist().index(7)
+        np.testing.assert_array_equal(poses.lifted.xyz[row], alone[i].lifted.xyz[0])
+        assert poses.lifted.padded[row] == (i < 2 or i > 6)
+    assert np.isnan(done[3].lifted.xyz[2]).all()
+
+
+def test_frames_that_are_left_out_are_gaps():
+    done = lifted([frame(i, 1) for i in range(20) if i not in (8, 9)])
+    assert np.isfinite(done[9].lifted.xyz[0, COCO17.index("left_hip")]).all()
+    assert not any(poses.lifted.padded[0] for poses in done[2:-2])
+    far = lifted([frame(i, 1) for i in (*range(10), *range(40, 50))])
+    assert far[9].lifted.padded[0]
+    assert far[10].lifted.padded[0]
+
+
+def test_a_height_gives_metres():
+    plain, tall = lifted([frame(i, 1) for i in range(8)]), None
+    tall = lifted([frame(i, 1) for i in range(8)], height_m=2.0)
+    np.testing.assert_allclose(tall[4].lifted.xyz, 2 * plain[4].lifted.xyz)
+    metres = Lifter(LIFTER.run, replace(CARD, unit="metres"))
+    same = lift_frames([frame(i, 1) for i in range(8)], COCO17, 25.0, metres, 2.0)
+    np.testing.assert_array_equal(same[4].lifted.xyz, plain[4].lifted.xyz)
+
+
+@pytest.mark.parametrize(
+    ("frames", "message"),
+    [
+        ([], "none of the 0 poses in 0 frames has joints"),
+        ([frame(0)], "none of the 0 poses in 1 frames has joints"),
+        ([frame(0, 1)], "no track is long enough: the longest has 1 frames; 'tiny' needs 3 in a row"),
+        ([frame(0, 1), frame(1, 1)], "the longest has 2 frames"),
+        ([replace(frame(i, 1), score=np.zeros((1, 17), np.float32)) for i in range(9)],
+         "none of the 9 poses in 9 frames has joints with a score of 0.2 or more"),
+        ([frame(i, 1, size=0.8) for i in range(9)], "a person span 0.7.*; expected pixels"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_lifted_is_said_in_one_line(frames: list[FramePoses], message: str):
+    with pytest.raises(BadInput, match=message) as caught:
+        lifted(frames)
+    assert "\n" not in str(caught.value)
+
+
+def test_another_skeleton_height_or_rate_is_refused():
+    frames = [frame(i, 1) for i in range(9)]
+    other = Lifter(LIFTER.run, replace(CARD, skeleton=H36M17.name, root=("pelvis",)))
+    with pytest.raises(BadInput, match="joints of coco17, which lack 'pelvis', the root of"):
+        lift_frames(frames, COCO17, 25.0, other)
+    with pytest.raises(BadInput, match="the height is 175; expected that of a person in metres"):
+        lifted(frames, height_m=175.0)
+    with pytest.raises(BadInput, match="the frame rate is 0; expected frames in a second"):
+        lift_frames(frames, COCO17, 0.0, LIFTER)
+
+
+def test_lift_in_python(tmp_path: Path):
+    path = tiny_onnx.write_lifter(tmp_path / "tiny.lift.onnx")
+    frames = tuple(frame(i, 1) for i in range(9))
+    result = PoseResult(VideoInfo("walk", (400, 600), 25.0), COCO17, frames)
+    done = glpose.lift(result, weights=path, height_m=1.5)
+    assert done.models["lift"]["name"] == "tiny"
+    expected = lifted(list(frames), height_m=1.5)
+    for a, b in zip(done.frames, expected, strict=True):
+        np.testing.assert_allclose(a.lifted.xyz, b.lifted.xyz, atol=1e-5)
