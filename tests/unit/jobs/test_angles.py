@@ -129,7 +129,7 @@ def test_without_matplotlib_all_but_the_picture_is_there(
     (line,) = capsys.readouterr().err.splitlines()
     assert "angles.png: was not drawn" in line
     assert "'matplotlib', which is not installed" in line
-    assert "glpose[plot]" in line
+    assert 'pip install ".[plot]"' in line
     assert "--no-plot" in line
     assert sorted(path.name for path in results.iterdir()) == [
         "angles.csv", "gait.json", "poses.jsonl",

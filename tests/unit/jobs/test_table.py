@@ -72,7 +72,7 @@ def test_parquet_without_pyarrow_is_one_line_and_no_file(
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     line = refused(results, tmp_path / "t.parquet", capsys)
     assert "'pyarrow', which is not installed" in line
-    assert "glpose[tables]" in line
+    assert 'pip install ".[tables]"' in line
     assert not (tmp_path / "t.parquet").exists()
     with pytest.raises(MissingExtra):
         write_table(results, TableOptions(tmp_path / "t.parquet"))
