@@ -194,7 +194,7 @@ def write_summary(path: str | Path, summary: Mapping[str, object]) -> None:
     write_text(Path(path), dump(_finite(to_plain(summary))) + "\n")
 
 
-def frame_line(poses: FramePoses) -> dict[str, object]:
+def frame_line(poses: FramePoses) -> dict[str, Any]:
     """The line of a frame as plain data, rounded as in the file."""
     people = _people(poses.people)
     for person, xy, score in zip(people, poses.xy, poses.score, strict=True):

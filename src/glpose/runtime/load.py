@@ -249,9 +249,10 @@ def _of_file(path: Path) -> Weights:
             pair = path.with_name(name + _ENCODER), path.with_name(name + _FUSION)
             starter = path.with_name(name + _STARTER)
             return Weights(name, "pose", (*pair, starter) if starter.exists() else pair)
-    for kind, ending in (("embedding", EMBEDDING), ("lift", _LIFT)):
-        if path.name.endswith(ending):
-            return Weights(path.name.removesuffix(ending), kind, (path,))
+    if path.name.endswith(EMBEDDING):
+        return Weights(path.name.removesuffix(EMBEDDING), "embedding", (path,))
+    if path.name.endswith(_LIFT):
+        return Weights(path.name.removesuffix(_LIFT), "lift", (path,))
     return Weights(path.stem, "detector", (path,))
 
 
