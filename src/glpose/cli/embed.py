@@ -27,7 +27,8 @@ def embed(
     Parameters
     ----------
     poses
-        A poses.jsonl, COCO results whose image_id is the frame from 0, or PoseTrack predictions.
+        A results folder, a poses.jsonl, COCO results whose image_id is the frame from 0, or
+        PoseTrack predictions.
     video
         The video, or a folder of pictures.
     weights

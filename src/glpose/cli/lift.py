@@ -31,7 +31,8 @@ def lift(
     Parameters
     ----------
     poses
-        A poses.jsonl, COCO results whose image_id is the frame from 0, or PoseTrack predictions.
+        A results folder, a poses.jsonl, COCO results whose image_id is the frame from 0, or
+        PoseTrack predictions.
     output
         The file to write; NAME_3d.jsonl beside the poses unless given.
     weights
@@ -49,9 +50,11 @@ def lift(
 
     """
     check_count("--threads", threads)
+    from glpose.jobs.given import poses_file_of
     from glpose.jobs.lift import LiftOptions, lift_file
     from glpose.runtime.engine import EngineSpec
 
+    poses = poses_file_of(poses)
     target = output or poses.with_name(f"{poses.stem}_3d.jsonl")
     options = LiftOptions(target, weights, height, rate, overwrite, EngineSpec(threads=threads))
     done = lift_file(poses, options)

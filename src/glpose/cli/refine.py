@@ -32,7 +32,8 @@ def refine(
     video
         The video, or a folder of pictures.
     poses
-        A poses.jsonl, COCO results whose image_id is the frame from 0, or PoseTrack predictions.
+        A results folder, a poses.jsonl, COCO results whose image_id is the frame from 0, or
+        PoseTrack predictions.
     output
         Folder for the results, with a folder in it named after the video.
     window

@@ -14,6 +14,7 @@ from glpose.errors import BadInput
 from glpose.formats.poses import read_poses
 from glpose.formats.results import load
 from glpose.formats.text.lines import dump, write_text
+from glpose.jobs.given import poses_file_of
 from glpose.jobs.lock import only_writer
 from glpose.jobs.refine import check_belongs
 from glpose.jobs.writers import DERIVED, OVERLAY, OVERLAY_PICTURE, POSES, TABLE, Target, overlay
@@ -64,7 +65,7 @@ def drop(results: Path, track_ids: Collection[int], video: str | Path | None = N
 
 
 def _open(results: Path, track_ids: Collection[int]) -> tuple[Path, PoseResult]:
-    path = results / POSES if results.is_dir() else results
+    path = poses_file_of(results)
     result = load(path)
     known = _numbers(result)
     for number in track_ids:

@@ -15,6 +15,7 @@ from glpose.files import whole_file
 from glpose.formats.poses import read_poses
 from glpose.formats.text.lines import cannot_write
 from glpose.imaging import Rgb
+from glpose.jobs.given import poses_file_of
 from glpose.jobs.interrupt import Interrupt
 from glpose.jobs.refine import check_belongs
 from glpose.jobs.report import SILENT, Reporter
@@ -47,14 +48,15 @@ def embed_video(
     """Write the vectors of all people of all frames to an `.npz` file; returns how many there are.
 
     Its arrays have one row for each person and frame: `frame`, `time_s`, `track_id` (-1 where the
-    poses have none), `xyxy`, `appearance` and `pose` (float32; compare them by their cosine). They are kept in memory until
-    the end: 1 to 3 KB a row.
+    poses have none), `xyxy`, `appearance` and `pose` (float32; compare them by their cosine). They are kept
+    in memory until the end: 1 to 3 KB a row.
 
     Raises: GLPoseError if video, poses, weights or output cannot be used; Interrupted.
     """
     entries = find_sources([video])
     if len(entries) != 1:
         raise BadInput(f"{video}: holds {len(entries)} videos; expected one, embed each alone")
+    poses = poses_file_of(poses)
     given = read_poses(poses)
     if output.exists() and not options.overwrite:
         raise BadInput(f"{output}: exists already; use --overwrite to replace it, or another -o")

@@ -55,7 +55,7 @@ def open_given(path: Path) -> Given:
 
     Raises: BadInput for anything else, and for results without a single frame.
     """
-    file = _poses_of(path)
+    file = poses_file_of(path)
     result = load(file)
     if not result.frames:
         raise BadInput(
@@ -107,8 +107,11 @@ def check_new(files: list[Path], *, overwrite: bool) -> None:
         )
 
 
-def _poses_of(path: Path) -> Path:
-    """The file of results that is meant by a path."""
+def poses_file_of(path: Path) -> Path:
+    """The file of poses that is meant by a path: itself, or `poses.jsonl` in a folder of results.
+
+    Raises: BadInput for a folder without, or one that cannot be looked into.
+    """
     try:
         if not path.is_dir():
             return path

@@ -11,6 +11,7 @@ from glpose import __version__
 from glpose.errors import BadInput
 from glpose.flow import Motions
 from glpose.formats.poses import GivenPoses, read_poses
+from glpose.jobs.given import poses_file_of
 from glpose.jobs.interrupt import Interrupt
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.run import Options, Outcome, SourceJob, make_folder
@@ -59,6 +60,7 @@ def refine_video(
     if len(entries) != 1:
         raise BadInput(f"{video}: holds {len(entries)} videos; expected one, refine each alone")
     (entry,) = entries
+    poses = poses_file_of(poses)
     given = read_poses(poses)
     flow = open_flow(options.flow, options.engine)
     motions = Motions(flow.network)

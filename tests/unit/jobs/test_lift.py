@@ -73,6 +73,15 @@ def test_a_file_gets_joints_in_space(weights: Path, tmp_path: Path, capsys: pyte
     assert people[7]["joints_3d"][COCO17.index("nose")] == [None, None, None]
 
 
+def test_a_folder_of_results_stands_for_its_poses(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    assert "holds no poses.jsonl" in refused(capsys, tmp_path, "--weights", weights)
+    written(tmp_path / "poses.jsonl", [person(i) for i in range(SHORT)])
+    assert main(["lift", str(tmp_path), "--weights", str(weights)]) == 0
+    assert len(glpose.load(tmp_path / "poses_3d.jsonl").frames) == SHORT
+
+
 def test_coco_results_need_a_rate_and_get_numbers(
     weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ):
