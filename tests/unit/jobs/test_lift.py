@@ -149,7 +149,7 @@ def test_files_with_nan_or_other_weights_are_refused(
 def test_info_says_what_weights_lift(weights: Path, capsys: pytest.CaptureFixture):
     assert main(["info", str(weights)]) == 0
     told = " ".join(capsys.readouterr().out.split())
-    assert "skeleton: limb13, windows of 5 samples at 25 Hz, in statures" in told
+    assert "skeleton limb13, windows of 5 samples at 25 Hz, in statures" in told
 
 
 def test_weights_must_be_what_their_card_says(weights: Path, tmp_path: Path):
