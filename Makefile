@@ -36,8 +36,9 @@ demo: $(STAMP)/run
 	@echo "The results are in $(CURDIR)/demo-out:"
 	@find demo-out -type f | sort | sed 's/^/  /'
 
+# Two processes with one thread each: torch's threads get in each other's way.
 test: $(STAMP)/test
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Without checks of array shapes, which cost a quarter of the time; `make test` has them.
 # Without the checks of shapes, whose import hook compiles every module anew.
