@@ -126,7 +126,7 @@ def test_settings_of_use_are_changed_and_weights_to_start_from_are_not_looked_fo
 def test_what_a_record_lacks_or_has_too_much_is_named(tmp_path: Path) -> None:
     plain = json.loads((RECORDS / "hrnet_0.2.0.json").read_text("utf-8").splitlines()[0])["recipe"]
     with pytest.raises(
-        BadConfig, match="unknown system 'vitpose'; known: dkd, flowing, glpose, person_detector"
+        BadConfig, match="unknown system 'vitpose'; known: css, dg_net, dkd, flowing, glpose, "
     ):
         recorded_recipe(plain | {"system": "vitpose"})
     with pytest.raises(BadConfig, match="unknown setting 'batchsize' in Recipe; did you mean"):
