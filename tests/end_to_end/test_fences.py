@@ -17,6 +17,7 @@ import pytest
 
 import bad_videos
 import glpose
+import walking
 from glpose.cli.main import main
 from glpose.errors import BadInput
 from glpose.types import People
@@ -117,6 +118,23 @@ def test_no_command_uses_the_network_or_leaves_a_file_that_was_not_asked_for(
         assert new <= expected, words
         assert expected <= files_in(home), (words, done.stderr)
     assert "made/annotations/person_keypoints_val2017.json" in files_in(home)
+
+
+@pytest.mark.skipif(not LINUX or SOCKET_CALL is None, reason="seccomp is of Linux")
+def test_what_is_made_of_results_leaves_nothing_else(tmp_path: Path) -> None:
+    """Matplotlib would keep its list of fonts at home."""
+    pytest.importorskip("matplotlib")
+    home = tmp_path / "home"
+    walking.written(home / "walk", walking.walk([i / 25 for i in range(90)]))
+    for verb, made in (
+        ("smooth", {"smooth.jsonl"}),
+        ("angles", {"angles.csv", "angles.png", "gait.json"}),
+        ("lift", {"poses_3d.jsonl"}),
+    ):
+        before = files_in(home)
+        done = glpose_in(home, verb, "walk", preexec_fn=refuse_network)
+        assert done.returncode == 0, done.stderr
+        assert files_in(home) - before == {f"walk/{name}" for name in made}
 
 
 @pytest.mark.parametrize("words", [["info"], ["--help"], ["recipes"]])
