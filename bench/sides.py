@@ -48,14 +48,21 @@ def other_side(seen: Limbs) -> Bool[np.ndarray, "rows 12"]:
 
 
 def wholly_on_other_side(seen: Limbs) -> Bool[np.ndarray, "rows 12"]:
-    """Which joints are wrong by PCK@0.2 where the other joint of the pair would be right.
+    """`right_for_the_pair` of the joints seen; fewer than `other_side`, which also counts near limbs."""
+    return right_for_the_pair(seen.guess_xy, seen.truth_xy, seen.labelled, seen.side_px)
 
-    Fewer than `other_side`, which also counts limbs that are near each other.
-    """
-    own = np.linalg.norm(seen.guess_xy - seen.truth_xy, axis=-1)
-    other = np.linalg.norm(seen.guess_xy - seen.truth_xy[:, MIRROR], axis=-1)
-    limit = WRONG * seen.side_px[:, None]
-    return seen.labelled & seen.labelled[:, MIRROR] & (own > limit) & (other <= limit)
+
+def right_for_the_pair(
+    guess_xy: Float[np.ndarray, "rows 12 2"],
+    truth_xy: Float[np.ndarray, "rows 12 2"],
+    labelled: Bool[np.ndarray, "rows 12"],
+    side_px: Float[np.ndarray, " rows"],
+) -> Bool[np.ndarray, "rows 12"]:
+    """Which joints are wrong by PCK@0.2 where the other joint of the pair would be right."""
+    own = np.linalg.norm(guess_xy - truth_xy, axis=-1)
+    other = np.linalg.norm(guess_xy - truth_xy[:, MIRROR], axis=-1)
+    limit = WRONG * side_px[:, None]
+    return labelled & labelled[:, MIRROR] & (own > limit) & (other <= limit)
 
 
 def on_one_limb(seen: Limbs) -> Bool[np.ndarray, "rows 6"]:

@@ -50,7 +50,7 @@ def lsp(subject: Subject) -> Outcome:
     The torso's diameter is the distance from the left hip to the right shoulder, as in the usual
     evaluations of LSP (Sapp and Taskar, MODEC, CVPR 2013).
     """
-    some, grow = _pictures(subject, "lsp", "test"), DATASETS["lsp"].grow
+    some, grow = pictures_of(subject, "lsp", "test"), DATASETS["lsp"].grow
     shares, lines = {}, []
     for name, share in (("grown as in training", grow), ("as in the file", 0.0)):
         right, labelled = _lsp_joints(some, subject.models, share)
@@ -71,7 +71,7 @@ def _lsp_joints(
     where, here = columns(some.skeleton), columns(models.skeleton)
     hip, shoulder = columns(some.skeleton, ("left_hip", "right_shoulder"))
     rights, counted = [], []
-    for picture, poses in _poses(some, models, grow):
+    for picture, poses in poses_on(some, models, grow):
         truth = picture.truth
         torso_px = np.linalg.norm(truth.xy[:, hip] - truth.xy[:, shoulder], axis=-1)
         rights.append(torso_right(poses.xy[:, here], truth.xy[:, where], torso_px))
@@ -86,26 +86,14 @@ def coco(subject: Subject) -> Outcome:
     People with none of these joints labelled are ignored. A pose has the mean score of these
     joints.
     """
-    some, models = _pictures(subject, "coco", "val"), subject.models
-    areas = _areas(subject.path("coco") / "person_keypoints.json")
-    where, here = columns(some.skeleton, LIMBS_AND_NOSE), columns(models.skeleton, LIMBS_AND_NOSE)
-    pictures = []
-    for picture, poses in _poses(some, models, DATASETS["coco"].grow):
-        truth = picture.truth
-        labelled = truth.visibility[:, where] > 0
-        pictures.append(
-            OksPicture(
-                truth_xy=truth.xy[:, where].astype(np.float64),
-                labelled=labelled,
-                area_px2=np.array([areas[i] for i in picture.ids], np.float64),
-                truth_xyxy=truth.people.xyxy.astype(np.float64),
-                ignore=np.asarray(~labelled.any(1)),
-                crowd=np.zeros(len(labelled), bool),
-                guess_xy=poses.xy[:, here].astype(np.float64),
-                guess_score=poses.score[:, here].mean(1).astype(np.float64),
-            )
-        )
-    scores = oks_scores(pictures, some.skeleton.oks_sigma[where])
+    some, models = pictures_of(subject, "coco", "val"), subject.models
+    areas = areas_of(subject.path("coco") / "person_keypoints.json")
+    here = columns(models.skeleton, LIMBS_AND_NOSE)
+    pictures = [
+        oks_picture(some, picture, areas, poses.xy[:, here], poses.score[:, here])
+        for picture, poses in poses_on(some, models, DATASETS["coco"].grow)
+    ]
+    scores = oks_scores(pictures, some.skeleton.oks_sigma[columns(some.skeleton, LIMBS_AND_NOSE)])
     num = sum(int((~picture.ignore).sum()) for picture in pictures)
     what = f"COCO val2017, {num} people, boxes given, OKS AP of 12 limb joints and nose"
     values = {"ap": 100 * scores.ap, "ap50": 100 * scores.ap50, "ap75": 100 * scores.ap75}
@@ -113,13 +101,35 @@ def coco(subject: Subject) -> Outcome:
     return Outcome([Figure(what, f"{values['ap']:.1f}", "60")], [said], values)
 
 
-def _areas(path: Path) -> dict[int, float]:
+def oks_picture(
+    some: LabelledPictures,
+    picture: LabelledPicture,
+    areas: dict[int, float],
+    guess_xy: Float[np.ndarray, "people 13 2"],
+    guess_score: Float[np.ndarray, "people 13"],
+) -> OksPicture:
+    """A picture of a set with an answer for each labelled person, as `LIMBS_AND_NOSE`."""
+    truth, where = picture.truth, columns(some.skeleton, LIMBS_AND_NOSE)
+    labelled = truth.visibility[:, where] > 0
+    return OksPicture(
+        truth_xy=truth.xy[:, where].astype(np.float64),
+        labelled=labelled,
+        area_px2=np.array([areas[i] for i in picture.ids], np.float64),
+        truth_xyxy=truth.people.xyxy.astype(np.float64),
+        ignore=np.asarray(~labelled.any(1)),
+        crowd=np.zeros(len(labelled), bool),
+        guess_xy=guess_xy.astype(np.float64),
+        guess_score=guess_score.mean(1).astype(np.float64),
+    )
+
+
+def areas_of(path: Path) -> dict[int, float]:
     """The area of each labelled person by id."""
     people = json.loads(path.read_text("utf-8"))["annotations"]
     return {person["id"]: float(person["area"]) for person in people}
 
 
-def _pictures(subject: Subject, name: str, part: str) -> LabelledPictures:
+def pictures_of(subject: Subject, name: str, part: str) -> LabelledPictures:
     """The pictures of a set in which people are labelled."""
     opened = DATASETS[name].open
     assert opened is not None
@@ -130,7 +140,7 @@ def _pictures(subject: Subject, name: str, part: str) -> LabelledPictures:
     )
 
 
-def _poses(
+def poses_on(
     some: LabelledPictures, models: Models, grow: float
 ) -> Iterator[tuple[LabelledPicture, FramePoses]]:
     """The poses of the labelled people of each picture, in their order."""

@@ -57,8 +57,22 @@ class Taught:
     sure: Bool[np.ndarray, "n 17"]
 
 
-def read_taught(path: Path) -> Taught:
-    """Read the teachers' joints of a set and form their consensus.
+@dataclass(frozen=True, slots=True, eq=False)
+class Teachers:
+    """What each teacher said of the people of a set: Thunder, its mirror image, Lightning, BlazePose.
+
+    `xy` are COCO's joints in pixels; `score` is the mean of MoveNet's three.
+    """
+
+    annotation_id: Int64[np.ndarray, " n"]
+    image_id: Int64[np.ndarray, " n"]
+    xyxy: Float32[np.ndarray, "n 4"]
+    xy: Float32[np.ndarray, "n 4 17 2"]
+    score: Float32[np.ndarray, "n 17"]
+
+
+def read_teachers(path: Path) -> Teachers:
+    """Read the teachers' joints of a set.
 
     Raises: BadInput if the file is missing or not one of teachers' joints, naming what is wrong.
     """
@@ -67,15 +81,12 @@ def read_taught(path: Path) -> Taught:
             arrays = {name: file[name] for name in file.files}
         movenet = arrays["movenet_xy10"].astype(np.float32) / 10
         blaze = arrays["blaze_xy10"].astype(np.float32)[:, list(_BLAZE)] / 10
-        score = arrays["movenet_score"].mean(1, dtype=np.float32) / 255
-        xyxy = arrays["box_xyxy"].astype(np.float32)
-        xy, sure = consensus(np.concatenate([movenet, blaze[:, None]], 1), score, xyxy)
-        return Taught(
+        return Teachers(
             arrays["annotation_id"].astype(np.int64),
             arrays["image_id"].astype(np.int64),
-            xyxy,
-            lowered(xy),
-            sure,
+            arrays["box_xyxy"].astype(np.float32),
+            np.concatenate([movenet, blaze[:, None]], 1),
+            arrays["movenet_score"].mean(1, dtype=np.float32) / 255,
         )
     except OSError as problem:
         raise BadInput(f"{path}: cannot be read ({problem.strerror or problem})") from problem
@@ -84,6 +95,13 @@ def read_taught(path: Path) -> Taught:
             f"{path}: not a file of teachers' joints ({problem}); expected annotation_id, "
             "image_id, box_xyxy, movenet_xy10, movenet_score and blaze_xy10"
         ) from problem
+
+
+def read_taught(path: Path) -> Taught:
+    """Read the teachers' joints of a set and form their consensus. Raises: as `read_teachers`."""
+    said = read_teachers(path)
+    xy, sure = consensus(said.xy, said.score, said.xyxy)
+    return Taught(said.annotation_id, said.image_id, said.xyxy, lowered(xy), sure)
 
 
 def consensus(
