@@ -1,5 +1,7 @@
 """What the bench of the eyes counts: sides, crossings, people, torsos, filters and damaged runs."""
 
+from dataclasses import replace
+
 import clips
 import filters
 import numpy as np
@@ -51,6 +53,23 @@ def test_joints_wholly_on_the_other_side_are_wrong_by_pck() -> None:
     seen.guess_xy[1, :2, 0] = 38, 20
     assert sides.other_side(seen)[1, :2].all()
     assert sides.wholly_on_other_side(seen).tolist() == [[True] * 12, [False] * 12]
+
+
+def test_labels_against_the_view_in_the_name_of_a_clip() -> None:
+    seen = replace(
+        limbs(clip=[0, 0, 1, 1]), names=("walk_f_nm_np1_ba_med_1", "walk_f_nm_np1_fr_med_2")
+    )
+    left, right = seen.truth_xy[:, 0].copy(), seen.truth_xy[:, 1].copy()
+    from_behind = left[:, 0] < right[:, 0]
+    assert from_behind.all()
+    assert sides.against_their_view(seen).tolist() == [False, True]
+    seen.truth_xy[:, 0], seen.truth_xy[:, 1] = right, left
+    assert sides.against_their_view(seen).tolist() == [True, False]
+    assert not sides.against_their_view(replace(seen, names=("walk_le_1", "walk_ri_2"))).any()
+    seen.truth_xy[:, 1, 0] = (
+        seen.truth_xy[:, 0, 0] - 9
+    )  # who is seen nearly from the side tells nothing
+    assert not sides.against_their_view(seen).any()
 
 
 def test_joints_whose_pair_is_close_or_unlabelled_are_on_no_side() -> None:
