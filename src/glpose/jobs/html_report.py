@@ -16,7 +16,7 @@ from glpose import __version__
 from glpose.errors import BadInput
 from glpose.files import file_digest
 from glpose.formats.poses import GivenPoses
-from glpose.formats.text.lines import dump, write_text
+from glpose.formats.text.lines import cannot_write, dump, write_text
 from glpose.imaging import resize
 from glpose.jobs.given import Given, Made, check_motion, check_new, open_given, warn_of_cut_off
 from glpose.jobs.refine import check_belongs
@@ -68,12 +68,12 @@ def write_report(
         raise BadInput("--no-video leaves the video out; give it without --video and --embed")
     given = open_given(results)
     check_motion(given)
+    if 0 in given.result.video.size_hw:
+        raise BadInput(f"{given.path}: says no size of its video; expected results of glpose run")
     output = options.output or given.path.parent / REPORT
-    if output.is_dir():
-        raise BadInput(f"{output}: is a folder; expected a file for the page, change -o")
+    _check_no_folder(output)
     check_new([output], overwrite=options.overwrite)
-    made = Made([output])
-    film = _film(given, options, made, reporter)
+    film, lack = _film(given, options)
     if film is None and options.embed:
         raise BadInput(f"{given.path}: no video to embed was found; give it with --video")
     picture = None
@@ -82,14 +82,27 @@ def write_report(
     page = html_page(_contents(given, picture))
     make_folder(output.parent)
     write_text(output, page)
+    made = Made([output])
     warn_of_cut_off(given, made, reporter)
-    shown = "no video" if picture is None else f"{'with' if options.embed else 'beside'} its video"
+    if lack:
+        made.lack(lack, reporter)
+    shown = "beside its video" if picture is not None else "skeletons on a plain ground"
+    shown = "with its video inside" if options.embed else shown
     result = given.result
     reporter.result(
         f"{result.video.name}: {len(result.frames)} frames, {shown}; page of "
         f"{len(page) / 1e6:.1f} MB in {output}"
     )
     return made
+
+
+def _check_no_folder(output: Path) -> None:
+    try:
+        is_folder = output.is_dir()
+    except OSError as problem:
+        raise cannot_write(output, problem) from problem
+    if is_folder:
+        raise BadInput(f"{output}: is a folder; expected a file for the page; change -o")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,31 +115,27 @@ class _Film:
     is_overlay: bool
 
 
-def _film(given: Given, options: ReportOptions, made: Made, reporter: Reporter) -> _Film | None:
-    """The video to show. Raises: BadInput if one was given that cannot be."""
-    result = given.result
+def _film(given: Given, options: ReportOptions) -> tuple[_Film | None, str]:
+    """The video to show, and why not if there is one that is none of these results.
+
+    Raises: BadInput if one was given that cannot be shown.
+    """
     if options.no_video:
-        return None
+        return None, ""
     if options.video is not None:
-        return _given_film(given, options.video)
+        return _given_film(given, options.video), ""
     beside = given.path.parent / OVERLAY
     if not beside.exists():
-        reporter.note(
-            f"{given.path.parent}: holds no {OVERLAY}; the page shows skeletons on a plain ground; "
-            "give the video with --video for more"
-        )
-        return None
+        return None, ""
     try:
-        return _overlay(beside, result)
+        return _overlay(beside, given.result), ""
     except BadInput as problem:
-        made.lack(f"{problem} (the page shows skeletons on a plain ground)", reporter)
-        return None
+        return None, f"{problem} (the page shows skeletons on a plain ground)"
 
 
 def _given_film(given: Given, path: Path) -> _Film:
     result = given.result
-    beside = given.path.parent / OVERLAY
-    if path.exists() and beside.exists() and path.samefile(beside):
+    if _is_same(path, given.path.parent / OVERLAY):
         return _overlay(path, result)
     if (private := result.settings.get("private")) is not None:
         raise BadInput(
@@ -137,6 +146,13 @@ def _given_film(given: Given, path: Path) -> _Film:
     poses = GivenPoses(result.skeleton, result.frames, result.video, result.models)
     check_belongs(poses, source.info, str(path))
     return _Film(path, source, 0.0, is_overlay=False)
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except OSError:  # one of them is not there, which is said later
+        return False
 
 
 def _opened(path: Path) -> tuple[Path, Source]:
@@ -245,7 +261,7 @@ def _notes(given: Given, picture: Picture | None) -> Iterator[str]:
     if given.is_cut_off:
         yield "The results are cut off, as a killed run leaves them: the last frames are missing."
     if picture is None:
-        yield "There is no video: skeletons are drawn on a plain ground."
+        yield "There is no video: skeletons are drawn on a plain ground; glpose report --video adds one."
     if given.is_smoothed:
         yield "The joints were smoothed by glpose smooth."
     if (private := given.result.settings.get("private")) is not None:
@@ -266,6 +282,8 @@ def _told(result: PoseResult) -> Iterator[tuple[str, str]]:
 
 def _weights(result: PoseResult) -> Iterator[dict[str, str]]:
     """What is known about each network of the results; terms only of weights in this package."""
+    if not result.models:
+        return
     files = {file_digest(file): file for weights in shipped() for file in weights.files}
     for use, record in result.models.items():
         digests = record.get("sha256")

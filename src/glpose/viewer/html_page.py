@@ -76,7 +76,7 @@ class Contents:
 
 
 def html_page(contents: Contents) -> str:
-    """The page. Raises: BadInput for coordinates that are too far apart."""
+    """The page. Raises: BadInput for times or coordinates that are too large."""
     packing = Packing()
     facts = _facts(contents, packing)
     style = (_FILES / "page.css").read_text("utf-8")

@@ -14,7 +14,7 @@ from jaxtyping import Float64, Int64
 
 from glpose.errors import BadInput
 
-_MOST_CODE = 2**32
+_MOST_STEPS = 2**51  # JavaScript counts exactly up to 2**53
 _LEVEL = 6  # of deflate: 9 takes many times as long for a hundredth of the size
 
 
@@ -25,20 +25,22 @@ class Packing:
     _parts: list[bytes] = field(default_factory=list)
     _size: int = 0
 
-    def add(self, values: Float64[np.ndarray, "rows channels"], quantum: float) -> dict[str, float]:
+    def add(
+        self, values: Float64[np.ndarray, "rows channels"], quantum: float
+    ) -> dict[str, int | float]:
         """Append an array; returns where it is and its form, for the reader.
 
         Values are rounded to multiples of `quantum`; NaN stays NaN. Raises: BadInput for values that
-        are too far apart.
+        are too large.
         """
-        codes = _codes(values, quantum)
-        most = int(codes.max(initial=0))
-        if most >= _MOST_CODE:
+        largest = float(np.abs(values[np.isfinite(values)]).max(initial=0))
+        if largest >= _MOST_STEPS * quantum:
             raise BadInput(
-                f"found values that jump by {most / 2 * quantum:.3g}; expected at most "
-                f"{_MOST_CODE / 2 * quantum:.3g} from one frame to the next"
+                f"found the value {largest:.3g} among times or coordinates; expected less than "
+                f"{_MOST_STEPS * quantum:.3g}; correct the results"
             )
-        planes = (most.bit_length() + 7) // 8
+        codes = _codes(values, quantum)
+        planes = (int(codes.max(initial=0)).bit_length() + 7) // 8
         at = self._size
         for plane in range(planes):
             # Channel by channel: neighbours in the text are neighbours in time.

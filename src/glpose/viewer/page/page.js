@@ -278,7 +278,7 @@ function fillPeople() {
     choice.prepend(swatch);
     const share = `${Math.round(100 * count / facts.rows)} %`;
     return [cell(choice, { header: true }), cell(seen, { wide: true }), cell(count), cell(share),
-      cell(mean.toFixed(2)), cell(person.unsure), cell(person.gait || "no strides seen from the side")];
+      cell(mean.toFixed(2)), cell(person.unsure), cell(person.gait || "none seen")];
   });
 }
 
@@ -311,6 +311,9 @@ function fillChoices() {
     bases.set(base, [...(bases.get(base) ?? []), name]);
   }
   byId("angle").append(...[...bases].map(([base, names]) => option(names.join(" "), base)));
+  for (const choice of [...byId("span").options]) {
+    if (Number(choice.value) >= endS - beginS) choice.remove();
+  }
   const kinds = [...new Set(facts.doubts.map(([kind]) => kind))];
   byId("doubts-of").append(option("", "everything"), ...kinds.map((kind) => option(kind, kind)),
     ...people.filter((person) => doubtSpans(person).length)

@@ -3,7 +3,7 @@
 
 const EDGE = "#101010";
 
-// `shown` is false if only the mark of the chosen person is drawn.
+// If not `shown`, only the mark of the chosen person is drawn.
 function drawPeople(canvas, row, chosen, shown) {
   const context = canvas.getContext("2d");
   const [width, height] = facts.size;
@@ -24,8 +24,11 @@ function drawPeople(canvas, row, chosen, shown) {
     const box = [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
     const size = Math.max(box[2] - box[0], box[3] - box[1]);
     const line = Math.max(least, Math.min(Math.max(size / 100, 2, height / 300), height / 80));
-    if (shown) drawPerson(context, person, joints, line);
-    if (person === chosen) drawMark(context, person, box, line);
+    if (person === chosen) drawMark(context, box, line);
+    if (shown) {
+      drawPerson(context, person, joints, line);
+      drawNumber(context, person, box, line);
+    }
   }
 }
 
@@ -88,8 +91,8 @@ function drawRing(context, joint, radius, line, colour) {
   context.stroke();
 }
 
-// Corners around the chosen person, and the number at the feet, where it covers no face.
-function drawMark(context, person, box, line) {
+// Corners around the chosen person.
+function drawMark(context, box, line) {
   const room = 6 * line;
   const [x1, y1, x2, y2] = [box[0] - room, box[1] - room, box[2] + room, box[3] + room];
   const arm = Math.min(x2 - x1, y2 - y1) / 5;
@@ -104,14 +107,20 @@ function drawMark(context, person, box, line) {
     context.lineWidth = wide;
     context.stroke();
   }
-  const text = Math.max(12 * line, 1);
-  context.font = `600 ${text}px system-ui, sans-serif`;
+}
+
+// The number at the feet, where it covers no face.
+function drawNumber(context, person, box, line) {
+  const high = 11 * line;
+  const x = (box[0] + box[2]) / 2;
+  const y = Math.min(box[3] + 3 * line, facts.size[1] - 1.2 * high);
+  context.font = `700 ${high}px system-ui, sans-serif`;
   context.textAlign = "center";
   context.textBaseline = "top";
-  context.lineWidth = 2.5 * line;
+  context.lineWidth = 3 * line;
+  context.lineJoin = "round";
   context.strokeStyle = EDGE;
-  context.fillStyle = "#ffffff";
-  const top = Math.min(y2 + line, facts.size[1] - 1.2 * text);
-  context.strokeText(person.id, (x1 + x2) / 2, top);
-  context.fillText(person.id, (x1 + x2) / 2, top);
+  context.fillStyle = colourOf(person, 1); // the light one, on dark
+  context.strokeText(person.id, x, y);
+  context.fillText(person.id, x, y);
 }
