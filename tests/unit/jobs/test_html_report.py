@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
@@ -17,7 +16,7 @@ from glpose.formats.results import ResultWriter
 from glpose.jobs import html_report
 from glpose.jobs.html_report import ReportOptions, write_report
 from glpose.skeleton import BODY19
-from glpose.types import FramePoses, VideoInfo
+from glpose.types import VideoInfo
 from glpose.video.reader import open_video
 from walking import NUM, Walk, frame_of, walk, written
 
@@ -205,28 +204,25 @@ def test_an_overlay_of_others_is_left_out(
 
 
 def test_results_without_anything_to_show(tmp_path: Path, capsys: Capture) -> None:
-    def of(some: Sequence[FramePoses], info: VideoInfo = SMALL) -> Path:
-        return written(tmp_path / "bad", some, info)
-
     nowhere = np.full((NUM, 2), np.nan)
-    backwards = [frame_of(i, t, {1: Walk().joints(t)}) for i, t in enumerate([0.0, 0.2, 0.1])]
-    far = [frame_of(i, t, {1: Walk().joints(0.0)}) for i, t in enumerate([0.0, 1e11])]
-    for path, said in (
-        (of(walk([0.0])), "holds a single frame"),
-        (of([]), "holds no frame"),
-        (of(walk([2.0] * 9)), "all 9 frames have the time 2.0 s"),
-        (of(backwards), "expected times that do not fall"),
-        (of([frame_of(i, t, {1: nowhere}) for i, t in enumerate(TIMES)]), "no joint was found"),
-        (of([frame_of(i, t, {}) for i, t in enumerate(TIMES)]), "no joint was found"),
-        (of(walk(TIMES), replace(SMALL, size_hw=(0, 0))), "says no size of its video"),
-        (of(far), "found the value 1e+11"),
-        (tmp_path / "nothing", "cannot be read"),
+    joints = Walk().joints(0.0)
+    for some, said in (
+        (walk([0.0]), "holds a single frame"),
+        ([], "holds no frame"),
+        (walk([2.0] * 9), "all 9 frames have the time 2.0 s"),
+        (walk([0.0, 0.2, 0.1]), "expected times that do not fall"),
+        ([frame_of(i, t, {1: nowhere}) for i, t in enumerate(TIMES)], "no joint was found"),
+        ([frame_of(i, t, {}) for i, t in enumerate(TIMES)], "no joint was found"),
+        ([frame_of(i, t, {1: joints}) for i, t in enumerate([0.0, 1e11])], "found the value 1e+11"),
     ):
-        assert said in refused(path, capsys)
+        assert said in refused(written(tmp_path / "bad", some, SMALL), capsys)
+    sizeless = written(tmp_path / "bad", walk(TIMES), replace(SMALL, size_hw=(0, 0)))
+    assert "says no size of its video" in refused(sizeless, capsys)
     (tmp_path / "bad" / "poses.jsonl").write_text('{"format": "glpose/9"}\n')
     assert 'format "glpose/9"' in refused(tmp_path / "bad", capsys)
     (tmp_path / "bad" / "poses.jsonl").write_text("")
     assert "no whole line" in refused(tmp_path / "bad", capsys)
+    assert "cannot be read" in refused(tmp_path / "nothing", capsys)
 
 
 def test_times_of_any_rate_and_people_who_are_there_for_a_moment(tmp_path: Path) -> None:
