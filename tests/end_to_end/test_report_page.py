@@ -238,6 +238,16 @@ def test_a_part_with_its_overlay_inside(opened: Opened, tmp_path: Path) -> None:
     assert [url for url in opened.asked if not url.startswith("blob:")] == [page.as_uri()]
 
 
+def test_a_video_whose_pictures_begin_late(opened: Opened, tmp_path: Path) -> None:
+    """Times of results count from the first picture, those of the browser from the first sound."""
+    video = write_video(tmp_path / "late.mp4", times_ms=[200 + ms for ms in TIMES_MS], audio="aac")
+    (page,) = write_report(results(tmp_path / "walk", first=3), ReportOptions(video=video)).files
+    opened.open(page)
+    opened.wait_for_picture(3)
+    opened.press("n")
+    opened.wait_for_picture(30)
+
+
 def test_a_video_that_is_gone_is_said_and_the_rest_works(
     opened: Opened, tmp_path: Path, video: Path
 ) -> None:

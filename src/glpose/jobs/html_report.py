@@ -29,7 +29,7 @@ from glpose.motion.series import rising, usual_step_s
 from glpose.motion.smooth import SmoothSpec
 from glpose.runtime.load import read_card, shipped
 from glpose.types import PoseResult
-from glpose.video.source import Source, find_sources
+from glpose.video.source import Source, find_sources, frames_within
 from glpose.video.writer import VideoWriter
 from glpose.viewer.html_page import Contents, Picture, html_page
 
@@ -196,6 +196,7 @@ def _embedded(film: _Film, result: PoseResult) -> Picture:
     Raises: BadInput if it takes more than `MOST_EMBEDDED` bytes, or the video has none of the frames.
     """
     shown = {poses.frame for poses in result.frames}
+    span = None if film.is_overlay else (result.frames[0].frame, result.frames[-1].frame + 1)
     height, width = result.video.size_hw
     shrink = min(1.0, _EMBEDDED_PX / max(height, width))
     size_hw = max(2, round(height * shrink)), max(2, round(width * shrink))
@@ -206,7 +207,7 @@ def _embedded(film: _Film, result: PoseResult) -> Picture:
         with VideoWriter(
             path, size_hw, result.video.rate_hz, time_base=source.time_base, crf=_EMBEDDED_CRF
         ) as writer:
-            for frame in source.frames():
+            for frame in frames_within(source, frames=span):
                 if frame.rgb is None or not (film.is_overlay or frame.index in shown):
                     continue
                 begin_s = film.begin_s + frame.time_s if begin_s is None else begin_s

@@ -85,7 +85,7 @@ def html_page(contents: Contents) -> str:
     video = b"" if picture is None or picture.data is None else picture.data
     parts = {
         # A name of bytes that are no text is shown with marks in their place.
-        "title": html.escape(contents.result.video.name)
+        "title": html.escape(f"{contents.result.video.name}: glpose report")
         .encode("ascii", "xmlcharrefreplace")
         .decode(),
         "policy": html.escape(_policy(script)),

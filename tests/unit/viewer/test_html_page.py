@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -177,3 +178,25 @@ def test_an_embedded_video_is_the_third_script() -> None:
     read = Read(html_page(some))
     assert base64.b64decode(read.scripts[2]) == b"\0\1video"
     assert read.facts["picture"]["url"] is None
+
+
+def colours(style: str) -> dict[str, list[float]]:
+    return {
+        name: [int(code[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+        for name, code in re.findall(r"--([\w-]+): #(\w{6});", style)
+    }
+
+
+def luminance(rgb: list[float]) -> float:
+    """Relative luminance as the Web Content Accessibility Guidelines 2.2 define it."""
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_texts_have_the_contrast_of_level_aa_in_light_and_dark() -> None:
+    light, dark = (FILES / "page.css").read_text("utf-8").split("prefers-color-scheme: dark")
+    for scheme in (colours(light), colours(dark)):
+        pairs = [(name, "ground") for name in ("text", "quiet", "doubt", "curve-a", "curve-b")]
+        for text, ground in [*pairs, ("text", "raised"), ("on-accent", "accent")]:
+            high, low = sorted((luminance(scheme[text]), luminance(scheme[ground])), reverse=True)
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (text, ground)

@@ -433,6 +433,7 @@ fillKeys();
 fillPeople();
 fillDoubts();
 listen();
+byId("loading").hidden = true;
 choose(chosen);
 resize();
 tell();

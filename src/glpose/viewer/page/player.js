@@ -10,6 +10,7 @@ class Player {
     this.isPlaying = false;
     this.speed = 1;
     this.hasVideo = false;
+    this.tellsFrames = "requestVideoFrameCallback" in video;
     this.offset = facts.picture ? facts.picture.begin : 0; // time of the results - time of the video
     Object.assign(this, { onRow, onState, onLost });
     if (facts.picture) this.openVideo();
@@ -28,23 +29,29 @@ class Player {
         + "without it; glpose report --embed puts a copy into the page that every browser plays.");
     };
     video.addEventListener("error", lost, { once: true });
-    video.addEventListener("loadeddata", () => {
-      if (!video.videoWidth) return lost(); // sound alone
+    // The first picture may begin behind the beginning of the file, e.g. where sound comes first.
+    let hasBegun = false;
+    const begin = (firstS) => {
+      if (hasBegun) return;
+      hasBegun = true;
+      this.offset -= firstS;
       this.hasVideo = true;
       this.seekVideo();
-    }, { once: true });
-    // The first picture may begin behind the beginning of the file, e.g. where sound comes first.
-    this.whenShown((shownS) => {
-      if (video.currentTime === 0) this.offset -= shownS;
       this.follow();
-    });
+    };
+    if (this.tellsFrames) this.whenShown(begin);
+    video.addEventListener("loadeddata", () => {
+      if (!video.videoWidth) return lost(); // sound alone
+      // Some browsers tell of no frame before they play.
+      setTimeout(() => begin(0), this.tellsFrames ? 1000 : 0);
+    }, { once: true });
     video.addEventListener("ended", () => this.pause());
     video.src = facts.picture.url ?? URL.createObjectURL(new Blob([bytesOf(data)], { type: "video/mp4" }));
   }
 
   // Call with the time of the next frame that the browser shows.
   whenShown(then) {
-    if (this.video.requestVideoFrameCallback) {
+    if (this.tellsFrames) {
       this.video.requestVideoFrameCallback((_, shown) => then(shown.mediaTime));
     } else {
       requestAnimationFrame(() => then(this.video.currentTime));
