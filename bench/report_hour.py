@@ -94,7 +94,7 @@ def main() -> None:
         with ResultWriter(poses, info, BODY19) as writer:
             for one in frames(num, how.people):
                 writer.write(one)
-        begin = time.perf_counter()
+        begin = time.process_time()
         write_report(poses, ReportOptions(page))
         print(f"{num} frames, {how.people} people: poses.jsonl {poses.stat().st_size / 1e6:.0f} MB")
         print(

@@ -92,10 +92,17 @@ function drawTimeline(canvas, view, chosen, top) {
   }
 }
 
-// The doubtful spans of a person as [start, stop), made once.
+// The rows of a person in which something is doubtful, as spans [start, stop) in order that do not
+// touch; made once.
 function doubtSpans(person) {
-  person.doubts ??= facts.doubts.filter(([, id]) => id === person.id)
-    .map(([, , start, end]) => [start, end + 1]);
+  if (person.doubts) return person.doubts;
+  person.doubts = [];
+  for (const [, id, first, last] of facts.doubts) { // in the order of `first`
+    if (id !== person.id) continue;
+    const before = person.doubts.at(-1);
+    if (before && first <= before[1]) before[1] = Math.max(before[1], last + 1);
+    else person.doubts.push([first, last + 1]);
+  }
   return person.doubts;
 }
 

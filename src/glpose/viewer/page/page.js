@@ -335,8 +335,10 @@ function fillTexts() {
   fillTable("weights", facts.weights, (one) => [cell(one.use, { header: true }), cell(one.name),
     cell(one.licence || "not known here", { wide: true }), cell(one.terms || "not known here", { wide: true }),
     cell(one.digest)]);
-  byId("weights-none").hidden = facts.weights.length > 0;
-  byId("doubts-none").hidden = facts.doubts.length > 0;
+  for (const [name, items] of [["doubts", facts.doubts], ["weights", facts.weights]]) {
+    byId(`${name}-none`).hidden = items.length > 0;
+    byId(name).closest(".scroll").hidden = items.length === 0;
+  }
   byId("doubts-controls").hidden = facts.doubts.length === 0;
 }
 
