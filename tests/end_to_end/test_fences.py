@@ -130,6 +130,7 @@ def test_what_is_made_of_results_leaves_nothing_else(tmp_path: Path) -> None:
         ("smooth", {"smooth.jsonl"}),
         ("angles", {"angles.csv", "angles.png", "gait.json"}),
         ("lift", {"poses_3d.jsonl"}),
+        ("report", {"report.html"}),
     ):
         before = files_in(home)
         done = glpose_in(home, verb, "walk", preexec_fn=refuse_network)

@@ -3,13 +3,16 @@
 import csv
 import importlib.util
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import glpose
+from bad_videos import write_video
 from glpose.cli.main import main
 from glpose.motion.angles import FLEXIONS, SEGMENTS
-from walking import walk, written
+from walking import INFO, walk, written
 
 HOWTO = Path(__file__).parents[2] / "docs" / "howto"
 
@@ -53,6 +56,31 @@ def test_smooth() -> None:
     assert '"smooth": {"filter": "rts", "cutoff_hz": 4.0, "fill_s": 0.5}' in header
     with Path("walk-smooth.csv").open(newline="") as file:
         assert {"x_raw_px", "y_raw_px", "change"} <= set(next(csv.reader(file)))
+
+
+def test_report(results: Path, capsys: Capture) -> None:
+    small = replace(INFO, size_hw=(60, 250))
+    written(results, walk([i / 25 for i in range(75)]), small)
+    for path in (Path("walk.mp4"), results / "overlay.mp4"):
+        write_video(path, num_frames=75, size_hw=small.size_hw)
+    for call in commands("report.md"):
+        assert main(call) == 0, call
+    assert "video/mp4" in Path("walk.html").read_text("utf-8")
+    assert "smoothed by glpose smooth" in Path("walk-smooth.html").read_text("utf-8")
+    (code,) = blocks("report.md", "python")
+    capsys.readouterr()
+    exec(compile(code, "report.md", "exec"), {})
+    assert capsys.readouterr().out == "pages/walk.html []\n"
+
+
+def test_the_page_of_the_report_names_its_keys() -> None:
+    """As the page itself does."""
+    told = (HOWTO / "report.md").read_text("utf-8")
+    page = (Path(glpose.__file__).parent / "viewer" / "page" / "page.html").read_text("utf-8")
+    keys = re.findall(r"<kbd>(.)</kbd>", page)
+    assert {"K", "P", "N", "S", "W", "?"} <= set(keys)
+    table = "".join(re.findall(r"^\| (.*?) \|", told, re.MULTILINE))
+    assert all(key in table for key in keys)
 
 
 def test_angles(capsys: Capture) -> None:

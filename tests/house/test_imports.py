@@ -45,7 +45,7 @@ def test_command_line_loads_nothing_heavy():
 def test_all_that_runs_is_free_of_torch():
     imports = "import glpose, glpose.cli.main, glpose.jobs.run, glpose.cli.about, glpose.synth\n"
     imports += "import glpose.cli.evaluate, glpose.jobs.evaluate\n"
-    imports += "import glpose.jobs.table, glpose.jobs.smooth, glpose.jobs.angles\n"
+    imports += "import glpose.jobs.table, glpose.jobs.smooth, glpose.jobs.angles, glpose.jobs.html_report\n"
     imports += "[getattr(glpose, name) for name in glpose.__all__]"
     assert loaded_after(imports, ("torch", "onnx", "onnxscript", "matplotlib")) == set()
 

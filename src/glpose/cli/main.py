@@ -57,6 +57,11 @@ app.command(
     help="Measure angles and gait: angles.csv, angles.png, gait.json.",
 )
 app.command(
+    "glpose.cli.report:report",
+    name="report",
+    help="Write a page to look through results in a browser.",
+)
+app.command(
     "glpose.cli.embed:embed", name="embed", help="Write vectors of how people look and pose."
 )
 app.command(

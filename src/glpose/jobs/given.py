@@ -7,6 +7,7 @@ from pathlib import Path
 from glpose.errors import BadInput
 from glpose.files import open_regular
 from glpose.formats.results import load
+from glpose.formats.text.lines import cannot_write
 from glpose.jobs.report import Reporter
 from glpose.jobs.writers import POSES
 from glpose.types import PoseResult
@@ -98,8 +99,11 @@ def warn_of_cut_off(given: Given, made: Made, reporter: Reporter) -> None:
 
 
 def check_new(files: list[Path], *, overwrite: bool) -> None:
-    """Raises: BadInput for files that exist and are not to be replaced."""
-    old = [file.name for file in files if file.exists()]
+    """Raises: BadInput for files that exist and are not to be replaced, or cannot be looked for."""
+    try:
+        old = [file.name for file in files if file.exists()]
+    except OSError as problem:
+        raise cannot_write(files[0], problem) from problem
     if old and not overwrite:
         raise BadInput(
             f"{files[0].parent}: holds {', '.join(old)} already; use --overwrite to replace what "

@@ -21,8 +21,9 @@ from glpose.viewer.overlay_video import OverlayVideo
 POSES, TABLE, OVERLAY = "poses.jsonl", "poses.csv", "overlay.mp4"
 POSES_3D = "poses_3d.jsonl"
 SMOOTH, ANGLES, ANGLES_PICTURE, GAIT = "smooth.jsonl", "angles.csv", "angles.png", "gait.json"
+REPORT = "report.html"
 
-DERIVED = (POSES_3D, SMOOTH, ANGLES, ANGLES_PICTURE, GAIT)
+DERIVED = (POSES_3D, SMOOTH, ANGLES, ANGLES_PICTURE, GAIT, REPORT)
 """What other commands make of `poses.jsonl`, beside it."""
 OVERLAY_PICTURE = "overlay.png"
 

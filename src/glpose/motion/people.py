@@ -31,18 +31,18 @@ class Motion:
 
 
 def motions_of(
-    frames: Sequence[FramePoses], skeleton: Skeleton, how: SmoothSpec
+    frames: Sequence[FramePoses], skeleton: Skeleton, how: SmoothSpec | None
 ) -> dict[int, Motion]:
-    """How each person moves, by track id."""
+    """How each person moves, by track id; with None for `how` the joints are taken as they are."""
     return {number: _motion(one, skeleton, how) for number, one in series_of(frames).items()}
 
 
-def _motion(series: Series, skeleton: Skeleton, how: SmoothSpec) -> Motion:
+def _motion(series: Series, skeleton: Skeleton, how: SmoothSpec | None) -> Motion:
     # Before the filter, so that what is wrong does not reach the frames around it.
     reliable = seen(series, skeleton)
     facing, unsure = facing_of(reliable, skeleton), series.unsure_sides
     raw = blanked(angles(reliable.xy, facing, skeleton), unsure)
-    smoothed = replace(reliable, xy=smooth(reliable, how).xy)
+    smoothed = reliable if how is None else replace(reliable, xy=smooth(reliable, how).xy)
     filtered = blanked(angles(smoothed.xy, facing, skeleton), unsure)
     gait = gait_of(seen(smoothed, skeleton), facing, filtered, skeleton)
     return Motion(series, facing, unsure, raw, filtered, gait)

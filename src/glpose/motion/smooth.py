@@ -47,7 +47,8 @@ class Smoothed:
     """A person's joints after smoothing, in pixels; NaN where they are still missing.
 
     `score` is that of the result, and of a filled joint the lower one of both ends of the gap.
-    `is_outlier` marks replaced joints, `is_raw` those in pieces too short for the filter.
+    `is_outlier` marks replaced joints, `is_raw` those in pieces too short for the filter, or with
+    fewer frames a second than twice its cut-off.
     """
 
     xy: Float64[np.ndarray, "frames joints 2"]
@@ -86,7 +87,7 @@ def smooth(series: Series, how: SmoothSpec) -> Smoothed:
                 out.score[piece][gap, joint] = ends.min()
                 out.is_filled[piece][gap, joint] = True
         for run, joints in _runs(np.isfinite(xy[..., 0]), time_s, longest_s):
-            if run.stop - run.start < LEAST_SAMPLES:
+            if run.stop - run.start < LEAST_SAMPLES or _is_slow(time_s[run], how.cutoff_hz):
                 out.is_raw[piece][run, joints] = True
                 continue
             scaled = xy[run, joints] / series.size_px
@@ -94,6 +95,12 @@ def smooth(series: Series, how: SmoothSpec) -> Smoothed:
             xy[run, joints] = scaled * series.size_px
         out.xy[piece] = xy
     return out
+
+
+def _is_slow(time_s: Float64[np.ndarray, " frames"], cutoff_hz: float) -> bool:
+    """Whether frames come too slowly for motion at the cut-off to show in them."""
+    mean_s = (time_s[-1] - time_s[0]) / (len(time_s) - 1)
+    return bool(cutoff_hz >= 0.5 / max(mean_s, usual_step_s(time_s)))
 
 
 def without_outliers(

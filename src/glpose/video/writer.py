@@ -39,7 +39,7 @@ class VideoWriter:
     The first frame written is at time 0 of the new video; offsets of later frames from it are kept
     exactly if times are multiples of `time_base` (`Source.time_base`). The sound of `audio` over
     the same span is copied without re-encoding; `warnings` says what was left out. With `threads`
-    0 the encoder chooses.
+    0 the encoder chooses. `crf` is x264's: higher is smaller and worse.
 
     If an exception, including Ctrl-C, leaves the `with` block, the video is still finished.
     """
@@ -53,6 +53,7 @@ class VideoWriter:
         time_base: Fraction = Fraction(1, 90000),
         audio: Audio | None = None,
         threads: int = 0,
+        crf: int = 20,
     ) -> None:
         """Raises: VideoError if nothing can be written next to `path`."""
         self.path = path
@@ -87,13 +88,15 @@ class VideoWriter:
                     "flush_packets": "1",
                 },
             )
-            self._stream = self._add_stream(container, rate_hz, threads)
+            self._stream = self._add_stream(container, rate_hz, threads, crf)
             self._container = container
 
-    def _add_stream(self, container: OutputContainer, rate_hz: float, threads: int) -> VideoStream:
+    def _add_stream(
+        self, container: OutputContainer, rate_hz: float, threads: int, crf: int
+    ) -> VideoStream:
         rate = Fraction(rate_hz if 0 < rate_hz <= 1000 else 25).limit_denominator(1001)
         stream = container.add_stream(
-            "libx264", rate=rate, options={"preset": "veryfast", "crf": "20"}
+            "libx264", rate=rate, options={"preset": "veryfast", "crf": str(crf)}
         )
         context = stream.codec_context
         context.height, context.width = (side + side % 2 for side in self._size_hw)

@@ -26,9 +26,15 @@ _PALETTE: tuple[Colour, ...] = (
     (60, 110, 240),
 )
 _EDGE: Colour = (16, 16, 16)
-_SURE = 0.6  # scores from here up are drawn at full weight (our own, set by eye)
-_DOUBTFUL = 0.2  # below, a joint is drawn as a ring without limbs
-_HIDDEN = 0.05  # below, a joint is not drawn
+SURE = 0.6
+"""Scores from here up are drawn at full weight (our own, set by eye)."""
+
+DOUBTFUL = 0.2
+"""Below, a joint is drawn as a ring without limbs."""
+
+HIDDEN = 0.05
+"""Below, a joint is not drawn."""
+
 _FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "head_top", "face", "head")
 _FACES_HIGH = 10  # how many faces high a person is at most (a standing adult: 8 heads)
 _FACE_ROOM = 1.3
@@ -69,23 +75,23 @@ def _draw_person(
     colour: Colour,
     width_px: float,
 ) -> None:
-    found = np.isfinite(xy).all(1) & (score >= _HIDDEN)
-    sure = found & (score >= _DOUBTFUL)
-    weight = np.clip((score - _DOUBTFUL) / (_SURE - _DOUBTFUL), 0, 1).tolist()
+    found = np.isfinite(xy).all(1) & (score >= HIDDEN)
+    sure = found & (score >= DOUBTFUL)
+    weight = np.clip((score - DOUBTFUL) / (SURE - DOUBTFUL), 0, 1).tolist()
     point = xy.tolist()
-    sides = _sides(skeleton)
+    sides = sides_of(skeleton)
     bones = [(a, b) for a, b in skeleton.bones if sure[a] and sure[b]]
     for is_edge in (True, False):  # all edges first, so that none cuts a limb
         for a, b in bones:
             strength = min(weight[a], weight[b])
             width = width_px * (0.55 + 0.45 * strength)
-            shade = _EDGE if is_edge else _shade(colour, sides[a] + sides[b])
+            shade = _EDGE if is_edge else shade_of(colour, sides[a] + sides[b])
             opacity = 0.3 + 0.7 * strength
             extra = max(2.0, 0.6 * width_px) if is_edge else 0
             imaging.draw_line(rgb, point[a], point[b], shade, width + extra, opacity)
     radius = 0.95 * width_px
     for j in np.flatnonzero(found):
-        shade = _shade(colour, sides[j])
+        shade = shade_of(colour, sides[j])
         if sure[j]:
             imaging.draw_dot(rgb, point[j], radius + max(1.0, 0.3 * width_px), _EDGE)
             imaging.draw_dot(rgb, point[j], radius, shade)
@@ -125,7 +131,7 @@ def face_boxes(poses: FramePoses, skeleton: Skeleton) -> Boxes:
     joints = [skeleton.joints.index(name) for name in _FACE if name in skeleton.joints]
     boxes: Boxes = []
     for box, xy, score in zip(poses.people.xyxy, poses.xy, poses.score, strict=True):
-        seen = xy[joints][(score[joints] >= _HIDDEN) & np.isfinite(xy[joints]).all(1)]
+        seen = xy[joints][(score[joints] >= HIDDEN) & np.isfinite(xy[joints]).all(1)]
         if not len(seen):
             boxes.append(None)
             continue
@@ -142,14 +148,14 @@ def _overlap(a_xyxy: Float64[np.ndarray, "4"], b_xyxy: Float64[np.ndarray, "4"])
 
 
 @cache
-def _sides(skeleton: Skeleton) -> tuple[int, ...]:
+def sides_of(skeleton: Skeleton) -> tuple[int, ...]:
     """1 for left joints, -1 for right joints, 0 for the others."""
     return tuple(
         1 if j.startswith("left_") else -1 if j.startswith("right_") else 0 for j in skeleton.joints
     )
 
 
-def _shade(colour: Colour, side: int) -> Colour:
+def shade_of(colour: Colour, side: int) -> Colour:
     """Lighter for the left (side > 0), darker for the right (side < 0)."""
     towards, share = (255, 0.55) if side > 0 else (0, 0.32 if side < 0 else 0)
     red, green, blue = (round(c + (towards - c) * share) for c in colour)

@@ -140,6 +140,17 @@ def test_short_pieces_are_kept_as_they_are() -> None:
     assert np.argwhere(out.is_raw).tolist() == [[row, KNEE] for row in range(10, 14)]
 
 
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_person_seen_at_a_rate_too_low_for_the_cutoff_is_kept(name: str) -> None:
+    """The video as a whole is fast enough, as `check_cutoff` asks."""
+    slow = np.arange(20) / 10
+    (one,) = series_of(walk(slow.tolist(), noise_px=3.0)).values()
+    out = smooth(one, SmoothSpec(name, 6.0))
+    assert out.is_raw[~out.is_outlier].all()
+    np.testing.assert_array_equal(out.xy[~out.is_outlier], one.xy[~out.is_outlier])
+    assert not smooth(one, SmoothSpec(name, 4.9)).is_raw.any()
+
+
 def test_gaps_are_measured_from_sample_to_sample() -> None:
     known = np.array([0, 1, 0, 0, 1, 1, 0, 1, 0], bool)
     times = np.array([0, 1, 2, 3, 4, 5, 6, 9, 10], np.float64)

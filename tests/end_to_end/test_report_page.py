@@ -1,0 +1,282 @@
+"""The page of `glpose report` in a real browser, worked by keyboard alone.
+
+The pictures of the video carry their index, so that what the browser shows is compared with what
+the page says.
+"""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from bad_videos import SIZE_HW, read_index, write_video
+from glpose.jobs.html_report import ReportOptions, write_report
+from glpose.types import FramePoses, VideoInfo
+from walking import Walk, frame_of, written
+
+api = pytest.importorskip("playwright.sync_api")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium"),
+    pytest.mark.slow,
+]
+
+NAME = "</script><img src=x onerror=alert(1)>"
+STEPS_MS = (40, 33, 41, 40, 7, 120)  # one after the other: a variable rate
+TIMES_MS = [int(ms) for ms in np.cumsum([0, *(STEPS_MS[i % len(STEPS_MS)] for i in range(59))])]
+
+
+def joints(time_s: float) -> np.ndarray:
+    """The walk, small and in the upper half, where pictures have no bits."""
+    return Walk().joints(time_s) * 0.2 + [20, 10]
+
+
+def poses_at(row: int) -> FramePoses:
+    """Person 1 in all frames, 2 from frame 20 on, with unsure sides in 30 to 33."""
+    time_s = TIMES_MS[row] / 1000
+    people = {1: joints(time_s)} | ({2: joints(time_s) + [120, 3]} if row >= 20 else {})
+    poses = frame_of(row, time_s, people)
+    return replace(poses, unsure_sides=np.array([False, 30 <= row <= 33])[: len(people)])
+
+
+@dataclass
+class Opened:
+    """A page, and everything that the browser asks for or complains of."""
+
+    page: Any
+    asked: list[str]
+    said: list[str]
+
+    def open(self, path: Path) -> None:
+        self.asked.clear()
+        self.page.goto(path.as_uri())
+        self.until(lambda: self.text("status") != "")
+
+    def until(self, is_so: Callable[[], bool]) -> None:
+        """Wait; not by Playwright's own means, which the policy of the page forbids."""
+        for _ in range(800):
+            if is_so():
+                return
+            self.page.wait_for_timeout(25)
+        assert is_so(), self.text("status")
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def slow_down(self) -> None:
+        """To a tenth, so that a slow machine stops it before the end."""
+        self.page.locator("#speed").focus()
+        self.press("Home", "Tab")
+        assert self.page.locator("#speed").input_value() == "0.1"
+
+    def status(self, said: str) -> str:
+        """The live region once it says this."""
+        self.until(lambda: said in self.text("status"))
+        return self.text("status")
+
+    def text(self, name: str) -> str:
+        return self.page.locator(f"#{name}").inner_text()
+
+    @property
+    def frame(self) -> int:
+        """The number of the frame that the clock says."""
+        return int(self.text("clock").split("frame ")[1])
+
+    def wait_for_video(self) -> None:
+        video = "document.getElementById('video')"
+        self.until(lambda: self.page.evaluate(f"{video}.readyState >= 2 && !{video}.seeking"))
+
+    def wait_for_picture(self, index: int) -> None:
+        """Until the stage shows the picture with this index, and stays with it."""
+        self.wait_for_video()
+        self.until(lambda: self.shown() == index)
+        self.page.wait_for_timeout(100)
+        assert self.shown() == index
+
+    def shown(self) -> int:
+        """The index that the picture of the stage carries."""
+        data = np.frombuffer(self.page.locator("#stage").screenshot(), np.uint8)
+        rgb = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        return read_index(rgb)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def opened(browser: Any) -> Iterator[Opened]:
+    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    asked: list[str] = []
+    said: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda problem: said.append(str(problem)))
+    page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+    yield Opened(page, asked, said)
+    assert said == []
+    context.close()
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    return write_video(tmp_path / "a #1 <img src=x onerror=alert(1)>.mp4", times_ms=TIMES_MS)
+
+
+def results(folder: Path, first: int = 0) -> Path:
+    info = VideoInfo(NAME, SIZE_HW, 25.0, num_frames=len(TIMES_MS))
+    return written(folder, [poses_at(row) for row in range(first, len(TIMES_MS))], info)
+
+
+def test_a_report_by_keyboard_alone(opened: Opened, tmp_path: Path, video: Path) -> None:
+    (page,) = write_report(results(tmp_path / "walk"), ReportOptions(video=video)).files
+    opened.open(page)
+    opened.wait_for_video()
+    assert opened.text("name") == NAME
+    assert opened.page.locator("img").count() == 0
+    assert opened.status("Frame 0, 0:00.0. People: 1.").endswith("People: 1.")
+    opened.wait_for_picture(0)
+
+    opened.press("ArrowRight", "ArrowRight", "ArrowRight", "ArrowLeft")
+    opened.status("Frame 2, ")
+    opened.wait_for_picture(2)
+    opened.press("Shift+ArrowRight")
+    nearest = int(np.argmin(np.abs(np.array(TIMES_MS) - TIMES_MS[2] - 1000)))
+    opened.status(f"Frame {nearest}, ")
+    opened.wait_for_picture(nearest)
+    opened.press("End")
+    opened.status("Frame 59, ")
+    opened.wait_for_picture(59)
+    opened.press("Home")
+    opened.status("Frame 0, ")
+
+    opened.press("2")
+    opened.status("Person 2")
+    assert opened.page.locator("#person").input_value() == "2"
+    assert opened.text("joint-value") == "none, none"  # not there yet
+    opened.press("n")
+    assert opened.status("Frame 30") == (
+        f"Frame 30, 0:0{TIMES_MS[30] / 1000:.1f}. People: 1, 2. Person 2: sides unsure."
+    )
+    opened.wait_for_picture(30)
+    for joint in (0, 15):  # an ankle goes forwards and back
+        opened.page.locator("#joint").select_option(str(joint))
+        place = joints(TIMES_MS[30] / 1000)[joint] + [120, 3]
+        values = [float(v) for v in re.findall(r"[\d.]+", opened.text("joint-value"))]
+        assert values == pytest.approx(place.tolist(), abs=0.1)
+    assert opened.text("score-value") == "0.80, 0.80"
+    opened.page.locator("#on").focus()
+
+    opened.slow_down()
+    opened.press("k")
+    opened.status("Playing")
+    opened.until(lambda: opened.frame > 31)
+    opened.press("k")
+    opened.status("Frame ")
+    row = opened.frame
+    assert 31 < row < 59
+    opened.wait_for_picture(row)
+
+    assert opened.asked == [page.as_uri(), video.as_uri()]
+
+
+def test_what_a_screen_reader_and_the_tab_key_find(
+    opened: Opened, tmp_path: Path, video: Path
+) -> None:
+    (page,) = write_report(results(tmp_path / "walk"), ReportOptions(no_video=True)).files
+    opened.open(page)
+    opened.press("Tab", "Enter", "Tab")  # the link past the head, then the first button
+    focused = "document.activeElement.id"
+    assert opened.page.evaluate(focused) == "first"
+    seen = []
+    for _ in range(14):
+        opened.press("Tab")
+        seen.append(opened.page.evaluate(focused))
+    assert seen[:8] == ["back", "play", "on", "last", "person", "speed", "drawn", "help"]
+    assert {"span", "timeline-room", "angle", "joint"} <= set(seen)
+    # A button that has the focus keeps the key that presses it.
+    opened.page.locator("#on").focus()
+    opened.press(" ")
+    opened.status("Frame 1, ")
+    unnamed = opened.page.evaluate(
+        """[...document.querySelectorAll('button, select, input, canvas, [role=region]')].filter(
+             (e) => !(e.textContent.trim() || e.getAttribute('aria-label')
+               || e.getAttribute('aria-labelledby') || e.labels?.length)).map((e) => e.outerHTML)"""
+    )
+    assert unnamed == []
+    rows = opened.page.locator("#people tbody tr").all_inner_texts()
+    assert [row.split()[0] for row in rows] == ["1", "2"]
+    assert "0:00.0 to 0:02.7" in rows[0]
+    (doubt,) = opened.page.locator("#doubts tbody button").all()
+    assert "sides unsure, person 2" in doubt.get_attribute("aria-label")
+    opened.press("?")
+    assert opened.page.locator("#keys").is_visible()
+    opened.press("Escape")
+    assert not opened.page.locator("#keys").is_visible()
+    assert opened.asked == [page.as_uri()]
+
+
+def test_a_part_with_its_overlay_inside(opened: Opened, tmp_path: Path) -> None:
+    """The overlay begins at 0 where the results begin later; it is not asked for as a file."""
+    folder = results(tmp_path / "walk", first=10)
+    later = [ms - TIMES_MS[10] for ms in TIMES_MS[10:]]
+    write_video(folder / "overlay.mp4", times_ms=later)  # its pictures count from 0
+    (page,) = write_report(folder, ReportOptions(embed=True)).files
+    opened.open(page)
+    opened.wait_for_video()
+    opened.status("Frame 10, ")
+    opened.wait_for_picture(0)
+    opened.press("n", "ArrowRight")
+    opened.status("Frame 31, ")
+    opened.wait_for_picture(21)
+    assert not opened.page.locator("#drawn").is_checked()
+    assert [url for url in opened.asked if not url.startswith("blob:")] == [page.as_uri()]
+
+
+def test_a_video_whose_pictures_begin_late(opened: Opened, tmp_path: Path) -> None:
+    """Times of results count from the first picture, those of the browser from the first sound."""
+    video = write_video(tmp_path / "late.mp4", times_ms=[200 + ms for ms in TIMES_MS], audio="aac")
+    (page,) = write_report(results(tmp_path / "walk", first=3), ReportOptions(video=video)).files
+    opened.open(page)
+    opened.wait_for_picture(3)
+    opened.press("n")
+    opened.wait_for_picture(30)
+
+
+def test_a_video_that_is_gone_is_said_and_the_rest_works(
+    opened: Opened, tmp_path: Path, video: Path
+) -> None:
+    (page,) = write_report(results(tmp_path / "walk"), ReportOptions(video=video)).files
+    video.unlink()
+    opened.open(page)
+    opened.page.wait_for_selector("#problem:visible")
+    assert f"The video {video.name} cannot be played here" in opened.text("problem")
+    opened.press("n")
+    opened.slow_down()
+    opened.press("k")
+    opened.until(lambda: opened.frame > 31)
+    opened.press("k")
+    opened.status("People: 1, 2.")
+    drawn = opened.page.evaluate(
+        """() => { const c = document.getElementById('skeletons');
+             return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v) => v > 0); }"""
+    )
+    assert drawn
+    # The browser itself says that the file is not there.
+    assert all("ERR_FILE_NOT_FOUND" in line for line in opened.said)
+    opened.said.clear()
