@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from glpose.jobs.run import Options, Outcome
 
 Private = Literal["blur", "skeleton"]  # as in `viewer.private`, which would slow down --help
+Preset = Literal["fast", "balanced", "best"]  # as in `runtime.presets`
 
 
 def run(
@@ -22,7 +23,10 @@ def run(
     boxes: Path | None = None,
     weights: str = DEFAULT_POSE,
     detector: str = DEFAULT_DETECTOR,
+    preset: Preset = "balanced",
     detect_every: int | None = None,
+    flip: bool | None = None,
+    fuse: bool | None = None,
     refine: str | None = None,
     lift: Annotated[bool, Parameter(negative="")] = False,
     height: float | None = None,
@@ -56,9 +60,16 @@ def run(
         Pose weights: a name (see glpose info), a file or a folder.
     detector
         Weights that find people: a name, a file or a folder.
+    preset
+        fast: people searched every 15 frames, single frames. balanced: every 5 frames, frames
+        fused. best: every frame, frames fused, flip test. The next three options win over it.
     detect_every
-        Look for people at every n-th frame; the poses say where they are in between. 5 if not
-        given; 1 finds newcomers at once and costs more.
+        Look for people at every n-th frame; the poses say where they are in between. 1 finds
+        newcomers at once and costs more.
+    flip
+        Flip test: look at each person mirrored, too; costs more.
+    fuse
+        Find joints with the help of the frames around, or in each frame alone, which costs less.
     refine
         Make poses steadier afterwards: flow merges those of frames around along optical flow.
     lift
@@ -105,7 +116,6 @@ def run(
     check_count("--threads", threads)
     check_count("--detect-every", detect_every)
     # Imported here: NumPy and the video library would slow down --help.
-    from glpose.api import DETECT_EVERY
     from glpose.jobs.lift import lifted_jsonl
     from glpose.jobs.person import read_person
     from glpose.jobs.run import Options
@@ -114,6 +124,7 @@ def run(
     from glpose.lifting import check_height
     from glpose.runtime.engine import EngineSpec
     from glpose.runtime.load import open_lifter
+    from glpose.runtime.presets import Wish
 
     if height is not None and not lift:
         raise BadInput("--height is for poses in space; expected --lift with it")
@@ -141,7 +152,7 @@ def run(
             *((draw_overlay,) if overlay else ()),
             *in_space,
         ),
-        detect_every=detect_every or DETECT_EVERY,
+        wish=Wish(preset, detect_every, flip, fuse),
         also=() if refine is None else (refine,),
         flow=flow,
         causal=causal,

@@ -12,7 +12,6 @@ from typing import Literal, Protocol, runtime_checkable
 
 from glpose import __version__
 from glpose.api import (
-    DETECT_EVERY,
     Boxes,
     Models,
     check_boxes,
@@ -45,6 +44,7 @@ from glpose.pipeline import can_follow
 from glpose.refine import Refiner, refiner_named
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import Opened, open_flow
+from glpose.runtime.presets import Effort, Wish
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
 from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
@@ -63,7 +63,8 @@ class Options:
     """The options of `glpose run`; each source gets its own result folder in `output`.
 
     A frame counts as done when the first of the `writers` has it. `refiners` are applied in order;
-    None means the usual ones. Those with the names `also` come after them. `causal`, `frames` and
+    None means the usual ones. Those with the names `also` come after them. `wish` is the preset and what
+    is asked for besides. `causal`, `frames` and
     `fps` are as in `glpose.run`; refiners in `also` look ahead nevertheless. `flow` is the file of a
     flow network, see `runtime.flow_network`; None means dense inverse search.
 
@@ -82,7 +83,7 @@ class Options:
     overwrite: bool = False
     writers: tuple[OpenWriter, ...] = (poses_jsonl, poses_csv, overlay)
     refiners: tuple[Refiner, ...] | None = None
-    detect_every: int = DETECT_EVERY
+    wish: Wish = Wish()
     also: tuple[str, ...] = ()
     flow: Path | None = None
     causal: bool = False
@@ -174,7 +175,9 @@ def run_sources(
         refiner_named(name, models.skeleton)  # raises for a name that is unknown
     if options.flow is not None and not options.also:
         raise BadInput(f"--flow {options.flow} is for refining; add --refine flow, or leave it out")
-    work = _Estimation(models, boxes, options, open_flow(options.flow, options.engine))
+    effort = options.wish.effort(models.estimate.card)
+    flow = open_flow(options.flow, options.engine)
+    work = _Estimation(models, boxes, options, flow, effort)
     interrupt = interrupt or Interrupt()
     outcomes: list[Outcome] = []
     with interrupt.listening():
@@ -203,6 +206,7 @@ class _Estimation:
     boxes: Boxes | None
     options: Options
     flow: Opened[Flow]
+    effort: Effort
 
     @property
     def skeleton(self) -> Skeleton:
@@ -228,7 +232,7 @@ class _Estimation:
             timings,
             refiners=self.options.refiners,
             keep_pictures=keep_pictures or bool(self.options.also),
-            detect_every=self.options.detect_every,
+            effort=self.effort,
             causal=self.options.causal,
             motions=motions,
         )
@@ -243,7 +247,10 @@ class _Estimation:
         return {
             "glpose": __version__,
             "boxes": None if how.boxes is None else how.boxes.name,
-            "detect_every": how.detect_every if follows else None,
+            "preset": how.wish.preset,
+            "detect_every": self.effort.detect_every if follows else None,
+            "flip": self.effort.flip,
+            "fuse": self.effort.fuse,
             "start_s": how.start_s,
             "end_s": how.end_s,
             "frames": how.frames,
