@@ -7,11 +7,7 @@ import pytest
 import sides
 import stills
 import walk
-from figures import NotMeasured
 
-import tiny_onnx
-from fake_estimator import FakeEstimator
-from glpose.runtime.protocols import Encoded
 from glpose.skeleton import POSETRACK15
 from glpose.types import FramePoses, People
 

@@ -365,4 +365,4 @@ def test_libraries_print_nothing_of_their_own(tmp_path: Path, tiny_weights: Path
             "--detector", tiny_weights / "finder.onnx",
         )  # fmt: skip
         lines = done.stderr.splitlines()
-        assert all(line.startswith(("glpose: ", name[0])) for line in lines), lines
+        assert all(line.startswith(("glpose: ", "preset ", name[0])) for line in lines), lines

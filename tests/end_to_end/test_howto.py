@@ -2,13 +2,16 @@
 
 import csv
 import importlib.util
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+import bad_videos
 from glpose.cli.main import main
 from glpose.motion.angles import FLEXIONS, SEGMENTS
+from glpose.runtime.presets import PRESETS
 from walking import walk, written
 
 HOWTO = Path(__file__).parents[2] / "docs" / "howto"
@@ -66,6 +69,29 @@ def test_angles(capsys: Capture) -> None:
     assert capsys.readouterr().out == (
         "1.20 s a stride, 100 steps a minute\nrange of the left knee: 60 degrees\n"
     )
+
+
+@pytest.mark.slow
+def test_speed(capsys: Capture) -> None:
+    bad_videos.write_video(Path("walk.mp4"), num_frames=3)
+    for call in commands("speed.md"):
+        assert main(call) == 0, call
+    summary = json.loads(Path("own/walk/summary.json").read_text("utf-8"))
+    how = summary["settings"]
+    assert (how["preset"], how["detect_every"], how["flip"]) == ("best", 1, False)
+    (code,) = blocks("speed.md", "python")
+    said = capsys.readouterr().err
+    assert "preset fast: people searched every 15 frames, no flip test, single frames" in said
+    exec(compile(code, "speed.md", "exec"), {})
+    assert capsys.readouterr().out == "best 1 CPUExecutionProvider\n"
+
+
+def test_the_table_of_presets_is_that_of_the_code() -> None:
+    page = (HOWTO / "speed.md").read_text("utf-8")
+    for name, effort in PRESETS.items():
+        words = ("yes" if effort.flip else "no", "yes" if effort.fuse else "no")
+        row = rf"^\| `{name}`.* \| {effort.detect_every} \| {words[0]} \| {words[1]} \|"
+        assert re.search(row, page, re.MULTILINE)
 
 
 def test_the_drawing_shows_what_is_measured() -> None:

@@ -26,7 +26,7 @@ def installation() -> list[str]:
     lines = [
         f"glpose {__version__}, Python {platform.python_version()}, {num_cores()} cores",
         f"with {parts}",
-        "engine: {name} {version}, runs on {used} (available: {providers})".format(**used),
+        "engine: {name} {version}, runs on {auto} (available: {providers})".format(**used),
         "weights:",
     ]
     found = [model_lines(weights.files) for weights in shipped()]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from glpose.cli.checks import check_count, read_frames, read_seconds
+from glpose.cli.checks import Device, check_count, read_frames, read_seconds
 from glpose.errors import BadInput
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_LIFT, DEFAULT_POSE
 
@@ -40,6 +40,7 @@ def run(
     end: str | None = None,
     frames: str | None = None,
     fps: float | None = None,
+    device: Device = "auto",
     threads: int | None = None,
     quiet: Annotated[bool, Parameter(negative="")] = False,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
@@ -99,6 +100,9 @@ def run(
         leave one end open.
     fps
         Frames a second of pictures, which have no times; 25 if not given.
+    device
+        What runs the networks: cpu, cuda (a GPU of NVIDIA; needs onnxruntime-gpu in place of
+        onnxruntime), or auto, the GPU if it can be used. See glpose doctor.
     threads
         Threads of the networks and of the encoder; all cores if not given.
     quiet
@@ -131,7 +135,7 @@ def run(
     if lift and causal:
         raise BadInput("--lift looks at frames before and after; leave out --lift or --causal")
     check_height(height)
-    engine = EngineSpec(threads=threads)
+    engine = EngineSpec(device=device, threads=threads)
     in_space = (lifted_jsonl(open_lifter(DEFAULT_LIFT, engine), height),) if lift else ()
     options = Options(
         output,

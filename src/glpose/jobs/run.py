@@ -184,7 +184,8 @@ def run_sources(
         for entry in entries:
             if interrupt.requested:
                 break
-            outcomes.append(SourceJob(entry, options, work, reporter, interrupt).run())
+            note = "" if any(one.frames for one in outcomes) else work.in_words()  # once
+            outcomes.append(SourceJob(entry, options, work, reporter, interrupt, note).run())
     return outcomes
 
 
@@ -251,6 +252,7 @@ class _Estimation:
             "detect_every": self.effort.detect_every if follows else None,
             "flip": self.effort.flip,
             "fuse": self.effort.fuse,
+            "device": how.engine.device,
             "start_s": how.start_s,
             "end_s": how.end_s,
             "frames": how.frames,
@@ -259,6 +261,11 @@ class _Estimation:
             "person": how.person,
             "private": how.private,
         }
+
+    def in_words(self) -> str:
+        """What is done, and by what."""
+        provider = self.models.record["pose"]["provider"]
+        return f"preset {self.options.wish.preset}: {self.effort}; ONNX Runtime on {provider}"
 
     def missing(self, label: str, last_frame: int) -> str | None:
         beyond = [frame for frame in self.boxes or () if frame > last_frame]
@@ -272,7 +279,7 @@ class _Estimation:
 
 
 class SourceJob:
-    """One source being processed."""
+    """One source being processed; `note` is said when work begins."""
 
     def __init__(
         self,
@@ -281,9 +288,10 @@ class SourceJob:
         work: Work,
         reporter: Reporter,
         interrupt: Interrupt,
+        note: str = "",
     ) -> None:
         self.entry, self.options, self.work = entry, options, work
-        self.reporter, self.interrupt = reporter, interrupt
+        self.reporter, self.interrupt, self.note = reporter, interrupt, note
         self.folder = options.output / entry.name
         self.outcome, self.timings = Outcome(entry.name, self.folder), Timings()
         self.writers: list[PoseWriter] = []
@@ -306,6 +314,8 @@ class SourceJob:
         except GLPoseError as problem:
             self._warn(str(problem), "failed")
             return out
+        if self.note:
+            self.reporter.note(self.note)
         self.reporter.start(self.entry.name, _expected_frames(source.info, self.options))
         try:
             self._estimate(source)
