@@ -96,6 +96,7 @@ def test_no_command_uses_the_network_or_leaves_a_file_that_was_not_asked_for(
     commands: list[tuple[Sequence[str | Path], set[str]]] = [
         (["--version"], set()),
         (["info"], set()),
+        (["doctor"], set()),
         (["info", video], set()),
         (["info", pose], set()),
         (["recipes"], set()),

@@ -86,6 +86,16 @@ def test_speed(capsys: Capture) -> None:
     assert capsys.readouterr().out == "best 1 CPUExecutionProvider\n"
 
 
+@pytest.mark.slow
+def test_doctor(capsys: Capture) -> None:
+    plain, as_json = commands("doctor.md")
+    assert main(plain) == 0
+    names = [line.split(":")[0].split()[1] for line in capsys.readouterr().out.splitlines()]
+    rows = re.findall(r"^\| (`.*`) \|", (HOWTO / "doctor.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(names) == sorted(re.findall(r"`(\w+)`", " ".join(rows)))
+    assert as_json[-1] == "--json"
+
+
 def test_the_table_of_presets_is_that_of_the_code() -> None:
     page = (HOWTO / "speed.md").read_text("utf-8")
     for name, effort in PRESETS.items():

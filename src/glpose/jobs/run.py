@@ -265,7 +265,8 @@ class _Estimation:
     def in_words(self) -> str:
         """What is done, and by what."""
         provider = self.models.record["pose"]["provider"]
-        return f"preset {self.options.wish.preset}: {self.effort}; ONNX Runtime on {provider}"
+        done = self.effort.in_words(searches=self.boxes is None)
+        return f"preset {self.options.wish.preset}: {done}; ONNX Runtime on {provider}"
 
     def missing(self, label: str, last_frame: int) -> str | None:
         beyond = [frame for frame in self.boxes or () if frame > last_frame]

@@ -26,10 +26,12 @@ class Effort:
     flip: bool = False
     fuse: bool = True
 
-    def __str__(self) -> str:
+    def in_words(self, *, searches: bool = True) -> str:
+        """What is done; `searches` is false where nobody has to be searched."""
         every = "every frame" if self.detect_every == 1 else f"every {self.detect_every} frames"
         return (
-            f"people searched {every}, {'with' if self.flip else 'no'} flip test, "
+            f"people {f'searched {every}' if searches else 'given'}, "
+            f"{'with' if self.flip else 'no'} flip test, "
             f"{'frames fused' if self.fuse else 'single frames'}"
         )
 

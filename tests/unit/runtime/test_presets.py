@@ -41,8 +41,10 @@ def test_who_has_to_fuse_does_so_and_says_so_if_forbidden() -> None:
 
 
 def test_an_effort_in_words() -> None:
-    assert str(PRESETS["fast"]) == "people searched every 15 frames, no flip test, single frames"
-    assert str(PRESETS["best"]) == "people searched every frame, with flip test, frames fused"
+    fast, best = PRESETS["fast"], PRESETS["best"]
+    assert fast.in_words() == "people searched every 15 frames, no flip test, single frames"
+    assert best.in_words() == "people searched every frame, with flip test, frames fused"
+    assert best.in_words(searches=False) == "people given, with flip test, frames fused"
 
 
 def moving(num: int = 10) -> list[np.ndarray]:

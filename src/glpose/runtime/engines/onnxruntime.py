@@ -20,7 +20,8 @@ from glpose.runtime.engine import ArrayInfo, Device, EngineSpec
 
 _FATAL_ONLY = 4
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
-_NEEDED = 'CUDA needs an NVIDIA driver, CUDA and cuDNN: pip install "onnxruntime-gpu[cuda,cudnn]"'
+NEEDED = 'CUDA needs an NVIDIA driver, CUDA and cuDNN: pip install "onnxruntime-gpu[cuda,cudnn]"'
+"""What to do where CUDA does not start."""
 
 # The runtime prints warnings and errors on stderr; what matters is raised as an exception, too.
 ort.set_default_logger_severity(_FATAL_ONLY)
@@ -116,7 +117,7 @@ def _opened(
         ) from problem
     if device == "cuda":
         raise BadConfig(
-            f"the engine's device is 'cuda', but ONNX Runtime cannot start it{why}; {_NEEDED}; or "
+            f"the engine's device is 'cuda', but ONNX Runtime cannot start it{why}; {NEEDED}; or "
             "use the device 'cpu'"
         )
     return session
