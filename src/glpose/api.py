@@ -79,6 +79,7 @@ def run(
     flip: bool | None = None,
     fuse: bool | None = None,
     causal: bool = False,
+    allow_network: bool = False,
 ) -> PoseStream:
     """Poses of a video or of pictures: one object per frame, in order.
 
@@ -90,6 +91,8 @@ def run(
     * a list or an iterator of such pictures;
     * the number of a camera of this computer, from 0 (Linux); pictures that come while poses are
       estimated are left out;
+    * with `allow_network` the address of a stream: http, https, rtsp, rtmp; it is connected again a
+      bounded number of times if it breaks off;
     * the content of a video or picture file: bytes, or an open file; it is kept in a temporary file;
     * a `Source` such as `ArraySource`.
 
@@ -119,7 +122,7 @@ def run(
     check_span(start_s, end_s, frames)
     check_rate(fps)
     wish = Wish(preset, detect_every, flip, fuse)
-    entries = find_given([source], fps)
+    entries = find_given([source], fps, allow_network=allow_network)
     for problem in (entry.error for entry in entries if entry.error is not None):
         raise problem
     if len(entries) != 1:

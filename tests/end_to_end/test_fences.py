@@ -122,6 +122,19 @@ def test_no_command_uses_the_network_or_leaves_a_file_that_was_not_asked_for(
 
 
 @pytest.mark.skipif(not LINUX or SOCKET_CALL is None, reason="seccomp is of Linux")
+@pytest.mark.parametrize("verb", ["run", "info", "embed"])
+def test_nothing_is_looked_up_unless_allowed(verb: str, tmp_path: Path) -> None:
+    url = "rtsp://me:secret@example.org/a?hush"
+    words = ["embed", tmp_path, url, "--weights", "x"] if verb == "embed" else [verb, url]
+    done = glpose_in(tmp_path / "home", *words, preexec_fn=refuse_network)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert not any(secret in done.stderr for secret in ("secret", "hush", "me:"))
+    if verb == "run":
+        assert done.stderr.startswith("glpose: rtsp://example.org/a: not a local file; add --allow")
+
+
+@pytest.mark.skipif(not LINUX or SOCKET_CALL is None, reason="seccomp is of Linux")
 def test_what_is_made_of_results_leaves_nothing_else(tmp_path: Path) -> None:
     """Matplotlib would keep its list of fonts at home."""
     pytest.importorskip("matplotlib")

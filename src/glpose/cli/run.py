@@ -40,6 +40,7 @@ def run(
     end: str | None = None,
     frames: str | None = None,
     fps: float | None = None,
+    allow_network: Annotated[bool, Parameter(negative="")] = False,
     device: Device = "auto",
     threads: int | None = None,
     quiet: Annotated[bool, Parameter(negative="")] = False,
@@ -100,6 +101,9 @@ def run(
         leave one end open.
     fps
         Frames a second of pictures, which have no times; 25 if not given.
+    allow_network
+        Also open addresses: http, https, rtsp, rtmp. Off unless given; a stream that breaks off is
+        connected again up to five times.
     device
         What runs the networks: cpu, cuda (a GPU of NVIDIA; needs onnxruntime-gpu in place of
         onnxruntime), or auto, the GPU if it can be used. See glpose doctor.
@@ -146,6 +150,7 @@ def run(
         end_s=read_seconds("--end", end),
         frames=read_frames("--frames", frames),
         fps=fps,
+        allow_network=allow_network,
         person=None if person is None else read_person(person),
         private=private,
         engine=engine,

@@ -49,6 +49,7 @@ from glpose.skeleton import Skeleton
 from glpose.timing import Timings
 from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
 from glpose.video.given import Given, find_given
+from glpose.video.network import Watch
 from glpose.video.source import Source, SourceEntry, frames_within
 from glpose.viewer.private import Private, without_faces
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
@@ -91,6 +92,7 @@ class Options:
     fps: float | None = None
     person: Rule | int | None = None
     private: Private | None = None
+    allow_network: bool = False
 
 
 @runtime_checkable
@@ -159,7 +161,7 @@ def run_sources(
     """
     check_span(options.start_s, options.end_s, options.frames)
     check_rate(options.fps)
-    entries = find_given(sources, options.fps)
+    entries = find_given(sources, options.fps, allow_network=options.allow_network)
     boxes = None if options.boxes is None else read_boxes(options.boxes)
     if boxes is not None and len(entries) != 1:
         raise BadInput(
@@ -307,13 +309,17 @@ class SourceJob:
         out = self.outcome
         begin = time.perf_counter()
         try:
-            source = self.entry.open(self.options.fps)
+            watch = Watch(self.reporter.problem, self.interrupt.check)
+            source = self.entry.open(self.options.fps, watch)
             self.work.check(source.info, self.entry.label)
             make_folder(self.folder)
             held.enter_context(only_writer(self.folder))
             self._remove_old()
         except GLPoseError as problem:
             self._warn(str(problem), "failed")
+            return out
+        except Interrupted:
+            self._warn(f"{self.entry.name}: interrupted before it began", "interrupted")
             return out
         if self.note:
             self.reporter.note(self.note)
