@@ -19,6 +19,7 @@ from glpose.evaluation.predict import true_people
 from glpose.formats.jhmdb.short import JhmdbClip, read_clips
 from glpose.geometry import box_iou
 from glpose.metrics.pck import Pck, pck
+from glpose.runtime.presets import PRESETS, Effort
 from glpose.skeleton import JHMDB15, Skeleton
 from glpose.types import FrameAndPoses, FramePoses, FrameTruth
 from glpose.video.reader import open_video
@@ -93,14 +94,19 @@ def look_at(
     finds: bool = False,
     rhythm: Rhythm | None = None,
     causal: bool = False,
+    effort: Effort = Effort(),
 ) -> Limbs:
     """Run each clip as `glpose run` does: with the labelled boxes, or finding people (`finds`).
 
     `causal` lets nothing after a frame count for it.
     """
-    how = {"finds": finds, "causal": causal}
     poses = (
-        [found for _, found in pairs_of(clip, number, models, rhythm=rhythm, **how)]
+        [
+            found
+            for _, found in pairs_of(
+                clip, number, models, finds=finds, rhythm=rhythm, causal=causal, effort=effort
+            )
+        ]
         for number, clip in enumerate(clips)
     )
     return limbs_of(clips, models.skeleton, poses, rhythm)
@@ -149,6 +155,7 @@ def pairs_of(
     rhythm: Rhythm | None = None,
     keep_pictures: bool = False,
     causal: bool = False,
+    effort: Effort = Effort(),
 ) -> Iterator[FrameAndPoses]:
     """The frames of a clip, damaged in this rhythm, with their poses; see `look_at`."""
     video = open_video(clip.video)
@@ -158,7 +165,15 @@ def pairs_of(
         how = {"every": rhythm.every, "in_a_row": rhythm.in_a_row}
         frames = damaged_frames(frames, truth, number, KINDS, **how)
     boxes = None if finds else true_people(clip.truth)
-    return poses_of(frames, video.info, models, boxes, keep_pictures=keep_pictures, causal=causal)
+    return poses_of(
+        frames,
+        video.info,
+        models,
+        boxes,
+        keep_pictures=keep_pictures,
+        causal=causal,
+        effort=effort,
+    )
 
 
 def _best(poses: FramePoses, label: FrameTruth) -> Float32[np.ndarray, "joints 2"]:
@@ -184,6 +199,21 @@ def found(subject: Subject) -> Outcome:
     line = f"missed in {missed.sum()} of {len(missed)} frames"
     outcome.details.append(line + "".join(f"; {num} of {name}" for num, name in worst))
     outcome.values["missed"] = int(missed.sum())
+    return outcome
+
+
+def presets(subject: Subject) -> Outcome:
+    """PCK where `glpose run` finds the people, for each preset."""
+    clips = val_clips(subject)
+    outcome = Outcome([])
+    for name, effort in PRESETS.items():
+        seen = look_at(clips, subject.models, finds=True, effort=effort)
+        scores = seen.both()
+        missed = float(100 * np.isnan(seen.guess_xy).all((1, 2)).mean())
+        what = f"{len(clips)} clips of JHMDB val ({len(seen.frame)} frames), `glpose run --preset {name}`"
+        measured = f"{text(scores)}; {missed:.1f} % of the people missed"
+        outcome.figures.append(Figure(what, measured, ""))
+        outcome.values[name] = {**scores, "missed": missed}
     return outcome
 
 

@@ -25,6 +25,7 @@ import stills
 import walk
 from figures import Figure, NotMeasured, Outcome, Subject, parser_of, subject_of
 
+from glpose.runtime.presets import PRESETS
 from glpose.video.reader import open_video
 
 _FRAMES = 300
@@ -32,12 +33,27 @@ _FRAMES = 300
 
 def cost(subject: Subject) -> Outcome:
     """Processor seconds of `glpose run` on the first frames of a video, in a process of its own."""
+    return _cost(subject, "balanced", "10")
+
+
+def presets(subject: Subject) -> Outcome:
+    """PCK of `glpose run`, and its processor seconds, for each preset."""
+    outcome = clips.presets(subject)
+    for name in PRESETS:
+        one = _cost(subject, name, "")
+        outcome.figures.extend(one.figures)
+        outcome.details.extend(f"{name}: {line}" for line in one.details)
+        outcome.values[name] |= one.values
+    return outcome
+
+
+def _cost(subject: Subject, preset: str, aim: str) -> Outcome:
     video = subject.path("demo/one_by_one_768x432.mp4")
     end_s = (_FRAMES - 0.5) / open_video(video).info.rate_hz
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "glpose", "run", str(video), "-o", folder]
         command += ["--end", str(end_s), "--no-overlay", "--quiet"]
-        command += ["--weights", subject.pose, "--detector", subject.detector]
+        command += ["--preset", preset, "--weights", subject.pose, "--detector", subject.detector]
         if subject.threads is not None:
             command += ["--threads", str(subject.threads)]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -47,9 +63,9 @@ def cost(subject: Subject) -> Outcome:
     num = summary["frames"]["done"]
     spent_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     stages = ", ".join(f"{k} {v:.1f}" for k, v in summary["seconds_per_stage"].items())
-    what = f"{num} frames of 768x432, processor seconds, overlay off"
+    what = f"{num} frames of 768x432, processor seconds, overlay off, preset {preset}"
     values = {"frames": num, "seconds": spent_s}
-    return Outcome([Figure(what, f"{spent_s:.1f}", "10")], [f"wall seconds: {stages}"], values)
+    return Outcome([Figure(what, f"{spent_s:.1f}", aim)], [f"wall seconds: {stages}"], values)
 
 
 ROWS: dict[str, Callable[[Subject], Outcome]] = {
@@ -65,6 +81,7 @@ ROWS: dict[str, Callable[[Subject], Outcome]] = {
     "causal": clips.causal,
     "filter": filters.against_filters,
     "cost": cost,
+    "presets": presets,
 }
 
 

@@ -13,14 +13,12 @@ from itertools import product
 import numpy as np
 from clips import FIFTH, THREE_IN_A_ROW, Limbs, Rhythm, given, look_at, text, val_clips
 from figures import Figure, NotMeasured, Outcome, Subject
-from jaxtyping import Float, Float64, UInt8
+from jaxtyping import Float, Float64
 from scipy.signal import savgol_filter
 
 from glpose.api import Models, load_models
-from glpose.codecs.codec import Maps
 from glpose.metrics.jitter import jitter
-from glpose.runtime.card import KeySlot
-from glpose.runtime.protocols import Encoded, Estimator, Inputs
+from glpose.runtime.alone import alone
 from glpose.types import FramePoses, People
 
 Track = Float64[np.ndarray, "frames joints 2"]
@@ -105,34 +103,13 @@ def jitter_of(seen: Limbs) -> float:
     return jitter(poses).pooled
 
 
-class OwnHead:
-    """What the encoder of an estimator answers for each crop alone, as an estimator."""
-
-    def __init__(self, estimate: Estimator) -> None:
-        if not estimate.card.answers:
-            raise NotMeasured("the encoder has no answer of its own; give --single")
-        self.card = replace(estimate.card, slots=(KeySlot(),), order="any", answers=False)
-        self._encode = estimate.encode
-
-    def encode(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Encoded:
-        """The maps stand for the features."""
-        encoded = self._encode(crops)
-        assert encoded.maps is not None
-        maps = np.concatenate([encoded.maps[name] for name in self.card.maps], 1)
-        return Encoded(maps, encoded.embedding)
-
-    def solve(self, inputs: Inputs) -> Maps:
-        """The maps as they are."""
-        channels = self.card.codec.channels(len(self.card.joints.joints))
-        ends = np.cumsum(list(channels.values()))[:-1]
-        return dict(zip(channels, np.split(inputs[KeySlot().name], ends, axis=1), strict=True))
-
-
 def single_frame(subject: Subject) -> Models:
     """The network of one frame to compare with. Raises: NotMeasured if there is none."""
     if subject.single is not None:
         return load_models(subject.single, None, subject.engine)
-    return replace(subject.models, estimate=OwnHead(subject.models.estimate))
+    if not subject.models.estimate.card.answers:
+        raise NotMeasured("the encoder has no answer of its own; give --single")
+    return replace(subject.models, estimate=alone(subject.models.estimate))
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,10 @@ OPTIONS = {
     "fps": (0, -1, "fast", float("inf")),
     "engine": ("gpu", None),
     "refiners": (3, ["flow"]),
-    "detect_every": ("5", 0, None, 2.5),
+    "detect_every": ("5", 0, True, 2.5),
+    "preset": ("slow", None, 3),
+    "flip": ("yes", 1),
+    "fuse": ("no", 0),
 }
 
 

@@ -26,10 +26,12 @@ from glpose.refine import Refiner
 from glpose.refine.phantoms import without_phantoms
 from glpose.refine.sides import SidesSpec, with_continuous_sides
 from glpose.result import PoseStream
+from glpose.runtime.alone import alone
 from glpose.runtime.card import PoseCard
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import open_detector, open_estimator, open_lifter
 from glpose.runtime.options import PoseOptions
+from glpose.runtime.presets import Effort, Preset, Wish
 from glpose.runtime.protocols import Detector, Estimator
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
@@ -39,9 +41,6 @@ from glpose.types import Frame, FrameAndPoses, People, PoseResult, VideoInfo
 from glpose.video.given import Given, find_given
 from glpose.video.source import frames_within
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_LIFT, DEFAULT_POSE
-
-DETECT_EVERY = PoseTrackerSpec().look_every
-"""The detector looks at every n-th frame, where poses say who is in the others."""
 
 _MOST_PEOPLE = 1000  # 300 KB for each in each of nine frames
 
@@ -75,8 +74,12 @@ def run(
     fps: float | None = None,
     engine: EngineSpec = EngineSpec(),
     refiners: Sequence[Refiner] | None = None,
-    detect_every: int = DETECT_EVERY,
+    preset: Preset = "balanced",
+    detect_every: int | None = None,
+    flip: bool | None = None,
+    fuse: bool | None = None,
     causal: bool = False,
+    allow_network: bool = False,
 ) -> PoseStream:
     """Poses of a video or of pictures: one object per frame, in order.
 
@@ -88,6 +91,8 @@ def run(
     * a list or an iterator of such pictures;
     * the number of a camera of this computer, from 0 (Linux); pictures that come while poses are
       estimated are left out;
+    * with `allow_network` the address of a stream: http, https, rtsp, rtmp; it is connected again a
+      bounded number of times if it breaks off;
     * the content of a video or picture file: bytes, or an open file; it is kept in a temporary file;
     * a `Source` such as `ArraySource`.
 
@@ -98,8 +103,12 @@ def run(
     `frames[0]` to the one before `frames[1]` are taken, or to the end if that is None. With `boxes`
     (a file of box lines, a `poses.jsonl`, or people by frame) detection and tracking are skipped.
     `engine` runs the networks. `refiners` are applied in order; None means the usual ones, see
-    `usual_refiners`. The detector looks at every `detect_every`-th frame, and wherever the poses of
-    the frame before do not say where the people are.
+    `usual_refiners`.
+
+    `preset` says how much is done for a frame: "fast", "balanced" or "best", see
+    `runtime.presets`; its parts can be set one by one. The detector looks at every
+    `detect_every`-th frame, and wherever the poses of the frame before do not say where the people
+    are; with `flip` each person is looked at mirrored, too; without `fuse` each frame counts alone.
 
     With `causal` nothing after a frame counts for its poses, as for a live source (see
     `glpose.Live`), unless `refiners` are given that look ahead.
@@ -112,8 +121,8 @@ def run(
     _check_kinds(boxes=boxes, weights=weights, detector=detector, engine=engine, refiners=refiners)
     check_span(start_s, end_s, frames)
     check_rate(fps)
-    check_detect_every(detect_every)
-    entries = find_given([source], fps)
+    wish = Wish(preset, detect_every, flip, fuse)
+    entries = find_given([source], fps, allow_network=allow_network)
     for problem in (entry.error for entry in entries if entry.error is not None):
         raise problem
     if len(entries) != 1:
@@ -125,6 +134,7 @@ def run(
     people = boxes if boxes is None or isinstance(boxes, Mapping) else read_boxes(boxes)
     check_boxes(people, video.info, entry.label)
     models = load_models(weights, None if people is not None else detector, engine)
+    effort = wish.effort(models.estimate.card)
     pairs = poses_of(
         frames_within(video, start_s, end_s, frames),
         video.info,
@@ -132,12 +142,15 @@ def run(
         people,
         refiners=refiners,
         keep_pictures=False,
-        detect_every=detect_every,
+        effort=effort,
         causal=causal,
     )
     settings: dict[str, object] = {
         "glpose": __version__,
-        "detect_every": None if people is not None else detect_every,
+        "preset": preset,
+        "detect_every": None if people is not None else effort.detect_every,
+        "flip": effort.flip,
+        "fuse": effort.fuse,
         "start_s": start_s,
         "end_s": end_s,
         "frames": frames,
@@ -190,7 +203,7 @@ def poses_of(
     *,
     refiners: Sequence[Refiner] | None = None,
     keep_pictures: bool = True,
-    detect_every: int = DETECT_EVERY,
+    effort: Effort = Effort(),
     causal: bool = False,
     block_frames: int = BLOCK_FRAMES,
     motions: Motions | None = None,
@@ -200,13 +213,15 @@ def poses_of(
     The other arguments are as in `run` and `estimate_poses`; if refiners are given, pictures are
     always kept, since refiners may read them.
     """
-    people_of = _people_of(info, models, boxes, timings, detect_every)
+    if not effort.fuse:
+        models = replace(models, estimate=alone(models.estimate))
+    people_of = _people_of(info, models, boxes, timings, effort.detect_every)
     keep_pictures = keep_pictures or bool(refiners)
     pairs = estimate_poses(
         frames,
         people_of,
         models.estimate,
-        options=PoseOptions(causal=causal),
+        options=PoseOptions(causal=causal, flip=effort.flip),
         block_frames=block_frames,
         timings=timings,
         keep_pictures=keep_pictures,
@@ -298,13 +313,6 @@ def check_rate(fps: float | None) -> None:
     """Raises BadInput for a rate that is none."""
     if fps is not None and not (_is_number(fps) and 0 < fps < float("inf")):
         raise BadInput(f"fps is {fps!r:.40}; expected frames a second, above 0")
-
-
-def check_detect_every(detect_every: int) -> None:
-    """Raises BadInput for a number of frames that is none."""
-    whole = isinstance(detect_every, int | np.integer) and not isinstance(detect_every, bool)
-    if not whole or detect_every < 1:
-        raise BadInput(f"detect_every is {detect_every!r:.40}; expected 1 or more")
 
 
 def _is_number(value: object) -> bool:

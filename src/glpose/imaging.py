@@ -35,6 +35,11 @@ Rgb = UInt8[np.ndarray, "_height _width 3"]
 _MAY_HAVE_PAGES = {".png", ".tif", ".tiff", ".webp"}
 
 
+def version() -> str:
+    """The version of OpenCV."""
+    return cv2.__version__
+
+
 def warp(rgb: Rgb, target_from_source: Affine, size_hw: tuple[int, int], fill: int = 0) -> Rgb:
     """Resample a picture through an affine map, bilinear, `fill` outside the source."""
     return cv2.warpAffine(

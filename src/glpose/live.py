@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from glpose.api import DETECT_EVERY, check_detect_every, load_models, poses_of
+from glpose.api import load_models, poses_of
 from glpose.errors import BadInput
 from glpose.result import Poses
 from glpose.runtime.engine import EngineSpec
+from glpose.runtime.presets import Preset, Wish
 from glpose.skeleton import Skeleton
 from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
 from glpose.video.arrays import checked_picture
@@ -35,7 +36,7 @@ class Live:
     long as the networks do, longer with more people; leave out pictures of a source that is faster.
     One thread at a time may push.
 
-    `weights`, `detector`, `engine` and `detect_every` are as in `glpose.run`. A picture that comes
+    `weights`, `detector`, `engine`, `preset` and its parts are as in `glpose.run`. A picture that comes
     more than `stall_s` seconds after the one before starts anew, as `reset` does: with few pictures
     a second give more, or infinity.
 
@@ -48,14 +49,17 @@ class Live:
         weights: str | Path = DEFAULT_POSE,
         detector: str | Path = DEFAULT_DETECTOR,
         engine: EngineSpec = EngineSpec(),
-        detect_every: int = DETECT_EVERY,
+        preset: Preset = "balanced",
+        detect_every: int | None = None,
+        flip: bool | None = None,
+        fuse: bool | None = None,
         stall_s: float = STALL_S,
     ) -> None:
-        check_detect_every(detect_every)
+        wish = Wish(preset, detect_every, flip, fuse)
         if not stall_s > 0:
             raise BadInput(f"stall_s is {stall_s}; expected seconds above 0")
         self._models = load_models(weights, detector, engine)
-        self._detect_every, self._stall_s = detect_every, stall_s
+        self._effort, self._stall_s = wish.effort(self._models.estimate.card), stall_s
         self._next_frame = self._last_id = 0
         self.reset()
 
@@ -123,7 +127,7 @@ class Live:
             VideoInfo("live", size_hw, rate_hz=math.nan),
             self._models,
             keep_pictures=False,
-            detect_every=self._detect_every,
+            effort=self._effort,
             causal=True,
             block_frames=1,
         )

@@ -20,6 +20,7 @@ from glpose.crop import crop_from_image, cut
 from glpose.flow import Motions
 from glpose.metrics.calibration import calibrated
 from glpose.poses import confident, finish
+from glpose.runtime.alone import looks_alone
 from glpose.runtime.card import KeySlot, NeighbourSlot, PoseCard, SimilarSlot
 from glpose.runtime.flip import with_mirror
 from glpose.runtime.options import PoseOptions
@@ -316,18 +317,14 @@ def _follow(
 
 def can_follow(card: PoseCard) -> bool:
     """Whether an estimator tells poses from single crops, so that a `Follower` can use them."""
-    return card.answers or _is_single(card)
-
-
-def _is_single(card: PoseCard) -> bool:
-    return len(card.slots) == 1 and isinstance(card.slots[0], KeySlot)
+    return card.answers or looks_alone(card)
 
 
 def _answers(estimate: Estimator, encoded: Encoded) -> Maps:
     """The maps of each crop alone."""
     if encoded.maps is not None:
         return encoded.maps
-    assert _is_single(estimate.card)
+    assert looks_alone(estimate.card)
     return estimate.solve({estimate.card.slots[0].name: encoded.features})
 
 

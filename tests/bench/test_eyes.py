@@ -9,11 +9,7 @@ import pytest
 import sides
 import stills
 import walk
-from figures import NotMeasured
 
-import tiny_onnx
-from fake_estimator import FakeEstimator
-from glpose.runtime.protocols import Encoded
 from glpose.skeleton import POSETRACK15
 from glpose.types import FramePoses, People
 
@@ -192,18 +188,3 @@ def test_jitter_is_that_of_each_clip() -> None:
     seen.frame[:] = [0, 1, 2, 3, 4, 5]
     seen.guess_xy[4] += (3, 4)
     assert filters.jitter_of(seen) == pytest.approx(5.0)  # 10 % of the box in one clip, 0 in one
-
-
-def test_the_own_head_is_what_the_encoder_answers_alone() -> None:
-    estimate = FakeEstimator()
-    with pytest.raises(NotMeasured, match="--single"):
-        filters.OwnHead(estimate)
-    maps = RNG.random((2, 15, *tiny_onnx.MAP_HW), np.float32)
-    estimate.card = tiny_onnx.pose_card(answers=True)
-    features, embedding = np.zeros((2, 1, 2, 2), np.float32), np.zeros((2, 2), np.float32)
-    estimate.encode = lambda crops: Encoded(features, embedding, {"heatmaps": maps})
-    own = filters.OwnHead(estimate)
-    seen = own.encode(np.zeros((2, *tiny_onnx.CROP_HW, 3), np.uint8))
-    found = own.solve({own.card.inputs[0]: seen.features})
-    assert list(found) == ["heatmaps"]
-    np.testing.assert_array_equal(found["heatmaps"], maps)

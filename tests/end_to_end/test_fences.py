@@ -96,6 +96,7 @@ def test_no_command_uses_the_network_or_leaves_a_file_that_was_not_asked_for(
     commands: list[tuple[Sequence[str | Path], set[str]]] = [
         (["--version"], set()),
         (["info"], set()),
+        (["doctor"], set()),
         (["info", video], set()),
         (["info", pose], set()),
         (["recipes"], set()),
@@ -118,6 +119,19 @@ def test_no_command_uses_the_network_or_leaves_a_file_that_was_not_asked_for(
         assert new <= expected, words
         assert expected <= files_in(home), (words, done.stderr)
     assert "made/annotations/person_keypoints_val2017.json" in files_in(home)
+
+
+@pytest.mark.skipif(not LINUX or SOCKET_CALL is None, reason="seccomp is of Linux")
+@pytest.mark.parametrize("verb", ["run", "info", "embed"])
+def test_nothing_is_looked_up_unless_allowed(verb: str, tmp_path: Path) -> None:
+    url = "rtsp://me:secret@example.org/a?hush"
+    words = ["embed", tmp_path, url, "--weights", "x"] if verb == "embed" else [verb, url]
+    done = glpose_in(tmp_path / "home", *words, preexec_fn=refuse_network)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert not any(secret in done.stderr for secret in ("secret", "hush", "me:"))
+    if verb == "run":
+        assert done.stderr.startswith("glpose: rtsp://example.org/a: not a local file; add --allow")
 
 
 @pytest.mark.skipif(not LINUX or SOCKET_CALL is None, reason="seccomp is of Linux")
@@ -366,4 +380,4 @@ def test_libraries_print_nothing_of_their_own(tmp_path: Path, tiny_weights: Path
             "--detector", tiny_weights / "finder.onnx",
         )  # fmt: skip
         lines = done.stderr.splitlines()
-        assert all(line.startswith(("glpose: ", name[0])) for line in lines), lines
+        assert all(line.startswith(("glpose: ", "preset ", name[0])) for line in lines), lines

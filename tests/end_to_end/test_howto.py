@@ -2,16 +2,19 @@
 
 import csv
 import importlib.util
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import bad_videos
 import glpose
 from bad_videos import write_video
 from glpose.cli.main import main
 from glpose.motion.angles import FLEXIONS, SEGMENTS
+from glpose.runtime.presets import PRESETS
 from walking import INFO, walk, written
 
 HOWTO = Path(__file__).parents[2] / "docs" / "howto"
@@ -94,6 +97,39 @@ def test_angles(capsys: Capture) -> None:
     assert capsys.readouterr().out == (
         "1.20 s a stride, 100 steps a minute\nrange of the left knee: 60 degrees\n"
     )
+
+
+@pytest.mark.slow
+def test_speed(capsys: Capture) -> None:
+    bad_videos.write_video(Path("walk.mp4"), num_frames=3)
+    for call in commands("speed.md"):
+        assert main(call) == 0, call
+    summary = json.loads(Path("own/walk/summary.json").read_text("utf-8"))
+    how = summary["settings"]
+    assert (how["preset"], how["detect_every"], how["flip"]) == ("best", 1, False)
+    (code,) = blocks("speed.md", "python")
+    said = capsys.readouterr().err
+    assert "preset fast: people searched every 15 frames, no flip test, single frames" in said
+    exec(compile(code, "speed.md", "exec"), {})
+    assert capsys.readouterr().out == "best 1 CPUExecutionProvider\n"
+
+
+@pytest.mark.slow
+def test_doctor(capsys: Capture) -> None:
+    plain, as_json = commands("doctor.md")
+    assert main(plain) == 0
+    names = [line.split(":")[0].split()[1] for line in capsys.readouterr().out.splitlines()]
+    rows = re.findall(r"^\| (`.*`) \|", (HOWTO / "doctor.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(names) == sorted(re.findall(r"`(\w+)`", " ".join(rows)))
+    assert as_json[-1] == "--json"
+
+
+def test_the_table_of_presets_is_that_of_the_code() -> None:
+    page = (HOWTO / "speed.md").read_text("utf-8")
+    for name, effort in PRESETS.items():
+        words = ("yes" if effort.flip else "no", "yes" if effort.fuse else "no")
+        row = rf"^\| `{name}`.* \| {effort.detect_every} \| {words[0]} \| {words[1]} \|"
+        assert re.search(row, page, re.MULTILINE)
 
 
 def test_the_drawing_shows_what_is_measured() -> None:

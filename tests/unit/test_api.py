@@ -15,6 +15,7 @@ from glpose.api import check_boxes, load_models, poses_of, run, usual_refiners
 from glpose.errors import BadInput
 from glpose.metrics.calibration import calibrated
 from glpose.refine.phantoms import without_phantoms
+from glpose.runtime.presets import Effort
 from glpose.runtime.protocols import Detector
 from glpose.skeleton import BODY19
 from glpose.types import Detections, FramePoses, People
@@ -48,7 +49,7 @@ def look(weights: Path, detector: Path, every: int) -> tuple[list[FramePoses], i
     assert models.detect is not None
     counting = Counting(models.detect)
     models = replace(models, detect=counting)
-    pairs = poses_of(source.frames(), source.info, models, refiners=(), detect_every=every)
+    pairs = poses_of(source.frames(), source.info, models, refiners=(), effort=Effort(every))
     return [poses for _, poses in pairs], counting.looks
 
 

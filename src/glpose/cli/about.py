@@ -9,6 +9,7 @@ from pathlib import Path
 from glpose import __version__
 from glpose.errors import GLPoseError
 from glpose.formats.results import load
+from glpose.imaging import version as opencv
 from glpose.runtime.card import Card, DetectorCard, EmbeddingCard, LiftCard, PoseCard
 from glpose.runtime.engine import num_cores
 from glpose.runtime.engines.onnxruntime import engine
@@ -16,17 +17,17 @@ from glpose.runtime.load import read_card, shipped, weights_in
 from glpose.video.source import SourceEntry, find_sources
 
 _TERMS = ("  licence:", "  terms of the data:")
-_PARTS = ("numpy", "onnxruntime", "av", "opencv-python-headless", "scipy")
+_PARTS = ("numpy", "av", "scipy")
 
 
 def installation() -> list[str]:
     """Versions, the engine, and the weights that come with the package."""
     used = engine()
-    parts = ", ".join(f"{name} {version(name)}" for name in _PARTS)
+    parts = ", ".join([*(f"{name} {version(name)}" for name in _PARTS), f"OpenCV {opencv()}"])
     lines = [
         f"glpose {__version__}, Python {platform.python_version()}, {num_cores()} cores",
         f"with {parts}",
-        "engine: {name} {version}, runs on {used} (available: {providers})".format(**used),
+        "engine: {name} {version}, runs on {auto} (available: {providers})".format(**used),
         "weights:",
     ]
     found = [model_lines(weights.files) for weights in shipped()]

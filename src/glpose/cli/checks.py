@@ -1,8 +1,12 @@
 """What several commands check of their options, and how times and frames are typed."""
 
 import re
+from typing import Literal
 
 from glpose.errors import BadInput
+
+Device = Literal["auto", "cpu", "cuda"]
+"""As in `runtime.engine`, which would slow down --help."""
 
 
 def check_count(option: str, value: int | None) -> None:

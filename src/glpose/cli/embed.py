@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from glpose.cli.checks import check_count
+from glpose.cli.checks import Device, check_count
 
 
 def embed(
@@ -15,6 +15,7 @@ def embed(
     *,
     weights: str,
     output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("embeddings.npz"),
+    device: Device = "auto",
     threads: int | None = None,
     quiet: Annotated[bool, Parameter(negative="")] = False,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
@@ -35,6 +36,8 @@ def embed(
         NAME.embedding.onnx, which glpose export writes of a run of glpose pretrain; or its folder.
     output
         The file to write.
+    device
+        What runs the network: cpu, cuda (a GPU of NVIDIA), or auto, the GPU if it can be used.
     threads
         Threads of the network; all cores if not given.
     quiet
@@ -49,7 +52,7 @@ def embed(
     from glpose.jobs.interrupt import Interrupted, SignalInterrupt
     from glpose.runtime.engine import EngineSpec
 
-    options = EmbedOptions(weights, overwrite, EngineSpec(threads=threads))
+    options = EmbedOptions(weights, overwrite, EngineSpec(device=device, threads=threads))
     try:
         embed_video(video, poses, output, options, make_reporter(quiet=quiet), SignalInterrupt())
     except Interrupted:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from glpose.cli.checks import check_count
+from glpose.cli.checks import Device, check_count
 
 
 def evaluate(
@@ -25,6 +25,7 @@ def evaluate(
     candidates: Literal["video", "even", "past"] | None = None,
     limit: int | None = None,
     seed: int = 0,
+    device: Device = "auto",
     threads: int | None = None,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
@@ -65,6 +66,8 @@ def evaluate(
         Evaluate this many sequences only.
     seed
         Seed for drawing candidates.
+    device
+        What runs the network: cpu, cuda (a GPU of NVIDIA), or auto, the GPU if it can be used.
     threads
         CPU threads; all cores unless given.
     overwrite
@@ -100,7 +103,7 @@ def evaluate(
         changes,
         limit,
         seed,
-        EngineSpec(device=None, threads=threads),
+        EngineSpec(device=device, threads=threads),
         overwrite,
     )
     done = evaluate_set(how, Printed(), SignalInterrupt())

@@ -22,10 +22,13 @@ def info(what: str | None = None, /) -> int:
 
 def _lines(what: str | None) -> list[str]:
     from glpose.cli import about
+    from glpose.video.network import is_address, shown
 
     if what is None:
         return about.installation()
     path = Path(what)
+    if is_address(what):
+        raise BadInput(f"{shown(what)}: an address; glpose info reads local files only")
     if not path.exists():
         return _of_name(what)
     if path.is_dir():

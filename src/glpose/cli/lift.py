@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from glpose.cli.checks import check_count
+from glpose.cli.checks import Device, check_count
 from glpose.cli.output import say
 from glpose.weights import DEFAULT_LIFT
 
@@ -18,6 +18,7 @@ def lift(
     weights: str = DEFAULT_LIFT,
     height: float | None = None,
     rate: float | None = None,
+    device: Device = "auto",
     threads: int | None = None,
     quiet: Annotated[bool, Parameter(negative="")] = False,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
@@ -41,6 +42,8 @@ def lift(
         The height of the people in metres.
     rate
         Frames in a second, if the file of poses does not say.
+    device
+        What runs the network: cpu, cuda (a GPU of NVIDIA), or auto, the GPU if it can be used.
     threads
         Threads of the network; all cores if not given.
     quiet
@@ -56,7 +59,9 @@ def lift(
 
     poses = poses_file_of(poses)
     target = output or poses.with_name(f"{poses.stem}_3d.jsonl")
-    options = LiftOptions(target, weights, height, rate, overwrite, EngineSpec(threads=threads))
+    options = LiftOptions(
+        target, weights, height, rate, overwrite, EngineSpec(device=device, threads=threads)
+    )
     done = lift_file(poses, options)
     if not quiet:
         say(

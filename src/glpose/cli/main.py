@@ -67,6 +67,9 @@ app.command(
 app.command(
     "glpose.cli.info:info", name="info", help="Tell versions, or about a file, weights or a recipe."
 )
+app.command(
+    "glpose.cli.doctor:doctor", name="doctor", help="Check what is here, and say what to do."
+)
 app.command("glpose.cli.edit:link", name="link", help="Say that numbers are one person.")
 app.command("glpose.cli.edit:drop", name="drop", help="Leave people out of results.")
 app.command("glpose.cli.demo:demo", name="demo", help="Make a short clip and run on it.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from glpose.cli.checks import check_count, read_frames, read_seconds
+from glpose.cli.checks import Device, check_count, read_frames, read_seconds
 from glpose.errors import BadInput
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_LIFT, DEFAULT_POSE
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from glpose.jobs.run import Options, Outcome
 
 Private = Literal["blur", "skeleton"]  # as in `viewer.private`, which would slow down --help
+Preset = Literal["fast", "balanced", "best"]  # as in `runtime.presets`
 
 
 def run(
@@ -22,7 +23,10 @@ def run(
     boxes: Path | None = None,
     weights: str = DEFAULT_POSE,
     detector: str = DEFAULT_DETECTOR,
+    preset: Preset = "balanced",
     detect_every: int | None = None,
+    flip: bool | None = None,
+    fuse: bool | None = None,
     refine: str | None = None,
     lift: Annotated[bool, Parameter(negative="")] = False,
     height: float | None = None,
@@ -36,6 +40,8 @@ def run(
     end: str | None = None,
     frames: str | None = None,
     fps: float | None = None,
+    allow_network: Annotated[bool, Parameter(negative="")] = False,
+    device: Device = "auto",
     threads: int | None = None,
     quiet: Annotated[bool, Parameter(negative="")] = False,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
@@ -56,9 +62,16 @@ def run(
         Pose weights: a name (see glpose info), a file or a folder.
     detector
         Weights that find people: a name, a file or a folder.
+    preset
+        fast: people searched every 15 frames, single frames. balanced: every 5 frames, frames
+        fused. best: every frame, frames fused, flip test. The next three options win over it.
     detect_every
-        Look for people at every n-th frame; the poses say where they are in between. 5 if not
-        given; 1 finds newcomers at once and costs more.
+        Look for people at every n-th frame; the poses say where they are in between. 1 finds
+        newcomers at once and costs more.
+    flip
+        Flip test: look at each person mirrored, too; costs more.
+    fuse
+        Find joints with the help of the frames around, or in each frame alone, which costs less.
     refine
         Make poses steadier afterwards: flow merges those of frames around along optical flow.
     lift
@@ -88,6 +101,12 @@ def run(
         leave one end open.
     fps
         Frames a second of pictures, which have no times; 25 if not given.
+    allow_network
+        Also open addresses: http, https, rtsp, rtmp. Off unless given; a stream that breaks off is
+        connected again up to five times.
+    device
+        What runs the networks: cpu, cuda (a GPU of NVIDIA; needs onnxruntime-gpu in place of
+        onnxruntime), or auto, the GPU if it can be used. See glpose doctor.
     threads
         Threads of the networks and of the encoder; all cores if not given.
     quiet
@@ -105,7 +124,6 @@ def run(
     check_count("--threads", threads)
     check_count("--detect-every", detect_every)
     # Imported here: NumPy and the video library would slow down --help.
-    from glpose.api import DETECT_EVERY
     from glpose.jobs.lift import lifted_jsonl
     from glpose.jobs.person import read_person
     from glpose.jobs.run import Options
@@ -114,13 +132,14 @@ def run(
     from glpose.lifting import check_height
     from glpose.runtime.engine import EngineSpec
     from glpose.runtime.load import open_lifter
+    from glpose.runtime.presets import Wish
 
     if height is not None and not lift:
         raise BadInput("--height is for poses in space; expected --lift with it")
     if lift and causal:
         raise BadInput("--lift looks at frames before and after; leave out --lift or --causal")
     check_height(height)
-    engine = EngineSpec(threads=threads)
+    engine = EngineSpec(device=device, threads=threads)
     in_space = (lifted_jsonl(open_lifter(DEFAULT_LIFT, engine), height),) if lift else ()
     options = Options(
         output,
@@ -131,6 +150,7 @@ def run(
         end_s=read_seconds("--end", end),
         frames=read_frames("--frames", frames),
         fps=fps,
+        allow_network=allow_network,
         person=None if person is None else read_person(person),
         private=private,
         engine=engine,
@@ -141,7 +161,7 @@ def run(
             *((draw_overlay,) if overlay else ()),
             *in_space,
         ),
-        detect_every=detect_every or DETECT_EVERY,
+        wish=Wish(preset, detect_every, flip, fuse),
         also=() if refine is None else (refine,),
         flow=flow,
         causal=causal,

@@ -12,7 +12,6 @@ from typing import Literal, Protocol, runtime_checkable
 
 from glpose import __version__
 from glpose.api import (
-    DETECT_EVERY,
     Boxes,
     Models,
     check_boxes,
@@ -45,10 +44,12 @@ from glpose.pipeline import can_follow
 from glpose.refine import Refiner, refiner_named
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import Opened, open_flow
+from glpose.runtime.presets import Effort, Wish
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
 from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
 from glpose.video.given import Given, find_given
+from glpose.video.network import Watch
 from glpose.video.source import Source, SourceEntry, frames_within
 from glpose.viewer.private import Private, without_faces
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
@@ -63,7 +64,8 @@ class Options:
     """The options of `glpose run`; each source gets its own result folder in `output`.
 
     A frame counts as done when the first of the `writers` has it. `refiners` are applied in order;
-    None means the usual ones. Those with the names `also` come after them. `causal`, `frames` and
+    None means the usual ones. Those with the names `also` come after them. `wish` is the preset and what
+    is asked for besides. `causal`, `frames` and
     `fps` are as in `glpose.run`; refiners in `also` look ahead nevertheless. `flow` is the file of a
     flow network, see `runtime.flow_network`; None means dense inverse search.
 
@@ -82,7 +84,7 @@ class Options:
     overwrite: bool = False
     writers: tuple[OpenWriter, ...] = (poses_jsonl, poses_csv, overlay)
     refiners: tuple[Refiner, ...] | None = None
-    detect_every: int = DETECT_EVERY
+    wish: Wish = Wish()
     also: tuple[str, ...] = ()
     flow: Path | None = None
     causal: bool = False
@@ -90,6 +92,7 @@ class Options:
     fps: float | None = None
     person: Rule | int | None = None
     private: Private | None = None
+    allow_network: bool = False
 
 
 @runtime_checkable
@@ -158,7 +161,7 @@ def run_sources(
     """
     check_span(options.start_s, options.end_s, options.frames)
     check_rate(options.fps)
-    entries = find_given(sources, options.fps)
+    entries = find_given(sources, options.fps, allow_network=options.allow_network)
     boxes = None if options.boxes is None else read_boxes(options.boxes)
     if boxes is not None and len(entries) != 1:
         raise BadInput(
@@ -174,14 +177,17 @@ def run_sources(
         refiner_named(name, models.skeleton)  # raises for a name that is unknown
     if options.flow is not None and not options.also:
         raise BadInput(f"--flow {options.flow} is for refining; add --refine flow, or leave it out")
-    work = _Estimation(models, boxes, options, open_flow(options.flow, options.engine))
+    effort = options.wish.effort(models.estimate.card)
+    flow = open_flow(options.flow, options.engine)
+    work = _Estimation(models, boxes, options, flow, effort)
     interrupt = interrupt or Interrupt()
     outcomes: list[Outcome] = []
     with interrupt.listening():
         for entry in entries:
             if interrupt.requested:
                 break
-            outcomes.append(SourceJob(entry, options, work, reporter, interrupt).run())
+            note = "" if any(one.frames for one in outcomes) else work.in_words()  # once
+            outcomes.append(SourceJob(entry, options, work, reporter, interrupt, note).run())
     return outcomes
 
 
@@ -203,6 +209,7 @@ class _Estimation:
     boxes: Boxes | None
     options: Options
     flow: Opened[Flow]
+    effort: Effort
 
     @property
     def skeleton(self) -> Skeleton:
@@ -228,7 +235,7 @@ class _Estimation:
             timings,
             refiners=self.options.refiners,
             keep_pictures=keep_pictures or bool(self.options.also),
-            detect_every=self.options.detect_every,
+            effort=self.effort,
             causal=self.options.causal,
             motions=motions,
         )
@@ -243,7 +250,11 @@ class _Estimation:
         return {
             "glpose": __version__,
             "boxes": None if how.boxes is None else how.boxes.name,
-            "detect_every": how.detect_every if follows else None,
+            "preset": how.wish.preset,
+            "detect_every": self.effort.detect_every if follows else None,
+            "flip": self.effort.flip,
+            "fuse": self.effort.fuse,
+            "device": how.engine.device,
             "start_s": how.start_s,
             "end_s": how.end_s,
             "frames": how.frames,
@@ -252,6 +263,12 @@ class _Estimation:
             "person": how.person,
             "private": how.private,
         }
+
+    def in_words(self) -> str:
+        """What is done, and by what."""
+        provider = self.models.record["pose"]["provider"]
+        done = self.effort.in_words(searches=self.boxes is None)
+        return f"preset {self.options.wish.preset}: {done}; ONNX Runtime on {provider}"
 
     def missing(self, label: str, last_frame: int) -> str | None:
         beyond = [frame for frame in self.boxes or () if frame > last_frame]
@@ -265,7 +282,7 @@ class _Estimation:
 
 
 class SourceJob:
-    """One source being processed."""
+    """One source being processed; `note` is said when work begins."""
 
     def __init__(
         self,
@@ -274,9 +291,10 @@ class SourceJob:
         work: Work,
         reporter: Reporter,
         interrupt: Interrupt,
+        note: str = "",
     ) -> None:
         self.entry, self.options, self.work = entry, options, work
-        self.reporter, self.interrupt = reporter, interrupt
+        self.reporter, self.interrupt, self.note = reporter, interrupt, note
         self.folder = options.output / entry.name
         self.outcome, self.timings = Outcome(entry.name, self.folder), Timings()
         self.writers: list[PoseWriter] = []
@@ -291,7 +309,8 @@ class SourceJob:
         out = self.outcome
         begin = time.perf_counter()
         try:
-            source = self.entry.open(self.options.fps)
+            watch = Watch(self.reporter.problem, self.interrupt.check)
+            source = self.entry.open(self.options.fps, watch)
             self.work.check(source.info, self.entry.label)
             make_folder(self.folder)
             held.enter_context(only_writer(self.folder))
@@ -299,6 +318,11 @@ class SourceJob:
         except GLPoseError as problem:
             self._warn(str(problem), "failed")
             return out
+        except Interrupted:
+            self._warn(f"{self.entry.name}: interrupted before it began", "interrupted")
+            return out
+        if self.note:
+            self.reporter.note(self.note)
         self.reporter.start(self.entry.name, _expected_frames(source.info, self.options))
         try:
             self._estimate(source)

@@ -11,7 +11,7 @@ import numpy as np
 from glpose.errors import BadConfig
 
 EngineName = Literal["onnxruntime"]
-Device = Literal["cpu", "cuda"]
+Device = Literal["auto", "cpu", "cuda"]
 
 _MOST_THREADS = 1024
 
@@ -23,18 +23,16 @@ Shape = tuple[int | str | None, ...]
 class EngineSpec:
     """What runs the networks: an engine by name, its device and its number of CPU threads.
 
-    With `threads` None it uses all cores that this process may use. With `device` None it is the
-    usual one: the CPU for exported weights; a GPU, if there is one, for the folder of a run.
+    With `threads` None it uses all cores that this process may use. With `device` "auto" it is a GPU
+    of NVIDIA where one can be used, else the CPU.
     """
 
     name: EngineName = "onnxruntime"
-    device: Device | None = "cpu"
+    device: Device = "cpu"
     threads: int | None = None
 
     def __post_init__(self) -> None:
         known = {"name": get_args(EngineName), "device": get_args(Device)}
-        if self.device is None:
-            del known["device"]
         for field, values in known.items():
             if (found := getattr(self, field)) not in values:
                 raise BadConfig(
@@ -63,9 +61,10 @@ class ArrayInfo:
 
 @runtime_checkable
 class Graph(Protocol):
-    """An opened graph. `metadata` is the metadata of the file."""
+    """An opened graph: `metadata` is that of the file, `provider` what runs it, as the engine calls it."""
 
     path: Path
+    provider: str
     metadata: dict[str, str]
     inputs: dict[str, ArrayInfo]
     outputs: dict[str, ArrayInfo]

@@ -187,7 +187,8 @@ def open_flow(path: Path | None, engine: EngineSpec = EngineSpec()) -> Opened[Fl
     _check_digest(path, found)
     graph = open_graph(path, data, engine)
     _check_flow(graph)
-    return Opened(FlowNetwork(graph), {"name": path.stem, "sha256": {path.name: found}})
+    record = {"name": path.stem, "sha256": {path.name: found}, "provider": graph.provider}
+    return Opened(FlowNetwork(graph), record)
 
 
 def shipped() -> list[Weights]:
@@ -304,7 +305,8 @@ def _read(path: Path) -> bytes:
 
 def _record(card: Card, *files: _File) -> dict[str, object]:
     digests = {file.path.name: file.digest for file in files}
-    return {"name": card.name, "version": card.version, "sha256": digests}
+    provider = files[-1].graph.provider
+    return {"name": card.name, "version": card.version, "sha256": digests, "provider": provider}
 
 
 def _card_of(graph: Graph) -> Card:

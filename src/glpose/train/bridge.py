@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from glpose.errors import BadConfig
 from glpose.runtime.card import PoseCard
+from glpose.runtime.engine import Device
 from glpose.runtime.estimator import OnnxEstimator, RunGraph
 
 
@@ -18,7 +19,7 @@ def as_estimator(
     encoder: nn.Module,
     solver: nn.Module,
     card: PoseCard,
-    device: str | None = None,
+    device: Device = "auto",
     chunk: int = 8,
     threads: int | None = None,
     *,
@@ -28,13 +29,14 @@ def as_estimator(
     """The parts of a network (see `export.pose.PoseParts`) as an estimator run by torch.
 
     With `answer` the card must say that the encoder answers, with `starter` it must have one. The parts are moved to `device` and
-    put in evaluation mode; None uses a GPU if there is one. `threads` are torch's on the CPU while
+    put in evaluation mode; "auto" uses a GPU if there is one. `threads` are torch's on the CPU while
     the parts run, None leaves them as they are.
 
     Raises: BadConfig for the device "cuda" where torch finds none.
     """
-    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    if where.type == "cuda" and not torch.cuda.is_available():
+    has_gpu = torch.cuda.is_available()
+    where = torch.device(("cuda" if has_gpu else "cpu") if device == "auto" else device)
+    if where.type == "cuda" and not has_gpu:
         raise BadConfig(
             f"the engine's device is '{device}', but torch finds no GPU; use the device 'cpu'"
         )

@@ -33,11 +33,16 @@ def camera_number(text: str) -> int | None:
     return int(found[2]) if found and (found[1] or not Path(text).exists()) else None
 
 
+def devices() -> list[Path]:
+    """The cameras of a Linux system, none of which is opened."""
+    return sorted(Path("/dev").glob("video*"))
+
+
 def open_camera(number: int) -> "CameraSource":
     """Open a camera of a Linux system. Raises: VideoError if there is none, or it is in use."""
     device, name = Path(f"/dev/video{number}"), f"camera-{number}"
     if not device.exists():
-        others = sorted(path.name[5:] for path in Path("/dev").glob("video*"))
+        others = [path.name[5:] for path in devices()]
         found = f"cameras found: {', '.join(others)}" if others else "no camera was found"
         raise VideoError(f"{name}: there is no {device}; {found}")
     return open_device(str(device), "v4l2", name)
@@ -102,7 +107,7 @@ class CameraSource:
                 picture = self._next()
             self.warnings.append(f"{self._name}: gave no more pictures after {time_s:.1f} s")
         finally:
-            self._stop()
+            self.close()
 
     def _next(self) -> VideoFrame | None:
         """The next picture that waits, None at the end. Raises: VideoError if none comes."""
@@ -132,7 +137,8 @@ class CameraSource:
             self._is_over = True
             self._changed.notify_all()
 
-    def _stop(self) -> None:
+    def close(self) -> None:
+        """Let go of the camera."""
         with self._changed:
             self._is_stopped = True
         # It may wait for a picture that never comes; the process can end without it.

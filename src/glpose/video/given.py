@@ -49,12 +49,15 @@ _MAGIC = (
 """Where which bytes stand in files of pictures; all others are opened as videos."""
 
 
-def find_given(given: Iterable[Given], fps: float | None = None) -> list[SourceEntry]:
+def find_given(
+    given: Iterable[Given], fps: float | None = None, *, allow_network: bool = False
+) -> list[SourceEntry]:
     """The entries of everything given, in order; `fps` is the rate of arrays.
 
     Raises: BadInput for what is no source.
     """
-    return find_sources(part for one in given for part in _parts(one, fps))
+    parts = (part for one in given for part in _parts(one, fps))
+    return find_sources(parts, allow_network=allow_network)
 
 
 def _parts(given: object, fps: float | None) -> Iterator[str | Path | Source]:

@@ -1,15 +1,14 @@
 """Read a video file: frames in display order with their true times, as shown.
 
 Start at `open_video` and `VideoSource.frames`. Only local files are read, with the protocol `file`
-only and no container format that can refer to other files. Frame counts in headers are not trusted:
-packets are counted and matched with the decoded pictures, so that a picture that could not be
+only and no container format that can refer to other files (`network` reads from elsewhere). Frame
+counts in headers are not trusted: packets are counted and matched with the decoded pictures, so that a picture that could not be
 decoded is known and keeps its place.
 """
 
 import heapq
 import math
 import queue
-import re
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -39,10 +38,11 @@ from glpose.video.hdr import Transfer, to_sdr
 
 # Allowed formats. Left out on purpose: playlists and lists (hls, dash, concat, image2, ...), which
 # make the reader open other files.
-_FORMATS = (
+FORMATS = (
     "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,gif,apng,mxf,nut,ivf,wtv,dv,"
     "rm,h264,hevc,m4v,mpegvideo"
 )
+"""The formats of files that are read."""
 # Containers whose packets may have no presentation times, only an order.
 _UNTIMED = {"avi", "h264", "hevc", "m4v", "mpegvideo"}
 _PEEKED = 24  # packets, to see whether they have times, and how long pictures last
@@ -95,10 +95,10 @@ class VideoSource:
 
     def _read(self, start_s: float | None, end_s: float | None) -> Generator[Frame, None, None]:
         with open_container(self.path) as container:
-            reading = _Reading(container, _pick_stream(container, self.path))
+            reading = _Reading(container, pick_stream(container, self.path))
             first_pts: int | None = None
             index = -1
-            display = _Display(reading.aspect)
+            display = Display(reading.aspect)
             for index, (pts, picture) in enumerate(reading.entries()):
                 first_pts = pts if first_pts is None else first_pts
                 time_s = float((pts - first_pts) * self.time_base)
@@ -115,7 +115,7 @@ class VideoSource:
                     "that its header announces are not in the file"
                 )
 
-    def _as_shown(self, picture: VideoFrame, display: "_Display") -> Rgb | None:
+    def _as_shown(self, picture: VideoFrame, display: "Display") -> Rgb | None:
         try:
             rgb = display(picture)
         except (FFmpegError, ValueError):
@@ -132,7 +132,7 @@ def open_video(path: Path | str) -> VideoSource:
     """
     path = Path(path)
     with open_container(path) as container:
-        stream = _pick_stream(container, path)
+        stream = pick_stream(container, path)
         reading = _Reading(container, stream)
         first_pts: int | None = None
         for pts, picture in reading.entries():
@@ -144,14 +144,13 @@ def open_video(path: Path | str) -> VideoSource:
                 f"{path}: none of its {reading.num_packets} frames can be decoded "
                 f"({stream.codec_context.name}); check the file in a player"
             )
-        display = _Display(reading.aspect)
-        duration_s = _duration_s(container, stream)
+        display = Display(reading.aspect)
         info = VideoInfo(
             name=path.name,
             size_hw=display(picture).shape[:2],
             rate_hz=float(reading.rate()),
             num_frames=stream.frames or None,
-            duration_s=duration_s,
+            duration_s=duration_s(container, stream),
             rotation_deg=display.turn(picture).rotation_deg,
             note=_note_on(picture),
         )
@@ -445,8 +444,6 @@ def demux(container: InputContainer, *streams: Stream) -> Iterator[av.Packet]:
 def open_container(path: Path) -> InputContainer:
     """Open a local media file for reading. Raises: VideoError saying what the file is instead."""
     if not path.exists():
-        if re.match("[a-z][a-z0-9+.-]+:/", str(path)):
-            raise VideoError(f"{path}: not a local file; fetch it first, then give its path")
         raise VideoError(f"{path}: no such file; expected a video")
     if not path.is_file():
         raise VideoError(f"{path}: not an ordinary file; expected a video")
@@ -454,7 +451,7 @@ def open_container(path: Path) -> InputContainer:
     try:
         return av.open(
             f"file:{path.absolute()}",  # "file:" so that no part of the name is taken for a protocol
-            container_options={"protocol_whitelist": "file", "format_whitelist": _FORMATS},
+            container_options={"protocol_whitelist": "file", "format_whitelist": FORMATS},
             metadata_errors="replace",
         )
     except (FFmpegError, OSError) as problem:
@@ -480,7 +477,8 @@ def _diagnose(path: Path, problem: Exception) -> str:
     return f"not a video that can be read ({reason}); expected e.g. MP4, MOV, MKV, WebM or AVI"
 
 
-def _pick_stream(container: InputContainer, path: Path) -> VideoStream:
+def pick_stream(container: InputContainer, path: Path | str) -> VideoStream:
+    """The stream of pictures to read. Raises: VideoError, naming `path`, if there is none."""
     still = Disposition.attached_pic | Disposition.timed_thumbnails  # cover art, previews
     videos = [s for s in container.streams.video if not s.disposition & still]
     if not videos:
@@ -498,13 +496,14 @@ def _pick_stream(container: InputContainer, path: Path) -> VideoStream:
     return best
 
 
-def _duration_s(container: InputContainer, stream: VideoStream) -> float | None:
+def duration_s(container: InputContainer, stream: VideoStream) -> float | None:
+    """The length that the header says, if any."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     return container.duration / av.time_base if container.duration else None
 
 
-class _Display:
+class Display:
     """Decoded pictures as a player shows them: RGB, square pixels, mirrored and turned."""
 
     def __init__(self, aspect: Fraction) -> None:

@@ -22,6 +22,7 @@ from glpose.imaging import Rgb
 from glpose.types import Frame, VideoInfo
 from glpose.video.arrays import step_at
 from glpose.video.camera import camera_number, open_camera
+from glpose.video.network import Address, NetworkSource, Watch, is_address, parse_address
 from glpose.video.pages import open_pages
 from glpose.video.reader import Audio, in_span, open_video, read_ahead
 
@@ -105,7 +106,7 @@ class SourceEntry:
 
     `ignored` counts the files of a picture folder that are not pictures. `error` says why it cannot
     be used, if known before it is opened. `given` is a source that is already open, `camera` the
-    number of a camera; the entry then has no `paths`.
+    number of a camera, `address` that of a stream; the entry then has no `paths`.
     """
 
     name: str
@@ -115,10 +116,13 @@ class SourceEntry:
     error: VideoError | None = None
     given: Source | None = None
     camera: int | None = None
+    address: Address | None = None
 
     @property
     def label(self) -> str:
         """Its name in messages: its first file, or `name`."""
+        if self.address is not None:
+            return self.address.label
         return str(self.paths[0]) if self.paths else self.name
 
     @property
@@ -129,12 +133,14 @@ class SourceEntry:
         folder = self.paths[0].parent
         return [f"{folder}: {self.ignored} files that are not pictures were ignored"]
 
-    def open(self, rate_hz: float | None = None) -> Source:
+    def open(self, rate_hz: float | None = None, watch: Watch = Watch()) -> Source:
         """Open it; `rate_hz` is for pictures without times, 25 frames a second if None.
+
+        `watch` hears of a stream that has to be waited for.
 
         Raises: VideoError if it cannot be read, or has times of its own and a rate is given.
         """
-        source = self._opened(IMAGE_RATE_HZ if rate_hz is None else rate_hz)
+        source = self._opened(IMAGE_RATE_HZ if rate_hz is None else rate_hz, watch)
         if rate_hz is not None and source.info.rate_hz != rate_hz:
             raise VideoError(
                 f"{self.label}: has times of its own, {source.info.rate_hz:g} frames a second; a "
@@ -142,13 +148,15 @@ class SourceEntry:
             )
         return source
 
-    def _opened(self, rate_hz: float) -> Source:
+    def _opened(self, rate_hz: float, watch: Watch) -> Source:
         if self.error is not None:
             raise self.error
         if self.given is not None:
             return self.given
         if self.camera is not None:
             return open_camera(self.camera)
+        if self.address is not None:
+            return NetworkSource(self.address, watch)
         if self.is_images and len(self.paths) == 1 and imaging.count_pages(self.paths[0]) > 1:
             return open_pages(self.paths[0], self.name, rate_hz)
         if self.is_images:
@@ -203,12 +211,15 @@ def frames_within(
                 return
 
 
-def find_sources(arguments: Iterable[str | Path | Source]) -> list[SourceEntry]:
+def find_sources(
+    arguments: Iterable[str | Path | Source], *, allow_network: bool = False
+) -> list[SourceEntry]:
     """The entries for the arguments of a command, in order, each file once.
 
     An argument is a video file, a picture, a folder of videos or of pictures (not recursive; if it
     has both, videos win), a glob that the shell did not expand, or `0` or `camera:0` for a camera. Pictures named one by one form
-    one sequence per folder. A `Source` is used as it is.
+    one sequence per folder. A `Source` is used as it is. With `allow_network` an argument may be an
+    address, see `network`.
 
     Raises: BadInput for an argument that is neither a path nor a source; see `video.given` for what
     else there is.
@@ -226,6 +237,9 @@ def find_sources(arguments: Iterable[str | Path | Source]) -> list[SourceEntry]:
         if (camera := camera_number(str(argument))) is not None:
             found.append(SourceEntry(f"camera-{camera}", (), camera=camera))
             continue
+        if is_address(text := str(argument)) and not Path(argument).exists():
+            found.append(_of_address(text, allowed=allow_network))
+            continue
         try:
             with _readable(str(argument)):
                 for path in _expand(str(argument)):
@@ -240,6 +254,20 @@ def find_sources(arguments: Iterable[str | Path | Source]) -> list[SourceEntry]:
         except VideoError as problem:
             found.append(SourceEntry(Path(argument).stem, (Path(argument),), error=problem))
     return _named_apart(_filled(entry, loose) for entry in found)
+
+
+def _of_address(text: str, *, allowed: bool) -> SourceEntry:
+    try:
+        address = parse_address(text)
+    except VideoError as problem:
+        return SourceEntry("address", (), error=problem)
+    if allowed:
+        return SourceEntry(_given_name(address.name), (), address=address)
+    problem = VideoError(
+        f"{address.label}: not a local file; add --allow-network (allow_network=True) to read it from "
+        "the network, or fetch it first"
+    )
+    return SourceEntry("address", (), error=problem)
 
 
 @contextmanager
@@ -264,8 +292,6 @@ def _expand(argument: str) -> list[Path]:
         if names := glob.glob(argument, recursive=True):  # noqa: PTH207
             return sorted(map(_absolute, names), key=_natural)
         raise VideoError(f"{argument}: no file matches; expected videos or pictures")
-    if re.match("[a-z][a-z0-9+.-]+:/", argument):
-        raise VideoError(f"{argument}: not a local file; fetch it first, then give its path")
     raise VideoError(f"{argument}: no such file or folder; check the path")
 
 

@@ -26,6 +26,9 @@ from glpose.files import whole_file
 from glpose.imaging import Rgb
 from glpose.video.reader import Audio, demux, open_container
 
+ENCODER = "libx264"
+"""Of H.264."""
+
 _MP4_AUDIO = {"aac", "mp3", "mp3float", "opus", "libopus", "flac", "alac", "ac3", "eac3"}
 _FRAGMENT_US = 500_000  # the most that a killed run loses, besides the encoder's look-ahead
 _PRIMING_S = Fraction(1, 10)  # audio may begin this long before the first picture
@@ -96,7 +99,7 @@ class VideoWriter:
     ) -> VideoStream:
         rate = Fraction(rate_hz if 0 < rate_hz <= 1000 else 25).limit_denominator(1001)
         stream = container.add_stream(
-            "libx264", rate=rate, options={"preset": "veryfast", "crf": str(crf)}
+            ENCODER, rate=rate, options={"preset": "veryfast", "crf": str(crf)}
         )
         context = stream.codec_context
         context.height, context.width = (side + side % 2 for side in self._size_hw)

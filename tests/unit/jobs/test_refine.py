@@ -463,7 +463,9 @@ def test_a_run_that_refines_searches_no_flow_twice(
     monkeypatch.setattr("glpose.api.SidesSpec", partial(SidesSpec, lookahead=4))  # 30 take long
     num, asked, search = 20, [], Motions._search
     around = NeighbourSlot("around", (-2, -1, 1), flow="gone")
-    models = Models(FakeEstimator((tiny_onnx.SLOTS[0], around)), Somebody(), {})
+    models = Models(
+        FakeEstimator((tiny_onnx.SLOTS[0], around)), Somebody(), {"pose": {"provider": "none"}}
+    )
     monkeypatch.setattr("glpose.jobs.run.load_models", lambda *_: models)
     sources = [glpose.ArraySource(moving(num, step), name=f"by{step}") for step in (1, -2)]
     apart = [

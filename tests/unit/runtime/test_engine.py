@@ -3,13 +3,16 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from glpose.errors import BadConfig
-from glpose.runtime.engine import EngineSpec, num_cores
+from glpose.cli import checks, run
+from glpose.errors import BadConfig, BadWeights
+from glpose.runtime.engine import Device, EngineSpec, num_cores
 from glpose.runtime.engines import onnxruntime
-from glpose.runtime.load import load_detector
+from glpose.runtime.load import load_detector, open_detector
+from glpose.runtime.presets import Preset
 
 
 @pytest.mark.slow
@@ -21,7 +24,7 @@ from glpose.runtime.load import load_detector
         ("threads=2.0", "threads is 2.0; expected a whole number or None"),
         ("threads=True", "threads is True; expected a whole number or None"),
         ("name='tensorrt'", "the engine's name is 'tensorrt'; expected 'onnxruntime'"),
-        ("device='tpu'", "the engine's device is 'tpu'; expected 'cpu' or 'cuda'"),
+        ("device='tpu'", "the engine's device is 'tpu'; expected 'auto' or 'cpu' or 'cuda'"),
     ],
 )
 def test_a_wrong_engine_is_refused(settings: str, words: str) -> None:
@@ -36,11 +39,75 @@ def test_all_cores_are_taken_unless_told() -> None:
     assert EngineSpec(threads=3).num_threads == 3
 
 
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+
+
+class FakeSessions:
+    """In place of ONNX Runtime's sessions: `starts` says whether the GPU can be used."""
+
+    def __init__(self, starts: bool | Exception) -> None:
+        self.starts, self.asked, self.open = starts, [], onnxruntime.ort.InferenceSession
+
+    def __call__(
+        self, data: bytes, options: object, providers: list[str], **more: object
+    ) -> object:
+        self.asked.append(providers)
+        if CUDA in providers and isinstance(self.starts, Exception):
+            raise self.starts
+        session = self.open(data, options, providers=[CPU], **more)
+        if CUDA in providers and self.starts:
+            session.get_providers = lambda: [CUDA, CPU]
+        return session
+
+
+@pytest.fixture
+def finder(tiny_weights: Path) -> Path:
+    return tiny_weights / "finder.onnx"
+
+
+def pretend(
+    monkeypatch: pytest.MonkeyPatch, found: list[str], *, starts: bool | Exception = False
+) -> FakeSessions:
+    fake = FakeSessions(starts)
+    monkeypatch.setattr(onnxruntime.ort, "get_available_providers", lambda: found)
+    monkeypatch.setattr(onnxruntime.ort, "InferenceSession", fake)
+    return fake
+
+
 def test_a_device_that_this_build_lacks_is_refused(
-    tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
+    finder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        onnxruntime.ort, "get_available_providers", lambda: ["CPUExecutionProvider"]
-    )
-    with pytest.raises(BadConfig, match="'cuda', but this ONNX Runtime has only CPUExecution"):
-        load_detector(tiny_weights / "finder.onnx", EngineSpec(device="cuda"))
+    pretend(monkeypatch, [CPU])
+    with pytest.raises(BadConfig, match=r"has only CPUExec.* install onnxruntime-gpu in place of"):
+        load_detector(finder, EngineSpec(device="cuda"))
+    assert onnxruntime.engine()["auto"] == CPU
+
+
+@pytest.mark.parametrize(
+    ("device", "used"), [("auto", CUDA), ("cuda", CUDA), ("cpu", CPU)], ids=["auto", "cuda", "cpu"]
+)
+def test_the_gpu_is_used_where_it_can_be_and_was_not_declined(
+    device: Device, used: str, finder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = pretend(monkeypatch, [CUDA, CPU], starts=True)
+    assert open_detector(finder, EngineSpec(device=device)).record["provider"] == used
+    assert fake.asked == [[CPU] if device == "cpu" else [CUDA, CPU]]
+    assert onnxruntime.engine()["auto"] == CUDA
+
+
+@pytest.mark.parametrize("starts", [False, RuntimeError("no libcudnn.so.9\nmore")], ids=str)
+def test_a_gpu_that_does_not_start_is_an_error_only_if_it_was_asked_for(
+    starts: bool | Exception, finder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, [CUDA, CPU], starts=starts)
+    assert open_detector(finder, EngineSpec(device="auto")).record["provider"] == CPU
+    with pytest.raises(BadConfig, match=r"cannot start it.*pip install") as found:
+        load_detector(finder, EngineSpec(device="cuda"))
+    assert ("(no libcudnn.so.9)" in str(found.value)) == isinstance(starts, Exception)
+    with pytest.raises(BadWeights, match="not a graph that can be opened"):
+        onnxruntime.Session(finder, b"damaged", EngineSpec(device="cuda"))
+
+
+def test_the_command_line_knows_the_same_devices() -> None:
+    assert get_args(checks.Device) == get_args(Device)
+    assert get_args(run.Preset) == get_args(Preset)

@@ -31,7 +31,11 @@ def test_the_flow_goes_from_the_first_picture_to_the_second(tmp_path: Path) -> N
     assert motion.there[0, 0].tolist() == [7, -1]
     assert motion.back[0, 0].tolist() == [-7, -1]
     bytes_ = (tmp_path / "net.onnx").read_bytes()
-    assert opened.record == {"name": "net", "sha256": {"net.onnx": digest(bytes_)}}
+    assert opened.record == {
+        "name": "net",
+        "sha256": {"net.onnx": digest(bytes_)},
+        "provider": "CPUExecutionProvider",
+    }
 
 
 def test_without_a_file_it_is_dense_inverse_search() -> None:

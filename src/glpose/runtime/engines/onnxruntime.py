@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +16,12 @@ import onnxruntime as ort
 
 from glpose.errors import BadConfig, BadWeights
 from glpose.forked import use_natives
-from glpose.runtime.engine import ArrayInfo, EngineSpec
+from glpose.runtime.engine import ArrayInfo, Device, EngineSpec
 
 _FATAL_ONLY = 4
-_PROVIDERS: dict[str | None, str] = {
-    None: "CPUExecutionProvider",
-    "cpu": "CPUExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-}
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+NEEDED = 'CUDA needs an NVIDIA driver, CUDA and cuDNN: pip install "onnxruntime-gpu[cuda,cudnn]"'
+"""What to do where CUDA does not start."""
 
 # The runtime prints warnings and errors on stderr; what matters is raised as an exception, too.
 ort.set_default_logger_severity(_FATAL_ONLY)
@@ -37,30 +37,15 @@ class Session:
         runtime lacks the device.
         """
         use_natives()
-        provider = _PROVIDERS[engine.device]
-        if provider not in ort.get_available_providers():
-            raise BadConfig(
-                f"the engine's device is '{engine.device}', but this ONNX Runtime has only "
-                f"{', '.join(ort.get_available_providers())}; use the device 'cpu', or install a "
-                "build for the device"
-            )
         options = ort.SessionOptions()
         options.intra_op_num_threads = engine.num_threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _FATAL_ONLY
         # Spinning threads would take CPU time from decoding and drawing.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            # Without the fallback, which prints and tries the same again.
-            self._session = ort.InferenceSession(
-                data, options, providers=[provider], enable_fallback=0
-            )
-        except Exception as problem:  # the runtime's own errors have no common type
-            raise BadWeights(
-                f"{path}: not a graph that can be opened ({_first_line(problem)}); "
-                "the file is damaged or no ONNX file, get it again"
-            ) from problem
+        self._session = _opened(path, data, options, engine.device)
         self.path = path
+        self.provider = self._session.get_providers()[0]
         try:
             self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
             self.inputs = {
@@ -96,13 +81,60 @@ class Session:
 
 
 def engine() -> dict[str, str]:
-    """Name, version and providers of the engine, for `glpose info`; "used" is the default provider."""
+    """Name, version and providers of the engine, and that of the device "auto" if it can be used."""
+    found = ort.get_available_providers()
     return {
         "name": "ONNX Runtime",
         "version": ort.__version__,
-        "providers": ", ".join(ort.get_available_providers()),
-        "used": _PROVIDERS[EngineSpec().device],
+        "providers": ", ".join(found),
+        "auto": _CUDA if _CUDA in found else _CPU,
     }
+
+
+def _opened(
+    path: Path, data: bytes, options: ort.SessionOptions, device: Device
+) -> ort.InferenceSession:
+    found, why = ort.get_available_providers(), ""
+    if device == "cuda" and _CUDA not in found:
+        raise BadConfig(
+            f"the engine's device is 'cuda', but this ONNX Runtime has only {', '.join(found)}; "
+            "install onnxruntime-gpu in place of onnxruntime, or use the device 'cpu'"
+        )
+    if device != "cpu" and _CUDA in found:
+        try:
+            _load_cuda()
+            session = _session(data, options, [_CUDA, _CPU])
+            if session.get_providers()[0] == _CUDA:
+                return session
+        except Exception as problem:  # noqa: BLE001 - the runtime's own errors have no common type
+            why = f" ({_first_line(problem)})"
+    try:
+        session = _session(data, options, [_CPU])
+    except Exception as problem:  # as above
+        raise BadWeights(
+            f"{path}: not a graph that can be opened ({_first_line(problem)}); "
+            "the file is damaged or no ONNX file, get it again"
+        ) from problem
+    if device == "cuda":
+        raise BadConfig(
+            f"the engine's device is 'cuda', but ONNX Runtime cannot start it{why}; {NEEDED}; or "
+            "use the device 'cpu'"
+        )
+    return session
+
+
+def _session(
+    data: bytes, options: ort.SessionOptions, providers: list[str]
+) -> ort.InferenceSession:
+    # Without the fallback, which prints and tries the same again.
+    return ort.InferenceSession(data, options, providers=providers, enable_fallback=0)
+
+
+def _load_cuda() -> None:
+    """Load the libraries of CUDA that pip has installed, if any; they are not where systems look."""
+    if hasattr(ort, "preload_dlls"):  # since 1.21
+        with redirect_stdout(StringIO()):  # it prints what it does not find
+            ort.preload_dlls()
 
 
 def _first_line(problem: Exception) -> str:

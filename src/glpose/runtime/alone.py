@@ -1,0 +1,47 @@
+"""Each crop alone: what an encoder answers by itself, without the fusion of other frames."""
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import UInt8
+
+from glpose.codecs.codec import Maps
+from glpose.runtime.card import KeySlot, PoseCard
+from glpose.runtime.protocols import Encoded, Estimator, Inputs
+
+
+def looks_alone(card: PoseCard) -> bool:
+    """Whether an estimator uses the key crop only, so that there is nothing to leave out."""
+    return len(card.slots) == 1 and isinstance(card.slots[0], KeySlot)
+
+
+def alone(estimate: Estimator) -> Estimator:
+    """The estimator without its fusion; as it is if there is none."""
+    return estimate if looks_alone(estimate.card) else Alone(estimate)
+
+
+class Alone:
+    """An `Estimator` of single frames: the maps that an encoder answers stand for its features.
+
+    Only for cards whose encoder `answers`. Scores are calibrated as those of the whole estimator.
+    """
+
+    def __init__(self, estimate: Estimator) -> None:
+        assert estimate.card.answers
+        self.card = replace(
+            estimate.card, slots=(KeySlot(),), order="any", answers=False, starter=None
+        )
+        self._encode = estimate.encode
+
+    def encode(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Encoded:
+        """See `Estimator.encode`; the channels of all maps, one after the other."""
+        encoded = self._encode(crops)
+        assert encoded.maps is not None
+        maps = np.concatenate([encoded.maps[name] for name in self.card.maps], 1)
+        return Encoded(maps, encoded.embedding)
+
+    def solve(self, inputs: Inputs) -> Maps:
+        """See `Estimator.solve`; the maps as they are."""
+        channels = self.card.codec.channels(len(self.card.joints.joints))
+        ends = np.cumsum(list(channels.values()))[:-1]
+        return dict(zip(channels, np.split(inputs[KeySlot().name], ends, axis=1), strict=True))

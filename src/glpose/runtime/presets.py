@@ -1,0 +1,88 @@
+"""Presets: how much work is done for a frame, by name."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from glpose.errors import BadConfig, BadInput
+from glpose.runtime.alone import looks_alone
+from glpose.runtime.card import PoseCard
+from glpose.track.by_pose import PoseTrackerSpec
+
+Preset = Literal["fast", "balanced", "best"]
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much work is done for a frame; the defaults are those of the preset "balanced".
+
+    The detector looks at every `detect_every`-th frame, and wherever poses do not say where people
+    are. `flip`: each crop is looked at mirrored, too, see `flip.Mirrored`. `fuse`: joints come from
+    the crops of several frames; else from what the encoder answers for each alone.
+    """
+
+    detect_every: int = PoseTrackerSpec().look_every
+    flip: bool = False
+    fuse: bool = True
+
+    def in_words(self, *, searches: bool = True) -> str:
+        """What is done; `searches` is false where nobody has to be searched."""
+        every = "every frame" if self.detect_every == 1 else f"every {self.detect_every} frames"
+        return (
+            f"people {f'searched {every}' if searches else 'given'}, "
+            f"{'with' if self.flip else 'no'} flip test, "
+            f"{'frames fused' if self.fuse else 'single frames'}"
+        )
+
+
+PRESETS: dict[Preset, Effort] = {
+    "fast": Effort(detect_every=15, fuse=False),
+    "balanced": Effort(),
+    "best": Effort(detect_every=1, flip=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A preset, and what was asked for besides; None is as the preset says.
+
+    Raises: BadConfig for a preset with another name, BadInput for other values.
+    """
+
+    preset: Preset = "balanced"
+    detect_every: int | None = None
+    flip: bool | None = None
+    fuse: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.preset not in get_args(Preset):
+            names = ", ".join(get_args(Preset))
+            raise BadConfig(f"the preset is {self.preset!r:.40}; expected one of {names}")
+        every = self.detect_every
+        whole = isinstance(every, int | np.integer) and not isinstance(every, bool)
+        if every is not None and (not whole or every < 1):
+            raise BadInput(f"detect_every is {every!r:.40}; expected 1 or more")
+        for name in ("flip", "fuse"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, bool):
+                raise BadInput(f"{name} is {value!r:.40}; expected True, False or None")
+
+    def effort(self, card: PoseCard) -> Effort:
+        """What is done with an estimator: one that has to fuse does so, whatever a preset says.
+
+        Raises: BadConfig if it was asked for in so many words that it should not.
+        """
+        named = PRESETS[self.preset]
+        must_fuse = not (card.answers or looks_alone(card))
+        if must_fuse and self.fuse is False:
+            raise BadConfig(
+                f"the encoder of '{card.name}' answers nothing from a single frame; leave out "
+                "--no-fuse (fuse=False), or use other weights"
+            )
+        fuse = named.fuse or must_fuse
+        return Effort(
+            named.detect_every if self.detect_every is None else int(self.detect_every),
+            named.flip if self.flip is None else self.flip,
+            fuse if self.fuse is None else self.fuse,
+        )

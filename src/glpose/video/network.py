@@ -1,0 +1,425 @@
+"""A stream of the network as a source: a file over HTTP, a camera over RTSP, a broadcast over RTMP.
+
+Only who asks for it gets it: `parse_address` is called for arguments that were allowed. A thread
+reads; when the stream breaks off or stalls it connects again, a bounded number of times. What has a
+length (a recording) is read whole and goes on where it was; of what has none (live) the newest
+pictures are kept, and a gap in time is a gap in the times of frames.
+
+User names, passwords and whatever else may be secret in an address are in no message and no name.
+"""
+
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import av
+from av.container import InputContainer
+from av.error import EOFError as EndOfFile
+from av.error import ExitError, FFmpegError
+from av.video.frame import VideoFrame
+
+from glpose import imaging
+from glpose.errors import VideoError
+from glpose.forked import use_natives
+from glpose.types import Frame, VideoInfo
+from glpose.video.reader import FORMATS, Display, duration_s, pick_stream
+
+GAP_S = 2.0
+"""After so many seconds without a picture nobody is taken for somebody before."""
+
+_LOST_FRAMES = 100
+"""At least so many frames count as lost in such a gap: more than tracks outlive."""
+_WAITING = {True: 8, False: 2}  # pictures that wait, of a recording and of what is live
+_SLICE_S = 0.1
+_CUT_SHORT_S = 1.0  # a recording that ends so much before its length has broken off
+_HTTP = ("http,https,tcp,tls", f"{FORMATS},hls")
+_ALLOWED = {
+    "http": _HTTP,
+    "https": _HTTP,
+    "rtmp": ("rtmp,tcp", "flv,live_flv"),
+    "rtmps": ("rtmps,tls,tcp", "flv,live_flv"),
+    "rtsp": ("rtsp,tcp", "rtsp,mpegts"),
+    "rtsps": ("rtsp,tls,tcp", "rtsp,mpegts"),
+}
+"""For each scheme the protocols and the formats that FFmpeg may open, also on behalf of a playlist."""
+_LIVE_NOTE = "pictures that came while poses were estimated were left out"
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an address of the network, or of something else with a scheme."""
+    return re.match(r"[a-z][a-z0-9+.-]+:/", text, re.IGNORECASE) is not None
+
+
+def shown(text: str) -> str:
+    """An address without what may be secret: user, password, query, a path that is not plain.
+
+    The path of RTMP holds the key of the stream.
+    """
+    scheme, _, rest = text.partition(":")
+    _, is_secret, tail = rest.rpartition("@")
+    rest = tail if is_secret else re.sub("^/{1,2}", "", rest)
+    rest = re.split(r"[?#]", rest, maxsplit=1)[0]
+    host, slash, path = rest.partition("/")
+    host = re.sub(r"[^\w.:\[\]-]", "_", host)
+    is_plain = r"(?!)" if scheme.lower().startswith("rtmp") else r"[\w./~%-]*"
+    plain = found[0] if (found := re.match(is_plain, path)) else ""
+    return f"{scheme.lower()}://{host}{slash}{plain}{'...' if plain != path else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An address that may be opened: what to call it, and what FFmpeg may open for it."""
+
+    url: str = field(repr=False)
+    label: str
+    protocols: str
+    formats: str
+
+    @property
+    def name(self) -> str:
+        """A name for results: host and path."""
+        words = re.sub(r"[^\w.-]+", "-", self.label.partition("://")[2])
+        return words.strip("-.")[:80]
+
+
+def parse_address(text: str) -> Address:
+    """Check an address. Raises: VideoError for one that is not opened, also if allowed."""
+    label = shown(text)
+    scheme, _, rest = label.partition("://")
+    if scheme not in _ALLOWED:
+        raise VideoError(f"{label}: expected an address with {', '.join(_ALLOWED)}")
+    if not rest.partition("/")[0]:
+        raise VideoError(f"{label}: names no host; expected such as {scheme}://HOST/PATH")
+    return Address(text, label, *_ALLOWED[scheme])
+
+
+def _ignore(line: str) -> None:
+    del line
+
+
+def _go_on() -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who watches a source that may have to wait.
+
+    `tell` gets a line about trouble, `check` is called while nothing comes and may raise to stop.
+    Both are called in the thread that reads the frames.
+    """
+
+    tell: Callable[[str], None] = _ignore
+    check: Callable[[], None] = _go_on
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds: to connect, without a picture, and before each new try to connect.
+
+    Who was connected for `steady_s` has all tries again.
+    """
+
+    connect_s: float = 10.0
+    picture_s: float = 10.0
+    steady_s: float = 30.0
+    again_s: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 16.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """A decoded picture, its time, and how many frames were lost before it since the beginning."""
+
+    picture: VideoFrame
+    time_s: float
+    lost: int
+
+
+class NetworkSource:
+    """A `Source` of an address, read once.
+
+    The index of a frame counts those that came; in a gap of a live stream it also counts the frames
+    that were lost.
+    """
+
+    audio = None
+
+    def __init__(
+        self, address: Address, watch: Watch = Watch(), patience: Patience = Patience()
+    ) -> None:
+        """Connect, and wait for the first picture. Raises: VideoError if none comes."""
+        use_natives()
+        self._address, self._watch, self._patience = address, watch, patience
+        self.warnings: list[str] = []
+        self._changed = threading.Condition()
+        self._waiting: deque[_Picture] = deque()
+        self._notices: list[str] = []
+        self._is_stopped = threading.Event()
+        self._is_over = self._was_read = False
+        self._refused: VideoError | None = None
+        self._num_gaps = 0
+        self._clock = _Clock()
+        self._thread = threading.Thread(target=self._work, name="glpose-network", daemon=True)
+        self._thread.start()
+        try:
+            first = self._next()
+        except BaseException:
+            self.close()
+            raise
+        if first is None:
+            raise self._refused or VideoError(f"{address.label}: gave no picture; check it")
+        self._first = first
+        self._display = Display(self._aspect)
+        size_hw = self._display(first.picture).shape[:2]
+        clock = self._clock
+        self.time_base = Fraction(1, 90000)
+        self.info = VideoInfo(
+            address.name,
+            size_hw,
+            clock.rate_hz,
+            duration_s=clock.duration_s,
+            note="" if clock.duration_s else _LIVE_NOTE,
+        )
+
+    def frames(
+        self, start_s: float | None = None, end_s: float | None = None
+    ) -> Generator[Frame, None, None]:
+        """See `Source.frames`; ends with the stream, when it is lost, or when it is closed."""
+        if self._was_read:
+            raise VideoError(
+                f"{self._address.label}: a stream is read once only; record it, then give that"
+            )
+        self._was_read = True
+        found, number = self._first, 0
+        try:
+            while found is not None:
+                if end_s is not None and found.time_s >= end_s:
+                    return
+                if start_s is None or found.time_s >= start_s:
+                    yield Frame(number + found.lost, found.time_s, self._rgb(found.picture))
+                number += 1
+                found = self._next()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End the connection."""
+        self._is_stopped.set()
+        # It may wait for what never comes; the process can end without it.
+        self._thread.join(timeout=1)
+
+    def _rgb(self, picture: VideoFrame) -> imaging.Rgb | None:
+        try:
+            rgb = self._display(picture)
+        except (FFmpegError, ValueError):
+            return None
+        if rgb.shape[:2] != self.info.size_hw:  # the resolution changed
+            rgb, _ = imaging.letterbox(rgb, self.info.size_hw, fill=0)
+        return rgb
+
+    def _next(self) -> _Picture | None:
+        """The next picture that waits, None at the end. Raises: what `Watch.check` raises."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: self._waiting or self._notices or self._is_over, _SLICE_S
+                )
+                notices, self._notices = self._notices, []
+                found = self._waiting.popleft() if self._waiting else None
+                is_over = self._is_over and found is None
+                self._changed.notify_all()
+            for line in notices:
+                self._watch.tell(line)
+            self._watch.check()
+            if found is not None or is_over:
+                return found
+
+    def _work(self) -> None:
+        try:
+            self._read_all()
+        except VideoError as problem:
+            self._refused = problem
+        finally:
+            if self._num_gaps:
+                self.warnings.append(
+                    f"{self._address.label}: broke off {self._num_gaps} times; what was sent until it "
+                    "was connected again is missing"
+                )
+            with self._changed:
+                self._is_over = True
+                self._changed.notify_all()
+
+    def _read_all(self) -> None:
+        """Read, and connect again as often as it pays. Raises: VideoError if there is no first time."""
+        container, tries = self._connected(), 0
+        while container is not None:
+            begin = time.monotonic()
+            why = self._read(container)
+            if self._is_stopped.is_set() or (not why and self._clock.is_complete):
+                return
+            tries = 0 if time.monotonic() - begin > self._patience.steady_s else tries
+            container, tries = self._again(why or "the stream broke off", tries)
+
+    def _again(self, why: str, tries: int) -> tuple[InputContainer | None, int]:
+        """A new connection, and the number of tries; None if there are no more."""
+        pauses, label = self._patience.again_s, self._address.label
+        for number in range(tries, len(pauses)):
+            self._tell(f"{label}: {why}; connecting again (try {number + 1} of {len(pauses)})")
+            if self._is_stopped.wait(pauses[number]):
+                return None, number
+            try:
+                container = self._connected()
+            except VideoError as problem:
+                why = str(problem).removeprefix(f"{label}: ")
+                continue
+            self._num_gaps += self._clock.duration_s is None
+            return container, number + 1
+        self.warnings.append(
+            f"{label}: lost after {self._clock.last_s:.1f} s ({why}); given up after "
+            f"{len(pauses)} tries, what came before is kept"
+        )
+        return None, len(pauses)
+
+    def _tell(self, line: str) -> None:
+        with self._changed:
+            self._notices.append(line)
+            self._changed.notify_all()
+
+    def _connected(self) -> InputContainer:
+        """Open the address. Raises: VideoError, without anything secret."""
+        address, patience = self._address, self._patience
+        options = {"protocol_whitelist": address.protocols, "format_whitelist": address.formats}
+        if address.label.startswith("rtsp"):
+            options["rtsp_transport"] = "tcp"
+        begin = time.monotonic()
+        try:
+            container = av.open(
+                address.url,
+                container_options=options,
+                metadata_errors="replace",
+                timeout=(patience.connect_s, patience.picture_s),
+            )
+        except (FFmpegError, OSError, ValueError) as problem:
+            is_late = time.monotonic() - begin >= patience.connect_s
+            why = _silence(patience.connect_s) if is_late else _reason(problem)
+        else:
+            stream = pick_stream(container, address.label)
+            self._clock.connect(
+                stream.time_base, stream.average_rate, duration_s(container, stream)
+            )
+            stream.codec_context.options = {"max_pixels": str(imaging.MAX_PIXELS)}
+            sar = stream.sample_aspect_ratio
+            self._aspect = sar if sar and Fraction(1, 10) <= sar <= 10 else Fraction(1)
+            return container
+        # Not in the handler: the library's error names the whole address, and would be told with ours.
+        raise VideoError(f"{address.label}: {why}")
+
+    def _read(self, container: InputContainer) -> str:
+        """Read until it ends; returns why if it should not have ended there."""
+        stream = container.streams.video[0]
+        try:
+            for packet in container.demux(stream):
+                pictures: list[VideoFrame] = []
+                with suppress(FFmpegError):  # damaged on the way; the next one comes
+                    pictures = packet.decode()
+                for picture in pictures:
+                    if not picture.is_corrupt:
+                        self._put(picture)
+                if self._is_stopped.is_set():
+                    break
+        except EndOfFile:
+            return ""
+        except (FFmpegError, OSError) as problem:
+            is_late = isinstance(problem, ExitError)
+            return _silence(self._patience.picture_s) if is_late else _reason(problem)
+        finally:
+            with suppress(FFmpegError, OSError):
+                container.close()
+        return ""
+
+    def _put(self, picture: VideoFrame) -> None:
+        timed = self._clock.timed(picture.pts)
+        if timed is None:
+            return
+        is_recording = self._clock.duration_s is not None
+        most = _WAITING[is_recording]
+        with self._changed:
+            while is_recording and len(self._waiting) >= most and not self._is_stopped.is_set():
+                self._changed.wait(_SLICE_S)
+            while len(self._waiting) >= most:
+                self._waiting.popleft()
+            self._waiting.append(_Picture(picture, *timed))
+            self._changed.notify_all()
+
+
+class _Clock:
+    """The times of pictures, which go on across connections.
+
+    A recording begins anew when it is connected again: what was seen already has no time. Of a live
+    stream nobody knows where it goes on, but how long it was away.
+    """
+
+    def __init__(self) -> None:
+        self.rate_hz = 25.0
+        self.duration_s: float | None = None
+        self.number = 0
+        self.last_s = -1.0
+        self._lost = 0
+        self._origin_s: float | None = None
+        self._unit = Fraction(1, 90000)
+        self._seen_at = 0.0  # by the clock of this computer
+        self._is_new = True  # no picture has come since the last connection
+
+    def connect(
+        self, unit: Fraction | None, rate: Fraction | None, duration_s: float | None
+    ) -> None:
+        """A connection is there."""
+        self._unit = unit or self._unit
+        self.rate_hz = float(rate) if rate else self.rate_hz
+        if self.number == 0:
+            self.duration_s = duration_s
+        self._is_new = True
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether a recording was read to its end; what is live has none."""
+        return self.duration_s is not None and self.last_s > self.duration_s - _CUT_SHORT_S
+
+    def timed(self, pts: int | None) -> tuple[float, int] | None:
+        """The time of a picture, and the frames that were lost before it; None if it was seen."""
+        now, step_s = time.monotonic(), 1 / self.rate_hz
+        if self._origin_s is None:
+            self._origin_s = float((pts or 0) * self._unit)
+        expected_s = self._origin_s + self.last_s + step_s
+        place_s = expected_s if pts is None else float(pts * self._unit)
+        time_s = place_s - self._origin_s
+        if self.number and self.duration_s is not None:
+            if time_s <= self.last_s:
+                return None
+        elif self.number:
+            away_s = max(step_s, now - self._seen_at)
+            if self._is_new or time_s <= self.last_s:
+                time_s = self.last_s + (away_s if self._is_new else step_s)
+                self._origin_s = place_s - time_s
+            if time_s - self.last_s > GAP_S:
+                self._lost += max(_LOST_FRAMES, round((time_s - self.last_s) * self.rate_hz))
+        self.number += 1
+        self.last_s, self._seen_at, self._is_new = time_s, now, False
+        return time_s, self._lost
+
+
+def _silence(seconds: float) -> str:
+    return f"nothing came for {seconds:g} s"
+
+
+def _reason(problem: Exception) -> str:
+    """Why a connection failed, in words without the address."""
+    said = getattr(problem, "strerror", None) or type(problem).__name__
+    if said == "Invalid data found when processing input":
+        return "what came is not a video that can be read"
+    return f"cannot be read ({said})"

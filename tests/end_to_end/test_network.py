@@ -1,0 +1,134 @@
+"""`glpose run` on streams of this computer: results, secrets, gaps, Ctrl-C, and no network unasked."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+import bad_videos
+import glpose
+from glpose.cli.main import main
+from glpose.errors import VideoError
+from glpose.video import network, source
+from network_server import part, refused, serving, whole
+
+SECRETS = ("secret", "hush", "me:")
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("net") / "walk.mp4"
+    return bad_videos.write_video(path, num_frames=12).read_bytes()
+
+
+@pytest.fixture
+def own(tiny_weights: Path) -> list[str]:
+    words = ["--weights", str(tiny_weights / "tiny.encoder.onnx"), "--threads", "1"]
+    return [*words, "--detector", str(tiny_weights / "finder.onnx")]
+
+
+def address(port: int, name: str = "walk.mp4") -> str:
+    return f"http://me:secret@127.0.0.1:{port}/{name}?token=hush"
+
+
+def test_results_of_a_stream_hold_no_secret(
+    walk: bytes, own: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    with serving(whole(walk)) as server:
+        assert main([address(server.port), "--allow-network", "-o", str(out), *own]) == 0
+    (folder,) = out.iterdir()
+    assert folder.name == f"127.0.0.1-{server.port}-walk"
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"poses.jsonl", "poses.csv", "overlay.mp4", "summary.json"}
+    lines = (folder / "poses.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["frame"] for line in lines[1:]] == list(range(12))
+    said = "".join(capsys.readouterr())
+    content = b"".join(path.read_bytes() for path in folder.iterdir()).decode("latin-1")
+    for secret in SECRETS:
+        assert secret not in said + content + folder.name
+
+
+def test_a_stream_that_cannot_be_had_is_one_line(
+    own: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(refused(404)) as server:
+        words = [address(server.port), "--allow-network", "-o", str(tmp_path / "out"), *own]
+        assert main(["run", *words]) == 2
+    said = capsys.readouterr().err
+    assert said.endswith(": cannot be read (Server returned 404 Not Found)\n")
+    assert said.count("\n") == 1
+    assert not any(secret in said for secret in SECRETS)
+
+
+def test_in_python_too(walk: bytes, tiny_weights: Path) -> None:
+    how = {"weights": tiny_weights / "tiny.encoder.onnx", "detector": tiny_weights / "finder.onnx"}
+    with serving(whole(walk)) as server:
+        with pytest.raises(VideoError, match=r"allow_network=True"):
+            glpose.run(address(server.port), **how)
+        assert server.requests == []
+        found = glpose.run(address(server.port), allow_network=True, **how).collect()
+    assert len(found.frames) == 12
+
+
+def test_nobody_is_taken_for_somebody_before_a_gap(
+    tmp_path: Path, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = bad_videos.write_video(tmp_path / "a.ts", num_frames=12).read_bytes()
+    monkeypatch.setattr(network, "GAP_S", 0.2)
+    patience = network.Patience(again_s=(0.4, 0.01))
+    opened = network.NetworkSource
+    monkeypatch.setattr(source, "NetworkSource", lambda a, w: opened(a, w, patience))
+    monkeypatch.setattr(network, "_WAITING", {True: 8, False: 99})  # who is slow loses nothing
+    how = {"weights": tiny_weights / "tiny.encoder.onnx", "detector": tiny_weights / "finder.onnx"}
+    answer = part(live, len(live), told=False, kind="video/mp2t")
+    with serving(answer, answer, refused(404)) as server:
+        url = address(server.port, "a.ts")
+        found = glpose.run(url, allow_network=True, refiners=(), **how).collect()
+    frames = [poses.frame for poses in found.frames]
+    times = [poses.time_s for poses in found.frames]
+    assert times == sorted(set(times))
+    (gap,) = [i for i, (a, b) in enumerate(pairwise(frames)) if b > a + 1]
+    assert frames[gap + 1] - frames[gap] > 100
+    assert 0.4 < times[gap + 1] - times[gap] < 10
+    before = {int(t) for poses in found.frames[: gap + 1] for t in poses.people.track_id}
+    after = {int(t) for poses in found.frames[gap + 1 :] for t in poses.people.track_id}
+    assert before
+    assert after
+    assert not before & after
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_nothing_comes_ends_with_everything_written(
+    walk: bytes, own: list[str], tmp_path: Path
+) -> None:
+    long = bad_videos.write_video(
+        tmp_path / "long.mp4", num_frames=120
+    ).read_bytes()  # 30 are held back
+    out = tmp_path / "out"
+    with serving(part(long, len(long) * 2 // 3, wait=60)) as server:
+        words = ["run", address(server.port), "--allow-network", "-o", str(out), *own]
+        run = subprocess.Popen(
+            [sys.executable, "-m", "glpose", *words], stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        poses = out / f"127.0.0.1-{server.port}-walk" / "poses.jsonl"
+        end = time.monotonic() + 60
+        while not (poses.exists() and poses.read_bytes().count(b"\n") > 10):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        time.sleep(0.5)
+        os.kill(run.pid, signal.SIGINT)
+        _, said = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert "interrupted after" in said
+    assert "Traceback" not in said
+    summary = json.loads((poses.parent / "summary.json").read_text("utf-8"))
+    assert summary["state"] == "interrupted"
+    assert summary["frames"]["done"] == poses.read_text("utf-8").count("\n") - 1
+    assert (poses.parent / "overlay.mp4").exists()

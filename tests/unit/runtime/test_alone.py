@@ -1,0 +1,29 @@
+"""What an encoder answers alone, as an estimator."""
+
+import numpy as np
+
+import tiny_onnx
+from fake_estimator import FakeEstimator
+from glpose.runtime.alone import Alone, alone
+from glpose.runtime.protocols import Encoded
+
+RNG = np.random.default_rng(0)
+
+
+def test_the_maps_are_what_the_encoder_answers() -> None:
+    maps = RNG.random((2, 15, *tiny_onnx.MAP_HW), np.float32)
+    estimate = FakeEstimator()
+    estimate.card = tiny_onnx.pose_card(answers=True)
+    features, embedding = np.zeros((2, 1, 2, 2), np.float32), np.zeros((2, 2), np.float32)
+    estimate.encode = lambda crops: Encoded(features, embedding, {"heatmaps": maps})
+    own = alone(estimate)
+    assert isinstance(own, Alone)
+    seen = own.encode(np.zeros((2, *tiny_onnx.CROP_HW, 3), np.uint8))
+    found = own.solve({own.card.inputs[0]: seen.features})
+    assert list(found) == ["heatmaps"]
+    np.testing.assert_array_equal(found["heatmaps"], maps)
+
+
+def test_an_estimator_of_single_frames_stays_as_it_is() -> None:
+    estimate = FakeEstimator(tiny_onnx.slots())
+    assert alone(estimate) is estimate

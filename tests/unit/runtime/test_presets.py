@@ -1,0 +1,89 @@
+"""What a preset asks for, and what wins over it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import glpose
+import tiny_onnx
+from fake_estimator import same
+from glpose.errors import BadConfig
+from glpose.runtime.load import load_estimator
+from glpose.runtime.presets import PRESETS, Effort, Wish
+from glpose.track.by_pose import PoseTrackerSpec
+
+ANSWERS, FUSES = tiny_onnx.pose_card(answers=True), tiny_onnx.pose_card()
+
+
+def test_balanced_is_what_was_done_without_presets() -> None:
+    assert Wish().effort(ANSWERS) == PRESETS["balanced"] == Effort()
+    assert Effort(PoseTrackerSpec().look_every, flip=False, fuse=True) == Effort()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_what_is_asked_for_wins_over_the_preset(preset: str) -> None:
+    named = Wish(preset).effort(ANSWERS)
+    assert named == PRESETS[preset]
+    assert Wish(preset, detect_every=7).effort(ANSWERS) == replace(named, detect_every=7)
+    for value in (True, False):
+        assert Wish(preset, flip=value).effort(ANSWERS) == replace(named, flip=value)
+        assert Wish(preset, fuse=value).effort(ANSWERS) == replace(named, fuse=value)
+
+
+def test_who_has_to_fuse_does_so_and_says_so_if_forbidden() -> None:
+    assert Wish("fast").effort(FUSES) == replace(PRESETS["fast"], fuse=True)
+    with pytest.raises(BadConfig, match="answers nothing from a single frame"):
+        Wish(fuse=False).effort(FUSES)
+    single = tiny_onnx.pose_card(slots=tiny_onnx.slots())
+    assert not Wish("fast").effort(single).fuse
+
+
+def test_an_effort_in_words() -> None:
+    fast, best = PRESETS["fast"], PRESETS["best"]
+    assert fast.in_words() == "people searched every 15 frames, no flip test, single frames"
+    assert best.in_words() == "people searched every frame, with flip test, frames fused"
+    assert best.in_words(searches=False) == "people given, with flip test, frames fused"
+
+
+def moving(num: int = 10) -> list[np.ndarray]:
+    pictures = [np.full((96, 128, 3), 40, np.uint8) for _ in range(num)]
+    for index, rgb in enumerate(pictures):
+        rgb[40:60, 50 + index : 62 + 2 * index] = 255 - 3 * index
+    return pictures
+
+
+def test_presets_change_what_is_done_and_the_settings_say_how(tmp_path: Path) -> None:
+    how = {
+        "weights": tiny_onnx.write_pose(tmp_path, "x", answers=True),
+        "detector": tiny_onnx.write_detector(tmp_path / "d.onnx"),
+    }
+    found = {name: glpose.run(moving(), preset=name, **how).collect() for name in PRESETS}
+    plain = glpose.run(moving(), **how).collect()
+    same(list(found["balanced"].frames), list(plain.frames))
+    for name, result in found.items():
+        settings = result.settings
+        assert settings["preset"] == name
+        told = Effort(settings["detect_every"], flip=settings["flip"], fuse=settings["fuse"])
+        assert told == PRESETS[name]
+    by_hand = glpose.run(moving(), detect_every=1, flip=True, fuse=True, **how).collect()
+    same(list(by_hand.frames), list(found["best"].frames))
+    xy = {name: np.concatenate([p.xy for p in result.frames]) for name, result in found.items()}
+    assert not np.array_equal(xy["balanced"], xy["best"])
+    assert not np.array_equal(xy["balanced"], xy["fast"])
+
+
+def test_a_flip_test_of_single_frames_is_the_mean_of_both(tmp_path: Path) -> None:
+    """Of a picture that is its own mirror, the joints are each other's mirrors."""
+    how = {
+        "weights": tiny_onnx.write_pose(tmp_path, "x", answers=True),
+        "detector": tiny_onnx.write_detector(tmp_path / "d.onnx"),
+    }
+    rgb = np.full((96, 128, 3), 40, np.uint8)
+    rgb[40:60, 54:74] = 255
+    (poses,) = glpose.run(rgb, flip=True, fuse=False, **how)
+    assert len(poses.people) == 1
+    joints = load_estimator(how["weights"]).card.joints
+    x, partner = poses.xy[0, :, 0], list(joints.mirror)
+    np.testing.assert_allclose(x - 63.5, 63.5 - x[partner], atol=0.51)
