@@ -12,7 +12,7 @@ from torch import Tensor
 
 from glpose.codecs.gaussian import HEATMAPS
 from glpose.errors import BadConfig
-from glpose.export.pose import PoseParts, export_pose, pose_card
+from glpose.export.pose import PoseParts, pose_card
 from glpose.formats.sets import dataset, usual_validation
 from glpose.metrics.pck import pck
 from glpose.nets.losses import heatmap_loss
@@ -140,19 +140,6 @@ class FlowingTask(PoseTask[Flowing]):
             scores=scores,
         )
         return two_graphs(model), card
-
-    def export(
-        self,
-        model: Flowing,
-        folder: Path,
-        *,
-        name: str,
-        made_by: dict[str, str],
-        scores: dict[str, str],
-    ) -> list[Path]:
-        """Two graphs."""
-        parts, card = self.parts(model, name=name, made_by=made_by, scores=scores)
-        return list(export_pose(parts, card, folder))
 
     def _tracks(self, source: str) -> Tracks:
         recipe = self._recipe

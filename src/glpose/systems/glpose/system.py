@@ -14,7 +14,7 @@ from torch import Tensor
 
 from glpose.codecs.gaussian import HEATMAPS
 from glpose.errors import BadConfig
-from glpose.export.pose import PoseParts, export_pose, pose_card
+from glpose.export.pose import PoseParts, pose_card
 from glpose.export.unfold import load_exported
 from glpose.formats.sets import dataset, usual_validation
 from glpose.nets.losses import heatmap_loss
@@ -200,19 +200,6 @@ class GLPoseTask(PoseTask[GLPose]):
             scores=scores,
         )
         return parts, card
-
-    def export(
-        self,
-        model: GLPose,
-        folder: Path,
-        *,
-        name: str,
-        made_by: dict[str, str],
-        scores: dict[str, str],
-    ) -> list[Path]:
-        """Two graphs, encoder and fusion."""
-        parts, card = self.parts(model, name=name, made_by=made_by, scores=scores)
-        return list(export_pose(parts, card, folder))
 
     def _open(self, source: str) -> Pictures:
         recipe = self._recipe
