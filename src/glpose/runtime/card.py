@@ -388,10 +388,7 @@ def card_from_plain(data: Mapping[str, Any]) -> Card:
     """A card from plain data of version 1 or 2. Raises: BadConfig naming the key that is wrong."""
     version = data.get("card_version")
     if version not in (1, CARD_VERSION):
-        raise BadConfig(
-            f"it has version {version}, expected {CARD_VERSION} or 1; use weights and a glpose of "
-            "the same release"
-        )
+        raise BadConfig(f"it has version {version}, expected {CARD_VERSION} or 1")
     if version == 1:
         data = _from_version_1(data)
     kind = data.get("kind")

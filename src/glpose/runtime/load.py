@@ -332,7 +332,10 @@ def _card_of(graph: Graph) -> Card:
         data = json.loads(text)
         return card_from_plain(data if isinstance(data, dict) else {})
     except (json.JSONDecodeError, BadConfig) as problem:
-        raise BadWeights(f"{path}: its card cannot be read ({problem})") from problem
+        raise BadWeights(
+            f"{path}: its card cannot be read ({problem}); use weights and a glpose of the same "
+            "release"
+        ) from problem
 
 
 def _check_digest(path: Path, found: str) -> None:
