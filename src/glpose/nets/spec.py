@@ -286,9 +286,9 @@ def heatmap_of(
     stride: int,
     *,
     sigma_px: float,
-    mapping: Literal["centre", "origin"],
-    decode: Literal["argmax", "quarter", "dark"],
-    rounded: bool,
+    mapping: Literal["centre", "origin"] = "centre",
+    decode: Literal["argmax", "quarter", "dark"] = "dark",
+    rounded: bool = False,
 ) -> HeatmapSpec:
     """The heatmaps of a network: one pixel per `stride` crop pixels."""
     height, width = crop.size_hw

@@ -102,14 +102,7 @@ class DKDConfig:
     @property
     def heatmap(self) -> HeatmapSpec:
         """Heatmaps at the initializer's stride."""
-        return heatmap_of(
-            self.crop,
-            self.backbone.stride,
-            sigma_px=self.sigma_px,
-            mapping="centre",
-            decode="dark",
-            rounded=False,
-        )
+        return heatmap_of(self.crop, self.backbone.stride, sigma_px=self.sigma_px)
 
     @property
     def codec(self) -> GaussianCodec:

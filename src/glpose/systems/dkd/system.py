@@ -28,7 +28,7 @@ from glpose.train.data.store import Pictures, with_cache
 from glpose.train.data.tracks import Tracks
 from glpose.train.imagenet import IMAGENET, imagenet_body
 from glpose.train.initial import initial_joints, load_initial, load_part, with_joints
-from glpose.train.run.sheet import draw_sample, spread
+from glpose.train.run.sheet import draw_rows, spread
 from glpose.train.system import PoseTask, System
 
 PAPER = "kernels distilled from the frame before (DKD, Nie et al., ICCV 2019)"
@@ -131,21 +131,10 @@ class DKDTask(PoseTask[DKD]):
     def pictures(self, model: DKD) -> list[UInt8[np.ndarray, "_ _ 3"]]:
         """Frames of two clips with predicted and labelled joints."""
         tracks, clips = self._validation, self._clips[:: _MOST_CLIPS - 1]
-        rows, found = (
-            np.concatenate(clips),
-            walk(model, tracks, clips, self._recipe.precision).joints,
-        )
-        return [
-            draw_sample(
-                tracks.pictures[int(tracks.picture[row])],
-                tracks.xyxy[row],
-                found[MATCHED][place],
-                np.where((tracks.state[row] == LABELLED)[:, None], tracks.xy[row], np.nan),
-                self._recipe.model.joints,
-            )
-            for place in spread(len(rows))
-            for row in [int(rows[place])]
-        ]
+        rows, found = np.concatenate(clips), walk(model, tracks, clips, self._recipe.precision)
+        shown = spread(len(rows))
+        joints = self._recipe.model.joints
+        return draw_rows(tracks, rows[shown], found.joints[MATCHED][shown], joints)
 
     def parts(
         self, model: DKD, *, name: str, made_by: dict[str, str], scores: dict[str, str]

@@ -35,7 +35,7 @@ from glpose.train.data.sets import open_people
 from glpose.train.data.store import Pictures, with_cache
 from glpose.train.data.tracks import Tracks
 from glpose.train.initial import initial_joints, load_initial, load_part, with_joints
-from glpose.train.run.sheet import NUM_SAMPLES, draw_sample, spread
+from glpose.train.run.sheet import NUM_SAMPLES, draw_rows, spread
 from glpose.train.system import PoseTask, System, TrainData
 
 STILL = ClipConfig(
@@ -167,17 +167,7 @@ class GLPoseTask(PoseTask[GLPose]):
             keys = features.keys[spread(len(features.keys))]
             rows, tracks = keys % len(features.tracks), features.tracks
             found = guess_from_features(model, features, keys, recipe.precision)
-        truth = np.where(found.labelled[..., None], found.truth_xy, np.nan)
-        return [
-            draw_sample(
-                tracks.pictures[int(tracks.picture[row])],
-                tracks.xyxy[row],
-                found.xy[i],
-                truth[i],
-                recipe.model.joints,
-            )
-            for i, row in enumerate(rows)
-        ]
+        return draw_rows(tracks, rows, found.xy, recipe.model.joints)
 
     def parts(
         self, model: GLPose, *, name: str, made_by: dict[str, str], scores: dict[str, str]
