@@ -56,7 +56,9 @@ def main() -> None:
     report(found, args.picture)
     if args.write:
         knots = fit_calibration(*pooled([part for half in found for part in half]))
-        write(find_weights(args.weights, "pose").files[1], knots)
+        fusion = find_weights(args.weights, "pose").part("fusion")
+        assert fusion is not None
+        write(fusion, knots)
 
 
 Joints = tuple[np.ndarray, np.ndarray]

@@ -14,9 +14,10 @@ import onnx
 from jaxtyping import UInt8
 
 from glpose.codecs.codec import Maps
+from glpose.runtime.card import PoseCard, StarterCard
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.engines.open import open_graph
-from glpose.runtime.load import find_weights
+from glpose.runtime.load import find_shared, find_weights, read_card
 from glpose.runtime.protocols import Encoded, Estimator, Inputs, Starting
 
 Shapes = dict[str, tuple[int, ...]]
@@ -35,7 +36,23 @@ class Macs(NamedTuple):
 
 def pose_macs(name_or_path: str | Path) -> Macs:
     """Multiplications of pose weights."""
-    return Macs(*map(macs, find_weights(name_or_path, "pose").files))
+    weights = find_weights(name_or_path, "pose")
+    encoder, fusion, starter = (weights.part(kind) for kind in ("encoder", "fusion", "starter"))
+    assert fusion is not None
+    card = read_card(fusion)
+    assert isinstance(card, PoseCard)
+    if card.encoder is not None:
+        encoder = find_shared(card.encoder, fusion.parent)
+    assert encoder is not None
+    found = Macs(macs(encoder), macs(fusion))
+    if starter is None:
+        return found
+    begins, start = read_card(starter), macs(starter)
+    if isinstance(begins, StarterCard) and begins.initializer is not None:
+        shared = find_shared(begins.initializer, starter.parent)
+        assert shared is not None
+        start += macs(shared) + found.encode
+    return found._replace(start=start)
 
 
 def macs(path: Path) -> int:

@@ -161,6 +161,23 @@ def write_starter(path: Path, own: Card, like: PoseCard) -> Path:
     return _write(path, own, nodes, constants, inputs, outputs)
 
 
+def write_states(path: Path, own: Card, like: PoseCard) -> Path:
+    """A starter after another's maps: each state is the mean of the maps plus that of the features."""
+    nodes = [
+        helper.make_node("ReduceMean", ["heatmaps", "all_but_n"], ["of_maps"], keepdims=1),
+        helper.make_node("ReduceMean", ["features", "all_but_n"], ["of_features"], keepdims=1),
+        helper.make_node("Add", ["of_maps", "of_features"], ["mean"]),
+    ]
+    constants = {"all_but_n": np.array([1, 2, 3])}
+    outputs = []
+    for slot in like.states:
+        nodes.append(helper.make_node("Mul", ["mean", f"ones_{slot.name}"], [slot.output]))
+        constants[f"ones_{slot.name}"] = np.ones((1, *slot.shape), np.float32)
+        outputs.append(_info(slot.output, ["n", *slot.shape]))
+    inputs = [_info("features", ["n", 1, *MAP_HW]), _info("heatmaps", ["n", 15, *MAP_HW])]
+    return _write(path, own, nodes, constants, inputs, outputs)
+
+
 def _seen() -> tuple[list[Node], dict[str, np.ndarray]]:
     """The nodes that make features of crops, with their constants."""
     nodes = [

@@ -94,7 +94,7 @@ class TinyNet(nn.Module):
 
 
 class TinyTask(Task[TinyNet]):
-    """Answers `train.system.Task`, but for export."""
+    """The smallest `train.system.Task`."""
 
     def __init__(self, recipe: Recipe[TinyConfig, TinySet], cache_dir: Path) -> None:
         self.recipe = recipe
@@ -115,9 +115,6 @@ class TinyTask(Task[TinyNet]):
 
     def pictures(self, model: TinyNet) -> list:
         return [np.full((20, 30, 3), 200, np.uint8)] * 3
-
-    def export(self, *_: object, **__: object) -> list[Path]:
-        raise NotImplementedError
 
 
 TINY_SYSTEM = System(TinyConfig, TinySet, TinyTask)

@@ -67,7 +67,7 @@ FILES = {
 
         from glpose.systems.toy.net import toy_net
         from glpose.systems.toy.spec import ToyConfig, ToyData
-        from glpose.train.system import System, Task
+        from glpose.train.system import ExportTask, System
 
         class Numbers:
             num_samples = None
@@ -82,7 +82,7 @@ FILES = {
             def describe(self, step):
                 return None
 
-        class ToyTask(Task):
+        class ToyTask(ExportTask):
             def __init__(self, recipe, cache_dir):
                 self.recipe = recipe
 

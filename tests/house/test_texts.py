@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import glpose
-from glpose.runtime.load import read_card
+from glpose.runtime.engine import EngineSpec
+from glpose.runtime.load import open_estimator, read_card, shipped
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_LIFT, DEFAULT_POSE
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +22,7 @@ SHIPPED = (
     f"{DEFAULT_POSE}.fusion.onnx",
     f"{DEFAULT_DETECTOR}.onnx",
     f"{DEFAULT_LIFT}.lift.onnx",
+    "flowing_small.fusion.onnx",
 )
 MAX_MB = 30
 
@@ -58,6 +60,14 @@ def test_weights_are_small_listed_and_described():
     assert sorted(listed) == found
     cards = (WEIGHTS / "CARDS.md").read_text("utf-8")
     assert all(name.split(".")[0] in cards for name in found)
+
+
+@pytest.mark.parametrize("name", [w.name for w in shipped() if w.use == "pose"])
+def test_weights_of_poses_can_be_opened_by_name(name: str):
+    digests = open_estimator(name, EngineSpec(threads=1)).record["sha256"]
+    sums = (WEIGHTS / "SHA256SUMS").read_text("utf-8").splitlines()
+    # The graphs of another model, too, are those that are shipped.
+    assert {f"{digest}  {file}" for file, digest in digests.items()} <= set(sums)
 
 
 def undocumented(path: Path) -> Iterator[str]:

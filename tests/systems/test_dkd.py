@@ -13,14 +13,16 @@ from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from glpose.codecs.gaussian import HEATMAPS  # noqa: E402
 from glpose.errors import BadConfig, BadWeights  # noqa: E402
+from glpose.export.pose import PoseParts, export_pose  # noqa: E402
 from glpose.jobs.runs import estimator_of_run, export_run  # noqa: E402
 from glpose.nets.kernels import Balance  # noqa: E402
-from glpose.nets.spec import BASIC_BLOCKS, ResNetConfig  # noqa: E402
+from glpose.nets.spec import BASIC_BLOCKS, EfficientNetLiteConfig, ResNetConfig  # noqa: E402
 from glpose.pipeline import can_follow, estimate_poses  # noqa: E402
 from glpose.recipes import load_recipe  # noqa: E402
+from glpose.runtime.card import KeySlot  # noqa: E402
 from glpose.runtime.load import load_estimator  # noqa: E402
 from glpose.runtime.protocols import Estimator  # noqa: E402
-from glpose.systems.dkd.data import StretchData  # noqa: E402
+from glpose.systems.dkd.data import StretchData, beside  # noqa: E402
 from glpose.systems.dkd.net import DKD  # noqa: E402
 from glpose.systems.dkd.scoring import INITIALIZER, MATCHED, STATIC, walk  # noqa: E402
 from glpose.systems.dkd.spec import DKDConfig, StretchConfig  # noqa: E402
@@ -166,7 +168,59 @@ def test_the_curriculum_begins_with_noisy_true_maps() -> None:
     early = data.rows(9, [0, 1])
     noise = early["first"] - early[HEATMAPS][:, 0]
     assert noise.std() == pytest.approx(0.1, rel=0.1)
-    assert "first" not in data.rows(10, [0])
+    np.testing.assert_array_equal(early["given"], early["weight"][:, 0] > 0)
+    assert early["given"].any()
+    assert not data.rows(10, [0])["given"].any()
+    assert not early["beside"].any()
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_beside_each_other_half_of_the_crop_is_the_others(left: bool) -> None:
+    rng = np.random.default_rng(0)
+    one, other = (
+        {
+            "rgb": rng.integers(0, 256, (2, 20, 28, 3), dtype=np.uint8),
+            HEATMAPS: np.zeros((2, 3, 5, 7), np.float32),
+            "weight": np.full((2, 3), 0.5, np.float32),
+        }
+        for _ in range(2)
+    )
+    # Joint 0 is in the middle, joint 1 at the edge, joint 2 is known to be absent.
+    one[HEATMAPS][:, 0, 2, 3] = one[HEATMAPS][:, 1, 2, 1] = 1
+    made = beside(one, other, left=left)
+    own, rest = (slice(0, 12), slice(12, 28)) if left else (slice(16, 28), slice(0, 16))
+    np.testing.assert_array_equal(made["rgb"][:, :, own], one["rgb"][:, :, 8:20])
+    np.testing.assert_array_equal(made["rgb"][:, :, rest], other["rgb"][:, :, 4:20])
+    np.testing.assert_array_equal(made["weight"], [[0.5, 0, 0.5]] * 2)
+    assert made[HEATMAPS][:, 0, 2, 1 if left else 5].min() == 1
+    assert made[HEATMAPS].sum() == 2
+
+
+def test_samples_of_two_people_begin_with_true_maps_on_either_side() -> None:
+    pairs = replace(SYNTH, beside_share=1.0)
+    rows = painted(pairs).rows(0, range(8))
+    assert rows["beside"].all()
+    assert rows["given"].all()
+    on_left = rows[HEATMAPS][..., :8].sum((1, 2, 3, 4)) > 0
+    assert 0 < on_left.sum() < 8
+    some = painted(replace(pairs, beside_share=0.5)).rows(0, range(8))["beside"]
+    assert 0 < some.sum() < 8
+
+
+def test_the_initializer_teaches_its_share_but_not_of_two_people(cache: Path) -> None:
+    plain = DKDTask(RECIPE, cache)
+    taught = DKDTask(replace(RECIPE, data=replace(SYNTH, taught_share=0.25)), cache)
+    model, batch = net(), batch_of(plain)
+    batch["weight"][:] = 1
+    model.initializer.requires_grad_(requires_grad=False)
+    shown = model.initializer(batch["rgb"].flatten(0, 1)).reshape(batch[HEATMAPS].shape)
+    mixed = batch | {HEATMAPS: 0.75 * batch[HEATMAPS] + 0.25 * shown}
+    expected = plain.losses(model, mixed)[STATIC]
+    torch.testing.assert_close(taught.losses(model, batch)[STATIC], expected)
+    pairs = batch | {"beside": torch.ones(4, dtype=torch.bool)}
+    torch.testing.assert_close(
+        taught.losses(model, pairs)[STATIC], plain.losses(model, batch)[STATIC]
+    )
 
 
 def test_a_row_depends_on_seed_step_and_place_alone() -> None:
@@ -290,8 +344,8 @@ def test_the_first_maps_are_the_true_ones_where_they_are_known(
     data = replace(SYNTH, num_frames=3, curriculum=((1, 2),))
     task = DKDTask(replace(RECIPE, data=data), cache)
     model, batch = net(), batch_of(task)
-    batch["weight"][:, 0, :4] = 0
-    batch["weight"][:, 0, 4:] = 1
+    batch["given"][:, :4] = False
+    batch["given"][:, 4:] = True
     given = []
     real = model.unroll
     monkeypatch.setattr(model, "unroll", lambda c, first: given.append(first) or real(c, first))
@@ -400,6 +454,28 @@ def test_both_networks_start_from_runs(singles: dict[str, Path], tmp_path: Path)
         assert torch.equal(value, two.state_dict()[name])
     with pytest.raises(BadWeights, match="does not fit this recipe's encoder"):
         DKDTask(replace(RECIPE, init_from=str(small)), tmp_path).build()
+
+
+def test_a_frame_encoder_without_the_last_stages_starts_from_the_whole_network(
+    tmp_path: Path,
+) -> None:
+    whole = EfficientNetLiteConfig(pyramid=(8, 8, 8), channels=8)
+    short = replace(whole, pyramid=(8, 8), body_stride=16)
+    torch.manual_seed(0)
+    plain = SingleFrameConfig(skeleton="jhmdb15", backbone=whole, head="conv1x1")
+    single = SingleFrameNet(plain)
+    torch.save({"ema": single.state_dict()}, tmp_path / "best.pt")
+    config = replace(CONFIG, backbone=whole, small=short)
+    assert config.small_is_part
+    assert not replace(config, small=replace(short, channels=16)).small_is_part
+    assert not replace(config, small=replace(short, pyramid=(8, 16))).small_is_part
+    recipe = replace(RECIPE, model=config, init_from=str(tmp_path / "best.pt"))
+    made = DKDTask(recipe, tmp_path).build()
+    expected = single.state_dict()
+    for name, value in made.small.encoder.state_dict().items():
+        assert torch.equal(value, expected[f"encoder.{name}"])
+    for name, value in made.static.state_dict().items():
+        assert torch.equal(value, expected[f"head.{name}"])
 
 
 @pytest.mark.parametrize(
@@ -516,6 +592,53 @@ def test_a_run_is_exported_and_goes_on_without_torch_as_with_it(
         np.testing.assert_allclose(a.xy, b.xy, atol=0.05)
         np.testing.assert_allclose(a.score, b.score, atol=1e-3)
         np.testing.assert_allclose(a.xy, c.xy, atol=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:You are using the legacy:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch.onnx")
+def test_an_initializer_that_is_another_model_is_named_and_not_written(tmp_path: Path) -> None:
+    model = net(replace(CONFIG, min_score=0.0))
+    task = DKDTask(replace(RECIPE, model=model.config), tmp_path)
+    parts, card = task.parts(model, name="tiny", made_by={}, scores={})
+    whole = export_pose(parts, card, tmp_path / "whole")
+    # The initializer as a model of its own, which answers from single crops.
+    assert parts.start is not None
+    alone = PoseParts(Pooled(parts.start.initializer), Head(), Head())
+    single = replace(card, name="single", slots=(KeySlot(),), order="any", starter=None)
+    shared, _ = export_pose(alone, single, tmp_path / "parts")
+    files = export_pose(parts, card, tmp_path / "parts", share=shared)
+    assert [file.name for file in files] == [file.name for file in whole]
+    assert files[2].stat().st_size < whole[2].stat().st_size / 2
+    crops = random_crops(3).numpy()
+    one, two = (load_estimator(found[1]).start(crops) for found in (whole, files))
+    assert set(one) == set(two) == {HEATMAPS, "next_kernels"}
+    for name, values in one.items():
+        np.testing.assert_allclose(two[name], values, atol=1e-4)
+    half = export_pose(parts, card, tmp_path / "half", half=True)
+    sizes = [sum(file.stat().st_size for file in found) for found in (half, whole)]
+    assert sizes[0] < 0.7 * sizes[1]
+    rough = load_estimator(half[1]).start(crops)
+    assert 0 < np.abs(rough[HEATMAPS] - one[HEATMAPS]).max() < 0.01
+
+
+class Pooled(torch.nn.Module):
+    """Maps as features, with their mean as embedding."""
+
+    def __init__(self, maps: torch.nn.Module) -> None:
+        super().__init__()
+        self.maps = maps
+
+    def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        found = self.maps(crops)[HEATMAPS]
+        return found, found.mean((-2, -1))
+
+
+class Head(torch.nn.Module):
+    """Features that are maps, as a solver gives them and as an answer."""
+
+    def forward(self, given: torch.Tensor | dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {HEATMAPS: (given["key"] if isinstance(given, dict) else given) + 0.0}
 
 
 def test_scores_are_of_both_heads(cache: Path) -> None:

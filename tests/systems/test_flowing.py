@@ -8,9 +8,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from glpose.errors import BadConfig  # noqa: E402
+from glpose.errors import BadConfig, BadWeights, GLPoseError  # noqa: E402
+from glpose.export.pose import check_crops, export_pose  # noqa: E402
+from glpose.files import file_digest  # noqa: E402
 from glpose.nets.spec import ResNetConfig  # noqa: E402
 from glpose.recipes import load_recipe  # noqa: E402
+from glpose.runtime.card import Shared  # noqa: E402
+from glpose.runtime.engine import EngineSpec  # noqa: E402
+from glpose.runtime.engines.open import open_graph  # noqa: E402
+from glpose.runtime.estimator import OnnxEstimator  # noqa: E402
 from glpose.runtime.load import load_estimator  # noqa: E402
 from glpose.systems.flowing.net import Flowing  # noqa: E402
 from glpose.systems.flowing.spec import AlignedConfig, FlowingConfig  # noqa: E402
@@ -109,13 +115,49 @@ def test_exported_weights_ask_for_flow_and_answer_alone(
     model = opened.build()
     torch.nn.init.normal_(model.pool.weight_JT)
     # export_pose compares joints by torch with those by ONNX Runtime, with flow in both.
-    opened.export(model, tmp_path, name="tiny", made_by={}, scores={})
+    export_pose(*opened.parts(model, name="tiny", made_by={}, scores={}), tmp_path)
     estimate = load_estimator(tmp_path)
     assert estimate.card.inputs == ("key", "neighbours", "gone")
     assert estimate.card.answers
     plain = task(single, cache, align="none")
-    plain.export(plain.build(), tmp_path / "plain", name="tiny", made_by={}, scores={})
+    parts, card = plain.parts(plain.build(), name="tiny", made_by={}, scores={})
+    export_pose(parts, card, tmp_path / "plain")
     assert load_estimator(tmp_path / "plain").card.inputs == ("key", "neighbours")
+
+
+@pytest.mark.filterwarnings("ignore:You are using the legacy:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch.onnx")
+def test_the_encoder_of_another_model_is_named_and_not_written(
+    single: Path, cache: Path, tmp_path: Path
+) -> None:
+    plain = task(single, cache, align="none")
+    model = plain.build()
+    parts, card = plain.parts(model, name="tiny", made_by={}, scores={})
+    encoder, _ = export_pose(parts, card, tmp_path)
+    other = replace(card, name="other")
+    (file,) = export_pose(parts, other, tmp_path, share=encoder)
+    shared = load_estimator(file)
+    assert shared.card.encoder == Shared("tiny.encoder.onnx", file_digest(encoder), "features")
+    crops = check_crops(3, (64, 64))
+    own, its = load_estimator(encoder).encode(crops), shared.encode(crops)
+    np.testing.assert_array_equal(own.features, its.features)
+    np.testing.assert_array_equal(own.maps["heatmaps"], its.maps["heatmaps"])
+    # Features that are the maps themselves are asked for once.
+    again = OnnxEstimator(
+        open_graph(encoder, encoder.read_bytes(), EngineSpec(threads=1)).run,
+        lambda inputs, names: [],
+        replace(shared.card, encoder=replace(shared.card.encoder, features="heatmaps")),
+    )
+    np.testing.assert_array_equal(again.encode(crops).features, own.features)
+    np.testing.assert_array_equal(again.encode(crops).maps["heatmaps"], own.features)
+    torch.nn.init.normal_(model.head.weight)
+    parts, _ = plain.parts(model, name="tiny", made_by={}, scores={})
+    with pytest.raises(GLPoseError, match=r"or the network in tiny\.encoder\.onnx is another"):
+        export_pose(parts, other, tmp_path, share=encoder)
+    small = task(single, cache, crop=CropSpec((32, 32)))
+    parts, card = small.parts(Flowing(small._recipe.model), name="x", made_by={}, scores={})
+    with pytest.raises(BadWeights, match=r"its crops are \[64, 64, 3\], but this network's \[32"):
+        export_pose(parts, card, tmp_path, share=encoder)
 
 
 def test_scores_are_of_clean_and_of_damaged_keys(single: Path, cache: Path) -> None:

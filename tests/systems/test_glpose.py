@@ -18,6 +18,7 @@ from glpose.codecs.gaussian import crop_from_heatmap, decode, encode  # noqa: E4
 from glpose.config import to_plain  # noqa: E402
 from glpose.crop import crop_from_image, cut  # noqa: E402
 from glpose.errors import BadConfig, BadWeights, GLPoseError  # noqa: E402
+from glpose.export.pose import export_pose  # noqa: E402
 from glpose.nets.blocks import num_parameters  # noqa: E402
 from glpose.nets.losses import heatmap_loss  # noqa: E402
 from glpose.nets.spec import (  # noqa: E402
@@ -1047,7 +1048,8 @@ def test_the_exported_pair_finds_the_joints_that_torch_finds(
         torch.nn.init.normal_(model.fusion.kernel.weight, std=0.2)
     else:
         torch.nn.init.normal_(model.fusion.residual.weight)
-    files = opened(recipe).export(model, tmp_path, name="tiny", made_by={}, scores={})
+    parts, card = opened(recipe).parts(model, name="tiny", made_by={}, scores={})
+    files = export_pose(parts, card, tmp_path)
     estimator = load_estimator(files[0], EngineSpec(threads=1))
     assert estimator.card.slots == config.slots
     assert estimator.card.codec == GaussianCodec(config.heatmap)

@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 
 from glpose.config import to_plain  # noqa: E402
 from glpose.errors import BadConfig, BadWeights  # noqa: E402
+from glpose.export.pose import export_pose  # noqa: E402
 from glpose.nets.blocks import num_parameters  # noqa: E402
 from glpose.nets.losses import heatmap_loss  # noqa: E402
 from glpose.nets.spec import (  # noqa: E402
@@ -199,7 +200,8 @@ def test_export_is_the_network_with_its_card(name: str, tmp_path: Path) -> None:
     assert all(torch.equal(found[key], whole[key]) for key in whole)
     assert embedding.shape == (2, model.encoder.channels)
     # export_pose compares joints by torch with those by ONNX Runtime and raises if they differ.
-    files = task.export(model, tmp_path, name="tiny", made_by={}, scores={"a": "1"})
+    parts, card = task.parts(model, name="tiny", made_by={}, scores={"a": "1"})
+    files = export_pose(parts, card, tmp_path)
     assert [f.name for f in files] == ["tiny.encoder.onnx", "tiny.fusion.onnx"]
     written = read_card(files[1])
     assert isinstance(written, PoseCard)

@@ -10,7 +10,7 @@ from glpose import __version__
 from glpose.errors import GLPoseError
 from glpose.formats.results import load
 from glpose.imaging import version as opencv
-from glpose.runtime.card import Card, DetectorCard, EmbeddingCard, LiftCard, PoseCard
+from glpose.runtime.card import Card, DetectorCard, EmbeddingCard, LiftCard, PoseCard, StarterCard
 from glpose.runtime.engine import num_cores
 from glpose.runtime.engines.onnxruntime import engine
 from glpose.runtime.load import read_card, shipped, weights_in
@@ -138,10 +138,14 @@ def _shape(card: Card) -> str:
         )
     height, width = card.crop.size_hw
     crops = f", crops {width}x{height}"
+    if isinstance(card, StarterCard) and card.initializer is not None:
+        return f"{crops}, with {card.initializer.file}"
     if isinstance(card, EmbeddingCard):
         return f"{crops}, vectors: {card.appearance} values of appearance, {card.pose} of pose"
     if not isinstance(card, PoseCard):
         return crops
+    if card.encoder is not None:
+        crops += f", on {card.encoder.file}"
     num_frames = sum(len(slot.offsets) for slot in card.neighbours)
     num_crops = sum(slot.num for slot in card.similar)
     return (

@@ -17,6 +17,8 @@ def export(
     name: str | None = None,
     score: Annotated[list[str] | None, Parameter(negative=())] = None,
     set_: Annotated[list[str] | None, Parameter(name="--set", negative=())] = None,
+    share: str | None = None,
+    half: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Write the best checkpoint of a run as weights that `glpose run` takes, and check them.
 
@@ -32,6 +34,10 @@ def export(
         A measured figure for the card, as METRIC=VALUE (and the command that shows it); repeatable.
     set_
         Change a setting that needs no training, as NAME=VALUE (model.iou_limit=0.5); repeatable.
+    share
+        Pose weights with the same encoder or initializer (pose_small): it is named, not written.
+    half
+        Store weights in 16 bits, for half the size.
 
     """
     try:
@@ -43,7 +49,7 @@ def export(
             raise BadInput(f"--score {item}: expected METRIC=VALUE, e.g. pck@0.2=81.5")
     scores = dict(item.split("=", 1) for item in score or [])
     try:
-        paths = export_run(run, out, name, scores, set_ or [])
+        paths = export_run(run, out, name, scores, set_ or [], share=share, half=half)
     except OSError as problem:
         raise BadInput(
             f"--out {out}: {problem.filename or out} cannot be written ({problem.strerror}); "

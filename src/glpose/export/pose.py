@@ -11,25 +11,44 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from glpose.codecs.codec import Codec
-from glpose.errors import GLPoseError
-from glpose.export.onnx import Graph, write_graph
+from glpose.codecs.codec import Codec, Maps
+from glpose.errors import BadWeights, GLPoseError
+from glpose.export.onnx import Graph, store_half, write_graph
 from glpose.export.terms import LICENCE, describe
+from glpose.files import file_digest
 from glpose.runtime.card import (
     About,
+    Card,
     EncoderCard,
     KeySlot,
     NeighbourSlot,
     PoseCard,
+    Shared,
     SimilarSlot,
     Slot,
     Starter,
     StarterCard,
     StateSlot,
 )
+from glpose.runtime.engine import EngineSpec
+from glpose.runtime.engines.open import open_graph
 from glpose.runtime.load import load_estimator
 from glpose.runtime.protocols import Estimator, Starting
 from glpose.types import CropSpec
+
+_MOST_PX, _MOST_CHANGE = 0.05, 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class StartParts:
+    """How people without states are started.
+
+    `initializer` maps `uint8` crops to a dictionary of the codec's maps; `states` maps features and
+    these maps to a dictionary of the states' outputs.
+    """
+
+    initializer: nn.Module
+    states: nn.Module
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +58,18 @@ class PoseParts:
     `encoder` maps `uint8` crops to features and embeddings. `solver` maps a dictionary of the
     tensors for the card's slots to one of the card's outputs. `answer` maps features to a
     dictionary of the codec's maps, the estimate from one crop alone; the encoder's graph then
-    outputs these, too. `starter` maps crops to a dictionary of the card's outputs.
+    outputs these, too. `start` is there if the card has a starter.
     """
 
     encoder: nn.Module
     solver: nn.Module
     answer: nn.Module | None = None
-    starter: nn.Module | None = None
+    start: StartParts | None = None
+
+    @property
+    def starter(self) -> nn.Module | None:
+        """Crops to a dictionary of the card's outputs."""
+        return None if self.start is None else _Starter(self.encoder, self.start)
 
 
 def pose_card(
@@ -82,33 +106,86 @@ def pose_card(
     )
 
 
-def export_pose(parts: PoseParts, card: PoseCard, folder: Path) -> tuple[Path, ...]:
+def export_pose(
+    parts: PoseParts,
+    card: PoseCard,
+    folder: Path,
+    *,
+    share: Path | None = None,
+    half: bool = False,
+) -> tuple[Path, ...]:
     """Write `NAME.encoder.onnx`, `NAME.fusion.onnx` and, if there is one, `NAME.starter.onnx`.
 
-    They are checked against torch.
+    They are checked against torch. `share` is the encoder of another model with the same network:
+    the card then names it, and no encoder is written, or with a starter no initializer. `half`
+    see `store_half`.
 
-    Raises: GLPoseError if any joint differs by 0.05 crop pixels or more in the check.
+    Raises: GLPoseError if any joint differs by 0.05 crop pixels or more in the check, or, after
+    that, with `half` any map by 0.01.
     """
-    assert (parts.starter is None) == (card.starter is None)
-    modules = [parts.encoder, parts.solver, *filter(None, [parts.answer, parts.starter])]
+    assert (parts.start is None) == (card.starter is None)
+    networks = [] if parts.start is None else [parts.start.initializer, parts.start.states]
+    modules = [parts.encoder, parts.solver, *filter(None, [parts.answer]), *networks]
     weights = [weight for module in modules for weight in module.state_dict().values()]
     partner = hashlib.sha256(b"".join(w.cpu().numpy().tobytes() for w in weights)).hexdigest()
     card = replace(card, partner=partner, answers=parts.answer is not None)
-    encoder = folder / f"{card.name}.encoder.onnx"
-    fusion = folder / f"{card.name}.fusion.onnx"
-    files = [encoder, fusion]
-    write_graph(_encoder_graph(parts, card), EncoderCard(**_of_crops(card)), encoder)
-    write_graph(_solver_graph(parts, card), card, fusion)
-    if parts.starter is not None:
-        files.append(folder / f"{card.name}.starter.onnx")
-        write_graph(_starter_graph(parts.starter, card), StarterCard(**_of_crops(card)), files[-1])
-    moved_px = largest_move_px(parts, load_estimator(encoder))
-    if not moved_px < 0.05:
+    graphs: dict[str, tuple[Graph, Card]] = {}
+    if share is None or parts.start is not None:
+        graphs["encoder"] = _encoder_graph(parts, card), EncoderCard(**_of_crops(card))
+    else:
+        card = replace(card, encoder=_shared_encoder(parts.encoder, share, card))
+    graphs["fusion"] = _solver_graph(parts, card), card
+    if parts.start is not None:
+        begins = StarterCard(**_of_crops(card))
+        if share is None:
+            graphs["starter"] = _starter_graph(_Starter(parts.encoder, parts.start), card), begins
+        else:
+            begins = replace(begins, initializer=Shared(share.name, file_digest(share)))
+            graphs["starter"] = _states_graph(parts, card), begins
+    files = tuple(folder / f"{card.name}.{kind}.onnx" for kind in graphs)
+    for path, (graph, own) in zip(files, graphs.values(), strict=True):
+        write_graph(graph, own, path)
+    moved_px = largest_move_px(parts, load_estimator(files[0]))
+    if not moved_px < _MOST_PX:
+        other = f", or the network in {share.name} is another" if share else ""
         raise GLPoseError(
-            f"{encoder}: a joint moves by {moved_px:.3f} px between torch and ONNX Runtime, "
-            "expected less than 0.05; do not use these files"
+            f"{files[0]}: a joint moves by {moved_px:.3f} px between torch and ONNX Runtime, "
+            f"expected less than {_MOST_PX}{other}; do not use these files"
         )
-    return tuple(files)
+    if half:
+        for path in files:
+            store_half(path)
+        change = largest_change(parts, load_estimator(files[0]))
+        if not change < _MOST_CHANGE:
+            raise GLPoseError(
+                f"{files[0]}: with weights of 16 bits a map changes by {change:.3f}, expected less "
+                f"than {_MOST_CHANGE}; export again without --half"
+            )
+    return files
+
+
+def _shared_encoder(encoder: nn.Module, share: Path, card: PoseCard) -> Shared:
+    """Another model's encoder, with the output that is most like the features of this one."""
+    graph = open_graph(share, share.read_bytes(), EngineSpec(threads=1))
+    crops = check_crops(2, card.crop.size_hw)
+    seen = graph.inputs.get("crops")
+    if seen is None or seen.shape[1:] != crops.shape[1:]:
+        found = "none" if seen is None else list(seen.shape[1:])
+        raise BadWeights(
+            f"{share}: its crops are {found}, but this network's {list(crops.shape[1:])}; expected "
+            "an encoder of the same network"
+        )
+    with torch.inference_mode():
+        expected = encoder(torch.from_numpy(crops))[0].numpy()
+    names = list(graph.outputs)
+    found = dict(zip(names, graph.run({"crops": crops}, names), strict=True))
+    apart = {n: np.abs(a - expected).max() for n, a in found.items() if a.shape == expected.shape}
+    if not apart:
+        raise BadWeights(
+            f"{share}: none of its outputs ({', '.join(names)}) has the shape of this network's "
+            f"features, {list(expected.shape[1:])}; expected an encoder of the same network"
+        )
+    return Shared(share.name, file_digest(share), min(apart, key=apart.__getitem__))
 
 
 def _of_crops(card: PoseCard) -> dict[str, Any]:
@@ -119,10 +196,28 @@ def _of_crops(card: PoseCard) -> dict[str, Any]:
 
 def _starter_graph(starter: nn.Module, card: PoseCard) -> Graph:
     return Graph(
-        _Starting(starter, card.outputs),
+        _Ordered(starter, card.outputs),
         {"crops": torch.zeros(2, *card.crop.size_hw, 3, dtype=torch.uint8)},
         card.outputs,
         {name: {0: "n"} for name in ("crops", *card.outputs)},
+    )
+
+
+def _states_graph(parts: PoseParts, card: PoseCard) -> Graph:
+    """The second step of a starter whose initializer is another file."""
+    assert parts.start is not None
+    crops = torch.zeros(2, *card.crop.size_hw, 3, dtype=torch.uint8)
+    with torch.inference_mode():
+        features, maps = parts.encoder(crops)[0], parts.start.initializer(crops)
+    # New tensors: inference-mode tensors cannot be traced.
+    inputs = {"features": features, **maps}
+    inputs = {name: torch.zeros(tensor.shape) for name, tensor in inputs.items()}
+    outputs = tuple(slot.output for slot in card.states)
+    return Graph(
+        _OfMaps(parts.start.states, card.maps, outputs),
+        inputs,
+        outputs,
+        {name: {0: "n"} for name in (*inputs, *outputs)},
     )
 
 
@@ -192,7 +287,19 @@ class _Answering(nn.Module):
         return (features, embedding, *(found[name] for name in self.maps))
 
 
-class _Starting(nn.Module):
+class _Starter(nn.Module):
+    """Crops to maps and states."""
+
+    def __init__(self, encoder: nn.Module, parts: StartParts) -> None:
+        super().__init__()
+        self.encoder, self.initializer, self.states = encoder, parts.initializer, parts.states
+
+    def forward(self, crops: Tensor) -> dict[str, Tensor]:
+        maps = self.initializer(crops)
+        return maps | self.states(self.encoder(crops)[0], maps)
+
+
+class _Ordered(nn.Module):
     """A starter with positional outputs."""
 
     def __init__(self, starter: nn.Module, outputs: tuple[str, ...]) -> None:
@@ -201,6 +308,18 @@ class _Starting(nn.Module):
 
     def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
         found = self.starter(crops)
+        return tuple(found[name] for name in self.outputs)
+
+
+class _OfMaps(nn.Module):
+    """What makes states, with positional inputs and outputs."""
+
+    def __init__(self, states: nn.Module, maps: tuple[str, ...], outputs: tuple[str, ...]) -> None:
+        super().__init__()
+        self.states, self.maps, self.outputs = states, maps, outputs
+
+    def forward(self, features: Tensor, *maps: Tensor) -> tuple[Tensor, ...]:
+        found = self.states(features, dict(zip(self.maps, maps, strict=True)))
         return tuple(found[name] for name in self.outputs)
 
 
@@ -224,11 +343,32 @@ def largest_move_px(parts: PoseParts, estimator: Estimator, num_crops: int = 6) 
     With a starter also that of a first frame; the solver then goes on from its states.
     """
     card = estimator.card
+    to_crop = card.codec.crop_from_map(card.crop)
+    moves = []
+    for ours, theirs in _by_both(parts, estimator, num_crops):
+        a, b = (to_crop.apply(card.codec.decode(maps)[0]) for maps in (ours, theirs))
+        moves.append(largest_distance(a, b))
+    return max(moves)
+
+
+def largest_change(parts: PoseParts, estimator: Estimator, num_crops: int = 6) -> float:
+    """The largest difference of any value of the maps; a joint's peak is about 1."""
+    return max(
+        float(np.abs(ours[name] - theirs[name]).max())
+        for ours, theirs in _by_both(parts, estimator, num_crops)
+        for name in ours
+    )
+
+
+def _by_both(parts: PoseParts, estimator: Estimator, num_crops: int) -> list[tuple[Maps, Maps]]:
+    """The maps of random crops by torch and by an exported estimator: started, solved, answered."""
+    card = estimator.card
     crops = check_crops(num_crops, card.crop.size_hw)
     with torch.inference_mode():
         given = torch.from_numpy(crops)
         features, _ = parts.encoder(given)
-        first = [] if parts.starter is None else [parts.starter(given)]
+        starter = parts.starter
+        first = [] if starter is None else [starter(given)]
         states = {slot.name: maps[slot.output] for slot in card.states for maps in first}
         expected = [*first, parts.solver(_example_inputs(card, features) | states)]
         if parts.answer is not None:
@@ -242,13 +382,13 @@ def largest_move_px(parts: PoseParts, estimator: Estimator, num_crops: int = 6) 
     found = [*found, estimator.solve(arrays)]
     if encoded.maps is not None:
         found.append(encoded.maps)
-    to_crop = card.codec.crop_from_map(card.crop)
-    moves = []
-    for ours, theirs in zip(expected, found, strict=True):
-        maps = {name: np.ascontiguousarray(ours[name].numpy()) for name in card.maps}
-        a, b = (to_crop.apply(card.codec.decode(m)[0]) for m in (maps, theirs))
-        moves.append(largest_distance(a, b))
-    return max(moves)
+    return [
+        (
+            {name: np.ascontiguousarray(ours[name].numpy()) for name in card.maps},
+            {name: theirs[name] for name in card.maps},
+        )
+        for ours, theirs in zip(expected, found, strict=True)
+    ]
 
 
 def largest_distance(a: np.ndarray, b: np.ndarray) -> float:

@@ -11,16 +11,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glpose.errors import BadInput, BadWeights, GLPoseError
+from glpose.errors import BadConfig, BadInput, BadWeights, GLPoseError
+from glpose.export.pose import export_pose
 from glpose.files import file_digest
 from glpose.runtime.engine import EngineSpec
+from glpose.runtime.load import find_weights
 from glpose.runtime.protocols import Estimator
 from glpose.systems import FORMERLY, load_system, settings_of
 from glpose.train.bridge import as_estimator
 from glpose.train.change import with_settings
 from glpose.train.recipe import Recipe, recorded
 from glpose.train.run.checkpoint import load_checkpoint
-from glpose.train.system import PoseTask, Task
+from glpose.train.system import ExportTask, PoseTask, Task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,16 +47,31 @@ def export_run(
     name: str | None,
     scores: dict[str, str],
     changes: list[str],
+    *,
+    share: str | None = None,
+    half: bool = False,
 ) -> list[Path]:
     """Write the best checkpoint of a run; returns the files.
 
-    `changes` (NAME=VALUE) set inference options such as score thresholds, not the network.
+    `changes` (NAME=VALUE) set inference options such as score thresholds, not the network. `share`
+    (weights by name or path) and `half` see `export_pose`.
     Raises: BadInput, BadConfig or BadWeights.
     """
     run = open_run(run_dir, changes)
-    return run.task.export(
-        run.model, folder, name=name or run.recipe.name, made_by=run.made_by, scores=scores
-    )
+    about = {"name": name or run.recipe.name, "made_by": run.made_by, "scores": scores}
+    if isinstance(run.task, PoseTask):
+        encoder = None if share is None else find_weights(share, "pose").part("encoder")
+        if share is not None and encoder is None:
+            raise BadWeights(f"--share {share}: has no encoder of its own; expected one that has")
+        parts, card = run.task.parts(run.model, **about)
+        return list(export_pose(parts, card, folder, share=encoder, half=half))
+    if share is not None or half:
+        raise BadConfig(
+            f"{run_dir}: a run of '{run.recipe.name}', which estimates no poses; --share and --half "
+            "are for pose estimators, leave them out"
+        )
+    assert isinstance(run.task, ExportTask)
+    return run.task.export(run.model, folder, **about)
 
 
 def estimator_of_run(

@@ -33,11 +33,11 @@ _READ = (1, 2, 4, 6)
 
 
 class EfficientNetLite(Encoder):
-    """The body to stride 32, then back, usually to stride 4, by upsampling and adding."""
+    """The body to stride 32 or 16, then back, usually to stride 4, by upsampling and adding."""
 
     def __init__(self, config: EfficientNetLiteConfig) -> None:
         super().__init__(config.channels, config.stride)
-        self.body = EfficientNetLiteBody(config.width, config.depth)
+        self.body = EfficientNetLiteBody(config.width, config.depth, config.body_stride)
         widths = (config.channels, *reversed(config.pyramid))
         self.pyramid = Pyramid(self.body.channels[-len(widths) :], widths)
 
@@ -48,16 +48,17 @@ class EfficientNetLite(Encoder):
 
 
 class EfficientNetLiteBody(nn.Module):
-    """Pictures to maps at strides 4, 8, 16 and 32, with `channels` each."""
+    """Pictures to maps at strides 4, 8, 16 and 32, with `channels` each; at 16 it can end."""
 
-    def __init__(self, width: float, depth: float) -> None:
+    def __init__(self, width: float, depth: float, last_stride: int = 32) -> None:
         super().__init__()
         self.stem = SameConv(3, _STEM_WIDTH, 3, 2)
         self.stem_norm = nn.BatchNorm2d(_STEM_WIDTH, eps=_EPS)
         blocks: list[MobileBlock] = []
         ends, channels = [], []
         num_in = _STEM_WIDTH
-        for number, (expansion, stage_width, count, stride, kernel) in enumerate(_STAGES):
+        stages = _STAGES if last_stride == 32 else _STAGES[:5]
+        for number, (expansion, stage_width, count, stride, kernel) in enumerate(stages):
             num_out = scaled_width(stage_width, width)
             # Lite variants do not repeat the first and the last stage more often.
             is_end = number in (0, len(_STAGES) - 1)

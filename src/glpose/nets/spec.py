@@ -217,21 +217,27 @@ class LiteBodyConfig:
 class EfficientNetLiteConfig(LiteBodyConfig):
     """Sizes of an EfficientNet-Lite with a top-down pyramid, usually to stride 4.
 
-    The default is Lite0. `pyramid` are the channels at strides 32, 16 and 8, or the first of these,
-    and `channels` those of the features at the next stride.
+    The default is Lite0. The body can end at stride 16, without the last stages, which hold two
+    thirds of its weights. `pyramid` are the channels at strides 32, 16 and 8, or the first of these
+    that the body has, and `channels` those of the features at the next stride.
     """
 
     pyramid: tuple[int, ...] = (128, 96, 64)
     channels: int = 32
+    body_stride: Literal[16, 32] = 32
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.pyramid) <= 3:
-            raise BadConfig(f"backbone.pyramid is {list(self.pyramid)}; expected 1 to 3 widths")
+        most = 3 if self.body_stride == 32 else 2
+        if not 1 <= len(self.pyramid) <= most:
+            raise BadConfig(
+                f"backbone.pyramid is {list(self.pyramid)}; expected 1 to {most} widths for a body "
+                f"to stride {self.body_stride}"
+            )
 
     @property
     def stride(self) -> int:
         """Crop pixels per feature pixel: each step of the pyramid doubles the size."""
-        return 32 // 2 ** len(self.pyramid)
+        return self.body_stride // 2 ** len(self.pyramid)
 
 
 EFFICIENTNET_LITE: dict[tuple[float, float], str] = {
@@ -280,9 +286,9 @@ def heatmap_of(
     stride: int,
     *,
     sigma_px: float,
-    mapping: Literal["centre", "origin"],
-    decode: Literal["argmax", "quarter", "dark"],
-    rounded: bool,
+    mapping: Literal["centre", "origin"] = "centre",
+    decode: Literal["argmax", "quarter", "dark"] = "dark",
+    rounded: bool = False,
 ) -> HeatmapSpec:
     """The heatmaps of a network: one pixel per `stride` crop pixels."""
     height, width = crop.size_hw

@@ -6,6 +6,7 @@ each of them.
 """
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -139,6 +140,27 @@ class Starter:
         check_range("starter.every", self.every, 0, _FAR)
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The encoder of another model in place of a graph of one's own.
+
+    `file` is its name, in the same folder or among the shipped weights, `sha256` its digest,
+    `features` the output that the solver sees.
+    """
+
+    file: str
+    sha256: str
+    features: str = "features"
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[\w-][\w.-]*\.onnx", self.file):
+            raise BadConfig(f"the shared file is '{self.file}'; expected the name of an .onnx file")
+        if not re.fullmatch("[0-9a-f]{64}", self.sha256):
+            raise BadConfig(
+                f"the digest of {self.file} is '{self.sha256}'; expected 64 hexadecimal digits"
+            )
+
+
 def _inputs_of(slot: Slot) -> tuple[str, ...]:
     """The names of the graph's inputs that a slot fills."""
     if isinstance(slot, SimilarSlot):
@@ -183,8 +205,8 @@ class PoseCard(About):
     function that turns the codec's scores into probabilities, see `metrics.calibration`; without
     points they stay as they are.
 
-    `answers`: the encoder's graph also outputs the codec's maps of each crop alone. `starter`: the
-    pair has a third graph for people without states.
+    `answers`: the encoder's graph also outputs the codec's maps of each crop alone. `encoder`: it
+    is that of another model. `starter`: the pair has a third graph for people without states.
     """
 
     kind: Literal["fusion"] = "fusion"
@@ -194,6 +216,7 @@ class PoseCard(About):
     slots: tuple[Slot, ...] = (KeySlot(),)
     order: Literal["any", "in_time"] = "any"
     answers: bool = False
+    encoder: Shared | None = None
     starter: Starter | None = None
     calibration: tuple[tuple[float, float], ...] = ()
     partner: str = ""
@@ -262,11 +285,16 @@ class PoseCard(About):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StarterCard(About):
-    """Crops to the maps and states of a `PoseCard` with the same `partner`."""
+    """Crops to the maps and states of a `PoseCard` with the same `partner`.
+
+    With an `initializer`, which then gives the maps, the graph makes the states of these maps and
+    the encoder's `features`.
+    """
 
     kind: Literal["starter"] = "starter"
     crop: CropSpec
     partner: str = ""
+    initializer: Shared | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,10 +388,7 @@ def card_from_plain(data: Mapping[str, Any]) -> Card:
     """A card from plain data of version 1 or 2. Raises: BadConfig naming the key that is wrong."""
     version = data.get("card_version")
     if version not in (1, CARD_VERSION):
-        raise BadConfig(
-            f"it has version {version}, expected {CARD_VERSION} or 1; use weights and a glpose of "
-            "the same release"
-        )
+        raise BadConfig(f"it has version {version}, expected {CARD_VERSION} or 1")
     if version == 1:
         data = _from_version_1(data)
     kind = data.get("kind")

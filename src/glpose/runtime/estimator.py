@@ -36,11 +36,15 @@ class OnnxEstimator:
     def encode(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Encoded:
         """See `Estimator.encode`."""
         names = list(self.card.maps) if self.card.answers else []
-        features, embedding, *maps = self._in_chunks(
-            self._encode, {"crops": crops}, ["features", "embedding", *names]
+        shared = self.card.encoder
+        features = "features" if shared is None else shared.features
+        # A shared encoder's maps can be features and answer at once.
+        asked = list(dict.fromkeys([features, "embedding", *names]))
+        found = dict(
+            zip(asked, self._in_chunks(self._encode, {"crops": crops}, asked), strict=True)
         )
-        answer = dict(zip(names, maps, strict=True))
-        return Encoded(features, embedding, answer or None)
+        answer = {name: found[name] for name in names}
+        return Encoded(found[features], found["embedding"], answer or None)
 
     def solve(self, inputs: Inputs) -> Maps:
         """See `Estimator.solve`."""

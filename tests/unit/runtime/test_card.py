@@ -16,6 +16,7 @@ from glpose.runtime.card import (
     KeySlot,
     NeighbourSlot,
     PoseCard,
+    Shared,
     SimilarSlot,
     Starter,
     StarterCard,
@@ -51,14 +52,16 @@ RECURRENT = PoseCard(
     order="in_time",
     starter=Starter(0.3, 25),
 )
-STARTER = StarterCard(**ABOUT, crop=CROP, partner="abc")
+OTHERS = Shared("big-1.encoder.onnx", "0f" * 32, "heatmaps")
+BORROWED = replace(POSE, encoder=OTHERS)
+STARTER = StarterCard(**ABOUT, crop=CROP, partner="abc", initializer=OTHERS)
 ENCODER = EncoderCard(**ABOUT, crop=CROP, partner="abc")
 DETECTOR = DetectorCard(
     **ABOUT, size_hw=(256, 448), strides=(8, 16, 32), iou_limit=0.6, min_score=0.3
 )
 
 
-@pytest.mark.parametrize("card", [POSE, RECURRENT, ENCODER, STARTER, DETECTOR])
+@pytest.mark.parametrize("card", [POSE, BORROWED, RECURRENT, ENCODER, STARTER, DETECTOR])
 def test_round_trip_through_json(card: Card) -> None:
     assert card_from_plain(json.loads(json.dumps(to_plain(card)))) == card
 
@@ -210,6 +213,11 @@ def test_a_wrong_card_of_the_first_version_is_refused(change: dict, words: str) 
         (lambda: SimilarSlot("a", "b", 2, num_candidates=10**9), "num_candidates is 1000000000"),
         (lambda: NeighbourSlot("a", (10**9,)), "offsets is"),
         (lambda: StateSlot("a", "b", (60000, 60000)), "numbers for each person"),
+        (
+            lambda: Shared("../x.onnx", "0" * 64),
+            "the shared file is '../x.onnx'; expected the name",
+        ),
+        (lambda: Shared("x.onnx", "12"), "the digest of x.onnx is '12'; expected 64 hexadecimal"),
         (lambda: Starter(min_score=1.5), "starter.min_score is 1.5; expected 0 to 1"),
         (lambda: Starter(every=-1), "starter.every is -1"),
         (lambda: replace(DETECTOR, strides=()), "strides is empty"),

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 import tiny_onnx
 from glpose.errors import BadWeights
+from glpose.files import file_digest
 from glpose.runtime import load
-from glpose.runtime.card import KeySlot, Starter, StateSlot
+from glpose.runtime.card import KeySlot, Shared, Starter, StateSlot
 from glpose.runtime.engine import EngineSpec, Graph
 from glpose.runtime.engines.open import open_graph
 from glpose.runtime.estimator import OnnxEstimator
@@ -33,6 +34,7 @@ from tiny_onnx import (
     write_encoder,
     write_fusion,
     write_starter,
+    write_states,
 )
 
 ONE = EngineSpec(threads=1)
@@ -253,6 +255,126 @@ def test_a_bad_starter_says_what_is_wrong(case: str, tmp_path: Path) -> None:
     change(tmp_path)
     with pytest.raises(BadWeights, match=message) as caught:
         open_estimator(tmp_path / FUSION_FILE, ONE)
+    assert "\n" not in str(caught.value)
+
+
+SHARED_FILE = "other.encoder.onnx"
+
+
+def write_shared(folder: Path, **changes: object) -> Shared:
+    """Another model's encoder; its output "half" is half of its features."""
+    maps = {"half": 1, "heatmaps": 15}
+    path = write_encoder(folder / SHARED_FILE, encoder_card(partner="x", **changes), answers=maps)
+    return Shared(path.name, file_digest(path), "half")
+
+
+def share_encoder(folder: Path, **changes: object) -> Path:
+    """A solver without an encoder of its own, but for that of another model."""
+    shared = write_shared(folder, **changes)
+    own = pose_card(slots=(KeySlot("crop"),), answers=True, encoder=shared)
+    return write_fusion(folder / FUSION_FILE, own)
+
+
+def share_initializer(folder: Path, **changes: object) -> Path:
+    """A model whose starter makes states of another model's maps."""
+    tiny_onnx.write_pose(folder, **STARTED)
+    own = starter_card(initializer=write_shared(folder, **changes))
+    return write_states(folder / STARTER_FILE, own, pose_card(**STARTED))
+
+
+def levels(*of: int) -> np.ndarray:
+    return np.stack([np.full((*CROP_HW, 3), level, np.uint8) for level in of])
+
+
+def test_a_solver_sees_the_output_of_another_models_encoder(tmp_path: Path) -> None:
+    share_encoder(tmp_path)
+    opened = open_estimator(tmp_path / FUSION_FILE, ONE)
+    assert set(opened.record["sha256"]) == {FUSION_FILE, SHARED_FILE}
+    encoded = opened.network.encode(levels(51, 102))
+    np.testing.assert_allclose(encoded.features[:, 0, 3, 4], [0.1, 0.2], rtol=1e-6)
+    np.testing.assert_allclose(encoded.maps["heatmaps"][:, -1, 3, 4], [0.16, 0.32], rtol=1e-6)
+
+
+def test_a_starter_makes_states_of_another_models_maps(tmp_path: Path) -> None:
+    share_initializer(tmp_path)
+    opened = open_estimator(tmp_path / ENCODER_FILE, ONE)
+    files = {ENCODER_FILE, FUSION_FILE, STARTER_FILE, SHARED_FILE}
+    assert set(opened.record["sha256"]) == files
+    found = opened.network.start(levels(51, 102))
+    assert set(found) == {"heatmaps", "after"}
+    np.testing.assert_allclose(found["heatmaps"][:, -1, 3, 4], [0.16, 0.32], rtol=1e-6)
+    # 0.65 is the mean share of the maps.
+    np.testing.assert_allclose(found["after"][:, 1, 2, 3], [0.2 * 1.65, 0.4 * 1.65], rtol=1e-5)
+
+
+def test_a_shared_file_may_be_that_of_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, package = tmp_path / "own", tmp_path / "package"
+    for folder in (own, package):
+        folder.mkdir()
+    share_encoder(own)
+    (own / SHARED_FILE).rename(package / SHARED_FILE)
+    monkeypatch.setattr(load, "_package_folder", lambda: package)
+    assert load_estimator(own, ONE).card.name == "tiny"
+    # Another file of that name beside the model is passed over.
+    write_encoder(own / SHARED_FILE, encoder_card())
+    assert load_estimator(own / FUSION_FILE, ONE).card.name == "tiny"
+
+
+def no_shared(folder: Path) -> None:
+    (folder / SHARED_FILE).unlink()
+
+
+def another_shared(folder: Path) -> None:
+    write_encoder(folder / SHARED_FILE, encoder_card())
+
+
+BAD_SHARED: dict[str, tuple[Callable[[Path], object], str]] = {
+    "encoder missing": (
+        lambda f: (share_encoder(f), no_shared(f)),
+        "tiny.fusion.onnx: runs on the network in other.encoder.onnx .* but it was not found; put",
+    ),
+    "encoder is another": (
+        lambda f: (share_encoder(f), another_shared(f)),
+        "but only another file of that name was found; put the one that tiny.fusion.onnx was exp",
+    ),
+    "an encoder too many": (
+        lambda f: (share_encoder(f), write_encoder(f / ENCODER_FILE, encoder_card())),
+        "tiny.encoder.onnx: tiny.fusion.onnx runs on other.encoder.onnx instead",
+    ),
+    "crops of the encoder": (
+        lambda f: share_encoder(f, crop=CropSpec(CROP_HW, 1.5)),
+        "other.encoder.onnx: its crops .* are not those of its partner",
+    ),
+    "initializer missing": (
+        lambda f: (share_initializer(f), no_shared(f)),
+        "tiny.starter.onnx: runs on the network in other.encoder.onnx .* was not found",
+    ),
+    "crops of the initializer": (
+        lambda f: share_initializer(f, crop=CropSpec(CROP_HW, 1.5)),
+        "other.encoder.onnx: its crops .* are not those of its partner",
+    ),
+    "a starter of crops": (
+        lambda f: (
+            share_initializer(f),
+            write_starter(
+                f / STARTER_FILE,
+                starter_card(initializer=Shared(SHARED_FILE, "0" * 64)),
+                pose_card(**STARTED),
+            ),
+        ),
+        "tiny.starter.onnx: has no input 'features'",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_SHARED)
+def test_bad_shared_graphs_say_what_is_wrong(case: str, tmp_path: Path) -> None:
+    spoil_it, message = BAD_SHARED[case]
+    spoil_it(tmp_path)
+    with pytest.raises(BadWeights, match=message) as caught:
+        load_estimator(tmp_path / FUSION_FILE, ONE)
     assert "\n" not in str(caught.value)
 
 

@@ -19,12 +19,12 @@ from glpose.systems.css.step import moments, painted, split_losses, split_scores
 from glpose.train.data.crops import open_crops
 from glpose.train.imagenet import IMAGENET, imagenet_body
 from glpose.train.initial import load_initial, load_part
-from glpose.train.system import System, Task
+from glpose.train.system import ExportTask, System
 
 _NUM_BATCHES, _BATCH, _NUM_PICTURES = 4, 32, 8
 
 
-class CSSTask(Task[SplitNet]):
+class CSSTask(ExportTask[SplitNet]):
     """A recipe of this system, opened; see `train.system.Task`."""
 
     def __init__(self, recipe: Settings, cache_dir: Path) -> None:

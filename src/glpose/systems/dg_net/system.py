@@ -20,7 +20,7 @@ from glpose.systems.dg_net.net import DgNet
 from glpose.systems.dg_net.spec import RATE_HZ, DgNetConfig, MotionConfig, Settings
 from glpose.systems.dg_net.step import position_loss
 from glpose.train.run.checkpoint import load_checkpoint
-from glpose.train.system import ArrayBatch, System, Task
+from glpose.train.system import ArrayBatch, ExportTask, System
 
 PAPER = (
     "graphs of joints found anew for each sample, after the idea of DG-Net (Zhang et al., IEEE TIP "
@@ -33,7 +33,7 @@ _AT_ONCE = 256
 _CHECKED = 64
 
 
-class DgNetTask(Task[DgNet]):
+class DgNetTask(ExportTask[DgNet]):
     """A recipe of this system, opened; see `train.system.Task`."""
 
     def __init__(self, recipe: Settings, cache_dir: Path) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from glpose.codecs.gaussian import HEATMAPS
-from glpose.export.pose import PoseParts
+from glpose.export.pose import PoseParts, StartParts
 from glpose.nets.encoders import make_encoder
 from glpose.nets.heads import make_head
 from glpose.nets.kernels import Balance, ChangeJudge, Distillator, KernelMatcher
@@ -57,9 +57,13 @@ class DKD(nn.Module):
 
     def start(self, crops_BHWC: Tensor) -> tuple[Tensor, Tensor]:
         """Maps of the initializer, and the kernels for the next frame."""
-        maps_BJHW, features = self.initializer(crops_BHWC), self.small(crops_BHWC)
-        source = self.source(features, self.match.v(features))
-        return maps_BJHW, self.distil(source, maps_BJHW)
+        maps_BJHW = self.initializer(crops_BHWC)
+        return maps_BJHW, self.first_kernels(self.small(crops_BHWC), maps_BJHW)
+
+    def first_kernels(self, features_BCHW: Tensor, maps_BJHW: Tensor) -> Tensor:
+        """The kernels after a frame whose maps are the initializer's."""
+        source = self.source(features_BCHW, self.match.v(features_BCHW))
+        return self.distil(source, maps_BJHW)
 
     def step(self, features_BCHW: Tensor, kernels_BCHW: Tensor) -> tuple[Tensor, Tensor]:
         """Maps of a frame from the kernels of the one before, and the kernels for the next."""
@@ -138,19 +142,30 @@ class Solver(nn.Module):
         return {HEATMAPS: maps, NEXT_KERNELS: kernels}
 
 
-class StarterGraph(nn.Module):
-    """`DKD.start` with named outputs."""
+class First(nn.Module):
+    """The initializer with a named output."""
+
+    def __init__(self, net: DKD) -> None:
+        super().__init__()
+        self.initializer = net.initializer
+
+    def forward(self, crops_BHWC: Tensor) -> dict[str, Tensor]:
+        return {HEATMAPS: self.initializer(crops_BHWC)}
+
+
+class FirstKernels(nn.Module):
+    """The kernels after a first frame."""
 
     def __init__(self, net: DKD) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, crops_BHWC: Tensor) -> dict[str, Tensor]:
-        maps, kernels = self.net.start(crops_BHWC)
-        return {HEATMAPS: maps, NEXT_KERNELS: kernels}
+    def forward(self, features_BCHW: Tensor, maps: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {NEXT_KERNELS: self.net.first_kernels(features_BCHW, maps[HEATMAPS])}
 
 
 def three_graphs(net: DKD) -> PoseParts:
     """The frame encoder, which also answers alone, the step, and the start."""
     net.eval()
-    return PoseParts(EncoderGraph(net), Solver(net), Alone(net), StarterGraph(net))
+    start = StartParts(First(net), FirstKernels(net))
+    return PoseParts(EncoderGraph(net), Solver(net), Alone(net), start)

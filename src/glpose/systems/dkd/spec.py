@@ -10,6 +10,7 @@ from glpose.config import check_range
 from glpose.errors import BadConfig
 from glpose.nets.spec import (
     BASIC_BLOCKS,
+    EfficientNetLiteConfig,
     EncoderConfig,
     HeadType,
     ResNetConfig,
@@ -39,7 +40,7 @@ class DKDConfig:
     reaches the frame encoder.
 
     The frame encoder and its head start from the single-frame run `small_from`; if that is empty,
-    from the initializer's weights where both are the same network.
+    from the initializer's weights if it is the same network, or the same without its last stages.
     """
 
     num_joints: int = 15
@@ -89,16 +90,19 @@ class DKDConfig:
         return by_name(self.skeleton)
 
     @property
+    def small_is_part(self) -> bool:
+        """Whether all weights of the frame encoder are found in the initializer's by their names."""
+        small, whole = self.small, self.backbone
+        lite = EfficientNetLiteConfig
+        if isinstance(small, lite) and isinstance(whole, lite) and small.stride == whole.stride:
+            pyramid = whole.pyramid[-len(small.pyramid) :]
+            whole = replace(whole, pyramid=pyramid, body_stride=small.body_stride)
+        return small == whole
+
+    @property
     def heatmap(self) -> HeatmapSpec:
         """Heatmaps at the initializer's stride."""
-        return heatmap_of(
-            self.crop,
-            self.backbone.stride,
-            sigma_px=self.sigma_px,
-            mapping="centre",
-            decode="dark",
-            rounded=False,
-        )
+        return heatmap_of(self.crop, self.backbone.stride, sigma_px=self.sigma_px)
 
     @property
     def codec(self) -> GaussianCodec:
@@ -128,9 +132,11 @@ class StretchConfig:
 
     A sample has one random transform and one change of colours. `curriculum` has pairs (step,
     frames): before that step stretches are so long; those of two frames are single transitions,
-    from the true maps of the first frame with normal noise of `noise`. Joints that a set does not
-    label are taught by the initializer with `unlabelled_weight`. `validation` is the set to score
-    on; if empty, jhmdb-val or else synth.
+    from the true maps of the first frame with normal noise of `noise`. A share of `beside_share` of
+    the samples are `data.beside`: only the frame before tells who is meant. Joints that a set does not
+    label are taught by the initializer with `unlabelled_weight`; for the others its maps have
+    `taught_share` in what is learned, the labels the rest. `validation` is the set to score on; if
+    empty, jhmdb-val or else synth.
     """
 
     sources: tuple[str, ...] = ("jhmdb",)
@@ -140,11 +146,15 @@ class StretchConfig:
     noise: float = 0.05
     absent_weight: float = 0.5
     unlabelled_weight: float = 0.0
+    taught_share: float = 0.0
+    beside_share: float = 0.0
     validation: str = ""
     num_synth_scenes: int = 400
 
     def __post_init__(self) -> None:
         check_range("num_frames", self.num_frames, 2, 64)
+        for name in ("taught_share", "beside_share"):
+            check_range(name, getattr(self, name), 0, 1)
         check_range("curriculum", [frames for _, frames in self.curriculum], 2, self.num_frames)
         for name in ("half_body_share", "damage_share"):
             if share := getattr(self.augmentation, name):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from glpose.codecs.gaussian import HEATMAPS
-from glpose.export.pose import PoseParts, export_pose, pose_card
+from glpose.export.pose import PoseParts, pose_card
 from glpose.formats.sets import dataset, usual_validation
 from glpose.metrics.pck import pck
 from glpose.nets.losses import heatmap_loss
@@ -28,7 +28,7 @@ from glpose.train.data.store import Pictures, with_cache
 from glpose.train.data.tracks import Tracks
 from glpose.train.imagenet import IMAGENET, imagenet_body
 from glpose.train.initial import initial_joints, load_initial, load_part, with_joints
-from glpose.train.run.sheet import draw_sample, spread
+from glpose.train.run.sheet import draw_rows, spread
 from glpose.train.system import PoseTask, System
 
 PAPER = "kernels distilled from the frame before (DKD, Nie et al., ICCV 2019)"
@@ -65,8 +65,9 @@ class DKDTask(PoseTask[DKD]):
                 load_part(model, weights, "", init_from)
                 return model
             _load_single(model.initializer.encoder, model.initializer.head, weights, init_from)
-            if config.small == config.backbone:
-                _load_single(model.small.encoder, model.static, weights, init_from)
+            if config.small_is_part:
+                small = nn.ModuleDict({"encoder": model.small.encoder, "head": model.static})
+                load_part(small, _part_of(weights, small), "", init_from)
         if config.small_from:
             weights = self._weights(config.small_from)
             _load_single(model.small.encoder, model.static, weights, config.small_from)
@@ -83,26 +84,29 @@ class DKDTask(PoseTask[DKD]):
     def losses(self, model: DKD, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The squared error of the maps of all frames, of both heads, and of a trained initializer.
 
-        Joints without a label are taught by the initializer. With a judge, its own loss, and how
-        well it sees through the changes of the maps.
+        The initializer teaches, see `StretchConfig`. With a judge, its own loss, and how well it
+        sees through the changes of the maps.
         """
         crops, target, weight = batch["rgb"], batch[HEATMAPS], batch["weight"]
-        teaches = self._recipe.data.unlabelled_weight
-        shown = _of_frames(model.initializer, crops if teaches else crops[:, :1])
-        first = shown[:, 0]
-        if "first" in batch:
-            known = weight[:, 0, :, None, None] > 0
-            first = torch.where(known, batch["first"], first.detach().float())
+        teaches, share = self._recipe.data.unlabelled_weight, self._recipe.data.taught_share
+        shown = _of_frames(model.initializer, crops if teaches or share else crops[:, :1])
+        given = batch["given"][..., None, None]
+        first = torch.where(given, batch["first"], shown[:, 0].float())
+        # Of two people it cannot know who is meant.
+        alone = (~batch["beside"])[:, None, None].float()
+        goal = target
+        if share:
+            goal = torch.lerp(target, shown.detach().float(), share * alone[..., None, None])
         matched, static = model.unroll(crops, first)
         found = {MATCHED: (matched, 1), STATIC: (static, 0)}
         losses = {
-            name: _loss(maps, target[:, begin:], weight[:, begin:])
+            name: _loss(maps, goal[:, begin:], weight[:, begin:])
             for name, (maps, begin) in found.items()
         }
         if any(p.requires_grad for p in model.initializer.parameters()):
             losses["initializer"] = _loss(shown[:, :1], target[:, :1], weight[:, :1])
         if teaches:
-            hidden, taught = teaches * (weight == 0).float(), shown.detach().float()
+            hidden, taught = teaches * alone * (weight == 0), shown.detach().float()
             for name, (maps, begin) in found.items():
                 losses[f"{name}, unlabelled"] = _loss(maps, taught[:, begin:], hidden[:, begin:])
         if model.config.judge_weight:
@@ -127,21 +131,10 @@ class DKDTask(PoseTask[DKD]):
     def pictures(self, model: DKD) -> list[UInt8[np.ndarray, "_ _ 3"]]:
         """Frames of two clips with predicted and labelled joints."""
         tracks, clips = self._validation, self._clips[:: _MOST_CLIPS - 1]
-        rows, found = (
-            np.concatenate(clips),
-            walk(model, tracks, clips, self._recipe.precision).joints,
-        )
-        return [
-            draw_sample(
-                tracks.pictures[int(tracks.picture[row])],
-                tracks.xyxy[row],
-                found[MATCHED][place],
-                np.where((tracks.state[row] == LABELLED)[:, None], tracks.xy[row], np.nan),
-                self._recipe.model.joints,
-            )
-            for place in spread(len(rows))
-            for row in [int(rows[place])]
-        ]
+        rows, found = np.concatenate(clips), walk(model, tracks, clips, self._recipe.precision)
+        shown = spread(len(rows))
+        joints = self._recipe.model.joints
+        return draw_rows(tracks, rows[shown], found.joints[MATCHED][shown], joints)
 
     def parts(
         self, model: DKD, *, name: str, made_by: dict[str, str], scores: dict[str, str]
@@ -162,19 +155,6 @@ class DKDTask(PoseTask[DKD]):
             scores=scores,
         )
         return three_graphs(model), card
-
-    def export(
-        self,
-        model: DKD,
-        folder: Path,
-        *,
-        name: str,
-        made_by: dict[str, str],
-        scores: dict[str, str],
-    ) -> list[Path]:
-        """Three graphs."""
-        parts, card = self.parts(model, name=name, made_by=made_by, scores=scores)
-        return list(export_pose(parts, card, folder))
 
     def _weights(self, source: str) -> dict[str, Tensor]:
         path = Path(source)
@@ -202,6 +182,11 @@ def _load_single(
 ) -> None:
     load_part(encoder, weights, "encoder.", source)
     load_part(head, weights, "head.", source)
+
+
+def _part_of(weights: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+    """The weights that a smaller form of a network has, too."""
+    return {name: weights[name] for name in network.state_dict() if name in weights}
 
 
 def _of_frames(network: nn.Module, crops_BTHWC: Tensor) -> Tensor:

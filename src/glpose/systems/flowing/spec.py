@@ -59,14 +59,7 @@ class FlowingConfig:
     @property
     def heatmap(self) -> HeatmapSpec:
         """Heatmaps at the encoder's stride."""
-        return heatmap_of(
-            self.crop,
-            self.backbone.stride,
-            sigma_px=self.sigma_px,
-            mapping="centre",
-            decode="dark",
-            rounded=False,
-        )
+        return heatmap_of(self.crop, self.backbone.stride, sigma_px=self.sigma_px)
 
     @property
     def codec(self) -> GaussianCodec:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from glpose.codecs.gaussian import HEATMAPS
 from glpose.errors import BadConfig
-from glpose.export.pose import PoseParts, export_pose, pose_card
+from glpose.export.pose import PoseParts, pose_card
 from glpose.formats.sets import dataset, usual_validation
 from glpose.metrics.pck import pck
 from glpose.nets.losses import heatmap_loss
@@ -30,7 +30,7 @@ from glpose.systems.flowing.spec import (
 from glpose.train.data.sets import LABELLED, open_people
 from glpose.train.data.tracks import Tracks
 from glpose.train.initial import initial_joints, load_initial, load_part, with_joints
-from glpose.train.run.sheet import draw_sample, spread
+from glpose.train.run.sheet import draw_rows, spread
 from glpose.train.system import PoseTask, System
 
 PAPER = "heatmaps merged along optical flow (Flowing ConvNets, Pfister et al., ICCV 2015)"
@@ -109,18 +109,9 @@ class FlowingTask(PoseTask[Flowing]):
     def pictures(self, model: Flowing) -> list[UInt8[np.ndarray, "_ _ 3"]]:
         """Some people of the validation set with predicted and labelled joints."""
         held = self._validation(model)
-        found, tracks = self._find(model, held, is_damaged=False), held.tracks
-        return [
-            draw_sample(
-                tracks.pictures[int(tracks.picture[row])],
-                tracks.xyxy[row],
-                found[place],
-                np.where((tracks.state[row] == LABELLED)[:, None], tracks.xy[row], np.nan),
-                self._recipe.model.joints,
-            )
-            for place in spread(len(held))
-            for row in [int(held.rows[place])]
-        ]
+        found, shown = self._find(model, held, is_damaged=False), spread(len(held))
+        joints = self._recipe.model.joints
+        return draw_rows(held.tracks, held.rows[shown], found[shown], joints)
 
     def parts(
         self, model: Flowing, *, name: str, made_by: dict[str, str], scores: dict[str, str]
@@ -140,19 +131,6 @@ class FlowingTask(PoseTask[Flowing]):
             scores=scores,
         )
         return two_graphs(model), card
-
-    def export(
-        self,
-        model: Flowing,
-        folder: Path,
-        *,
-        name: str,
-        made_by: dict[str, str],
-        scores: dict[str, str],
-    ) -> list[Path]:
-        """Two graphs."""
-        parts, card = self.parts(model, name=name, made_by=made_by, scores=scores)
-        return list(export_pose(parts, card, folder))
 
     def _tracks(self, source: str) -> Tracks:
         recipe = self._recipe

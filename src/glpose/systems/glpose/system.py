@@ -14,7 +14,7 @@ from torch import Tensor
 
 from glpose.codecs.gaussian import HEATMAPS
 from glpose.errors import BadConfig
-from glpose.export.pose import PoseParts, export_pose, pose_card
+from glpose.export.pose import PoseParts, pose_card
 from glpose.export.unfold import load_exported
 from glpose.formats.sets import dataset, usual_validation
 from glpose.nets.losses import heatmap_loss
@@ -35,7 +35,7 @@ from glpose.train.data.sets import open_people
 from glpose.train.data.store import Pictures, with_cache
 from glpose.train.data.tracks import Tracks
 from glpose.train.initial import initial_joints, load_initial, load_part, with_joints
-from glpose.train.run.sheet import NUM_SAMPLES, draw_sample, spread
+from glpose.train.run.sheet import NUM_SAMPLES, draw_rows, spread
 from glpose.train.system import PoseTask, System, TrainData
 
 STILL = ClipConfig(
@@ -167,17 +167,7 @@ class GLPoseTask(PoseTask[GLPose]):
             keys = features.keys[spread(len(features.keys))]
             rows, tracks = keys % len(features.tracks), features.tracks
             found = guess_from_features(model, features, keys, recipe.precision)
-        truth = np.where(found.labelled[..., None], found.truth_xy, np.nan)
-        return [
-            draw_sample(
-                tracks.pictures[int(tracks.picture[row])],
-                tracks.xyxy[row],
-                found.xy[i],
-                truth[i],
-                recipe.model.joints,
-            )
-            for i, row in enumerate(rows)
-        ]
+        return draw_rows(tracks, rows, found.xy, recipe.model.joints)
 
     def parts(
         self, model: GLPose, *, name: str, made_by: dict[str, str], scores: dict[str, str]
@@ -200,19 +190,6 @@ class GLPoseTask(PoseTask[GLPose]):
             scores=scores,
         )
         return parts, card
-
-    def export(
-        self,
-        model: GLPose,
-        folder: Path,
-        *,
-        name: str,
-        made_by: dict[str, str],
-        scores: dict[str, str],
-    ) -> list[Path]:
-        """Two graphs, encoder and fusion."""
-        parts, card = self.parts(model, name=name, made_by=made_by, scores=scores)
-        return list(export_pose(parts, card, folder))
 
     def _open(self, source: str) -> Pictures:
         recipe = self._recipe

@@ -40,7 +40,7 @@ from glpose.systems.person_detector.step import detection_losses
 from glpose.train.imagenet import IMAGENET, imagenet_body
 from glpose.train.initial import load_part
 from glpose.train.run.checkpoint import load_checkpoint
-from glpose.train.system import System, Task
+from glpose.train.system import ExportTask, System
 
 # AP needs weak detections too; the runtime's threshold is in the card.
 _MIN_SCORE = 0.01
@@ -51,7 +51,7 @@ _VARIED_STRIDE = 3
 _NUM_SYNTH_SCENES = 8
 
 
-class PersonDetectorTask(Task[PersonDetector]):
+class PersonDetectorTask(ExportTask[PersonDetector]):
     """A recipe of the person detector, opened; see `train.system.Task`."""
 
     def __init__(self, recipe: Settings, cache_dir: Path) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from glpose.codecs.composite import DX, DY, HEAT
 from glpose.codecs.gaussian import HEATMAPS
 from glpose.crop import crop_from_image, cut
-from glpose.export.pose import PoseParts, export_pose, pose_card
+from glpose.export.pose import PoseParts, pose_card
 from glpose.formats.sets import dataset, usual_validation
 from glpose.geometry import clip_box
 from glpose.metrics.pck import pck
@@ -157,19 +157,6 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
             scores=scores,
         )
         return two_graphs(model), card
-
-    def export(
-        self,
-        model: SingleFrameNet,
-        folder: Path,
-        *,
-        name: str,
-        made_by: dict[str, str],
-        scores: dict[str, str],
-    ) -> list[Path]:
-        """Two graphs: the encoder, and the head."""
-        parts, card = self.parts(model, name=name, made_by=made_by, scores=scores)
-        return list(export_pose(parts, card, folder))
 
     @cached_property
     def _validation(self) -> Pictures:

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int64, UInt8
 
 from glpose.crop import crop_from_image, cut
 from glpose.imaging import draw_dot
 from glpose.skeleton import Skeleton
+from glpose.train.data.sets import LABELLED
+from glpose.train.data.tracks import Tracks
 from glpose.types import CropSpec, FramePoses, People
 from glpose.viewer.overlay import draw
 
@@ -24,6 +26,25 @@ _EDGE = (16, 16, 16)
 def spread(num: int) -> list[int]:
     """At most `NUM_SAMPLES` indices below `num`, evenly spaced and deterministic."""
     return np.unique(np.linspace(0, num - 1, min(num, NUM_SAMPLES)).astype(int)).tolist()
+
+
+def draw_rows(
+    tracks: Tracks,
+    rows: Int64[np.ndarray, " rows"],
+    found: Float[np.ndarray, "rows joints 2"],
+    skeleton: Skeleton,
+) -> list[UInt8[np.ndarray, "_ _ 3"]]:
+    """Some rows of tracks as `draw_sample` has them, with the joints found there."""
+    return [
+        draw_sample(
+            tracks.pictures[int(tracks.picture[row])],
+            tracks.xyxy[row],
+            xy,
+            np.where((tracks.state[row] == LABELLED)[:, None], tracks.xy[row], np.nan),
+            skeleton,
+        )
+        for row, xy in zip(rows.tolist(), found, strict=True)
+    ]
 
 
 def draw_sample(
