@@ -24,11 +24,13 @@ def lift_frames(
     rate_hz: float,
     lifter: Lifter,
     height_m: float | None = None,
+    size_hw: tuple[int, int] = (0, 0),
 ) -> tuple[FramePoses, ...]:
     """The frames with `lifted` poses, whose joints are those of `skeleton`.
 
     Frames are in order, may be left out, and their people have track ids. With the `height_m` of a
-    person lengths are in metres; without it they are in the unit of the card.
+    person lengths are in metres; without it they are in the unit of the card. `size_hw` is that of
+    the pictures, (0, 0) if it is not known.
 
     Raises: BadInput if the skeleton lacks the root, the joints are no pixels or all missing, or no
     track is long enough.
@@ -47,7 +49,10 @@ def lift_frames(
     _check_joints(frames)
     scale = height_m if height_m is not None and card.unit == "statures" else 1.0
     places = _places(frames)
-    lifted = {track: _lift_track(frames, places[track], index, rate_hz, lifter) for track in places}
+    lifted = {
+        track: _lift_track(frames, place, index, rate_hz, size_hw, lifter)
+        for track, place in places.items()
+    }
     if not any(np.isfinite(found.xyz).any() for found in lifted.values()):
         longest = max(int(p[-1, 0] - p[0, 0]) + 1 for p in places.values())
         raise BadInput(
@@ -116,6 +121,7 @@ def _lift_track(
     place: Int64[np.ndarray, "times 3"],
     index: Int64[np.ndarray, " joints"],
     rate_hz: float,
+    size_hw: tuple[int, int],
     lifter: Lifter,
 ) -> LiftedTrack:
     """Lift one track from its first to its last frame."""
@@ -127,7 +133,7 @@ def _lift_track(
     for frame, number, row in place:
         xy[frame - first, there] = frames[number].xy[row, index[there]]
         score[frame - first, there] = frames[number].score[row, index[there]]
-    return lifter(xy, score, rate_hz)
+    return lifter(xy, score, rate_hz, (size_hw[1], size_hw[0]))
 
 
 def _nobody(poses: FramePoses, joints: int) -> PosesInSpace:
