@@ -60,6 +60,7 @@ def evaluate_lifter(how: LiftEvaluation, reporter: Reporter = SILENT) -> Report:
         "tracks": {"scored": len(chosen), "of": len(tracks)},
         "weights": to_plain(record),
     }
+    reporter.result(f"{how.metric}, joints in the picture: {how.points}")
     for line in report.lines:
         reporter.result(line)
     if len(chosen) < len(tracks):
