@@ -102,6 +102,15 @@ def test_rows_are_frames_of_the_training_part_in_their_cameras_frame(tmp_path: P
     assert 1.5 * data.num_samples < len(seen) <= 2 * data.num_samples  # each straight and mirrored
 
 
+def test_windows_repeat_the_ends_of_their_own_track(tmp_path: Path) -> None:
+    held = TrackData(tiny("dgnet_h36m_27", tmp_path), held=True)
+    joints = held.many([0], held.num_samples)["joints"]  # eight frames of each track in turn
+    assert not np.array_equal(joints[7, 12], joints[7, 13])
+    np.testing.assert_array_equal(joints[7, 14:], joints[7, 13:14].repeat(13, 0))
+    np.testing.assert_array_equal(joints[8, :13], joints[8, 13:14].repeat(13, 0))
+    np.testing.assert_array_equal(joints[8, 14], joints[9, 13])
+
+
 def test_what_a_recipe_for_a_published_set_cannot_do(tmp_path: Path) -> None:
     recipe = load_recipe("dgnet_h36m_81")
     with pytest.raises(BadConfig, match="h36m has no synthetic form; try --synth-only with"):

@@ -28,7 +28,10 @@ _MPI_COUNTED = [j for j, name in enumerate(MPI17.joints) if name not in ("pelvis
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LiftedInSpace:
-    """A track with its poses by a network, millimetres about the root; frames that do not count are NaN."""
+    """A track with its poses by a network, millimetres about the root.
+
+    The truth is NaN in frames that do not count.
+    """
 
     track: TrackInSpace
     guess: Float[np.ndarray, "frames joints 3"]
@@ -51,7 +54,7 @@ def lift_tracks(
         counts = track.counts[:, None, None]
         yield LiftedInSpace(
             track,
-            1000 * np.where(counts, found.xyz, np.nan).astype(np.float64),
+            1000 * found.xyz.astype(np.float64),
             1000 * np.where(counts, truth, np.nan).astype(np.float64),
         )
 
