@@ -174,8 +174,9 @@ def lift(
     Raises: BadInput if nobody can be lifted, BadWeights.
     """
     opened = open_lifter(weights, engine)
+    video = result.video
     frames = lift_frames(
-        result.frames, result.skeleton, result.video.rate_hz, opened.network, height_m
+        result.frames, result.skeleton, video.rate_hz, opened.network, height_m, video.size_hw
     )
     return replace(result, frames=frames, models={**result.models, "lift": opened.record})
 

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from glpose.errors import BadInput
-from glpose.runtime.lift import LEAST_SCORE, LiftedTrack, Lifter
+from glpose.runtime.bones import with_steady_bones
+from glpose.runtime.lift import LEAST_JOINTS, LEAST_SCORE, LiftedTrack, Lifter
 from glpose.skeleton import Skeleton, joint_map
 from glpose.types import FramePoses, PosesInSpace
 
@@ -24,11 +25,13 @@ def lift_frames(
     rate_hz: float,
     lifter: Lifter,
     height_m: float | None = None,
+    size_hw: tuple[int, int] = (0, 0),
 ) -> tuple[FramePoses, ...]:
     """The frames with `lifted` poses, whose joints are those of `skeleton`.
 
     Frames are in order, may be left out, and their people have track ids. With the `height_m` of a
-    person lengths are in metres; without it they are in the unit of the card.
+    person lengths are in metres; without it they are in the unit of the card. `size_hw` is that of
+    the pictures, (0, 0) if it is not known.
 
     Raises: BadInput if the skeleton lacks the root, the joints are no pixels or all missing, or no
     track is long enough.
@@ -47,12 +50,16 @@ def lift_frames(
     _check_joints(frames)
     scale = height_m if height_m is not None and card.unit == "statures" else 1.0
     places = _places(frames)
-    lifted = {track: _lift_track(frames, places[track], index, rate_hz, lifter) for track in places}
+    lifted = {
+        track: _lift_track(frames, place, index, rate_hz, size_hw, lifter)
+        for track, place in places.items()
+    }
     if not any(np.isfinite(found.xyz).any() for found in lifted.values()):
         longest = max(int(p[-1, 0] - p[0, 0]) + 1 for p in places.values())
         raise BadInput(
             f"no track is long enough: the longest has {longest} frames; '{card.name}' needs "
-            f"{lifter.least_frames(rate_hz)} in a row at {rate_hz:g} frames a second"
+            f"{lifter.least_frames(rate_hz)} in a row at {rate_hz:g} frames a second, each with "
+            f"{LEAST_JOINTS} joints of a score of {LEAST_SCORE} or more"
         )
     back = joint_map(card.joints, skeleton)
     made = [_nobody(poses, len(skeleton.joints)) for poses in frames]
@@ -116,9 +123,10 @@ def _lift_track(
     place: Int64[np.ndarray, "times 3"],
     index: Int64[np.ndarray, " joints"],
     rate_hz: float,
+    size_hw: tuple[int, int],
     lifter: Lifter,
 ) -> LiftedTrack:
-    """Lift one track from its first to its last frame."""
+    """Lift one track from its first to its last frame, as a person with one set of bones."""
     first, last = place[0, 0], place[-1, 0]
     xy: Float32[np.ndarray, "frames joints 2"]
     xy = np.full((last - first + 1, len(index), 2), np.nan, np.float32)
@@ -127,7 +135,10 @@ def _lift_track(
     for frame, number, row in place:
         xy[frame - first, there] = frames[number].xy[row, index[there]]
         score[frame - first, there] = frames[number].score[row, index[there]]
-    return lifter(xy, score, rate_hz)
+    found = lifter(xy, score, rate_hz, (size_hw[1], size_hw[0]))
+    card = lifter.card
+    roots = tuple(map(card.joints.index, card.root))
+    return replace(found, xyz=with_steady_bones(found.xyz, card.joints, roots))
 
 
 def _nobody(poses: FramePoses, joints: int) -> PosesInSpace:

@@ -186,10 +186,30 @@ H36M17 = _skeleton(
 )
 """Human3.6M as it is used for lifting: `pelvis` is the root, `spine` the middle of the trunk."""
 
+HUMANEVA15 = _skeleton(
+    "humaneva15",
+    "pelvis thorax left_shoulder left_elbow left_wrist right_shoulder right_elbow right_wrist "
+    "left_hip left_knee left_ankle right_hip right_knee right_ankle head",
+    _LIMB_BONES + "pelvis-left_hip pelvis-right_hip pelvis-thorax thorax-head "
+    "thorax-left_shoulder thorax-right_shoulder",
+)
+"""HumanEva-I as it is used for lifting: `pelvis` is the root."""
+
+MPI17 = _skeleton(
+    "mpi17",
+    "head_top neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist "
+    "right_hip right_knee right_ankle left_hip left_knee left_ankle pelvis spine head",
+    _LIMB_BONES
+    + "pelvis-left_hip pelvis-right_hip pelvis-spine spine-neck neck-head head-head_top "
+    "neck-left_shoulder neck-right_shoulder",
+)
+"""The relevant joints of MPI-INF-3DHP: `pelvis` is the root."""
+
 SKELETONS = {
     s.name: s
     for s in (
         POSETRACK15, POSETRACK17, COCO17, BODY19, JHMDB15, LSP14, TUD13, HIEVE14, LIMB13, H36M17,
+        HUMANEVA15, MPI17,
     )
 }  # fmt: skip
 

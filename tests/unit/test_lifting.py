@@ -19,9 +19,10 @@ LIFTER = Lifter(lambda joints, known: joints[:, joints.shape[1] // 2], CARD)
 
 
 def frame(number: int, *tracks: int, joints: Skeleton = COCO17, size: float = 80) -> FramePoses:
-    """People who walk to the right; each joint has its place."""
+    """People who walk to the right; each joint has its place, left as right."""
     num = len(joints.joints)
     shape = np.random.default_rng(5).uniform(0, size, (num, 2))
+    shape = (shape + shape[list(joints.mirror)] * [-1, 1] + [size, 0]) / 2
     xy = np.stack([shape + [3.0 * number + 200 * t, 50.0] for t in tracks] or [shape])[
         : len(tracks)
     ]
@@ -49,6 +50,32 @@ def test_joints_keep_the_order_of_the_file_and_others_are_nan():
     expected = true[at("left_knee")] - true[at("right_wrist")]
     size = (true[has].max(0) - true[has].min(0)).max()
     np.testing.assert_allclose(apart[:2] * size, expected * [1, -1], rtol=1e-4)
+
+
+def test_a_person_has_one_set_of_bones():
+    frames = [frame(i, 1) for i in range(9)]
+    wrist, elbow = COCO17.index("left_wrist"), COCO17.index("left_elbow")
+    for number in (3, 4):
+        frames[number].xy[0, wrist] += 20
+    before = [LIFTER(*_alone(frames), 25.0).xyz[n] for n in (0, 4)]
+    after = [lifted(frames)[n].lifted.xyz[0] for n in (0, 4)]
+    at = LIMB13.index
+
+    def forearm(xyz: np.ndarray, a: int, b: int) -> float:
+        return float(np.linalg.norm(xyz[a] - xyz[b]))
+
+    raw = [forearm(xyz, at("left_wrist"), at("left_elbow")) for xyz in before]
+    steady = [forearm(xyz, wrist, elbow) for xyz in after]
+    assert abs(raw[1] / raw[0] - 1) > 0.1
+    assert steady[1] == pytest.approx(steady[0], rel=0.01)
+
+
+def _alone(frames: list[FramePoses]) -> tuple[np.ndarray, np.ndarray]:
+    index = [COCO17.joints.index(j) if j in COCO17.joints else -1 for j in LIMB13.joints]
+    there = np.array(index) >= 0
+    xy = np.stack([poses.xy[0, index] for poses in frames])
+    xy[:, ~there] = np.nan
+    return xy, np.where(there, 0.8, 0) * np.ones(xy.shape[:2])
 
 
 def test_the_neck_is_found_under_its_other_name():
@@ -94,7 +121,9 @@ def test_a_height_gives_metres():
         ([frame(0, 1), frame(1, 1)], "the longest has 2 frames"),
         ([replace(frame(i, 1), score=np.zeros((1, 17), np.float32)) for i in range(9)],
          "none of the 9 poses in 9 frames has joints with a score of 0.2 or more"),
-        ([frame(i, 1, size=0.8) for i in range(9)], "a person span 0.7.*; expected pixels"),
+        ([replace(frame(i, 1), score=np.eye(2, 17, dtype=np.float32).sum(0)[None]) for i in range(9)],
+         "longest has 9 frames; 'tiny' needs 3 in a row .* each with 3 joints"),
+        ([frame(i, 1, size=0.8) for i in range(9)], "a person span 0.5.*; expected pixels"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_lifted_is_said_in_one_line(frames: list[FramePoses], message: str):

@@ -33,10 +33,11 @@ def check(
     Parameters
     ----------
     set_
-        posetrack17, posetrack18, jhmdb or coco.
+        posetrack17, posetrack18, jhmdb or coco; or for lifting h36m, humaneva or 3dhp.
     dir_
         The folder with annotations/ and images/; of jhmdb, with joint_positions/, puppet_mask/,
-        Rename_Images/ and sub_splits/; of coco, with annotations/, train2017/ and val2017/.
+        Rename_Images/ and sub_splits/; of coco, with annotations/, train2017/ and val2017/; of sets for lifting, with their .npz files
+        and cameras.json.
     every
         Name everything that is missing or wrong, not only the first few.
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from glpose.cli.checks import Device, check_count
+from glpose.errors import BadInput
 
 
 def evaluate(
@@ -13,8 +14,9 @@ def evaluate(
     /,
     *,
     data: Path,
-    metric: Literal["posetrack", "jhmdb", "coco"],
+    metric: Literal["posetrack", "jhmdb", "coco", "h36m", "humaneva", "3dhp"],
     boxes: str = "gt",
+    points: str = "gt",
     out: Annotated[Path, Parameter(alias="-o")] = Path("evaluation"),
     split: str | None = None,
     flip: bool | None = None,
@@ -42,9 +44,12 @@ def evaluate(
     data
         The set in its official layout; see glpose data check.
     metric
-        posetrack (2017 or 2018), jhmdb or coco; it says which set DATA is.
+        posetrack (2017 or 2018), jhmdb or coco, or for weights that lift h36m, humaneva or 3dhp; it
+        says which set DATA is.
     boxes
         gt for ground-truth boxes, or a file of detections.
+    points
+        The joints to lift (h36m, humaneva): gt, or a detector as in data_2d_h36m_DETECTOR.npz.
     out
         Folder for predictions and scores.
     split
@@ -82,6 +87,23 @@ def evaluate(
     from glpose.jobs.interrupt import SignalInterrupt
     from glpose.runtime.engine import EngineSpec
 
+    if metric in ("h36m", "humaneva", "3dhp"):
+        from glpose.jobs.evaluate_lift import LiftEvaluation, evaluate_lifter
+
+        other = (
+            split, flip, decode, score, oks_nms, min_box, candidates, None if boxes == "gt" else boxes
+        )  # fmt: skip
+        if any(value is not None for value in other):
+            raise BadInput(
+                f"--metric {metric} lifts joints: of the options only --data, --points, --out, --limit, "
+                "--threads and --overwrite mean something for it"
+            )
+        engine = EngineSpec(threads=threads)
+        job = LiftEvaluation(weights, data, metric, out, points, limit, engine, overwrite)
+        evaluate_lifter(job, Printed())
+        return 0
+    if points != "gt":
+        raise BadInput(f"--points {points}: means nothing for --metric {metric}; leave it out")
     changes = {
         "flip": flip,
         "decode": decode,

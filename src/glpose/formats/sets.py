@@ -26,6 +26,7 @@ from glpose.formats.posetrack.check import check_posetrack
 from glpose.formats.posetrack.labels import open_posetrack
 from glpose.formats.taught import Trust
 from glpose.formats.text.tree import Node, read_tree
+from glpose.formats.tracks_in_space import check_lift_set
 from glpose.skeleton import COCO17, Skeleton
 from glpose.types import FrameTruth, People
 
@@ -334,6 +335,16 @@ DATASETS: dict[str, Dataset] = {
             "mocap",  # read by `formats.motion`: it has no pictures
             "Bandai-Namco Research Motiondataset, 585 clips: CC BY-NC 4.0, no commercial use",
             root="mocap",
+        ),
+        *(
+            Dataset(  # read by `formats.tracks_in_space`: these have no pictures
+                name, terms, root=name, layout=name, check=partial(check_lift_set, name=name)
+            )
+            for name, terms in (
+                ("h36m", "Human3.6M, subjects 1, 5, 6, 7 and 8: research only"),
+                ("humaneva", "HumanEva-I, training part: research only"),
+                ("3dhp", "MPI-INF-3DHP, training part: research only"),
+            )
         ),
         Dataset(
             "imagenet",

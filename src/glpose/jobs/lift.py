@@ -65,7 +65,12 @@ def lift_file(poses: Path, options: LiftOptions) -> LiftOutcome:
         given = _linked(given)
     try:
         frames = lift_frames(
-            given.frames, given.skeleton, video.rate_hz, opened.network, options.height_m
+            given.frames,
+            given.skeleton,
+            video.rate_hz,
+            opened.network,
+            options.height_m,
+            video.size_hw,
         )
     except BadInput as problem:
         raise BadInput(f"{poses}: {problem}") from problem
@@ -88,7 +93,8 @@ def lift_settings(lifter: Lifter, height_m: float | None) -> dict[str, object]:
             "unit": unit_of(lifter, height_m),
             "height_m": height_m,
             "root": list(card.root),
-            "frame": "camera turned to the person: x right, y up, z towards the camera",
+            "frame": ("camera turned to the person" if card.frame == "person" else "camera")
+            + ": x right, y up, z towards the camera",
             "window": card.window,
             "rate_hz": card.rate_hz,
         }
@@ -148,7 +154,9 @@ class _LiftedFile:
         skeleton, info = target.models.skeleton, target.source.info
         frames: Sequence[FramePoses] = self._frames
         try:
-            frames = lift_frames(frames, skeleton, info.rate_hz, lifter, self._height_m)
+            frames = lift_frames(
+                frames, skeleton, info.rate_hz, lifter, self._height_m, info.size_hw
+            )
         except BadInput as problem:
             self.warnings.append(f"nobody was lifted: {problem}")
         models = {**target.models.record, "lift": self._opened.record}

@@ -15,6 +15,7 @@ from glpose.errors import BadConfig, BadInput, BadWeights, GLPoseError
 from glpose.export.pose import export_pose
 from glpose.files import file_digest
 from glpose.runtime.engine import EngineSpec
+from glpose.runtime.lift import Lifter
 from glpose.runtime.load import find_weights
 from glpose.runtime.protocols import Estimator
 from glpose.systems import FORMERLY, load_system, settings_of
@@ -22,7 +23,7 @@ from glpose.train.bridge import as_estimator
 from glpose.train.change import with_settings
 from glpose.train.recipe import Recipe, recorded
 from glpose.train.run.checkpoint import load_checkpoint
-from glpose.train.system import ExportTask, PoseTask, Task
+from glpose.train.system import ExportTask, LiftTask, PoseTask, Task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -102,6 +103,22 @@ def estimator_of_run(
         starter=parts.starter,
     )
     return estimator, record
+
+
+def lifter_of_run(run_dir: Path) -> tuple[Lifter, dict[str, object]]:
+    """The best checkpoint of a run that lifts, run by torch, and its record for results.
+
+    Raises: BadInput, BadConfig or BadWeights, the last for a run that does not lift.
+    """
+    run = open_run(run_dir)
+    name = run.recipe.name
+    if not isinstance(run.task, LiftTask):
+        raise BadWeights(
+            f"{run_dir}: a run of '{name}', whose system {run.recipe.system} lifts no joints; "
+            "expected the run of a lifter"
+        )
+    record = {"name": name, "made_by": run.made_by, "sha256": {BEST: file_digest(run_dir / BEST)}}
+    return run.task.lifter(run.model, name=name, made_by=run.made_by), record
 
 
 def open_run(run_dir: Path, changes: list[str] | None = None) -> FinishedRun:

@@ -170,6 +170,17 @@ RECIPES: dict[str, Entry] = {
         "fuse.flowing_small", "the same without flow, to compare", "", {"align": "none"}
     ),
     "lift_small": Entry("lift.lift_small", "poses in space from tracks of joints (DG-Net's idea)"),
+    **{
+        f"dgnet_h36m_{frames}": Entry(
+            "lift.dgnet_h36m",
+            f"DG-Net's idea on Human3.6M, {frames} frames, joints by CPN",
+            "",
+            {"frames": frames},
+        )
+        for frames in (27, 81, 243)
+    },
+    "dgnet_humaneva": Entry("lift.dgnet_humaneva", "DG-Net's idea on HumanEva-I, three actions"),
+    "dgnet_3dhp": Entry("lift.dgnet_3dhp", "DG-Net's idea on MPI-INF-3DHP"),
     "dkd_small": Entry(
         "dkd.dkd_small", "dynamic kernels on enlarge_small's network, half the size"
     ),

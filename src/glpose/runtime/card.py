@@ -348,6 +348,11 @@ class LiftCard(About):
     `window` is the odd number of samples of a track that make one pose, the middle one's;
     `rate_hz` the samples in a second that it was trained on. Poses are relative to the mean of the
     joints `root`, in metres or in statures of the person.
+
+    `frame` "person": joints are given relative to the person's middle and size, poses are in the
+    frame of a camera turned to the person. "camera": joints are given relative to the middle and
+    the width of the picture, poses are in the camera's own frame; such weights are for the cameras
+    that they were trained on.
     """
 
     kind: Literal["lift"] = "lift"
@@ -356,6 +361,7 @@ class LiftCard(About):
     rate_hz: float
     root: tuple[str, ...]
     unit: Literal["metres", "statures"] = "statures"
+    frame: Literal["person", "camera"] = "person"
 
     def __post_init__(self) -> None:
         check_range("window", self.window, 1, _MANY)

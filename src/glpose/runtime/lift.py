@@ -7,7 +7,8 @@ picture the person is and how large.
 Poses are in the frame of a camera turned to the person: x to the right of the picture, y up, z
 towards the camera; the origin is the root (the middle of the hips). A single camera does not tell
 how large a person is, so lengths are in statures of the person, or in metres where the weights say
-so.
+so. Weights for the cameras of one data set see the place in the picture instead (`camera_frame`),
+and their poses are in the frame of the camera itself.
 """
 
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64
 
+from glpose.errors import BadInput
 from glpose.runtime.card import LiftCard
 
 RunLifter = Callable[
@@ -68,18 +70,29 @@ class Lifter:
         xy: Float[np.ndarray, "frames joints 2"],
         score: Float[np.ndarray, "frames joints"],
         rate_hz: float,
+        size_wh: tuple[int, int] | None = None,
+        *,
+        least_frames: int | None = None,
     ) -> LiftedTrack:
         """Lift one person's joints (those of the card) in consecutive frames, in image pixels.
 
         Joints with NaN or a score below `LEAST_SCORE` are missing. Gaps up to `MOST_GAP` frames are
         bridged; longer ones end a run of frames, and runs shorter than `least_frames` are left out.
-        A joint is NaN in space where it is missing in the picture and cannot be bridged.
+        A joint is NaN in space where it is missing in the picture and cannot be bridged. The size
+        of the picture is asked for by weights whose frame is that of the camera.
         """
+        if self.card.frame == "person":
+            size_wh = None
+        elif not size_wh or min(size_wh) < 1:
+            raise BadInput(
+                f"the size of the picture is not known; '{self.card.name}' lifts joints by their "
+                "place in it, expected a file of poses that says it"
+            )
         found = finite(xy) & (score >= LEAST_SCORE)
         filled = bridged(np.where(found[..., None], xy, np.nan), MOST_GAP)
         known = finite(filled)
         usable = known.sum(1) >= LEAST_JOINTS
-        step, least = self.step(rate_hz), self.least_frames(rate_hz)
+        step, least = self.step(rate_hz), least_frames or self.least_frames(rate_hz)
         reach = np.arange(-(self.card.window // 2), self.card.window // 2 + 1) * step
         keys, places = [], []
         for first, end in runs(usable):
@@ -99,7 +112,7 @@ class Lifter:
         lifted.bridged[key] = (known[key] & ~found[key]).any(1)
         for start in range(0, len(key), _CHUNK):
             rows, some = key[start : start + _CHUNK], place[start : start + _CHUNK]
-            xyz = self._lift(filled[some], found[some])
+            xyz = self._lift(filled[some], found[some], size_wh)
             lifted.xyz[rows] = np.where(known[rows][..., None], xyz, np.nan)
         return lifted
 
@@ -107,9 +120,11 @@ class Lifter:
         self,
         xy: Float[np.ndarray, "n window joints 2"],
         found: Bool[np.ndarray, "n window joints"],
+        size_wh: tuple[int, int] | None,
     ) -> Float32[np.ndarray, "n joints 3"]:
         """The mean of what the network makes of the windows and of their mirror images."""
-        joints, known = network_inputs(xy, found)
+        placed = person_frame(xy) if size_wh is None else camera_frame(xy, np.array(size_wh))
+        joints, known = network_inputs(placed, found)
         mirror = list(self.card.joints.mirror)
         flip = np.array([-1, 1, 1], np.float32)
         both = self.run(
@@ -121,16 +136,29 @@ class Lifter:
 
 
 def network_inputs(
-    xy: Float[np.ndarray, "n window joints 2"], found: Bool[np.ndarray, "n window joints"]
+    placed: Float[np.ndarray, "n window joints 2"], found: Bool[np.ndarray, "n window joints"]
 ) -> tuple[Float32[np.ndarray, "n window joints 3"], Float32[np.ndarray, "n window joints"]]:
-    """(x, y, confidence) in the person's frame, 0 where unknown, and 1 where a joint is known.
+    """(x, y, confidence) of joints in a frame, 0 where NaN, and 1 where a joint is known.
 
     The confidence is 1 for joints that were `found` and 0 for those that were interpolated.
     """
-    known = finite(xy)
-    placed = np.where(known[..., None], person_frame(xy), 0.0)
-    joints = np.concatenate([placed, (found & known)[..., None]], -1)
+    known = finite(placed)
+    joints = np.concatenate(
+        [np.where(known[..., None], placed, 0.0), (found & known)[..., None]], -1
+    )
     return joints.astype(np.float32), known.astype(np.float32)
+
+
+def camera_frame(
+    xy: Float[np.ndarray, "n window joints 2"], size_wh: Int64[np.ndarray, "*n 2"]
+) -> Float[np.ndarray, "n window joints 2"]:
+    """Pixels with the middle of the picture at the origin, half its width as unit, and y up.
+
+    Both axes have the same unit, as in Pavllo et al., CVPR 2019. `size_wh` is that of all pictures,
+    or of those of each window.
+    """
+    width, height = np.atleast_2d(size_wh).astype(float).T[:, :, None, None]
+    return np.stack([2 * xy[..., 0] / width - 1, (height - 2 * xy[..., 1]) / width], -1)
 
 
 def person_frame(

@@ -1,7 +1,8 @@
 """The interface between the training loop and a system with its data; the loop names no system.
 
 A `System` opens a recipe as a `Task`, which is all that training needs. For export it is either a
-`PoseTask`, whose network can be split into the parts of an estimator, or an `ExportTask`.
+`PoseTask`, whose network can be split into the parts of an estimator, or an `ExportTask`; that of a
+network that lifts is a `LiftTask`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from glpose.export.pose import PoseParts
     from glpose.runtime.card import PoseCard
+    from glpose.runtime.lift import Lifter
 
 ArrayBatch = dict[str, np.ndarray]
 
@@ -117,6 +119,14 @@ class PoseTask(Task[Net]):
         self, model: Net, *, name: str, made_by: dict[str, str], scores: dict[str, str]
     ) -> tuple[PoseParts, PoseCard]:
         """Encoder and solver in their exported form, and their card."""
+
+
+class LiftTask(ExportTask[Net]):
+    """The task of a network that lifts tracks of joints to poses in space."""
+
+    @abstractmethod
+    def lifter(self, model: Net, *, name: str, made_by: dict[str, str]) -> Lifter:
+        """The network as it is used on videos, run by torch."""
 
 
 @dataclass(frozen=True, slots=True)

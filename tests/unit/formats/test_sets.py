@@ -1,5 +1,6 @@
 """The table of sets, and that a set of labels is one entry in it and one reader."""
 
+import inspect
 import json
 import re
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from glpose.cli.evaluate import evaluate
 from glpose.cli.main import main
 from glpose.errors import BadConfig, BadInput
 from glpose.evaluation.sets import Metric
@@ -25,6 +27,7 @@ from glpose.formats.sets import (
     sources,
     usual_validation,
 )
+from glpose.formats.tracks_in_space import LIFT_SETS
 from glpose.imaging import write_image
 from glpose.recipes import load_recipe
 from glpose.skeleton import COCO17, JHMDB15, POSETRACK15
@@ -161,16 +164,21 @@ def test_every_set_that_recipes_use_is_in_the_table() -> None:
 
     for name in RECIPES:
         recipe = load_recipe(name)
-        assert set(recipe.data.set_names()) <= {*sources(), "taught", "mocap"}, name
+        assert set(recipe.data.set_names()) <= {*sources(), "taught", "mocap", *LIFT_SETS}, name
         assert set(recipe.pretrained_on) <= set(DATASETS), name
 
 
 def test_layouts_that_are_written_are_those_that_are_checked() -> None:
-    assert set(LAYOUTS) == set(checks())
+    # Sets for lifting have no pictures to render.
+    assert set(LAYOUTS) == set(checks()) - set(LIFT_SETS)
+    assert set(LIFT_SETS) < set(checks())
 
 
 def test_what_is_evaluated_are_the_sets_of_the_table_without_their_years() -> None:
-    assert {layout.rstrip("0123456789") for layout in checks()} == set(get_args(Metric))
+    pictured = set(checks()) - set(LIFT_SETS)
+    assert {layout.rstrip("0123456789") for layout in pictured} == set(get_args(Metric))
+    offered = get_args(inspect.signature(evaluate).parameters["metric"].annotation)
+    assert offered == (*get_args(Metric), *LIFT_SETS)
 
 
 @pytest.mark.parametrize(
@@ -181,8 +189,8 @@ def test_the_help_of_commands_names_the_layouts_of_the_table(
 ) -> None:
     assert main(command) == 0
     words = re.sub(r"[^a-z0-9,.]+", " ", capsys.readouterr().out)
-    names = set(re.findall(r"\b(?:posetrack|jhmdb|coco)[0-9]*\b", words))
-    assert names == set(checks())
+    names = set(re.findall(r"\b(?:(?:posetrack|jhmdb|coco)[0-9]*|h36m|humaneva|3dhp)\b", words))
+    assert names == (set(LAYOUTS) if command[0] == "synth" else set(checks()))
 
 
 def test_validation_goes_by_the_set_not_by_what_else_is_there() -> None:

@@ -1,4 +1,4 @@
 """Poses in space from tracks of joints, by graphs of joints that change with the sample.
 
-`spec`, `net`, `data`, `camera`, `system`.
+`spec`, `net`, `data`, `tracks`, `camera`, `system`.
 """

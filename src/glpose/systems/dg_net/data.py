@@ -12,7 +12,7 @@ from jaxtyping import Float, Float32, Int64
 from glpose.errors import BadConfig
 from glpose.formats.motion import Motion, read_motions
 from glpose.formats.sets import DATASETS
-from glpose.runtime.lift import LEAST_JOINTS, network_inputs
+from glpose.runtime.lift import LEAST_JOINTS, network_inputs, person_frame
 from glpose.skeleton import POSETRACK15, Skeleton, joint_map
 from glpose.synth.figure import random_proportions, rest_joints, rest_origins
 from glpose.synth.ground import travel
@@ -218,7 +218,7 @@ class LiftData:
         mirrored = xyz[:, :, list(mirror)] * np.array([-1, 1, 1])
         xyz = np.where(flip[:, None, None, None], mirrored, xyz)
         seen = see(rng, xyz, model.roots, mirror, self._how)
-        joints, known = network_inputs(seen.xy, seen.found)
+        joints, known = network_inputs(person_frame(seen.xy), seen.found)
         middle = known[:, model.window // 2]
         counts = middle * (middle.sum(1, keepdims=True) >= LEAST_JOINTS)
         pose = seen.pose / stature[:, None, None]

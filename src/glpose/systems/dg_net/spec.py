@@ -8,6 +8,7 @@ from typing import Literal
 
 from glpose.config import check_range
 from glpose.errors import BadConfig
+from glpose.formats.tracks_in_space import LIFT_SETS
 from glpose.skeleton import Skeleton, by_name
 from glpose.train.recipe import Recipe
 
@@ -15,6 +16,9 @@ RATE_HZ = 15.0
 """Samples in a second: that of our motion capture."""
 
 SYNTH, MOCAP = "synth", "mocap"
+
+PUBLISHED = tuple(LIFT_SETS)
+"""Sets of `formats.tracks_in_space`: real cameras, and a person's true pose in each frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,8 @@ class DgNetConfig:
     of 3 leaves a third of the samples. `dynamic` and `static` switch the branches; without the
     dynamic ones the static graph takes the place of both. `num_neighbours` is K. DSG measures
     positions in the first block and features after it, or `places` everywhere; DTG compares how the
-    positions move, or in later blocks the features (`moves`).
+    positions move, or in later blocks the features (`moves`). `frame` is that of joints and poses,
+    see `runtime.card.LiftCard`.
 
     The sizes are ours: the paper's were not at hand.
     """
@@ -41,6 +46,7 @@ class DgNetConfig:
     moves: Literal["positions", "features"] = "positions"
     likeness: Literal["distance", "cosine"] = "distance"
     dropout: float = 0.1
+    frame: Literal["person", "camera"] = "person"
 
     def __post_init__(self) -> None:
         if not self.strides or not set(self.strides) <= {1, 3}:
@@ -87,6 +93,10 @@ class MotionConfig:
     the joints are off by `gross`; `missed_share` of the joints are missing in runs of about
     `missed_run` samples. In a share `cut_share` of the samples a limb or the neck is missing
     altogether.
+
+    Or the one source is a set of `PUBLISHED`, seen by its own cameras, whose joints in the picture
+    are its own ("gt") or those of a detector, by the name in its file (`points`). Only `points` and
+    `held_samples` count then, and the windows scored are those of its test part.
     """
 
     sources: tuple[str, ...] = (MOCAP, SYNTH)
@@ -105,12 +115,16 @@ class MotionConfig:
     missed_run: float = 2.0
     cut_share: float = 0.25
     held_samples: int = 2000
+    points: str = "gt"
 
     def __post_init__(self) -> None:
+        if self.published:
+            return
         known = {SYNTH, MOCAP}
         if not self.sources or not set(self.sources) <= known:
             raise BadConfig(
-                f"sources are {list(self.sources)}; expected some of {', '.join(sorted(known))}"
+                f"sources are {list(self.sources)}; expected some of {', '.join(sorted(known))}, or "
+                f"one of {', '.join(PUBLISHED)} alone"
             )
         for name in ("synth_share", "follow_share", "gross_share", "missed_share", "cut_share"):
             check_range(name, getattr(self, name), 0, 1)
@@ -118,12 +132,24 @@ class MotionConfig:
         check_range("missed_run", self.missed_run, 1, 1000)
         check_range("distance_m", self.distance_m, 1.0, 1000)
 
+    @property
+    def published(self) -> str:
+        """The set of `PUBLISHED` that this is, or ""."""
+        return self.sources[0] if len(self.sources) == 1 and self.sources[0] in PUBLISHED else ""
+
     def set_names(self) -> tuple[str, ...]:
         """The sources."""
         return self.sources
 
     def synth_only(self) -> MotionConfig:
-        """The same with few procedural figures, for trying things out."""
+        """The same with few procedural figures, for trying things out.
+
+        Raises: BadConfig for a published set, whose joints our figures lack.
+        """
+        if self.published:
+            raise BadConfig(
+                f"{self.published} has no synthetic form; try --synth-only with the recipe lift_small"
+            )
         return replace(self, sources=(SYNTH,), num_synth_clips=40, held_samples=200)
 
 

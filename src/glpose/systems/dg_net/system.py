@@ -12,15 +12,18 @@ from torch import Tensor
 
 from glpose.errors import BadWeights
 from glpose.export.terms import LICENCE, describe
+from glpose.formats.tracks_in_space import LIFT_SETS
 from glpose.metrics.lifting import mpjpe, procrustes_mpjpe
 from glpose.runtime.card import LiftCard
+from glpose.runtime.lift import Lifter
 from glpose.systems.dg_net.data import LiftData, open_motions
 from glpose.systems.dg_net.export import export_lifter
-from glpose.systems.dg_net.net import DgNet
+from glpose.systems.dg_net.net import CHANNELS, DgNet
 from glpose.systems.dg_net.spec import RATE_HZ, DgNetConfig, MotionConfig, Settings
 from glpose.systems.dg_net.step import position_loss
+from glpose.systems.dg_net.tracks import TrackData
 from glpose.train.run.checkpoint import load_checkpoint
-from glpose.train.system import ArrayBatch, ExportTask, System
+from glpose.train.system import ArrayBatch, LiftTask, System
 
 PAPER = (
     "graphs of joints found anew for each sample, after the idea of DG-Net (Zhang et al., IEEE TIP "
@@ -33,7 +36,7 @@ _AT_ONCE = 256
 _CHECKED = 64
 
 
-class DgNetTask(ExportTask[DgNet]):
+class DgNetTask(LiftTask[DgNet]):
     """A recipe of this system, opened; see `train.system.Task`."""
 
     def __init__(self, recipe: Settings, cache_dir: Path) -> None:
@@ -57,8 +60,8 @@ class DgNetTask(ExportTask[DgNet]):
                 ) from problem
         return model
 
-    def train_data(self) -> LiftData:
-        """Windows of the training clips, seen by random cameras."""
+    def train_data(self) -> LiftData | TrackData:
+        """Windows of the training clips, seen by random cameras, or by those of the set."""
         _ = self._held  # an unusable set must fail here
         return self._data(held=False)
 
@@ -68,7 +71,7 @@ class DgNetTask(ExportTask[DgNet]):
         return {"position": position_loss(found, batch["pose"], batch["counts"])}
 
     def score(self, model: DgNet) -> dict[str, float]:
-        """MPJPE and P-MPJPE on windows of held-out clips, for a person of 1.70 m.
+        """MPJPE and P-MPJPE on windows of held-out clips, for a person of 1.70 m or in millimetres.
 
         In negative millimetres, so that higher is better.
         """
@@ -82,10 +85,10 @@ class DgNetTask(ExportTask[DgNet]):
                 )
                 found.append(model(*given).float().cpu().numpy())
         guess = np.where(held["counts"][..., None] > 0, np.concatenate(found), np.nan)
-        truth = held["pose"]
+        truth, unit_mm = held["pose"], 1000.0 if self._recipe.data.published else STATURE_MM
         return {
-            "minus_mpjpe_mm": -STATURE_MM * mpjpe(guess, truth),
-            "minus_p_mpjpe_mm": -STATURE_MM * procrustes_mpjpe(guess, truth),
+            "minus_mpjpe_mm": -unit_mm * mpjpe(guess, truth),
+            "minus_p_mpjpe_mm": -unit_mm * procrustes_mpjpe(guess, truth),
         }
 
     def pictures(self, model: DgNet) -> list[UInt8[np.ndarray, "_ _ 3"]]:
@@ -103,10 +106,26 @@ class DgNetTask(ExportTask[DgNet]):
         scores: dict[str, str],
     ) -> list[Path]:
         """One graph, see `export`."""
+        card = self._card(name=name, made_by=made_by, scores=scores)
+        return [export_lifter(model, card, folder, self._example())]
+
+    def lifter(self, model: DgNet, *, name: str, made_by: dict[str, str]) -> Lifter:
+        """The network as it is used on videos, run by torch."""
+        model, device = model.eval(), next(model.parameters()).device
+
+        @torch.inference_mode()
+        def run(joints: np.ndarray, known: np.ndarray) -> np.ndarray:
+            given = (torch.from_numpy(np.ascontiguousarray(a)).to(device) for a in (joints, known))
+            return model(*given).float().cpu().numpy()
+
+        return Lifter(run, self._card(name=name, made_by=made_by, scores={}))
+
+    def _card(self, *, name: str, made_by: dict[str, str], scores: dict[str, str]) -> LiftCard:
         recipe, config = self._recipe, self._recipe.model
         before = recipe.pretrained_on if recipe.init_from else ()
         trained_on, terms = describe((*before, *recipe.data.sources))
-        card = LiftCard(
+        published = recipe.data.published
+        return LiftCard(
             name=name,
             version="1",
             trained_on=trained_on,
@@ -117,20 +136,28 @@ class DgNetTask(ExportTask[DgNet]):
             scores=scores,
             skeleton=config.skeleton,
             window=config.window,
-            rate_hz=RATE_HZ,
+            rate_hz=LIFT_SETS[published].rate_hz if published else RATE_HZ,
             root=config.root,
+            unit="metres" if published else "statures",
+            frame=config.frame,
         )
-        return [export_lifter(model, card, folder, self._example())]
 
     def _example(self) -> ArrayBatch:
-        """Windows of procedural figures, which need no data."""
+        """Windows that need no data: of procedural figures, or of any points if joints are others."""
         model, how = self._recipe.model, MotionConfig().synth_only()
+        if self._recipe.data.published:
+            rng = np.random.default_rng(0)
+            shape = (_CHECKED, model.window, len(model.joints.joints))
+            joints = rng.normal(0, 0.5, (*shape, CHANNELS)).astype(np.float32)
+            return {"joints": joints, "known": (rng.random(shape) < 0.9).astype(np.float32)}
         return LiftData(open_motions(how, {}, model.joints, held=True), model, how, 0).many(
             [0], _CHECKED
         )
 
-    def _data(self, *, held: bool) -> LiftData:
+    def _data(self, *, held: bool) -> LiftData | TrackData:
         recipe, how = self._recipe, self._recipe.data
+        if how.published:
+            return TrackData(recipe, held=held)
         motions = open_motions(how, recipe.roots, recipe.model.joints, held=held)
         return LiftData(motions, recipe.model, how, recipe.seed)
 

@@ -1,0 +1,92 @@
+"""Evaluate a lifter on a published set: a table of errors in space.
+
+report = evaluate_lifter(LiftEvaluation("runs/dgnet_h36m_27", Path("h36m"), "h36m", Path("out")))
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from glpose import __version__
+from glpose.config import to_plain
+from glpose.errors import BadInput, MissingExtra
+from glpose.evaluation.lifting import check_fits, lift_tracks, score_lifted
+from glpose.evaluation.scoring.report import Report
+from glpose.formats.text.lines import cannot_write
+from glpose.formats.tracks_in_space import GROUND_TRUTH, LIFT_SETS
+from glpose.jobs.report import SILENT, Reporter
+from glpose.runtime.engine import EngineSpec
+from glpose.runtime.lift import Lifter
+from glpose.runtime.load import open_lifter
+
+SCORES = "scores.json"
+
+
+@dataclass(frozen=True, slots=True)
+class LiftEvaluation:
+    """What to evaluate: weights or a run, the folder of the `metric`'s set, where scores go.
+
+    `points` names the joints in the picture; `limit` takes that many tracks only.
+    """
+
+    weights: str
+    data: Path
+    metric: str
+    out: Path
+    points: str = GROUND_TRUTH
+    limit: int | None = None
+    engine: EngineSpec = EngineSpec()
+    overwrite: bool = False
+
+
+def evaluate_lifter(how: LiftEvaluation, reporter: Reporter = SILENT) -> Report:
+    """Lift the test part, report and save its table. Raises: BadInput, BadWeights."""
+    if not how.data.is_dir():
+        raise BadInput(f"--data {how.data}: no such folder; expected the set in its public layout")
+    path = how.out / SCORES
+    if path.exists() and not how.overwrite:
+        raise BadInput(f"{path}: exists; choose another --out, or replace it with --overwrite")
+    lifter, record = open_lift_weights(how.weights, how.engine)
+    check_fits(lifter.card, how.metric)
+    tracks = LIFT_SETS[how.metric].read(how.data, "test", how.points)
+    chosen = tracks[: how.limit]
+    if not chosen:
+        raise BadInput(f"{how.data}: the test part has no tracks; there is nothing to score")
+    report = score_lifted(how.metric, list(lift_tracks(lifter, how.metric, chosen)))
+    settings = {
+        "glpose": __version__,
+        "metric": how.metric,
+        "data": how.data.absolute().name,
+        "points": how.points,
+        "tracks": {"scored": len(chosen), "of": len(tracks)},
+        "weights": to_plain(record),
+    }
+    reporter.result(f"{how.metric}, joints in the picture: {how.points}")
+    for line in report.lines:
+        reporter.result(line)
+    if len(chosen) < len(tracks):
+        reporter.result(f"incomplete: these are scores of {len(chosen)} of {len(tracks)} tracks")
+    whole = Report(report.lines, {"scores": report.plain, "settings": settings})
+    try:
+        how.out.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise cannot_write(how.out, problem) from problem
+    whole.save(path)
+    reporter.result(f"scores and settings: {path}")
+    return whole
+
+
+def open_lift_weights(
+    name_or_path: str, engine: EngineSpec = EngineSpec()
+) -> tuple[Lifter, dict[str, object]]:
+    """Exported weights that lift, or a run, and the record for results.
+
+    Raises: BadWeights, BadInput or BadConfig; MissingExtra for a run without torch.
+    """
+    if not (Path(name_or_path) / "recipe.json").is_file():
+        opened = open_lifter(name_or_path, engine)
+        return opened.network, opened.record
+    try:
+        from glpose.jobs.runs import lifter_of_run
+    except ImportError as problem:
+        raise MissingExtra(problem.name or "torch", "train") from problem
+    return lifter_of_run(Path(name_or_path))
