@@ -158,16 +158,25 @@ Video = tuple[str, Iterable[tuple[Frame, People]]]
 
 
 def _found_people(entries: list[SourceEntry], tell: Report) -> Iterator[Video]:
-    """People found by the shipped detector and network; what cannot be read is told and left out."""
+    """People found by the shipped detector and network; what cannot be read is told and left out.
+
+    Raises: GLPoseError if nothing can be read.
+    """
     models = load_models()
+    num_read = 0
     for entry in entries:
         try:
             source = entry.open()
         except GLPoseError as problem:
+            if len(entries) == 1:
+                raise
             tell(str(problem))
             continue
+        num_read += 1
         pairs = poses_of(source.frames(), source.info, models, refiners=())
         yield entry.label, ((frame, poses.people) for frame, poses in pairs)
+    if not num_read:
+        raise BadInput(f"none of the {len(entries)} videos can be read; the lines above say why")
 
 
 def _labelled_people(source: str, root: Path | None) -> Iterator[Video]:
