@@ -128,7 +128,7 @@ def test_pretrain(results: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captur
         few += [part for setting in TINY.get(call[0], ()) for part in ("--set", setting)]
         assert main([*few, *["--threads", "1"] * (call[0] in TINY)]) == 0, call
     said = capsys.readouterr().out
-    assert "pool/walk.mp4: 1 clips of people" in said
+    assert "pool/walk.mp4: 1 clip of people" in said
     (code,) = blocks("pretrain.md", "python")
     exec(compile(code, "pretrain.md", "exec"), {})
     assert capsys.readouterr().out.startswith("[0, ")
