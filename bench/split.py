@@ -9,7 +9,8 @@ from each half's mean), the share of each half's variance within clips, and, whe
 the squared errors of the picture painted with the pose of one frame and the looks of another, to the
 first and to the second. `--backdrop` has 64 x 64 pixels and a textured background, which the decoder
 is given as the clip's median. Networks without a split have two halves of equal rank, so that their
-columns can be compared. Needs torch; one to four minutes of a core for each seed and row.
+columns can be compared; so does the decoder of the auto-encoder. That of the method, which copies the
+invariant half to every cell, splits a good deal by itself: a row of its own. Needs torch; one to four minutes of a core for each seed and row.
 """
 
 import argparse
@@ -25,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from glpose.nets.blocks import Encoder, conv_bn
-from glpose.nets.split import Halves
+from glpose.nets.split import Halves, SwapDecoder
 from glpose.systems.css.net import SplitNet, as_target
 from glpose.systems.css.spec import CSSConfig, LossWeights
 from glpose.systems.css.step import split_losses
@@ -48,11 +49,13 @@ FULL = CSSConfig(
     widths=(128, 64, 32),
     background=False,
 )
+AUTO = replace(FULL, contrast="none", gradual="none", reconstruct="same")
 ROWS = {
     "random": FULL,
     "plain contrast": replace(FULL, contrast="both", gradual="none", reconstruct="none"),
-    "auto-encoder": replace(FULL, contrast="none", gradual="none", reconstruct="same"),
+    "auto-encoder": AUTO,
     "full": FULL,
+    "auto-encoder, decoder of the method": AUTO,
     "full, without gradual": replace(FULL, gradual="none"),
     "full, decay": replace(FULL, gradual="decay"),
     "full, contrast on both": replace(FULL, contrast="both"),
@@ -73,6 +76,18 @@ class ToyEncoder(Encoder):
     def stages(self, crops_BHWC: Tensor) -> list[Tensor]:  # noqa: N803 - as in nets
         """The last map."""
         return [self.layers(as_target(crops_BHWC) - 0.5)]
+
+
+class AlikeDecoder(SwapDecoder):
+    """A decoder that does not know the halves apart: both become its first map."""
+
+    def __init__(self, config: CSSConfig) -> None:
+        both, size_hw = config.invariant + config.variant, config.crop.size_hw
+        super().__init__(0, both, size_hw, config.widths, background=config.background)
+
+    def forward(self, halves: Halves, background_BCHW: Tensor | None) -> Tensor:  # noqa: N803
+        """See `SwapDecoder`."""
+        return super().forward(Halves(halves.both[:, :0], halves.both), background_BCHW)
 
 
 class Data:
@@ -142,10 +157,12 @@ def _apart(rng: np.random.Generator, anchor: np.ndarray, low: int, high: int) ->
     return np.array(found)
 
 
-def learn(data: Data, config: CSSConfig, seed: int, steps: int) -> SplitNet:
-    """A network that has made so many steps."""
+def learn(data: Data, config: CSSConfig, seed: int, steps: int, *, alike: bool) -> SplitNet:
+    """A network that has made so many steps; see `AlikeDecoder`."""
     torch.manual_seed(seed)
     net = SplitNet(config, ToyEncoder(config.crop.size_hw[0]))
+    if alike:
+        net.decoder = AlikeDecoder(config)
     net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster
     optimizer, rng = torch.optim.Adam(net.parameters(), lr=RATE), np.random.default_rng(seed)
     for _ in range(steps):
@@ -296,7 +313,8 @@ def experiment(
             config = replace(
                 config, crop=CropSpec((64, 64)), widths=(64, 48, 24, 16, 8), background=True
             )
-        net = learn(train, config, seed, 0 if name == "random" else steps)
+        made = 0 if name == "random" else steps
+        net = learn(train, config, seed, made, alike=name == "auto-encoder")
         found[name] = judge(net, train, test)
         if name == "random":
             found[name] = {n: v for n, v in found[name].items() if not n.startswith("to ")}
