@@ -5,11 +5,11 @@
 Two encoders are trained on the training clips without their labels, from ImageNet weights: by plain
 contrast, and by the full method (`runs/plain`, `runs/full`; continued where they stopped). Then a
 linear head (ridge regression) reads the joints from each frozen encoder, with the labels of 1, 3, 10
-and 100 % of the training clips: from random weights, from ImageNet, and from both of these. Read are
-means of cells of the two coarsest maps; `variant` and `invariant` read one half of the vector only.
-PCK@0.2 and @0.1 of the validation people with given boxes, the mean over `--draws` choices of the
-clips, with the range. Boxes are those of the set in training, too. Needs the training extra; about a
-quarter of an hour of a core.
+and 100 % of the training clips: from nothing (the mean pose), from random weights, from ImageNet, and
+from both of these. Read are means of cells of the two coarsest maps; `variant` and `invariant` read
+one half of the vector only. PCK@0.2 and @0.1 of the validation people with given boxes, the mean
+over `--draws` choices of the clips, with the range. Boxes are those of the set in training, too.
+Needs the training extra; about a quarter of an hour of a core.
 """
 
 import argparse
@@ -190,19 +190,19 @@ def main() -> None:
     table: dict[str, dict[str, list[tuple[float, float]]]] = {}
     print("| PCK@0.2 / @0.1 | " + " | ".join(f"{100 * share:g} %" for share in SHARES) + " |")
     print("|" + "---|" * (1 + len(SHARES)))
+    values = {"mean pose": [np.zeros((len(part.clip), 1)) for part in (people, test)]}
     for name, net in nets.items():
         found, at = read(net, people), read(net, test)
-        for part in found if name == "full" else ["encoder"]:
-            row = table.setdefault(f"{name}, {part}", {})
-            for share in SHARES:
-                draws = range(args.draws if share < 1 else 1)
-                row[str(share)] = [
-                    score(found[part], at[part], people, test, share, seed) for seed in draws
-                ]
-            cells = [_cell(scores) for scores in row.values()]
-            print(f"| {name}, {part} | " + " | ".join(cells) + " |", flush=True)
-            if args.json:
-                args.json.write_text(json.dumps(table, indent=1), "utf-8")
+        parts = found if name == "full" else ["encoder"]
+        values |= {f"{name}, {part}": [found[part], at[part]] for part in parts}
+    for name, (x, at) in values.items():
+        row = table.setdefault(name, {})
+        for share in SHARES:
+            draws = range(args.draws if share < 1 else 1)
+            row[str(share)] = [score(x, at, people, test, share, seed) for seed in draws]
+        print(f"| {name} | " + " | ".join(map(_cell, row.values())) + " |", flush=True)
+        if args.json:
+            args.json.write_text(json.dumps(table, indent=1), "utf-8")
 
 
 def _cell(scores: list[tuple[float, float]]) -> str:

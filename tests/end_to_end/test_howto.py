@@ -7,14 +7,16 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import bad_videos
 import glpose
-from bad_videos import write_video
 from glpose.cli.main import main
+from glpose.formats.poses import read_poses
 from glpose.motion.angles import FLEXIONS, SEGMENTS
 from glpose.runtime.presets import PRESETS
+from glpose.video.writer import VideoWriter
 from walking import INFO, walk, written
 
 HOWTO = Path(__file__).parents[2] / "docs" / "howto"
@@ -65,7 +67,7 @@ def test_report(results: Path, capsys: Capture) -> None:
     small = replace(INFO, size_hw=(60, 250))
     written(results, walk([i / 25 for i in range(75)]), small)
     for path in (Path("walk.mp4"), results / "overlay.mp4"):
-        write_video(path, num_frames=75, size_hw=small.size_hw)
+        bad_videos.write_video(path, num_frames=75, size_hw=small.size_hw)
     for call in commands("report.md"):
         assert main(call) == 0, call
     assert "video/mp4" in Path("walk.html").read_text("utf-8")
@@ -146,3 +148,50 @@ def test_the_drawing_shows_what_is_measured() -> None:
         assert re.search(rf"_{joint}_flexion` .*\| {_RANGES[joint]} \|", page)
     for name in SEGMENTS:
         assert f"{name.removeprefix('left_').removeprefix('right_')}_segment`" in page
+
+
+TINY_NET = ("model.backbone.pyramid=[16]", "model.backbone.channels=16", "optimizer.rates=[]")
+TINY_STEPS = ("num_steps=2", "validate_every=2", "batch_size=2", "precision=fp32")
+TINY = {
+    "pretrain": (*TINY_NET, *TINY_STEPS, "init_from=", "model.crop.size_hw=[32,32]",
+                 "model.grid=[1,1]", "model.widths=[48,8,8]"),
+    "train": (*TINY_NET, *TINY_STEPS, "model.crop.size_hw=[64,64]", "data.num_synth_scenes=1"),
+}  # fmt: skip
+"""What makes the examples of a page small, by command."""
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore:You are using the legacy:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch.onnx")
+def test_pretrain(results: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    """People are those of the result, where a bar walks; labels are those of rendered people."""
+    pytest.importorskip("torch")
+    from glpose.train.data import crops
+    from glpose.train.run.log import RunLog
+
+    given = {found.frame: found for found in read_poses(results / "poses.jsonl").frames}
+    Path("pool").mkdir()
+    with VideoWriter(Path("pool") / "walk.mp4", INFO.size_hw) as writer:
+        for found in given.values():
+            rgb = np.full((*INFO.size_hw, 3), 90, np.uint8)
+            left, top, right, bottom = found.people.xyxy[0].astype(int)
+            rgb[top:bottom, (2 * left + right) // 3 : (left + 2 * right) // 3] = (200, 40, 40)
+            writer.write(rgb, found.time_s)
+    Path("walk.mp4").write_bytes((Path("pool") / "walk.mp4").read_bytes())
+    monkeypatch.setattr(crops, "load_models", lambda: None)
+    monkeypatch.setattr(
+        crops, "poses_of", lambda frames, *_, **__: ((f, given[f.index]) for f in frames)
+    )
+    monkeypatch.setattr(RunLog, "draw", lambda self: None)
+    for call in commands("pretrain.md"):
+        given_labels = ["--data", "jhmdb=JHMDB"]
+        few = [part for part in call if part not in given_labels]
+        few += ["--synth-only"] * (few != call)
+        few += [part for setting in TINY.get(call[0], ()) for part in ("--set", setting)]
+        assert main([*few, *["--threads", "1"] * (call[0] in TINY)]) == 0, call
+    said = capsys.readouterr().out
+    assert "pool/walk.mp4: 1 clip of people" in said
+    (code,) = blocks("pretrain.md", "python")
+    exec(compile(code, "pretrain.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("[0, ")

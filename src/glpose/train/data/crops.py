@@ -6,6 +6,7 @@ temporal median of the scene. Crops of one person in one scene, of some seconds,
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, groupby
@@ -32,6 +33,7 @@ VIDEOS = "videos"
 
 _BACKDROP_PX, _BACKDROP_FRAMES = 480, 15
 _NUM_SCENES, _SCENE_FRAMES = 12, 40
+_TELL_S = 30.0
 
 Rgb = UInt8[np.ndarray, "_h _w 3"]
 Report = Callable[[str], None]
@@ -81,7 +83,8 @@ class Tally:
         if not (self.kept or any(left.values())):
             return "nobody was found"
         reasons = ", ".join(f"{count} {reason}" for reason, count in left.items() if count)
-        return f"{self.kept} clips of people" + (f" (left out: {reasons})" if reasons else "")
+        kept = f"{self.kept} {'clip' if self.kept == 1 else 'clips'} of people"
+        return kept + (f" (left out: {reasons})" if reasons else "")
 
 
 @dataclass(slots=True)
@@ -158,16 +161,39 @@ Video = tuple[str, Iterable[tuple[Frame, People]]]
 
 
 def _found_people(entries: list[SourceEntry], tell: Report) -> Iterator[Video]:
-    """People found by the shipped detector and network; what cannot be read is told and left out."""
+    """People found by the shipped detector and network; what cannot be read is told and left out.
+
+    Raises: GLPoseError if nothing can be read.
+    """
     models = load_models()
+    num_read = 0
     for entry in entries:
         try:
             source = entry.open()
         except GLPoseError as problem:
+            if len(entries) == 1:
+                raise
             tell(str(problem))
             continue
+        num_read += 1
         pairs = poses_of(source.frames(), source.info, models, refiners=())
-        yield entry.label, ((frame, poses.people) for frame, poses in pairs)
+        found = ((frame, poses.people) for frame, poses in pairs)
+        yield entry.label, _with_progress(found, entry.label, source.info.duration_s, tell)
+    if not num_read:
+        raise BadInput(f"none of the {len(entries)} videos can be read; the lines above say why")
+
+
+def _with_progress(
+    frames: Iterable[tuple[Frame, People]], label: str, duration_s: float | None, tell: Report
+) -> Iterator[tuple[Frame, People]]:
+    """The same frames; a line now and then, since people are found no faster than in `glpose run`."""
+    told = time.monotonic()
+    length = "" if duration_s is None else f" of {duration_s:.0f}"
+    for frame, people in frames:
+        if time.monotonic() - told >= _TELL_S:
+            told = time.monotonic()
+            tell(f"{label}: looking for people, {frame.time_s:.0f}{length} s")
+        yield frame, people
 
 
 def _labelled_people(source: str, root: Path | None) -> Iterator[Video]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from glpose.crop import crop_from_image, cut
-from glpose.errors import BadConfig, BadInput
+from glpose.errors import BadConfig, BadInput, VideoError
 from glpose.imaging import write_image
 from glpose.train.data import crops
 from glpose.train.data.crops import CropsConfig, Tally, open_crops
@@ -128,7 +128,7 @@ def test_videos_are_cut_once_and_again_if_they_change(walker: None, tmp_path: Pa
     store = open_crops("videos", roots, cache, CROP, HOW, told.append)
     assert len(store) == 20
     assert set(store.labels["clip"]) == {0}
-    assert told == [f"{folder}/000.png: 1 clips of people"]
+    assert told == [f"{folder}/000.png: 1 clip of people"]
     again = open_crops("videos", roots, cache, CROP, HOW, told.append)
     np.testing.assert_array_equal(again[7], store[7])
     assert len(told) == 1
@@ -136,6 +136,21 @@ def test_videos_are_cut_once_and_again_if_they_change(walker: None, tmp_path: Pa
     assert len(open_crops("videos", roots, cache, CROP, HOW, told.append)) == 20
     assert len(told) == 2
     assert len(list(cache.iterdir())) == 2
+
+
+def test_long_videos_say_how_far_they_are(
+    walker: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = iter(range(0, 10_000, 5))
+    monkeypatch.setattr(crops.time, "monotonic", lambda: float(next(now)))
+    told: list[str] = []
+    roots = {"videos": str(write(tmp_path / "walk", 40))}
+    open_crops("videos", roots, tmp_path / "cache", CROP, HOW, told.append)
+    label = f"{tmp_path / 'walk'}/000.png"
+    assert told[0].startswith(f"{label}: looking for people, 0")
+    assert told[0].endswith(" s")
+    assert told[-1] == f"{label}: 1 clip of people"
+    assert 4 <= len(told) <= 8
 
 
 def test_nothing_to_learn_from_is_one_line_and_leaves_nothing(walker: None, tmp_path: Path) -> None:
@@ -153,6 +168,23 @@ def test_nothing_to_learn_from_is_one_line_and_leaves_nothing(walker: None, tmp_
     with pytest.raises(BadInput, match="no such file or folder"):
         open_crops("videos", {"videos": str(tmp_path / "nowhere")}, cache, CROP, HOW, told.append)
     assert not cache.exists()
+
+
+def test_videos_that_cannot_be_read_are_not_videos_without_people(
+    walker: None, tmp_path: Path
+) -> None:
+    """One says why itself; several are told one by one, and what can be read is used."""
+    roots, told = {"videos": str(tmp_path / "videos")}, []
+    broken = [tmp_path / "videos" / name for name in ("a.mp4", "b.mp4")]
+    (tmp_path / "videos").mkdir()
+    broken[0].touch()
+    with pytest.raises(VideoError, match="empty"):
+        open_crops("videos", roots, tmp_path / "cache", CROP, HOW, told.append)
+    broken[1].write_text("no video")
+    with pytest.raises(BadInput, match="none of the 2 videos can be read"):
+        open_crops("videos", roots, tmp_path / "cache", CROP, HOW, told.append)
+    assert [line.split(":")[0] for line in told] == [str(path) for path in broken]
+    assert not (tmp_path / "cache").exists()
 
 
 def test_sources_that_are_none(tmp_path: Path) -> None:
