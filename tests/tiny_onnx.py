@@ -19,6 +19,7 @@ from glpose.runtime.card import (
     CARD_KEY,
     Card,
     DetectorCard,
+    EmbeddingCard,
     EncoderCard,
     KeySlot,
     LiftCard,
@@ -276,6 +277,20 @@ def write_detector(path: Path, own: Card | None = None) -> Path:
     inputs = [_info("pictures", ["n", "h", "w", 3], TensorProto.UINT8)]
     outputs = [_info("boxes", ["n", "points", 4]), _info("scores", ["n", "points"])]
     return _write(path, own or detector_card(), nodes, constants, inputs, outputs)
+
+
+def write_embedder(path: Path, own: EmbeddingCard | None = None) -> Path:
+    """An embedder: looks are the crop's mean colour, the pose is twice that of red."""
+    own = own or EmbeddingCard(**ABOUT, crop=CropSpec(CROP_HW), appearance=3, pose=2)
+    nodes = [
+        helper.make_node("Cast", ["crops"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["float", "axes_hw"], ["appearance"], keepdims=0),
+        helper.make_node("Gather", ["appearance", "red_red"], ["pose"], axis=1),
+    ]
+    constants = {"axes_hw": np.array([1, 2]), "red_red": np.array([0, 0])}
+    inputs = [_info("crops", ["n", *own.crop.size_hw, 3], TensorProto.UINT8)]
+    outputs = [_info("appearance", ["n", 3]), _info("pose", ["n", 2])]
+    return _write(path, own, nodes, constants, inputs, outputs)
 
 
 def write_flow(

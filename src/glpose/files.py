@@ -1,4 +1,4 @@
-"""Atomic file writes, file digests, and "did you mean" hints for messages."""
+"""Atomic file writes, file digests, "did you mean" hints for messages, and no files of matplotlib's."""
 
 import difflib
 import errno
@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import stat
+import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,6 +80,20 @@ def _to_disk(path: Path) -> None:
         os.fsync(opened)
     finally:
         os.close(opened)
+
+
+@contextmanager
+def no_cache_of_fonts() -> Iterator[None]:
+    """Have matplotlib, while it is imported, keep its list of fonts from the user's home."""
+    if "MPLCONFIGDIR" in os.environ:
+        yield
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["MPLCONFIGDIR"] = folder
+        try:
+            yield
+        finally:
+            del os.environ["MPLCONFIGDIR"]
 
 
 def file_digest(path: Path) -> str:

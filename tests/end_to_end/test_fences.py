@@ -55,13 +55,18 @@ def refuse_network() -> None:
 
 
 def glpose_in(home: Path, *words: str | Path, **how: Any) -> subprocess.CompletedProcess[str]:
-    """Run a command with an own home and folder, without a network."""
+    """Run a command with an own home and folder."""
+    return run_in(home, "-m", "glpose", *words, **how)
+
+
+def run_in(home: Path, *words: str | Path, **how: Any) -> subprocess.CompletedProcess[str]:
+    """Run Python with an own home and folder."""
     names = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")
     kept = {name: value for name, value in os.environ.items() if name in names}
     own = {"HOME": str(home), "TMPDIR": str(home / "tmp"), "XDG_CACHE_HOME": str(home / "cache")}
     (home / "tmp").mkdir(parents=True, exist_ok=True)
     return subprocess.run(
-        [sys.executable, "-m", "glpose", *map(str, words)],
+        [sys.executable, *map(str, words)],
         cwd=home, env=kept | own, capture_output=True, text=True, check=False, timeout=120, **how,
     )  # fmt: skip
 
@@ -150,6 +155,47 @@ def test_what_is_made_of_results_leaves_nothing_else(tmp_path: Path) -> None:
         done = glpose_in(home, verb, "walk", preexec_fn=refuse_network)
         assert done.returncode == 0, done.stderr
         assert files_in(home) - before == {f"walk/{name}" for name in made}
+
+
+@pytest.mark.skipif(not LINUX or SOCKET_CALL is None, reason="seccomp is of Linux")
+def test_what_changes_results_leaves_nothing_else(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    import tiny_onnx
+
+    home = tmp_path / "home"
+    video = bad_videos.write_video(tmp_path / "walk.mp4", num_frames=4, size_hw=(480, 2000))
+    weights = tiny_onnx.write_embedder(tmp_path / "tiny.embedding.onnx")
+    people = {n: 100.0 + 10 * n + np.arange(2.0 * walking.NUM).reshape(-1, 2) for n in (1, 2, 3)}
+    there = ((1, 3), (1, 3), (2,), (2,))
+    frames = [
+        walking.frame_of(i, i / 25, {n: people[n] for n in ids}) for i, ids in enumerate(there)
+    ]
+    walking.written(home / "walk", frames)
+    # What was made of the poses before does not belong to them any more.
+    for words, new in (
+        (["embed", "walk", video, "--weights", weights], {"embeddings.npz"}),
+        (["drop", "walk", "3"], set()),
+        (["link", "walk", "1=2"], set()),
+    ):
+        before = files_in(home)
+        done = glpose_in(home, *words, preexec_fn=refuse_network)
+        assert done.returncode == 0, (words, done.stderr)
+        assert files_in(home) - before <= new, words
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not LINUX or SOCKET_CALL is None, reason="seccomp is of Linux")
+def test_the_curves_of_training_leave_nothing_else(tmp_path: Path) -> None:
+    """As `train` and `pretrain` draw them; what else these do takes minutes."""
+    pytest.importorskip("matplotlib")
+    home = tmp_path / "home"
+    program = (
+        "from pathlib import Path; from glpose.train.run.log import RunLog; "
+        "log = RunLog(Path('.'), 0); log.losses(1, {'a': 1.0}); log.scores(1, {'b': 2.0}, 3.0)"
+    )
+    done = run_in(home, "-c", program, preexec_fn=refuse_network)
+    assert done.returncode == 0, done.stderr
+    assert files_in(home) == {"log.jsonl", "curves.png"}
 
 
 @pytest.mark.parametrize("words", [["info"], ["--help"], ["recipes"]])

@@ -67,6 +67,15 @@ def test_a_stream_that_cannot_be_had_is_one_line(
     assert not any(secret in said for secret in SECRETS)
 
 
+@pytest.mark.parametrize("name", ["http://127.0.0.1:9/a.mp4", "camera:0"])
+def test_who_is_read_once_cannot_be_searched_for_a_person(
+    name: str, own: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [name, "--allow-network", "--person", "largest", "-o", str(tmp_path), *own]
+    assert main(["run", *words]) == 2
+    assert "--person largest reads a source twice" in capsys.readouterr().err
+
+
 def test_in_python_too(walk: bytes, tiny_weights: Path) -> None:
     how = {"weights": tiny_weights / "tiny.encoder.onnx", "detector": tiny_weights / "finder.onnx"}
     with serving(whole(walk)) as server:

@@ -142,6 +142,23 @@ def test_a_table_has_a_row_for_each_joint(result: Result, monkeypatch: pytest.Mo
     assert np.isnan(alone["x"][15:30]).all()
 
 
+@pytest.mark.slow
+def test_pandas_takes_it_with_its_types(result: Result) -> None:
+    pandas = pytest.importorskip("pandas")
+    table = result.to_pandas()
+    assert [str(kind) for kind in table.dtypes.drop("joint")] == [
+        "int64", "float64", "int64", "float32", "float32", "float32",
+    ]  # fmt: skip
+    assert table["joint"].tolist() == list(JOINTS.joints) * 5
+    assert set(table.loc[table["x"].isna(), "score"]) == {0}
+    assert pandas.api.types.is_string_dtype(table["joint"])
+    wrist = table[(table["joint"] == "left_wrist") & (table["track_id"] == 2)]
+    np.testing.assert_array_equal(wrist["x"], [200 + WRIST, 200 + WRIST])
+    assert len(result.track(2).to_pandas()) == 3 * 15
+    empty = Result(VIDEO, JOINTS, (Poses.of(FRAMES[4], JOINTS),)).to_pandas()
+    assert (len(empty), list(empty)) == (0, list(table))
+
+
 def test_without_pandas_one_line_says_how_to_get_it(
     result: Result, monkeypatch: pytest.MonkeyPatch
 ) -> None:

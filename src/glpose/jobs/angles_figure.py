@@ -1,16 +1,13 @@
 """The angles of a person over time as a picture; needs matplotlib."""
 
-import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float64
 
 from glpose.errors import MissingExtra
-from glpose.files import whole_file
+from glpose.files import no_cache_of_fonts, whole_file
 from glpose.motion.people import Motion
 
 _PANELS = (
@@ -24,20 +21,6 @@ _PANELS = (
 _COLOURS = {"left": "#0072b2", "right": "#d55e00", "trunk": "#333333"}
 
 
-@contextmanager
-def _no_cache_of_fonts() -> Iterator[None]:
-    """Have matplotlib, while it is imported, keep its list of fonts from the user's home."""
-    if "MPLCONFIGDIR" in os.environ:
-        yield
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["MPLCONFIGDIR"] = folder
-        try:
-            yield
-        finally:
-            del os.environ["MPLCONFIGDIR"]
-
-
 def draw_angles(path: Path, number: int, motion: Motion) -> None:
     """Draw joint angles and the trunk of person `number` over time: filtered, and thin the raw ones.
 
@@ -45,7 +28,7 @@ def draw_angles(path: Path, number: int, motion: Motion) -> None:
     Raises: MissingExtra without matplotlib, OSError if the file cannot be written.
     """
     try:
-        with _no_cache_of_fonts():
+        with no_cache_of_fonts():
             from matplotlib.figure import Figure
     except ImportError as problem:
         raise MissingExtra("matplotlib", "plot") from problem

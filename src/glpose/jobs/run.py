@@ -309,6 +309,11 @@ class SourceJob:
         out = self.outcome
         begin = time.perf_counter()
         try:
+            if isinstance(self.options.person, str) and self.entry.is_read_once:
+                raise BadInput(
+                    f"{self.entry.label}: --person {self.options.person} reads a source twice, which "
+                    "this one cannot; give a number, or record it first"
+                )
             watch = Watch(self.reporter.problem, self.interrupt.check)
             source = self.entry.open(self.options.fps, watch)
             self.work.check(source.info, self.entry.label)

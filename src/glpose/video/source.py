@@ -126,6 +126,11 @@ class SourceEntry:
         return str(self.paths[0]) if self.paths else self.name
 
     @property
+    def is_read_once(self) -> bool:
+        """Whether its pictures come but once: those of a camera or a stream."""
+        return self.camera is not None or self.address is not None
+
+    @property
     def notes(self) -> list[str]:
         """Remarks for the user on how it was found, one line each."""
         if not self.ignored:

@@ -2,6 +2,7 @@
 
 import csv
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,53 @@ def test_parquet_holds_what_csv_holds(results: Path, tmp_path: Path) -> None:
     read = parquet.read_table(tmp_path / "t.parquet").to_pylist()
     for row, cells in zip(read, rows_of(tmp_path / "t.csv"), strict=True):
         assert {k: "" if v is None else str(v) for k, v in row.items()} == cells
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", [[], ["--wide"]], ids=["long", "wide"])
+def test_parquet_in_pandas_is_typed_and_holds_what_csv_holds(
+    form: list[str], tmp_path: Path
+) -> None:
+    """A joint that was not found is NaN, with the score 0."""
+    pytest.importorskip("pyarrow")
+    pandas = pytest.importorskip("pandas")
+    frames = walk(TIMES)
+    xy = frames[3].xy.copy()
+    xy[:, 0] = np.nan
+    score = np.where(np.isnan(xy[..., 0]), 0, frames[3].score).astype(np.float32)
+    frames[3] = replace(frames[3], xy=xy, score=score)
+    results = written(tmp_path / "walk", frames)
+    for name in ("t.parquet", "t.csv"):
+        assert main(["table", str(results), "-o", str(tmp_path / name), *form]) == 0
+    table = pandas.read_parquet(tmp_path / "t.parquet")
+    numbers = table.select_dtypes("number")
+    assert [str(numbers[name].dtype) for name in ("frame", "person")] == ["int64", "int64"]
+    assert {str(kind) for kind in numbers.dtypes[numbers.dtypes != "int64"]} == {"float64"}
+    words = [name for name in table if name not in numbers]
+    assert words == ([] if form else ["joint"]) + ["sides", "source"]
+    said = pandas.read_csv(tmp_path / "t.csv")
+    assert list(table) == list(said)
+    pandas.testing.assert_frame_equal(numbers, said[list(numbers)])
+    lost = table[table["frame"] == 3].iloc[0]
+    x, score = ("nose_x_px", "nose_score") if form else ("x_px", "score")
+    assert np.isnan(lost[x])
+    assert lost[score] == 0
+    assert table[x].isna().sum() == 1
+    assert table["sides"].isna().all()
+
+
+@pytest.mark.parametrize("form", [[], ["--wide"]], ids=["long", "wide"])
+def test_parquet_of_nobody_keeps_its_columns(form: list[str], tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    results = written(tmp_path / "walk", [frame_of(0, 0.0, {})])
+    for name in ("t.parquet", "t.csv"):
+        assert main(["table", str(results), "-o", str(tmp_path / name), *form]) == 3
+    table = parquet.read_table(tmp_path / "t.parquet")
+    assert table.num_rows == 0
+    assert ",".join(table.column_names) == (tmp_path / "t.csv").read_text("utf-8").strip()
+    assert [str(table.schema.field(name).type) for name in ("time_s", "frame", "sides")] == [
+        "double", "int64", "string",
+    ]  # fmt: skip
 
 
 def test_parquet_without_pyarrow_is_one_line_and_no_file(

@@ -8,7 +8,7 @@ import pytest
 
 import glpose
 import tiny_onnx
-from fake_estimator import same
+from fake_estimator import people, same
 from glpose.errors import BadConfig
 from glpose.runtime.load import load_estimator
 from glpose.runtime.presets import PRESETS, Effort, Wish
@@ -74,16 +74,32 @@ def test_presets_change_what_is_done_and_the_settings_say_how(tmp_path: Path) ->
     assert not np.array_equal(xy["balanced"], xy["fast"])
 
 
-def test_a_flip_test_of_single_frames_is_the_mean_of_both(tmp_path: Path) -> None:
-    """Of a picture that is its own mirror, the joints are each other's mirrors."""
+@pytest.mark.parametrize("fuse", [True, False])
+def test_with_a_flip_test_the_joints_of_a_pair_are_equally_sure(fuse: bool, tmp_path: Path) -> None:
+    """The tiny network is surer of some joints than of others: a mirror gives each its partner's."""
     how = {
         "weights": tiny_onnx.write_pose(tmp_path, "x", answers=True),
         "detector": tiny_onnx.write_detector(tmp_path / "d.onnx"),
     }
     rgb = np.full((96, 128, 3), 40, np.uint8)
     rgb[40:60, 54:74] = 255
-    (poses,) = glpose.run(rgb, flip=True, fuse=False, **how)
-    assert len(poses.people) == 1
-    joints = load_estimator(how["weights"]).card.joints
-    x, partner = poses.xy[0, :, 0], list(joints.mirror)
-    np.testing.assert_allclose(x - 63.5, 63.5 - x[partner], atol=0.51)
+    partner = list(load_estimator(how["weights"]).card.joints.mirror)
+    for flip in (False, True):
+        (poses,) = glpose.run(rgb, flip=flip, fuse=fuse, **how)
+        (score,) = poses.score
+        assert np.allclose(score, score[partner], atol=1e-6) == flip
+
+
+def test_without_fusing_each_frame_counts_alone(tmp_path: Path) -> None:
+    box = people((7, 64, 50))
+    weights = tiny_onnx.write_pose(tmp_path, "x", answers=True)
+    pictures = moving()
+
+    def scores(pictures: list[np.ndarray], *, fuse: bool) -> np.ndarray:
+        boxes = dict.fromkeys(range(len(pictures)), box)
+        how = {"boxes": boxes, "weights": weights, "refiners": (), "fuse": fuse}
+        return np.stack([poses.score[0] for poses in glpose.run(pictures, **how)])
+
+    for fuse in (False, True):
+        apart = np.concatenate([scores([rgb], fuse=fuse) for rgb in pictures])
+        assert np.array_equal(scores(pictures, fuse=fuse), apart) == (not fuse)

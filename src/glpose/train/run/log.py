@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from glpose.files import whole_file, write_whole
+from glpose.files import no_cache_of_fonts, whole_file, write_whole
 
 
 class RunLog:
@@ -47,15 +47,14 @@ class RunLog:
 
     def draw(self) -> None:
         """Losses and scores over the steps, as a picture in the run folder."""
-        import matplotlib as mpl
-
-        mpl.use("Agg")
-        import matplotlib.pyplot as plt
+        with no_cache_of_fonts():
+            from matplotlib.figure import Figure
 
         if not self._path.exists():
             return
         rows = self._rows()
-        figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+        figure = Figure(figsize=(11, 4), layout="constrained")
+        left, right = figure.subplots(1, 2)
         for axes, key in ((left, "losses"), (right, "scores")):
             names = sorted({name for row in rows for name in row.get(key, {})})
             for name in names:
@@ -70,7 +69,6 @@ class RunLog:
         left.set_yscale("log")
         with whole_file(self._picture) as part:
             figure.savefig(part, dpi=110, format="png")
-        plt.close(figure)
 
     def _rows(self) -> list[dict[str, Any]]:
         """The logged rows, without an incomplete line left by a killed run."""
