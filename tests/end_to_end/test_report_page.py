@@ -40,11 +40,11 @@ def joints(time_s: float) -> np.ndarray:
 
 
 def poses_at(row: int) -> FramePoses:
-    """Person 1 in all frames, 2 from frame 20 on, with unsure sides in 30 to 33."""
+    """Person 1 in all frames, 2 from frame 20 on; sides of 2 are unsure in 30 to 33, of 1 in 50."""
     time_s = TIMES_MS[row] / 1000
     people = {1: joints(time_s)} | ({2: joints(time_s) + [120, 3]} if row >= 20 else {})
     poses = frame_of(row, time_s, people)
-    return replace(poses, unsure_sides=np.array([False, 30 <= row <= 33])[: len(people)])
+    return replace(poses, unsure_sides=np.array([row == 50, 30 <= row <= 33])[: len(people)])
 
 
 @dataclass
@@ -169,7 +169,12 @@ def test_a_report_by_keyboard_alone(opened: Opened, tmp_path: Path, video: Path)
     opened.status("Person 2")
     assert opened.page.locator("#person").input_value() == "2"
     assert opened.text("joint-value") == "none, none"  # not there yet
+    opened.press("n", "n")
+    opened.status("Person 1: sides unsure.")
+    assert (opened.frame, opened.page.locator("#person").input_value()) == (50, "1")
     opened.press("n")
+    opened.status("There is no later span to look at.")
+    opened.press("p")
     assert opened.status("Frame 30") == (
         f"Frame 30, 0:0{TIMES_MS[30] / 1000:.1f}. People: 1, 2. Person 2: sides unsure."
     )
@@ -222,8 +227,10 @@ def test_what_a_screen_reader_and_the_tab_key_find(
     rows = opened.page.locator("#people tbody tr").all_inner_texts()
     assert [row.split()[0] for row in rows] == ["1", "2"]
     assert "0:00.0 to 0:02.7" in rows[0]
-    (doubt,) = opened.page.locator("#doubts tbody button").all()
-    assert "sides unsure, person 2" in doubt.get_attribute("aria-label")
+    labels = [d.get_attribute("aria-label") for d in opened.page.locator("#doubts button").all()]
+    assert [label.split(", ", 1)[1] for label in labels] == [
+        "sides unsure, person 2", "sides unsure, person 1",
+    ]  # fmt: skip
     opened.press("?")
     assert opened.page.locator("#keys").is_visible()
     opened.press("Escape")

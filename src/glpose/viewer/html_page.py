@@ -43,10 +43,10 @@ ANGLES = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Where the page has its video from: beside it at a relative `url`, or inside as `data`.
+    """Where the page has its video from: beside it at a relative `url`, or inside as `data`, an MP4.
 
-    `begin_s` is the time of its first frame in the results, `size_wh` its size in pixels, which is
-    that of the results in any shape. `is_drawn`: it shows the skeletons already.
+    It may have any size, and is stretched to that of the results. `begin_s` is the time of its first
+    frame in the results. `is_drawn`: it shows the skeletons already.
     """
 
     name: str
@@ -79,27 +79,32 @@ def html_page(contents: Contents) -> str:
     """The page. Raises: BadInput for times or coordinates that are too large."""
     packing = Packing()
     facts = _facts(contents, packing)
-    style = (_FILES / "page.css").read_text("utf-8")
-    script = "".join((_FILES / name).read_text("utf-8") for name in _SCRIPTS)
+    script = "".join(map(_file, _SCRIPTS))
     picture = contents.picture
     video = b"" if picture is None or picture.data is None else picture.data
+    title = html.escape(f"{contents.result.video.name}: glpose report")
     parts = {
-        # A name of bytes that are no text is shown with marks in their place.
-        "title": html.escape(f"{contents.result.video.name}: glpose report")
-        .encode("ascii", "xmlcharrefreplace")
-        .decode(),
+        # Names that are no text in any encoding are shown with marks in place of bytes.
+        "title": title.encode("ascii", "xmlcharrefreplace").decode("ascii"),
         "policy": html.escape(_policy(script)),
-        "style": style,
+        "style": _file("page.css"),
         "script": script,
         "facts": _as_script(facts),
         "poses": packing.text(),
         "video": base64.b64encode(video).decode("ascii"),
     }
-    frame = (_FILES / "page.html").read_text("utf-8")
-    pieces = frame.split("{{")
-    # Not by replacement: what is put in may hold such a mark too.
-    filled = [pieces[0]]
-    for piece in pieces[1:]:
+    return _filled(_file("page.html"), parts)
+
+
+def _file(name: str) -> str:
+    return (_FILES / name).read_text("utf-8")
+
+
+def _filled(frame: str, parts: Mapping[str, str]) -> str:
+    """The frame with parts in place of their names in double braces, which parts may hold as well."""
+    first, *pieces = frame.split("{{")
+    filled = [first]
+    for piece in pieces:
         name, _, rest = piece.partition("}}")
         filled += [parts[name], rest]
     return "".join(filled)
@@ -125,19 +130,16 @@ def _facts(contents: Contents, packing: Packing) -> dict[str, object]:
     height, width = result.video.size_hw
     times = np.array([[poses.time_s] for poses in frames], np.float64)
     numbers = np.array([[poses.frame] for poses in frames], np.float64)
-    lost = np.array([poses.status == "undecodable" for poses in frames])
     return {
         "name": result.video.name,
         "size": [width, height],
-        "rate": result.video.rate_hz,
         "rows": len(frames),
         "times": packing.add(times, QUANTUM_S),
         "frames": packing.add(numbers, 1.0),
-        "lost": runs(lost),
         "joints": skeleton.joints,
         "bones": skeleton.bones,
         "sides": sides_of(skeleton),
-        "weights_of_scores": {"sure": SURE, "doubtful": DOUBTFUL, "hidden": HIDDEN},
+        "limits": {"sure": SURE, "doubtful": DOUBTFUL, "hidden": HIDDEN},
         "angles": {"names": _known_angles(contents.motions), "how": contents.angles},
         "people": [
             _person(number, motion, packing) for number, motion in sorted(contents.motions.items())

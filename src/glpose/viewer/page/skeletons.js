@@ -34,7 +34,7 @@ function drawPeople(canvas, row, chosen, shown) {
 
 function jointsAt(person, row) {
   const at = row - person.first;
-  const { hidden, doubtful, sure } = facts.weights_of_scores;
+  const { hidden, doubtful, sure } = facts.limits;
   return facts.joints.map((_, j) => {
     const x = person.xy[2 * j][at];
     const y = person.xy[2 * j + 1][at];
