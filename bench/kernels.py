@@ -102,7 +102,11 @@ def error(found: Tensor, target: Tensor) -> Tensor:
 
 
 def train(seed: int, *, steps: int, gate: bool, long: bool, num: int = 3000) -> Toy:
-    """Two frames; or four (`long`): single steps from true maps first, then on own ones."""
+    """Two frames; or four (`long`): single steps from true maps first, then on own ones.
+
+    Single steps go between frames that show both: after frame 0, which shows the target alone, the
+    picture tells who is meant, and a seed that had learned that much never learned to use maps.
+    """
     torch.manual_seed(seed)
     model = Toy(gate=gate)
     pictures, xy, _ = clips(1000 + seed, num, 4 if long else 2)
@@ -117,7 +121,7 @@ def train(seed: int, *, steps: int, gate: bool, long: bool, num: int = 3000) -> 
         maps, features = model.start(shown[:, 0])
         loss = error(maps, wanted[:, 0])
         if long and step < alone_until:
-            t = int(rng.integers(1, 4))
+            t = int(rng.integers(2, 4))
             before = wanted[:, t - 1] + 0.05 * torch.randn_like(wanted[:, 0])
             features = model.match.v(model.encoder(shown[:, t - 1]))
             found, _, static = model.step(shown[:, t], before, features)

@@ -108,3 +108,11 @@ def test_from_a_set_to_poses_and_scores(tmp_path: Path, monkeypatch: pytest.Monk
     assert shares[0]["settings"]["weights"]["sha256"].keys() == set(files)
     assert shares[0]["settings"]["options"] == shares[1]["settings"]["options"]
     assert shares[2]["settings"]["options"]["flip"]
+
+    write_layout(
+        "posetrack18", tmp_path / "pt", seed=1, num_videos=2, num_frames=5, size_hw=(96, 128)
+    )
+    options = ["--data", "pt", "--metric", "posetrack", "--split", "train", "--out", "pt-out"]
+    assert main(["evaluate", "weights", *options, "--threads", "1"]) == 0
+    scores = json.loads(Path("pt-out/scores.json").read_text("utf-8"))
+    assert scores["sequences"]["scored"] == scores["sequences"]["of"] > 0

@@ -23,6 +23,9 @@ SHIPPED = (
     f"{DEFAULT_DETECTOR}.onnx",
     f"{DEFAULT_LIFT}.lift.onnx",
     "flowing_small.fusion.onnx",
+    "dkd_small.encoder.onnx",
+    "dkd_small.fusion.onnx",
+    "dkd_small.starter.onnx",
 )
 MAX_MB = 30
 
