@@ -10,7 +10,8 @@ are known in the picture. Results are printed as they are there. Needs torch.
 
     dg      [DSG + static] -> DTG -> time, of `systems.dg_net`
     all     the same with K = J - 1: every joint is a neighbour
-    fixed   the skeleton in place of both
+    fixed   the skeleton in place of both, with its learned correction: each joint may see every other
+    skel    the same without the correction: neighbours in the skeleton alone
     tcn     convolutions over time on all joints together
     mlp     residual layers on the middle sample alone
 """
@@ -28,6 +29,7 @@ from torch import Tensor, nn
 
 from glpose.metrics.lifting import mpjpe, procrustes_mpjpe
 from glpose.nets.blocks import num_parameters
+from glpose.nets.joint_graphs import SkeletonGraph
 from glpose.systems.dg_net.data import LiftData, open_motions
 from glpose.systems.dg_net.net import CHANNELS, DgNet
 from glpose.systems.dg_net.spec import MOCAP, DgNetConfig, MotionConfig
@@ -106,9 +108,12 @@ def make(name: str, window: int, width: int) -> nn.Module:
         return DgNet(config)
     if name == "all":
         return DgNet(replace(config, num_neighbours=len(config.joints.joints) - 1))
-    if name == "fixed":
+    if name in ("fixed", "skel"):
         fixed = replace(config, dynamic=False)
-        nets = (DgNet(replace(fixed, width=w)) for w in range(width, 2 * width))
+        nets = [DgNet(replace(fixed, width=w)) for w in range(width, 2 * width)]
+        for graph in (m for net in nets if name == "skel" for m in net.modules()):
+            if isinstance(graph, SkeletonGraph):
+                graph.learned_JJ.requires_grad_(False)  # it stays 0
     else:
         kind = {"mlp": OneFrame, "tcn": OverTime}[name]
         nets = (kind(config, w) for w in range(16, 400, 4))
