@@ -8,8 +8,9 @@ actions scored on are not trained on (`systems.dg_net.data.HELD_OUT`). Millimetr
 of 1.70 m: MPJPE, after Procrustes alignment (P-MPJPE), and of depth alone (z), over the joints that
 are known in the picture. Results are printed as they are there. Needs torch.
 
-    dg      [DSG + static] -> DTG -> time, of `systems.dg_net`
-    all     the same with K = J - 1: every joint is a neighbour
+    dg      [DSG + static] -> [DTG + static] -> time, of `systems.dg_net`
+    serial  the same with nothing beside DTG
+    all     serial with K = J - 1: every joint is a neighbour
     fixed   the skeleton in place of both, with its learned correction: each joint may see every other
     skel    the same without the correction: neighbours in the skeleton alone
     tcn     convolutions over time on all joints together
@@ -101,13 +102,17 @@ def about_root(pose: Tensor, roots: list[int]) -> Tensor:
 
 
 def make(name: str, window: int, width: int) -> nn.Module:
-    """A net; all have about as many weights as `dg` of this width."""
+    """A net; all have about as many weights as `serial` of this width."""
     config = DgNetConfig(strides=STRIDES[window], width=width)
-    goal = num_parameters(DgNet(config))
+    serial = replace(config, static_beside_motion=False)
+    goal = num_parameters(DgNet(serial))
+    if name == "serial":
+        return DgNet(serial)
     if name == "dg":
-        return DgNet(config)
+        nets = [DgNet(replace(config, width=w)) for w in range(width // 2, width + 1)]
+        return min(nets, key=lambda net: abs(num_parameters(net) - goal))
     if name == "all":
-        return DgNet(replace(config, num_neighbours=len(config.joints.joints) - 1))
+        return DgNet(replace(serial, num_neighbours=len(config.joints.joints) - 1))
     if name in ("fixed", "skel"):
         fixed = replace(config, dynamic=False)
         nets = [DgNet(replace(fixed, width=w)) for w in range(width, 2 * width)]

@@ -7,7 +7,10 @@ import numpy as np
 
 from glpose.skeleton import H36M17, HUMANEVA15, MPI17
 
-ACTIONS = {"h36m": ("Walking", "Walking 1", "Eating"), "humaneva15": ("Walking 1 chunk0", "Jog 1", "Gestures 1")}
+ACTIONS = {
+    "h36m": ("Walking", "Walking 1", "Eating"),
+    "humaneva15": ("Walking 1 chunk0", "Jog 1", "Gestures 1"),
+}
 SUBJECTS = {
     "h36m": ("S1", "S5", "S6", "S7", "S8", "S9", "S11"),
     "humaneva15": tuple(f"{p}/S{n}" for p in ("Train", "Validate") for n in (1, 2, 3)),
