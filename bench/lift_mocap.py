@@ -8,9 +8,11 @@ actions scored on are not trained on (`systems.dg_net.data.HELD_OUT`). Millimetr
 of 1.70 m: MPJPE, after Procrustes alignment (P-MPJPE), and of depth alone (z), over the joints that
 are known in the picture. Results are printed as they are there. Needs torch.
 
-    dg      [DSG + static] -> DTG -> time, of `systems.dg_net`
-    all     the same with K = J - 1: every joint is a neighbour
-    fixed   the skeleton in place of both
+    dg      [DSG + static] -> [DTG + static] -> time, of `systems.dg_net`
+    serial  the same with nothing beside DTG
+    all     serial with K = J - 1: every joint is a neighbour
+    fixed   the skeleton in place of both, with its learned correction: each joint may see every other
+    skel    the same without the correction: neighbours in the skeleton alone
     tcn     convolutions over time on all joints together
     mlp     residual layers on the middle sample alone
 """
@@ -28,6 +30,7 @@ from torch import Tensor, nn
 
 from glpose.metrics.lifting import mpjpe, procrustes_mpjpe
 from glpose.nets.blocks import num_parameters
+from glpose.nets.joint_graphs import SkeletonGraph
 from glpose.systems.dg_net.data import LiftData, open_motions
 from glpose.systems.dg_net.net import CHANNELS, DgNet
 from glpose.systems.dg_net.spec import MOCAP, DgNetConfig, MotionConfig
@@ -99,16 +102,23 @@ def about_root(pose: Tensor, roots: list[int]) -> Tensor:
 
 
 def make(name: str, window: int, width: int) -> nn.Module:
-    """A net; all have about as many weights as `dg` of this width."""
+    """A net; all have about as many weights as `serial` of this width."""
     config = DgNetConfig(strides=STRIDES[window], width=width)
-    goal = num_parameters(DgNet(config))
+    serial = replace(config, static_beside_motion=False)
+    goal = num_parameters(DgNet(serial))
+    if name == "serial":
+        return DgNet(serial)
     if name == "dg":
-        return DgNet(config)
+        nets = [DgNet(replace(config, width=w)) for w in range(width // 2, width + 1)]
+        return min(nets, key=lambda net: abs(num_parameters(net) - goal))
     if name == "all":
-        return DgNet(replace(config, num_neighbours=len(config.joints.joints) - 1))
-    if name == "fixed":
+        return DgNet(replace(serial, num_neighbours=len(config.joints.joints) - 1))
+    if name in ("fixed", "skel"):
         fixed = replace(config, dynamic=False)
-        nets = (DgNet(replace(fixed, width=w)) for w in range(width, 2 * width))
+        nets = [DgNet(replace(fixed, width=w)) for w in range(width, 2 * width)]
+        for graph in (m for net in nets if name == "skel" for m in net.modules()):
+            if isinstance(graph, SkeletonGraph):
+                graph.learned_JJ.requires_grad_(False)  # it stays 0
     else:
         kind = {"mlp": OneFrame, "tcn": OverTime}[name]
         nets = (kind(config, w) for w in range(16, 400, 4))

@@ -15,7 +15,8 @@ def lift_small() -> Settings:
     return Recipe(
         name="lift_small",
         system="dg_net",
-        model=DgNetConfig(strides=(3, 3, 3), width=32),
+        # The weights that are shipped had no static branch beside DTG.
+        model=DgNetConfig(strides=(3, 3, 3), width=32, static_beside_motion=False),
         data=MotionConfig(noise=0.022, gross_share=0.08),
         optimizer=Optimizer(lr=4e-3, weight_decay=1e-3, warmup_steps=100),
         batch_size=64,

@@ -16,7 +16,10 @@ CHANNELS = 3
 
 
 class Block(nn.Module):
-    """[DSG + static] -> [DTG] -> convolution over time, around which the middle samples are added."""
+    """[DSG + static] -> [DTG + static] -> convolution over time.
+
+    The middle samples of what is given are added to what comes out.
+    """
 
     def __init__(self, config: DgNetConfig, stride: int) -> None:
         super().__init__()
@@ -29,7 +32,9 @@ class Block(nn.Module):
         self.moves_by_features = config.moves == "features"
         self.near = SpatialGraph(width, width, num) if config.dynamic else None
         self.static = fixed() if config.static else None
-        self.alike = MotionGraph(width, width, num, config.likeness) if config.dynamic else fixed()
+        self.alike = MotionGraph(width, width, num, config.likeness) if config.dynamic else None
+        beside = config.static and (config.static_beside_motion or not config.dynamic)
+        self.static_beside = fixed() if beside else None
         self.stride = stride
         self.over_time = nn.Linear(3 * width, width, bias=False)
         self.norm = nn.BatchNorm1d(width)
@@ -45,13 +50,15 @@ class Block(nn.Module):
         if self.static is not None:
             parts.append(self.static(given_BTJC, known_BTJ))
         features_BTJC = sum(parts[1:], parts[0])
-        if isinstance(self.alike, MotionGraph):
+        parts = []
+        if self.alike is not None:
             moves = movement_BJD
             if self.moves_by_features and features_BTJC.shape[1] > 1:
                 moves = movement(features_BTJC, known_BTJ)
-            features_BTJC = self.alike(features_BTJC, moves, known_BTJ)
-        else:
-            features_BTJC = self.alike(features_BTJC, known_BTJ)
+            parts.append(self.alike(features_BTJC, moves, known_BTJ))
+        if self.static_beside is not None:
+            parts.append(self.static_beside(features_BTJC, known_BTJ))
+        features_BTJC = sum(parts[1:], parts[0])
         rows = self.over_time(triples(features_BTJC, self.stride))
         rows = functional.relu(self.norm(rows.flatten(0, 2)).view(rows.shape))
         return middles(given_BTJC, self.stride) + self.drop(rows)

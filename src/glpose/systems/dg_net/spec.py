@@ -25,9 +25,10 @@ PUBLISHED = tuple(LIFT_SETS)
 class DgNetConfig:
     """A window of samples, and one block for each of `strides`.
 
-    A block is [DSG + static] -> [DTG] -> convolution over time, see `nets.joint_graphs`; a stride
-    of 3 leaves a third of the samples. `dynamic` and `static` switch the branches; without the
-    dynamic ones the static graph takes the place of both. `num_neighbours` is K. DSG measures
+    A block is [DSG + static] -> [DTG + static] -> convolution over time, see `nets.joint_graphs`; a
+    stride of 3 leaves a third of the samples. `dynamic` and `static` switch the branches, and
+    `static_beside_motion` the second static one; without the dynamic ones the static graph takes
+    the place of both. `num_neighbours` is K. DSG measures
     positions in the first block and features after it, or `places` everywhere; DTG compares how the
     positions move, or in later blocks the features (`moves`). `frame` is that of joints and poses,
     see `runtime.card.LiftCard`.
@@ -42,6 +43,7 @@ class DgNetConfig:
     num_neighbours: int = 3
     dynamic: bool = True
     static: bool = True
+    static_beside_motion: bool = True
     places: Literal["features", "positions"] = "features"
     moves: Literal["positions", "features"] = "positions"
     likeness: Literal["distance", "cosine"] = "distance"
