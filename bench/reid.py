@@ -154,8 +154,9 @@ def tracked(video: Path, results: Path) -> Iterator[Visit]:
                     item = (frame.rgb, found.people.xyxy[row], found.xy[row], sure)
                     seen.setdefault((who, part), []).append(item)
     for (who, _), rows in seen.items():
-        pictures, *arrays = zip(*rows, strict=True)
-        yield Visit(str(who), 0, list(pictures), *map(np.stack, arrays), given.skeleton)
+        pictures, xyxy, xy, sure = zip(*rows, strict=True)
+        arrays = (np.stack(xyxy), np.stack(xy), np.stack(sure))
+        yield Visit(str(who), 0, list(pictures), *arrays, given.skeleton)
 
 
 def distances(visits: list[Visit], embedders: dict[str, Embedder]) -> dict[str, np.ndarray]:

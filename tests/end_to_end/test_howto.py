@@ -170,11 +170,13 @@ def test_pretrain(results: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captur
     from glpose.train.data import crops
     from glpose.train.run.log import RunLog
 
+    info = replace(INFO, size_hw=(480, 600))
+    written(results, walk([i / 25 for i in range(40)]), info)
     given = {found.frame: found for found in read_poses(results / "poses.jsonl").frames}
     Path("pool").mkdir()
-    with VideoWriter(Path("pool") / "walk.mp4", INFO.size_hw) as writer:
+    with VideoWriter(Path("pool") / "walk.mp4", info.size_hw) as writer:
         for found in given.values():
-            rgb = np.full((*INFO.size_hw, 3), 90, np.uint8)
+            rgb = np.full((*info.size_hw, 3), 90, np.uint8)
             left, top, right, bottom = found.people.xyxy[0].astype(int)
             rgb[top:bottom, (2 * left + right) // 3 : (left + 2 * right) // 3] = (200, 40, 40)
             writer.write(rgb, found.time_s)
