@@ -104,15 +104,15 @@ def about_root(pose: Tensor, roots: list[int]) -> Tensor:
 def make(name: str, window: int, width: int) -> nn.Module:
     """A net; all have about as many weights as `serial` of this width."""
     config = DgNetConfig(strides=STRIDES[window], width=width)
-    serial = replace(config, static_beside_motion=False)
-    goal = num_parameters(DgNet(serial))
+    goal = num_parameters(DgNet(config))
     if name == "serial":
-        return DgNet(serial)
+        return DgNet(config)
     if name == "dg":
-        nets = [DgNet(replace(config, width=w)) for w in range(width // 2, width + 1)]
+        beside = replace(config, static_beside_motion=True)
+        nets = [DgNet(replace(beside, width=w)) for w in range(width // 2, width + 1)]
         return min(nets, key=lambda net: abs(num_parameters(net) - goal))
     if name == "all":
-        return DgNet(replace(serial, num_neighbours=len(config.joints.joints) - 1))
+        return DgNet(replace(config, num_neighbours=len(config.joints.joints) - 1))
     if name in ("fixed", "skel"):
         fixed = replace(config, dynamic=False)
         nets = [DgNet(replace(fixed, width=w)) for w in range(width, 2 * width)]

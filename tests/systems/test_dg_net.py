@@ -48,7 +48,7 @@ def batch(seed: int = 0, num: int = 6, window: int = 3) -> tuple[torch.Tensor, t
 @pytest.mark.parametrize("strides", [(3, 1), (3, 3), (1,)])
 @pytest.mark.parametrize(
     "how", [{}, {"dynamic": False}, {"static": False}, {"moves": "features"},
-            {"places": "positions"}, {"likeness": "cosine"}, {"static_beside_motion": False}],
+            {"places": "positions"}, {"likeness": "cosine"}, {"static_beside_motion": True}],
 )  # fmt: skip
 def test_a_window_becomes_one_pose_about_its_root_and_every_weight_learns(
     strides: tuple[int, ...], how: dict

@@ -15,8 +15,7 @@ def lift_small() -> Settings:
     return Recipe(
         name="lift_small",
         system="dg_net",
-        # The weights that are shipped had no static branch beside DTG.
-        model=DgNetConfig(strides=(3, 3, 3), width=32, static_beside_motion=False),
+        model=DgNetConfig(strides=(3, 3, 3), width=32),
         data=MotionConfig(noise=0.022, gross_share=0.08),
         optimizer=Optimizer(lr=4e-3, weight_decay=1e-3, warmup_steps=100),
         batch_size=64,
@@ -62,7 +61,7 @@ def _published(
 ) -> Settings:
     model = DgNetConfig(
         skeleton=skeleton, root=("pelvis",), strides=strides, width=128, num_neighbours=3,
-        dropout=0.25, frame="camera",
+        static_beside_motion=True, dropout=0.25, frame="camera",
     )  # fmt: skip
     each_epoch = tuple(range(1, num_epochs))
     optimizer = Optimizer(

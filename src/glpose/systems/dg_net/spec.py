@@ -27,8 +27,8 @@ class DgNetConfig:
 
     A block is [DSG + static] -> [DTG + static] -> convolution over time, see `nets.joint_graphs`; a
     stride of 3 leaves a third of the samples. `dynamic` and `static` switch the branches, and
-    `static_beside_motion` the second static one; without the dynamic ones the static graph takes
-    the place of both. `num_neighbours` is K. DSG measures
+    `static_beside_motion` the second static one, which runs of 0.6.0 lack; without the dynamic ones
+    the static graph takes the place of both. `num_neighbours` is K. DSG measures
     positions in the first block and features after it, or `places` everywhere; DTG compares how the
     positions move, or in later blocks the features (`moves`). `frame` is that of joints and poses,
     see `runtime.card.LiftCard`.
@@ -43,7 +43,7 @@ class DgNetConfig:
     num_neighbours: int = 3
     dynamic: bool = True
     static: bool = True
-    static_beside_motion: bool = True
+    static_beside_motion: bool = False
     places: Literal["features", "positions"] = "features"
     moves: Literal["positions", "features"] = "positions"
     likeness: Literal["distance", "cosine"] = "distance"
