@@ -589,7 +589,7 @@ def test_the_licence_of_the_weights_is_told_once(capsys: pytest.CaptureFixture[s
         assert word in told
     assert told.count("  licence: ") == 1
     # One a model, not one a file: those of lift_small are others.
-    assert told.count("terms of the data: ") == 3
+    assert told.count("terms of the data: ") == 5
 
 
 def test_recipes_and_one_recipe(capsys: pytest.CaptureFixture[str]) -> None:

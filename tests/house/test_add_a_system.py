@@ -148,7 +148,10 @@ def test_a_system_is_a_folder_a_line_and_its_recipes(
         assert main(["train", "toy_wide", *settings]) == 0
         assert main(["export", "runs/toy_wide", "-o", "weights"]) == 0
         assert '"steps": "2 of 2"' in Path("weights/toy_wide.json").read_text()
-        assert "width 7.00" in capsys.readouterr().out
+        assert main(["export", "runs/toy_wide", "-o", "halved", "--half"]) == 2
+        found = capsys.readouterr()
+        assert "which estimates no poses; --share and --half are for pose estimators" in found.err
+        assert "width 7.00" in found.out
         with pytest.raises(BadWeights, match="whose system toy estimates no poses"):
             estimator_of_run(Path("runs/toy_wide"))
 

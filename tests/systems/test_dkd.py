@@ -218,6 +218,8 @@ def test_the_initializer_teaches_its_share_but_not_of_two_people(cache: Path) ->
     expected = plain.losses(model, mixed)[STATIC]
     torch.testing.assert_close(taught.losses(model, batch)[STATIC], expected)
     pairs = batch | {"beside": torch.ones(4, dtype=torch.bool)}
+    assert plain.losses(net(), batch)[INITIALIZER] > 0
+    assert plain.losses(net(), pairs)[INITIALIZER] == 0
     torch.testing.assert_close(
         taught.losses(model, pairs)[STATIC], plain.losses(model, batch)[STATIC]
     )

@@ -15,7 +15,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from glpose.errors import BadConfig, BadInput  # noqa: E402
+from glpose.errors import BadConfig, BadInput, BadWeights  # noqa: E402
 from glpose.jobs.runs import estimator_of_run, export_run, open_run, recorded_recipe  # noqa: E402
 from glpose.jobs.weights import open_weights  # noqa: E402
 from glpose.nets.spec import HRNetConfig, ResNetConfig  # noqa: E402
@@ -98,6 +98,16 @@ def test_a_run_whose_recipe_is_gone_is_exported(tmp_path: Path) -> None:
         warnings.simplefilter("ignore")  # of the exporter about itself
         files = export_run(run, tmp_path / "out", None, {}, [])
     assert [file.name for file in files] == ["glpose_w48.encoder.onnx", "glpose_w48.fusion.onnx"]
+
+
+def test_an_encoder_is_shared_with_weights_that_have_one(tmp_path: Path) -> None:
+    run = old_run("hrnet_0.2.0", tmp_path / "run")
+    fusion = tmp_path / "half.fusion.onnx"
+    fusion.write_bytes(b"")
+    with pytest.raises(
+        BadWeights, match=r"--share .*half\.fusion\.onnx: has no encoder of its own"
+    ):
+        export_run(run, tmp_path / "out", None, {}, [], share=str(fusion))
 
 
 @pytest.mark.parametrize("name", ["hrnet_0.2.0", "simple_baseline_0.2.0"])

@@ -104,7 +104,7 @@ class DKDTask(PoseTask[DKD]):
             for name, (maps, begin) in found.items()
         }
         if any(p.requires_grad for p in model.initializer.parameters()):
-            losses["initializer"] = _loss(shown[:, :1], target[:, :1], weight[:, :1])
+            losses["initializer"] = _loss(shown[:, :1], target[:, :1], alone * weight[:, :1])
         if teaches:
             hidden, taught = teaches * alone * (weight == 0), shown.detach().float()
             for name, (maps, begin) in found.items():
