@@ -17,7 +17,7 @@ from glpose.formats.poses import read_poses
 from glpose.motion.angles import FLEXIONS, SEGMENTS
 from glpose.runtime.presets import PRESETS
 from glpose.video.writer import VideoWriter
-from walking import INFO, walk, written
+from walking import INFO, Walk, frame_of, walk, written
 
 HOWTO = Path(__file__).parents[2] / "docs" / "howto"
 
@@ -114,6 +114,52 @@ def test_speed(capsys: Capture) -> None:
     assert "preset fast: people searched every 15 frames, no flip test, single frames" in said
     exec(compile(code, "speed.md", "exec"), {})
     assert capsys.readouterr().out == "best 1 CPUExecutionProvider\n"
+
+
+def test_people(results: Path) -> None:
+    """1 is lost and found as 3; the runs find nobody in their video."""
+    times, joints = [i / 25 for i in range(10)], Walk().joints(0.0)
+    frames = [
+        frame_of(i, t, {1 if i < 5 else 3: joints, 4: joints + 400}) for i, t in enumerate(times)
+    ]
+    written(results, frames)
+    bad_videos.write_video(Path("walk.mp4"), num_frames=3)
+    for call in commands("people.md"):
+        assert main(call) == 0, call
+    assert glpose.load(results / "poses.jsonl").track_ids == (1,)
+    assert len(glpose.load(results / "poses.jsonl").track(1)) == 10
+
+
+def test_refine(results: Path) -> None:
+    small = replace(INFO, size_hw=(60, 250))
+    written(results, walk([i / 25 for i in range(6)]), small)
+    bad_videos.write_video(Path("walk.mp4"), num_frames=6, size_hw=small.size_hw)
+    for call in commands("refine.md"):
+        assert main(call) == 0, call
+    assert "refined" in (Path("glpose-refined") / "walk" / "poses.jsonl").read_text("utf-8")
+    assert Path("steadier/walk/poses.jsonl").exists()
+
+
+def test_lift(capsys: Capture) -> None:
+    for call in commands("lift.md"):
+        assert main(call) == 0, call
+    first = glpose.load("walk-metres.jsonl").frames[30].lifted
+    assert first is not None
+    assert np.isfinite(first.xyz).any()
+    (code,) = blocks("lift.md", "python")
+    capsys.readouterr()
+    exec(compile(code, "lift.md", "exec"), {})
+    assert capsys.readouterr().out == "(2, 3)\n"
+
+
+def test_every_verb_for_users_has_an_example() -> None:
+    """Those of README's list of commands, somewhere in the pages whose examples run."""
+    readme = (HOWTO.parents[1] / "README.md").read_text("utf-8")
+    block = readme.split("## On your own videos")[1].split("```")[1]
+    verbs = set(re.findall(r"^glpose ([a-z]+) ", block, re.MULTILINE)) - {"info"}
+    shown = "".join(page.read_text("utf-8") for page in HOWTO.glob("*.md"))
+    assert {"run", "link", "refine", "table", "report"} <= verbs
+    assert [verb for verb in sorted(verbs) if f"\nglpose {verb}" not in shown] == []
 
 
 @pytest.mark.slow
