@@ -102,14 +102,18 @@ _SIGNS = {"left": 1, "right": -1}
 def _strides(
     lead: Float64[np.ndarray, " frames"], time_s: Float64[np.ndarray, " frames"]
 ) -> list[tuple[int, int]]:
-    """The first and last rows of strides of one foot."""
+    """The first and last rows of strides of one foot; the other one has the lead in between."""
     known = np.isfinite(lead)
     if known.sum() < 3:
         return []
     bridged = np.interp(time_s, time_s[known], lead[known])
     peaks, _ = find_peaks(bridged, prominence=LEAST_LEAD)
-    peaks = [row for row in peaks.tolist() if _is_inside(known, row)]
-    return [(a, b) for a, b in pairwise(peaks) if SHORTEST_S <= time_s[b] - time_s[a] <= LONGEST_S]
+    peaks = [row for row in peaks.tolist() if _is_inside(known, row) and bridged[row] > 0]
+    return [
+        (a, b)
+        for a, b in pairwise(peaks)
+        if SHORTEST_S <= time_s[b] - time_s[a] <= LONGEST_S and bridged[a:b].min() < 0
+    ]
 
 
 def _is_inside(known: Bool[np.ndarray, " frames"], row: int) -> bool:

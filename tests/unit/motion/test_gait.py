@@ -75,6 +75,14 @@ def test_people_who_sway_have_no_gait() -> None:
     assert motion(frames).gait is None
 
 
+def test_people_with_one_foot_always_ahead_have_no_gait() -> None:
+    """As a fencer; and as somebody whose feet were taken for those of another for a moment."""
+    frames = walk(TIMES)
+    for poses in frames:
+        poses.xy[0, BODY19.index("left_ankle"), 0] += 170
+    assert motion(frames).gait is None
+
+
 def test_people_who_jump_have_no_gait() -> None:
     """Both legs swing together."""
     people = [Walk().joints(t) for t in TIMES]
