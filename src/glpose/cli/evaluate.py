@@ -96,9 +96,9 @@ def evaluate(
         if any(value is not None for value in other):
             raise BadInput(
                 f"--metric {metric} lifts joints: of the options only --data, --points, --out, --limit, "
-                "--threads and --overwrite mean something for it"
+                "--device, --threads and --overwrite mean something for it"
             )
-        engine = EngineSpec(threads=threads)
+        engine = EngineSpec(device=device, threads=threads)
         job = LiftEvaluation(weights, data, metric, out, points, limit, engine, overwrite)
         evaluate_lifter(job, Printed())
         return 0

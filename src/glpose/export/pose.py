@@ -32,7 +32,7 @@ from glpose.runtime.card import (
 )
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.engines.open import open_graph
-from glpose.runtime.load import load_estimator
+from glpose.runtime.load import find_shared, load_estimator
 from glpose.runtime.protocols import Estimator, Starting
 from glpose.types import CropSpec
 
@@ -142,6 +142,8 @@ def export_pose(
         else:
             begins = replace(begins, initializer=Shared(share.name, file_digest(share)))
             graphs["starter"] = _states_graph(parts, card), begins
+    if share is not None:
+        _check_shared(share, card, folder)
     files = tuple(folder / f"{card.name}.{kind}.onnx" for kind in graphs)
     for path, (graph, own) in zip(files, graphs.values(), strict=True):
         write_graph(graph, own, path)
@@ -162,6 +164,20 @@ def export_pose(
                 f"than {_MOST_CHANGE}; export again without --half"
             )
     return files
+
+
+def _check_shared(share: Path, card: PoseCard, folder: Path) -> None:
+    """Raises: BadWeights, before anything is written, if the files could not be opened then."""
+    own = folder / f"{card.name}.encoder.onnx"
+    if card.encoder is not None and own.exists():
+        raise BadWeights(
+            f"{own}: is there from an export without --share; delete it, or choose another -o"
+        )
+    if find_shared(Shared(share.name, file_digest(share)), folder) is None:
+        raise BadWeights(
+            f"{share}: is neither in {folder} nor shipped, so that the files could not be opened there; "
+            "copy it there first, or leave out --share"
+        )
 
 
 def _shared_encoder(encoder: nn.Module, share: Path, card: PoseCard) -> Shared:

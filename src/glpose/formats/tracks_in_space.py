@@ -20,7 +20,8 @@ Checked on small files of our own in these layouts only: the sets themselves wer
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
-from glpose.errors import BadInput
+from glpose.errors import BadInput, GLPoseError
 from glpose.files import did_you_mean, open_regular
 from glpose.formats.check import Part, Problem, Report
 from glpose.formats.numpy_objects import read_objects
@@ -79,16 +80,36 @@ class LiftSet:
     by_subject: bool = False
 
 
+_DAMAGED = (TypeError, ValueError, AttributeError, LookupError, RecursionError)
+"""What comes of values that are not as the layout has them."""
+
+
+@contextmanager
+def _in_layout(path: Path) -> Iterator[None]:
+    """Raises: BadInput for anything in a table that is not as the public layout has it."""
+    try:
+        yield
+    except GLPoseError:
+        raise
+    except _DAMAGED as problem:
+        raise BadInput(
+            f"{path}: is not in the public layout ({type(problem).__name__}: {problem}); download it "
+            "again"
+        ) from problem
+
+
 def read_h36m(root: Path, part: str, points: str = GROUND_TRUTH) -> list[TrackInSpace]:
     """Human3.6M: subjects 1, 5, 6, 7 and 8 to "train", 9 and 11 to "test". Raises: BadInput."""
-    return list(_of_videopose(root, "h36m", _H36M[part], points, H36M17))
+    with _in_layout(root):
+        return list(_of_videopose(root, "h36m", _H36M[part], points, H36M17))
 
 
 def read_humaneva(root: Path, part: str, points: str = GROUND_TRUTH) -> list[TrackInSpace]:
     """HumanEva-I: walking, jogging and boxing of subjects 1 to 3. Raises: BadInput."""
     subjects = _HUMANEVA[{"train": "Train", "test": "Validate"}[part]]
-    tracks = _of_videopose(root, "humaneva15", subjects, points, HUMANEVA15)
-    return [track for track in tracks if track.action in _HUMANEVA_ACTIONS]
+    with _in_layout(root):
+        tracks = _of_videopose(root, "humaneva15", subjects, points, HUMANEVA15)
+        return [track for track in tracks if track.action in _HUMANEVA_ACTIONS]
 
 
 def read_3dhp(root: Path, part: str, points: str = GROUND_TRUTH) -> list[TrackInSpace]:
@@ -96,7 +117,11 @@ def read_3dhp(root: Path, part: str, points: str = GROUND_TRUTH) -> list[TrackIn
     if points != GROUND_TRUTH:
         raise BadInput(f"3dhp has no joints in the picture called '{points}'; expected 'gt'")
     path = root / f"data_{part}_3dhp.npz"
-    data = _table(path, read_objects(path), "data")
+    with _in_layout(path):
+        return _of_3dhp(path, _table(path, read_objects(path), "data"), part)
+
+
+def _of_3dhp(path: Path, data: dict[str, Any], part: str) -> list[TrackInSpace]:
     tracks = []
     for name, held in data.items():
         views = held[0].values() if part == "train" else [held]
@@ -223,7 +248,7 @@ def _cameras(path: Path) -> dict[str, list[_Camera]]:
                 _Camera(
                     _rotation(np.array(outer["orientation"], float)),
                     np.array(outer["translation"], float) / 1000,
-                    (int(inner["res_w"]), int(inner["res_h"])),
+                    (_side(inner["res_w"]), _side(inner["res_h"])),
                 )
                 for inner, outer in zip(plain["intrinsic"], places, strict=True)
             ]
@@ -235,15 +260,24 @@ def _cameras(path: Path) -> dict[str, list[_Camera]]:
             f"{path}: cannot be read ({problem.strerror or problem}); expected the tables of cameras "
             "of VideoPose3D as JSON, see glpose.formats.tracks_in_space"
         ) from problem
-    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+    except _DAMAGED as problem:
         raise BadInput(
             f"{path}: not a file of cameras ({problem}); expected 'intrinsic' and 'extrinsic'"
         ) from problem
 
 
+def _side(pixels: object) -> int:
+    if not isinstance(pixels, int | float) or not 1 <= pixels <= 2**16:
+        raise ValueError(f"a side of the picture is {pixels!r:.20}")
+    return int(pixels)
+
+
 def _rotation(quaternion: Float[np.ndarray, " 4"]) -> Float[np.ndarray, "3 3"]:
     """The rotation matrix of a quaternion (w, x, y, z), of any length."""
-    w, x, y, z = quaternion / np.linalg.norm(quaternion)
+    length = np.linalg.norm(quaternion)
+    if not 0 < length < np.inf:
+        raise ValueError(f"the orientation {quaternion.tolist()} is none")
+    w, x, y, z = quaternion / length
     return np.array([
         [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
         [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],

@@ -89,4 +89,4 @@ def open_lift_weights(
         from glpose.jobs.runs import lifter_of_run
     except ImportError as problem:
         raise MissingExtra(problem.name or "torch", "train") from problem
-    return lifter_of_run(Path(name_or_path))
+    return lifter_of_run(Path(name_or_path), engine)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from glpose.errors import BadConfig, BadInput, BadWeights, GLPoseError
 from glpose.export.pose import export_pose
 from glpose.files import file_digest
@@ -19,7 +21,7 @@ from glpose.runtime.lift import Lifter
 from glpose.runtime.load import find_weights
 from glpose.runtime.protocols import Estimator
 from glpose.systems import FORMERLY, load_system, settings_of
-from glpose.train.bridge import as_estimator
+from glpose.train.bridge import as_estimator, torch_device, torch_threads
 from glpose.train.change import with_settings
 from glpose.train.recipe import Recipe, recorded
 from glpose.train.run.checkpoint import load_checkpoint
@@ -105,9 +107,12 @@ def estimator_of_run(
     return estimator, record
 
 
-def lifter_of_run(run_dir: Path) -> tuple[Lifter, dict[str, object]]:
+def lifter_of_run(
+    run_dir: Path, engine: EngineSpec = EngineSpec()
+) -> tuple[Lifter, dict[str, object]]:
     """The best checkpoint of a run that lifts, run by torch, and its record for results.
 
+    Of `engine` the device and the threads are used.
     Raises: BadInput, BadConfig or BadWeights, the last for a run that does not lift.
     """
     run = open_run(run_dir)
@@ -118,7 +123,14 @@ def lifter_of_run(run_dir: Path) -> tuple[Lifter, dict[str, object]]:
             "expected the run of a lifter"
         )
     record = {"name": name, "made_by": run.made_by, "sha256": {BEST: file_digest(run_dir / BEST)}}
-    return run.task.lifter(run.model, name=name, made_by=run.made_by), record
+    model = run.model.to(torch_device(engine.device))
+    lifter = run.task.lifter(model, name=name, made_by=run.made_by)
+
+    def lift(joints: np.ndarray, known: np.ndarray) -> np.ndarray:
+        with torch_threads(engine.threads):
+            return lifter.run(joints, known)
+
+    return Lifter(lift, lifter.card), record
 
 
 def open_run(run_dir: Path, changes: list[str] | None = None) -> FinishedRun:

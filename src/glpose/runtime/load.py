@@ -377,6 +377,8 @@ def _open_shared(
             f"{folder}"
         )
     opened = _open(path, EncoderCard, engine)
+    if opened.digest != shared.sha256:
+        raise BadWeights(f"{path}: was changed while it was read; try again")
     _check_crops(opened, user)
     return opened
 

@@ -34,12 +34,7 @@ def as_estimator(
 
     Raises: BadConfig for the device "cuda" where torch finds none.
     """
-    has_gpu = torch.cuda.is_available()
-    where = torch.device(("cuda" if has_gpu else "cpu") if device == "auto" else device)
-    if where.type == "cuda" and not has_gpu:
-        raise BadConfig(
-            f"the engine's device is '{device}', but torch finds no GPU; use the device 'cpu'"
-        )
+    where = torch_device(device)
     encode, solve = encoder.to(where).eval(), solver.to(where).eval()
     tell = answer.to(where).eval() if answer is not None else None
 
@@ -61,8 +56,21 @@ def as_estimator(
     )
 
 
+def torch_device(device: Device) -> torch.device:
+    """What runs a network in torch: "auto" is a GPU if there is one.
+
+    Raises: BadConfig for "cuda" where torch finds none.
+    """
+    has_gpu = torch.cuda.is_available()
+    if device == "cuda" and not has_gpu:
+        raise BadConfig(
+            f"the engine's device is '{device}', but torch finds no GPU; use the device 'cpu'"
+        )
+    return torch.device("cuda" if has_gpu and device != "cpu" else "cpu")
+
+
 @contextmanager
-def _threads(num: int | None) -> Iterator[None]:
+def torch_threads(num: int | None) -> Iterator[None]:
     """Torch's threads for a while; whoever called has the old number again afterwards."""
     before = torch.get_num_threads()
     torch.set_num_threads(num or before)
@@ -85,7 +93,7 @@ def _graph(
             name: torch.from_numpy(np.ascontiguousarray(array)).to(where)
             for name, array in arrays.items()
         }
-        with _threads(threads):
+        with torch_threads(threads):
             found = call(given)
         return [found[name].float().cpu().numpy() for name in outputs]
 

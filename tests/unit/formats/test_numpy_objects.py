@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from glpose.errors import BadInput
-from glpose.formats.numpy_objects import read_objects
+from glpose.formats import numpy_objects
+from glpose.formats.numpy_objects import _made, _OnlyArrays, read_objects
 
 
 def test_dictionaries_lists_and_arrays_come_back(tmp_path: Path):
@@ -57,3 +58,60 @@ def test_other_files_are_refused_in_one_line(tmp_path: Path):
         read_objects(tmp_path / "text.npz")
     with pytest.raises(BadInput, match=r"none.npz: cannot be read \(No such file"):
         read_objects(tmp_path / "none.npz")
+
+
+class _Called:
+    """A pickle that makes an array of pointers out of bytes by calling the type of arrays."""
+
+    def __reduce__(self) -> tuple:
+        return np.ndarray, ((1,), "O", b"AAAAAAA\0")
+
+
+class _Flagless:
+    """The dtype of objects without the mark that says so: bytes would be taken for pointers."""
+
+    def __reduce__(self) -> tuple:
+        return np.dtype, ("O", False, True), (3, "|", None, None, None, -1, -1, 0)
+
+
+class _Pointers:
+    def __reduce__(self) -> tuple:
+        make, arguments, *_ = np.zeros(1).__reduce__()
+        return make, arguments, (1, (1,), _Flagless(), False, b"AAAAAAA\0")
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_all_kinds_of_arrays_come_back(protocol: int):
+    arrays = [
+        np.arange(6.0).reshape(2, 3), np.asfortranarray(np.arange(6).reshape(2, 3)),
+        np.zeros((2, 1), ">f4"), np.array(["a", "bcé"]), np.array([b"xy"]), np.array([True, False]),
+        np.array([[1, "x"], [None, 2.5]], object), np.zeros((0, 17, 2)), np.array(3),
+    ]  # fmt: skip
+    data = pickle.dumps({"held": arrays, "one": (np.float32(0.5), np.int64(7))}, protocol)
+    found = _made(_OnlyArrays(io.BytesIO(data), encoding="latin1").load())
+    assert found["one"] == (0.5, 7)
+    for array, expected in zip(found["held"], arrays, strict=True):
+        assert (array.dtype, array.shape) == (expected.dtype, expected.shape)
+        np.testing.assert_array_equal(array, expected)
+
+
+@pytest.mark.parametrize("held", [_Called(), _Pointers()])
+def test_bytes_of_a_file_never_become_pointers(tmp_path: Path, held: object):
+    """`_Pointers` comes back as bytes at the most; reading what is at an address would crash."""
+    array = np.empty((), object)
+    array[()] = {"a": held}
+    np.savez(tmp_path / "bad.npz", data=array)
+    try:
+        found = read_objects(tmp_path / "bad.npz")["data"]["a"].tolist()
+    except BadInput:
+        return
+    assert found == [b"AAAAAAA\0"] * 8
+
+
+def test_an_archive_that_unpacks_to_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    np.savez_compressed(tmp_path / "a.npz", data=np.zeros(100_000))
+    monkeypatch.setattr(numpy_objects, "MOST_BYTES", 800_000)
+    with pytest.raises(BadInput, match=r"a.npz: not a .npz file .*0.0 GB when unpacked"):
+        read_objects(tmp_path / "a.npz")

@@ -145,3 +145,51 @@ def test_the_table_of_sets_is_whole():
     for found in LIFT_SETS.values():
         assert set(found.roots) <= set(found.skeleton.joints)
         assert len(found.skeleton.bones) == len(found.skeleton.joints) - 1  # a tree
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        {"S9": {"Walking 1": None}},
+        {"S9": None},
+        {"S9": {"Walking 1": "twelve frames"}, "S11": {}},
+        {"S9": {3: np.zeros((12, 17, 3), np.float32)}, "S11": {}},
+        {"S9": {"Walking 1": np.zeros(5)}, "S11": {}},
+    ],
+)
+def test_values_of_another_kind_are_bad_input(tmp_path: Path, held: dict):
+    lift_sets.write_videopose(tmp_path, "h36m")
+    np.savez(tmp_path / "data_3d_h36m.npz", positions_3d=np.array(held, object))
+    with pytest.raises(BadInput, match=r"data_3d_h36m|public layout"):
+        read_h36m(tmp_path, "test")
+
+
+@pytest.mark.parametrize(
+    "held", [{5: [{}]}, {"S1 Seq1": 3}, {"S1 Seq1": [[1, 2], {}]}, {"S1 Seq1": []}]
+)
+def test_3dhp_of_another_kind_is_bad_input(tmp_path: Path, held: dict):
+    np.savez(tmp_path / "data_train_3dhp.npz", data=np.array(held, object))
+    with pytest.raises(BadInput, match=r"data_train_3dhp.npz: is not in the public layout"):
+        read_3dhp(tmp_path, "train")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c["intrinsic"][0].update(res_w=0), "a side of the picture is 0"),
+        (lambda c: c["extrinsic"]["S9"][0].update(orientation=[0, 0, 0, 0]), "orientation"),
+        (lambda c: c["extrinsic"].update(S9=[5]), "not a file of cameras"),
+    ],
+)
+def test_cameras_that_see_nothing_are_refused(tmp_path: Path, change: object, message: str):
+    lift_sets.write_videopose(tmp_path, "h36m")
+    path = tmp_path / "cameras.json"
+    cameras = json.loads(path.read_text("utf-8"))
+    assert callable(change)
+    change(cameras)
+    path.write_text(json.dumps(cameras), "utf-8")
+    with pytest.raises(BadInput, match=message):
+        read_h36m(tmp_path, "test")
+    path.write_text("[" * 200_000, "utf-8")
+    with pytest.raises(BadInput, match="not a file of cameras"):
+        read_h36m(tmp_path, "test")
