@@ -138,6 +138,13 @@ def test_the_encoder_of_another_model_is_named_and_not_written(
     (file,) = export_pose(parts, other, tmp_path, share=encoder)
     shared = load_estimator(file)
     assert shared.card.encoder == Shared("tiny.encoder.onnx", file_digest(encoder), "features")
+    before = encoder.read_bytes()
+    with pytest.raises(BadWeights, match=r"tiny\.encoder\.onnx: is there from an export without"):
+        export_pose(parts, card, tmp_path, share=encoder)
+    with pytest.raises(BadWeights, match=r"is neither in .*elsewhere nor shipped"):
+        export_pose(parts, other, tmp_path / "elsewhere", share=encoder)
+    assert encoder.read_bytes() == before
+    assert not (tmp_path / "elsewhere").exists()
     crops = check_crops(3, (64, 64))
     own, its = load_estimator(encoder).encode(crops), shared.encode(crops)
     np.testing.assert_array_equal(own.features, its.features)
