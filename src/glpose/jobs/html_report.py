@@ -158,6 +158,8 @@ def _is_same(path: Path, other: Path) -> bool:
 def _opened(path: Path) -> tuple[Path, Source]:
     """A video by its path, or a folder that holds one, with the path of its file."""
     entry, *more = find_sources([path])
+    if entry.error is not None:
+        raise entry.error
     if more or entry.is_images or not entry.paths:
         raise BadInput(f"{path}: is no video; expected the file of the video of these results")
     return entry.paths[0], entry.open()
