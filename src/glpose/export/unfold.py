@@ -2,7 +2,8 @@
 
 Export folds each batch norm into the convolution before it, and writes the convolutions in
 execution order. Running the network once gives that order; each convolution then gets its folded
-weights, and its batch norm only adds the bias.
+weights, and its batch norm only adds the bias. To train the norms again, `restore_norms` gives them
+statistics of pictures.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from torch import Tensor, nn
 
 from glpose.errors import BadWeights, MissingExtra
 
+_CONSTANT = 1e-8
+
 
 def load_exported(
     network: nn.Module, path: Path, example: Tensor, head: nn.Module | None = None
@@ -21,7 +24,7 @@ def load_exported(
     """Load the convolutions of an exported graph, in place; `example` is an input of the network.
 
     The network must run pairs of a convolution without bias and a batch norm, and be used in
-    evaluation mode: the original running statistics are lost. `head` (convolutions with bias) gets
+    evaluation mode until `restore_norms`: the original statistics are lost. `head` (convolutions with bias) gets
     what follows them in a graph that also answers alone; without it, that is left out.
 
     Raises: BadWeights if the graph cannot be read or is of another network; MissingExtra.
@@ -53,6 +56,41 @@ def load_exported(
         for (weight, bias), conv in zip(folded[len(pairs) :], last, strict=False):
             conv.weight.copy_(weight)
             conv.bias.copy_(bias)  # type: ignore[union-attr]
+
+
+@torch.no_grad()
+def restore_norms(network: nn.Module, pictures: Tensor) -> None:
+    """Give batch norms the statistics of their inputs on pictures, so that they can be trained.
+
+    In evaluation mode the network answers as before. Each channel of a convolution is scaled to a
+    variance of one, as in new networks; folded weights differ in size by factors of a hundred, and
+    optimisers change all by the same step.
+    """
+    pairs = _pairs_in_order(network, pictures[:1])
+    inputs: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+
+    def measure(norm: nn.Module, given: tuple[Tensor]) -> None:
+        variance, mean = torch.var_mean(given[0].double(), (0, 2, 3))
+        inputs[norm] = variance.float(), mean.float()
+
+    hooks = [norm.register_forward_pre_hook(measure) for _, norm in pairs]
+    was_training = network.training
+    try:
+        network.eval()(pictures)
+    finally:
+        network.train(was_training)
+        for hook in hooks:
+            hook.remove()
+    for conv, norm in pairs:
+        variance, mean = inputs[norm]
+        # A channel that is constant on these pictures stays as it is.
+        scale = torch.where(variance > _CONSTANT, variance, 1.0).rsqrt()
+        gain = norm.weight / (norm.running_var + norm.eps).sqrt()  # type: ignore[operator]
+        norm.bias += (mean - norm.running_mean) * gain  # type: ignore[operator]
+        conv.weight *= scale[:, None, None, None]
+        norm.running_mean.copy_(mean * scale)  # type: ignore[union-attr]
+        norm.running_var.copy_(variance * scale.square())  # type: ignore[union-attr]
+        norm.weight.copy_(gain * (norm.running_var + norm.eps).sqrt() / scale)  # type: ignore[operator]
 
 
 def _convolutions(path: Path) -> tuple[list[tuple[Tensor, Tensor]], bool]:

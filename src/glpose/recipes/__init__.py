@@ -160,6 +160,7 @@ RECIPES: dict[str, Entry] = {
     "pretrain_small": Entry("pretrain.pretrain_small", "the same at full size, from warmup_small"),
     "finetune_small": Entry("pretrain.finetune_small", "the same unfrozen, from pretrain_small"),
     "enlarge_small": Entry("pretrain.enlarge_small", "larger crops, from finetune_small"),
+    "longer_small": Entry("pretrain.longer_small", "the same once more, from enlarge_small"),
     "composite_small": Entry(
         "pretrain.composite_small", "Lite0 with coarse heatmaps and offsets (CLNet's idea)"
     ),

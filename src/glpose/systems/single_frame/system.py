@@ -15,6 +15,7 @@ from glpose.codecs.composite import DX, DY, HEAT
 from glpose.codecs.gaussian import HEATMAPS
 from glpose.crop import crop_from_image, cut
 from glpose.export.pose import PoseParts, pose_card
+from glpose.export.unfold import load_exported, restore_norms
 from glpose.formats.sets import dataset, usual_validation
 from glpose.geometry import clip_box
 from glpose.metrics.pck import pck
@@ -40,6 +41,7 @@ from glpose.train.system import PoseTask, System
 from glpose.types import Affine
 
 _AT_ONCE = 64
+_MEASURED = 64
 
 
 class SingleFrameTask(PoseTask[SingleFrameNet]):
@@ -50,16 +52,21 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
         self._source = recipe.data.validation or usual_validation(recipe.roots)
 
     def build(self, *, fresh: bool = False) -> SingleFrameNet:
-        """New weights, or those of `recipe.init_from`: a run, an imported file, or ImageNet's.
+        """New weights, or those of `recipe.init_from`: a run, an imported or exported file, ImageNet's.
 
         A head for other joints is matched to this recipe's by joint name. Of a run that learned
-        without labels, the encoder is taken.
+        without labels, the encoder is taken; of an exported encoder (`.onnx`) its single-frame head,
+        too, and its batch norms get statistics of the recipe's data.
         """
         config, init_from = self._recipe.model, self._recipe.init_from
         model = SingleFrameNet(config)
         if init_from == IMAGENET and not fresh:
             body = imagenet_body(config.backbone)
             load_part(model.get_submodule("encoder.body"), body, "", init_from)
+        elif init_from.endswith(".onnx") and not fresh:
+            example = torch.zeros(1, *config.crop.size_hw, 3, dtype=torch.uint8)
+            load_exported(model.encoder, Path(init_from), example, model.head)
+            restore_norms(model.encoder, self._some_crops)
         elif init_from and not fresh:
             path = Path(init_from)
             weights = load_initial(path)
@@ -72,9 +79,13 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
 
     def train_data(self) -> PeopleData:
         """People of the recipe's sets with their targets."""
-        recipe, config = self._recipe, self._recipe.model
         # Opened now: an unusable validation set must fail here, not after the first epoch.
         _ = self._validation
+        return self._people
+
+    @cached_property
+    def _people(self) -> PeopleData:
+        recipe, config = self._recipe, self._recipe.model
         return PeopleData(
             recipe.data,
             recipe.roots,
@@ -168,6 +179,14 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
             recipe.data.num_synth_scenes,
             recipe.model.joints,
         )
+
+    @cached_property
+    def _some_crops(self) -> UInt8[Tensor, "b h w 3"]:
+        """Crops as they are trained on, for the statistics of batch norms."""
+        size = self._recipe.batch_size
+        steps = range(-(-_MEASURED // size))
+        crops = [self.train_data().rows(step, range(size))["rgb"] for step in steps]
+        return torch.from_numpy(np.concatenate(crops))
 
     def _find(
         self, model: SingleFrameNet, rows: np.ndarray
