@@ -1,6 +1,7 @@
 """The library's entry points: `run` for a video, and the parts of it that commands share."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -39,7 +40,7 @@ from glpose.track.by_pose import PoseTracker, PoseTrackerSpec
 from glpose.track.tracker import Tracker
 from glpose.types import Frame, FrameAndPoses, People, PoseResult, VideoInfo
 from glpose.video.given import Given, find_given
-from glpose.video.source import frames_within
+from glpose.video.source import frames_within, let_go
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_LIFT, DEFAULT_POSE
 
 _MOST_PEOPLE = 1000  # 300 KB for each in each of nine frames
@@ -130,21 +131,25 @@ def run(
             f"{source!s:.80}: holds {len(entries)} videos; expected one, call run for each of them"
         )
     (entry,) = entries
-    video = entry.open(fps)
-    people = boxes if boxes is None or isinstance(boxes, Mapping) else read_boxes(boxes)
-    check_boxes(people, video.info, entry.label)
-    models = load_models(weights, None if people is not None else detector, engine)
-    effort = wish.effort(models.estimate.card)
-    pairs = poses_of(
-        frames_within(video, start_s, end_s, frames),
-        video.info,
-        models,
-        people,
-        refiners=refiners,
-        keep_pictures=False,
-        effort=effort,
-        causal=causal,
-    )
+    with ExitStack() as held:
+        video = entry.open(fps)
+        close = partial(let_go, video)
+        held.callback(close)  # a camera or a stream is not kept if anything else cannot be used
+        people = boxes if boxes is None or isinstance(boxes, Mapping) else read_boxes(boxes)
+        check_boxes(people, video.info, entry.label)
+        models = load_models(weights, None if people is not None else detector, engine)
+        effort = wish.effort(models.estimate.card)
+        pairs = poses_of(
+            frames_within(video, start_s, end_s, frames),
+            video.info,
+            models,
+            people,
+            refiners=refiners,
+            keep_pictures=False,
+            effort=effort,
+            causal=causal,
+        )
+        held.pop_all()
     settings: dict[str, object] = {
         "glpose": __version__,
         "preset": preset,
@@ -156,7 +161,7 @@ def run(
         "frames": frames,
         "causal": causal,
     }
-    return PoseStream(pairs, video.info, models.skeleton, models.record, settings)
+    return PoseStream(pairs, video.info, models.skeleton, models.record, settings, close)
 
 
 def lift(

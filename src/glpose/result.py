@@ -7,7 +7,7 @@
 Joints are asked for by name or, in arrays, by their place in `skeleton.joints`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -175,9 +175,10 @@ class PoseStream(Iterator[Poses]):
         skeleton: Skeleton,
         models: dict[str, dict[str, object]],
         settings: dict[str, object],
+        let_go: Callable[[], None] = lambda: None,
     ) -> None:
         self.video, self.skeleton = video, skeleton
-        self._models, self._settings = models, settings
+        self._models, self._settings, self._let_go = models, settings, let_go
         self._poses = (Poses.of(poses, skeleton) for _, poses in pairs)
 
     def __next__(self) -> Poses:
@@ -190,6 +191,8 @@ class PoseStream(Iterator[Poses]):
     def close(self) -> None:
         """Stop early: reading ends, and no more poses come."""
         self._poses.close()
+        # Frames of which none was asked for have not opened what would let go of their source.
+        self._let_go()
 
 
 def load(path: str | Path) -> Result:

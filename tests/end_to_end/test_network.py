@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 import bad_videos
 import glpose
 from glpose.cli.main import main
-from glpose.errors import VideoError
+from glpose.errors import BadWeights, VideoError
 from glpose.video import network, source
 from network_server import part, refused, serving, whole
 
@@ -111,6 +112,33 @@ def test_nobody_is_taken_for_somebody_before_a_gap(
     assert before
     assert after
     assert not before & after
+
+
+def connections() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "glpose-network"]
+
+
+def test_a_stream_is_let_go_of_if_anything_else_cannot_be_used(
+    own: list[str], tiny_weights: Path, tmp_path: Path
+) -> None:
+    how = {"weights": tiny_weights / "tiny.encoder.onnx", "detector": tiny_weights / "finder.onnx"}
+    # Longer than what may wait: a connection that nobody reads or ends stays for ever.
+    long = bad_videos.write_video(tmp_path / "long.mp4", num_frames=150).read_bytes()
+    with serving(whole(long)) as server:
+        url = address(server.port)
+        folder = tmp_path / f"127.0.0.1-{server.port}-walk"
+        folder.mkdir()
+        (folder / "poses.jsonl").write_text("kept", encoding="utf-8")
+        assert main([url, "--allow-network", "-o", str(tmp_path), *own]) == 2
+        assert not connections()
+        with pytest.raises(BadWeights):
+            glpose.run(url, allow_network=True, weights=tmp_path / "no.encoder.onnx")
+        assert not connections()
+        stream = glpose.run(url, allow_network=True, **how)
+        assert connections()
+        stream.close()
+        assert not connections()
+        assert len(server.requests) == 3
 
 
 @pytest.mark.slow

@@ -24,10 +24,11 @@ from glpose.nets.spec import (  # noqa: E402
 )
 from glpose.recipes import load_recipe  # noqa: E402
 from glpose.runtime.card import PoseCard  # noqa: E402
-from glpose.runtime.load import read_card  # noqa: E402
+from glpose.runtime.load import find_weights, load_estimator, read_card  # noqa: E402
 from glpose.systems.single_frame.net import SingleFrameNet  # noqa: E402
 from glpose.systems.single_frame.spec import SingleFrameConfig  # noqa: E402
 from glpose.systems.single_frame.system import SingleFrameTask  # noqa: E402
+from glpose.train.change import on_synth_only  # noqa: E402
 from glpose.train.recipe import Recipe  # noqa: E402
 from glpose.types import CropSpec  # noqa: E402
 
@@ -230,6 +231,22 @@ def test_training_starts_from_a_run_or_from_an_imported_file(name: str, tmp_path
     # A run whose own weights are loaded next does not look for those that it started from.
     gone = opened(replace(recipe, init_from=str(tmp_path / "gone.pt"))).build(fresh=True)
     assert gone.state_dict().keys() == weights.keys()
+
+
+def test_training_goes_on_from_shipped_weights(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    shipped = find_weights("pose_small", "pose").part("encoder")
+    recipe = on_synth_only(load_recipe("longer_small"))
+    recipe = replace(recipe, init_from=str(shipped), batch_size=4)
+    model = SingleFrameTask(recipe, tmp_path).build()
+    crops = np.random.default_rng(0).integers(0, 256, (2, 224, 168, 3), np.uint8)
+    expected = load_estimator("pose_small").encode(crops).maps
+    with torch.inference_mode():
+        found = model.eval()(torch.from_numpy(crops))
+    assert expected is not None
+    np.testing.assert_allclose(found["heatmaps"], expected["heatmaps"], atol=1e-3)
+    norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert all(not torch.allclose(n.running_mean, torch.zeros(())) for n in norms)
 
 
 def test_heads_go_by_the_names_of_the_joints_that_a_run_has(tmp_path: Path) -> None:

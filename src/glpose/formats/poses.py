@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +21,14 @@ from glpose.types import FramePoses, People, VideoInfo
 class GivenPoses:
     """Poses in the order of frames; frames may be left out. `video` is None where the file has none.
 
-    People have the track id -1 where the file has none.
+    People have the track id -1 where the file has none. `settings` are those of a run of glpose.
     """
 
     skeleton: Skeleton
     frames: tuple[FramePoses, ...]
     video: VideoInfo | None
     models: dict[str, dict[str, object]]
+    settings: dict[str, object] = field(default_factory=dict)
 
     @property
     def has_ids(self) -> bool:
@@ -45,7 +46,9 @@ def read_poses(path: Path) -> GivenPoses:
     """
     if _has_header(path):
         result = load(path, needs_ids=False)
-        return GivenPoses(result.skeleton, result.frames, result.video, result.models)
+        return GivenPoses(
+            result.skeleton, result.frames, result.video, result.models, result.settings
+        )
     root = read_tree(path)
     if isinstance(root.value, list) and root.value:
         return GivenPoses(COCO17, tuple(_coco_frames(path, root.value)), None, {})

@@ -24,6 +24,7 @@ from glpose.timing import Timings
 from glpose.track.by_flow import with_links
 from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
 from glpose.video.source import Source, find_sources
+from glpose.viewer.private import Private
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ def refine_video(
     """Refine the poses of a video; if people lack track ids, all are linked first, see `with_links`.
 
     Problems while it works are reported and kept in the outcome, as in `run_sources`. Poses behind
-    the end of a video that ends early are kept as they are.
+    the end of a video that ends early are kept as they are. Who was hidden by `glpose run --private`
+    stays hidden.
     Raises: GLPoseError if video, poses or output folder cannot be used.
     """
     entries = find_sources([video])
@@ -62,6 +64,7 @@ def refine_video(
     (entry,) = entries
     poses = poses_file_of(poses)
     given = read_poses(poses)
+    private = _private(given, poses, options)
     flow = open_flow(options.flow, options.engine)
     motions = Motions(flow.network)
     refiner = refiner_named(options.refiner, given.skeleton, options.window, motions)
@@ -75,10 +78,24 @@ def refine_video(
         overwrite=options.overwrite,
         writers=options.writers,
         engine=options.engine,
+        private=private,
     )
     interrupt = interrupt or Interrupt()
     with interrupt.listening():
         return SourceJob(entry, how, work, reporter, interrupt).run()
+
+
+def _private(given: GivenPoses, path: Path, options: RefineOptions) -> Private | None:
+    """How people were hidden in the results. Raises: BadInput if the overlay could not do so again."""
+    private = given.settings.get("private")
+    if private == "skeleton":
+        return "skeleton"
+    if private == "blur" and overlay in options.writers:
+        raise BadInput(
+            f"{path}: its faces were blurred, and those of people who were left out could not be; "
+            "refine it with --no-overlay, or run the video with --refine flow --private blur"
+        )
+    return "blur" if private == "blur" else None
 
 
 def check_belongs(given: GivenPoses, info: VideoInfo, label: str) -> None:
@@ -159,6 +176,7 @@ class _Refinement:
             "refined": self.name,
             "refiner": how.refiner,
             "window": how.window,
+            "private": self.given.settings.get("private"),
         }
 
     def missing(self, label: str, last_frame: int) -> str | None:

@@ -50,7 +50,7 @@ from glpose.timing import Timings
 from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
 from glpose.video.given import Given, find_given
 from glpose.video.network import Watch
-from glpose.video.source import Source, SourceEntry, frames_within
+from glpose.video.source import Source, SourceEntry, frames_within, let_go
 from glpose.viewer.private import Private, without_faces
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
 
@@ -316,6 +316,7 @@ class SourceJob:
                 )
             watch = Watch(self.reporter.problem, self.interrupt.check)
             source = self.entry.open(self.options.fps, watch)
+            held.callback(let_go, source)
             self.work.check(source.info, self.entry.label)
             make_folder(self.folder)
             held.enter_context(only_writer(self.folder))

@@ -13,7 +13,7 @@ from torch import nn  # noqa: E402
 
 from glpose.errors import BadWeights  # noqa: E402
 from glpose.export.pose import PoseParts, export_pose, pose_card  # noqa: E402
-from glpose.export.unfold import load_exported  # noqa: E402
+from glpose.export.unfold import load_exported, restore_norms  # noqa: E402
 from glpose.nets.efficientnet_lite import EfficientNetLite  # noqa: E402
 from glpose.nets.heads import make_head  # noqa: E402
 from glpose.nets.spec import EfficientNetLiteConfig  # noqa: E402
@@ -80,6 +80,33 @@ def test_an_encoder_and_its_head_give_what_their_graph_gives(exported: Path) -> 
     assert np.abs(expected.maps["heatmaps"]).max() > 0.05
     np.testing.assert_allclose(features.numpy(), expected.features, atol=1e-4)
     np.testing.assert_allclose(heatmaps, expected.maps["heatmaps"], atol=1e-4)
+
+
+def test_norms_get_statistics_and_change_no_answer(exported: Path) -> None:
+    network = EfficientNetLite(LITE)
+    load_exported(network, exported, EXAMPLE)
+    rng = np.random.default_rng(0)
+    crops = torch.from_numpy(rng.integers(0, 255, (4, 256, 192, 3), np.uint8))
+    others = torch.from_numpy(rng.integers(0, 255, (4, 256, 192, 3), np.uint8))
+    with torch.no_grad():
+        before = network.eval()(others)
+    restore_norms(network.train(), crops)
+    assert network.training
+    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = 1.0  # the statistics of one batch take the place of the former ones
+    kept = [(norm.running_mean.clone(), norm.running_var.clone()) for norm in norms]
+    with torch.no_grad():
+        np.testing.assert_allclose(network.eval()(others), before, atol=1e-4)
+        # Training on these crops starts where evaluation is: the norms expect what comes.
+        as_trained, as_used = network.train()(crops), network.eval()(crops)
+    np.testing.assert_allclose(as_trained, as_used, atol=5e-2)
+    assert sum(int((var > 1e-3).sum()) for _, var in kept) > 100
+    for norm, (mean, var) in zip(norms, kept, strict=True):
+        assert (norm.running_mean - mean).abs().mean() < 0.02
+        assert (norm.running_var - var).abs().mean() < 0.02
+        alive = var > 1e-3
+        np.testing.assert_allclose(var[alive], 1.0, rtol=1e-3)
 
 
 def test_the_head_may_be_left_out(exported: Path) -> None:

@@ -210,6 +210,30 @@ def test_results_are_never_replaced_by_their_own_refinement(video: Path, tmp_pat
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("private", ["skeleton", "blur"])
+def test_who_was_hidden_stays_hidden(private: str, video: Path, tmp_path: Path) -> None:
+    path = written(tmp_path / "in.jsonl", info_of(video), [standing(i, 1) for i in range(SHORT)])
+    text = path.read_text("utf-8")
+    assert text.count('"settings": {}') == 1
+    path.write_text(text.replace('"settings": {}', f'"settings": {{"private": "{private}"}}'))
+    poses_alone = refined(video, path, tmp_path / "a")
+    assert poses_alone.settings["private"] == private
+    if private == "blur":
+        # Those who are not in the results had their faces blurred, too.
+        with pytest.raises(BadInput, match=r"faces were blurred.*--no-overlay"):
+            refine_video(video, path, RefineOptions(tmp_path / "b"))
+        assert not (tmp_path / "b").exists()
+        return
+    outcome = refine_video(video, path, RefineOptions(tmp_path / "b"))
+    drawn = next(iter(open_video(outcome.folder / "overlay.mp4").frames())).rgb
+    assert drawn is not None
+    plain = next(iter(open_video(video).frames())).rgb
+    assert plain is not None
+    # Black but for the skeleton, where the video itself is not.
+    assert (drawn < 24).all(-1).mean() > 0.9
+    assert (plain < 24).all(-1).mean() < 0.6
+
+
 def test_the_command_and_its_complaints(
     video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
