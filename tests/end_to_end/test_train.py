@@ -162,6 +162,16 @@ def test_a_network_that_should_not_start_at_random_says_so_but_trains(
     assert trained_on == (DATASETS["synth"].terms,)
 
 
+def test_training_goes_on_from_shipped_weights(
+    train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    still = ("--set", "num_steps=1", "--set", "optimizer.lr=0")
+    assert train("longer_small", "--synth-only", "--init", "pose_small", *still) == 0
+    assert capsys.readouterr().err == ""
+    started = json.loads(Path("runs/longer_small/recipe.json").read_text("utf-8"))
+    assert started["recipe"]["init_from"].endswith("pose_small.encoder.onnx")
+
+
 def only_line(capsys: pytest.CaptureFixture[str]) -> str:
     """The one line on stderr."""
     lines = capsys.readouterr().err.splitlines()
@@ -191,6 +201,8 @@ def only_line(capsys: pytest.CaptureFixture[str]) -> str:
         (["pretrain_small", "--synth-only", "-o", "/proc/nothing/run"],
          "/proc/nothing/run: nothing can be written there"),
         (["pretrain_small", "--synth-only", "--init", "none.pt"], "none.pt: not found"),
+        (["dkd_small", "--synth-only", "--init", "pose_small"],
+         "pose_small.encoder.onnx: an exported network, which this recipe cannot start from"),
         (["pretrain_small", "--synth-only", "--set", "optimizer.lr=-1"],
          "optimizer.lr is -1.0; expected 0 or more"),
         (["pretrain_small", "--synth-only", "--set", "model.crop.size_hw=[63,0]"],

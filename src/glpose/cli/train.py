@@ -43,7 +43,8 @@ def train(
     cache
         Where decoded pictures are kept between runs.
     init
-        What to start from: a run's folder, also one of glpose pretrain, or a checkpoint.
+        What to start from: a run's folder, also one of glpose pretrain, a checkpoint, or an exported
+        NAME.encoder.onnx; the name of shipped weights stands for theirs.
     set_
         Change a setting, as NAME=VALUE with a dotted name (optimizer.lr=5e-4); repeatable.
     resume
@@ -99,7 +100,15 @@ def _recipe(
 
     recipe = with_roots(load_recipe(name), data)
     if init is not None:
-        recipe = replace(recipe, init_from=str(init))
+        recipe = replace(recipe, init_from=str(_shipped_encoder(init) or init))
     if synth_only:
         recipe = on_synth_only(recipe)
     return with_settings(recipe, changes)
+
+
+def _shipped_encoder(init: Path) -> Path | None:
+    """The encoder of shipped pose weights of this name, if there are such."""
+    from glpose.runtime.load import shipped
+
+    named = (weights for weights in shipped() if weights.name == str(init))
+    return next((found for weights in named if (found := weights.part("encoder"))), None)

@@ -27,6 +27,11 @@ def load_initial(path: Path) -> dict[str, Tensor]:
 
     Raises: BadWeights if it is neither, naming the command that imports published files.
     """
+    if path.suffix == ".onnx":
+        raise BadWeights(
+            f"{path}: an exported network, which this recipe cannot start from; expected the folder "
+            "of a run, its last.pt or best.pt, or what glpose weights import wrote"
+        )
     if path.suffix == ".safetensors":
         return load_safetensors(
             path, "weights to start from", "write it anew with: glpose weights import"

@@ -13,6 +13,7 @@ from torch import Tensor
 from glpose.codecs.gaussian import HEATMAPS
 from glpose.errors import BadConfig
 from glpose.export.pose import PoseParts, pose_card
+from glpose.export.unfold import load_exported
 from glpose.formats.sets import dataset, usual_validation
 from glpose.metrics.pck import pck
 from glpose.nets.losses import heatmap_loss
@@ -59,9 +60,13 @@ class FlowingTask(PoseTask[Flowing]):
         if not init_from:
             raise BadConfig(
                 "this recipe trains only how heatmaps are merged; expected the weights of a "
-                "single-frame run to start from: --init RUN/best.pt"
+                "single-frame network to start from: --init RUN/best.pt, or --init pose_small"
             )
         path = Path(init_from)
+        if path.suffix == ".onnx":
+            example = torch.zeros(1, *config.crop.size_hw, 3, dtype=torch.uint8)
+            load_exported(model.encoder, path, example, model.head)
+            return model
         weights = with_joints(load_initial(path), initial_joints(path), config.joints)
         if any(name.startswith("pool.") for name in weights):
             load_part(model, weights, "", init_from)
