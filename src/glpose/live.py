@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -56,8 +57,8 @@ class Live:
         stall_s: float = STALL_S,
     ) -> None:
         wish = Wish(preset, detect_every, flip, fuse)
-        if not stall_s > 0:
-            raise BadInput(f"stall_s is {stall_s}; expected seconds above 0")
+        if not isinstance(stall_s, Real) or not stall_s > 0:
+            raise BadInput(f"stall_s is {stall_s!r:.40}; expected seconds above 0")
         self._models = load_models(weights, detector, engine)
         self._effort, self._stall_s = wish.effort(self._models.estimate.card), stall_s
         self._next_frame = self._last_id = 0

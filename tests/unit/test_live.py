@@ -142,14 +142,19 @@ def test_what_is_no_picture_or_no_number_is_refused(how: dict) -> None:
         "        live.push(rgb, time_s)\n"
         "    except glpose.GLPoseError as problem:\n"
         "        print(problem)\n"
+        "try:\n"
+        "    glpose.Live(stall_s='2')\n"
+        "except glpose.GLPoseError as problem:\n"
+        "    print(problem)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, how.values())],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    first, second = done.stdout.splitlines()
+    first, second, third = done.stdout.splitlines()
     assert first.startswith("picture 0 is str; expected RGB")
     assert second.startswith("picture 0 is at now s; expected seconds that increase")
+    assert third == "stall_s is '2'; expected seconds above 0"
 
 
 @pytest.mark.parametrize(

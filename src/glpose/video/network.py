@@ -22,6 +22,7 @@ from av.container import InputContainer
 from av.error import EOFError as EndOfFile
 from av.error import ExitError, FFmpegError
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from glpose import imaging
 from glpose.errors import VideoError
@@ -167,15 +168,10 @@ class NetworkSource:
         self._thread = threading.Thread(target=self._work, name="glpose-network", daemon=True)
         self._thread.start()
         try:
-            first = self._next()
+            self._first, self._display, size_hw = self._begun()
         except BaseException:
             self.close()
             raise
-        if first is None:
-            raise self._refused or VideoError(f"{address.label}: gave no picture; check it")
-        self._first = first
-        self._display = Display(self._aspect)
-        size_hw = self._display(first.picture).shape[:2]
         clock = self._clock
         self.time_base = Fraction(1, 90000)
         self.info = VideoInfo(
@@ -185,6 +181,18 @@ class NetworkSource:
             duration_s=clock.duration_s,
             note="" if clock.duration_s else _LIVE_NOTE,
         )
+
+    def _begun(self) -> tuple[_Picture, Display, tuple[int, int]]:
+        """The first picture, how pictures are shown, and their size. Raises: VideoError."""
+        first, label = self._next(), self._address.label
+        if first is None:
+            raise self._refused or VideoError(f"{label}: gave no picture; check it")
+        display = Display(self._aspect)
+        try:
+            height, width = display(first.picture).shape[:2]
+        except (FFmpegError, ValueError) as problem:
+            raise VideoError(f"{label}: its first picture cannot be converted") from problem
+        return first, display, (height, width)
 
     def frames(
         self, start_s: float | None = None, end_s: float | None = None
@@ -256,29 +264,29 @@ class NetworkSource:
 
     def _read_all(self) -> None:
         """Read, and connect again as often as it pays. Raises: VideoError if there is no first time."""
-        container, tries = self._connected(), 0
-        while container is not None:
+        stream, tries = self._connected(), 0
+        while stream is not None:
             begin = time.monotonic()
-            why = self._read(container)
+            why = self._read(stream)
             if self._is_stopped.is_set() or (not why and self._clock.is_complete):
                 return
             tries = 0 if time.monotonic() - begin > self._patience.steady_s else tries
-            container, tries = self._again(why or "the stream broke off", tries)
+            stream, tries = self._again(why or "the stream broke off", tries)
 
-    def _again(self, why: str, tries: int) -> tuple[InputContainer | None, int]:
-        """A new connection, and the number of tries; None if there are no more."""
+    def _again(self, why: str, tries: int) -> tuple[VideoStream | None, int]:
+        """The pictures of a new connection, and the number of tries; None if there are no more."""
         pauses, label = self._patience.again_s, self._address.label
         for number in range(tries, len(pauses)):
             self._tell(f"{label}: {why}; connecting again (try {number + 1} of {len(pauses)})")
             if self._is_stopped.wait(pauses[number]):
                 return None, number
             try:
-                container = self._connected()
+                stream = self._connected()
             except VideoError as problem:
                 why = str(problem).removeprefix(f"{label}: ")
                 continue
             self._num_gaps += self._clock.duration_s is None
-            return container, number + 1
+            return stream, number + 1
         self.warnings.append(
             f"{label}: lost after {self._clock.last_s:.1f} s ({why}); given up after "
             f"{len(pauses)} tries, what came before is kept"
@@ -290,8 +298,8 @@ class NetworkSource:
             self._notices.append(line)
             self._changed.notify_all()
 
-    def _connected(self) -> InputContainer:
-        """Open the address. Raises: VideoError, without anything secret."""
+    def _connected(self) -> VideoStream:
+        """Open the address, and pick its pictures. Raises: VideoError, without anything secret."""
         address, patience = self._address, self._patience
         options = {"protocol_whitelist": address.protocols, "format_whitelist": address.formats}
         if address.label.startswith("rtsp"):
@@ -308,20 +316,21 @@ class NetworkSource:
             is_late = time.monotonic() - begin >= patience.connect_s
             why = _silence(patience.connect_s) if is_late else _reason(problem)
         else:
-            stream = pick_stream(container, address.label)
+            stream = _picked(container, address.label)
             self._clock.connect(
                 stream.time_base, stream.average_rate, duration_s(container, stream)
             )
             stream.codec_context.options = {"max_pixels": str(imaging.MAX_PIXELS)}
             sar = stream.sample_aspect_ratio
             self._aspect = sar if sar and Fraction(1, 10) <= sar <= 10 else Fraction(1)
-            return container
+            return stream
         # Not in the handler: the library's error names the whole address, and would be told with ours.
         raise VideoError(f"{address.label}: {why}")
 
-    def _read(self, container: InputContainer) -> str:
+    def _read(self, stream: VideoStream) -> str:
         """Read until it ends; returns why if it should not have ended there."""
-        stream = container.streams.video[0]
+        container = stream.container
+        assert isinstance(container, InputContainer)
         try:
             for packet in container.demux(stream):
                 pictures: list[VideoFrame] = []
@@ -411,6 +420,14 @@ class _Clock:
         self.number += 1
         self.last_s, self._seen_at, self._is_new = time_s, now, False
         return time_s, self._lost
+
+
+def _picked(container: InputContainer, label: str) -> VideoStream:
+    try:
+        return pick_stream(container, label)
+    except VideoError:
+        container.close()
+        raise
 
 
 def _silence(seconds: float) -> str:

@@ -4,8 +4,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 import bad_videos
 from glpose.errors import VideoError
@@ -70,6 +72,38 @@ def test_a_file_over_http_is_read_whole_with_its_times(walk: bytes) -> None:
     assert (told, source.warnings, num_requests) == ([], [], 1)
     with pytest.raises(VideoError, match="read once only"):
         next(source.frames())
+
+
+def test_of_several_streams_of_pictures_the_one_that_players_show_is_read(
+    walk: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "walk.mp4").write_bytes(walk)
+    small = bad_videos.write_video(tmp_path / "small.mp4", num_frames=9, size_hw=(120, 160))
+    both = tmp_path / "both.mp4"
+    with (
+        av.open(str(both), "w", container_options={"movflags": "+faststart"}) as out,
+        av.open(str(small)) as first,
+        av.open(str(tmp_path / "walk.mp4")) as second,
+    ):
+        for given, is_shown in ((first, False), (second, True)):
+            stream = out.add_stream_from_template(given.streams.video[0])
+            stream.disposition = Disposition.default if is_shown else Disposition(0)
+        for place, given in enumerate((first, second)):
+            for packet in given.demux(given.streams.video[0]):
+                if packet.dts is not None:
+                    packet.stream = out.streams.video[place]
+                    out.mux(packet)
+    source, frames, _, _ = read(whole(both.read_bytes()))
+    assert source.info.size_hw == (240, 320)
+    assert numbers(frames) == list(range(NUM))
+
+
+def test_what_holds_no_pictures_is_one_line_and_let_go_of(tmp_path: Path) -> None:
+    sound = bad_videos.audio_only(tmp_path).read_bytes()
+    with serving(whole(sound, "audio/mp4")) as server:
+        address = parse_address(f"http://127.0.0.1:{server.port}/sound.m4a")
+        with pytest.raises(VideoError, match=r"sound\.m4a: holds no video \(found: audio\)"):
+            NetworkSource(address, Watch(), QUICK)
 
 
 def test_a_recording_that_breaks_off_goes_on_where_it_was(walk: bytes) -> None:
