@@ -74,6 +74,8 @@ def train(
                 f"{', '.join(recipe.pretrained_on)}, but starts from random ones; give best.pt of "
                 "such a run, or what glpose weights import wrote, with --init"
             )
+        if workers.is_first and not cache.exists():
+            say(f"pictures are decoded, or rendered, into {cache} first: minutes, but once only")
         run_dir = out or Path("runs") / recipe.name
         best = run_training(
             recipe,
