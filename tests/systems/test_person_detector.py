@@ -384,6 +384,14 @@ def test_exported_weights_find_what_torch_finds(person_boxes: Path, tmp_path: Pa
     assert len(theirs) == len(ours)
     assert same.any(0).all()
     assert same.any(1).all()
+    # Training goes on from there.
+    recipe = dataclasses.replace(recipe, init_from=str(path), batch_size=2)
+    again = load_system("person_detector").open(recipe, tmp_path).build()
+    norms = [m for m in again.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert all(norm.running_mean.abs().max() > 0 for norm in norms)
+    with torch.inference_mode():
+        for array, tensor in zip(again.eval()(torch.from_numpy(picture)), expected, strict=True):
+            np.testing.assert_allclose(array, tensor, atol=1e-2)
 
 
 def test_the_card_says_how_to_run_it():

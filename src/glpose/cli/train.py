@@ -102,15 +102,17 @@ def _recipe(
 
     recipe = with_roots(load_recipe(name), data)
     if init is not None:
-        recipe = replace(recipe, init_from=str(_shipped_encoder(init) or init))
+        recipe = replace(recipe, init_from=str(_shipped(init) or init))
     if synth_only:
         recipe = on_synth_only(recipe)
     return with_settings(recipe, changes)
 
 
-def _shipped_encoder(init: Path) -> Path | None:
-    """The encoder of shipped pose weights of this name, if there are such."""
+def _shipped(init: Path) -> Path | None:
+    """The encoder of shipped pose weights of this name, or the shipped detector's only file."""
     from glpose.runtime.load import shipped
 
-    named = (weights for weights in shipped() if weights.name == str(init))
-    return next((found for weights in named if (found := weights.part("encoder"))), None)
+    for weights in shipped():
+        if weights.name == str(init):
+            return weights.files[0] if weights.use == "detector" else weights.part("encoder")
+    return None

@@ -1,4 +1,4 @@
-"""Load the weights of an exported encoder into its network, to start training from a `.onnx`.
+"""Load the weights of an exported network into it, to start training from a `.onnx`.
 
 Export folds each batch norm into the convolution before it, and writes the convolutions in
 execution order. Running the network once gives that order; each convolution then gets its folded
@@ -23,17 +23,18 @@ def load_exported(
 ) -> None:
     """Load the convolutions of an exported graph, in place; `example` is an input of the network.
 
-    The network must run pairs of a convolution without bias and a batch norm, and be used in
-    evaluation mode until `restore_norms`: the original statistics are lost. `head` (convolutions with bias) gets
-    what follows them in a graph that also answers alone; without it, that is left out.
+    Convolutions of the network either have a bias or a batch norm behind them. It must be used in
+    evaluation mode until `restore_norms`: the original statistics are lost. `head` (convolutions with
+    bias) gets what follows them in a graph that also answers alone; without it, that is left out.
 
     Raises: BadWeights if the graph cannot be read or is of another network; MissingExtra.
     """
     folded, answers = _convolutions(path)
-    pairs = _pairs_in_order(network, example)
+    layers = _in_order(network, example)
     last = [] if head is None else [m for m in head.modules() if isinstance(m, nn.Conv2d)]
+    layers += [(conv, None) for conv in last]
     found = [tuple(w.shape) for w, _ in folded]
-    wanted = [tuple(conv.weight.shape) for conv in [*(conv for conv, _ in pairs), *last]]
+    wanted = [tuple(conv.weight.shape) for conv, _ in layers]
     if answers and head is None:
         found = found[: len(wanted)]
     if found != wanted:
@@ -43,19 +44,20 @@ def load_exported(
         )
         raise BadWeights(
             f"{path}: number {differs + 1} of its {len(found)} convolutions differs from this "
-            f"recipe's, which has {len(wanted)}; expected the encoder of the same network"
+            f"recipe's, which has {len(wanted)}; expected weights of the same network"
             + (", with its single-frame head" if last and not answers else "")
         )
     with torch.no_grad():
-        for (weight, bias), (conv, norm) in zip(folded, pairs, strict=False):
+        for (weight, bias), (conv, norm) in zip(folded, layers, strict=False):
             conv.weight.copy_(weight)
+            if norm is None:
+                assert conv.bias is not None
+                conv.bias.copy_(bias)
+                continue
             norm.running_mean.zero_()  # type: ignore[union-attr]
             norm.running_var.fill_(1.0)  # type: ignore[union-attr]
             norm.weight.fill_((1.0 + norm.eps) ** 0.5)
             norm.bias.copy_(bias)
-        for (weight, bias), conv in zip(folded[len(pairs) :], last, strict=False):
-            conv.weight.copy_(weight)
-            conv.bias.copy_(bias)  # type: ignore[union-attr]
 
 
 @torch.no_grad()
@@ -66,7 +68,7 @@ def restore_norms(network: nn.Module, pictures: Tensor) -> None:
     variance of one, as in new networks; folded weights differ in size by factors of a hundred, and
     optimisers change all by the same step.
     """
-    pairs = _pairs_in_order(network, pictures[:1])
+    pairs = [(conv, norm) for conv, norm in _in_order(network, pictures[:1]) if norm is not None]
     inputs: dict[nn.Module, tuple[Tensor, Tensor]] = {}
 
     def measure(norm: nn.Module, given: tuple[Tensor]) -> None:
@@ -105,6 +107,9 @@ def _convolutions(path: Path) -> tuple[list[tuple[Tensor, Tensor]], bool]:
     except Exception as problem:  # protobuf has its own errors for damaged files
         raise BadWeights(f"{path}: cannot be read as ONNX ({problem})") from problem
     values = {i.name: i for i in graph.initializer}
+    # Weights that are equal are stored once, and given on under the names of the others.
+    same = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Identity"}
+    values |= {name: values[of] for name, of in same.items() if of in values}
     pairs = []
     for node in graph.node:
         if node.op_type != "Conv":
@@ -120,14 +125,17 @@ def _convolutions(path: Path) -> tuple[list[tuple[Tensor, Tensor]], bool]:
 
 
 @torch.no_grad()
-def _pairs_in_order(network: nn.Module, example: Tensor) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
-    """Convolutions with their batch norms, in execution order."""
-    ran: list[nn.Module] = []
-    hooks = [
-        layer.register_forward_hook(lambda module, _inputs, _output: ran.append(module))
-        for layer in network.modules()
-        if isinstance(layer, nn.Conv2d | nn.BatchNorm2d)
-    ]
+def _in_order(network: nn.Module, example: Tensor) -> list[tuple[nn.Conv2d, nn.BatchNorm2d | None]]:
+    """Convolutions in execution order, each with the batch norm behind it, if there is one."""
+    ran: list[tuple[nn.Conv2d, nn.BatchNorm2d | None]] = []
+
+    def note(module: nn.Module, _inputs: object, _output: object) -> None:
+        if isinstance(module, nn.Conv2d):
+            ran.append((module, None))
+        elif isinstance(module, nn.BatchNorm2d):
+            ran[-1] = (ran[-1][0], module)
+
+    hooks = [layer.register_forward_hook(note) for layer in network.modules()]
     was_training = network.training
     try:
         network.eval()(example)
@@ -135,6 +143,4 @@ def _pairs_in_order(network: nn.Module, example: Tensor) -> list[tuple[nn.Conv2d
         network.train(was_training)
         for hook in hooks:
             hook.remove()
-    pairs = list(zip(ran[::2], ran[1::2], strict=True))
-    assert all(isinstance(a, nn.Conv2d) and isinstance(b, nn.BatchNorm2d) for a, b in pairs)
-    return pairs  # type: ignore[return-value]
+    return ran

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from glpose.errors import BadWeights
 from glpose.export.terms import describe
+from glpose.export.unfold import load_exported, restore_norms
 from glpose.formats.coco.boxes import BoxedPicture
 from glpose.imaging import read_image
 from glpose.metrics.ap import (
@@ -58,11 +60,18 @@ class PersonDetectorTask(ExportTask[PersonDetector]):
         self._recipe, self._cache_dir = recipe, cache_dir
 
     def build(self, *, fresh: bool = False) -> PersonDetector:
-        """New weights, a body from ImageNet, or the averaged (EMA) weights of a checkpoint."""
+        """New weights, a body from ImageNet, the averaged (EMA) weights of a checkpoint, or exported ones.
+
+        Batch norms of an exported detector (`.onnx`) get statistics of the recipe's data.
+        """
         recipe = self._recipe
         model = PersonDetector(recipe.model)
         if recipe.init_from == IMAGENET and not fresh:
             load_part(model.body, imagenet_body(recipe.model.backbone), "", IMAGENET)
+        elif recipe.init_from.endswith(".onnx") and not fresh:
+            example = torch.zeros(1, *recipe.model.size_hw, 3, dtype=torch.uint8)
+            load_exported(model, Path(recipe.init_from), example)
+            restore_norms(model, self._some_pictures)
         elif recipe.init_from and not fresh:
             saved = load_checkpoint(Path(recipe.init_from))
             try:
@@ -76,8 +85,17 @@ class PersonDetectorTask(ExportTask[PersonDetector]):
 
     def train_data(self) -> BoxData:
         """All sets with a folder, and synth; each is decoded into the task's cache once."""
+        return self._boxes
+
+    @cached_property
+    def _boxes(self) -> BoxData:
         recipe = self._recipe
         return BoxData(recipe.data, recipe.roots, self._cache_dir, recipe.seed)
+
+    @cached_property
+    def _some_pictures(self) -> UInt8[Tensor, "b h w 3"]:
+        """Pictures as they are trained on, for the statistics of batch norms."""
+        return torch.from_numpy(self._boxes.rows(0, range(self._recipe.batch_size))["images"])
 
     def losses(self, model: PersonDetector, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Losses "score" and "box", see `step`."""
