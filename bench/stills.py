@@ -146,7 +146,7 @@ def poses_on(
     """The poses of the labelled people of each picture, in their order."""
     for picture in some.pictures:
         rgb = read_image(picture.path)
-        info = VideoInfo(picture.path.name, rgb.shape[:2], 25.0)
+        info = VideoInfo(picture.path.name, rgb.shape[:2], 25.0, is_still=True)
         people = picture.truth.people
         boxes = {0: replace(people, xyxy=grown(people.xyxy, grow))}
         ((_, poses),) = poses_of([Frame(0, 0.0, rgb)], info, models, boxes, keep_pictures=False)

@@ -219,7 +219,10 @@ def poses_of(
     The other arguments are as in `run` and `estimate_poses`; if refiners are given, pictures are
     always kept, since refiners may read them.
     """
-    if not effort.fuse:
+    card = models.estimate.card
+    # A picture has no other frames, and copies of itself tell nothing: measured, they do harm.
+    has_nothing_to_fuse = info.is_still and card.answers and card.order == "any"
+    if not effort.fuse or has_nothing_to_fuse:
         models = replace(models, estimate=alone(models.estimate))
     people_of = _people_of(info, models, boxes, timings, effort.detect_every)
     keep_pictures = keep_pictures or bool(refiners)

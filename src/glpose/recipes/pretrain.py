@@ -147,7 +147,7 @@ def enlarge_small() -> Settings:
 def longer_small() -> Settings:
     """enlarge_small once more, people turned further; start it from there or from what is shipped.
 
-    Two cores see each person some thirty times before; every further round has paid so far.
+    Before, each person was seen some thirty times; every further round has paid so far.
     """
     before = enlarge_small()
     turned = replace(before.data.augmentation, rotation_deg=45.0)
