@@ -182,9 +182,7 @@ RECIPES: dict[str, Entry] = {
     },
     "dgnet_humaneva": Entry("lift.dgnet_humaneva", "DG-Net's idea on HumanEva-I, three actions"),
     "dgnet_3dhp": Entry("lift.dgnet_3dhp", "DG-Net's idea on MPI-INF-3DHP"),
-    "dkd_small": Entry(
-        "dkd.dkd_small", "dynamic kernels on longer_small's network, half the size"
-    ),
+    "dkd_small": Entry("dkd.dkd_small", "dynamic kernels on longer_small's network, half the size"),
     **{
         f"dkd_r50_subjhmdb{split}": Entry(
             "dkd.dkd_r50_subjhmdb",
