@@ -162,6 +162,7 @@ def test_a_network_that_should_not_start_at_random_says_so_but_trains(
     assert trained_on == (DATASETS["synth"].terms,)
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_shipped_weights(
     train: Train, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -385,7 +385,7 @@ def test_exported_weights_find_what_torch_finds(person_boxes: Path, tmp_path: Pa
     assert same.any(0).all()
     assert same.any(1).all()
     # Training goes on from there.
-    few = dataclasses.replace(recipe.data, synth_frames=1, sizes_hw=((96, 96),))
+    few = dataclasses.replace(recipe.data, synth_share=0.0, sizes_hw=((96, 96),))
     recipe = dataclasses.replace(recipe, init_from=str(path), batch_size=2, data=few)
     again = load_system("person_detector").open(recipe, tmp_path).build()
     norms = [m for m in again.modules() if isinstance(m, torch.nn.BatchNorm2d)]

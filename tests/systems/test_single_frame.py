@@ -233,11 +233,13 @@ def test_training_starts_from_a_run_or_from_an_imported_file(name: str, tmp_path
     assert gone.state_dict().keys() == weights.keys()
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_shipped_weights(tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     shipped = find_weights("pose_small", "pose").part("encoder")
     recipe = on_synth_only(load_recipe("longer_small"))
-    recipe = replace(recipe, init_from=str(shipped), batch_size=4)
+    few = replace(recipe.data, num_synth_scenes=1)
+    recipe = replace(recipe, init_from=str(shipped), data=few)
     model = SingleFrameTask(recipe, tmp_path).build()
     crops = np.random.default_rng(0).integers(0, 256, (2, 224, 168, 3), np.uint8)
     expected = load_estimator("pose_small").encode(crops).maps
