@@ -165,7 +165,8 @@ class Result(PoseResult):
 class PoseStream(Iterator[Poses]):
     """The poses of a video while they are estimated: one `Poses` a frame, in order, once.
 
-    `video` says what is known about the video, `skeleton` which joints are estimated.
+    `video` says what is known about the video, `skeleton` which joints are estimated; `let_go` is
+    called when it is closed.
     """
 
     def __init__(

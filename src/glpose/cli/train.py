@@ -44,7 +44,7 @@ def train(
         Where decoded pictures are kept between runs.
     init
         What to start from: a run's folder, also one of glpose pretrain, a checkpoint, or an exported
-        NAME.encoder.onnx; the name of shipped weights stands for theirs.
+        .onnx; the name of shipped weights stands for theirs.
     set_
         Change a setting, as NAME=VALUE with a dotted name (optimizer.lr=5e-4); repeatable.
     resume
@@ -97,12 +97,18 @@ def _recipe(
     """The recipe with all changes from the command line."""
     from dataclasses import replace
 
+    from glpose.export.terms import sets_of
     from glpose.recipes import load_recipe
+    from glpose.runtime.load import read_card
     from glpose.train.change import on_synth_only, with_roots, with_settings
 
     recipe = with_roots(load_recipe(name), data)
     if init is not None:
-        recipe = replace(recipe, init_from=str(_shipped(init) or init))
+        begin = _shipped(init) or init
+        recipe = replace(recipe, init_from=str(begin))
+        if begin.suffix == ".onnx" and begin.is_file():
+            seen = (*recipe.pretrained_on, *sets_of(read_card(begin).trained_on))
+            recipe = replace(recipe, pretrained_on=tuple(dict.fromkeys(seen)))
     if synth_only:
         recipe = on_synth_only(recipe)
     return with_settings(recipe, changes)

@@ -24,6 +24,21 @@ def describe(sources: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
     return lines, "No restriction from training data."
 
 
+def sets_of(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """The sets that a card's lines are about: what `describe` was given, parts as their sets.
+
+    Raises: BadConfig for a line that no set has, since a new card would keep it secret.
+    """
+    names = {entry.terms: name for name, entry in DATASETS.items()}
+    unknown = [line for line in lines if line not in names]
+    if unknown:
+        raise BadConfig(
+            f"the card of the weights to start from names '{unknown[0]}', which no set of glpose "
+            "has; add it to formats/sets.py, or start from a run"
+        )
+    return tuple(names[line] for line in lines)
+
+
 def _terms(source: str) -> str:
     """The line of a set, or of a part of it such as "coco-val"."""
     found = DATASETS.get(source) or (dataset(source) if source in named_parts() else None)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from glpose.errors import BadWeights, MissingExtra
 
@@ -29,6 +30,11 @@ def load_exported(
 
     Raises: BadWeights if the graph cannot be read or is of another network; MissingExtra.
     """
+    if any(isinstance(layer, nn.ConvTranspose2d) for layer in network.modules()):
+        raise BadWeights(
+            f"{path}: transposed convolutions, which this recipe's network has, are not taken from "
+            "exported weights; expected the folder of a run, or what glpose weights import wrote"
+        )
     folded, answers = _convolutions(path)
     layers = _in_order(network, example)
     last = [] if head is None else [m for m in head.modules() if isinstance(m, nn.Conv2d)]
@@ -76,13 +82,7 @@ def restore_norms(network: nn.Module, pictures: Tensor) -> None:
         inputs[norm] = variance.float(), mean.float()
 
     hooks = [norm.register_forward_pre_hook(measure) for _, norm in pairs]
-    was_training = network.training
-    try:
-        network.eval()(pictures)
-    finally:
-        network.train(was_training)
-        for hook in hooks:
-            hook.remove()
+    _run(network, pictures, hooks)
     for conv, norm in pairs:
         variance, mean = inputs[norm]
         # A channel that is constant on these pictures stays as it is.
@@ -136,11 +136,16 @@ def _in_order(network: nn.Module, example: Tensor) -> list[tuple[nn.Conv2d, nn.B
             ran[-1] = (ran[-1][0], module)
 
     hooks = [layer.register_forward_hook(note) for layer in network.modules()]
+    _run(network, example, hooks)
+    return ran
+
+
+def _run(network: nn.Module, pictures: Tensor, hooks: list[RemovableHandle]) -> None:
+    """Run the network once as it is used, with its hooks, which are removed."""
     was_training = network.training
     try:
-        network.eval()(example)
+        network.eval()(pictures)
     finally:
         network.train(was_training)
         for hook in hooks:
             hook.remove()
-    return ran

@@ -90,12 +90,12 @@ def _private(given: GivenPoses, path: Path, options: RefineOptions) -> Private |
     private = given.settings.get("private")
     if private == "skeleton":
         return "skeleton"
-    if private == "blur" and overlay in options.writers:
+    if private is not None and overlay in options.writers:
         raise BadInput(
             f"{path}: its faces were blurred, and those of people who were left out could not be; "
             "refine it with --no-overlay, or run the video with --refine flow --private blur"
         )
-    return "blur" if private == "blur" else None
+    return None if private is None else "blur"
 
 
 def check_belongs(given: GivenPoses, info: VideoInfo, label: str) -> None:

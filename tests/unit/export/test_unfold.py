@@ -127,6 +127,12 @@ def test_an_encoder_of_another_network_is_refused(exported: Path) -> None:
         )
 
 
+def test_a_network_with_transposed_convolutions_is_refused(exported: Path) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 8, 1), nn.ConvTranspose2d(8, 8, 2))
+    with pytest.raises(BadWeights, match="transposed convolutions"):
+        load_exported(network, exported, EXAMPLE)
+
+
 def test_a_file_that_is_no_graph_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.onnx").write_bytes(b"not a graph")
     with pytest.raises(BadWeights, match=r"x\.onnx: cannot be read as ONNX"):
