@@ -154,6 +154,7 @@ def _baselines() -> dict[str, Entry]:
 
 RECIPES: dict[str, Entry] = {
     "person_small": Entry("detect.person_small", "the person detector that is shipped"),
+    "person_longer": Entry("detect.person_longer", "the same carried on, for minutes of a GPU"),
     "warmup_small": Entry(
         "pretrain.warmup_small", "EfficientNet-Lite0, single frame, on small crops"
     ),
@@ -161,6 +162,7 @@ RECIPES: dict[str, Entry] = {
     "finetune_small": Entry("pretrain.finetune_small", "the same unfrozen, from pretrain_small"),
     "enlarge_small": Entry("pretrain.enlarge_small", "larger crops, from finetune_small"),
     "longer_small": Entry("pretrain.longer_small", "the same once more, from enlarge_small"),
+    "longest_small": Entry("pretrain.longest_small", "the same once more, for minutes of a GPU"),
     "composite_small": Entry(
         "pretrain.composite_small", "Lite0 with coarse heatmaps and offsets (CLNet's idea)"
     ),

@@ -1,5 +1,7 @@
 """Complete training runs of the person detectors."""
 
+from dataclasses import replace
+
 from glpose.recipes.pretrain import FROZEN
 from glpose.systems.person_detector.spec import BoxDataConfig, PersonDetectorConfig, Settings
 from glpose.train.recipe import Optimizer, Recipe
@@ -28,4 +30,23 @@ def person_small() -> Settings:
         validate_every=400,
         init_from="imagenet",
         pretrained_on=("imagenet",),
+    )
+
+
+def person_longer() -> Settings:
+    """person_small carried on with nothing frozen, in large batches for minutes of a GPU.
+
+    Start it from person_small or from what is shipped.
+    """
+    before = person_small()
+    return replace(
+        before,
+        name="person_longer",
+        optimizer=replace(before.optimizer, rates=(("body", 0.5),)),
+        batch_size=48,
+        num_steps=5000,
+        validate_every=2500,
+        checkpoint_every=500,
+        data_workers=5,
+        init_from="",
     )

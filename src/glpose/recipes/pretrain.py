@@ -160,6 +160,36 @@ def longer_small() -> Settings:
     )
 
 
+def longest_small() -> Settings:
+    """longer_small in large batches for minutes of a GPU, with more of LSP's unusual poses.
+
+    Start it from longer_small or from what is shipped.
+    """
+    before = longer_small()
+    shares = (
+        Share("lspet", 0.28),
+        Share("coco", 0.26),
+        Share("jhmdb", 0.16),
+        Share("lsp", 0.10),
+        Share("person_boxes", 0.02),
+        Share("person_boxes_2", 0.11),
+        Share("free_exercise", 0.04),
+        Share("badminton", 0.01),
+        Share("tud_side_walk", 0.02),
+    )
+    return replace(
+        before,
+        name="longest_small",
+        data=replace(before.data, shares=shares),
+        optimizer=replace(before.optimizer, lr=2e-3, warmup_steps=300),
+        batch_size=128,
+        num_steps=8000,
+        validate_every=2000,
+        checkpoint_every=500,
+        data_workers=9,
+    )
+
+
 def composite_small() -> Settings:
     """Lite0 to stride 16 with a composite head, on finetune_small's crops; start it from ImageNet.
 
