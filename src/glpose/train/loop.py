@@ -74,9 +74,11 @@ def train(
         )
     task = system.open(recipe, cache_dir)
     with workers.together():
-        state = start(recipe, task, workers)
-        if resume and (run_dir / "last.pt").exists():
-            _restore(state, run_dir / "last.pt")
+        last = run_dir / "last.pt"
+        goes_on = resume and last.exists()
+        state = start(recipe, task, workers, fresh=goes_on)
+        if goes_on:
+            _restore(state, last)
     if is_there and state.step and is_of_older_version(run_dir):
         state.best_score = -math.inf
         tell(

@@ -86,13 +86,16 @@ class TrainState:
         return means
 
 
-def start(recipe: Recipe, task: Task, workers: Workers) -> TrainState:
-    """Networks initialised with the recipe's seed and a new optimiser; equal in all processes."""
+def start(recipe: Recipe, task: Task, workers: Workers, *, fresh: bool = False) -> TrainState:
+    """Networks initialised with the recipe's seed and a new optimiser; equal in all processes.
+
+    `fresh` ignores the recipe's `init_from`, for a state whose weights are loaded next.
+    """
     torch.manual_seed(recipe.seed)
     where = {"device": workers.device, "memory_format": torch.channels_last}
     # torch's type hints of `Module.to` lack `memory_format`.
-    model = task.build().to(**where)  # type: ignore[call-overload]
-    ema = task.build().requires_grad_(False)
+    model = task.build(fresh=fresh).to(**where)  # type: ignore[call-overload]
+    ema = task.build(fresh=True).requires_grad_(False)
     ema.load_state_dict(model.state_dict())
     ema = ema.to(**where)  # type: ignore[call-overload]
     if workers.sharing == "own":

@@ -1,5 +1,7 @@
 """The numbers of a step: the learning rate, and the averaged weights."""
 
+from pathlib import Path
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -7,7 +9,9 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from glpose.train.recipe import Optimizer  # noqa: E402
-from glpose.train.state import average, learning_rate  # noqa: E402
+from glpose.train.run.workers import ALONE  # noqa: E402
+from glpose.train.state import average, learning_rate, start  # noqa: E402
+from tiny_training import TINY, TinyNet, TinyTask  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -37,3 +41,20 @@ def test_a_milestone_is_the_first_step_with_the_lower_rate() -> None:
     how = Optimizer(lr=1.0, warmup_steps=0, decay="steps", milestones=(10, 20), gamma=0.1)
     rates = [learning_rate(how, step, 30) for step in (0, 9, 10, 19, 20, 29)]
     assert rates == pytest.approx([1.0, 1.0, 0.1, 0.1, 0.01, 0.01])
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_what_training_starts_from_is_read_once_and_not_for_weights_that_are_loaded_next(
+    tmp_path: Path, fresh: bool
+) -> None:
+    built = []
+
+    class Counted(TinyTask):
+        def build(self, *, fresh: bool = False) -> TinyNet:
+            built.append(fresh)
+            return super().build(fresh=fresh)
+
+    state = start(TINY, Counted(TINY, tmp_path), ALONE, fresh=fresh)
+    assert built == [fresh, True]
+    same = zip(state.model.state_dict().values(), state.ema.state_dict().values(), strict=True)
+    assert all(torch.equal(mine, kept) for mine, kept in same)
