@@ -166,7 +166,7 @@ RECIPES: dict[str, Entry] = {
     "composite_small": Entry(
         "pretrain.composite_small", "Lite0 with coarse heatmaps and offsets (CLNet's idea)"
     ),
-    "glpose_small": Entry("fuse.glpose_small", "GLPose at small size, from longer_small"),
+    "glpose_small": Entry("fuse.glpose_small", "GLPose at small size, from longest_small"),
     "queries_small": Entry("fuse.queries_small", "joint queries on the same features"),
     "flowing_small": Entry("fuse.flowing_small", "heatmaps of neighbours merged along the flow"),
     "flowing_small_unaligned": Entry(
@@ -184,7 +184,9 @@ RECIPES: dict[str, Entry] = {
     },
     "dgnet_humaneva": Entry("lift.dgnet_humaneva", "DG-Net's idea on HumanEva-I, three actions"),
     "dgnet_3dhp": Entry("lift.dgnet_3dhp", "DG-Net's idea on MPI-INF-3DHP"),
-    "dkd_small": Entry("dkd.dkd_small", "dynamic kernels on longer_small's network, half the size"),
+    "dkd_small": Entry(
+        "dkd.dkd_small", "dynamic kernels on longest_small's network, half the size"
+    ),
     **{
         f"dkd_r50_subjhmdb{split}": Entry(
             "dkd.dkd_r50_subjhmdb",
