@@ -183,8 +183,8 @@ def longest_small() -> Settings:
         data=replace(before.data, shares=shares),
         optimizer=replace(before.optimizer, lr=2e-3, warmup_steps=300),
         batch_size=128,
-        num_steps=8000,
-        validate_every=2000,
+        num_steps=3800,
+        validate_every=1900,
         checkpoint_every=500,
         data_workers=9,
     )
