@@ -13,6 +13,7 @@ from glpose.errors import BadInput
 from glpose.flow import Flow, Motions
 from glpose.formats.results import read_boxes
 from glpose.formats.text.lines import FARTHEST_PX
+from glpose.hindsight import HindsightSpec
 from glpose.imaging import dense_flow
 from glpose.lifting import lift_frames
 from glpose.pipeline import (
@@ -235,6 +236,7 @@ def poses_of(
         timings=timings,
         keep_pictures=keep_pictures,
         motions=motions,
+        hindsight=HindsightSpec().within_bytes(info.size_hw),
     )
     if refiners is None:
         refiners = usual_refiners(boxes, models.skeleton, info.size_hw, causal=causal)

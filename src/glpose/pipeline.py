@@ -7,17 +7,19 @@ them, then give the joint maps.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Bool, Float32, Int64, UInt8
 
 from glpose.alignment import Alignment
 from glpose.clip import CropMemory
 from glpose.codecs.codec import Maps
 from glpose.crop import crop_from_image, cut
 from glpose.flow import Motions
+from glpose.hindsight import NO_HINDSIGHT, FollowedFrame, Hindsight, HindsightSpec, Looked
 from glpose.metrics.calibration import calibrated
 from glpose.poses import confident, finish
 from glpose.runtime.alone import looks_alone
@@ -68,6 +70,7 @@ def estimate_poses(
     timings: Timings | None = None,
     keep_pictures: bool = True,
     motions: Motions | None = None,
+    hindsight: HindsightSpec = NO_HINDSIGHT,
 ) -> Iterator[FrameAndPoses]:
     """Yield each frame with its poses, in order, with a delay of some frames.
 
@@ -81,6 +84,11 @@ def estimate_poses(
     come from the frames so far. `is_key` selects the frames whose poses are wanted; others only
     serve as context and are yielded without people. Estimators with the order "in_time" solve them
     too, to carry their states. `motions` are those of the video, if others ask for its flow, too.
+
+    With `hindsight` and a `Follower`, people are also followed back from where they appear; not
+    with `options.causal`.
+
+    If `frames` or `people_of` fail, the frames before are yielded first, with what is known.
 
     Frames are yielded as given. Without `keep_pictures` they are yielded without `rgb`, and
     pictures are dropped after people are cropped; only the `status` of the poses then says whether
@@ -96,13 +104,23 @@ def estimate_poses(
     window = Window(how.card, memory, pool, options.neighbours, keys, causal=options.causal)
     alignment = Alignment(how.crop, how.codec, motions or Motions())
     kept = States(how.card.states, how.card.starter), alignment
-    for block in _blocks(frames, block_frames, spent):
+    blocks = _seen_blocks(frames, people_of, look, how, spent, num=block_frames, back=hindsight)
+    problem: Exception | None = None
+    while True:
+        try:
+            seen_frames = next(blocks, None)
+        except Exception as found:  # noqa: BLE001 - it is raised after what is known is given out
+            seen_frames, problem = None, found
+        if seen_frames is None:
+            break
         ready = []
-        for seen in _see(block, people_of, look, how, spent):
+        for seen in seen_frames:
             bare = Frame(seen.frame, seen.time_s, None)
             ready += window.push(seen if keep_pictures else replace(seen, given=bare))
         yield from _wanted(_poses(ready, look, how, kept, spent), is_key)
     yield from _wanted(_poses(list(window.drain()), look, how, kept, spent), is_key)
+    if problem is not None:
+        raise problem
 
 
 def remember_video(
@@ -155,6 +173,11 @@ class DetectAndTrack:
 class Follower(Protocol):
     """A `PeopleOf` that learns where people are from their poses in each frame."""
 
+    @property
+    def scene(self) -> int:
+        """The frame that opened the scene of the last frame."""
+        ...
+
     def __call__(self, frame: Frame) -> People:
         """The people to look for in a frame."""
         ...
@@ -182,6 +205,11 @@ class FollowPoses:
         self._detect, self._tracker = detect, tracker
         self._cuts, self._spent = CutDetector(), timings or Timings()
         self._rgb: np.ndarray | None = None
+
+    @property
+    def scene(self) -> int:
+        """See `Follower`."""
+        return self._tracker.scene
 
     def __call__(self, frame: Frame) -> People:
         """See `Follower`; the frame must be decodable."""
@@ -239,13 +267,40 @@ def _blocks(frames: Iterable[Frame], num: int, spent: Timings) -> Iterator[list[
         yield block
 
 
+def _seen_blocks(
+    frames: Iterable[Frame],
+    people_of: PeopleOf,
+    estimate: Estimator,
+    how: _Settings,
+    spent: Timings,
+    *,
+    num: int,
+    back: HindsightSpec,
+) -> Iterator[list[SeenFrame]]:
+    """The frames with their people, some at a time, as late as somebody may still be found in them."""
+    if not isinstance(people_of, Follower):
+        for block in _blocks(frames, num, spent):
+            yield list(_see(block, people_of, estimate, how, spent))
+        return
+    look = partial(_look, estimate=estimate, how=how, spent=spent)
+    hindsight = Hindsight(look, how.joints, NO_HINDSIGHT if how.options.causal else back)
+    try:
+        for block in _blocks(frames, num, spent):
+            followed = (_follow(frame, people_of, estimate, how, spent) for frame in block)
+            yield [seen for frame in followed for seen in hindsight.push(frame)]
+    except Exception:
+        yield list(hindsight.drain())
+        raise
+    yield list(hindsight.drain())
+
+
 def _see(
     block: list[Frame], people_of: PeopleOf, estimate: Estimator, how: _Settings, spent: Timings
 ) -> Iterator[SeenFrame]:
     """Find the people of each frame, crop them, and encode all crops at once."""
     if isinstance(people_of, Follower):
         for frame in block:
-            yield _follow(frame, people_of, estimate, how, spent)
+            yield _follow(frame, people_of, estimate, how, spent).seen
         return
     people = [
         People.empty() if f.rgb is None else confident(people_of(f), how.options.min_box)
@@ -293,26 +348,42 @@ def _seen(
 
 def _follow(
     frame: Frame, people_of: Follower, estimate: Estimator, how: _Settings, spent: Timings
-) -> SeenFrame:
+) -> FollowedFrame:
     """Look for the expected people of one frame; what is found says where to look next."""
     expected = People.empty() if frame.rgb is None else people_of(frame)
+    num_joints = len(how.joints.joints)
     if frame.rgb is None or not len(expected):
-        return _seen(frame, People.empty(), (), *_NOTHING, how)
+        nobody = _seen(frame, People.empty(), (), *_NOTHING, how)
+        xy, score = np.zeros((0, num_joints, 2), np.float32), np.zeros((0, num_joints), np.float32)
+        return FollowedFrame(nobody, xy, score, people_of.scene)
+    found = _look(frame.rgb, expected.xyxy, estimate, how, spent)
+    with spent("track"):
+        people, rows = people_of.learn(found.xy, found.score)
+        kept = people.score >= how.options.min_box
+        people, rows = people[kept], rows[kept]
+    own_maps = tuple(found.crop_from_image[row] for row in rows)
+    seen = _seen(frame, people, own_maps, found.features[rows], found.embedding[rows], how)
+    return FollowedFrame(seen, found.xy[rows], found.score[rows], people_of.scene)
+
+
+def _look(
+    rgb: UInt8[np.ndarray, "height width 3"],
+    boxes: Float32[np.ndarray, "n 4"],
+    estimate: Estimator,
+    how: _Settings,
+    spent: Timings,
+) -> Looked:
+    """See people in some boxes of a picture, each alone."""
     with spent("crop"):
-        maps = [crop_from_image(box, how.crop) for box in expected.xyxy]
-        crops = np.stack([cut(frame.rgb, to_crop, how.crop) for to_crop in maps])
+        maps = tuple(crop_from_image(box, how.crop) for box in boxes)
+        crops = np.stack([cut(rgb, to_crop, how.crop) for to_crop in maps])
     with spent("encode"):
         encoded = estimate.encode(crops)
         xy, score = how.codec.decode(_answers(estimate, encoded))
-    with spent("track"):
-        in_image = [
-            (m.inverse() @ how.crop_from_map).apply(p) for m, p in zip(maps, xy, strict=True)
-        ]
-        people, rows = people_of.learn(np.stack(in_image).astype(np.float32), score)
-        kept = people.score >= how.options.min_box
-        people, rows = people[kept], rows[kept]
-    own_maps = tuple(maps[row] for row in rows)
-    return _seen(frame, people, own_maps, encoded.features[rows], encoded.embedding[rows], how)
+    in_image = [(m.inverse() @ how.crop_from_map).apply(p) for m, p in zip(maps, xy, strict=True)]
+    return Looked(
+        maps, encoded.features, encoded.embedding, np.stack(in_image).astype(np.float32), score
+    )
 
 
 def can_follow(card: PoseCard) -> bool:

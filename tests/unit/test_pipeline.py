@@ -308,6 +308,8 @@ def test_remembering_reads_nothing_where_it_is_not_needed_and_is_bounded() -> No
 class Second:
     """A `Follower` that looks for two people and keeps the second, where its joints were."""
 
+    scene = 0
+
     def __init__(self) -> None:
         self.learned: list[np.ndarray] = []
 

@@ -18,7 +18,8 @@ from glpose.track.looks import LooksMemory, LooksSpec, clothes
 from glpose.track.tracker import Track, Tracker, TrackerSpec, to_people
 from glpose.types import Detections, People
 
-_FEWEST = 4
+FEWEST_SURE = 4
+"""Joints that must be sure for a box to go with them."""
 # The most that a person's size changes in a frame.
 _MOST_SCALING = 0.05
 _HEAD = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "head_top", "face", "head")
@@ -75,12 +76,13 @@ class PoseTracker(Tracker):
     ) -> None:
         super().__init__(spec, size_hw)
         self._joints, self._poses = joints, poses
-        self._ends = _ends(joints)
+        self._ends = head_and_feet(joints)
         self._rows: list[Track] = []
         self._sightings: dict[Track, Sighting] = {}
         self._looks: LooksMemory[Track] = LooksMemory(looks)
         self._looked: int | None = None
-        self._scene = 0
+        self.scene = 0
+        """The frame that opened the scene."""
         self._is_unsure = False
 
     def wants_look(self, frame: int) -> bool:
@@ -91,7 +93,7 @@ class PoseTracker(Tracker):
             self._looked is None
             or self._is_unsure
             or frame - self._looked >= every
-            or frame - self._scene < how.look_first
+            or frame - self.scene < how.look_first
         )
 
     def update(self, frame: int, detections: Detections | None, *, cut: bool = False) -> People:
@@ -102,7 +104,7 @@ class PoseTracker(Tracker):
         before = self._frame
         opens = self._open(frame, cut=cut)
         if opens:
-            self._scene = frame
+            self.scene = frame
         if detections is not None:
             self._looked = frame
             pool = self._usable(detections)
@@ -182,7 +184,7 @@ class PoseTracker(Tracker):
     def _box_of(
         self, track: Track, xy: np.ndarray, sure: np.ndarray, *, detected: bool
     ) -> Float64[np.ndarray, "4"] | None:
-        if sure.sum() < _FEWEST:
+        if sure.sum() < FEWEST_SURE:
             return None
         how, before = self._poses, self._sightings.get(track)
         expected = track.xyxy if detected or before is None else moved_box(before, xy, sure)
@@ -265,7 +267,7 @@ def moved_box(
 ) -> Float64[np.ndarray, "4"]:
     """The last box, moved and scaled as the joints that were and are sure; it stays if they are few."""
     both = sure & before.sure
-    if both.sum() < _FEWEST:
+    if both.sum() < FEWEST_SURE:
         return before.xyxy
     old, new = before.xy[both], xy[both]
     scale = _spread(new) / max(_spread(old), 1e-6)
@@ -302,7 +304,7 @@ def _spread(xy: Float[np.ndarray, "n 2"]) -> float:
     return float(np.abs(xy - np.median(xy, axis=0)).mean())
 
 
-def _ends(joints: Skeleton) -> tuple[tuple[int, ...], ...]:
+def head_and_feet(joints: Skeleton) -> tuple[tuple[int, ...], ...]:
     """Head and feet: for each the joints of which one must be sure."""
     parts = (_HEAD, ("left_ankle",), ("right_ankle",))
     found = [tuple(joints.index(name) for name in part if name in joints.joints) for part in parts]

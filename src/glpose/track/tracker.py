@@ -164,7 +164,7 @@ class Tracker:
         ]
         low = pool.among(spec.low_score, spec.high_score)
         self._match(frame, recent, pool, low, spec.low_iou)
-        last = [t for t in confirmed if t.seen == self._frame]
+        last = [t for t in confirmed if frame - t.seen - 1 <= spec.coast_frames]
         high = pool.among(spec.high_score)
         self._match(frame, last, pool, high, spec.wide_iou, spec.wide_margin)
         unconfirmed = [t for t in self._tracks if not t.track_id]

@@ -1,0 +1,223 @@
+"""Hindsight: people are also followed back in time from where they were found.
+
+A detector often finds somebody some frames late: the person bends, or is seen from behind. Whoever
+appears is therefore followed back by pose, frame by frame, as long as the pose is sure, in the
+pictures that are held for it. Rules and numbers are ours.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, UInt8
+
+from glpose.geometry import box_iou, oks
+from glpose.runtime.protocols import Features
+from glpose.skeleton import Skeleton
+from glpose.track import motion
+from glpose.track.by_pose import (
+    FEWEST_SURE,
+    PoseTrackerSpec,
+    Sighting,
+    head_and_feet,
+    moved_box,
+    pose_box,
+    pose_score,
+)
+from glpose.types import Affine, People
+from glpose.window import SeenFrame
+
+
+@dataclass(frozen=True, slots=True)
+class HindsightSpec:
+    """Settings: `reach` frames are held back, so far can one go; with 0 nobody goes back."""
+
+    reach: int = 24
+
+    def within_bytes(self, size_hw: tuple[int, int], most: int = 2**28) -> "HindsightSpec":
+        """The same, holding back no more RGB pictures of this size than `most` bytes have room for.
+
+        Chosen by the video alone: results must not depend on what the machine has.
+        """
+        room = most // max(1, 3 * size_hw[0] * size_hw[1])
+        return replace(self, reach=min(self.reach, max(1, room)))
+
+
+NO_HINDSIGHT = HindsightSpec(reach=0)
+"""Each frame is given out at once."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Looked:
+    """What an encoder sees in n boxes of a picture, each alone; poses in image pixels."""
+
+    crop_from_image: tuple[Affine, ...]
+    features: Features
+    embedding: Float32[np.ndarray, "n embedding"]
+    xy: Float32[np.ndarray, "n joints 2"]
+    score: Float32[np.ndarray, "n joints"]
+
+
+Look = Callable[[UInt8[np.ndarray, "height width 3"], Float32[np.ndarray, "n 4"]], Looked]
+"""Looks into some boxes of a picture."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FollowedFrame:
+    """A frame whose people were followed, with their poses; `scene` is the frame that opened it.
+
+    Scores are as decoded, not calibrated.
+    """
+
+    seen: SeenFrame
+    xy: Float32[np.ndarray, "n joints 2"]
+    score: Float32[np.ndarray, "n joints"]
+    scene: int
+
+    def __post_init__(self) -> None:
+        assert len(self.seen.people) == len(self.xy) == len(self.score)
+
+
+@dataclass(slots=True, eq=False)
+class _Traveller:
+    """A person on the way back, with the score of the detection that everything hangs on."""
+
+    track_id: int
+    score: float
+    state: motion.BoxState
+    last: Sighting
+
+
+class Hindsight:
+    """Takes frames as they were followed, and gives them out with those who were found later."""
+
+    def __init__(
+        self,
+        look: Look,
+        joints: Skeleton,
+        how: HindsightSpec = HindsightSpec(),
+        poses: PoseTrackerSpec = PoseTrackerSpec(),
+    ) -> None:
+        self._look, self._joints, self._how, self._poses = look, joints, how, poses
+        self._ends = head_and_feet(joints)
+        self._held: deque[FollowedFrame] = deque()
+        self._present: set[int] = set()
+
+    def push(self, frame: FollowedFrame) -> Iterator[SeenFrame]:
+        """Take the next frame; yield the one that nobody can reach any more."""
+        if frame.seen.status == "ok":
+            ids = {int(number) for number in frame.seen.people.track_id}
+            self._follow_back(frame, ids - self._present)
+            self._present = ids
+        self._held.append(frame)
+        while len(self._held) > self._how.reach:
+            yield self._held.popleft().seen
+
+    def drain(self) -> Iterator[SeenFrame]:
+        """Yield the frames still held, after the last push."""
+        while self._held:
+            yield self._held.popleft().seen
+
+    def _follow_back(self, found: FollowedFrame, new: set[int]) -> None:
+        """Look for people who are new in a frame in the ones before it, up to the last cut."""
+        people = found.seen.people
+        on_the_way = [
+            _Traveller(
+                int(people.track_id[row]),
+                float(people.score[row]),
+                motion.start(people.xyxy[row]),
+                self._sighting(found.xy[row], found.score[row], people.xyxy[row]),
+            )
+            for row in range(len(people))
+            if int(people.track_id[row]) in new
+        ]
+        after = found.seen.frame
+        for place in reversed(range(len(self._held))):
+            frame = self._held[place]
+            on_the_way = [t for t in on_the_way if frame.seen.row(t.track_id) < 0]
+            if frame.scene != found.scene or not on_the_way:
+                return
+            for traveller in on_the_way:
+                traveller.state = motion.predict(traveller.state, after - frame.seen.frame)
+            after = frame.seen.frame
+            if frame.seen.given.rgb is not None:
+                self._held[place], on_the_way = self._look_for(frame, on_the_way)
+
+    def _look_for(
+        self, frame: FollowedFrame, travellers: list[_Traveller]
+    ) -> tuple[FollowedFrame, list[_Traveller]]:
+        """The frame with those who are in it, and who they are."""
+        assert frame.seen.given.rgb is not None
+        expected = np.stack([motion.to_xyxy(t.state) for t in travellers])
+        looked = self._look(frame.seen.given.rgb, expected.astype(np.float32))
+        there: list[_Traveller] = []
+        for i, traveller in enumerate(travellers):
+            box = self._believed_box(traveller, expected[i], looked.xy[i], looked.score[i])
+            if box is None or self._is_somebody(frame, looked.xy[i], looked.score[i], box):
+                continue
+            traveller.state = motion.correct(traveller.state, box)
+            traveller.last = self._sighting(looked.xy[i], looked.score[i], box)
+            there.append(traveller)
+            frame = _with_person(frame, traveller, expected[i], looked, i)
+        return frame, there
+
+    def _sighting(self, xy: np.ndarray, score: np.ndarray, xyxy: np.ndarray) -> Sighting:
+        sure = (score >= self._poses.joint_score) & np.isfinite(xy).all(-1)
+        return Sighting(xy, sure, xyxy.astype(np.float64))
+
+    def _believed_box(
+        self, traveller: _Traveller, expected: np.ndarray, xy: np.ndarray, score: np.ndarray
+    ) -> Float64[np.ndarray, "4"] | None:
+        """The box that goes with a pose, if that is as sure as a newcomer's and where expected."""
+        how, sure = self._poses, self._sighting(xy, score, expected).sure
+        if sure.sum() < FEWEST_SURE or pose_score(score[None])[0] < how.sure_score:
+            return None
+        moved = moved_box(traveller.last, xy, sure)
+        box = pose_box(xy, sure, moved, self._ends, how.margin, how.shrink)
+        return box if box_iou(box[None], expected[None])[0, 0] >= how.keep_iou else None
+
+    def _is_somebody(
+        self, frame: FollowedFrame, xy: np.ndarray, score: np.ndarray, box: np.ndarray
+    ) -> bool:
+        """Whether a pose is that of somebody who is known in the frame."""
+        others = frame.seen.people.xyxy.astype(np.float64)
+        sure: Bool[np.ndarray, "n joints"] = frame.score >= self._poses.joint_score
+        alike = oks(
+            np.where((score >= self._poses.joint_score)[:, None], xy, np.nan)[None],
+            np.where(sure[..., None], frame.xy, np.nan),
+            np.array([np.prod(box[2:] - box[:2])]),
+            np.prod(others[:, 2:] - others[:, :2], axis=1),
+            self._joints.oks_sigma,
+        )
+        return bool((alike > self._poses.same_oks).any())
+
+
+def _with_person(
+    frame: FollowedFrame, person: _Traveller, xyxy: np.ndarray, looked: Looked, row: int
+) -> FollowedFrame:
+    """The frame with one person more, at the place of the track id."""
+    seen = frame.seen
+    place = int(np.searchsorted(seen.people.track_id, person.track_id))
+
+    def joined(those: np.ndarray, one: np.ndarray | np.generic) -> np.ndarray:
+        # Frames without people hold features of no size.
+        return np.insert(those, place, one, axis=0) if len(those) else np.asarray(one)[None]
+
+    maps = seen.crop_from_image
+    return replace(
+        frame,
+        seen=replace(
+            seen,
+            people=People(
+                joined(seen.people.xyxy, xyxy.astype(np.float32)),
+                joined(seen.people.score, np.float32(person.score)),
+                joined(seen.people.track_id, np.int64(person.track_id)),
+            ),
+            crop_from_image=(*maps[:place], looked.crop_from_image[row], *maps[place:]),
+            features=joined(seen.features, looked.features[row]),
+            embedding=joined(seen.embedding, looked.embedding[row]),
+        ),
+        xy=joined(frame.xy, looked.xy[row]),
+        score=joined(frame.score, looked.score[row]),
+    )

@@ -1,0 +1,233 @@
+"""Who is found late is followed back: how far, who not, and what becomes of the frames."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import tiny_onnx
+from fake_estimator import FakeEstimator, people, picture, run, video
+from glpose.hindsight import NO_HINDSIGHT, FollowedFrame, Hindsight, HindsightSpec, Looked
+from glpose.pipeline import estimate_poses
+from glpose.runtime.options import PoseOptions
+from glpose.skeleton import BODY19, POSETRACK15
+from glpose.types import Affine, Frame, People
+from glpose.window import SeenFrame
+
+NUM = len(BODY19.joints)
+SPREAD = np.random.default_rng(5).uniform(-0.5, 0.5, (NUM, 2)) * [20.0, 28.0]
+
+
+class World:
+    """People who stand or walk: where somebody is in a frame, and how sure the pose is there."""
+
+    def __init__(self, begins: dict[int, int] | None = None, speed: float = 2.0) -> None:
+        self.begins, self.speed = begins or {}, speed
+        self.looks: list[int] = []
+
+    def centre(self, who: int, frame: int) -> np.ndarray:
+        return np.array([40.0 + 60 * who + self.speed * frame, 60.0])
+
+    def pose(self, who: int, frame: int) -> np.ndarray:
+        return (SPREAD + self.centre(who, frame)).astype(np.float32)
+
+    def people(self, frame: int, *who: int) -> People:
+        return people(*[(number, *self.centre(number, frame)) for number in who])
+
+    def frame(self, frame: int, *who: int, scene: int = 0, bad: bool = False) -> FollowedFrame:
+        """A frame in which these people are known."""
+        rgb = None if bad else np.full((4, 4, 3), frame, np.uint8)
+        found = self.people(frame, *who)
+        n = len(who)
+        seen = SeenFrame(
+            frame,
+            frame / 25,
+            "undecodable" if bad else "ok",
+            found,
+            (Affine(np.eye(2, 3)),) * n,
+            np.full((n, 1, 2, 2), -1, np.float32) if n else np.zeros((0, 1, 1, 1), np.float32),
+            np.full((n, 3), -1, np.float32) if n else np.zeros((0, 1), np.float32),
+            Frame(frame, frame / 25, rgb),
+        )
+        xy = np.array([self.pose(w, frame) for w in who], np.float32).reshape(n, NUM, 2)
+        return FollowedFrame(seen, xy, np.full((n, NUM), 0.9, np.float32), scene)
+
+    def look(self, rgb: np.ndarray, boxes: np.ndarray) -> Looked:
+        """Each box sees whoever is nearest to its centre."""
+        frame = int(rgb[0, 0, 0])
+        self.looks.append(len(boxes))
+        xy, score = [], []
+        for box in boxes:
+            middle = (box[:2] + box[2:]) / 2
+            who = min(
+                range(1, 5), key=lambda w: float(np.abs(self.centre(w, frame) - middle).sum())
+            )
+            xy.append(self.pose(who, frame))
+            score.append(0.9 if frame >= self.begins.get(who, 0) else 0.2)
+        n = len(boxes)
+        return Looked(
+            (Affine(np.eye(2, 3) * 2),) * n,
+            np.full((n, 1, 2, 2), frame, np.float32),
+            np.full((n, 3), frame, np.float32),
+            np.array(xy, np.float32),
+            np.repeat(np.array(score, np.float32)[:, None], NUM, 1),
+        )
+
+
+def through(world: World, frames: list[FollowedFrame], reach: int = 24) -> list[SeenFrame]:
+    hindsight = Hindsight(world.look, BODY19, HindsightSpec(reach))
+    out = [seen for frame in frames for seen in hindsight.push(frame)]
+    out += hindsight.drain()
+    assert [seen.frame for seen in out] == [frame.seen.frame for frame in frames]
+    return out
+
+
+def ids(out: list[SeenFrame]) -> list[list[int]]:
+    for seen in out:
+        n = len(seen.people)
+        assert len(seen.crop_from_image) == len(seen.features) == len(seen.embedding) == n
+        assert seen.people.track_id.tolist() == sorted(seen.people.track_id.tolist())
+    return [seen.people.track_id.tolist() for seen in out]
+
+
+def test_who_appears_late_is_followed_back_to_the_first_frame() -> None:
+    world = World()
+    out = through(world, [world.frame(i, *[1] * (i >= 7)) for i in range(10)])
+    assert ids(out) == [[1]] * 10
+    for seen in out[:7]:
+        middle = (seen.people.xyxy[0, :2] + seen.people.xyxy[0, 2:]) / 2
+        assert np.abs(middle - world.centre(1, seen.frame)).max() < 5
+        assert seen.people.score[0] == pytest.approx(0.9)
+        assert (seen.features == seen.frame).all()  # of that frame's own picture
+        assert seen.crop_from_image[0].matrix[0, 0] == 2
+    assert all((seen.features == -1).all() for seen in out[7:])  # what was followed stays
+    assert world.looks == [1] * 7
+
+
+def test_one_goes_back_as_long_as_the_pose_is_sure() -> None:
+    world = World(begins={1: 4})
+    assert ids(through(world, [world.frame(i, *[1] * (i >= 7)) for i in range(9)])) == (
+        [[]] * 4 + [[1]] * 5
+    )
+
+
+def test_one_goes_back_no_further_than_frames_are_held() -> None:
+    world = World()
+    frames = [world.frame(i, *[1] * (i >= 7)) for i in range(9)]
+    assert ids(through(world, frames, reach=3)) == [[]] * 4 + [[1]] * 5
+    assert ids(through(world, frames, reach=0)) == [[]] * 7 + [[1]] * 2
+
+
+def test_nobody_goes_back_beyond_a_cut() -> None:
+    world = World(speed=0)
+    frames = [world.frame(i, *[1] * (i >= 7), scene=5 * (i >= 5)) for i in range(9)]
+    assert ids(through(world, frames)) == [[]] * 5 + [[1]] * 4
+
+
+def test_a_frame_without_a_picture_is_passed_over() -> None:
+    world = World()
+    frames = [world.frame(i, *[1] * (i >= 7), bad=i in (3, 6)) for i in range(9)]
+    assert ids(through(world, frames)) == [[1], [1], [1], [], [1], [1], [], [1], [1]]
+
+
+def test_a_gap_is_filled_up_to_where_the_person_was() -> None:
+    world = World()
+    frames = [world.frame(i, *[1] * (i < 3 or i >= 7)) for i in range(9)]
+    assert ids(through(world, frames)) == [[1]] * 9
+    assert world.looks == [1] * 4
+
+
+def test_a_person_whom_a_bad_frame_hides_is_not_looked_for_again() -> None:
+    world = World()
+    frames = [world.frame(i, *[1] * (i != 4), bad=i == 4) for i in range(9)]
+    through(world, frames)
+    assert not world.looks
+
+
+def test_a_new_number_for_somebody_known_stays_where_it_begins() -> None:
+    """The same body was another number before: nobody gets two."""
+    world = World(speed=0)
+    frames = [world.frame(i, *[1] * (i < 5)) for i in range(5)]
+    late = World(speed=0)
+    late.centre = lambda who, frame: world.centre(1, frame)  # type: ignore[method-assign]
+    frames += [late.frame(i, 3) for i in range(5, 8)]
+    out = through(late, frames)
+    assert ids(out) == [[1]] * 5 + [[3]] * 3
+
+
+def test_several_people_go_back_together_each_to_the_own_place() -> None:
+    world = World(begins={2: 2})
+    frames = [world.frame(i, 1, *[2, 3] * (i >= 5)) for i in range(8)]
+    out = through(world, frames)
+    assert ids(out) == [[1, 3]] * 2 + [[1, 2, 3]] * 6
+    assert world.looks == [2, 2, 2, 2, 1]  # together, until one is unsure and the other goes on
+    for seen in out[:5]:
+        row = seen.row(3)
+        middle = (seen.people.xyxy[row, :2] + seen.people.xyxy[row, 2:]) / 2
+        assert np.abs(middle - world.centre(3, seen.frame)).max() < 5
+
+
+def test_large_pictures_are_held_in_smaller_numbers_and_at_least_one() -> None:
+    assert HindsightSpec().within_bytes((432, 768)).reach == 24
+    assert HindsightSpec().within_bytes((2160, 3840)).reach == 10
+    assert HindsightSpec().within_bytes((20000, 20000)).reach == 1
+    assert NO_HINDSIGHT.within_bytes((432, 768)).reach == 0
+
+
+class Late:
+    """A `Follower` that finds one person at the frame `begin`."""
+
+    scene = 0
+
+    def __init__(self, begin: int) -> None:
+        self.begin = begin
+
+    def __call__(self, frame: Frame) -> People:
+        return people((1, 60, 40)) if frame.index >= self.begin else People.empty()
+
+    def learn(self, xy: np.ndarray, score: np.ndarray) -> tuple[People, np.ndarray]:
+        return people((1, 60, 40)), np.array([0])
+
+
+class Sure(FakeEstimator):
+    """Sees the same pose in every crop, surely."""
+
+    def solve(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        maps = super().solve(inputs)["heatmaps"] * 0
+        joints, h, w = maps.shape[1:]
+        for joint in range(joints):
+            maps[:, joint, 2 + (joint * 3) % (h - 4), 1 + joint % (w - 2)] = 0.95
+        return {"heatmaps": maps}
+
+
+@pytest.mark.parametrize("block", [1, 3, 8])
+def test_the_pipeline_gives_late_people_back_whatever_the_blocks(block: int) -> None:
+    def found(**how: object) -> list[list[int]]:
+        estimate = Sure(tiny_onnx.slots())
+        poses = run(video(12), estimate, Late(6), block_frames=block, **how)
+        assert [p.frame for p in poses] == list(range(12))
+        assert all(np.isfinite(p.xy).all() for p in poses)
+        assert all(p.xy.shape[1] == len(POSETRACK15.joints) for p in poses)
+        return [p.people.track_id.tolist() for p in poses]
+
+    late = [[]] * 6 + [[1]] * 6
+    assert found() == late
+    assert found(hindsight=HindsightSpec()) == [[1]] * 12
+    assert found(hindsight=HindsightSpec(4)) == [[]] * 2 + [[1]] * 10
+    causal = PoseOptions(causal=True)
+    assert found(hindsight=HindsightSpec(), options=causal) == late
+
+
+def test_frames_before_a_failure_are_given_out_first() -> None:
+    def broken() -> Iterator[Frame]:
+        for index in range(7):
+            yield Frame(index, index / 25, picture(index))
+        raise OSError("unplugged")
+
+    got = []
+    with pytest.raises(OSError, match="unplugged"):
+        for _, poses in estimate_poses(
+            broken(), Late(5), Sure(tiny_onnx.slots()), hindsight=HindsightSpec(), block_frames=1
+        ):
+            got.append((poses.frame, poses.people.track_id.tolist()))
+    assert got == [(i, [1]) for i in range(7)]
