@@ -28,8 +28,8 @@ class TrackerSpec:
 
     `high_iou`, `low_iou` and `new_iou` are the least IoU with the predicted box: of high and of low
     detections, and of high ones with unconfirmed tracks. `wide_iou` is a last try for people seen
-    one frame ago, for fast motion and low frame rates: both boxes are extended by `wide_margin` of
-    their size on each side.
+    at most `coast_frames` before the last frame, for fast motion and low frame rates: both boxes are
+    extended by `wide_margin` of their size on each side.
 
     An undetected person keeps the identity for `max_gap_frames`. For the first `coast_frames` of
     them, and for fewer frames than it was seen, the predicted box is in the output with its score
@@ -157,16 +157,12 @@ class Tracker:
         spec = self._spec
         confirmed = [t for t in self._tracks if t.track_id]
         self._match(frame, confirmed, pool, pool.among(spec.high_score), spec.high_iou)
-        recent = [
-            t
-            for t in confirmed
-            if frame - t.seen - 1 <= spec.coast_frames and t.weak < spec.low_frames
-        ]
+        recent = [t for t in confirmed if frame - t.seen - 1 <= spec.coast_frames]
+        steady = [t for t in recent if t.weak < spec.low_frames]
         low = pool.among(spec.low_score, spec.high_score)
-        self._match(frame, recent, pool, low, spec.low_iou)
-        last = [t for t in confirmed if frame - t.seen - 1 <= spec.coast_frames]
+        self._match(frame, steady, pool, low, spec.low_iou)
         high = pool.among(spec.high_score)
-        self._match(frame, last, pool, high, spec.wide_iou, spec.wide_margin)
+        self._match(frame, recent, pool, high, spec.wide_iou, spec.wide_margin)
         unconfirmed = [t for t in self._tracks if not t.track_id]
         self._match(frame, unconfirmed, pool, pool.among(spec.high_score), spec.new_iou)
         self._tracks = [t for t in self._tracks if t.track_id or t.seen == frame]

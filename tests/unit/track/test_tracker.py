@@ -336,3 +336,17 @@ def test_who_leaves_the_picture(
     box, speed = np.array(xyxy, np.float64), np.array([*speed_xy, 0, 0], np.float64)
     assert Tracker(size_hw=(480, 1280))._leaves(box, speed) == leaves
     assert not Tracker()._leaves(box, speed)
+
+
+@pytest.mark.parametrize(("gap", "moved", "expected"), [(2, 90, 1), (2, 200, 2), (20, 90, 2)])
+def test_who_appears_near_somebody_just_lost_is_that_person(
+    gap: int, moved: int, expected: int
+) -> None:
+    """A somersault: the box jumps while the person is lost, too far for boxes as they are."""
+
+    def scene(i: int) -> list[Person]:
+        if i < 10:
+            return [person(300)]
+        return [person(300 + moved)] if i >= 10 + gap else []
+
+    assert ids(follow(scene, 12 + gap)[-1])[-1] == expected
