@@ -1,38 +1,37 @@
-"""Averages of two networks: weights between, everything else as it was, strangers refused."""
+"""Averages of two trainings of a network: weights between, norms measured anew, strangers refused."""
 
-import numpy as np
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-onnx = pytest.importorskip("onnx")
-from average import averaged  # noqa: E402
+torch = pytest.importorskip("torch")
+from average import measure_norms, mixed  # noqa: E402
 
 
-def network(weight: float, size: int = 3):
-    helper, numpy_helper = onnx.helper, onnx.numpy_helper
-    values = onnx.TensorProto.FLOAT
-    return helper.make_model(
-        helper.make_graph(
-            [helper.make_node("Mul", ["x", "w"], ["y"])],
-            "one",
-            [helper.make_tensor_value_info("x", values, [size])],
-            [helper.make_tensor_value_info("y", values, [size])],
-            [
-                numpy_helper.from_array(np.full(size, weight, np.float32), "w"),
-                numpy_helper.from_array(np.array([7], np.int64), "shape"),
-            ],
-        )
-    )
+def weights(value: float, size: int = 3) -> dict[str, Any]:
+    return {"weight": torch.full((size,), value), "count": torch.tensor(int(value))}
 
 
-def test_weights_lie_between_and_whole_numbers_stay() -> None:
-    first, second = network(1.0), network(3.0)
+def test_weights_lie_between_and_whole_numbers_are_those_of_the_second() -> None:
     for share, expected in ((0.0, 1.0), (0.75, 2.5), (1.0, 3.0)):
-        weight, shape = averaged(first, second, share).graph.initializer
-        np.testing.assert_allclose(onnx.numpy_helper.to_array(weight), expected)
-        assert onnx.numpy_helper.to_array(shape).tolist() == [7]
-    assert onnx.numpy_helper.to_array(second.graph.initializer[0])[0] == 3.0
+        found = mixed(weights(1.0), weights(3.0), share)
+        assert found["weight"].tolist() == [expected] * 3
+        assert found["count"] == 3
 
 
 def test_another_network_is_refused() -> None:
     with pytest.raises(ValueError, match="different networks"):
-        averaged(network(1.0, 3), network(1.0, 4), 0.5)
+        mixed(weights(1.0, 3), weights(1.0, 4), 0.5)
+
+
+def test_norms_have_the_statistics_of_all_batches_and_weights_stay() -> None:
+    net = torch.nn.Sequential(torch.nn.BatchNorm2d(1))
+    net[0].running_mean.fill_(77.0)
+    task: Any = SimpleNamespace(losses=lambda model, batch: model(batch["images"]))
+    batches = [{"images": torch.full((2, 1, 4, 4), value)} for value in (1.0, 2.0, 6.0)]
+    measure_norms(task, net, batches)
+    assert net[0].running_mean.item() == pytest.approx(3.0)
+    assert net[0].running_var.item() == pytest.approx(0.0, abs=1e-6)
+    assert net[0].weight.item() == 1.0
+    assert not net.training
