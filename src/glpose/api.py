@@ -111,8 +111,9 @@ def run(
     `runtime.presets`; its parts can be set one by one. The detector looks at every
     `detect_every`-th frame, and wherever the poses of the frame before do not say where the people
     are; with `flip` each person is looked at mirrored, too; without `fuse` each frame counts alone.
+    Who appears is followed back into the frames before, while the pose is sure.
 
-    With `causal` nothing after a frame counts for its poses, as for a live source (see
+    With `causal` nothing after a frame counts for its people and poses, as for a live source (see
     `glpose.Live`), unless `refiners` are given that look ahead.
 
     Several processes have to be started by spawn, as `multiprocessing.get_context("spawn")` does:
