@@ -2,7 +2,8 @@
 
 A detector often finds somebody some frames late: the person bends, or is seen from behind. Whoever
 appears is therefore followed back by pose, frame by frame, as long as the pose is sure, in the
-pictures that are held for it. Rules and numbers are ours.
+pictures that are held for it. And who had a new number for a moment, until the tracker knew who it
+was, has the right one from the beginning. Rules and numbers are ours.
 """
 
 from collections import deque
@@ -27,6 +28,8 @@ from glpose.track.by_pose import (
 )
 from glpose.types import Affine, People
 from glpose.window import SeenFrame
+
+_SAME_IOU = 0.5  # of the boxes of a person in two frames that follow each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +106,16 @@ class Hindsight:
         self._ends = head_and_feet(joints)
         self._held: deque[FollowedFrame] = deque()
         self._present: set[int] = set()
+        self._first: dict[int, int] = {}  # the frame in which each number came
 
     def push(self, frame: FollowedFrame) -> Iterator[SeenFrame]:
         """Take the next frame; yield the one that nobody can reach any more."""
         if frame.seen.status == "ok":
             ids = {int(number) for number in frame.seen.people.track_id}
+            self._give_back(frame, ids - self._present, self._present - ids)
             self._follow_back(frame, ids - self._present)
             self._present = ids
+            self._first = dict.fromkeys(ids, frame.seen.frame) | self._first
         self._held.append(frame)
         while len(self._held) > self._how.reach:
             yield self._held.popleft().seen
@@ -118,6 +124,25 @@ class Hindsight:
         """Yield the frames still held, after the last push."""
         while self._held:
             yield self._held.popleft().seen
+
+    def _give_back(self, found: FollowedFrame, new: set[int], gone: set[int]) -> None:
+        """Let those whose number changed have had the new one all the time, if that is still held."""
+        before = next((f for f in reversed(self._held) if f.seen.status == "ok"), None)
+        if before is None or before.scene != found.scene:
+            return
+        for number in sorted(new):
+            here = found.seen.people.xyxy[found.seen.row(number)]
+            for other in sorted(gone):
+                there = before.seen.people.xyxy[before.seen.row(other)]
+                if box_iou(here[None], there[None])[0, 0] < _SAME_IOU:
+                    continue
+                places = [i for i, f in enumerate(self._held) if f.seen.row(other) >= 0]
+                is_held = self._first[other] == self._held[places[0]].seen.frame
+                if is_held and all(self._held[i].seen.row(number) < 0 for i in places):
+                    for i in places:
+                        self._held[i] = _renumbered(self._held[i], other, number)
+                    gone = gone - {other}
+                    break
 
     def _follow_back(self, found: FollowedFrame, new: set[int]) -> None:
         """Look for people who are new in a frame in the ones before it, up to the last cut."""
@@ -160,6 +185,8 @@ class Hindsight:
             traveller.last = self._sighting(looked.xy[i], looked.score[i], box)
             there.append(traveller)
             frame = _with_person(frame, traveller, expected[i], looked, i)
+            first = self._first.get(traveller.track_id, frame.seen.frame)
+            self._first[traveller.track_id] = min(first, frame.seen.frame)
         return frame, there
 
     def _sighting(self, xy: np.ndarray, score: np.ndarray, xyxy: np.ndarray) -> Sighting:
@@ -191,6 +218,25 @@ class Hindsight:
             self._joints.oks_sigma,
         )
         return bool((alike > self._poses.same_oks).any())
+
+
+def _renumbered(frame: FollowedFrame, old: int, new: int) -> FollowedFrame:
+    """The frame in which a person has another number."""
+    seen, people = frame.seen, frame.seen.people
+    ids = np.where(people.track_id == old, new, people.track_id)
+    order = np.argsort(ids)
+    return replace(
+        frame,
+        seen=replace(
+            seen,
+            people=replace(people, track_id=ids)[order],
+            crop_from_image=tuple(seen.crop_from_image[row] for row in order),
+            features=seen.features[order],
+            embedding=seen.embedding[order],
+        ),
+        xy=frame.xy[order],
+        score=frame.score[order],
+    )
 
 
 def _with_person(

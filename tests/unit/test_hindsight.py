@@ -144,15 +144,37 @@ def test_a_person_whom_a_bad_frame_hides_is_not_looked_for_again() -> None:
     assert not world.looks
 
 
-def test_a_new_number_for_somebody_known_stays_where_it_begins() -> None:
-    """The same body was another number before: nobody gets two."""
-    world = World(speed=0)
-    frames = [world.frame(i, *[1] * (i < 5)) for i in range(5)]
-    late = World(speed=0)
-    late.centre = lambda who, frame: world.centre(1, frame)  # type: ignore[method-assign]
-    frames += [late.frame(i, 3) for i in range(5, 8)]
-    out = through(late, frames)
-    assert ids(out) == [[1]] * 5 + [[3]] * 3
+def test_nobody_is_found_in_somebody_else() -> None:
+    """Two numbers of one body are there at once: the second goes nowhere."""
+    world = Twin(speed=0)
+    frames = [world.frame(i, 1, *[7] * (i >= 5)) for i in range(8)]
+    assert ids(through(world, frames)) == [[1]] * 5 + [[1, 7]] * 3
+
+
+class Twin(World):
+    """Number 7 is the same body as number 1."""
+
+    def centre(self, who: int, frame: int) -> np.ndarray:
+        return super().centre(1 if who == 7 else who, frame)
+
+
+def test_a_number_of_a_moment_is_the_one_that_was_given_back() -> None:
+    world = Twin(begins={1: 3})  # seen from there on, found at 5, known at 7
+    who = {0: (1, 2), 1: (1, 2), 5: (2, 7), 6: (2, 7), 7: (1, 2), 8: (1, 2)}
+    frames = [world.frame(i, *who.get(i, (2,))) for i in range(9)]
+    out = through(world, frames)
+    assert ids(out) == [[1, 2]] * 2 + [[2]] + [[1, 2]] * 6
+    for seen in out[5:7]:
+        for row, number in enumerate((1, 2)):
+            middle = (seen.people.xyxy[row, :2] + seen.people.xyxy[row, 2:]) / 2
+            assert np.abs(middle - world.centre(number, seen.frame)).max() < 1
+
+
+def test_a_number_that_was_given_out_is_not_taken_back() -> None:
+    world = Twin(speed=0)
+    frames = [world.frame(i, 7) for i in range(5)] + [world.frame(i, 1) for i in range(5, 7)]
+    assert ids(through(world, frames, reach=3)) == [[7]] * 5 + [[1]] * 2
+    assert ids(through(world, frames)) == [[1]] * 7
 
 
 def test_several_people_go_back_together_each_to_the_own_place() -> None:
