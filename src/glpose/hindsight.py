@@ -106,16 +106,21 @@ class Hindsight:
         self._ends = head_and_feet(joints)
         self._held: deque[FollowedFrame] = deque()
         self._present: set[int] = set()
-        self._first: dict[int, int] = {}  # the frame in which each number came
+        # The frame in which each number came: all numbers, as somebody may come back after hours.
+        self._first: dict[int, int] = {}
 
     def push(self, frame: FollowedFrame) -> Iterator[SeenFrame]:
         """Take the next frame; yield the one that nobody can reach any more."""
+        if not self._how.reach:
+            yield frame.seen
+            return
         if frame.seen.status == "ok":
             ids = {int(number) for number in frame.seen.people.track_id}
             self._give_back(frame, ids - self._present, self._present - ids)
             self._follow_back(frame, ids - self._present)
             self._present = ids
-            self._first = dict.fromkeys(ids, frame.seen.frame) | self._first
+            for number in ids:
+                self._first.setdefault(number, frame.seen.frame)
         self._held.append(frame)
         while len(self._held) > self._how.reach:
             yield self._held.popleft().seen
