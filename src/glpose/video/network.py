@@ -312,7 +312,7 @@ class NetworkSource:
                 metadata_errors="replace",
                 timeout=(patience.connect_s, patience.picture_s),
             )
-        except (FFmpegError, OSError, ValueError) as problem:
+        except (FFmpegError, OSError, ValueError, RuntimeError) as problem:
             is_late = time.monotonic() - begin >= patience.connect_s
             why = _silence(patience.connect_s) if is_late else _reason(problem)
         else:
@@ -343,7 +343,7 @@ class NetworkSource:
                     break
         except EndOfFile:
             return ""
-        except (FFmpegError, OSError) as problem:
+        except (FFmpegError, OSError, RuntimeError) as problem:
             is_late = isinstance(problem, ExitError)
             return _silence(self._patience.picture_s) if is_late else _reason(problem)
         finally:
@@ -436,6 +436,9 @@ def _silence(seconds: float) -> str:
 
 def _reason(problem: Exception) -> str:
     """Why a connection failed, in words without the address."""
+    if type(problem) is RuntimeError:
+        # PyAV says so, as its timeouts are reckoned by the clock on the wall.
+        return "cannot be read (the clock of this computer was set back)"
     said = getattr(problem, "strerror", None) or type(problem).__name__
     if said == "Invalid data found when processing input":
         return "what came is not a video that can be read"

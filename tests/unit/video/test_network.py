@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -112,6 +113,24 @@ def test_a_recording_that_breaks_off_goes_on_where_it_was(walk: bytes) -> None:
     assert num_requests == 2
     assert "connecting again (try 1 of 3)" in told[0]
     assert source.warnings == []
+
+
+def test_a_clock_that_is_set_back_is_said_and_the_recording_goes_on(
+    walk: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, given = network.NetworkSource._put, []
+
+    def put_until_the_clock_is_set(self: network.NetworkSource, picture: Any) -> None:
+        given.append(picture.pts)
+        if len(given) == 20:
+            raise RuntimeError("Clock has been changed to before timeout start")
+        put(self, picture)
+
+    monkeypatch.setattr(network.NetworkSource, "_put", put_until_the_clock_is_set)
+    _, frames, told, num_requests = read(whole(walk))
+    assert [frame.index for frame in frames] == list(range(NUM))
+    assert "clock of this computer was set back" in told[0]
+    assert num_requests == 2
 
 
 def test_a_stream_that_stalls_is_said_and_connected_again(walk: bytes) -> None:
