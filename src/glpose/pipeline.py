@@ -88,7 +88,7 @@ def estimate_poses(
     With `hindsight` and a `Follower`, people are also followed back from where they appear; not
     with `options.causal`.
 
-    If `frames` or `people_of` fail, the frames before are yielded first, with what is known.
+    If `frames` fail, or a `Follower`, the frames before are yielded first, with what is known.
 
     Frames are yielded as given. Without `keep_pictures` they are yielded without `rgb`, and
     pictures are dropped after people are cropped; only the `status` of the poses then says whether
@@ -256,8 +256,12 @@ def _blocks(frames: Iterable[Frame], num: int, spent: Timings) -> Iterator[list[
         block: list[Frame] = []
         size = 0
         while len(block) < num and size < _BLOCK_BYTES:
-            with spent("decode"):
-                found = list(islice(source, 1))
+            try:
+                with spent("decode"):
+                    found = list(islice(source, 1))
+            except Exception:
+                yield block
+                raise
             if not found:
                 break
             block += found
@@ -284,12 +288,15 @@ def _seen_blocks(
         return
     look = partial(_look, estimate=estimate, how=how, spent=spent)
     hindsight = Hindsight(look, how.joints, NO_HINDSIGHT if how.options.causal else back)
+    ready: list[SeenFrame] = []
     try:
         for block in _blocks(frames, num, spent):
-            followed = (_follow(frame, people_of, estimate, how, spent) for frame in block)
-            yield [seen for frame in followed for seen in hindsight.push(frame)]
+            for frame in block:
+                ready += hindsight.push(_follow(frame, people_of, estimate, how, spent))
+            yield ready
+            ready = []
     except Exception:
-        yield list(hindsight.drain())
+        yield [*ready, *hindsight.drain()]
         raise
     yield list(hindsight.drain())
 

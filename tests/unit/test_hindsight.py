@@ -240,16 +240,28 @@ def test_the_pipeline_gives_late_people_back_whatever_the_blocks(block: int) -> 
     assert found(hindsight=HindsightSpec(), options=causal) == late
 
 
-def test_frames_before_a_failure_are_given_out_first() -> None:
+@pytest.mark.parametrize("block", [1, 3, 8])
+@pytest.mark.parametrize("fails", ["frames", "follower"])
+def test_frames_before_a_failure_are_given_out_first(block: int, fails: str) -> None:
+    class Failing(Late):
+        def __call__(self, frame: Frame) -> People:
+            if frame.index == 7:
+                raise OSError("unplugged")
+            return super().__call__(frame)
+
     def broken() -> Iterator[Frame]:
-        for index in range(7):
+        for index in range(7 if fails == "frames" else 20):
             yield Frame(index, index / 25, picture(index))
         raise OSError("unplugged")
 
     got = []
     with pytest.raises(OSError, match="unplugged"):
         for _, poses in estimate_poses(
-            broken(), Late(5), Sure(tiny_onnx.slots()), hindsight=HindsightSpec(), block_frames=1
+            broken(),
+            Failing(5),
+            Sure(tiny_onnx.slots()),
+            hindsight=HindsightSpec(),
+            block_frames=block,
         ):
             got.append((poses.frame, poses.people.track_id.tolist()))
     assert got == [(i, [1]) for i in range(7)]

@@ -436,8 +436,8 @@ def _silence(seconds: float) -> str:
 
 def _reason(problem: Exception) -> str:
     """Why a connection failed, in words without the address."""
-    if type(problem) is RuntimeError:
-        # PyAV says so, as its timeouts are reckoned by the clock on the wall.
+    if "Clock has been changed" in str(problem):
+        # PyAV raises a plain RuntimeError: its timeouts are reckoned by the clock on the wall.
         return "cannot be read (the clock of this computer was set back)"
     said = getattr(problem, "strerror", None) or type(problem).__name__
     if said == "Invalid data found when processing input":
