@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, UInt8
 
 from glpose.geometry import box_iou, oks
+from glpose.imaging import pictures_within
 from glpose.runtime.protocols import Features
 from glpose.skeleton import Skeleton
 from glpose.track import motion
@@ -39,12 +40,8 @@ class HindsightSpec:
     reach: int = 24
 
     def within_bytes(self, size_hw: tuple[int, int], most: int = 2**28) -> "HindsightSpec":
-        """The same, holding back no more RGB pictures of this size than `most` bytes have room for.
-
-        Chosen by the video alone: results must not depend on what the machine has.
-        """
-        room = most // max(1, 3 * size_hw[0] * size_hw[1])
-        return replace(self, reach=min(self.reach, max(1, room)))
+        """The same, holding back no more pictures of this size than `most` bytes have room for."""
+        return replace(self, reach=min(self.reach, pictures_within(size_hw, most)))
 
 
 NO_HINDSIGHT = HindsightSpec(reach=0)

@@ -35,6 +35,14 @@ Rgb = UInt8[np.ndarray, "_height _width 3"]
 _MAY_HAVE_PAGES = {".png", ".tif", ".tiff", ".webp"}
 
 
+def pictures_within(size_hw: tuple[int, int], most_bytes: int = 2**28) -> int:
+    """How many RGB pictures of a size may be held back in that many bytes, at least one.
+
+    To be chosen by the video alone: results must not depend on what the machine has.
+    """
+    return max(1, most_bytes // max(1, 3 * size_hw[0] * size_hw[1]))
+
+
 def version() -> str:
     """The version of OpenCV."""
     return cv2.__version__

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Float
 
+from glpose.imaging import pictures_within
 from glpose.skeleton import Skeleton
 from glpose.types import FrameAndPoses, FramePoses
 
@@ -44,12 +45,11 @@ class SidesSpec:
     sure: float = 1.4
 
     def within_bytes(self, size_hw: tuple[int, int], most: int = 2**28) -> "SidesSpec":
-        """The same, holding back no more RGB pictures of this size than `most` bytes have room for.
+        """The same, holding back no more pictures of this size than `most` bytes have room for.
 
-        Chosen by the video alone, whether pictures are kept or not: results must not depend on it.
+        Also where pictures are not kept: results must not depend on it.
         """
-        room = most // max(1, 3 * size_hw[0] * size_hw[1])
-        return replace(self, lookahead=max(1, min(self.lookahead, room)))
+        return replace(self, lookahead=min(self.lookahead, pictures_within(size_hw, most)))
 
 
 LIMBS: dict[str, tuple[str, tuple[str, ...]]] = {
