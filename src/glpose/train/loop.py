@@ -154,7 +154,7 @@ def _one_step(run: Run, state: TrainState, step: int, parts: Parts) -> dict[str,
     seed_step(recipe, step, workers)
     state.set_training(recipe.optimizer)
     state.optimizer.zero_grad(set_to_none=True)
-    sums: dict[str, float] = {}
+    sums: dict[str, torch.Tensor] = {}
     device, bf16 = workers.device, recipe.precision == "bf16"
     parts = [{k: v.to(device, non_blocking=True) for k, v in part.items()} for part in parts]
     for number, part in enumerate(parts, 1):
@@ -164,15 +164,18 @@ def _one_step(run: Run, state: TrainState, step: int, parts: Parts) -> dict[str,
             total = torch.stack([loss.float() for loss in losses.values()]).sum()
             (total / len(parts)).backward()
         for name, loss in losses.items():
-            sums[name] = sums.get(name, 0.0) + float(loss.detach())
-    means = torch.tensor(list(sums.values()), dtype=torch.float64) / len(parts)
-    workers.average(means)
-    found = dict(zip(sums, means.tolist(), strict=True))
-    _stop_unless_finite(run, state, step, parts, "loss", found)
+            own = loss.detach().double()
+            sums[name] = sums[name] + own if name in sums else own
     trainable = state.trainable
     workers.average_gradients(trainable)
     norm = nn.utils.clip_grad_norm_(trainable, recipe.optimizer.max_norm or math.inf)
-    _stop_unless_finite(run, state, step, parts, "gradient", {"norm": float(norm)})
+    # Read all at once: each reading waits until the GPU has done all that it was told to do.
+    *totals, norm = torch.stack([*sums.values(), norm.double()]).tolist()
+    means = torch.tensor(totals, dtype=torch.float64) / len(parts)
+    workers.average(means)
+    found = dict(zip(sums, means.tolist(), strict=True))
+    _stop_unless_finite(run, state, step, parts, "loss", found)
+    _stop_unless_finite(run, state, step, parts, "gradient", {"norm": norm})
     state.optimizer.step()
     average(state.ema, state.model, min(recipe.ema_decay, (1 + step) / (10 + step)))
     return found

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from glpose.config import to_plain
 from glpose.errors import BadConfig
@@ -149,8 +150,11 @@ def learning_rate(how: Optimizer, step: int, num_steps: int) -> float:
 @torch.no_grad()
 def average(ema: nn.Module, model: nn.Module, decay: float) -> None:
     """Update the averaged weights and running statistics; integer counters are copied."""
-    for kept, new in zip(ema.state_dict().values(), model.state_dict().values(), strict=True):
-        if kept.is_floating_point():
-            kept.lerp_(new, 1 - decay)
-        else:
+    pairs = list(zip(ema.state_dict().values(), model.state_dict().values(), strict=True))
+    floats = [pair for pair in pairs if pair[0].is_floating_point()]
+    # All at once: on a GPU, hundreds of small updates would take longer to start than to run.
+    update = get_ema_multi_avg_fn(decay)
+    update([kept for kept, _ in floats], [new for _, new in floats], None)
+    for kept, new in pairs:
+        if not kept.is_floating_point():
             kept.copy_(new)
