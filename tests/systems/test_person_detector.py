@@ -20,6 +20,7 @@ from glpose.systems.person_detector.data import (  # noqa: E402
     CELL_PX,
     BoxData,
     held_out_pictures,
+    quarter_turn,
 )
 from glpose.systems.person_detector.net import (  # noqa: E402
     PersonDetector,
@@ -256,6 +257,32 @@ def test_stretched_pictures_lose_their_aspect_and_crowds_are_doubted(
     doubt = batch["doubt_from"].reshape(24, -1)
     assert (doubt == doubt[:, :1]).all()
     assert set(doubt[:, 0].tolist()) == {config.crowd_doubt, np.inf}
+
+
+def test_boxes_turn_with_their_pictures():
+    rgb, xyxy = np.zeros((30, 50, 3), np.uint8), np.array([[5.0, 2.0, 20.0, 11.0]])
+    rgb[2:12, 5:21] = 255
+    for turns in range(1, 5):
+        rgb, xyxy = quarter_turn(rgb, xyxy)
+        y, x = np.nonzero(rgb[..., 0])
+        assert xyxy.tolist() == [[x.min(), y.min(), x.max(), y.max()]]
+        assert rgb.shape[:2] == ((50, 30) if turns % 2 else (30, 50))
+    assert quarter_turn(rgb, np.zeros((0, 4)))[1].shape == (0, 4)
+
+
+@pytest.mark.parametrize(("share", "lying"), [(0.0, 0.0), (1.0, 2 / 3)])
+def test_people_lie_in_two_of_three_turned_pictures(
+    person_boxes: Path, tmp_path: Path, share: float, lying: float
+):
+    config = BoxDataConfig(
+        synth_share=0.0, sizes_hw=((96, 96),), mosaic_share=0.0, turned_share=share
+    )
+    data = BoxData(config, data_roots(person_boxes=str(person_boxes)), tmp_path / "cache", seed=0)
+    batch = data.rows(0, range(48))
+    boxes = batch["xyxy"][batch["kind"] == PERSON]
+    whole = boxes[(boxes > 1).all(1) & (boxes < 94).all(1)]
+    wide = np.ptp(whole[:, ::2], 1) > np.ptp(whole[:, 1::2], 1)
+    assert wide.mean() == pytest.approx(lying, abs=0.2)
 
 
 def test_background_of_partly_labelled_sets_is_marked(tmp_path: Path):

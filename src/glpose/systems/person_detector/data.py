@@ -127,8 +127,12 @@ class BoxData:
         of_picture = slice(rows[number], rows[number + 1])
         xyxy, kind = store.labels["xyxy"][of_picture], store.labels["kind"][of_picture]
 
-        canvas_hw, (h, w) = canvas.rgb.shape[:2], rgb.shape[:2]
+        canvas_hw = canvas.rgb.shape[:2]
         how = self._config
+        if how.turned_share and rng.random() < how.turned_share:
+            for _ in range(rng.integers(1, 4)):
+                rgb, xyxy = quarter_turn(rgb, xyxy)
+        h, w = rgb.shape[:2]
         aspect = _between(rng, how.restretch if DATASETS[name].stretched else how.stretch) ** 0.5
         fit = min(canvas_hw[0] * aspect / h, canvas_hw[1] / (w * aspect))
         scale = fit * _between(rng, zoom)
@@ -179,6 +183,13 @@ class BoxData:
                 rows = slice(max(0, int(y1) - top), max(0, int(y2) + 1 - top))
                 columns = slice(max(0, int(x1) - left), max(0, int(x2) + 1 - left))
                 part[rows, columns] = 0
+
+
+def quarter_turn(rgb: np.ndarray, xyxy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A picture and its boxes, turned anticlockwise."""
+    x1, y1, x2, y2 = xyxy.T
+    last = rgb.shape[1] - 1
+    return np.rot90(rgb), np.stack([y1, last - x2, y2, last - x1], 1)
 
 
 def _between(rng: np.random.Generator, limits: tuple[float, float]) -> float:

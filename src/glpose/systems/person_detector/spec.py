@@ -61,12 +61,13 @@ class BoxDataConfig:
     `sizes_hw`: input shapes, one per batch. `zoom`: size of a picture relative to one that just
     fits; `mosaic_zoom`: the same in mosaics. `min_side_px`: smaller people are ignored in training.
     `stretch`: width over height of a picture relative to its own; `restretch`: the same for sets
-    whose pictures were stretched. `coco_labelled`: people less tall than this share of the short
-    side have no box in COCO's joint labels. `coco_doubt`, `crowd_doubt`: a point outside all boxes
-    with this score may see a person without a box, in COCO's pictures and in those of more than
-    `crowd_size` people where crowds are incomplete. `keypoint_extend`: growth of boxes around
-    joints to cover the whole body. `trusted_extend`: where only one person is labelled, background
-    counts only within that person's box scaled by this.
+    whose pictures were stretched. `turned_share`: pictures turned by one to three quarters, for
+    people upside down or lying and videos on their side. `coco_labelled`: people less tall than this
+    share of the short side have no box in COCO's joint labels. `coco_doubt`, `crowd_doubt`: a point
+    outside all boxes with this score may see a person without a box, in COCO's pictures and in
+    those of more than `crowd_size` people where crowds are incomplete. `keypoint_extend`: growth of
+    boxes around joints to cover the whole body. `trusted_extend`: where only one person is labelled,
+    background counts only within that person's box scaled by this.
     """
 
     person_boxes_share: float = 0.15
@@ -95,6 +96,7 @@ class BoxDataConfig:
     mosaic_share: float = 0.5
     stretch: tuple[float, float] = (0.85, 1.18)
     restretch: tuple[float, float] = (0.6, 1.7)
+    turned_share: float = 0.0
     colour: float = 0.3
     blur_share: float = 0.15
     min_side_px: float = 7.0
