@@ -13,7 +13,7 @@ from glpose.errors import BadInput
 from glpose.flow import Flow, Motions
 from glpose.formats.results import read_boxes
 from glpose.formats.text.lines import FARTHEST_PX
-from glpose.hindsight import HindsightSpec
+from glpose.hindsight import NO_HINDSIGHT, HindsightSpec
 from glpose.imaging import dense_flow
 from glpose.lifting import lift_frames
 from glpose.pipeline import (
@@ -226,7 +226,8 @@ def poses_of(
     has_nothing_to_fuse = info.is_still and card.answers and card.order == "any"
     if not effort.fuse or has_nothing_to_fuse:
         models = replace(models, estimate=alone(models.estimate))
-    people_of = _people_of(info, models, boxes, timings, effort.detect_every)
+    hindsight = NO_HINDSIGHT if causal else HindsightSpec().within_bytes(info.size_hw)
+    people_of = _people_of(info, models, boxes, timings, effort.detect_every, hindsight)
     keep_pictures = keep_pictures or bool(refiners)
     pairs = estimate_poses(
         frames,
@@ -237,7 +238,7 @@ def poses_of(
         timings=timings,
         keep_pictures=keep_pictures,
         motions=motions,
-        hindsight=HindsightSpec().within_bytes(info.size_hw),
+        hindsight=hindsight,
     )
     if refiners is None:
         refiners = usual_refiners(boxes, models.skeleton, info.size_hw, causal=causal)
@@ -277,6 +278,7 @@ def _people_of(
     boxes: Boxes | None,
     timings: Timings | None,
     detect_every: int,
+    hindsight: HindsightSpec,
 ) -> PeopleOf:
     if boxes is not None:
         nobody = People.empty()
@@ -289,9 +291,13 @@ def _people_of(
     if models.detect is None:
         raise BadInput("neither boxes nor a detector were given; expected one of them")
     if can_follow(models.estimate.card):
+        usual = PoseTrackerSpec()
         # In a picture there is no later frame that could tell who stands next to others.
-        patience = 1 if info.is_still else PoseTrackerSpec().crowd_frames
-        spec = PoseTrackerSpec(look_every=detect_every, crowd_frames=patience)
+        patience = 1 if info.is_still else usual.crowd_frames
+        # Whoever comes in between two looks is followed back to where they came from.
+        is_caught_up = hindsight.reach >= usual.look_every
+        alone = usual.look_every if is_caught_up else usual.look_alone
+        spec = replace(usual, look_every=detect_every, look_alone=alone, crowd_frames=patience)
         tracker = PoseTracker(models.skeleton, size_hw=info.size_hw, poses=spec)
         return FollowPoses(models.detect, tracker, timings)
     return DetectAndTrack(models.detect, Tracker(size_hw=info.size_hw), timings)

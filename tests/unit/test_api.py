@@ -134,6 +134,30 @@ def test_in_a_picture_people_next_to_others_need_no_later_frame(tmp_path: Path) 
     assert found == [[1], [1, 2]]
 
 
+@pytest.mark.parametrize(
+    ("causal", "looks"), [(False, [0, 1, 6, 11]), (True, [0, 1, 3, 5, 7, 9, 11])]
+)
+def test_nobody_is_searched_more_rarely_where_whoever_comes_is_followed_back(
+    tmp_path: Path, causal: bool, looks: list[int]
+) -> None:
+    looked = []
+
+    class Nobody:
+        card = tiny_onnx.detector_card()
+
+        def __call__(self, rgb: np.ndarray) -> Detections:
+            looked.append(int(rgb[0, 0, 0]))
+            return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+
+    pose = tiny_onnx.write_pose(tmp_path, "x", answers=True)
+    models = replace(load_models(pose, None), detect=Nobody())
+    pictures = [np.full((96, 128, 3), number, np.uint8) for number in range(12)]
+    source = ArraySource(pictures, rate_hz=25.0)
+    pairs = poses_of(source.frames(), source.info, models, refiners=(), causal=causal)
+    assert [len(poses.people) for _, poses in pairs] == [0] * 12
+    assert looked == looks
+
+
 def test_frames_of_a_run_keep_their_numbers_and_the_rest_is_not_read(tmp_path: Path) -> None:
     weights, detector = (
         tiny_onnx.write_pose(tmp_path),
