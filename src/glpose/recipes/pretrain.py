@@ -161,7 +161,7 @@ def longer_small() -> Settings:
 
 
 def longest_small() -> Settings:
-    """longer_small in large batches for minutes of a GPU, with more of LSP's unusual poses.
+    """longer_small in large batches for minutes of a GPU: more unusual poses, some upside down.
 
     Start it from longer_small or from what is shipped.
     """
@@ -179,7 +179,11 @@ def longest_small() -> Settings:
     return replace(
         before,
         name="longest_small",
-        data=replace(before.data, shares=shares),
+        data=replace(
+            before.data,
+            shares=shares,
+            augmentation=replace(before.data.augmentation, turned_share=0.05),
+        ),
         optimizer=replace(before.optimizer, lr=2.5e-3, warmup_steps=500),
         batch_size=256,
         num_steps=10000,

@@ -23,7 +23,8 @@ class Augmentation:
     normal * `scale`, clipped to 1 +- `scale_limit`. `shift` moves the box by up to this share of
     its size; the group does not do this, but detector boxes need it. `stretch` is the standard
     deviation of the logarithm of a factor, at most twice that, by which people are made wider or
-    narrower: some sets hold pictures of changed aspect.
+    narrower: some sets hold pictures of changed aspect. A share `turned_share` is turned by one to
+    three quarters as well, for people upside down or lying.
     """
 
     rotation_deg: float = 45.0
@@ -37,6 +38,7 @@ class Augmentation:
     rotation_limit_deg: float = 45.0
     scale_limit: float = 0.35
     stretch: float = 0.0
+    turned_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +50,22 @@ class Look:
     rotation_deg: float = 0.0
     mirror: bool = False
     stretch: float = 1.0
+    quarters: int = 0
 
     def crop_from_image(self, xyxy: Float[np.ndarray, "4"], spec: CropSpec) -> Affine:
-        """The map from image to crop for a person's box, augmented."""
+        """The map from image to crop for a person's box, augmented.
+
+        After an odd number of quarter turns the box has the person's height for its width.
+        """
+        if self.quarters % 2:
+            centre, half = (xyxy[:2] + xyxy[2:]) / 2, (xyxy[2:] - xyxy[:2]) / 2
+            xyxy = np.concatenate([centre - half[::-1], centre + half[::-1]])
         shift = np.tile(self.shift_xy, 2) * np.tile(xyxy[2:] - xyxy[:2], 2)
         crop_from_box = crop_from_image(
             xyxy + shift,
             spec,
             scale=self.scale,
-            rotation_deg=self.rotation_deg,
+            rotation_deg=self.rotation_deg + 90 * self.quarters,
             mirror=self.mirror,
         )
         if self.stretch == 1.0:
@@ -67,7 +76,7 @@ class Look:
 
 
 def draw_look(rng: np.random.Generator, how: Augmentation) -> Look:
-    """Draw shift, scale, rotation and mirroring."""
+    """Draw shift, scale, rotation, mirroring, stretch and quarter turns."""
     shift_x, shift_y = rng.uniform(-how.shift, how.shift, 2).tolist()
     low, high = 1 - how.scale_limit, 1 + how.scale_limit
     scale = float(np.clip(1 + how.scale * rng.standard_normal(), low, high))
@@ -79,7 +88,10 @@ def draw_look(rng: np.random.Generator, how: Augmentation) -> Look:
     stretch = 1.0
     if how.stretch:
         stretch = float(np.exp(how.stretch * np.clip(rng.standard_normal(), -2, 2)))
-    return Look((shift_x, shift_y), scale, rotation, mirror, stretch)
+    quarters = 0
+    if how.turned_share and rng.random() < how.turned_share:
+        quarters = int(rng.integers(1, 4))
+    return Look((shift_x, shift_y), scale, rotation, mirror, stretch, quarters)
 
 
 def random_box(

@@ -83,6 +83,27 @@ def test_a_stretched_person_is_wider_and_stays_in_the_middle() -> None:
     assert np.abs(np.log(factors)).max() <= 0.2 + 1e-9
 
 
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_turned_person_fills_the_crop_as_a_box_of_the_turned_shape_does(quarters: int) -> None:
+    wide = np.array([20.0, 60.0, 100.0, 80.0])
+    centre, half = np.array([60.0, 70.0]), np.array([10.0, 40.0] if quarters % 2 else [40.0, 10.0])
+    as_seen = crop_from_image(np.concatenate([centre - half, centre + half]), SPEC)
+    corner = centre + [40, 10]
+    x, y = corner - centre
+    for _ in range(quarters):  # anticlockwise in a picture whose y points down
+        x, y = y, -x
+    expected = as_seen.apply((centre + [x, y])[None])
+    found = Look(quarters=quarters).crop_from_image(wide, SPEC).apply(corner[None])
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_a_share_of_the_samples_is_turned_by_quarters() -> None:
+    how = replace(STILL, turned_share=0.3)
+    turns = [draw_look(np.random.default_rng(seed), how).quarters for seed in range(400)]
+    assert set(turns) == {0, 1, 2, 3}
+    assert np.mean(np.array(turns) > 0) == pytest.approx(0.3, abs=0.07)
+
+
 def test_limits_of_rotation_and_scale_can_be_set() -> None:
     how = Augmentation(rotation_share=1.0, rotation_limit_deg=90.0, scale_limit=0.1)
     looks = [draw_look(np.random.default_rng(seed), how) for seed in range(300)]
