@@ -27,6 +27,7 @@ from glpose.pipeline import (
 from glpose.refine import Refiner
 from glpose.refine.phantoms import without_phantoms
 from glpose.refine.sides import SidesSpec, with_continuous_sides
+from glpose.refine.steady import SteadySpec, with_steady_joints
 from glpose.result import PoseStream
 from glpose.runtime.alone import alone
 from glpose.runtime.card import PoseCard
@@ -250,14 +251,17 @@ def poses_of(
 def usual_refiners(
     boxes: Boxes | None, joints: Skeleton, size_hw: tuple[int, int], *, causal: bool = False
 ) -> tuple[Refiner, ...]:
-    """`without_phantoms`, unless a user gave the boxes, and `with_continuous_sides`.
+    """`without_phantoms`, unless a user gave the boxes, `with_continuous_sides` and `with_steady_joints`.
 
     `size_hw` is the size of the video's pictures; of large ones fewer are held back, and none with
     `causal`.
     """
     how = SidesSpec(lookahead=0) if causal else SidesSpec().within_bytes(size_hw)
     sides = partial(with_continuous_sides, joints=joints, how=how)
-    return (without_phantoms, sides) if boxes is None else (sides,)
+    steady = partial(with_steady_joints, how=SteadySpec().within_bytes(size_hw))
+    detected = () if boxes is not None else (without_phantoms,)
+    # The frames before alone do not make joints better, see docs/results.md.
+    return (*detected, sides) if causal else (*detected, sides, steady)
 
 
 def shared_motions(card: PoseCard, flow: Flow = dense_flow) -> Motions:

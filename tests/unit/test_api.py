@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from glpose.api import check_boxes, load_models, poses_of, run, usual_refiners
 from glpose.errors import BadInput
 from glpose.metrics.calibration import calibrated
 from glpose.refine.phantoms import without_phantoms
+from glpose.refine.sides import with_continuous_sides
+from glpose.refine.steady import with_steady_joints
 from glpose.runtime.presets import Effort
 from glpose.runtime.protocols import Detector
 from glpose.skeleton import BODY19
@@ -26,7 +29,14 @@ def test_phantoms_are_left_out_unless_boxes_are_given() -> None:
     detected, given = (usual_refiners(b, BODY19, (480, 640)) for b in (None, {}))
     assert detected[0] is without_phantoms
     assert without_phantoms not in given
-    assert len(detected) == len(given) + 1 == 2
+    assert len(detected) == len(given) + 1 == 3
+
+
+def test_nothing_is_steadied_by_later_frames_if_a_run_is_causal() -> None:
+    usual, causal = (usual_refiners({}, BODY19, (480, 640), causal=c) for c in (False, True))
+    used = [refine.func for refine in usual if isinstance(refine, partial)]
+    assert used == [with_continuous_sides, with_steady_joints]
+    assert [refine.func for refine in causal if isinstance(refine, partial)] == used[:1]
 
 
 class Counting:

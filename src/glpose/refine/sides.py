@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from glpose.imaging import pictures_within
+from glpose.refine.ahead import looking_ahead
 from glpose.skeleton import Skeleton
 from glpose.types import FrameAndPoses, FramePoses
 
@@ -69,24 +70,9 @@ def with_continuous_sides(
     """
     limbs = _limbs_of(joints)
     chains: dict[tuple[int, str], _Chain] = {}
-    held: deque[tuple[FrameAndPoses, _Followed]] = deque()
-    problem: Exception | None = None
-    source = iter(pairs)
-    while True:
-        try:
-            pair = next(source, None)
-        except Exception as found:  # noqa: BLE001 - whatever it is, it is raised again
-            pair, problem = None, found
-        if pair is None:
-            break
-        held.append((pair, _observe(pair[1], limbs, chains, how)))
-        if len(held) > how.lookahead:
-            (frame, poses), seen = held.popleft()
-            yield frame, _decided(poses, seen, limbs, how)
-    for (frame, poses), seen in held:
+    followed = ((pair, _observe(pair[1], limbs, chains, how)) for pair in pairs)
+    for ((frame, poses), seen), _ in looking_ahead(followed, how.lookahead):
         yield frame, _decided(poses, seen, limbs, how)
-    if problem is not None:
-        raise problem
 
 
 @dataclass(frozen=True, slots=True)

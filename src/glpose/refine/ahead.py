@@ -1,0 +1,31 @@
+"""Streams that are held back until what follows has been seen."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def looking_ahead(items: Iterable[T], number: int) -> Iterator[tuple[T, Sequence[T]]]:
+    """Each item with the up to `number` items behind it, which change when the next one is drawn.
+
+    If `items` fails, the items that are held back are given out first.
+    """
+    held: deque[T] = deque()
+    problem: Exception | None = None
+    source = iter(items)
+    while True:
+        try:
+            held.append(next(source))
+        except StopIteration:
+            break
+        except Exception as found:  # noqa: BLE001 - whatever it is, it is raised again
+            problem = found
+            break
+        if len(held) > number:
+            yield held.popleft(), held
+    while held:
+        yield held.popleft(), held
+    if problem is not None:
+        raise problem

@@ -1,0 +1,40 @@
+"""Streams that are held back."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from glpose.errors import VideoError
+from glpose.refine.ahead import looking_ahead
+
+
+@pytest.mark.parametrize("number", [0, 1, 3, 9])
+def test_each_item_comes_with_those_behind_it(number: int) -> None:
+    found = [(item, list(later)) for item, later in looking_ahead(iter(range(5)), number)]
+    assert found == [(i, list(range(i + 1, min(i + 1 + number, 5)))) for i in range(5)]
+
+
+def test_no_more_are_drawn_than_are_looked_at() -> None:
+    drawn = []
+
+    def source() -> Iterator[int]:
+        for item in range(9):
+            drawn.append(item)
+            yield item
+
+    stream = looking_ahead(source(), 2)
+    next(stream)
+    assert drawn == [0, 1, 2]
+
+
+@pytest.mark.parametrize("number", [0, 1, 3, 9])
+def test_what_is_held_comes_before_a_failure(number: int) -> None:
+    def source() -> Iterator[int]:
+        yield from range(4)
+        raise VideoError("broken")
+
+    found = []
+    with pytest.raises(VideoError, match="broken"):
+        for item, _ in looking_ahead(source(), number):
+            found.append(item)
+    assert found == [0, 1, 2, 3]
