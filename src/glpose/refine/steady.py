@@ -118,7 +118,7 @@ def _steady(now: _Seen, around: list[_Seen], how: SteadySpec) -> FramePoses:
         xy[place, here] = other.poses.xy[there]
         moved = how.bend_per_s2 * time_s[place] ** 2
         weight[place, here] = 1 / (other.variance[there] + moved**2)
-    known = np.isfinite(xy).all(-1)
+    known = np.isfinite(xy.sum(-1))
     xy, weight = np.where(known[..., None], xy, 0.0), np.where(known, weight, 0.0)
     # Weighted least squares of a line, at the time 0.
     t = time_s[:, None, None]
