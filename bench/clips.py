@@ -13,7 +13,7 @@ from figures import LIMBS, PARTS, Figure, Outcome, Subject, columns
 from jaxtyping import Bool, Float32, Int64
 from pck_jhmdb import KINDS
 
-from glpose.api import Models, poses_of
+from glpose.api import Models, poses_of, usual_refiners
 from glpose.evaluation.damaged import damage_kind, damaged_frames
 from glpose.evaluation.predict import true_people
 from glpose.formats.jhmdb.short import JhmdbClip, read_clips
@@ -156,8 +156,12 @@ def pairs_of(
     keep_pictures: bool = False,
     causal: bool = False,
     effort: Effort = Effort(),
+    steady: bool = True,
 ) -> Iterator[FrameAndPoses]:
-    """The frames of a clip, damaged in this rhythm, with their poses; see `look_at`."""
+    """The frames of a clip, damaged in this rhythm, with their poses; see `look_at`.
+
+    Without `steady` joints stay where each frame's maps say.
+    """
     video = open_video(clip.video)
     frames = video.frames()
     if rhythm:
@@ -170,6 +174,9 @@ def pairs_of(
         video.info,
         models,
         boxes,
+        refiners=usual_refiners(
+            boxes, models.skeleton, video.info.size_hw, causal=causal, steady=steady
+        ),
         keep_pictures=keep_pictures,
         causal=causal,
         effort=effort,

@@ -11,13 +11,14 @@ from functools import partial
 from itertools import product
 
 import numpy as np
-from clips import FIFTH, THREE_IN_A_ROW, Limbs, Rhythm, given, look_at, text, val_clips
+from clips import FIFTH, THREE_IN_A_ROW, Limbs, Rhythm, limbs_of, pairs_of, text, val_clips
 from figures import Figure, NotMeasured, Outcome, Subject
 from jaxtyping import Float, Float64
 from scipy.signal import savgol_filter
 
 from glpose.api import Models, load_models
 from glpose.metrics.jitter import jitter
+from glpose.refine.steady import with_steady_joints
 from glpose.runtime.alone import alone
 from glpose.types import FramePoses, People
 
@@ -27,6 +28,7 @@ Track = Float64[np.ndarray, "frames joints 2"]
 Filter = Callable[[Track], Track]
 
 RATE_HZ = 25.0
+STEADY = "steady joints"
 STATES: tuple[tuple[str, Rhythm | None], ...] = (
     ("clean", None),
     ("every fifth damaged", FIFTH),
@@ -146,22 +148,40 @@ def filter_rows(alone: Sequence[Limbs]) -> Settings:
 def tuned(rows: Settings) -> Settings:
     """The best setting of each kind on clean frames."""
     best: Settings = {}
-    for kind in FILTERS:
+    for kind in dict.fromkeys(kind for kind, _ in rows):
         of_kind = {key: row for key, row in rows.items() if key[0] == kind}
         key = max(of_kind, key=lambda k: _clean(rows[k]))
         best[key] = rows[key]
     return best
 
 
+def with_and_without(subject: Subject, models: Models) -> tuple[list[Limbs], list[Limbs]]:
+    """The joints seen in each of `STATES`: where each frame's maps say, and steady ones."""
+    found, steady = [], []
+    for _, rhythm in STATES:
+        clips = val_clips(subject)
+        pairs = [
+            list(pairs_of(clip, number, models, rhythm=rhythm, steady=False))
+            for number, clip in enumerate(clips)
+        ]
+        for out, change in ((found, iter), (steady, with_steady_joints)):
+            poses = [[poses for _, poses in change(of_clip)] for of_clip in pairs]
+            out.append(limbs_of(clips, models.skeleton, poses, rhythm))
+    return found, steady
+
+
 def against_filters(subject: Subject) -> Outcome:
-    """The fused poses, and the single frame's with each kind of filter at its best."""
-    models = single_frame(subject)
-    clips = val_clips(subject)
-    fused = row_of([given(subject, rhythm) for _, rhythm in STATES])
-    rows = filter_rows([look_at(clips, models, rhythm=rhythm) for _, rhythm in STATES])
+    """The fused poses, and the single frame's with each kind of filter at its best.
+
+    Steady joints are a filter for single frames, too; the fused ones are those that a run gives.
+    """
+    as_found, made_steady = with_and_without(subject, subject.models)
+    fused, unsteady = row_of(made_steady), row_of(as_found)
+    alone, alone_steady = with_and_without(subject, single_frame(subject))
+    rows = filter_rows(alone) | {(STEADY, ""): row_of(alone_steady)}
     chosen = tuned(rows)
     best = max(chosen, key=lambda k: _clean(rows[k]))
-    lines = [_line("fused", fused)]
+    lines = [_line("fused", fused), _line("fused, joints not steady", unsteady)]
     lines += [_line(f"single frame, {' '.join(k)}", row) for k, row in chosen.items()]
     for i, (state, _) in enumerate(STATES[1:], 1):
         top = max(rows, key=lambda k, i=i: rows[k].pck[i]["pck@0.1"])
@@ -173,7 +193,12 @@ def against_filters(subject: Subject) -> Outcome:
     return Outcome(
         [Figure(f"{what}: clean / fifth damaged / three in a row", measured, "+1 / +5")],
         lines,
-        {"fused": fused.plain(), "best": " ".join(best).strip(), "single": values},
+        {
+            "fused": fused.plain(),
+            "unsteady": unsteady.plain(),
+            "best": " ".join(best).strip(),
+            "single": values,
+        },
     )
 
 

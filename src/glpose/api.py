@@ -111,8 +111,9 @@ def run(
     `preset` says how much is done for a frame: "fast", "balanced" or "best", see
     `runtime.presets`; its parts can be set one by one. The detector looks at every
     `detect_every`-th frame, and wherever the poses of the frame before do not say where the people
-    are; with `flip` each person is looked at mirrored, too; without `fuse` each frame counts alone.
-    Who appears is followed back into the frames before, while the pose is sure.
+    are; with `flip` each person is looked at mirrored, too; without `fuse` the networks see each
+    frame alone. Who appears is followed back into the frames before, while the pose is sure, and
+    joints that a frame does not show well go where the frames around say.
 
     With `causal` nothing after a frame counts for its people and poses, as for a live source (see
     `glpose.Live`), unless `refiners` are given that look ahead.
@@ -249,19 +250,25 @@ def poses_of(
 
 
 def usual_refiners(
-    boxes: Boxes | None, joints: Skeleton, size_hw: tuple[int, int], *, causal: bool = False
+    boxes: Boxes | None,
+    joints: Skeleton,
+    size_hw: tuple[int, int],
+    *,
+    causal: bool = False,
+    steady: bool = True,
 ) -> tuple[Refiner, ...]:
     """`without_phantoms`, unless a user gave the boxes, `with_continuous_sides` and `with_steady_joints`.
 
     `size_hw` is the size of the video's pictures; of large ones fewer are held back, and none with
-    `causal`.
+    `causal`. Joints stay where they were found with `causal` or without `steady`.
     """
     how = SidesSpec(lookahead=0) if causal else SidesSpec().within_bytes(size_hw)
     sides = partial(with_continuous_sides, joints=joints, how=how)
-    steady = partial(with_steady_joints, how=SteadySpec().within_bytes(size_hw))
-    detected = () if boxes is not None else (without_phantoms,)
+    usual = (sides,) if boxes is not None else (without_phantoms, sides)
     # The frames before alone do not make joints better, see docs/results.md.
-    return (*detected, sides) if causal else (*detected, sides, steady)
+    if causal or not steady:
+        return usual
+    return (*usual, partial(with_steady_joints, how=SteadySpec().within_bytes(size_hw)))
 
 
 def shared_motions(card: PoseCard, flow: Flow = dense_flow) -> Motions:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Float
 
+from glpose.ahead import looking_ahead
 from glpose.imaging import pictures_within
-from glpose.refine.ahead import looking_ahead
 from glpose.skeleton import Skeleton
 from glpose.types import FrameAndPoses, FramePoses
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Float, Float64
 
+from glpose.ahead import looking_ahead
 from glpose.geometry import box_iou
 from glpose.imaging import pictures_within
-from glpose.refine.ahead import looking_ahead
 from glpose.types import FrameAndPoses, FramePoses
 
 # Scores are never as sure or as unsure as these would say.

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from glpose.ahead import looking_ahead
 from glpose.errors import VideoError
-from glpose.refine.ahead import looking_ahead
 
 
 @pytest.mark.parametrize("number", [0, 1, 3, 9])
