@@ -161,7 +161,10 @@ def with_and_without(subject: Subject, models: Models) -> tuple[list[Limbs], lis
     for _, rhythm in STATES:
         clips = val_clips(subject)
         pairs = [
-            list(pairs_of(clip, number, models, rhythm=rhythm, steady=False))
+            [
+                (replace(frame, rgb=None), poses)
+                for frame, poses in pairs_of(clip, number, models, rhythm=rhythm, steady=False)
+            ]
             for number, clip in enumerate(clips)
         ]
         for out, change in ((found, iter), (steady, with_steady_joints)):
