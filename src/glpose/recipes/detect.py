@@ -36,24 +36,12 @@ def person_small() -> Settings:
 def person_longer() -> Settings:
     """person_small carried on with nothing frozen, in large batches for minutes of a GPU.
 
-    More frames of videos, whose boxes are those of masks, and some pictures turned by quarters.
     Start it from person_small or from what is shipped.
     """
     before = person_small()
-    data = replace(
-        before.data,
-        person_boxes_share=0.22,
-        person_boxes_2_share=0.36,
-        lspet_share=0.04,
-        jhmdb_share=0.10,
-        synth_share=0.03,
-        jhmdb_stride=5,
-        turned_share=0.06,
-    )
     return replace(
         before,
         name="person_longer",
-        data=data,
         optimizer=replace(before.optimizer, rates=(("body", 0.5),)),
         batch_size=48,
         num_steps=3000,
