@@ -19,7 +19,7 @@ import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from clips import Limbs, Rhythm, limbs_of, look_at, pairs_of, text, val_clips
+from clips import Limbs, Rhythm, limbs_of, pairs_of, text, val_clips
 from costs import Counting, Macs, pose_macs
 from figures import Subject, parser_of, subject_of, with_weights
 from filters import STATES, Row, filter_rows, row_of, single_frame, tuned
@@ -66,12 +66,12 @@ def seen_by(system: System, clips: tuple[JhmdbClip, ...]) -> tuple[list[Limbs], 
 def _joints(
     refine: str | None, models: Models, clips: tuple[JhmdbClip, ...], rhythm: Rhythm | None
 ) -> Limbs:
-    if refine is None:
-        return look_at(clips, models, rhythm=rhythm)
+    """What the systems themselves say: joints are not made steady."""
+    change = iter if refine is None else refiner_named(refine, models.skeleton)
     poses = []
     for number, clip in enumerate(clips):
-        pairs = pairs_of(clip, number, models, rhythm=rhythm, keep_pictures=True)
-        poses.append([found for _, found in refiner_named(refine, models.skeleton)(pairs)])
+        pairs = pairs_of(clip, number, models, rhythm=rhythm, keep_pictures=True, steady=False)
+        poses.append([found for _, found in change(pairs)])
     return limbs_of(clips, models.skeleton, poses, rhythm)
 
 
