@@ -185,6 +185,8 @@ def against_filters(subject: Subject) -> Outcome:
     chosen = tuned(rows)
     best = max(chosen, key=lambda k: _clean(rows[k]))
     lines = [_line("fused", fused), _line("fused, joints not steady", unsteady)]
+    near = [f"{seen[0].pck(0.05).pooled:.1f}" for seen in (made_steady, as_found)]
+    lines.append(f"clean, within 0.05: fused {near[0]}, joints not steady {near[1]}")
     lines += [_line(f"single frame, {' '.join(k)}", row) for k, row in chosen.items()]
     for i, (state, _) in enumerate(STATES[1:], 1):
         top = max(rows, key=lambda k, i=i: rows[k].pck[i]["pck@0.1"])
