@@ -77,22 +77,29 @@ class _Seen:
 
 @dataclass(slots=True)
 class _Pieces:
-    """Numbers the pieces of tracks: parts in which the person does not jump."""
+    """Numbers the pieces of tracks: parts in which the person does not jump.
+
+    Who was away for longer than any frame reaches begins a new one, so that memory is bounded.
+    """
 
     how: SteadySpec
-    _last: dict[int, tuple[int, Float[np.ndarray, "4"]]] = field(default_factory=dict)
-    _count: int = 0
+    _last: dict[int, tuple[int, int, Float[np.ndarray, "4"]]] = field(default_factory=dict)
+    _num_pieces: int = 0
+    _num_frames: int = 0
 
     def add(self, poses: FramePoses) -> _Seen:
         """The next frame."""
+        earliest = self._num_frames - 2 * self.how.reach
+        self._last = {n: last for n, last in self._last.items() if last[1] >= earliest}
         row_of: dict[int, int] = {}
         for row, number in enumerate(poses.people.track_id.tolist()):
             xyxy = poses.people.xyxy[row]
-            piece, before = self._last.get(number, (-1, xyxy))
+            piece, _, before = self._last.get(number, (-1, 0, xyxy))
             if piece < 0 or box_iou(before[None], xyxy[None])[0, 0] < self.how.least_iou:
-                piece, self._count = self._count, self._count + 1
-            self._last[number] = piece, xyxy
+                piece, self._num_pieces = self._num_pieces, self._num_pieces + 1
+            self._last[number] = piece, self._num_frames, xyxy
             row_of[piece] = row
+        self._num_frames += 1
         return _Seen(poses, row_of, _variance(poses.score, self.how))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from glpose.errors import VideoError
-from glpose.refine.steady import SteadySpec, with_steady_joints
+from glpose.refine.steady import SteadySpec, _Pieces, with_steady_joints
 from glpose.types import Frame, FrameAndPoses, FramePoses, People
 
 RATE_HZ = 25.0
@@ -143,6 +143,19 @@ def test_a_single_frame_and_extreme_scores_change_nothing(scores: np.ndarray) ->
         np.testing.assert_allclose(poses.xy[0], truth(frame), atol=1e-3)
     same_time = [pair(f, (1, truth(f), SURE), time_s=1.0) for f in range(3)]
     assert all(np.isfinite(poses.xy).all() for poses in steady(same_time))
+
+
+def test_people_who_left_long_ago_are_forgotten() -> None:
+    """A number that comes back after longer than any frame reaches is as good as a new one."""
+    reach = SteadySpec().reach
+    given = [pair(f, (1, truth(f), SURE)) if f < 5 else pair(f) for f in range(5 + 3 * reach)]
+    given += [pair(len(given) + f, (1, truth(f) + [5, 0], SURE)) for f in range(5)]
+    for frame, poses in enumerate(steady(given)[-5:]):
+        np.testing.assert_allclose(poses.xy[0], truth(frame) + [5, 0], atol=1e-2)
+    pieces = _Pieces(SteadySpec())
+    for frame in range(300):
+        pieces.add(pair(frame, (frame, truth(0), SURE))[1])
+    assert len(pieces._last) <= 2 * reach + 1
 
 
 def test_frames_are_held_back_as_far_as_it_reaches_and_come_before_a_failure() -> None:
