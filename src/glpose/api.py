@@ -275,11 +275,11 @@ def shared_motions(card: PoseCard, flow: Flow = dense_flow) -> Motions:
     """The flow of a video, found by `flow`, for an estimator and for a refiner behind the usual ones.
 
     If the estimator searches flow, it is remembered until the refiner gets to the frame: at most
-    260 MB.
+    300 MB.
     """
     if not any(slot.flow for slot in card.neighbours):
         return Motions(flow)
-    held_back = SidesSpec().lookahead + BLOCK_FRAMES + 1
+    held_back = SidesSpec().lookahead + SteadySpec().reach + BLOCK_FRAMES + 1
     return Motions(flow, keep=2 * held_back)  # from each frame to both of those next to it
 
 
