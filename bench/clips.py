@@ -160,7 +160,7 @@ def pairs_of(
 ) -> Iterator[FrameAndPoses]:
     """The frames of a clip, damaged in this rhythm, with their poses; see `look_at`.
 
-    Without `steady` joints stay where each frame's maps say; not for `causal`, which has none steady.
+    Without `steady` joints stay where each frame's maps say.
     """
     video = open_video(clip.video)
     frames = video.frames()
@@ -169,15 +169,14 @@ def pairs_of(
         how = {"every": rhythm.every, "in_a_row": rhythm.in_a_row}
         frames = damaged_frames(frames, truth, number, KINDS, **how)
     boxes = None if finds else true_people(clip.truth)
-    refiners = None  # the usual ones
-    if not steady:
-        refiners = usual_refiners(boxes, models.skeleton, video.info.size_hw, steady=False)
+    size_hw = video.info.size_hw
+    usual = usual_refiners(boxes, models.skeleton, size_hw, causal=causal, steady=False)
     return poses_of(
         frames,
         video.info,
         models,
         boxes,
-        refiners=refiners,
+        refiners=None if steady else usual,
         keep_pictures=keep_pictures,
         causal=causal,
         effort=effort,
