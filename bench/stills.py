@@ -25,6 +25,7 @@ from glpose.metrics.ap import (
 from glpose.metrics.oks import OksPicture, oks_scores
 from glpose.runtime.detector import BoxDetector
 from glpose.runtime.load import load_detector
+from glpose.runtime.presets import Effort
 from glpose.track.tracker import TrackerSpec
 from glpose.types import Frame, FramePoses, VideoInfo
 
@@ -141,7 +142,7 @@ def pictures_of(subject: Subject, name: str, part: str) -> LabelledPictures:
 
 
 def poses_on(
-    some: LabelledPictures, models: Models, grow: float
+    some: LabelledPictures, models: Models, grow: float, effort: Effort = Effort()
 ) -> Iterator[tuple[LabelledPicture, FramePoses]]:
     """The poses of the labelled people of each picture, in their order."""
     for picture in some.pictures:
@@ -149,7 +150,8 @@ def poses_on(
         info = VideoInfo(picture.path.name, rgb.shape[:2], 25.0, is_still=True)
         people = picture.truth.people
         boxes = {0: replace(people, xyxy=grown(people.xyxy, grow))}
-        ((_, poses),) = poses_of([Frame(0, 0.0, rgb)], info, models, boxes, keep_pictures=False)
+        frames = [Frame(0, 0.0, rgb)]
+        ((_, poses),) = poses_of(frames, info, models, boxes, keep_pictures=False, effort=effort)
         yield picture, poses
 
 

@@ -3,8 +3,8 @@
     python bench/taught.py DATA_FOLDER [--pose NAME_OR_FOLDER] [--limit N]
 
 What MoveNet and BlazePose said is read from `DATA_FOLDER/taught` (`glpose.formats.taught`): each looked
-once at a square around the box of the label file. Ours gets the boxes of `stills.py`. "Flip test" is
-the mean of a picture and its mirror image. A joint is at the other side if it is wrong by PCK@0.2
+once at a square around the box of the label file. Ours gets the boxes of `stills.py`, and looks as
+`glpose run` does, or once. "Flip test" is the mean of a picture and its mirror image. A joint is at the other side if it is wrong by PCK@0.2
 of the box, but right for the other side (`sides.py`). People whom nobody was shown count as wrong.
 """
 
@@ -20,8 +20,7 @@ from glpose.formats.dataset import LabelledPicture, LabelledPictures
 from glpose.formats.sets import DATASETS
 from glpose.formats.taught import read_teachers
 from glpose.metrics.oks import oks_scores
-from glpose.runtime.flip import with_mirror
-from glpose.runtime.options import PoseOptions
+from glpose.runtime.presets import Effort
 from glpose.skeleton import COCO17
 
 _AWAY = -1e4
@@ -57,14 +56,19 @@ def main() -> None:
 def answers(subject: Subject, name: str, some: LabelledPictures) -> dict[str, list[Answer]]:
     """What each network says of a set: ours, and the teachers."""
     ours, grow = subject.models, DATASETS[name].grow
-    mirrored = replace(ours, estimate=with_mirror(ours.estimate, PoseOptions(flip=True)))
+    once = Effort(thorough=False)
+    efforts = {
+        "glpose": Effort(),
+        "glpose, flip test": replace(once, flip=True),
+        "glpose, one look": once,
+    }
     here = columns(ours.skeleton, LIMBS_AND_NOSE)
     own = {
         said: [
             Answer(picture, poses.xy[:, here], poses.score[:, here])
-            for picture, poses in poses_on(some, models, grow)
+            for picture, poses in poses_on(some, ours, grow, effort)
         ]
-        for said, models in (("glpose", ours), ("glpose, flip test", mirrored))
+        for said, effort in efforts.items()
     }
     return own | _teachers(subject, name, some)
 

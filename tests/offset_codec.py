@@ -72,6 +72,25 @@ class OffsetCodec:
             "offsets": (offsets * signs).reshape(n, double, h, w),
         }
 
+    def turn(self, maps: dict[str, np.ndarray], map_from_turned: Affine) -> dict[str, np.ndarray]:
+        """By the nearest cell, so that offsets of different cells are never mixed."""
+        h, w = self.size_hw
+        cells = np.stack(np.meshgrid(np.arange(w), np.arange(h)), -1).astype(np.float64)
+        x, y = np.moveaxis(map_from_turned.inverse().apply(cells).round().astype(int), -1, 0)
+        inside = (x >= 0) & (x < w) & (y >= 0) & (y < h)
+        scores, offsets = (
+            np.where(inside, maps[name][..., y.clip(0, h - 1), x.clip(0, w - 1)], 0)
+            for name in ("scores", "offsets")
+        )
+        n, double = offsets.shape[:2]
+        turned = np.einsum(
+            "ab,njbhw->njahw", map_from_turned.matrix[:, :2], offsets.reshape(n, -1, 2, h, w)
+        )
+        return {
+            "scores": scores.astype(np.float32),
+            "offsets": turned.reshape(n, double, h, w).astype(np.float32),
+        }
+
     def side_evidence(
         self, maps: dict[str, np.ndarray], map_xy: np.ndarray, partners: tuple[int, ...]
     ) -> None:

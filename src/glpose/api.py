@@ -29,12 +29,12 @@ from glpose.refine.phantoms import without_phantoms
 from glpose.refine.sides import SidesSpec, with_continuous_sides
 from glpose.refine.steady import SteadySpec, with_steady_joints
 from glpose.result import PoseStream
-from glpose.runtime.alone import alone
+from glpose.runtime.alone import alone, looks_alone
 from glpose.runtime.card import PoseCard
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import open_detector, open_estimator, open_lifter
 from glpose.runtime.options import PoseOptions
-from glpose.runtime.presets import Effort, Preset, Wish
+from glpose.runtime.presets import PICTURE_TURN_DEG, Effort, Preset, Wish
 from glpose.runtime.protocols import Detector, Estimator
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
@@ -160,6 +160,7 @@ def run(
         "detect_every": None if people is not None else effort.detect_every,
         "flip": effort.flip,
         "fuse": effort.fuse,
+        "thorough": effort.thorough,
         "start_s": start_s,
         "end_s": end_s,
         "frames": frames,
@@ -228,6 +229,12 @@ def poses_of(
     has_nothing_to_fuse = info.is_still and card.answers and card.order == "any"
     if not effort.fuse or has_nothing_to_fuse:
         models = replace(models, estimate=alone(models.estimate))
+    is_thorough = info.is_still and effort.thorough and looks_alone(models.estimate.card)
+    options = PoseOptions(
+        causal=causal,
+        flip=effort.flip or is_thorough,
+        turn_deg=PICTURE_TURN_DEG if is_thorough else 0.0,
+    )
     hindsight = NO_HINDSIGHT if causal else HindsightSpec().within_bytes(info.size_hw)
     people_of = _people_of(info, models, boxes, timings, effort.detect_every, hindsight)
     keep_pictures = keep_pictures or bool(refiners)
@@ -235,7 +242,7 @@ def poses_of(
         frames,
         people_of,
         models.estimate,
-        options=PoseOptions(causal=causal, flip=effort.flip),
+        options=options,
         block_frames=block_frames,
         timings=timings,
         keep_pictures=keep_pictures,

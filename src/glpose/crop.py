@@ -3,6 +3,8 @@
 No other module may add or subtract half a pixel; the conventions are those of `CropSpec`.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float, Float64, UInt8
 
@@ -41,6 +43,14 @@ def crop_from_image(
         matrix[0] = -matrix[0]
         matrix[0, 2] += 2 * middle[0]  # about the anchor, so that the centre stays on it
     return Affine(matrix.astype(np.float64))
+
+
+def turned_from_crop(spec: CropSpec, degrees: float) -> Affine:
+    """The map from a crop's pixels to those of the same crop turned anticlockwise about its centre."""
+    height, width = spec.size_hw
+    whole = np.array([0, 0, width, height]) - 0.5
+    turned = replace(spec, padding=1.0, anchor="centre")
+    return crop_from_image(whole, turned, rotation_deg=degrees)
 
 
 def cut(

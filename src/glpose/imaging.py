@@ -60,6 +60,20 @@ def warp(rgb: Rgb, target_from_source: Affine, size_hw: tuple[int, int], fill: i
     )
 
 
+def warp_maps(
+    maps: Float32[np.ndarray, "n channels _h _w"], target_from_source: Affine
+) -> Float32[np.ndarray, "n channels _h _w"]:
+    """Resample maps of numbers through an affine map, bicubic, 0 outside; sizes stay."""
+    size = maps.shape[-1], maps.shape[-2]
+    out = np.empty_like(maps)
+    for source, target in zip(maps, out, strict=True):
+        for one, into in zip(source, target, strict=True):
+            cv2.warpAffine(
+                np.ascontiguousarray(one), target_from_source.matrix, size, into, cv2.INTER_CUBIC
+            )
+    return out
+
+
 def resize(
     rgb: UInt8[np.ndarray, "_h _w channels"], size_hw: tuple[int, int]
 ) -> UInt8[np.ndarray, "_height _width channels"]:

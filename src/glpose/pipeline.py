@@ -24,7 +24,6 @@ from glpose.metrics.calibration import calibrated
 from glpose.poses import confident, finish
 from glpose.runtime.alone import looks_alone
 from glpose.runtime.card import KeySlot, NeighbourSlot, PoseCard, SimilarSlot
-from glpose.runtime.flip import with_mirror
 from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import (
     Detector,
@@ -34,6 +33,7 @@ from glpose.runtime.protocols import (
     Inputs,
     Starting,
 )
+from glpose.runtime.views import with_views
 from glpose.timing import Timings
 from glpose.track.by_pose import PoseTracker
 from glpose.track.cuts import CutDetector
@@ -95,7 +95,7 @@ def estimate_poses(
     a frame could be decoded.
     """
     spent = timings or Timings()
-    look = with_mirror(estimate, options)
+    look = with_views(estimate, options)
     how = _Settings(look.card, options)
     assert (pool is not None) == how.needs_pool, "candidates of the video come from remember_video"
     memory = CropMemory(memory_crops, seed, options.sampling)
@@ -139,7 +139,7 @@ def remember_video(
     reading frames if the options or the estimator do not need this pass.
     """
     spent = timings or Timings()
-    look = with_mirror(estimate, options)
+    look = with_views(estimate, options)
     how = _Settings(look.card, options)
     if not how.needs_pool:
         return None

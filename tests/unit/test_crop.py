@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from glpose.crop import crop_from_image, cut
+from glpose.crop import crop_from_image, cut, turned_from_crop
 from glpose.types import CropSpec
 
 BOX = np.array([10.0, 20.0, 40.0, 100.0])  # centre (25, 60), 30 x 80
@@ -16,6 +16,14 @@ def test_the_box_centre_lands_on_the_anchor(anchor: str, centre: tuple[float, fl
     for rotation, mirror in ((0.0, False), (30.0, False), (0.0, True), (-20.0, True)):
         to_crop = crop_from_image(BOX, spec, rotation_deg=rotation, mirror=mirror)
         assert to_crop.apply(np.array([25.0, 60.0])) == pytest.approx(centre)
+
+
+def test_a_turned_crop_is_what_a_turned_cut_shows() -> None:
+    spec = CropSpec(SIZE)
+    for degrees in (-20.0, 10.0, 90.0):
+        turned = turned_from_crop(spec, degrees) @ crop_from_image(BOX, spec)
+        at_once = crop_from_image(BOX, spec, rotation_deg=degrees)
+        assert turned.matrix == pytest.approx(at_once.matrix)
 
 
 def test_a_tall_box_is_widened_to_the_aspect_then_padded() -> None:

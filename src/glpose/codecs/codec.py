@@ -60,6 +60,14 @@ class Codec(Protocol):
         """
         ...
 
+    def turn(self, maps: Maps, map_from_turned: Affine) -> Maps:
+        """Turn the maps of turned crops into maps of the original crops.
+
+        `map_from_turned` is a rotation; values that point somewhere are turned with it. Maps are 0
+        where the turned crops had nothing.
+        """
+        ...
+
     def side_evidence(
         self,
         maps: Maps,

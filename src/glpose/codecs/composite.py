@@ -16,6 +16,7 @@ from glpose.codecs.codec import Maps
 from glpose.codecs.gaussian import crop_from_heatmap, encode, inside_heatmap, side_evidence
 from glpose.config import check_range
 from glpose.errors import BadConfig, BadInput
+from glpose.imaging import warp_maps
 from glpose.types import Affine, CropSpec, Decoding, HeatmapSpec
 
 HEAT, DX, DY = "heat", "dx", "dy"
@@ -115,6 +116,12 @@ class CompositeCodec:
         if shift:
             back = {n: np.concatenate([m[..., :1], m[..., :-1]], -1) for n, m in back.items()}
         return back
+
+    def turn(self, maps: Maps, map_from_turned: Affine) -> Maps:
+        """See `Codec.turn`."""
+        heat, dx, dy = (warp_maps(maps[name], map_from_turned) for name in (HEAT, DX, DY))
+        (xx, xy), (yx, yy) = map_from_turned.matrix[:, :2].astype(np.float32)
+        return {HEAT: heat, DX: xx * dx + xy * dy, DY: yx * dx + yy * dy}
 
     def side_evidence(
         self,

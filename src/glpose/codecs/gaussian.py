@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Float32
 
 from glpose.codecs.codec import Maps
 from glpose.errors import BadInput
-from glpose.imaging import blur_maps
+from glpose.imaging import blur_maps, warp_maps
 from glpose.types import Affine, CropSpec, Decoding, HeatmapSpec
 
 # The published DARK code blurs with an 11 pixel kernel. Here it grows with sigma, since a kernel
@@ -70,6 +70,10 @@ class GaussianCodec:
         if self.heatmap.mapping == "origin" if shift is None else shift:
             back = np.concatenate([back[..., :1], back[..., :-1]], -1)
         return {HEATMAPS: back}
+
+    def turn(self, maps: Maps, map_from_turned: Affine) -> Maps:
+        """See `Codec.turn`."""
+        return {HEATMAPS: warp_maps(maps[HEATMAPS], map_from_turned)}
 
     def side_evidence(
         self,

@@ -254,6 +254,7 @@ class _Estimation:
             "detect_every": self.effort.detect_every if follows else None,
             "flip": self.effort.flip,
             "fuse": self.effort.fuse,
+            "thorough": self.effort.thorough,
             "device": how.engine.device,
             "start_s": how.start_s,
             "end_s": how.end_s,

@@ -7,13 +7,7 @@ from jaxtyping import UInt8
 
 from glpose.codecs.codec import Maps
 from glpose.runtime.card import PoseCard, StateSlot
-from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import Encoded, Estimator, Inputs, Starting
-
-
-def with_mirror(estimate: Estimator, options: PoseOptions) -> Estimator:
-    """The estimator, with the flip test if the options ask for it."""
-    return Mirrored(estimate, shift=options.flip_shift) if options.flip else estimate
 
 
 class Mirrored:

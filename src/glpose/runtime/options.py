@@ -18,6 +18,8 @@ class PoseOptions:
 
     `flip`: average the heatmaps of each crop and of its mirror image; `flip_shift` moves the
     mirrored maps by a pixel, with None only if the card's mapping needs it ("origin").
+    `turn_deg`: average those of crops that are turned by so much to both sides, too; not for
+    estimators with states or flow.
     `decode`: how joints are found in heatmaps; None takes the card's setting.
     `score`: a joint's score is that of the heatmap, calibrated ("heatmap"), or that times the box score
     ("product", as in the DCPose family for PoseTrack); "rescored" keeps joint scores and sets the
@@ -37,6 +39,7 @@ class PoseOptions:
 
     flip: bool = False
     flip_shift: bool | None = None
+    turn_deg: float = 0.0
     decode: Decoding | None = None
     score: ScoreKind = "heatmap"
     oks_nms: float | None = None
@@ -59,6 +62,8 @@ class PoseOptions:
                 raise BadConfig(f"{field} is {found!r}; expected {' or '.join(map(repr, values))}")
         if self.oks_nms is not None and not 0 <= self.oks_nms <= 1:
             raise BadConfig(f"oks_nms is {self.oks_nms}; expected a similarity from 0 to 1")
+        if not 0 <= self.turn_deg <= 90:
+            raise BadConfig(f"turn_deg is {self.turn_deg}; expected 0 to 90 degrees")
         if not 0 <= self.min_box <= 1:
             raise BadConfig(f"min_box is {self.min_box}; expected a score from 0 to 1")
         if self.causal and self.candidates != "past":

@@ -13,31 +13,39 @@ from glpose.track.by_pose import PoseTrackerSpec
 Preset = Literal["fast", "balanced", "best"]
 
 
+PICTURE_TURN_DEG = 10.0
+"""Turns of 10 to 30 degrees are worth the same on validation clips, see docs/results.md."""
+
+
 @dataclass(frozen=True, slots=True)
 class Effort:
     """How much work is done for a frame; the defaults are those of the preset "balanced".
 
     The detector looks at every `detect_every`-th frame, and wherever poses do not say where people
     are. `flip`: each crop is looked at mirrored, too, see `flip.Mirrored`. `fuse`: joints come from
-    the crops of several frames; else from what the encoder answers for each alone.
+    the crops of several frames; else from what the encoder answers for each alone. `thorough`: in a
+    picture, which has no other frames, crops are looked at mirrored and turned, see `views`.
     """
 
     detect_every: int = PoseTrackerSpec().look_every
     flip: bool = False
     fuse: bool = True
+    thorough: bool = True
 
     def in_words(self, *, searches: bool = True) -> str:
         """What is done; `searches` is false where nobody has to be searched."""
         every = "every frame" if self.detect_every == 1 else f"every {self.detect_every} frames"
+        pictures = "flip test in pictures only" if self.thorough else "no flip test"
+        flips = "with flip test" if self.flip else pictures
         return (
             f"people {f'searched {every}' if searches else 'given'}, "
-            f"{'with' if self.flip else 'no'} flip test, "
+            f"{flips}, "
             f"{'frames fused' if self.fuse else 'single frames'}"
         )
 
 
 PRESETS: dict[Preset, Effort] = {
-    "fast": Effort(detect_every=15, fuse=False),
+    "fast": Effort(detect_every=15, fuse=False, thorough=False),
     "balanced": Effort(),
     "best": Effort(detect_every=1, flip=True),
 }
@@ -85,4 +93,5 @@ class Wish:
             named.detect_every if self.detect_every is None else int(self.detect_every),
             named.flip if self.flip is None else self.flip,
             fuse if self.fuse is None else self.fuse,
+            named.thorough if self.flip is None else self.flip,
         )

@@ -12,13 +12,14 @@ from glpose.codecs.codec import Codec
 from glpose.codecs.composite import CompositeCodec
 from glpose.codecs.gaussian import GaussianCodec
 from glpose.codecs.known import CODECS
+from glpose.crop import turned_from_crop
 from glpose.errors import BadConfig, BadWeights
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.flip import Mirrored
 from glpose.runtime.load import load_estimator
 from glpose.runtime.options import PoseOptions
 from glpose.skeleton import POSETRACK15
-from glpose.types import HeatmapSpec
+from glpose.types import CropSpec, HeatmapSpec
 from offset_codec import OffsetCodec
 
 SIZE_HW = tiny_onnx.MAP_HW
@@ -60,6 +61,27 @@ def test_maps_of_mirrored_joints_mirrored_are_those_of_the_joints(codec: Codec) 
     back = codec.mirror(codec.encode(mirrored, valid[:, partners]), POSETRACK15.mirror)
     found, _ = codec.decode({name: np.ascontiguousarray(array) for name, array in back.items()})
     np.testing.assert_allclose(found[valid], xy[valid], atol=0.05)
+
+
+# A network says of every cell where the joint is, as targets do with a wide reach.
+SMOOTH = {**ALL, "composite": CompositeCodec(SIZE_HW, 1.5, reach=100.0)}
+
+
+@pytest.mark.parametrize("name", ["gaussian", "composite"])
+@pytest.mark.parametrize("degrees", [-20.0, 10.0, 90.0])
+def test_maps_of_turned_joints_turned_back_are_those_of_the_joints(
+    name: str, degrees: float
+) -> None:
+    codec, spec = SMOOTH[name], CropSpec(tiny_onnx.CROP_HW)
+    to_crop = codec.crop_from_map(spec)
+    turn = to_crop.inverse() @ turned_from_crop(spec, degrees) @ to_crop
+    xy, valid = joints(2)
+    middle = (np.array(SIZE_HW[::-1]) - 1) / 2
+    xy = middle + (xy - middle) / 3  # so that none leaves the crop
+    back = codec.turn(codec.encode(turn.apply(xy), valid), turn.inverse())
+    found, score = codec.decode({name: np.nan_to_num(array) for name, array in back.items()})
+    np.testing.assert_allclose(found[valid], xy[valid], atol=0.1)
+    assert not score[~valid].any()
 
 
 class OffsetEstimator(FakeEstimator):

@@ -8,9 +8,10 @@ import pytest
 import tiny_onnx
 from fake_estimator import FakeEstimator, run, same, video
 from glpose.codecs.gaussian import GaussianCodec
-from glpose.runtime.flip import Mirrored, with_mirror
+from glpose.runtime.flip import Mirrored
 from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import Estimator
+from glpose.runtime.views import with_views
 from glpose.skeleton import POSETRACK15
 
 ALONE = tiny_onnx.slots()
@@ -107,7 +108,7 @@ def test_with_the_right_shift_a_joint_stays_nearly_where_it_is(mapping: str) -> 
 
 def test_the_pipeline_flips_only_if_it_is_told() -> None:
     estimate = Sided(tiny_onnx.SLOTS)
-    assert with_mirror(estimate, PoseOptions()) is estimate
+    assert with_views(estimate, PoseOptions()) is estimate
     plain = run(video(6), estimate)
     flipped = run(video(6), estimate, options=PoseOptions(flip=True))
     assert any(not np.allclose(a.score, b.score) for a, b in zip(plain, flipped, strict=True))

@@ -15,6 +15,7 @@ import pytest
         ("neighbours='some'", "neighbours is 'some'; expected 'tracked' or 'all'"),
         ("candidates='future'", "candidates is 'future'; expected 'past' or 'video'"),
         ("sampling='odd'", "sampling is 'odd'; expected 'random' or 'even'"),
+        ("turn_deg=120.0", "turn_deg is 120.0; expected 0 to 90 degrees"),
         ("min_box=2.0", "min_box is 2.0; expected a score from 0 to 1"),
         (
             "causal=True, candidates='video'",

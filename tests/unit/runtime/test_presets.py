@@ -1,6 +1,6 @@
 """What a preset asks for, and what wins over it."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,8 @@ def test_what_is_asked_for_wins_over_the_preset(preset: str) -> None:
     assert named == PRESETS[preset]
     assert Wish(preset, detect_every=7).effort(ANSWERS) == replace(named, detect_every=7)
     for value in (True, False):
-        assert Wish(preset, flip=value).effort(ANSWERS) == replace(named, flip=value)
+        flips = replace(named, flip=value, thorough=value)
+        assert Wish(preset, flip=value).effort(ANSWERS) == flips
         assert Wish(preset, fuse=value).effort(ANSWERS) == replace(named, fuse=value)
 
 
@@ -45,6 +46,8 @@ def test_an_effort_in_words() -> None:
     assert fast.in_words() == "people searched every 15 frames, no flip test, single frames"
     assert best.in_words() == "people searched every frame, with flip test, frames fused"
     assert best.in_words(searches=False) == "people given, with flip test, frames fused"
+    usual = "people searched every 5 frames, flip test in pictures only, frames fused"
+    assert PRESETS["balanced"].in_words() == usual
 
 
 def moving(num: int = 10) -> list[np.ndarray]:
@@ -65,8 +68,8 @@ def test_presets_change_what_is_done_and_the_settings_say_how(tmp_path: Path) ->
     for name, result in found.items():
         settings = result.settings
         assert settings["preset"] == name
-        told = Effort(settings["detect_every"], flip=settings["flip"], fuse=settings["fuse"])
-        assert told == PRESETS[name]
+        told = {field.name: settings[field.name] for field in fields(Effort)}
+        assert Effort(**told) == PRESETS[name]
     by_hand = glpose.run(moving(), detect_every=1, flip=True, fuse=True, **how).collect()
     same(list(by_hand.frames), list(found["best"].frames))
     xy = {name: np.concatenate([p.xy for p in result.frames]) for name, result in found.items()}
@@ -88,6 +91,23 @@ def test_with_a_flip_test_the_joints_of_a_pair_are_equally_sure(fuse: bool, tmp_
         (poses,) = glpose.run(rgb, flip=flip, fuse=fuse, **how)
         (score,) = poses.score
         assert np.allclose(score, score[partner], atol=1e-6) == flip
+
+
+def test_a_picture_is_looked_at_thoroughly_unless_in_a_hurry(tmp_path: Path) -> None:
+    weights = tiny_onnx.write_pose(tmp_path, "x", answers=True)
+    how = {"boxes": {0: people((7, 64, 50))}, "weights": weights, "refiners": ()}
+    rgb = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
+
+    def scores(source: object, **more: object) -> np.ndarray:
+        (poses,) = glpose.run(source, **how, **more)  # type: ignore[arg-type]
+        return poses.score
+
+    once, thorough = scores(rgb, flip=False), scores(rgb)
+    assert not np.array_equal(once, thorough)
+    np.testing.assert_array_equal(scores(rgb, preset="best"), thorough)
+    np.testing.assert_array_equal(scores(rgb, preset="fast"), once)
+    # A video of one frame is a video.
+    np.testing.assert_array_equal(scores([rgb], fuse=False), once)
 
 
 def test_without_fusing_each_frame_counts_alone(tmp_path: Path) -> None:

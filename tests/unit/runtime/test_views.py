@@ -1,0 +1,105 @@
+"""Crops turned to both sides: what is turned, divided and averaged."""
+
+import numpy as np
+import pytest
+
+import tiny_onnx
+from fake_estimator import FakeEstimator, run, same, video
+from glpose.crop import cut, turned_from_crop
+from glpose.errors import BadConfig
+from glpose.runtime.card import KeySlot, NeighbourSlot, Slot, StateSlot
+from glpose.runtime.flip import Mirrored
+from glpose.runtime.options import PoseOptions
+from glpose.runtime.protocols import Encoded, Estimator
+from glpose.runtime.views import Turned, with_views
+
+DEGREES = 20.0
+
+
+class Answering(FakeEstimator):
+    """Also answers from each crop alone: the brightness, for every joint."""
+
+    def encode(self, crops: np.ndarray) -> Encoded:
+        encoded = super().encode(crops)
+        maps = encoded.features.repeat(len(self.card.joints.joints), 1)
+        return Encoded(encoded.features, encoded.embedding, {"heatmaps": maps})
+
+
+def blobs(num: int = 3) -> np.ndarray:
+    """Crops with a bright, smooth blob off the centre."""
+    height, width = tiny_onnx.CROP_HW
+    y, x = np.mgrid[:height, :width]
+    rng = np.random.default_rng(0)
+    centres = rng.uniform(0.35, 0.65, (num, 2)) * [height, width]
+    squares = ((y - a) ** 2 + (x - b) ** 2 for a, b in centres)
+    grey = np.stack([250 * np.exp(-d / (2 * 36.0)) for d in squares])
+    return grey[..., None].repeat(3, -1).astype(np.uint8)
+
+
+def maps(estimate: Estimator, pictures: np.ndarray) -> np.ndarray:
+    key = estimate.encode(pictures).features
+    inputs = {estimate.card.slots[0].name: key}
+    for slot in estimate.card.neighbours:
+        inputs[slot.name] = np.stack([np.roll(key, i + 1, 0) for i in range(len(slot.offsets))], 1)
+    for slot in estimate.card.similar:
+        inputs[slot.name] = np.stack([np.roll(key, -i - 1, 0) for i in range(slot.num)], 1)
+        inputs[slot.weight] = np.full((len(key), slot.num, 1), 0.5, np.float32)
+    return estimate.solve(inputs)["heatmaps"]
+
+
+def test_who_sees_turned_crops_as_they_are_is_not_changed() -> None:
+    """All slots are turned with the key: with one that is not, the blobs would not be one place."""
+    inner = FakeEstimator()
+    once, thrice = maps(inner, blobs()), maps(Turned(FakeEstimator(), DEGREES), blobs())
+    np.testing.assert_allclose(thrice, once, atol=0.02 * once.max())
+
+
+def test_the_answer_is_the_mean_of_the_crop_and_of_both_turns() -> None:
+    spec, pictures = tiny_onnx.pose_card().crop, blobs()
+
+    class Gives(Answering):
+        """Answers what it has seen, so that each view can be told."""
+
+        seen: list[np.ndarray]
+
+        def encode(self, crops: np.ndarray) -> Encoded:
+            self.seen = [*getattr(self, "seen", []), crops]
+            return super().encode(crops)
+
+    inner = Gives()
+    encoded = Turned(inner, DEGREES).encode(pictures)
+    turned = [turned_from_crop(spec, angle) for angle in (-DEGREES, DEGREES)]
+    np.testing.assert_array_equal(inner.seen[0], pictures)
+    for seen, turn in zip(inner.seen[1:], turned, strict=True):
+        np.testing.assert_array_equal(seen, np.stack([cut(p, turn, spec) for p in pictures]))
+    assert encoded.features.shape[1] == 3
+    plain = Answering().encode(pictures)
+    assert encoded.maps is not None
+    assert plain.maps is not None
+    np.testing.assert_array_equal(encoded.embedding, plain.embedding)
+    whole = plain.maps["heatmaps"]
+    np.testing.assert_allclose(encoded.maps["heatmaps"], whole, atol=0.02 * whole.max())
+
+
+def test_views_are_put_together_and_change_the_poses() -> None:
+    both = PoseOptions(flip=True, turn_deg=DEGREES)
+    look = with_views(FakeEstimator(), both)
+    assert isinstance(look, Turned)
+    assert look.encode(blobs()).features.shape[1] == 6
+    by_hand = run(video(4), Turned(Mirrored(FakeEstimator()), DEGREES))  # type: ignore[arg-type]
+    same(run(video(4), FakeEstimator(), options=both), by_hand)
+    plain = run(video(4), FakeEstimator(), options=PoseOptions(flip=True))
+    assert not np.array_equal(plain[0].score, by_hand[0].score)
+
+
+STATE = (KeySlot("crop"), StateSlot("state", "next", (1, 4, 4)))
+FLOW = (KeySlot("crop"), NeighbourSlot("around", (-1, 1), box="exact", flow="flow"))
+
+
+@pytest.mark.parametrize("slots", [STATE, FLOW])
+def test_states_and_flow_cannot_be_turned(slots: tuple[Slot, ...]) -> None:
+    estimate = FakeEstimator()
+    order = "in_time" if slots is STATE else "any"
+    estimate.card = tiny_onnx.pose_card(slots=slots, order=order)
+    with pytest.raises(BadConfig, match=r"turn_deg is 20, but '.*' has states or flow; expected 0"):
+        with_views(estimate, PoseOptions(turn_deg=DEGREES))
