@@ -5,7 +5,7 @@ mask's box. All labelled joints inside the picture are pooled.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -26,6 +26,10 @@ from glpose.video.reader import open_video
 
 LEAST_IOU = 0.3
 """Of the box of a person who is found with the labelled box; less is a miss."""
+
+
+PICTURES_EVERY = 6
+"""So many frames are from one that is taken as a picture to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +226,34 @@ def presets(subject: Subject) -> Outcome:
         outcome.figures.append(Figure(what, measured, ""))
         outcome.values[name] = {**scores, "missed": missed}
     return outcome
+
+
+def pictures(subject: Subject) -> Outcome:
+    """PCK of some frames, each taken as a picture of its own, with the labelled boxes."""
+    clips, outcome = val_clips(subject), Outcome([])
+    once = Effort(thorough=False)
+    kinds = {"one look": once, "flip test": replace(once, flip=True), "as `glpose run`": Effort()}
+    for name, effort in kinds.items():
+        poses = [list(_pictures_of(clip, subject.models, effort)) for clip in clips]
+        seen = limbs_of(clips, subject.models.skeleton, poses)
+        what = f"{len(seen.frame)} frames of JHMDB val as pictures, boxes given, {name}"
+        outcome.figures.append(Figure(what, text(seen.both()), ""))
+        outcome.values[name] = seen.both()
+    return outcome
+
+
+def _pictures_of(clip: JhmdbClip, models: Models, effort: Effort) -> Iterator[FramePoses]:
+    """The poses of some frames of a clip, each as if there were no other."""
+    video, boxes = open_video(clip.video), true_people(clip.truth)
+    info = replace(video.info, is_still=True)
+    for frame in video.frames():
+        if frame.index % PICTURES_EVERY == 0 and frame.index in boxes:
+            yield from (
+                poses
+                for _, poses in poses_of(
+                    [frame], info, models, boxes, keep_pictures=False, effort=effort
+                )
+            )
 
 
 def _outcome(what: str, seen: Limbs, aim: str) -> Outcome:

@@ -7,7 +7,7 @@ DATA_FOLDER has the sets as subfolders: jhmdb, lsp, coco, person_boxes, person_b
 missing ones are left out. Everything but `lsp`, `coco` and `detector` runs as `glpose run` does,
 refiners included. `--single` are weights of one frame for the row `filter`; without it the
 encoder's own answers are taken, if it has any. `--limit` takes N clips or pictures of each set, for
-a quick look. The row `presets` is measured only if it is named.
+a quick look. The rows `pictures` and `presets` are measured only if they are named.
 """
 
 import json
@@ -81,6 +81,7 @@ ROWS: dict[str, Callable[[Subject], Outcome]] = {
     "causal": clips.causal,
     "filter": filters.against_filters,
     "cost": cost,
+    "pictures": clips.pictures,
     "presets": presets,
 }
 
@@ -88,7 +89,7 @@ ROWS: dict[str, Callable[[Subject], Outcome]] = {
 def main() -> None:
     """Parse the command line, measure, print the details as they come and the table last."""
     parser = parser_of(__doc__)
-    usual = [name for name in ROWS if name != "presets"]  # which repeats some of the others
+    usual = [name for name in ROWS if name not in ("pictures", "presets")]  # no aims are theirs
     parser.add_argument("--rows", default=",".join(usual))
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()

@@ -33,8 +33,7 @@ from glpose.runtime.alone import alone, looks_alone
 from glpose.runtime.card import PoseCard
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import open_detector, open_estimator, open_lifter
-from glpose.runtime.options import PoseOptions
-from glpose.runtime.presets import PICTURE_TURN_DEG, Effort, Preset, Wish
+from glpose.runtime.presets import Effort, Preset, Wish
 from glpose.runtime.protocols import Detector, Estimator
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
@@ -112,7 +111,8 @@ def run(
     `runtime.presets`; its parts can be set one by one. The detector looks at every
     `detect_every`-th frame, and wherever the poses of the frame before do not say where the people
     are; with `flip` each person is looked at mirrored, too; without `fuse` the networks see each
-    frame alone. Who appears is followed back into the frames before, while the pose is sure, and
+    frame alone. In a single picture people are looked at mirrored and turned, unless `flip` is
+    False or the preset "fast". Who appears is followed back into the frames before, while the pose is sure, and
     joints that a frame does not show well go where the frames around say.
 
     With `causal` nothing after a frame counts for its people and poses, as for a live source (see
@@ -229,12 +229,7 @@ def poses_of(
     has_nothing_to_fuse = info.is_still and card.answers and card.order == "any"
     if not effort.fuse or has_nothing_to_fuse:
         models = replace(models, estimate=alone(models.estimate))
-    is_thorough = info.is_still and effort.thorough and looks_alone(models.estimate.card)
-    options = PoseOptions(
-        causal=causal,
-        flip=effort.flip or is_thorough,
-        turn_deg=PICTURE_TURN_DEG if is_thorough else 0.0,
-    )
+    is_picture = info.is_still and looks_alone(models.estimate.card)
     hindsight = NO_HINDSIGHT if causal else HindsightSpec().within_bytes(info.size_hw)
     people_of = _people_of(info, models, boxes, timings, effort.detect_every, hindsight)
     keep_pictures = keep_pictures or bool(refiners)
@@ -242,7 +237,7 @@ def poses_of(
         frames,
         people_of,
         models.estimate,
-        options=options,
+        options=effort.options(is_picture=is_picture, causal=causal),
         block_frames=block_frames,
         timings=timings,
         keep_pictures=keep_pictures,

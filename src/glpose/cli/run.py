@@ -69,7 +69,8 @@ def run(
         Look for people at every n-th frame; the poses say where they are in between. 1 finds
         newcomers at once and costs more.
     flip
-        Flip test: look at each person mirrored, too; costs more.
+        Flip test: look at each person mirrored, too; costs more. In a single picture people are
+        also looked at mirrored and turned, unless --no-flip or --preset fast is given.
     fuse
         Find joints with the help of the frames around, or in each frame alone, which costs less.
     refine
