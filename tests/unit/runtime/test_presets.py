@@ -11,7 +11,8 @@ import tiny_onnx
 from fake_estimator import people, same
 from glpose.errors import BadConfig
 from glpose.runtime.load import load_estimator
-from glpose.runtime.presets import PRESETS, Effort, Wish
+from glpose.runtime.options import PoseOptions
+from glpose.runtime.presets import PRESETS, TURN_DEG, Effort, Wish
 from glpose.track.by_pose import PoseTrackerSpec
 
 ANSWERS, FUSES = tiny_onnx.pose_card(answers=True), tiny_onnx.pose_card()
@@ -48,6 +49,17 @@ def test_an_effort_in_words() -> None:
     assert best.in_words(searches=False) == "people given, with flip test, frames fused"
     usual = "people searched every 5 frames, flip test in pictures only, frames fused"
     assert PRESETS["balanced"].in_words() == usual
+
+
+@pytest.mark.parametrize("is_picture", [True, False])
+def test_what_an_effort_means_for_pictures_and_for_videos(is_picture: bool) -> None:
+    def options(effort: Effort) -> PoseOptions:
+        return effort.options(is_picture=is_picture, causal=False)
+
+    often = PoseOptions(flip=True, turn_deg=TURN_DEG)
+    assert options(Effort()) == (often if is_picture else PoseOptions())
+    assert options(PRESETS["best"]) == (often if is_picture else PoseOptions(flip=True))
+    assert options(PRESETS["fast"]) == PoseOptions()
 
 
 def moving(num: int = 10) -> list[np.ndarray]:
