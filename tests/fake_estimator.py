@@ -9,7 +9,7 @@ import numpy as np
 import tiny_onnx
 from glpose.pipeline import PeopleOf, estimate_poses
 from glpose.runtime.card import PoseCard, Slot
-from glpose.runtime.protocols import Encoded
+from glpose.runtime.protocols import Encoded, Estimator
 from glpose.types import Frame, FramePoses, People
 
 SIZE_HW = (80, 120)
@@ -93,3 +93,15 @@ def same(a: list[FramePoses], b: list[FramePoses]) -> None:
         np.testing.assert_array_equal(one.people.track_id, two.people.track_id)
         np.testing.assert_array_equal(one.xy, two.xy)
         np.testing.assert_array_equal(one.score, two.score)
+
+
+def maps(estimate: Estimator, pictures: np.ndarray) -> np.ndarray:
+    """Heatmaps of the crops themselves; as many slots as the card wants, of the same crops."""
+    key = estimate.encode(pictures).features
+    inputs = {estimate.card.slots[0].name: key}
+    for slot in estimate.card.neighbours:
+        inputs[slot.name] = np.stack([np.roll(key, i + 1, 0) for i in range(len(slot.offsets))], 1)
+    for slot in estimate.card.similar:
+        inputs[slot.name] = np.stack([np.roll(key, -i - 1, 0) for i in range(slot.num)], 1)
+        inputs[slot.weight] = np.full((len(key), slot.num, 1), 0.5, np.float32)
+    return estimate.solve(inputs)["heatmaps"]

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 import tiny_onnx
-from fake_estimator import FakeEstimator, run, same, video
+from fake_estimator import FakeEstimator, maps, run, same, video
 from glpose.codecs.gaussian import GaussianCodec
 from glpose.runtime.flip import Mirrored
 from glpose.runtime.options import PoseOptions
-from glpose.runtime.protocols import Estimator
 from glpose.runtime.views import with_views
 from glpose.skeleton import POSETRACK15
 
@@ -30,18 +29,6 @@ class Sided(FakeEstimator):
 
 def crops(num: int = 3) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (num, *tiny_onnx.CROP_HW, 3), np.uint8)
-
-
-def maps(estimate: Estimator, pictures: np.ndarray) -> np.ndarray:
-    """Heatmaps of the crops themselves; as many slots as the card wants, of the same crops."""
-    key = estimate.encode(pictures).features
-    inputs = {estimate.card.slots[0].name: key}
-    for slot in estimate.card.neighbours:
-        inputs[slot.name] = np.stack([np.roll(key, i + 1, 0) for i in range(len(slot.offsets))], 1)
-    for slot in estimate.card.similar:
-        inputs[slot.name] = np.stack([np.roll(key, -i - 1, 0) for i in range(slot.num)], 1)
-        inputs[slot.weight] = np.full((len(key), slot.num, 1), 0.5, np.float32)
-    return estimate.solve(inputs)["heatmaps"]
 
 
 def test_a_mirrored_crop_gives_mirrored_maps_with_sides_swapped() -> None:

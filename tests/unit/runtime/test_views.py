@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 import tiny_onnx
-from fake_estimator import FakeEstimator, run, same, video
+from fake_estimator import FakeEstimator, maps, run, same, video
 from glpose.crop import cut, turned_from_crop
 from glpose.errors import BadConfig
 from glpose.runtime.card import KeySlot, NeighbourSlot, Slot, StateSlot
 from glpose.runtime.flip import Mirrored
 from glpose.runtime.options import PoseOptions
-from glpose.runtime.protocols import Encoded, Estimator
+from glpose.runtime.protocols import Encoded
 from glpose.runtime.views import Turned, with_views
 
 DEGREES = 20.0
@@ -34,17 +34,6 @@ def blobs(num: int = 3) -> np.ndarray:
     squares = ((y - a) ** 2 + (x - b) ** 2 for a, b in centres)
     grey = np.stack([250 * np.exp(-d / (2 * 36.0)) for d in squares])
     return grey[..., None].repeat(3, -1).astype(np.uint8)
-
-
-def maps(estimate: Estimator, pictures: np.ndarray) -> np.ndarray:
-    key = estimate.encode(pictures).features
-    inputs = {estimate.card.slots[0].name: key}
-    for slot in estimate.card.neighbours:
-        inputs[slot.name] = np.stack([np.roll(key, i + 1, 0) for i in range(len(slot.offsets))], 1)
-    for slot in estimate.card.similar:
-        inputs[slot.name] = np.stack([np.roll(key, -i - 1, 0) for i in range(slot.num)], 1)
-        inputs[slot.weight] = np.full((len(key), slot.num, 1), 0.5, np.float32)
-    return estimate.solve(inputs)["heatmaps"]
 
 
 def test_who_sees_turned_crops_as_they_are_is_not_changed() -> None:
