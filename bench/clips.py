@@ -248,12 +248,8 @@ def _pictures_of(clip: JhmdbClip, models: Models, effort: Effort) -> Iterator[Fr
     info = replace(video.info, is_still=True)
     for frame in video.frames():
         if frame.index % PICTURES_EVERY == 0 and frame.index in boxes:
-            yield from (
-                poses
-                for _, poses in poses_of(
-                    [frame], info, models, boxes, keep_pictures=False, effort=effort
-                )
-            )
+            ((_, poses),) = poses_of([frame], info, models, boxes, effort=effort)
+            yield poses
 
 
 def _outcome(what: str, seen: Limbs, aim: str) -> Outcome:

@@ -4,8 +4,9 @@
 
 What MoveNet and BlazePose said is read from `DATA_FOLDER/taught` (`glpose.formats.taught`): each looked
 once at a square around the box of the label file. Ours gets the boxes of `stills.py`, and looks as
-`glpose run` does, or once. "Flip test" is the mean of a picture and its mirror image. A joint is at the other side if it is wrong by PCK@0.2
-of the box, but right for the other side (`sides.py`). People whom nobody was shown count as wrong.
+`glpose run` does, or once. "Flip test" is the mean of a picture and its mirror image. A joint is at
+the other side if it is wrong by PCK@0.2 of the box, but right for the other side (`sides.py`).
+People whom nobody was shown count as wrong.
 """
 
 from dataclasses import dataclass, replace

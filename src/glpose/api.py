@@ -112,8 +112,8 @@ def run(
     `detect_every`-th frame, and wherever the poses of the frame before do not say where the people
     are; with `flip` each person is looked at mirrored, too; without `fuse` the networks see each
     frame alone. In a single picture people are looked at mirrored and turned, unless `flip` is
-    False or the preset "fast". Who appears is followed back into the frames before, while the pose is sure, and
-    joints that a frame does not show well go where the frames around say.
+    False or the preset "fast". Who appears is followed back into the frames before, while the pose
+    is sure, and joints that a frame does not show well go where the frames around say.
 
     With `causal` nothing after a frame counts for its people and poses, as for a live source (see
     `glpose.Live`), unless `refiners` are given that look ahead.
