@@ -6,7 +6,6 @@ from jaxtyping import UInt8
 from glpose.codecs.codec import Maps
 from glpose.crop import cut, turned_from_crop
 from glpose.errors import BadConfig
-from glpose.runtime.card import PoseCard
 from glpose.runtime.flip import Mirrored
 from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import Encoded, Estimator, Inputs
@@ -17,19 +16,14 @@ def with_views(estimate: Estimator, options: PoseOptions) -> Estimator:
 
     Raises: BadConfig if crops should be turned, but the estimator has states or flow.
     """
-    if options.turn_deg and not can_turn(estimate.card):
-        name = estimate.card.name
+    card = estimate.card
+    if options.turn_deg and (card.states or any(slot.flow for slot in card.neighbours)):
         raise BadConfig(
-            f"turn_deg is {options.turn_deg:g}, but '{name}' has states or flow; expected 0"
+            f"turn_deg is {options.turn_deg:g}, but '{card.name}' has states or flow; expected 0"
         )
     if options.flip:
         estimate = Mirrored(estimate, shift=options.flip_shift)
     return Turned(estimate, options.turn_deg) if options.turn_deg else estimate
-
-
-def can_turn(card: PoseCard) -> bool:
-    """Whether crops can be turned for an estimator: not if it has states or flow."""
-    return not card.states and not any(slot.flow for slot in card.neighbours)
 
 
 class Turned:
