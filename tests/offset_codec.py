@@ -96,5 +96,8 @@ class OffsetCodec:
     ) -> None:
         del maps, map_xy, partners
 
+    def peaks(self, maps: dict[str, np.ndarray], num: int) -> None:
+        del maps, num
+
     def with_decoding(self, kind: Decoding) -> "OffsetCodec":
         raise BadConfig(f"decode is '{kind}'; expected none, offsets are decoded in one way")

@@ -25,6 +25,7 @@ from glpose.pipeline import (
     estimate_poses,
 )
 from glpose.refine import Refiner
+from glpose.refine.limbs import LimbsSpec, with_plausible_limbs
 from glpose.refine.phantoms import without_phantoms
 from glpose.refine.sides import SidesSpec, with_continuous_sides
 from glpose.refine.steady import SteadySpec, with_steady_joints
@@ -259,14 +260,18 @@ def usual_refiners(
     causal: bool = False,
     steady: bool = True,
 ) -> tuple[Refiner, ...]:
-    """`without_phantoms`, unless a user gave the boxes, `with_continuous_sides` and `with_steady_joints`.
+    """`without_phantoms`, unless a user gave the boxes, and then those of sides, limbs and steady joints.
 
     `size_hw` is the size of the video's pictures; of large ones fewer are held back, and none with
     `causal`. Joints stay where they were found with `causal` or without `steady`.
     """
-    how = SidesSpec(lookahead=0) if causal else SidesSpec().within_bytes(size_hw)
-    sides = partial(with_continuous_sides, joints=joints, how=how)
-    usual = (sides,) if boxes is not None else (without_phantoms, sides)
+    sides = SidesSpec(lookahead=0) if causal else SidesSpec().within_bytes(size_hw)
+    limbs = LimbsSpec(lookahead=0) if causal else LimbsSpec().within_bytes(size_hw)
+    usual = (
+        *(() if boxes is not None else (without_phantoms,)),
+        partial(with_continuous_sides, joints=joints, how=sides),
+        partial(with_plausible_limbs, joints=joints, how=limbs),
+    )
     # The frames before alone do not make joints better, see docs/results.md.
     if causal or not steady:
         return usual
@@ -281,7 +286,8 @@ def shared_motions(card: PoseCard, flow: Flow = dense_flow) -> Motions:
     """
     if not any(slot.flow for slot in card.neighbours):
         return Motions(flow)
-    held_back = SidesSpec().lookahead + SteadySpec().reach + BLOCK_FRAMES + 1
+    held_back = SidesSpec().lookahead + LimbsSpec().lookahead + SteadySpec().reach
+    held_back += BLOCK_FRAMES + 1
     return Motions(flow, keep=2 * held_back)  # from each frame to both of those next to it
 
 

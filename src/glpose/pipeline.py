@@ -6,7 +6,7 @@ them, then give the joint maps.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from typing import Protocol, runtime_checkable
@@ -38,7 +38,7 @@ from glpose.timing import Timings
 from glpose.track.by_pose import PoseTracker
 from glpose.track.cuts import CutDetector
 from glpose.track.tracker import Tracker
-from glpose.types import Affine, Frame, FrameAndPoses, FramePoses, People
+from glpose.types import Affine, Frame, FrameAndPoses, FramePoses, OtherPlaces, People
 from glpose.window import Key, SeenFrame, States, Window, in_turns, remember, similar_inputs
 
 PeopleOf = Callable[[Frame], People]
@@ -52,6 +52,7 @@ _Kept = tuple[States, Alignment]
 _NOTHING = np.zeros((0, 1, 1, 1), np.float32), np.zeros((0, 1), np.float32)
 _BLOCK_BYTES = 2**26  # of pictures in a block: 4K videos get smaller blocks
 _KEYS_AT_ONCE = 8
+_OTHER_PLACES = 3  # of each joint
 MEMORY_CROPS = 128
 """Crops of the video that are kept as candidates."""
 
@@ -419,21 +420,22 @@ def _poses(
         _solve(some, estimate, how, kept, spent)
         for some in in_turns(keys, _KEYS_AT_ONCE, in_time=how.card.order == "in_time")
     ]
-    found = iter([person for part in parts for person in zip(*part, strict=True)])
+    found = iter([person for part in parts for person in part])
     for seen, own in ready:
         if not own:
             num_joints = len(how.joints.joints)
             yield seen.given, FramePoses.empty(seen.frame, seen.time_s, num_joints, seen.status)
             continue
-        xy, score, evidence = zip(*islice(found, len(own)), strict=True)
+        persons = list(islice(found, len(own)))
         poses = FramePoses(
             seen.frame,
             seen.time_s,
             seen.people,
-            np.stack(xy),
-            np.stack(score),
+            np.stack([person.xy for person in persons]),
+            np.stack([person.score for person in persons]),
             seen.status,
-            None if evidence[0] is None else np.stack(evidence),
+            _stacked([person.evidence for person in persons]),
+            other_places=_all_places([person.others for person in persons]),
         )
         yield seen.given, finish(poses, how.options, how.joints, how.crop)
 
@@ -450,14 +452,20 @@ def _wanted(
             yield frame, FramePoses.empty(poses.frame, poses.time_s, num_joints, poses.status)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Person:
+    """What is found for one key, in image pixels; evidence of sides and other places if known."""
+
+    xy: Float32[np.ndarray, "joints 2"]
+    score: Float32[np.ndarray, " joints"]
+    evidence: Float32[np.ndarray, " joints"] | None
+    others: tuple[Float32[np.ndarray, "joints places 2"], np.ndarray] | None
+
+
 def _solve(
     keys: list[Key], estimate: Estimator, how: _Settings, kept: _Kept, spent: Timings
-) -> tuple[
-    Float32[np.ndarray, "n joints 2"],
-    Float32[np.ndarray, "n joints"],
-    Float32[np.ndarray, "n joints"] | list[None],
-]:
-    """Joints of some keys in image pixels, with their scores and the evidence of their sides."""
+) -> list[_Person]:
+    """The joints of some keys."""
     states, _ = kept
     started = states.starts(keys)
     maps = _maps(keys, started, estimate, how, kept, spent)
@@ -466,12 +474,35 @@ def _solve(
         states.keep(keys, maps, score, started)
         score = calibrated(score, how.card.calibration)
         evidence = how.codec.side_evidence(maps, map_xy, how.joints.mirror)
-        xy = [
-            (k.crop_from_image.inverse() @ how.crop_from_map).apply(points)
-            for k, points in zip(keys, map_xy, strict=True)
-        ]
-    unknown = [None] * len(keys)
-    return np.stack(xy).astype(np.float32), score, unknown if evidence is None else evidence
+        peaks = how.codec.peaks(maps, 1 + _OTHER_PLACES)
+        found = []
+        for i, key in enumerate(keys):
+            to_image = key.crop_from_image.inverse() @ how.crop_from_map
+            others = None
+            if peaks is not None:
+                places = to_image.apply(peaks[0][i, :, 1:]).astype(np.float32)
+                others = places, calibrated(peaks[1][i, :, 1:], how.card.calibration)
+            found.append(
+                _Person(
+                    to_image.apply(map_xy[i]).astype(np.float32),
+                    score[i],
+                    None if evidence is None else evidence[i],
+                    others,
+                )
+            )
+    return found
+
+
+def _stacked(arrays: list[np.ndarray | None]) -> np.ndarray | None:
+    known = [array for array in arrays if array is not None]
+    return np.stack(known) if known else None
+
+
+def _all_places(
+    others: list[tuple[Float32[np.ndarray, "joints places 2"], np.ndarray] | None],
+) -> OtherPlaces | None:
+    known = [places for places in others if places is not None]
+    return OtherPlaces(*(np.stack(part) for part in zip(*known, strict=True))) if known else None
 
 
 def _maps(

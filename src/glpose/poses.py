@@ -39,7 +39,10 @@ def finish(
 def with_scores(poses: FramePoses, kind: ScoreKind) -> FramePoses:
     """Set scores as `PoseOptions.score` says, from joint scores and box scores."""
     if kind == "product":
-        return replace(poses, score=poses.score * poses.people.score[:, None])
+        factor, others = poses.people.score[:, None], poses.other_places
+        if others is not None:
+            others = replace(others, score=others.score * factor[..., None])
+        return replace(poses, score=poses.score * factor, other_places=others)
     if kind == "rescored":
         return replace(poses, people=replace(poses.people, score=person_score(poses)))
     return poses
@@ -82,7 +85,7 @@ def of_rows(
 ) -> FramePoses:
     """The selected people of a frame."""
     evidence, unsure, carried = poses.side_evidence, poses.unsure_sides, poses.propagated
-    raw = poses.before
+    raw, others = poses.before, poses.other_places
     return replace(
         poses,
         people=poses.people[rows],
@@ -91,6 +94,7 @@ def of_rows(
         side_evidence=None if evidence is None else evidence[rows],
         unsure_sides=None if unsure is None else unsure[rows],
         propagated=None if carried is None else carried[rows],
+        other_places=None if others is None else others[rows],
         before=None
         if raw is None
         else BeforeSmoothing(raw.xy[rows], raw.is_filled[rows], raw.is_outlier[rows]),

@@ -191,6 +191,23 @@ class BeforeSmoothing:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class OtherPlaces:
+    """Where the maps say that joints may be, too: best first, image pixels.
+
+    NaN with score 0 where there are fewer.
+    """
+
+    xy: Float32[np.ndarray, "n joints places 2"]
+    score: Float32[np.ndarray, "n joints places"]
+
+    def __getitem__(
+        self, rows: Int64[np.ndarray, " kept"] | Bool[np.ndarray, " n"]
+    ) -> "OtherPlaces":
+        """Those of some people, by indices, in that order, or by a mask."""
+        return OtherPlaces(self.xy[rows], self.score[rows])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FramePoses:
     """The people of one frame and their joints in image pixels: the unit of streaming.
 
@@ -198,7 +215,7 @@ class FramePoses:
     `side_evidence` says how clearly the network tells a joint from its mirror partner, see
     `Codec.side_evidence`; None where nothing is known. `unsure_sides` marks people whose left and
     right limbs may be exchanged, `propagated` those who were not found in this frame but in frames
-    around it. `before` has the raw joints of poses that `glpose smooth` has made.
+    around it. `other_places` are known until a refiner has chosen among them. `before` has the raw joints of poses that `glpose smooth` has made.
     `lifted` are the same people in space, if they were lifted.
     """
 
@@ -211,6 +228,7 @@ class FramePoses:
     side_evidence: Float[np.ndarray, "n joints"] | None = None
     unsure_sides: Bool[np.ndarray, " n"] | None = None
     propagated: Bool[np.ndarray, " n"] | None = None
+    other_places: OtherPlaces | None = None
     lifted: PosesInSpace | None = None
     before: BeforeSmoothing | None = None
 

@@ -15,6 +15,7 @@ import tiny_onnx
 from glpose.api import check_boxes, load_models, poses_of, run, usual_refiners
 from glpose.errors import BadInput
 from glpose.metrics.calibration import calibrated
+from glpose.refine.limbs import with_plausible_limbs
 from glpose.refine.phantoms import without_phantoms
 from glpose.refine.sides import with_continuous_sides
 from glpose.refine.steady import with_steady_joints
@@ -29,14 +30,16 @@ def test_phantoms_are_left_out_unless_boxes_are_given() -> None:
     detected, given = (usual_refiners(b, BODY19, (480, 640)) for b in (None, {}))
     assert detected[0] is without_phantoms
     assert without_phantoms not in given
-    assert len(detected) == len(given) + 1 == 3
+    assert len(detected) == len(given) + 1 == 4
 
 
 def test_nothing_is_steadied_by_later_frames_if_a_run_is_causal() -> None:
     usual, causal = (usual_refiners({}, BODY19, (480, 640), causal=c) for c in (False, True))
     used = [refine.func for refine in usual if isinstance(refine, partial)]
-    assert used == [with_continuous_sides, with_steady_joints]
-    assert [refine.func for refine in causal if isinstance(refine, partial)] == used[:1]
+    assert used == [with_continuous_sides, with_plausible_limbs, with_steady_joints]
+    alone = [refine for refine in causal if isinstance(refine, partial)]
+    assert [refine.func for refine in alone] == used[:2]
+    assert all(refine.keywords["how"].lookahead == 0 for refine in alone)
 
 
 class Counting:

@@ -18,7 +18,7 @@ from glpose.poses import (
 )
 from glpose.runtime.options import PoseOptions
 from glpose.skeleton import POSETRACK15
-from glpose.types import BeforeSmoothing, CropSpec, FramePoses, People
+from glpose.types import BeforeSmoothing, CropSpec, FramePoses, OtherPlaces, People
 
 SIGMA = POSETRACK15.oks_sigma
 
@@ -41,6 +41,10 @@ def test_scores_of_joints_and_people() -> None:
     product = with_scores(poses, "product")
     assert product.score[0].tolist() == pytest.approx([0.1] * 5 + [0.4] * 10)
     assert product.people.score.tolist() == [0.5, 0.25]
+    places = OtherPlaces(np.zeros((2, 15, 1, 2), np.float32), np.full((2, 15, 1), 0.4, np.float32))
+    others = with_scores(replace(poses, other_places=places), "product").other_places
+    assert others is not None
+    assert others.score[:, 0, 0].tolist() == pytest.approx([0.2, 0.1])
     rescored = with_scores(poses, "rescored")
     np.testing.assert_array_equal(rescored.score, poses.score)
     assert rescored.people.score.tolist() == pytest.approx([0.5 * 0.8, 0.25 * 0.8])
@@ -129,3 +133,13 @@ def test_people_keep_their_raw_joints() -> None:
     np.testing.assert_array_equal(kept.xy, poses.xy[1:] + 1)
     np.testing.assert_array_equal(kept.is_filled, marks[1:])
     np.testing.assert_array_equal(kept.is_outlier, ~marks[1:])
+
+
+def test_people_keep_their_other_places() -> None:
+    places = OtherPlaces(
+        np.arange(120, dtype=np.float32).reshape(2, 15, 2, 2), np.ones((2, 15, 2), np.float32)
+    )
+    kept = of_rows(replace(standing(0, 50), other_places=places), np.array([False, True]))
+    assert kept.other_places is not None
+    np.testing.assert_array_equal(kept.other_places.xy, places.xy[1:])
+    assert kept.other_places.score.shape == (1, 15, 2)

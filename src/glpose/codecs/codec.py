@@ -80,6 +80,16 @@ class Codec(Protocol):
         """
         ...
 
+    def peaks(
+        self, maps: Maps, num: int
+    ) -> tuple[Float32[np.ndarray, "n joints num 2"], Float32[np.ndarray, "n joints num"]] | None:
+        """Places in map pixels where each joint may be, best first, and their scores from 0 to 1.
+
+        The first is that of `decode`, to within a pixel; NaN with score 0 where there are fewer
+        than `num`. None if maps of this kind cannot say.
+        """
+        ...
+
     def with_decoding(self, kind: Decoding) -> "Codec":
         """The same codec with another decoding. Raises: BadConfig if it has no choice of decoding."""
         ...

@@ -13,7 +13,13 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32
 
 from glpose.codecs.codec import Maps
-from glpose.codecs.gaussian import crop_from_heatmap, encode, inside_heatmap, side_evidence
+from glpose.codecs.gaussian import (
+    crop_from_heatmap,
+    encode,
+    inside_heatmap,
+    peaks,
+    side_evidence,
+)
 from glpose.config import check_range
 from glpose.errors import BadConfig, BadInput
 from glpose.imaging import warp_maps
@@ -131,6 +137,12 @@ class CompositeCodec:
     ) -> Float32[np.ndarray, "n joints"]:
         """See `Codec.side_evidence`: 0 to 2, of the heatmaps."""
         return side_evidence(maps[HEAT], map_xy, partners)
+
+    def peaks(
+        self, maps: Maps, num: int
+    ) -> tuple[Float32[np.ndarray, "n joints num 2"], Float32[np.ndarray, "n joints num"]]:
+        """See `Codec.peaks`: those of the heatmaps, without the offsets."""
+        return peaks(maps[HEAT], num)
 
     def with_decoding(self, kind: Decoding) -> "CompositeCodec":
         """See `Codec.with_decoding`."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float, Float32, Float64
 
 from glpose.codecs.codec import Maps
 from glpose.errors import BadInput
@@ -20,6 +20,10 @@ _DARK_KERNEL_PX_PER_SIGMA = 11 / 3
 
 HEATMAPS = "heatmaps"
 """The name of this codec's only map."""
+
+
+# Lower peaks are ripples between the others.
+_LEAST_PEAK = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,12 @@ class GaussianCodec:
         """See `Codec.side_evidence`: 0 to 2."""
         return side_evidence(maps[HEATMAPS], map_xy, partners)
 
+    def peaks(
+        self, maps: Maps, num: int
+    ) -> tuple[Float32[np.ndarray, "n joints num 2"], Float32[np.ndarray, "n joints num"]]:
+        """See `Codec.peaks`."""
+        return peaks(maps[HEATMAPS], num)
+
     def with_decoding(self, kind: Decoding) -> "GaussianCodec":
         """See `Codec.with_decoding`."""
         return replace(self, heatmap=replace(self.heatmap, decode=kind))
@@ -107,6 +117,39 @@ def side_evidence(
     other = heatmaps[rows, columns, y[:, list(partners)], x[:, list(partners)]]
     clear = own - other
     return clear + clear[:, list(partners)]
+
+
+def peaks(
+    heatmaps: Float32[np.ndarray, "n joints h w"], num: int
+) -> tuple[Float32[np.ndarray, "n joints num 2"], Float32[np.ndarray, "n joints num"]]:
+    """The `num` highest peaks of each map, best first: places in map pixels, and heights, at most 1.
+
+    A peak is a pixel that none around it exceeds. Its place between pixels is that of a parabola
+    through the logarithms of its neighbours, which is exact for a Gaussian.
+    """
+    n, joints = heatmaps.shape[:2]
+    padded = np.pad(heatmaps, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=-np.inf)
+    high = np.maximum(np.maximum(padded[..., :-2], padded[..., 1:-1]), padded[..., 2:])
+    high = np.maximum(np.maximum(high[..., :-2, :], high[..., 1:-1, :]), high[..., 2:, :])
+    i, j, y, x = np.nonzero((heatmaps >= high) & (heatmaps > _LEAST_PEAK))
+    height, of_map = heatmaps[i, j, y, x], i * joints + j
+    order = np.lexsort((-height, of_map))
+    i, j, y, x, height, of_map = (a[order] for a in (i, j, y, x, height, of_map))
+    rank = np.arange(len(i)) - np.searchsorted(of_map, of_map)
+    i, j, y, x, height, rank = (a[rank < num] for a in (i, j, y, x, height, rank))
+
+    def log(down: int, right: int) -> Float64[np.ndarray, " peaks"]:
+        around = padded[i, j, y + 1 + down, x + 1 + right].astype(np.float64)
+        return np.log(np.maximum(around, 1e-3 * height))
+
+    xy = np.full((n, joints, num, 2), np.nan, np.float32)
+    for axis, at, (down, right) in ((0, x, (0, 1)), (1, y, (1, 0))):
+        low, here, high = log(-down, -right), log(0, 0), log(down, right)
+        bend = np.maximum(2 * here - low - high, 1e-9)
+        xy[i, j, rank, axis] = at + np.clip((high - low) / (2 * bend), -0.5, 0.5)
+    score = np.zeros((n, joints, num), np.float32)
+    score[i, j, rank] = np.minimum(height, 1)
+    return xy, score
 
 
 def crop_from_heatmap(crop: CropSpec, heatmap: HeatmapSpec) -> Affine:

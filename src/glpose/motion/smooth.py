@@ -204,6 +204,7 @@ def smoothed_frames(
             xy=np.stack([smoothed.xy[at] for _, smoothed, at in parts]),
             score=np.stack([smoothed.score[at] for _, smoothed, at in parts]),
             side_evidence=None,
+            other_places=None,
             unsure_sides=_padded(poses.unsure_sides, num_new, len(numbers), new=False),
             propagated=_padded(poses.propagated, num_new, len(numbers), new=True),
             before=BeforeSmoothing(

@@ -379,7 +379,7 @@ class _Fused:
         rows = np.r_[np.arange(num), num + np.flatnonzero(is_new)]
         more = len(rows) - num
         if not more:
-            return replace(poses, xy=xy[:num], score=score[:num])
+            return replace(poses, xy=xy[:num], score=score[:num], other_places=None)
         evidence, unsure, before = poses.side_evidence, poses.unsure_sides, poses.propagated
         return replace(
             poses,
@@ -391,4 +391,5 @@ class _Fused:
             propagated=np.r_[
                 np.zeros(num, bool) if before is None else before, np.ones(more, bool)
             ],
+            other_places=None,
         )

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from glpose.ahead import looking_ahead
 from glpose.imaging import pictures_within
 from glpose.skeleton import Skeleton
-from glpose.types import FrameAndPoses, FramePoses
+from glpose.types import FrameAndPoses, FramePoses, OtherPlaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +213,9 @@ def _decided(
 ) -> FramePoses:
     if not seen:
         return poses
-    xy, score = poses.xy.copy(), poses.score.copy()
+    xy, score, others = poses.xy.copy(), poses.score.copy(), poses.other_places
+    if others is not None:
+        others = OtherPlaces(others.xy.copy(), others.score.copy())
     unsure = np.zeros(len(poses.people), bool)
     rows = {int(number): row for row, number in enumerate(poses.people.track_id)}
     for (number, name), (chain, one) in seen.items():
@@ -222,5 +224,6 @@ def _decided(
         unsure[row] |= not is_sure
         if exchange:
             here, there = [*pair.left, *pair.right], [*pair.right, *pair.left]
-            xy[row, here], score[row, here] = xy[row, there], score[row, there]
-    return replace(poses, xy=xy, score=score, unsure_sides=unsure)
+            for array in (xy, score, *(() if others is None else (others.xy, others.score))):
+                array[row, here] = array[row, there]
+    return replace(poses, xy=xy, score=score, unsure_sides=unsure, other_places=others)

@@ -54,6 +54,19 @@ def test_decoding_finds_what_was_encoded(codec: Codec) -> None:
 
 
 @pytest.mark.parametrize("codec", ALL.values(), ids=ALL.keys())
+def test_the_first_peak_is_the_joint(codec: Codec) -> None:
+    xy, valid = joints()
+    maps = codec.encode(xy, valid)
+    found = codec.peaks(maps, 2)
+    if found is None:
+        assert isinstance(codec, OffsetCodec)
+        return
+    assert np.abs(found[0][:, :, 0] - codec.decode(maps)[0])[valid].max() <= 1
+    assert np.isnan(found[0][~valid]).all()
+    assert not found[1][:, :, 1].any()
+
+
+@pytest.mark.parametrize("codec", ALL.values(), ids=ALL.keys())
 def test_maps_of_mirrored_joints_mirrored_are_those_of_the_joints(codec: Codec) -> None:
     xy, valid = joints(1)
     partners = list(POSETRACK15.mirror)

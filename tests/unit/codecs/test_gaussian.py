@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from glpose.codecs import gaussian
-from glpose.codecs.gaussian import GaussianCodec, crop_from_heatmap, decode, encode
+from glpose.codecs.gaussian import GaussianCodec, crop_from_heatmap, decode, encode, peaks
 from glpose.errors import BadInput
 from glpose.types import CropSpec, HeatmapSpec
 
@@ -180,3 +180,37 @@ def test_sides_of_joints_beyond_the_map_are_read_at_its_border() -> None:
     for xy in ([[0, 0], [11, 15]], [[-3, -2], [12, 16]], [[-1, -1], [99, 99]]):
         found = codec.side_evidence(maps, np.array([xy], np.float32), (1, 0))
         np.testing.assert_allclose(found, [[1.6, 1.6]], rtol=1e-6)
+
+
+def test_peaks_are_found_best_first_and_between_pixels() -> None:
+    spec = HeatmapSpec((32, 24), 1.5)
+    places = np.array([[5.3, 6.2], [17.6, 20.4], [6.0, 25.0]])
+    heights = np.array([0.4, 0.9, 0.2])
+    each = encode(places, np.ones(3, bool), spec) * heights[:, None, None]
+    maps = each.sum(0)[None, None].astype(np.float32)
+    xy, score = peaks(maps, 4)
+    np.testing.assert_allclose(xy[0, 0, :3], places[[1, 0, 2]], atol=0.05)
+    np.testing.assert_allclose(score[0, 0, :3], heights[[1, 0, 2]], atol=0.1)
+    assert np.isnan(xy[0, 0, 3]).all()
+    assert score[0, 0, 3] == 0
+    first, _ = decode(maps, spec)
+    assert np.abs(xy[:, :, 0] - first).max() < 0.1
+    np.testing.assert_array_equal(peaks(maps, 1)[0], xy[:, :, :1])
+
+
+def test_peaks_of_several_maps_are_kept_apart_and_borders_are_peaks_too() -> None:
+    maps = np.concatenate([a_map((0, 0, 0.9), (7, 9, 0.5)), a_map(), a_map((11, 15, 2.0))], 1)
+    xy, score = peaks(np.concatenate([maps, maps[:, ::-1]]), 2)
+    np.testing.assert_allclose(xy[0, 0], [[0, 0], [7, 9]])
+    np.testing.assert_allclose(score[0], [[0.9, 0.5], [0, 0], [1, 0]])
+    np.testing.assert_allclose(xy[0, 2, 0], [11, 15])
+    np.testing.assert_array_equal(xy[1], xy[0, ::-1])
+    np.testing.assert_array_equal(score[1], score[0, ::-1])
+
+
+@pytest.mark.parametrize("shape", [(0, 15, 16, 12), (2, 0, 16, 12), (1, 2, 16, 12)])
+def test_maps_without_anything_have_no_peaks(shape: tuple[int, ...]) -> None:
+    xy, score = peaks(np.zeros(shape, np.float32), 3)
+    assert xy.shape == (*shape[:2], 3, 2)
+    assert np.isnan(xy).all()
+    assert not score.any()

@@ -1,13 +1,14 @@
 """Sides over time: a walk in side view, seen by networks that know left and right more or less."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from glpose.refine.sides import SidesSpec, with_continuous_sides
 from glpose.skeleton import BODY19, COCO17
-from glpose.types import Frame, FrameAndPoses, FramePoses, People
+from glpose.types import Frame, FrameAndPoses, FramePoses, OtherPlaces, People
 
 PERIOD = 36
 NUM = len(BODY19.joints)
@@ -43,6 +44,32 @@ def pair(frame: int, xy: np.ndarray, evidence: float | None, *, rgb: bool = Fals
         side_evidence=known,
     )  # fmt: skip
     return Frame(frame, frame / 25, np.zeros((40, 40, 3), np.uint8) if rgb else None), poses
+
+
+def with_place(given: FrameAndPoses, joint: str, place: tuple[float, float]) -> FrameAndPoses:
+    """The same with another place of a joint, of score 0.3."""
+    frame, poses = given
+    xy, score = np.full((1, NUM, 1, 2), np.nan, np.float32), np.zeros((1, NUM, 1), np.float32)
+    xy[0, BODY19.index(joint), 0], score[0, BODY19.index(joint), 0] = place, 0.3
+    return frame, replace(poses, other_places=OtherPlaces(xy, score))
+
+
+def test_other_places_are_exchanged_with_their_limbs() -> None:
+    given = []
+    for frame in range(PERIOD):
+        is_wrong = frame in {8, 9, 10}
+        xy = exchanged(truth(frame), ("knee", "ankle")) if is_wrong else truth(frame)
+        given.append(pair(frame, xy, 0.2 if is_wrong else 1.5))
+    given = [with_place(one, "left_knee", (7.0, 8.0)) for one in given]
+    for frame, (_, poses) in enumerate(with_continuous_sides(given, BODY19)):
+        others = poses.other_places
+        assert others is not None
+        knee = "right_knee" if frame in {8, 9, 10} else "left_knee"
+        assert np.argwhere(others.score[0, :, 0] > 0).tolist() == [[BODY19.index(knee)]], frame
+        np.testing.assert_array_equal(others.xy[0, BODY19.index(knee), 0], [7, 8])
+    before = given[9][1].other_places
+    assert before is not None
+    assert before.score[0, BODY19.index("left_knee"), 0] == np.float32(0.3)  # not changed in place
 
 
 def wrong_share(pairs: list[FrameAndPoses], part: str = "ankle") -> float:
