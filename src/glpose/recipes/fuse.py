@@ -75,7 +75,8 @@ def queries_small() -> Settings:
     model = replace(
         recipe.model, global_=replace(recipe.model.global_, n=0), queries=QueriesConfig()
     )
-    return replace(recipe, name="queries_small", model=model)
+    data = replace(recipe.data, weight_noise=0.09)
+    return replace(recipe, name="queries_small", model=model, data=data)
 
 
 def flowing_small(*, align: Literal["flow", "none"] = "flow") -> FlowingSettings:
