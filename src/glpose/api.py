@@ -246,7 +246,9 @@ def poses_of(
         hindsight=hindsight,
     )
     if refiners is None:
-        refiners = usual_refiners(boxes, models.skeleton, info.size_hw, causal=causal)
+        refiners = usual_refiners(
+            boxes, models.skeleton, info.size_hw, causal=causal, is_still=info.is_still
+        )
     for refine in refiners:
         pairs = refine(pairs)
     return pairs
@@ -259,23 +261,25 @@ def usual_refiners(
     *,
     causal: bool = False,
     steady: bool = True,
+    is_still: bool = False,
 ) -> tuple[Refiner, ...]:
     """`without_phantoms`, unless a user gave the boxes, and then those of sides, limbs and steady joints.
 
     `size_hw` is the size of the video's pictures; of large ones fewer are held back, and none with
-    `causal`. Joints stay where they were found with `causal` or without `steady`.
+    `causal`. Joints stay where they were found with `causal` or without `steady`; in a picture limbs
+    stay, too.
     """
     sides = SidesSpec(lookahead=0) if causal else SidesSpec().within_bytes(size_hw)
     limbs = LimbsSpec(lookahead=0) if causal else LimbsSpec().within_bytes(size_hw)
-    usual = (
-        *(() if boxes is not None else (without_phantoms,)),
-        partial(with_continuous_sides, joints=joints, how=sides),
-        partial(with_plausible_limbs, joints=joints, how=limbs),
-    )
+    usual: list[Refiner] = [] if boxes is not None else [without_phantoms]
+    usual.append(partial(with_continuous_sides, joints=joints, how=sides))
+    # Without other frames it does harm, see docs/results.md.
+    if not is_still:
+        usual.append(partial(with_plausible_limbs, joints=joints, how=limbs))
     # The frames before alone do not make joints better, see docs/results.md.
-    if causal or not steady:
-        return usual
-    return (*usual, partial(with_steady_joints, how=SteadySpec().within_bytes(size_hw)))
+    if steady and not causal:
+        usual.append(partial(with_steady_joints, how=SteadySpec().within_bytes(size_hw)))
+    return tuple(usual)
 
 
 def shared_motions(card: PoseCard, flow: Flow = dense_flow) -> Motions:
