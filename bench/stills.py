@@ -30,6 +30,8 @@ from glpose.track.tracker import TrackerSpec
 from glpose.types import Frame, FramePoses, VideoInfo
 
 LIMBS_AND_NOSE = ("nose", *LIMBS)
+SURE = 0.2
+"""Joints of a higher score count in that of a pose; HRNet's `IN_VIS_THRE`, as `poses.person_score`."""
 
 # The curve of a detector needs what it would not report.
 _LOWEST = 0.01
@@ -84,8 +86,7 @@ def _lsp_joints(
 def coco(subject: Subject) -> Outcome:
     """OKS AP over the limb joints and the nose in COCO's val2017 pictures, boxes given.
 
-    People with none of these joints labelled are ignored. A pose has the mean score of these
-    joints.
+    People with none of these joints labelled are ignored.
     """
     some, models = pictures_of(subject, "coco", "val"), subject.models
     areas = areas_of(subject.path("coco") / "person_keypoints.json")
@@ -109,9 +110,14 @@ def oks_picture(
     guess_xy: Float[np.ndarray, "people 13 2"],
     guess_score: Float[np.ndarray, "people 13"],
 ) -> OksPicture:
-    """A picture of a set with an answer for each labelled person, as `LIMBS_AND_NOSE`."""
+    """A picture of a set with an answer for each labelled person, as `LIMBS_AND_NOSE`.
+
+    A pose ranks by the mean of its joint scores above 0.2, as results for COCO usually do.
+    """
     truth, where = picture.truth, columns(some.skeleton, LIMBS_AND_NOSE)
     labelled = truth.visibility[:, where] > 0
+    counted = guess_score > SURE
+    score = np.where(counted, guess_score, 0).sum(1) / np.maximum(counted.sum(1), 1)
     return OksPicture(
         truth_xy=truth.xy[:, where].astype(np.float64),
         labelled=labelled,
@@ -120,7 +126,7 @@ def oks_picture(
         ignore=np.asarray(~labelled.any(1)),
         crowd=np.zeros(len(labelled), bool),
         guess_xy=guess_xy.astype(np.float64),
-        guess_score=guess_score.mean(1).astype(np.float64),
+        guess_score=score.astype(np.float64),
     )
 
 
