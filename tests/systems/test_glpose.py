@@ -2,7 +2,6 @@
 
 import json
 import pickle
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -45,7 +44,7 @@ from glpose.systems.glpose.spec import (  # noqa: E402
     QueriesConfig,
     with_sources,
 )
-from glpose.systems.glpose.system import SYSTEM, GLPoseTask, make_encode  # noqa: E402
+from glpose.systems.glpose.system import SYSTEM, GLPoseTask  # noqa: E402
 from glpose.train.data.augment import Augmentation  # noqa: E402
 from glpose.train.data.people import LABELLED  # noqa: E402
 from glpose.train.data.store import PictureStore, content_digest, write_store  # noqa: E402
@@ -689,53 +688,6 @@ def test_cached_features_are_repeatable_and_shaped_as_the_fusion_wants(tracks: T
     assert all("clip " in name and ", person " in name for name in mix.describe(5))
 
 
-def test_disturbed_encoders_see_whole_tracks(
-    tracks: Tracks, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each of them adds a number of its own to all features."""
-    module = "glpose.systems.glpose.features"
-    monkeypatch.setattr(f"{module}._CROPS_OF_AN_ENCODER", 1)
-    numbers = []
-
-    def encoder(rng: np.random.Generator) -> Callable[[np.ndarray], np.ndarray]:
-        numbers.append(float(rng.integers(1, 1000)))
-        return lambda crops, number=numbers[-1]: sample_pixels(crops) + number
-
-    how = ClipConfig(augmentation=STILL, damaged_stride=1)
-    one, two = (
-        FeatureData(
-            tracks, TINY, how, sample_pixels, seed=0, num_variants=2, disturbed=disturbed
-        )
-        for disturbed in (None, encoder)
-    )  # fmt: skip
-    num = len(np.unique(tracks.track))
-    assert len(numbers) == 2 * num > 2
-    assert len(set(numbers)) > num
-    ends = np.cumsum(np.bincount(tracks.track))
-    of_row = np.searchsorted(ends, np.arange(len(tracks)), side="right")
-    expected = np.array(numbers)[np.concatenate([of_row, num + of_row])]
-    added = two.clean.astype(np.float64) - one.clean
-    np.testing.assert_allclose(
-        added, np.broadcast_to(expected[:, None, None, None], added.shape), atol=0.6
-    )
-    assert two.damaged.min() > 0.5  # those of damaged crops as well
-
-
-def test_a_disturbed_encoder_is_a_repeatable_copy() -> None:
-    torch.manual_seed(0)
-    encoder = GLPose(TINY).encoder
-    before = {name: value.clone() for name, value in encoder.state_dict().items()}
-    crops = np.random.default_rng(0).integers(0, 256, (2, *TINY.crop.size_hw, 3), np.uint8)
-    plain = make_encode(encoder, "fp32")(crops)
-    one, again, other = (
-        make_encode(encoder, "fp32", 0.2, np.random.default_rng(seed))(crops) for seed in (1, 1, 2)
-    )
-    np.testing.assert_array_equal(one, again)
-    assert np.abs(one - plain).max() > 1e-3
-    assert np.abs(one - other).max() > 1e-3
-    assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())
-
-
 def test_data_is_sent_to_other_processes_without_pictures_and_features(
     tracks: Tracks, tmp_path: Path
 ) -> None:
@@ -892,7 +844,7 @@ def test_joints_without_labels_stay_what_the_single_frame_head_says() -> None:
 
 
 def test_settings_that_features_do_not_support_are_refused() -> None:
-    for change in ({"box_drift": 0.1}, {"box_lag": True}, {"damage_run": 2}, {"weight_noise": 0.1}):
+    for change in ({"box_drift": 0.1}, {"box_lag": True}, {"damage_run": 2}):
         recipe = tiny_recipe()
         with pytest.raises(BadConfig, match="are of cached features"):
             opened(replace(recipe, data=replace(recipe.data, **change))).train_data()

@@ -75,8 +75,7 @@ def queries_small() -> Settings:
     model = replace(
         recipe.model, global_=replace(recipe.model.global_, n=0), queries=QueriesConfig()
     )
-    data = replace(recipe.data, weight_noise=0.09)
-    return replace(recipe, name="queries_small", model=model, data=data)
+    return replace(recipe, name="queries_small", model=model)
 
 
 def flowing_small(*, align: Literal["flow", "none"] = "flow") -> FlowingSettings:

@@ -46,7 +46,6 @@ def short(
         damage_share=damage_share,
         neighbour_damage_share=recipe.data.neighbour_damage_share if damage_share else 0.0,
         damage_run=recipe.data.damage_run if damage_share else 1,
-        weight_noise=0.0,  # all rows share the features
     )
     return replace(
         recipe,

@@ -23,13 +23,9 @@ from glpose.train.system import ArrayBatch
 from glpose.types import Affine
 
 Encode = Callable[[UInt8[np.ndarray, "n h w 3"]], Float32[np.ndarray, "n c h w"]]
-Disturbed = Callable[[np.random.Generator], Encode]
-"""Draws an encoder with disturbed weights, see `ClipConfig.weight_noise`."""
 
 _MAPS = "maps.npz"
 _LARGE = ("clean", "damaged")
-# An encoder with disturbed weights encodes whole tracks of at least so many crops together.
-_CROPS_OF_AN_ENCODER = 256
 # How much of a box's drift is left in the next frame: 0.8 of it after four.
 _DRIFT_LEFT = 0.95
 
@@ -53,8 +49,7 @@ class FeatureData:
     """Feature samples from one set of tracks; each crop is cut with its own box and encoded once.
 
     A variant uses one augmentation per track, the same in all its frames, and moves the box of each
-    frame as a detector or a tracker does (`ClipConfig`). If encoders are `disturbed`, one is drawn for
-    every few tracks. Features are float16; `folder` keeps them
+    frame as a detector or a tracker does (`ClipConfig`). Features are float16; `folder` keeps them
     between runs, and worker processes memory-map them from there.
     """
 
@@ -68,7 +63,6 @@ class FeatureData:
         seed: int,
         num_variants: int,
         folder: Path | None = None,
-        disturbed: Disturbed | None = None,
     ) -> None:
         self.tracks, self._config, self._data, self._folder = tracks, config, data, folder
         n = len(tracks)
@@ -87,8 +81,7 @@ class FeatureData:
             self.to_crop: list[Affine] = []
             self._mirrored = np.empty(self.num, bool)
             for variant in range(num_variants):
-                rng = np.random.default_rng([seed, variant])
-                self._encode_variant(variant, disturbed or (lambda _: encode), rng)
+                self._encode_variant(variant, encode, np.random.default_rng([seed, variant]))
             if folder is not None:
                 self._save(folder)
         self.embedding = _embedding(self.clean)
@@ -129,48 +122,35 @@ class FeatureData:
         np.savez(partial, to_crop=to_crop, mirrored=self._mirrored)
         partial.replace(folder / _MAPS)
 
-    def _encode_variant(
-        self, variant: int, encoder_of: Disturbed, rng: np.random.Generator
-    ) -> None:
+    def _encode_variant(self, variant: int, encode: Encode, rng: np.random.Generator) -> None:
         tracks, crop, how = self.tracks, self._config.crop, self._data.augmentation
         n = len(tracks)
         looks: dict[int, tuple[Look, int]] = {}
         boxes = self._boxes(rng)
-        for group in self._whole_tracks():
-            encode = encoder_of(rng)
-            for rows in np.split(group, range(32, len(group), 32)):
-                clean, damaged = [], []
-                for row in rows.tolist():
-                    track = int(tracks.track[row])
-                    if track not in looks:
-                        looks[track] = draw_look(rng, how), int(rng.integers(2**31))
-                    look, colour_seed = looks[track]
-                    to_crop = look.crop_from_image(next(boxes), crop)
-                    rgb = tracks.cut(row, to_crop, crop)
-                    if how.colour:
-                        rgb = jitter_colour(np.random.default_rng(colour_seed), rgb, how.colour)
-                    self.to_crop.append(to_crop)
-                    self._mirrored[variant * n + row] = look.mirror
-                    clean.append(rgb)
-                    if self._has_damaged[variant * n + row]:
-                        kind = DAMAGE[rng.integers(len(DAMAGE))]
-                        damaged.append(damage(rng, rgb, kind, strength=rng.uniform(0.4, 1.1)))
-                features = encode(np.stack(clean + damaged))
-                self.clean[variant * n + rows] = features[: len(rows)]
-                if damaged:
-                    places = self._damaged_place[variant * n + rows]
-                    kept = self._has_damaged[variant * n + rows]
-                    self.damaged[places[kept]] = features[len(rows) :]
-
-    def _whole_tracks(self) -> list[Int64[np.ndarray, " rows"]]:
-        """All rows in order, in parts of whole tracks."""
-        starts = np.flatnonzero(np.diff(self.tracks.track)) + 1
-        cuts, last = [], 0
-        for start in starts.tolist():
-            if start - last >= _CROPS_OF_AN_ENCODER:
-                cuts.append(start)
-                last = start
-        return np.split(np.arange(len(self.tracks)), cuts)
+        for start in range(0, n, 32):
+            rows = np.arange(start, min(start + 32, n))
+            clean, damaged = [], []
+            for row in rows.tolist():
+                track = int(tracks.track[row])
+                if track not in looks:
+                    looks[track] = draw_look(rng, how), int(rng.integers(2**31))
+                look, colour_seed = looks[track]
+                to_crop = look.crop_from_image(next(boxes), crop)
+                rgb = tracks.cut(row, to_crop, crop)
+                if how.colour:
+                    rgb = jitter_colour(np.random.default_rng(colour_seed), rgb, how.colour)
+                self.to_crop.append(to_crop)
+                self._mirrored[variant * n + row] = look.mirror
+                clean.append(rgb)
+                if self._has_damaged[variant * n + row]:
+                    kind = DAMAGE[rng.integers(len(DAMAGE))]
+                    damaged.append(damage(rng, rgb, kind, strength=rng.uniform(0.4, 1.1)))
+            features = encode(np.stack(clean + damaged))
+            self.clean[variant * n + rows] = features[: len(rows)]
+            if damaged:
+                places = self._damaged_place[variant * n + rows]
+                kept = self._has_damaged[variant * n + rows]
+                self.damaged[places[kept]] = features[len(rows) :]
 
     def _boxes(self, rng: np.random.Generator) -> Iterator[Float32[np.ndarray, " 4"]]:
         """The boxes of all rows, in order, as the settings move them."""

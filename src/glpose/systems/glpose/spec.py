@@ -259,11 +259,6 @@ class ClipConfig:
     but a neighbour without a damaged copy stays whole: only one in `damaged_stride` of the share is
     damaged, and `damage_run` needs a stride of 1. "online" cuts and encodes crops for every sample.
 
-    `weight_noise` (cached features only, and never those that are scored on): the frozen encoder has
-    learnt its training clips by heart and sees them better than any other, with features that a
-    fusion need only copy. So for every few tracks its convolutions are disturbed: each weight is
-    multiplied by 1 + normal * a strength between 0 and `weight_noise`. Ours.
-
     `order` "epochs" (online only) takes every labelled person once per epoch; "random" draws all
     sets equally often (cached: in proportion to their size). `clip_boxes` clips boxes to the
     picture as the HRNet family does. `unlabelled_weight` is the weight of joints that a set does
@@ -281,7 +276,6 @@ class ClipConfig:
     num_variants: int = 2
     damaged_stride: int = 2
     feature_seed: int = 0
-    weight_noise: float = 0.0
     order: Order = "random"
     augmentation: Augmentation = Augmentation()
     damage_share: float = 0.0

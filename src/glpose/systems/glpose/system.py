@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -260,16 +259,10 @@ def _check_features(config: GLPoseConfig, data: ClipConfig) -> None:
             "set it, or data.unlabelled_weight=0"
         )
     if data.features == "online":
-        if (
-            data.unlabelled_weight
-            or data.box_drift
-            or data.box_lag
-            or data.damage_run > 1
-            or data.weight_noise
-        ):
+        if data.unlabelled_weight or data.box_drift or data.box_lag or data.damage_run > 1:
             raise BadConfig(
-                "data.unlabelled_weight, box_drift, box_lag, damage_run and weight_noise are of "
-                "cached features; expected 0, 0, False, 1 and 0, or data.features='cached'"
+                "data.unlabelled_weight, box_drift, box_lag and damage_run are of cached features; "
+                "expected 0, 0, False and 1, or data.features='cached'"
             )
         if config.global_.n and config.global_.pad != "repeat":
             raise BadConfig(
@@ -316,7 +309,6 @@ def cached_features(
     if config.freeze:
         boxes = (data.box_noise, data.box_drift, data.box_lag)
         named = (data.augmentation, boxes, data.num_variants, data.damaged_stride, seed)
-        named += (data.weight_noise,) if data.weight_noise else ()
         digest = hashlib.sha256(repr((config.crop, named, recipe.precision)).encode())
         digest.update(tracks.xyxy.tobytes())
         digest.update(tracks.picture.tobytes())
@@ -324,33 +316,16 @@ def cached_features(
             digest.update(name.encode())
             digest.update(value.contiguous().cpu().numpy().tobytes())
         folder = cache_dir / f"features-{digest.hexdigest()[:16]}"
-    encode = partial(make_encode, model.encoder, recipe.precision)
+    encode = make_encode(model, recipe.precision)
     return FeatureData(
-        tracks,
-        config,
-        data,
-        encode(),
-        seed=seed,
-        num_variants=data.num_variants,
-        folder=folder,
-        disturbed=partial(encode, data.weight_noise) if data.weight_noise else None,
+        tracks, config, data, encode, seed=seed, num_variants=data.num_variants, folder=folder
     )
 
 
-def make_encode(
-    encoder: torch.nn.Module,
-    precision: str,
-    noise: float = 0.0,
-    rng: np.random.Generator | None = None,
-) -> Encode:
-    """An encoder as a NumPy function, in evaluation mode; with `rng` a copy that is disturbed.
-
-    See `ClipConfig.weight_noise`.
-    """
-    if rng is not None:
-        encoder = _disturbed(encoder, float(rng.uniform(0, noise)), int(rng.integers(2**31)))
+def make_encode(model: GLPose, precision: str) -> Encode:
+    """The encoder as a NumPy function, in evaluation mode."""
     # torch leaves `memory_format` out of the types of `Module.to`.
-    encoder = encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    encoder = model.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     device, bf16 = next(encoder.parameters()).device, precision == "bf16"
 
@@ -363,17 +338,6 @@ def make_encode(
         return features.cpu().numpy()
 
     return encode
-
-
-def _disturbed(encoder: torch.nn.Module, strength: float, seed: int) -> torch.nn.Module:
-    other = copy.deepcopy(encoder)
-    draws = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for weight in other.parameters():
-            if weight.dim() == 4:
-                factor = 1 + strength * torch.randn(weight.shape, generator=draws)
-                weight.mul_(factor.to(weight.device))
-    return other
 
 
 def _load(model: GLPose, weights: dict[str, Tensor], path: str) -> None:
