@@ -266,15 +266,15 @@ def usual_refiners(
     """`without_phantoms`, unless a user gave the boxes, and then those of sides, limbs and steady joints.
 
     `size_hw` is the size of the video's pictures; of large ones fewer are held back, and none with
-    `causal`. Joints stay where they were found with `causal` or without `steady`; in a picture limbs
-    stay, too.
+    `causal`. Without `steady` joints stay where their maps say, limbs too; limbs do so in a picture,
+    and joints are not made steady with `causal`.
     """
     sides = SidesSpec(lookahead=0) if causal else SidesSpec().within_bytes(size_hw)
     limbs = LimbsSpec(lookahead=0) if causal else LimbsSpec().within_bytes(size_hw)
     usual: list[Refiner] = [] if boxes is not None else [without_phantoms]
     usual.append(partial(with_continuous_sides, joints=joints, how=sides))
-    # Without other frames it does harm, see docs/results.md.
-    if not is_still:
+    # In a picture, without other frames, it does harm, see docs/results.md.
+    if steady and not is_still:
         usual.append(partial(with_plausible_limbs, joints=joints, how=limbs))
     # The frames before alone do not make joints better, see docs/results.md.
     if steady and not causal:

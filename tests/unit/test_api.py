@@ -40,6 +40,8 @@ def test_nothing_is_steadied_by_later_frames_if_a_run_is_causal() -> None:
     alone = [refine for refine in causal if isinstance(refine, partial)]
     assert [refine.func for refine in alone] == used[:2]
     assert all(refine.keywords["how"].lookahead == 0 for refine in alone)
+    as_seen = usual_refiners({}, BODY19, (480, 640), steady=False)
+    assert [r.func for r in as_seen if isinstance(r, partial)] == used[:1]
     still = usual_refiners({}, BODY19, (480, 640), is_still=True)
     assert [r.func for r in still if isinstance(r, partial)] == [used[0], used[2]]
 
