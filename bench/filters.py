@@ -5,7 +5,7 @@ tuned on the clean frames of the same validation clips, by PCK@0.1: the filters'
 best they can have there, not those of other clips.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
@@ -18,9 +18,10 @@ from scipy.signal import savgol_filter
 
 from glpose.api import Models, load_models
 from glpose.metrics.jitter import jitter
+from glpose.refine.limbs import with_plausible_limbs
 from glpose.refine.steady import with_steady_joints
 from glpose.runtime.alone import alone
-from glpose.types import FramePoses, People
+from glpose.types import FrameAndPoses, FramePoses, People
 
 Track = Float64[np.ndarray, "frames joints 2"]
 """Joints in consecutive frames, as shares of the longer side of the person's box."""
@@ -28,7 +29,7 @@ Track = Float64[np.ndarray, "frames joints 2"]
 Filter = Callable[[Track], Track]
 
 RATE_HZ = 25.0
-STEADY = "steady joints"
+STEADY = "limbs and steady joints"
 STATES: tuple[tuple[str, Rhythm | None], ...] = (
     ("clean", None),
     ("every fifth damaged", FIFTH),
@@ -156,7 +157,11 @@ def tuned(rows: Settings) -> Settings:
 
 
 def with_and_without(subject: Subject, models: Models) -> tuple[list[Limbs], list[Limbs]]:
-    """The joints seen in each of `STATES`: where each frame's maps say, and steady ones."""
+    """The joints seen in each of `STATES`: where each frame's maps say, and as a run gives them."""
+
+    def as_run(pairs: Iterable[FrameAndPoses]) -> Iterator[FrameAndPoses]:
+        return with_steady_joints(with_plausible_limbs(pairs, models.skeleton))
+
     found, steady = [], []
     for _, rhythm in STATES:
         clips = val_clips(subject)
@@ -167,7 +172,7 @@ def with_and_without(subject: Subject, models: Models) -> tuple[list[Limbs], lis
             ]
             for number, clip in enumerate(clips)
         ]
-        for out, change in ((found, iter), (steady, with_steady_joints)):
+        for out, change in ((found, iter), (steady, as_run)):
             poses = [[poses for _, poses in change(of_clip)] for of_clip in pairs]
             out.append(limbs_of(clips, models.skeleton, poses, rhythm))
     return found, steady
@@ -176,7 +181,7 @@ def with_and_without(subject: Subject, models: Models) -> tuple[list[Limbs], lis
 def against_filters(subject: Subject) -> Outcome:
     """The fused poses, and the single frame's with each kind of filter at its best.
 
-    Steady joints are a filter for single frames, too; the fused ones are those that a run gives.
+    What a run does to limbs and joints is a filter for single frames, too.
     """
     as_found, made_steady = with_and_without(subject, subject.models)
     fused, unsteady = row_of(made_steady), row_of(as_found)
@@ -184,9 +189,9 @@ def against_filters(subject: Subject) -> Outcome:
     rows = filter_rows(alone) | {(STEADY, ""): row_of(alone_steady)}
     chosen = tuned(rows)
     best = max(chosen, key=lambda k: _clean(rows[k]))
-    lines = [_line("fused", fused), _line("fused, joints not steady", unsteady)]
+    lines = [_line("fused", fused), _line("fused, as its maps say", unsteady)]
     near = [f"{seen[0].pck(0.05).pooled:.1f}" for seen in (made_steady, as_found)]
-    lines.append(f"clean, within 0.05: fused {near[0]}, joints not steady {near[1]}")
+    lines.append(f"clean, within 0.05: fused {near[0]}, as its maps say {near[1]}")
     lines += [_line(f"single frame, {' '.join(k)}", row) for k, row in chosen.items()]
     for i, (state, _) in enumerate(STATES[1:], 1):
         top = max(rows, key=lambda k, i=i: rows[k].pck[i]["pck@0.1"])

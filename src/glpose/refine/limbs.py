@@ -49,15 +49,26 @@ class LimbsSpec:
         return replace(self, lookahead=min(self.lookahead, pictures_within(size_hw, most)))
 
 
-LIMBS: tuple[tuple[tuple[str, str, str], tuple[float, float], tuple[float, float]], ...] = (
-    (("shoulder", "elbow", "wrist"), (0.14, 0.14), (0.13, 0.10)),
-    (("hip", "knee", "ankle"), (0.22, 0.205), (0.065, 0.06)),
-)
-"""The joints of a limb; the commonest lengths of its two bones; how much longer they are at times.
+@dataclass(frozen=True, slots=True)
+class Limb:
+    """The joints of a limb from the root on, and what is usual for its middle joint and its end.
 
-Measured on the training clips of JHMDB, whose people are seen from all sides: that a bone looks
-shorter says nothing.
-"""
+    `length` is the commonest length of the bone that leads there, `spread` how much longer it is at
+    times; `apart` says how rarely the two of a pair are in one place, from 0 to 1: hands often meet.
+    """
+
+    joints: tuple[str, str, str]
+    length: tuple[float, float]
+    spread: tuple[float, float]
+    apart: tuple[float, float]
+
+
+# Lengths as in the training clips of JHMDB, whose people are seen from all sides: that a bone looks
+# shorter says nothing.
+LIMBS: tuple[Limb, ...] = (
+    Limb(("shoulder", "elbow", "wrist"), (0.14, 0.14), (0.22, 0.17), (1.0, 0.5)),
+    Limb(("hip", "knee", "ankle"), (0.22, 0.205), (0.065, 0.06), (1.0, 1.0)),
+)
 
 
 def with_plausible_limbs(
@@ -80,23 +91,23 @@ def with_plausible_limbs(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Limbs:
-    """The L pairs of limbs of a skeleton: joint indices, and of both bones what `LIMBS` says."""
+    """The L pairs of limbs of a skeleton: joint indices, and what `Limb` says of them."""
 
     joints: Int64[np.ndarray, "L 2 3"]
-    usual: Float64[np.ndarray, "L 2"]
+    length: Float64[np.ndarray, "L 2"]
     spread: Float64[np.ndarray, "L 2"]
+    apart: Float64[np.ndarray, "L 2"]
 
 
 def _limbs_of(joints: Skeleton) -> _Limbs:
-    found, usual, spread = [], [], []
-    for parts, lengths, more in LIMBS:
-        names = [[f"{side}_{part}" for part in parts] for side in ("left", "right")]
+    found, rows = [], []
+    for limb in LIMBS:
+        names = [[f"{side}_{part}" for part in limb.joints] for side in ("left", "right")]
         if all(name in joints.joints for side in names for name in side):
             found.append([[joints.index(name) for name in side] for side in names])
-            usual.append(lengths)
-            spread.append(more)
-    joint_numbers = np.array(found, np.int64).reshape(-1, 2, 3)
-    return _Limbs(joint_numbers, *(np.array(v, float).reshape(-1, 2) for v in (usual, spread)))
+            rows.append((limb.length, limb.spread, limb.apart))
+    length, spread, apart = np.array(rows, float).reshape(-1, 3, 2).swapaxes(0, 1)
+    return _Limbs(np.array(found, np.int64).reshape(-1, 2, 3), length, spread, apart)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -187,16 +198,16 @@ def _states(
     )
     cost = odds[:, limbs.joints[..., 1]][..., None] + odds[:, limbs.joints[..., 2]][..., None, :]
     for i, bone in enumerate(bones):
-        usual, spread = (v[:, i].reshape(-1, 1, 1, 1) for v in (limbs.usual, limbs.spread))
-        longer = np.nan_to_num(bone / size - usual).clip(0) / spread
+        length, spread = (v[:, i].reshape(-1, 1, 1, 1) for v in (limbs.length, limbs.spread))
+        longer = np.nan_to_num(bone / size - length).clip(0) / spread
         cost = cost + how.bone * np.minimum(longer**2 / 2, how.longest)
     cost = cost.reshape(*cost.shape[:3], -1)
     place = np.argwhere(np.ones((xy.shape[2],) * 2))
     limb_xy = np.stack([middles[..., place[:, 0], :], ends[..., place[:, 1], :]], -2)
     apart = np.linalg.norm(limb_xy[:, :, 0, :, None] - limb_xy[:, :, 1, None], axis=-1)
     apart = np.nan_to_num(apart / size, nan=np.inf)
-    same = how.same * np.exp(-((apart / how.near) ** 2) / 2).sum(-1)
-    return limb_xy, place, cost[:, :, 0, :, None] + cost[:, :, 1, None] + same
+    same = how.same * limbs.apart[:, None, None] * np.exp(-((apart / how.near) ** 2) / 2)
+    return limb_xy, place, cost[:, :, 0, :, None] + cost[:, :, 1, None] + same.sum(-1)
 
 
 def _decided(now: _Held, ahead: list[_Held], limbs: _Limbs) -> FramePoses:

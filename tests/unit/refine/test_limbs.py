@@ -95,6 +95,14 @@ def test_a_sure_joint_stays_though_its_partner_is_there() -> None:
     np.testing.assert_allclose(place_of(found, "left_knee"), at("right_knee"))
 
 
+@pytest.mark.parametrize(("part", "goes_apart"), [("knee", True), ("wrist", False)])
+def test_hands_meet_more_often_than_knees(part: str, goes_apart: bool) -> None:
+    left, right = at(f"left_{part}"), at(f"right_{part}")
+    given = [pair(0, {f"left_{part}": (right, 0.5)}, {f"left_{part}": [(left, 0.25)]})]
+    (found,) = refined(given)
+    np.testing.assert_allclose(place_of(found, f"left_{part}"), left if goes_apart else right)
+
+
 def test_a_bone_that_is_much_too_long_is_not_believed() -> None:
     far = (95.0, 30.0)
     moved = {"left_ankle": (far, 0.5)}
