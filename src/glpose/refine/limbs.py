@@ -217,7 +217,7 @@ def _decided(now: _Held, ahead: list[_Held], limbs: _Limbs) -> FramePoses:
     poses, others = now.poses, now.others
     xy, score = poses.xy.copy(), poses.score.copy()
     for number, row in now.row_of.items():
-        for limb, states in enumerate(_best(now, row, _behind(row, number, ahead))):
+        for limb, states in enumerate(_best(now, row, _behind(number, ahead))):
             for joints, state in zip(limbs.joints[limb], states, strict=True):
                 for joint, place in zip(joints[1:], now.place[state].tolist(), strict=True):
                     if place:
@@ -227,16 +227,13 @@ def _decided(now: _Held, ahead: list[_Held], limbs: _Limbs) -> FramePoses:
     return replace(poses, xy=xy, score=score, other_places=None)
 
 
-def _behind(row: int, number: int, ahead: list[_Held]) -> list[tuple[_Seen, int]]:
-    """The frames behind this one, and the person's rows there, as far as the person goes on."""
+def _behind(number: int, ahead: list[_Held]) -> list[tuple[_Seen, int]]:
+    """The frames behind one, and the person's rows there, as far as the person goes on."""
     found: list[tuple[_Seen, int]] = []
     for later in ahead:
         if isinstance(later, FramePoses) or number not in later.row_of:
             break
-        place = later.row_of[number]
-        if later.before[place] != (found[-1][1] if found else row):
-            break
-        found.append((later, place))
+        found.append((later, later.row_of[number]))
     return found
 
 

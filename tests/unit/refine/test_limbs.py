@@ -108,19 +108,41 @@ def test_a_bone_that_is_much_too_long_is_not_believed() -> None:
     moved = {"left_ankle": (far, 0.5)}
     (found,) = refined([pair(0, moved, {"left_ankle": [(at("left_ankle"), 0.4)]})])
     np.testing.assert_allclose(place_of(found, "left_ankle"), at("left_ankle"))
-    (kept,) = refined([pair(0, moved, {})])
+    (kept,) = refined([pair(0, {"left_ankle": (far, 0.02)}, {})])  # there is no other place
     np.testing.assert_allclose(place_of(kept, "left_ankle"), far)
 
 
-def test_a_joint_stays_where_it_was_in_the_frames_around() -> None:
-    """An arm is taken for the other one's mirror image for a moment; both places are possible."""
-    wrong = (74.0, 30.0)
+@pytest.mark.parametrize(("joint", "wrong"), [("left_wrist", (74, 30)), ("right_wrist", (26, 30))])
+def test_a_joint_stays_where_it_was_in_the_frames_around(
+    joint: str, wrong: tuple[float, float]
+) -> None:
+    """For a moment a hand is taken to be where it could be; the second of the other places is right."""
+    away = (50.0, 99.0)
     given = [pair(frame, {}, {}) for frame in range(9)]
-    given[4] = pair(4, {"left_wrist": (wrong, 0.5)}, {"left_wrist": [(at("left_wrist"), 0.45)]})
+    given[4] = pair(4, {joint: (wrong, 0.5)}, {joint: [(away, 0.48), (at(joint), 0.45)]})
     found = refined(given)
-    np.testing.assert_allclose(place_of(found[4], "left_wrist"), at("left_wrist"))
+    np.testing.assert_allclose(place_of(found[4], joint), at(joint))
     (alone,) = refined([given[4]])
-    np.testing.assert_allclose(place_of(alone, "left_wrist"), wrong)
+    np.testing.assert_allclose(place_of(alone, joint), wrong)
+
+
+@pytest.mark.parametrize(("joint", "one"), [("left_wrist", (74, 30)), ("right_wrist", (26, 30))])
+def test_frames_that_cannot_tell_follow_those_behind_them(
+    joint: str, one: tuple[float, float]
+) -> None:
+    unsure = {joint: (one, 0.5)}, {joint: [(at(joint), 0.45)]}
+    given = [
+        *(pair(frame, *unsure) for frame in range(4)),
+        *(pair(4 + i, {}, {}) for i in range(5)),
+    ]
+    for poses in refined(given):
+        np.testing.assert_allclose(place_of(poses, joint), at(joint))
+
+
+def test_who_moves_fast_is_believed() -> None:
+    far = (36.0, 14.0)
+    now = pair(1, {"left_wrist": (far, 0.6)}, {"left_wrist": [(at("left_wrist"), 0.3)]})
+    np.testing.assert_allclose(place_of(refined([pair(0, {}, {}), now])[1], "left_wrist"), far)
 
 
 def test_what_follows_decides_as_far_as_is_looked_ahead() -> None:
