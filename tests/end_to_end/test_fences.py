@@ -392,7 +392,7 @@ def test_boxes_given_in_python_are_checked_like_those_of_files(
 def test_two_runs_do_not_mix_in_a_folder_and_a_killed_one_leaves_nothing_stale(
     tmp_path: Path, tiny_weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from glpose.jobs.lock import only_writer
+    from glpose.formats.lock import only_writer
 
     video = bad_videos.write_video(tmp_path / "walk.mp4", num_frames=2)
     words = ["run", str(video), "-o", str(tmp_path / "out"), "--overwrite", "--no-overlay"]

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from glpose.errors import BadInput
+from glpose.formats.lock import only_writer
 from glpose.formats.poses import read_poses
 from glpose.formats.results import load
 from glpose.formats.text.lines import dump, write_text
 from glpose.jobs.given import poses_file_of
-from glpose.jobs.lock import only_writer
 from glpose.jobs.refine import check_belongs
 from glpose.jobs.writers import DERIVED, OVERLAY, OVERLAY_PICTURE, POSES, TABLE, Target, overlay
 from glpose.skeleton import Skeleton

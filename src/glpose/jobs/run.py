@@ -23,10 +23,10 @@ from glpose.api import (
 )
 from glpose.errors import BadInput, GLPoseError
 from glpose.flow import Flow
+from glpose.formats.lock import only_writer
 from glpose.formats.results import read_boxes, write_summary
 from glpose.formats.text.lines import cannot_write
 from glpose.jobs.interrupt import Interrupt, Interrupted
-from glpose.jobs.lock import only_writer
 from glpose.jobs.person import Rule, find_person, of_person
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.writers import (

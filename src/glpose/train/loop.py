@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import torch
 from torch import nn
 
 from glpose.errors import BadWeights
+from glpose.formats.lock import only_writer
 from glpose.imaging import write_image
 from glpose.train.data.batches import Parts, own_rows, prefetch
 from glpose.train.data.epochs import in_steps
@@ -64,7 +66,8 @@ def train(
     shared folders, the first one writes, reports and validates.
 
     Raises: BadConfig if the folder holds another run, `resume` finds another recipe, or the batch
-    cannot be divided; BadInput if nothing can be written; GLPoseError if a loss is not finite.
+    cannot be divided; BadInput if nothing can be written or another run writes there; GLPoseError
+    if a loss is not finite.
     """
     tell = report if workers.is_first else _silent
     with workers.together():
@@ -88,18 +91,21 @@ def train(
     data = _open_data(task, workers)
     # Only now, so that a call with missing data or weights leaves no run behind.
     log = None
-    with workers.together(), disk_failures("writing the run's record"):
-        counted = in_steps(recipe, data.num_samples)
-        if workers.is_first:
-            write_record(run_dir, recipe, counted, data.num_samples, workers)
-            log = RunLog(run_dir, state.step)
-    losses = part_losses(task, state.model, workers)
-    run = Run(recipe, counted, task, losses, data, rows, run_dir, workers)
-    if state.step:
-        tell(f"resumed at step {state.step} of {counted.num_steps}")
-    elif resume:
-        tell(f"{run_dir} holds {'no checkpoint' if is_there else 'no run'} yet: starting anew")
-    return _run(run, state, log, tell)
+    with ExitStack() as held:
+        with workers.together(), disk_failures("writing the run's record"):
+            counted = in_steps(recipe, data.num_samples)
+            if workers.is_first:
+                run_dir.mkdir(parents=True, exist_ok=True)
+                held.enter_context(only_writer(run_dir))
+                write_record(run_dir, recipe, counted, data.num_samples, workers)
+                log = RunLog(run_dir, state.step)
+        losses = part_losses(task, state.model, workers)
+        run = Run(recipe, counted, task, losses, data, rows, run_dir, workers)
+        if state.step:
+            tell(f"resumed at step {state.step} of {counted.num_steps}")
+        elif resume:
+            tell(f"{run_dir} holds {'no checkpoint' if is_there else 'no run'} yet: starting anew")
+        return _run(run, state, log, tell)
 
 
 def _restore(state: TrainState, path: Path) -> None:

@@ -8,9 +8,9 @@ import pytest
 
 import bad_videos
 from glpose.errors import BadInput
+from glpose.formats.lock import only_writer
 from glpose.formats.results import ResultWriter, load
 from glpose.jobs.edit import drop, link
-from glpose.jobs.lock import only_writer
 from glpose.skeleton import POSETRACK15
 from glpose.types import FramePoses, People
 from glpose.video.reader import open_video

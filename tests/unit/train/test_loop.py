@@ -16,6 +16,7 @@ import torch
 
 import tiny_training
 from glpose.errors import BadConfig, BadInput, BadWeights, GLPoseError
+from glpose.formats.lock import LOCK, only_writer
 from glpose.imaging import read_image
 from glpose.skeleton import POSETRACK15
 from glpose.train import loop
@@ -105,6 +106,18 @@ def test_resuming_nothing_starts_and_says_so(tmp_path: Path) -> None:
     assert "holds no run yet: starting anew" in train(TINY, tmp_path / "run", resume=True)[0]
     (tmp_path / "run" / "last.pt").unlink()
     assert "holds no checkpoint yet" in train(TINY, tmp_path / "run", resume=True)[0]
+
+
+def test_two_trainings_do_not_write_into_one_folder(tmp_path: Path) -> None:
+    """The second one leaves the first one's record as it is, and is let in when that has ended."""
+    folder = tmp_path / "run"
+    train(TINY, folder)
+    before = (folder / "recipe.json").read_text()
+    with only_writer(folder), pytest.raises(BadInput, match="a run writes there already"):
+        train(TINY, folder, resume=True)
+    assert (folder / "recipe.json").read_text() == before
+    assert train(TINY, folder, resume=True)
+    assert not (folder / LOCK).exists()
 
 
 def test_a_run_of_an_older_version_finds_its_best_anew(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from glpose.errors import BadInput
-from glpose.jobs.lock import LOCK, only_writer
+from glpose.formats.lock import LOCK, only_writer
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from glpose.jobs.lock import only_writer
+from glpose.formats.lock import only_writer
 with only_writer(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

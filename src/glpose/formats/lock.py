@@ -1,4 +1,4 @@
-"""One writer at a time in a folder of results."""
+"""One writer at a time in a folder of results, or of a training run."""
 
 import errno
 import os
