@@ -22,7 +22,8 @@ from glpose.types import FramePoses
 
 pytestmark = pytest.mark.slow
 
-NUM = 60
+NUM = 80
+"""More frames than a run holds back."""
 
 
 @pytest.fixture
