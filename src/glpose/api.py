@@ -114,7 +114,8 @@ def run(
     are; with `flip` each person is looked at mirrored, too; without `fuse` the networks see each
     frame alone. In a single picture people are looked at mirrored and turned, unless `flip` is
     False or the preset "fast". Who appears is followed back into the frames before, while the pose
-    is sure, and joints that a frame does not show well go where the frames around say.
+    is sure; limbs that no body can have are chosen anew among the places that maps point to; and
+    joints that a frame does not show well go where the frames around say.
 
     With `causal` nothing after a frame counts for its people and poses, as for a live source (see
     `glpose.Live`), unless `refiners` are given that look ahead.
@@ -266,8 +267,8 @@ def usual_refiners(
     """`without_phantoms`, unless a user gave the boxes, and then those of sides, limbs and steady joints.
 
     `size_hw` is the size of the video's pictures; of large ones fewer are held back, and none with
-    `causal`. Without `steady` joints stay where their maps say, limbs too; limbs do so in a picture,
-    and joints are not made steady with `causal`.
+    `causal`. Without `steady` only names of joints change, not their places. Limbs are left out for a
+    picture (`is_still`), and steady joints with `causal`.
     """
     sides = SidesSpec(lookahead=0) if causal else SidesSpec().within_bytes(size_hw)
     limbs = LimbsSpec(lookahead=0) if causal else LimbsSpec().within_bytes(size_hw)

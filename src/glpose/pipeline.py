@@ -6,7 +6,7 @@ them, then give the joint maps.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Protocol, runtime_checkable
@@ -420,22 +420,24 @@ def _poses(
         _solve(some, estimate, how, kept, spent)
         for some in in_turns(keys, _KEYS_AT_ONCE, in_time=how.card.order == "in_time")
     ]
-    found = iter([person for part in parts for person in part])
+    found = iter([person for part in parts for person in zip(*part, strict=True)])
     for seen, own in ready:
         if not own:
             num_joints = len(how.joints.joints)
             yield seen.given, FramePoses.empty(seen.frame, seen.time_s, num_joints, seen.status)
             continue
-        persons = list(islice(found, len(own)))
+        xy, score, evidence, places, place_score = zip(*islice(found, len(own)), strict=True)
         poses = FramePoses(
             seen.frame,
             seen.time_s,
             seen.people,
-            np.stack([person.xy for person in persons]),
-            np.stack([person.score for person in persons]),
+            np.stack(xy),
+            np.stack(score),
             seen.status,
-            _stacked([person.evidence for person in persons]),
-            other_places=_all_places([person.others for person in persons]),
+            None if evidence[0] is None else np.stack(evidence),
+            other_places=None
+            if places[0] is None
+            else OtherPlaces(np.stack(places), np.stack(place_score)),
         )
         yield seen.given, finish(poses, how.options, how.joints, how.crop)
 
@@ -452,57 +454,40 @@ def _wanted(
             yield frame, FramePoses.empty(poses.frame, poses.time_s, num_joints, poses.status)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Person:
-    """What is found for one key, in image pixels; evidence of sides and other places if known."""
-
-    xy: Float32[np.ndarray, "joints 2"]
-    score: Float32[np.ndarray, " joints"]
-    evidence: Float32[np.ndarray, " joints"] | None
-    others: tuple[Float32[np.ndarray, "joints places 2"], np.ndarray] | None
+_OfKeys = np.ndarray | list[None]
+"""Something of each key, or None for each if it is not known."""
 
 
 def _solve(
     keys: list[Key], estimate: Estimator, how: _Settings, kept: _Kept, spent: Timings
-) -> list[_Person]:
-    """The joints of some keys."""
+) -> tuple[_OfKeys, ...]:
+    """Joints of some keys in image pixels, scores, evidence of sides, other places and their scores."""
     states, _ = kept
     started = states.starts(keys)
     maps = _maps(keys, started, estimate, how, kept, spent)
     with spent("fuse"):
         map_xy, score = how.codec.decode(maps)
         states.keep(keys, maps, score, started)
-        score = calibrated(score, how.card.calibration)
         evidence = how.codec.side_evidence(maps, map_xy, how.joints.mirror)
         peaks = how.codec.peaks(maps, 1 + _OTHER_PLACES)
-        found = []
-        for i, key in enumerate(keys):
-            to_image = key.crop_from_image.inverse() @ how.crop_from_map
-            others = None
-            if peaks is not None:
-                places = to_image.apply(peaks[0][i, :, 1:]).astype(np.float32)
-                others = places, calibrated(peaks[1][i, :, 1:], how.card.calibration)
-            found.append(
-                _Person(
-                    to_image.apply(map_xy[i]).astype(np.float32),
-                    score[i],
-                    None if evidence is None else evidence[i],
-                    others,
-                )
-            )
-    return found
+        to_image = [key.crop_from_image.inverse() @ how.crop_from_map for key in keys]
 
+        def in_image(map_xy: np.ndarray) -> np.ndarray:
+            moved = [to.apply(own) for to, own in zip(to_image, map_xy, strict=True)]
+            return np.stack(moved).astype(np.float32)
 
-def _stacked(arrays: list[np.ndarray | None]) -> np.ndarray | None:
-    known = [array for array in arrays if array is not None]
-    return np.stack(known) if known else None
-
-
-def _all_places(
-    others: list[tuple[Float32[np.ndarray, "joints places 2"], np.ndarray] | None],
-) -> OtherPlaces | None:
-    known = [places for places in others if places is not None]
-    return OtherPlaces(*(np.stack(part) for part in zip(*known, strict=True))) if known else None
+        unknown: _OfKeys = [None] * len(keys)
+        places = place_score = unknown
+        if peaks is not None:  # the first ones are the joints
+            places = in_image(peaks[0][:, :, 1:])
+            place_score = calibrated(peaks[1][:, :, 1:], how.card.calibration)
+        return (
+            in_image(map_xy),
+            calibrated(score, how.card.calibration),
+            unknown if evidence is None else evidence,
+            places,
+            place_score,
+        )
 
 
 def _maps(

@@ -215,7 +215,8 @@ class FramePoses:
     `side_evidence` says how clearly the network tells a joint from its mirror partner, see
     `Codec.side_evidence`; None where nothing is known. `unsure_sides` marks people whose left and
     right limbs may be exchanged, `propagated` those who were not found in this frame but in frames
-    around it. `other_places` are known until a refiner has chosen among them. `before` has the raw joints of poses that `glpose smooth` has made.
+    around it. `other_places` are known until a refiner has chosen among them, and in pictures.
+    `before` has the raw joints of poses that `glpose smooth` has made.
     `lifted` are the same people in space, if they were lifted.
     """
 

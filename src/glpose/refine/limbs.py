@@ -117,14 +117,13 @@ class _Seen:
     A state is a place of the middle joint and one of the end; `place` has their numbers, 0 for the
     joint as it was found. `cost` is that of the best way to each pair of states (left, right),
     `left` and `right` say which state of the frame before that way comes from: `right` for each
-    pair, `left` for each pair of a left state here and a right one there. `before` is the row of
-    the person in the frame before, or -1.
+    pair, `left` for each pair of a left state here and a right one there. They say nothing of who was
+    not in the frame before.
     """
 
     poses: FramePoses
     others: OtherPlaces
     row_of: dict[int, int]
-    before: Int64[np.ndarray, " N"]
     xy: Float64[np.ndarray, "N L 2 S 2 2"]
     place: Int64[np.ndarray, "S 2"]
     cost: Float64[np.ndarray, "N L S S"]
@@ -173,7 +172,7 @@ def _follow(
         right, best = ways.argmin(3), ways.min(3)
         cost = cost + np.where(before[:, None, None, None] >= 0, best, 0.0)
     row_of = {number: row for row, number in enumerate(numbers)}
-    return _Seen(poses, others, row_of, before, xy, place, cost, left, right)
+    return _Seen(poses, others, row_of, xy, place, cost, left, right)
 
 
 def _states(

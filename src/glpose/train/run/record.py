@@ -78,7 +78,7 @@ def is_of_older_version(run_dir: Path) -> bool:
 def write_record(
     run_dir: Path, recipe: Recipe, in_steps: Recipe, num_samples: int | None, workers: Workers
 ) -> None:
-    """Write the record of a new run atomically, or add an entry to that of a resumed run.
+    """Write the record of a new run atomically into its folder, or add an entry to a resumed run's.
 
     `in_steps` is the recipe with its epochs in steps. Raises: BadConfig if the data of a resumed
     run has changed in size, which would change its epochs.
@@ -101,7 +101,6 @@ def write_record(
             )
         record["resumed"] = [*record.get("resumed", []), _circumstances(workers)]
     else:
-        run_dir.mkdir(parents=True, exist_ok=True)
         record = {
             "recipe": to_plain(recipe),
             "in_steps": counts,
