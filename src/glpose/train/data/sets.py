@@ -59,6 +59,8 @@ def open_people(
     name = source if found.open else f"{source}-{num_synth_scenes}"
     taught = taught and found.taught is not None
     tags = (name, *[skeleton.name] * (skeleton is not POSETRACK15), *["taught"] * taught)
+    if found.grow:
+        tags = (*tags, f"grown-{found.grow:g}")
     root = folder_of(found, roots) if found.open else None
     by_teachers = [folder_of(DATASETS["taught"], roots) / f"{found.name}.npz"] if taught else []
     store = cache_dir / "-".join((*tags, content_digest(root, files=by_teachers)))
