@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from glpose.codecs.gaussian import GaussianCodec
 from glpose.errors import BadConfig, BadInput
 from glpose.formats.posetrack.labels import open_posetrack
-from glpose.formats.sets import root_names, sources
+from glpose.formats.sets import DATASETS, root_names, sources
 from glpose.imaging import write_image
 from glpose.skeleton import JHMDB15, POSETRACK15
 from glpose.synth.layouts import write_layout
@@ -151,6 +152,9 @@ def test_a_store_is_made_anew_for_other_labels_and_else_opened_unread(
     person["bbox"] = [5, 5, 10, 30]
     assert opened().labels["xyxy"].tolist() == [[5, 5, 15, 35]]
     assert len(list(cache.glob("badminton-*"))) == 2
+    with monkeypatch.context() as patch:
+        patch.setitem(DATASETS, "badminton", replace(DATASETS["badminton"], grow=0.2))
+        assert opened().labels["xyxy"].tolist() == [[2, 2, 18, 38]]
     monkeypatch.setattr(json, "loads", None)
     assert opened().labels["xyxy"].tolist() == [[5, 5, 15, 35]]
 
