@@ -1,9 +1,10 @@
 """Left and right that are continuous over the stride.
 
-In side views a single picture often does not tell which leg is the left one. Over time it shows:
-limbs move steadily, also past each other. Limbs are followed by their motion, without names; which
-of two is the left one is then decided for as long as they can be followed, by the evidence of all
-frames together. It is a hidden Markov model of two states, solved with a bounded look ahead. Ours.
+In side views a single picture often does not tell which leg is the left one, and from behind which
+shoulder is. Over time it shows: limbs, and the halves of the trunk, move steadily, also past each
+other. They are followed by their motion, without names; which of two is the left one is then decided
+for as long as they can be followed, by the evidence of all frames together. It is a hidden Markov
+model of two states, solved with a bounded look ahead. Ours.
 """
 
 import math
@@ -40,8 +41,8 @@ class SidesSpec:
     max_gap: int = 12
     noise: float = 0.06
     most_link: float = 4.0
-    odds: float = 1.0
-    odds_slope: float = 1.2
+    odds: float = 0.0
+    odds_slope: float = 3.0
     independent: int = 15
     sure: float = 1.4
 
@@ -53,11 +54,13 @@ class SidesSpec:
         return replace(self, lookahead=min(self.lookahead, pictures_within(size_hw, most)))
 
 
-LIMBS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "legs": ("hip", ("knee", "ankle")),
-    "arms": ("shoulder", ("elbow", "wrist")),
+LIMBS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "legs": (("hip",), ("knee", "ankle")),
+    "arms": (("shoulder",), ("elbow", "wrist")),
+    "trunk": (("shoulder", "hip"), ("shoulder", "hip")),
 }
-"""The pairs of limbs: the joint that they hang on, and the joints that tell them apart."""
+"""The pairs that are told apart, the halves of the trunk among them: the joints whose middle they are
+followed from, and their own joints."""
 
 
 def with_continuous_sides(
@@ -77,7 +80,7 @@ def with_continuous_sides(
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """Joint indices: what both limbs hang on, and the left and right joints in the same order."""
+    """Joint indices: what both are followed from, and the left and right joints in the same order."""
 
     root: tuple[int, ...]
     left: tuple[int, ...]
@@ -86,15 +89,13 @@ class _Pair:
 
 def _limbs_of(joints: Skeleton) -> dict[str, _Pair]:
     found = {}
-    for name, (root, parts) in LIMBS.items():
-        names = [f"{side}_{part}" for side in ("left", "right") for part in (root, *parts)]
+    sides = ("left", "right")
+    for name, (roots, parts) in LIMBS.items():
+        names = [f"{side}_{part}" for side in sides for part in (*roots, *parts)]
         if all(joint in joints.joints for joint in names):
-            left, right = (
-                tuple(joints.index(f"{side}_{part}") for part in parts)
-                for side in ("left", "right")
-            )
-            roots = (joints.index(f"left_{root}"), joints.index(f"right_{root}"))
-            found[name] = _Pair(roots, left, right)
+            left, right = (tuple(joints.index(f"{side}_{p}") for p in parts) for side in sides)
+            middle = tuple(joints.index(f"{side}_{root}") for root in roots for side in sides)
+            found[name] = _Pair(middle, left, right)
     return found
 
 
