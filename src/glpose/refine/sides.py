@@ -3,17 +3,19 @@
 In side views a single picture often does not tell which leg is the left one, and from behind which
 shoulder is. Over time it shows: limbs, and the halves of the trunk, move steadily, also past each
 other. They are followed by their motion, without names; which of two is the left one is then decided
-for as long as they can be followed, by the evidence of all frames together. It is a hidden Markov
-model of two states, solved with a bounded look ahead. Ours.
+for as long as they can be followed, by the evidence of all frames together, and for all parts of the
+body at once: arms hang on shoulders, legs on hips. It is a hidden Markov model of two states for each
+part, solved with a bounded look ahead. Ours.
 """
 
-import math
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import compress, pairwise, product
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from glpose.ahead import looking_ahead
 from glpose.imaging import pictures_within
@@ -31,9 +33,11 @@ class SidesSpec:
     `noise` is the usual error of the predicted position, and `most_link` the most that motion says
     for or against an exchange (all in natural logarithms of odds).
 
-    The network's own labelling has the odds `odds` + `odds_slope` * evidence; since frames near in
-    time err alike, `independent` frames count as one. A person's sides are unsure if the odds of
-    the labelling stay below `sure`.
+    The network's own labelling has the odds `odds` + `odds_slope` * evidence, and that parts next to
+    each other lie side by side, not crossed, has the odds l / `cross`, at most `most_cross`, where l
+    is how far both reach the same way from side to side. Since frames near in time err alike,
+    `independent` frames count as one. A person's sides are unsure if the odds of the labelling stay
+    below `sure`.
     """
 
     lookahead: int = 30
@@ -43,6 +47,8 @@ class SidesSpec:
     most_link: float = 4.0
     odds: float = 0.0
     odds_slope: float = 3.0
+    cross: float = 0.01
+    most_cross: float = 8.0
     independent: int = 15
     sure: float = 1.4
 
@@ -54,32 +60,33 @@ class SidesSpec:
         return replace(self, lookahead=min(self.lookahead, pictures_within(size_hw, most)))
 
 
-LIMBS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "legs": (("hip",), ("knee", "ankle")),
+PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "arms": (("shoulder",), ("elbow", "wrist")),
-    "trunk": (("shoulder", "hip"), ("shoulder", "hip")),
+    "shoulders": (("shoulder", "hip"), ("shoulder",)),
+    "hips": (("shoulder", "hip"), ("hip",)),
+    "legs": (("hip",), ("knee", "ankle")),
 }
-"""The pairs that are told apart, the halves of the trunk among them: the joints whose middle they are
-followed from, and their own joints."""
+"""The pairs that are told apart, each beside the next: the joints whose middle they are followed from,
+and their own joints, the nearest to the trunk first."""
 
 
 def with_continuous_sides(
     pairs: Iterable[FrameAndPoses], joints: Skeleton, how: SidesSpec = SidesSpec()
 ) -> Iterator[FrameAndPoses]:
-    """Exchange left and right limbs where time says so, and mark people whose sides are unsure.
+    """Exchange left and right where time says so, and mark people whose sides are unsure.
 
-    Poses without `side_evidence`, and limbs that `joints` lacks, stay as they are. If `pairs` fails,
+    Poses without `side_evidence`, and parts that `joints` lacks, stay as they are. If `pairs` fails,
     the frames held back are given out first, decided by what is known.
     """
-    limbs = _limbs_of(joints)
-    chains: dict[tuple[int, str], _Chain] = {}
-    followed = ((pair, _observe(pair[1], limbs, chains, how)) for pair in pairs)
+    parts = _parts_of(joints)
+    bodies: dict[int, _Body] = {}
+    followed = ((pair, _observe(pair[1], parts, bodies, how)) for pair in pairs)
     for ((frame, poses), seen), _ in looking_ahead(followed, how.lookahead):
-        yield frame, _decided(poses, seen, limbs, how)
+        yield frame, _decided(poses, seen, parts, how)
 
 
 @dataclass(frozen=True, slots=True)
-class _Pair:
+class _Part:
     """Joint indices: what both are followed from, and the left and right joints in the same order."""
 
     root: tuple[int, ...]
@@ -87,130 +94,195 @@ class _Pair:
     right: tuple[int, ...]
 
 
-def _limbs_of(joints: Skeleton) -> dict[str, _Pair]:
-    found = {}
+def _parts_of(joints: Skeleton) -> list[_Part]:
+    found = []
     sides = ("left", "right")
-    for name, (roots, parts) in LIMBS.items():
-        names = [f"{side}_{part}" for side in sides for part in (*roots, *parts)]
-        if all(joint in joints.joints for joint in names):
-            left, right = (tuple(joints.index(f"{side}_{p}") for p in parts) for side in sides)
+    for roots, own in PARTS.values():
+        if all(f"{side}_{part}" in joints.joints for side in sides for part in (*roots, *own)):
+            left, right = (tuple(joints.index(f"{side}_{p}") for p in own) for side in sides)
             middle = tuple(joints.index(f"{side}_{root}") for root in roots for side in sides)
-            found[name] = _Pair(middle, left, right)
+            found.append(_Part(middle, left, right))
     return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Labels:
+    """All ways to name the parts of a body: `bits` says whether the second of a pair is the left one."""
+
+    bits: Bool[np.ndarray, "states parts"]
+    differ: Bool[np.ndarray, "states states parts"]
+
+    @classmethod
+    @cache
+    def of(cls, num: int) -> "_Labels":
+        bits = np.array(list(product((False, True), repeat=num)), bool)
+        return cls(bits, bits[:, None] != bits)
 
 
 @dataclass(slots=True, eq=False)
 class _Seen:
-    """Two limbs in one frame. `is_turned`: they are in the other order than those followed.
+    """A person in one frame. `is_turned`: parts that are in the other order than those followed.
 
-    `stay` and `turn` are the costs of keeping or exchanging the names since the frame before, and
-    `second` the cost of calling the second limb that is followed the left one, less that of the
-    first. `cost` are the costs of both names up to and including this frame.
+    `is_told` are the parts that are apart. `move` are the costs of going from each way to name the
+    parts to each other one since the frame before, `own` what the frame says of each, and `cost` the
+    costs of each up to and including this frame.
     """
 
-    is_turned: bool
-    stay: float
-    turn: float
-    second: float
-    cost: tuple[float, float]
+    is_turned: Bool[np.ndarray, " parts"]
+    is_told: Bool[np.ndarray, " parts"]
+    move: Float[np.ndarray, "states states"]
+    own: Float[np.ndarray, " states"]
+    cost: Float[np.ndarray, " states"]
 
 
-@dataclass(slots=True, eq=False)
-class _Chain:
-    """Limbs of one person as they are followed; `ahead` are the frames that are not yet decided."""
+class _Body:
+    """The parts of one person as they are followed; `ahead` are the frames that are not yet decided."""
 
-    past: deque[tuple[int, np.ndarray]] = field(default_factory=lambda: deque(maxlen=3))
-    ahead: deque[_Seen] = field(default_factory=deque)
-    count: int = 0
-    cost: tuple[float, float] = (0.0, 0.0)
+    def __init__(self, num: int) -> None:
+        self.past: list[deque[tuple[int, np.ndarray]]] = [deque(maxlen=3) for _ in range(num)]
+        self.ahead: deque[_Seen] = deque()
+        self.last = 0
+        self._count = np.zeros(num, np.int64)
+        self._labels = _Labels.of(num)
+        self._cost = np.zeros(len(self._labels.bits))
 
     def add(
-        self, frame: int, limbs: Float[np.ndarray, "2 joints 2"], odds: float, how: SidesSpec
+        self,
+        frame: int,
+        places: list[Float[np.ndarray, "2 _joints 2"] | None],
+        odds: Float[np.ndarray, " parts"],
+        beside: Float[np.ndarray, " parts-1"],
+        how: SidesSpec,
     ) -> _Seen:
-        """Follow both limbs into a frame; `odds` are those of the network's labelling."""
-        margin = self._margin(frame, limbs, how)
-        is_turned = margin < 0
-        self.past.append((frame, limbs[::-1] if is_turned else limbs))
-        stay, turn = math.log1p(math.exp(-abs(margin))), math.log1p(math.exp(abs(margin)))
-        second = (-odds if is_turned else odds) / how.independent
-        self.cost = _step(self.cost, stay, turn)
-        self.cost = self.cost[0], self.cost[1] + second
-        self.count += 1
-        seen = _Seen(is_turned, stay, turn, second, self.cost)
+        """Follow the parts into a frame; None are not told apart there.
+
+        `odds` are those of the network's labelling, `beside` those that each part is not crossed
+        with the next one.
+        """
+        self.last = frame
+        is_told = np.array([place is not None for place in places])
+        is_turned, stay = np.zeros(len(places), bool), np.zeros(len(places))
+        turn = np.full(len(places), _NEVER)
+        for number, (past, place) in enumerate(zip(self.past, places, strict=True)):
+            if past and frame - past[-1][0] > how.max_gap:
+                past.clear()  # what comes back after so long is followed anew
+                self._count[number] = 0
+            if place is None:
+                continue
+            margin = _margin(past, frame, place, how)
+            is_turned[number] = margin < 0
+            past.append((frame, place[::-1] if margin < 0 else place))
+            stay[number], turn[number] = np.logaddexp(0, [-abs(margin), abs(margin)])
+            self._count[number] += 1
+        bits, differ = self._labels.bits, self._labels.differ
+        move = differ @ (turn - stay) + stay.sum()
+        is_exchanged = bits ^ is_turned
+        crossed = is_exchanged[:, 1:] != is_exchanged[:, :-1]
+        own = (is_exchanged @ np.where(is_told, odds, 0.0) + crossed @ beside) / how.independent
+        self._cost = _step(self._cost, move) + own
+        seen = _Seen(is_turned, is_told, move, own, self._cost)
         self.ahead.append(seen)
         return seen
 
-    def _margin(self, frame: int, limbs: Float[np.ndarray, "2 joints 2"], how: SidesSpec) -> float:
-        """How much better the limbs fit their predicted places in this order than exchanged."""
-        if not self.past:
-            return 0.0
-        last, places = self.past[-1]
-        first, old = self.past[0]
-        speed = (places - old) / (last - first) if last > first else np.zeros_like(places)
-        expected = places + speed * (frame - last)
-        as_is = np.linalg.norm(limbs - expected, axis=-1).mean(1).sum()
-        turned = np.linalg.norm(limbs[::-1] - expected, axis=-1).mean(1).sum()
-        margin = float(turned - as_is) / how.noise
-        return max(-how.most_link, min(how.most_link, margin))
-
-    def decide(self, seen: _Seen, how: SidesSpec) -> tuple[bool, bool]:
-        """Whether to exchange the sides of the oldest undecided frame, and whether that is sure."""
-        behind = (0.0, 0.0)
+    def decide(
+        self, seen: _Seen, how: SidesSpec
+    ) -> tuple[Bool[np.ndarray, " parts"], Bool[np.ndarray, " parts"]]:
+        """Which parts to exchange in the oldest undecided frame, and which of them are sure."""
+        behind = np.zeros_like(seen.cost)
         for later in reversed(self.ahead):
             if later is seen:
                 break
-            behind = _step((behind[0], behind[1] + later.second), later.stay, later.turn)
-        odds = (seen.cost[1] + behind[1]) - (seen.cost[0] + behind[0])
-        num = min(self.count, how.independent)
+            behind = _step(behind + later.own, later.move)
         self.ahead.popleft()
-        is_first_left = odds >= 0
-        return is_first_left == seen.is_turned, abs(odds) >= how.sure * num / how.independent
+        total, bits = seen.cost + behind, self._labels.bits
+        best = bits[total.argmin()]
+        other = np.array([total[bits[:, part] != best[part]].min() for part in range(len(best))])
+        num = np.minimum(self._count, how.independent)
+        is_sure = (other - total.min() >= how.sure * num / how.independent) | ~seen.is_told
+        return (best ^ seen.is_turned) & seen.is_told, is_sure
 
 
-_Followed = dict[tuple[int, str], tuple[_Chain, _Seen]]
-"""The limbs of a frame by track id and name, each with the chain that it belongs to."""
+_NEVER = 1e3
+"""The cost of exchanging the names of parts that are not seen apart."""
 
 
-def _step(cost: tuple[float, float], stay: float, turn: float) -> tuple[float, float]:
-    """The costs of both names one frame on, less those of the better one before."""
-    least = min(cost)
-    one, two = cost[0] - least, cost[1] - least
-    return min(one + stay, two + turn), min(two + stay, one + turn)
+def _margin(
+    past: deque[tuple[int, np.ndarray]],
+    frame: int,
+    places: Float[np.ndarray, "2 joints 2"],
+    how: SidesSpec,
+) -> float:
+    """How much better two limbs fit their predicted places in this order than exchanged."""
+    if not past:
+        return 0.0
+    last, before = past[-1]
+    first, old = past[0]
+    speed = (before - old) / (last - first) if last > first else np.zeros_like(before)
+    expected = before + speed * (frame - last)
+    as_is = np.linalg.norm(places - expected, axis=-1).mean(1).sum()
+    turned = np.linalg.norm(places[::-1] - expected, axis=-1).mean(1).sum()
+    margin = float(turned - as_is) / how.noise
+    return max(-how.most_link, min(how.most_link, margin))
+
+
+def _step(
+    cost: Float[np.ndarray, " states"], move: Float[np.ndarray, "states states"]
+) -> Float[np.ndarray, " states"]:
+    """The costs one frame on, or one back, less that of the best one before."""
+    return (cost[:, None] - cost.min() + move).min(0)
+
+
+def _beside(
+    xy: Float[np.ndarray, "joints 2"], one: _Part, other: _Part, size_px: float, how: SidesSpec
+) -> float:
+    """The odds that two parts are not crossed: 0 if they reach from side to side in other ways."""
+    a, b = (xy[part.left[0]] - xy[part.right[0]] for part in (one, other))
+    length = float(np.linalg.norm(a) + np.linalg.norm(b))
+    if not length > 0:
+        return 0.0
+    reach = 2 * float(a @ b) / length / size_px / how.cross
+    return max(-how.most_cross, min(how.most_cross, reach))
+
+
+_Followed = dict[int, tuple[_Body, _Seen]]
+"""The people of a frame by track id."""
 
 
 def _observe(
-    poses: FramePoses,
-    limbs: dict[str, _Pair],
-    chains: dict[tuple[int, str], _Chain],
-    how: SidesSpec,
+    poses: FramePoses, parts: list[_Part], bodies: dict[int, _Body], how: SidesSpec
 ) -> _Followed:
-    """Follow the limbs of a frame's people; those that are together or not found are left out."""
+    """Follow the parts of a frame's people; those that are together or not found are left out."""
     seen: _Followed = {}
-    for key in [k for k, c in chains.items() if poses.frame - c.past[-1][0] > how.max_gap]:
-        del chains[key]  # who comes back after so long is followed anew
-    if poses.side_evidence is None:
+    for number in [n for n, body in bodies.items() if poses.frame - body.last > how.max_gap]:
+        del bodies[number]
+    if poses.side_evidence is None or not parts:
         return seen
     size = (poses.people.xyxy[:, 2:] - poses.people.xyxy[:, :2]).max(1)
     for row, number in enumerate(poses.people.track_id.tolist()):
-        for name, pair in limbs.items():
-            xy = poses.xy[row].astype(np.float64)
-            places = np.stack([xy[list(pair.left)], xy[list(pair.right)]])
-            places = (places - xy[list(pair.root)].mean(0)) / max(float(size[row]), 1.0)
-            apart = np.linalg.norm(places[0] - places[1], axis=-1).mean()
-            if not apart >= how.apart:  # also where a joint is NaN
-                continue
-            evidence = float(poses.side_evidence[row, list(pair.left)].mean())
-            chain = chains.setdefault((number, name), _Chain())
-            odds = how.odds + how.odds_slope * evidence
-            seen[number, name] = chain, chain.add(poses.frame, places, odds, how)
+        xy, size_px = poses.xy[row].astype(np.float64), max(float(size[row]), 1.0)
+        places: list[np.ndarray | None] = []
+        for part in parts:
+            place = np.stack([xy[list(part.left)], xy[list(part.right)]])
+            place = (place - xy[list(part.root)].mean(0)) / size_px
+            apart = np.linalg.norm(place[0] - place[1], axis=-1).mean()
+            places.append(place if apart >= how.apart else None)  # also where a joint is NaN
+        if all(place is None for place in places):
+            continue
+        evidence = [poses.side_evidence[row, list(part.left)].mean() for part in parts]
+        odds = how.odds + how.odds_slope * np.array(evidence, np.float64)
+        beside = np.array(
+            [
+                0.0 if a is None or b is None else _beside(xy, one, other, size_px, how)
+                for (one, other), (a, b) in zip(pairwise(parts), pairwise(places), strict=True)
+            ]
+        )
+        body = bodies.setdefault(number, _Body(len(parts)))
+        seen[number] = body, body.add(poses.frame, places, odds, beside, how)
     return seen
 
 
 def _decided(
-    poses: FramePoses,
-    seen: _Followed,
-    limbs: dict[str, _Pair],
-    how: SidesSpec,
+    poses: FramePoses, seen: _Followed, parts: list[_Part], how: SidesSpec
 ) -> FramePoses:
     if not seen:
         return poses
@@ -218,13 +290,14 @@ def _decided(
     if others is not None:
         others = OtherPlaces(others.xy.copy(), others.score.copy())
     unsure = np.zeros(len(poses.people), bool)
-    rows = {int(number): row for row, number in enumerate(poses.people.track_id)}
-    for (number, name), (chain, one) in seen.items():
-        row, pair = rows[number], limbs[name]
-        exchange, is_sure = chain.decide(one, how)
-        unsure[row] |= not is_sure
-        if exchange:
-            here, there = [*pair.left, *pair.right], [*pair.right, *pair.left]
+    for row, number in enumerate(poses.people.track_id.tolist()):
+        if number not in seen:
+            continue
+        body, one = seen[number]
+        exchange, is_sure = body.decide(one, how)
+        unsure[row] = not is_sure.all()
+        for part in compress(parts, exchange):
+            here, there = [*part.left, *part.right], [*part.right, *part.left]
             for array in (xy, score, *(() if others is None else (others.xy, others.score))):
                 array[row, here] = array[row, there]
     return replace(poses, xy=xy, score=score, unsure_sides=unsure, other_places=others)
