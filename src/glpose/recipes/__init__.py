@@ -163,7 +163,9 @@ RECIPES: dict[str, Entry] = {
     "enlarge_small": Entry("pretrain.enlarge_small", "larger crops, from finetune_small"),
     "longer_small": Entry("pretrain.longer_small", "the same once more, from enlarge_small"),
     "longest_small": Entry("pretrain.longest_small", "the same once more, for minutes of a GPU"),
-    "broader_small": Entry("pretrain.broader_small", "once more, with less of JHMDB than of others"),
+    "broader_small": Entry(
+        "pretrain.broader_small", "once more, with less of JHMDB than of others"
+    ),
     "composite_small": Entry(
         "pretrain.composite_small", "Lite0 with coarse heatmaps and offsets (CLNet's idea)"
     ),

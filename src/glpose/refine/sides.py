@@ -281,9 +281,7 @@ def _observe(
     return seen
 
 
-def _decided(
-    poses: FramePoses, seen: _Followed, parts: list[_Part], how: SidesSpec
-) -> FramePoses:
+def _decided(poses: FramePoses, seen: _Followed, parts: list[_Part], how: SidesSpec) -> FramePoses:
     if not seen:
         return poses
     xy, score, others = poses.xy.copy(), poses.score.copy(), poses.other_places

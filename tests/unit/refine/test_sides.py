@@ -111,19 +111,62 @@ def test_a_network_that_always_puts_one_leg_in_front_gives_continuous_but_unsure
     assert np.mean(marked) > 0.8
 
 
-def test_a_trunk_that_turns_for_some_frames_is_turned_back() -> None:
+def from_behind(frame: int) -> np.ndarray:
+    """Somebody who stands with the back to the camera: the left side is on the left."""
+    xy = np.zeros((NUM, 2))
+    for x, side in ((-10.0, "left"), (10.0, "right")):
+        for part, y in zip(PARTS, (50, 75, 98, 20, 35, 50), strict=True):
+            xy[BODY19.index(f"{side}_{part}")] = [2 * frame + x, y]
+    return xy
+
+
+def on_their_side(poses: FramePoses) -> dict[str, bool]:
+    """Which parts of somebody seen from behind have left on the left."""
+    return {
+        part: bool(
+            poses.xy[0, BODY19.index(f"left_{part}"), 0]
+            < poses.xy[0, BODY19.index(f"right_{part}"), 0]
+        )
+        for part in PARTS
+    }
+
+
+@pytest.mark.parametrize("turned", [("shoulder", "hip"), ("shoulder",), ("hip",), PARTS])
+def test_a_trunk_that_turns_for_some_frames_is_turned_back(turned: tuple[str, ...]) -> None:
     given = []
     for frame in range(PERIOD):
         is_wrong = frame in {8, 9, 10, 11}
-        xy = truth(frame)
-        for side, x in (("left", 12.0), ("right", 18.0)):  # seen from behind
-            xy[[BODY19.index(f"{side}_shoulder"), BODY19.index(f"{side}_hip")], 0] = x
-        xy = exchanged(xy, ("shoulder", "hip")) if is_wrong else xy
+        xy = exchanged(from_behind(frame), turned) if is_wrong else from_behind(frame)
         given.append(pair(frame, xy, 0.3 if is_wrong else 1.2))
     for _, poses in with_continuous_sides(given, BODY19):
-        for part in ("shoulder", "hip"):
-            left, right = (BODY19.index(f"{side}_{part}") for side in ("left", "right"))
-            assert poses.xy[0, left, 0] < poses.xy[0, right, 0], (poses.frame, part)
+        assert all(on_their_side(poses).values()), poses.frame
+        assert poses.unsure_sides is not None
+        assert not poses.unsure_sides.any()
+
+
+@pytest.mark.parametrize("turned", [("knee", "ankle"), ("elbow", "wrist"), ("hip",)])
+def test_parts_that_are_unsure_are_not_crossed_with_those_that_are_sure(
+    turned: tuple[str, ...],
+) -> None:
+    evidence = np.full((1, NUM), 1.5, np.float32)
+    for part in turned:
+        for side in ("left", "right"):
+            evidence[0, BODY19.index(f"{side}_{part}")] = 0.2
+    given = []
+    for frame in range(PERIOD):
+        at, poses = pair(frame, exchanged(from_behind(frame), turned), 0.0)
+        given.append((at, replace(poses, side_evidence=evidence)))
+    for _, poses in with_continuous_sides(given, BODY19):
+        assert all(on_their_side(poses).values()), poses.frame
+    alone = SidesSpec(most_cross=0.0)
+    for _, poses in with_continuous_sides(given, BODY19, alone):
+        assert [p for p, is_right in on_their_side(poses).items() if not is_right] == [*turned]
+
+
+def test_arms_that_cross_before_the_chest_stay_crossed() -> None:
+    given = [pair(frame, exchanged(from_behind(frame), ("wrist",)), 1.5) for frame in range(PERIOD)]
+    for (_, one), (_, two) in zip(given, with_continuous_sides(given, BODY19), strict=True):
+        np.testing.assert_array_equal(one.xy, two.xy)
 
 
 def test_a_sure_network_is_left_alone_and_not_marked() -> None:
