@@ -237,9 +237,7 @@ def _beside(
 ) -> float:
     """The odds that two parts are not crossed: 0 if they reach from side to side in other ways."""
     a, b = (xy[part.left[0]] - xy[part.right[0]] for part in (one, other))
-    length = float(np.linalg.norm(a) + np.linalg.norm(b))
-    if not length > 0:
-        return 0.0
+    length = float(np.linalg.norm(a) + np.linalg.norm(b))  # not 0: both are apart
     reach = 2 * float(a @ b) / length / size_px / how.cross
     return max(-how.most_cross, min(how.most_cross, reach))
 

@@ -169,6 +169,45 @@ def test_arms_that_cross_before_the_chest_stay_crossed() -> None:
         np.testing.assert_array_equal(one.xy, two.xy)
 
 
+def with_legs(frame: int, apart: float, *, is_wrong: bool = False) -> np.ndarray:
+    """Legs so many pixels apart, seen from behind, under arms that do not tell which is which."""
+    xy = np.zeros((NUM, 2))
+    for sign, side in ((-1, "left"), (1, "right")):
+        for part, y in zip(PARTS, (50, 75, 98, 20, 35, 50), strict=True):
+            reach = {"hip": 0.0, "shoulder": 0.0, "knee": apart / 2, "ankle": apart / 2}
+            xy[BODY19.index(f"{side}_{part}")] = [2 * frame + sign * reach.get(part, 15.0), y]
+    return exchanged(xy, ("knee", "ankle")) if is_wrong else xy
+
+
+@pytest.mark.parametrize(("together", "is_followed"), [(8, True), (16, False)])
+def test_names_hold_while_legs_are_together_but_not_for_long(
+    together: int, is_followed: bool
+) -> None:
+    """Behind the gap an unsure network names them the other way round."""
+    behind = 10 + together
+    given = []
+    for frame in range(behind + 20):
+        is_gap = 10 <= frame < behind
+        xy = with_legs(frame, 2 if is_gap else 20, is_wrong=frame >= 10)
+        given.append(pair(frame, xy, 1.5 if frame < 10 else 0.1))
+    ankle = BODY19.index("left_ankle")
+    for (_, one), (_, two) in zip(given, with_continuous_sides(given, BODY19), strict=True):
+        if one.frame < behind or not is_followed:  # who are together are never exchanged
+            np.testing.assert_array_equal(one.xy, two.xy)
+        else:
+            assert two.xy[0, ankle, 0] < 2 * two.frame
+
+
+def test_joints_that_are_missing_leave_the_others_told_apart() -> None:
+    given = []
+    for frame in range(PERIOD):
+        xy = exchanged(from_behind(frame), ("shoulder",)) if frame in {8, 9} else from_behind(frame)
+        xy[BODY19.index("left_elbow")] = np.nan
+        given.append(pair(frame, xy, 0.3 if frame in {8, 9} else 1.2))
+    for _, poses in with_continuous_sides(given, BODY19):
+        assert on_their_side(poses)["shoulder"], poses.frame
+
+
 def test_a_sure_network_is_left_alone_and_not_marked() -> None:
     given = [pair(frame, truth(frame), 1.8) for frame in range(PERIOD)]
     found = list(with_continuous_sides(given, BODY19))
