@@ -11,7 +11,6 @@ part, solved with a bounded look ahead. Ours.
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 from itertools import compress, pairwise, product
 
 import numpy as np
@@ -105,20 +104,6 @@ def _parts_of(joints: Skeleton) -> list[_Part]:
     return found
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Labels:
-    """All ways to name the parts of a body: `bits` says whether the second of a pair is the left one."""
-
-    bits: Bool[np.ndarray, "states parts"]
-    differ: Bool[np.ndarray, "states states parts"]
-
-    @classmethod
-    @cache
-    def of(cls, num: int) -> "_Labels":
-        bits = np.array(list(product((False, True), repeat=num)), bool)
-        return cls(bits, bits[:, None] != bits)
-
-
 @dataclass(slots=True, eq=False)
 class _Seen:
     """A person in one frame. `is_turned`: parts that are in the other order than those followed.
@@ -143,8 +128,10 @@ class _Body:
         self.ahead: deque[_Seen] = deque()
         self.last = 0
         self._count = np.zeros(num, np.int64)
-        self._labels = _Labels.of(num)
-        self._cost = np.zeros(len(self._labels.bits))
+        # All ways to name the parts: whether the second of each pair is the left one.
+        self._names = np.array(list(product((False, True), repeat=num)), bool)
+        self._differ = self._names[:, None] != self._names
+        self._cost = np.zeros(len(self._names))
 
     def add(
         self,
@@ -174,9 +161,8 @@ class _Body:
             past.append((frame, place[::-1] if margin < 0 else place))
             stay[number], turn[number] = np.logaddexp(0, [-abs(margin), abs(margin)])
             self._count[number] += 1
-        bits, differ = self._labels.bits, self._labels.differ
-        move = differ @ (turn - stay) + stay.sum()
-        is_exchanged = bits ^ is_turned
+        move = self._differ @ (turn - stay) + stay.sum()
+        is_exchanged = self._names ^ is_turned
         crossed = is_exchanged[:, 1:] != is_exchanged[:, :-1]
         own = (is_exchanged @ np.where(is_told, odds, 0.0) + crossed @ beside) / how.independent
         self._cost = _step(self._cost, move) + own
@@ -194,9 +180,10 @@ class _Body:
                 break
             behind = _step(behind + later.own, later.move)
         self.ahead.popleft()
-        total, bits = seen.cost + behind, self._labels.bits
-        best = bits[total.argmin()]
-        other = np.array([total[bits[:, part] != best[part]].min() for part in range(len(best))])
+        total = seen.cost + behind
+        best = self._names[total.argmin()]
+        is_other = self._names != best
+        other = np.array([total[column].min() for column in is_other.T])
         num = np.minimum(self._count, how.independent)
         is_sure = (other - total.min() >= how.sure * num / how.independent) | ~seen.is_told
         return (best ^ seen.is_turned) & seen.is_told, is_sure
