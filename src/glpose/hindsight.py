@@ -2,13 +2,14 @@
 
 A detector often finds somebody some frames late: the person bends, or is seen from behind. Whoever
 appears is therefore followed back by pose, frame by frame, as long as the pose is sure, in the
-pictures that are held for it. And who had a new number for a moment, until the tracker knew who it
-was, has the right one from the beginning. Rules and numbers are ours.
+pictures that are held for it. And who had a wrong number for a moment, a new one or that of somebody
+they met, until the tracker knew who it was, has the right one from the beginning. Rules and numbers
+are ours.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, UInt8
@@ -31,6 +32,7 @@ from glpose.types import Affine, People
 from glpose.window import SeenFrame
 
 _SAME_IOU = 0.5  # of the boxes of a person in two frames that follow each other
+_APPEARS = 1.0  # what it costs that a number comes or goes, in lengths of boxes
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ Look = Callable[[UInt8[np.ndarray, "height width 3"], Float32[np.ndarray, "n 4"]
 class FollowedFrame:
     """A frame whose people were followed, with their poses; `scene` is the frame that opened it.
 
+    `given_back` has the numbers that changed hands in this frame, the ones before as keys.
     Scores are as decoded, not calibrated.
     """
 
@@ -74,6 +77,7 @@ class FollowedFrame:
     xy: Float32[np.ndarray, "n joints 2"]
     score: Float32[np.ndarray, "n joints"]
     scene: int
+    given_back: Mapping[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         assert len(self.seen.people) == len(self.xy) == len(self.score)
@@ -103,8 +107,8 @@ class Hindsight:
         self._ends = head_and_feet(joints)
         self._held: deque[FollowedFrame] = deque()
         self._present: set[int] = set()
-        # The frame in which each number came: all numbers, as somebody may come back after hours.
-        self._first: dict[int, int] = {}
+        # Where each number was last given out: all numbers, as somebody may come back after hours.
+        self._gone: _Way = {}
 
     def push(self, frame: FollowedFrame) -> Iterator[SeenFrame]:
         """Take the next frame; yield the one that nobody can reach any more."""
@@ -113,19 +117,47 @@ class Hindsight:
             return
         if frame.seen.status == "ok":
             ids = {int(number) for number in frame.seen.people.track_id}
+            if frame.given_back:
+                self._exchange_back(frame)
             self._give_back(frame, ids - self._present, self._present - ids)
             self._follow_back(frame, ids - self._present)
             self._present = ids
-            for number in ids:
-                self._first.setdefault(number, frame.seen.frame)
         self._held.append(frame)
         while len(self._held) > self._how.reach:
-            yield self._held.popleft().seen
+            oldest = self._held.popleft()
+            self._gone |= _places(oldest)
+            yield oldest.seen
 
     def drain(self) -> Iterator[SeenFrame]:
         """Yield the frames still held, after the last push."""
         while self._held:
             yield self._held.popleft().seen
+
+    def _exchange_back(self, found: FollowedFrame) -> None:
+        """Exchange numbers from where they changed hands, and not from where that was noticed.
+
+        That is where the ways of all who are concerned fit best to what comes after.
+        """
+        now = found.given_back
+        before = {new: old for old, new in now.items()}
+        held = [i for i, frame in enumerate(self._held) if frame.scene == found.scene]
+        ways = [_places(self._held[i]) for i in held]
+        ways.append({before.get(number, number): at for number, at in _places(found).items()})
+        costs, last = [], dict(self._gone)
+        for begin, way in enumerate(ways):
+            first = {number: at for later in reversed(ways[begin:]) for number, at in later.items()}
+            costs.append(
+                sum(
+                    _apart(last.get(new), first.get(old)) - _apart(last.get(old), first.get(old))
+                    for old, new in now.items()
+                )
+            )
+            last |= way
+        # Of places that are as good, the latest.
+        begin = min(range(len(ways)), key=lambda i: (costs[i], -i))
+        for i in held[begin:]:
+            self._held[i] = _renumbered(self._held[i], now)
+        self._present = {now.get(number, number) for number in self._present}
 
     def _give_back(self, found: FollowedFrame, new: set[int], gone: set[int]) -> None:
         """Let those whose number changed have had the new one all the time, if that is still held."""
@@ -139,10 +171,10 @@ class Hindsight:
                 if box_iou(here[None], there[None])[0, 0] < _SAME_IOU:
                     continue
                 places = [i for i, f in enumerate(self._held) if f.seen.row(other) >= 0]
-                is_held = self._first[other] == self._held[places[0]].seen.frame
+                is_held = other not in self._gone
                 if is_held and all(self._held[i].seen.row(number) < 0 for i in places):
                     for i in places:
-                        self._held[i] = _renumbered(self._held[i], other, number)
+                        self._held[i] = _renumbered(self._held[i], {other: number})
                     gone = gone - {other}
                     break
 
@@ -187,8 +219,6 @@ class Hindsight:
             traveller.last = self._sighting(looked.xy[i], looked.score[i], box)
             there.append(traveller)
             frame = _with_person(frame, traveller, expected[i], looked, i)
-            first = self._first.get(traveller.track_id, frame.seen.frame)
-            self._first[traveller.track_id] = min(first, frame.seen.frame)
         return frame, there
 
     def _sighting(self, xy: np.ndarray, score: np.ndarray, xyxy: np.ndarray) -> Sighting:
@@ -222,10 +252,35 @@ class Hindsight:
         return bool((alike > self._poses.same_oks).any())
 
 
-def _renumbered(frame: FollowedFrame, old: int, new: int) -> FollowedFrame:
-    """The frame in which a person has another number."""
+_Way = dict[int, tuple[int, Float64[np.ndarray, "4"]]]
+"""By number: a frame, and the box there."""
+
+
+def _places(frame: FollowedFrame) -> _Way:
+    people = frame.seen.people
+    boxes = people.xyxy.astype(np.float64)
+    return {
+        number: (frame.seen.frame, box)
+        for number, box in zip(people.track_id.tolist(), boxes, strict=True)
+    }
+
+
+def _apart(
+    one: tuple[int, Float64[np.ndarray, "4"]] | None,
+    other: tuple[int, Float64[np.ndarray, "4"]] | None,
+) -> float:
+    """How badly a box goes on in a later one: less, the more time is between them."""
+    if one is None or other is None:
+        return 0.0 if one is other else _APPEARS
+    (begin, here), (end, there) = one, other
+    length = max(float((box[2:] - box[:2]).max()) for box in (here, there))
+    return float(np.abs(there - here).mean()) / max(length, 1.0) / float(np.sqrt(end - begin))
+
+
+def _renumbered(frame: FollowedFrame, numbers: Mapping[int, int]) -> FollowedFrame:
+    """The frame in which some people have other numbers."""
     seen, people = frame.seen, frame.seen.people
-    ids = np.where(people.track_id == old, new, people.track_id)
+    ids = np.array([numbers.get(n, n) for n in people.track_id.tolist()], np.int64)
     order = np.argsort(ids)
     return replace(
         frame,

@@ -5,7 +5,7 @@ of its temporal neighbours and of similar crops of the video, as far as the esti
 them, then give the joint maps.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -179,6 +179,11 @@ class Follower(Protocol):
         """The frame that opened the scene of the last frame."""
         ...
 
+    @property
+    def given_back(self) -> Mapping[int, int]:
+        """The numbers that changed hands in the last frame, the ones before as keys."""
+        ...
+
     def __call__(self, frame: Frame) -> People:
         """The people to look for in a frame."""
         ...
@@ -211,6 +216,11 @@ class FollowPoses:
     def scene(self) -> int:
         """See `Follower`."""
         return self._tracker.scene
+
+    @property
+    def given_back(self) -> Mapping[int, int]:
+        """See `Follower`."""
+        return self._tracker.given_back
 
     def __call__(self, frame: Frame) -> People:
         """See `Follower`; the frame must be decodable."""
@@ -371,7 +381,9 @@ def _follow(
         people, rows = people[kept], rows[kept]
     own_maps = tuple(found.crop_from_image[row] for row in rows)
     seen = _seen(frame, people, own_maps, found.features[rows], found.embedding[rows], how)
-    return FollowedFrame(seen, found.xy[rows], found.score[rows], people_of.scene)
+    return FollowedFrame(
+        seen, found.xy[rows], found.score[rows], people_of.scene, people_of.given_back
+    )
 
 
 def _look(

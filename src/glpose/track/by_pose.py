@@ -83,6 +83,8 @@ class PoseTracker(Tracker):
         self._looked: int | None = None
         self.scene = 0
         """The frame that opened the scene."""
+        self.given_back: dict[int, int] = {}
+        """The numbers that changed hands in the last frame, the ones before as keys."""
         self._is_unsure = False
 
     def wants_look(self, frame: int) -> bool:
@@ -101,7 +103,7 @@ class PoseTracker(Tracker):
 
         `detections` is None where the detector did not look. Raises: BadInput as `Tracker.update`.
         """
-        before = self._frame
+        before, self.given_back = self._frame, {}
         opens = self._open(frame, cut=cut)
         if opens:
             self.scene = frame
@@ -236,6 +238,7 @@ class PoseTracker(Tracker):
         alive = [t for t in self._tracks if t.track_id]
         changes = self._looks.update(tracks, boxes, clothes(rgb, xy, sure, self._joints), alive)
         numbers = [(track, owner.track_id) for track, owner in changes.items()]
+        self.given_back = {track.track_id: number for track, number in numbers}
         for track, number in numbers:
             track.track_id = number
 
