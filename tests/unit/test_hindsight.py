@@ -1,6 +1,7 @@
 """Who is found late is followed back: how far, who not, and what becomes of the frames."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -177,6 +178,88 @@ def test_a_number_that_was_given_out_is_not_taken_back() -> None:
     assert ids(through(world, frames)) == [[1]] * 7
 
 
+class Crossing(World):
+    """Number 1 walks to the right and 2 to the left, past each other at frame 10; 3 is 2, too."""
+
+    def centre(self, who: int, frame: int) -> np.ndarray:
+        away = 5.0 * (frame - 10)
+        return np.array([200.0 + (away if who == 1 else -away), 60.0])
+
+    def named(self, frame: int, *names: int, now: dict[int, int] | None = None) -> FollowedFrame:
+        """A frame in which the bodies 1 and 2, as many as `names`, bear these."""
+        found = self.frame(frame, *range(1, len(names) + 1))
+        order = np.argsort(names)
+        people = replace(found.seen.people, track_id=np.array(names))[order]
+        return FollowedFrame(
+            replace(found.seen, people=people), found.xy[order], found.score[order], 0, now or {}
+        )
+
+    def whose(self, out: list[SeenFrame]) -> list[list[int]]:
+        """The numbers of the bodies 1 and 2 in each frame, 0 for somebody who is not there."""
+        table = []
+        for seen in out:
+            middle = (seen.people.xyxy[:, :2] + seen.people.xyxy[:, 2:]) / 2
+            off = [np.abs(middle - self.centre(body, seen.frame)).max(1) for body in (1, 2)]
+            table.append([
+                int(seen.people.track_id[o.argmin()]) if o.min() < 1 else 0 for o in off
+            ])  # fmt: skip
+        return table
+
+
+EXCHANGE = {1: 2, 2: 1}
+
+
+def test_numbers_that_changed_hands_are_exchanged_from_where_it_happened() -> None:
+    world = Crossing()
+    frames = [world.named(i, *((1, 2) if i < 11 else (2, 1))) for i in range(17)]
+    frames += [world.named(17, 1, 2, now=EXCHANGE), world.named(18, 1, 2)]
+    out = through(world, frames)
+    assert ids(out) == [[1, 2]] * 19
+    # At frame 10 both are in one place.
+    assert world.whose(out)[:10] == [[1, 2]] * 10
+    assert world.whose(out)[11:] == [[1, 2]] * 8
+    assert not world.looks  # nobody is new
+
+
+def test_numbers_are_exchanged_while_one_is_hidden() -> None:
+    world = Crossing()
+    frames = [world.named(i, 1, 2) for i in range(8)]
+    frames += [world.named(i, 1) for i in range(8, 10)]
+    frames += [world.named(i, 2, 1) for i in range(10, 15)]
+    frames += [world.named(15, 1, 2, now=EXCHANGE)]
+    out = through(world, frames)
+    assert [whose[0] for whose in world.whose(out)] == [1] * 16
+    assert world.whose(out)[11:] == [[1, 2]] * 5
+
+
+def test_a_new_number_of_somebody_who_walks_is_taken_back_altogether() -> None:
+    world = Crossing()
+    frames = [world.named(i, 1, 2) for i in range(8)]
+    frames += [world.named(i, 1) for i in range(8, 12)]
+    frames += [world.named(i, 1, 3) for i in range(12, 16)]
+    frames += [world.named(16, 1, 2, now={3: 2, 2: 3})]
+    out = through(world, frames)
+    assert {int(number) for seen in out for number in seen.people.track_id} == {1, 2}
+    assert world.whose(out)[12:] == [[1, 2]] * 5
+
+
+def test_numbers_are_exchanged_no_further_back_than_frames_are_held() -> None:
+    world = Crossing()
+    frames = [world.named(i, *((1, 2) if i < 11 else (2, 1))) for i in range(17)]
+    frames += [world.named(17, 1, 2, now=EXCHANGE)]
+    assert world.whose(through(world, frames, reach=4))[11:] == [[2, 1]] * 2 + [[1, 2]] * 5
+    assert world.whose(through(world, frames, reach=0))[11:] == [[2, 1]] * 6 + [[1, 2]]
+
+
+def test_numbers_of_the_scene_before_are_not_exchanged() -> None:
+    world = World(speed=0)
+    frames = [world.frame(i, 1, 2) for i in range(4)]
+    frames += [world.frame(i, 3, 4, scene=4) for i in range(4, 7)]
+    frames += [replace(world.frame(7, 3, 4, scene=4), given_back={3: 4, 4: 3})]
+    out = through(world, frames)
+    assert ids(out) == [[1, 2]] * 4 + [[3, 4]] * 4
+
+
 def test_several_people_go_back_together_each_to_the_own_place() -> None:
     world = World(begins={2: 2})
     frames = [world.frame(i, 1, *[2, 3] * (i >= 5)) for i in range(8)]
@@ -200,6 +283,7 @@ class Late:
     """A `Follower` that finds one person at the frame `begin`."""
 
     scene = 0
+    given_back: Mapping[int, int] = {}
 
     def __init__(self, begin: int) -> None:
         self.begin = begin
@@ -209,6 +293,23 @@ class Late:
 
     def learn(self, xy: np.ndarray, score: np.ndarray) -> tuple[People, np.ndarray]:
         return people((1, 60, 40)), np.array([0])
+
+
+class Exchanged:
+    """A `Follower` of two people, whose numbers it exchanges at frame 4 and gives back at 7."""
+
+    scene = 0
+    frame = 0
+    given_back: Mapping[int, int] = {}
+
+    def __call__(self, frame: Frame) -> People:
+        self.frame, self.given_back = frame.index, EXCHANGE if frame.index == 7 else {}
+        left, right = (2, 1) if 4 <= frame.index < 7 else (1, 2)
+        return people(*sorted([(left, 40, 40), (right, 80, 40)]))
+
+    def learn(self, xy: np.ndarray, score: np.ndarray) -> tuple[People, np.ndarray]:
+        left, right = (2, 1) if 4 <= self.frame < 7 else (1, 2)
+        return people(*sorted([(left, 40, 40), (right, 80, 40)])), np.array([0, 1])
 
 
 class Sure(FakeEstimator):
@@ -238,6 +339,16 @@ def test_the_pipeline_gives_late_people_back_whatever_the_blocks(block: int) -> 
     assert found(hindsight=HindsightSpec(4)) == [[]] * 2 + [[1]] * 10
     causal = PoseOptions(causal=True)
     assert found(hindsight=HindsightSpec(), options=causal) == late
+
+
+@pytest.mark.parametrize("block", [1, 3, 8])
+def test_the_pipeline_exchanges_numbers_back_whatever_the_blocks(block: int) -> None:
+    def left(**how: object) -> list[int]:
+        poses = run(video(9), Sure(tiny_onnx.slots()), Exchanged(), block_frames=block, **how)
+        return [int(p.people.track_id[p.people.xyxy[:, 0].argmin()]) for p in poses]
+
+    assert left() == [1] * 4 + [2] * 3 + [1] * 2
+    assert left(hindsight=HindsightSpec()) == [1] * 9
 
 
 @pytest.mark.parametrize("block", [1, 3, 8])

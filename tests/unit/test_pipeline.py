@@ -1,7 +1,7 @@
 """The main path with a fake estimator: order, slots, undecodable frames, both kinds of boxes."""
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pytest
@@ -309,6 +309,7 @@ class Second:
     """A `Follower` that looks for two people and keeps the second, where its joints were."""
 
     scene = 0
+    given_back: Mapping[int, int] = {}
 
     def __init__(self) -> None:
         self.learned: list[np.ndarray] = []

@@ -209,6 +209,7 @@ def test_after_a_meeting_numbers_follow_the_clothes(passes: bool) -> None:
     red_left[:, :150], red_left[:, 150:] = [255, 0, 0], [0, 0, 255]
     score = np.full((2, NUM), 0.9, np.float32)
     left = [60] * 4 + list(range(60, 140, 8)) + [140] * 4 + list(range(140, 60, -8)) + [60] * 8
+    given_back = []
     for frame, x in enumerate(left):
         asked = tracker.update(frame, detections(box(x), box(300 - x)))
         xs = [x if np.abs(b - x).min() < np.abs(b - 300 + x).min() else 300 - x
@@ -218,7 +219,9 @@ def test_after_a_meeting_numbers_follow_the_clothes(passes: bool) -> None:
         people, _ = tracker.learn(
             np.stack([pose(x) for x in xs]), score[: len(xs)], np.ascontiguousarray(rgb)
         )
+        given_back += [tracker.given_back] if tracker.given_back else []
         if frame == 3:
             assert people.track_id[np.argsort(people.xyxy[:, 0])].tolist() == [1, 2]
     owner = people.track_id[np.argsort(people.xyxy[:, 0])].tolist()
     assert owner == ([2, 1] if passes else [1, 2])
+    assert given_back == ([{1: 2, 2: 1}] if passes else [])
