@@ -1,7 +1,7 @@
 """Other tools on the same clips, as their users run them: MediaPipe's pose solution.
 
     pip install mediapipe==0.10.14      # in an environment of its own, with glpose beside it
-    python bench/peers.py DATA [--models 0 1 2] [--limit N] [--json FILE]
+    python bench/peers.py DATA [--models 0 1 2] [--rolled] [--limit N] [--json FILE]
 
 JHMDB's validation clips, whole frames, tracked by the tool itself, default settings; 12 limb joints,
 PCK of the longer side of the labelled box. A frame in which it finds nobody counts as wrong. The
@@ -9,12 +9,14 @@ tool follows one person only, and no clip has more than one labelled; where seve
 found, `glpose run` is scored with the one on the labelled box. Processor seconds are those of the
 tool alone, without decoding. The models 0 (lite) and 2 (heavy) are not in MediaPipe's package: put
 `pose_landmark_lite.tflite` and `pose_landmark_heavy.tflite` of the npm package `@mediapipe/pose`
-into its folder `modules/pose_landmark`. The last row is glpose with the weights given.
+into its folder `modules/pose_landmark`. The first row is glpose with the weights given. With
+`--rolled` the clips are turned under the person, see `rolled.py`, and each tool has a row for each
+part.
 """
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,8 +24,10 @@ import mediapipe  # type: ignore[import-not-found]
 import numpy as np
 from clips import Limbs, look_at, text, val_clips
 from figures import LIMBS, parser_of, subject_of
+from rolled import looked_at, rolled, table
 
 from glpose.formats.jhmdb.short import JhmdbClip
+from glpose.types import Frame
 from glpose.video.reader import open_video
 
 NAMES = ("lite", "full", "heavy")
@@ -31,12 +35,12 @@ SPENT = [0.0]
 """Processor seconds of the tool, so far."""
 
 
-def media_pipe(clip: JhmdbClip, model: int) -> Iterator[np.ndarray]:
+def media_pipe(frames: Iterable[Frame], model: int) -> Iterator[np.ndarray]:
     """Limb joints (12, 2) of each frame in pixels, NaN where nobody is found."""
     marks = mediapipe.solutions.pose.PoseLandmark
     rows = [marks[name.upper()].value for name in LIMBS]
     with mediapipe.solutions.pose.Pose(model_complexity=model) as pose:
-        for frame in open_video(clip.video).frames():
+        for frame in frames:
             out = np.full((len(LIMBS), 2), np.nan, np.float32)
             if frame.rgb is not None:
                 height, width = frame.rgb.shape[:2]
@@ -50,12 +54,27 @@ def media_pipe(clip: JhmdbClip, model: int) -> Iterator[np.ndarray]:
             yield out
 
 
-def peer(ours: Limbs, clips: tuple[JhmdbClip, ...], model: int) -> Limbs:
+def frames_of(clip: JhmdbClip) -> Iterable[Frame]:
+    """The frames of a clip as they are."""
+    return open_video(clip.video).frames()
+
+
+def frames_turned(clip: JhmdbClip) -> Iterable[Frame]:
+    """The frames of a clip as `rolled.py` turns them."""
+    return rolled(clip)[0]
+
+
+def peer(
+    ours: Limbs,
+    clips: tuple[JhmdbClip, ...],
+    model: int,
+    frames: Callable[[JhmdbClip], Iterable[Frame]] = frames_of,
+) -> Limbs:
     """The same rows as ours, with MediaPipe's guesses."""
     guess = np.full_like(ours.guess_xy, np.nan)
     for number, clip in enumerate(clips):
         of_clip = np.flatnonzero(ours.clip == number)
-        by_frame = dict(enumerate(media_pipe(clip, model)))
+        by_frame = dict(enumerate(media_pipe(frames(clip), model)))
         for row in of_clip:
             guess[row] = by_frame[int(ours.frame[row])]
     return replace(ours, guess_xy=guess)
@@ -65,10 +84,24 @@ def main() -> None:
     """Print a row for each tool."""
     parser = parser_of((__doc__ or "").splitlines()[0])
     parser.add_argument("--models", type=int, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--rolled", action="store_true")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     subject = subject_of(args)
     clips = val_clips(subject)
+    if args.rolled:
+        ours = looked_at(clips, subject.models)
+        tools = {"glpose run": ours}
+        for model in args.models:
+            tools[f"MediaPipe {NAMES[model]}"] = peer(ours, clips, model, frames_turned)
+        parts = {name: table(limbs, clips) for name, limbs in tools.items()}
+        for name, found in parts.items():
+            said = "; ".join(f"{part}: {text(row)}, nobody in {100 * row['missed']:.1f} %"
+                             for part, row in found.items())  # fmt: skip
+            print(f"{name:20s} {said}", flush=True)
+        if args.json:
+            args.json.write_text(json.dumps(parts, indent=1))
+        return
     start = time.process_time()
     ours = look_at(clips, subject.models, finds=True)
     seconds = time.process_time() - start

@@ -45,6 +45,11 @@ def crop_from_image(
     return Affine(matrix.astype(np.float64))
 
 
+def is_inverted(crop_from_image: Affine) -> bool:
+    """Whether a crop shows the picture upside down."""
+    return bool(crop_from_image.matrix[1, 1] < 0)
+
+
 def turned_from_crop(spec: CropSpec, degrees: float) -> Affine:
     """The map from a crop's pixels to those of the same crop turned anticlockwise about its centre."""
     height, width = spec.size_hw

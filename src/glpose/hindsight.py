@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, UInt8
 
+from glpose.crop import is_inverted
 from glpose.geometry import box_iou, oks
 from glpose.imaging import pictures_within
 from glpose.runtime.protocols import Features
@@ -28,6 +29,7 @@ from glpose.track.by_pose import (
     pose_box,
     pose_score,
 )
+from glpose.track.upright import is_upside_down
 from glpose.types import Affine, People
 from glpose.window import SeenFrame
 
@@ -61,8 +63,11 @@ class Looked:
     score: Float32[np.ndarray, "n joints"]
 
 
-Look = Callable[[UInt8[np.ndarray, "height width 3"], Float32[np.ndarray, "n 4"]], Looked]
-"""Looks into some boxes of a picture."""
+Look = Callable[
+    [UInt8[np.ndarray, "height width 3"], Float32[np.ndarray, "n 4"], Bool[np.ndarray, " n"]],
+    Looked,
+]
+"""Looks into some boxes of a picture, and upside down into some of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,6 +96,7 @@ class _Traveller:
     score: float
     state: motion.BoxState
     last: Sighting
+    is_inverted: bool
 
 
 class Hindsight:
@@ -187,6 +193,7 @@ class Hindsight:
                 float(people.score[row]),
                 motion.start(people.xyxy[row]),
                 self._sighting(found.xy[row], found.score[row], people.xyxy[row]),
+                is_inverted(found.seen.crop_from_image[row]),
             )
             for row in range(len(people))
             if int(people.track_id[row]) in new
@@ -209,14 +216,18 @@ class Hindsight:
         """The frame with those who are in it, and who they are."""
         assert frame.seen.given.rgb is not None
         expected = np.stack([motion.to_xyxy(t.state) for t in travellers])
-        looked = self._look(frame.seen.given.rgb, expected.astype(np.float32))
+        inverted = np.array([t.is_inverted for t in travellers], bool)
+        looked = self._look(frame.seen.given.rgb, expected.astype(np.float32), inverted)
         there: list[_Traveller] = []
         for i, traveller in enumerate(travellers):
             box = self._believed_box(traveller, expected[i], looked.xy[i], looked.score[i])
             if box is None or self._is_somebody(frame, looked.xy[i], looked.score[i], box):
                 continue
             traveller.state = motion.correct(traveller.state, box)
-            traveller.last = self._sighting(looked.xy[i], looked.score[i], box)
+            last = traveller.last = self._sighting(looked.xy[i], looked.score[i], box)
+            traveller.is_inverted = is_upside_down(
+                last.xy, last.sure, self._joints, before=traveller.is_inverted
+            )
             there.append(traveller)
             frame = _with_person(frame, traveller, expected[i], looked, i)
         return frame, there

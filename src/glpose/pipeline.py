@@ -184,6 +184,11 @@ class Follower(Protocol):
         """The numbers that changed hands in the last frame, the ones before as keys."""
         ...
 
+    @property
+    def inverted(self) -> Bool[np.ndarray, " n"]:
+        """Which of the people to look for are upside down, so that their crops have to be, too."""
+        ...
+
     def __call__(self, frame: Frame) -> People:
         """The people to look for in a frame."""
         ...
@@ -221,6 +226,11 @@ class FollowPoses:
     def given_back(self) -> Mapping[int, int]:
         """See `Follower`."""
         return self._tracker.given_back
+
+    @property
+    def inverted(self) -> Bool[np.ndarray, " n"]:
+        """See `Follower`."""
+        return self._tracker.inverted
 
     def __call__(self, frame: Frame) -> People:
         """See `Follower`; the frame must be decodable."""
@@ -374,7 +384,7 @@ def _follow(
         nobody = _seen(frame, People.empty(), (), *_NOTHING, how)
         xy, score = np.zeros((0, num_joints, 2), np.float32), np.zeros((0, num_joints), np.float32)
         return FollowedFrame(nobody, xy, score, people_of.scene)
-    found = _look(frame.rgb, expected.xyxy, estimate, how, spent)
+    found = _look(frame.rgb, expected.xyxy, people_of.inverted, estimate, how, spent)
     with spent("track"):
         people, rows = people_of.learn(found.xy, found.score)
         kept = people.score >= how.options.min_box
@@ -389,13 +399,17 @@ def _follow(
 def _look(
     rgb: UInt8[np.ndarray, "height width 3"],
     boxes: Float32[np.ndarray, "n 4"],
+    inverted: Bool[np.ndarray, " n"],
     estimate: Estimator,
     how: _Settings,
     spent: Timings,
 ) -> Looked:
-    """See people in some boxes of a picture, each alone."""
+    """See people in some boxes of a picture, each alone; of those `inverted`, the crops are upside down."""
     with spent("crop"):
-        maps = tuple(crop_from_image(box, how.crop) for box in boxes)
+        maps = tuple(
+            crop_from_image(box, how.crop, rotation_deg=180.0 * turned)
+            for box, turned in zip(boxes, inverted, strict=True)
+        )
         crops = np.stack([cut(rgb, to_crop, how.crop) for to_crop in maps])
     with spent("encode"):
         encoded = estimate.encode(crops)

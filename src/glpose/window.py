@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from glpose.clip import CropMemory, MemoryEntry, global_slots, local_frames
+from glpose.crop import is_inverted
 from glpose.runtime.card import PoseCard, SimilarSlot, Starter, StateSlot
 from glpose.runtime.options import Neighbours
 from glpose.runtime.protocols import Features
@@ -121,15 +122,18 @@ class Window:
 
     def _key(self, seen: SeenFrame, row: int) -> Key:
         card, track_id = self._card, int(seen.people.track_id[row])
+        turned = is_inverted(seen.crop_from_image[row])
         known = range(seen.frame - self.lookback, seen.frame + self.lookahead + 1)
 
         def helps(frame: int) -> bool:
             if frame not in known or frame not in self._frames:
                 return False
             other = self._frames[frame]
-            if self._neighbours == "all":
-                return other.status == "ok"
-            return other.row(track_id) >= 0
+            there = other.row(track_id)
+            if there < 0:
+                return self._neighbours == "all" and other.status == "ok"
+            # Features of a crop that is turned otherwise do not fit.
+            return is_inverted(other.crop_from_image[there]) == turned
 
         neighbours = {
             slot.name: tuple(
@@ -156,6 +160,7 @@ class _Kept:
     frame: int
     num_frames: int
     states: Mapping[str, np.ndarray]
+    is_inverted: bool
 
 
 class States:
@@ -175,22 +180,22 @@ class States:
         if self._starter is None:
             return np.zeros(len(keys), bool)
         shortest_gap = min(slot.max_gap for slot in self._slots)
-        return np.array(
-            [
-                key.track_id not in self._kept
-                or key.seen.frame - self._kept[key.track_id].frame > shortest_gap
-                for key in keys
-            ],
-            bool,
-        )
+        return np.array([self._before(key, shortest_gap) is None for key in keys], bool)
+
+    def _before(self, key: Key, max_gap: int) -> _Kept | None:
+        """The last states of a person, if they are not too old and of a crop of the same way up."""
+        kept = self._kept.get(key.track_id)
+        if kept is None or key.seen.frame - kept.frame > max_gap:
+            return None
+        return kept if kept.is_inverted == is_inverted(key.crop_from_image) else None
 
     def inputs(self, keys: list[Key]) -> dict[str, np.ndarray]:
         """The states before these keys, one row each; zeros for a new person or after too long a gap."""
         arrays = {slot.name: np.zeros((len(keys), *slot.shape), np.float32) for slot in self._slots}
         for row, key in enumerate(keys):
-            kept = self._kept.get(key.track_id)
             for slot in self._slots:
-                if kept is not None and key.seen.frame - kept.frame <= slot.max_gap:
+                kept = self._before(key, slot.max_gap)
+                if kept is not None:
                     arrays[slot.name][row] = kept.states[slot.name]
         return arrays
 
@@ -211,7 +216,8 @@ class States:
             states = {slot.name: outputs[slot.output][row] for slot in self._slots}
             before = None if started[row] else self._kept.get(key.track_id)
             num_frames = 1 if before is None else before.num_frames + 1
-            self._kept[key.track_id] = _Kept(key.seen.frame, num_frames, states)
+            turned = is_inverted(key.crop_from_image)
+            self._kept[key.track_id] = _Kept(key.seen.frame, num_frames, states, turned)
             if self._starter is not None and (
                 score[row].mean() < self._starter.min_score or num_frames == self._starter.every
             ):

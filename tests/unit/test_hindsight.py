@@ -25,6 +25,7 @@ class World:
     def __init__(self, begins: dict[int, int] | None = None, speed: float = 2.0) -> None:
         self.begins, self.speed = begins or {}, speed
         self.looks: list[int] = []
+        self.inverted: list[bool] = []
 
     def centre(self, who: int, frame: int) -> np.ndarray:
         return np.array([40.0 + 60 * who + self.speed * frame, 60.0])
@@ -53,9 +54,10 @@ class World:
         xy = np.array([self.pose(w, frame) for w in who], np.float32).reshape(n, NUM, 2)
         return FollowedFrame(seen, xy, np.full((n, NUM), 0.9, np.float32), scene)
 
-    def look(self, rgb: np.ndarray, boxes: np.ndarray) -> Looked:
+    def look(self, rgb: np.ndarray, boxes: np.ndarray, inverted: np.ndarray) -> Looked:
         """Each box sees whoever is nearest to its centre."""
         frame = int(rgb[0, 0, 0])
+        self.inverted += inverted.tolist()
         self.looks.append(len(boxes))
         xy, score = [], []
         for box in boxes:
@@ -103,6 +105,25 @@ def test_who_appears_late_is_followed_back_to_the_first_frame() -> None:
         assert seen.crop_from_image[0].matrix[0, 0] == 2
     assert all((seen.features == -1).all() for seen in out[7:])  # what was followed stays
     assert world.looks == [1] * 7
+
+
+def test_who_is_found_upside_down_is_looked_for_upside_down_until_upright() -> None:
+    class Somersault(World):
+        def pose(self, who: int, frame: int) -> np.ndarray:
+            """On the feet up to frame 3, then on the hands."""
+            xy = super().pose(who, frame)
+            down = 14.0 if frame <= 3 else -14.0
+            for name, side in (("left_ankle", 1), ("right_ankle", 1), ("head_bottom", -1)):
+                xy[BODY19.index(name)] = self.centre(who, frame) + [0, side * down]
+            return xy
+
+    world = Somersault()
+    found = world.frame(7, 1)
+    turned = Affine(np.diag([-1.0, -1.0]) @ np.eye(2, 3))
+    found = replace(found, seen=replace(found.seen, crop_from_image=(turned,)))
+    through(world, [*(world.frame(i) for i in range(7)), found])
+    # Of the frames 6 to 0; what was seen in 3 says that he stands before.
+    assert world.inverted == [True] * 4 + [False] * 3
 
 
 def test_one_goes_back_as_long_as_the_pose_is_sure() -> None:
@@ -284,6 +305,7 @@ class Late:
 
     scene = 0
     given_back: Mapping[int, int] = {}
+    inverted = np.zeros(1, bool)
 
     def __init__(self, begin: int) -> None:
         self.begin = begin
@@ -301,6 +323,7 @@ class Exchanged:
     scene = 0
     frame = 0
     given_back: Mapping[int, int] = {}
+    inverted = np.zeros(2, bool)
 
     def __call__(self, frame: Frame) -> People:
         self.frame, self.given_back = frame.index, EXCHANGE if frame.index == 7 else {}

@@ -17,6 +17,7 @@ from glpose.pipeline import (
 )
 from glpose.runtime.card import Slot
 from glpose.runtime.options import PoseOptions
+from glpose.runtime.protocols import Encoded
 from glpose.skeleton import POSETRACK15
 from glpose.timing import Timings
 from glpose.track.by_pose import PoseTracker, PoseTrackerSpec
@@ -310,6 +311,7 @@ class Second:
 
     scene = 0
     given_back: Mapping[int, int] = {}
+    inverted = np.zeros(2, bool)
 
     def __init__(self) -> None:
         self.learned: list[np.ndarray] = []
@@ -337,6 +339,25 @@ def test_a_follower_learns_the_poses_of_each_frame_and_says_whom_it_found(block:
         if len(one.people):
             np.testing.assert_allclose(one.people.xyxy[0, [0, 2]].mean(), 60)
     np.testing.assert_allclose(follower.learned[0][1], plain[0].xy[0], atol=1e-4)
+
+
+def test_who_is_upside_down_is_shown_the_other_way_up() -> None:
+    class Keeping(FakeEstimator):
+        def encode(self, crops: np.ndarray) -> Encoded:
+            self.crops = crops
+            return super().encode(crops)
+
+    crops, found = [], []
+    for inverted in (False, True):
+        follower, estimate = Second(), Keeping(tiny_onnx.slots())
+        follower.inverted = np.array([False, inverted])
+        found.append(run(video(1), estimate, follower))
+        crops.append(estimate.crops)
+    np.testing.assert_array_equal(crops[1][0], crops[0][0])
+    turned = crops[0][1, ::-1, ::-1].astype(int)
+    assert np.abs(crops[1][1] - turned).max() <= 1
+    assert (crops[1][1] != crops[0][1]).any()
+    np.testing.assert_allclose(found[1][0].xy, found[0][0].xy, atol=1e-4)  # in image pixels
 
 
 def test_the_detector_is_spared_where_poses_say_where_people_are() -> None:

@@ -9,9 +9,9 @@ import pytest
 import tiny_onnx
 from fake_estimator import people
 from glpose.clip import CropMemory, MemoryEntry
-from glpose.runtime.card import SimilarSlot
+from glpose.runtime.card import SimilarSlot, Starter, StateSlot
 from glpose.types import Affine, Frame
-from glpose.window import Key, SeenFrame, Window, remember, similar_inputs
+from glpose.window import Key, SeenFrame, States, Window, remember, similar_inputs
 
 
 def seen(frame: int) -> SeenFrame:
@@ -20,6 +20,11 @@ def seen(frame: int) -> SeenFrame:
     features = np.full((1, 1, 4, 3), frame, np.float32)
     maps = (Affine(np.eye(2, 3)),)
     return SeenFrame(frame, frame / 25, "ok", who, maps, features, features.mean((2, 3)), given)
+
+
+def inverted(frame: int) -> SeenFrame:
+    """The same, upside down in the crop."""
+    return replace(seen(frame), crop_from_image=(Affine(np.diag([-1.0, -1.0]) @ np.eye(2, 3)),))
 
 
 def test_a_person_is_found_by_track_id() -> None:
@@ -73,6 +78,31 @@ def test_a_causal_window_gives_each_frame_at_once_with_what_came_before(
         assert given.frame == frame
     assert [other.frame for other in key.neighbours["around"]] == filled
     assert not list(window.drain())
+
+
+def test_features_of_a_crop_that_is_turned_otherwise_are_left_out() -> None:
+    """The nearest one that fits takes their place, as where the person is not in a frame."""
+    card = tiny_onnx.pose_card(slots=tiny_onnx.slots((-1, 1)))
+    window = Window(card, CropMemory(8))
+    frames = [inverted(i) if i in (3, 4) else seen(i) for i in range(7)]
+    keys = [key for frame in frames for _, own in window.push(frame) for key in own]
+    keys += [key for _, own in window.drain() for key in own]
+    around = [[other.frame for other in key.neighbours["around"]] for key in keys]
+    assert around == [[0, 1], [0, 2], [1, 2], [3, 4], [3, 4], [5, 6], [5, 6]]
+
+
+def test_states_of_a_crop_that_is_turned_otherwise_do_not_go_on() -> None:
+    for starter in (None, Starter(min_score=0.0, every=9)):
+        states = States((StateSlot("count", "next", (1, 1, 1), max_gap=2),), starter)
+        given = []
+        for frame in (seen(0), seen(1), inverted(2), inverted(3), seen(4)):
+            keys = [Key(frame, 0, {}, {})]
+            starts = states.starts(keys)
+            given.append(float(states.inputs(keys)["count"][0, 0, 0, 0]))
+            assert starts.tolist() == [starter is not None and given[-1] == 0]
+            out = {"next": np.full((1, 1, 1, 1), 1 + frame.frame, np.float32)}
+            states.keep(keys, out, np.ones((1, 15), np.float32), starts)
+        assert given == [0, 1, 0, 3, 0]
 
 
 def test_only_who_is_sure_enough_for_a_slot_is_remembered() -> None:

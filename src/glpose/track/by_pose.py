@@ -16,6 +16,7 @@ from glpose.skeleton import Skeleton
 from glpose.track import motion
 from glpose.track.looks import LooksMemory, LooksSpec, clothes
 from glpose.track.tracker import Track, Tracker, TrackerSpec, to_people
+from glpose.track.upright import is_upside_down
 from glpose.types import Detections, People
 
 FEWEST_SURE = 4
@@ -87,6 +88,11 @@ class PoseTracker(Tracker):
         """The numbers that changed hands in the last frame, the ones before as keys."""
         self._is_unsure = False
 
+    @property
+    def inverted(self) -> Bool[np.ndarray, " n"]:
+        """Which of the people that `update` returned are upside down, as far as is known."""
+        return np.array([track.is_inverted for track in self._rows], bool)
+
     def wants_look(self, frame: int) -> bool:
         """Whether the detector should look at this frame; at a scene cut it always should."""
         how = self._poses
@@ -154,11 +160,16 @@ class PoseTracker(Tracker):
                 track.state = motion.correct(track.state, box, max(1, frame - track.seen))
                 track.xyxy = box
                 self._sightings[track] = Sighting(xy[i], sure[i], box)
+                track.is_inverted = is_upside_down(
+                    xy[i], sure[i], self._joints, before=track.is_inverted
+                )
                 track.hits += not was_seen[i]
                 track.seen, track.weak = frame, 0
                 is_sure = strength[i] >= self._poses.sure_score
                 if not track.track_id and is_sure and track.hits >= self._frames_to_confirm(track):
                     self._confirm(track)
+            else:  # perhaps it is only the wrong way up
+                track.is_inverted = not track.is_inverted
         self._drop_tried(rows, believed, shared)
         self._end_duplicates(frame)
         if rgb is not None:

@@ -73,6 +73,7 @@ class Track:
     hits: int = 1
     weak: int = 0
     track_id: int = 0
+    is_inverted: bool = False
 
 
 @dataclass(slots=True)

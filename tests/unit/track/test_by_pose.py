@@ -56,6 +56,47 @@ def test_a_person_lives_on_poses_alone_and_keeps_the_id() -> None:
         assert found.score[0] == pytest.approx(0.8)
 
 
+def turned(xy: np.ndarray) -> np.ndarray:
+    """A pose turned upside down about its middle."""
+    return 2 * xy.mean(0) - xy
+
+
+def standing(x: float) -> np.ndarray:
+    """A pose whose ankles are below the neck."""
+    xy = pose(x)
+    for name, y in (("left_ankle", 150), ("right_ankle", 150), ("head_bottom", 60)):
+        xy[BODY19.index(name)] = [x, y]
+    return xy
+
+
+def test_who_turns_upside_down_is_looked_for_upside_down() -> None:
+    tracker = PoseTracker(BODY19)
+    tracker.update(0, detections(box(100), box(200)))
+    assert tracker.inverted.tolist() == [False, False]
+    learn(tracker, (standing(100), 0.9), (turned(standing(200)), 0.9))
+    tracker.update(1, None)
+    assert tracker.inverted.tolist() == [False, True]
+    learn(tracker, (standing(100), 0.9), (turned(standing(200)), 0.9))
+    tracker.update(2, None)
+    assert tracker.inverted.tolist() == [False, True]
+    learn(tracker, (standing(100), 0.9), (standing(200), 0.9))
+    tracker.update(3, None)
+    assert tracker.inverted.tolist() == [False, False]
+
+
+def test_an_unsure_pose_is_looked_for_the_other_way_up() -> None:
+    tracker = PoseTracker(BODY19)
+    for frame in range(6):
+        tracker.update(frame, detections(box(100)))
+        learn(tracker, (standing(100), 0.9))
+    looked = []
+    for frame in range(6, 9):
+        tracker.update(frame, None)
+        looked += tracker.inverted.tolist()
+        learn(tracker, (standing(100), 0.1))
+    assert looked == [False, True, False]
+
+
 def test_an_unsure_pose_asks_for_the_detector_and_then_ends() -> None:
     tracker = PoseTracker(BODY19)
     tracker.update(0, detections(box(100)))
