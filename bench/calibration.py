@@ -4,7 +4,9 @@
 
 A joint is correct within 0.1 of the longer side of the true box. The clips are halved by source
 video: each half is scored with the calibration of the other, and the expected calibration error is
-that of both together. `--write` puts the calibration of all clips into the card of the weights.
+that of both together. Clean and damaged frames count alike, though damaged ones are few: of the same
+score more joints are right there. `--write` puts the calibration of all clips into the card of the
+weights.
 """
 
 import argparse
@@ -55,7 +57,7 @@ def main() -> None:
         found.append((clean, joints(bad, estimate.card.joints)))
     report(found, args.picture)
     if args.write:
-        knots = fit_calibration(*pooled([part for half in found for part in half]))
+        knots = fit_calibration(*alike(found))
         fusion = find_weights(args.weights, "pose").part("fusion")
         assert fusion is not None
         write(fusion, knots)
@@ -78,6 +80,12 @@ def pooled(parts: list[Joints]) -> Joints:
     return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 
 
+def alike(found: list[tuple[Joints, Joints]]) -> Joints:
+    """All joints, those of damaged frames so often that they are as many as the clean ones."""
+    clean, bad = (pooled([half[number] for half in found]) for number in (0, 1))
+    return pooled([clean, *[bad] * round(len(clean[0]) / len(bad[0]))])
+
+
 def report(found: list[tuple[Joints, Joints]], picture: Path | None) -> None:
     """Print the errors before and after, each half calibrated on the other."""
     shown: dict[str, Reliability] = {}
@@ -85,7 +93,7 @@ def report(found: list[tuple[Joints, Joints]], picture: Path | None) -> None:
         raw = pooled([half[number] for half in found])
         after = pooled(
             [
-                (calibrated(own[number][0], fit_calibration(*pooled(list(other)))), own[number][1])
+                (calibrated(own[number][0], fit_calibration(*alike([other]))), own[number][1])
                 for own, other in (found, found[::-1])
             ]
         )

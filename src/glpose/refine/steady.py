@@ -38,8 +38,8 @@ class SteadySpec:
     reach: int = 6
     bend_per_s2: float = 54.0
     near: float = 0.1
-    usual: float = 0.05
-    sharpness: float = 5.0
+    usual: float = 0.055
+    sharpness: float = 4.0
     least_iou: float = 0.1
 
     def within_bytes(self, size_hw: tuple[int, int], most: int = 2**27) -> "SteadySpec":
