@@ -50,12 +50,15 @@ def is_inverted(crop_from_image: Affine) -> bool:
     return bool(crop_from_image.matrix[1, 1] < 0)
 
 
-def turned_from_crop(spec: CropSpec, degrees: float) -> Affine:
-    """The map from a crop's pixels to those of the same crop turned anticlockwise about its centre."""
+def view_from_crop(spec: CropSpec, degrees: float, scale: float = 1.0) -> Affine:
+    """The map from a crop's pixels to those of the same crop turned anticlockwise about its centre.
+
+    With a `scale` above 1 it shows everything smaller.
+    """
     height, width = spec.size_hw
     whole = np.array([0, 0, width, height]) - 0.5
     turned = replace(spec, padding=1.0, anchor="centre")
-    return crop_from_image(whole, turned, rotation_deg=degrees)
+    return crop_from_image(whole, turned, scale=scale, rotation_deg=degrees)
 
 
 def cut(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from glpose.crop import crop_from_image, cut, is_inverted, turned_from_crop
+from glpose.crop import crop_from_image, cut, is_inverted, view_from_crop
 from glpose.types import CropSpec
 
 BOX = np.array([10.0, 20.0, 40.0, 100.0])  # centre (25, 60), 30 x 80
@@ -21,9 +21,12 @@ def test_the_box_centre_lands_on_the_anchor(anchor: str, centre: tuple[float, fl
 def test_a_turned_crop_is_what_a_turned_cut_shows() -> None:
     spec = CropSpec(SIZE)
     for degrees in (-20.0, 10.0, 90.0):
-        turned = turned_from_crop(spec, degrees) @ crop_from_image(BOX, spec)
+        turned = view_from_crop(spec, degrees) @ crop_from_image(BOX, spec)
         at_once = crop_from_image(BOX, spec, rotation_deg=degrees)
         assert turned.matrix == pytest.approx(at_once.matrix)
+        smaller = view_from_crop(spec, degrees, 1.25) @ crop_from_image(BOX, spec)
+        at_once = crop_from_image(BOX, spec, scale=1.25, rotation_deg=degrees)
+        assert smaller.matrix == pytest.approx(at_once.matrix)
 
 
 def test_a_crop_that_is_turned_by_more_than_a_quarter_shows_people_upside_down() -> None:

@@ -13,13 +13,26 @@ ScoreKind = Literal["heatmap", "product", "rescored"]
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """Another look at a crop: turned anticlockwise about its centre, and with a `scale` above 1 smaller."""
+
+    turn_deg: float = 0.0
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not abs(self.turn_deg) <= 90:
+            raise BadConfig(f"turn_deg is {self.turn_deg}; expected -90 to 90 degrees")
+        if not 0.5 <= self.scale <= 2:
+            raise BadConfig(f"scale is {self.scale}; expected 0.5 to 2")
+
+
+@dataclass(frozen=True, slots=True)
 class PoseOptions:
     """Test-time options; the defaults are those of `glpose run`.
 
     `flip`: average the heatmaps of each crop and of its mirror image; `flip_shift` moves the
     mirrored maps by a pixel, with None only if the card's mapping needs it ("origin").
-    `turn_deg`: average those of crops that are turned by so much to both sides, too; not for
-    estimators with states or flow.
+    `views`: average those of these looks at each crop, too; not for estimators with states or flow.
     `decode`: how joints are found in heatmaps; None takes the card's setting.
     `score`: a joint's score is that of the heatmap, calibrated ("heatmap"), or that times the box score
     ("product", as in the DCPose family for PoseTrack); "rescored" keeps joint scores and sets the
@@ -39,7 +52,7 @@ class PoseOptions:
 
     flip: bool = False
     flip_shift: bool | None = None
-    turn_deg: float = 0.0
+    views: tuple[View, ...] = ()
     decode: Decoding | None = None
     score: ScoreKind = "heatmap"
     oks_nms: float | None = None
@@ -62,8 +75,6 @@ class PoseOptions:
                 raise BadConfig(f"{field} is {found!r}; expected {' or '.join(map(repr, values))}")
         if self.oks_nms is not None and not 0 <= self.oks_nms <= 1:
             raise BadConfig(f"oks_nms is {self.oks_nms}; expected a similarity from 0 to 1")
-        if not 0 <= self.turn_deg <= 90:
-            raise BadConfig(f"turn_deg is {self.turn_deg}; expected 0 to 90 degrees")
         if not 0 <= self.min_box <= 1:
             raise BadConfig(f"min_box is {self.min_box}; expected a score from 0 to 1")
         if self.causal and self.candidates != "past":

@@ -8,14 +8,14 @@ import numpy as np
 from glpose.errors import BadConfig, BadInput
 from glpose.runtime.alone import looks_alone
 from glpose.runtime.card import PoseCard
-from glpose.runtime.options import PoseOptions
+from glpose.runtime.options import PoseOptions, View
 from glpose.track.by_pose import PoseTrackerSpec
 
 Preset = Literal["fast", "balanced", "best"]
 
 
-TURN_DEG = 10.0
-"""Turns of 10 to 30 degrees are worth the same on validation clips, see docs/results.md."""
+VIEWS = (View(-5.0, 0.8), View(5.0, 0.9), View(-5.0, 1.15), View(5.0, 1.3))
+"""The best of some on validation clips, see docs/results.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Effort:
     The detector looks at every `detect_every`-th frame, and wherever poses do not say where people
     are. `flip`: each crop is looked at mirrored, too, see `flip.Mirrored`. `fuse`: joints come from
     the crops of several frames; else from what the encoder answers for each alone. `thorough`: in a
-    picture, which has no other frames, crops are looked at mirrored and turned, see `views.Turned`.
+    picture, which has no other frames, crops are looked at mirrored, and turned and scaled, see `views`.
     """
 
     detect_every: int = PoseTrackerSpec().look_every
@@ -36,8 +36,8 @@ class Effort:
     def options(self, *, is_picture: bool, causal: bool) -> PoseOptions:
         """Options for a video, or for a picture, in which each crop is seen alone."""
         is_thorough = is_picture and self.thorough
-        turn_deg = TURN_DEG if is_thorough else 0.0
-        return PoseOptions(causal=causal, flip=self.flip or is_thorough, turn_deg=turn_deg)
+        views = VIEWS if is_thorough else ()
+        return PoseOptions(causal=causal, flip=self.flip or is_thorough, views=views)
 
     def in_words(self, *, searches: bool = True) -> str:
         """What is done; `searches` is false where nobody has to be searched."""

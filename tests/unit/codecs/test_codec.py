@@ -12,7 +12,7 @@ from glpose.codecs.codec import Codec
 from glpose.codecs.composite import CompositeCodec
 from glpose.codecs.gaussian import GaussianCodec
 from glpose.codecs.known import CODECS
-from glpose.crop import turned_from_crop
+from glpose.crop import view_from_crop
 from glpose.errors import BadConfig, BadWeights
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.flip import Mirrored
@@ -87,7 +87,7 @@ def test_maps_of_turned_joints_turned_back_are_those_of_the_joints(
 ) -> None:
     codec, spec = SMOOTH[name], CropSpec(tiny_onnx.CROP_HW)
     to_crop = codec.crop_from_map(spec)
-    turn = to_crop.inverse() @ turned_from_crop(spec, degrees) @ to_crop
+    turn = to_crop.inverse() @ view_from_crop(spec, degrees) @ to_crop
     xy, valid = joints(2)
     middle = (np.array(SIZE_HW[::-1]) - 1) / 2
     xy = middle + (xy - middle) / 3  # so that none leaves the crop

@@ -15,7 +15,8 @@ import pytest
         ("neighbours='some'", "neighbours is 'some'; expected 'tracked' or 'all'"),
         ("candidates='future'", "candidates is 'future'; expected 'past' or 'video'"),
         ("sampling='odd'", "sampling is 'odd'; expected 'random' or 'even'"),
-        ("turn_deg=120.0", "turn_deg is 120.0; expected 0 to 90 degrees"),
+        ("views=(View(-120.0),)", "turn_deg is -120.0; expected -90 to 90 degrees"),
+        ("views=(View(scale=0.0),)", "scale is 0.0; expected 0.5 to 2"),
         ("min_box=2.0", "min_box is 2.0; expected a score from 0 to 1"),
         (
             "causal=True, candidates='video'",
@@ -25,6 +26,6 @@ import pytest
 )
 def test_a_wrong_option_is_refused(settings: str, words: str) -> None:
     # In a process of its own: here the types are checked before our own check is reached.
-    code = f"from glpose.runtime.options import PoseOptions; PoseOptions({settings})"
+    code = f"from glpose.runtime.options import PoseOptions, View; PoseOptions({settings})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.splitlines()[-1] == f"glpose.errors.BadConfig: {words}"

@@ -12,7 +12,7 @@ from fake_estimator import people, same
 from glpose.errors import BadConfig
 from glpose.runtime.load import load_estimator
 from glpose.runtime.options import PoseOptions
-from glpose.runtime.presets import PRESETS, TURN_DEG, Effort, Wish
+from glpose.runtime.presets import PRESETS, VIEWS, Effort, Wish
 from glpose.track.by_pose import PoseTrackerSpec
 
 ANSWERS, FUSES = tiny_onnx.pose_card(answers=True), tiny_onnx.pose_card()
@@ -56,7 +56,7 @@ def test_what_an_effort_means_for_pictures_and_for_videos(is_picture: bool) -> N
     def options(effort: Effort) -> PoseOptions:
         return effort.options(is_picture=is_picture, causal=False)
 
-    often = PoseOptions(flip=True, turn_deg=TURN_DEG)
+    often = PoseOptions(flip=True, views=VIEWS)
     assert options(Effort()) == (often if is_picture else PoseOptions())
     assert options(PRESETS["best"]) == (often if is_picture else PoseOptions(flip=True))
     assert options(PRESETS["fast"]) == PoseOptions()

@@ -1,19 +1,19 @@
-"""Crops turned to both sides: what is turned, divided and averaged."""
+"""Views of crops, turned and scaled: what is turned, divided and averaged."""
 
 import numpy as np
 import pytest
 
 import tiny_onnx
 from fake_estimator import FakeEstimator, maps, run, same, video
-from glpose.crop import cut, turned_from_crop
+from glpose.crop import cut, view_from_crop
 from glpose.errors import BadConfig
 from glpose.runtime.card import KeySlot, NeighbourSlot, Slot, StateSlot
 from glpose.runtime.flip import Mirrored
-from glpose.runtime.options import PoseOptions
+from glpose.runtime.options import PoseOptions, View
 from glpose.runtime.protocols import Encoded
-from glpose.runtime.views import Turned, with_views
+from glpose.runtime.views import Viewed, with_views
 
-DEGREES = 20.0
+VIEWS = (View(-20.0), View(20.0, 1.2), View(0.0, 0.9))
 
 
 class Answering(FakeEstimator):
@@ -39,11 +39,12 @@ def blobs(num: int = 3) -> np.ndarray:
 def test_who_sees_turned_crops_as_they_are_is_not_changed() -> None:
     """All slots are turned with the key: with one that is not, the blobs would not be one place."""
     inner = FakeEstimator()
-    once, thrice = maps(inner, blobs()), maps(Turned(FakeEstimator(), DEGREES), blobs())
-    np.testing.assert_allclose(thrice, once, atol=0.02 * once.max())
+    turns = tuple(View(view.turn_deg) for view in VIEWS)  # scaled ones make blobs of other sizes
+    once, often = maps(inner, blobs()), maps(Viewed(FakeEstimator(), turns), blobs())
+    np.testing.assert_allclose(often, once, atol=0.02 * once.max())
 
 
-def test_the_answer_is_the_mean_of_the_crop_and_of_both_turns() -> None:
+def test_the_answer_is_the_mean_of_the_crop_and_of_all_views() -> None:
     spec, pictures = tiny_onnx.pose_card().crop, blobs()
 
     class Gives(Answering):
@@ -56,12 +57,12 @@ def test_the_answer_is_the_mean_of_the_crop_and_of_both_turns() -> None:
             return super().encode(crops)
 
     inner = Gives()
-    encoded = Turned(inner, DEGREES).encode(pictures)
-    turned = [turned_from_crop(spec, angle) for angle in (-DEGREES, DEGREES)]
+    encoded = Viewed(inner, VIEWS).encode(pictures)
+    turned = [view_from_crop(spec, view.turn_deg, view.scale) for view in VIEWS]
     np.testing.assert_array_equal(inner.seen[0], pictures)
     for seen, turn in zip(inner.seen[1:], turned, strict=True):
         np.testing.assert_array_equal(seen, np.stack([cut(p, turn, spec) for p in pictures]))
-    assert encoded.features.shape[1] == 3
+    assert encoded.features.shape[1] == 4
     plain = Answering().encode(pictures)
     assert encoded.maps is not None
     assert plain.maps is not None
@@ -71,11 +72,11 @@ def test_the_answer_is_the_mean_of_the_crop_and_of_both_turns() -> None:
 
 
 def test_views_are_put_together_and_change_the_poses() -> None:
-    both = PoseOptions(flip=True, turn_deg=DEGREES)
+    both = PoseOptions(flip=True, views=VIEWS)
     look = with_views(FakeEstimator(), both)
-    assert isinstance(look, Turned)
-    assert look.encode(blobs()).features.shape[1] == 6
-    by_hand = run(video(4), Turned(Mirrored(FakeEstimator()), DEGREES))  # type: ignore[arg-type]
+    assert isinstance(look, Viewed)
+    assert look.encode(blobs()).features.shape[1] == 8
+    by_hand = run(video(4), Viewed(Mirrored(FakeEstimator()), VIEWS))  # type: ignore[arg-type]
     same(run(video(4), FakeEstimator(), options=both), by_hand)
     plain = run(video(4), FakeEstimator(), options=PoseOptions(flip=True))
     assert not np.array_equal(plain[0].score, by_hand[0].score)
@@ -86,9 +87,9 @@ FLOW = (KeySlot("crop"), NeighbourSlot("around", (-1, 1), box="exact", flow="flo
 
 
 @pytest.mark.parametrize("slots", [STATE, FLOW])
-def test_states_and_flow_cannot_be_turned(slots: tuple[Slot, ...]) -> None:
+def test_states_and_flow_cannot_be_viewed(slots: tuple[Slot, ...]) -> None:
     estimate = FakeEstimator()
     order = "in_time" if slots is STATE else "any"
     estimate.card = tiny_onnx.pose_card(slots=slots, order=order)
-    with pytest.raises(BadConfig, match=r"turn_deg is 20, but '.*' has states or flow; expected 0"):
-        with_views(estimate, PoseOptions(turn_deg=DEGREES))
+    with pytest.raises(BadConfig, match=r"views are 3, but '.*' has states or flow; expected none"):
+        with_views(estimate, PoseOptions(views=VIEWS))
