@@ -1,0 +1,58 @@
+"""The mean of two runs that train a fusion, for a network between the two that they were trained on.
+
+    python bench/between.py RUN RUN NETWORK.pt -o NEW_RUN
+    glpose export NEW_RUN ...
+
+What the runs share with NETWORK (a checkpoint, e.g. of `average.py`) is taken from there, all else
+is their mean (Wortsman et al., Model Soups, ICML 2022). Both have to have the same recipe, but for
+the network that they start from. Needs the training extra.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from average import mixed
+
+from glpose.train.run.checkpoint import load_checkpoint, save_checkpoint
+
+_LAST, _BEST, _RECORD = "last.pt", "best.pt", "recipe.json"
+
+
+def main() -> None:
+    """Write the run folder."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("runs", type=Path, nargs=2)
+    parser.add_argument("network", type=Path)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    given = parser.parse_args()
+    saved = [load_checkpoint(run / _LAST) for run in given.runs]
+    records = [json.loads((run / _RECORD).read_text("utf-8")) for run in given.runs]
+    for record in records:
+        record["recipe"]["init_from"] = str(given.network)
+    if records[0]["recipe"] != records[1]["recipe"]:
+        parser.error(f"{given.runs[0]} and {given.runs[1]} have different recipes")
+    network: dict[str, torch.Tensor] = load_checkpoint(given.network)["ema"]
+    weights = mixed(saved[0]["ema"], saved[1]["ema"], 0.5)
+    shared = network.keys() & weights.keys()
+    if not shared:
+        parser.error(
+            f"{given.network} has no weights of the runs; expected a network of their kind"
+        )
+    weights |= {name: network[name] for name in shared}
+    given.output.mkdir(parents=True)
+    state = {
+        "ema": weights,
+        "recipe": json.dumps(records[0]["recipe"]),
+        "step": saved[0]["step"],
+        "seconds": sum(run["seconds"] for run in saved),
+    }
+    for name in (_LAST, _BEST):
+        save_checkpoint(given.output / name, state)
+    (given.output / _RECORD).write_text(json.dumps(records[0], indent=1), "utf-8")
+    print(f"wrote {given.output}: {len(shared)} of {len(weights)} weights are the network's")
+
+
+if __name__ == "__main__":
+    main()
