@@ -112,7 +112,7 @@ def run(
     `runtime.presets`; its parts can be set one by one. The detector looks at every
     `detect_every`-th frame, and wherever the poses of the frame before do not say where the people
     are; with `flip` each person is looked at mirrored, too; without `fuse` the networks see each
-    frame alone. In a single picture people are looked at mirrored and turned, unless `flip` is
+    frame alone. In a single picture people are looked at in ten views, unless `flip` is
     False or the preset "fast". Who appears is followed back into the frames before, while the pose
     is sure; limbs that no body can have are chosen anew among the places that maps point to; and
     joints that a frame does not show well go where the frames around say.

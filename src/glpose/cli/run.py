@@ -70,7 +70,7 @@ def run(
         newcomers at once and costs more.
     flip
         Flip test: look at each person mirrored, too; costs more. In a single picture people are
-        also looked at mirrored and turned, unless --no-flip or --preset fast is given.
+        looked at in ten views, unless --no-flip or --preset fast is given.
     fuse
         Find joints with the help of the frames around, or in each frame alone, which costs less.
     refine
