@@ -33,8 +33,17 @@ def main() -> None:
         record["recipe"]["init_from"] = str(given.network)
     if records[0]["recipe"] != records[1]["recipe"]:
         parser.error(f"{given.runs[0]} and {given.runs[1]} have different recipes")
+    if given.output.exists():
+        parser.error(f"{given.output} exists; expected a folder that can be made")
     network: dict[str, torch.Tensor] = load_checkpoint(given.network)["ema"]
-    weights = mixed(saved[0]["ema"], saved[1]["ema"], 0.5)
+    try:
+        weights = mixed(saved[0]["ema"], saved[1]["ema"], 0.5)
+    except ValueError as problem:
+        parser.error(str(problem))
+    # GLPose has the head of the single frame beside its own.
+    network |= {
+        f"single_{name}": value for name, value in network.items() if name.startswith("head.")
+    }
     shared = network.keys() & weights.keys()
     if not shared:
         parser.error(

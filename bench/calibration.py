@@ -83,7 +83,7 @@ def pooled(parts: list[Joints]) -> Joints:
 def alike(found: list[tuple[Joints, Joints]]) -> Joints:
     """All joints, those of damaged frames so often that they are as many as the clean ones."""
     clean, bad = (pooled([half[number] for half in found]) for number in (0, 1))
-    return pooled([clean, *[bad] * round(len(clean[0]) / len(bad[0]))])
+    return pooled([clean, *[bad] * max(1, round(len(clean[0]) / len(bad[0])))])
 
 
 def report(found: list[tuple[Joints, Joints]], picture: Path | None) -> None:

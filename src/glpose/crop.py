@@ -45,7 +45,7 @@ def crop_from_image(
     return Affine(matrix.astype(np.float64))
 
 
-def is_inverted(crop_from_image: Affine) -> bool:
+def shows_upside_down(crop_from_image: Affine) -> bool:
     """Whether a crop shows the picture upside down."""
     return bool(crop_from_image.matrix[1, 1] < 0)
 

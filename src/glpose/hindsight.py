@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, UInt8
 
-from glpose.crop import is_inverted
+from glpose.crop import shows_upside_down
 from glpose.geometry import box_iou, oks
 from glpose.imaging import pictures_within
 from glpose.runtime.protocols import Features
@@ -29,7 +29,7 @@ from glpose.track.by_pose import (
     pose_box,
     pose_score,
 )
-from glpose.track.upright import is_upside_down
+from glpose.track.upright import body_turn_deg, is_upside_down
 from glpose.types import Affine, People
 from glpose.window import SeenFrame
 
@@ -74,7 +74,7 @@ Look = Callable[
 class FollowedFrame:
     """A frame whose people were followed, with their poses; `scene` is the frame that opened it.
 
-    `given_back` has the numbers that changed hands in this frame, the ones before as keys.
+    `exchanged` has the numbers that changed hands in this frame, the ones before as keys.
     Scores are as decoded, not calibrated.
     """
 
@@ -82,7 +82,7 @@ class FollowedFrame:
     xy: Float32[np.ndarray, "n joints 2"]
     score: Float32[np.ndarray, "n joints"]
     scene: int
-    given_back: Mapping[int, int] = field(default_factory=dict)
+    exchanged: Mapping[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         assert len(self.seen.people) == len(self.xy) == len(self.score)
@@ -96,7 +96,7 @@ class _Traveller:
     score: float
     state: motion.BoxState
     last: Sighting
-    is_inverted: bool
+    upside_down: bool
 
 
 class Hindsight:
@@ -112,9 +112,8 @@ class Hindsight:
         self._look, self._joints, self._how, self._poses = look, joints, how, poses
         self._ends = head_and_feet(joints)
         self._held: deque[FollowedFrame] = deque()
-        self._present: set[int] = set()
         # Where each number was last given out: all numbers, as somebody may come back after hours.
-        self._gone: _Way = {}
+        self._given_out: _Way = {}
 
     def push(self, frame: FollowedFrame) -> Iterator[SeenFrame]:
         """Take the next frame; yield the one that nobody can reach any more."""
@@ -123,15 +122,16 @@ class Hindsight:
             return
         if frame.seen.status == "ok":
             ids = {int(number) for number in frame.seen.people.track_id}
-            if frame.given_back:
+            if frame.exchanged:
                 self._exchange_back(frame)
-            self._give_back(frame, ids - self._present, self._present - ids)
-            self._follow_back(frame, ids - self._present)
-            self._present = ids
+            before = next((f for f in reversed(self._held) if f.seen.status == "ok"), None)
+            there = set() if before is None else set(before.seen.people.track_id.tolist())
+            self._give_back(frame, before, ids - there, there - ids)
+            self._follow_back(frame, ids - there)
         self._held.append(frame)
         while len(self._held) > self._how.reach:
             oldest = self._held.popleft()
-            self._gone |= _places(oldest)
+            self._given_out |= _places(oldest)
             yield oldest.seen
 
     def drain(self) -> Iterator[SeenFrame]:
@@ -144,13 +144,17 @@ class Hindsight:
 
         That is where the ways of all who are concerned fit best to what comes after.
         """
-        now = found.given_back
+        now = found.exchanged
         before = {new: old for old, new in now.items()}
         held = [i for i, frame in enumerate(self._held) if frame.scene == found.scene]
         ways = [_places(self._held[i]) for i in held]
         ways.append({before.get(number, number): at for number, at in _places(found).items()})
-        costs, last = [], dict(self._gone)
+        costs, last = [], dict(self._given_out)
         for begin, way in enumerate(ways):
+            if not now.keys() & last.keys():  # nobody was there to take a number from
+                costs.append(np.inf)
+                last |= way
+                continue
             first = {number: at for later in reversed(ways[begin:]) for number, at in later.items()}
             costs.append(
                 sum(
@@ -163,11 +167,11 @@ class Hindsight:
         begin = min(range(len(ways)), key=lambda i: (costs[i], -i))
         for i in held[begin:]:
             self._held[i] = _renumbered(self._held[i], now)
-        self._present = {now.get(number, number) for number in self._present}
 
-    def _give_back(self, found: FollowedFrame, new: set[int], gone: set[int]) -> None:
+    def _give_back(
+        self, found: FollowedFrame, before: FollowedFrame | None, new: set[int], gone: set[int]
+    ) -> None:
         """Let those whose number changed have had the new one all the time, if that is still held."""
-        before = next((f for f in reversed(self._held) if f.seen.status == "ok"), None)
         if before is None or before.scene != found.scene:
             return
         for number in sorted(new):
@@ -177,7 +181,7 @@ class Hindsight:
                 if box_iou(here[None], there[None])[0, 0] < _SAME_IOU:
                     continue
                 places = [i for i, f in enumerate(self._held) if f.seen.row(other) >= 0]
-                is_held = other not in self._gone
+                is_held = other not in self._given_out
                 if is_held and all(self._held[i].seen.row(number) < 0 for i in places):
                     for i in places:
                         self._held[i] = _renumbered(self._held[i], {other: number})
@@ -187,17 +191,15 @@ class Hindsight:
     def _follow_back(self, found: FollowedFrame, new: set[int]) -> None:
         """Look for people who are new in a frame in the ones before it, up to the last cut."""
         people = found.seen.people
-        on_the_way = [
-            _Traveller(
-                int(people.track_id[row]),
-                float(people.score[row]),
-                motion.start(people.xyxy[row]),
-                self._sighting(found.xy[row], found.score[row], people.xyxy[row]),
-                is_inverted(found.seen.crop_from_image[row]),
-            )
-            for row in range(len(people))
-            if int(people.track_id[row]) in new
-        ]
+        on_the_way = []
+        for row, number in enumerate(people.track_id.tolist()):
+            if number not in new:
+                continue
+            last = self._sighting(found.xy[row], found.score[row], people.xyxy[row])
+            way_up = shows_upside_down(found.seen.crop_from_image[row])
+            upside_down = self._is_upside_down(last, before=way_up)
+            state, score = motion.start(people.xyxy[row]), float(people.score[row])
+            on_the_way.append(_Traveller(number, score, state, last, upside_down))
         after = found.seen.frame
         for place in reversed(range(len(self._held))):
             frame = self._held[place]
@@ -216,8 +218,8 @@ class Hindsight:
         """The frame with those who are in it, and who they are."""
         assert frame.seen.given.rgb is not None
         expected = np.stack([motion.to_xyxy(t.state) for t in travellers])
-        inverted = np.array([t.is_inverted for t in travellers], bool)
-        looked = self._look(frame.seen.given.rgb, expected.astype(np.float32), inverted)
+        upside_down = np.array([t.upside_down for t in travellers], bool)
+        looked = self._look(frame.seen.given.rgb, expected.astype(np.float32), upside_down)
         there: list[_Traveller] = []
         for i, traveller in enumerate(travellers):
             box = self._believed_box(traveller, expected[i], looked.xy[i], looked.score[i])
@@ -225,9 +227,7 @@ class Hindsight:
                 continue
             traveller.state = motion.correct(traveller.state, box)
             last = traveller.last = self._sighting(looked.xy[i], looked.score[i], box)
-            traveller.is_inverted = is_upside_down(
-                last.xy, last.sure, self._joints, before=traveller.is_inverted
-            )
+            traveller.upside_down = self._is_upside_down(last, before=traveller.upside_down)
             there.append(traveller)
             frame = _with_person(frame, traveller, expected[i], looked, i)
         return frame, there
@@ -235,6 +235,10 @@ class Hindsight:
     def _sighting(self, xy: np.ndarray, score: np.ndarray, xyxy: np.ndarray) -> Sighting:
         sure = (score >= self._poses.joint_score) & np.isfinite(xy).all(-1)
         return Sighting(xy, sure, xyxy.astype(np.float64))
+
+    def _is_upside_down(self, last: Sighting, *, before: bool) -> bool:
+        """Whether to look upside down for somebody who was seen so, in a crop of that way up."""
+        return is_upside_down(body_turn_deg(last.xy, last.sure, self._joints), before=before)
 
     def _believed_box(
         self, traveller: _Traveller, expected: np.ndarray, xy: np.ndarray, score: np.ndarray
@@ -271,7 +275,7 @@ def _places(frame: FollowedFrame) -> _Way:
     people = frame.seen.people
     boxes = people.xyxy.astype(np.float64)
     return {
-        number: (frame.seen.frame, box)
+        number: (frame.seen.frame, box.copy())  # a view would keep all boxes of the frame
         for number, box in zip(people.track_id.tolist(), boxes, strict=True)
     }
 

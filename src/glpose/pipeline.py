@@ -180,13 +180,13 @@ class Follower(Protocol):
         ...
 
     @property
-    def given_back(self) -> Mapping[int, int]:
+    def exchanged(self) -> Mapping[int, int]:
         """The numbers that changed hands in the last frame, the ones before as keys."""
         ...
 
     @property
-    def inverted(self) -> Bool[np.ndarray, " n"]:
-        """Which of the people to look for are upside down, so that their crops have to be, too."""
+    def upside_down(self) -> Bool[np.ndarray, " n"]:
+        """Which of the people to look for are to be looked for upside down."""
         ...
 
     def __call__(self, frame: Frame) -> People:
@@ -223,14 +223,14 @@ class FollowPoses:
         return self._tracker.scene
 
     @property
-    def given_back(self) -> Mapping[int, int]:
+    def exchanged(self) -> Mapping[int, int]:
         """See `Follower`."""
-        return self._tracker.given_back
+        return self._tracker.exchanged
 
     @property
-    def inverted(self) -> Bool[np.ndarray, " n"]:
+    def upside_down(self) -> Bool[np.ndarray, " n"]:
         """See `Follower`."""
-        return self._tracker.inverted
+        return self._tracker.upside_down
 
     def __call__(self, frame: Frame) -> People:
         """See `Follower`; the frame must be decodable."""
@@ -384,7 +384,7 @@ def _follow(
         nobody = _seen(frame, People.empty(), (), *_NOTHING, how)
         xy, score = np.zeros((0, num_joints, 2), np.float32), np.zeros((0, num_joints), np.float32)
         return FollowedFrame(nobody, xy, score, people_of.scene)
-    found = _look(frame.rgb, expected.xyxy, people_of.inverted, estimate, how, spent)
+    found = _look(frame.rgb, expected.xyxy, people_of.upside_down, estimate, how, spent)
     with spent("track"):
         people, rows = people_of.learn(found.xy, found.score)
         kept = people.score >= how.options.min_box
@@ -392,23 +392,23 @@ def _follow(
     own_maps = tuple(found.crop_from_image[row] for row in rows)
     seen = _seen(frame, people, own_maps, found.features[rows], found.embedding[rows], how)
     return FollowedFrame(
-        seen, found.xy[rows], found.score[rows], people_of.scene, people_of.given_back
+        seen, found.xy[rows], found.score[rows], people_of.scene, people_of.exchanged
     )
 
 
 def _look(
     rgb: UInt8[np.ndarray, "height width 3"],
     boxes: Float32[np.ndarray, "n 4"],
-    inverted: Bool[np.ndarray, " n"],
+    upside_down: Bool[np.ndarray, " n"],
     estimate: Estimator,
     how: _Settings,
     spent: Timings,
 ) -> Looked:
-    """See people in some boxes of a picture, each alone; of those `inverted`, the crops are upside down."""
+    """See people in some boxes of a picture, each alone, and upside down in some."""
     with spent("crop"):
         maps = tuple(
             crop_from_image(box, how.crop, rotation_deg=180.0 * turned)
-            for box, turned in zip(boxes, inverted, strict=True)
+            for box, turned in zip(boxes, upside_down, strict=True)
         )
         crops = np.stack([cut(rgb, to_crop, how.crop) for to_crop in maps])
     with spent("encode"):

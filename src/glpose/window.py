@@ -7,13 +7,14 @@ to `lookahead` after it, pushed in order, so grouping frames into blocks does no
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from glpose.clip import CropMemory, MemoryEntry, global_slots, local_frames
-from glpose.crop import is_inverted
-from glpose.runtime.card import PoseCard, SimilarSlot, Starter, StateSlot
+from glpose.crop import shows_upside_down
+from glpose.runtime.card import NeighbourSlot, PoseCard, SimilarSlot, Starter, StateSlot
 from glpose.runtime.options import Neighbours
 from glpose.runtime.protocols import Features
 from glpose.types import Affine, Frame, FrameStatus, People
@@ -122,23 +123,26 @@ class Window:
 
     def _key(self, seen: SeenFrame, row: int) -> Key:
         card, track_id = self._card, int(seen.people.track_id[row])
-        turned = is_inverted(seen.crop_from_image[row])
+        turned = shows_upside_down(seen.crop_from_image[row])
         known = range(seen.frame - self.lookback, seen.frame + self.lookahead + 1)
 
-        def helps(frame: int) -> bool:
+        def helps(frame: int, slot: NeighbourSlot) -> bool:
             if frame not in known or frame not in self._frames:
                 return False
             other = self._frames[frame]
             there = other.row(track_id)
             if there < 0:
                 return self._neighbours == "all" and other.status == "ok"
-            # Features of a crop that is turned otherwise do not fit.
-            return is_inverted(other.crop_from_image[there]) == turned
+            # Features of a crop that is turned otherwise do not fit; some are cut as the key.
+            same = shows_upside_down(other.crop_from_image[there]) == turned
+            return same or slot.box == "exact"
 
         neighbours = {
             slot.name: tuple(
                 self._frames[frame]
-                for frame in local_frames(seen.frame, slot.offsets, helps, slot.border)
+                for frame in local_frames(
+                    seen.frame, slot.offsets, partial(helps, slot=slot), slot.border
+                )
             )
             for slot in card.neighbours
         }
@@ -160,7 +164,7 @@ class _Kept:
     frame: int
     num_frames: int
     states: Mapping[str, np.ndarray]
-    is_inverted: bool
+    upside_down: bool
 
 
 class States:
@@ -187,7 +191,7 @@ class States:
         kept = self._kept.get(key.track_id)
         if kept is None or key.seen.frame - kept.frame > max_gap:
             return None
-        return kept if kept.is_inverted == is_inverted(key.crop_from_image) else None
+        return kept if kept.upside_down == shows_upside_down(key.crop_from_image) else None
 
     def inputs(self, keys: list[Key]) -> dict[str, np.ndarray]:
         """The states before these keys, one row each; zeros for a new person or after too long a gap."""
@@ -216,7 +220,7 @@ class States:
             states = {slot.name: outputs[slot.output][row] for slot in self._slots}
             before = None if started[row] else self._kept.get(key.track_id)
             num_frames = 1 if before is None else before.num_frames + 1
-            turned = is_inverted(key.crop_from_image)
+            turned = shows_upside_down(key.crop_from_image)
             self._kept[key.track_id] = _Kept(key.seen.frame, num_frames, states, turned)
             if self._starter is not None and (
                 score[row].mean() < self._starter.min_score or num_frames == self._starter.every

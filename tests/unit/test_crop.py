@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from glpose.crop import crop_from_image, cut, is_inverted, view_from_crop
+from glpose.crop import crop_from_image, cut, shows_upside_down, view_from_crop
 from glpose.types import CropSpec
 
 BOX = np.array([10.0, 20.0, 40.0, 100.0])  # centre (25, 60), 30 x 80
@@ -32,7 +32,7 @@ def test_a_turned_crop_is_what_a_turned_cut_shows() -> None:
 def test_a_crop_that_is_turned_by_more_than_a_quarter_shows_people_upside_down() -> None:
     spec = CropSpec(SIZE)
     for degrees, expected in ((0.0, False), (-80.0, False), (80.0, False), (100.0, True)):
-        assert is_inverted(crop_from_image(BOX, spec, rotation_deg=degrees)) == expected
+        assert shows_upside_down(crop_from_image(BOX, spec, rotation_deg=degrees)) == expected
 
 
 def test_a_tall_box_is_widened_to_the_aspect_then_padded() -> None:

@@ -25,7 +25,7 @@ class World:
     def __init__(self, begins: dict[int, int] | None = None, speed: float = 2.0) -> None:
         self.begins, self.speed = begins or {}, speed
         self.looks: list[int] = []
-        self.inverted: list[bool] = []
+        self.upside_down: list[bool] = []
 
     def centre(self, who: int, frame: int) -> np.ndarray:
         return np.array([40.0 + 60 * who + self.speed * frame, 60.0])
@@ -54,10 +54,10 @@ class World:
         xy = np.array([self.pose(w, frame) for w in who], np.float32).reshape(n, NUM, 2)
         return FollowedFrame(seen, xy, np.full((n, NUM), 0.9, np.float32), scene)
 
-    def look(self, rgb: np.ndarray, boxes: np.ndarray, inverted: np.ndarray) -> Looked:
+    def look(self, rgb: np.ndarray, boxes: np.ndarray, upside_down: np.ndarray) -> Looked:
         """Each box sees whoever is nearest to its centre."""
         frame = int(rgb[0, 0, 0])
-        self.inverted += inverted.tolist()
+        self.upside_down += upside_down.tolist()
         self.looks.append(len(boxes))
         xy, score = [], []
         for box in boxes:
@@ -123,7 +123,20 @@ def test_who_is_found_upside_down_is_looked_for_upside_down_until_upright() -> N
     found = replace(found, seen=replace(found.seen, crop_from_image=(turned,)))
     through(world, [*(world.frame(i) for i in range(7)), found])
     # Of the frames 6 to 0; what was seen in 3 says that he stands before.
-    assert world.inverted == [True] * 4 + [False] * 3
+    assert world.upside_down == [True] * 4 + [False] * 3
+
+
+def test_a_pose_that_is_upside_down_in_its_crop_is_looked_for_so_at_once() -> None:
+    class HandStand(World):
+        def pose(self, who: int, frame: int) -> np.ndarray:
+            xy = super().pose(who, frame)
+            for name, side in (("left_ankle", -1), ("right_ankle", -1), ("head_bottom", 1)):
+                xy[BODY19.index(name)] = self.centre(who, frame) + [0, side * 14.0]
+            return xy
+
+    world = HandStand()
+    through(world, [*(world.frame(i) for i in range(3)), world.frame(3, 1)])
+    assert world.upside_down == [True] * 3
 
 
 def test_one_goes_back_as_long_as_the_pose_is_sure() -> None:
@@ -202,8 +215,10 @@ def test_a_number_that_was_given_out_is_not_taken_back() -> None:
 class Crossing(World):
     """Number 1 walks to the right and 2 to the left, past each other at frame 10; 3 is 2, too."""
 
+    meeting = 10.0
+
     def centre(self, who: int, frame: int) -> np.ndarray:
-        away = 5.0 * (frame - 10)
+        away = 5.0 * (frame - self.meeting)
         return np.array([200.0 + (away if who == 1 else -away), 60.0])
 
     def named(self, frame: int, *names: int, now: dict[int, int] | None = None) -> FollowedFrame:
@@ -242,6 +257,22 @@ def test_numbers_that_changed_hands_are_exchanged_from_where_it_happened() -> No
     assert not world.looks  # nobody is new
 
 
+@pytest.mark.parametrize("meeting", [9.5, 9.6, 10.4, 10.5])
+@pytest.mark.parametrize("earlier", [0, 30])
+def test_numbers_of_who_met_between_frames_are_exchanged_there(
+    meeting: float, earlier: int
+) -> None:
+    """Also if the scene begins in the frames that are held: not from its first frame on."""
+    world = Crossing()
+    world.meeting = meeting + earlier
+    wrong = int(np.ceil(meeting)) + 1
+    frames = [world.named(i, *((1, 2) if i < wrong + earlier else (2, 1)))
+              for i in range(17 + earlier)]  # fmt: skip
+    frames += [world.named(17 + earlier, 1, 2, now=EXCHANGE)]
+    found = world.whose(through(world, frames))
+    assert sum(whose != [1, 2] for whose in found) <= 1
+
+
 def test_numbers_are_exchanged_while_one_is_hidden() -> None:
     world = Crossing()
     frames = [world.named(i, 1, 2) for i in range(8)]
@@ -273,12 +304,12 @@ def test_numbers_are_exchanged_no_further_back_than_frames_are_held() -> None:
 
 
 def test_numbers_of_the_scene_before_are_not_exchanged() -> None:
-    world = World(speed=0)
-    frames = [world.frame(i, 1, 2) for i in range(4)]
-    frames += [world.frame(i, 3, 4, scene=4) for i in range(4, 7)]
-    frames += [replace(world.frame(7, 3, 4, scene=4), given_back={3: 4, 4: 3})]
-    out = through(world, frames)
-    assert ids(out) == [[1, 2]] * 4 + [[3, 4]] * 4
+    """Should numbers ever be used again: what was before a cut has nothing to do with it."""
+    world = Crossing()
+    frames = [world.named(i, 1, 2) for i in range(9)]
+    frames += [replace(world.named(i, 2, 1), scene=9) for i in range(9, 13)]
+    frames += [replace(world.named(13, 1, 2, now=EXCHANGE), scene=9)]
+    assert world.whose(through(world, frames))[:9] == [[1, 2]] * 9
 
 
 def test_several_people_go_back_together_each_to_the_own_place() -> None:
@@ -304,8 +335,8 @@ class Late:
     """A `Follower` that finds one person at the frame `begin`."""
 
     scene = 0
-    given_back: Mapping[int, int] = {}
-    inverted = np.zeros(1, bool)
+    exchanged: Mapping[int, int] = {}
+    upside_down = np.zeros(1, bool)
 
     def __init__(self, begin: int) -> None:
         self.begin = begin
@@ -322,11 +353,11 @@ class Exchanged:
 
     scene = 0
     frame = 0
-    given_back: Mapping[int, int] = {}
-    inverted = np.zeros(2, bool)
+    exchanged: Mapping[int, int] = {}
+    upside_down = np.zeros(2, bool)
 
     def __call__(self, frame: Frame) -> People:
-        self.frame, self.given_back = frame.index, EXCHANGE if frame.index == 7 else {}
+        self.frame, self.exchanged = frame.index, EXCHANGE if frame.index == 7 else {}
         left, right = (2, 1) if 4 <= frame.index < 7 else (1, 2)
         return people(*sorted([(left, 40, 40), (right, 80, 40)]))
 

@@ -310,8 +310,8 @@ class Second:
     """A `Follower` that looks for two people and keeps the second, where its joints were."""
 
     scene = 0
-    given_back: Mapping[int, int] = {}
-    inverted = np.zeros(2, bool)
+    exchanged: Mapping[int, int] = {}
+    upside_down = np.zeros(2, bool)
 
     def __init__(self) -> None:
         self.learned: list[np.ndarray] = []
@@ -348,9 +348,9 @@ def test_who_is_upside_down_is_shown_the_other_way_up() -> None:
             return super().encode(crops)
 
     crops, found = [], []
-    for inverted in (False, True):
+    for upside_down in (False, True):
         follower, estimate = Second(), Keeping(tiny_onnx.slots())
-        follower.inverted = np.array([False, inverted])
+        follower.upside_down = np.array([False, upside_down])
         found.append(run(video(1), estimate, follower))
         crops.append(estimate.crops)
     np.testing.assert_array_equal(crops[1][0], crops[0][0])

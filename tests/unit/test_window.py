@@ -22,7 +22,7 @@ def seen(frame: int) -> SeenFrame:
     return SeenFrame(frame, frame / 25, "ok", who, maps, features, features.mean((2, 3)), given)
 
 
-def inverted(frame: int) -> SeenFrame:
+def turned(frame: int) -> SeenFrame:
     """The same, upside down in the crop."""
     return replace(seen(frame), crop_from_image=(Affine(np.diag([-1.0, -1.0]) @ np.eye(2, 3)),))
 
@@ -84,7 +84,7 @@ def test_features_of_a_crop_that_is_turned_otherwise_are_left_out() -> None:
     """The nearest one that fits takes their place, as where the person is not in a frame."""
     card = tiny_onnx.pose_card(slots=tiny_onnx.slots((-1, 1)))
     window = Window(card, CropMemory(8))
-    frames = [inverted(i) if i in (3, 4) else seen(i) for i in range(7)]
+    frames = [turned(i) if i in (3, 4) else seen(i) for i in range(7)]
     keys = [key for frame in frames for _, own in window.push(frame) for key in own]
     keys += [key for _, own in window.drain() for key in own]
     around = [[other.frame for other in key.neighbours["around"]] for key in keys]
@@ -95,7 +95,7 @@ def test_states_of_a_crop_that_is_turned_otherwise_do_not_go_on() -> None:
     for starter in (None, Starter(min_score=0.0, every=9)):
         states = States((StateSlot("count", "next", (1, 1, 1), max_gap=2),), starter)
         given = []
-        for frame in (seen(0), seen(1), inverted(2), inverted(3), seen(4)):
+        for frame in (seen(0), seen(1), turned(2), turned(3), seen(4)):
             keys = [Key(frame, 0, {}, {})]
             starts = states.starts(keys)
             given.append(float(states.inputs(keys)["count"][0, 0, 0, 0]))

@@ -61,10 +61,10 @@ class Codec(Protocol):
         ...
 
     def turn(self, maps: Maps, map_from_turned: Affine) -> Maps:
-        """Turn the maps of turned crops into maps of the original crops.
+        """Turn the maps of crops that are turned and scaled into maps of the original crops.
 
-        `map_from_turned` is a rotation; values that point somewhere are turned with it. Maps are 0
-        where the turned crops had nothing.
+        `map_from_turned` is a rotation with a scale; values that point somewhere are turned and scaled
+        with it. Maps are 0 where the turned crops had nothing.
         """
         ...
 

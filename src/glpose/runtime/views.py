@@ -6,6 +6,7 @@ from jaxtyping import UInt8
 from glpose.codecs.codec import Maps
 from glpose.crop import cut, view_from_crop
 from glpose.errors import BadConfig
+from glpose.imaging import warp_maps
 from glpose.runtime.flip import Mirrored
 from glpose.runtime.options import PoseOptions, View
 from glpose.runtime.protocols import Encoded, Estimator, Inputs
@@ -29,7 +30,8 @@ class Viewed:
 
     Features of all are concatenated along the channels, so that caches hold them; the view of a key
     uses features of the same view only, with the weights of the plain ones. Views are those of a
-    crop, black where it has nothing to show. Not for estimators with states or flow.
+    crop, black where it has nothing to show; the mean at each place is that of the views that show
+    it. Not for estimators with states or flow.
 
     Source: as the flip test of the HRNet family, which averages maps; scales as in the multi-scale
     test of Cao et al., OpenPose, TPAMI 2019. Turns and numbers are ours.
@@ -70,9 +72,11 @@ class Viewed:
         """The mean of the maps of plain crops and of those of their views, put back."""
         codec = self.card.codec
         from_map = codec.crop_from_map(self.card.crop)
-        back = [
-            codec.turn(maps, from_map.inverse() @ view.inverse() @ from_map)
-            for maps, view in zip(seen[1:], self._views, strict=True)
-        ]
-        num = len(seen)
-        return {name: sum((m[name] for m in back), array) / num for name, array in seen[0].items()}
+        to_plain = [from_map.inverse() @ view.inverse() @ from_map for view in self._views]
+        back = [codec.turn(maps, to) for maps, to in zip(seen[1:], to_plain, strict=True)]
+        size = next(iter(seen[0].values())).shape[2:]
+        shown = sum((warp_maps(np.ones((1, 1, *size), np.float32), to) for to in to_plain), 1.0)
+        return {
+            name: (sum((maps[name] for maps in back), array) / shown).astype(np.float32)
+            for name, array in seen[0].items()
+        }

@@ -16,7 +16,7 @@ from glpose.skeleton import Skeleton
 from glpose.track import motion
 from glpose.track.looks import LooksMemory, LooksSpec, clothes
 from glpose.track.tracker import Track, Tracker, TrackerSpec, to_people
-from glpose.track.upright import is_upside_down
+from glpose.track.upright import body_turn_deg, is_upside_down, may_turn
 from glpose.types import Detections, People
 
 FEWEST_SURE = 4
@@ -41,6 +41,9 @@ class PoseTrackerSpec:
     The detector looks at every `look_every`-th frame, or every `look_alone`-th while nobody is
     there; at the first `look_first` frames of a scene; and at the frame after one in which a pose
     was not sure.
+
+    Who was seen upside down is looked for upside down, see `upright`. Who did not clearly stand before
+    and is not sure now is looked for the other way up in every second frame.
 
     A box goes with the joints; it grows to hold them with a `margin` of their longer side, and
     shrinks by a share `shrink` a frame, see `pose_box`.
@@ -84,14 +87,14 @@ class PoseTracker(Tracker):
         self._looked: int | None = None
         self.scene = 0
         """The frame that opened the scene."""
-        self.given_back: dict[int, int] = {}
+        self.exchanged: dict[int, int] = {}
         """The numbers that changed hands in the last frame, the ones before as keys."""
         self._is_unsure = False
 
     @property
-    def inverted(self) -> Bool[np.ndarray, " n"]:
-        """Which of the people that `update` returned are upside down, as far as is known."""
-        return np.array([track.is_inverted for track in self._rows], bool)
+    def upside_down(self) -> Bool[np.ndarray, " n"]:
+        """Of the people that `update` returned, who is to be looked for upside down."""
+        return np.array([track.upside_down != track.tries_turned for track in self._rows], bool)
 
     def wants_look(self, frame: int) -> bool:
         """Whether the detector should look at this frame; at a scene cut it always should."""
@@ -109,7 +112,7 @@ class PoseTracker(Tracker):
 
         `detections` is None where the detector did not look. Raises: BadInput as `Tracker.update`.
         """
-        before, self.given_back = self._frame, {}
+        before, self.exchanged = self._frame, {}
         opens = self._open(frame, cut=cut)
         if opens:
             self.scene = frame
@@ -145,7 +148,7 @@ class PoseTracker(Tracker):
         Returns the people of the frame, sorted by track id, and their rows among those.
         """
         assert self._frame is not None
-        frame, rows = self._frame, self._rows
+        frame, rows, upside_down = self._frame, self._rows, self.upside_down
         was_seen = [track.seen == frame for track in rows]
         strength = pose_score(score)
         sure = (score >= self._poses.joint_score) & np.isfinite(xy).all(-1)
@@ -160,16 +163,18 @@ class PoseTracker(Tracker):
                 track.state = motion.correct(track.state, box, max(1, frame - track.seen))
                 track.xyxy = box
                 self._sightings[track] = Sighting(xy[i], sure[i], box)
-                track.is_inverted = is_upside_down(
-                    xy[i], sure[i], self._joints, before=track.is_inverted
-                )
+                turn_deg = body_turn_deg(xy[i], sure[i], self._joints)
+                track.upside_down = is_upside_down(turn_deg, before=bool(upside_down[i]))
+                track.may_turn = may_turn(turn_deg, upside_down=track.upside_down)
+                track.tries_turned = False
                 track.hits += not was_seen[i]
                 track.seen, track.weak = frame, 0
                 is_sure = strength[i] >= self._poses.sure_score
                 if not track.track_id and is_sure and track.hits >= self._frames_to_confirm(track):
                     self._confirm(track)
-            else:  # perhaps it is only the wrong way up
-                track.is_inverted = not track.is_inverted
+            else:  # perhaps it is only the wrong way up: one look will tell
+                tries = track.may_turn and not shared[i] and not track.tries_turned
+                track.tries_turned = bool(tries)
         self._drop_tried(rows, believed, shared)
         self._end_duplicates(frame)
         if rgb is not None:
@@ -240,16 +245,16 @@ class PoseTracker(Tracker):
 
     def _recognise(self, rgb: np.ndarray, seen: list[tuple[Track, np.ndarray, np.ndarray]]) -> None:
         """Give back the numbers that changed hands, by how those who are `seen` look."""
-        seen = [row for row in seen if row[0].track_id and row[0] in self._sightings]
+        alive = [t for t in self._tracks if t.track_id]
+        seen = [row for row in seen if row[0] in alive and row[0] in self._sightings]
         tracks = [track for track, _, _ in seen]
         shape = (len(seen), len(self._joints.joints))
         xy = np.array([xy for _, xy, _ in seen]).reshape(*shape, 2)
         sure = np.array([ok for _, _, ok in seen], bool).reshape(shape)
         boxes = np.array([t.xyxy for t in tracks]).reshape(-1, 4)
-        alive = [t for t in self._tracks if t.track_id]
         changes = self._looks.update(tracks, boxes, clothes(rgb, xy, sure, self._joints), alive)
         numbers = [(track, owner.track_id) for track, owner in changes.items()]
-        self.given_back = {track.track_id: number for track, number in numbers}
+        self.exchanged = {track.track_id: number for track, number in numbers}
         for track, number in numbers:
             track.track_id = number
 

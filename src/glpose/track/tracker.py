@@ -64,7 +64,11 @@ class TrackerSpec:
 
 @dataclass(slots=True, eq=False)
 class Track:
-    """One person; `track_id` is 0 until confirmed, so that false alarms use up no ids."""
+    """One person; `track_id` is 0 until confirmed, so that false alarms use up no ids.
+
+    For `PoseTracker`: whether the pose was `upside_down`, whether it `may_turn` soon, and whether the
+    next look `tries_turned`, the other way up.
+    """
 
     state: motion.BoxState
     xyxy: Float64[np.ndarray, "4"]
@@ -73,7 +77,9 @@ class Track:
     hits: int = 1
     weak: int = 0
     track_id: int = 0
-    is_inverted: bool = False
+    upside_down: bool = False
+    may_turn: bool = True
+    tries_turned: bool = False
 
 
 @dataclass(slots=True)

@@ -72,29 +72,60 @@ def standing(x: float) -> np.ndarray:
 def test_who_turns_upside_down_is_looked_for_upside_down() -> None:
     tracker = PoseTracker(BODY19)
     tracker.update(0, detections(box(100), box(200)))
-    assert tracker.inverted.tolist() == [False, False]
+    assert tracker.upside_down.tolist() == [False, False]
     learn(tracker, (standing(100), 0.9), (turned(standing(200)), 0.9))
     tracker.update(1, None)
-    assert tracker.inverted.tolist() == [False, True]
+    assert tracker.upside_down.tolist() == [False, True]
     learn(tracker, (standing(100), 0.9), (turned(standing(200)), 0.9))
     tracker.update(2, None)
-    assert tracker.inverted.tolist() == [False, True]
+    assert tracker.upside_down.tolist() == [False, True]
     learn(tracker, (standing(100), 0.9), (standing(200), 0.9))
     tracker.update(3, None)
-    assert tracker.inverted.tolist() == [False, False]
+    assert tracker.upside_down.tolist() == [False, False]
 
 
-def test_an_unsure_pose_is_looked_for_the_other_way_up() -> None:
+def ways_up(leaning: bool, unsure: int) -> list[bool]:
+    """Whether somebody is looked for upside down: in frames that are not sure, and the next three."""
+    tracker, xy = PoseTracker(BODY19), standing(100)
+    if leaning:
+        xy[BODY19.index("head_bottom")] = [160, 120]
+    asked = []
+    for frame in range(6 + unsure + 3):
+        people = tracker.update(frame, detections(box(100)))
+        if frame >= 6:
+            asked += tracker.upside_down.tolist()
+        if len(people):
+            learn(tracker, (xy, 0.1 if 6 <= frame < 6 + unsure else 0.9))
+    return asked
+
+
+def test_who_leaned_and_is_not_sure_is_looked_for_once_the_other_way_up() -> None:
+    assert ways_up(leaning=True, unsure=1) == [False, True, False, False]
+    assert ways_up(leaning=True, unsure=2) == [False, True, False, False, False]
+    assert ways_up(leaning=True, unsure=3)[:3] == [False, True, False]
+    for unsure in range(1, 6):
+        assert not any(ways_up(leaning=False, unsure=unsure))
+
+
+def test_a_newcomer_who_is_not_sure_is_looked_for_once_the_other_way_up() -> None:
     tracker = PoseTracker(BODY19)
-    for frame in range(6):
-        tracker.update(frame, detections(box(100)))
-        learn(tracker, (standing(100), 0.9))
-    looked = []
-    for frame in range(6, 9):
-        tracker.update(frame, None)
-        looked += tracker.inverted.tolist()
-        learn(tracker, (standing(100), 0.1))
-    assert looked == [False, True, False]
+    asked = []
+    for frame in range(3):
+        tracker.update(frame, detections(box(100), score=0.6))
+        asked += tracker.upside_down.tolist()
+        learn(tracker, (turned(standing(100)), 0.9 if asked[-1] else 0.1))
+    assert asked == [False, True, True]
+
+
+def test_a_track_that_ends_as_a_duplicate_is_not_asked_how_it_looks() -> None:
+    tracker = PoseTracker(BODY19, poses=PoseTrackerSpec(same_oks=1.0))
+    rgb = np.zeros((200, 300, 3), np.uint8)
+    score = np.full((2, NUM), 0.9, np.float32)
+    for frame in range(8):
+        people = tracker.update(frame, detections(box(100), box(140 - 8 * min(frame, 5))))
+        poses = [standing(100), turned(standing(100))][: len(people)]
+        people, _ = tracker.learn(np.stack(poses), score[: len(people)], rgb)
+    assert people.track_id.tolist() == [1]
 
 
 def test_an_unsure_pose_asks_for_the_detector_and_then_ends() -> None:
@@ -250,7 +281,7 @@ def test_after_a_meeting_numbers_follow_the_clothes(passes: bool) -> None:
     red_left[:, :150], red_left[:, 150:] = [255, 0, 0], [0, 0, 255]
     score = np.full((2, NUM), 0.9, np.float32)
     left = [60] * 4 + list(range(60, 140, 8)) + [140] * 4 + list(range(140, 60, -8)) + [60] * 8
-    given_back = []
+    exchanged = []
     for frame, x in enumerate(left):
         asked = tracker.update(frame, detections(box(x), box(300 - x)))
         xs = [x if np.abs(b - x).min() < np.abs(b - 300 + x).min() else 300 - x
@@ -260,9 +291,9 @@ def test_after_a_meeting_numbers_follow_the_clothes(passes: bool) -> None:
         people, _ = tracker.learn(
             np.stack([pose(x) for x in xs]), score[: len(xs)], np.ascontiguousarray(rgb)
         )
-        given_back += [tracker.given_back] if tracker.given_back else []
+        exchanged += [tracker.exchanged] if tracker.exchanged else []
         if frame == 3:
             assert people.track_id[np.argsort(people.xyxy[:, 0])].tolist() == [1, 2]
     owner = people.track_id[np.argsort(people.xyxy[:, 0])].tolist()
     assert owner == ([2, 1] if passes else [1, 2])
-    assert given_back == ([{1: 2, 2: 1}] if passes else [])
+    assert exchanged == ([{1: 2, 2: 1}] if passes else [])
