@@ -8,7 +8,7 @@ import pytest
 
 import tiny_onnx
 from fake_estimator import FakeEstimator, people, picture, run, video
-from glpose.hindsight import NO_HINDSIGHT, FollowedFrame, Hindsight, HindsightSpec, Looked
+from glpose.hindsight import NO_HINDSIGHT, FollowedFrame, Hindsight, HindsightSpec, Looked, _apart
 from glpose.pipeline import estimate_poses
 from glpose.runtime.options import PoseOptions
 from glpose.skeleton import BODY19, POSETRACK15
@@ -301,6 +301,22 @@ def test_numbers_are_exchanged_no_further_back_than_frames_are_held() -> None:
     frames += [world.named(17, 1, 2, now=EXCHANGE)]
     assert world.whose(through(world, frames, reach=4))[11:] == [[2, 1]] * 2 + [[1, 2]] * 5
     assert world.whose(through(world, frames, reach=0))[11:] == [[2, 1]] * 6 + [[1, 2]]
+
+
+def test_who_met_before_the_frames_that_are_held_has_the_own_number_in_all_of_them() -> None:
+    world = Crossing()
+    world.meeting = 5.0
+    frames = [world.named(i, *((1, 2) if i < 6 else (2, 1))) for i in range(13)]
+    frames += [world.named(13, 1, 2, now=EXCHANGE)]
+    assert world.whose(through(world, frames, reach=6))[7:] == [[1, 2]] * 7
+
+
+def test_a_way_may_be_the_longer_the_more_time_it_has() -> None:
+    here, there = np.array([0.0, 0, 20, 40]), np.array([8.0, 0, 28, 40])
+    assert _apart((3, here), (4, there)) == pytest.approx(0.1)
+    assert _apart((3, here), (7, there)) == pytest.approx(0.05)
+    assert _apart(None, None) == 0.0
+    assert _apart((3, here), None) == _apart(None, (3, here)) == 1.0
 
 
 def test_numbers_of_the_scene_before_are_not_exchanged() -> None:

@@ -82,12 +82,13 @@ SMOOTH = {**ALL, "composite": CompositeCodec(SIZE_HW, 1.5, reach=100.0)}
 
 @pytest.mark.parametrize("name", ["gaussian", "composite"])
 @pytest.mark.parametrize("degrees", [-20.0, 10.0, 90.0])
-def test_maps_of_turned_joints_turned_back_are_those_of_the_joints(
-    name: str, degrees: float
+@pytest.mark.parametrize("scale", [0.8, 1.0, 1.3])
+def test_maps_of_turned_and_scaled_joints_put_back_are_those_of_the_joints(
+    name: str, degrees: float, scale: float
 ) -> None:
     codec, spec = SMOOTH[name], CropSpec(tiny_onnx.CROP_HW)
     to_crop = codec.crop_from_map(spec)
-    turn = to_crop.inverse() @ view_from_crop(spec, degrees) @ to_crop
+    turn = to_crop.inverse() @ view_from_crop(spec, degrees, scale) @ to_crop
     xy, valid = joints(2)
     middle = (np.array(SIZE_HW[::-1]) - 1) / 2
     xy = middle + (xy - middle) / 3  # so that none leaves the crop

@@ -71,6 +71,17 @@ def test_the_answer_is_the_mean_of_the_crop_and_of_all_views() -> None:
     np.testing.assert_allclose(encoded.maps["heatmaps"], whole, atol=0.02 * whole.max())
 
 
+def test_each_place_has_the_mean_of_the_views_that_show_it() -> None:
+    class Same(FakeEstimator):
+        """Sees the same everywhere."""
+
+        def solve(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+            return {"heatmaps": np.ones_like(super().solve(inputs)["heatmaps"])}
+
+    found = maps(Viewed(Same(), (View(-20.0, 0.8), View(20.0, 1.3))), blobs())
+    np.testing.assert_allclose(found, 1.0, atol=1e-4)
+
+
 def test_views_are_put_together_and_change_the_poses() -> None:
     both = PoseOptions(flip=True, views=VIEWS)
     look = with_views(FakeEstimator(), both)
