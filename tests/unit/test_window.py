@@ -9,7 +9,7 @@ import pytest
 import tiny_onnx
 from fake_estimator import people
 from glpose.clip import CropMemory, MemoryEntry
-from glpose.runtime.card import SimilarSlot, Starter, StateSlot
+from glpose.runtime.card import KeySlot, NeighbourSlot, SimilarSlot, Starter, StateSlot
 from glpose.types import Affine, Frame
 from glpose.window import Key, SeenFrame, States, Window, remember, similar_inputs
 
@@ -89,6 +89,10 @@ def test_features_of_a_crop_that_is_turned_otherwise_are_left_out() -> None:
     keys += [key for _, own in window.drain() for key in own]
     around = [[other.frame for other in key.neighbours["around"]] for key in keys]
     assert around == [[0, 1], [0, 2], [1, 2], [3, 4], [3, 4], [5, 6], [5, 6]]
+    exact = (KeySlot("crop"), NeighbourSlot("around", (-1, 1), box="exact"))  # cut as the key is
+    window = Window(tiny_onnx.pose_card(slots=exact), CropMemory(8))
+    keys = [key for frame in frames for _, own in window.push(frame) for key in own]
+    assert [other.frame for other in keys[3].neighbours["around"]] == [2, 4]
 
 
 def test_states_of_a_crop_that_is_turned_otherwise_do_not_go_on() -> None:

@@ -107,6 +107,17 @@ def test_who_leaned_and_is_not_sure_is_looked_for_once_the_other_way_up() -> Non
         assert not any(ways_up(leaning=False, unsure=unsure))
 
 
+def test_whose_pose_is_somebody_elses_is_not_looked_for_the_other_way_up() -> None:
+    tracker, leaning = PoseTracker(BODY19), standing(200)
+    leaning[BODY19.index("head_bottom")] = [260, 120]
+    tracker.update(0, detections(box(100), box(200)))
+    learn(tracker, (standing(100), 0.9), (leaning, 0.9))
+    tracker.update(1, detections(box(100), box(200)))
+    learn(tracker, (leaning, 0.9), (leaning, 0.9))
+    assert len(tracker.update(2, detections(box(100), box(200)))) == 2
+    assert not tracker.upside_down.any()
+
+
 def test_a_newcomer_who_is_not_sure_is_looked_for_once_the_other_way_up() -> None:
     tracker = PoseTracker(BODY19)
     asked = []
