@@ -113,7 +113,7 @@ def test_whose_pose_is_somebody_elses_is_not_looked_for_the_other_way_up() -> No
     tracker.update(0, detections(box(100), box(200)))
     learn(tracker, (standing(100), 0.9), (leaning, 0.9))
     tracker.update(1, detections(box(100), box(200)))
-    learn(tracker, (leaning, 0.9), (leaning, 0.9))
+    learn(tracker, (standing(100), 0.9), (standing(100), 0.9))
     assert len(tracker.update(2, detections(box(100), box(200)))) == 2
     assert not tracker.upside_down.any()
 
