@@ -1,6 +1,5 @@
 """Laws of the main path, for all patterns of people, gaps and settings."""
 
-from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
@@ -40,12 +39,14 @@ def frames_of(pattern: Pattern) -> list[Frame]:
     return [Frame(i, i / 25, None if who is None else picture(i)) for i, who in enumerate(pattern)]
 
 
-options = st.builds(
-    PoseOptions,
-    flip=st.booleans(),
-    neighbours=st.sampled_from(get_args(Neighbours)),
-    sampling=st.sampled_from(get_args(Sampling)),
-    causal=st.booleans(),
+# What is built of them is checked by types, which draws random numbers: not while hypothesis draws.
+options = st.fixed_dictionaries(
+    {
+        "flip": st.booleans(),
+        "neighbours": st.sampled_from(get_args(Neighbours)),
+        "sampling": st.sampled_from(get_args(Sampling)),
+        "causal": st.booleans(),
+    }
 )
 
 
@@ -71,23 +72,23 @@ def poses_of(
 @given(patterns, cards, st.integers(2, 9), options)
 @settings(max_examples=30, deadline=None)
 def test_every_frame_once_in_order_and_blocks_change_nothing(
-    pattern: Pattern, settings_: dict[str, Any], block: int, options: PoseOptions
+    pattern: Pattern, settings_: dict[str, Any], block: int, options: dict[str, Any]
 ) -> None:
-    card = tiny_onnx.slots(**settings_)
-    one = poses_of(pattern, card, 1, options)
+    card, how = tiny_onnx.slots(**settings_), PoseOptions(**options)
+    one = poses_of(pattern, card, 1, how)
     assert [p.frame for p in one] == list(range(len(pattern)))
     assert [p.status == "undecodable" for p in one] == [who is None for who in pattern]
     assert [p.people.track_id.tolist() for p in one] == [who or [] for who in pattern]
-    same(one, poses_of(pattern, card, block, options))
+    same(one, poses_of(pattern, card, block, how))
 
 
 @pytest.mark.slow
 @given(patterns, patterns, cards, st.integers(1, 9), options)
 @settings(max_examples=30, deadline=None)
 def test_what_comes_later_changes_nothing_where_the_past_decides(
-    pattern: Pattern, more: Pattern, settings_: dict[str, Any], block: int, options: PoseOptions
+    pattern: Pattern, more: Pattern, settings_: dict[str, Any], block: int, options: dict[str, Any]
 ) -> None:
-    card, how = tiny_onnx.slots(**settings_), replace(options, causal=True)
+    card, how = tiny_onnx.slots(**settings_), PoseOptions(**{**options, "causal": True})
     longer = poses_of(pattern + more, card, block, how)
     same(longer[: len(pattern)], poses_of(pattern, card, 1, how))
 
