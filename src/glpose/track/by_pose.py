@@ -21,6 +21,7 @@ from glpose.types import Detections, People
 
 FEWEST_SURE = 4
 """Joints that must be sure for a box to go with them."""
+_NEAR_BORDER = 0.03  # in box heights
 # The most that a person's size changes in a frame.
 _MOST_SCALING = 0.05
 _HEAD = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "head_top", "face", "head")
@@ -43,7 +44,8 @@ class PoseTrackerSpec:
     was not sure.
 
     Who was seen upside down is looked for upside down, see `upright`. Who did not clearly stand before
-    and is not sure now is looked for the other way up in every second frame.
+    and is not sure now is looked for the other way up in every second frame; not half figures, nor
+    newcomers whom the picture cuts off.
 
     A box goes with the joints; it grows to hold them with a `margin` of their longer side, and
     shrinks by a share `shrink` a frame, see `pose_box`.
@@ -165,7 +167,9 @@ class PoseTracker(Tracker):
                 self._sightings[track] = Sighting(xy[i], sure[i], box)
                 turn_deg = body_turn_deg(xy[i], sure[i], self._joints)
                 track.upside_down = is_upside_down(turn_deg, before=bool(upside_down[i]))
-                track.may_turn = may_turn(turn_deg, upside_down=track.upside_down)
+                track.whole |= bool(np.isfinite(turn_deg))
+                # Who was never whole is cut off by the picture, or by somebody, and not turned.
+                track.may_turn = track.whole and may_turn(turn_deg, upside_down=track.upside_down)
                 track.tries_turned = False
                 track.hits += not was_seen[i]
                 track.seen, track.weak = frame, 0
@@ -173,8 +177,8 @@ class PoseTracker(Tracker):
                 if not track.track_id and is_sure and track.hits >= self._frames_to_confirm(track):
                     self._confirm(track)
             else:  # perhaps it is only the wrong way up: one look will tell
-                tries = track.may_turn and not shared[i] and not track.tries_turned
-                track.tries_turned = bool(tries)
+                may = track.may_turn or (track not in self._sightings and self._is_inside(track))
+                track.tries_turned = bool(may and not shared[i] and not track.tries_turned)
         self._drop_tried(rows, believed, shared)
         self._end_duplicates(frame)
         if rgb is not None:
@@ -233,6 +237,14 @@ class PoseTracker(Tracker):
             shared[i] = any(alike[i, j] and believed[j] for j in order[:place])
             believed[i] &= not shared[i]
         return believed, shared
+
+    def _is_inside(self, track: Track) -> bool:
+        """Whether the picture does not cut a person off."""
+        if self._size_hw is None:
+            return True
+        near = _NEAR_BORDER * (track.xyxy[3] - track.xyxy[1])
+        low, high = track.xyxy[:2], np.array(self._size_hw[::-1]) - 1 - track.xyxy[2:]
+        return bool(min(*low, *high) > near)
 
     def _drop_tried(self, rows: list[Track], believed: np.ndarray, shared: np.ndarray) -> None:
         """End the tracks that were tried in vain; a good detection is tried once more."""

@@ -66,8 +66,8 @@ class TrackerSpec:
 class Track:
     """One person; `track_id` is 0 until confirmed, so that false alarms use up no ids.
 
-    For `PoseTracker`: whether the pose was `upside_down`, whether it `may_turn` soon, and whether the
-    next look `tries_turned`, the other way up.
+    For `PoseTracker`: whether the pose was `upside_down`, whether it was ever `whole`, from neck to feet,
+    whether it `may_turn` soon, and whether the next look `tries_turned`, the other way up.
     """
 
     state: motion.BoxState
@@ -78,7 +78,8 @@ class Track:
     weak: int = 0
     track_id: int = 0
     upside_down: bool = False
-    may_turn: bool = True
+    whole: bool = False
+    may_turn: bool = False
     tries_turned: bool = False
 
 

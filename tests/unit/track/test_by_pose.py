@@ -107,6 +107,29 @@ def test_who_leaned_and_is_not_sure_is_looked_for_once_the_other_way_up() -> Non
         assert not any(ways_up(leaning=False, unsure=unsure))
 
 
+def test_half_figures_are_not_looked_for_the_other_way_up() -> None:
+    tracker = PoseTracker(BODY19)
+    half = np.array([not name.endswith(("knee", "ankle")) for name in BODY19.joints])
+    for frame in range(9):
+        tracker.update(frame, detections(box(100)))
+        assert not tracker.upside_down.any()
+        score = np.where(half, 0.9 if frame < 6 else 0.1, 0.1).astype(np.float32)
+        tracker.learn(standing(100)[None], score[None])
+
+
+@pytest.mark.parametrize(("y", "expected"), [(100, [False, True]), (144, [False, False])])
+def test_newcomers_whom_the_picture_cuts_off_are_not_looked_for_the_other_way_up(
+    y: float, expected: list[bool]
+) -> None:
+    tracker = PoseTracker(BODY19, size_hw=(200, 300))
+    asked = []
+    for frame in range(2):
+        tracker.update(frame, detections(box(100, y), score=0.6))
+        asked += tracker.upside_down.tolist()
+        learn(tracker, (standing(100), 0.1))
+    assert asked == expected
+
+
 def test_whose_pose_is_somebody_elses_is_not_looked_for_the_other_way_up() -> None:
     tracker, leaning = PoseTracker(BODY19), standing(200)
     leaning[BODY19.index("head_bottom")] = [260, 120]
