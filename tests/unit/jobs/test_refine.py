@@ -18,6 +18,7 @@ from glpose.api import Models, poses_of
 from glpose.cli.main import main
 from glpose.errors import BadInput
 from glpose.flow import Motions
+from glpose.formats import results
 from glpose.formats.results import ResultWriter, write_boxes
 from glpose.imaging import resize, write_image
 from glpose.jobs.refine import RefineOptions, refine_video
@@ -418,9 +419,14 @@ def test_nobody_is_carried_across_a_cut(tmp_path: Path) -> None:
 
 
 def test_a_run_refines_by_name_as_afterwards(
-    video: Path, tiny_weights: Path, tmp_path: Path
+    video: Path, tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Refining while it runs gives what refining its results gives, up to the file's rounding."""
+    """Refining while it runs gives what refining its results gives.
+
+    The file is written finely: rounding would decide where a neighbour is just as far off as it may be.
+    """
+    for name in ("_PX", "_SCORE"):
+        monkeypatch.setattr(results, name, 9)
     how = Options(
         tmp_path / "plain",
         weights=str(tiny_weights),
@@ -434,16 +440,12 @@ def test_a_run_refines_by_name_as_afterwards(
     both = glpose.load(at_once.folder / "poses.jsonl"), later
     untouched = glpose.load(plain.folder / "poses.jsonl")
     assert both[0].settings["refine"] == ["flow"]
-    alike, moved = [], []
+    moved = []
     for a, b, c in zip(both[0].frames, both[1].frames, untouched.frames, strict=True):
         assert a.people.track_id.tolist() == b.people.track_id.tolist()
-        alike.append(np.abs(a.xy - b.xy).max(-1).ravel())
+        np.testing.assert_allclose(a.xy, b.xy, atol=0.1)
         moved.append(np.abs(a.xy - c.xy).max(-1).ravel())
-    apart, moved_px = np.concatenate(alike), np.concatenate(moved)
-    # Rounding decides where flow is as uncertain as a neighbour may just be.
-    assert (apart > 0.1).mean() < 0.01
-    assert apart.max() < 3
-    assert (moved_px > 0.1).mean() > 0.1
+    assert (np.concatenate(moved) > 0.1).mean() > 0.1
 
 
 def moving(num: int, step: int) -> list[np.ndarray]:
