@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from glpose.crop import crop_from_image
+from glpose.imaging import map_levels
 from glpose.types import Affine, CropSpec
 
 Rgb = UInt8[np.ndarray, "h w 3"]
@@ -139,7 +140,7 @@ def jitter_colour(rng: np.random.Generator, rgb: Rgb, strength: float) -> Rgb:
     )
     shift = rng.uniform(-strength, strength) * 80
     table = np.clip(np.arange(256)[:, None] * gain + shift, 0, 255).astype(np.uint8)
-    out = np.stack([table[rgb[..., c], c] for c in range(3)], -1)
+    out = map_levels(rgb, table)
     if rng.random() < 0.08:
         out = np.repeat(out.mean(-1, keepdims=True).astype(np.uint8), 3, -1)
     return out
