@@ -1,15 +1,22 @@
 """The networks of others on the people of `stills.py`: LSP's test half and COCO's val2017.
 
     python bench/taught.py DATA_FOLDER [--pose NAME_OR_FOLDER] [--limit N]
+    python bench/taught.py DATA_FOLDER --lean
 
 What MoveNet and BlazePose said is read from `DATA_FOLDER/taught` (`glpose.formats.taught`): each looked
 once at a square around the box of the label file. Ours gets the boxes of `stills.py`, and looks as
 `glpose run` does, or once. "Flip test" is the mean of a picture and its mirror image. A joint is at
 the other side if it is wrong by PCK@0.2 of the box, but right for the other side (`sides.py`).
 People whom nobody was shown count as wrong.
+
+With `--lean`: how many limb joints the teachers are sure of, by how far trunks lean from upright,
+and where these joints lie: within 0.1 of the box of the joint labelled by hand, or of that of the
+other side, or of neither. In LSP (training half) and LSP Extended, whose labels by hand are
+themselves in error at times.
 """
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from figures import LIMBS, Subject, columns, parser_of, percent, subject_of
@@ -19,11 +26,14 @@ from stills import LIMBS_AND_NOSE, areas_of, oks_picture, pictures_of, poses_on,
 
 from glpose.formats.dataset import LabelledPicture, LabelledPictures
 from glpose.formats.sets import DATASETS
-from glpose.formats.taught import read_teachers
+from glpose.formats.taught import lean_deg, read_taught, read_teachers
 from glpose.metrics.oks import oks_scores
 from glpose.runtime.presets import Effort
-from glpose.skeleton import COCO17
+from glpose.skeleton import BODY19, COCO17
 
+_LEANS = (0, 30, 60, 90, 120, 150, 181)
+"""Limits in degrees."""
+_OTHER_SIDE = [i ^ 1 for i in range(len(LIMBS))]  # partners follow each other
 _AWAY = -1e4
 """Where a joint is that nobody looked for."""
 
@@ -39,7 +49,13 @@ class Answer:
 
 def main() -> None:
     """Parse the command line and print a line for each network."""
-    subject = subject_of(parser_of(__doc__).parse_args())
+    parser = parser_of(__doc__)
+    parser.add_argument("--lean", action="store_true")
+    given = parser.parse_args()
+    subject = subject_of(given)
+    if given.lean:
+        leaning(subject)
+        return
     lsp, coco = pictures_of(subject, "lsp", "test"), pictures_of(subject, "coco", "val")
     areas = areas_of(subject.path("coco") / "person_keypoints.json")
     on_lsp, on_coco = answers(subject, "lsp", lsp), answers(subject, "coco", coco)
@@ -95,6 +111,41 @@ def _teachers(subject: Subject, name: str, some: LabelledPictures) -> dict[str, 
         ]
         for network, found in networks.items()
     }
+
+
+def leaning(subject: Subject) -> None:
+    """Print a line for each set and range of leaning trunks."""
+    for name in ("lsp", "lspet"):
+        some = pictures_of(subject, name, "train")
+        said = read_taught(subject.path("taught") / f"{name}.npz")
+        row_of = {int(number): row for row, number in enumerate(said.annotation_id)}
+        row = [row_of.get(number, -1) for picture in some.pictures for number in picture.ids]
+        sure, xy = (part[row][:, columns(COCO17)] for part in (said.sure, said.xy))
+        sure = sure & (np.array(row) >= 0)[:, None]
+        truth = [picture.truth for picture in some.pictures]
+        hand_xy = np.concatenate([t.xy for t in truth])[:, columns(some.skeleton)]
+        seen = np.concatenate([t.visibility for t in truth])[:, columns(some.skeleton)] > 0
+        boxes = np.concatenate([t.people.xyxy for t in truth])
+        near_px = 0.1 * (boxes[:, 2:] - boxes[:, :2]).max(1)[:, None]
+        own = np.linalg.norm(xy - hand_xy, axis=-1) < near_px
+        other = ~own & (np.linalg.norm(xy - hand_xy[:, _OTHER_SIDE], axis=-1) < near_px)
+        lean = lean_of_limbs(hand_xy)
+        for low, high in pairwise(_LEANS):
+            people = (lean >= low) & (lean < high) & seen.all(1)
+            counted = sure & people[:, None]
+            right, exchanged = percent(own, counted), percent(other, counted)
+            print(
+                f"{name:6} leaning by {low:3} to {high:3}: {people.sum():5} people, sure of "
+                f"{percent(sure, np.broadcast_to(people[:, None], sure.shape)):.0f} %: right {right:.1f}, "
+                f"other side {exchanged:.1f}, neither {100 - right - exchanged:.1f} %"
+            )
+
+
+def lean_of_limbs(xy: Float[np.ndarray, "people 12 2"]) -> Float[np.ndarray, " people"]:
+    """How far trunks lean, in degrees, of people whose limb joints are all labelled."""
+    body = np.zeros((len(xy), len(BODY19.joints), 2), np.float32)
+    body[:, columns(BODY19)] = xy
+    return lean_deg(body, np.ones(body.shape[:2], bool))
 
 
 def _on_lsp(some: LabelledPictures, told: list[Answer], limbs: list[int]) -> tuple[float, float]:

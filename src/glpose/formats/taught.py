@@ -37,6 +37,10 @@ _LEAST_AGREEING, _LEAST_SCORE = 3, 0.3
 # Labels by hand are believed where the teachers are unsure, if they agree with most of the joints
 # of that person that the teachers are sure of: then the person's sides are not exchanged.
 _BELIEVED_SHARE = 0.75
+# Teachers know people who stand. Of the joints that they are sure of, one in fifty lies wrong on people
+# of LSP whose trunk leans less than 30 degrees, but one in nine to four where it leans by more than 60,
+# mostly on the other side (`bench/taught.py`). There labels by hand count.
+_MOST_LEAN_DEG = 60.0
 
 # Teachers place shoulders and hips higher than people do, by this share of the torso: medians on
 # the hand labels of LSP and COCO are 0.05 and 0.03 for shoulders, 0.045 and 0.015 for hips.
@@ -134,13 +138,32 @@ def lowered(xy: Float32[np.ndarray, "n 17 2"]) -> Float32[np.ndarray, "n 17 2"]:
     return xy + np.array(share, np.float32)[:, None] * torso[:, None]
 
 
+def lean_deg(
+    xy: Float32[np.ndarray, "n joints 2"], seen: Bool[np.ndarray, "n joints"]
+) -> Float32[np.ndarray, " n"]:
+    """How far trunks are turned from upright, 0 to 180 degrees; joints are those of BODY19.
+
+    NaN for people without a labelled shoulder or hip.
+    """
+    middles = []
+    for part in _LOWER:
+        columns = [BODY19.index(f"{side}_{part}") for side in ("left", "right")]
+        weight = seen[:, columns, None].astype(np.float32)
+        with np.errstate(invalid="ignore"):
+            middles.append((weight * np.nan_to_num(xy[:, columns])).sum(1) / weight.sum(1))
+    right, down = (middles[1] - middles[0]).T
+    return np.abs(np.degrees(np.arctan2(right, down)))
+
+
 def with_taught(labelled: LabelledPictures, taught: Taught, trust: Trust) -> LabelledPictures:
     """The set's people as BODY19, with the joints that the teachers are sure of.
 
     By `trust`, a joint by hand counts, and joints that the set has no label for at all are filled;
     or the consensus counts, and labels by hand are used where it is unsure and they agree with it
-    on the rest of the person. A joint that nobody is sure of has visibility 0. People whom only
-    the teachers know are added.
+    on the rest of the person. On people whose trunk leans by more than 60 degrees it counts for
+    joints without labels only, and only if both agree on the rest; labels by hand are used unless
+    it is sure of a place that is neither that of the joint nor that of its mirror partner. A joint
+    that nobody is sure of has visibility 0. People whom only the teachers know are added.
     """
     index = joint_map(labelled.skeleton, BODY19)
     rows = {int(number): row for row, number in enumerate(taught.annotation_id) if number >= 0}
@@ -180,12 +203,15 @@ def _merged(
         used = sure & ~known
         seen = np.where(used, 2, hand_seen)
     else:
-        used = sure
-        side = (xyxy[:, 2:] - xyxy[:, :2]).max(1)[:, None]
+        near_px = _LIKE * (xyxy[:, 2:] - xyxy[:, :2]).max(1)[:, None]
         both = sure & (hand_seen > 0)
-        like = both & (np.linalg.norm(hand_xy - by_teachers, axis=-1) < _LIKE * side)
-        believed = like.sum(1) >= _BELIEVED_SHARE * np.maximum(both.sum(1), 1)
-        seen = np.where(used, 2, np.where(believed[:, None], hand_seen, 0))
+        like = both & (np.linalg.norm(hand_xy - by_teachers, axis=-1) < near_px)
+        believed = (like.sum(1) >= _BELIEVED_SHARE * np.maximum(both.sum(1), 1))[:, None]
+        leans = (lean_deg(hand_xy, hand_seen > 0) > _MOST_LEAN_DEG)[:, None]
+        mirrored_px = np.linalg.norm(hand_xy[:, list(BODY19.mirror)] - by_teachers, axis=-1)
+        denied = both & ~like & ~(mirrored_px < near_px)
+        used = sure & (~leans | (believed & (hand_seen == 0)))
+        seen = np.where(used, 2, np.where(leans & ~denied | ~leans & believed, hand_seen, 0))
     xy = np.where(used[..., None], by_teachers, hand_xy)
     xy = np.where((seen > 0)[..., None], xy, np.nan).astype(np.float32)
     count = len(place)

@@ -166,6 +166,7 @@ RECIPES: dict[str, Entry] = {
     "broader_small": Entry(
         "pretrain.broader_small", "once more, with less of JHMDB than of others"
     ),
+    "leaning_small": Entry("pretrain.leaning_small", "once more, with more of people who lean"),
     "composite_small": Entry(
         "pretrain.composite_small", "Lite0 with coarse heatmaps and offsets (CLNet's idea)"
     ),

@@ -1,5 +1,6 @@
 """Teachers' joints: their consensus, and how it is merged with labels by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,15 @@ import pytest
 
 from glpose.errors import BadInput
 from glpose.formats.dataset import LabelledPicture, LabelledPictures
-from glpose.formats.taught import Taught, Trust, consensus, lowered, read_taught, with_taught
+from glpose.formats.taught import (
+    Taught,
+    Trust,
+    consensus,
+    lean_deg,
+    lowered,
+    read_taught,
+    with_taught,
+)
 from glpose.skeleton import BODY19, COCO17, LSP14
 from glpose.types import FrameTruth, People
 
@@ -92,6 +101,82 @@ def test_the_consensus_wins_and_is_completed_by_a_person_it_agrees_with() -> Non
     assert truth.visibility[0, BODY19.index("left_wrist")] == 0  # they agree nowhere
     assert truth.visibility[0, BODY19.index("left_knee")] == 2
     assert truth.visibility[0, BODY19.index("head_bottom")] == 0
+
+
+def standing(*, turned_deg: float) -> LabelledPictures:
+    """One person whose joints lie on a line of 140 px, left ones 40 px beside the right ones, turned."""
+    along = {"head_top": 0, "neck": 1, "shoulder": 2, "elbow": 3, "wrist": 4, "hip": 5, "knee": 6}
+    xy = np.zeros((1, 14, 2), np.float32)
+    for place, joint in enumerate(LSP14.joints):
+        side, _, part = joint.rpartition("_")
+        across = {"left": 40, "right": -40}.get(side, 0)
+        xy[0, place] = across, 20 * along.get(joint, along.get(part, 7))
+    angle = np.deg2rad(turned_deg)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], np.float32)
+    truth = labelled(np.full((1, 14), 2)).pictures[0].truth
+    moved = replace(truth, xy=xy @ turn.T)
+    return LabelledPictures(LSP14, [LabelledPicture(Path("a.png"), moved, (7,))])
+
+
+def as_coco(xy: np.ndarray) -> np.ndarray:
+    """The joints of BODY19 as COCO's."""
+    return xy[:, [BODY19.index(joint) for joint in COCO17.joints]]
+
+
+def of_standing(turned_deg: float) -> tuple[LabelledPictures, np.ndarray]:
+    """A person turned, and teachers who say the same of each limb joint; eyes and ears are at 0."""
+    hand = standing(turned_deg=turned_deg)
+    xy = hand.pictures[0].truth.xy
+    body = np.zeros((1, 19, 2), np.float32)
+    for joint in LSP14.joints[:12]:
+        body[0, BODY19.index(joint)] = xy[0, LSP14.index(joint)]
+    return hand, as_coco(body)
+
+
+@pytest.mark.parametrize("turned_deg", [0, 30, 90, 179, -45, -135])
+def test_trunks_lean(turned_deg: float) -> None:
+    hand = standing(turned_deg=turned_deg).pictures[0].truth.xy
+    body = np.full((1, 19, 2), np.nan, np.float32)
+    body[:, [BODY19.index(joint) for joint in LSP14.joints[:12]]] = hand[:, :12]
+    seen = ~np.isnan(body[..., 0])
+    np.testing.assert_allclose(lean_deg(body, seen), [abs(turned_deg)], atol=1e-3)
+    seen[0, BODY19.index("left_hip")] = False
+    assert not np.isnan(lean_deg(body, seen)).any()
+    seen[0, BODY19.index("right_hip")] = False
+    assert np.isnan(lean_deg(body, seen)).all()
+
+
+@pytest.mark.parametrize(("turned_deg", "by_hand"), [(50, False), (70, True), (-170, True)])
+def test_of_people_who_lean_labels_by_hand_count(turned_deg: float, *, by_hand: bool) -> None:
+    """Each of three joints is elsewhere for the teachers: at its partner, at no joint, a bit away."""
+    hand, xy = of_standing(turned_deg)
+    left_knee, right_knee = COCO17.index("left_knee"), COCO17.index("right_knee")
+    left_wrist, left_elbow = COCO17.index("left_wrist"), COCO17.index("left_elbow")
+    own_knee, own_elbow = xy[0, left_knee].copy(), xy[0, left_elbow].copy()
+    xy[0, left_knee] = xy[0, right_knee]
+    xy[0, left_wrist] += 300
+    xy[0, left_elbow] += 5
+    teachers = Taught(np.array([7]), np.array([3]), BOX, xy, ALL[None])
+    truth = merged(hand, teachers, "consensus")
+    knee, wrist, elbow, eye = (
+        BODY19.index(f"left_{part}") for part in ("knee", "wrist", "elbow", "eye")
+    )
+    expected = own_knee if by_hand else xy[0, right_knee]
+    np.testing.assert_allclose(truth.xy[0, knee], expected, atol=1e-4)
+    expected = own_elbow if by_hand else xy[0, left_elbow]
+    np.testing.assert_allclose(truth.xy[0, elbow], expected, atol=1e-4)
+    assert truth.visibility[0, wrist] == (0 if by_hand else 2)
+    assert truth.visibility[0, eye] == 2  # both agree on ten joints of twelve
+
+
+def test_of_people_who_lean_teachers_who_are_wrong_say_nothing_of_faces() -> None:
+    hand, xy = of_standing(180)
+    teachers = Taught(np.array([7]), np.array([3]), BOX, xy[:, list(COCO17.mirror)], ALL[None])
+    truth = merged(hand, teachers, "consensus")
+    assert truth.visibility[0, BODY19.index("left_eye")] == 0
+    knee = BODY19.index("left_knee")
+    expected = hand.pictures[0].truth.xy[0, LSP14.index("left_knee")]
+    np.testing.assert_allclose(truth.xy[0, knee], expected)
 
 
 def test_people_whom_only_the_teachers_know_are_added() -> None:

@@ -173,7 +173,7 @@ def with_cache(sets: Sequence[Pictures], megabytes: int) -> list[Pictures]:
 
 _OWN = ("offset", "shape_hw")
 
-STORE_VERSION = 1
+STORE_VERSION = 2
 """To be raised if the code that fills stores makes something else of the same files."""
 
 _LABEL_FILES = (".json", ".txt")
