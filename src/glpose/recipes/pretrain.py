@@ -252,8 +252,8 @@ def leaning_small() -> Settings:
             before.optimizer, lr=8e-4, warmup_steps=100, weight_decay=0.05, rates=_RATES
         ),
         batch_size=32,
-        num_steps=5600,
-        validate_every=1400,
+        num_steps=4400,
+        validate_every=2200,
         checkpoint_every=200,
         data_workers=0,
     )
