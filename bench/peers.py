@@ -6,8 +6,8 @@
 JHMDB's validation clips, whole frames, tracked by the tool itself, default settings; 12 limb joints,
 PCK of the longer side of the labelled box. A frame in which it finds nobody counts as wrong. The
 tool follows one person only, and no clip has more than one labelled; where several people are
-found, `glpose run` is scored with the one on the labelled box. Processor seconds are those of the
-tool alone, without decoding. The models 0 (lite) and 2 (heavy) are not in MediaPipe's package: put
+found, `glpose run` is scored with the one on the labelled box. Processor time is that of the
+tool alone; ours is with decoding, and with turning. The models 0 (lite) and 2 (heavy) are not in MediaPipe's package: put
 `pose_landmark_lite.tflite` and `pose_landmark_heavy.tflite` of the npm package `@mediapipe/pose`
 into its folder `modules/pose_landmark`. The first row is glpose with the weights given. With
 `--rolled` the clips are turned under the person, see `rolled.py`, and each tool has a row for each
@@ -18,7 +18,9 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import mediapipe  # type: ignore[import-not-found]
 import numpy as np
@@ -89,41 +91,33 @@ def main() -> None:
     args = parser.parse_args()
     subject = subject_of(args)
     clips = val_clips(subject)
-    if args.rolled:
-        ours = looked_at(clips, subject.models)
-        tools = {"glpose run": ours}
-        for model in args.models:
-            tools[f"MediaPipe {NAMES[model]}"] = peer(ours, clips, model, frames_turned)
-        parts = {name: table(limbs, clips) for name, limbs in tools.items()}
-        for name, found in parts.items():
-            said = "; ".join(f"{part}: {text(row)}, nobody in {100 * row['missed']:.1f} %"
-                             for part, row in found.items())  # fmt: skip
-            print(f"{name:20s} {said}", flush=True)
-        if args.json:
-            args.json.write_text(json.dumps(parts, indent=1))
-        return
-    start = time.process_time()
-    ours = look_at(clips, subject.models, finds=True)
-    seconds = time.process_time() - start
-    rows: dict[str, dict[str, float]] = {}
+    rows: dict[str, dict[str, Any]] = {}
 
-    def show(name: str, limbs: Limbs, seconds: float) -> None:
-        missed = float(np.isnan(limbs.guess_xy).all((1, 2)).mean())
-        rows[name] = {
-            **limbs.both(),
-            "missed": missed,
-            "seconds": seconds,
-            "frames": len(limbs.clip),
-        }
-        print(f"{name:20s} {text(limbs.both()):>12s}   nobody found in {100 * missed:4.1f} % of "
-              f"{len(limbs.clip)} frames   {1000 * seconds / len(limbs.clip):5.1f} ms a frame", flush=True)  # fmt: skip
+    def tell(name: str, limbs: Limbs, seconds: float) -> None:
+        row = rows[name] = row_of(limbs, clips, seconds, rolled=args.rolled)
+        said = [f"{part}: {text(one)}, nobody in {100 * one['missed']:.1f} %"
+                for part, one in row["parts"].items()]  # fmt: skip
+        print(f"{name:16} {'; '.join(said)}; {row['ms a frame']:.1f} ms a frame", flush=True)
 
-    show("glpose run", ours, seconds)
+    look = looked_at if args.rolled else partial(look_at, finds=True)
+    begin = time.process_time()
+    ours = look(clips, subject.models)
+    tell("glpose run", ours, time.process_time() - begin)
     for model in args.models:
         SPENT[0] = 0.0
-        show(f"MediaPipe {NAMES[model]}", peer(ours, clips, model), SPENT[0])
+        limbs = peer(ours, clips, model, frames_turned if args.rolled else frames_of)
+        tell(f"MediaPipe {NAMES[model]}", limbs, SPENT[0])
     if args.json:
         args.json.write_text(json.dumps(rows, indent=1))
+
+
+def row_of(
+    limbs: Limbs, clips: tuple[JhmdbClip, ...], seconds: float, *, rolled: bool
+) -> dict[str, Any]:
+    """Scores of all frames, or by how far they are turned, and processor time."""
+    missed = float(np.isnan(limbs.guess_xy).all((1, 2)).mean())
+    parts = table(limbs, clips) if rolled else {"all": {**limbs.both(), "missed": missed}}
+    return {"parts": parts, "ms a frame": 1000 * seconds / len(limbs.clip)}
 
 
 if __name__ == "__main__":

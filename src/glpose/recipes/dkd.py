@@ -9,7 +9,7 @@ from glpose.train.recipe import Optimizer, Recipe
 
 
 def dkd_small() -> Settings:
-    """broader_small's network for first frames, and its first stages at half the size for all others.
+    """leaning_small's network for first frames, and its first stages at half the size for all others.
 
     The initializer is frozen, and teaches. A quarter of the pixels is what makes the frame encoder
     cheap: it can start from the same weights. The last stages, two thirds of the weights, are left
