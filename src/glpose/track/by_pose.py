@@ -15,7 +15,7 @@ from glpose.geometry import box_iou, oks
 from glpose.skeleton import Skeleton
 from glpose.track import motion
 from glpose.track.looks import LooksMemory, LooksSpec, clothes
-from glpose.track.tracker import Track, Tracker, TrackerSpec, to_people
+from glpose.track.tracker import Pool, Track, Tracker, TrackerSpec, to_people
 from glpose.track.upright import body_turn_deg, is_upside_down, may_turn
 from glpose.types import Detections, People
 
@@ -177,8 +177,9 @@ class PoseTracker(Tracker):
                 if not track.track_id and is_sure and track.hits >= self._frames_to_confirm(track):
                     self._confirm(track)
             else:  # perhaps it is only the wrong way up: one look will tell
-                may = track.may_turn or (track not in self._sightings and self._is_inside(track))
-                track.tries_turned = bool(may and not shared[i] and not track.tries_turned)
+                may = track.may_turn or track not in self._sightings
+                may &= self._is_inside(track) and not shared[i]
+                track.tries_turned = bool(may and not track.tries_turned)
         self._drop_tried(rows, believed, shared)
         self._end_duplicates(frame)
         if rgb is not None:
@@ -189,6 +190,18 @@ class PoseTracker(Tracker):
             not (ok or seen) for ok, seen in zip(believed, was_seen, strict=True)
         ) or any(not track.track_id for track in self._tracks)
         return self._result(frame, rows)
+
+    def _associate(self, frame: int, pool: Pool) -> None:
+        """As of a `Tracker`; who was lost is also given a detection that would only be tried."""
+        super()._associate(frame, pool)
+        spec, last = self._spec, frame if self._frame is None else self._frame
+        lost = [
+            t
+            for t in self._tracks
+            if t.track_id and t.seen < last and frame - t.seen - 1 <= spec.coast_frames
+        ]
+        weak = pool.among(self._poses.try_score)
+        self._match(frame, lost, pool, weak, spec.wide_iou, spec.wide_margin)
 
     def _min_new(self) -> float:
         return self._poses.try_score

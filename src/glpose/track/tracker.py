@@ -84,7 +84,7 @@ class Track:
 
 
 @dataclass(slots=True)
-class _Pool:
+class Pool:
     """Usable detections of a frame in a fixed order, and which are still unmatched."""
 
     xyxy: Float64[np.ndarray, "n 4"]
@@ -151,16 +151,16 @@ class Tracker:
             state = motion.hold_size(track.state) if lost else track.state
             track.state = motion.predict(state, frame - last)
 
-    def _usable(self, detections: Detections) -> _Pool:
+    def _usable(self, detections: Detections) -> Pool:
         xyxy, score = detections.xyxy.astype(np.float64), detections.score.astype(np.float64)
         size = xyxy[:, 2:] - xyxy[:, :2]
         good = np.isfinite(xyxy).all(1) & (size >= self._spec.min_side_px).all(1)
         good &= score >= self._spec.low_score
         xyxy, score = xyxy[good], score[good]
         order = np.lexsort((*xyxy.T[::-1], -score))
-        return _Pool(xyxy[order], score[order], set(range(len(order))))
+        return Pool(xyxy[order], score[order], set(range(len(order))))
 
-    def _associate(self, frame: int, pool: _Pool) -> None:
+    def _associate(self, frame: int, pool: Pool) -> None:
         """Match in rounds, the most reliable first; unmatched unconfirmed tracks end."""
         spec = self._spec
         confirmed = [t for t in self._tracks if t.track_id]
@@ -179,7 +179,7 @@ class Tracker:
         self,
         frame: int,
         tracks: list[Track],
-        pool: _Pool,
+        pool: Pool,
         among: list[int],
         min_iou: float,
         margin: float = 0.0,
@@ -209,7 +209,7 @@ class Tracker:
         edge = np.array([self._size_hw[1], self._size_hw[0]] * 2) - 1.0
         return xyxy.clip(0, edge)
 
-    def _start(self, frame: int, pool: _Pool, *, opens: bool) -> None:
+    def _start(self, frame: int, pool: Pool, *, opens: bool) -> None:
         """Start tracks for confident detections that do not duplicate a detected person."""
         spec = self._spec
         for index in pool.among(self._min_new()):
