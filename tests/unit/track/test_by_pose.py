@@ -130,6 +130,34 @@ def test_newcomers_whom_the_picture_cuts_off_are_not_looked_for_the_other_way_up
     assert asked == expected
 
 
+def test_who_is_cut_off_by_the_picture_is_not_looked_for_the_other_way_up() -> None:
+    """A person who leaned, and of whom the border leaves too little to be sure."""
+    for x, expected in ((100, True), (20, False)):
+        tracker = PoseTracker(BODY19, size_hw=(400, 400))
+        leaning = standing(x)
+        leaning[BODY19.index("head_bottom")] = [x + 60, 120]
+        asked = []
+        for frame in range(9):
+            assert len(tracker.update(frame, detections(box(x))))
+            asked += tracker.upside_down.tolist()
+            learn(tracker, (leaning, 0.1 if frame == 6 else 0.9))
+        assert any(asked) == expected
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_who_was_lost_is_given_a_detection_that_would_only_be_tried(lost: bool) -> None:
+    """Too weak and too far for a match; of somebody who was just seen it may be a neighbour."""
+    tracker = PoseTracker(BODY19)
+    for frame in range(8):
+        tracker.update(frame, detections(box(100)) if frame < 6 else None)
+        learn(tracker, (pose(100), 0.1 if lost and frame >= 6 else 0.9))
+    people = tracker.update(8, detections(box(135), score=0.22))
+    assert sorted(people.track_id.tolist()) == ([1] if lost else [0, 1])
+    if lost:
+        assert abs(people.xyxy[0, [0, 2]].mean() - 135) < 15
+        assert learn(tracker, (pose(135), 0.9)).track_id.tolist() == [1]
+
+
 def test_whose_pose_is_somebody_elses_is_not_looked_for_the_other_way_up() -> None:
     tracker, leaning = PoseTracker(BODY19), standing(200)
     leaning[BODY19.index("head_bottom")] = [260, 120]
