@@ -164,7 +164,7 @@ class PoseTracker(Tracker):
             if believed[i] and box is not None:
                 track.state = motion.correct(track.state, box, max(1, frame - track.seen))
                 track.xyxy = box
-                self._sightings[track] = Sighting(xy[i], sure[i], box)
+                self._sightings[track] = Sighting(xy[i], sure[i], box, float(strength[i]))
                 turn_deg = body_turn_deg(xy[i], sure[i], self._joints)
                 track.upside_down = is_upside_down(turn_deg, before=bool(upside_down[i]))
                 track.whole |= bool(np.isfinite(turn_deg))
@@ -251,13 +251,25 @@ class PoseTracker(Tracker):
             believed[i] &= not shared[i]
         return believed, shared
 
-    def _is_inside(self, track: Track) -> bool:
-        """Whether the picture does not cut a person off."""
+    def _present(self, frame: int) -> list[tuple[Track, float, Float64[np.ndarray, "4"]]]:
+        """As of a `Tracker`, without who is leaving: cut off at the side, last seen unsure, then not."""
+        return [
+            (track, score, box)
+            for track, score, box in super()._present(frame)
+            if track.seen == frame or self._is_inside(track, axes=1) or self._was_sure(track)
+        ]
+
+    def _was_sure(self, track: Track) -> bool:
+        last = self._sightings.get(track)
+        return last is None or last.strength >= self._poses.sure_score
+
+    def _is_inside(self, track: Track, axes: int = 2) -> bool:
+        """Whether the picture does not cut a person off; with one of the axes only at its sides."""
         if self._size_hw is None:
             return True
         near = _NEAR_BORDER * (track.xyxy[3] - track.xyxy[1])
         low, high = track.xyxy[:2], np.array(self._size_hw[::-1]) - 1 - track.xyxy[2:]
-        return bool(min(*low, *high) > near)
+        return bool(min(*low[:axes], *high[:axes]) > near)
 
     def _drop_tried(self, rows: list[Track], believed: np.ndarray, shared: np.ndarray) -> None:
         """End the tracks that were tried in vain; a good detection is tried once more."""
@@ -299,11 +311,12 @@ def pose_score(score: Float[np.ndarray, "n joints"]) -> Float[np.ndarray, " n"]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sighting:
-    """A pose that was believed: the joints, which of them are sure, and the person's box."""
+    """A pose that was believed: the joints, which of them are sure, the person's box, the pose's score."""
 
     xy: Float[np.ndarray, "joints 2"]
     sure: Bool[np.ndarray, " joints"]
     xyxy: Float64[np.ndarray, "4"]
+    strength: float = 1.0
 
 
 def moved_box(

@@ -144,6 +144,26 @@ def test_who_is_cut_off_by_the_picture_is_not_looked_for_the_other_way_up() -> N
         assert any(asked) == expected
 
 
+@pytest.mark.parametrize(
+    ("x", "y", "last", "stays"),
+    [
+        (20, 100, 0.4, False),  # at the side, hardly seen
+        (380, 100, 0.4, False),
+        (20, 100, 0.9, True),
+        (200, 100, 0.4, True),
+        (200, 370, 0.4, True),  # cut off below, as people are who are near
+    ],
+)
+def test_who_leaves_at_the_side_is_not_assumed_there(
+    x: float, y: float, last: float, *, stays: bool
+) -> None:
+    tracker = PoseTracker(BODY19, size_hw=(400, 400))
+    for frame in range(8):
+        tracker.update(frame, detections(box(x, y)) if frame < 6 else None)
+        score = {6: last, 7: 0.1}.get(frame, 0.9)
+        assert len(learn(tracker, (pose(x, y), score))) == (1 if frame < 7 or stays else 0)
+
+
 @pytest.mark.parametrize("lost", [True, False])
 def test_who_was_lost_is_given_a_detection_that_would_only_be_tried(lost: bool) -> None:
     """Too weak and too far for a match; of somebody who was just seen it may be a neighbour."""
