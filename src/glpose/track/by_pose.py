@@ -261,7 +261,7 @@ class PoseTracker(Tracker):
 
     def _was_sure(self, track: Track) -> bool:
         last = self._sightings.get(track)
-        return last is None or last.strength >= self._poses.sure_score
+        return last is not None and last.strength >= self._poses.sure_score
 
     def _is_inside(self, track: Track, axes: int = 2) -> bool:
         """Whether the picture does not cut a person off; with one of the axes only at its sides."""
