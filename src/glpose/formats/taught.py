@@ -162,7 +162,7 @@ def with_taught(labelled: LabelledPictures, taught: Taught, trust: Trust) -> Lab
     or the consensus counts, and labels by hand are used where it is unsure and they agree with it
     on the rest of the person. On people whose trunk leans by more than 60 degrees it counts for
     joints without labels only, and only if both agree on the rest; labels by hand are used unless
-    it is sure of a place that is neither that of the joint nor that of its mirror partner. A joint
+    it is sure of a place that is neither that of the joint nor that of its mirror partner, as labelled. A joint
     that nobody is sure of has visibility 0. People whom only the teachers know are added.
     """
     index = joint_map(labelled.skeleton, BODY19)

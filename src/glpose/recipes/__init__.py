@@ -170,7 +170,7 @@ RECIPES: dict[str, Entry] = {
     "composite_small": Entry(
         "pretrain.composite_small", "Lite0 with coarse heatmaps and offsets (CLNet's idea)"
     ),
-    "glpose_small": Entry("fuse.glpose_small", "GLPose at small size, from broader_small"),
+    "glpose_small": Entry("fuse.glpose_small", "GLPose at small size, from leaning_small"),
     "queries_small": Entry("fuse.queries_small", "joint queries on the same features"),
     "flowing_small": Entry("fuse.flowing_small", "heatmaps of neighbours merged along the flow"),
     "flowing_small_unaligned": Entry(
@@ -189,7 +189,7 @@ RECIPES: dict[str, Entry] = {
     "dgnet_humaneva": Entry("lift.dgnet_humaneva", "DG-Net's idea on HumanEva-I, three actions"),
     "dgnet_3dhp": Entry("lift.dgnet_3dhp", "DG-Net's idea on MPI-INF-3DHP"),
     "dkd_small": Entry(
-        "dkd.dkd_small", "dynamic kernels on broader_small's network, half the size"
+        "dkd.dkd_small", "dynamic kernels on leaning_small's network, half the size"
     ),
     **{
         f"dkd_r50_subjhmdb{split}": Entry(

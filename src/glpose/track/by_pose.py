@@ -6,7 +6,7 @@ BlazePose, 2020, and boxes around joints as in Xiao et al., Simple Baselines for
 Estimation and Tracking, ECCV 2018. Rules and numbers are ours.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64, UInt8
@@ -36,7 +36,8 @@ class PoseTrackerSpec:
     long as that is at least `keep_score` and the joints' box overlaps the predicted one by
     `keep_iou`. A detection of at least `try_score` that nobody claims is tried: it becomes a person
     if its pose has `sure_score`, or where the detector alone would start a track; next to others,
-    in a box that overlaps one of theirs, after `crowd_frames`, as it may be one of them. Of two tracks whose
+    in a box that overlaps one of theirs, after `crowd_frames`, as it may be one of them. Somebody near who was
+    just lost is tried there first. Of two tracks whose
     poses have an OKS of `same_oks`, the one that was expected elsewhere loses the pose.
 
     The detector looks at every `look_every`-th frame, or every `look_alone`-th while nobody is
@@ -45,7 +46,8 @@ class PoseTrackerSpec:
 
     Who was seen upside down is looked for upside down, see `upright`. Who did not clearly stand before
     and is not sure now is looked for the other way up in every second frame; not half figures, nor
-    newcomers whom the picture cuts off.
+    people whom the picture cuts off. Who was cut off at its side and hardly seen, below `sure_score`, is not
+    assumed there in the frames after.
 
     A box goes with the joints; it grows to hold them with a `margin` of their longer side, and
     shrinks by a share `shrink` a frame, see `pose_box`.
@@ -92,6 +94,8 @@ class PoseTracker(Tracker):
         self.exchanged: dict[int, int] = {}
         """The numbers that changed hands in the last frame, the ones before as keys."""
         self._is_unsure = False
+        self._tried: dict[Track, Track] = {}
+        """Tracks that are given a detection that is only tried, as they were before."""
 
     @property
     def upside_down(self) -> Bool[np.ndarray, " n"]:
@@ -114,7 +118,7 @@ class PoseTracker(Tracker):
 
         `detections` is None where the detector did not look. Raises: BadInput as `Tracker.update`.
         """
-        before, self.exchanged = self._frame, {}
+        before, self.exchanged, self._tried = self._frame, {}, {}
         opens = self._open(frame, cut=cut)
         if opens:
             self.scene = frame
@@ -176,10 +180,18 @@ class PoseTracker(Tracker):
                 is_sure = strength[i] >= self._poses.sure_score
                 if not track.track_id and is_sure and track.hits >= self._frames_to_confirm(track):
                     self._confirm(track)
-            else:  # perhaps it is only the wrong way up: one look will tell
+            else:
+                if track in self._tried:
+                    _take_back(track, self._tried[track])
+                if was_seen[i] and track in self._sightings:
+                    last = self._sightings[track]
+                    self._sightings[track] = replace(last, strength=float(strength[i]))
+                # Perhaps it is only the wrong way up: one look will tell.
                 may = track.may_turn or track not in self._sightings
-                may &= self._is_inside(track) and not shared[i]
-                track.tries_turned = bool(may and not track.tries_turned)
+                is_whole = self._is_inside(track) or track.upside_down
+                track.tries_turned = bool(
+                    may and is_whole and not shared[i] and not track.tries_turned
+                )
         self._drop_tried(rows, believed, shared)
         self._end_duplicates(frame)
         if rgb is not None:
@@ -195,13 +207,14 @@ class PoseTracker(Tracker):
         """As of a `Tracker`; who was lost is also given a detection that would only be tried."""
         super()._associate(frame, pool)
         spec, last = self._spec, frame if self._frame is None else self._frame
-        lost = [
-            t
-            for t in self._tracks
-            if t.track_id and t.seen < last and frame - t.seen - 1 <= spec.coast_frames
-        ]
-        weak = pool.among(self._poses.try_score)
-        self._match(frame, lost, pool, weak, spec.wide_iou, spec.wide_margin)
+        lost = {
+            track: replace(track)
+            for track in self._tracks
+            if track.track_id and track.seen < last and frame - track.seen - 1 <= spec.coast_frames
+        }
+        weak = pool.among(self._poses.try_score, spec.high_score)
+        self._match(frame, list(lost), pool, weak, spec.wide_iou, spec.wide_margin)
+        self._tried = {track: before for track, before in lost.items() if track.seen == frame}
 
     def _min_new(self) -> float:
         return self._poses.try_score
@@ -309,9 +322,18 @@ def pose_score(score: Float[np.ndarray, "n joints"]) -> Float[np.ndarray, " n"]:
     return np.sort(np.nan_to_num(score), axis=1)[:, -num:].mean(1)
 
 
+def _take_back(track: Track, before: Track) -> None:
+    """Undo a match."""
+    track.state, track.xyxy, track.score = before.state, before.xyxy, before.score
+    track.seen, track.hits, track.weak = before.seen, before.hits, before.weak
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Sighting:
-    """A pose that was believed: the joints, which of them are sure, the person's box, the pose's score."""
+    """A pose that was believed: the joints, which of them are sure, and the person's box.
+
+    `strength` is the score of the pose of the last frame in which the person was seen.
+    """
 
     xy: Float[np.ndarray, "joints 2"]
     sure: Bool[np.ndarray, " joints"]

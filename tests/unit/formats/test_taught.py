@@ -141,7 +141,10 @@ def test_trunks_lean(turned_deg: float) -> None:
     seen = ~np.isnan(body[..., 0])
     np.testing.assert_allclose(lean_deg(body, seen), [abs(turned_deg)], atol=1e-3)
     seen[0, BODY19.index("left_hip")] = False
-    assert not np.isnan(lean_deg(body, seen)).any()
+    # From the middle of the shoulders to the right hip: 40 px aside, 60 along.
+    aside_deg = turned_deg + np.degrees(np.arctan2(40, 60))
+    expected = abs((aside_deg + 180) % 360 - 180)
+    np.testing.assert_allclose(lean_deg(body, seen), [expected], atol=1e-3)
     seen[0, BODY19.index("right_hip")] = False
     assert np.isnan(lean_deg(body, seen)).all()
 

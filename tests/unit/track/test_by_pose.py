@@ -180,6 +180,36 @@ def test_who_was_just_lost_is_given_a_detection_that_would_only_be_tried(
         assert learn(tracker, (pose(135), 0.9)).track_id.tolist() == [1]
 
 
+def test_a_weak_detection_alone_does_not_bring_back_who_was_lost() -> None:
+    """A shadow that is found in every frame, 35 pixels aside, in which nobody's joints are."""
+    tracker, shown = PoseTracker(BODY19), []
+    for frame in range(30):
+        found = detections(box(100)) if frame < 10 else detections(box(135), score=0.22)
+        if num := len(tracker.update(frame, found)):
+            one = pose(100), 0.9 if frame < 10 else 0.1
+            shown += [frame] * len(learn(tracker, *[one] * num))
+    assert shown == list(range(15))
+
+
+def test_who_was_detected_at_the_side_but_not_seen_by_the_pose_is_not_assumed_there() -> None:
+    tracker = PoseTracker(BODY19, size_hw=(400, 400))
+    for frame in range(8):
+        tracker.update(frame, detections(box(20)) if frame < 7 else None)
+        found = learn(tracker, (pose(20), 0.9 if frame < 6 else 0.1))
+        assert len(found) == (frame < 7)
+
+
+def test_who_is_upside_down_and_cut_off_is_looked_for_upright() -> None:
+    tracker, leaning = PoseTracker(BODY19, size_hw=(400, 400)), standing(20)
+    leaning[BODY19.index("head_bottom")] = [80, 120]
+    asked = []
+    for frame in range(5):
+        tracker.update(frame, detections(box(20)))
+        asked += tracker.upside_down.tolist()
+        learn(tracker, (turned(leaning), 0.9 if frame < 2 else 0.1))
+    assert asked == [False, True, True, False, True]
+
+
 def test_whose_pose_is_somebody_elses_is_not_looked_for_the_other_way_up() -> None:
     tracker, leaning = PoseTracker(BODY19), standing(200)
     leaning[BODY19.index("head_bottom")] = [260, 120]
