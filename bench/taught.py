@@ -132,6 +132,8 @@ def leaning(subject: Subject) -> None:
         lean = lean_of_limbs(hand_xy)
         for low, high in pairwise(_LEANS):
             people = (lean >= low) & (lean < high) & seen.all(1)
+            if not people.any():
+                continue
             counted = sure & people[:, None]
             right, exchanged = percent(own, counted), percent(other, counted)
             print(
