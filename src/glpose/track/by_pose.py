@@ -6,7 +6,7 @@ BlazePose, 2020, and boxes around joints as in Xiao et al., Simple Baselines for
 Estimation and Tracking, ECCV 2018. Rules and numbers are ours.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64, UInt8
@@ -324,8 +324,8 @@ def pose_score(score: Float[np.ndarray, "n joints"]) -> Float[np.ndarray, " n"]:
 
 def _take_back(track: Track, before: Track) -> None:
     """Undo a match."""
-    track.state, track.xyxy, track.score = before.state, before.xyxy, before.score
-    track.seen, track.hits, track.weak = before.seen, before.hits, before.weak
+    for field in fields(Track):
+        setattr(track, field.name, getattr(before, field.name))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -191,6 +191,20 @@ def test_a_weak_detection_alone_does_not_bring_back_who_was_lost() -> None:
     assert shown == list(range(15))
 
 
+def test_who_was_found_again_by_a_weak_detection_is_missed_like_others() -> None:
+    """Lost for two frames, found, lost again: the five frames in which that is bridged begin anew."""
+    tracker, shown = PoseTracker(BODY19), []
+    for frame in range(22):
+        found = detections(box(100)) if frame < 10 else None
+        x = 100 if frame < 12 else 135
+        if frame == 12:
+            found = detections(box(x), score=0.22)
+        if num := len(tracker.update(frame, found)):
+            one = pose(x), 0.9 if frame < 10 or frame == 12 else 0.1
+            shown += [frame] * len(learn(tracker, *[one] * num))
+    assert shown == list(range(18))
+
+
 def test_who_was_detected_at_the_side_but_not_seen_by_the_pose_is_not_assumed_there() -> None:
     tracker = PoseTracker(BODY19, size_hw=(400, 400))
     for frame in range(8):
