@@ -27,7 +27,7 @@ from glpose.pipeline import (
 from glpose.refine import Refiner
 from glpose.refine.limbs import LimbsSpec, with_plausible_limbs
 from glpose.refine.phantoms import without_phantoms
-from glpose.refine.sides import SidesSpec, with_continuous_sides
+from glpose.refine.sides import LEG_PARTS, LEGS, SidesSpec, with_continuous_sides
 from glpose.refine.steady import SteadySpec, with_steady_joints
 from glpose.result import PoseStream
 from glpose.runtime.alone import alone, looks_alone
@@ -268,12 +268,16 @@ def usual_refiners(
 
     `size_hw` is the size of the video's pictures; of large ones fewer are held back, and none with
     `causal`. Without `steady` only names of joints change, not their places. Limbs are left out for a
-    picture (`is_still`), and steady joints with `causal`.
+    picture (`is_still`), and with `causal` steady joints and knees that leave their legs.
     """
     sides = SidesSpec(lookahead=0) if causal else SidesSpec().within_bytes(size_hw)
     limbs = LimbsSpec(lookahead=0) if causal else LimbsSpec().within_bytes(size_hw)
     usual: list[Refiner] = [] if boxes is not None else [without_phantoms]
     usual.append(partial(with_continuous_sides, joints=joints, how=sides))
+    # Without the frames to come, legs are as often crossed as mended, see docs/results.md.
+    if not (causal or is_still):
+        legs = LEGS.within_bytes(size_hw, 2**27)
+        usual.append(partial(with_continuous_sides, joints=joints, how=legs, parts=LEG_PARTS))
     # In a picture, without other frames, it does harm, see docs/results.md.
     if steady and not is_still:
         usual.append(partial(with_plausible_limbs, joints=joints, how=limbs))
@@ -291,8 +295,8 @@ def shared_motions(card: PoseCard, flow: Flow = dense_flow) -> Motions:
     """
     if not any(slot.flow for slot in card.neighbours):
         return Motions(flow)
-    held_back = SidesSpec().lookahead + LimbsSpec().lookahead + SteadySpec().reach
-    held_back += BLOCK_FRAMES + 1
+    held_back = SidesSpec().lookahead + LEGS.lookahead + LimbsSpec().lookahead
+    held_back += SteadySpec().reach + BLOCK_FRAMES + 1
     return Motions(flow, keep=2 * held_back)  # from each frame to both of those next to it
 
 

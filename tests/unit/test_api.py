@@ -17,7 +17,7 @@ from glpose.errors import BadInput
 from glpose.metrics.calibration import calibrated
 from glpose.refine.limbs import with_plausible_limbs
 from glpose.refine.phantoms import without_phantoms
-from glpose.refine.sides import with_continuous_sides
+from glpose.refine.sides import LEG_PARTS, with_continuous_sides
 from glpose.refine.steady import with_steady_joints
 from glpose.runtime.presets import Effort
 from glpose.runtime.protocols import Detector
@@ -30,20 +30,24 @@ def test_phantoms_are_left_out_unless_boxes_are_given() -> None:
     detected, given = (usual_refiners(b, BODY19, (480, 640)) for b in (None, {}))
     assert detected[0] is without_phantoms
     assert without_phantoms not in given
-    assert len(detected) == len(given) + 1 == 4
+    assert len(detected) == len(given) + 1 == 5
 
 
 def test_nothing_is_steadied_by_later_frames_if_a_run_is_causal() -> None:
     usual, causal = (usual_refiners({}, BODY19, (480, 640), causal=c) for c in (False, True))
     used = [refine.func for refine in usual if isinstance(refine, partial)]
-    assert used == [with_continuous_sides, with_plausible_limbs, with_steady_joints]
+    sides, legs = (refine.keywords for refine in usual[:2] if isinstance(refine, partial))
+    assert used == [with_continuous_sides] * 2 + [with_plausible_limbs, with_steady_joints]
+    assert "parts" not in sides
+    assert legs["parts"] is LEG_PARTS
     alone = [refine for refine in causal if isinstance(refine, partial)]
-    assert [refine.func for refine in alone] == used[:2]
+    assert [refine.func for refine in alone] == [used[0], used[2]]
+    assert "parts" not in alone[0].keywords
     assert all(refine.keywords["how"].lookahead == 0 for refine in alone)
     as_seen = usual_refiners({}, BODY19, (480, 640), steady=False)
-    assert [r.func for r in as_seen if isinstance(r, partial)] == used[:1]
+    assert [r.func for r in as_seen if isinstance(r, partial)] == used[:2]
     still = usual_refiners({}, BODY19, (480, 640), is_still=True)
-    assert [r.func for r in still if isinstance(r, partial)] == [used[0], used[2]]
+    assert [r.func for r in still if isinstance(r, partial)] == [used[0], used[3]]
 
 
 class Counting:

@@ -5,11 +5,12 @@ shoulder is. Over time it shows: limbs, and the halves of the trunk, move steadi
 other. They are followed by their motion, without names; which of two is the left one is then decided
 for as long as they can be followed, by the evidence of all frames together, and for all parts of the
 body at once: arms hang on shoulders, legs on hips. It is a hidden Markov model of two states for each
-part, solved with a bounded look ahead. Ours.
+part, solved with a bounded look ahead. Where legs cross, knees alone may be taken for each other for a
+few frames, while ankles are not: with `LEG_PARTS` and `LEGS` such frames are mended. Ours.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import compress, pairwise, product
 
@@ -59,29 +60,41 @@ class SidesSpec:
         return replace(self, lookahead=min(self.lookahead, pictures_within(size_hw, most)))
 
 
-PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+Parts = Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
+"""Pairs that are told apart, each beside the next: the joints whose middle they are followed from, and
+their own joints, the nearest to the trunk first."""
+
+PARTS: Parts = {
     "arms": (("shoulder",), ("elbow", "wrist")),
     "shoulders": (("shoulder", "hip"), ("shoulder",)),
     "hips": (("shoulder", "hip"), ("hip",)),
     "legs": (("hip",), ("knee", "ankle")),
 }
-"""The pairs that are told apart, each beside the next: the joints whose middle they are followed from,
-and their own joints, the nearest to the trunk first."""
+"""Those of a whole body."""
+
+LEG_PARTS: Parts = {"knees": (("hip",), ("knee",)), "ankles": (("hip",), ("ankle",))}
+"""Those of legs whose sides are known, with `LEGS`."""
+
+# The names are those of whole legs, whatever a frame says: what leaves them for a few frames comes back.
+LEGS = SidesSpec(lookahead=12, odds=15.0, odds_slope=0.0, most_cross=0.0, sure=0.0)
 
 
 def with_continuous_sides(
-    pairs: Iterable[FrameAndPoses], joints: Skeleton, how: SidesSpec = SidesSpec()
+    pairs: Iterable[FrameAndPoses],
+    joints: Skeleton,
+    how: SidesSpec = SidesSpec(),
+    parts: Parts = PARTS,
 ) -> Iterator[FrameAndPoses]:
     """Exchange left and right where time says so, and mark people whose sides are unsure.
 
-    Poses without `side_evidence`, and parts that `joints` lacks, stay as they are. If `pairs` fails,
-    the frames held back are given out first, decided by what is known.
+    Poses without `side_evidence`, and `parts` that `joints` lacks, stay as they are; who is marked
+    stays marked. If `pairs` fails, the frames held back are given out first, decided by what is known.
     """
-    parts = _parts_of(joints)
+    known = _parts_of(joints, parts)
     bodies: dict[int, _Body] = {}
-    followed = ((pair, _observe(pair[1], parts, bodies, how)) for pair in pairs)
+    followed = ((pair, _observe(pair[1], known, bodies, how)) for pair in pairs)
     for ((frame, poses), seen), _ in looking_ahead(followed, how.lookahead):
-        yield frame, _decided(poses, seen, parts, how)
+        yield frame, _decided(poses, seen, known, how)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +106,10 @@ class _Part:
     right: tuple[int, ...]
 
 
-def _parts_of(joints: Skeleton) -> list[_Part]:
+def _parts_of(joints: Skeleton, parts: Parts) -> list[_Part]:
     found = []
     sides = ("left", "right")
-    for roots, own in PARTS.values():
+    for roots, own in parts.values():
         if all(f"{side}_{part}" in joints.joints for side in sides for part in (*roots, *own)):
             left, right = (tuple(joints.index(f"{side}_{p}") for p in own) for side in sides)
             middle = tuple(joints.index(f"{side}_{root}") for root in roots for side in sides)
@@ -272,13 +285,14 @@ def _decided(poses: FramePoses, seen: _Followed, parts: list[_Part], how: SidesS
     xy, score, others = poses.xy.copy(), poses.score.copy(), poses.other_places
     if others is not None:
         others = OtherPlaces(others.xy.copy(), others.score.copy())
-    unsure = np.zeros(len(poses.people), bool)
+    marked = poses.unsure_sides
+    unsure = np.zeros(len(poses.people), bool) if marked is None else marked.copy()
     for row, number in enumerate(poses.people.track_id.tolist()):
         if number not in seen:
             continue
         body, one = seen[number]
         exchange, is_sure = body.decide(one, how)
-        unsure[row] = not is_sure.all()
+        unsure[row] |= not is_sure.all()
         for part in compress(parts, exchange):
             here, there = [*part.left, *part.right], [*part.right, *part.left]
             for array in (xy, score, *(() if others is None else (others.xy, others.score))):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from glpose.refine.sides import SidesSpec, with_continuous_sides
+from glpose.refine.sides import LEG_PARTS, LEGS, SidesSpec, with_continuous_sides
 from glpose.skeleton import BODY19, COCO17
 from glpose.types import Frame, FrameAndPoses, FramePoses, OtherPlaces, People
 
@@ -316,3 +316,34 @@ def test_poses_without_evidence_or_without_limbs_stay() -> None:
     empty = FramePoses.empty(0, 0.0, len(COCO17.joints))
     ((_, found),) = with_continuous_sides([(Frame(0, 0.0, None), empty)], COCO17)
     assert found is empty
+
+
+def with_whole_legs(given: list[FrameAndPoses]) -> list[FrameAndPoses]:
+    return list(with_continuous_sides(given, BODY19, LEGS, LEG_PARTS))
+
+
+def test_knees_that_are_taken_for_each_other_for_three_frames_come_back_to_their_legs() -> None:
+    bad = range(22, 25)  # the legs have just crossed
+    frames = range(3 * PERIOD)
+    given = [pair(i, exchanged(truth(i), ("knee",)) if i in bad else truth(i), 0.5) for i in frames]
+    assert wrong_share(given, "knee") > 0
+    found = with_whole_legs(given)
+    assert [wrong_share(found, part) for part in ("knee", "ankle", "hip", "wrist")] == [0, 0, 0, 0]
+
+
+def test_legs_that_stay_exchanged_are_left_to_those_who_see_the_whole_body() -> None:
+    given = [
+        pair(i, exchanged(truth(i), ("knee", "ankle")) if i > 20 else truth(i), 0.5)
+        for i in range(60)
+    ]
+    for (_, one), (_, two) in zip(given[26:], with_whole_legs(given)[26:], strict=True):
+        np.testing.assert_array_equal(one.xy, two.xy)
+
+
+def test_who_was_marked_as_unsure_stays_so_and_legs_mark_nobody() -> None:
+    given = [pair(i, truth(i), 0.5) for i in range(4, 15)]  # legs are apart
+    marked = [(frame, replace(p, unsure_sides=np.ones(1, bool))) for frame, p in given]
+    for before, expected in ((given, False), (marked, True)):
+        for _, poses in with_whole_legs(before):
+            assert poses.unsure_sides is not None
+            assert poses.unsure_sides.tolist() == [expected]
