@@ -38,7 +38,8 @@ class PoseTrackerSpec:
     if its pose has `sure_score`, or where the detector alone would start a track; next to others,
     in a box that overlaps one of theirs, after `crowd_frames`, as it may be one of them. Somebody near who was
     just lost is tried there first. Of two tracks whose
-    poses have an OKS of `same_oks`, the one that was expected elsewhere loses the pose.
+    poses have an OKS of `same_oks`, the one that was hidden before loses the pose, or else the one
+    that was expected elsewhere.
 
     The detector looks at every `look_every`-th frame, or every `look_alone`-th while nobody is
     there; at the first `look_first` frames of a scene; and at the frame after one in which a pose
@@ -246,7 +247,8 @@ class PoseTracker(Tracker):
         score: np.ndarray,
     ) -> tuple[Bool[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
         """Whose pose is sure and where it was expected; and whose is that of another track."""
-        how = self._poses
+        how, frame = self._poses, self._frame
+        assert frame is not None
         overlap = np.zeros(len(rows))
         for i, (track, box) in enumerate(zip(rows, boxes, strict=True)):
             if box is not None:
@@ -257,8 +259,11 @@ class PoseTracker(Tracker):
         areas = np.array([1.0 if b is None else np.prod(b[2:] - b[:2]) for b in boxes])
         sure_xy = np.where((score >= how.joint_score)[..., None], xy, np.nan)
         alike = oks(sure_xy, sure_xy, areas, areas, self._joints.oks_sigma) > how.same_oks
-        # Confirmed before tried, then the one that was expected there.
-        order = sorted(range(len(rows)), key=lambda i: (rows[i].track_id == 0, -overlap[i]))
+        # Confirmed before tried, then who was just seen, then the one that was expected there.
+        hidden = [frame - track.seen > 1 for track in rows]
+        order = sorted(
+            range(len(rows)), key=lambda i: (rows[i].track_id == 0, hidden[i], -overlap[i])
+        )
         for place, i in enumerate(order):
             shared[i] = any(alike[i, j] and believed[j] for j in order[:place])
             believed[i] &= not shared[i]
