@@ -1,8 +1,8 @@
 """What other frames contribute on JHMDB, 14 actions, our split: short ablation runs.
 
-All share one frozen encoder (that of longest_small's run, given with --init) and its cached
-features, so that a run trains only the fusion, in a few minutes. Heads start as the single-frame
-one, other kinds of heads and `start` "paper" from scratch. Numbers: ours.
+All share one frozen encoder (given with --init: pose_small, or a run) and its cached features, so
+that a run trains only the fusion, in a few minutes. Heads start as the single-frame one, other
+kinds of heads and `start` "paper" from scratch. Numbers: ours.
 """
 
 from dataclasses import replace
