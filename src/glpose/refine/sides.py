@@ -76,7 +76,7 @@ LEG_PARTS: Parts = {"knees": (("hip",), ("knee",)), "ankles": (("hip",), ("ankle
 """Those of legs whose sides are known, with `LEGS`."""
 
 # The names are those of whole legs, whatever a frame says: what leaves them for a few frames comes back.
-LEGS = SidesSpec(lookahead=12, odds=15.0, odds_slope=0.0, most_cross=0.0, sure=0.0)
+LEGS = SidesSpec(lookahead=4, odds=15.0, odds_slope=0.0, most_cross=0.0, sure=0.0)
 
 
 def with_continuous_sides(
