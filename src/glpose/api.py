@@ -268,16 +268,17 @@ def usual_refiners(
 
     `size_hw` is the size of the video's pictures; of large ones fewer are held back, and none with
     `causal`. Without `steady` only names of joints change, not their places. Limbs are left out for a
-    picture (`is_still`), and with `causal` steady joints and knees that leave their legs.
+    picture (`is_still`), and steady joints with `causal`; knees that leave their legs stay so in
+    both, and where pictures are too large to look four frames ahead.
     """
     sides = SidesSpec(lookahead=0) if causal else SidesSpec().within_bytes(size_hw)
     limbs = LimbsSpec(lookahead=0) if causal else LimbsSpec().within_bytes(size_hw)
     usual: list[Refiner] = [] if boxes is not None else [without_phantoms]
     usual.append(partial(with_continuous_sides, joints=joints, how=sides))
-    # Without the frames to come, legs are as often crossed as mended, see docs/results.md.
-    if not (causal or is_still):
-        legs = LEGS.within_bytes(size_hw, 2**27)
-        usual.append(partial(with_continuous_sides, joints=joints, how=legs, parts=LEG_PARTS))
+    # Without the frames to come, legs are crossed more often than mended, see docs/results.md.
+    sees_ahead = LEGS.within_bytes(size_hw, 2**27).lookahead == LEGS.lookahead
+    if sees_ahead and not (causal or is_still):
+        usual.append(partial(with_continuous_sides, joints=joints, how=LEGS, parts=LEG_PARTS))
     # In a picture, without other frames, it does harm, see docs/results.md.
     if steady and not is_still:
         usual.append(partial(with_plausible_limbs, joints=joints, how=limbs))

@@ -38,8 +38,8 @@ class PoseTrackerSpec:
     if its pose has `sure_score`, or where the detector alone would start a track; next to others,
     in a box that overlaps one of theirs, after `crowd_frames`, as it may be one of them. Somebody near who was
     just lost is tried there first. Of two tracks whose
-    poses have an OKS of `same_oks`, the one that was hidden before loses the pose, or else the one
-    that was expected elsewhere.
+    poses have an OKS of `same_oks`, the one that was not seen in the frame before, nor is detected
+    in this one, loses the pose, or else the one that was expected elsewhere.
 
     The detector looks at every `look_every`-th frame, or every `look_alone`-th while nobody is
     there; at the first `look_first` frames of a scene; and at the frame after one in which a pose
