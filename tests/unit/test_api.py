@@ -43,13 +43,17 @@ def test_nothing_is_steadied_by_later_frames_if_a_run_is_causal() -> None:
     alone = [refine for refine in causal if isinstance(refine, partial)]
     assert [refine.func for refine in alone] == [used[0], used[2]]
     assert "parts" not in alone[0].keywords
-    large = usual_refiners({}, BODY19, (4320, 7680))  # too large to look ahead far enough
-    assert all("parts" not in r.keywords for r in large if isinstance(r, partial))
     assert all(refine.keywords["how"].lookahead == 0 for refine in alone)
     as_seen = usual_refiners({}, BODY19, (480, 640), steady=False)
     assert [r.func for r in as_seen if isinstance(r, partial)] == used[:2]
     still = usual_refiners({}, BODY19, (480, 640), is_still=True)
     assert [r.func for r in still if isinstance(r, partial)] == [used[0], used[3]]
+
+
+def test_legs_are_mended_only_where_enough_frames_ahead_can_be_seen() -> None:
+    for size_hw, is_there in (((2160, 3840), True), ((4320, 7680), False)):
+        used = [r for r in usual_refiners({}, BODY19, size_hw) if isinstance(r, partial)]
+        assert any("parts" in refine.keywords for refine in used) is is_there
 
 
 class Counting:

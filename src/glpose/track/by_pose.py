@@ -38,8 +38,8 @@ class PoseTrackerSpec:
     if its pose has `sure_score`, or where the detector alone would start a track; next to others,
     in a box that overlaps one of theirs, after `crowd_frames`, as it may be one of them. Somebody near who was
     just lost is tried there first. Of two tracks whose
-    poses have an OKS of `same_oks`, the one that was not seen in the frame before, nor is detected
-    in this one, loses the pose, or else the one that was expected elsewhere.
+    poses have an OKS of `same_oks`, the one that was hidden in the frame before, and is not detected
+    now, loses the pose, or else the one that was expected elsewhere.
 
     The detector looks at every `look_every`-th frame, or every `look_alone`-th while nobody is
     there; at the first `look_first` frames of a scene; and at the frame after one in which a pose
@@ -97,6 +97,8 @@ class PoseTracker(Tracker):
         self._is_unsure = False
         self._tried: dict[Track, Track] = {}
         """Tracks that are given a detection that is only tried, as they were before."""
+        self._before: int | None = None
+        """The frame that came before; numbers of frames that could not be decoded are missing."""
 
     @property
     def upside_down(self) -> Bool[np.ndarray, " n"]:
@@ -119,7 +121,7 @@ class PoseTracker(Tracker):
 
         `detections` is None where the detector did not look. Raises: BadInput as `Tracker.update`.
         """
-        before, self.exchanged, self._tried = self._frame, {}, {}
+        self._before, self.exchanged, self._tried = self._frame, {}, {}
         opens = self._open(frame, cut=cut)
         if opens:
             self.scene = frame
@@ -136,7 +138,7 @@ class PoseTracker(Tracker):
         found += [
             (t, t.score, motion.to_xyxy(t.state))
             for t in self._tracks
-            if t.track_id and t.seen == before and id(t) not in asked
+            if t.track_id and t.seen == self._before and id(t) not in asked
         ]
         self._rows = [track for track, _, _ in found]
         self._is_unsure &= bool(found)  # of nobody there is nothing to learn
@@ -247,8 +249,7 @@ class PoseTracker(Tracker):
         score: np.ndarray,
     ) -> tuple[Bool[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
         """Whose pose is sure and where it was expected; and whose is that of another track."""
-        how, frame = self._poses, self._frame
-        assert frame is not None
+        how = self._poses
         overlap = np.zeros(len(rows))
         for i, (track, box) in enumerate(zip(rows, boxes, strict=True)):
             if box is not None:
@@ -260,7 +261,7 @@ class PoseTracker(Tracker):
         sure_xy = np.where((score >= how.joint_score)[..., None], xy, np.nan)
         alike = oks(sure_xy, sure_xy, areas, areas, self._joints.oks_sigma) > how.same_oks
         # Confirmed before tried, then who was just seen, then the one that was expected there.
-        hidden = [frame - track.seen > 1 for track in rows]
+        hidden = [self._before is not None and track.seen < self._before for track in rows]
         order = sorted(
             range(len(rows)), key=lambda i: (rows[i].track_id == 0, hidden[i], -overlap[i])
         )

@@ -348,17 +348,21 @@ def test_two_tracks_do_not_share_a_pose() -> None:
     assert tracker.wants_look(5)
 
 
-def test_who_was_hidden_does_not_take_the_pose_of_who_walks_by() -> None:
-    """The walker lurches to where the hidden one is expected; the crops of both show the walker."""
+@pytest.mark.parametrize("step", [1, 2])
+def test_who_was_hidden_does_not_take_the_pose_of_who_walks_by(step: int) -> None:
+    """The walker lurches to where the hidden one is expected; the crops of both show the walker.
+
+    Also if only every second frame could be decoded.
+    """
     tracker = PoseTracker(BODY19)
     tracker.update(0, detections(box(100), box(150)))
     learn(tracker, (pose(100), 0.9), (pose(150), 0.9))
-    for frame, x in enumerate((105, 110, 115, 120, 125, 148), start=1):
-        tracker.update(frame, None)
-        other = pose(x if frame >= 5 else 150)
-        found = learn(tracker, (pose(x), 0.9), (other, 0.9))
+    for time, x in enumerate((105, 110, 115, 120, 125, 148), start=1):
+        asked = tracker.update(time * step, None)
+        shown = {1: pose(x), 2: pose(x if time >= 5 else 150)}
+        found = learn(tracker, *((shown[number], 0.9) for number in asked.track_id.tolist()))
         walker = found.xyxy[found.track_id.tolist().index(1)]
-        assert abs(walker[[0, 2]].mean() - x) < 10, frame
+        assert abs(walker[[0, 2]].mean() - x) < 10, time
 
 
 def test_a_cut_ends_all_tracks() -> None:
