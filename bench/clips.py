@@ -4,6 +4,7 @@ PCK here is that of `glpose.metrics.pck`: a joint is right within a share of the
 mask's box. All labelled joints inside the picture are pooled.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -27,6 +28,13 @@ from glpose.video.reader import open_video
 LEAST_IOU = 0.3
 """Of the box of a person who is found with the labelled box; less is a miss."""
 
+
+TURNED = 0.1
+"""The labelled shoulders of who faces the camera, or looks away from it, are this far apart."""
+
+AGAINST = "clips whose labels contradict the view in their names"
+
+_VIEW = re.compile("_fr_|_ba_|_le_|_ri_")
 
 PICTURES_EVERY = 6
 """So many frames are from one that is taken as a picture to the next."""
@@ -141,6 +149,23 @@ def limbs_of(
         is_damaged=np.array([_is_damaged(p.frame, number, rhythm) for p, _, number in seen]),
         names=tuple(clip.name for clip in clips),
     )
+
+
+def against_their_view(seen: Limbs) -> Bool[np.ndarray, " clips"]:
+    """Clips whose labels have left and right the other way round than the view in their names.
+
+    The names of HMDB51's clips tell it: `fr` is from the front, `ba` from behind. The median over the frames counts.
+    """
+    shoulders = [LIMBS.index(f"{side}_shoulder") for side in ("left", "right")]
+    apart = np.diff(seen.truth_xy[:, shoulders[::-1], 0], axis=1)[:, 0] / seen.side_px
+    known = seen.labelled[:, shoulders].all(1)
+    against = np.zeros(len(seen.names), bool)
+    for clip, name in enumerate(seen.names):
+        rows = known & (seen.clip == clip)
+        expected = {"_fr_": 1, "_ba_": -1}.get(next(iter(_VIEW.findall(name)), ""), 0)
+        if expected and rows.any():
+            against[clip] = expected * np.median(apart[rows]) < -TURNED
+    return against
 
 
 def _is_damaged(frame: int, clip: int, rhythm: Rhythm | None) -> bool:
@@ -267,7 +292,9 @@ def _outcome(what: str, seen: Limbs, aim: str) -> Outcome:
 def damage(subject: Subject) -> Outcome:
     """PCK with damaged frames, all frames counted; and of the damaged frames alone."""
     clean = given(subject).both()
-    outcome = Outcome([], [], {"clean": clean})
+    against = against_their_view(given(subject))
+    fits = {"clean": given(subject).both(~against[given(subject).clip])}
+    outcome = Outcome([], [], {"clean": clean, "labels_fit_the_view": fits})
     for what, rhythm, aim in (
         ("every fifth frame damaged", FIFTH, "within 1 of clean"),
         ("three in a row of ten damaged", THREE_IN_A_ROW, "within 3 of clean"),
@@ -278,6 +305,9 @@ def damage(subject: Subject) -> Outcome:
         outcome.figures.append(Figure(f"JHMDB val, boxes given, {what}, all frames", measured, aim))
         outcome.details.append(f"{what}, these frames alone: {text(alone)}")
         outcome.values[what] = {"all": scores, "damaged": alone}
+        fits[what] = seen.both(~against[seen.clip])
+    said = ", ".join(f"{what} {text(scores)}" for what, scores in fits.items())
+    outcome.details.append(f"without {against.sum()} {AGAINST}: {said}")
     return outcome
 
 

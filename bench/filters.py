@@ -11,7 +11,18 @@ from functools import partial
 from itertools import product
 
 import numpy as np
-from clips import FIFTH, THREE_IN_A_ROW, Limbs, Rhythm, limbs_of, pairs_of, text, val_clips
+from clips import (
+    AGAINST,
+    FIFTH,
+    THREE_IN_A_ROW,
+    Limbs,
+    Rhythm,
+    against_their_view,
+    limbs_of,
+    pairs_of,
+    text,
+    val_clips,
+)
 from figures import Figure, NotMeasured, Outcome, Subject
 from jaxtyping import Float, Float64
 from scipy.signal import savgol_filter
@@ -117,20 +128,27 @@ def single_frame(subject: Subject) -> Models:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """PCK of clean and damaged clips, all frames, in the order of `STATES`, and clean jitter."""
+    """PCK of clean and damaged clips, all frames, in the order of `STATES`, and clean jitter.
+
+    `fits` is the PCK without clips whose labels contradict the view in their names.
+    """
 
     pck: tuple[dict[str, float], ...]
+    fits: tuple[dict[str, float], ...]
     jitter: float
 
     def plain(self) -> dict[str, object]:
         """The row by names, for a file."""
         named = {state: p for (state, _), p in zip(STATES, self.pck, strict=True)}
-        return {**named, "jitter": self.jitter}
+        fits = {state: p for (state, _), p in zip(STATES, self.fits, strict=True)}
+        return {**named, "labels_fit_the_view": fits, "jitter": self.jitter}
 
 
 def row_of(states: Sequence[Limbs]) -> Row:
     """The row of joints seen in each of `STATES`."""
-    return Row(tuple(seen.both() for seen in states), jitter_of(states[0]))
+    rows = ~against_their_view(states[0])[states[0].clip]
+    fits = tuple(seen.both(rows) for seen in states)
+    return Row(tuple(seen.both() for seen in states), fits, jitter_of(states[0]))
 
 
 Settings = dict[tuple[str, str], Row]
@@ -196,6 +214,10 @@ def against_filters(subject: Subject) -> Outcome:
     for i, (state, _) in enumerate(STATES[1:], 1):
         top = max(rows, key=lambda k, i=i: rows[k].pck[i]["pck@0.1"])
         lines.append(f"best at 0.1, {state}: {' '.join(top)} {text(rows[top].pck[i])}")
+    lines += [
+        f"{name}, without {AGAINST}: " + ", ".join(text(p) for p in row.fits)
+        for name, row in (("fused", fused), (" ".join(best).strip(), rows[best]))
+    ]
     gain = [a["pck@0.1"] - b["pck@0.1"] for a, b in zip(fused.pck, rows[best].pck, strict=True)]
     measured = " / ".join(f"{x:+.1f}" for x in gain)
     what = f"fused less single frame with the best filter ({' '.join(best).strip()}), @0.1"

@@ -6,13 +6,12 @@ Prints the rows `sides` and `walk` of `eyes.py`. All lengths are shares of the l
 person's box.
 """
 
-import re
 from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 import walk
-from clips import Limbs, given, text
+from clips import AGAINST, Limbs, against_their_view, given, text
 from figures import LIMBS, Figure, Outcome, Subject, columns, parser_of, percent, subject_of
 from jaxtyping import Bool, Float, Float64, Int64
 
@@ -29,16 +28,11 @@ WRONG = 0.2
 SAME, APART = 0.05, 0.15
 """Two joints of a pair lie on one limb if they are this near, with labels this far apart."""
 
-TURNED = 0.1
-"""The labelled shoulders of who faces the camera, or looks away from it, are this far apart."""
-
 SWING = 0.1
 """One leg is in front of the other if it leads by this; less may be noise."""
 
 WITHIN = 4
 """A crossing is found if it is this near, in frames, to the true one."""
-
-_VIEW = re.compile("_fr_|_ba_|_le_|_ri_")
 
 MIRROR = np.arange(12).reshape(-1, 2)[:, ::-1].reshape(-1)
 
@@ -69,23 +63,6 @@ def right_for_the_pair(
     other = np.linalg.norm(guess_xy - truth_xy[:, MIRROR], axis=-1)
     limit = WRONG * side_px[:, None]
     return labelled & labelled[:, MIRROR] & (own > limit) & (other <= limit)
-
-
-def against_their_view(seen: Limbs) -> Bool[np.ndarray, " clips"]:
-    """Clips whose labels have left and right the other way round than the view in their names.
-
-    The names of HMDB51's clips tell it: `fr` is from the front, `ba` from behind. The median over the frames counts.
-    """
-    shoulders = [LIMBS.index(f"{side}_shoulder") for side in ("left", "right")]
-    apart = np.diff(seen.truth_xy[:, shoulders[::-1], 0], axis=1)[:, 0] / seen.side_px
-    known = seen.labelled[:, shoulders].all(1)
-    against = np.zeros(len(seen.names), bool)
-    for clip, name in enumerate(seen.names):
-        rows = known & (seen.clip == clip)
-        expected = {"_fr_": 1, "_ba_": -1}.get(next(iter(_VIEW.findall(name)), ""), 0)
-        if expected and rows.any():
-            against[clip] = expected * np.median(apart[rows]) < -TURNED
-    return against
 
 
 def on_one_limb(seen: Limbs) -> Bool[np.ndarray, "rows 6"]:
@@ -170,7 +147,7 @@ def shares(subject: Subject) -> Outcome:
         "wholly": percent(wholly_on_other_side(seen)[kept], seen.labelled[kept]),
     }
     said = (
-        f"without {against.sum()} clips whose labels contradict the view in their names: "
+        f"without {against.sum()} {AGAINST}: "
         f"{sound['other_side']:.1f} %, {sound['wholly']:.1f} %, PCK@0.2 / @0.1 {text(sound)}"
     )
     pairs = {name[5:]: int(num) for name, num in zip(LIMBS[::2], limbs.sum(0), strict=True)}

@@ -32,6 +32,7 @@ from glpose.refine.steady import SteadySpec, with_steady_joints
 from glpose.result import PoseStream
 from glpose.runtime.alone import alone, looks_alone
 from glpose.runtime.card import PoseCard
+from glpose.runtime.detector import BoxDetector, ThoroughDetector
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import open_detector, open_estimator, open_lifter
 from glpose.runtime.presets import Effort, Preset, Wish
@@ -49,6 +50,10 @@ _MOST_PEOPLE = 1000  # 300 KB for each in each of nine frames
 
 Boxes = Mapping[int, People]
 """People by frame index; other frames have nobody."""
+
+
+PICTURE_TRY_SCORE = 0.15
+"""As `PoseTrackerSpec.try_score`, for means over several views of a picture, see docs/results.md."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,10 +117,10 @@ def run(
     `runtime.presets`; its parts can be set one by one. The detector looks at every
     `detect_every`-th frame, and wherever the poses of the frame before do not say where the people
     are; with `flip` each person is looked at mirrored, too; without `fuse` the networks see each
-    frame alone. In a single picture people are looked at in ten views, unless `flip` is
-    False or the preset "fast". Who appears is followed back into the frames before, while the pose
-    is sure; limbs that no body can have are chosen anew among the places that maps point to; and
-    joints that a frame does not show well go where the frames around say.
+    frame alone. A single picture is searched in four views, and its people are looked at in ten,
+    unless `flip` is False or the preset "fast". Who appears is followed back into the frames before,
+    while the pose is sure; limbs that no body can have are chosen anew among the places that maps
+    point to; and joints that a frame does not show well go where the frames around say.
 
     With `causal` nothing after a frame counts for its people and poses, as for a live source (see
     `glpose.Live`), unless `refiners` are given that look ahead.
@@ -232,6 +237,8 @@ def poses_of(
     if not effort.fuse or has_nothing_to_fuse:
         models = replace(models, estimate=alone(models.estimate))
     is_picture = info.is_still and looks_alone(models.estimate.card)
+    if info.is_still and effort.thorough and isinstance(models.detect, BoxDetector):
+        models = replace(models, detect=ThoroughDetector(models.detect))
     hindsight = NO_HINDSIGHT if causal else HindsightSpec().within_bytes(info.size_hw)
     people_of = _people_of(info, models, boxes, timings, effort.detect_every, hindsight)
     keep_pictures = keep_pictures or bool(refiners)
@@ -321,12 +328,15 @@ def _people_of(
         raise BadInput("neither boxes nor a detector were given; expected one of them")
     if can_follow(models.estimate.card):
         usual = PoseTrackerSpec()
-        # In a picture there is no later frame that could tell who stands next to others.
-        patience = 1 if info.is_still else usual.crowd_frames
+        if info.is_still:
+            # No later frame could tell who stands next to others, or needs a box that goes along.
+            usual = replace(usual, crowd_frames=1, moves_boxes=False)
+        if isinstance(models.detect, ThoroughDetector):
+            usual = replace(usual, try_score=PICTURE_TRY_SCORE)
         # Whoever comes in between two looks is followed back to where they came from.
         is_caught_up = hindsight.reach >= usual.look_every
         alone = usual.look_every if is_caught_up else usual.look_alone
-        spec = replace(usual, look_every=detect_every, look_alone=alone, crowd_frames=patience)
+        spec = replace(usual, look_every=detect_every, look_alone=alone)
         tracker = PoseTracker(models.skeleton, size_hw=info.size_hw, poses=spec)
         return FollowPoses(models.detect, tracker, timings)
     return DetectAndTrack(models.detect, Tracker(size_hw=info.size_hw), timings)

@@ -58,14 +58,14 @@ def test_labels_against_the_view_in_the_name_of_a_clip() -> None:
     left, right = seen.truth_xy[:, 0].copy(), seen.truth_xy[:, 1].copy()
     from_behind = left[:, 0] < right[:, 0]
     assert from_behind.all()
-    assert sides.against_their_view(seen).tolist() == [False, True]
+    assert clips.against_their_view(seen).tolist() == [False, True]
     seen.truth_xy[:, 0], seen.truth_xy[:, 1] = right, left
-    assert sides.against_their_view(seen).tolist() == [True, False]
-    assert not sides.against_their_view(replace(seen, names=("walk_le_1", "walk_ri_2"))).any()
+    assert clips.against_their_view(seen).tolist() == [True, False]
+    assert not clips.against_their_view(replace(seen, names=("walk_le_1", "walk_ri_2"))).any()
     seen.truth_xy[:, 1, 0] = (
         seen.truth_xy[:, 0, 0] - 9
     )  # who is seen nearly from the side tells nothing
-    assert not sides.against_their_view(seen).any()
+    assert not clips.against_their_view(seen).any()
 
 
 def test_joints_whose_pair_is_close_or_unlabelled_are_on_no_side() -> None:

@@ -19,7 +19,8 @@ from glpose.refine.limbs import with_plausible_limbs
 from glpose.refine.phantoms import without_phantoms
 from glpose.refine.sides import LEG_PARTS, with_continuous_sides
 from glpose.refine.steady import with_steady_joints
-from glpose.runtime.presets import Effort
+from glpose.runtime.detector import BoxDetector
+from glpose.runtime.presets import PRESETS, Effort
 from glpose.runtime.protocols import Detector
 from glpose.skeleton import BODY19
 from glpose.types import Detections, FramePoses, People
@@ -159,6 +160,39 @@ def test_in_a_picture_people_next_to_others_need_no_later_frame(tmp_path: Path) 
         ((_, poses),) = poses_of(source.frames(), source.info, some, refiners=())
         found.append(poses.people.track_id.tolist())
     assert found == [[1], [1, 2]]
+
+
+@pytest.mark.parametrize(
+    ("is_still", "effort", "looks"),
+    [
+        (True, Effort(), 4),
+        (True, PRESETS["fast"], 1),
+        (True, Effort(flip=False, thorough=False), 1),
+        (False, Effort(), 1),
+    ],
+)
+def test_a_picture_is_searched_in_four_views(
+    tmp_path: Path, is_still: bool, effort: Effort, looks: int
+) -> None:
+    rgb = np.full((96, 128, 3), 40, np.uint8)
+    rgb[40:60, 60:68] = 255
+    models = load_models(
+        tiny_onnx.write_pose(tmp_path, "x", answers=True),
+        tiny_onnx.write_detector(tmp_path / "person.onnx", tiny_onnx.detector_card()),
+    )
+    detect = models.detect
+    assert isinstance(detect, BoxDetector)
+    seen = []
+
+    def run(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        seen.append(picture.shape)
+        return detect.run(picture)
+
+    some = replace(models, detect=BoxDetector(run, detect.card))
+    source = ArraySource([rgb], is_still=is_still)
+    ((_, poses),) = poses_of(source.frames(), source.info, some, refiners=(), effort=effort)
+    assert len(seen) == looks
+    assert poses.people.track_id.tolist() == [1]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ class Effort:
     The detector looks at every `detect_every`-th frame, and wherever poses do not say where people
     are. `flip`: each crop is looked at mirrored, too, see `flip.Mirrored`. `fuse`: joints come from
     the crops of several frames; else from what the encoder answers for each alone. `thorough`: in a
-    picture, which has no other frames, crops are looked at mirrored, and turned and scaled, see `views`.
+    picture, which has no other frames, crops are looked at mirrored, and turned and scaled, see `views`,
+    and people are searched in several views, see `detector.ThoroughDetector`.
     """
 
     detect_every: int = PoseTrackerSpec().look_every

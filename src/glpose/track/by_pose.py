@@ -50,7 +50,7 @@ class PoseTrackerSpec:
     people whom the picture cuts off. Who was cut off at its side and hardly seen, below `sure_score`, is not
     assumed there in the frames after.
 
-    A box goes with the joints; it grows to hold them with a `margin` of their longer side, and
+    With `moves_boxes` a box goes with the joints, and else stays as it was detected; it grows to hold them with a `margin` of their longer side, and
     shrinks by a share `shrink` a frame, see `pose_box`.
     """
 
@@ -64,6 +64,7 @@ class PoseTrackerSpec:
     keep_iou: float = 0.3
     same_oks: float = 0.6
     crowd_frames: int = 4
+    moves_boxes: bool = True
     margin: float = 0.05
     shrink: float = 0.1
 
@@ -169,8 +170,9 @@ class PoseTracker(Tracker):
         for i, track in enumerate(rows):
             box = boxes[i]
             if believed[i] and box is not None:
-                track.state = motion.correct(track.state, box, max(1, frame - track.seen))
-                track.xyxy = box
+                if self._poses.moves_boxes:
+                    track.state = motion.correct(track.state, box, max(1, frame - track.seen))
+                    track.xyxy = box
                 self._sightings[track] = Sighting(xy[i], sure[i], box, float(strength[i]))
                 turn_deg = body_turn_deg(xy[i], sure[i], self._joints)
                 track.upside_down = is_upside_down(turn_deg, before=bool(upside_down[i]))

@@ -5,7 +5,14 @@ import pytest
 
 from glpose.imaging import letterbox
 from glpose.runtime.card import DetectorCard
-from glpose.runtime.detector import BoxDetector, input_size
+from glpose.runtime.detector import (
+    BoxDetector,
+    PictureView,
+    ThoroughDetector,
+    input_size,
+    mean_detections,
+)
+from glpose.types import Detections
 
 CARD = DetectorCard(
     name="made_up",
@@ -87,3 +94,63 @@ def test_boxes_stay_within_the_picture_and_nothing_found_is_no_error():
     np.testing.assert_array_equal(found.xyxy, [[0, 0, 319, 239]])
     detect, _ = detector([[0, 0, 9, 9]], [0.01])
     assert len(detect(np.zeros((240, 320, 3), np.uint8))) == 0
+
+
+def test_people_found_in_several_views_are_one_with_the_mean_of_scores():
+    one = Detections(
+        np.array([[10, 10, 50, 90], [200, 10, 240, 90]], np.float32),
+        np.array([0.6, 0.3], np.float32),
+    )
+    other = Detections(
+        # Both overlap the first person; of one view only the better one can be the same.
+        np.array([[13, 10, 53, 90], [12, 10, 52, 90]], np.float32),
+        np.array([0.2, 0.1], np.float32),
+    )
+    found = mean_detections([one, other])
+    np.testing.assert_allclose(found.score, [0.4, 0.15, 0.05])
+    np.testing.assert_allclose(found.xyxy[0], [10.75, 10, 50.75, 90])  # weighed 3 : 1
+    np.testing.assert_allclose(found.xyxy[1:], [[200, 10, 240, 90], [12, 10, 52, 90]])
+    nobody = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+    assert len(mean_detections([nobody, nobody])) == 0
+    assert len(mean_detections([nobody, one])) == 2
+
+
+def brightest(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A graph: the box around what is bright, surer in inputs that are larger."""
+    y, x = np.nonzero(picture[0, ..., 0] > 127)
+    box = [x.min() - 0.5, y.min() - 0.5, x.max() + 0.5, y.max() + 0.5]
+    score = min(1.0, picture.shape[2] / 896)
+    return np.array([[box]], np.float32), np.full((1, 1), score, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("view", "score"),
+    [
+        (PictureView(), 0.5),
+        (PictureView(mirrored=True), 0.5),
+        (PictureView(1.25), 0.643),
+        (PictureView(0.75, mirrored=True), 0.357),
+    ],
+)
+def test_views_see_the_same_boxes_in_pixels_of_the_picture(view: PictureView, score: float):
+    rgb = np.zeros((256, 448, 3), np.uint8)
+    rgb[80:200, 300:360] = 255
+    found = BoxDetector(brightest, CARD).view(rgb, view)
+    np.testing.assert_allclose(found.xyxy, [[299.5, 79.5, 359.5, 199.5]], atol=1.5)
+    np.testing.assert_allclose(found.score, [score], atol=1e-3)
+
+
+def test_a_thorough_detector_reports_what_its_views_see_on_average():
+    rgb = np.zeros((256, 448, 3), np.uint8)
+    rgb[80:200, 300:360] = 255
+    found = ThoroughDetector(BoxDetector(brightest, CARD))(rgb)
+    np.testing.assert_allclose(found.xyxy, [[299.5, 79.5, 359.5, 199.5]], atol=1.5)
+    np.testing.assert_allclose(found.score, [0.5], atol=1e-3)
+
+    def in_one_view(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        boxes, scores = brightest(picture)
+        return boxes, np.where(picture.shape[2] > 500, scores, 0)
+
+    # A mean of 0.15 is less than the card's 0.3.
+    assert len(BoxDetector(in_one_view, CARD).view(rgb, PictureView(1.25))) == 1
+    assert len(ThoroughDetector(BoxDetector(in_one_view, CARD))(rgb)) == 0

@@ -399,6 +399,14 @@ def test_a_box_goes_with_the_joints() -> None:
     np.testing.assert_allclose(moved_box(before, FIVE + 7, ~half), before.xyxy)
 
 
+def test_a_box_stays_as_it_was_detected_where_no_frame_follows() -> None:
+    """As in a picture; the pose still says who is a person."""
+    tracker = PoseTracker(BODY19, poses=PoseTrackerSpec(moves_boxes=False))
+    tracker.update(0, detections(box(100), box(300), score=0.25))
+    found = learn(tracker, (pose(104, 108), 0.9), (pose(300), 0.1))
+    np.testing.assert_allclose(found.xyxy, [box(100)])
+
+
 def test_half_a_person_has_the_score_of_what_is_seen() -> None:
     score = np.zeros((1, NUM), np.float32)
     score[0, :6] = 0.8
