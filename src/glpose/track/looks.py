@@ -187,17 +187,15 @@ class LooksMemory(Generic[Who]):
         return changes
 
     def _groups(self) -> list[list[Who]]:
-        """Those who met each other, directly or not."""
-        left = {who for who, memory in self._of.items() if memory.met}
+        """Those who met each other, directly or not; always in the same order, which settles ties."""
+        left = [who for who, memory in self._of.items() if memory.met]
         groups = []
         while left:
-            group, reach = [], [left.pop()]
-            while reach:
-                who = reach.pop()
-                group.append(who)
-                near = {w for w in left if w in self._of[who].met or who in self._of[w].met}
-                left -= near
-                reach += near
+            group = [left.pop(0)]
+            for who in group:  # which grows
+                met = self._of[who].met
+                group += [w for w in left if w in met or who in self._of[w].met]
+                left = [w for w in left if w not in group]
             groups.append(group)
         return groups
 

@@ -128,6 +128,34 @@ def test_three_in_a_ring() -> None:
     assert changes[-1] == {"a": "c", "b": "a", "c": "b"}
 
 
+def test_ties_do_not_depend_on_where_in_memory_people_are() -> None:
+    """Whose looks before the meeting nobody knows are as good for one as for the other."""
+
+    class Who:
+        def __init__(self, name: int, place: int) -> None:
+            self.name, self._place = name, place
+
+        def __hash__(self) -> int:
+            return self._place
+
+    def changes(places: list[int]) -> dict[int, int]:
+        people = [Who(name, place) for name, place in enumerate(places)]
+        memory: LooksMemory[Who] = LooksMemory()
+        apart, together = np.stack([LEFT, MIDDLE, RIGHT]), np.stack([MIDDLE] * 3)
+        first, unseen = people[:1], np.full((NUM_PARTS, 3), np.nan)
+        for _ in range(5):
+            memory.update(first, apart[:1], np.stack([RED]), first)
+        memory.update(people, together, np.stack([unseen] * 3), people)
+        for _ in range(3):
+            found = memory.update(people, apart, np.stack([BLUE, RED, RED]), people)
+        return {who.name: owner.name for who, owner in found.items()}
+
+    expected = changes([0, 1, 2])
+    assert expected
+    for places in ([2, 1, 0], [1, 2, 0], [2, 0, 1], [0, 2, 1], [1, 0, 2]):
+        assert changes(places) == expected
+
+
 def test_who_is_gone_is_forgotten() -> None:
     memory: LooksMemory[str] = LooksMemory()
     meet(memory, swapped=False, frames=2)
