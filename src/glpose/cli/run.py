@@ -69,8 +69,8 @@ def run(
         Look for people at every n-th frame; the poses say where they are in between. 1 finds
         newcomers at once and costs more.
     flip
-        Flip test: look at each person mirrored, too; costs more. In a single picture people are
-        looked at in ten views, unless --no-flip or --preset fast is given.
+        Flip test: look at each person mirrored, too; costs more. A single picture is searched in
+        four views, and its people are looked at in ten, unless --no-flip or --preset fast is given.
     fuse
         Find joints with the help of the frames around, or in each frame alone, which costs less.
     refine
