@@ -29,26 +29,38 @@ class BoxDetector:
     def __call__(self, rgb: UInt8[np.ndarray, "height width 3"]) -> Detections:
         """People, best first; boxes in image pixels, clipped to the picture."""
         how = self.card
-        xyxy, score = self._pass(rgb, how.size_hw)
-        if how.fine_size_hw is not None:
-            small_xyxy, small_score = self._pass(rgb, how.fine_size_hw)
-            zoom = (np.prod(how.fine_size_hw) / np.prod(rgb.shape[:2])) ** 0.5
+        return self._search(rgb, how.size_hw, how.fine_size_hw)
+
+    def view(self, rgb: UInt8[np.ndarray, "height width 3"], view: "PictureView") -> Detections:
+        """As the detector itself, which is shown the picture larger or smaller, or mirrored."""
+        coarse, fine = (
+            size_hw and (round(size_hw[0] * view.scale), round(size_hw[1] * view.scale))
+            for size_hw in (self.card.size_hw, self.card.fine_size_hw)
+        )
+        assert coarse is not None
+        if not view.mirrored:
+            return self._search(rgb, coarse, fine)
+        found = self._search(np.ascontiguousarray(rgb[:, ::-1]), coarse, fine)
+        xyxy = found.xyxy.copy()
+        xyxy[:, [0, 2]] = rgb.shape[1] - 1 - found.xyxy[:, [2, 0]]
+        return Detections(xyxy, found.score)
+
+    def _search(
+        self,
+        rgb: UInt8[np.ndarray, "height width 3"],
+        size_hw: tuple[int, int],
+        fine_size_hw: tuple[int, int] | None,
+    ) -> Detections:
+        how = self.card
+        xyxy, score = self._pass(rgb, size_hw)
+        if fine_size_hw is not None:
+            small_xyxy, small_score = self._pass(rgb, fine_size_hw)
+            zoom = (np.prod(fine_size_hw) / np.prod(rgb.shape[:2])) ** 0.5
             is_small = (small_xyxy[:, 2:] - small_xyxy[:, :2]).max(-1) * zoom < how.fine_side_px
             xyxy = np.concatenate([xyxy, small_xyxy[is_small]])
             score = np.concatenate([score, small_score[is_small]])
         kept = suppress(xyxy, score, how.iou_limit)
         return Detections(xyxy[kept], score[kept])
-
-    def view(self, rgb: UInt8[np.ndarray, "height width 3"], how: "PictureView") -> Detections:
-        """As the detector itself, with the picture larger or smaller, or mirrored."""
-        height, width = (round(side * how.scale) for side in self.card.size_hw)
-        detect = BoxDetector(self.run, replace(self.card, size_hw=(height, width)))
-        if not how.mirrored:
-            return detect(rgb)
-        found = detect(np.ascontiguousarray(rgb[:, ::-1]))
-        xyxy = found.xyxy.copy()
-        xyxy[:, [0, 2]] = rgb.shape[1] - 1 - found.xyxy[:, [2, 0]]
-        return Detections(xyxy, found.score)
 
     def _pass(
         self, rgb: UInt8[np.ndarray, "height width 3"], area_hw: tuple[int, int]
