@@ -33,6 +33,7 @@ TURNED = 0.1
 """The labelled shoulders of who faces the camera, or looks away from it, are this far apart."""
 
 AGAINST = "clips whose labels contradict the view in their names"
+"""Their labels have left and right exchanged, see `against_their_view`."""
 
 _VIEW = re.compile("_fr_|_ba_|_le_|_ri_")
 

@@ -53,7 +53,10 @@ Boxes = Mapping[int, People]
 
 
 PICTURE_TRY_SCORE = 0.15
-"""As `PoseTrackerSpec.try_score`, for means over several views of a picture, see docs/results.md."""
+"""As `PoseTrackerSpec.try_score`, for means over several views of a picture, see docs/results.md.
+
+A lower one changes nothing: `TrackerSpec.low_score` is as high.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,8 +120,8 @@ def run(
     `runtime.presets`; its parts can be set one by one. The detector looks at every
     `detect_every`-th frame, and wherever the poses of the frame before do not say where the people
     are; with `flip` each person is looked at mirrored, too; without `fuse` the networks see each
-    frame alone. A single picture is searched in four views, and its people are looked at in ten,
-    unless `flip` is False or the preset "fast". Who appears is followed back into the frames before,
+    frame alone. With the shipped weights a single picture is searched in four views, and its people
+    are looked at in ten, unless `flip` is False, or not given and the preset "fast". Who appears is followed back into the frames before,
     while the pose is sure; limbs that no body can have are chosen anew among the places that maps
     point to; and joints that a frame does not show well go where the frames around say.
 
@@ -237,7 +240,9 @@ def poses_of(
     if not effort.fuse or has_nothing_to_fuse:
         models = replace(models, estimate=alone(models.estimate))
     is_picture = info.is_still and looks_alone(models.estimate.card)
-    if info.is_still and effort.thorough and isinstance(models.detect, BoxDetector):
+    # Where poses do not judge what is weak, means over views would lose people.
+    searches_views = info.is_still and effort.thorough and can_follow(models.estimate.card)
+    if searches_views and isinstance(models.detect, BoxDetector):
         models = replace(models, detect=ThoroughDetector(models.detect))
     hindsight = NO_HINDSIGHT if causal else HindsightSpec().within_bytes(info.size_hw)
     people_of = _people_of(info, models, boxes, timings, effort.detect_every, hindsight)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import tiny_onnx
-from glpose.api import check_boxes, load_models, poses_of, run, usual_refiners
+from glpose.api import Models, check_boxes, load_models, poses_of, run, usual_refiners
 from glpose.errors import BadInput
 from glpose.metrics.calibration import calibrated
 from glpose.refine.limbs import with_plausible_limbs
@@ -193,6 +193,54 @@ def test_a_picture_is_searched_in_four_views(
     ((_, poses),) = poses_of(source.frames(), source.info, some, refiners=(), effort=effort)
     assert len(seen) == looks
     assert poses.people.track_id.tolist() == [1]
+
+
+def bright_person(folder: Path, *, answers: bool, scores: dict[int, float]) -> Models:
+    """A person whom the detector sees with these scores by its input's width, at the bright spot."""
+    models = load_models(tiny_onnx.write_pose(folder, "x", answers=answers), None)
+    card = tiny_onnx.detector_card()
+
+    def run(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        width = picture.shape[2]
+        box = np.array([[[0.25, 0.1, 0.75, 0.9]]]) * np.tile([width, picture.shape[1]], 2)
+        score = scores.get(width, scores[0])
+        return box.astype(np.float32), np.full((1, 1), score, np.float32)
+
+    return replace(models, detect=BoxDetector(run, card))
+
+
+@pytest.mark.parametrize(("effort", "found"), [(Effort(), True), (PRESETS["fast"], False)])
+def test_a_weak_mean_of_views_is_a_person_if_a_pose_confirms_it(
+    tmp_path: Path, effort: Effort, found: bool
+) -> None:
+    rgb = np.full((64, 96, 3), 40, np.uint8)
+    rgb[24:40, 44:52] = 255
+    models = bright_person(tmp_path, answers=True, scores={0: 0.18})
+    source = ArraySource([rgb], is_still=True)
+    ((_, poses),) = poses_of(source.frames(), source.info, models, refiners=(), effort=effort)
+    assert (len(poses.people) == 1) == found
+
+
+def test_where_poses_do_not_judge_a_picture_is_searched_once(tmp_path: Path) -> None:
+    """The mean of two views that see a person and two that do not would be too low."""
+    rgb = np.full((64, 96, 3), 40, np.uint8)
+    rgb[24:40, 44:52] = 255
+    models = bright_person(tmp_path, answers=False, scores={96: 0.35, 0: 0.0})
+    source = ArraySource([rgb], is_still=True)
+    ((_, poses),) = poses_of(source.frames(), source.info, models, refiners=())
+    assert len(poses.people) == 1
+
+
+@pytest.mark.parametrize("is_still", [True, False])
+def test_a_box_stays_the_detectors_in_a_picture(tmp_path: Path, is_still: bool) -> None:
+    rgb = np.full((64, 96, 3), 40, np.uint8)
+    rgb[24:40, 44:52] = 255
+    models = bright_person(tmp_path, answers=True, scores={0: 0.8})
+    source = ArraySource([rgb], is_still=is_still)
+    alone = PRESETS["fast"]
+    ((_, poses),) = poses_of(source.frames(), source.info, models, refiners=(), effort=alone)
+    is_kept = np.allclose(poses.people.xyxy, [[24, 6.4, 72, 57.6]], atol=0.6)
+    assert is_kept == is_still
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,8 @@ def run(
         newcomers at once and costs more.
     flip
         Flip test: look at each person mirrored, too; costs more. A single picture is searched in
-        four views, and its people are looked at in ten, unless --no-flip or --preset fast is given.
+        four views, and its people are looked at in ten, unless --no-flip, or --preset fast without
+        --flip, is given.
     fuse
         Find joints with the help of the frames around, or in each frame alone, which costs less.
     refine

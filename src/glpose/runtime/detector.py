@@ -32,7 +32,10 @@ class BoxDetector:
         return self._search(rgb, how.size_hw, how.fine_size_hw)
 
     def view(self, rgb: UInt8[np.ndarray, "height width 3"], view: "PictureView") -> Detections:
-        """As the detector itself, which is shown the picture larger or smaller, or mirrored."""
+        """As the detector itself, whose input is larger or smaller, or mirrored.
+
+        Boxes are in pixels of the picture as it is given.
+        """
         coarse, fine = (
             size_hw and (round(size_hw[0] * view.scale), round(size_hw[1] * view.scale))
             for size_hw in (self.card.size_hw, self.card.fine_size_hw)
@@ -80,7 +83,7 @@ class BoxDetector:
 
 @dataclass(frozen=True, slots=True)
 class PictureView:
-    """A picture `scale` times as large as the detector's card says, and whether it is mirrored."""
+    """The sides of a detector's input as shares of those of its card, and whether it is mirrored."""
 
     scale: float = 1.0
     mirrored: bool = False
@@ -94,12 +97,12 @@ class ThoroughDetector:
     """A `Detector` that looks at several views of a picture and takes the mean of what it finds.
 
     A person's score is the mean over all views, 0 where one does not show the person, and the box
-    is the mean of the boxes, weighed by their scores.
+    is the mean of the boxes, weighed by their scores. The card's `min_score` is asked of that mean.
     """
 
     def __init__(self, detect: BoxDetector, views: Sequence[PictureView] = PICTURE_VIEWS) -> None:
         self.card, self._views = detect.card, tuple(views)
-        # What is weak in each view may be strong enough together, but not what one of them misses.
+        # What is weak in one view still adds to the mean; less than this hardly would.
         least = detect.card.min_score / len(self._views)
         self._detect = BoxDetector(detect.run, replace(detect.card, min_score=least))
 
@@ -117,8 +120,9 @@ _SAME_IOU = 0.55
 def mean_detections(views: Sequence[Detections]) -> Detections:
     """People found in several views of a picture, each once; scores are means over all views.
 
-    Best first, each box joins the person whose mean box it overlaps the most, by more than 0.55, and
-    whom no box of its view has joined yet.
+    The surest first, each box joins the person whose mean box it overlaps the most, by more than
+    0.55, and whom no box of its view has joined yet. The result is in the order in which people are
+    begun, not in that of their mean scores. Boxes with a score of 0 are left out.
 
     Source: weighted boxes fusion (Solovyev et al., Image and Vision Computing 2021).
     """
@@ -128,7 +132,8 @@ def mean_detections(views: Sequence[Detections]) -> Detections:
     num = 0
     mean, total = np.zeros_like(xyxy), np.zeros_like(score)
     has_view = np.zeros((len(score), len(views)), bool)
-    for i in np.argsort(-score, kind="stable"):
+    order = np.argsort(-score, kind="stable")
+    for i in order[score[order] > 0]:
         overlap = box_iou(xyxy[i][None], mean[:num])[0] * ~has_view[:num, view_of[i]]
         place = int(overlap.argmax()) if num else 0
         if not num or overlap[place] <= _SAME_IOU:

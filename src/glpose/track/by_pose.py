@@ -50,8 +50,9 @@ class PoseTrackerSpec:
     people whom the picture cuts off. Who was cut off at its side and hardly seen, below `sure_score`, is not
     assumed there in the frames after.
 
-    With `moves_boxes` a box goes with the joints, and else stays as it was detected; it grows to hold them with a `margin` of their longer side, and
-    shrinks by a share `shrink` a frame, see `pose_box`.
+    A box goes with the joints; it grows to hold them with a `margin` of their longer side, and
+    shrinks by a share `shrink` a frame, see `pose_box`. Without `moves_boxes`, as in a picture, after
+    which no frame comes, it stays as it was detected.
     """
 
     look_every: int = 5
