@@ -28,7 +28,6 @@ from glpose.video.reader import open_video
 LEAST_IOU = 0.3
 """Of the box of a person who is found with the labelled box; less is a miss."""
 
-
 TURNED = 0.1
 """The labelled shoulders of who faces the camera, or looks away from it, are this far apart."""
 
@@ -292,9 +291,9 @@ def _outcome(what: str, seen: Limbs, aim: str) -> Outcome:
 
 def damage(subject: Subject) -> Outcome:
     """PCK with damaged frames, all frames counted; and of the damaged frames alone."""
-    clean = given(subject).both()
-    against = against_their_view(given(subject))
-    fits = {"clean": given(subject).both(~against[given(subject).clip])}
+    whole = given(subject)
+    clean, against = whole.both(), against_their_view(whole)
+    fits = {"clean": whole.both(~against[whole.clip])}
     outcome = Outcome([], [], {"clean": clean, "labels_fit_the_view": fits})
     for what, rhythm, aim in (
         ("every fifth frame damaged", FIFTH, "within 1 of clean"),

@@ -28,37 +28,28 @@ class BoxDetector:
 
     def __call__(self, rgb: UInt8[np.ndarray, "height width 3"]) -> Detections:
         """People, best first; boxes in image pixels, clipped to the picture."""
-        how = self.card
-        return self._search(rgb, how.size_hw, how.fine_size_hw)
+        return self._search(rgb, 1.0)
 
     def view(self, rgb: UInt8[np.ndarray, "height width 3"], view: "PictureView") -> Detections:
         """As the detector itself, whose input is larger or smaller, or mirrored.
 
         Boxes are in pixels of the picture as it is given.
         """
-        coarse, fine = (
-            size_hw and (round(size_hw[0] * view.scale), round(size_hw[1] * view.scale))
-            for size_hw in (self.card.size_hw, self.card.fine_size_hw)
-        )
-        assert coarse is not None
         if not view.mirrored:
-            return self._search(rgb, coarse, fine)
-        found = self._search(np.ascontiguousarray(rgb[:, ::-1]), coarse, fine)
+            return self._search(rgb, view.scale)
+        found = self._search(np.ascontiguousarray(rgb[:, ::-1]), view.scale)
         xyxy = found.xyxy.copy()
         xyxy[:, [0, 2]] = rgb.shape[1] - 1 - found.xyxy[:, [2, 0]]
         return Detections(xyxy, found.score)
 
-    def _search(
-        self,
-        rgb: UInt8[np.ndarray, "height width 3"],
-        size_hw: tuple[int, int],
-        fine_size_hw: tuple[int, int] | None,
-    ) -> Detections:
+    def _search(self, rgb: UInt8[np.ndarray, "height width 3"], scale: float) -> Detections:
+        """People in inputs `scale` times as large as the card says."""
         how = self.card
-        xyxy, score = self._pass(rgb, size_hw)
-        if fine_size_hw is not None:
-            small_xyxy, small_score = self._pass(rgb, fine_size_hw)
-            zoom = (np.prod(fine_size_hw) / np.prod(rgb.shape[:2])) ** 0.5
+        xyxy, score = self._pass(rgb, _scaled(how.size_hw, scale))
+        if how.fine_size_hw is not None:
+            fine_hw = _scaled(how.fine_size_hw, scale)
+            small_xyxy, small_score = self._pass(rgb, fine_hw)
+            zoom = (np.prod(fine_hw) / np.prod(rgb.shape[:2])) ** 0.5
             is_small = (small_xyxy[:, 2:] - small_xyxy[:, :2]).max(-1) * zoom < how.fine_side_px
             xyxy = np.concatenate([xyxy, small_xyxy[is_small]])
             score = np.concatenate([score, small_score[is_small]])
@@ -142,6 +133,10 @@ def mean_detections(views: Sequence[Detections]) -> Detections:
         mean[place] += (xyxy[i] - mean[place]) * score[i] / (before + score[i])
         has_view[place, view_of[i]] = True
     return Detections(mean[:num], total[:num] / len(views))
+
+
+def _scaled(size_hw: tuple[int, int], scale: float) -> tuple[int, int]:
+    return round(size_hw[0] * scale), round(size_hw[1] * scale)
 
 
 def input_size(image_hw: tuple[int, int], size_hw: tuple[int, int], stride: int) -> tuple[int, int]:
