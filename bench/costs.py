@@ -27,24 +27,27 @@ _COUNTED = ("Conv", "ConvTranspose", "MatMul", "Gemm", "Einsum")
 
 
 class Macs(NamedTuple):
-    """Multiplications: of the encoder for a crop, of the solver for a key, of the starter for one."""
+    """Multiplications: encoder and summary for a crop, solver for a key, starter for a first one."""
 
     encode: int
     solve: int = 0
     start: int = 0
+    summarise: int = 0
 
 
 def pose_macs(name_or_path: str | Path) -> Macs:
     """Multiplications of pose weights."""
     weights = find_weights(name_or_path, "pose")
-    encoder, fusion, starter = (weights.part(kind) for kind in ("encoder", "fusion", "starter"))
+    encoder, fusion, starter, summary = (
+        weights.part(kind) for kind in ("encoder", "fusion", "starter", "summary")
+    )
     assert fusion is not None
     card = read_card(fusion)
     assert isinstance(card, PoseCard)
     if card.encoder is not None:
         encoder = find_shared(card.encoder, fusion.parent)
     assert encoder is not None
-    found = Macs(macs(encoder), macs(fusion))
+    found = Macs(macs(encoder), macs(fusion), summarise=macs(summary) if summary else 0)
     if starter is None:
         return found
     begins, start = read_card(starter), macs(starter)
@@ -103,7 +106,7 @@ class Counting:
 
     def macs(self, each: Macs) -> int:
         """Multiplications so far."""
-        done = self.num_encoded, self.num_solved, self.num_started
+        done = self.num_encoded, self.num_solved, self.num_started, self.num_encoded
         return sum(num * one for num, one in zip(done, each, strict=True))
 
     def encode(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Encoded:

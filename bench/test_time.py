@@ -63,8 +63,9 @@ class Remembering:
     """An estimator that caches its results; its encoder answers nothing alone."""
 
     def __init__(self, estimate: Estimator) -> None:
-        self.card, self._estimate = replace(estimate.card, answers=False), estimate
-        self._encoded: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
+        self.card = replace(estimate.card, answers=False, summarises=False)
+        self._estimate = estimate
+        self._encoded: dict[bytes, tuple[np.ndarray, ...]] = {}
         self._solved: dict[bytes, Maps] = {}
 
     def encode(self, crops: np.ndarray) -> Encoded:
@@ -73,10 +74,11 @@ class Remembering:
         new = {key: i for i, key in enumerate(keys) if key not in self._encoded}
         if new:
             found = self._estimate.encode(crops[list(new.values())])
-            rows = zip(found.features, found.embedding, strict=True)
+            rows = zip(found.features, found.embedding, found.for_neighbours, strict=True)
             self._encoded.update(zip(new, rows, strict=True))
-        features, embeddings = zip(*(self._encoded[key] for key in keys), strict=True)
-        return Encoded(np.stack(features), np.stack(embeddings))
+        rows = zip(*(self._encoded[key] for key in keys), strict=True)
+        features, embeddings, told = (np.stack(row) for row in rows)
+        return Encoded(features, embeddings, summary=told)
 
     def solve(self, inputs: Inputs) -> Maps:
         """As the estimator, cached."""

@@ -28,6 +28,7 @@ from glpose.runtime.card import (
     SimilarSlot,
     Slot,
     StarterCard,
+    SummaryCard,
 )
 from glpose.types import CropSpec, HeatmapSpec
 
@@ -86,6 +87,11 @@ def starter_card(**changes: object) -> StarterCard:
     return replace(StarterCard(**ABOUT, crop=CropSpec(CROP_HW), partner="abc"), **changes)
 
 
+def summary_card(**changes: object) -> SummaryCard:
+    """A card for a tiny graph that summarises."""
+    return replace(SummaryCard(**ABOUT, partner="abc"), **changes)
+
+
 def detector_card(**changes: object) -> DetectorCard:
     """A card for a tiny detector."""
     plain = DetectorCard(
@@ -116,13 +122,15 @@ def write_lifter(path: Path, own: Card | None = None, window: int = 5) -> Path:
 
 
 def write_pose(folder: Path, name: str = "tiny", **changes: object) -> Path:
-    """A pair of pose weights, with a starter if the card has one; gives the path of the encoder."""
+    """A pair of pose weights, with what else the card asks for; gives the path of the encoder."""
     own = pose_card(**changes)
     maps = own.codec.channels(len(own.joints.joints)) if own.answers else None
     write_encoder(folder / f"{name}.encoder.onnx", encoder_card(), answers=maps)
     write_fusion(folder / f"{name}.fusion.onnx", own)
     if own.starter is not None:
         write_starter(folder / f"{name}.starter.onnx", starter_card(), own)
+    if own.summarises:
+        write_summary(folder / f"{name}.summary.onnx", summary_card())
     return folder / f"{name}.encoder.onnx"
 
 
@@ -159,6 +167,23 @@ def write_starter(path: Path, own: Card, like: PoseCard) -> Path:
         constants[f"ones_{slot.name}"] = np.ones((1, *slot.shape), np.float32)
         outputs.append(_info(slot.output, ["n", *slot.shape]))
     inputs = [_info("crops", ["n", *CROP_HW, 3], TensorProto.UINT8)]
+    return _write(path, own, nodes, constants, inputs, outputs)
+
+
+def write_summary(
+    path: Path, own: Card, *, of: str = "heatmaps", channels: int = 1, out: str = "summary"
+) -> Path:
+    """A summary of one pixel: the mean of the features, plus that of the maps."""
+    nodes = [
+        helper.make_node("ReduceMean", [of, "all_but_n"], ["of_maps"], keepdims=1),
+        helper.make_node("ReduceMean", ["features", "all_but_n"], ["of_features"], keepdims=1),
+        helper.make_node("Add", ["of_maps", "of_features"], ["mean"]),
+        helper.make_node("Mul", ["mean", "ones"], [out]),
+    ]
+    ones = np.ones((1, channels, 1, 1), np.float32)
+    inputs = [_info("features", ["n", 1, *MAP_HW]), _info(of, ["n", 15, *MAP_HW])]
+    outputs = [_info(out, ["n", channels, 1, 1])]
+    constants = {"all_but_n": np.array([1, 2, 3]), "ones": ones}
     return _write(path, own, nodes, constants, inputs, outputs)
 
 
@@ -212,7 +237,8 @@ def write_fusion(
     nodes, total = [], key
     inputs = [_info(key, ["n", 1, *MAP_HW])]
     for slot in how.neighbours:
-        inputs.append(_info(slot.name, ["n", len(slot.offsets), 1, *MAP_HW]))
+        size = (1, 1) if how.summarises else MAP_HW
+        inputs.append(_info(slot.name, ["n", len(slot.offsets), 1, *size]))
         nodes += _plus(slot.name, total, f"with_{slot.name}", 0.05)
         total = f"with_{slot.name}"
     for slot in how.similar:

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float32, Float64, UInt8
 from glpose.crop import shows_upside_down
 from glpose.geometry import box_iou, oks
 from glpose.imaging import pictures_within
-from glpose.runtime.protocols import Features
+from glpose.runtime.protocols import Encoded
 from glpose.skeleton import Skeleton
 from glpose.track import motion
 from glpose.track.by_pose import (
@@ -57,8 +57,7 @@ class Looked:
     """What an encoder sees in n boxes of a picture, each alone; poses in image pixels."""
 
     crop_from_image: tuple[Affine, ...]
-    features: Features
-    embedding: Float32[np.ndarray, "n embedding"]
+    encoded: Encoded
     xy: Float32[np.ndarray, "n joints 2"]
     score: Float32[np.ndarray, "n joints"]
 
@@ -305,6 +304,7 @@ def _renumbered(frame: FollowedFrame, numbers: Mapping[int, int]) -> FollowedFra
             crop_from_image=tuple(seen.crop_from_image[row] for row in order),
             features=seen.features[order],
             embedding=seen.embedding[order],
+            summary=None if seen.summary is None else seen.summary[order],
         ),
         xy=frame.xy[order],
         score=frame.score[order],
@@ -322,7 +322,11 @@ def _with_person(
         # Frames without people hold features of no size.
         return np.insert(those, place, one, axis=0) if len(those) else np.asarray(one)[None]
 
-    maps = seen.crop_from_image
+    maps, own = seen.crop_from_image, looked.encoded
+    summary = None
+    if own.summary is not None:
+        others = seen.summary if seen.summary is not None else own.summary[:0]
+        summary = joined(others, own.summary[row])
     return replace(
         frame,
         seen=replace(
@@ -333,8 +337,9 @@ def _with_person(
                 joined(seen.people.track_id, np.int64(person.track_id)),
             ),
             crop_from_image=(*maps[:place], looked.crop_from_image[row], *maps[place:]),
-            features=joined(seen.features, looked.features[row]),
-            embedding=joined(seen.embedding, looked.embedding[row]),
+            features=joined(seen.features, own.features[row]),
+            embedding=joined(seen.embedding, own.embedding[row]),
+            summary=summary,
         ),
         xy=joined(frame.xy, looked.xy[row]),
         score=joined(frame.score, looked.score[row]),

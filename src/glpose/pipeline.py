@@ -29,7 +29,6 @@ from glpose.runtime.protocols import (
     Detector,
     Encoded,
     Estimator,
-    Features,
     Inputs,
     Starting,
 )
@@ -49,7 +48,7 @@ BLOCK_FRAMES = 8
 _Kept = tuple[States, Alignment]
 """What is remembered from one call of the solver to the next."""
 
-_NOTHING = np.zeros((0, 1, 1, 1), np.float32), np.zeros((0, 1), np.float32)
+_NOTHING = Encoded(np.zeros((0, 1, 1, 1), np.float32), np.zeros((0, 1), np.float32))
 _BLOCK_BYTES = 2**26  # of pictures in a block: 4K videos get smaller blocks
 _KEYS_AT_ONCE = 8
 _OTHER_PLACES = 3  # of each joint
@@ -342,23 +341,22 @@ def _see(
             for to_crop in own
             if frame.rgb is not None
         ]
-    features, embedding = _NOTHING
+    encoded = _NOTHING
     if crops:
         with spent("encode"):
-            features, embedding, _ = estimate.encode(np.stack(crops))
+            encoded = estimate.encode(np.stack(crops))
     begin = 0
     for frame, own_people, own_maps in zip(block, people, maps, strict=True):
         rows = slice(begin, begin + len(own_people))
         begin = rows.stop
-        yield _seen(frame, own_people, own_maps, features[rows], embedding[rows], how)
+        yield _seen(frame, own_people, own_maps, encoded.take(rows), how)
 
 
 def _seen(
     frame: Frame,
     people: People,
     maps: tuple[Affine, ...],
-    features: Features,
-    embedding: np.ndarray,
+    encoded: Encoded,
     how: _Settings,
 ) -> SeenFrame:
     return SeenFrame(
@@ -367,10 +365,11 @@ def _seen(
         frame.status,
         people,
         maps,
-        features,
-        embedding,
+        encoded.features,
+        encoded.embedding,
         frame,
         frame.rgb if how.keeps_rgb else None,
+        encoded.summary,
     )
 
 
@@ -381,7 +380,7 @@ def _follow(
     expected = People.empty() if frame.rgb is None else people_of(frame)
     num_joints = len(how.joints.joints)
     if frame.rgb is None or not len(expected):
-        nobody = _seen(frame, People.empty(), (), *_NOTHING, how)
+        nobody = _seen(frame, People.empty(), (), _NOTHING, how)
         xy, score = np.zeros((0, num_joints, 2), np.float32), np.zeros((0, num_joints), np.float32)
         return FollowedFrame(nobody, xy, score, people_of.scene)
     found = _look(frame.rgb, expected.xyxy, people_of.upside_down, estimate, how, spent)
@@ -390,7 +389,7 @@ def _follow(
         kept = people.score >= how.options.min_box
         people, rows = people[kept], rows[kept]
     own_maps = tuple(found.crop_from_image[row] for row in rows)
-    seen = _seen(frame, people, own_maps, found.features[rows], found.embedding[rows], how)
+    seen = _seen(frame, people, own_maps, found.encoded.take(rows), how)
     return FollowedFrame(
         seen, found.xy[rows], found.score[rows], people_of.scene, people_of.exchanged
     )
@@ -415,9 +414,7 @@ def _look(
         encoded = estimate.encode(crops)
         xy, score = how.codec.decode(_answers(estimate, encoded))
     in_image = [(m.inverse() @ how.crop_from_map).apply(p) for m, p in zip(maps, xy, strict=True)]
-    return Looked(
-        maps, encoded.features, encoded.embedding, np.stack(in_image).astype(np.float32), score
-    )
+    return Looked(maps, encoded, np.stack(in_image).astype(np.float32), score)
 
 
 def can_follow(card: PoseCard) -> bool:
@@ -572,21 +569,21 @@ def _inputs(
 def _neighbours(
     keys: list[Key], slot: NeighbourSlot, estimate: Estimator, how: _Settings, spent: Timings
 ) -> Float32[np.ndarray, "n offsets channels h w"]:
-    """Features of the neighbours, in the order of the slot's offsets."""
-    shape = keys[0].seen.features.shape[1:]
+    """What slots hold of the neighbours, features or summaries, in the order of the slot's offsets."""
+    shape = keys[0].seen.for_neighbours.shape[1:]
     frames = [key.neighbours[slot.name] for key in keys]
-    features = np.zeros((len(keys), len(slot.offsets), *shape), np.float32)
+    told = np.zeros((len(keys), len(slot.offsets), *shape), np.float32)
     # Frames to crop with the box of a key, by key and frame.
     again: dict[tuple[int, int], SeenFrame] = {}
     for i, key in enumerate(keys):
         for place, seen in enumerate(frames[i]):
             row = seen.row(key.track_id)
             if seen is key.seen:
-                features[i, place] = seen.features[key.row]
+                told[i, place] = seen.for_neighbours[key.row]
             elif slot.box == "exact" or row < 0:
                 again[i, seen.frame] = seen
             else:
-                features[i, place] = seen.features[row]
+                told[i, place] = seen.for_neighbours[row]
     if again:
         with spent("crop"):
             crops = [
@@ -596,6 +593,6 @@ def _neighbours(
             ]
         with spent("encode"):
             encoded = estimate.encode(np.stack(crops))
-        for ((i, _), seen), found in zip(again.items(), encoded.features, strict=True):
-            features[i, [other is seen for other in frames[i]]] = found
-    return features
+        for ((i, _), seen), found in zip(again.items(), encoded.for_neighbours, strict=True):
+            told[i, [other is seen for other in frames[i]]] = found
+    return told

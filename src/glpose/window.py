@@ -16,7 +16,7 @@ from glpose.clip import CropMemory, MemoryEntry, global_slots, local_frames
 from glpose.crop import shows_upside_down
 from glpose.runtime.card import NeighbourSlot, PoseCard, SimilarSlot, Starter, StateSlot
 from glpose.runtime.options import Neighbours
-from glpose.runtime.protocols import Features
+from glpose.runtime.protocols import Features, Told
 from glpose.types import Affine, Frame, FrameStatus, People
 
 
@@ -24,7 +24,7 @@ from glpose.types import Affine, Frame, FrameStatus, People
 class SeenFrame:
     """A frame with its people, their crop transforms, features and embeddings.
 
-    `rgb` is kept only if neighbours may be cropped again with the box of a key, or keys for a
+    `summary` is what slots of neighbours hold in place of features, if anything. `rgb` is kept only if neighbours may be cropped again with the box of a key, or keys for a
     starter; `given` is the frame that is yielded with its poses.
     """
 
@@ -37,6 +37,12 @@ class SeenFrame:
     embedding: Float32[np.ndarray, "n embedding"]
     given: Frame
     rgb: UInt8[np.ndarray, "height width 3"] | None = None
+    summary: Told | None = None
+
+    @property
+    def for_neighbours(self) -> Told:
+        """The summaries, or else the features."""
+        return self.features if self.summary is None else self.summary
 
     def row(self, track_id: int) -> int:
         """The row of a person in this frame, -1 if absent."""

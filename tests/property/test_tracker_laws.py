@@ -5,11 +5,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy.optimize import linear_sum_assignment
 
 from glpose.track.assign import assign
 from glpose.track.tracker import Tracker
 from glpose.types import Detections, People
 
+# On a coarse grid many rows want the same column.
+_few_costs = hnp.arrays(
+    np.float64,
+    hnp.array_shapes(min_dims=2, max_dims=2, max_side=5),
+    elements=st.sampled_from((0.0, 0.2, 0.3, 0.45, 0.9, np.inf)),
+)
 _costs = hnp.arrays(
     np.float64, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.floats(0, 1)
 )
@@ -48,6 +55,16 @@ def test_matching_uses_nothing_twice_and_keeps_the_gate(cost: np.ndarray, gate: 
     rows, columns = assign(cost, gate)
     assert len(set(rows.tolist())) == len(rows) == len(set(columns.tolist()))
     assert (cost[rows, columns] < gate).all()
+
+
+@settings(deadline=None)
+@given(_few_costs, st.sampled_from((0.25, 0.5, 1.0)))
+def test_no_other_matching_is_better(cost: np.ndarray, gate: float) -> None:
+    rows, columns = assign(cost, gate)
+    gain = np.maximum(gate - cost, 0)
+    best = linear_sum_assignment(gain, maximize=True)
+    assert gain[rows, columns].sum() == pytest.approx(gain[best].sum())
+    assert rows.tolist() == sorted(rows.tolist())
 
 
 @settings(deadline=None)

@@ -187,6 +187,12 @@ def test_peaks_are_found_between_pixels_and_at_the_border() -> None:
     assert not none.any()
 
 
+def fused(queries: JointQueries, frames: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+    """Joint queries on features and maps of a key, which comes first, and its neighbours."""
+    local = queries.summarise(frames[:, 1:].flatten(0, 1), maps[:, 1:].flatten(0, 1))
+    return queries(frames[:, 0], maps[:, 0], local.unflatten(0, frames[:, 1:].shape[:2]))
+
+
 def test_neighbours_write_where_they_expect_the_joint() -> None:
     model = GLPose(QUERIES).eval()
     assert isinstance(model.fusion, JointQueries)
@@ -196,7 +202,7 @@ def test_neighbours_write_where_they_expect_the_joint() -> None:
         # As much as the neighbour's peak, where the key's other joints say that it is here.
         model.fusion.evidence.bias.copy_(torch.tensor([0.5, 0.0, 0.0, 0.0, 0.0]))
         maps[0, 0, 3] = 0.0
-        found = model.fusion(torch.rand(1, 3, 8, 16, 12), maps)
+        found = fused(model.fusion, torch.rand(1, 3, 8, 16, 12), maps)
     place, score = decode(found.numpy(), QUERIES.heatmap)
     assert place[0, 3] == pytest.approx([5.0, 5.0], abs=0.3)
     assert score[0, 3] == pytest.approx(1.0, abs=0.1)
@@ -744,7 +750,7 @@ def test_queries_learn_to_find_damaged_joints_by_their_neighbours() -> None:
     frames = torch.rand(8, 3, 8, 16, 12)
     optimizer, losses = torch.optim.Adam(model.fusion.parameters(), lr=5e-3), []
     for _ in range(60):
-        loss = heatmap_loss(model.fusion(frames, maps), target, torch.ones(8, 15))
+        loss = heatmap_loss(fused(model.fusion, frames, maps), target, torch.ones(8, 15))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -1057,14 +1063,16 @@ def test_the_exported_pair_finds_the_joints_that_torch_finds(
     key, local, proposals = slots_of(config)
     with torch.inference_mode():
         expected = model.eval()(key, local, proposals).numpy()
-    features, embedding, _ = estimator.encode(key.numpy())
+    features, embedding, *_ = estimator.encode(key.numpy())
     inputs = {"key": features}
     if local is not None:
-        inputs["local"] = np.stack([estimator.encode(crops.numpy())[0] for crops in local])
+        inputs["local"] = np.stack(
+            [estimator.encode(crops.numpy()).for_neighbours for crops in local]
+        )
     if proposals is not None:
         g, picked = config.global_, []
         for row in range(2):
-            maps, ranking, _ = estimator.encode(proposals[row].numpy())
+            maps, ranking, *_ = estimator.encode(proposals[row].numpy())
             kept, w = clip.rank(embedding[row], ranking, g.n, g.similarity, g.temperature)
             picked.append((maps[kept], w))
         for name, part in zip(("global", "global_weight"), zip(*picked, strict=True), strict=True):

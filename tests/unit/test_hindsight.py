@@ -11,6 +11,7 @@ from fake_estimator import FakeEstimator, people, picture, run, video
 from glpose.hindsight import NO_HINDSIGHT, FollowedFrame, Hindsight, HindsightSpec, Looked, _apart
 from glpose.pipeline import estimate_poses
 from glpose.runtime.options import PoseOptions
+from glpose.runtime.protocols import Encoded
 from glpose.skeleton import BODY19, POSETRACK15
 from glpose.types import Affine, Frame, People
 from glpose.window import SeenFrame
@@ -50,6 +51,7 @@ class World:
             np.full((n, 1, 2, 2), -1, np.float32) if n else np.zeros((0, 1, 1, 1), np.float32),
             np.full((n, 3), -1, np.float32) if n else np.zeros((0, 1), np.float32),
             Frame(frame, frame / 25, rgb),
+            summary=np.full((n, 5, 1, 1), -1, np.float32) if n else None,
         )
         xy = np.array([self.pose(w, frame) for w in who], np.float32).reshape(n, NUM, 2)
         return FollowedFrame(seen, xy, np.full((n, NUM), 0.9, np.float32), scene)
@@ -70,8 +72,11 @@ class World:
         n = len(boxes)
         return Looked(
             (Affine(np.eye(2, 3) * 2),) * n,
-            np.full((n, 1, 2, 2), frame, np.float32),
-            np.full((n, 3), frame, np.float32),
+            Encoded(
+                np.full((n, 1, 2, 2), frame, np.float32),
+                np.full((n, 3), frame, np.float32),
+                summary=np.full((n, 5, 1, 1), frame, np.float32),
+            ),
             np.array(xy, np.float32),
             np.repeat(np.array(score, np.float32)[:, None], NUM, 1),
         )
@@ -89,6 +94,9 @@ def ids(out: list[SeenFrame]) -> list[list[int]]:
     for seen in out:
         n = len(seen.people)
         assert len(seen.crop_from_image) == len(seen.features) == len(seen.embedding) == n
+        # A person's rows stay together.
+        assert seen.for_neighbours[:, 0, 0, 0].tolist() == seen.features[:, 0, 0, 0].tolist()
+        assert n == 0 or seen.for_neighbours.shape[1:] == (5, 1, 1)
         assert seen.people.track_id.tolist() == sorted(seen.people.track_id.tolist())
     return [seen.people.track_id.tolist() for seen in out]
 

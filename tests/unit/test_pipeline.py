@@ -15,8 +15,8 @@ from glpose.pipeline import (
     estimate_poses,
     remember_video,
 )
-from glpose.runtime.card import Slot
-from glpose.runtime.options import PoseOptions
+from glpose.runtime.card import NeighbourBox, Slot
+from glpose.runtime.options import PoseOptions, View
 from glpose.runtime.protocols import Encoded
 from glpose.skeleton import POSETRACK15
 from glpose.timing import Timings
@@ -245,6 +245,41 @@ def test_the_key_itself_and_repeated_neighbours_are_not_encoded_again() -> None:
     # 3 own crops; for each key the two other frames once, however many slots they fill.
     assert estimate.encoded[0] == 3
     assert sum(estimate.encoded[1:]) == 6
+
+
+class Summarising(FakeEstimator):
+    """Of neighbours it wants the brightest place of each channel."""
+
+    def __post_init__(self) -> None:
+        self.card = tiny_onnx.pose_card(slots=self.slots, answers=True, summarises=True)
+
+    def encode(self, crops: np.ndarray) -> Encoded:
+        found = super().encode(crops)
+        maps = {"heatmaps": np.repeat(found.features, 15, 1)}
+        summary = found.features.max((2, 3), keepdims=True)
+        return found._replace(maps=maps, summary=summary)
+
+
+class ByItself(FakeEstimator):
+    """The same from features."""
+
+    def solve(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        around = inputs["around"].max((3, 4), keepdims=True)
+        return super().solve(inputs | {"around": around})
+
+
+@pytest.mark.parametrize("box", ["own", "exact"])
+@pytest.mark.parametrize(
+    "options",
+    [PoseOptions(), PoseOptions(flip=True), PoseOptions(flip=True, views=(View(10.0, 0.9),))],
+    ids=["plain", "flip", "views"],
+)
+def test_slots_of_neighbours_hold_summaries(box: NeighbourBox, options: PoseOptions) -> None:
+    around = tiny_onnx.slots((-2, -1, 1, 2), 2, box=box)
+    found = run(video(5, bad=(3,)), Summarising(around), options=options)
+    same(found, run(video(5, bad=(3,)), ByItself(around), options=options))
+    plain = run(video(5, bad=(3,)), FakeEstimator(around), options=options)
+    assert not np.array_equal(found[1].score, plain[1].score)
 
 
 class Recorder(FakeEstimator):

@@ -10,7 +10,15 @@ from glpose import __version__
 from glpose.errors import GLPoseError
 from glpose.formats.results import load
 from glpose.imaging import version as opencv
-from glpose.runtime.card import Card, DetectorCard, EmbeddingCard, LiftCard, PoseCard, StarterCard
+from glpose.runtime.card import (
+    Card,
+    DetectorCard,
+    EmbeddingCard,
+    LiftCard,
+    PoseCard,
+    StarterCard,
+    SummaryCard,
+)
 from glpose.runtime.engine import num_cores
 from glpose.runtime.engines.onnxruntime import engine
 from glpose.runtime.load import read_card, shipped, weights_in
@@ -129,7 +137,7 @@ def model_lines(paths: Sequence[Path]) -> list[str]:
 
 
 def _shape(card: Card) -> str:
-    if isinstance(card, DetectorCard):
+    if isinstance(card, DetectorCard | SummaryCard):
         return ""
     if isinstance(card, LiftCard):
         return (

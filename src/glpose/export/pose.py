@@ -17,6 +17,7 @@ from glpose.export.onnx import Graph, store_half, write_graph
 from glpose.export.terms import LICENCE, describe
 from glpose.files import file_digest
 from glpose.runtime.card import (
+    SUMMARY,
     About,
     Card,
     EncoderCard,
@@ -29,6 +30,7 @@ from glpose.runtime.card import (
     Starter,
     StarterCard,
     StateSlot,
+    SummaryCard,
 )
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.engines.open import open_graph
@@ -58,13 +60,22 @@ class PoseParts:
     `encoder` maps `uint8` crops to features and embeddings. `solver` maps a dictionary of the
     tensors for the card's slots to one of the card's outputs. `answer` maps features to a
     dictionary of the codec's maps, the estimate from one crop alone; the encoder's graph then
-    outputs these, too. `start` is there if the card has a starter.
+    outputs these, too. `summary`, which needs it, maps features and these maps to a dictionary with
+    a `SUMMARY`, which the solver gets of neighbours in place of features. `start` is there if the card has a starter.
     """
 
     encoder: nn.Module
     solver: nn.Module
     answer: nn.Module | None = None
     start: StartParts | None = None
+    summary: nn.Module | None = None
+
+    def told(self, features: Tensor) -> Tensor:
+        """What the solver gets of neighbours with these features."""
+        if self.summary is None:
+            return features
+        assert self.answer is not None
+        return self.summary(features, self.answer(features))[SUMMARY]
 
     @property
     def starter(self) -> nn.Module | None:
@@ -114,7 +125,7 @@ def export_pose(
     share: Path | None = None,
     half: bool = False,
 ) -> tuple[Path, ...]:
-    """Write `NAME.encoder.onnx`, `NAME.fusion.onnx` and, if there is one, `NAME.starter.onnx`.
+    """Write `NAME.encoder.onnx`, `NAME.fusion.onnx` and, if there are, a starter and a summary.
 
     They are checked against torch. `share` is the encoder of another model with the same network:
     the card then names it, and no encoder is written, or with a starter no initializer. `half`
@@ -125,16 +136,24 @@ def export_pose(
     """
     assert (parts.start is None) == (card.starter is None)
     networks = [] if parts.start is None else [parts.start.initializer, parts.start.states]
-    modules = [parts.encoder, parts.solver, *filter(None, [parts.answer]), *networks]
+    others = filter(None, [parts.answer, parts.summary])
+    modules = [parts.encoder, parts.solver, *others, *networks]
     weights = [weight for module in modules for weight in module.state_dict().values()]
     partner = hashlib.sha256(b"".join(w.cpu().numpy().tobytes() for w in weights)).hexdigest()
-    card = replace(card, partner=partner, answers=parts.answer is not None)
+    card = replace(
+        card,
+        partner=partner,
+        answers=parts.answer is not None,
+        summarises=parts.summary is not None,
+    )
     graphs: dict[str, tuple[Graph, Card]] = {}
     if share is None or parts.start is not None:
         graphs["encoder"] = _encoder_graph(parts, card), EncoderCard(**_of_crops(card))
     else:
         card = replace(card, encoder=_shared_encoder(parts.encoder, share, card))
     graphs["fusion"] = _solver_graph(parts, card), card
+    if parts.summary is not None:
+        graphs["summary"] = _summary_graph(parts, card), SummaryCard(**_of_partner(card))
     if parts.start is not None:
         begins = StarterCard(**_of_crops(card))
         if share is None:
@@ -204,10 +223,15 @@ def _shared_encoder(encoder: nn.Module, share: Path, card: PoseCard) -> Shared:
     return Shared(share.name, file_digest(share), min(apart, key=apart.__getitem__))
 
 
+def _of_partner(card: PoseCard) -> dict[str, Any]:
+    """What the cards of all graphs of an estimator say."""
+    names = [field.name for field in fields(About)]
+    return {name: getattr(card, name) for name in (*names, "partner")}
+
+
 def _of_crops(card: PoseCard) -> dict[str, Any]:
     """What the cards of graphs of crops say."""
-    names = [field.name for field in fields(About)]
-    return {name: getattr(card, name) for name in (*names, "crop", "partner")}
+    return {**_of_partner(card), "crop": card.crop}
 
 
 def _starter_graph(starter: nn.Module, card: PoseCard) -> Graph:
@@ -251,8 +275,9 @@ def _solver_graph(parts: PoseParts, card: PoseCard) -> Graph:
     crops = torch.zeros(2, *card.crop.size_hw, 3, dtype=torch.uint8)
     with torch.inference_mode():
         features, _ = parts.encoder(crops)
-    # A new tensor: inference-mode tensors cannot be traced.
-    inputs = _example_inputs(card, torch.zeros(features.shape))
+        told = parts.told(features)
+    # New tensors: inference-mode tensors cannot be traced.
+    inputs = _example_inputs(card, torch.zeros(features.shape), torch.zeros(told.shape))
     return Graph(
         _Positional(parts.solver, card.inputs, card.outputs),
         inputs,
@@ -261,18 +286,38 @@ def _solver_graph(parts: PoseParts, card: PoseCard) -> Graph:
     )
 
 
-def _example_inputs(card: PoseCard, features: Tensor) -> dict[str, Tensor]:
-    """Inputs from features (n, channels, h, w); other slots take features of other crops."""
+def _summary_graph(parts: PoseParts, card: PoseCard) -> Graph:
+    assert parts.summary is not None
+    assert parts.answer is not None
+    crops = torch.zeros(2, *card.crop.size_hw, 3, dtype=torch.uint8)
+    with torch.inference_mode():
+        features, _ = parts.encoder(crops)
+        inputs = {"features": features, **parts.answer(features)}
+    # New tensors, as above.
+    inputs = {name: torch.zeros(tensor.shape) for name, tensor in inputs.items()}
+    return Graph(
+        _OfMaps(parts.summary, card.maps, (SUMMARY,)),
+        inputs,
+        (SUMMARY,),
+        {name: {0: "n"} for name in (*inputs, SUMMARY)},
+    )
+
+
+def _example_inputs(card: PoseCard, features: Tensor, told: Tensor) -> dict[str, Tensor]:
+    """Inputs from what is seen of crops (n, channels, h, w); other slots take other crops.
+
+    Slots of neighbours get `told`, features or summaries.
+    """
     inputs: dict[str, Tensor] = {}
 
-    def others(count: int) -> Tensor:
-        return torch.stack([features.roll(i + 1, 0) for i in range(count)], 1)
+    def others(count: int, of: Tensor = features) -> Tensor:
+        return torch.stack([of.roll(i + 1, 0) for i in range(count)], 1)
 
     for slot in card.slots:
         if isinstance(slot, KeySlot):
             inputs[slot.name] = features
         elif isinstance(slot, NeighbourSlot):
-            inputs[slot.name] = others(len(slot.offsets))
+            inputs[slot.name] = others(len(slot.offsets), told)
             if slot.flow:
                 # More to the right than down, so that the order of both matters.
                 inputs[slot.flow] = (
@@ -328,14 +373,14 @@ class _Ordered(nn.Module):
 
 
 class _OfMaps(nn.Module):
-    """What makes states, with positional inputs and outputs."""
+    """What makes states or summaries, with positional inputs and outputs."""
 
-    def __init__(self, states: nn.Module, maps: tuple[str, ...], outputs: tuple[str, ...]) -> None:
+    def __init__(self, made: nn.Module, maps: tuple[str, ...], outputs: tuple[str, ...]) -> None:
         super().__init__()
-        self.states, self.maps, self.outputs = states, maps, outputs
+        self.made, self.maps, self.outputs = made, maps, outputs
 
     def forward(self, features: Tensor, *maps: Tensor) -> tuple[Tensor, ...]:
-        found = self.states(features, dict(zip(self.maps, maps, strict=True)))
+        found = self.made(features, dict(zip(self.maps, maps, strict=True)))
         return tuple(found[name] for name in self.outputs)
 
 
@@ -386,11 +431,13 @@ def _by_both(parts: PoseParts, estimator: Estimator, num_crops: int) -> list[tup
         starter = parts.starter
         first = [] if starter is None else [starter(given)]
         states = {slot.name: maps[slot.output] for slot in card.states for maps in first}
-        expected = [*first, parts.solver(_example_inputs(card, features) | states)]
+        given = _example_inputs(card, features, parts.told(features)) | states
+        expected = [*first, parts.solver(given)]
         if parts.answer is not None:
             expected.append(parts.answer(features))
     encoded = estimator.encode(crops)
-    inputs = _example_inputs(card, torch.from_numpy(encoded.features))
+    seen, told = (torch.from_numpy(a) for a in (encoded.features, encoded.for_neighbours))
+    inputs = _example_inputs(card, seen, told)
     arrays = {name: tensor.numpy() for name, tensor in inputs.items()}
     found = [estimator.start(crops)] if isinstance(estimator, Starting) and card.starter else []
     for maps in found:

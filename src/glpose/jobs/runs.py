@@ -98,11 +98,12 @@ def estimator_of_run(
     estimator = as_estimator(
         parts.encoder,
         parts.solver,
-        replace(card, answers=parts.answer is not None),
+        replace(card, answers=parts.answer is not None, summarises=parts.summary is not None),
         engine.device,
         threads=engine.threads,
         answer=parts.answer,
         starter=parts.starter,
+        summary=parts.summary,
     )
     return estimator, record
 

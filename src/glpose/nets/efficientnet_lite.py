@@ -126,9 +126,9 @@ class SameConv(nn.Conv2d):
         stride, kernel = self.stride[0], self.kernel_size[0]
         if stride == 1:
             return self._convolve(input, kernel // 2)
-        # Not from a rounded quotient: in exported graphs, // of what is negative cuts towards zero.
         after = kernel // 2
-        before_y, before_x = (after - 1 + side % 2 for side in input.shape[-2:])
+        # Whole numbers in exported graphs, so that the engine can pad while it convolves.
+        before_y, before_x = (after - 1 + int(side) % 2 for side in input.shape[-2:])
         return self._convolve(functional.pad(input, (before_x, after, before_y, after)), 0)
 
     def _convolve(self, x: Tensor, padding: int) -> Tensor:

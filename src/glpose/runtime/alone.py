@@ -7,6 +7,7 @@ from jaxtyping import UInt8
 
 from glpose.codecs.codec import Maps
 from glpose.runtime.card import KeySlot, PoseCard
+from glpose.runtime.estimator import OnnxEstimator
 from glpose.runtime.protocols import Encoded, Estimator, Inputs
 
 
@@ -29,9 +30,15 @@ class Alone:
     def __init__(self, estimate: Estimator) -> None:
         assert estimate.card.answers
         self.card = replace(
-            estimate.card, slots=(KeySlot(),), order="any", answers=False, starter=None
+            estimate.card,
+            slots=(KeySlot(),),
+            order="any",
+            answers=False,
+            summarises=False,
+            starter=None,
         )
-        self._encode = estimate.encode
+        is_onnx = isinstance(estimate, OnnxEstimator)
+        self._encode = estimate.encode_alone if is_onnx else estimate.encode
 
     def encode(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Encoded:
         """See `Estimator.encode`; the channels of all maps, one after the other."""

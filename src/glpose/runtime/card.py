@@ -207,6 +207,8 @@ class PoseCard(About):
 
     `answers`: the encoder's graph also outputs the codec's maps of each crop alone. `encoder`: it
     is that of another model. `starter`: the pair has a third graph for people without states.
+    `summarises`: it has one that makes of each crop's features and answer what slots of neighbours
+    hold in place of features, see `SummaryCard`.
     """
 
     kind: Literal["fusion"] = "fusion"
@@ -216,6 +218,7 @@ class PoseCard(About):
     slots: tuple[Slot, ...] = (KeySlot(),)
     order: Literal["any", "in_time"] = "any"
     answers: bool = False
+    summarises: bool = False
     encoder: Shared | None = None
     starter: Starter | None = None
     calibration: tuple[tuple[float, float], ...] = ()
@@ -241,6 +244,11 @@ class PoseCard(About):
             raise BadConfig(
                 f"slot '{self.states[0].name}' keeps a state, but the order is '{self.order}'; "
                 "expected 'in_time'"
+            )
+        if self.summarises and not (self.answers and self.neighbours):
+            raise BadConfig(
+                "the card says that crops are summarised for slots of neighbours; expected such a "
+                "slot, and an encoder that answers"
             )
         if self.starter is not None and not self.states:
             raise BadConfig(
@@ -295,6 +303,22 @@ class StarterCard(About):
     crop: CropSpec
     partner: str = ""
     initializer: Shared | None = None
+
+
+SUMMARY = "summary"
+"""The output of a graph that summarises."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryCard(About):
+    """Features and maps of each crop alone to a `SUMMARY` (n, channels, h, w) of any size.
+
+    For a `PoseCard` with the same `partner`. A summary depends on its crop alone: what all keys
+    need of a neighbour is made once.
+    """
+
+    kind: Literal["summary"] = "summary"
+    partner: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -377,12 +401,13 @@ class LiftCard(About):
         return by_name(self.skeleton)
 
 
-Card = EncoderCard | PoseCard | StarterCard | DetectorCard | EmbeddingCard | LiftCard
+Card = EncoderCard | PoseCard | StarterCard | SummaryCard | DetectorCard | EmbeddingCard | LiftCard
 
 KINDS: dict[str, type[Card]] = {
     "encoder": EncoderCard,
     "fusion": PoseCard,
     "starter": StarterCard,
+    "summary": SummaryCard,
     "detector": DetectorCard,
     "embedding": EmbeddingCard,
     "lift": LiftCard,

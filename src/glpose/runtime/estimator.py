@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from glpose.codecs.codec import Maps
-from glpose.runtime.card import PoseCard
+from glpose.runtime.card import SUMMARY, PoseCard
 from glpose.runtime.protocols import Encoded, Inputs
 
 RunGraph = Callable[[dict[str, np.ndarray], list[str]], list[np.ndarray]]
@@ -14,9 +14,9 @@ RunGraph = Callable[[dict[str, np.ndarray], list[str]], list[np.ndarray]]
 
 
 class OnnxEstimator:
-    """An `Estimator` made of an encoder graph, a fusion graph with its card, and maybe a starter.
+    """An `Estimator` made of an encoder graph, a fusion graph with its card, and what the card asks for.
 
-    At most `chunk` people go through a graph at once, which bounds memory and does not change
+    That is a graph that summarises, and a starter. At most `chunk` people go through a graph at once, which bounds memory and does not change
     results.
     """
 
@@ -28,13 +28,16 @@ class OnnxEstimator:
         chunk: int = 8,
         *,
         start: RunGraph | None = None,
+        summarise: RunGraph | None = None,
     ) -> None:
         assert (start is None) == (card.starter is None)
+        assert (summarise is not None) == card.summarises
         self.card = card
         self._encode, self._solve, self._start, self._chunk = encode, solve, start, chunk
+        self._summarise = summarise
 
-    def encode(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Encoded:
-        """See `Estimator.encode`."""
+    def encode_alone(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Encoded:
+        """As `encode`, without summaries: for those who do not fuse."""
         names = list(self.card.maps) if self.card.answers else []
         shared = self.card.encoder
         features = "features" if shared is None else shared.features
@@ -45,6 +48,15 @@ class OnnxEstimator:
         )
         answer = {name: found[name] for name in names}
         return Encoded(found[features], found["embedding"], answer or None)
+
+    def encode(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Encoded:
+        """See `Estimator.encode`."""
+        found = self.encode_alone(crops)
+        if self._summarise is None or found.maps is None:
+            return found
+        given = {"features": found.features, **found.maps}
+        (summary,) = self._in_chunks(self._summarise, given, [SUMMARY])
+        return found._replace(summary=summary)
 
     def solve(self, inputs: Inputs) -> Maps:
         """See `Estimator.solve`."""

@@ -13,7 +13,7 @@ from glpose.runtime.protocols import Encoded, Estimator, Inputs, Starting
 class Mirrored:
     """An `Estimator` that averages the maps of crops and of mirrored crops.
 
-    Features of both are concatenated along the channels, so that caches hold both; states are
+    Features and summaries of both are concatenated along the channels, so that caches hold both; states are
     concatenated along their first axis. A mirrored key uses only features of mirrored crops, with
     the weights of the plain ones. The codec turns the mirrored maps back; `shift` is that of
     `Codec.mirror`.
@@ -36,7 +36,10 @@ class Mirrored:
         maps = None
         if plain.maps is not None and mirrored.maps is not None:
             maps = self._mean(plain.maps, mirrored.maps)
-        return Encoded(both, plain.embedding, maps)
+        summary = None
+        if plain.summary is not None and mirrored.summary is not None:
+            summary = np.concatenate([plain.summary, mirrored.summary], 1)
+        return Encoded(both, plain.embedding, maps, summary)
 
     def solve(self, inputs: Inputs) -> Maps:
         """See `Estimator.solve`."""

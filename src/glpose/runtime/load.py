@@ -1,7 +1,7 @@
 """Open estimators, detectors, embedders, lifters and flow networks by name or path, with all checks.
 
 Shipped weights are in the package folder `weights`. An estimator NAME is the pair
-`NAME.encoder.onnx` and `NAME.fusion.onnx`, with `NAME.starter.onnx` if its card has a starter; in
+`NAME.encoder.onnx` and `NAME.fusion.onnx`, with `NAME.starter.onnx` and `NAME.summary.onnx` if its card asks for them; in
 place of an encoder of its own a card may name that of another model. A detector is `NAME.onnx`, an embedder `NAME.embedding.onnx`, a lifter `NAME.lift.onnx`. A file
 `SHA256SUMS` next to them is checked. Each error names the file, what was found and what was expected.
 """
@@ -21,6 +21,7 @@ from glpose.imaging import dense_flow
 from glpose.runtime.card import (
     CARD_KEY,
     KINDS,
+    SUMMARY,
     Card,
     DetectorCard,
     EmbeddingCard,
@@ -32,6 +33,7 @@ from glpose.runtime.card import (
     Shared,
     SimilarSlot,
     StarterCard,
+    SummaryCard,
     card_from_plain,
 )
 from glpose.runtime.detector import BoxDetector
@@ -50,7 +52,8 @@ C = TypeVar("C", bound=Card)
 EMBEDDING = ".embedding.onnx"
 """How the names of files of embedders end."""
 
-_ENCODER, _FUSION, _STARTER = ".encoder.onnx", ".fusion.onnx", ".starter.onnx"
+_ENCODER, _FUSION = ".encoder.onnx", ".fusion.onnx"
+_STARTER, _SUMMARY = ".starter.onnx", ".summary.onnx"
 _LIFT = ".lift.onnx"
 _FORM = {
     "pose": f"a pair NAME{_ENCODER} and NAME{_FUSION}",
@@ -64,13 +67,13 @@ _FLOAT, _BYTE = "tensor(float)", "tensor(uint8)"
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The files of one model: fusion, and maybe encoder and starter; one of any other kind."""
+    """The files of one model: fusion, maybe encoder, starter and summary; one of any other kind."""
 
     name: str
     use: Use
     files: tuple[Path, ...]
 
-    def part(self, kind: Literal["encoder", "fusion", "starter"]) -> Path | None:
+    def part(self, kind: Literal["encoder", "fusion", "starter", "summary"]) -> Path | None:
         """One of the files of an estimator."""
         return next((path for path in self.files if path.name.endswith(f".{kind}.onnx")), None)
 
@@ -95,19 +98,24 @@ def open_estimator(
     assert fusion_path is not None
     fusion = _open(fusion_path, PoseCard, engine)
     encoder = _open_encoder(weights.part("encoder"), fusion, engine)
-    run, solve = encoder.graph.run, fusion.graph.run
-    starter_path = weights.part("starter")
-    if starter_path is None and fusion.card.starter is None:
-        estimate = OnnxEstimator(run, solve, fusion.card)
-        return Opened(estimate, _record(fusion.card, encoder, fusion))
-    starter = _open_starter(starter_path, fusion, engine)
-    files, start = [encoder, fusion, starter], starter.graph.run
-    if (shared := starter.card.initializer) is not None:
-        initializer = _open_shared(shared, starter, engine)
-        _check_maps(initializer.graph, fusion.card)
-        start = _in_two_steps(initializer.graph, encoder.graph, starter.graph, fusion.card)
-        files.append(initializer)
-    estimate = OnnxEstimator(run, solve, fusion.card, start=start)
+    files, start, summarise = [encoder, fusion], None, None
+    starter_path, summary_path = weights.part("starter"), weights.part("summary")
+    if summary_path is not None or fusion.card.summarises:
+        summary = _open_summary(summary_path, fusion, encoder, engine)
+        summarise = summary.graph.run
+        files.append(summary)
+    if starter_path is not None or fusion.card.starter is not None:
+        starter = _open_starter(starter_path, fusion, engine)
+        start = starter.graph.run
+        files.append(starter)
+        if (shared := starter.card.initializer) is not None:
+            initializer = _open_shared(shared, starter, engine)
+            _check_maps(initializer.graph, fusion.card)
+            start = _in_two_steps(initializer.graph, encoder.graph, starter.graph, fusion.card)
+            files.append(initializer)
+    estimate = OnnxEstimator(
+        encoder.graph.run, fusion.graph.run, fusion.card, start=start, summarise=summarise
+    )
     return Opened(estimate, _record(fusion.card, *files))
 
 
@@ -257,10 +265,11 @@ def _package_folder() -> Path:
 
 
 def _of_file(path: Path) -> Weights:
-    for suffix in (_ENCODER, _FUSION, _STARTER):
+    ends = (_ENCODER, _FUSION, _STARTER, _SUMMARY)
+    for suffix in ends:
         if path.name.endswith(suffix):
             name = path.name.removesuffix(suffix)
-            parts = {end: path.with_name(name + end) for end in (_ENCODER, _FUSION, _STARTER)}
+            parts = {end: path.with_name(name + end) for end in ends}
             there = (part for end, part in parts.items() if end == _FUSION or part.exists())
             return Weights(name, "pose", tuple(there))
     if path.name.endswith(EMBEDDING):
@@ -408,18 +417,10 @@ def _open_encoder(
 def _open_starter(
     path: Path | None, fusion: _File[PoseCard], engine: EngineSpec
 ) -> _File[StarterCard]:
-    """The third graph, checked. Raises: BadWeights if it is missing, or there without need."""
-    if path is None:
-        raise BadWeights(
-            f"{fusion.path.name.removesuffix(_FUSION)}{_STARTER}: no such file in "
-            f"{fusion.path.parent}, but {fusion.path.name} says that people are started by it; put "
-            "all files of the model into one folder"
-        )
+    """What starts people, checked. Raises: BadWeights if it is missing, or there without need."""
+    path = _needed(path, fusion, _STARTER, "people are started")
     if fusion.card.starter is None:
-        raise BadWeights(
-            f"{path}: {fusion.path.name} starts nobody by it; expected files that were "
-            "exported together, so delete it or export again"
-        )
+        raise _needless(path, fusion, "starts nobody")
     starter = _open(path, StarterCard, engine)
     _check_partner(starter, fusion)
     if starter.card.initializer is None:
@@ -430,6 +431,42 @@ def _open_starter(
         _check_maps(starter.graph, fusion.card, "inputs")
     _check_states(starter.graph, fusion.card)
     return starter
+
+
+def _open_summary(
+    path: Path | None, fusion: _File[PoseCard], encoder: _File[EncoderCard], engine: EngineSpec
+) -> _File[SummaryCard]:
+    """What summarises crops, checked. Raises: BadWeights if missing, or there without need."""
+    path = _needed(path, fusion, _SUMMARY, "crops are summarised")
+    if not fusion.card.summarises:
+        raise _needless(path, fusion, "summarises nothing")
+    summary = _open(path, SummaryCard, engine)
+    _check_partner(summary, fusion)
+    _check_array(summary.graph, "inputs", "features", (None,) * 4, _FLOAT)
+    _check_maps(summary.graph, fusion.card, "inputs")
+    _check_array(summary.graph, "outputs", SUMMARY, (None,) * 4, _FLOAT)
+    _check_channels(encoder, summary, "features", _features_of(fusion.card))
+    for slot in fusion.card.neighbours:
+        _check_channels(summary, fusion, slot.name, SUMMARY)
+    return summary
+
+
+def _needed(path: Path | None, fusion: _File[PoseCard], end: str, use: str) -> Path:
+    """The path of a part that the solver's card asks for. Raises: BadWeights if there is none."""
+    if path is None:
+        raise BadWeights(
+            f"{fusion.path.name.removesuffix(_FUSION)}{end}: no such file in "
+            f"{fusion.path.parent}, but {fusion.path.name} says that {use} by it; put "
+            "all files of the model into one folder"
+        )
+    return path
+
+
+def _needless(path: Path, fusion: _File[PoseCard], does: str) -> BadWeights:
+    return BadWeights(
+        f"{path}: {fusion.path.name} {does} by it; expected files that were "
+        "exported together, so delete it or export again"
+    )
 
 
 def _in_two_steps(initializer: Graph, encoder: Graph, starter: Graph, card: PoseCard) -> RunGraph:
@@ -447,7 +484,9 @@ def _in_two_steps(initializer: Graph, encoder: Graph, starter: Graph, card: Pose
     return start
 
 
-def _check_partner(file: _File[EncoderCard] | _File[StarterCard], fusion: _File[PoseCard]) -> None:
+def _check_partner(
+    file: _File[EncoderCard] | _File[StarterCard] | _File[SummaryCard], fusion: _File[PoseCard]
+) -> None:
     """Raises: BadWeights if a graph was not exported together with the solver."""
     if file.card.partner != fusion.card.partner:
         raise BadWeights(
@@ -470,22 +509,33 @@ def _check_crops(
 
 def _check_features(encoder: _File[EncoderCard], fusion: _File[PoseCard]) -> None:
     """Raises: BadWeights if the encoder does not give what the solver and its card expect."""
-    name, graph, shared = fusion.path.name, encoder.graph, fusion.card.encoder
-    features = "features" if shared is None else shared.features
+    graph, features = encoder.graph, _features_of(fusion.card)
     _check_array(graph, "outputs", features, (None,) * 4, _FLOAT)
     _check_array(graph, "outputs", "embedding", (None,) * 2, _FLOAT)
     _check_slots(fusion.graph, fusion.card)
     if fusion.card.answers:
         _check_maps(graph, fusion.card)
-    gives = graph.outputs[features].shape[1]
     for slot in fusion.card.slots:
+        if isinstance(slot, NeighbourSlot) and fusion.card.summarises:
+            continue
         if isinstance(slot, KeySlot | NeighbourSlot | SimilarSlot):
-            expects = fusion.graph.inputs[slot.name].shape[-3]
-            if isinstance(gives, int) and isinstance(expects, int) and gives != expects:
-                raise BadWeights(
-                    f"{encoder.path}: gives {gives} channels, but {name} expects {expects}; use a "
-                    "pair that `glpose export` wrote"
-                )
+            _check_channels(encoder, fusion, slot.name, features)
+
+
+def _features_of(card: PoseCard) -> str:
+    """The encoder's output that the solver sees."""
+    return "features" if card.encoder is None else card.encoder.features
+
+
+def _check_channels(giver: _File, taker: _File, name: str, output: str) -> None:
+    """Raises: BadWeights if an output has other channels than the input `name` of another graph."""
+    gives = giver.graph.outputs[output].shape[1]
+    expects = taker.graph.inputs[name].shape[-3]
+    if isinstance(gives, int) and isinstance(expects, int) and gives != expects:
+        raise BadWeights(
+            f"{giver.path}: gives {gives} channels, but {taker.path.name} expects {expects}; use "
+            "files that `glpose export` wrote together"
+        )
 
 
 def _check_slots(graph: Graph, card: PoseCard) -> None:

@@ -3,7 +3,7 @@
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Int64, UInt8
 
 from glpose.codecs.codec import Maps
 from glpose.runtime.card import DetectorCard, PoseCard
@@ -11,16 +11,33 @@ from glpose.types import Detections
 
 Features = Float32[np.ndarray, "n channels h w"]
 
+Told = Float32[np.ndarray, "n values rows columns"]
+"""What slots of neighbours hold of n crops: features, or summaries of them."""
+
 Inputs = dict[str, np.ndarray]
 """The contents of a card's slots by input name, float32; one row per key crop."""
 
 
 class Encoded(NamedTuple):
-    """What an encoder makes of n crops; `maps` are its answers from each crop alone, if any."""
+    """What an encoder makes of n crops; `maps` are its answers from each crop alone, if any.
+
+    `summary` is what slots of neighbours hold in place of features, if the card `summarises`.
+    """
 
     features: Features
     embedding: Float32[np.ndarray, "n embedding"]
     maps: Maps | None = None
+    summary: Told | None = None
+
+    @property
+    def for_neighbours(self) -> Told:
+        """The summaries, or else the features."""
+        return self.features if self.summary is None else self.summary
+
+    def take(self, rows: slice | Int64[np.ndarray, " taken"]) -> "Encoded":
+        """Some of the crops, without their maps."""
+        summary = None if self.summary is None else self.summary[rows]
+        return Encoded(self.features[rows], self.embedding[rows], summary=summary)
 
 
 @runtime_checkable
@@ -43,7 +60,7 @@ class Estimator(Protocol):
     def encode(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Encoded:
         """Features of person crops (cropped as `card.crop` says), and embeddings for ranking them.
 
-        If `card.answers`, also the codec's maps of each crop alone.
+        If `card.answers`, also the codec's maps of each crop alone; if `card.summarises`, summaries.
         """
         ...
 

@@ -28,7 +28,7 @@ def with_views(estimate: Estimator, options: PoseOptions) -> Estimator:
 class Viewed:
     """An `Estimator` that averages the maps of crops and of some views of them.
 
-    Features of all are concatenated along the channels, so that caches hold them; the view of a key
+    Features and summaries of all are concatenated along the channels, so that caches hold them; the view of a key
     uses features of the same view only, with the weights of the plain ones. Views are those of a
     crop, black where it has nothing to show; the mean at each place is that of the views that show
     it. Not for estimators with states or flow.
@@ -49,7 +49,13 @@ class Viewed:
         seen = [self._estimate.encode(some) for some in (crops, *views)]
         features = np.concatenate([encoded.features for encoded in seen], 1)
         answers = [encoded.maps for encoded in seen if encoded.maps is not None]
-        return Encoded(features, seen[0].embedding, self._mean(answers) if answers else None)
+        told = [encoded.summary for encoded in seen if encoded.summary is not None]
+        return Encoded(
+            features,
+            seen[0].embedding,
+            self._mean(answers) if answers else None,
+            np.concatenate(told, 1) if told else None,
+        )
 
     def solve(self, inputs: Inputs) -> Maps:
         """See `Estimator.solve`."""

@@ -2,7 +2,6 @@
 
 import numpy as np
 from jaxtyping import Float, Int64
-from scipy.optimize import linear_sum_assignment
 
 
 def assign(
@@ -17,6 +16,30 @@ def assign(
     Returns: the matched rows, ascending, and their columns, each at most once.
     """
     excess = np.where(np.isfinite(cost), np.minimum(cost - gate, 0.0), 0.0)
+    own = _without_rivals(excess)
+    if own is not None:
+        return own
+    # Imported here: it takes as long as some seconds of video, and is seldom needed.
+    from scipy.optimize import linear_sum_assignment
+
     rows, columns = linear_sum_assignment(excess)
     allowed = excess[rows, columns] < 0
     return rows[allowed].astype(np.int64), columns[allowed].astype(np.int64)
+
+
+def _without_rivals(
+    excess: Float[np.ndarray, "rows columns"],
+) -> tuple[Int64[np.ndarray, " pairs"], Int64[np.ndarray, " pairs"]] | None:
+    """The pairs if all rows, or all columns, can have the best for them; None if they cannot."""
+    (rows,) = np.nonzero((excess < 0).any(1))
+    if not len(rows):
+        return rows, rows
+    columns = excess[rows].argmin(1)
+    if len(np.unique(columns)) == len(rows):
+        return rows, columns
+    (columns,) = np.nonzero((excess < 0).any(0))
+    rows = excess[:, columns].argmin(0)
+    if len(np.unique(rows)) < len(columns):
+        return None
+    order = rows.argsort()
+    return rows[order], columns[order]

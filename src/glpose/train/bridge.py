@@ -25,11 +25,13 @@ def as_estimator(
     *,
     answer: nn.Module | None = None,
     starter: nn.Module | None = None,
+    summary: nn.Module | None = None,
 ) -> OnnxEstimator:
     """The parts of a network (see `export.pose.PoseParts`) as an estimator run by torch.
 
-    With `answer` the card must say that the encoder answers, with `starter` it must have one. The parts are moved to `device` and
-    put in evaluation mode; "auto" uses a GPU if there is one. `threads` are torch's on the CPU while
+    With `answer` the card must say that the encoder answers, with `summary` that crops are
+    summarised, with `starter` it must have one. The parts are moved to `device` and put in
+    evaluation mode; "auto" uses a GPU if there is one. `threads` are torch's on the CPU while
     the parts run, None leaves them as they are.
 
     Raises: BadConfig for the device "cuda" where torch finds none.
@@ -47,12 +49,22 @@ def as_estimator(
     if starter is not None:
         begin = starter.to(where).eval()
         start = _graph(lambda inputs: begin(inputs["crops"]), where, threads)
+    summarise = None
+    if summary is not None:
+        tell_all = summary.to(where).eval()
+
+        def run_summary(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+            maps = {name: inputs[name] for name in card.maps}
+            return tell_all(inputs["features"], maps)
+
+        summarise = _graph(run_summary, where, threads)
     return OnnxEstimator(
         _graph(run_encoder, where, threads),
         _graph(solve, where, threads),
         card,
         chunk,
         start=start,
+        summarise=summarise,
     )
 
 

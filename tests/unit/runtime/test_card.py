@@ -21,6 +21,7 @@ from glpose.runtime.card import (
     Starter,
     StarterCard,
     StateSlot,
+    SummaryCard,
     card_from_plain,
 )
 from glpose.types import CropSpec, HeatmapSpec
@@ -55,13 +56,14 @@ RECURRENT = PoseCard(
 OTHERS = Shared("big-1.encoder.onnx", "0f" * 32, "heatmaps")
 BORROWED = replace(POSE, encoder=OTHERS)
 STARTER = StarterCard(**ABOUT, crop=CROP, partner="abc", initializer=OTHERS)
+SUMMARY = SummaryCard(**ABOUT, partner="abc")
 ENCODER = EncoderCard(**ABOUT, crop=CROP, partner="abc")
 DETECTOR = DetectorCard(
     **ABOUT, size_hw=(256, 448), strides=(8, 16, 32), iou_limit=0.6, min_score=0.3
 )
 
 
-@pytest.mark.parametrize("card", [POSE, BORROWED, RECURRENT, ENCODER, STARTER, DETECTOR])
+@pytest.mark.parametrize("card", [POSE, BORROWED, RECURRENT, ENCODER, STARTER, SUMMARY, DETECTOR])
 def test_round_trip_through_json(card: Card) -> None:
     assert card_from_plain(json.loads(json.dumps(to_plain(card)))) == card
 
@@ -71,7 +73,7 @@ def test_round_trip_through_json(card: Card) -> None:
     [
         (
             {"kind": "lifter"},
-            "Card.kind: expected 'encoder' or 'fusion' or 'starter' or 'detector'",
+            "Card.kind: expected 'encoder' or 'fusion' or 'starter' or 'summary' or 'detector'",
         ),
         ({"card_version": 9}, "it has version 9, expected 2 or 1"),
         ({"skelton": "coco17"}, r"unknown setting 'skelton' in Card; did you mean 'skeleton'\?"),
@@ -111,6 +113,11 @@ def test_round_trip_through_json(card: Card) -> None:
             "keeps a state, but the order is 'any'",
         ),
         ({"starter": {}}, "has a starter, but no slot that keeps a state"),
+        ({"summarises": True}, "summarised for slots of neighbours; expected such a slot, and an"),
+        (
+            {"summarises": True, "answers": True, "slots": [{"kind": "key"}]},
+            "summarised for slots of neighbours",
+        ),
         ({"starter": {"min_scores": 1}}, "unknown setting 'min_scores' in Card.starter"),
     ],
 )

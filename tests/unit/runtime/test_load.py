@@ -16,6 +16,7 @@ import tiny_onnx
 from glpose.errors import BadWeights
 from glpose.files import file_digest
 from glpose.runtime import load
+from glpose.runtime.alone import alone
 from glpose.runtime.card import KeySlot, Shared, Starter, StateSlot
 from glpose.runtime.engine import EngineSpec, Graph
 from glpose.runtime.engines.open import open_graph
@@ -30,11 +31,13 @@ from tiny_onnx import (
     pose_card,
     slots,
     starter_card,
+    summary_card,
     write_detector,
     write_encoder,
     write_fusion,
     write_starter,
     write_states,
+    write_summary,
 )
 
 ONE = EngineSpec(threads=1)
@@ -80,7 +83,7 @@ def test_chunks_change_nothing(tiny_weights: Path) -> None:
     crops = rng.integers(0, 256, (5, *CROP_HW, 3), np.uint8)
     filled = rng.random((5, 2, 1, *MAP_HW), np.float32)
     weight = rng.random((5, 2, 1), np.float32)
-    features, embedding, _ = whole.encode(crops)
+    features, embedding, *_ = whole.encode(crops)
     for a, b in zip(parts.encode(crops)[:2], (features, embedding), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6)
     inputs = {"crop": features, "around": filled, "alike": filled, "alikeness": weight}
@@ -252,6 +255,94 @@ BAD_STARTERS: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_a_bad_starter_says_what_is_wrong(case: str, tmp_path: Path) -> None:
     change, message = BAD_STARTERS[case]
     tiny_onnx.write_pose(tmp_path, **STARTED)
+    change(tmp_path)
+    with pytest.raises(BadWeights, match=message) as caught:
+        open_estimator(tmp_path / FUSION_FILE, ONE)
+    assert "\n" not in str(caught.value)
+
+
+SUMMARY_FILE = "tiny.summary.onnx"
+SUMMARISED = {"slots": slots((-1, 1)), "answers": True, "summarises": True}
+
+
+@pytest.mark.parametrize("name", ["", ENCODER_FILE, FUSION_FILE, SUMMARY_FILE])
+def test_crops_are_summarised_once_for_all_keys(tmp_path: Path, name: str) -> None:
+    tiny_onnx.write_pose(tmp_path, **SUMMARISED)
+    opened = open_estimator(tmp_path / name, ONE)
+    assert set(opened.record["sha256"]) == {ENCODER_FILE, FUSION_FILE, SUMMARY_FILE}
+    estimate = opened.network
+    encoded = estimate.encode(levels(51, 102))
+    # 0.65 is the mean share of the maps.
+    assert encoded.summary is not None
+    np.testing.assert_allclose(encoded.summary.ravel(), [0.2 * 1.65, 0.4 * 1.65], rtol=1e-5)
+    assert encoded.for_neighbours is encoded.summary
+    around = np.stack([encoded.for_neighbours[:1], encoded.for_neighbours[1:]], 1)
+    maps = estimate.solve({"crop": encoded.features[:1], "around": around})["heatmaps"]
+    expected = 0.2 + 0.05 * (0.2 + 0.4) * 1.65 / 2
+    np.testing.assert_allclose(maps[:, 0], np.full((1, *MAP_HW), 0.5 * expected), rtol=1e-5)
+    parts = OnnxEstimator(
+        estimate._encode, estimate._solve, estimate.card, 1, summarise=estimate._summarise
+    )
+    np.testing.assert_allclose(parts.encode(levels(51, 102)).summary, encoded.summary, rtol=1e-6)
+
+
+def test_who_does_not_fuse_does_not_summarise(tmp_path: Path) -> None:
+    tiny_onnx.write_pose(tmp_path, **SUMMARISED)
+    estimate = load_estimator(tmp_path, ONE)
+
+    def refuse(*_: object) -> list[np.ndarray]:
+        raise AssertionError
+
+    estimate._summarise = refuse
+    own = alone(estimate)
+    seen = own.encode(levels(51, 102))
+    assert seen.summary is None
+    assert not own.card.summarises
+    np.testing.assert_allclose(
+        own.solve({own.card.inputs[0]: seen.features})["heatmaps"][:, 0, 0, 0], [0.1, 0.2], rtol=1e-6
+    )
+
+
+BAD_SUMMARIES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "missing": (
+        lambda f: (f / SUMMARY_FILE).unlink(),
+        "tiny.summary.onnx: no such file in .*crops are summarised by it",
+    ),
+    "not asked for": (
+        lambda f: write_fusion(f / FUSION_FILE, pose_card(slots=slots((-1, 1)))),
+        "tiny.summary.onnx: tiny.fusion.onnx summarises nothing by it",
+    ),
+    "partner": (
+        lambda f: write_summary(f / SUMMARY_FILE, summary_card(partner="x")),
+        "tiny.summary.onnx and tiny.fusion.onnx were not exported together",
+    ),
+    "kind": (
+        lambda f: write_summary(f / SUMMARY_FILE, encoder_card()),
+        "kind 'encoder', expected 'summary'",
+    ),
+    "other maps": (
+        lambda f: write_summary(f / SUMMARY_FILE, summary_card(), of="fields"),
+        "has no input 'heatmaps'",
+    ),
+    "no summary": (
+        lambda f: write_summary(f / SUMMARY_FILE, summary_card(), out="result"),
+        "has no output 'summary'",
+    ),
+    "channels": (
+        lambda f: write_summary(f / SUMMARY_FILE, summary_card(), channels=3),
+        "tiny.summary.onnx: gives 3 channels, but tiny.fusion.onnx expects 1",
+    ),
+    "no answers": (
+        lambda f: write_encoder(f / ENCODER_FILE, encoder_card()),
+        "has no output 'heatmaps'",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_SUMMARIES)
+def test_a_bad_summary_says_what_is_wrong(case: str, tmp_path: Path) -> None:
+    change, message = BAD_SUMMARIES[case]
+    tiny_onnx.write_pose(tmp_path, **SUMMARISED)
     change(tmp_path)
     with pytest.raises(BadWeights, match=message) as caught:
         open_estimator(tmp_path / FUSION_FILE, ONE)

@@ -161,11 +161,24 @@ class GLPose(nn.Module):
         if isinstance(self.fusion, Fusion):
             return self.fusion(key_BCHW, local_BTCHW, global_BGCHW, global_weight_BGC)
         assert local_BTCHW is not None
+        local = self.summarise(local_BTCHW.flatten(0, 1)).unflatten(0, local_BTCHW.shape[:2])
+        return self.fuse_summaries(key_BCHW, local)
+
+    def summarise(self, features_BCHW: Tensor) -> Tensor:
+        """What joint queries need of neighbours, see `JointQueries.summarise`."""
+        assert isinstance(self.fusion, JointQueries)
+        return self.fusion.summarise(features_BCHW, self._alone(features_BCHW))
+
+    def fuse_summaries(self, key_BCHW: Tensor, local_BTKJ1: Tensor) -> Tensor:
+        """Features of a key crop and summaries of its neighbours to heatmaps (B, J, H, W)."""
+        assert isinstance(self.fusion, JointQueries)
+        return self.fusion(key_BCHW, self._alone(key_BCHW), local_BTKJ1)
+
+    def _alone(self, features_BCHW: Tensor) -> Tensor:
+        """The single-frame heatmaps (B, J, H, W), which are not learned from."""
         assert self.single_head is not None
-        frames_BFCHW = torch.cat([key_BCHW[:, None], local_BTCHW], 1)
         with torch.no_grad():
-            maps = self.single_head(frames_BFCHW.flatten(0, 1))
-        return self.fusion(frames_BFCHW, maps.unflatten(0, frames_BFCHW.shape[:2]))
+            return self.single_head(features_BCHW)
 
     def forward(
         self,

@@ -1,13 +1,16 @@
 """Joint queries: another fusion of the same features.
 
 Axes: B batch, F frames (the key first), T neighbours, J joints, N tokens, C channels of features,
-D channels of tokens, H W.
+K values of a joint's summary, D channels of tokens, H W.
 
 The idea, after TAR-ViTPose (CVPR 2026): each joint gathers, in each frame, the features that its
 heatmap points at; the tokens of all joints and frames exchange what they hold; what the key's
 joints have learned is restored into the key's features. Own code, and ours: tokens know where the
 peaks lie, and those of the neighbours write Gaussians into the key's maps where they expect the
 joint, so that a joint that the key does not show can be found.
+
+Of a neighbour only its summary counts: where each joint's peak lies, how high it is, and the features
+there. It depends on that frame alone, so that each frame is summarised once, not for every key.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ _SHARPNESS = 12.0
 
 
 class JointQueries(nn.Module):
-    """Features of a key and its neighbours, and the single-frame heatmaps of all, to heatmaps.
+    """Features and single-frame heatmaps of a key, and summaries of its neighbours, to heatmaps.
 
     The last layers are zero at first, so that the first answer is the key's single-frame heatmap.
     """
@@ -53,17 +56,30 @@ class JointQueries(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, frames_BFCHW: Tensor, maps_BFJHW: Tensor) -> Tensor:
-        """Heatmaps (B, J, H, W) of the key, frame 0; `maps_BFJHW` are not learned from."""
-        xy_BFJ2, score_BFJ1 = peaks(maps_BFJHW, self.sigma_px)
+    def summarise(self, features_BCHW: Tensor, maps_BJHW: Tensor) -> Tensor:
+        """A summary (B, K, J, 1) of each crop: x, y and score of the peaks, and features there.
+
+        What is learned from a map is how much of the features around its peak counts.
+        """
+        xy_BJ2, score_BJ1 = peaks(maps_BJHW, self.sigma_px)
+        attention = (self.sharpness * maps_BJHW.flatten(-2)).softmax(-1)
+        gathered_BJC = attention @ features_BCHW.flatten(-2).transpose(-1, -2)
+        return torch.cat([xy_BJ2, score_BJ1, gathered_BJC], -1).transpose(-1, -2)[..., None]
+
+    def forward(self, key_BCHW: Tensor, maps_BJHW: Tensor, local_BTKJ1: Tensor) -> Tensor:
+        """Heatmaps (B, J, H, W) of the key; `maps_BJHW` are those of the key alone."""
+        own_BKJ1 = self.summarise(key_BCHW, maps_BJHW)
+        frames_BFJK = torch.cat([own_BKJ1[:, None], local_BTKJ1], 1)[..., 0].transpose(-1, -2)
+        num_channels = key_BCHW.shape[1]
+        xy_BFJ2, score_BFJ1, gathered_BFJC = frames_BFJK.split([2, 1, num_channels], -1)
         moved_BF12 = self._to_key(xy_BFJ2, score_BFJ1)
-        tokens_BFJD = self._tokens(frames_BFCHW, maps_BFJHW, xy_BFJ2, score_BFJ1, moved_BF12)
+        tokens_BFJD = self._tokens(gathered_BFJC, xy_BFJ2, score_BFJ1, moved_BF12)
         expected_BTJ2 = xy_BFJ2[:, 1:] + moved_BF12[:, 1:]
         added, factor = self._written(tokens_BFJD[:, 1:], expected_BTJ2)
-        kernel_BJC, gate_BJ1 = self.kernel(tokens_BFJD[:, 0]).split([frames_BFCHW.shape[2], 1], -1)
-        features_BCN = self.restored(frames_BFCHW[:, 0]).flatten(-2)
+        kernel_BJC, gate_BJ1 = self.kernel(tokens_BFJD[:, 0]).split([num_channels, 1], -1)
+        features_BCN = self.restored(key_BCHW).flatten(-2)
         seen = (kernel_BJC @ features_BCN).unflatten(-1, self.size_hw)
-        return maps_BFJHW[:, 0] * (1 + gate_BJ1[..., None] + factor) + added + seen
+        return maps_BJHW * (1 + gate_BJ1[..., None] + factor) + added + seen
 
     def _to_key(self, xy_BFJ2: Tensor, score_BFJ1: Tensor) -> Tensor:
         """How far, in map pixels, each frame's joints lie from the key's: a mean by their scores.
@@ -75,16 +91,9 @@ class JointQueries(nn.Module):
         return total / (weight.sum(2, keepdim=True) + 0.1)
 
     def _tokens(
-        self,
-        frames_BFCHW: Tensor,
-        maps_BFJHW: Tensor,
-        xy_BFJ2: Tensor,
-        score_BFJ1: Tensor,
-        moved_BF12: Tensor,
+        self, gathered_BFJC: Tensor, xy_BFJ2: Tensor, score_BFJ1: Tensor, moved_BF12: Tensor
     ) -> Tensor:
-        """Tokens (B, F, J, D): gathered in each frame, then exchanged."""
-        attention = (self.sharpness * maps_BFJHW.flatten(-2)).softmax(-1)
-        gathered_BFJC = attention @ frames_BFCHW.flatten(-2).transpose(-1, -2)
+        """Tokens (B, F, J, D): what was gathered in each frame, then exchanged."""
         half = self.size_hw[0] / 2
         mean = (score_BFJ1 * xy_BFJ2).sum(1, keepdim=True) / (score_BFJ1.sum(1, keepdim=True) + 0.1)
         # Ways are small beside places: a quarter of the map's half height counts as 1.

@@ -18,10 +18,11 @@ from glpose.export.pose import PoseParts, pose_card
 from glpose.export.unfold import load_exported
 from glpose.formats.sets import dataset, usual_validation
 from glpose.nets.losses import heatmap_loss
-from glpose.runtime.card import PoseCard
+from glpose.runtime.card import SUMMARY, PoseCard
 from glpose.systems.glpose.data import ClipData
 from glpose.systems.glpose.features import Encode, FeatureData, FeatureMix
 from glpose.systems.glpose.net import Fusion, GLPose
+from glpose.systems.glpose.queries import JointQueries
 from glpose.systems.glpose.scoring import (
     fuse,
     global_entropy,
@@ -29,7 +30,14 @@ from glpose.systems.glpose.scoring import (
     guess_from_features,
     run_on_crops,
 )
-from glpose.systems.glpose.spec import KEY, SLOT_NAMES, ClipConfig, GLPoseConfig, Settings
+from glpose.systems.glpose.spec import (
+    KEY,
+    LOCAL,
+    SLOT_NAMES,
+    ClipConfig,
+    GLPoseConfig,
+    Settings,
+)
 from glpose.train.data.augment import Augmentation
 from glpose.train.data.sets import open_people
 from glpose.train.data.store import Pictures, with_cache
@@ -175,7 +183,8 @@ class GLPoseTask(PoseTask[GLPose]):
         """Encoder and fusion with their card; the single-frame head, if kept, answers alone."""
         recipe, config = self._recipe, self._recipe.model
         answer = None if model.single_head is None else Answer(model.single_head)
-        parts = PoseParts(EncoderGraph(model.eval()), Solver(model), answer)
+        summary = Summary(model.fusion) if isinstance(model.fusion, JointQueries) else None
+        parts = PoseParts(EncoderGraph(model.eval()), Solver(model), answer, summary=summary)
         before = recipe.pretrained_on if recipe.init_from else ()
         sources = tuple(dict.fromkeys((*before, *recipe.data.sources)))
         card = pose_card(
@@ -239,14 +248,27 @@ class EncoderGraph(torch.nn.Module):
         return self.model.encode(crops)
 
 
+class Summary(torch.nn.Module):
+    """`JointQueries.summarise` as `PoseParts.summary`."""
+
+    def __init__(self, queries: JointQueries) -> None:
+        super().__init__()
+        self.queries = queries
+
+    def forward(self, features: Tensor, maps: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {SUMMARY: self.queries.summarise(features, maps[HEATMAPS])}
+
+
 class Solver(torch.nn.Module):
-    """`GLPose.fuse` with named inputs."""
+    """`GLPose.fuse`, or `fuse_summaries` for joint queries, with named inputs."""
 
     def __init__(self, model: GLPose) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        if isinstance(self.model.fusion, JointQueries):
+            return {HEATMAPS: self.model.fuse_summaries(inputs[KEY], inputs[LOCAL])}
         others = (inputs.get(name) for name in SLOT_NAMES[1:])
         return {HEATMAPS: self.model.fuse(inputs[KEY], *others)}
 
