@@ -20,6 +20,7 @@ WEIGHTS = SOURCE / "weights"
 SHIPPED = (
     f"{DEFAULT_POSE}.encoder.onnx",
     f"{DEFAULT_POSE}.fusion.onnx",
+    f"{DEFAULT_POSE}.summary.onnx",
     f"{DEFAULT_DETECTOR}.onnx",
     f"{DEFAULT_LIFT}.lift.onnx",
     "flowing_small.fusion.onnx",

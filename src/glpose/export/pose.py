@@ -61,7 +61,8 @@ class PoseParts:
     tensors for the card's slots to one of the card's outputs. `answer` maps features to a
     dictionary of the codec's maps, the estimate from one crop alone; the encoder's graph then
     outputs these, too. `summary`, which needs it, maps features and these maps to a dictionary with
-    a `SUMMARY`, which the solver gets of neighbours in place of features. `start` is there if the card has a starter.
+    a `SUMMARY`, which the solver gets of neighbours in place of features. `start` is there if the
+    card has a starter.
     """
 
     encoder: nn.Module

@@ -266,6 +266,11 @@ class PoseCard(About):
         return tuple(name for slot in self.slots for name in _inputs_of(slot))
 
     @property
+    def features(self) -> str:
+        """The name of the encoder's output that the solver sees."""
+        return "features" if self.encoder is None else self.encoder.features
+
+    @property
     def maps(self) -> tuple[str, ...]:
         """The names of the codec's maps."""
         return tuple(self.codec.channels(len(self.joints.joints)))

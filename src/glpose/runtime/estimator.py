@@ -14,10 +14,10 @@ RunGraph = Callable[[dict[str, np.ndarray], list[str]], list[np.ndarray]]
 
 
 class OnnxEstimator:
-    """An `Estimator` made of an encoder graph, a fusion graph with its card, and what the card asks for.
+    """An `Estimator` made of an encoder graph and a fusion graph with its card.
 
-    That is a graph that summarises, and a starter. At most `chunk` people go through a graph at once, which bounds memory and does not change
-    results.
+    Starter and graph that summarises are there if the card asks for them. At most `chunk` people
+    go through a graph at once, which bounds memory and does not change results.
     """
 
     def __init__(
@@ -39,8 +39,7 @@ class OnnxEstimator:
     def encode_alone(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Encoded:
         """As `encode`, without summaries: for those who do not fuse."""
         names = list(self.card.maps) if self.card.answers else []
-        shared = self.card.encoder
-        features = "features" if shared is None else shared.features
+        features = self.card.features
         # A shared encoder's maps can be features and answer at once.
         asked = list(dict.fromkeys([features, "embedding", *names]))
         found = dict(

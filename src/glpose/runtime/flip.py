@@ -13,10 +13,10 @@ from glpose.runtime.protocols import Encoded, Estimator, Inputs, Starting
 class Mirrored:
     """An `Estimator` that averages the maps of crops and of mirrored crops.
 
-    Features and summaries of both are concatenated along the channels, so that caches hold both; states are
-    concatenated along their first axis. A mirrored key uses only features of mirrored crops, with
-    the weights of the plain ones. The codec turns the mirrored maps back; `shift` is that of
-    `Codec.mirror`.
+    Features and summaries of both are concatenated along the channels, so that caches hold both;
+    states are concatenated along their first axis. A mirrored key uses only what was seen of
+    mirrored crops, with the weights of the plain ones. The codec turns the mirrored maps back;
+    `shift` is that of `Codec.mirror`.
 
     Source: flip test of the HRNet family.
     """

@@ -1,8 +1,9 @@
 """Open estimators, detectors, embedders, lifters and flow networks by name or path, with all checks.
 
 Shipped weights are in the package folder `weights`. An estimator NAME is the pair
-`NAME.encoder.onnx` and `NAME.fusion.onnx`, with `NAME.starter.onnx` and `NAME.summary.onnx` if its card asks for them; in
-place of an encoder of its own a card may name that of another model. A detector is `NAME.onnx`, an embedder `NAME.embedding.onnx`, a lifter `NAME.lift.onnx`. A file
+`NAME.encoder.onnx` and `NAME.fusion.onnx`, with `NAME.starter.onnx` and `NAME.summary.onnx` if its
+card asks for them; in place of an encoder of its own a card may name that of another model. A
+detector is `NAME.onnx`, an embedder `NAME.embedding.onnx`, a lifter `NAME.lift.onnx`. A file
 `SHA256SUMS` next to them is checked. Each error names the file, what was found and what was expected.
 """
 
@@ -445,7 +446,7 @@ def _open_summary(
     _check_array(summary.graph, "inputs", "features", (None,) * 4, _FLOAT)
     _check_maps(summary.graph, fusion.card, "inputs")
     _check_array(summary.graph, "outputs", SUMMARY, (None,) * 4, _FLOAT)
-    _check_channels(encoder, summary, "features", _features_of(fusion.card))
+    _check_channels(encoder, summary, "features", fusion.card.features)
     for slot in fusion.card.neighbours:
         _check_channels(summary, fusion, slot.name, SUMMARY)
     return summary
@@ -509,7 +510,7 @@ def _check_crops(
 
 def _check_features(encoder: _File[EncoderCard], fusion: _File[PoseCard]) -> None:
     """Raises: BadWeights if the encoder does not give what the solver and its card expect."""
-    graph, features = encoder.graph, _features_of(fusion.card)
+    graph, features = encoder.graph, fusion.card.features
     _check_array(graph, "outputs", features, (None,) * 4, _FLOAT)
     _check_array(graph, "outputs", "embedding", (None,) * 2, _FLOAT)
     _check_slots(fusion.graph, fusion.card)
@@ -520,11 +521,6 @@ def _check_features(encoder: _File[EncoderCard], fusion: _File[PoseCard]) -> Non
             continue
         if isinstance(slot, KeySlot | NeighbourSlot | SimilarSlot):
             _check_channels(encoder, fusion, slot.name, features)
-
-
-def _features_of(card: PoseCard) -> str:
-    """The encoder's output that the solver sees."""
-    return "features" if card.encoder is None else card.encoder.features
 
 
 def _check_channels(giver: _File, taker: _File, name: str, output: str) -> None:

@@ -299,7 +299,9 @@ def test_who_does_not_fuse_does_not_summarise(tmp_path: Path) -> None:
     assert seen.summary is None
     assert not own.card.summarises
     np.testing.assert_allclose(
-        own.solve({own.card.inputs[0]: seen.features})["heatmaps"][:, 0, 0, 0], [0.1, 0.2], rtol=1e-6
+        own.solve({own.card.inputs[0]: seen.features})["heatmaps"][:, 0, 0, 0],
+        [0.1, 0.2],
+        rtol=1e-6,
     )
 
 

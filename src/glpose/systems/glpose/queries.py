@@ -23,6 +23,9 @@ from glpose.systems.glpose.spec import GLPoseConfig
 
 # Score of the peak, its place, its way from the joint's mean place, and the frame's way to the key.
 _NUM_PLACES = 7
+# Numbers smaller than float32's normal ones, of which Gaussians have many far out, are slow to
+# multiply; exponents end at this, where a Gaussian is 1e-15.
+_FAR_OUT = 35.0
 # Of the attention over a frame's pixels at first: a peak of 1 outweighs a thousand empty pixels.
 _SHARPNESS = 12.0
 
@@ -147,7 +150,7 @@ def peaks(maps: Tensor, sigma_px: float) -> tuple[Tensor, Tensor]:
     whole_xy = torch.stack([index - y * width, y], -1).float()
     from_x = torch.arange(width, device=maps.device) - whole_xy[..., :1]
     from_y = torch.arange(height, device=maps.device) - whole_xy[..., 1:]
-    near_x, near_y = (torch.exp(-d.square() / (2 * sigma_px**2)) for d in (from_x, from_y))
+    near_x, near_y = (_gaussian(d, sigma_px) for d in (from_x, from_y))
     maps = maps.clamp(min=0)
     rows = (maps @ near_x[..., None])[..., 0] * near_y
     columns = (near_y[..., None, :] @ maps)[..., 0, :] * near_x
@@ -163,7 +166,12 @@ def peaks(maps: Tensor, sigma_px: float) -> tuple[Tensor, Tensor]:
 def _gaussians(amount: Tensor, xy: Tensor, sigma: Tensor, size_hw: tuple[int, int]) -> Tensor:
     """Gaussians of T frames at (x, y), summed to maps (B, J, H, W); all inputs are (B, T, J, _)."""
     down, across = (
-        torch.exp(-(torch.arange(size, device=xy.device) - place).square() / (2 * sigma.square()))
+        _gaussian(torch.arange(size, device=xy.device) - place, sigma)
         for size, place in zip(size_hw, (xy[..., 1:], xy[..., :1]), strict=True)
     )
     return (amount * down).permute(0, 2, 3, 1) @ across.transpose(1, 2)
+
+
+def _gaussian(distance: Tensor, sigma: Tensor | float) -> Tensor:
+    """A Gaussian of height 1."""
+    return torch.exp(-(distance.square() / (2 * sigma**2)).clamp(max=_FAR_OUT))
