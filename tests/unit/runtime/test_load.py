@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pytest
@@ -209,6 +210,17 @@ def test_a_starter_belongs_to_its_pair_and_any_file_stands_for_all(
     np.testing.assert_allclose(opened.network.solve(inputs)["after"], found["after"] + 1)
 
 
+def refused(
+    folder: Path, settings: dict[str, Any], change: Callable[[Path], object], message: str
+) -> None:
+    """A model with these settings of its card is refused after the change, in one line."""
+    tiny_onnx.write_pose(folder, **settings)
+    change(folder)
+    with pytest.raises(BadWeights, match=message) as caught:
+        open_estimator(folder / FUSION_FILE, ONE)
+    assert "\n" not in str(caught.value)
+
+
 def wrong_state(folder: Path) -> None:
     like = pose_card(
         slots=(KeySlot("crop"), StateSlot("before", "after", (2, 3, 5))), order="in_time"
@@ -253,12 +265,7 @@ BAD_STARTERS: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("case", BAD_STARTERS)
 def test_a_bad_starter_says_what_is_wrong(case: str, tmp_path: Path) -> None:
-    change, message = BAD_STARTERS[case]
-    tiny_onnx.write_pose(tmp_path, **STARTED)
-    change(tmp_path)
-    with pytest.raises(BadWeights, match=message) as caught:
-        open_estimator(tmp_path / FUSION_FILE, ONE)
-    assert "\n" not in str(caught.value)
+    refused(tmp_path, STARTED, *BAD_STARTERS[case])
 
 
 SUMMARY_FILE = "tiny.summary.onnx"
@@ -343,12 +350,7 @@ BAD_SUMMARIES: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("case", BAD_SUMMARIES)
 def test_a_bad_summary_says_what_is_wrong(case: str, tmp_path: Path) -> None:
-    change, message = BAD_SUMMARIES[case]
-    tiny_onnx.write_pose(tmp_path, **SUMMARISED)
-    change(tmp_path)
-    with pytest.raises(BadWeights, match=message) as caught:
-        open_estimator(tmp_path / FUSION_FILE, ONE)
-    assert "\n" not in str(caught.value)
+    refused(tmp_path, SUMMARISED, *BAD_SUMMARIES[case])
 
 
 SHARED_FILE = "other.encoder.onnx"
