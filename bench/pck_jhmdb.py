@@ -78,21 +78,23 @@ class WithoutSlots:
 
     def __init__(self, estimate: Estimator, empty: tuple[str, ...]) -> None:
         self.card, self._estimate, self._empty = estimate.card, estimate, empty
-        self._holds_told = any(slot.name in empty for slot in self.card.neighbours)
-        # What slots of neighbours hold of a crop, by its features.
-        self._told: dict[bytes, np.ndarray] = {}
+        emptied = [slot for slot in self.card.neighbours if slot.name in empty]
+        self._wants_summary = self.card.summarises and bool(emptied)
+        # The summary of a crop by its features.
+        self._summary: dict[bytes, np.ndarray] = {}
 
     def encode(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Encoded:
         """As the estimator."""
         found = self._estimate.encode(crops)
-        self._told |= zip(map(_digest, found.features), found.for_neighbours, strict=True)
+        if self._wants_summary:
+            self._summary |= zip(map(_digest, found.features), found.for_neighbours, strict=True)
         return found
 
     def solve(self, inputs: Inputs) -> Maps:
         """As the estimator, with the key in the emptied slots."""
         (key,) = (inputs[slot.name] for slot in self.card.slots if isinstance(slot, KeySlot))
-        if self._holds_told:
-            key = np.stack([self._told[_digest(features)] for features in key])
+        if self._wants_summary:
+            key = np.stack([self._summary[_digest(features)] for features in key])
         own = {name: np.repeat(key[:, None], inputs[name].shape[1], axis=1) for name in self._empty}
         return self._estimate.solve(inputs | own)
 

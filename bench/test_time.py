@@ -60,7 +60,7 @@ ROWS = (
 
 
 class Remembering:
-    """An estimator that caches its results; its encoder answers nothing alone."""
+    """An estimator that caches its results; its encoder answers nothing alone, but may summarise."""
 
     def __init__(self, estimate: Estimator) -> None:
         self.card = replace(estimate.card, answers=False, summarises=False)
@@ -74,11 +74,12 @@ class Remembering:
         new = {key: i for i, key in enumerate(keys) if key not in self._encoded}
         if new:
             found = self._estimate.encode(crops[list(new.values())])
-            rows = zip(found.features, found.embedding, found.for_neighbours, strict=True)
+            arrays = [found.features, found.embedding, found.summary]
+            rows = zip(*(array for array in arrays if array is not None), strict=True)
             self._encoded.update(zip(new, rows, strict=True))
         rows = zip(*(self._encoded[key] for key in keys), strict=True)
-        features, embeddings, told = (np.stack(row) for row in rows)
-        return Encoded(features, embeddings, summary=told)
+        features, embeddings, *summary = (np.stack(row) for row in rows)
+        return Encoded(features, embeddings, summary=summary[0] if summary else None)
 
     def solve(self, inputs: Inputs) -> Maps:
         """As the estimator, cached."""

@@ -171,7 +171,13 @@ def write_starter(path: Path, own: Card, like: PoseCard) -> Path:
 
 
 def write_summary(
-    path: Path, own: Card, *, of: str = "heatmaps", channels: int = 1, out: str = "summary"
+    path: Path,
+    own: Card,
+    *,
+    of: str = "heatmaps",
+    channels: int = 1,
+    out: str = "summary",
+    seen: int = 1,
 ) -> Path:
     """A summary of one pixel: the mean of the features, plus that of the maps."""
     nodes = [
@@ -181,7 +187,7 @@ def write_summary(
         helper.make_node("Mul", ["mean", "ones"], [out]),
     ]
     ones = np.ones((1, channels, 1, 1), np.float32)
-    inputs = [_info("features", ["n", 1, *MAP_HW]), _info(of, ["n", 15, *MAP_HW])]
+    inputs = [_info("features", ["n", seen, *MAP_HW]), _info(of, ["n", 15, *MAP_HW])]
     outputs = [_info(out, ["n", channels, 1, 1])]
     constants = {"all_but_n": np.array([1, 2, 3]), "ones": ones}
     return _write(path, own, nodes, constants, inputs, outputs)

@@ -14,6 +14,7 @@ from glpose.result import Poses
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.presets import Preset, Wish
 from glpose.skeleton import Skeleton
+from glpose.track.assign import prepare
 from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
 from glpose.video.arrays import checked_picture
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
@@ -60,6 +61,7 @@ class Live:
         if not isinstance(stall_s, Real) or not stall_s > 0:
             raise BadInput(f"stall_s is {stall_s!r:.40}; expected seconds above 0")
         self._models = load_models(weights, detector, engine)
+        prepare()
         self._effort, self._stall_s = wish.effort(self._models.estimate.card), stall_s
         self._next_frame = self._last_id = 0
         self.reset()

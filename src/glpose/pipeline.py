@@ -1,8 +1,8 @@
 """The pipeline from the frames of a video to the poses of its people. Start at `estimate_poses`.
 
 Each person is cropped from each frame and encoded once. For each key, the features of its own crop,
-of its temporal neighbours and of similar crops of the video, as far as the estimator has slots for
-them, then give the joint maps.
+those of its temporal neighbours, or summaries of them, and those of similar crops of the video, as
+far as the estimator has slots for them, then give the joint maps.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -569,7 +569,7 @@ def _inputs(
 def _neighbours(
     keys: list[Key], slot: NeighbourSlot, estimate: Estimator, how: _Settings, spent: Timings
 ) -> Float32[np.ndarray, "n offsets channels h w"]:
-    """What slots hold of the neighbours, features or summaries, in the order of the slot's offsets."""
+    """Features or summaries of the neighbours, in the order of the slot's offsets."""
     shape = keys[0].seen.for_neighbours.shape[1:]
     frames = [key.neighbours[slot.name] for key in keys]
     told = np.zeros((len(keys), len(slot.offsets), *shape), np.float32)

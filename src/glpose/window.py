@@ -16,7 +16,7 @@ from glpose.clip import CropMemory, MemoryEntry, global_slots, local_frames
 from glpose.crop import shows_upside_down
 from glpose.runtime.card import NeighbourSlot, PoseCard, SimilarSlot, Starter, StateSlot
 from glpose.runtime.options import Neighbours
-from glpose.runtime.protocols import Features, Told
+from glpose.runtime.protocols import Features, Summary
 from glpose.types import Affine, Frame, FrameStatus, People
 
 
@@ -24,8 +24,9 @@ from glpose.types import Affine, Frame, FrameStatus, People
 class SeenFrame:
     """A frame with its people, their crop transforms, features and embeddings.
 
-    `summary` is what slots of neighbours hold in place of features, if anything. `rgb` is kept only if neighbours may be cropped again with the box of a key, or keys for a
-    starter; `given` is the frame that is yielded with its poses.
+    `summary` is what slots of neighbours hold in place of features, if anything. `rgb` is kept only
+    if neighbours may be cropped again with the box of a key, or keys for a starter; `given` is the
+    frame that is yielded with its poses.
     """
 
     frame: int
@@ -37,10 +38,10 @@ class SeenFrame:
     embedding: Float32[np.ndarray, "n embedding"]
     given: Frame
     rgb: UInt8[np.ndarray, "height width 3"] | None = None
-    summary: Told | None = None
+    summary: Summary | None = None
 
     @property
-    def for_neighbours(self) -> Told:
+    def for_neighbours(self) -> Features | Summary:
         """The summaries, or else the features."""
         return self.features if self.summary is None else self.summary
 

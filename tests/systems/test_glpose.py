@@ -28,11 +28,12 @@ from glpose.nets.spec import (  # noqa: E402
     ResNetConfig,
 )
 from glpose.recipes import load_recipe  # noqa: E402
+from glpose.runtime.protocols import Encoded  # noqa: E402
 from glpose.skeleton import POSETRACK15  # noqa: E402
 from glpose.systems.glpose.data import ClipData  # noqa: E402
 from glpose.systems.glpose.features import FeatureData, FeatureMix  # noqa: E402
 from glpose.systems.glpose.net import Fusion, GLPose, rank  # noqa: E402
-from glpose.systems.glpose.queries import JointQueries, peaks  # noqa: E402
+from glpose.systems.glpose.queries import JointQueries, _gaussian, peaks  # noqa: E402
 from glpose.systems.glpose.scoring import global_entropy  # noqa: E402
 from glpose.systems.glpose.spec import (  # noqa: E402
     AggregateConfig,
@@ -185,6 +186,16 @@ def test_peaks_are_found_between_pixels_and_at_the_border() -> None:
     nowhere, none = peaks(torch.zeros(1, 3, 16, 12), TINY.sigma_px)
     assert torch.isfinite(nowhere).all()
     assert not none.any()
+
+
+def test_gaussians_end_before_numbers_that_are_slow_to_multiply() -> None:
+    across = torch.linspace(0, 60, 1000)
+    for sigma in (0.4, 1.5, 3.0):
+        one = _gaussian(across, sigma)
+        products = one[:, None] * one
+        assert float(products.min()) > torch.finfo(torch.float32).tiny
+        exact = torch.exp(-across.double().square() / (2 * sigma**2))
+        assert (one - exact).abs().max() < 1e-7
 
 
 def fused(queries: JointQueries, frames: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
@@ -1082,6 +1093,63 @@ def test_the_exported_pair_finds_the_joints_that_torch_finds(
     assert np.isfinite(a).any()
     assert np.array_equal(np.isnan(a), np.isnan(b))
     assert np.nanmax(np.abs(a - b)) * 4 < 0.05
+
+
+@pytest.mark.filterwarnings("ignore:You are using the legacy:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch.onnx")
+def test_a_run_of_queries_summarises_as_its_exported_weights_do(
+    tmp_path: Path, cache: Path
+) -> None:
+    pytest.importorskip("onnx")
+    from glpose.jobs.runs import estimator_of_run, export_run
+    from glpose.runtime.engine import EngineSpec
+    from glpose.runtime.load import load_estimator
+
+    run(tiny_recipe(model=QUERIES, num_steps=3), tmp_path / "run", cache)
+    by_torch, _ = estimator_of_run(tmp_path / "run", EngineSpec(threads=1))
+    files = export_run(tmp_path / "run", tmp_path / "weights", "tiny", {}, [])
+    assert [path.name for path in files] == [
+        f"tiny.{kind}.onnx" for kind in ("encoder", "fusion", "summary")
+    ]
+    by_onnx = load_estimator(tmp_path / "weights", EngineSpec(threads=1))
+    assert by_torch.card.summarises
+    assert by_onnx.card.summarises
+    crops = random_crops(0, 9).numpy()  # more than go through at once
+    ours, theirs = by_torch.encode(crops), by_onnx.encode(crops)
+    assert ours.summary is not None
+    assert ours.summary.shape == (9, 3 + 8, 15, 1)
+    np.testing.assert_allclose(ours.summary, theirs.summary, rtol=1e-3, atol=1e-3)
+    inputs = {
+        "key": ours.features,
+        "local": np.stack([np.roll(ours.summary, i, 0) for i in (1, 2)], 1),
+    }
+    a, b = (estimate.solve(inputs)["heatmaps"] for estimate in (by_torch, by_onnx))
+    np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+    assert by_onnx.encode(crops[:0]).for_neighbours.shape == (0, 11, 15, 1)
+
+
+@pytest.mark.filterwarnings("ignore:You are using the legacy:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch.onnx")
+def test_a_summary_that_is_not_torch_s_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnx")
+    from glpose.runtime.estimator import OnnxEstimator
+
+    parts, card = opened(tiny_recipe(model=QUERIES)).parts(
+        opened(tiny_recipe(model=QUERIES)).build(), name="tiny", made_by={}, scores={}
+    )
+    encode = OnnxEstimator.encode
+
+    def otherwise(estimate: OnnxEstimator, crops: np.ndarray) -> Encoded:
+        found = encode(estimate, crops)
+        assert found.summary is not None
+        return found._replace(summary=found.summary + 0.02)
+
+    monkeypatch.setattr(OnnxEstimator, "encode", otherwise)
+    # A solver that has learned nothing takes nothing from its neighbours.
+    with pytest.raises(GLPoseError, match=r"a value of a summary differs by 0\.02"):
+        export_pose(parts, card, tmp_path)
 
 
 def test_a_joint_that_only_one_side_finds_has_moved_infinitely_far() -> None:

@@ -51,7 +51,7 @@ def write_graph(graph: Graph, card: Card, path: Path) -> str:
         with torch.no_grad(), warnings.catch_warnings():
             # How constant padding is written, which is folded below.
             warnings.filterwarnings("ignore", "Constant folding - Only steps=1", UserWarning)
-            # Its width is constant as long as sizes are multiples of the strides.
+            # Its width goes by the sides of the example.
             said, where = (
                 "Converting a tensor to a Python integer",
                 r"glpose\.nets\.efficientnet_lite",
@@ -68,8 +68,12 @@ def write_graph(graph: Graph, card: Card, path: Path) -> str:
                 opset_version=_OPSET,
                 dynamo=False,
             )
+            made = graph.module(*graph.inputs.values())
         model = onnx.load(str(part))
         fold_padding(model)
+        tensors = [made] if isinstance(made, Tensor) else made
+        for value, tensor in zip(model.graph.output, tensors, strict=True):
+            _say_size(value, tensor, graph.dynamic.get(value.name, {}))
         entry = model.metadata_props.add()
         entry.key, entry.value = CARD_KEY, json.dumps(to_plain(card))
         onnx.checker.check_model(model)
@@ -83,7 +87,8 @@ def fold_padding(model: onnx.ModelProto) -> None:
     """Let convolutions pad by themselves where zeros are put around their inputs, in place.
 
     Engines keep maps in a layout of their own between convolutions, and leave it for padding: that
-    takes up to a quarter of the time. Padding whose width depends on the inputs stays.
+    takes up to a quarter of the time. Padding whose width depends on the inputs stays, and so does
+    that of subgraphs.
     """
     graph = model.graph
     makers = {name: node for node in graph.node for name in node.output}
@@ -100,7 +105,9 @@ def fold_padding(model: onnx.ModelProto) -> None:
         of_maps, of_sides = np.split(width.reshape(2, -1), [2], axis=1)
         if of_maps.any():
             continue
-        (pads,) = (a.ints for a in conv.attribute if a.name == "pads")
+        pads = next((a.ints for a in conv.attribute if a.name == "pads"), None)
+        if pads is None:  # optional; torch always writes it
+            continue
         pads[:] = (np.array(pads).reshape(2, -1) + of_sides).ravel().tolist()
         conv.input[0] = pad.input[0]
     _drop_unused(graph)
@@ -113,29 +120,33 @@ def _constant(
     from onnx import TensorProto, helper
     from onnx.reference import ReferenceEvaluator
 
-    stored = {weight.name: weight for weight in model.graph.initializer}
-    nodes: list[onnx.NodeProto] = []
-    weights, wanted, seen = [], [name], {""}
+    stored = {weight.name for weight in model.graph.initializer}
+    needed, wanted = {""}, [name]
     while wanted:
         one = wanted.pop()
-        if one in seen:
+        if one in needed:
             continue
-        seen.add(one)
-        if one in stored:
-            weights.append(stored[one])
-        elif one in makers:
-            nodes.append(makers[one])
+        needed.add(one)
+        if one in makers:
             wanted += makers[one].input
-        else:
+        elif one not in stored:
             return None
-    order = {id(node): place for place, node in enumerate(model.graph.node)}
-    nodes.sort(key=lambda node: order[id(node)])
+    nodes = [node for node in model.graph.node if needed.intersection(node.output)]
+    weights = [weight for weight in model.graph.initializer if weight.name in needed]
     out = helper.make_tensor_value_info(name, TensorProto.INT64, None)
     part = helper.make_graph(nodes, "constant", [], [out], weights)
     run = ReferenceEvaluator(helper.make_model(part, opset_imports=model.opset_import))
     found = run.run(None, {})
     assert isinstance(found, list)
     return found[0]
+
+
+def _say_size(value: onnx.ValueInfoProto, tensor: Tensor, dynamic: dict[int, str]) -> None:
+    """Say of an output what its axes have that may not vary, which tracing does not always find."""
+    dims = value.type.tensor_type.shape.dim
+    for axis, (dim, size) in enumerate(zip(dims, tensor.shape, strict=True)):
+        if axis not in dynamic:
+            dim.dim_value = size
 
 
 def _drop_unused(graph: onnx.GraphProto) -> None:

@@ -1,4 +1,7 @@
-"""Pose estimators as graphs, an encoder, a solver and maybe a starter, paired by a digest."""
+"""Pose estimators as graphs: an encoder, a solver, maybe a starter and what summarises crops.
+
+They are exported together, which a digest tells.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ from glpose.runtime.load import find_shared, load_estimator
 from glpose.runtime.protocols import Estimator, Starting
 from glpose.types import CropSpec
 
-_MOST_PX, _MOST_CHANGE = 0.05, 0.01
+_MOST_PX, _MOST_CHANGE, _MOST_APART = 0.05, 0.01, 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +135,8 @@ def export_pose(
     the card then names it, and no encoder is written, or with a starter no initializer. `half`
     see `store_half`.
 
-    Raises: GLPoseError if any joint differs by 0.05 crop pixels or more in the check, or, after
-    that, with `half` any map by 0.01.
+    Raises: GLPoseError if any joint differs by 0.05 crop pixels or more in the check, any value of
+    a summary by 0.01, or, after that, with `half` any map by 0.01.
     """
     assert (parts.start is None) == (card.starter is None)
     networks = [] if parts.start is None else [parts.start.initializer, parts.start.states]
@@ -167,13 +170,7 @@ def export_pose(
     files = tuple(folder / f"{card.name}.{kind}.onnx" for kind in graphs)
     for path, (graph, own) in zip(files, graphs.values(), strict=True):
         write_graph(graph, own, path)
-    moved_px = largest_move_px(parts, load_estimator(files[0]))
-    if not moved_px < _MOST_PX:
-        other = f", or the network in {share.name} is another" if share else ""
-        raise GLPoseError(
-            f"{files[0]}: a joint moves by {moved_px:.3f} px between torch and ONNX Runtime, "
-            f"expected less than {_MOST_PX}{other}; do not use these files"
-        )
+    _check_against_torch(parts, files[0], share)
     if half:
         for path in files:
             store_half(path)
@@ -184,6 +181,24 @@ def export_pose(
                 f"than {_MOST_CHANGE}; export again without --half"
             )
     return files
+
+
+def _check_against_torch(parts: PoseParts, path: Path, share: Path | None) -> None:
+    """Raises: GLPoseError if the exported graphs do not do what torch does."""
+    estimator = load_estimator(path)
+    moved_px = largest_move_px(parts, estimator)
+    if not moved_px < _MOST_PX:
+        other = f", or the network in {share.name} is another" if share else ""
+        raise GLPoseError(
+            f"{path}: a joint moves by {moved_px:.3f} px between torch and ONNX Runtime, "
+            f"expected less than {_MOST_PX}{other}; do not use these files"
+        )
+    apart = summaries_apart(parts, estimator)
+    if not apart < _MOST_APART:
+        raise GLPoseError(
+            f"{path}: a value of a summary differs by {apart:.3f} between torch and ONNX "
+            f"Runtime, expected less than {_MOST_APART}; do not use these files"
+        )
 
 
 def _check_shared(share: Path, card: PoseCard, folder: Path) -> None:
@@ -411,6 +426,23 @@ def largest_move_px(parts: PoseParts, estimator: Estimator, num_crops: int = 6) 
         a, b = (to_crop.apply(card.codec.decode(maps)[0]) for maps in (ours, theirs))
         moves.append(largest_distance(a, b))
     return max(moves)
+
+
+def summaries_apart(parts: PoseParts, estimator: Estimator, num_crops: int = 6) -> float:
+    """The largest difference of any value of the summaries; 0 if there are none.
+
+    Both are made of what the exported encoder gives: a solver that was not trained yet need not
+    show what it is told of neighbours.
+    """
+    if parts.summary is None:
+        return 0.0
+    found = estimator.encode(check_crops(num_crops, estimator.card.crop.size_hw))
+    assert found.maps is not None
+    assert found.summary is not None
+    maps = {name: torch.from_numpy(array) for name, array in found.maps.items()}
+    with torch.inference_mode():
+        expected = parts.summary(torch.from_numpy(found.features), maps)[SUMMARY]
+    return float(np.abs(expected.numpy() - found.summary).max())
 
 
 def largest_change(parts: PoseParts, estimator: Estimator, num_crops: int = 6) -> float:

@@ -114,7 +114,8 @@ class SameConv(nn.Conv2d):
     """A convolution without bias, padded as TensorFlow's SAME.
 
     The stride is 1 or 2, the kernel odd, and the output has ceil(size / stride) pixels. At stride 2
-    an even size is padded by one pixel less at its beginning than at its end.
+    an even size is padded by one pixel less at its beginning than at its end; an exported graph
+    keeps to what the example's sides are, even or odd.
     """
 
     def __init__(

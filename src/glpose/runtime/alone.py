@@ -7,7 +7,6 @@ from jaxtyping import UInt8
 
 from glpose.codecs.codec import Maps
 from glpose.runtime.card import KeySlot, PoseCard
-from glpose.runtime.estimator import OnnxEstimator
 from glpose.runtime.protocols import Encoded, Estimator, Inputs
 
 
@@ -37,8 +36,7 @@ class Alone:
             summarises=False,
             starter=None,
         )
-        is_onnx = isinstance(estimate, OnnxEstimator)
-        self._encode = estimate.encode_alone if is_onnx else estimate.encode
+        self._encode = estimate.encode
 
     def encode(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Encoded:
         """See `Estimator.encode`; the channels of all maps, one after the other."""

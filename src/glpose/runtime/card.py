@@ -126,7 +126,7 @@ Slot = KeySlot | NeighbourSlot | SimilarSlot | StateSlot
 
 @dataclass(frozen=True, slots=True)
 class Starter:
-    """A third graph is there for people without states: crops to maps and to every state's output.
+    """A graph is there for people without states: crops to maps and to every state's output.
 
     A person's states are dropped after a frame in which the mean score of the joints, as decoded,
     is below `min_score`, and after `every` frames, counted from the start, if that is not 0.
@@ -187,7 +187,7 @@ class About:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderCard(About):
-    """Crops to features. `partner` is a digest shared by two graphs that were exported together."""
+    """Crops to features. `partner` is a digest shared by graphs that were exported together."""
 
     kind: Literal["encoder"] = "encoder"
     crop: CropSpec
@@ -206,9 +206,9 @@ class PoseCard(About):
     points they stay as they are.
 
     `answers`: the encoder's graph also outputs the codec's maps of each crop alone. `encoder`: it
-    is that of another model. `starter`: the pair has a third graph for people without states.
-    `summarises`: it has one that makes of each crop's features and answer what slots of neighbours
-    hold in place of features, see `SummaryCard`.
+    is that of another model. `starter`: there is a graph for people without states. `summarises`:
+    slots of neighbours hold summaries in place of features, which another graph makes of each
+    crop's features and answer, see `SummaryCard`.
     """
 
     kind: Literal["fusion"] = "fusion"

@@ -36,8 +36,8 @@ class OnnxEstimator:
         self._encode, self._solve, self._start, self._chunk = encode, solve, start, chunk
         self._summarise = summarise
 
-    def encode_alone(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Encoded:
-        """As `encode`, without summaries: for those who do not fuse."""
+    def encode(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Encoded:
+        """See `Estimator.encode`."""
         names = list(self.card.maps) if self.card.answers else []
         features = self.card.features
         # A shared encoder's maps can be features and answer at once.
@@ -46,16 +46,11 @@ class OnnxEstimator:
             zip(asked, self._in_chunks(self._encode, {"crops": crops}, asked), strict=True)
         )
         answer = {name: found[name] for name in names}
-        return Encoded(found[features], found["embedding"], answer or None)
-
-    def encode(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Encoded:
-        """See `Estimator.encode`."""
-        found = self.encode_alone(crops)
-        if self._summarise is None or found.maps is None:
-            return found
-        given = {"features": found.features, **found.maps}
-        (summary,) = self._in_chunks(self._summarise, given, [SUMMARY])
-        return found._replace(summary=summary)
+        summary = None
+        if self._summarise is not None:
+            given = {"features": found[features], **answer}
+            (summary,) = self._in_chunks(self._summarise, given, [SUMMARY])
+        return Encoded(found[features], found["embedding"], answer or None, summary)
 
     def solve(self, inputs: Inputs) -> Maps:
         """See `Estimator.solve`."""
@@ -73,8 +68,11 @@ class OnnxEstimator:
         self, run: RunGraph, inputs: dict[str, np.ndarray], outputs: list[str]
     ) -> list[np.ndarray]:
         num = len(next(iter(inputs.values())))
+        if not num:  # not all graphs can be run for nobody
+            one = {name: np.zeros((1, *a.shape[1:]), a.dtype) for name, a in inputs.items()}
+            return [array[:0] for array in run(one, outputs)]
         parts = [
             run({name: a[start : start + self._chunk] for name, a in inputs.items()}, outputs)
-            for start in range(0, max(num, 1), self._chunk)
+            for start in range(0, num, self._chunk)
         ]
         return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]

@@ -57,7 +57,7 @@ _ENCODER, _FUSION = ".encoder.onnx", ".fusion.onnx"
 _STARTER, _SUMMARY = ".starter.onnx", ".summary.onnx"
 _LIFT = ".lift.onnx"
 _FORM = {
-    "pose": f"a pair NAME{_ENCODER} and NAME{_FUSION}",
+    "pose": f"NAME{_ENCODER} and NAME{_FUSION}",
     "detector": "NAME.onnx",
     "embedding": f"NAME{EMBEDDING}",
     "lift": f"NAME{_LIFT}",
@@ -295,7 +295,7 @@ def _of_use(weights: Weights, use: Use) -> Weights:
 
 def _half_missing(path: Path) -> BadWeights:
     return BadWeights(
-        f"{path}: no such file; a pose model is a pair NAME{_ENCODER} and NAME{_FUSION}, put both "
+        f"{path}: no such file; a pose model has NAME{_ENCODER} and NAME{_FUSION}, put all its files "
         "into one folder"
     )
 
@@ -492,7 +492,8 @@ def _check_partner(
     if file.card.partner != fusion.card.partner:
         raise BadWeights(
             f"{file.path} and {fusion.path.name} were not exported together (partners "
-            f"{file.card.partner} and {fusion.card.partner}); use a pair that `glpose export` wrote"
+            f"{file.card.partner} and {fusion.card.partner}); use files that `glpose export` "
+            "wrote together"
         )
 
 
@@ -503,7 +504,7 @@ def _check_crops(
     if file.card.crop != user.card.crop:
         raise BadWeights(
             f"{file.path}: its crops ({file.card.crop}) are not those of its partner "
-            f"({user.card.crop}); use a pair that `glpose export` wrote"
+            f"({user.card.crop}); use files that `glpose export` wrote together"
         )
     _check_array(file.graph, "inputs", "crops", (None, *file.card.crop.size_hw, 3), _BYTE)
 

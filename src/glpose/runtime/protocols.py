@@ -11,8 +11,8 @@ from glpose.types import Detections
 
 Features = Float32[np.ndarray, "n channels h w"]
 
-Told = Float32[np.ndarray, "n values rows columns"]
-"""What slots of neighbours hold of n crops: features, or summaries of them."""
+Summary = Float32[np.ndarray, "n values rows columns"]
+"""What a `SummaryCard`'s graph makes of n crops."""
 
 Inputs = dict[str, np.ndarray]
 """The contents of a card's slots by input name, float32; one row per key crop."""
@@ -27,10 +27,10 @@ class Encoded(NamedTuple):
     features: Features
     embedding: Float32[np.ndarray, "n embedding"]
     maps: Maps | None = None
-    summary: Told | None = None
+    summary: Summary | None = None
 
     @property
-    def for_neighbours(self) -> Told:
+    def for_neighbours(self) -> Features | Summary:
         """The summaries, or else the features."""
         return self.features if self.summary is None else self.summary
 
@@ -53,7 +53,7 @@ class Detector(Protocol):
 
 @runtime_checkable
 class Estimator(Protocol):
-    """Two graphs: `encode` each crop once, `solve` for the joint maps of key crops."""
+    """`encode` each crop once, `solve` for the joint maps of key crops: a graph for each, or more."""
 
     card: PoseCard
 
@@ -74,7 +74,7 @@ class Estimator(Protocol):
 
 @runtime_checkable
 class Starting(Estimator, Protocol):
-    """An estimator with a third graph, as cards with a `starter` promise."""
+    """An estimator with a graph that starts people, as cards with a `starter` promise."""
 
     def start(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Maps:
         """What `solve` gives, from the crops alone, for people without states."""

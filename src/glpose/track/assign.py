@@ -19,12 +19,17 @@ def assign(
     own = _without_rivals(excess)
     if own is not None:
         return own
-    # Imported here: it takes as long as some seconds of video, and is seldom needed.
+    # Imported here: it takes half as long as the rest of `glpose run` to start, and is seldom needed.
     from scipy.optimize import linear_sum_assignment
 
     rows, columns = linear_sum_assignment(excess)
     allowed = excess[rows, columns] < 0
     return rows[allowed].astype(np.int64), columns[allowed].astype(np.int64)
+
+
+def prepare() -> None:
+    """Import what rivals need now, not in the middle of a stream."""
+    import scipy.optimize  # noqa: F401
 
 
 def _without_rivals(

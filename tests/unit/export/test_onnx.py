@@ -14,6 +14,7 @@ from glpose.export.onnx import fold_padding  # noqa: E402
 from glpose.nets.efficientnet_lite import SameConv  # noqa: E402
 from glpose.runtime.engine import EngineSpec  # noqa: E402
 from glpose.runtime.engines.open import open_graph  # noqa: E402
+from glpose.runtime.load import shipped  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore:Constant folding", "ignore:Converting a tensor"
@@ -103,6 +104,31 @@ def test_only_zeros_around_are_folded(name: str) -> None:
     fold_padding(model)
     assert ("Pad" not in kinds(model)) == is_folded
     np.testing.assert_array_equal(ran(model, x), before)
+
+
+def test_shipped_graphs_pad_in_their_convolutions() -> None:
+    paths = [path for weights in shipped() for path in weights.files]
+    before = {
+        path.name
+        for path in paths
+        for model in [onnx.load(str(path))]
+        for node in model.graph.node
+        if node.op_type == "Conv"
+        and any(
+            other.op_type == "Pad" and other.output[0] == node.input[0]
+            for other in model.graph.node
+        )
+    }
+    assert not before
+    assert len(paths) > 5
+
+
+def test_a_convolution_that_does_not_say_how_it_pads_stays() -> None:
+    model = padded(AROUND)
+    (conv,) = (node for node in model.graph.node if node.op_type == "Conv")
+    del conv.attribute[:]
+    fold_padding(model)
+    assert "Pad" in kinds(model)
 
 
 def test_padding_that_depends_on_the_input_stays() -> None:

@@ -17,7 +17,6 @@ import tiny_onnx
 from glpose.errors import BadWeights
 from glpose.files import file_digest
 from glpose.runtime import load
-from glpose.runtime.alone import alone
 from glpose.runtime.card import KeySlot, Shared, Starter, StateSlot
 from glpose.runtime.engine import EngineSpec, Graph
 from glpose.runtime.engines.open import open_graph
@@ -291,25 +290,9 @@ def test_crops_are_summarised_once_for_all_keys(tmp_path: Path, name: str) -> No
         estimate._encode, estimate._solve, estimate.card, 1, summarise=estimate._summarise
     )
     np.testing.assert_allclose(parts.encode(levels(51, 102)).summary, encoded.summary, rtol=1e-6)
-
-
-def test_who_does_not_fuse_does_not_summarise(tmp_path: Path) -> None:
-    tiny_onnx.write_pose(tmp_path, **SUMMARISED)
-    estimate = load_estimator(tmp_path, ONE)
-
-    def refuse(*_: object) -> list[np.ndarray]:
-        raise AssertionError
-
-    estimate._summarise = refuse
-    own = alone(estimate)
-    seen = own.encode(levels(51, 102))
-    assert seen.summary is None
-    assert not own.card.summarises
-    np.testing.assert_allclose(
-        own.solve({own.card.inputs[0]: seen.features})["heatmaps"][:, 0, 0, 0],
-        [0.1, 0.2],
-        rtol=1e-6,
-    )
+    nobody = estimate.encode(np.zeros((0, *CROP_HW, 3), np.uint8))
+    assert nobody.features.shape == (0, 1, *MAP_HW)
+    assert nobody.for_neighbours.shape == (0, 1, 1, 1)
 
 
 BAD_SUMMARIES: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -340,6 +323,10 @@ BAD_SUMMARIES: dict[str, tuple[Callable[[Path], object], str]] = {
     "channels": (
         lambda f: write_summary(f / SUMMARY_FILE, summary_card(), channels=3),
         "tiny.summary.onnx: gives 3 channels, but tiny.fusion.onnx expects 1",
+    ),
+    "features": (
+        lambda f: write_summary(f / SUMMARY_FILE, summary_card(), seen=2),
+        "tiny.encoder.onnx: gives 1 channels, but tiny.summary.onnx expects 2",
     ),
     "no answers": (
         lambda f: write_encoder(f / ENCODER_FILE, encoder_card()),

@@ -118,7 +118,7 @@ class Fusion(nn.Module):
 
 
 class GLPose(nn.Module):
-    """Encoder and fusion, exported as two graphs so that features can be reused.
+    """Encoder and fusion, exported as graphs of their own so that features can be reused.
 
     The fusion is the paper's, or joint queries. `single_head`, if the settings keep it, is the
     single-frame network's frozen head: features (B, C, H, W) to heatmaps (B, J, H, W).

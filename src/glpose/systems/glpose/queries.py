@@ -23,8 +23,8 @@ from glpose.systems.glpose.spec import GLPoseConfig
 
 # Score of the peak, its place, its way from the joint's mean place, and the frame's way to the key.
 _NUM_PLACES = 7
-# Numbers smaller than float32's normal ones, of which Gaussians have many far out, are slow to
-# multiply; exponents end at this, where a Gaussian is 1e-15.
+# Far out Gaussians, and products of two of them, are below float32's normal numbers, and those are
+# slow to multiply. Exponents end here, where a Gaussian is 6e-16.
 _FAR_OUT = 35.0
 # Of the attention over a frame's pixels at first: a peak of 1 outweighs a thousand empty pixels.
 _SHARPNESS = 12.0
@@ -60,10 +60,7 @@ class JointQueries(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def summarise(self, features_BCHW: Tensor, maps_BJHW: Tensor) -> Tensor:
-        """A summary (B, K, J, 1) of each crop: x, y and score of the peaks, and features there.
-
-        What is learned from a map is how much of the features around its peak counts.
-        """
+        """A summary (B, K, J, 1) of each crop: x, y and score of the peaks, and features there."""
         xy_BJ2, score_BJ1 = peaks(maps_BJHW, self.sigma_px)
         attention = (self.sharpness * maps_BJHW.flatten(-2)).softmax(-1)
         gathered_BJC = attention @ features_BCHW.flatten(-2).transpose(-1, -2)

@@ -10,6 +10,7 @@ import torch
 from glpose.errors import GLPoseError
 from glpose.export.onnx import Graph, write_graph
 from glpose.runtime.card import DetectorCard
+from glpose.runtime.detector import input_size
 from glpose.runtime.load import load_detector
 from glpose.systems.person_detector.net import PersonDetector
 
@@ -18,7 +19,7 @@ _MOST_SCORE = 1e-3
 
 
 def export_detector(model: PersonDetector, card: DetectorCard, folder: Path) -> Path:
-    """Write the graph; batch size is free, and height and width may be any multiples of 32 pixels.
+    """Write the graph; batch size is free, and sides may be any multiples of the coarsest stride.
 
     Raises: GLPoseError if a box differs from torch by 0.05 px or more, or a score by 0.001.
     """
@@ -26,7 +27,7 @@ def export_detector(model: PersonDetector, card: DetectorCard, folder: Path) -> 
     any_shape = {0: "n", 1: "height", 2: "width"}
     graph = Graph(
         model.eval(),
-        {"pictures": torch.zeros(1, *model.config.size_hw, 3, dtype=torch.uint8)},
+        {"pictures": torch.zeros(1, *_example_size(model), 3, dtype=torch.uint8)},
         ("boxes", "scores"),
         {"pictures": any_shape, "boxes": {0: "n", 1: "points"}, "scores": {0: "n", 1: "points"}},
     )
@@ -35,10 +36,16 @@ def export_detector(model: PersonDetector, card: DetectorCard, folder: Path) -> 
     return path
 
 
+def _example_size(model: PersonDetector) -> tuple[int, int]:
+    """A size that the runtime takes; the graph keeps to the parity of its sides."""
+    size_hw = model.config.size_hw
+    return input_size(size_hw, size_hw, max(model.config.strides))
+
+
 def _check(model: PersonDetector, path: Path) -> None:
     rng = np.random.default_rng(0)
     run = load_detector(path).run
-    height, width = model.config.size_hw
+    height, width = _example_size(model)
     for size_hw in ((height, width), (width, height), (96, 64)):
         picture = rng.integers(0, 256, (1, *size_hw, 3)).astype(np.uint8)
         boxes, scores = run(picture)
