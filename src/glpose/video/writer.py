@@ -127,7 +127,9 @@ class VideoWriter:
             rgb, _ = imaging.letterbox(rgb, self._size_hw, fill=0)
         if (odd := [side % 2 for side in self._size_hw]) != [0, 0]:
             rgb = np.pad(rgb, [(0, odd[0]), (0, odd[1]), (0, 0)], mode="edge")
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24").reformat(
+        # Not copied: converting takes pixels of any row length.
+        given = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(rgb), format="rgb24")
+        picture = given.reformat(
             format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
         )
         picture.pts, picture.time_base = tick, self._unit_s
