@@ -36,7 +36,6 @@ from glpose.runtime.views import with_views
 from glpose.timing import Timings
 from glpose.track.by_pose import PoseTracker
 from glpose.track.cuts import CutDetector
-from glpose.track.stillness import Stillness
 from glpose.track.tracker import Tracker
 from glpose.types import Affine, Frame, FrameAndPoses, FramePoses, OtherPlaces, People
 from glpose.window import Key, SeenFrame, States, Window, in_turns, remember, similar_inputs
@@ -215,7 +214,6 @@ class FollowPoses:
     ) -> None:
         self._detect, self._tracker = detect, tracker
         self._cuts, self._spent = CutDetector(), timings or Timings()
-        self._stillness = Stillness()
         self._rgb: np.ndarray | None = None
 
     @property
@@ -239,24 +237,12 @@ class FollowPoses:
         self._rgb = frame.rgb
         with self._spent("track"):
             cut = self._cuts.update(frame.rgb)
-            looks = cut or self._looks(frame.index)
         detections = None
-        if looks:
-            self._stillness.remember(self._cuts.thumbnail)
+        if cut or self._tracker.wants_look(frame.index):
             with self._spent("detect"):
                 detections = self._detect(frame.rgb)
         with self._spent("track"):
-            people = self._tracker.update(frame.index, detections, cut=cut)
-            if not len(people):
-                self._stillness.follow(people.xyxy, frame.rgb.shape[:2])
-            return people
-
-    def _looks(self, frame: int) -> bool:
-        """Whether the detector looks at a frame that is no cut."""
-        tracker = self._tracker
-        if tracker.must_look(frame):
-            return True
-        return tracker.wants_look(frame) and not self._stillness.holds(self._cuts.thumbnail)
+            return self._tracker.update(frame.index, detections, cut=cut)
 
     def learn(
         self,
@@ -264,10 +250,7 @@ class FollowPoses:
         score: Float32[np.ndarray, "n joints"],
     ) -> tuple[People, Int64[np.ndarray, " kept"]]:
         """See `Follower`."""
-        assert self._rgb is not None
-        people, rows = self._tracker.learn(xy, score, self._rgb)
-        self._stillness.follow(people.xyxy, self._rgb.shape[:2])
-        return people, rows
+        return self._tracker.learn(xy, score, self._rgb)
 
 
 class _Settings:

@@ -22,8 +22,8 @@ VIEWS = (View(-5.0, 0.8), View(5.0, 0.9), View(-5.0, 1.15), View(5.0, 1.3))
 class Effort:
     """How much work is done for a frame; the defaults are those of the preset "balanced".
 
-    The detector looks at every `detect_every`-th frame, seldom where nothing has changed beside
-    people, and wherever poses do not say where people are. `flip`: each crop is looked at mirrored, too, see `flip.Mirrored`. `fuse`: joints come from
+    The detector looks at every `detect_every`-th frame, and wherever poses do not say where people
+    are. `flip`: each crop is looked at mirrored, too, see `flip.Mirrored`. `fuse`: joints come from
     the crops of several frames; else from what the encoder answers for each alone. `thorough`: in a
     picture, which has no other frames, crops are looked at mirrored, and turned and scaled, see `views`,
     and people are searched in several views, see `detector.ThoroughDetector`.
@@ -42,9 +42,7 @@ class Effort:
 
     def in_words(self, *, searches: bool = True) -> str:
         """What is done; `searches` is false where nobody has to be searched."""
-        every = "every frame"
-        if self.detect_every > 1:
-            every = f"every {self.detect_every} frames (less often where nothing changes)"
+        every = "every frame" if self.detect_every == 1 else f"every {self.detect_every} frames"
         pictures = "flip test in pictures only" if self.thorough else "no flip test"
         flips = "with flip test" if self.flip else pictures
         return (

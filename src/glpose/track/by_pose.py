@@ -43,8 +43,7 @@ class PoseTrackerSpec:
 
     The detector looks at every `look_every`-th frame, or every `look_alone`-th while nobody is
     there; at the first `look_first` frames of a scene; and at the frame after one in which a pose
-    was not sure. Where it need not look, as nothing has changed since it did (see `stillness`), it
-    waits for a change, or for the `look_still`-th frame; not with a `look_every` of 1.
+    was not sure.
 
     Who was seen upside down is looked for upside down, see `upright`. Who did not clearly stand before
     and is not sure now is looked for the other way up in every second frame; not half figures, nor
@@ -59,7 +58,6 @@ class PoseTrackerSpec:
     look_every: int = 5
     look_alone: int = 2
     look_first: int = 2
-    look_still: int = 50
     joint_score: float = 0.3
     keep_score: float = 0.30
     sure_score: float = 0.45
@@ -113,19 +111,12 @@ class PoseTracker(Tracker):
         """Whether the detector should look at this frame; at a scene cut it always should."""
         how = self._poses
         every = how.look_every if self._rows else min(how.look_every, how.look_alone)
-        return self.must_look(frame) or self._is_after(every, frame)
-
-    def must_look(self, frame: int) -> bool:
-        """Whether it should even where nothing has changed since it looked."""
-        how = self._poses
         return (
-            self._is_unsure
+            self._looked is None
+            or self._is_unsure
+            or frame - self._looked >= every
             or frame - self.scene < how.look_first
-            or self._is_after(1 if how.look_every == 1 else how.look_still, frame)
         )
-
-    def _is_after(self, every: int, frame: int) -> bool:
-        return self._looked is None or frame - self._looked >= every
 
     def update(self, frame: int, detections: Detections | None, *, cut: bool = False) -> People:
         """The people to look for in a frame: where they are detected or expected.

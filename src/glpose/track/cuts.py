@@ -33,8 +33,6 @@ class CutDetector:
 
     def __init__(self, spec: CutSpec = CutSpec()) -> None:
         self._spec = spec
-        self.thumbnail: UInt8[np.ndarray, "72 128 3"] = np.zeros((72, 128, 3), np.uint8)
-        """Of the last picture."""
         self._last: tuple[Float64[np.ndarray, " px"], Float64[np.ndarray, " bins"]] | None = None
         self._usual = 0.0
 
@@ -43,7 +41,7 @@ class CutDetector:
 
         Skip pictures that could not be decoded: the next one is compared with the last good one.
         """
-        thumbnail = self.thumbnail = _thumbnail(rgb)
+        thumbnail = _thumbnail(rgb)
         now = _structure(thumbnail), _colours(thumbnail)
         last, self._last = self._last, now
         if last is None:

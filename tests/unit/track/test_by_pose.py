@@ -1,7 +1,5 @@
 """Tracking by pose: when the detector looks, who is believed, and where people are looked for."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -293,24 +291,6 @@ def test_the_detector_looks_at_first_and_then_every_few_frames() -> None:
         tracker.update(frame, detections(box(100)) if looks else None)
         learn(tracker, (pose(100), 0.9))
     assert looked == [0, 1, 5, 9, 13]
-
-
-def test_where_nothing_changes_the_detector_need_not_look_for_a_while() -> None:
-    how = PoseTrackerSpec(look_every=4, look_first=2, look_still=10)
-    for every, expected in ((4, [0, 1, 11, 21]), (1, list(range(24)))):
-        tracker = PoseTracker(BODY19, poses=replace(how, look_every=every))
-        looked = []
-        for frame in range(24):
-            must = tracker.must_look(frame)
-            assert tracker.wants_look(frame) or not must
-            looked += [frame] if must else []
-            tracker.update(frame, detections(box(100)) if must else None)
-            learn(tracker, (pose(100), 0.9))
-        assert looked == expected
-    learn_unsure = tracker.update(24, None)
-    assert len(learn_unsure) == 1
-    learn(tracker, (pose(100), 0.1))
-    assert tracker.must_look(25)
 
 
 def test_where_nobody_is_the_detector_looks_now_and_then() -> None:
