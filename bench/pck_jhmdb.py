@@ -87,20 +87,21 @@ class WithoutSlots:
         """As the estimator."""
         found = self._estimate.encode(crops)
         if self._wants_summary:
-            self._summary |= zip(map(_digest, found.features), found.for_neighbours, strict=True)
+            self._summary |= zip(map(digest, found.features), found.for_neighbours, strict=True)
         return found
 
     def solve(self, inputs: Inputs) -> Maps:
         """As the estimator, with the key in the emptied slots."""
         (key,) = (inputs[slot.name] for slot in self.card.slots if isinstance(slot, KeySlot))
         if self._wants_summary:
-            key = np.stack([self._summary[_digest(features)] for features in key])
+            key = np.stack([self._summary[digest(features)] for features in key])
         own = {name: np.repeat(key[:, None], inputs[name].shape[1], axis=1) for name in self._empty}
         return self._estimate.solve(inputs | own)
 
 
-def _digest(array: np.ndarray) -> bytes:
-    return hashlib.blake2b(array.tobytes(), digest_size=16).digest()
+def digest(*arrays: np.ndarray) -> bytes:
+    """A short name of the contents of arrays."""
+    return hashlib.blake2b(b"".join(a.tobytes() for a in arrays), digest_size=16).digest()
 
 
 def numbers(scored: Scored, counted: Bool[np.ndarray, " joints"]) -> dict[str, float]:

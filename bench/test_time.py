@@ -9,13 +9,12 @@ clip. Results for repeated crops and slots are cached.
 """
 
 import argparse
-import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from pck_jhmdb import KINDS
+from pck_jhmdb import KINDS, digest
 
 from glpose.codecs.codec import Maps
 from glpose.evaluation.damaged import LabelledClip, evaluate_clips
@@ -70,7 +69,7 @@ class Remembering:
 
     def encode(self, crops: np.ndarray) -> Encoded:
         """As the estimator, cached."""
-        keys = [_digest(crop) for crop in crops]
+        keys = [digest(crop) for crop in crops]
         new = {key: i for i, key in enumerate(keys) if key not in self._encoded}
         if new:
             found = self._estimate.encode(crops[list(new.values())])
@@ -83,8 +82,8 @@ class Remembering:
 
     def solve(self, inputs: Inputs) -> Maps:
         """As the estimator, cached."""
-        keys = [_digest(*parts) for parts in zip(*inputs.values(), strict=True)]
-        new = {digest: i for i, digest in enumerate(keys) if digest not in self._solved}
+        keys = [digest(*parts) for parts in zip(*inputs.values(), strict=True)]
+        new = {key: i for i, key in enumerate(keys) if key not in self._solved}
         if new:
             rows = list(new.values())
             found = self._estimate.solve({name: part[rows] for name, part in inputs.items()})
@@ -93,13 +92,8 @@ class Remembering:
             ]
             self._solved.update(zip(new, rows_found, strict=True))
         return {
-            name: np.stack([self._solved[digest][name] for digest in keys])
-            for name in self.card.outputs
+            name: np.stack([self._solved[key][name] for key in keys]) for name in self.card.outputs
         }
-
-
-def _digest(*arrays: np.ndarray) -> bytes:
-    return hashlib.blake2b(b"".join(a.tobytes() for a in arrays), digest_size=16).digest()
 
 
 def main() -> None:

@@ -1,0 +1,36 @@
+"""What is given to estimators of whom the bench empties slots."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pck_jhmdb import WithoutSlots
+from test_time import Remembering
+
+import tiny_onnx
+from glpose.runtime.engine import EngineSpec
+from glpose.runtime.load import load_estimator
+
+SLOTS = tiny_onnx.slots((-1, 1))
+
+
+@pytest.mark.parametrize("summarises", [False, True])
+def test_emptied_slots_hold_what_the_key_tells_its_neighbours(
+    tmp_path: Path, summarises: bool
+) -> None:
+    tiny_onnx.write_pose(tmp_path, slots=SLOTS, answers=True, summarises=summarises)
+    estimate = load_estimator(tmp_path, EngineSpec(threads=1))
+    crops = np.random.default_rng(0).integers(0, 256, (3, *tiny_onnx.CROP_HW, 3), np.uint8)
+    seen = estimate.encode(crops)
+    told = seen.for_neighbours
+    own = {"crop": seen.features, "around": np.stack([told, told], 1)}
+    others = own | {"around": np.zeros_like(own["around"])}
+    empty = WithoutSlots(estimate, ("around",))
+    empty.encode(crops)
+    found, expected = (e.solve(i)["heatmaps"] for e, i in ((empty, others), (estimate, own)))
+    np.testing.assert_array_equal(found, expected)
+    assert not np.array_equal(estimate.solve(others)["heatmaps"], expected)
+    again = Remembering(estimate)
+    for _ in range(2):
+        np.testing.assert_array_equal(again.encode(crops).for_neighbours, told)
+        np.testing.assert_array_equal(again.solve(own)["heatmaps"], expected)
