@@ -436,4 +436,4 @@ def map_levels(rgb: Rgb, table: UInt8[np.ndarray, "256 3"]) -> Rgb:
 def to_lab(rgb: UInt8[np.ndarray, "n 3"]) -> Float32[np.ndarray, "n 3"]:
     """Colours of sRGB in CIE L*a*b* (D65): lightness of 0 to 100, and a*, b* of about -128 to 128."""
     share = rgb[None].astype(np.float32) / 255
-    return cv2.cvtColor(share, cv2.COLOR_RGB2LAB)[0]
+    return cv2.cvtColor(share, cv2.COLOR_RGB2LAB)[0] if len(rgb) else share[0]

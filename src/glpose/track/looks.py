@@ -8,6 +8,7 @@ are ours. People who are dressed alike keep the numbers that motion gave them.
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -42,13 +43,17 @@ def clothes(
 
     `xy` are the joints in pixels of the picture; a part counts if all of its joints are `sure`.
     """
-    out = np.full((len(xy), NUM_PARTS, 3), np.nan, np.float32)
-    for person, (at, ok) in enumerate(zip(xy, sure, strict=True)):
-        known = {name: p for name, p, is_sure in zip(joints.joints, at, ok, strict=True) if is_sure}
-        for part, places in enumerate(_places(known)):
-            if len(places):
-                out[person, part] = _colour(rgb, places)
-    return out
+    parts: list[np.ndarray] = []
+    for at, ok in zip(xy, sure, strict=True):
+        parts += _places(
+            {name: p for name, p, is_sure in zip(joints.joints, at, ok, strict=True) if is_sure}
+        )
+    # The colours of all at once: each call costs more than what it does.
+    colours = _colours(rgb, np.concatenate([np.empty((0, 2)), *parts]))
+    ends = np.cumsum([0, *(len(part) for part in parts)])
+    nothing = np.full(3, np.nan)
+    found = [np.median(colours[a:b], axis=0) if a < b else nothing for a, b in pairwise(ends)]
+    return np.array(found, np.float32).reshape(len(xy), NUM_PARTS, 3)
 
 
 def _places(at: dict[str, np.ndarray]) -> list[Float[np.ndarray, "n 2"]]:
@@ -68,12 +73,14 @@ def _places(at: dict[str, np.ndarray]) -> list[Float[np.ndarray, "n 2"]]:
     return [np.array(part, np.float64).reshape(-1, 2) for part in parts]
 
 
-def _colour(rgb: UInt8[np.ndarray, "h w 3"], xy: Float[np.ndarray, "n 2"]) -> np.ndarray:
-    """The median colour of some places, each at the nearest pixel."""
+def _colours(
+    rgb: UInt8[np.ndarray, "h w 3"], xy: Float[np.ndarray, "n 2"]
+) -> Float[np.ndarray, "n 3"]:
+    """The colours of the pixels nearest to some places."""
     h, w = rgb.shape[:2]
     column = np.clip(np.round(xy[:, 0]), 0, w - 1).astype(int)
     row = np.clip(np.round(xy[:, 1]), 0, h - 1).astype(int)
-    return np.median(to_lab(rgb[row, column]), axis=0)
+    return to_lab(rgb[row, column])
 
 
 def difference(a: Float[np.ndarray, "parts 3"], b: Float[np.ndarray, "parts 3"]) -> float:

@@ -45,6 +45,21 @@ def test_parts_without_sure_joints_are_unknown() -> None:
     assert np.isnan(difference(found[0], np.full((NUM_PARTS, 3), np.nan)))
 
 
+def test_each_of_several_people_has_the_own_colours_and_nobody_has_none() -> None:
+    rgb = np.full((100, 200, 3), 255, np.uint8)
+    rgb[:, 100:] = 0
+    xy = np.stack([standing(150), standing(50), standing(50), standing(150)])
+    sure = np.ones((4, len(BODY19.joints)), bool)
+    sure[1] = False
+    sure[2, [BODY19.index("left_knee"), BODY19.index("right_knee")]] = False
+    lightness = clothes(rgb, xy, sure, BODY19)[..., 0]
+    none = np.nan
+    expected = [[0] * 4, [none] * 4, [100, 100, none, none], [0] * 4]
+    np.testing.assert_allclose(lightness, expected, atol=0.1)
+    assert clothes(rgb, xy[:0], sure[:0], BODY19).shape == (0, NUM_PARTS, 3)
+    assert np.isnan(clothes(rgb, xy[:1], sure[1:2], BODY19)).all()
+
+
 def test_joints_outside_the_picture_are_no_error() -> None:
     found = clothes(
         np.full((10, 10, 3), 255, np.uint8), standing(-500)[None],
