@@ -36,6 +36,7 @@ from glpose.runtime.views import with_views
 from glpose.timing import Timings
 from glpose.track.by_pose import PoseTracker
 from glpose.track.cuts import CutDetector
+from glpose.track.stillness import Stillness
 from glpose.track.tracker import Tracker
 from glpose.types import Affine, Frame, FrameAndPoses, FramePoses, OtherPlaces, People
 from glpose.window import Key, SeenFrame, States, Window, in_turns, remember, similar_inputs
@@ -214,6 +215,7 @@ class FollowPoses:
     ) -> None:
         self._detect, self._tracker = detect, tracker
         self._cuts, self._spent = CutDetector(), timings or Timings()
+        self._stillness = Stillness()
         self._rgb: np.ndarray | None = None
 
     @property
@@ -237,12 +239,26 @@ class FollowPoses:
         self._rgb = frame.rgb
         with self._spent("track"):
             cut = self._cuts.update(frame.rgb)
+            if cut:
+                self._stillness = Stillness()
+            looks = cut or self._wants_look(frame.index, frame.rgb)
+            if looks:
+                self._stillness.looked(frame.index, frame.rgb)
         detections = None
-        if cut or self._tracker.wants_look(frame.index):
+        if looks:
             with self._spent("detect"):
                 detections = self._detect(frame.rgb)
         with self._spent("track"):
-            return self._tracker.update(frame.index, detections, cut=cut)
+            people = self._tracker.update(frame.index, detections, cut=cut)
+            if not len(people):  # else `learn` says who of them is there
+                self._stillness.saw(people.xyxy)
+            return people
+
+    def _wants_look(self, frame: int, rgb: UInt8[np.ndarray, "height width 3"]) -> bool:
+        """Whether the detector looks at a frame that is no cut."""
+        # Pictures are compared only where it matters.
+        wants_look = self._tracker.wants_look
+        return wants_look(frame) and wants_look(frame, self._stillness.still_frames(rgb))
 
     def learn(
         self,
@@ -250,7 +266,10 @@ class FollowPoses:
         score: Float32[np.ndarray, "n joints"],
     ) -> tuple[People, Int64[np.ndarray, " kept"]]:
         """See `Follower`."""
-        return self._tracker.learn(xy, score, self._rgb)
+        assert self._rgb is not None
+        people, rows = self._tracker.learn(xy, score, self._rgb)
+        self._stillness.saw(people.xyxy)
+        return people, rows
 
 
 class _Settings:

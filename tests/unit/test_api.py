@@ -14,6 +14,7 @@ import pytest
 import tiny_onnx
 from glpose.api import Models, check_boxes, load_models, poses_of, run, usual_refiners
 from glpose.errors import BadInput
+from glpose.hindsight import HindsightSpec
 from glpose.metrics.calibration import calibrated
 from glpose.refine.limbs import with_plausible_limbs
 from glpose.refine.phantoms import without_phantoms
@@ -243,11 +244,26 @@ def test_a_box_stays_the_detectors_in_a_picture(tmp_path: Path, is_still: bool) 
     assert is_kept == is_still
 
 
+_OFTEN = [0, *range(1, 24, 2)]
+
+
 @pytest.mark.parametrize(
-    ("causal", "looks"), [(False, [0, 1, 6, 11]), (True, [0, 1, 3, 5, 7, 9, 11])]
+    ("causal", "still", "reach", "looks"),
+    [
+        (False, False, 24, [0, 1, 6, 11, 16, 21]),
+        (False, True, 24, [0, 1, 6, 12]),
+        (False, True, 8, [0, 1, 6, 12, 20]),  # as in large pictures, of which fewer are held back
+        (True, False, 24, _OFTEN),
+        (True, True, 24, _OFTEN),
+    ],
 )
 def test_nobody_is_searched_more_rarely_where_whoever_comes_is_followed_back(
-    tmp_path: Path, causal: bool, looks: list[int]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    causal: bool,
+    still: bool,
+    reach: int,
+    looks: list[int],
 ) -> None:
     looked = []
 
@@ -258,12 +274,16 @@ def test_nobody_is_searched_more_rarely_where_whoever_comes_is_followed_back(
             looked.append(int(rgb[0, 0, 0]))
             return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
 
+    monkeypatch.setattr(HindsightSpec, "within_bytes", lambda *_: HindsightSpec(reach))
     pose = tiny_onnx.write_pose(tmp_path, "x", answers=True)
     models = replace(load_models(pose, None), detect=Nobody())
-    pictures = [np.full((96, 128, 3), number, np.uint8) for number in range(12)]
+    pictures = [np.full((96, 128, 3), number, np.uint8) for number in range(24)]
+    for number, rgb in enumerate(pictures):
+        if not still:
+            rgb[-12:, -12:] = 100 + 40 * (number % 3)  # something happens that is nobody
     source = ArraySource(pictures, rate_hz=25.0)
     pairs = poses_of(source.frames(), source.info, models, refiners=(), causal=causal)
-    assert [len(poses.people) for _, poses in pairs] == [0] * 12
+    assert [len(poses.people) for _, poses in pairs] == [0] * 24
     assert looked == looks
 
 

@@ -2,6 +2,7 @@
 
 import weakref
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from glpose.runtime.protocols import Encoded
 from glpose.skeleton import POSETRACK15
 from glpose.timing import Timings
 from glpose.track.by_pose import PoseTracker, PoseTrackerSpec
+from glpose.track.cuts import CutDetector
 from glpose.types import Detections, Frame, People
 
 
@@ -395,20 +397,59 @@ def test_who_is_upside_down_is_shown_the_other_way_up() -> None:
     np.testing.assert_allclose(found[1][0].xy, found[0][0].xy, atol=1e-4)  # in image pixels
 
 
+class Fixed:
+    """A detector that finds one person in the same place, and remembers which frames it saw."""
+
+    def __init__(self) -> None:
+        self.card, self.looks = tiny_onnx.detector_card(), 0
+
+    def __call__(self, rgb: np.ndarray) -> Detections:
+        self.looks += 1
+        found = people((1, 50, 40))
+        return Detections(found.xyxy, found.score)
+
+
+def looks_at(frames: list[Frame], **settings: int) -> int:
+    """How often the detector looks at frames in which poses always say where people are."""
+    poses = PoseTrackerSpec(
+        look_first=1, keep_score=0.0, keep_iou=0.0, joint_score=0.0, moves_boxes=False
+    )
+    detect = Fixed()
+    tracker = PoseTracker(POSETRACK15, size_hw=SIZE_HW, poses=replace(poses, **settings))
+    run(frames, FakeEstimator(tiny_onnx.slots()), FollowPoses(detect, tracker))
+    return detect.looks
+
+
 def test_the_detector_is_spared_where_poses_say_where_people_are() -> None:
-    looks: list[int] = []
-
-    class Fixed:
-        card = tiny_onnx.detector_card()
-
-        def __call__(self, rgb: np.ndarray) -> Detections:
-            looks.append(len(looks))
-            found = people((1, 50, 40))
-            return Detections(found.xyxy, found.score)
-
-    how = PoseTrackerSpec(look_every=4, look_first=1, keep_score=0.0, keep_iou=0.0)
-    tracker = PoseTracker(POSETRACK15, size_hw=SIZE_HW, poses=how)
-    run(video(9), FakeEstimator(tiny_onnx.slots()), FollowPoses(Fixed(), tracker))
-    assert len(looks) == 3
+    assert looks_at(video(9), look_every=4) == 3
     assert can_follow(tiny_onnx.pose_card(slots=tiny_onnx.slots()))
     assert not can_follow(tiny_onnx.pose_card())
+
+
+def test_the_detector_is_spared_more_where_nothing_changes_beside_people() -> None:
+    still = [replace(frame, rgb=picture(0)) for frame in video(23)]
+    assert looks_at(still, look_every=2) == 12
+    assert looks_at(still, look_every=2, look_still=8) == 5  # frames 0, 2, 4, 8 and 16
+    moving = [with_change(frame, slice(30, 50), slice(45, 55), by=frame.index) for frame in still]
+    assert looks_at(moving, look_every=2, look_still=8) == 5
+    beside = [with_change(frame, slice(60, 80), slice(0, 20), by=frame.index) for frame in still]
+    assert looks_at(beside, look_every=2, look_still=8) == 12
+    once = still[:10] + [with_change(f, slice(0, 20), slice(0, 20)) for f in still[10:]]
+    assert looks_at(once, look_every=2, look_still=8) == 8  # and 10, 12, 14 and 18, but not 16
+
+
+def with_change(frame: Frame, rows: slice, columns: slice, by: int = 1) -> Frame:
+    """The frame with other pixels in a part of its picture."""
+    assert frame.rgb is not None
+    rgb = frame.rgb.copy()
+    rgb[rows, columns] = picture(100 + by)[rows, columns]
+    return replace(frame, rgb=rgb)
+
+
+def test_after_a_cut_nothing_is_known_of_what_does_not_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    still = [replace(frame, rgb=picture(0)) for frame in video(23)]
+    cuts = iter([index == 9 for index in range(23)])
+    monkeypatch.setattr(CutDetector, "update", lambda *_: next(cuts))
+    assert looks_at(still, look_every=2, look_still=8) == 8  # 0, 2, 4, 8, 9, 11, 13 and 17

@@ -245,13 +245,11 @@ class _Estimation:
 
     def settings(self) -> dict[str, object]:
         how = self.options
-        # The detector may skip frames only if poses are followed; else it looks at all, or at none.
-        follows = self.boxes is None and can_follow(self.models.estimate.card)
         return {
             "glpose": __version__,
             "boxes": None if how.boxes is None else how.boxes.name,
             "preset": how.wish.preset,
-            "detect_every": self.effort.detect_every if follows else None,
+            "detect_every": self.effort.detect_every if self._follows else None,
             "flip": self.effort.flip,
             "fuse": self.effort.fuse,
             "thorough": self.effort.thorough,
@@ -265,10 +263,16 @@ class _Estimation:
             "private": how.private,
         }
 
+    @property
+    def _follows(self) -> bool:
+        """Whether the detector may skip frames, as poses are followed; else it looks at all, or at none."""
+        return self.boxes is None and can_follow(self.models.estimate.card)
+
     def in_words(self) -> str:
         """What is done, and by what."""
         provider = self.models.record["pose"]["provider"]
-        done = self.effort.in_words(searches=self.boxes is None)
+        waits = self._follows and not self.options.causal
+        done = self.effort.in_words(searches=self.boxes is None, waits=waits)
         return f"preset {self.options.wish.preset}: {done}; ONNX Runtime on {provider}"
 
     def missing(self, label: str, last_frame: int) -> str | None:

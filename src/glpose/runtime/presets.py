@@ -22,8 +22,8 @@ VIEWS = (View(-5.0, 0.8), View(5.0, 0.9), View(-5.0, 1.15), View(5.0, 1.3))
 class Effort:
     """How much work is done for a frame; the defaults are those of the preset "balanced".
 
-    The detector looks at every `detect_every`-th frame, and wherever poses do not say where people
-    are. `flip`: each crop is looked at mirrored, too, see `flip.Mirrored`. `fuse`: joints come from
+    The detector looks at every `detect_every`-th frame, less often where nothing changes beside people,
+    and wherever poses do not say where they are, see `PoseTrackerSpec`. `flip`: each crop is looked at mirrored, too, see `flip.Mirrored`. `fuse`: joints come from
     the crops of several frames; else from what the encoder answers for each alone. `thorough`: in a
     picture, which has no other frames, crops are looked at mirrored, and turned and scaled, see `views`,
     and people are searched in several views, see `detector.ThoroughDetector`.
@@ -40,9 +40,14 @@ class Effort:
         views = VIEWS if is_thorough else ()
         return PoseOptions(causal=causal, flip=self.flip or is_thorough, views=views)
 
-    def in_words(self, *, searches: bool = True) -> str:
-        """What is done; `searches` is false where nobody has to be searched."""
+    def in_words(self, *, searches: bool = True, waits: bool = True) -> str:
+        """What is done; `searches` is false where nobody has to be searched.
+
+        `waits`: whether that is done less often where nothing changes.
+        """
         every = "every frame" if self.detect_every == 1 else f"every {self.detect_every} frames"
+        if waits and self.detect_every > 1:
+            every += ", less often where nothing changes"
         pictures = "flip test in pictures only" if self.thorough else "no flip test"
         flips = "with flip test" if self.flip else pictures
         return (

@@ -43,7 +43,11 @@ class PoseTrackerSpec:
 
     The detector looks at every `look_every`-th frame, or every `look_alone`-th while nobody is
     there; at the first `look_first` frames of a scene; and at the frame after one in which a pose
-    was not sure.
+    was not sure. Where nothing changes beside people (see `stillness`), it waits for as long as nothing
+    had changed before its last look, for at most `look_still` frames: as many as people are followed
+    back, if they are. Not with a `look_every` of 1; nor while somebody is lost, or has a box of another
+    size than when it was detected, by more than a factor `resized`, as poses alone might lead it
+    astray; nor if somebody was just tried in vain.
 
     Who was seen upside down is looked for upside down, see `upright`. Who did not clearly stand before
     and is not sure now is looked for the other way up in every second frame; not half figures, nor
@@ -58,6 +62,8 @@ class PoseTrackerSpec:
     look_every: int = 5
     look_alone: int = 2
     look_first: int = 2
+    look_still: int = 0
+    resized: float = 1.3
     joint_score: float = 0.3
     keep_score: float = 0.30
     sure_score: float = 0.45
@@ -97,6 +103,8 @@ class PoseTracker(Tracker):
         self.exchanged: dict[int, int] = {}
         """The numbers that changed hands in the last frame, the ones before as keys."""
         self._is_unsure = False
+        self._in_vain = False
+        """Whether somebody whom the last look found was no person by the pose."""
         self._tried: dict[Track, Track] = {}
         """Tracks that are given a detection that is only tried, as they were before."""
         self._before: int | None = None
@@ -107,16 +115,34 @@ class PoseTracker(Tracker):
         """Of the people that `update` returned, who is to be looked for upside down."""
         return np.array([track.upside_down != track.tries_turned for track in self._rows], bool)
 
-    def wants_look(self, frame: int) -> bool:
-        """Whether the detector should look at this frame; at a scene cut it always should."""
+    def wants_look(self, frame: int, still: int = 0) -> bool:
+        """Whether the detector should look at this frame; at a scene cut it always should.
+
+        `still`: for how many frames before the last look nothing had changed, and has not since; 0
+        if it has.
+        """
         how = self._poses
         every = how.look_every if self._rows else min(how.look_every, how.look_alone)
+        if how.look_every > 1 and self._may_wait():
+            every = max(every, min(still, how.look_still))
         return (
             self._looked is None
             or self._is_unsure
             or frame - self._looked >= every
             or frame - self.scene < how.look_first
         )
+
+    def _may_wait(self) -> bool:
+        """Whether all people are there, as they were detected."""
+        confirmed = [track for track in self._tracks if track.track_id]
+        return not self._in_vain and all(
+            track.seen == self._frame and self._has_its_size(track) for track in confirmed
+        )
+
+    def _has_its_size(self, track: Track) -> bool:
+        """Whether a box is about as wide and as high as the one that was detected."""
+        now, found = (box[2:] - box[:2] for box in (track.xyxy, track.found_xyxy))
+        return bool(np.prod(np.maximum(now / found, found / now)) <= self._poses.resized)
 
     def update(self, frame: int, detections: Detections | None, *, cut: bool = False) -> People:
         """The people to look for in a frame: where they are detected or expected.
@@ -128,7 +154,7 @@ class PoseTracker(Tracker):
         if opens:
             self.scene = frame
         if detections is not None:
-            self._looked = frame
+            self._looked, self._in_vain = frame, False
             pool = self._usable(detections)
             self._associate(frame, pool)
             self._start(frame, pool, opens=opens)
@@ -300,6 +326,7 @@ class PoseTracker(Tracker):
             for track, ok, is_shared in zip(rows, believed, shared, strict=True)
             if not track.track_id and (is_shared or (not ok and track.score < self._spec.new_score))
         }
+        self._in_vain |= bool(ended)
         self._tracks = [t for t in self._tracks if id(t) not in ended]
 
     def _recognise(self, rgb: np.ndarray, seen: list[tuple[Track, np.ndarray, np.ndarray]]) -> None:

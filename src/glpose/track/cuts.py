@@ -41,8 +41,8 @@ class CutDetector:
 
         Skip pictures that could not be decoded: the next one is compared with the last good one.
         """
-        thumbnail = _thumbnail(rgb)
-        now = _structure(thumbnail), _colours(thumbnail)
+        small = thumbnail(rgb)
+        now = _structure(small), _colours(small)
         last, self._last = self._last, now
         if last is None:
             return False
@@ -58,7 +58,8 @@ class CutDetector:
         return False
 
 
-def _thumbnail(rgb: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "72 128 3"]:
+def thumbnail(rgb: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "72 128 3"]:
+    """A picture as small as pictures are compared."""
     # Skipping rows and columns first costs little accuracy and makes large pictures cheap.
     step = max(1, min(rgb.shape[0] // 144, rgb.shape[1] // 256))
     return resize(np.ascontiguousarray(rgb[::step, ::step]), (72, 128))

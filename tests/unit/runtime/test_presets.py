@@ -44,10 +44,17 @@ def test_who_has_to_fuse_does_so_and_says_so_if_forbidden() -> None:
 
 def test_an_effort_in_words() -> None:
     fast, best = PRESETS["fast"], PRESETS["best"]
-    assert fast.in_words() == "people searched every 15 frames, no flip test, single frames"
+    assert fast.in_words() == (
+        "people searched every 15 frames, less often where nothing changes, no flip test, "
+        "single frames"
+    )
+    assert "every 15 frames, no" in fast.in_words(waits=False)
     assert best.in_words() == "people searched every frame, with flip test, frames fused"
     assert best.in_words(searches=False) == "people given, with flip test, frames fused"
-    usual = "people searched every 5 frames, flip test in pictures only, frames fused"
+    usual = (
+        "people searched every 5 frames, less often where nothing changes, "
+        "flip test in pictures only, frames fused"
+    )
     assert PRESETS["balanced"].in_words() == usual
 
 

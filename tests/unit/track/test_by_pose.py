@@ -293,6 +293,92 @@ def test_the_detector_looks_at_first_and_then_every_few_frames() -> None:
     assert looked == [0, 1, 5, 9, 13]
 
 
+@pytest.mark.parametrize(
+    ("every", "longest", "expected"),
+    [(4, 10, [0, 1, 5, 10, 20, 30]), (4, 3, list(range(1, 38, 4))), (1, 10, list(range(38)))],
+)
+def test_where_nothing_changes_the_detector_waits_as_long_as_nothing_had_changed(
+    every: int, longest: int, expected: list[int]
+) -> None:
+    how = PoseTrackerSpec(look_every=every, look_still=longest)
+    tracker = PoseTracker(BODY19, poses=how)
+    looked = [0]
+    for frame in range(38):
+        looks = tracker.wants_look(frame, still=looked[-1])  # as it was in the first frame
+        looked += [frame] if looks else []
+        tracker.update(frame, detections(box(100)) if looks else None)
+        learn(tracker, (pose(100), 0.9))
+    assert sorted(set(looked)) == sorted({0, *expected})
+
+
+def waits_after(tracker: PoseTracker, frame: int) -> bool:
+    """Whether the detector need not look at a frame at which it usually does, as nothing changes."""
+    assert tracker.wants_look(frame)
+    return not tracker.wants_look(frame, still=20)
+
+
+@pytest.mark.parametrize("size", [100.0, 150.0, 60.0])
+def test_a_box_of_another_size_is_detected_again_soon_though_nothing_changes(size: float) -> None:
+    tracker = PoseTracker(BODY19, poses=PoseTrackerSpec(look_every=4, look_still=20))
+    for frame in range(5):
+        tracker.update(frame, detections(box(100)) if frame < 2 else None)
+        learn(tracker, (pose(100, size=size), 0.9))
+    assert waits_after(tracker, 5) == (size == 100)
+    # Detected as large as that, it is no reason any more.
+    half = 0.55 * size
+    tracker.update(5, detections((100 - half / 2, 100 - half, 100 + half / 2, 100 + half)))
+    learn(tracker, (pose(100, size=size), 0.9))
+    assert waits_after(tracker, 9)
+
+
+def test_a_box_that_is_wider_and_lower_than_detected_is_detected_again_soon() -> None:
+    tracker = PoseTracker(BODY19, poses=PoseTrackerSpec(look_every=4, look_still=20))
+    lying = (pose(0, 0) * [2.0, 0.5] + [100, 100]).astype(np.float32)
+    for frame in range(5):
+        tracker.update(frame, detections((50, 70, 150, 130)) if frame < 2 else None)
+        learn(tracker, (lying if frame < 2 else pose(100), 0.9))
+    assert not waits_after(tracker, 5)
+
+
+def test_who_is_lost_is_looked_for_as_often_as_usual_though_nothing_changes() -> None:
+    how = PoseTrackerSpec(look_every=4, look_alone=4, look_still=20)
+    tracker = PoseTracker(BODY19, poses=how)
+    looked = []
+    for frame in range(80):
+        looks = tracker.wants_look(frame) and tracker.wants_look(frame, still=frame - 10)
+        looked += [frame] if looks else []
+        given = detections(*[box(100)] * (frame < 10)) if looks else None
+        if num := len(tracker.update(frame, given)):
+            learn(tracker, *[(pose(100), 0.9 if frame < 10 else 0.0)] * num)
+    gaps = dict(zip(looked[1:], np.diff(looked).tolist(), strict=True))
+    assert max(gap for frame, gap in gaps.items() if frame < 40) <= 5
+    assert gaps[looked[-1]] == 20  # given up, after 30 frames
+
+
+def test_whom_the_pose_denies_is_looked_at_again_soon_though_nothing_changes() -> None:
+    for score, waits in ((0.0, False), (0.9, True)):
+        tracker = PoseTracker(BODY19, poses=PoseTrackerSpec(look_every=4, look_still=20))
+        for frame in range(5):
+            found = detections(box(100), box(300), score=0.25) if frame < 2 else None
+            people = tracker.update(frame, found)
+            poses = [(pose(float(b[[0, 2]].mean())), 0.9) for b in people.xyxy]
+            is_there = people.xyxy[:, 0] < 200
+            learn(
+                tracker,
+                *[(p, s if ok else score) for (p, s), ok in zip(poses, is_there, strict=True)],
+            )
+        assert waits_after(tracker, 5) == waits
+
+
+def test_whoever_is_unsure_is_looked_for_at_once_though_nothing_changes() -> None:
+    tracker = PoseTracker(BODY19, poses=PoseTrackerSpec(look_still=20))
+    for frame, score in enumerate((0.9, 0.9, 0.1)):
+        assert tracker.wants_look(frame, still=20) == (frame < 2)
+        tracker.update(frame, detections(box(100)) if frame < 2 else None)
+        learn(tracker, (pose(100), score))
+    assert tracker.wants_look(3, still=20)
+
+
 def test_where_nobody_is_the_detector_looks_now_and_then() -> None:
     tracker = PoseTracker(BODY19, poses=PoseTrackerSpec(look_every=4, look_alone=2))
     looked = []
