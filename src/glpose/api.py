@@ -35,7 +35,7 @@ from glpose.runtime.card import PoseCard
 from glpose.runtime.detector import BoxDetector, ThoroughDetector
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import open_detector, open_estimator, open_lifter
-from glpose.runtime.presets import Effort, Preset, Wish
+from glpose.runtime.presets import MOST_WAIT, Effort, Preset, Wish
 from glpose.runtime.protocols import Detector, Estimator
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
@@ -56,13 +56,6 @@ PICTURE_TRY_SCORE = 0.15
 """As `PoseTrackerSpec.try_score`, for means over several views of a picture, see docs/results.md.
 
 A lower one changes nothing: `TrackerSpec.low_score` is as high.
-"""
-
-MOST_WAIT = 20
-"""For how many frames the detector waits at most where nothing changes, see `PoseTrackerSpec.look_still`.
-
-Fewer than those in which people are followed back (`HindsightSpec.reach`): whom the next look finds is
-found from where the wait began.
 """
 
 
@@ -125,8 +118,8 @@ def run(
 
     `preset` says how much is done for a frame: "fast", "balanced" or "best", see
     `runtime.presets`; its parts can be set one by one. The detector looks at every
-    `detect_every`-th frame, less often where nothing changes beside people (see `MOST_WAIT`; not if
-    it is 1, nor with `causal`), and wherever the poses of the frame before do not say where people
+    `detect_every`-th frame, less often where nothing changes beside people (up to the 20th; not
+    with 1 or `causal`), and wherever the poses of the frame before do not say where people
     are; with `flip` each person is looked at mirrored, too; without `fuse` the networks see each
     frame alone. With the shipped weights a single picture is searched in four views, and its people
     are looked at in ten, unless `flip` is False, or not given and the preset "fast". Who appears is followed back into the frames before,
@@ -349,7 +342,8 @@ def _people_of(
         # Whoever comes in between two looks is followed back to where they came from.
         is_caught_up = hindsight.reach >= usual.look_every
         alone = usual.look_every if is_caught_up else usual.look_alone
-        still = min(MOST_WAIT, hindsight.reach)
+        # Who is beside others is believed some frames after the look.
+        still = min(MOST_WAIT, max(0, hindsight.reach - usual.crowd_frames + 1))
         spec = replace(usual, look_every=detect_every, look_alone=alone, look_still=still)
         tracker = PoseTracker(models.skeleton, size_hw=info.size_hw, poses=spec)
         return FollowPoses(models.detect, tracker, timings)

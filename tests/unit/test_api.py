@@ -252,7 +252,7 @@ _OFTEN = [0, *range(1, 24, 2)]
     [
         (False, False, 24, [0, 1, 6, 11, 16, 21]),
         (False, True, 24, [0, 1, 6, 12]),
-        (False, True, 8, [0, 1, 6, 12, 20]),  # as in large pictures, of which fewer are held back
+        (False, True, 11, [0, 1, 6, 12, 20]),  # as in large pictures, of which fewer are held back
         (True, False, 24, _OFTEN),
         (True, True, 24, _OFTEN),
     ],

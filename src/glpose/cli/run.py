@@ -66,8 +66,8 @@ def run(
         fast: people searched every 15 frames, single frames. balanced: every 5 frames, frames
         fused. best: every frame, frames fused, flip test. The next three options win over it.
     detect_every
-        Look for people at every n-th frame, less often where nothing changes beside them; the poses
-        say where they are in between. 1 looks at every frame and costs more.
+        Look for people at every n-th frame, or, where nothing changes beside them, less often, up to
+        the 20th; poses say where they are in between. 1 looks at every frame and costs more.
     flip
         Flip test: look at each person mirrored, too; costs more. A single picture is searched in
         four views, and its people are looked at in ten, unless --no-flip, or --preset fast without

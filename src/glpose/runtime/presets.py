@@ -18,6 +18,14 @@ VIEWS = (View(-5.0, 0.8), View(5.0, 0.9), View(-5.0, 1.15), View(5.0, 1.3))
 """The best of some on validation clips, see docs/results.md."""
 
 
+MOST_WAIT = 20
+"""For how many frames the detector waits at most where nothing changes, see `PoseTrackerSpec.look_still`.
+
+People are followed back for longer (`HindsightSpec.reach`), so that whom the next look finds, and whose
+poses are sure, is found from where the wait began. Where fewer frames are held it waits less.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Effort:
     """How much work is done for a frame; the defaults are those of the preset "balanced".
@@ -46,7 +54,7 @@ class Effort:
         `waits`: whether that is done less often where nothing changes.
         """
         every = "every frame" if self.detect_every == 1 else f"every {self.detect_every} frames"
-        if waits and self.detect_every > 1:
+        if waits and 1 < self.detect_every < MOST_WAIT:
             every += ", less often where nothing changes"
         pictures = "flip test in pictures only" if self.thorough else "no flip test"
         flips = "with flip test" if self.flip else pictures

@@ -44,9 +44,9 @@ class PoseTrackerSpec:
     The detector looks at every `look_every`-th frame, or every `look_alone`-th while nobody is
     there; at the first `look_first` frames of a scene; and at the frame after one in which a pose
     was not sure. Where nothing changes beside people (see `stillness`), it waits for as long as nothing
-    had changed before its last look, for at most `look_still` frames: as many as people are followed
-    back, if they are. Not with a `look_every` of 1; nor while somebody is lost, or has a box of another
-    size than when it was detected, by more than a factor `resized`, as poses alone might lead it
+    had changed before its last look, for at most `look_still` frames. Not with a `look_every` of 1; nor
+    while somebody is lost, was not found by the last look, or has a box of another size than was
+    detected (the ratios of its sides multiplied are more than `resized`), as poses alone might lead it
     astray; nor if somebody was just tried in vain.
 
     Who was seen upside down is looked for upside down, see `upright`. Who did not clearly stand before
@@ -104,7 +104,7 @@ class PoseTracker(Tracker):
         """The numbers that changed hands in the last frame, the ones before as keys."""
         self._is_unsure = False
         self._in_vain = False
-        """Whether somebody whom the last look found was no person by the pose."""
+        """Whether somebody whom the last look found, or was to find again, was no person."""
         self._tried: dict[Track, Track] = {}
         """Tracks that are given a detection that is only tried, as they were before."""
         self._before: int | None = None
@@ -133,10 +133,11 @@ class PoseTracker(Tracker):
         )
 
     def _may_wait(self) -> bool:
-        """Whether all people are there, as they were detected."""
+        """Whether the last look found everybody, who is still there as found."""
         confirmed = [track for track in self._tracks if track.track_id]
         return not self._in_vain and all(
-            track.seen == self._frame and self._has_its_size(track) for track in confirmed
+            track.seen == self._frame and track.found == self._looked and self._has_its_size(track)
+            for track in confirmed
         )
 
     def _has_its_size(self, track: Track) -> bool:
@@ -154,9 +155,11 @@ class PoseTracker(Tracker):
         if opens:
             self.scene = frame
         if detections is not None:
-            self._looked, self._in_vain = frame, False
+            self._looked = frame
             pool = self._usable(detections)
+            tried = [track for track in self._tracks if not track.track_id]
             self._associate(frame, pool)
+            self._in_vain = any(track not in self._tracks for track in tried)
             self._start(frame, pool, opens=opens)
         self._frame = frame
         found = self._present(frame)

@@ -67,13 +67,14 @@ class Track:
     """One person; `track_id` is 0 until confirmed, so that false alarms use up no ids.
 
     For `PoseTracker`: whether the pose was `upside_down`, whether it was ever `whole`, from neck to feet,
-    whether it `may_turn` soon, and whether the next look `tries_turned`, the other way up. `found_xyxy` is
-    the box of the last detection.
+    whether it `may_turn` soon, and whether the next look `tries_turned`, the other way up. `found` is the
+    frame of the last detection, and `found_xyxy` its box.
     """
 
     state: motion.BoxState
     xyxy: Float64[np.ndarray, "4"]
     found_xyxy: Float64[np.ndarray, "4"]
+    found: int
     score: float
     seen: int
     hits: int = 1
@@ -199,7 +200,7 @@ class Tracker:
             track.state = motion.correct(track.state, pool.xyxy[index], frame - track.seen)
             track.xyxy, track.score = pool.xyxy[index], float(pool.score[index])
             track.seen, track.hits = frame, track.hits + 1
-            track.found_xyxy = track.xyxy
+            track.found, track.found_xyxy = frame, track.xyxy
             track.weak = 0 if track.score >= self._spec.high_score else track.weak + 1
             pool.free.remove(index)
             if not track.track_id and self._may_confirm(track):
@@ -221,7 +222,7 @@ class Tracker:
             overlap = box_iou(xyxy[None], seen).max(initial=0.0)
             if overlap > spec.duplicate_iou:
                 continue
-            track = Track(motion.start(xyxy), xyxy, xyxy, score, frame)
+            track = Track(motion.start(xyxy), xyxy, xyxy, frame, score, frame)
             self._tracks.append(track)
             sure = score >= spec.sure_score and overlap < spec.new_iou
             new = score >= spec.new_score and (opens or spec.confirm_frames <= 1)

@@ -49,6 +49,7 @@ def test_an_effort_in_words() -> None:
         "single frames"
     )
     assert "every 15 frames, no" in fast.in_words(waits=False)
+    assert "every 20 frames, no" in replace(fast, detect_every=20).in_words()
     assert best.in_words() == "people searched every frame, with flip test, frames fused"
     assert best.in_words(searches=False) == "people given, with flip test, frames fused"
     usual = (

@@ -83,6 +83,17 @@ def test_people_may_move_where_they_were_and_are() -> None:
     assert still.still_frames(moved) == 0
 
 
+def test_of_portrait_pictures_the_right_part_is_people() -> None:
+    still, tall = Stillness(), np.full((256, 100, 3), 90, np.uint8)
+    for frame in (0, 10):
+        still.looked(frame, tall)
+        still.saw(np.array([[60, 160, 90, 240]], np.float32))
+    moved = tall.copy()
+    moved[160:240, 60:90] = 200
+    assert still.still_frames(moved) == 10
+    assert still.still_frames(moved[::-1]) == still.still_frames(moved[:, ::-1]) == 0
+
+
 def test_who_comes_after_the_look_is_no_excuse_for_what_was_there() -> None:
     still = followed()
     # Followed into the picture, and then on: what is left behind is as it was.
