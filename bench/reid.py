@@ -29,7 +29,7 @@ from crossings import SIZE_HW
 from glpose.crop import crop_from_image, cut
 from glpose.formats.jhmdb.short import read_clips
 from glpose.formats.poses import read_poses
-from glpose.imaging import Rgb, to_lab
+from glpose.imaging import Rgb
 from glpose.runtime.embedder import Embedder
 from glpose.runtime.load import load_embedder
 from glpose.skeleton import JHMDB15, POSETRACK15, Skeleton
@@ -192,7 +192,7 @@ def _edges(visit: Visit) -> np.ndarray:
     rows = []
     for rgb, xyxy in zip(visit.pictures, visit.xyxy, strict=True):
         crop = cut(rgb, crop_from_image(xyxy, EDGES), EDGES)
-        lab = to_lab(crop.reshape(-1, 3)).reshape(crop.shape)
+        lab = to_lab(crop)
         n = EDGES.size_hw[0] // 8
         sides = (lab[:n], lab[-n:], lab[:, :n], lab[:, -n:])
         rows.append([side.reshape(-1, 3).mean(0) for side in sides])

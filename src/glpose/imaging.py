@@ -140,14 +140,9 @@ def filter_picture(rgb: Rgb, kernel: Float32[np.ndarray, "h w"]) -> Rgb:
     return cv2.filter2D(rgb, -1, kernel)
 
 
-def blur_maps(maps: Float32[np.ndarray, "n h w"], kernel_px: int) -> Float32[np.ndarray, "n h w"]:
-    """Gaussian blur of heatmaps with an odd kernel, zeros outside."""
-    out = np.empty_like(maps)
-    for source, target in zip(maps, out, strict=True):
-        cv2.GaussianBlur(
-            source, (kernel_px, kernel_px), 0, dst=target, borderType=cv2.BORDER_CONSTANT
-        )
-    return out
+def gaussian_kernel(size_px: int) -> Float64[np.ndarray, " size_px"]:
+    """The weights of OpenCV's Gaussian blur with an odd kernel, which their number decides."""
+    return cv2.getGaussianKernel(size_px, 0)[:, 0]
 
 
 def read_image(path: Path) -> Rgb:
@@ -431,9 +426,3 @@ def recompress(rgb: Rgb, quality: int) -> Rgb:
 def map_levels(rgb: Rgb, table: UInt8[np.ndarray, "256 3"]) -> Rgb:
     """Replace each channel's levels by those of its column in a table."""
     return cv2.LUT(rgb, table.reshape(1, 256, 3))
-
-
-def to_lab(rgb: UInt8[np.ndarray, "n 3"]) -> Float32[np.ndarray, "n 3"]:
-    """Colours of sRGB in CIE L*a*b* (D65): lightness of 0 to 100, and a*, b* of about -128 to 128."""
-    share = rgb[None].astype(np.float32) / 255
-    return cv2.cvtColor(share, cv2.COLOR_RGB2LAB)[0] if len(rgb) else share[0]

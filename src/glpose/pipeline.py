@@ -35,7 +35,7 @@ from glpose.runtime.protocols import (
 from glpose.runtime.views import with_views
 from glpose.timing import Timings
 from glpose.track.by_pose import PoseTracker
-from glpose.track.cuts import CutDetector
+from glpose.track.cuts import CutDetector, thumbnail
 from glpose.track.stillness import Stillness
 from glpose.track.tracker import Tracker
 from glpose.types import Affine, Frame, FrameAndPoses, FramePoses, OtherPlaces, People
@@ -238,12 +238,13 @@ class FollowPoses:
         assert frame.rgb is not None
         self._rgb = frame.rgb
         with self._spent("track"):
-            cut = self._cuts.update(frame.rgb)
+            small = thumbnail(frame.rgb)
+            cut = self._cuts.update(small)
             if cut:
                 self._stillness = Stillness()
-            looks = cut or self._wants_look(frame.index, frame.rgb)
+            looks = cut or self._wants_look(frame.index, small)
             if looks:
-                self._stillness.looked(frame.index, frame.rgb)
+                self._stillness.looked(frame.index, small, frame.rgb.shape[:2])
         detections = None
         if looks:
             with self._spent("detect"):
@@ -254,11 +255,11 @@ class FollowPoses:
                 self._stillness.saw(people.xyxy)
             return people
 
-    def _wants_look(self, frame: int, rgb: UInt8[np.ndarray, "height width 3"]) -> bool:
+    def _wants_look(self, frame: int, small: UInt8[np.ndarray, "rows columns 3"]) -> bool:
         """Whether the detector looks at a frame that is no cut."""
         # Pictures are compared only where it matters.
         wants_look = self._tracker.wants_look
-        return wants_look(frame) and wants_look(frame, self._stillness.still_frames(rgb))
+        return wants_look(frame) and wants_look(frame, self._stillness.still_frames(small))
 
     def learn(
         self,

@@ -37,7 +37,7 @@ class CutDetector:
         self._usual = 0.0
 
     def update(self, rgb: UInt8[np.ndarray, "height width 3"]) -> bool:
-        """Whether this picture starts a new scene; the first one does not.
+        """Whether this picture starts a new scene; the first one does not. Thumbnails will do.
 
         Skip pictures that could not be decoded: the next one is compared with the last good one.
         """
@@ -59,7 +59,7 @@ class CutDetector:
 
 
 def thumbnail(rgb: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "72 128 3"]:
-    """A picture as small as pictures are compared."""
+    """A picture as small as pictures are compared; thumbnails stay as they are."""
     # Skipping rows and columns first costs little accuracy and makes large pictures cheap.
     step = max(1, min(rgb.shape[0] // 144, rgb.shape[1] // 256))
     return resize(np.ascontiguousarray(rgb[::step, ::step]), (72, 128))

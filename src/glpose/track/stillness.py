@@ -9,8 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 
-from glpose.track.cuts import thumbnail
-
 # Every so many-th pixel tells the median change as well as all; odd, so that columns alternate.
 _STEP = 7
 
@@ -43,12 +41,17 @@ class Stillness:
         self._has_people: Bool[np.ndarray, "rows columns"] | None = None
         self._had_people: Bool[np.ndarray, "rows columns"] | None = None
 
-    def looked(self, frame: int, rgb: UInt8[np.ndarray, "height width 3"]) -> None:
-        """The detector looks at this picture; where people are in it `saw` has to say next."""
-        if not self._holds(rgb):
+    def looked(
+        self, frame: int, small: UInt8[np.ndarray, "rows columns 3"], size_hw: tuple[int, int]
+    ) -> None:
+        """The detector looks at the picture of this size with this thumbnail (see `cuts.thumbnail`).
+
+        Where people are in it `saw` has to say next.
+        """
+        if not self._holds(small):
             self._since = frame
-        self._looked, self._size_hw = frame, rgb.shape[:2]
-        self._seen = thumbnail(rgb).astype(np.float32)
+        self._looked, self._size_hw = frame, size_hw
+        self._seen = small.astype(np.float32)
         self._has_people = self._had_people = None
 
     def saw(self, xyxy: Float[np.ndarray, "people 4"]) -> None:
@@ -67,17 +70,17 @@ class Stillness:
         if self._had_people is None:
             self._had_people = mask
 
-    def still_frames(self, rgb: UInt8[np.ndarray, "height width 3"]) -> int:
+    def still_frames(self, small: UInt8[np.ndarray, "rows columns 3"]) -> int:
         """For how many frames before the last look nothing had changed; 0 if anything has since."""
-        return self._looked - self._since if self._holds(rgb) else 0
+        return self._looked - self._since if self._holds(small) else 0
 
-    def _holds(self, rgb: UInt8[np.ndarray, "height width 3"]) -> bool:
+    def _holds(self, small: UInt8[np.ndarray, "rows columns 3"]) -> bool:
         if self._seen is None or self._has_people is None or self._had_people is None:
             return False
         beside = ~(self._has_people | self._had_people)
         if beside.mean() < self._spec.least_beside:
             return False
-        change = (thumbnail(rgb) - self._seen)[beside]
+        change = (small - self._seen)[beside]
         change -= np.median(change[::_STEP], axis=0)
         grey = np.abs(change @ np.full(3, 1 / 3, np.float32)).max()
         return bool(grey <= self._spec.most_grey and np.abs(change).max() <= self._spec.most_colour)

@@ -3,9 +3,21 @@
 import numpy as np
 import pytest
 
-from glpose.track.stillness import Stillness, StillSpec
+from glpose.track import stillness
+from glpose.track.cuts import thumbnail
+from glpose.track.stillness import StillSpec
 
 NOBODY = np.zeros((0, 4), np.float32)
+
+
+class Stillness(stillness.Stillness):
+    """Takes pictures, as the pipeline makes thumbnails of them."""
+
+    def looked(self, frame: int, rgb: np.ndarray) -> None:
+        super().looked(frame, thumbnail(rgb), rgb.shape[:2])
+
+    def still_frames(self, rgb: np.ndarray) -> int:
+        return super().still_frames(thumbnail(rgb))
 
 
 def picture(seed: int = 0) -> np.ndarray:
