@@ -40,7 +40,7 @@ from glpose.synth.figure import random_proportions
 from glpose.synth.motion import random_action
 from glpose.synth.scene import MARGIN, Scene, SceneSpec, make_actor, random_light
 from glpose.synth.wardrobe import random_outfit
-from glpose.track.looks import clothes, difference
+from glpose.track.looks import clothes, difference, to_lab
 from glpose.types import CropSpec
 from glpose.video.reader import open_video
 

@@ -12,10 +12,11 @@ few frames, while ankles are not: with `LEG_PARTS` and `LEGS` such frames are me
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import compress, pairwise, product
+from itertools import product
+from math import lcm
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float64, Int64
 
 from glpose.ahead import looking_ahead
 from glpose.imaging import pictures_within
@@ -97,24 +98,35 @@ def with_continuous_sides(
         yield frame, _decided(poses, seen, known, how)
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Joint indices: what both are followed from, and the left and right joints in the same order."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Parts:
+    """Joint indices of each part: what it is followed from, and its left and its right joints.
 
-    root: tuple[int, ...]
-    left: tuple[int, ...]
-    right: tuple[int, ...]
+    Those with fewer joints than others have them several times, which changes no mean.
+    """
+
+    root: Int64[np.ndarray, "parts roots"]
+    own: Int64[np.ndarray, "parts 2 joints"]
+
+    def __len__(self) -> int:
+        return len(self.own)
 
 
-def _parts_of(joints: Skeleton, parts: Parts) -> list[_Part]:
-    found = []
+def _parts_of(joints: Skeleton, parts: Parts) -> _Parts:
+    roots, left, right = [], [], []
     sides = ("left", "right")
-    for roots, own in parts.values():
-        if all(f"{side}_{part}" in joints.joints for side in sides for part in (*roots, *own)):
-            left, right = (tuple(joints.index(f"{side}_{p}") for p in own) for side in sides)
-            middle = tuple(joints.index(f"{side}_{root}") for root in roots for side in sides)
-            found.append(_Part(middle, left, right))
-    return found
+    for root, own in parts.values():
+        if all(f"{side}_{name}" in joints.joints for side in sides for name in (*root, *own)):
+            roots.append([joints.index(f"{side}_{name}") for name in root for side in sides])
+            for side, found in zip(sides, (left, right), strict=True):
+                found.append([joints.index(f"{side}_{name}") for name in own])
+    return _Parts(_alike(roots), np.stack([_alike(left), _alike(right)], 1))
+
+
+def _alike(rows: list[list[int]]) -> Int64[np.ndarray, "rows most"]:
+    """Rows of one length, the shorter ones several times."""
+    most = lcm(*(len(row) for row in rows))
+    return np.array([row * (most // len(row)) for row in rows], np.int64).reshape(len(rows), most)
 
 
 @dataclass(slots=True, eq=False)
@@ -136,10 +148,14 @@ class _Seen:
 class _Body:
     """The parts of one person as they are followed; `ahead` are the frames that are not yet decided."""
 
-    def __init__(self, num: int) -> None:
-        self.past: list[deque[tuple[int, np.ndarray]]] = [deque(maxlen=3) for _ in range(num)]
+    def __init__(self, parts: _Parts) -> None:
+        num = len(parts)
         self.ahead: deque[_Seen] = deque()
         self.last = 0
+        # The last frames in which each part was told apart, newest first, and the places there.
+        self._frame = np.zeros((_MOST_PAST, num), np.int64)
+        self._place = np.zeros((_MOST_PAST, *parts.own.shape, 2))
+        self._num_past = np.zeros(num, np.int64)
         self._count = np.zeros(num, np.int64)
         # All ways to name the parts: whether the second of each pair is the left one.
         self._names = np.array(list(product((False, True), repeat=num)), bool)
@@ -149,31 +165,27 @@ class _Body:
     def add(
         self,
         frame: int,
-        places: list[Float[np.ndarray, "2 _joints 2"] | None],
-        odds: Float[np.ndarray, " parts"],
-        beside: Float[np.ndarray, " parts-1"],
+        places: Float64[np.ndarray, "parts 2 joints 2"],
+        is_told: Bool[np.ndarray, " parts"],
+        odds: Float64[np.ndarray, " parts"],
+        beside: Float64[np.ndarray, " parts-1"],
         how: SidesSpec,
     ) -> _Seen:
-        """Follow the parts into a frame; None are not told apart there.
+        """Follow the parts into a frame; only some are told apart there.
 
         `odds` are those of the network's labelling, `beside` those that each part is not crossed
         with the next one.
         """
         self.last = frame
-        is_told = np.array([place is not None for place in places])
-        is_turned, stay = np.zeros(len(places), bool), np.zeros(len(places))
-        turn = np.full(len(places), _NEVER)
-        for number, (past, place) in enumerate(zip(self.past, places, strict=True)):
-            if past and frame - past[-1][0] > how.max_gap:
-                past.clear()  # what comes back after so long is followed anew
-                self._count[number] = 0
-            if place is None:
-                continue
-            margin = _margin(past, frame, place, how)
-            is_turned[number] = margin < 0
-            past.append((frame, place[::-1] if margin < 0 else place))
-            stay[number], turn[number] = np.logaddexp(0, [-abs(margin), abs(margin)])
-            self._count[number] += 1
+        # What comes back after so long is followed anew.
+        is_gone = frame - self._frame[0] > how.max_gap
+        self._num_past[is_gone] = self._count[is_gone] = 0
+        is_known = is_told & (self._num_past > 0)
+        margin = np.where(is_known, self._margin(frame, places, how), 0.0)
+        is_turned = margin < 0
+        self._remember(frame, places, is_turned, is_told)
+        stay, turn = np.logaddexp(0, [-abs(margin), abs(margin)])
+        stay, turn = np.where(is_told, stay, 0.0), np.where(is_told, turn, _NEVER)
         move = self._differ @ (turn - stay) + stay.sum()
         is_exchanged = self._names ^ is_turned
         crossed = is_exchanged[:, 1:] != is_exchanged[:, :-1]
@@ -182,6 +194,35 @@ class _Body:
         seen = _Seen(is_turned, is_told, move, own, self._cost)
         self.ahead.append(seen)
         return seen
+
+    def _margin(
+        self, frame: int, places: Float64[np.ndarray, "parts 2 joints 2"], how: SidesSpec
+    ) -> Float64[np.ndarray, " parts"]:
+        """How much better limbs fit their predicted places in this order than exchanged."""
+        last, before = self._frame[0], self._place[0]
+        oldest = np.maximum(self._num_past, 1) - 1, np.arange(len(places))
+        since = np.maximum(last - self._frame[oldest], 1)
+        ahead = ((frame - last) / since)[:, None, None, None]
+        expected = before + (before - self._place[oldest]) * ahead
+        both = np.stack([places, places[:, ::-1]])
+        as_is, turned = np.linalg.norm(both - expected, axis=-1).mean(-1).sum(-1)
+        return np.clip((turned - as_is) / how.noise, -how.most_link, how.most_link)
+
+    def _remember(
+        self,
+        frame: int,
+        places: Float64[np.ndarray, "parts 2 joints 2"],
+        is_turned: Bool[np.ndarray, " parts"],
+        is_told: Bool[np.ndarray, " parts"],
+    ) -> None:
+        """Take the places of parts that are told apart, in the order in which they are followed."""
+        self._frame[1:, is_told] = self._frame[:-1, is_told]
+        self._place[1:, is_told] = self._place[:-1, is_told]
+        self._frame[0, is_told] = frame
+        ordered = np.where(is_turned[:, None, None, None], places[:, ::-1], places)
+        self._place[0, is_told] = ordered[is_told]
+        self._num_past = np.minimum(self._num_past + is_told, _MOST_PAST)
+        self._count += is_told
 
     def decide(
         self, seen: _Seen, how: SidesSpec
@@ -196,7 +237,7 @@ class _Body:
         total = seen.cost + behind
         best = self._names[total.argmin()]
         is_other = self._names != best
-        other = np.array([total[column].min() for column in is_other.T])
+        other = np.where(is_other, total[:, None], np.inf).min(0)
         num = np.minimum(self._count, how.independent)
         is_sure = (other - total.min() >= how.sure * num / how.independent) | ~seen.is_told
         return (best ^ seen.is_turned) & seen.is_told, is_sure
@@ -205,24 +246,8 @@ class _Body:
 _NEVER = 1e3
 """The cost of exchanging the names of parts that are not seen apart."""
 
-
-def _margin(
-    past: deque[tuple[int, np.ndarray]],
-    frame: int,
-    places: Float[np.ndarray, "2 joints 2"],
-    how: SidesSpec,
-) -> float:
-    """How much better two limbs fit their predicted places in this order than exchanged."""
-    if not past:
-        return 0.0
-    last, before = past[-1]
-    first, old = past[0]
-    speed = (before - old) / (last - first) if last > first else np.zeros_like(before)
-    expected = before + speed * (frame - last)
-    as_is = np.linalg.norm(places - expected, axis=-1).mean(1).sum()
-    turned = np.linalg.norm(places[::-1] - expected, axis=-1).mean(1).sum()
-    margin = float(turned - as_is) / how.noise
-    return max(-how.most_link, min(how.most_link, margin))
+_MOST_PAST = 3
+"""So many frames tell where a part moves."""
 
 
 def _step(
@@ -232,54 +257,56 @@ def _step(
     return (cost[:, None] - cost.min() + move).min(0)
 
 
-def _beside(
-    xy: Float[np.ndarray, "joints 2"], one: _Part, other: _Part, size_px: float, how: SidesSpec
-) -> float:
-    """The odds that two parts are not crossed: 0 if they reach from side to side in other ways."""
-    a, b = (xy[part.left[0]] - xy[part.right[0]] for part in (one, other))
-    length = float(np.linalg.norm(a) + np.linalg.norm(b))  # not 0: both are apart
-    reach = 2 * float(a @ b) / length / size_px / how.cross
-    return max(-how.most_cross, min(how.most_cross, reach))
-
-
 _Followed = dict[int, tuple[_Body, _Seen]]
 """The people of a frame by track id."""
 
 
 def _observe(
-    poses: FramePoses, parts: list[_Part], bodies: dict[int, _Body], how: SidesSpec
+    poses: FramePoses, parts: _Parts, bodies: dict[int, _Body], how: SidesSpec
 ) -> _Followed:
     """Follow the parts of a frame's people; those that are together or not found are left out."""
     seen: _Followed = {}
     for number in [n for n, body in bodies.items() if poses.frame - body.last > how.max_gap]:
         del bodies[number]
-    if poses.side_evidence is None or not parts:
+    if poses.side_evidence is None or not len(parts):
         return seen
-    size = (poses.people.xyxy[:, 2:] - poses.people.xyxy[:, :2]).max(1)
+    box, xy = poses.people.xyxy, poses.xy.astype(np.float64)
+    size = np.maximum((box[:, 2:] - box[:, :2]).max(1), 1.0).astype(np.float64)
+    # Axes: person, part, side, joint, x and y.
+    root = xy[:, parts.root].mean(2)[:, :, None, None]
+    places = (xy[:, parts.own] - root) / size.reshape(-1, 1, 1, 1, 1)
+    apart = np.linalg.norm(places[:, :, 0] - places[:, :, 1], axis=-1).mean(-1)
+    is_told = apart >= how.apart  # not where a joint is NaN
+    evidence = poses.side_evidence[:, parts.own[:, 0]].mean(-1, dtype=np.float64)
+    odds = how.odds + how.odds_slope * evidence
+    across = places[:, :, 0, 0] - places[:, :, 1, 0]
+    beside = np.where(is_told[:, 1:] & is_told[:, :-1], _beside(across, how), 0.0)
     for row, number in enumerate(poses.people.track_id.tolist()):
-        xy, size_px = poses.xy[row].astype(np.float64), max(float(size[row]), 1.0)
-        places: list[np.ndarray | None] = []
-        for part in parts:
-            place = np.stack([xy[list(part.left)], xy[list(part.right)]])
-            place = (place - xy[list(part.root)].mean(0)) / size_px
-            apart = np.linalg.norm(place[0] - place[1], axis=-1).mean()
-            places.append(place if apart >= how.apart else None)  # also where a joint is NaN
-        if all(place is None for place in places):
-            continue
-        evidence = [poses.side_evidence[row, list(part.left)].mean() for part in parts]
-        odds = how.odds + how.odds_slope * np.array(evidence, np.float64)
-        beside = np.array(
-            [
-                0.0 if a is None or b is None else _beside(xy, one, other, size_px, how)
-                for (one, other), (a, b) in zip(pairwise(parts), pairwise(places), strict=True)
-            ]
-        )
-        body = bodies.setdefault(number, _Body(len(parts)))
-        seen[number] = body, body.add(poses.frame, places, odds, beside, how)
+        if is_told[row].any():
+            body = bodies.setdefault(number, _Body(parts))
+            told = is_told[row], odds[row], beside[row]
+            seen[number] = body, body.add(poses.frame, places[row], *told, how)
     return seen
 
 
-def _decided(poses: FramePoses, seen: _Followed, parts: list[_Part], how: SidesSpec) -> FramePoses:
+def _beside(
+    across: Float64[np.ndarray, "people parts 2"], how: SidesSpec
+) -> Float64[np.ndarray, "people parts-1"]:
+    """The odds that parts are not crossed with the next ones: 0 if they reach across in other ways.
+
+    `across` are from right to left, as shares of the box.
+    """
+    a, b = across[:, :-1], across[:, 1:]
+    length = np.maximum(np.linalg.norm(a, axis=-1) + np.linalg.norm(b, axis=-1), _LEAST)
+    reach = 2 * (a * b).sum(-1) / length / how.cross
+    return np.clip(reach, -how.most_cross, how.most_cross)
+
+
+_LEAST = 1e-9
+"""No two lengths that are told apart are together less."""
+
+
+def _decided(poses: FramePoses, seen: _Followed, parts: _Parts, how: SidesSpec) -> FramePoses:
     if not seen:
         return poses
     xy, score, others = poses.xy.copy(), poses.score.copy(), poses.other_places
@@ -293,8 +320,8 @@ def _decided(poses: FramePoses, seen: _Followed, parts: list[_Part], how: SidesS
         body, one = seen[number]
         exchange, is_sure = body.decide(one, how)
         unsure[row] |= not is_sure.all()
-        for part in compress(parts, exchange):
-            here, there = [*part.left, *part.right], [*part.right, *part.left]
+        for own in parts.own[exchange]:
+            here, there = own.ravel(), own[::-1].ravel()
             for array in (xy, score, *(() if others is None else (others.xy, others.score))):
                 array[row, here] = array[row, there]
     return replace(poses, xy=xy, score=score, unsure_sides=unsure, other_places=others)

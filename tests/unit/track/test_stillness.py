@@ -3,21 +3,24 @@
 import numpy as np
 import pytest
 
-from glpose.track import stillness
 from glpose.track.cuts import thumbnail
-from glpose.track.stillness import StillSpec
+from glpose.track.stillness import Stillness, StillSpec
 
 NOBODY = np.zeros((0, 4), np.float32)
 
 
-class Stillness(stillness.Stillness):
-    """Takes pictures, as the pipeline makes thumbnails of them."""
+class Watch:
+    """Gives stillness pictures as the pipeline does: as thumbnails."""
+
+    def __init__(self, spec: StillSpec = StillSpec()) -> None:
+        self._still = Stillness(spec)
+        self.saw = self._still.saw
 
     def looked(self, frame: int, rgb: np.ndarray) -> None:
-        super().looked(frame, thumbnail(rgb), rgb.shape[:2])
+        self._still.looked(frame, thumbnail(rgb), rgb.shape[:2])
 
     def still_frames(self, rgb: np.ndarray) -> int:
-        return super().still_frames(thumbnail(rgb))
+        return self._still.still_frames(thumbnail(rgb))
 
 
 def picture(seed: int = 0) -> np.ndarray:
@@ -26,9 +29,9 @@ def picture(seed: int = 0) -> np.ndarray:
     return small.repeat(2, axis=0).repeat(2, axis=1)
 
 
-def followed(*boxes: tuple[float, float, float, float], **settings: float) -> Stillness:
+def followed(*boxes: tuple[float, float, float, float], **settings: float) -> Watch:
     """After looks at frames 0 and 10, which are alike, with these people in them."""
-    still = Stillness(StillSpec(**settings))
+    still = Watch(StillSpec(**settings))
     for frame in (0, 10):
         still.looked(frame, picture())
         still.saw(np.array(boxes, np.float32).reshape(-1, 4))
@@ -43,7 +46,7 @@ def changed(x1: int, y1: int, x2: int, y2: int, by: tuple[int, ...] = (40, 40, 4
 
 
 def test_nothing_is_known_before_two_looks() -> None:
-    still = Stillness()
+    still = Watch()
     assert still.still_frames(picture()) == 0
     still.looked(7, picture())
     assert still.still_frames(picture()) == 0  # where people are is not known
@@ -96,7 +99,7 @@ def test_people_may_move_where_they_were_and_are() -> None:
 
 
 def test_of_portrait_pictures_the_right_part_is_people() -> None:
-    still, tall = Stillness(), np.full((256, 100, 3), 90, np.uint8)
+    still, tall = Watch(), np.full((256, 100, 3), 90, np.uint8)
     for frame in (0, 10):
         still.looked(frame, tall)
         still.saw(np.array([[60, 160, 90, 240]], np.float32))
