@@ -12,8 +12,8 @@ NOBODY = np.zeros((0, 4), np.float32)
 class Watch:
     """Gives stillness pictures as the pipeline does: as thumbnails."""
 
-    def __init__(self, spec: StillSpec = StillSpec()) -> None:
-        self._still = Stillness(spec)
+    def __init__(self, spec: StillSpec | None = None) -> None:
+        self._still = Stillness(spec or StillSpec())
         self.saw = self._still.saw
 
     def looked(self, frame: int, rgb: np.ndarray) -> None:
