@@ -140,9 +140,14 @@ def filter_picture(rgb: Rgb, kernel: Float32[np.ndarray, "h w"]) -> Rgb:
     return cv2.filter2D(rgb, -1, kernel)
 
 
-def gaussian_kernel(size_px: int) -> Float64[np.ndarray, " size_px"]:
-    """The weights of OpenCV's Gaussian blur with an odd kernel, which their number decides."""
-    return cv2.getGaussianKernel(size_px, 0)[:, 0]
+def blur_maps(maps: Float32[np.ndarray, "n h w"], kernel_px: int) -> Float32[np.ndarray, "n h w"]:
+    """Gaussian blur of heatmaps with an odd kernel, zeros outside."""
+    out = np.empty_like(maps)
+    for source, target in zip(maps, out, strict=True):
+        cv2.GaussianBlur(
+            source, (kernel_px, kernel_px), 0, dst=target, borderType=cv2.BORDER_CONSTANT
+        )
+    return out
 
 
 def read_image(path: Path) -> Rgb:

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Float64, Int64
-from numpy.lib.stride_tricks import sliding_window_view
+from jaxtyping import Bool, Float, Float32, Float64
 
 from glpose.codecs.codec import Maps
 from glpose.errors import BadInput
-from glpose.imaging import gaussian_kernel, warp_maps
+from glpose.imaging import blur_maps, warp_maps
 from glpose.types import Affine, CropSpec, Decoding, HeatmapSpec
 
 # The published DARK code blurs with an 11 pixel kernel. Here it grows with sigma, since a kernel
@@ -255,10 +254,11 @@ def _newton_step(maps: np.ndarray, x: np.ndarray, y: np.ndarray, sigma_px: float
     kernel_px = 2 * round(_DARK_KERNEL_PX_PER_SIGMA * sigma_px / 2) + 1
     i, x, y = np.flatnonzero(inside), x[inside], y[inside]
     # The overall factor of the blurred map cancels in the derivatives of its logarithm.
-    log = np.log(np.maximum(_blurred(maps, i, x, y, kernel_px), 1e-10))
+    log = np.log(np.maximum(blur_maps(maps[inside], kernel_px), 1e-10)).astype(np.float64)
+    k = np.arange(len(i))
 
     def at(dx: int, dy: int) -> np.ndarray:
-        return log[:, 2 + dy, 2 + dx]
+        return log[k, y + dy, x + dx]
 
     gx = 0.5 * (at(1, 0) - at(-1, 0))
     gy = 0.5 * (at(0, 1) - at(0, -1))
@@ -273,25 +273,3 @@ def _newton_step(maps: np.ndarray, x: np.ndarray, y: np.ndarray, sigma_px: float
     good &= (np.abs(delta) <= 1).all(-1)
     step[i] = np.where(good[:, None], delta, 0).astype(np.float32)
     return step
-
-
-def _blurred(
-    maps: Float32[np.ndarray, "n h w"],
-    i: Int64[np.ndarray, " places"],
-    x: Int64[np.ndarray, " places"],
-    y: Int64[np.ndarray, " places"],
-    kernel_px: int,
-) -> Float64[np.ndarray, "places 5 5"]:
-    """What maps `i` are around some places when they are blurred, zeros outside.
-
-    The places are at least two pixels from the border. To blur whole maps takes five times as long.
-    """
-    half, size = kernel_px // 2, kernel_px + 4
-    (n, h, w), kernel = maps.shape, gaussian_kernel(kernel_px)
-    padded = np.zeros((n, h + 2 * half, w + 2 * half), np.float32)
-    padded[:, half : half + h, half : half + w] = maps
-    around = sliding_window_view(padded, (size, size), axis=(1, 2))[i, y - 2, x - 2]
-    weights = np.zeros((5, size))
-    for row in range(5):
-        weights[row, row : row + kernel_px] = kernel
-    return weights @ around @ weights.T
