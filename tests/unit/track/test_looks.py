@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from glpose.skeleton import BODY19, POSETRACK15, Skeleton
-from glpose.track.looks import NUM_PARTS, LooksMemory, LooksSpec, clothes, difference
+from glpose.track.looks import NUM_PARTS, LooksMemory, LooksSpec, clothes, difference, to_lab
 
 RED, BLUE, GREEN = (
     np.tile(np.array(c, float), (NUM_PARTS, 1))
@@ -58,6 +58,44 @@ def test_each_of_several_people_has_the_own_colours_and_nobody_has_none() -> Non
     np.testing.assert_allclose(lightness, expected, atol=0.1)
     assert clothes(rgb, xy[:0], sure[:0], BODY19).shape == (0, NUM_PARTS, 3)
     assert np.isnan(clothes(rgb, xy[:1], sure[1:2], BODY19)).all()
+
+
+def test_a_part_has_the_median_of_its_known_places() -> None:
+    """Three along each thigh, at 30, 50 and 70 % of the way from hip to knee."""
+    rgb = np.zeros((100, 100, 3), np.uint8)
+    levels = (10, 90, 200)
+    for side, own in ((60, (0, 1, 2)), (40, (1, 1, 2))):  # the left thigh is at 60
+        for y, level in zip((58, 62, 68), own, strict=True):
+            rgb[y - 2 : y + 2, side - 5 : side + 5] = levels[level]
+    xy, sure = standing(50)[None], np.ones((1, len(BODY19.joints)), bool)
+    dark, middle, bright = to_lab(np.array([[level] * 3 for level in levels], np.uint8))[:, 0]
+    both = clothes(rgb, xy, sure, BODY19)[0, 2, 0]
+    assert both == pytest.approx(middle, abs=1e-3)
+    assert dark < middle < bright
+    rgb[60:64, 35:65] = levels[2]  # now one dark, one middle and four bright ones
+    rgb[56:60, 35:45] = levels[0]  # two dark ones
+    rgb[66:70, 35:45] = levels[1]
+    assert clothes(rgb, xy, sure, BODY19)[0, 2, 0] == pytest.approx((middle + bright) / 2, abs=1e-3)
+    sure[0, BODY19.index("left_knee")] = False
+    assert clothes(rgb, xy, sure, BODY19)[0, 2, 0] == pytest.approx(middle, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("rgb", "lab"),
+    [
+        ((255, 255, 255), (100, 0, 0)),
+        ((0, 0, 0), (0, 0, 0)),
+        ((255, 0, 0), (53.24, 80.09, 67.20)),
+        ((0, 0, 255), (32.30, 79.19, -107.86)),
+        ((8, 8, 8), (2.19, 0, 0)),  # in the straight parts of both curves
+        ((200, 120, 50), (57.98, 25.69, 49.86)),
+    ],
+)
+def test_colours_in_cie_lab(rgb: tuple[int, ...], lab: tuple[float, ...]) -> None:
+    """The primaries are as in tables of colours, the last two were worked out by hand."""
+    found = to_lab(np.array([[rgb]], np.uint8))
+    assert found.shape == (1, 1, 3)
+    np.testing.assert_allclose(found[0, 0], lab, atol=0.05)
 
 
 def test_joints_outside_the_picture_are_no_error() -> None:
