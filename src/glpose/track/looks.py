@@ -107,7 +107,7 @@ def _median(values: Float64[np.ndarray, "n places 3"]) -> Float64[np.ndarray, "n
 def to_lab(rgb: UInt8[np.ndarray, "*n 3"]) -> Float64[np.ndarray, "*n 3"]:
     """Colours of sRGB in CIE L*a*b* (D65): lightness of 0 to 100, and a*, b* of about -128 to 128.
 
-    OpenCV's needs 0.2 s when it is first called, which is more than a video of a minute needs here.
+    Not OpenCV's, which needs 0.2 s when it is first called.
 
     Source: CIE 15, Colorimetry, and IEC 61966-2-1 (sRGB).
     """
