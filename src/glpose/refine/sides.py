@@ -202,8 +202,9 @@ class _Body:
         last, before = self._frame[0], self._place[0]
         oldest = np.maximum(self._num_past, 1) - 1, np.arange(len(places))
         since = np.maximum(last - self._frame[oldest], 1)
-        ahead = ((frame - last) / since)[:, None, None, None]
-        expected = before + (before - self._place[oldest]) * ahead
+        since, ahead = (n[:, None, None, None] for n in (since, frame - last))
+        # In this order: where two ways to name legs cost the same, rounding decides.
+        expected = before + (before - self._place[oldest]) / since * ahead
         both = np.stack([places, places[:, ::-1]])
         as_is, turned = np.linalg.norm(both - expected, axis=-1).mean(-1).sum(-1)
         return np.clip((turned - as_is) / how.noise, -how.most_link, how.most_link)
@@ -277,13 +278,15 @@ def _observe(
     places = (xy[:, parts.own] - root) / size.reshape(-1, 1, 1, 1, 1)
     apart = np.linalg.norm(places[:, :, 0] - places[:, :, 1], axis=-1).mean(-1)
     is_told = apart >= how.apart  # not where a joint is NaN
-    evidence = poses.side_evidence[:, parts.own[:, 0]].mean(-1, dtype=np.float64)
+    evidence = poses.side_evidence[:, parts.own[:, 0]].mean(-1).astype(np.float64)
     odds = how.odds + how.odds_slope * evidence
     across = places[:, :, 0, 0] - places[:, :, 1, 0]
     beside = np.where(is_told[:, 1:] & is_told[:, :-1], _beside(across, how), 0.0)
     for row, number in enumerate(poses.people.track_id.tolist()):
         if is_told[row].any():
-            body = bodies.setdefault(number, _Body(parts))
+            if number not in bodies:
+                bodies[number] = _Body(parts)
+            body = bodies[number]
             told = is_told[row], odds[row], beside[row]
             seen[number] = body, body.add(poses.frame, places[row], *told, how)
     return seen
@@ -303,7 +306,7 @@ def _beside(
 
 
 _LEAST = 1e-9
-"""No two lengths that are told apart are together less."""
+"""Keeps 0 / 0 out where joints coincide."""
 
 
 def _decided(poses: FramePoses, seen: _Followed, parts: _Parts, how: SidesSpec) -> FramePoses:

@@ -47,9 +47,10 @@ def clothes(
     sure: Bool[np.ndarray, "n joints"],
     joints: Skeleton,
 ) -> Looks:
-    """The mean colour of `NUM_PARTS` parts of each person: CIE L*a*b*, NaN for parts unseen.
+    """The median colour of `NUM_PARTS` parts of each person: CIE L*a*b*, NaN for parts unseen.
 
-    `xy` are the joints in pixels of the picture; a place counts if all of its joints are `sure`.
+    `xy` are the joints in pixels of the picture; a place counts if all of its joints are `sure`, which
+    must be finite.
     """
     places = _places(joints)
     known = (sure[:, None] | (places.share == 0)).all(-1)

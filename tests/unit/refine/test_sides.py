@@ -298,6 +298,50 @@ def test_what_was_held_back_is_given_out_before_an_error() -> None:
         next(stream)
 
 
+def test_two_people_of_a_frame_are_seen_as_each_alone() -> None:
+    """Of another size, phase and evidence; one is away now and then, and lacks an ankle at times."""
+    rng = np.random.default_rng(0)
+    alone: tuple[list[FrameAndPoses], list[FrameAndPoses]] = ([], [])
+    together = []
+    for frame in range(3 * PERIOD):
+        one = pair(frame, truth(frame) + rng.normal(0, 2, (NUM, 2)), rng.uniform(0.2, 1.5))
+        xy = 3 * truth(frame + 7) + rng.normal(0, 4, (NUM, 2))
+        if frame % 9 < 3:
+            xy[BODY19.index("left_ankle")] = np.nan
+        if frame % 4 == 0:
+            xy = exchanged(xy, ("knee", "ankle"))
+        other = pair(frame, xy, rng.uniform(0.2, 1.5))[1]
+        people = People(3 * other.people.xyxy, other.people.score, np.array([9]))
+        both = [one[1]] if frame % 11 < 2 else [one[1], replace(other, people=people)]
+        for given, poses in zip(alone, both, strict=False):
+            given.append((one[0], poses))
+        together.append((one[0], beside_each_other(both)))
+    found = {p.frame: p for _, p in with_continuous_sides(together, BODY19)}
+    for row, given in enumerate(alone):
+        for _, poses in with_continuous_sides(given, BODY19):
+            seen = found[poses.frame]
+            np.testing.assert_array_equal(seen.xy[row], poses.xy[0], strict=True)
+            # None where nobody was told apart.
+            unsure = (p.unsure_sides for p in (seen, poses))
+            of_both, own = (np.zeros(2, bool) if marks is None else marks for marks in unsure)
+            assert of_both[row] == own[0]
+    assert any(not np.array_equal(p.xy, found[p.frame].xy, equal_nan=True) for _, p in together)
+
+
+def beside_each_other(people: list[FramePoses]) -> FramePoses:
+    """The poses of several people as those of one frame."""
+    boxes, scores, numbers = (
+        np.concatenate([getattr(p.people, name) for p in people])
+        for name in ("xyxy", "score", "track_id")
+    )
+    xy, score, evidence = (
+        np.concatenate([getattr(p, name) for p in people])
+        for name in ("xy", "score", "side_evidence")
+    )
+    everybody = People(boxes, scores, numbers)
+    return replace(people[0], people=everybody, xy=xy, score=score, side_evidence=evidence)
+
+
 def test_a_gap_does_not_change_what_was_sure_before_it() -> None:
     for evidence, is_unsure in ((0.1, True), (1.8, False)):
         before = [pair(frame, truth(frame), evidence) for frame in range(10)]
