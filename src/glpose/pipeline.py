@@ -255,7 +255,7 @@ class FollowPoses:
                 self._stillness.saw(people.xyxy)
             return people
 
-    def _wants_look(self, frame: int, small: UInt8[np.ndarray, "rows columns 3"]) -> bool:
+    def _wants_look(self, frame: int, small: UInt8[np.ndarray, "72 128 3"]) -> bool:
         """Whether the detector looks at a frame that is no cut."""
         # Pictures are compared only where it matters.
         wants_look = self._tracker.wants_look

@@ -438,6 +438,15 @@ def test_the_detector_is_spared_more_where_nothing_changes_beside_people() -> No
     assert looks_at(once, look_every=2, look_still=8) == 8  # and 10, 12, 14 and 18, but not 16
 
 
+def test_where_people_are_is_known_in_pictures_of_any_size() -> None:
+    """Their boxes are in pixels of the picture; what is compared is smaller."""
+    large = [replace(frame, rgb=picture(0).repeat(6, 0).repeat(6, 1)) for frame in video(23)]
+    moving = [with_change(frame, slice(30, 50), slice(45, 55), by=frame.index) for frame in large]
+    assert looks_at(moving, look_every=2, look_still=8) == 5
+    beside = [with_change(frame, slice(60, 80), slice(90, 110), by=frame.index) for frame in large]
+    assert looks_at(beside, look_every=2, look_still=8) == 12
+
+
 def with_change(frame: Frame, rows: slice, columns: slice, by: int = 1) -> Frame:
     """The frame with other pixels in a part of its picture."""
     assert frame.rgb is not None

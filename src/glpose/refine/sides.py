@@ -102,7 +102,7 @@ def with_continuous_sides(
 class _Parts:
     """Joint indices of each part: what it is followed from, and its left and its right joints.
 
-    Those with fewer joints than others have them several times, which changes no mean.
+    Those with fewer joints than others have them several times, which leaves their means as they are.
     """
 
     root: Int64[np.ndarray, "parts roots"]
@@ -183,7 +183,8 @@ class _Body:
         is_known = is_told & (self._num_past > 0)
         margin = np.where(is_known, self._margin(frame, places, how), 0.0)
         is_turned = margin < 0
-        self._remember(frame, places, is_turned, is_told)
+        ordered = np.where(is_turned[:, None, None, None], places[:, ::-1], places)
+        self._remember(frame, ordered[is_told], is_told)
         stay, turn = np.logaddexp(0, [-abs(margin), abs(margin)])
         stay, turn = np.where(is_told, stay, 0.0), np.where(is_told, turn, _NEVER)
         move = self._differ @ (turn - stay) + stay.sum()
@@ -209,19 +210,11 @@ class _Body:
         as_is, turned = np.linalg.norm(both - expected, axis=-1).mean(-1).sum(-1)
         return np.clip((turned - as_is) / how.noise, -how.most_link, how.most_link)
 
-    def _remember(
-        self,
-        frame: int,
-        places: Float64[np.ndarray, "parts 2 joints 2"],
-        is_turned: Bool[np.ndarray, " parts"],
-        is_told: Bool[np.ndarray, " parts"],
-    ) -> None:
-        """Take the places of parts that are told apart, in the order in which they are followed."""
+    def _remember(self, frame: int, told: np.ndarray, is_told: Bool[np.ndarray, " parts"]) -> None:
+        """Take the places of the parts that are told apart, in the order in which they are followed."""
         self._frame[1:, is_told] = self._frame[:-1, is_told]
         self._place[1:, is_told] = self._place[:-1, is_told]
-        self._frame[0, is_told] = frame
-        ordered = np.where(is_turned[:, None, None, None], places[:, ::-1], places)
-        self._place[0, is_told] = ordered[is_told]
+        self._frame[0, is_told], self._place[0, is_told] = frame, told
         self._num_past = np.minimum(self._num_past + is_told, _MOST_PAST)
         self._count += is_told
 

@@ -33,10 +33,10 @@ _CHANGE = 0.5
 # sRGB: what its 256 levels are in linear light, and CIE XYZ of its primaries, white (D65) as 1.
 _LEVELS = np.arange(256) / 255
 _LINEAR = np.where(_LEVELS > 0.04045, ((_LEVELS + 0.055) / 1.055) ** 2.4, _LEVELS / 12.92)
-_XYZ = np.array(
-    [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]], np.float64
+_XYZ_FROM_RGB = np.array(
+    [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
 )
-_XYZ /= _XYZ.sum(1, keepdims=True)
+_XYZ_FROM_RGB /= _XYZ_FROM_RGB.sum(1, keepdims=True)
 
 Looks = Float[np.ndarray, "n parts 3"]
 
@@ -112,7 +112,7 @@ def to_lab(rgb: UInt8[np.ndarray, "*n 3"]) -> Float64[np.ndarray, "*n 3"]:
 
     Source: CIE 15, Colorimetry, and IEC 61966-2-1 (sRGB).
     """
-    xyz = _LINEAR[rgb] @ _XYZ.T
+    xyz = _LINEAR[rgb] @ _XYZ_FROM_RGB.T
     bright = xyz > (6 / 29) ** 3
     x, y, z = np.moveaxis(np.where(bright, np.cbrt(xyz), xyz / 3 * (29 / 6) ** 2 + 4 / 29), -1, 0)
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], -1)

@@ -42,7 +42,7 @@ class Stillness:
         self._had_people: Bool[np.ndarray, "rows columns"] | None = None
 
     def looked(
-        self, frame: int, small: UInt8[np.ndarray, "rows columns 3"], size_hw: tuple[int, int]
+        self, frame: int, small: UInt8[np.ndarray, "72 128 3"], size_hw: tuple[int, int]
     ) -> None:
         """The detector looks at the picture of this size with this thumbnail (see `cuts.thumbnail`).
 
@@ -70,11 +70,11 @@ class Stillness:
         if self._had_people is None:
             self._had_people = mask
 
-    def still_frames(self, small: UInt8[np.ndarray, "rows columns 3"]) -> int:
+    def still_frames(self, small: UInt8[np.ndarray, "72 128 3"]) -> int:
         """For how many frames before the last look nothing had changed; 0 if anything has since."""
         return self._looked - self._since if self._holds(small) else 0
 
-    def _holds(self, small: UInt8[np.ndarray, "rows columns 3"]) -> bool:
+    def _holds(self, small: UInt8[np.ndarray, "72 128 3"]) -> bool:
         if self._seen is None or self._has_people is None or self._had_people is None:
             return False
         beside = ~(self._has_people | self._had_people)

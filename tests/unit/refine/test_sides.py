@@ -1,12 +1,14 @@
 """Sides over time: a walk in side view, seen by networks that know left and right more or less."""
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from glpose.refine.sides import LEG_PARTS, LEGS, SidesSpec, with_continuous_sides
+from glpose.refine import sides
+from glpose.refine.sides import LEG_PARTS, LEGS, SidesSpec, _Body, _parts_of, with_continuous_sides
 from glpose.skeleton import BODY19, COCO17
 from glpose.types import Frame, FrameAndPoses, FramePoses, OtherPlaces, People
 
@@ -326,6 +328,59 @@ def test_two_people_of_a_frame_are_seen_as_each_alone() -> None:
             of_both, own = (np.zeros(2, bool) if marks is None else marks for marks in unsure)
             assert of_both[row] == own[0]
     assert any(not np.array_equal(p.xy, found[p.frame].xy, equal_nan=True) for _, p in together)
+
+
+def test_parts_of_one_joint_have_it_twice() -> None:
+    arms, shoulders = _parts_of(BODY19, sides.PARTS).own[:2]
+    names = [
+        [[BODY19.joints[i] for i in side] for side in part.tolist()] for part in (arms, shoulders)
+    ]
+    assert names == [
+        [["left_elbow", "left_wrist"], ["right_elbow", "right_wrist"]],
+        [["left_shoulder"] * 2, ["right_shoulder"] * 2],
+    ]
+    root, trunk = _parts_of(BODY19, sides.PARTS).root[:2].tolist()
+    assert [BODY19.joints[i] for i in root] == ["left_shoulder", "right_shoulder"] * 2
+    assert {BODY19.joints[i] for i in trunk} == {
+        f"{side}_{part}" for side in ("left", "right") for part in ("shoulder", "hip")
+    }
+
+
+def test_each_part_is_expected_where_its_own_last_three_frames_say() -> None:
+    """Parts are told apart in different frames; beside a plain statement of the same for one part."""
+    rng, how = np.random.default_rng(1), SidesSpec()
+    parts = _parts_of(BODY19, sides.PARTS)
+    num = len(parts)
+    body, past = _Body(parts), [deque[tuple[int, np.ndarray]](maxlen=3) for _ in range(num)]
+    frame, turns, starts = 0, 0, 0
+    for _ in range(200):
+        frame += int(rng.choice([1, 2, 3, 7], p=[0.6, 0.2, 0.1, 0.1]))
+        places, is_told = rng.normal(0, 0.1, (num, 2, 2, 2)), rng.random(num) < 0.5
+        seen = body.add(frame, places, is_told, np.zeros(num), np.zeros(num - 1), how)
+        for part, place in enumerate(places):
+            if not is_told[part]:
+                assert not seen.is_turned[part]
+                continue
+            if past[part] and frame - past[part][-1][0] > how.max_gap:
+                past[part].clear()
+            margin = 0.0
+            if past[part]:
+                (first, old), (last, before) = past[part][0], past[part][-1]
+                speed = (before - old) / (last - first) if last > first else 0 * before
+                expected = before + speed * (frame - last)
+                as_is, turned = (
+                    float(np.linalg.norm(p - expected, axis=-1).mean(1).sum())
+                    for p in (place, place[::-1])
+                )
+                margin = np.clip((turned - as_is) / how.noise, -how.most_link, how.most_link)
+            starts += not past[part]
+            turns += margin < 0
+            assert seen.is_turned[part] == (margin < 0)
+            only = 1 << (num - 1 - part)  # the way to name parts in which this one alone differs
+            assert seen.move[0, only] - seen.move[0, 0] == pytest.approx(abs(margin), abs=1e-9)
+            past[part].append((frame, place[::-1] if margin < 0 else place))
+    assert turns > 50
+    assert starts > num  # also behind gaps
 
 
 def beside_each_other(people: list[FramePoses]) -> FramePoses:

@@ -45,6 +45,20 @@ def test_parts_without_sure_joints_are_unknown() -> None:
     assert np.isnan(difference(found[0], np.full((NUM_PARTS, 3), np.nan)))
 
 
+def test_joints_that_a_skeleton_lacks_or_that_are_missing_tell_nothing() -> None:
+    names = ("left_hip", "left_knee", "left_ankle", "right_ankle")
+    one_leg = Skeleton("one leg", names, (), (0, 1, 3, 2), np.full(4, 0.1))
+    rgb = np.full((100, 100, 3), 255, np.uint8)
+    xy = np.stack([standing(50)[[BODY19.index(name) for name in names]]] * 2)
+    sure = np.array([[True] * 4, [True, True, False, True]])
+    xy[1, 2] = np.nan
+    lightness = clothes(rgb, xy, sure, one_leg)[..., 0]
+    none = np.nan
+    np.testing.assert_allclose(
+        lightness, [[none, none, 100, 100], [none, none, 100, none]], atol=0.1
+    )
+
+
 def test_each_of_several_people_has_the_own_colours_and_nobody_has_none() -> None:
     rgb = np.full((100, 200, 3), 255, np.uint8)
     rgb[:, 100:] = 0
