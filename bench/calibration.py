@@ -1,17 +1,20 @@
 """Calibrate the scores of pose weights on JHMDB's validation clips, and say how true they are.
 
-    python bench/calibration.py JHMDB_FOLDER WEIGHTS [--write] [--picture FILE.png]
+    python bench/calibration.py JHMDB_FOLDER WEIGHTS [--pictures] [--write]
+        [--diagram FILE.png]
 
 A joint is correct within 0.1 of the longer side of the true box. The clips are halved by source
 video: each half is scored with the calibration of the other, and the expected calibration error is
 that of both together. Clean and damaged frames count alike, though damaged ones are few: of the same
-score more joints are right there. `--write` puts the calibration of all clips into the card of the
+score more joints are right there. With `--pictures` every fourth frame is a picture of its own, looked
+at as `glpose run` does (ten views). `--write` puts the calibration of all clips into the card of the
 weights.
 """
 
 import argparse
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +29,18 @@ from glpose.files import file_digest, whole_file
 from glpose.formats.jhmdb.short import read_clips
 from glpose.formats.sets import dataset
 from glpose.metrics.calibration import Knots, Reliability, calibrated, fit_calibration, reliability
+from glpose.runtime.alone import alone
 from glpose.runtime.card import CARD_KEY, PoseCard
 from glpose.runtime.load import find_weights, load_estimator, read_card
+from glpose.runtime.presets import Effort
+from glpose.runtime.protocols import Estimator
 from glpose.skeleton import JHMDB15, Skeleton
 from glpose.video.reader import open_video
 
 LIMIT = 0.1
+
+_PICTURES_EVERY = 4
+"""Has no factor in common with 15, so that frames are damaged in every way."""
 
 
 def main() -> None:
@@ -39,23 +48,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("weights")
+    parser.add_argument("--pictures", action="store_true")
     parser.add_argument("--write", action="store_true")
-    parser.add_argument("--picture", type=Path)
+    parser.add_argument("--diagram", type=Path)
     args = parser.parse_args()
-    estimate = load_estimator(args.weights)
+    estimate: Estimator = load_estimator(args.weights)
     estimate.card = replace(estimate.card, calibration=())
+    if args.pictures:
+        estimate = alone(estimate)
+    options = Effort().options(is_picture=args.pictures, causal=False)
+    every = _PICTURES_EVERY if args.pictures else 1
     found = []
     for half in halves(clips(args.folder / "val.txt")):
         names = {line.split()[0] for line in half}
         labelled = [
-            LabelledClip(c.name, open_video(c.video).frames, c.truth)
+            LabelledClip(c.name, open_video(c.video).frames, c.truth[::every])
             for c in read_clips(args.folder, "val")
             if c.name in names
         ]
-        clean = joints(evaluate_clips(labelled, JHMDB15, estimate), estimate.card.joints)
-        bad = evaluate_clips(labelled, JHMDB15, estimate, damage_kinds=KINDS)
+        evaluate = partial(evaluate_clips, labelled, JHMDB15, estimate, options=options)
+        clean, bad = joints(evaluate(), estimate.card.joints), evaluate(damage_kinds=KINDS)
         found.append((clean, joints(bad, estimate.card.joints)))
-    report(found, args.picture)
+    report(found, args.diagram)
     if args.write:
         knots = fit_calibration(*alike(found))
         fusion = find_weights(args.weights, "pose").part("fusion")
@@ -86,7 +100,7 @@ def alike(found: list[tuple[Joints, Joints]]) -> Joints:
     return pooled([clean, *[bad] * max(1, round(len(clean[0]) / len(bad[0])))])
 
 
-def report(found: list[tuple[Joints, Joints]], picture: Path | None) -> None:
+def report(found: list[tuple[Joints, Joints]], diagram: Path | None) -> None:
     """Print the errors before and after, each half calibrated on the other."""
     shown: dict[str, Reliability] = {}
     for number, name in enumerate(("clean", "every fifth frame damaged")):
@@ -101,8 +115,8 @@ def report(found: list[tuple[Joints, Joints]], picture: Path | None) -> None:
         shown[f"{name}, calibrated"] = reliability(*after)
     for name, curve in shown.items():
         print(f"{name:42} expected calibration error {curve.error:.4f}")
-    if picture:
-        draw(shown, picture)
+    if diagram:
+        draw(shown, diagram)
 
 
 def draw(shown: dict[str, Reliability], path: Path) -> None:

@@ -259,8 +259,8 @@ def pictures(subject: Subject) -> Outcome:
     once = Effort(thorough=False)
     kinds = {"one look": once, "flip test": replace(once, flip=True), "as `glpose run`": Effort()}
     for name, effort in kinds.items():
-        poses = [list(_pictures_of(clip, subject.models, effort)) for clip in clips]
-        seen = limbs_of(clips, subject.models.skeleton, poses)
+        poses = [list(_pictures_of(clip, subject.picture_models, effort)) for clip in clips]
+        seen = limbs_of(clips, subject.picture_models.skeleton, poses)
         what = f"{len(seen.frame)} frames of JHMDB val as pictures, boxes given, {name}"
         outcome.figures.append(Figure(what, text(seen.both()), ""))
         outcome.values[name] = seen.both()

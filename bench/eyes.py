@@ -1,10 +1,11 @@
 """How well the installed weights find and see people: a table of figures, row by row.
 
-    python bench/eyes.py DATA_FOLDER [--pose NAME_OR_FOLDER] [--detector NAME_OR_FILE]
-        [--single NAME_OR_FOLDER] [--rows boxes,run,...] [--limit N] [--json FILE]
+    python bench/eyes.py DATA_FOLDER [--pose NAME_OR_FOLDER] [--picture NAME_OR_FOLDER]
+        [--detector NAME_OR_FILE] [--single NAME_OR_FOLDER] [--rows boxes,run,...] [--limit N] [--json FILE]
 
 DATA_FOLDER has the sets as subfolders: jhmdb, lsp, coco, person_boxes, person_boxes_2, demo; rows of
-missing ones are left out. Everything but `lsp`, `coco` and `detector` runs as `glpose run` does,
+missing ones are left out. `--pose` are the weights for videos, `--picture` those for pictures.
+Everything but `lsp`, `coco` and `detector` runs as `glpose run` does,
 refiners included. `--single` are weights of one frame for the row `filter`; without it the
 encoder's own answers are taken, if it has any. `--limit` takes N clips or pictures of each set, for
 a quick look. The rows `pictures` and `presets` are measured only if they are named.

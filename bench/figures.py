@@ -13,7 +13,7 @@ from jaxtyping import Bool
 from glpose.api import Models, load_models
 from glpose.runtime.engine import EngineSpec
 from glpose.skeleton import Skeleton
-from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
+from glpose.weights import DEFAULT_DETECTOR, DEFAULT_PICTURE, DEFAULT_POSE
 
 PARTS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 LIMBS = tuple(f"{side}_{part}" for part in PARTS for side in ("left", "right"))
@@ -48,12 +48,14 @@ class Outcome:
 class Subject:
     """What is measured, and on what: `data` has the sets as subfolders.
 
+    `pose` are the weights for videos, `picture` those for pictures.
     `single` are weights of one frame to compare with; `limit` takes only so many clips or pictures
     of a set, spread evenly over it.
     """
 
     data: Path
     pose: str = DEFAULT_POSE
+    picture: str = DEFAULT_PICTURE
     detector: str = DEFAULT_DETECTOR
     single: str | None = None
     limit: int | None = None
@@ -66,8 +68,13 @@ class Subject:
 
     @cached_property
     def models(self) -> Models:
-        """The networks, loaded once."""
+        """The networks for videos, loaded once."""
         return load_models(self.pose, self.detector, self.engine)
+
+    @cached_property
+    def picture_models(self) -> Models:
+        """The networks for pictures, loaded once."""
+        return load_models(self.picture, self.detector, self.engine)
 
     def path(self, name: str) -> Path:
         """A set's folder or a file in one. Raises NotMeasured if it is missing."""
@@ -94,6 +101,7 @@ def parser_of(doc: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--pose", default=DEFAULT_POSE)
+    parser.add_argument("--picture", default=DEFAULT_PICTURE)
     parser.add_argument("--detector", default=DEFAULT_DETECTOR)
     parser.add_argument("--single")
     parser.add_argument("--limit", type=int)

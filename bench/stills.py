@@ -57,7 +57,7 @@ def lsp(subject: Subject) -> Outcome:
     some, grow = pictures_of(subject, "lsp", "test"), DATASETS["lsp"].grow
     shares, lines = {}, []
     for name, share in (("grown as in training", grow), ("as in the file", 0.0)):
-        right, labelled = _lsp_joints(some, subject.models, share)
+        right, labelled = _lsp_joints(some, subject.picture_models, share)
         shares[name] = percent(right, labelled)
         parts = (right[:, 2 * i : 2 * i + 2] for i in range(len(PARTS)))
         groups = [percent(part, labelled[:, 2 * i : 2 * i + 2]) for i, part in enumerate(parts)]
@@ -89,7 +89,7 @@ def coco(subject: Subject) -> Outcome:
 
     People with none of these joints labelled are ignored.
     """
-    some, models = pictures_of(subject, "coco", "val"), subject.models
+    some, models = pictures_of(subject, "coco", "val"), subject.picture_models
     areas = areas_of(subject.path("coco") / "person_keypoints.json")
     here = columns(models.skeleton, LIMBS_AND_NOSE)
     pictures = [
@@ -196,7 +196,7 @@ def detector(subject: Subject) -> Outcome:
             said = ", ".join(f"{key} {value:.1f}" for key, value in values.items())
             outcome.details.append(f"{name}, {where}: {said}")
             outcome.values[name][where] = values
-        values = _reported(subject.models, pictures)
+        values = _reported(subject.picture_models, pictures)
         what = f"{name} held out, people that `glpose run` reports in pictures: recall, precision"
         outcome.figures.append(Figure(what, _percents(values), recall_aim))
         outcome.values[name]["reported"] = values

@@ -1,6 +1,6 @@
 """The networks of others on the people of `stills.py`: LSP's test half and COCO's val2017.
 
-    python bench/taught.py DATA_FOLDER [--pose NAME_OR_FOLDER] [--limit N]
+    python bench/taught.py DATA_FOLDER [--picture NAME_OR_FOLDER] [--limit N]
     python bench/taught.py DATA_FOLDER --lean
 
 What MoveNet and BlazePose said is read from `DATA_FOLDER/taught` (`glpose.formats.taught`): each looked
@@ -72,7 +72,7 @@ def main() -> None:
 
 def answers(subject: Subject, name: str, some: LabelledPictures) -> dict[str, list[Answer]]:
     """What each network says of a set: ours, and the teachers."""
-    ours, grow = subject.models, DATASETS[name].grow
+    ours, grow = subject.picture_models, DATASETS[name].grow
     once = Effort(thorough=False)
     efforts = {
         "glpose": Effort(),

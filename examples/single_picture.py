@@ -14,7 +14,7 @@ from glpose.pipeline import estimate_poses
 from glpose.runtime.load import load_detector, load_estimator
 from glpose.types import Frame
 
-detect, estimate = load_detector("person_small"), load_estimator("pose_small")
+detect, estimate = load_detector("person_small"), load_estimator("picture_small")
 
 
 def people_of(frame: Frame) -> People:

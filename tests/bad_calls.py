@@ -50,7 +50,7 @@ SOURCES = {
 }
 OPTIONS = {
     "boxes": (3, [1], {0: 3}, {"a": NOBODY}, {-1: NOBODY}, "no.jsonl"),
-    "weights": (3, None, "huge"),
+    "weights": (3, "", "huge"),
     "detector": (3, None, ""),
     "start_s": ("1:20", float("nan"), -1, True),
     "end_s": (0, [1]),

@@ -44,7 +44,7 @@ from glpose.track.tracker import Tracker
 from glpose.types import Frame, FrameAndPoses, People, PoseResult, VideoInfo
 from glpose.video.given import Given, find_given
 from glpose.video.source import frames_within, let_go
-from glpose.weights import DEFAULT_DETECTOR, DEFAULT_LIFT, DEFAULT_POSE
+from glpose.weights import DEFAULT_DETECTOR, DEFAULT_LIFT, DEFAULT_PICTURE, DEFAULT_POSE
 
 _MOST_PEOPLE = 1000  # 300 KB for each in each of nine frames
 
@@ -77,7 +77,7 @@ def run(
     source: Given,
     *,
     boxes: str | Path | Boxes | None = None,
-    weights: str | Path = DEFAULT_POSE,
+    weights: str | Path | None = None,
     detector: str | Path = DEFAULT_DETECTOR,
     start_s: float | None = None,
     end_s: float | None = None,
@@ -113,6 +113,7 @@ def run(
     Frames before `start_s` and from `end_s` on are left out; of the others only those from
     `frames[0]` to the one before `frames[1]` are taken, or to the end if that is None. With `boxes`
     (a file of box lines, a `poses.jsonl`, or people by frame) detection and tracking are skipped.
+    `weights` are those of poses; None means `pose_small`, and for a single picture `picture_small`.
     `engine` runs the networks. `refiners` are applied in order; None means the usual ones, see
     `usual_refiners`.
 
@@ -152,6 +153,8 @@ def run(
         held.callback(close)  # a camera or a stream is not kept if anything else cannot be used
         people = boxes if boxes is None or isinstance(boxes, Mapping) else read_boxes(boxes)
         check_boxes(people, video.info, entry.label)
+        if weights is None:
+            weights = usual_weights(is_still=video.info.is_still)
         models = load_models(weights, None if people is not None else detector, engine)
         effort = wish.effort(models.estimate.card)
         pairs = poses_of(
@@ -200,6 +203,11 @@ def lift(
         result.frames, result.skeleton, video.rate_hz, opened.network, height_m, video.size_hw
     )
     return replace(result, frames=frames, models={**result.models, "lift": opened.record})
+
+
+def usual_weights(*, is_still: bool) -> str:
+    """The shipped pose weights for a picture, or for a video."""
+    return DEFAULT_PICTURE if is_still else DEFAULT_POSE
 
 
 def load_models(
@@ -389,7 +397,7 @@ def _check_kinds(**arguments: object) -> None:
     path = (str | Path, "a name or a path")
     kinds = {
         "boxes": (str | Path | Mapping | None, "a file, or people by frame"),
-        "weights": path,
+        "weights": (str | Path | None, "a name or a path"),
         "detector": path,
         "engine": (EngineSpec, "a glpose.EngineSpec"),
         "refiners": (Sequence | None, "a list of refiners"),

@@ -38,7 +38,7 @@ class Live:
     long as the networks do, longer with more people; leave out pictures of a source that is faster.
     One thread at a time may push.
 
-    `weights`, `detector`, `engine`, `preset` and its parts are as in `glpose.run`. A picture that comes
+    `weights`, `detector`, `engine`, `preset` and its parts are as in `glpose.run` for a video. A picture that comes
     more than `stall_s` seconds after the one before starts anew, as `reset` does: with few pictures
     a second give more, or infinity.
 
@@ -48,7 +48,7 @@ class Live:
     def __init__(
         self,
         *,
-        weights: str | Path = DEFAULT_POSE,
+        weights: str | Path | None = None,
         detector: str | Path = DEFAULT_DETECTOR,
         engine: EngineSpec = EngineSpec(),
         preset: Preset = "balanced",
@@ -60,7 +60,7 @@ class Live:
         wish = Wish(preset, detect_every, flip, fuse)
         if not isinstance(stall_s, Real) or not stall_s > 0:
             raise BadInput(f"stall_s is {stall_s!r:.40}; expected seconds above 0")
-        self._models = load_models(weights, detector, engine)
+        self._models = load_models(DEFAULT_POSE if weights is None else weights, detector, engine)
         prepare()
         self._effort, self._stall_s = wish.effort(self._models.estimate.card), stall_s
         self._next_frame = self._last_id = 0

@@ -24,6 +24,7 @@ from glpose.imaging import read_image, write_image
 from glpose.runtime import load
 from glpose.synth import demo
 from glpose.video.reader import open_video
+from glpose.weights import DEFAULT_PICTURE, DEFAULT_POSE
 
 SHORT = 12
 
@@ -404,6 +405,17 @@ def test_a_picture_gives_a_picture(
     assert not (folder / "overlay.png").exists()
 
 
+def test_a_picture_and_a_video_are_seen_by_networks_of_their_own(
+    video: Path, tmp_path: Path
+) -> None:
+    picture = tmp_path / "f.png"
+    write_image(picture, bad_videos.coded_picture(7))
+    out = tmp_path / "out"
+    assert main(["run", str(picture), str(video), "-o", str(out), "--quiet", "--no-overlay"]) == 0
+    used = {p.name: glpose.load(p / "poses.jsonl").models["pose"]["name"] for p in out.iterdir()}
+    assert used == {"f": DEFAULT_PICTURE, "walk": DEFAULT_POSE}
+
+
 def test_pictures_at_a_rate(call: Callable[..., int], tmp_path: Path) -> None:
     folder = bad_videos.image_folder(tmp_path)
     assert call(folder, "--fps", "10", "--no-overlay") == 0
@@ -585,11 +597,11 @@ def test_info_about_folders_and_names(
 def test_the_licence_of_the_weights_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info"]) == 0
     told = capsys.readouterr().out
-    for word in ("pose_small.encoder.onnx", "pose_small.fusion.onnx", "person_small.onnx"):
+    for word in ("pose_small.encoder.onnx", "picture_small.fusion.onnx", "person_small.onnx"):
         assert word in told
     assert told.count("  licence: ") == 1
     # One a model, not one a file: those of lift_small are others.
-    assert told.count("terms of the data: ") == 5
+    assert told.count("terms of the data: ") == 6
 
 
 def test_recipes_and_one_recipe(capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,6 +34,8 @@ def example(
     for source, target in (
         ("tiny.encoder.onnx", "pose_small.encoder.onnx"),
         ("tiny.fusion.onnx", "pose_small.fusion.onnx"),
+        ("tiny.encoder.onnx", "picture_small.encoder.onnx"),
+        ("tiny.fusion.onnx", "picture_small.fusion.onnx"),
         ("finder.onnx", "person_small.onnx"),
     ):
         shutil.copy(tiny_weights / source, shipped / target)

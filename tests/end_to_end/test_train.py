@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -22,7 +23,7 @@ import glpose.train.__main__  # noqa: E402
 from glpose.cli.main import main  # noqa: E402
 from glpose.formats.sets import DATASETS  # noqa: E402
 from glpose.imaging import read_image  # noqa: E402
-from glpose.runtime.load import find_weights, load_estimator, read_card  # noqa: E402
+from glpose.runtime.load import find_weights, load_detector, load_estimator, read_card  # noqa: E402
 from glpose.systems.person_detector import system as person_detector  # noqa: E402
 from glpose.train.run.log import RunLog  # noqa: E402
 from rendered import write_clip  # noqa: E402
@@ -171,6 +172,8 @@ def test_training_goes_on_from_shipped_weights(
     assert capsys.readouterr().err == ""
     started = json.loads(Path("runs/longer_small/recipe.json").read_text("utf-8"))
     assert started["recipe"]["init_from"].endswith("pose_small.encoder.onnx")
+    again = ("-o", "runs/again", *still)
+    assert train("longer_small", "--synth-only", "--init", "picture_small", *again) == 0
     # What the weights had seen before stays on the card, also of a recipe that names less.
     shipped = read_card(find_weights("person_small", "detector").files[0])
     few = [*SHORT, "data.synth_frames=1", "data.sizes_hw=[[96,96]]"]
@@ -179,6 +182,13 @@ def test_training_goes_on_from_shipped_weights(
     assert main(call) == 0
     assert main(["export", "runs/person_small", "-o", "weights"]) == 0
     assert set(shipped.trained_on) <= set(read_card(Path("weights/person_small.onnx")).trained_on)
+    assert main(["export", "runs/person_small", "-o", "half", "--half"]) == 0
+    sizes = [Path(folder, "person_small.onnx").stat().st_size for folder in ("half", "weights")]
+    assert sizes[0] < 0.6 * sizes[1]
+    rgb = np.full((96, 96, 3), 90, np.uint8)
+    assert len(load_detector("half/person_small.onnx")(rgb)) == len(
+        load_detector("weights/person_small.onnx")(rgb)
+    )
 
 
 def only_line(capsys: pytest.CaptureFixture[str]) -> str:

@@ -150,7 +150,9 @@ def test_a_system_is_a_folder_a_line_and_its_recipes(
         assert '"steps": "2 of 2"' in Path("weights/toy_wide.json").read_text()
         assert main(["export", "runs/toy_wide", "-o", "halved", "--half"]) == 2
         found = capsys.readouterr()
-        assert "which estimates no poses; --share and --half are for pose estimators" in found.err
+        assert "toy_wide.json: is no ONNX file, which --half is for" in found.err
+        assert main(["export", "runs/toy_wide", "-o", "shared", "--share", "pose_small"]) == 2
+        assert "estimates no poses; --share is for pose estimators" in capsys.readouterr().err
         assert "width 7.00" in found.out
         with pytest.raises(BadWeights, match="whose system toy estimates no poses"):
             estimator_of_run(Path("runs/toy_wide"))

@@ -11,8 +11,8 @@ import pytest
 
 import glpose
 from glpose.runtime.engine import EngineSpec
-from glpose.runtime.load import open_estimator, read_card, shipped
-from glpose.weights import DEFAULT_DETECTOR, DEFAULT_LIFT, DEFAULT_POSE
+from glpose.runtime.load import load_estimator, open_estimator, read_card, shipped
+from glpose.weights import DEFAULT_DETECTOR, DEFAULT_LIFT, DEFAULT_PICTURE, DEFAULT_POSE
 
 ROOT = Path(__file__).parents[2]
 SOURCE = Path(glpose.__file__).parent
@@ -21,6 +21,8 @@ SHIPPED = (
     f"{DEFAULT_POSE}.encoder.onnx",
     f"{DEFAULT_POSE}.fusion.onnx",
     f"{DEFAULT_POSE}.summary.onnx",
+    f"{DEFAULT_PICTURE}.encoder.onnx",
+    f"{DEFAULT_PICTURE}.fusion.onnx",
     f"{DEFAULT_DETECTOR}.onnx",
     f"{DEFAULT_LIFT}.lift.onnx",
     "flowing_small.fusion.onnx",
@@ -54,6 +56,11 @@ def test_weights_are_there_with_card_and_digest(name: str):
     assert card.scores
     sums = (WEIGHTS / "SHA256SUMS").read_text("utf-8")
     assert f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {name}" in sums.splitlines()
+
+
+@pytest.mark.parametrize("name", [DEFAULT_POSE, DEFAULT_PICTURE])
+def test_scores_of_usual_weights_are_calibrated(name: str):
+    assert load_estimator(name, EngineSpec(threads=1)).card.calibration
 
 
 def test_weights_are_small_listed_and_described():

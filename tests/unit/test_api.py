@@ -13,7 +13,7 @@ import pytest
 
 import tiny_onnx
 from glpose.api import Models, check_boxes, load_models, poses_of, run, usual_refiners
-from glpose.errors import BadInput
+from glpose.errors import BadInput, BadWeights
 from glpose.hindsight import HindsightSpec
 from glpose.metrics.calibration import calibrated
 from glpose.refine.limbs import with_plausible_limbs
@@ -26,6 +26,7 @@ from glpose.runtime.protocols import Detector
 from glpose.skeleton import BODY19
 from glpose.types import Detections, FramePoses, People
 from glpose.video.arrays import ArraySource
+from glpose.weights import DEFAULT_PICTURE, DEFAULT_POSE
 
 
 def test_phantoms_are_left_out_unless_boxes_are_given() -> None:
@@ -292,6 +293,14 @@ def test_nobody_is_searched_more_rarely_where_whoever_comes_is_followed_back(
     pairs = poses_of(source.frames(), source.info, models, refiners=(), causal=causal)
     assert [len(poses.people) for _, poses in pairs] == [0] * 50
     assert looked == looks
+
+
+def test_a_picture_is_seen_by_the_network_for_pictures() -> None:
+    rgb = np.full((96, 128, 3), 90, np.uint8)
+    used = [run(x, boxes={}).collect().models["pose"]["name"] for x in (rgb, rgb[None])]
+    assert used == [DEFAULT_PICTURE, DEFAULT_POSE]
+    with pytest.raises(BadWeights):
+        run(rgb, boxes={}, weights="")
 
 
 def test_frames_of_a_run_keep_their_numbers_and_the_rest_is_not_read(tmp_path: Path) -> None:

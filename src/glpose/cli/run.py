@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from glpose.cli.checks import Device, check_count, read_frames, read_seconds
 from glpose.errors import BadInput
-from glpose.weights import DEFAULT_DETECTOR, DEFAULT_LIFT, DEFAULT_POSE
+from glpose.weights import DEFAULT_DETECTOR, DEFAULT_LIFT
 
 if TYPE_CHECKING:
     from glpose.jobs.run import Options, Outcome
@@ -21,7 +21,7 @@ def run(
     *source: str,
     output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("glpose-out"),
     boxes: Path | None = None,
-    weights: str = DEFAULT_POSE,
+    weights: str | None = None,
     detector: str = DEFAULT_DETECTOR,
     preset: Preset = "balanced",
     detect_every: int | None = None,
@@ -59,7 +59,8 @@ def run(
     boxes
         Lines of boxes, or a poses.jsonl, to use instead of finding people.
     weights
-        Pose weights: a name (see glpose info), a file or a folder.
+        Pose weights: a name (see glpose info), a file or a folder. Unless given, pose_small, and for
+        a picture alone picture_small.
     detector
         Weights that find people: a name, a file or a folder.
     preset

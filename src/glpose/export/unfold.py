@@ -15,6 +15,9 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from glpose.errors import BadWeights, MissingExtra
+from glpose.runtime.alone import looks_alone
+from glpose.runtime.card import PoseCard
+from glpose.runtime.load import read_card
 
 _CONSTANT = 1e-8
 
@@ -26,7 +29,8 @@ def load_exported(
 
     Convolutions of the network either have a bias or a batch norm behind them. It must be used in
     evaluation mode until `restore_norms`: the original statistics are lost. `head` (convolutions with
-    bias) gets what follows them in a graph that also answers alone; without it, that is left out.
+    bias) gets what follows them in a graph that also answers alone, or else in the fusion beside it,
+    if that is of one frame; without it, that is left out.
 
     Raises: BadWeights if the graph cannot be read or is of another network; MissingExtra.
     """
@@ -36,6 +40,8 @@ def load_exported(
             "exported weights; expected the folder of a run, or what glpose weights import wrote"
         )
     folded, answers = _convolutions(path)
+    if head is not None and not answers:
+        folded += _head_beside(path)
     layers = _in_order(network, example)
     last = [] if head is None else [m for m in head.modules() if isinstance(m, nn.Conv2d)]
     layers += [(conv, None) for conv in last]
@@ -95,6 +101,14 @@ def restore_norms(network: nn.Module, pictures: Tensor) -> None:
         norm.weight.copy_(gain * (norm.running_var + norm.eps).sqrt() / scale)  # type: ignore[operator]
 
 
+def _head_beside(path: Path) -> list[tuple[Tensor, Tensor]]:
+    """The head of an estimator of one frame, whose encoder is at `path`; empty if it is none."""
+    fusion = path.with_name(path.name.replace(".encoder.", ".fusion."))
+    card = read_card(fusion) if fusion != path and fusion.is_file() else None
+    is_of_one_frame = isinstance(card, PoseCard) and looks_alone(card)
+    return _convolutions(fusion)[0] if is_of_one_frame else []
+
+
 def _convolutions(path: Path) -> tuple[list[tuple[Tensor, Tensor]], bool]:
     """Weight and bias of each convolution, in the order of the graph; whether it answers alone."""
     try:
@@ -107,9 +121,11 @@ def _convolutions(path: Path) -> tuple[list[tuple[Tensor, Tensor]], bool]:
     except Exception as problem:  # protobuf has its own errors for damaged files
         raise BadWeights(f"{path}: cannot be read as ONNX ({problem})") from problem
     values = {i.name: i for i in graph.initializer}
-    # Weights that are equal are stored once, and given on under the names of the others.
-    same = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Identity"}
-    values |= {name: values[of] for name, of in same.items() if of in values}
+    # Weights that are equal are stored once, and given on under the names of the others; those of
+    # 16 bits are cast.
+    for node in graph.node:
+        if node.op_type in ("Identity", "Cast") and node.input[0] in values:
+            values[node.output[0]] = values[node.input[0]]
     pairs = []
     for node in graph.node:
         if node.op_type != "Conv":
@@ -119,8 +135,8 @@ def _convolutions(path: Path) -> tuple[list[tuple[Tensor, Tensor]], bool]:
                 f"{path}: the convolution '{node.name}' has no folded bias; "
                 "expected an encoder written by glpose export"
             )
-        weight, bias = (numpy_helper.to_array(values[name]).copy() for name in node.input[1:])
-        pairs.append((torch.from_numpy(weight), torch.from_numpy(bias)))
+        weight, bias = (numpy_helper.to_array(values[name]) for name in node.input[1:])
+        pairs.append((torch.tensor(weight).float(), torch.tensor(bias).float()))
     return pairs, len(graph.output) > 2
 
 

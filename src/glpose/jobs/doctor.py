@@ -173,8 +173,9 @@ def weights() -> Check:
     grey = np.full((96, 128, 3), 128, np.uint8)
     box = np.array([[40, 8, 90, 90]], np.float32)
     people = People(box, np.ones(1, np.float32), np.ones(1, np.int64))
-    for boxes in ({0: people}, None):  # the pose network; the detector
-        for poses in run(grey, boxes=boxes):
+    # The pose networks for pictures and for videos; the detector.
+    for given, boxes in ((grey, {0: people}), (grey[None], {0: people}), (grey, None)):
+        for poses in run(given, boxes=boxes):
             assert poses.frame == 0
     names = ", ".join(found.name for found in shipped())
     return Check("weights", "ok", f"{names}: as in SHA256SUMS, and they run")

@@ -6,7 +6,7 @@ outcomes = run_sources(["walk.mp4"], Options(Path("results")))
 import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
@@ -20,6 +20,7 @@ from glpose.api import (
     load_models,
     poses_of,
     shared_motions,
+    usual_weights,
 )
 from glpose.errors import BadInput, GLPoseError
 from glpose.flow import Flow
@@ -52,7 +53,7 @@ from glpose.video.given import Given, find_given
 from glpose.video.network import Watch
 from glpose.video.source import Source, SourceEntry, frames_within, let_go
 from glpose.viewer.private import Private, without_faces
-from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
+from glpose.weights import DEFAULT_DETECTOR
 
 State = Literal["ok", "incomplete", "failed", "interrupted"]
 
@@ -67,7 +68,8 @@ class Options:
     None means the usual ones. Those with the names `also` come after them. `wish` is the preset and what
     is asked for besides. `causal`, `frames` and
     `fps` are as in `glpose.run`; refiners in `also` look ahead nevertheless. `flow` is the file of a
-    flow network, see `runtime.flow_network`; None means dense inverse search.
+    flow network, see `runtime.flow_network`; None means dense inverse search. `weights` are those of
+    poses, None those of `api.usual_weights`.
 
     `person` is the only one in the results: a number, or who is meant by a rule. For a rule the
     source is read twice, and all poses are kept in memory until they can be written. `private` says
@@ -76,7 +78,7 @@ class Options:
 
     output: Path
     boxes: Path | None = None
-    weights: str = DEFAULT_POSE
+    weights: str | None = None
     detector: str = DEFAULT_DETECTOR
     start_s: float | None = None
     end_s: float | None = None
@@ -168,27 +170,45 @@ def run_sources(
             f"--boxes belongs to one video, but {len(entries)} sources were given; run each alone"
         )
     make_folder(options.output)
-    models = load_models(
-        options.weights,
-        options.detector if boxes is None else None,
-        options.engine,
-    )
-    for name in options.also:
-        refiner_named(name, models.skeleton)  # raises for a name that is unknown
     if options.flow is not None and not options.also:
         raise BadInput(f"--flow {options.flow} is for refining; add --refine flow, or leave it out")
-    effort = options.wish.effort(models.estimate.card)
-    flow = open_flow(options.flow, options.engine)
-    work = _Estimation(models, boxes, options, flow, effort)
+    weights = [
+        usual_weights(is_still=entry.is_still) if options.weights is None else options.weights
+        for entry in entries
+    ]
+    # Before anything is run: weights that cannot be used are a problem of all sources.
+    works = _works(dict.fromkeys(weights), boxes, options)
     interrupt = interrupt or Interrupt()
     outcomes: list[Outcome] = []
     with interrupt.listening():
-        for entry in entries:
+        for entry, name in zip(entries, weights, strict=True):
             if interrupt.requested:
                 break
+            work = works[name]
             note = "" if any(one.frames for one in outcomes) else work.in_words()  # once
             outcomes.append(SourceJob(entry, options, work, reporter, interrupt, note).run())
     return outcomes
+
+
+def _works(
+    weights: Iterable[str], boxes: Boxes | None, options: Options
+) -> dict[str, "_Estimation"]:
+    """The work with each of these weights; detector and flow network are opened once."""
+    flow = open_flow(options.flow, options.engine)
+    works: dict[str, _Estimation] = {}
+    shared: Models | None = None
+    for name in weights:
+        detector = options.detector if boxes is None and shared is None else None
+        models = load_models(name, detector, options.engine)
+        if shared is not None:
+            record = shared.record | models.record
+            models = replace(models, detect=shared.detect, record=record)
+        shared = models
+        for refiner in options.also:
+            refiner_named(refiner, models.skeleton)  # raises for a name that is unknown
+        effort = options.wish.effort(models.estimate.card)
+        works[name] = _Estimation(models, boxes, options, flow, effort)
+    return works
 
 
 def make_folder(folder: Path) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glpose.errors import BadConfig, BadInput, BadWeights, GLPoseError
+from glpose.export.onnx import store_half
 from glpose.export.pose import export_pose
 from glpose.files import file_digest
 from glpose.runtime.engine import EngineSpec
@@ -57,7 +58,8 @@ def export_run(
     """Write the best checkpoint of a run; returns the files.
 
     `changes` (NAME=VALUE) set inference options such as score thresholds, not the network. `share`
-    (weights by name or path) and `half` see `export_pose`.
+    (weights by name or path) see `export_pose`, `half` `store_half`; a pose estimator's maps are
+    compared with those of the whole numbers.
     Raises: BadInput, BadConfig or BadWeights.
     """
     run = open_run(run_dir, changes)
@@ -68,13 +70,19 @@ def export_run(
             raise BadWeights(f"--share {share}: has no encoder of its own; expected one that has")
         parts, card = run.task.parts(run.model, **about)
         return list(export_pose(parts, card, folder, share=encoder, half=half))
-    if share is not None or half:
+    if share is not None:
         raise BadConfig(
-            f"{run_dir}: a run of '{run.recipe.name}', which estimates no poses; --share and --half "
-            "are for pose estimators, leave them out"
+            f"{run_dir}: a run of '{run.recipe.name}', which estimates no poses; --share is for pose "
+            "estimators, leave it out"
         )
     assert isinstance(run.task, ExportTask)
-    return run.task.export(run.model, folder, **about)
+    paths = run.task.export(run.model, folder, **about)
+    if half:
+        for path in paths:
+            if path.suffix != ".onnx":
+                raise BadConfig(f"{path}: is no ONNX file, which --half is for; leave it out")
+            store_half(path)
+    return paths
 
 
 def estimator_of_run(

@@ -131,6 +131,14 @@ class SourceEntry:
         return self.camera is not None or self.address is not None
 
     @property
+    def is_still(self) -> bool:
+        """Whether it is a single picture, as far as its file can tell."""
+        if self.given is not None:
+            return self.given.info.is_still
+        is_one = self.is_images and len(self.paths) == 1 and self.error is None
+        return is_one and imaging.count_pages(self.paths[0]) <= 1
+
+    @property
     def notes(self) -> list[str]:
         """Remarks for the user on how it was found, one line each."""
         if not self.ignored:

@@ -16,8 +16,12 @@ from glpose.errors import VideoError
 from glpose.jobs import doctor
 from glpose.jobs.doctor import Check
 from glpose.runtime import load
+from glpose.runtime.engine import EngineSpec
 from glpose.runtime.engines import onnxruntime
+from glpose.runtime.estimator import OnnxEstimator
+from glpose.runtime.load import Opened, open_estimator
 from glpose.video import abilities, camera
+from glpose.weights import DEFAULT_PICTURE, DEFAULT_POSE
 
 Patch = pytest.MonkeyPatch
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
@@ -116,6 +120,18 @@ def test_weights_that_were_changed(monkeypatch: Patch) -> None:
     bad = doctor._tried("weights", doctor.weights)
     assert bad.state == "fails"
     assert "the file is damaged or was replaced" in bad.found
+
+
+def test_all_networks_of_a_run_are_tried(monkeypatch: Patch) -> None:
+    tried: list[str] = []
+
+    def counted(name: str, engine: EngineSpec) -> Opened[OnnxEstimator]:
+        tried.append(name)
+        return open_estimator(name, engine)
+
+    monkeypatch.setattr("glpose.api.open_estimator", counted)
+    assert doctor.weights().state == "ok"
+    assert set(tried) == {DEFAULT_POSE, DEFAULT_PICTURE}
 
 
 def test_pictures_that_change(monkeypatch: Patch) -> None:

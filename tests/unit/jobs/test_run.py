@@ -2,9 +2,10 @@
 
 import json
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -13,8 +14,10 @@ import pytest
 
 import bad_videos
 import glpose
+from glpose import api
 from glpose.cli.main import main
 from glpose.errors import BadInput, BadWeights, VideoError
+from glpose.imaging import write_image
 from glpose.jobs.interrupt import Interrupt
 from glpose.jobs.report import Reporter, Silent
 from glpose.jobs.run import Options, run_sources
@@ -24,6 +27,7 @@ from glpose.runtime.engine import EngineSpec
 from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
 from glpose.video.reader import open_video
 from glpose.video.source import Source
+from glpose.weights import DEFAULT_DETECTOR, DEFAULT_PICTURE, DEFAULT_POSE
 
 SHORT = 12
 
@@ -128,6 +132,27 @@ def test_what_stops_all_sources_is_raised(video: Path, how: dict, tmp_path: Path
     (tmp_path / "file").touch()
     with pytest.raises(BadInput, match="expected a folder"):
         run_sources([video], Options(tmp_path / "file", **how))
+
+
+def test_networks_are_opened_once_for_all_sources(
+    video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def counted(open_it: Callable, weights: str, engine: EngineSpec) -> object:
+        opened.append(weights)
+        return open_it(weights, engine)
+
+    for name in ("open_estimator", "open_detector"):
+        monkeypatch.setattr(api, name, partial(counted, getattr(api, name)))
+    picture = np.full((80, 120, 3), 90, np.uint8)
+    options = Options(tmp_path / "out", writers=(poses_jsonl,), engine=EngineSpec(threads=1))
+    outcomes = run_sources([picture, video, picture, picture[None]], options)
+    assert [outcome.state for outcome in outcomes] == ["ok"] * 4
+    assert sorted(opened) == [DEFAULT_DETECTOR, DEFAULT_PICTURE, DEFAULT_POSE]
+    for outcome in outcomes:
+        told = json.loads((outcome.folder / "summary.json").read_text())
+        assert told["models"]["detector"]["name"] == DEFAULT_DETECTOR
 
 
 @pytest.mark.slow
@@ -312,6 +337,26 @@ def test_a_source_of_ones_own_with_losses(how: dict, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="frame 99, but camera has 3 frames"):
         three = glpose.ArraySource(np.zeros((3, 80, 120, 3), np.uint8), name="camera")
         glpose.run(three, boxes={99: glpose.People.empty()}, **how)
+
+
+def test_a_picture_is_seen_by_the_network_for_pictures(
+    how: dict, video: Path, tmp_path: Path
+) -> None:
+    picture = tmp_path / "one.png"
+    write_image(picture, np.full((80, 120, 3), 90, np.uint8))
+    usual = Options(tmp_path / "usual", engine=how["engine"], writers=(poses_jsonl,))
+    given = replace(usual, output=tmp_path / "given", weights=how["weights"])
+    used = {}
+    for options in (usual, given):
+        for outcome in run_sources([picture, video, np.zeros((80, 120, 3), np.uint8)], options):
+            told = json.loads((outcome.folder / "summary.json").read_text())
+            used[options.output.name, outcome.name] = told["models"]["pose"]["name"]
+    assert used == {
+        ("usual", "one"): DEFAULT_PICTURE,
+        ("usual", "walk"): DEFAULT_POSE,
+        ("usual", "picture"): DEFAULT_PICTURE,
+        **{("given", name): "tiny" for name in ("one", "walk", "picture")},
+    }
 
 
 @pytest.mark.slow

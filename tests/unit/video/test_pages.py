@@ -31,6 +31,7 @@ def written(path: Path) -> Path:
 @pytest.mark.parametrize("name", ["a.png", "a.webp", "a.tif", "a.tiff"])
 def test_all_pictures_with_their_times(name: str, tmp_path: Path) -> None:
     (entry,) = find_sources([written(tmp_path / name)])
+    assert not entry.is_still
     frames = list(entry.open().frames())
     assert [read_index(f.rgb) for f in frames if f.rgb is not None] == list(range(5))
     timed = [0, 0.1, 0.12, 0.62, 0.65]

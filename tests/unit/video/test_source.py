@@ -9,6 +9,7 @@ import pytest
 
 from bad_videos import coded_picture, empty, image_folder, one_frame, read_index
 from glpose.errors import VideoError
+from glpose.video.arrays import ArraySource
 from glpose.video.source import find_sources, frames_within
 
 
@@ -59,6 +60,24 @@ def test_loose_pictures_of_a_folder_form_one_sequence(tmp_path: Path) -> None:
     (entry,) = find_sources([str(folder / "frame-?.png")])
     assert len(entry.paths) == 10
     assert names(folder / "frame-2.png") == ["frame-2"]
+
+
+def test_a_picture_alone_is_known_before_it_is_opened(tmp_path: Path) -> None:
+    folder, one = image_folder(tmp_path), np.zeros((8, 8, 3), np.uint8)
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    given = [
+        folder / "frame-2.png",
+        tmp_path / "bad.png",
+        ArraySource([one], is_still=True),
+        tmp_path / "nothing.png",
+        folder,
+        ArraySource([one]),
+        one_frame(tmp_path),
+    ]
+    entries = [find_sources([source])[0] for source in given]
+    assert [e.is_still for e in entries] == [True, True, True, False, False, False, False]
+    for entry in (e for e in entries if e.label not in (str(given[1]), str(given[3]))):
+        assert entry.open().info.is_still == entry.is_still
 
 
 def test_a_folder_of_videos_and_globs(tmp_path: Path) -> None:
