@@ -5,7 +5,7 @@ those of its temporal neighbours, or summaries of them, and those of similar cro
 far as the estimator has slots for them, then give the joint maps.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 from glpose.alignment import Alignment
 from glpose.clip import CropMemory
 from glpose.codecs.codec import Maps
-from glpose.crop import crop_from_image, cut
+from glpose.crop import crop_from_image, cut, weight_of_box
 from glpose.flow import Motions
 from glpose.hindsight import NO_HINDSIGHT, FollowedFrame, Hindsight, HindsightSpec, Looked
 from glpose.metrics.calibration import calibrated
@@ -289,6 +289,30 @@ class _Settings:
         self.needs_pool = options.candidates == "video" and bool(card.similar)
         self.crop_from_map = self.codec.crop_from_map(card.crop)
 
+    def find(
+        self, maps: Maps, people: Sequence[tuple[np.ndarray, Affine]]
+    ) -> tuple[np.ndarray, np.ndarray, Maps]:
+        """Joints in map pixels, their scores, and the maps that say so.
+
+        `people` has the box of each person, in image pixels, and the map from the image to the crop.
+        """
+        if not self.options.in_box:
+            return *self.codec.decode(maps), maps
+        name, size_hw = self.codec.score_map, self.codec.size_hw
+        weight = np.stack(
+            [
+                weight_of_box(xyxy, to_crop.inverse() @ self.crop_from_map, size_hw)
+                for xyxy, to_crop in people
+            ]
+        )
+        maps = {**maps, name: maps[name] * weight[:, None]}
+        xy, score = self.codec.decode(maps)
+        # A score says how sure the network is, wherever the box is.
+        at = np.rint(np.nan_to_num(xy)).astype(int)
+        column, row = (np.clip(at[..., i], 0, size_hw[1 - i] - 1) for i in (0, 1))
+        score = score / weight[np.arange(len(weight))[:, None], row, column]
+        return xy, np.minimum(score, 1).astype(np.float32), maps
+
 
 def _blocks(frames: Iterable[Frame], num: int, spent: Timings) -> Iterator[list[Frame]]:
     source = iter(frames)
@@ -432,7 +456,8 @@ def _look(
         crops = np.stack([cut(rgb, to_crop, how.crop) for to_crop in maps])
     with spent("encode"):
         encoded = estimate.encode(crops)
-        xy, score = how.codec.decode(_answers(estimate, encoded))
+        people = tuple(zip(boxes, maps, strict=True))
+        xy, score, _ = how.find(_answers(estimate, encoded), people)
     in_image = [(m.inverse() @ how.crop_from_map).apply(p) for m, p in zip(maps, xy, strict=True)]
     return Looked(maps, encoded, np.stack(in_image).astype(np.float32), score)
 
@@ -509,7 +534,8 @@ def _solve(
     started = states.starts(keys)
     maps = _maps(keys, started, estimate, how, kept, spent)
     with spent("fuse"):
-        map_xy, score = how.codec.decode(maps)
+        people = [(key.seen.people.xyxy[key.row], key.crop_from_image) for key in keys]
+        map_xy, score, maps = how.find(maps, people)
         states.keep(keys, maps, score, started)
         evidence = how.codec.side_evidence(maps, map_xy, how.joints.mirror)
         peaks = how.codec.peaks(maps, 1 + _OTHER_PLACES)

@@ -23,7 +23,7 @@ from glpose.skeleton import POSETRACK15
 from glpose.timing import Timings
 from glpose.track.by_pose import PoseTracker, PoseTrackerSpec
 from glpose.track.cuts import CutDetector
-from glpose.types import Detections, Frame, People
+from glpose.types import Detections, Frame, FramePoses, People
 
 
 def test_every_frame_comes_once_and_in_order_also_bad_ones_and_empty_ones() -> None:
@@ -376,6 +376,47 @@ def test_a_follower_learns_the_poses_of_each_frame_and_says_whom_it_found(block:
         if len(one.people):
             np.testing.assert_allclose(one.people.xyxy[0, [0, 2]].mean(), 60)
     np.testing.assert_allclose(follower.learned[0][1], plain[0].xy[0], atol=1e-4)
+
+
+class Only:
+    """A `Follower` that looks for one person, and keeps what is said of them."""
+
+    scene = 0
+    exchanged: Mapping[int, int] = {}
+    upside_down = np.zeros(1, bool)
+    person = People(np.array([[40, 8, 56, 72]], np.float32), np.ones(1, np.float32), np.array([7]))
+
+    def __call__(self, frame: Frame) -> People:
+        return self.person
+
+    def learn(self, xy: np.ndarray, score: np.ndarray) -> tuple[People, np.ndarray]:
+        self.xy, self.score = xy, score
+        return self.person, np.array([0])
+
+
+@pytest.mark.parametrize("spots", [("own", "other"), ("own",), ("other",)])
+def test_of_two_places_the_one_in_the_box_can_be_preferred(spots: tuple[str, ...]) -> None:
+    """The crop of a narrow box shows a neighbour, too, who may be seen better."""
+
+    def seen(spots: tuple[str, ...], follower: Only, *, in_box: bool) -> FramePoses:
+        rgb = np.zeros((*SIZE_HW, 3), np.uint8)
+        for name, column, grey in (("own", 44, 120), ("other", 67, 240)):
+            if name in spots:
+                rgb[36:44, column : column + 8] = grey
+        estimate, options = FakeEstimator(tiny_onnx.slots()), PoseOptions(in_box=in_box)
+        (poses,) = run([Frame(0, 0.0, rgb)], estimate, follower, options=options)
+        return poses
+
+    sure = {name: seen((name,), Only(), in_box=False).score[0, 0] for name in ("own", "other")}
+    for in_box in (False, True):
+        follower = Only()
+        poses = seen(spots, follower, in_box=in_box)
+        taken = "own" if spots == ("own",) or (in_box and "own" in spots) else "other"
+        assert poses.xy[0, 0, 0] == pytest.approx({"own": 47.5, "other": 70.5}[taken], abs=2)
+        # As sure as the network is, wherever the box may be.
+        assert poses.score[0, 0] == pytest.approx(sure[taken], abs=0.02)
+        np.testing.assert_allclose(follower.xy[0, 0], poses.xy[0, 0], atol=1e-4)
+        np.testing.assert_allclose(follower.score[0, 0], poses.score[0, 0], atol=1e-6)
 
 
 def test_who_is_upside_down_is_shown_the_other_way_up() -> None:

@@ -33,6 +33,8 @@ class PoseOptions:
     `flip`: average the heatmaps of each crop and of its mirror image; `flip_shift` moves the
     mirrored maps by a pixel, with None only if the card's mapping needs it ("origin").
     `views`: average those of these looks at each crop, too; not for estimators with states or flow.
+    `in_box`: of several places where a joint may be, one in the person's box is preferred, see
+    `crop.weight_of_box`; for boxes that say who is meant, as in a picture of a crowd.
     `decode`: how joints are found in heatmaps; None takes the card's setting.
     `score`: a joint's score is that of the heatmap, calibrated ("heatmap"), or that times the box score
     ("product", as in the DCPose family for PoseTrack); "rescored" keeps joint scores and sets the
@@ -53,6 +55,7 @@ class PoseOptions:
     flip: bool = False
     flip_shift: bool | None = None
     views: tuple[View, ...] = ()
+    in_box: bool = False
     decode: Decoding | None = None
     score: ScoreKind = "heatmap"
     oks_nms: float | None = None

@@ -46,7 +46,8 @@ class Effort:
         """Options for a video, or for a picture, in which each crop is seen alone."""
         is_thorough = is_picture and self.thorough
         views = VIEWS if is_thorough else ()
-        return PoseOptions(causal=causal, flip=self.flip or is_thorough, views=views)
+        flip = self.flip or is_thorough
+        return PoseOptions(causal=causal, flip=flip, views=views, in_box=is_picture)
 
     def in_words(self, *, searches: bool = True, waits: bool = True) -> str:
         """What is done; `searches` is false where nobody has to be searched.

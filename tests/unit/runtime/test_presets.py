@@ -64,10 +64,11 @@ def test_what_an_effort_means_for_pictures_and_for_videos(is_picture: bool) -> N
     def options(effort: Effort) -> PoseOptions:
         return effort.options(is_picture=is_picture, causal=False)
 
-    often = PoseOptions(flip=True, views=VIEWS)
-    assert options(Effort()) == (often if is_picture else PoseOptions())
+    once = PoseOptions(in_box=is_picture)
+    often = PoseOptions(flip=True, views=VIEWS, in_box=True)
+    assert options(Effort()) == (often if is_picture else once)
     assert options(PRESETS["best"]) == (often if is_picture else PoseOptions(flip=True))
-    assert options(PRESETS["fast"]) == PoseOptions()
+    assert options(PRESETS["fast"]) == once
 
 
 def moving(num: int = 10) -> list[np.ndarray]:
@@ -116,7 +117,8 @@ def test_with_a_flip_test_the_joints_of_a_pair_are_equally_sure(fuse: bool, tmp_
 def test_a_picture_is_looked_at_thoroughly_unless_in_a_hurry(tmp_path: Path) -> None:
     weights = tiny_onnx.write_pose(tmp_path, "x", answers=True)
     how = {"boxes": {0: people((7, 64, 50))}, "weights": weights, "refiners": ()}
-    rgb = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
+    rgb = np.zeros((96, 128, 3), np.uint8)  # beside the box there is nothing
+    rgb[34:66, 52:76] = np.random.default_rng(0).integers(0, 256, (32, 24, 3), np.uint8)
 
     def scores(source: object, **more: object) -> np.ndarray:
         (poses,) = glpose.run(source, **how, **more)  # type: ignore[arg-type]
