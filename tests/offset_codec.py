@@ -21,10 +21,6 @@ class OffsetCodec:
     size_hw: tuple[int, int]
     kind: Literal["offset"] = "offset"
 
-    @property
-    def score_map(self) -> str:
-        return next(iter(self.channels(1)))
-
     def channels(self, num_joints: int) -> dict[str, int]:
         return {"scores": num_joints, "offsets": 2 * num_joints}
 

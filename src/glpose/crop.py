@@ -6,12 +6,12 @@ No other module may add or subtract half a pixel; the conventions are those of `
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64, UInt8
+from jaxtyping import Float, Float64, UInt8
 
 from glpose.imaging import warp
 from glpose.types import Affine, CropSpec
 
-FAR_FROM_BOX = 0.05
+FAR_FROM_BOX = 0.1
 """What a place far from a person's box counts, see `weight_of_box`; on validation pictures."""
 
 _FADES = 0.1
@@ -74,20 +74,18 @@ def cut(
 
 
 def weight_of_box(
-    xyxy: Float[np.ndarray, "4"], image_from_map: Affine, size_hw: tuple[int, int]
-) -> Float32[np.ndarray, "h w"]:
-    """How much each pixel of a map counts for the person in a box: 1 inside, less outside.
+    xyxy: Float[np.ndarray, "4"], xy: Float[np.ndarray, "*n 2"]
+) -> Float64[np.ndarray, "*n"]:
+    """How much places in the image count for the person in a box: 1 inside, less outside.
 
     It falls like a Gaussian of the distance, whose scale is a tenth of the box's longer side, but not
-    below `FAR_FROM_BOX`: a peak far away is taken if there is hardly any in the box, which may be wrong.
+    below `FAR_FROM_BOX`: a place far away is taken if there is hardly any in the box, which may be
+    wrong. NaN stays NaN.
     """
-    height, width = size_hw
-    x, y = np.meshgrid(np.arange(width), np.arange(height))
-    xy = image_from_map.apply(np.stack([x, y], -1).reshape(-1, 2).astype(np.float64))
     off = np.maximum(np.maximum(xyxy[:2] - xy, xy - xyxy[2:]), 0)
     scale = _FADES * max(1.0, float((xyxy[2:] - xyxy[:2]).max()))
-    near = np.exp(-((off / scale) ** 2).sum(1)).reshape(size_hw)
-    return (FAR_FROM_BOX + (1 - FAR_FROM_BOX) * near).astype(np.float32)
+    near = np.exp(-((off / scale) ** 2).sum(-1))
+    return FAR_FROM_BOX + (1 - FAR_FROM_BOX) * near
 
 
 def covered_px(xyxy: Float[np.ndarray, "n 4"], spec: CropSpec) -> Float64[np.ndarray, " n"]:

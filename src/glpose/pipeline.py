@@ -5,7 +5,7 @@ those of its temporal neighbours, or summaries of them, and those of similar cro
 far as the estimator has slots for them, then give the joint maps.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -290,28 +290,29 @@ class _Settings:
         self.crop_from_map = self.codec.crop_from_map(card.crop)
 
     def find(
-        self, maps: Maps, people: Sequence[tuple[np.ndarray, Affine]]
-    ) -> tuple[np.ndarray, np.ndarray, Maps]:
-        """Joints in map pixels, their scores, and the maps that say so.
+        self, maps: Maps, people: Iterable[tuple[np.ndarray, Affine]]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Joints in map pixels and their scores.
 
         `people` has the box of each person, in image pixels, and the map from the image to the crop.
         """
-        if not self.options.in_box:
-            return *self.codec.decode(maps), maps
-        name, size_hw = self.codec.score_map, self.codec.size_hw
+        xy, score = self.codec.decode(maps)
+        found = self.codec.peaks(maps, 1 + _OTHER_PLACES) if self.options.in_box else None
+        if found is None:
+            return xy, score
+        places, height = found
         weight = np.stack(
             [
-                weight_of_box(xyxy, to_crop.inverse() @ self.crop_from_map, size_hw)
-                for xyxy, to_crop in people
+                weight_of_box(xyxy, (to_crop.inverse() @ self.crop_from_map).apply(own))
+                for (xyxy, to_crop), own in zip(people, places, strict=True)
             ]
         )
-        maps = {**maps, name: maps[name] * weight[:, None]}
-        xy, score = self.codec.decode(maps)
-        # A score says how sure the network is, wherever the box is.
-        at = np.rint(np.nan_to_num(xy)).astype(int)
-        column, row = (np.clip(at[..., i], 0, size_hw[1 - i] - 1) for i in (0, 1))
-        score = score / weight[np.arange(len(weight))[:, None], row, column]
-        return xy, np.minimum(score, 1).astype(np.float32), maps
+        best = np.argmax(height * np.nan_to_num(weight), -1)
+        # The first place is what was decoded; of the others the score is that of the map, too.
+        row, joint = np.nonzero(best)
+        xy[row, joint] = places[row, joint, best[row, joint]]
+        score[row, joint] = height[row, joint, best[row, joint]]
+        return xy, score
 
 
 def _blocks(frames: Iterable[Frame], num: int, spent: Timings) -> Iterator[list[Frame]]:
@@ -456,8 +457,8 @@ def _look(
         crops = np.stack([cut(rgb, to_crop, how.crop) for to_crop in maps])
     with spent("encode"):
         encoded = estimate.encode(crops)
-        people = tuple(zip(boxes, maps, strict=True))
-        xy, score, _ = how.find(_answers(estimate, encoded), people)
+        people = zip(boxes, maps, strict=True)
+        xy, score = how.find(_answers(estimate, encoded), people)
     in_image = [(m.inverse() @ how.crop_from_map).apply(p) for m, p in zip(maps, xy, strict=True)]
     return Looked(maps, encoded, np.stack(in_image).astype(np.float32), score)
 
@@ -534,8 +535,8 @@ def _solve(
     started = states.starts(keys)
     maps = _maps(keys, started, estimate, how, kept, spent)
     with spent("fuse"):
-        people = [(key.seen.people.xyxy[key.row], key.crop_from_image) for key in keys]
-        map_xy, score, maps = how.find(maps, people)
+        people = ((key.seen.people.xyxy[key.row], key.crop_from_image) for key in keys)
+        map_xy, score = how.find(maps, people)
         states.keep(keys, maps, score, started)
         evidence = how.codec.side_evidence(maps, map_xy, how.joints.mirror)
         peaks = how.codec.peaks(maps, 1 + _OTHER_PLACES)
@@ -547,9 +548,10 @@ def _solve(
 
         unknown: _OfKeys = [None] * len(keys)
         places = place_score = unknown
-        if peaks is not None:  # the first ones are the joints
-            places = in_image(peaks[0][:, :, 1:])
-            place_score = calibrated(peaks[1][:, :, 1:], how.card.calibration)
+        if peaks is not None:
+            other_xy, other_score = _others(map_xy, *peaks)
+            places = in_image(other_xy)
+            place_score = calibrated(other_score, how.card.calibration)
         return (
             in_image(map_xy),
             calibrated(score, how.card.calibration),
@@ -557,6 +559,16 @@ def _solve(
             places,
             place_score,
         )
+
+
+def _others(
+    map_xy: np.ndarray, places: np.ndarray, score: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Places and scores without those of the joints: the nearest ones, or the first of each."""
+    far = np.nan_to_num(np.linalg.norm(places - map_xy[:, :, None], axis=-1), nan=np.inf)
+    is_other = np.arange(places.shape[2]) != far.argmin(-1)[..., None]
+    shape = (*map_xy.shape[:2], places.shape[2] - 1)
+    return places[is_other].reshape(*shape, 2), score[is_other].reshape(shape)
 
 
 def _maps(

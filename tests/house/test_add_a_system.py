@@ -151,6 +151,7 @@ def test_a_system_is_a_folder_a_line_and_its_recipes(
         assert main(["export", "runs/toy_wide", "-o", "halved", "--half"]) == 2
         found = capsys.readouterr()
         assert "toy_wide.json: is no ONNX file, which --half is for" in found.err
+        assert not list(Path("halved").iterdir())
         assert main(["export", "runs/toy_wide", "-o", "shared", "--share", "pose_small"]) == 2
         assert "estimates no poses; --share is for pose estimators" in capsys.readouterr().err
         assert "width 7.00" in found.out

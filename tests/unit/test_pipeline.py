@@ -394,29 +394,41 @@ class Only:
         return self.person, np.array([0])
 
 
+@pytest.mark.parametrize("upside_down", [False, True])
 @pytest.mark.parametrize("spots", [("own", "other"), ("own",), ("other",)])
-def test_of_two_places_the_one_in_the_box_can_be_preferred(spots: tuple[str, ...]) -> None:
+def test_of_two_places_the_one_in_the_box_can_be_preferred(
+    spots: tuple[str, ...], upside_down: bool
+) -> None:
     """The crop of a narrow box shows a neighbour, too, who may be seen better."""
 
-    def seen(spots: tuple[str, ...], follower: Only, *, in_box: bool) -> FramePoses:
+    def seen(spots: tuple[str, ...], *, in_box: bool) -> tuple[FramePoses, Only]:
         rgb = np.zeros((*SIZE_HW, 3), np.uint8)
         for name, column, grey in (("own", 44, 120), ("other", 67, 240)):
             if name in spots:
                 rgb[36:44, column : column + 8] = grey
+        follower = Only()
+        follower.upside_down = np.array([upside_down])
         estimate, options = FakeEstimator(tiny_onnx.slots()), PoseOptions(in_box=in_box)
         (poses,) = run([Frame(0, 0.0, rgb)], estimate, follower, options=options)
-        return poses
+        return poses, follower
 
-    sure = {name: seen((name,), Only(), in_box=False).score[0, 0] for name in ("own", "other")}
+    alone = {name: seen((name,), in_box=False)[0] for name in ("own", "other")}
+    np.testing.assert_allclose(alone["own"].xy[0, 0], (47.5, 39.5), atol=3)
+    np.testing.assert_allclose(alone["other"].xy[0, 0], (70.5, 39.5), atol=3)
     for in_box in (False, True):
-        follower = Only()
-        poses = seen(spots, follower, in_box=in_box)
+        poses, follower = seen(spots, in_box=in_box)
         taken = "own" if spots == ("own",) or (in_box and "own" in spots) else "other"
-        assert poses.xy[0, 0, 0] == pytest.approx({"own": 47.5, "other": 70.5}[taken], abs=2)
-        # As sure as the network is, wherever the box may be.
-        assert poses.score[0, 0] == pytest.approx(sure[taken], abs=0.02)
+        # Where and as sure as the network says, wherever the box may be.
+        np.testing.assert_allclose(poses.xy[0, 0], alone[taken].xy[0, 0], atol=0.6)
+        assert poses.score[0, 0] == pytest.approx(alone[taken].score[0, 0], abs=1e-6)
         np.testing.assert_allclose(follower.xy[0, 0], poses.xy[0, 0], atol=1e-4)
         np.testing.assert_allclose(follower.score[0, 0], poses.score[0, 0], atol=1e-6)
+        assert poses.other_places is not None
+        others = poses.other_places.xy[0, 0]
+        assert not (np.linalg.norm(others - poses.xy[0, 0], axis=-1) < 3).any()
+        if len(spots) == 2:
+            left = alone["other" if taken == "own" else "own"].xy[0, 0]
+            assert np.linalg.norm(others - left, axis=-1)[0] < 3
 
 
 def test_who_is_upside_down_is_shown_the_other_way_up() -> None:

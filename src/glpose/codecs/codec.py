@@ -24,11 +24,6 @@ class Codec(Protocol):
         """Height and width of the maps."""
         ...
 
-    @property
-    def score_map(self) -> str:
-        """The name of the map that says how likely a joint is where."""
-        ...
-
     def channels(self, num_joints: int) -> dict[str, int]:
         """Names and numbers of channels of the maps for `num_joints` joints."""
         ...

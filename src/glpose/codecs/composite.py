@@ -53,11 +53,6 @@ class CompositeCodec:
     def _heatmap(self) -> HeatmapSpec:
         return HeatmapSpec(self.size_hw, self.sigma_px)
 
-    @property
-    def score_map(self) -> str:
-        """See `Codec.score_map`."""
-        return HEAT
-
     def channels(self, num_joints: int) -> dict[str, int]:
         """See `Codec.channels`."""
         return dict.fromkeys((HEAT, DX, DY), num_joints)

@@ -38,11 +38,6 @@ class GaussianCodec:
         """See `Codec.size_hw`."""
         return self.heatmap.size_hw
 
-    @property
-    def score_map(self) -> str:
-        """See `Codec.score_map`."""
-        return HEATMAPS
-
     def channels(self, num_joints: int) -> dict[str, int]:
         """See `Codec.channels`."""
         return {HEATMAPS: num_joints}

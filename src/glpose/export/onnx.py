@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from glpose.config import to_plain
-from glpose.errors import MissingExtra
+from glpose.errors import GLPoseError, MissingExtra
 from glpose.files import file_digest, whole_file, write_whole
 from glpose.runtime.card import CARD_KEY, Card
 
@@ -164,7 +164,10 @@ def _drop_unused(graph: onnx.GraphProto) -> None:
 
 
 def store_half(path: Path) -> None:
-    """Keep a file's large weights as float16, for half the size; they are used as float32."""
+    """Keep a file's large weights as float16, for half the size; they are used as float32.
+
+    Raises: GLPoseError if one is too large for that (above 65,504).
+    """
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -172,6 +175,10 @@ def store_half(path: Path) -> None:
     for weight in model.graph.initializer:
         if weight.data_type == TensorProto.FLOAT and prod(weight.dims) >= _LARGE:
             name, values = weight.name, numpy_helper.to_array(weight)
+            if np.abs(values).max() > np.finfo(np.float16).max:
+                raise GLPoseError(
+                    f"{path}: '{name}' has values that 16 bits cannot hold; export again without --half"
+                )
             weight.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
             # The engine folds the cast when it opens the file.
             casts.append(helper.make_node("Cast", [weight.name], [name], to=TensorProto.FLOAT))

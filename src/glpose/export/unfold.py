@@ -16,7 +16,7 @@ from torch.utils.hooks import RemovableHandle
 
 from glpose.errors import BadWeights, MissingExtra
 from glpose.runtime.alone import looks_alone
-from glpose.runtime.card import PoseCard
+from glpose.runtime.card import EncoderCard, PoseCard
 from glpose.runtime.load import read_card
 
 _CONSTANT = 1e-8
@@ -104,9 +104,12 @@ def restore_norms(network: nn.Module, pictures: Tensor) -> None:
 def _head_beside(path: Path) -> list[tuple[Tensor, Tensor]]:
     """The head of an estimator of one frame, whose encoder is at `path`; empty if it is none."""
     fusion = path.with_name(path.name.replace(".encoder.", ".fusion."))
-    card = read_card(fusion) if fusion != path and fusion.is_file() else None
-    is_of_one_frame = isinstance(card, PoseCard) and looks_alone(card)
-    return _convolutions(fusion)[0] if is_of_one_frame else []
+    if fusion == path or not fusion.is_file():
+        return []
+    card, own = read_card(fusion), read_card(path)
+    if not (isinstance(card, PoseCard) and isinstance(own, EncoderCard) and looks_alone(card)):
+        return []
+    return _convolutions(fusion)[0] if card.partner == own.partner else []
 
 
 def _convolutions(path: Path) -> tuple[list[tuple[Tensor, Tensor]], bool]:

@@ -78,9 +78,11 @@ def export_run(
     assert isinstance(run.task, ExportTask)
     paths = run.task.export(run.model, folder, **about)
     if half:
+        if others := [path for path in paths if path.suffix != ".onnx"]:
+            for path in paths:
+                path.unlink()
+            raise BadConfig(f"{others[0]}: is no ONNX file, which --half is for; leave it out")
         for path in paths:
-            if path.suffix != ".onnx":
-                raise BadConfig(f"{path}: is no ONNX file, which --half is for; leave it out")
             store_half(path)
     return paths
 
