@@ -30,7 +30,7 @@ from glpose.refine.phantoms import without_phantoms
 from glpose.refine.sides import LEG_PARTS, LEGS, SidesSpec, with_continuous_sides
 from glpose.refine.steady import SteadySpec, with_steady_joints
 from glpose.result import PoseStream
-from glpose.runtime.alone import alone, looks_alone
+from glpose.runtime.alone import alone, can_look_alone, looks_alone
 from glpose.runtime.card import PoseCard
 from glpose.runtime.detector import BoxDetector, ThoroughDetector
 from glpose.runtime.engine import EngineSpec
@@ -245,7 +245,7 @@ def poses_of(
     """
     card = models.estimate.card
     # A picture has no other frames, and copies of itself tell nothing: measured, they do harm.
-    has_nothing_to_fuse = info.is_still and card.answers and card.order == "any"
+    has_nothing_to_fuse = info.is_still and can_look_alone(card)
     if not effort.fuse or has_nothing_to_fuse:
         models = replace(models, estimate=alone(models.estimate))
     is_picture = info.is_still and looks_alone(models.estimate.card)

@@ -43,6 +43,7 @@ from glpose.jobs.writers import (
 )
 from glpose.pipeline import can_follow
 from glpose.refine import Refiner, refiner_named
+from glpose.runtime.alone import can_look_alone
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import Opened, open_flow
 from glpose.runtime.presets import Effort, Wish
@@ -180,13 +181,17 @@ def run_sources(
     works = _works(dict.fromkeys(weights), boxes, options)
     interrupt = interrupt or Interrupt()
     outcomes: list[Outcome] = []
+    told: set[str] = set()
     with interrupt.listening():
         for entry, name in zip(entries, weights, strict=True):
             if interrupt.requested:
                 break
             work = works[name]
-            note = "" if any(one.frames for one in outcomes) else work.in_words()  # once
-            outcomes.append(SourceJob(entry, options, work, reporter, interrupt, note).run())
+            note = work.in_words(is_still=entry.is_still)
+            once = "" if note in told else note
+            outcomes.append(SourceJob(entry, options, work, reporter, interrupt, once).run())
+            if outcomes[-1].frames:
+                told.add(note)
     return outcomes
 
 
@@ -288,11 +293,12 @@ class _Estimation:
         """Whether the detector may skip frames, as poses are followed; else it looks at all, or at none."""
         return self.boxes is None and can_follow(self.models.estimate.card)
 
-    def in_words(self) -> str:
+    def in_words(self, *, is_still: bool) -> str:
         """What is done, and by what."""
         provider = self.models.record["pose"]["provider"]
         waits = self._follows and not self.options.causal
-        done = self.effort.in_words(searches=self.boxes is None, waits=waits)
+        is_picture = is_still and can_look_alone(self.models.estimate.card)
+        done = self.effort.in_words(searches=self.boxes is None, waits=waits, is_picture=is_picture)
         return f"preset {self.options.wish.preset}: {done}; ONNX Runtime on {provider}"
 
     def missing(self, label: str, last_frame: int) -> str | None:

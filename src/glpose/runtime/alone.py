@@ -15,6 +15,11 @@ def looks_alone(card: PoseCard) -> bool:
     return len(card.slots) == 1 and isinstance(card.slots[0], KeySlot)
 
 
+def can_look_alone(card: PoseCard) -> bool:
+    """Whether each crop can be seen alone, as in a picture, which has no other frames."""
+    return looks_alone(card) or (card.answers and card.order == "any")
+
+
 def alone(estimate: Estimator) -> Estimator:
     """The estimator without its fusion; as it is if there is none."""
     return estimate if looks_alone(estimate.card) else Alone(estimate)

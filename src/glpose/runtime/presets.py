@@ -49,11 +49,18 @@ class Effort:
         flip = self.flip or is_thorough
         return PoseOptions(causal=causal, flip=flip, views=views, in_box=is_picture)
 
-    def in_words(self, *, searches: bool = True, waits: bool = True) -> str:
+    def in_words(
+        self, *, searches: bool = True, waits: bool = True, is_picture: bool = False
+    ) -> str:
         """What is done; `searches` is false where nobody has to be searched.
 
-        `waits`: whether that is done less often where nothing changes.
+        `waits`: whether that is done less often where nothing changes. `is_picture`: for a picture, in
+        which each crop is seen alone.
         """
+        if is_picture:
+            search = "searched in several views" if self.thorough else "searched once"
+            looks = f"looked at {2 * (1 + len(VIEWS))} times" if self.thorough else "looked at once"
+            return f"people {search if searches else 'given'}, {looks}"
         every = "every frame" if self.detect_every == 1 else f"every {self.detect_every} frames"
         if waits and 1 < self.detect_every < MOST_WAIT:
             every += ", less often where nothing changes"

@@ -61,6 +61,9 @@ class Told(Silent):
     def stop(self) -> None:
         self.calls.append(("stop",))
 
+    def note(self, message: str) -> None:
+        self.calls.append(("note", message))
+
     def problem(self, message: str) -> None:
         self.calls.append(("problem", message))
 
@@ -113,6 +116,7 @@ def test_outcomes_and_reports(
     assert (good.frames, good.poses, good.warnings) == (SHORT, SHORT, [])
     assert (bad.state, bad.frames, len(bad.warnings)) == ("failed", 0, 1)
     assert "no such file" in bad.warnings[0]
+    assert told.calls.pop(0)[0] == "note"
     assert told.calls[0] == ("start", "walk", SHORT)
     assert [call[:2] for call in told.calls[1:-3]] == [("update", n) for n in range(1, SHORT + 1)]
     assert told.calls[-4][2] == len(good.tracks)
@@ -147,7 +151,12 @@ def test_networks_are_opened_once_for_all_sources(
         monkeypatch.setattr(api, name, partial(counted, getattr(api, name)))
     picture = np.full((80, 120, 3), 90, np.uint8)
     options = Options(tmp_path / "out", writers=(poses_jsonl,), engine=EngineSpec(threads=1))
-    outcomes = run_sources([picture, video, picture, picture[None]], options)
+    told = Told()
+    outcomes = run_sources([picture, video, picture, picture[None]], options, told)
+    notes = [call[1] for call in told.calls if call[0] == "note"]
+    # What is done is said once for pictures, and once for videos.
+    assert ["looked at 10 times" in note for note in notes] == [True, False]
+    assert "frames fused" in notes[1]
     assert [outcome.state for outcome in outcomes] == ["ok"] * 4
     assert sorted(opened) == [DEFAULT_DETECTOR, DEFAULT_PICTURE, DEFAULT_POSE]
     for outcome in outcomes:

@@ -51,6 +51,10 @@ def test_an_effort_in_words() -> None:
     assert "every 15 frames, no" in fast.in_words(waits=False)
     assert "every 20 frames, no" in replace(fast, detect_every=20).in_words()
     assert best.in_words() == "people searched every frame, with flip test, frames fused"
+    often = "people searched in several views, looked at 10 times"
+    assert best.in_words(is_picture=True) == often
+    assert fast.in_words(is_picture=True) == "people searched once, looked at once"
+    assert fast.in_words(is_picture=True, searches=False) == "people given, looked at once"
     assert best.in_words(searches=False) == "people given, with flip test, frames fused"
     usual = (
         "people searched every 5 frames, less often where nothing changes, "
