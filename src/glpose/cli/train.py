@@ -59,6 +59,7 @@ def train(
         raise MissingExtra("torch", "train") from problem
     from glpose.systems import load_system
     from glpose.train.loop import train as run_training
+    from glpose.train.run.processor import emulates_bf16
     from glpose.train.run.workers import join_workers
 
     with join_workers() as workers:
@@ -73,6 +74,11 @@ def train(
                 f"{recipe.name} is made for weights trained on "
                 f"{', '.join(recipe.pretrained_on)}, but starts from random ones; give best.pt of "
                 "such a run, or what glpose weights import wrote, with --init"
+            )
+        if workers.is_first and recipe.precision == "bf16" and emulates_bf16(workers.device):
+            complain(
+                "this processor has no instructions for numbers of 16 bits (bf16), which make "
+                "training slower than those of 32 here; give --set precision=fp32"
             )
         if workers.is_first and not cache.exists():
             say(f"pictures are decoded, or rendered, into {cache} first: minutes, but once only")
