@@ -411,6 +411,25 @@ def _check_kinds(**arguments: object) -> None:
             raise BadInput(f"refiners holds a {type(refine).__name__}; expected functions")
 
 
+def _check_shapes(people: People, frame: int) -> None:
+    """Raises BadInput for people that are not a box, a score and a whole number each."""
+    arrays = {"xyxy": people.xyxy, "score": people.score, "track_id": people.track_id}
+    num = len(people.track_id) if np.ndim(people.track_id) == 1 else 0
+    shapes = {"xyxy": (num, 4), "score": (num,), "track_id": (num,)}
+    for name, array in arrays.items():
+        kind = "iu" if name == "track_id" else "fiu"
+        if (
+            not isinstance(array, np.ndarray)
+            or array.shape != shapes[name]
+            or array.dtype.kind not in kind
+        ):
+            found = f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else ""
+            raise BadInput(
+                f"frame {frame}: {name} of the boxes is {found or type(array).__name__}; expected "
+                "arrays of numbers, xyxy of n x 4, score and track_id of n, these whole ones"
+            )
+
+
 def check_boxes(boxes: Boxes | None, info: VideoInfo, name: str) -> None:
     """Raises BadInput for boxes that are none, are beyond the video's end, or share a track id."""
     for frame, people in (boxes or {}).items():
@@ -421,6 +440,7 @@ def check_boxes(boxes: Boxes | None, info: VideoInfo, name: str) -> None:
             )
         if frame < 0:
             raise BadInput(f"the boxes name frame {frame}; expected frames from 0")
+        _check_shapes(people, int(frame))
         if len(people) > _MOST_PEOPLE:
             raise BadInput(
                 f"frame {frame} has {len(people)} boxes; expected at most {_MOST_PEOPLE}, since the "

@@ -167,6 +167,7 @@ class DetectAndTrack:
             detections = self._detect(frame.rgb)
         with self._spent("track"):
             cut = self._cuts.update(frame.rgb)
+            self._tracker.resize(frame.rgb.shape[:2])
             return self._tracker.update(frame.index, detections, cut=cut)
 
 
@@ -250,6 +251,7 @@ class FollowPoses:
             with self._spent("detect"):
                 detections = self._detect(frame.rgb)
         with self._spent("track"):
+            self._tracker.resize(frame.rgb.shape[:2])
             people = self._tracker.update(frame.index, detections, cut=cut)
             if not len(people):  # else `learn` says who of them is there
                 self._stillness.saw(people.xyxy)

@@ -163,6 +163,18 @@ def test_a_network_that_should_not_start_at_random_says_so_but_trains(
     assert trained_on == (DATASETS["synth"].terms,)
 
 
+def test_a_processor_that_only_emulates_bf16_is_told_of(
+    train: Train, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glpose.train.run.processor.emulates_bf16", lambda device: True)
+    once = ("pretrain_small", "--synth-only", "--set", "num_steps=1")
+    assert train(*once, "--set", "precision=bf16") == 0
+    assert "give --set precision=fp32" in only_line(capsys)
+    # A run cannot change its precision any more.
+    assert train(*once, "--set", "precision=bf16", "--resume") == 0
+    assert not capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_training_goes_on_from_shipped_weights(
     train: Train, capsys: pytest.CaptureFixture[str]

@@ -110,6 +110,29 @@ def test_an_id_twice_in_a_frame_is_refused() -> None:
         check_boxes({2: twice}, info, "x")
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"xyxy": np.zeros((1, 4))}, "xyxy of the boxes is float64 of shape (1, 4)"),
+        ({"xyxy": np.zeros((2, 5))}, "xyxy of the boxes is float64 of shape (2, 5)"),
+        ({"xyxy": np.zeros(4)}, "xyxy of the boxes is float64 of shape (4,)"),
+        ({"xyxy": [[0, 0, 4, 4]] * 2}, "xyxy of the boxes is list"),
+        ({"score": np.ones(3)}, "score of the boxes is float64 of shape (3,)"),
+        ({"track_id": np.array([1])}, "xyxy of the boxes is float64 of shape (2, 4)"),
+        ({"track_id": np.array([1.0, 2.5])}, "track_id of the boxes is float64 of shape (2,)"),
+    ],
+)
+def test_boxes_of_unequal_length_or_other_kinds_are_refused(change: dict, says: str) -> None:
+    info = ArraySource([np.zeros((8, 8, 3), np.uint8)] * 3, rate_hz=25.0).info
+    whole = People(np.array([[0.0, 0, 4, 4]] * 2), np.ones(2), np.array([1, 2]))
+    check_boxes({2: whole}, info, "x")
+    with pytest.raises(BadInput) as found:
+        check_boxes({2: replace(whole, **change)}, info, "x")
+    assert str(found.value).startswith(
+        f"frame 2: {says}; expected arrays of numbers, xyxy of n x 4"
+    )
+
+
 @pytest.fixture(scope="module")
 def bad_calls() -> dict[str, tuple[list[str], str]]:
     """What calls that cannot be right raise, in a process without type checks."""

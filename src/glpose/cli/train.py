@@ -75,7 +75,8 @@ def train(
                 f"{', '.join(recipe.pretrained_on)}, but starts from random ones; give best.pt of "
                 "such a run, or what glpose weights import wrote, with --init"
             )
-        if workers.is_first and recipe.precision == "bf16" and emulates_bf16(workers.device):
+        is_slow = recipe.precision == "bf16" and emulates_bf16(workers.device)
+        if is_slow and workers.is_first and not resume:  # a run goes on as it was begun
             complain(
                 "this processor has no instructions for numbers of 16 bits (bf16), which make "
                 "training slower than those of 32 here; give --set precision=fp32"

@@ -478,8 +478,20 @@ class SourceJob:
     def _again(
         self, source: Source, found: list[FramePoses]
     ) -> Generator[FrameAndPoses, None, None]:
+        """The frames once more, with their poses; the source may have changed since."""
+        num = 0
         with closing(self._frames(source)) as frames:
-            yield from zip(frames, found, strict=True)
+            for poses, frame in zip(found, frames, strict=False):
+                num += 1
+                yield frame, poses
+            has_more = next(frames, None) is not None
+        if has_more or num < len(found):
+            now = "more" if has_more else f"{num}"
+            self._warn(
+                f"{self.entry.label}: had {len(found)} frames when people were searched and {now} when "
+                "it was read again; only those are in the results that it had both times",
+                "incomplete",
+            )
 
     def _frames(self, source: Source) -> Generator[Frame, None, None]:
         """The frames asked for, until a stop is requested; closing it stops the decoding thread."""
@@ -502,11 +514,11 @@ class SourceJob:
             self._warn(note)
         if source.info.note:
             self._warn(f"{name}: {source.info.note}")
-        for warning in source.warnings:
+        for warning in dict.fromkeys(source.warnings):  # it may have been read twice
             self._warn(warning, "incomplete")
         for warning in (warning for writer in self.writers for warning in writer.warnings):
             self._warn(warning)
-        if lack := self.work.missing(name, out.last_frame):
+        if out.frames and (lack := self.work.missing(name, out.last_frame)):
             self._warn(lack, "incomplete")
         if out.frames == 0:
             self._warn(

@@ -200,6 +200,9 @@ class LooksMemory(Generic[Who]):
         """
         known = self._of
         self._of = {who: known.get(who, _Memory()) for who in alive}
+        for memory in self._of.values():
+            # Who is gone is forgotten; of the last ones one stays, as the meeting has not ended yet.
+            memory.met = (memory.met & self._of.keys()) or set(list(memory.met)[:1])
         hidden = [who for who in known if who in self._of and who not in set(people)]
         covered = _covered(xyxy) >= self._spec.meet
         for i, who in enumerate(people):

@@ -116,6 +116,11 @@ class Tracker:
         self._last_id = 0
         self._frame: int | None = None
 
+    def resize(self, size_hw: tuple[int, int]) -> None:
+        """The next picture has this size; for pictures of different sizes. Not without a size before."""
+        if self._size_hw is not None:
+            self._size_hw = size_hw
+
     def update(self, frame: int, detections: Detections, *, cut: bool = False) -> People:
         """The people of a frame, sorted by track id; their score is that of their detection.
 

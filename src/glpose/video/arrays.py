@@ -16,8 +16,8 @@ _MICROSECOND = Fraction(1, 1_000_000)
 class ArraySource:
     """Arrays of RGB pictures, uint8 of height x width x 3, as a `Source`.
 
-    `pictures` is a list, an array, or an iterator, which is read lazily and only once; None stands
-    for a lost picture. Times are `times_s`, one per picture and increasing, or else multiples of
+    `pictures` is a list, an array, or an iterator, which is read lazily and only once (its
+    pictures are copied, so that it may use their memory again); None stands for a lost picture. Times are `times_s`, one per picture and increasing, or else multiples of
     1 / `rate_hz`. `name` names the results. `is_still`: it is one picture and no video.
 
     Raises: BadInput if a picture is invalid (the first one here, later ones when they are reached),
@@ -47,7 +47,7 @@ class ArraySource:
                 "iterator of pictures"
             )
         num = len(pictures) if isinstance(pictures, Sized) else None
-        self._is_once = isinstance(pictures, Iterator)
+        self.is_read_once = isinstance(pictures, Iterator)
         self._was_read = False
         # The size is that of the first picture that is not None.
         rest, before, size_hw = iter(pictures), [], None
@@ -58,7 +58,7 @@ class ArraySource:
                 break
         if size_hw is None:
             raise BadInput(f"{name}: found no picture; expected one at least")
-        self._pictures = chain(before, rest) if self._is_once else pictures
+        self._pictures = chain(before, rest) if self.is_read_once else pictures
         duration_s = None if num is None or times_s is not None else float(num * step_s)
         self.info = VideoInfo(
             name, size_hw, rate_hz, num_frames=num, duration_s=duration_s, is_still=is_still
@@ -69,7 +69,7 @@ class ArraySource:
         self, start_s: float | None = None, end_s: float | None = None
     ) -> Generator[Frame, None, None]:
         """See `Source.frames`; runs in the caller's thread."""
-        if self._is_once and self._was_read:
+        if self.is_read_once and self._was_read:
             raise BadInput(f"{self._name}: an iterator is read once only; give a list of pictures")
         self._was_read = True
         last_s = -float("inf")
@@ -84,10 +84,14 @@ class ArraySource:
             if end_s is not None and time_s >= end_s:
                 return
             if start_s is None or time_s >= start_s:
-                what = self._label(index)
-                yield Frame(
-                    index, time_s, None if picture is None else checked_picture(picture, what)
-                )
+                yield Frame(index, time_s, self._kept(picture, index))
+
+    def _kept(self, picture: np.ndarray | None, index: int) -> np.ndarray | None:
+        """A picture, checked; of an iterator a copy, since it may use the memory again."""
+        if picture is None:
+            return None
+        rgb = checked_picture(picture, self._label(index))
+        return rgb.copy() if self.is_read_once else rgb
 
     def _time_s(self, index: int) -> float:
         if self._times_s is None:

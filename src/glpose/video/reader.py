@@ -144,13 +144,13 @@ def open_video(path: Path | str) -> VideoSource:
                 f"{path}: none of its {reading.num_packets} frames can be decoded "
                 f"({stream.codec_context.name}); check the file in a player"
             )
-        display = Display(reading.aspect)
+        display, length_s = Display(reading.aspect), duration_s(container, stream)
         info = VideoInfo(
             name=path.name,
             size_hw=display(picture).shape[:2],
             rate_hz=float(reading.rate()),
-            num_frames=stream.frames or None,
-            duration_s=duration_s(container, stream),
+            num_frames=_num_frames(stream, length_s, float(reading.rate())),
+            duration_s=length_s,
             rotation_deg=display.turn(picture).rotation_deg,
             note=_note_on(picture),
         )
@@ -501,6 +501,15 @@ def duration_s(container: InputContainer, stream: VideoStream) -> float | None:
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     return container.duration / av.time_base if container.duration else None
+
+
+def _num_frames(stream: VideoStream, length_s: float | None, rate_hz: float) -> int | None:
+    """How many frames the header announces; None if it counts less than half of its own length.
+
+    The header of a fragmented MP4, as recorders and editors write them, counts the first part alone.
+    """
+    is_part = length_s is not None and stream.frames < length_s * rate_hz / 2
+    return None if is_part else stream.frames or None
 
 
 class Display:

@@ -20,7 +20,7 @@ from glpose import imaging
 from glpose.errors import BadInput, VideoError
 from glpose.imaging import Rgb
 from glpose.types import Frame, VideoInfo
-from glpose.video.arrays import step_at
+from glpose.video.arrays import ArraySource, step_at
 from glpose.video.camera import CameraSource, camera_number, open_camera
 from glpose.video.network import Address, NetworkSource, Watch, is_address, parse_address
 from glpose.video.pages import open_pages
@@ -127,8 +127,9 @@ class SourceEntry:
 
     @property
     def is_read_once(self) -> bool:
-        """Whether its pictures come but once: those of a camera or a stream."""
-        return self.camera is not None or self.address is not None
+        """Whether its pictures come but once: those of a camera, a stream or an iterator."""
+        is_given_once = isinstance(self.given, ArraySource) and self.given.is_read_once
+        return self.camera is not None or self.address is not None or is_given_once
 
     @property
     def is_still(self) -> bool:

@@ -1,7 +1,7 @@
 """A run that keeps one person, or that hides who people are; with poses made by hand."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -113,7 +113,31 @@ def test_a_number_that_nobody_has_is_a_failure_that_names_the_others(tmp_path: P
 def test_a_rule_needs_a_source_that_can_be_read_twice(tmp_path: Path) -> None:
     outcome = done(tmp_path, ArraySource(iter([NOISE] * len(WHO))), person="largest")
     assert outcome.state == "failed"
-    assert "an iterator is read once only" in outcome.warnings[0]
+    assert "reads a source twice, which this one cannot" in outcome.warnings[0]
+
+
+class Growing(ArraySource):
+    """A recording that is still being written, or cut, between two readings."""
+
+    def __init__(self, *lengths: int) -> None:
+        super().__init__([NOISE] * max(lengths))
+        self.lengths = list(lengths)
+
+    def frames(
+        self, start_s: float | None = None, end_s: float | None = None
+    ) -> Generator[Frame, None, None]:
+        self._pictures = [NOISE] * self.lengths.pop(0)
+        return super().frames(start_s, end_s)
+
+
+@pytest.mark.parametrize(("again", "says"), [(2, "and 2 when"), (len(WHO) + 1, "and more when")])
+def test_a_source_that_changes_between_two_readings_is_incomplete(
+    again: int, says: str, tmp_path: Path
+) -> None:
+    outcome = done(tmp_path, Growing(len(WHO), again), person="largest")
+    assert outcome.state == "incomplete"
+    assert outcome.frames == min(again, len(WHO))
+    assert says in outcome.warnings[0]
 
 
 @pytest.mark.parametrize("person", [None, "central"])

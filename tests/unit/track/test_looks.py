@@ -228,3 +228,13 @@ def test_who_is_gone_is_forgotten() -> None:
     meet(memory, swapped=False, frames=2)
     assert memory.update("a", LEFT[None], RED[None], "a") == {}
     assert memory.update("a", LEFT[None], BLUE[None], "a") == {}  # no meeting is open any more
+
+
+def test_those_who_pass_two_who_stand_together_are_forgotten() -> None:
+    memory: LooksMemory[int] = LooksMemory()
+    together, looks = np.stack([MIDDLE] * 3), np.stack([RED] * 3)
+    for passer in range(2, 40):
+        people = [0, 1, passer]
+        memory.update(people, together, looks, people)
+        memory.update(people[:2], together[:2], looks[:2], people[:2])
+    assert all(len(one.met) <= 2 for one in memory._of.values())

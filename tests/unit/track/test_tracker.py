@@ -350,3 +350,15 @@ def test_who_appears_near_somebody_just_lost_is_that_person(
         return [person(300 + moved)] if i >= 10 + gap else []
 
     assert ids(follow(scene, 12 + gap)[-1])[-1] == expected
+
+
+def test_a_picture_that_is_larger_than_the_first_one_has_people_everywhere() -> None:
+    tracker = Tracker(size_hw=(480, 640))
+    found = []
+    for i in range(6):
+        tracker.resize((1000, 3000))
+        found.append(tracker.update(i, seen([person(2000 + 5 * i)])))
+    assert [ids(people) for people in found] == [[1]] * 6
+    unlimited = Tracker()
+    unlimited.resize((10, 10))
+    assert [ids(unlimited.update(i, seen([person(2000)]))) for i in range(3)] == [[1]] * 3

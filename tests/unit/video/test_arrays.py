@@ -64,6 +64,18 @@ def test_an_iterator_is_read_as_frames_are_asked_for_and_once() -> None:
         next(source.frames())
 
 
+def test_an_iterator_may_use_its_memory_again() -> None:
+    buffer = np.zeros((2, 2, 3), np.uint8)
+
+    def pictures():
+        for index in range(4):
+            buffer[:] = index
+            yield buffer
+
+    frames = list(ArraySource(pictures()).frames())
+    assert [int(frame.rgb.max()) for frame in frames if frame.rgb is not None] == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("pictures", "more", "words"),
     [

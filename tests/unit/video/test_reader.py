@@ -214,3 +214,22 @@ def test_untagged_colours_of_large_pictures_are_bt709(tmp_path: Path) -> None:
     (frame,) = open_video(path).frames()
     luma, red = (100 - 16) * 255 / 219, 1.5748 * (180 - 128) * 255 / 224
     assert abs(int(frame.rgb[360, 640, 0]) - (luma + red)) <= 3
+
+
+def test_a_header_that_counts_the_first_part_alone_is_not_believed(tmp_path: Path) -> None:
+    """As in a fragmented MP4, which some recorders write."""
+    whole, parts = write_video(tmp_path / "whole.mp4", num_frames=30), tmp_path / "parts.mp4"
+    flags = {"movflags": "frag_every_frame"}
+    with av.open(str(whole)) as given, av.open(str(parts), "w", options=flags) as out:
+        stream = out.add_stream_from_template(given.streams.video[0])
+        for packet in given.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                out.mux(packet)
+    with av.open(str(parts)) as made:
+        assert made.streams.video[0].frames == 1
+    assert open_video(whole).info.num_frames == 30
+    source = open_video(parts)
+    assert source.info.num_frames is None
+    assert len(list(source.frames())) == 30
+    assert source.warnings == []
