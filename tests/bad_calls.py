@@ -64,6 +64,22 @@ OPTIONS = {
     "fuse": ("no", 0),
 }
 
+TWO = {
+    "xyxy": np.array([[0, 0, 4, 4]] * 2, np.float32),
+    "score": np.ones(2, np.float32),
+    "track_id": np.array([1, 2]),
+}
+BOXES = {
+    "one box of two": {"xyxy": TWO["xyxy"][:1]},
+    "five columns": {"xyxy": np.zeros((2, 5), np.float32)},
+    "a flat box": {"xyxy": np.zeros(4, np.float32)},
+    "lists": {"xyxy": TWO["xyxy"].tolist()},
+    "three scores of two": {"score": np.ones(3, np.float32)},
+    "one id of two": {"track_id": np.array([1])},
+    "ids that are no numbers": {"track_id": np.array([1.0, 2.5])},
+}
+"""What differs from the boxes of two people."""
+
 
 def raised(source: object, **options: object) -> tuple[list[str], str]:
     """The types and the text of what a call raises; no types if it does not."""
@@ -78,4 +94,7 @@ if __name__ == "__main__":
     calls = {name: raised(source) for name, source in SOURCES.items()}
     for name, values in OPTIONS.items():
         calls |= {f"{name}={value!r}": raised(GOOD, **{name: value}) for value in values}
+    for name, change in BOXES.items():
+        boxes = {0: glpose.People(**{**TWO, **change})}
+        calls[f"boxes: {name}"] = raised(GOOD, boxes=boxes)
     json.dump(calls, sys.stdout)

@@ -110,29 +110,6 @@ def test_an_id_twice_in_a_frame_is_refused() -> None:
         check_boxes({2: twice}, info, "x")
 
 
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        ({"xyxy": np.zeros((1, 4))}, "xyxy of the boxes is float64 of shape (1, 4)"),
-        ({"xyxy": np.zeros((2, 5))}, "xyxy of the boxes is float64 of shape (2, 5)"),
-        ({"xyxy": np.zeros(4)}, "xyxy of the boxes is float64 of shape (4,)"),
-        ({"xyxy": [[0, 0, 4, 4]] * 2}, "xyxy of the boxes is list"),
-        ({"score": np.ones(3)}, "score of the boxes is float64 of shape (3,)"),
-        ({"track_id": np.array([1])}, "xyxy of the boxes is float64 of shape (2, 4)"),
-        ({"track_id": np.array([1.0, 2.5])}, "track_id of the boxes is float64 of shape (2,)"),
-    ],
-)
-def test_boxes_of_unequal_length_or_other_kinds_are_refused(change: dict, says: str) -> None:
-    info = ArraySource([np.zeros((8, 8, 3), np.uint8)] * 3, rate_hz=25.0).info
-    whole = People(np.array([[0.0, 0, 4, 4]] * 2), np.ones(2), np.array([1, 2]))
-    check_boxes({2: whole}, info, "x")
-    with pytest.raises(BadInput) as found:
-        check_boxes({2: replace(whole, **change)}, info, "x")
-    assert str(found.value).startswith(
-        f"frame 2: {says}; expected arrays of numbers, xyxy of n x 4"
-    )
-
-
 @pytest.fixture(scope="module")
 def bad_calls() -> dict[str, tuple[list[str], str]]:
     """What calls that cannot be right raise, in a process without type checks."""
@@ -163,6 +140,24 @@ def test_what_is_no_source_is_told_what_is_one(
         assert "expected a path, an array, a list or an iterator" in bad_calls[name][1]
     assert "no such file" in bad_calls["paths that are not there"][1]
     assert "start is '1:20'; expected a number of seconds" in bad_calls["start_s='1:20'"][1]
+
+
+@pytest.mark.slow
+def test_boxes_of_unequal_length_or_other_kinds_are_refused(
+    bad_calls: dict[str, tuple[list[str], str]],
+) -> None:
+    expected = {
+        "one box of two": "xyxy of the boxes is float32 of shape (1, 4)",
+        "five columns": "xyxy of the boxes is float32 of shape (2, 5)",
+        "a flat box": "xyxy of the boxes is float32 of shape (4,)",
+        "lists": "xyxy of the boxes is list",
+        "three scores of two": "score of the boxes is float32 of shape (3,)",
+        "one id of two": "xyxy of the boxes is float32 of shape (2, 4)",
+        "ids that are no numbers": "track_id of the boxes is float64 of shape (2,)",
+    }
+    for name, says in expected.items():
+        text = bad_calls[f"boxes: {name}"][1]
+        assert text.startswith(f"frame 0: {says}; expected arrays of numbers, xyxy of n x 4"), text
 
 
 def test_in_a_picture_people_next_to_others_need_no_later_frame(tmp_path: Path) -> None:
