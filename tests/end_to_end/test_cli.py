@@ -329,13 +329,17 @@ def test_a_full_disk_keeps_what_was_computed(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("length", [30, 200])
 def test_interrupted_runs_leave_whole_files_and_say_so(
+    length: int,
     number: signal.Signals,
     call: Callable[..., int],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """The shorter video has been read to its end when the request comes, and is done with."""
+
     class StopAtFive(progress.Quiet):
         def update(self, frames: int, _people: int) -> None:
             if frames == 5:
@@ -343,16 +347,22 @@ def test_interrupted_runs_leave_whole_files_and_say_so(
 
     monkeypatch.setattr(progress, "make_reporter", lambda **_: StopAtFive())
     before = signal.getsignal(number)
-    path = bad_videos.write_video(tmp_path / "long.mp4", num_frames=30)
+    path = bad_videos.write_video(tmp_path / "long.mp4", num_frames=length)
     second = bad_videos.one_frame(tmp_path)
     assert call(path, second, "--quiet") == 130
     assert signal.getsignal(number) is before
-    assert "interrupted after 5 frames" in problem_line(capsys)
     folder = tmp_path / "out" / "long"
-    assert summary(folder)["state"] == "interrupted"
-    assert len(glpose.load(folder / "poses.jsonl").frames) == 5
+    done = len(glpose.load(folder / "poses.jsonl").frames)
+    assert summary(folder)["frames"]["done"] == done
+    if length == 30:
+        assert capsys.readouterr().err == ""
+        assert (summary(folder)["state"], done) == ("ok", length)
+    else:
+        assert f"interrupted after {done} frames" in problem_line(capsys)
+        assert summary(folder)["state"] == "interrupted"
+        assert 5 < done < length
     assert (folder / "poses.jsonl").read_text().endswith("}\n")
-    assert num_pictures(folder / "overlay.mp4") == 5
+    assert num_pictures(folder / "overlay.mp4") == done
     assert not (tmp_path / "out" / second.stem).exists()
 
 

@@ -178,8 +178,10 @@ def run_and_tell(sources: Sequence[str], options: "Options", *, quiet: bool = Fa
     from glpose.jobs.interrupt import SignalInterrupt
     from glpose.jobs.run import run_sources
 
-    outcomes = run_sources(sources, options, make_reporter(quiet=quiet), SignalInterrupt())
-    return status_of(outcomes)
+    interrupt = SignalInterrupt()
+    outcomes = run_sources(sources, options, make_reporter(quiet=quiet), interrupt)
+    # Also if the last source was read to its end by then: others may not have begun.
+    return 130 if interrupt.requested else status_of(outcomes)
 
 
 def status_of(outcomes: "Sequence[Outcome]") -> int:

@@ -435,7 +435,6 @@ class SourceJob:
                 for writer in self.writers[1:]:
                     writer.write(frame, poses)
                 self.reporter.update(self.outcome.frames, len(self.outcome.tracks))
-                self.interrupt.check()
 
     def _shown(
         self, source: Source, *, keep_pictures: bool
@@ -498,6 +497,9 @@ class SourceJob:
         how = self.options
         with closing(frames_within(source, how.start_s, how.end_s, how.frames)) as frames:
             for frame in frames:
+                if self.interrupt.requested:
+                    # What is held back for later frames comes now, which may take some seconds.
+                    self.reporter.note("stopping: what was read is written; once more stops at once")
                 self.interrupt.check()
                 yield frame
 

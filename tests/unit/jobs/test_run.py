@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 
@@ -164,9 +165,27 @@ def test_networks_are_opened_once_for_all_sources(
         assert told["models"]["detector"]["name"] == DEFAULT_DETECTOR
 
 
-@pytest.mark.slow
-def test_another_thread_can_ask_to_stop(video: Path, how: dict, tmp_path: Path) -> None:
-    interrupt = Interrupt()
+class Endless:
+    """A camera that nobody stops; `given` are the frames that were taken from it."""
+
+    def __init__(self) -> None:
+        self.info, self.time_base = VideoInfo("cam", (96, 128), 25.0), Fraction(1, 25)
+        self.audio, self.warnings, self.given = None, list[str](), list[int]()
+
+    def frames(
+        self, start_s: float | None = None, end_s: float | None = None
+    ) -> Generator[Frame, None, None]:
+        for index in count():
+            self.given.append(index)
+            yield Frame(index, index / 25, np.full((96, 128, 3), 100, np.uint8))
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_another_thread_can_ask_to_stop_and_what_was_taken_is_written(
+    causal: bool, how: dict, tmp_path: Path
+) -> None:
+    """Poses of a second or three are held back for what follows; they are not lost."""
+    interrupt, camera = Interrupt(), Endless()
 
     class Stop(Silent):
         def update(self, frames: int, people: int) -> None:
@@ -174,17 +193,22 @@ def test_another_thread_can_ask_to_stop(video: Path, how: dict, tmp_path: Path) 
                 interrupt.requested = True
 
     outcomes = []
-    options = Options(tmp_path / "out", writers=(poses_jsonl,), **how)
+    writers = (poses_jsonl, overlay_mp4)
+    options = Options(tmp_path / "out", writers=writers, causal=causal, **how)
 
     def work() -> None:
-        outcomes.extend(run_sources([video, video.parent], options, Stop(), interrupt))
+        outcomes.extend(run_sources([camera, camera], options, Stop(), interrupt))
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
     (outcome,) = outcomes
-    assert (outcome.state, outcome.frames) == ("interrupted", 5)
-    assert len(glpose.load(outcome.folder / "poses.jsonl").frames) == 5
+    taken = camera.given[:-1]  # the last one was taken when the request was seen
+    assert (outcome.state, outcome.frames) == ("interrupted", len(taken))
+    kept = glpose.load(outcome.folder / "poses.jsonl").frames
+    assert [poses.frame for poses in kept] == taken
+    overlay = open_video(outcome.folder / "overlay.mp4")
+    assert sum(1 for _ in overlay.frames()) == len(taken)
 
 
 def test_a_writer_of_ones_own(video: Path, how: dict, tmp_path: Path) -> None:
