@@ -253,7 +253,8 @@ def poses_of(
     searches_views = info.is_still and effort.thorough and can_follow(models.estimate.card)
     if searches_views and isinstance(models.detect, BoxDetector):
         models = replace(models, detect=ThoroughDetector(models.detect))
-    hindsight = NO_HINDSIGHT if causal else HindsightSpec().within_bytes(info.size_hw)
+    largest_hw = info.largest_hw or info.size_hw
+    hindsight = NO_HINDSIGHT if causal else HindsightSpec().within_bytes(largest_hw)
     people_of = _people_of(info, models, boxes, timings, effort.detect_every, hindsight)
     keep_pictures = keep_pictures or bool(refiners)
     pairs = estimate_poses(
@@ -269,7 +270,7 @@ def poses_of(
     )
     if refiners is None:
         refiners = usual_refiners(
-            boxes, models.skeleton, info.size_hw, causal=causal, is_still=info.is_still
+            boxes, models.skeleton, largest_hw, causal=causal, is_still=info.is_still
         )
     for refine in refiners:
         pairs = refine(pairs)

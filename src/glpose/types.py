@@ -49,7 +49,8 @@ class VideoInfo:
     `size_hw` is the size as shown, `rotation_deg` the clockwise rotation applied to show it;
     `num_frames` and `duration_s` come from the header and may be unknown or wrong. `note` says
     what is unusual in its pictures, or done to them; it is empty otherwise. `is_still`: a picture
-    and no video, in which nobody is followed.
+    and no video, in which nobody is followed. Pictures in files may differ in size: `size_hw` is
+    that of the first one, and `largest_hw` what memory is to be planned for, if that is larger.
     """
 
     name: str
@@ -60,6 +61,7 @@ class VideoInfo:
     rotation_deg: int = 0
     note: str = ""
     is_still: bool = False
+    largest_hw: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

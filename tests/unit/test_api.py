@@ -24,7 +24,7 @@ from glpose.runtime.detector import BoxDetector
 from glpose.runtime.presets import PRESETS, Effort
 from glpose.runtime.protocols import Detector
 from glpose.skeleton import BODY19
-from glpose.types import Detections, FramePoses, People
+from glpose.types import Detections, Frame, FramePoses, People
 from glpose.video.arrays import ArraySource
 from glpose.weights import DEFAULT_PICTURE, DEFAULT_POSE
 
@@ -339,3 +339,22 @@ def test_frames_of_a_run_keep_their_numbers_and_the_rest_is_not_read(tmp_path: P
     assert [poses.time_s for poses in result.frames] == [0.2, 0.3, 0.4]
     assert taken == [0, 1, 2, 3, 4]
     assert result.settings["frames"] == (2, 5)
+
+
+@pytest.mark.parametrize(("largest_hw", "most"), [(None, 100), ((6000, 8000), 25)])
+def test_of_pictures_of_which_some_are_large_fewer_are_held_back(
+    largest_hw: tuple[int, int] | None, most: int, tmp_path: Path
+) -> None:
+    taken = []
+    source = ArraySource(np.full((100, 96, 128, 3), 90, np.uint8))
+    info = replace(source.info, largest_hw=largest_hw)
+
+    def frames() -> Iterator[Frame]:
+        for frame in source.frames():
+            taken.append(frame.index)
+            yield frame
+
+    models = load_models(tiny_onnx.write_pose(tmp_path, "x", answers=True), None)
+    next(iter(poses_of(frames(), info, models, {}, block_frames=1)))
+    assert (len(taken) <= 25) == (most == 25)
+    assert len(taken) <= most

@@ -27,12 +27,15 @@ def read_person(text: str) -> Rule | int:
     )
 
 
-def find_person(rule: Rule, frames: Iterable[FramePoses], size_hw: tuple[int, int]) -> int | None:
-    """The number of the person whom a rule means, of equal ones the first; None without people."""
+def find_person(rule: Rule, frames: Iterable[tuple[FramePoses, tuple[int, int]]]) -> int | None:
+    """The number of the person whom a rule means, of equal ones the first; None without people.
+
+    `frames` are the poses with the sizes of their pictures, which may differ.
+    """
     votes: Counter[int] = Counter()
-    middle = np.array([cell_centre(0, side) for side in size_hw[::-1]])  # of the picture
-    for poses in frames:
+    for poses, size_hw in frames:
         people = poses.people
+        middle = np.array([cell_centre(0, side) for side in size_hw[::-1]])  # of the picture
         if rule == "longest":
             votes.update(people.track_id.tolist())
         elif len(people):

@@ -443,8 +443,8 @@ class SourceJob:
         person, private = self.options.person, self.options.private
         if isinstance(person, str):
             found = self._everybody(source)
-            track_id = find_person(person, found, source.info.size_hw)
-            given = self._again(source, found)
+            track_id = find_person(person, found)
+            given = self._again(source, [poses for poses, _ in found])
         else:
             track_id = person
             given = self._estimated(source, keep_pictures=keep_pictures)
@@ -455,23 +455,36 @@ class SourceJob:
                 self.seen.update(poses.people.track_id.tolist())
                 yield frame, poses if person is None else of_person(poses, track_id)
 
-    def _everybody(self, source: Source) -> list[FramePoses]:
-        """The poses of all people in the whole source, without pictures."""
-        found: list[FramePoses] = []
+    def _everybody(self, source: Source) -> list[tuple[FramePoses, tuple[int, int]]]:
+        """The poses of all people in the whole source, with the sizes of the pictures."""
+        found: list[tuple[FramePoses, tuple[int, int]]] = []
+        sizes: dict[int, tuple[int, int]] = {}
         people: set[int] = set()
-        with closing(self._estimated(source, keep_pictures=False)) as pairs:
+        with closing(self._estimated(source, keep_pictures=False, sizes=sizes)) as pairs:
             for _, poses in pairs:
-                found.append(poses)
+                found.append((poses, sizes.get(poses.frame, source.info.size_hw)))
                 people.update(poses.people.track_id.tolist())
                 self.reporter.update(len(found), len(people))
         return found
 
     def _estimated(
-        self, source: Source, *, keep_pictures: bool
+        self,
+        source: Source,
+        *,
+        keep_pictures: bool,
+        sizes: dict[int, tuple[int, int]] | None = None,
     ) -> Generator[FrameAndPoses, None, None]:
+        """The frames with their poses; `sizes` gets those of the pictures, by frame."""
+
+        def measured() -> Iterator[Frame]:
+            for frame in frames:
+                if sizes is not None and frame.rgb is not None:
+                    sizes[frame.index] = frame.rgb.shape[:2]
+                yield frame
+
         with closing(self._frames(source)) as frames:
             yield from self.work.pairs(
-                frames, source.info, self.timings, keep_pictures=keep_pictures
+                measured(), source.info, self.timings, keep_pictures=keep_pictures
             )
 
     def _again(
@@ -499,7 +512,9 @@ class SourceJob:
             for frame in frames:
                 if self.interrupt.requested:
                     # What is held back for later frames comes now, which may take some seconds.
-                    self.reporter.note("stopping: what was read is written; once more stops at once")
+                    self.reporter.note(
+                        "stopping: what was read is written; once more stops at once"
+                    )
                 self.interrupt.check()
                 yield frame
 

@@ -196,6 +196,7 @@ def open_images(paths: Iterable[Path], name: str, rate_hz: float = IMAGE_RATE_HZ
             num_frames=len(paths),
             duration_s=duration_s,
             is_still=len(paths) == 1,
+            largest_hw=_largest(path, size_hw, paths),
         )
         return ImageSequence(paths, info, step_s)
     if len(problems) == 1:
@@ -204,6 +205,27 @@ def open_images(paths: Iterable[Path], name: str, rate_hz: float = IMAGE_RATE_HZ
         f"{name}: {len(paths)} pictures, none of which can be read"
         + (f"; the first: {problems[0]}" if problems else "")
     )
+
+
+_MUCH_MORE = 2
+
+
+def _largest(
+    first: Path, size_hw: tuple[int, int], paths: tuple[Path, ...]
+) -> tuple[int, int] | None:
+    """The size of a larger picture than the first one, if its file shows that there is one.
+
+    Only the file of the most bytes is read, as thousands of pictures may be given.
+    """
+    num_bytes = {path: path.stat().st_size for path in paths if path.is_file()}
+    path = max(num_bytes, key=num_bytes.__getitem__, default=first)
+    if num_bytes.get(path, 0) < _MUCH_MORE * num_bytes.get(first, 0):
+        return None
+    try:
+        found = imaging.read_image(path).shape[:2]
+    except VideoError:
+        return None
+    return found if found[0] * found[1] > size_hw[0] * size_hw[1] else None
 
 
 def frames_within(

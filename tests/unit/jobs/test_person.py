@@ -32,19 +32,30 @@ FRAMES = [
 ]
 
 
+def sized(frames: list[FramePoses]) -> list[tuple[FramePoses, tuple[int, int]]]:
+    return [(poses, SIZE_HW) for poses in frames]
+
+
+def test_the_middle_is_that_of_the_picture_at_hand() -> None:
+    first = frame(0, {1: (100, 50, 20), 2: (150, 50, 20)})
+    larger = [frame(number, {1: (100, 50, 20), 2: (520, 310, 20)}) for number in (1, 2)]
+    sizes = [SIZE_HW, (600, 1000), (600, 1000)]
+    assert find_person("central", zip([first, *larger], sizes, strict=True)) == 2
+
+
 @pytest.mark.parametrize(("rule", "number"), [("largest", 2), ("longest", 1), ("central", 3)])
 def test_rules_count_frames(rule: Rule, number: int) -> None:
-    assert find_person(rule, FRAMES, SIZE_HW) == number
+    assert find_person(rule, sized(FRAMES)) == number
 
 
 def test_one_frame_decides_nothing_against_many() -> None:
     giant = [*FRAMES, frame(5, {4: (100, 50, 199)})]
-    assert find_person("largest", giant, SIZE_HW) == 2
+    assert find_person("largest", sized(giant)) == 2
 
 
 def test_of_equal_ones_the_first_and_of_nobody_none() -> None:
-    assert find_person("longest", [frame(0, {7: (1, 1, 1), 3: (9, 9, 9)})], SIZE_HW) == 3
-    assert find_person("largest", [frame(0, {})], SIZE_HW) is None
+    assert find_person("longest", sized([frame(0, {7: (1, 1, 1), 3: (9, 9, 9)})])) == 3
+    assert find_person("largest", sized([frame(0, {})])) is None
 
 
 def test_a_frame_of_one_person() -> None:

@@ -35,11 +35,24 @@ def test_pictures_may_differ_in_size_and_be_unreadable(tmp_path: Path) -> None:
     (folder / "frame-3.png").write_bytes(b"not a picture")
     cv2.imwrite(str(folder / "frame-4.png"), coded_picture(4, (64, 96))[..., ::-1])
     source = find_sources([folder])[0].open(rate_hz=10.0)
+    assert source.info.largest_hw is None  # the first is the largest
     frames = list(source.frames())
     assert [f.index for f in frames if f.rgb is None] == [3]
     assert frames[4].rgb.shape == (64, 96, 3)
     assert frames[11].time_s == 1.1
     assert "frame-3.png" in source.warnings[0]
+
+
+def test_memory_is_planned_for_the_largest_picture(tmp_path: Path) -> None:
+    folder = image_folder(tmp_path)
+    noise = np.random.default_rng(0).integers(0, 256, (300, 500, 3), np.uint8)
+    cv2.imwrite(str(folder / "frame-7.png"), noise)
+    info = find_sources([folder])[0].open().info
+    assert (info.size_hw, info.largest_hw) == ((240, 320), (300, 500))
+    cv2.imwrite(str(folder / "frame-7.png"), noise[:100, :100])
+    assert find_sources([folder])[0].open().info.largest_hw is None
+    (folder / "frame-7.png").write_bytes(bytes(10**6))
+    assert find_sources([folder])[0].open().info.largest_hw is None
 
 
 def test_a_picture_is_shown_as_its_exif_says(tmp_path: Path) -> None:
