@@ -15,7 +15,7 @@ from glpose.formats.results import read_boxes
 from glpose.formats.text.lines import FARTHEST_PX
 from glpose.hindsight import NO_HINDSIGHT, HindsightSpec
 from glpose.imaging import dense_flow
-from glpose.lifting import lift_frames
+from glpose.lifting import lift_frames, lift_settings
 from glpose.pipeline import (
     BLOCK_FRAMES,
     DetectAndTrack,
@@ -202,7 +202,12 @@ def lift(
     frames = lift_frames(
         result.frames, result.skeleton, video.rate_hz, opened.network, height_m, video.size_hw
     )
-    return replace(result, frames=frames, models={**result.models, "lift": opened.record})
+    return replace(
+        result,
+        frames=frames,
+        models={**result.models, "lift": opened.record},
+        settings={**result.settings, **lift_settings(opened.network, height_m)},
+    )
 
 
 def usual_weights(*, is_still: bool) -> str:

@@ -79,6 +79,22 @@ def unit_of(lifter: Lifter, height_m: float | None) -> str:
     return "metres" if height_m is not None else lifter.card.unit
 
 
+def lift_settings(lifter: Lifter, height_m: float | None) -> dict[str, object]:
+    """What results say about `joints_3d`."""
+    card = lifter.card
+    return {
+        "lift": {
+            "unit": unit_of(lifter, height_m),
+            "height_m": height_m,
+            "root": list(card.root),
+            "frame": ("camera turned to the person" if card.frame == "person" else "camera")
+            + ": x right, y up, z towards the camera",
+            "window": card.window,
+            "rate_hz": card.rate_hz,
+        }
+    }
+
+
 def check_height(height_m: float | None) -> None:
     """Raises: BadInput for a height that no person has, which may be one in another unit."""
     if height_m is not None and not 0.3 <= height_m <= 3.0:

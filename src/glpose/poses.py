@@ -9,7 +9,7 @@ from glpose.crop import covered_px
 from glpose.geometry import oks
 from glpose.runtime.options import PoseOptions, ScoreKind
 from glpose.skeleton import Skeleton
-from glpose.types import BeforeSmoothing, CropSpec, FramePoses, People
+from glpose.types import CropSpec, FramePoses, People
 
 _VISIBLE_SCORE = 0.2
 """Joints with a higher score count in a person's score; HRNet's `IN_VIS_THRE`."""
@@ -85,7 +85,7 @@ def of_rows(
 ) -> FramePoses:
     """The selected people of a frame."""
     evidence, unsure, carried = poses.side_evidence, poses.unsure_sides, poses.propagated
-    raw, others = poses.before, poses.other_places
+    raw, others, lifted = poses.before, poses.other_places, poses.lifted
     return replace(
         poses,
         people=poses.people[rows],
@@ -95,7 +95,6 @@ def of_rows(
         unsure_sides=None if unsure is None else unsure[rows],
         propagated=None if carried is None else carried[rows],
         other_places=None if others is None else others[rows],
-        before=None
-        if raw is None
-        else BeforeSmoothing(raw.xy[rows], raw.is_filled[rows], raw.is_outlier[rows]),
+        lifted=None if lifted is None else lifted[rows],
+        before=None if raw is None else raw[rows],
     )

@@ -179,6 +179,12 @@ class PosesInSpace:
     padded: Bool[np.ndarray, " n"]
     bridged: Bool[np.ndarray, " n"]
 
+    def __getitem__(
+        self, rows: Int64[np.ndarray, " kept"] | Bool[np.ndarray, " n"]
+    ) -> "PosesInSpace":
+        """Those of some people, by indices, in that order, or by a mask."""
+        return PosesInSpace(self.xyz[rows], self.padded[rows], self.bridged[rows])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BeforeSmoothing:
@@ -190,6 +196,12 @@ class BeforeSmoothing:
     xy: Float[np.ndarray, "n joints 2"]
     is_filled: Bool[np.ndarray, "n joints"]
     is_outlier: Bool[np.ndarray, "n joints"]
+
+    def __getitem__(
+        self, rows: Int64[np.ndarray, " kept"] | Bool[np.ndarray, " n"]
+    ) -> "BeforeSmoothing":
+        """Those of some people, by indices, in that order, or by a mask."""
+        return BeforeSmoothing(self.xy[rows], self.is_filled[rows], self.is_outlier[rows])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,7 @@ from glpose.poses import (
 )
 from glpose.runtime.options import PoseOptions
 from glpose.skeleton import POSETRACK15
-from glpose.types import BeforeSmoothing, CropSpec, FramePoses, OtherPlaces, People
+from glpose.types import BeforeSmoothing, CropSpec, FramePoses, OtherPlaces, People, PosesInSpace
 
 SIGMA = POSETRACK15.oks_sigma
 
@@ -143,3 +143,12 @@ def test_people_keep_their_other_places() -> None:
     assert kept.other_places is not None
     np.testing.assert_array_equal(kept.other_places.xy, places.xy[1:])
     assert kept.other_places.score.shape == (1, 15, 2)
+
+
+def test_people_keep_their_joints_in_space() -> None:
+    marks = np.array([True, False])
+    lifted = PosesInSpace(np.arange(90.0).reshape(2, 15, 3), marks, ~marks)
+    kept = of_rows(replace(standing(0, 50), lifted=lifted), np.array([1])).lifted
+    assert kept is not None
+    np.testing.assert_array_equal(kept.xyz, lifted.xyz[1:])
+    assert (kept.padded.tolist(), kept.bridged.tolist()) == ([False], [True])

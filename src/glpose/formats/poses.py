@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ import numpy as np
 from glpose.errors import BadInput
 from glpose.files import open_regular
 from glpose.formats.posetrack.labels import read_prediction_file
+from glpose.formats.posetrack.people import MISSING_SCORE
 from glpose.formats.results import load
 from glpose.formats.text.lines import FARTHEST_PX
-from glpose.formats.text.tree import Node, read_tree
+from glpose.formats.text.rows import top
+from glpose.formats.text.tree import Node, is_empty, read_tree
 from glpose.skeleton import COCO17, POSETRACK15, Skeleton
 from glpose.types import FramePoses, People, VideoInfo
 
@@ -40,7 +43,9 @@ def read_poses(path: Path) -> GivenPoses:
     """Read a `poses.jsonl`, COCO results, or the PoseTrack predictions of one sequence.
 
     In COCO results (a JSON list, 17 joints) `image_id` is the number of the frame, from 0; `bbox`
-    and `track_id` may be given, and joints at (0, 0) with score 0 are missing.
+    and `track_id` may be given, and joints at (0, 0) with score 0 are missing. Scores are cut to
+    0 to 1; those that PoseTrack's predictions lack are 1, and people of negative scores alone, which
+    are written where nobody is, are left out.
 
     Raises: BadInput naming what cannot be read.
     """
@@ -53,7 +58,7 @@ def read_poses(path: Path) -> GivenPoses:
     if isinstance(root.value, list) and root.value:
         return GivenPoses(COCO17, tuple(_coco_frames(path, root.value)), None, {})
     if isinstance(root.value, dict) and root.value:
-        return GivenPoses(POSETRACK15, read_prediction_file(path), None, {})
+        return GivenPoses(POSETRACK15, _posetrack_frames(path, root), None, {})
     raise root.error("empty", "a poses.jsonl, COCO results, or predictions of PoseTrack")
 
 
@@ -69,6 +74,31 @@ def _has_header(path: Path) -> bool:
     except (ValueError, RecursionError):
         return path.suffix == ".jsonl"
     return path.suffix == ".jsonl" or (isinstance(first, dict) and "format" in first)
+
+
+def _posetrack_frames(path: Path, root: Node) -> tuple[FramePoses, ...]:
+    """The predictions of a sequence as poses of a video, with scores from 0 to 1."""
+    frames = read_prediction_file(path)
+    ids = chain(
+        top(root).rows("annolist").rows("annorect").raw("track_id"),
+        top(root).rows("annotations").raw("track_id"),
+    )
+    is_numbered = not any(map(is_empty, ids))
+    return tuple(_posetrack_frame(poses, is_numbered=is_numbered) for poses in frames)
+
+
+def _posetrack_frame(poses: FramePoses, *, is_numbered: bool) -> FramePoses:
+    def usual(score: np.ndarray) -> np.ndarray:
+        return np.clip(np.where(score == MISSING_SCORE, 1.0, score), 0, 1).astype(np.float32)
+
+    found = np.isfinite(poses.xy).all(-1)
+    is_bad = (poses.score < 0) & (poses.score != MISSING_SCORE)
+    is_dummy = (is_bad | ~found).all(-1)
+    people, xy = poses.people[~is_dummy], poses.xy[~is_dummy].astype(np.float32)
+    score = np.where(np.isfinite(xy).all(-1), usual(poses.score[~is_dummy]), 0)
+    ids = people.track_id if is_numbered else np.full(len(people), -1, np.int64)
+    who = People(people.xyxy, usual(people.score), ids)
+    return FramePoses(poses.frame, poses.time_s, who, xy, score.astype(np.float32))
 
 
 def _coco_frames(path: Path, entries: Iterable[object]) -> list[FramePoses]:

@@ -14,6 +14,7 @@ said by `types.PosesInSpace`, the unit by `settings` of the header.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -92,6 +93,13 @@ class ResultWriter:
                 f"{self._path}: frame {poses.frame} has joints of shape {poses.xy.shape[1:]}; "
                 f"expected ({self._num_joints}, 2) as in the header"
             )
+        found = poses.score[np.isfinite(poses.xy).all(-1)]
+        for score in (poses.people.score, found):
+            wrong = score[~((np.round(score, _SCORE) >= 0) & (np.round(score, _SCORE) <= 1))]
+            if len(wrong):
+                raise BadInput(
+                    f"{self._path}: frame {poses.frame} has the score {wrong[0]:g}; expected 0 to 1"
+                )
         self._write_line(frame_line(poses))
         self._frame = poses.frame
 
@@ -128,7 +136,7 @@ class ResultWriter:
 def load(path: str | Path, *, needs_ids: bool = True) -> PoseResult:
     """Read `poses.jsonl`; for a killed run, all complete lines.
 
-    Unless the file `needs_ids`, people may lack a `track_id`, which is -1 then.
+    A file with the whole on its first line, as of `PoseResult.to_dict`, is read, too. Unless the file `needs_ids`, people may lack a `track_id`, which is -1 then.
 
     Raises: BadInput with the line number if anything differs from what `ResultWriter` writes.
     """
@@ -147,6 +155,9 @@ def load(path: str | Path, *, needs_ids: bool = True) -> PoseResult:
     for name, model in models.items():
         first.inner(model, f"models.{name}")
     settings = first.inner(first.value("settings", "an object"), "settings").data
+    if "frames" in first.data:
+        whole = enumerate(first.list("frames"))
+        lines = chain((first.inner(frame, f"frames[{i}]") for i, frame in whole), lines)
     frames: list[FramePoses] = []
     for line in lines:
         frames.append(_read_frame(line, len(skeleton.joints), needs_ids=needs_ids))

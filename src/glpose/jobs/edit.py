@@ -13,10 +13,11 @@ import numpy as np
 from glpose.errors import BadInput
 from glpose.formats.lock import only_writer
 from glpose.formats.poses import read_poses
-from glpose.formats.results import load
-from glpose.formats.text.lines import dump, write_text
+from glpose.formats.results import load, write_summary
+from glpose.formats.text.lines import dump, read_lines, write_text
 from glpose.jobs.given import poses_file_of
 from glpose.jobs.refine import check_belongs
+from glpose.jobs.run import SUMMARY
 from glpose.jobs.writers import DERIVED, OVERLAY, OVERLAY_PICTURE, POSES, TABLE, Target, overlay
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
@@ -91,23 +92,45 @@ def _end_of(number: int, same: Mapping[int, int]) -> int:
 
 def _rewrite(path: Path, renamed: Callable[[int], int | None], source: Source | None) -> Edited:
     with only_writer(path.parent):
-        lines = [_edited(line, renamed) for line in _whole_lines(path)]
-        write_text(path, "".join(f"{dump(line)}\n" for line in lines))
+        lines = [_edited(line.data, renamed) for line in read_lines(path, forgive_last=True)]
+        cut_off = _cut_off(path)
+        write_text(path, "".join(f"{dump(line)}\n" for line in lines) + cut_off)
         result = load(path)
+        if path.name == POSES:
+            _count_anew(path.with_name(SUMMARY), result)
         if source is not None:
             _draw(result, path.parent, source)
         drawn = (OVERLAY, OVERLAY_PICTURE) if source is None else ()
-        beside = (path.with_name(name) for name in (TABLE, *DERIVED, *drawn))
+        beside = (path.with_name(n) for n in (TABLE, *DERIVED, *drawn) if n != path.name)
         return Edited(path, _numbers(result), tuple(file for file in beside if file.exists()))
 
 
-def _whole_lines(path: Path) -> list[dict]:
-    # `load` has read it: only the last line may be half a line, of a run that was killed.
-    text = path.read_text("utf-8")
-    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+def _cut_off(path: Path) -> str:
+    """Half a last line, as a killed run leaves it: it stays, to say that the run was not whole."""
+    last = path.read_text("utf-8-sig").rpartition("\n")[2]
+    try:
+        json.loads(last or "null")
+    except ValueError:
+        return last
+    return ""
+
+
+def _count_anew(summary: Path, result: PoseResult) -> None:
+    """Correct the counts of people in the summary of a run; one that is not readable stays."""
+    try:
+        told = json.loads(summary.read_text("utf-8"))
+        frames = told["frames"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    numbers = [poses.people.track_id for poses in result.frames]
+    told |= {"people": len(_numbers(result)), "poses": sum(map(len, numbers))}
+    told["frames"] = frames | {"with_people": sum(len(ids) > 0 for ids in numbers)}
+    write_summary(summary, told)
 
 
 def _edited(line: dict, renamed: Callable[[int], int | None]) -> dict:
+    if "frames" in line:  # a whole result in one object
+        return line | {"frames": [_edited(frame, renamed) for frame in line["frames"]]}
     if "people" not in line:
         return line
     kept = [(renamed(person["track_id"]), person) for person in line["people"]]

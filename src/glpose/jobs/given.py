@@ -32,6 +32,11 @@ class Given:
         return "smooth" in self.result.settings
 
     @property
+    def is_lifted(self) -> bool:
+        """Whether `glpose lift` has made them."""
+        return "lift" in self.result.settings
+
+    @property
     def has_times(self) -> bool:
         """Whether time passes from frame to frame."""
         frames = self.result.frames

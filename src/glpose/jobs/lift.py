@@ -12,10 +12,13 @@ import numpy as np
 
 from glpose import __version__
 from glpose.errors import BadInput
+from glpose.files import whole_file
 from glpose.formats.poses import GivenPoses, read_poses
 from glpose.formats.results import ResultWriter
+from glpose.formats.text.lines import cannot_write
+from glpose.jobs.run import make_folder
 from glpose.jobs.writers import POSES_3D, PoseWriter, Target, Writing
-from glpose.lifting import lift_frames, unit_of
+from glpose.lifting import lift_frames, lift_settings, unit_of
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.lift import Lifter
 from glpose.runtime.load import Opened, open_lifter
@@ -60,7 +63,11 @@ def lift_file(poses: Path, options: LiftOptions) -> LiftOutcome:
     if target.exists() and not options.overwrite:
         raise BadInput(f"{target}: exists; choose another -o, or replace it with --overwrite")
     video = _video(given, poses, options.rate_hz)
+    make_folder(target.parent)
     opened = open_lifter(options.weights, options.engine)
+    if given.video is None:  # nor are there times
+        timed = tuple(replace(p, time_s=p.frame / video.rate_hz) for p in given.frames)
+        given = replace(given, frames=timed)
     if not given.has_ids:
         given = _linked(given)
     try:
@@ -75,30 +82,21 @@ def lift_file(poses: Path, options: LiftOptions) -> LiftOutcome:
     except BadInput as problem:
         raise BadInput(f"{poses}: {problem}") from problem
     models = {**given.models, "lift": opened.record}
+    # What was asked for of the run stays known, above all who was to be hidden, and `smooth`.
     settings = {
-        "glpose": __version__, "poses": poses.name,
+        **given.settings, "glpose": __version__, "poses": poses.name,
         **lift_settings(opened.network, options.height_m),
     }  # fmt: skip
-    with ResultWriter(target, video, given.skeleton, models, settings) as writer:
-        for frame in frames:
-            writer.write(frame)
+    try:
+        with (
+            whole_file(target) as part,
+            ResultWriter(part, video, given.skeleton, models, settings) as writer,
+        ):
+            for frame in frames:
+                writer.write(frame)
+    except OSError as problem:
+        raise cannot_write(target, problem) from problem
     return outcome_of(frames, unit_of(opened.network, options.height_m))
-
-
-def lift_settings(lifter: Lifter, height_m: float | None) -> dict[str, object]:
-    """What results say about `joints_3d`."""
-    card = lifter.card
-    return {
-        "lift": {
-            "unit": unit_of(lifter, height_m),
-            "height_m": height_m,
-            "root": list(card.root),
-            "frame": ("camera turned to the person" if card.frame == "person" else "camera")
-            + ": x right, y up, z towards the camera",
-            "window": card.window,
-            "rate_hz": card.rate_hz,
-        }
-    }
 
 
 def outcome_of(frames: Sequence[FramePoses], unit: str) -> LiftOutcome:

@@ -64,6 +64,7 @@ def refine_video(
     (entry,) = entries
     poses = poses_file_of(poses)
     given = read_poses(poses)
+    _check_unchanged(given, poses)
     private = _private(given, poses, options)
     flow = open_flow(options.flow, options.engine)
     motions = Motions(flow.network)
@@ -83,6 +84,15 @@ def refine_video(
     interrupt = interrupt or Interrupt()
     with interrupt.listening():
         return SourceJob(entry, how, work, reporter, interrupt).run()
+
+
+def _check_unchanged(given: GivenPoses, path: Path) -> None:
+    """Raises: BadInput for poses that something was made of, which would no longer belong to them."""
+    for setting, was in (("smooth", "smoothed"), ("lift", "lifted to poses in space")):
+        if setting in given.settings:
+            raise BadInput(
+                f"{path}: was {was}; refine the poses.jsonl of the run, and do so afterwards"
+            )
 
 
 def _private(given: GivenPoses, path: Path, options: RefineOptions) -> Private | None:

@@ -50,6 +50,11 @@ def smooth_results(
     given = open_given(results)
     if given.is_smoothed:
         raise BadInput(f"{given.path}: is smoothed already; give the poses.jsonl of the run")
+    if given.is_lifted:
+        raise BadInput(
+            f"{given.path}: has poses in space, which were lifted from joints as they are; give the "
+            "poses.jsonl of the run, and lift what comes out"
+        )
     check_motion(given)
     target = (options.output or given.path.parent) / SMOOTH
     check_new([target], overwrite=options.overwrite)

@@ -104,7 +104,8 @@ def facing_of(series: Series, skeleton: Skeleton) -> Float64[np.ndarray, " frame
         return np.full(len(series.rows), np.nan)
     up = shoulders - hips
     right = np.stack([-up[:, 1], up[:, 0]], axis=1)
-    ahead = ((nose - shoulders) * right).sum(1) / (up**2).sum(1)
+    length = (up**2).sum(1)
+    ahead = ((nose - shoulders) * right).sum(1) / np.where(length > 0, length, np.nan)
     known = np.flatnonzero(np.isfinite(ahead))
     out = np.full(len(ahead), np.nan)
     if not len(known):

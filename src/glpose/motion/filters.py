@@ -5,7 +5,8 @@ All but `one-euro` have zero phase: they delay nothing.
 
 * `butterworth`: second order, forwards and backwards, which makes four; the cut-off is corrected for
   the two passes (Winter, Biomechanics and Motor Control of Human Movement, 4th ed., 3.4.4.2).
-* `savgol`: Savitzky and Golay's polynomials of third order, over a window of one period of the cut-off.
+* `savgol`: Savitzky and Golay's polynomials of third order, over windows of about one period of the
+  cut-off: a mean of two, next to each other, that leaves the right share of it.
 * `median`: keeps edges and drops whatever is shorter than a quarter of the period of the cut-off.
 * `rts`: the Rauch-Tung-Striebel smoother of a joint that is pushed about at random (white noise as
   acceleration). With nothing known beforehand it is a cubic smoothing spline (Kohn and Ansley, A
@@ -59,9 +60,12 @@ def median(time_s: Float64[np.ndarray, " samples"], values: Samples, cutoff_hz: 
 
 def rts(time_s: Float64[np.ndarray, " samples"], values: Samples, cutoff_hz: float) -> Samples:
     """Forwards by Kalman's filter and backwards by Rauch, Tung and Striebel's, as a spline."""
-    # A sine of angular frequency w is left with 1 / (1 + weight * step * w^4) of its amplitude.
-    step_s = (time_s[-1] - time_s[0]) / (len(time_s) - 1)
-    weight = (math.sqrt(2) - 1) / (step_s * (2 * math.pi * cutoff_hz) ** 4)
+    # A sine of angular frequency w is left with 1 / (1 + weight * step * w^4) of its amplitude, where
+    # w^4 is that of the spline through samples of the sine.
+    step_s, usual_s = (time_s[-1] - time_s[0]) / (len(time_s) - 1), usual_step_s(time_s)
+    cos = math.cos(2 * math.pi * cutoff_hz * usual_s)
+    bend = (2 - 2 * cos) ** 2 / ((2 + cos) / 3) / usual_s**4
+    weight = (math.sqrt(2) - 1) / (step_s * bend)
     columns = values.reshape(len(values), -1).T
     splines = (interpolate.make_smoothing_spline(time_s, one, lam=weight) for one in columns)
     return np.stack([spline(time_s) for spline in splines], axis=1).reshape(values.shape)
@@ -125,9 +129,29 @@ def _butterworth(values: Samples, rate_hz: float, cutoff_hz: float) -> Samples:
 
 
 def _savgol(values: Samples, rate_hz: float, cutoff_hz: float) -> Samples:
-    half = max(2, round(0.52 * rate_hz / cutoff_hz))  # 1 / sqrt(2) of the cut-off is left
-    window = min(2 * half + 1, len(values) - 1 + len(values) % 2)
-    return np.asarray(signal.savgol_filter(values, window, polyorder=3, axis=0))
+    """A mean of two windows next to each other: neither alone leaves the right share of the cut-off."""
+    turn = 2 * math.pi * cutoff_hz / rate_hz
+
+    def left(half: int) -> float:
+        """The share of the cut-off that a window leaves; three samples lie on their polynomial."""
+        if half < 2:
+            return 1.0
+        weights = signal.savgol_coeffs(2 * half + 1, polyorder=3)
+        return float(weights @ np.cos(turn * np.arange(-half, half + 1)))
+
+    def smoothed(half: int) -> Samples:
+        if half < 2:
+            return values
+        return np.asarray(signal.savgol_filter(values, 2 * half + 1, polyorder=3, axis=0))
+
+    most, wanted = (len(values) - 1) // 2, 1 / math.sqrt(2)
+    half = min(most, max(2, math.floor(0.4 * rate_hz / cutoff_hz)))
+    while half < most and left(half) > wanted:
+        half += 1
+    if left(half) >= wanted:
+        return smoothed(half)  # there are not enough samples
+    share = (wanted - left(half)) / (left(half - 1) - left(half))
+    return share * smoothed(half - 1) + (1 - share) * smoothed(half)
 
 
 def _median(values: Samples, rate_hz: float, cutoff_hz: float) -> Samples:

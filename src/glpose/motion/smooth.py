@@ -205,6 +205,7 @@ def smoothed_frames(
             score=np.stack([smoothed.score[at] for _, smoothed, at in parts]),
             side_evidence=None,
             other_places=None,
+            lifted=None,  # from joints that are others now
             unsure_sides=_padded(poses.unsure_sides, num_new, len(numbers), new=False),
             propagated=_padded(poses.propagated, num_new, len(numbers), new=True),
             before=BeforeSmoothing(

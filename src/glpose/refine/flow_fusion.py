@@ -379,7 +379,8 @@ class _Fused:
         rows = np.r_[np.arange(num), num + np.flatnonzero(is_new)]
         more = len(rows) - num
         if not more:
-            return replace(poses, xy=xy[:num], score=score[:num], other_places=None)
+            gone = replace(poses, other_places=None, lifted=None, before=None)
+            return replace(gone, xy=xy[:num], score=score[:num])
         evidence, unsure, before = poses.side_evidence, poses.unsure_sides, poses.propagated
         return replace(
             poses,
@@ -392,4 +393,6 @@ class _Fused:
                 np.zeros(num, bool) if before is None else before, np.ones(more, bool)
             ],
             other_places=None,
+            lifted=None,
+            before=None,
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import glpose
 from glpose.errors import BadInput
 from glpose.formats.results import (
     ResultWriter,
@@ -387,3 +388,30 @@ def test_raw_joints_of_another_form_are_refused(
     path.write_text(text.replace(old, new))
     with pytest.raises(BadInput, match=f"line 2: .*{said}"):
         load(path)
+
+
+def test_a_whole_result_in_one_object_is_read(file: Path, tmp_path: Path) -> None:
+    data = glpose.load(file).to_dict()
+    whole = tmp_path / "whole.json"
+    whole.write_text(json.dumps(data))
+    assert len(data["frames"]) == len(load(file).frames)
+    assert glpose.load(whole).to_dict() == data
+    del data["frames"][1]["status"]
+    whole.write_text(json.dumps(data))
+    with pytest.raises(BadInput, match=r'line 1: found no "status"'):
+        load(whole)
+
+
+@pytest.mark.parametrize("score", [-9999.0, 1.5, np.nan])
+def test_scores_that_could_not_be_read_are_not_written(score: float, tmp_path: Path) -> None:
+    path = write(tmp_path / "poses.jsonl", poses(0, 1))
+    for bad in (
+        replace(poses(1, 1), score=np.full((1, 15), score, np.float32)),
+        replace(poses(1, 1), people=replace(people(1), score=np.float32([score]))),
+    ):
+        with (
+            ResultWriter(path, VIDEO, POSETRACK15) as writer,
+            pytest.raises(BadInput, match=f"frame 1 has the score {score:g}; expected 0 to 1"),
+        ):
+            writer.write(bad)
+        assert not load(path).frames

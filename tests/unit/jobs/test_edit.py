@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 import bad_videos
+import glpose
 from glpose.errors import BadInput
 from glpose.formats.lock import only_writer
-from glpose.formats.results import ResultWriter, load
+from glpose.formats.results import ResultWriter, load, write_summary
 from glpose.jobs.edit import drop, link
+from glpose.jobs.given import open_given
 from glpose.skeleton import POSETRACK15
 from glpose.types import FramePoses, People
 from glpose.video.reader import open_video
@@ -130,3 +132,49 @@ def test_half_a_line_of_a_killed_run_is_left_out_and_a_run_is_not_disturbed(fold
         drop(folder, [2])
     drop(folder, [2])
     assert len(numbers(folder)) == len(WHO)
+
+
+@pytest.mark.parametrize("change", ["no last newline", "blank lines", "byte order mark"])
+def test_files_that_an_editor_has_touched_lose_nothing(change: str, folder: Path) -> None:
+    path = folder / "poses.jsonl"
+    text = path.read_text()
+    changed = {
+        "no last newline": text.rstrip("\n"),
+        "blank lines": text.replace("\n", "\n\n", 2) + "\n",
+        "byte order mark": "\ufeff" + text,
+    }[change]
+    path.write_text(changed, "utf-8")
+    drop(folder, [2])
+    assert numbers(folder) == [[1], [1], [], [3], [3]]
+
+
+def test_half_a_last_line_stays_and_says_that_the_run_was_killed(folder: Path) -> None:
+    path = folder / "poses.jsonl"
+    path.write_text(path.read_text()[:-30])
+    drop(folder, [2])
+    assert numbers(folder) == [[1], [1], [], [3]]
+    assert open_given(folder).is_cut_off
+
+
+def test_a_whole_result_in_one_object_is_changed_too(folder: Path) -> None:
+    path = folder / "whole.json"
+    path.write_text(json.dumps(glpose.load(folder / "poses.jsonl").to_dict()))
+    edited = link(path, {3: 1})
+    assert edited.track_ids == (1, 2)
+    assert [p.people.track_id.tolist() for p in load(path).frames] == [
+        [1, 2],
+        [1],
+        [2],
+        [1, 2],
+        [1],
+    ]
+
+
+def test_the_summary_has_the_new_counts_and_the_changed_file_is_not_stale(folder: Path) -> None:
+    told = {"people": 3, "poses": 7, "frames": {"done": 5, "with_people": 5}, "state": "ok"}
+    write_summary(folder / "summary.json", told)
+    drop(folder, [1, 3])
+    counted = {"people": 1, "poses": 3, "frames": {"done": 5, "with_people": 3}, "state": "ok"}
+    assert json.loads((folder / "summary.json").read_text()) == counted
+    (folder / "poses.jsonl").rename(folder / "smooth.jsonl")
+    assert folder / "smooth.jsonl" not in drop(folder / "smooth.jsonl", [2]).stale

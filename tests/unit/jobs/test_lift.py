@@ -12,7 +12,7 @@ import bad_videos
 import glpose
 import tiny_onnx
 from glpose.cli.main import main
-from glpose.errors import BadWeights
+from glpose.errors import BadInput, BadWeights
 from glpose.formats.results import ResultWriter
 from glpose.runtime.load import find_weights, open_lifter, weights_in
 from glpose.skeleton import COCO17, Skeleton
@@ -181,3 +181,55 @@ def test_run_writes_poses_in_space_in_one_go(
     assert main([*call, "--overwrite", "--lift", "--causal"]) == 2
     assert main([*call, "--overwrite"]) in (0, 3)
     assert not (folder / "poses_3d.jsonl").exists(), "that of an earlier run is not this one's"
+
+
+def test_what_was_asked_of_the_run_stays_known(weights: Path, tmp_path: Path) -> None:
+    """Who was to be hidden is hidden in what is made of it, too."""
+    path = tmp_path / "poses.jsonl"
+    settings = {"private": "skeleton", "smooth": {"filter": "rts"}}
+    with ResultWriter(path, INFO, COCO17, {}, settings) as writer:
+        for number in range(SHORT):
+            writer.write(person(number))
+    made = tmp_path / "new" / "folder" / "space.jsonl"
+    assert main(["lift", str(path), "-o", str(made), "--weights", str(weights)]) == 0
+    kept = glpose.load(made).settings
+    assert {key: kept[key] for key in settings} == settings
+    assert kept["poses"] == "poses.jsonl"
+    in_python = glpose.lift(glpose.load(path), weights=weights).settings
+    assert in_python == {**settings, "lift": kept["lift"]}
+
+
+def test_frames_without_times_have_those_of_the_rate(weights: Path, tmp_path: Path) -> None:
+    entries = [
+        {
+            "image_id": number,
+            "score": 0.9,
+            "track_id": 1,
+            "keypoints": np.column_stack([p.xy[0], p.score[0]]).ravel().tolist(),
+        }
+        for number in range(SHORT)
+        for p in [person(number)]
+    ]
+    path = tmp_path / "coco.json"
+    path.write_text(json.dumps(entries))
+    made = tmp_path / "space.jsonl"
+    words = ["lift", str(path), "-o", str(made), "--weights", str(weights), "--rate", "50"]
+    assert main(words) == 0
+    assert [p.time_s for p in glpose.load(made).frames] == [i / 50 for i in range(SHORT)]
+
+
+def test_a_file_that_cannot_be_written_leaves_the_old_one(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    path = written(tmp_path / "poses.jsonl", [person(i) for i in range(SHORT)])
+    made = tmp_path / "space.jsonl"
+    made.write_text("old")
+
+    def full(*_: object) -> None:
+        raise BadInput("the disk is full")
+
+    monkeypatch.setattr(ResultWriter, "write", full)
+    line = refused(capsys, path, "-o", made, "--weights", weights, "--overwrite")
+    assert "the disk is full" in line
+    assert made.read_text() == "old"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["poses.jsonl", "space.jsonl"]

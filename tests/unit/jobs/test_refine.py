@@ -519,3 +519,14 @@ def test_a_run_that_refines_searches_no_flow_twice(
         np.testing.assert_array_equal(one.xy, two.xy)
         np.testing.assert_array_equal(one.score, two.score)
         assert one.people.track_id.tolist() == [1]
+
+
+@pytest.mark.parametrize(("setting", "was"), [("smooth", "smoothed"), ("lift", "lifted to poses")])
+def test_what_was_made_of_poses_is_not_refined(
+    setting: str, was: str, video: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "given.jsonl"
+    with ResultWriter(path, open_video(video).info, COCO17, {}, {setting: {}}) as writer:
+        writer.write(standing(0, 1))
+    with pytest.raises(BadInput, match=f"given.jsonl: was {was}"):
+        refine_video(video, path, RefineOptions(tmp_path / "out"))

@@ -2,14 +2,18 @@
 
 import csv
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import glpose
+import tiny_onnx
 from glpose.cli.main import main
-from glpose.types import FramePoses
+from glpose.motion.series import series_of
+from glpose.motion.smooth import SmoothSpec, smooth, smoothed_frames
+from glpose.types import FramePoses, PosesInSpace
 from walking import NUM, Walk, frame_of, walk, written
 
 Capture = pytest.CaptureFixture[str]
@@ -136,3 +140,29 @@ def test_times_that_vary_are_used(tmp_path: Path) -> None:
     assert main(["smooth", str(results), "--quiet"]) == 0
     for poses in glpose.load(results / "smooth.jsonl").frames[3:-3]:
         assert np.abs(poses.xy[0] - Walk().joints(poses.time_s)).max() < 4
+
+
+def test_joints_in_space_would_not_belong_to_smoothed_ones(
+    results: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    weights = tiny_onnx.write_lifter(tmp_path / "tiny.lift.onnx")
+    assert main(["lift", str(results / "poses.jsonl"), "--weights", str(weights)]) == 0
+    capsys.readouterr()
+    space = results / "poses_3d.jsonl"
+    assert main(["smooth", str(space), "-o", str(tmp_path / "no")]) == 2
+    assert "has poses in space" in capsys.readouterr().err
+    assert main(["smooth", str(results)]) == 0
+    assert main(["lift", str(results / "smooth.jsonl"), "--weights", str(weights)]) == 0
+    capsys.readouterr()
+    (lifted,) = results.glob("smooth_3d.jsonl")
+    assert main(["smooth", str(lifted), "-o", str(tmp_path / "no")]) == 2
+    assert "is smoothed already" in capsys.readouterr().err
+
+
+def test_in_python_joints_in_space_are_gone_where_others_are_smoothed() -> None:
+    frames = [
+        replace(p, lifted=PosesInSpace(np.zeros((1, NUM, 3)), *np.zeros((2, 1), bool)))
+        for p in spoilt()
+    ]
+    people = {n: (one, smooth(one, SmoothSpec())) for n, one in series_of(frames).items()}
+    assert all(poses.lifted is None for poses in smoothed_frames(frames, people))

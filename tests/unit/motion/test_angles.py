@@ -167,3 +167,12 @@ def test_blanked_angles_are_those_of_left_and_right() -> None:
 def test_nobody_at_all() -> None:
     empty = series_of([frame_of(0, 0.0, {1: np.full((19, 2), np.nan)})])[1]
     assert np.isnan(facing_of(empty, BODY19)).all()
+
+
+def test_a_trunk_without_length_faces_nowhere() -> None:
+    """In one frame shoulders and hips are in one place: no warning, and the others decide."""
+    one = series()
+    xy = one.xy.copy()
+    trunk = [f"{side}_{joint}" for side in ("left", "right") for joint in ("hip", "shoulder")]
+    xy[20, [BODY19.index(name) for name in trunk]] = 50
+    assert (facing_of(replace(one, xy=xy), BODY19) == 1).all()

@@ -96,7 +96,10 @@ def test_the_spline_is_the_smoother_of_rauch_tung_and_striebel() -> None:
     values = circle(time_s, 1.0) + np.random.default_rng(1).normal(0, 0.1, (60, 1, 2))
     # Of the derivation: weight = noise of a sample / density of the acceleration.
     step_s = (time_s[-1] - time_s[0]) / 59
-    density = step_s * (2 * np.pi * CUTOFF_HZ) ** 4 / (np.sqrt(2) - 1)
+    usual_s = np.median(np.diff(time_s))
+    cos = np.cos(2 * np.pi * CUTOFF_HZ * usual_s)
+    bend = 3 * (2 - 2 * cos) ** 2 / (2 + cos) / usual_s**4  # nearly the fourth power of the cut-off
+    density = step_s * bend / (np.sqrt(2) - 1)
     expected = np.stack([kalman_rts(time_s, v, density) for v in values[:, 0].T], 1)
     np.testing.assert_allclose(FILTERS["rts"](time_s, values, CUTOFF_HZ)[:, 0], expected, atol=1e-4)
 
@@ -121,3 +124,20 @@ def kalman_rts(time_s: np.ndarray, values: np.ndarray, density: float) -> np.nda
         later = state + cov @ move.T @ np.linalg.solve(cov_before, later - before)
         out.append(later[0])
     return np.array(out[::-1])
+
+
+@pytest.mark.parametrize("rate_hz", [25.0, 30.0, 60.0])
+@pytest.mark.parametrize("cutoff_hz", [3.0, 6.0, 8.0, 10.0])
+@pytest.mark.parametrize("name", LINEAR)
+def test_the_cutoff_is_true_at_the_rates_of_videos(
+    name: str, cutoff_hz: float, rate_hz: float
+) -> None:
+    true, inner = circle(time_s := np.arange(400) / rate_hz, cutoff_hz, 0.01), slice(150, 250)
+    out = FILTERS[name](time_s, true, cutoff_hz)
+    left = abs((out @ [1, 1j] / (true @ [1, 1j]))[inner].mean())
+    assert left == pytest.approx(0.5**0.5, abs=0.02)
+
+
+def test_the_shortest_track_is_filtered_by_polynomials() -> None:
+    true = circle(time_s := np.arange(LEAST_SAMPLES) / 30, 1.0)
+    assert np.isfinite(FILTERS["savgol"](time_s, true, 0.5)).all()
