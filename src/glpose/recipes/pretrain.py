@@ -253,6 +253,36 @@ def leaning_small() -> Settings:
     )
 
 
+def crowded_small() -> Settings:
+    """leaning_small's network once more, half of the people with a neighbour beside or before them.
+
+    For an hour on two CPU cores, to be averaged with what it started from (`bench/average.py`).
+    """
+    before = leaning_small()
+    shares = (
+        Share("lspet", 0.33),
+        Share("coco", 0.33),
+        Share("jhmdb", 0.09),
+        Share("lsp", 0.08),
+        Share("person_boxes_2", 0.11),
+        Share("free_exercise", 0.03),
+        Share("badminton", 0.01),
+        Share("tud_side_walk", 0.02),
+    )
+    changed = replace(before.data.augmentation, neighbour_share=0.5, half_body_share=0.3)
+    return replace(
+        before,
+        name="crowded_small",
+        data=replace(before.data, shares=shares, augmentation=changed),
+        optimizer=replace(before.optimizer, lr=5e-4, warmup_steps=100, rates=_RATES),
+        batch_size=64,
+        num_steps=2750,
+        validate_every=2750,
+        checkpoint_every=250,
+        data_workers=0,
+    )
+
+
 def composite_small() -> Settings:
     """Lite0 to stride 16 with a composite head, on finetune_small's crops; start it from ImageNet.
 

@@ -18,12 +18,20 @@ from glpose.crop import cut
 from glpose.damage import DAMAGE, damage
 from glpose.geometry import clip_box
 from glpose.skeleton import POSETRACK15, Skeleton
-from glpose.train.data.augment import Augmentation, draw_look, jitter_colour, random_box
+from glpose.train.data.augment import (
+    Augmentation,
+    Look,
+    draw_look,
+    jitter_colour,
+    paste_ellipse,
+    place_beside,
+    random_box,
+)
 from glpose.train.data.epochs import sample_rows
 from glpose.train.data.sets import ABSENT, LABELLED, open_people
 from glpose.train.data.store import Pictures, with_cache
 from glpose.train.system import ArrayBatch
-from glpose.types import CropSpec
+from glpose.types import Affine, CropSpec
 
 Order = Literal["random", "epochs"]
 """Samples drawn by the shares of their sets, or each person once per epoch."""
@@ -45,7 +53,7 @@ class PeopleConfig:
     With `order` "epochs" the shares are ignored. People with fewer labelled joints than
     `min_joints` or a longer box side below `min_side_px` are left out. `clip_boxes` clips boxes to
     the picture, as the HRNet family does. `validation` is the set to compute scores on; if empty,
-    jhmdb-val or else synth. `taught` adds what other networks know of the people, see
+    jhmdb-val or else synth-val. `taught` adds what other networks know of the people, see
     `formats.taught`.
     """
 
@@ -70,7 +78,7 @@ class PeopleConfig:
         return replace(
             self,
             shares=(Share("synth", 1.0),),
-            validation="synth",
+            validation="synth-val",
             num_synth_scenes=12,
             taught=False,
         )
@@ -164,6 +172,9 @@ class PeopleData:
         box = random_box(rng, xyxy, xy, state == LABELLED, self._upper, how)
         to_crop = look.crop_from_image(box, crop)
         rgb = cut(picture, to_crop, crop)
+        if how.neighbour_share and rng.random() < how.neighbour_share:
+            joints_xy = to_crop.apply(xy[state == LABELLED].astype(np.float64))
+            rgb = self._with_neighbour(rng, rgb, to_crop.apply(_corners(box)), joints_xy)
         if look.mirror:
             xy, state = xy[self._mirror], state[self._mirror]
         if how.colour:
@@ -174,6 +185,39 @@ class PeopleData:
         map_from_image = self._codec.crop_from_map(crop).inverse() @ to_crop
         map_xy = map_from_image.apply(np.nan_to_num(xy).astype(np.float64))
         return {"rgb": rgb, **targets(map_xy, state, self._codec, self._config.absent_weight)}
+
+    def _with_neighbour(
+        self, rng: np.random.Generator, rgb: np.ndarray, corners: np.ndarray, joints_xy: np.ndarray
+    ) -> np.ndarray:
+        """A crop of a person with somebody of another picture, if a place is found for them."""
+        source = int(rng.choice(len(self._stores), p=self._share))
+        store, rows = self._stores[source], self._rows[source]
+        row = int(rows[rng.integers(len(rows))])
+        look = Look(
+            scale=float(rng.uniform(0.8, 1.35)),
+            rotation_deg=10.0 * float(rng.standard_normal()),
+            mirror=bool(rng.random() < 0.5),
+        )
+        xyxy = store.labels["xyxy"][row]
+        to_crop = look.crop_from_image(xyxy, self._crop)
+        own, other = (
+            np.concatenate([found.min(0), found.max(0)])
+            for found in (corners, to_crop.apply(_corners(xyxy)))
+        )
+        place = place_beside(rng, own, other, joints_xy)
+        if place is None:
+            return rgb
+        shift = Affine(np.column_stack([np.eye(2), place[:2] - other[:2]]))
+        picture = store[int(store.labels["picture"][row])]
+        found = cut(picture, shift @ to_crop, self._crop)
+        if colour := self._config.augmentation.colour:
+            found = jitter_colour(rng, found, colour / 2)
+        return paste_ellipse(rgb, found, place)
+
+
+def _corners(xyxy: np.ndarray) -> np.ndarray:
+    """The four corners of a box, (4, 2)."""
+    return xyxy[[0, 1, 2, 1, 2, 3, 0, 3]].reshape(4, 2).astype(np.float64)
 
 
 def targets(

@@ -8,7 +8,15 @@ import pytest
 from glpose.crop import crop_from_image
 from glpose.damage import DAMAGE, damage
 from glpose.skeleton import POSETRACK15
-from glpose.train.data.augment import Augmentation, Look, draw_look, jitter_colour, random_box
+from glpose.train.data.augment import (
+    Augmentation,
+    Look,
+    draw_look,
+    jitter_colour,
+    paste_ellipse,
+    place_beside,
+    random_box,
+)
 from glpose.train.data.people import upper_body
 from glpose.types import Affine, CropSpec
 
@@ -190,3 +198,41 @@ def test_covering_hides_about_a_third_of_the_person() -> None:
         (damage(np.random.default_rng(s), black, "cover").max(-1) > 0).mean() for s in range(20)
     ]
     assert np.mean(covered) == pytest.approx(0.64 / 3, abs=0.03)
+
+
+OWN, OTHER = np.array([30.0, 20.0, 70.0, 120.0]), np.array([0.0, 0.0, 30.0, 90.0])
+JOINTS = np.stack(np.meshgrid([35.0, 50.0, 65.0], np.linspace(25, 115, 6)), -1).reshape(-1, 2)
+
+
+def test_a_neighbour_stands_beside_or_before_and_hides_two_fifths_at_most() -> None:
+    hidden, centres = [], []
+    for seed in range(200):
+        place = place_beside(np.random.default_rng(seed), OWN, OTHER, JOINTS)
+        if place is None:
+            continue
+        np.testing.assert_allclose(place[2:] - place[:2], [30, 90])
+        centre, half = (place[:2] + place[2:]) / 2, np.array([15, 45])
+        hidden.append(((((JOINTS - centre) / half) ** 2).sum(-1) < 1).mean())
+        centres.append(centre[0] - 50)
+    assert len(hidden) > 190
+    assert max(hidden) <= 0.4
+    assert min(hidden) == 0
+    assert np.abs(centres).min() >= 0.25 * 35
+    assert np.abs(centres).max() <= 35
+    assert 0.4 < np.mean(np.array(centres) > 0) < 0.6
+
+
+def test_a_neighbour_who_would_hide_too_much_stays_away() -> None:
+    giant, spot = np.array([0.0, 0.0, 900.0, 900.0]), np.full((3, 2), 50.0)
+    assert place_beside(np.random.default_rng(0), OWN, giant, spot) is None
+
+
+def test_only_the_ellipse_is_pasted() -> None:
+    rgb, other = (np.full((140, 100, 3), level, np.uint8) for level in (10, 200))
+    out = paste_ellipse(rgb, other, np.array([20.0, 30.0, 60.0, 110.0]))
+    assert (out[70, 25:56] == 200).all()
+    assert (out[35:106, 40] == 200).all()
+    assert (out[[30, 30, 110, 110], [20, 60, 20, 60]] == 10).all()
+    assert (out[:28] == 10).all()
+    assert (out[:, 63:] == 10).all()
+    assert len(np.unique(out)) > 3

@@ -66,3 +66,24 @@ def test_any_codec_makes_the_targets(tmp_path: Path):
     found, score = codec.decode(batch)
     assert np.isfinite(found[batch["weight"] == 1]).all()
     assert score[batch["weight"] == 1].all()
+
+
+@pytest.mark.slow
+def test_a_neighbour_changes_the_picture_and_no_target(tmp_path: Path):
+    def rows(share: float) -> dict[str, np.ndarray]:
+        config = PeopleConfig(
+            shares=(Share("synth", 1.0),),
+            augmentation=Augmentation(neighbour_share=share),
+            min_side_px=16.0,
+            num_synth_scenes=1,
+        )
+        crop, codec = CropSpec((64, 48)), GaussianCodec(HeatmapSpec((16, 12), 1.0))
+        data = PeopleData(config, data_roots(), tmp_path, crop, codec, batch_size=16, seed=1)
+        return dict(data.rows(0, range(16)))
+
+    alone, beside = rows(0.0), rows(1.0)
+    for name in ("heatmaps", "weight"):
+        assert np.array_equal(alone[name], beside[name])
+    changed = (alone["rgb"] != beside["rgb"]).any(-1).mean((1, 2))
+    assert (changed > 0).sum() >= 12
+    assert (changed < 0.8).all()
