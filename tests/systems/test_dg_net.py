@@ -241,3 +241,11 @@ def test_settings_and_weights_that_do_not_fit(tmp_path: Path):
     torch.save({"ema": DgNet(replace(TINY, width=9)).state_dict()}, tmp_path / "best.pt")
     with pytest.raises(BadWeights, match="not weights of this network"):
         task(init_from=str(tmp_path / "best.pt")).build()
+
+
+def test_a_run_folder_stands_for_its_best_checkpoint(tmp_path: Path) -> None:
+    model = task().build()
+    torch.nn.init.constant_(next(model.parameters()), 0.25)
+    torch.save({"ema": model.state_dict()}, tmp_path / "best.pt")
+    again = task(init_from=str(tmp_path)).build()
+    assert all(torch.equal(v, again.state_dict()[k]) for k, v in model.state_dict().items())

@@ -503,7 +503,7 @@ def test_a_stretch_cannot_be_of_one_frame_or_half_a_body() -> None:
         replace(SYNTH, num_frames=1)
     with pytest.raises(BadConfig, match="curriculum is"):
         replace(SYNTH, num_frames=3, curriculum=((10, 4),))
-    with pytest.raises(BadConfig, match=r"half_body_share is 0\.3, but a stretch"):
+    with pytest.raises(BadConfig, match=r"half_body_share is 0\.3; expected 0, since a stretch"):
         replace(SYNTH, augmentation=Augmentation())
 
 

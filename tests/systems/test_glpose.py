@@ -776,7 +776,11 @@ def tiny_recipe(**changes: Any) -> Recipe:
         system="glpose",
         model=replace(TINY, start="single"),
         data=ClipConfig(
-            sources=("synth",), num_synth_scenes=2, damage_share=0.5, features=features
+            sources=("synth",),
+            num_synth_scenes=2,
+            damage_share=0.5,
+            features=features,
+            augmentation=Augmentation(half_body_share=0.0 if features == "cached" else 0.3),
         ),
         optimizer=Optimizer(warmup_steps=2),
         batch_size=2,
@@ -796,7 +800,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(RunLog, "draw", lambda self: None)
     for module in ("glpose.train.run.sheet", "glpose.systems.glpose.system"):
         monkeypatch.setattr(f"{module}.NUM_SAMPLES", 1)
-    small_store(tmp_path / "cache" / f"synth-2-{content_digest(None)}")
+    for part in ("synth", "synth-val"):
+        small_store(tmp_path / "cache" / f"{part}-2-{content_digest(None)}")
     return tmp_path / "cache"
 
 
@@ -833,6 +838,42 @@ def test_resuming_is_exact(tmp_path: Path, cache: Path, features: str) -> None:
     start = opened(recipe).build().state_dict()
     changed = {k.split(".")[0] for k, v in whole["model"].items() if not torch.equal(v, start[k])}
     assert changed == {"fusion"}
+
+
+def test_a_resumed_run_does_not_ask_what_it_started_from(tmp_path: Path, cache: Path) -> None:
+    """The file of `--init` may be another by then, or gone: its encoder is in the checkpoint."""
+    first = tmp_path / "first.pt"
+    save_checkpoint(first, {"ema": opened(tiny_recipe(seed=3)).build().state_dict()})
+    recipe = tiny_recipe(features="cached", init_from=str(first))
+    whole = run(recipe, tmp_path / "whole", cache)
+    made = set(cache.glob("features-*"))
+
+    def interrupt(line: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(recipe, tmp_path / "parts", cache, report=interrupt)
+    first.unlink()
+    parts = run(recipe, tmp_path / "parts", cache, resume=True)
+    assert all(torch.equal(parts["model"][k], v) for k, v in whole["model"].items())
+    assert set(cache.glob("features-*")) == made
+
+
+def test_cached_features_are_those_of_the_pictures(tmp_path: Path, cache: Path) -> None:
+    """Another copy of a set, with the same labels, has features of its own."""
+    recipe = tiny_recipe(features="cached")
+    task = opened(recipe, cache)
+    task.train_data()
+    (before,) = cache.glob("features-*")
+    folder = cache / f"synth-2-{content_digest(None)}"
+    pixels = bytearray((folder / "pixels.bin").read_bytes())
+    pixels[: len(pixels) // 2] = bytes(len(pixels) // 2)
+    (folder / "pixels.bin").write_bytes(pixels)
+    opened(recipe, cache).train_data()
+    (other,) = set(cache.glob("features-*")) - {before}
+    clean = [np.load(one / "clean.npy") for one in (before, other)]
+    assert clean[0].shape == clean[1].shape
+    assert not np.array_equal(*clean)
 
 
 def test_joints_without_labels_stay_what_the_single_frame_head_says() -> None:
@@ -987,6 +1028,15 @@ def test_cached_features_ask_for_settings_that_allow_them(cache: Path) -> None:
     recipe = tiny_recipe(features="cached")
     with pytest.raises(BadConfig, match=r"cached features have order 'random'.*order='epochs'"):
         opened(replace(recipe, data=replace(recipe.data, order="epochs")), cache).train_data()
+    for name, features in (
+        ("half_body_share", "cached"), ("damage_share", "cached"), ("neighbour_share", "cached"),
+        ("damage_share", "online"), ("neighbour_share", "online"),
+    ):  # fmt: skip
+        recipe = tiny_recipe(features=features)
+        augmentation = replace(recipe.data.augmentation, **{name: 0.2})
+        recipe = replace(recipe, data=replace(recipe.data, augmentation=augmentation))
+        with pytest.raises(BadConfig, match=rf"augmentation\.{name} is 0\.2; expected 0, since"):
+            opened(recipe, cache).train_data()
     padded = replace(TINY, global_=replace(TINY.global_, pad="key"))
     with pytest.raises(BadConfig, match=r"global_\.pad is 'key', but training on crops repeats"):
         opened(tiny_recipe(model=padded), cache).train_data()

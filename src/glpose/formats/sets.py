@@ -321,7 +321,7 @@ DATASETS: dict[str, Dataset] = {
         Dataset(
             "synth",  # rendered on demand, see `train.data.sets`
             "synthetic figures rendered by glpose: no restriction",
-            parts=("train",),
+            parts=("train", "val"),
             unlabelled_is_outside=True,
             stride=7,  # neighbouring frames are almost the same
         ),
@@ -379,5 +379,5 @@ def checks() -> dict[str, Callable[[Path], Report]]:
 
 
 def usual_validation(roots: Mapping[str, str]) -> str:
-    """The default validation set: JHMDB's clips if they are there, else synth."""
-    return "jhmdb-val" if roots.get("jhmdb") else "synth"
+    """The default validation set: JHMDB's clips if they are there, else other scenes of synth."""
+    return "jhmdb-val" if roots.get("jhmdb") else "synth-val"

@@ -2,9 +2,11 @@
 
 settings.json    how the predictions were made; written first, compared when a call continues
 predictions/     one file per sequence, written as soon as it is done
+undecodable.json how many pictures of a sequence could not be read, of those with any
 scores.json      the official scores and everything needed to reproduce them
 """
 
+import hashlib
 import json
 import shutil
 import time
@@ -28,6 +30,7 @@ from glpose.runtime.protocols import Estimator
 from glpose.types import FramePoses
 
 SETTINGS, PREDICTIONS, SCORES = "settings.json", "predictions", "scores.json"
+UNDECODABLE = "undecodable.json"
 
 _TELL_EVERY_S = 15.0
 
@@ -57,8 +60,8 @@ class Evaluation:
     """What was done and what failed, by sequence name.
 
     `kept` counts sequences in `done` that an earlier call had predicted. `failed` has the problem
-    of each failed sequence; `frames` and `undecodable` count the frames predicted by this call.
-    `report` has the scores, None if it was interrupted.
+    of each failed sequence; `frames` counts the frames predicted by this call, `undecodable` those of
+    all sequences in `done` that could not be read. `report` has the scores, None if it was interrupted.
     """
 
     folder: Path
@@ -110,7 +113,11 @@ def _settings(
     made_by = {
         "glpose": __version__,
         "metric": how.metric,
-        "data": how.data.absolute().name,
+        # Sets of one name in two places are two sets; where they lie is nobody's business.
+        "data": {
+            "name": how.data.absolute().name,
+            "at": hashlib.sha256(str(how.data.resolve()).encode()).hexdigest()[:16],
+        },
         "part": official.part,
         "weights": to_plain(record),
         "boxes": boxes,
@@ -127,7 +134,8 @@ def _prepare(how: EvaluateOptions, settings: dict[str, Any]) -> None:
         if how.overwrite:
             shutil.rmtree(out / PREDICTIONS, ignore_errors=True)
             path.unlink(missing_ok=True)
-            (out / SCORES).unlink(missing_ok=True)
+            for name in (SCORES, UNDECODABLE):
+                (out / name).unlink(missing_ok=True)
         if path.exists():
             before = json.loads(path.read_text("utf-8"))
             if not isinstance(before, dict):
@@ -161,6 +169,19 @@ def _prepare(how: EvaluateOptions, settings: dict[str, Any]) -> None:
     write_text(path, json.dumps(settings, indent=1) + "\n")
 
 
+def _counts(path: Path) -> dict[str, int]:
+    """What calls before have counted. Raises: BadInput for a file that is none of ours."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        return {name: int(number) for name, number in found.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError, TypeError) as problem:
+        raise BadInput(
+            f"{path}: cannot be read ({problem}); remove it, or replace all with --overwrite"
+        ) from problem
+
+
 class _Job:
     """One evaluation in progress."""
 
@@ -178,6 +199,7 @@ class _Job:
         self.names = official.names[: how.limit]
         self.outcome = Evaluation(how.out, len(self.names))
         self._begin = self._told = time.monotonic()
+        self._undecodable = _counts(how.out / UNDECODABLE)
 
     def run(self, settings: dict[str, Any]) -> Evaluation:
         """Run the evaluation; problems of a sequence are reported and counted, not raised."""
@@ -207,6 +229,7 @@ class _Job:
         if path.exists():
             out.done.append(name)
             out.kept += 1
+            out.undecodable += self._undecodable.get(name, 0)
             return
         poses: list[FramePoses] = []
         try:
@@ -222,10 +245,13 @@ class _Job:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
             raise cannot_write(path.parent, problem) from problem
+        if lost := sum(frame.status == "undecodable" for frame in poses):
+            self._undecodable[name] = lost
+            write_text(self.how.out / UNDECODABLE, dump(self._undecodable) + "\n")
         official.write(path, name, poses, self.estimate)
         out.done.append(name)
         out.frames += len(poses)
-        out.undecodable += sum(frame.status == "undecodable" for frame in poses)
+        out.undecodable += lost
 
     def _tell(self, name: str, frame: int) -> None:
         """Report progress every 15 seconds."""

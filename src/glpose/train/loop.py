@@ -82,6 +82,7 @@ def train(
         state = start(recipe, task, workers, fresh=goes_on)
         if goes_on:
             _restore(state, last)
+            task.resumed = state.model
     if is_there and state.step and is_of_older_version(run_dir):
         state.best_score = -math.inf
         tell(

@@ -63,7 +63,12 @@ class Task(ABC, Generic[Net]):
 
     A task is made from its recipe and the cache folder of prepared data. It opens no data before
     `train_data` is called, so a run can be exported on a machine without its data.
+
+    `resumed` is the network of a run that goes on, if it is one: where frozen parts of the network
+    prepare the data, they are its parts, since the file of `init_from` may be another by now.
     """
+
+    resumed: Net | None = None
 
     @abstractmethod
     def build(self, *, fresh: bool = False) -> Net:
@@ -83,7 +88,8 @@ class Task(ABC, Generic[Net]):
     def losses(self, model: Net, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Named losses of one batch, already weighted: the loop minimises their sum.
 
-        If each is a mean over samples, the average over parts and processes is that of the batch.
+        If each is a mean over samples, the average over parts and processes is that of the batch;
+        one that is divided by what is labelled in a part (offsets, boxes, joints in space) is not.
         """
 
     @abstractmethod

@@ -195,7 +195,7 @@ def test_the_help_of_commands_names_the_layouts_of_the_table(
 
 def test_validation_goes_by_the_set_not_by_what_else_is_there() -> None:
     assert usual_validation(data_roots(jhmdb="x")) == "jhmdb-val"
-    assert usual_validation(data_roots(coco="x")) == "synth"
+    assert usual_validation(data_roots(coco="x")) == "synth-val"
     assert (dataset("jhmdb-val").stride_of(9000), dataset("synth").stride_of(9000)) == (3, 7)
     assert dataset("coco-val").stride_of(1025) == 3
     counted = dataset("jhmdb-val").counted_joints(POSETRACK15)

@@ -1,5 +1,7 @@
 """An evaluation from Python: an outcome with the scores, and nothing printed."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -84,3 +86,35 @@ def test_a_limit_of_nothing_is_refused(
     with pytest.raises(BadInput, match=f"limit is {limit}; expected 1 or more"):
         evaluate_set(options(root, tiny_weights, tmp_path / "out", limit=limit))
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_another_set_of_the_same_name_is_another_evaluation(
+    root: Path, tiny_weights: Path, tmp_path: Path
+) -> None:
+    done = evaluate_set(options(root, tiny_weights, tmp_path / "out", limit=1))
+    assert done.state == "ok"
+    shutil.copytree(root, other := tmp_path / "blurred" / root.name)
+    with pytest.raises(BadInput, match=r"made otherwise \(another data\)"):
+        evaluate_set(options(other, tiny_weights, tmp_path / "out", limit=1))
+    told = json.loads((tmp_path / "out" / "settings.json").read_text())["data"]
+    assert told["name"] == root.name
+    assert str(root.parent) not in json.dumps(told)
+
+
+@pytest.mark.slow
+def test_what_could_not_be_read_is_said_again_by_the_same_call(
+    root: Path, tiny_weights: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(root, hurt := tmp_path / "hurt")
+    for folder in sorted((hurt / "images").rglob("*"))[:]:
+        pictures = sorted(folder.glob("*.jpg"))
+        if pictures:
+            pictures[1].write_bytes(b"no picture")
+    how = options(hurt, tiny_weights, tmp_path / "out", limit=2)
+    first, again = evaluate_set(how), evaluate_set(how)
+    assert (first.state, first.undecodable, again.kept) == ("incomplete", 2, 2)
+    assert (again.state, again.undecodable) == ("incomplete", 2)
+    (tmp_path / "out" / "undecodable.json").write_text("no JSON")
+    with pytest.raises(BadInput, match=r"undecodable\.json: cannot be read"):
+        evaluate_set(how)

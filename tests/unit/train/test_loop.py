@@ -23,6 +23,7 @@ from glpose.train import loop
 from glpose.train.data.batches import own_rows, prefetch
 from glpose.train.recipe import Optimizer
 from glpose.train.run.checkpoint import load_checkpoint, save_checkpoint
+from glpose.train.run.fault import examine
 from glpose.train.run.log import RunLog
 from glpose.train.run.sheet import contact_sheet, draw_sample, spread
 from glpose.train.run.workers import ALONE
@@ -363,3 +364,21 @@ def test_a_rate_is_that_of_the_first_part_that_a_weight_belongs_to() -> None:
     assert how.rate_of("body.blocks.10.weight") == 0.5
     assert how.rate_of("body") == 0.5
     assert how.rate_of("head.weight") == 1
+
+
+def test_what_is_not_finite_in_every_sample_is_meant_so(tmp_path: Path) -> None:
+    """Offsets have no target far from joints, which is NaN."""
+    batch = {
+        "dx": torch.full((3, 4), torch.nan),
+        "y": torch.tensor([[0.0], [torch.nan], [1.0]]),
+    }
+
+    class Plain(TinyTask):
+        def losses(self, model: torch.nn.Module, batch: dict) -> dict:
+            return {"y": batch["y"].sum()}
+
+    task = Plain(TINY, tmp_path)
+    rows = [np.arange(3)]
+    found = examine(task, torch.nn.Linear(1, 1), TINY, task.train_data(), 0, [batch], rows)
+    assert [sample["not_finite_in"] for sample in found] == [[], ["y"], []]
+    assert [sample["loss_alone"] for sample in found] == [0.0, "not finite", 1.0]

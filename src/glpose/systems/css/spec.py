@@ -95,7 +95,7 @@ class MomentsConfig:
     near_s: float = 0.1
     away_s: float = 0.4
     num_away: int = 1
-    augmentation: Augmentation = Augmentation()
+    augmentation: Augmentation = Augmentation(half_body_share=0.0)
     loss: LossWeights = LossWeights()
     held_out: int = 10
 
@@ -107,6 +107,10 @@ class MomentsConfig:
         for name, value, least in (("num_away", self.num_away, 1), ("held_out", self.held_out, 2)):
             if value < least:
                 raise BadConfig(f"{name} is {value}; expected {least} or more")
+        self.augmentation.refuse(
+            ("half_body_share", "damage_share", "neighbour_share"),
+            "crops that are kept are turned, shifted and coloured alone",
+        )
 
     def set_names(self) -> tuple[str, ...]:
         """The sets that are learned from."""

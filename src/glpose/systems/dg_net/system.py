@@ -22,7 +22,7 @@ from glpose.systems.dg_net.net import CHANNELS, DgNet
 from glpose.systems.dg_net.spec import RATE_HZ, DgNetConfig, MotionConfig, Settings
 from glpose.systems.dg_net.step import position_loss
 from glpose.systems.dg_net.tracks import TrackData
-from glpose.train.run.checkpoint import load_checkpoint
+from glpose.train.initial import load_initial
 from glpose.train.system import ArrayBatch, LiftTask, System
 
 PAPER = (
@@ -50,10 +50,10 @@ class DgNetTask(LiftTask[DgNet]):
             torch.manual_seed(recipe.seed)
             model = DgNet(recipe.model)
         if recipe.init_from and not fresh:
-            saved = load_checkpoint(Path(recipe.init_from))
+            weights = load_initial(Path(recipe.init_from))
             try:
-                model.load_state_dict(saved["ema"])
-            except (KeyError, RuntimeError) as problem:
+                model.load_state_dict(weights)
+            except RuntimeError as problem:
                 raise BadWeights(
                     f"{recipe.init_from}: not weights of this network "
                     f"({str(problem).splitlines()[0]}); check the recipe's model"

@@ -136,7 +136,7 @@ class StretchConfig:
     the samples are `data.beside`: only the frame before tells who is meant. Joints that a set does not
     label are taught by the initializer with `unlabelled_weight`; for the others its maps have
     `taught_share` in what is learned, the labels the rest. `validation` is the set to score on; if
-    empty, jhmdb-val or else synth.
+    empty, jhmdb-val or else synth-val.
     """
 
     sources: tuple[str, ...] = ("jhmdb",)
@@ -156,12 +156,10 @@ class StretchConfig:
         for name in ("taught_share", "beside_share"):
             check_range(name, getattr(self, name), 0, 1)
         check_range("curriculum", [frames for _, frames in self.curriculum], 2, self.num_frames)
-        for name in ("half_body_share", "damage_share"):
-            if share := getattr(self.augmentation, name):
-                raise BadConfig(
-                    f"augmentation.{name} is {share}, but a stretch of frames is augmented as a "
-                    "whole; expected 0"
-                )
+        self.augmentation.refuse(
+            ("half_body_share", "damage_share", "neighbour_share"),
+            "a stretch of frames is augmented as a whole",
+        )
 
     def frames_at(self, step: int) -> int:
         """How many frames the stretches of a step have."""
@@ -174,7 +172,7 @@ class StretchConfig:
 
     def synth_only(self) -> StretchConfig:
         """The same without real data and with few scenes, for trying things out."""
-        return replace(self, sources=("synth",), validation="synth", num_synth_scenes=12)
+        return replace(self, sources=("synth",), validation="synth-val", num_synth_scenes=12)
 
 
 Settings = Recipe[DKDConfig, StretchConfig]

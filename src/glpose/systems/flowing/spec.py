@@ -102,7 +102,7 @@ class AlignedConfig:
     def synth_only(self) -> AlignedConfig:
         """The same without real data and with few scenes and keys, for trying things out."""
         return replace(
-            self, sources=("synth",), validation="synth", num_synth_scenes=12, num_keys=100
+            self, sources=("synth",), validation="synth-val", num_synth_scenes=12, num_keys=100
         )
 
 

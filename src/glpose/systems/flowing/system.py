@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from functools import cached_property
 from pathlib import Path
 
@@ -79,7 +80,8 @@ class FlowingTask(PoseTask[Flowing]):
         """The keys of the recipe's sets."""
         recipe, data = self._recipe, self._recipe.data
         _ = self._validation_tracks  # an unusable set must fail here
-        model = self.build().to("cuda" if torch.cuda.is_available() else "cpu").eval()
+        model = self.build() if self.resumed is None else deepcopy(self.resumed)
+        model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
         sets = [
             align_set(model, self._tracks(source), data.num_keys, data.box_noise, seed=number)
             for number, source in enumerate(data.sources)

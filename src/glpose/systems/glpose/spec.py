@@ -268,7 +268,7 @@ class ClipConfig:
     changes slowly along a track, so that it is almost the same in a window (both: standard
     deviations as shares of the box's sides), and `box_lag` takes the box of the frame before. The
     last two are what a tracker does to boxes; only cached features have them, as `damage_run` and
-    `unlabelled_weight`. `validation` is the set to score on; if empty, jhmdb-val or else synth.
+    `unlabelled_weight`. `validation` is the set to score on; if empty, jhmdb-val or else synth-val.
     """
 
     sources: tuple[str, ...] = ("jhmdb", "synth")
@@ -296,7 +296,7 @@ class ClipConfig:
 
     def synth_only(self) -> ClipConfig:
         """The same without real data and with few scenes, for trying things out."""
-        return replace(self, sources=("synth",), validation="synth", num_synth_scenes=12)
+        return replace(self, sources=("synth",), validation="synth-val", num_synth_scenes=12)
 
 
 Settings = Recipe[GLPoseConfig, ClipConfig]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from copy import deepcopy
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -105,7 +106,8 @@ class GLPoseTask(PoseTask[GLPose]):
             _ = self._validation_clips
             return ClipData(tracks, config, data, recipe.batch_size, recipe.seed)
         _ = self._validation_tracks
-        model = self.build().to("cuda" if torch.cuda.is_available() else "cpu")
+        model = self.build() if self.resumed is None else deepcopy(self.resumed)
+        model = model.to("cuda" if torch.cuda.is_available() else "cpu")
         cache_dir = self._cache_dir
         sets = [
             cached_features(model, t, data, recipe, seed=data.feature_seed + i, cache_dir=cache_dir)
@@ -280,6 +282,10 @@ def _check_features(config: GLPoseConfig, data: ClipConfig) -> None:
             "data.unlabelled_weight needs model.single_head, the teacher of joints without labels; "
             "set it, or data.unlabelled_weight=0"
         )
+    # The damage of clips has settings of its own, and neighbours are those of the clips.
+    data.augmentation.refuse(
+        ("damage_share", "neighbour_share"), "clips are damaged by data.damage_share alone"
+    )
     if data.features == "online":
         if data.unlabelled_weight or data.box_drift or data.box_lag or data.damage_run > 1:
             raise BadConfig(
@@ -304,6 +310,7 @@ def _check_features(config: GLPoseConfig, data: ClipConfig) -> None:
             f"freeze={config.freeze}, local.box='{config.local.box}', "
             f"global_.rank_stage={config.global_.rank_stage}"
         )
+    data.augmentation.refuse(("half_body_share",), "cached features are of whole boxes")
     if data.order != "random" or data.clip_boxes or config.global_.augment != "none":
         raise BadConfig(
             "cached features have order 'random', boxes as they are and proposals without changes "
@@ -324,7 +331,7 @@ def cached_features(
     """Features of a set, kept in `cache_dir` where the encoder is frozen.
 
     The folder's name is a hash of everything that the features depend on: ablations of the fusion
-    share it; a different encoder or augmentation gets its own.
+    share it; other pictures, a different encoder or augmentation get their own.
     """
     config = recipe.model
     folder = None
@@ -334,6 +341,7 @@ def cached_features(
         digest = hashlib.sha256(repr((config.crop, named, recipe.precision)).encode())
         digest.update(tracks.xyxy.tobytes())
         digest.update(tracks.picture.tobytes())
+        digest.update(tracks.pictures.identity().encode())
         for name, value in sorted(model.encoder.state_dict().items()):
             digest.update(name.encode())
             digest.update(value.contiguous().cpu().numpy().tobytes())

@@ -40,8 +40,7 @@ from glpose.systems.person_detector.spec import (
 )
 from glpose.systems.person_detector.step import detection_losses
 from glpose.train.imagenet import IMAGENET, imagenet_body
-from glpose.train.initial import load_part
-from glpose.train.run.checkpoint import load_checkpoint
+from glpose.train.initial import load_initial, load_part
 from glpose.train.system import ExportTask, System
 
 # AP needs weak detections too; the runtime's threshold is in the card.
@@ -73,10 +72,10 @@ class PersonDetectorTask(ExportTask[PersonDetector]):
             load_exported(model, Path(recipe.init_from), example)
             restore_norms(model, self._some_pictures)
         elif recipe.init_from and not fresh:
-            saved = load_checkpoint(Path(recipe.init_from))
+            weights = load_initial(Path(recipe.init_from))
             try:
-                model.load_state_dict(saved["ema"])
-            except (KeyError, RuntimeError) as problem:
+                model.load_state_dict(weights)
+            except RuntimeError as problem:
                 raise BadWeights(
                     f"{recipe.init_from}: not weights of this person detector "
                     f"({str(problem).splitlines()[0]}); check the recipe's model"

@@ -65,7 +65,10 @@ def open_people(
     by_teachers = [folder_of(DATASETS["taught"], roots) / f"{found.name}.npz"] if taught else []
     store = cache_dir / "-".join((*tags, content_digest(root, files=by_teachers)))
     if found.open is None or root is None:
-        return _stored(store, _synth(found, num_synth_scenes, skeleton))
+        scenes = range(num_synth_scenes)
+        if part != found.parts[0]:  # others than those, a quarter of their number
+            scenes = range(num_synth_scenes, num_synth_scenes + max(1, num_synth_scenes // 4))
+        return _stored(store, _synth(found, scenes, skeleton))
     decoded = found.decoded is not None and found.decoded(root)
     if decoded and has_store(store):
         return PictureStore(store)  # no need to read the labels again
@@ -223,12 +226,12 @@ def _decoded_pictures(
 
 
 def _synth(
-    found: Dataset, num_scenes: int, skeleton: Skeleton
+    found: Dataset, scenes: range, skeleton: Skeleton
 ) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
     from glpose.synth import SceneSpec, render_scene
 
     spec = SceneSpec(size_hw=(240, 320), num_frames=10)
-    for number in range(num_scenes):
+    for number in scenes:
         for frame, truth in render_scene(spec, seed=number).frames():
             if frame.rgb is not None and len(truth.people):
                 yield frame.rgb, _labels(found, truth, POSETRACK15, skeleton, number)

@@ -46,6 +46,10 @@ class Pictures(Protocol):
         """The name of a clip in messages."""
         ...
 
+    def identity(self) -> str:
+        """A text that is another for other pictures, by the paths, sizes and times of files."""
+        ...
+
 
 class PictureCache:
     """An LRU cache of at most `max_bytes` of decoded pictures by path; thread-safe.
@@ -116,6 +120,10 @@ class PictureFiles:
         """The name of the video, or of the picture file."""
         return self._names[clip]
 
+    def identity(self) -> str:
+        """As in `Pictures`."""
+        return _identity(self._paths)
+
 
 class PictureStore:
     """Read access by number to the pictures in a folder made by `write_store`; thread-safe.
@@ -152,6 +160,10 @@ class PictureStore:
         """The clip's number: a store has no names."""
         return f"clip {clip}"
 
+    def identity(self) -> str:
+        """As in `Pictures`."""
+        return _identity([self._folder / "pixels.bin"])
+
     def __del__(self) -> None:
         if hasattr(self, "_file"):
             os.close(self._file)
@@ -163,6 +175,14 @@ class PictureStore:
         height, width = (int(v) for v in self.shape_hw[number])
         data = os.pread(self._file, height * width * 3, int(self.offset[number]))
         return np.frombuffer(data, np.uint8).reshape(height, width, 3)
+
+
+def _identity(paths: Iterable[Path]) -> str:
+    whole = hashlib.sha256()
+    for path in paths:
+        found = path.stat()
+        whole.update(f"{path.resolve()} {found.st_size} {found.st_mtime_ns}\n".encode())
+    return whole.hexdigest()
 
 
 def with_cache(sets: Sequence[Pictures], megabytes: int) -> list[Pictures]:

@@ -189,3 +189,12 @@ def test_coco_pictures_that_are_missing_are_said_before_training(
 def test_an_empty_folder_is_told_what_coco_needs(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"unpack annotations_trainval2017\.zip"):
         open_people("coco", data_roots(coco=str(tmp_path)), tmp_path)
+
+
+def test_validation_on_synth_is_on_other_scenes(tmp_path: Path) -> None:
+    trained, held = (
+        open_people(name, data_roots(), tmp_path, 2) for name in ("synth", "synth-val")
+    )
+    assert set(held.labels["clip"].tolist()) == {2}
+    assert set(trained.labels["clip"].tolist()) == {0, 1}
+    assert not any(np.array_equal(held[0], trained[i]) for i in range(len(trained)))

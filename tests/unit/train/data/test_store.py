@@ -192,3 +192,20 @@ def test_a_store_is_sent_by_its_path(tmp_path: Path) -> None:
     assert len(sent) < 500
     assert (pickle.loads(sent)[2] == large).all()
     assert with_cache([store], 5) == [store]
+
+
+def test_other_pictures_have_another_identity(tmp_path: Path) -> None:
+    label = {name: np.zeros(1, np.int64) for name in ("clip", "frame", "track")}
+    stores = [
+        write_store(tmp_path / str(level), [(np.full((4, 4, 3), level, np.uint8), label)])
+        for level in (1, 2)
+    ]
+    assert stores[0].identity() == PictureStore(tmp_path / "1").identity()
+    assert stores[0].identity() != stores[1].identity()
+    path = tmp_path / "a.png"
+    path.write_bytes(b"one")
+    files = PictureFiles([path], np.zeros(1, np.int64), np.zeros(1, np.int64), label, ("a",))
+    before = files.identity()
+    assert files.with_cache(PictureCache(10)).identity() == before
+    path.write_bytes(b"another")
+    assert files.identity() != before

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -186,3 +187,36 @@ def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -
     expected = r"process 2 of this machine has no GPU .* there are 2"
     with pytest.raises(BadConfig, match=expected), join_workers():
         pass
+
+
+@pytest.mark.parametrize(
+    ("norm", "shape"),
+    [
+        (torch.nn.BatchNorm1d, (6, 4)),
+        (torch.nn.BatchNorm1d, (6, 4, 5)),
+        (torch.nn.BatchNorm2d, (6, 4, 5, 3)),
+    ],
+)
+def test_norms_of_one_process_are_those_of_torch(norm: type, shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    plain = norm(4)
+    torch.nn.init.normal_(plain.weight)
+    synced = with_synced_norms(deepcopy(plain))
+    assert type(synced) is not norm
+    x = torch.randn(shape)
+    inputs = [x.clone().requires_grad_() for _ in range(2)]
+    weight = torch.randn(shape)
+    torch.distributed.init_process_group(
+        "gloo", store=torch.distributed.HashStore(), rank=0, world_size=1
+    )
+    try:
+        outputs = [layer(x) for layer, x in zip((plain, synced), inputs, strict=True)]
+        for y in outputs:
+            (y * weight).sum().backward()
+    finally:
+        torch.distributed.destroy_process_group()
+    torch.testing.assert_close(*outputs, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(inputs[0].grad, inputs[1].grad, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(plain.weight.grad, synced.weight.grad, atol=1e-4, rtol=1e-4)
+    for name, value in plain.state_dict().items():
+        torch.testing.assert_close(synced.state_dict()[name], value, atol=1e-5, rtol=1e-5)
