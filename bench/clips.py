@@ -235,6 +235,9 @@ def found(subject: Subject) -> Outcome:
     line = f"missed in {missed.sum()} of {len(missed)} frames"
     outcome.details.append(line + "".join(f"; {num} of {name}" for num, name in worst))
     outcome.values["missed"] = int(missed.sum())
+    against = against_their_view(seen)
+    fits = outcome.values["labels_fit_the_view"] = seen.both(~against[seen.clip])
+    outcome.details.append(f"without {against.sum()} {AGAINST}: {text(fits)}")
     return outcome
 
 
