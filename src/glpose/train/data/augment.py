@@ -175,8 +175,9 @@ def paste_ellipse(rgb: Rgb, other: Rgb, xyxy: Float[np.ndarray, "4"]) -> Rgb:
     centre, half = (xyxy[:2] + xyxy[2:]) / 2, (xyxy[2:] - xyxy[:2]) / 2
     rows, columns = np.ogrid[: rgb.shape[0], : rgb.shape[1]]
     away = np.sqrt(((columns - centre[0]) / half[0]) ** 2 + ((rows - centre[1]) / half[1]) ** 2)
-    seen = np.clip((1 - away) * max(float(half.min()), 1.0) / _BORDER_PX + 0.5, 0, 1)[..., None]
-    return np.clip(rgb + seen * (other.astype(np.float32) - rgb) + 0.5, 0, 255).astype(np.uint8)
+    inside_px = (1 - away) * max(float(half.min()), 1.0)
+    seen = (1 + np.clip(2 * inside_px / _BORDER_PX, -1, 1))[..., None] / 2
+    return np.rint(rgb + seen * (other.astype(np.float32) - rgb)).astype(np.uint8)
 
 
 def jitter_colour(rng: np.random.Generator, rgb: Rgb, strength: float) -> Rgb:
