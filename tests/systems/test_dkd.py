@@ -119,6 +119,9 @@ class Painted:
     def clip_name(self, clip: int) -> str:
         return f"clip{clip}"
 
+    def identity(self) -> str:
+        return "painted"
+
 
 def painted(data: StretchConfig, **changes: object) -> StretchData:
     return StretchData([Tracks(Painted())], replace(CONFIG, **changes), data, 8, seed=0)

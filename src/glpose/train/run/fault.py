@@ -83,7 +83,10 @@ def examine(
     model.eval()
     samples = []
     for part, numbers in zip(parts, rows, strict=True):
-        bad = {key: ~torch.isfinite(value).flatten(1).all(1) for key, value in part.items()}
+        bad = {
+            key: ~torch.isfinite(value).reshape(len(value), -1).all(1)
+            for key, value in part.items()
+        }
         # Offsets have no target, NaN, far from joints: what is so in every row is meant so.
         odd = {
             key: rows_of for key, rows_of in bad.items() if not rows_of.all() or len(numbers) == 1
