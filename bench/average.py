@@ -7,8 +7,8 @@
 own start. `--share` is that of the run. Each of the two has forgotten something that the other knows:
 Wortsman et al., Robust Fine-Tuning of Zero-Shot Models, CVPR 2022. Activations of an average spread
 differently, so the batch norms are measured anew on training data (as in Izmailov et al., Averaging
-Weights Leads to Wider Optima, UAI 2018); without that the detector found people in tables. Needs the
-training extra, and the data where the run had it.
+Weights Leads to Wider Optima, UAI 2018); without that the detector found people in tables. With
+`--steps 0` they are averaged like the weights. Needs the training extra, and the data where the run had it.
 """
 
 import argparse
@@ -77,7 +77,8 @@ def main() -> None:
     model.load_state_dict(mixed(model.state_dict(), saved["ema"], given.share))
     data = task.train_data()
     rows = (data.rows(_FIRST_ROW + n, range(recipe.batch_size)) for n in range(given.steps))
-    measure_norms(task, model, ({k: torch.from_numpy(v) for k, v in r.items()} for r in rows))
+    if given.steps:
+        measure_norms(task, model, ({k: torch.from_numpy(v) for k, v in r.items()} for r in rows))
     plain = json.dumps(to_plain(recipe))
     save_checkpoint(given.start, {"ema": model.state_dict(), "recipe": plain})
     print(f"wrote {given.start}")
