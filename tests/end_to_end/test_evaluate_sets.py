@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bad_videos import write_video
 
 import glpose
 from glpose.cli.main import main
@@ -138,6 +139,24 @@ def test_predictions_of_jhmdb_are_poses_of_all_frames(
         assert [poses.frame for poses in result.frames] == [t.frame for t in clip.truth()]
         assert all(len(poses.people) == 1 for poses in result.frames)
         assert not list((tmp_path / "out").rglob("*.part"))
+
+
+def test_a_video_that_ends_before_its_labels_costs_its_own_clip_alone(
+    call: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_layout("jhmdb", hurt := tmp_path / "hurt", seed=1, **(SMALL | {"num_videos": 8}))
+    clips = open_subjhmdb(hurt, 1, "test")
+    folder = clips[0].images[0].parent
+    shutil.rmtree(folder)
+    video = hurt / "ReCompress_Videos" / f"{clips[0].name}.avi"
+    video.parent.mkdir(parents=True)
+    write_video(video, num_frames=3, codec="mpeg4", size_hw=(96, 128))
+    assert call("jhmdb", data=hurt) == 3
+    said = capsys.readouterr().err
+    assert f"{video}: 3 of 5 labelled frames are in the video" in said
+    made = scores(tmp_path / "out")["sequences"]
+    assert (made["scored"], made["of"]) == (len(clips) - 1, len(clips))
+    assert list(made["failed"]) == [clips[0].name]
 
 
 def detections_file(sequences: list[LabelledSequence], path: Path, score: float = 0.8) -> Path:

@@ -154,12 +154,23 @@ class JhmdbSet:
     def predict(
         self, name: str, estimate: Estimator, options: PoseOptions, seed: int
     ) -> Iterable[FramePoses]:
-        """See `OfficialSet`; the best detection of a frame is taken as the person."""
+        """See `OfficialSet`; the best detection of a frame is taken as the person.
+
+        Raises: BadInput if the video ends before its labels.
+        """
         sequence = self._sequences[name]
         truth = sequence.truth()
         people = true_people(truth) if self._boxes is None else _best(self._boxes[name])
         keys = {frame.frame for frame in truth}
-        return predict(frames_of(sequence), people, keys, estimate, options, seed=seed)
+        count = 0
+        for poses in predict(frames_of(sequence), people, keys, estimate, options, seed=seed):
+            count += 1
+            yield poses
+        if count < len(keys):
+            raise BadInput(
+                f"{sequence.video or name}: {count} of {len(keys)} labelled frames are in the "
+                "video; take it from its archive again"
+            )
 
     def write(self, path: Path, name: str, poses: list[FramePoses], estimate: Estimator) -> None:
         """See `OfficialSet`; in the format of `glpose run`."""

@@ -196,27 +196,37 @@ _OWN = ("offset", "shape_hw")
 STORE_VERSION = 2
 """To be raised if the code that fills stores makes something else of the same files."""
 
-_LABEL_FILES = (".json", ".txt")
+_LABEL_FILES = (".json", ".txt", ".mat")
 
 
 def content_digest(root: Path | None, *settings: object, files: Sequence[Path] = ()) -> str:
     """Eight hexadecimal digits for the name of a store: others if its content may be another.
 
-    They stand for the path of a set's folder, the label files and lists directly in it, further
-    `files`, `settings`, and `STORE_VERSION`. Labels in folders below are taken to stay as they are.
+    They stand for the path of a set's folder, the label files and lists in it and in the folders
+    below, further `files`, `settings`, and `STORE_VERSION`.
 
     Raises: BadInput if a file cannot be read.
     """
     place = "" if root is None else str(root.resolve())
     whole = hashlib.sha256(repr((STORE_VERSION, place, settings)).encode())
     try:
-        labels = [] if root is None or not root.is_dir() else sorted(root.iterdir())
-        labels = [path for path in labels if path.suffix in _LABEL_FILES]
-        for path in filter(Path.is_file, (*labels, *files)):
-            whole.update(f"{path.name} {file_digest(path)}\n".encode())
+        names = {} if root is None else {path: str(path.relative_to(root)) for path in _labels(root)}
+        for path, name in {**names, **{path: path.name for path in files}}.items():
+            if path.is_file():
+                whole.update(f"{name} {file_digest(path)}\n".encode())
     except OSError as problem:
         raise BadInput(f"{problem.filename}: cannot be read ({problem.strerror})") from problem
     return whole.hexdigest()[:8]
+
+
+def _labels(root: Path) -> list[Path]:
+    """The label files in a folder and below, also behind links."""
+    found, seen = [], set()
+    for place, folders, files in os.walk(root, followlinks=True):
+        seen.add(os.path.realpath(place))
+        folders[:] = [n for n in folders if os.path.realpath(os.path.join(place, n)) not in seen]
+        found += [Path(place, name) for name in files if name.endswith(_LABEL_FILES)]
+    return sorted(found)
 
 
 def has_store(folder: Path) -> bool:

@@ -69,9 +69,25 @@ def test_a_digest_is_of_the_folder_its_labels_and_the_settings(
     found.add(content_digest(root, 0.15, files=[taught]))
     (root / "person_keypoints.json").write_text("[]")
     found.add(content_digest(root, 0.15, files=[taught]))
+    (root / "images" / "joints.mat").write_bytes(b"one")
+    found.add(content_digest(root, 0.15, files=[taught]))
+    (root / "images" / "joints.mat").write_bytes(b"two")
+    found.add(content_digest(root, 0.15, files=[taught]))
     monkeypatch.setattr(module, "STORE_VERSION", 0)
     found.add(content_digest(root, 0.15, files=[taught]))
-    assert len(found) == 8
+    assert len(found) == 10
+
+
+def test_a_digest_sees_labels_behind_links_that_lead_in_a_circle(tmp_path: Path) -> None:
+    root, elsewhere = tmp_path / "set", tmp_path / "elsewhere"
+    root.mkdir()
+    elsewhere.mkdir()
+    (root / "annotations").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(root)
+    found = {content_digest(root)}
+    (elsewhere / "one.json").write_text("{}")
+    found.add(content_digest(root))
+    assert len(found) == 2
 
 
 def test_several_threads_read_at_once(tmp_path: Path) -> None:
