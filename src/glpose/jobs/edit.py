@@ -106,12 +106,15 @@ def _rewrite(path: Path, renamed: Callable[[int], int | None], source: Source | 
 
 
 def _cut_off(path: Path) -> str:
-    """Half a last line, as a killed run leaves it: it stays, to say that the run was not whole."""
+    """The start of half a last line, as a killed run leaves it, to say that the run was not whole.
+
+    Its people go, as they cannot be told apart: one of them may be somebody who is left out.
+    """
     last = path.read_text("utf-8-sig").rpartition("\n")[2]
     try:
         json.loads(last or "null")
     except ValueError:
-        return last
+        return last.partition('"people"')[0]
     return ""
 
 

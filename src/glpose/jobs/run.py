@@ -442,9 +442,9 @@ class SourceJob:
         """The frames with their poses as the writers take them."""
         person, private = self.options.person, self.options.private
         if isinstance(person, str):
-            found = self._everybody(source)
+            found, is_stopped = self._everybody(source)
             track_id = find_person(person, found)
-            given = self._again(source, [poses for poses, _ in found])
+            given = self._again(source, [poses for poses, _ in found], is_stopped=is_stopped)
         else:
             track_id = person
             given = self._estimated(source, keep_pictures=keep_pictures)
@@ -455,17 +455,23 @@ class SourceJob:
                 self.seen.update(poses.people.track_id.tolist())
                 yield frame, poses if person is None else of_person(poses, track_id)
 
-    def _everybody(self, source: Source) -> list[tuple[FramePoses, tuple[int, int]]]:
-        """The poses of all people in the whole source, with the sizes of the pictures."""
+    def _everybody(self, source: Source) -> tuple[list[tuple[FramePoses, tuple[int, int]]], bool]:
+        """The poses of all people in the whole source, with the sizes of the pictures.
+
+        If a stop is requested, those of what was read until then, and true.
+        """
         found: list[tuple[FramePoses, tuple[int, int]]] = []
         sizes: dict[int, tuple[int, int]] = {}
         people: set[int] = set()
         with closing(self._estimated(source, keep_pictures=False, sizes=sizes)) as pairs:
-            for _, poses in pairs:
-                found.append((poses, sizes.get(poses.frame, source.info.size_hw)))
-                people.update(poses.people.track_id.tolist())
-                self.reporter.update(len(found), len(people))
-        return found
+            try:
+                for _, poses in pairs:
+                    found.append((poses, sizes.get(poses.frame, source.info.size_hw)))
+                    people.update(poses.people.track_id.tolist())
+                    self.reporter.update(len(found), len(people))
+            except Interrupted:
+                return found, True
+        return found, False
 
     def _estimated(
         self,
@@ -488,14 +494,19 @@ class SourceJob:
             )
 
     def _again(
-        self, source: Source, found: list[FramePoses]
+        self, source: Source, found: list[FramePoses], *, is_stopped: bool
     ) -> Generator[FrameAndPoses, None, None]:
-        """The frames once more, with their poses; the source may have changed since."""
+        """The frames once more, with their poses; the source may have changed since.
+
+        `is_stopped`: a stop was requested when people were searched. It is honoured after these.
+        """
         num = 0
-        with closing(self._frames(source)) as frames:
+        with closing(self._frames(source, heed=not is_stopped)) as frames:
             for poses, frame in zip(found, frames, strict=False):
                 num += 1
                 yield frame, poses
+            if is_stopped:
+                raise Interrupted
             has_more = next(frames, None) is not None
         if has_more or num < len(found):
             now = "more" if has_more else f"{num}"
@@ -505,17 +516,20 @@ class SourceJob:
                 "incomplete",
             )
 
-    def _frames(self, source: Source) -> Generator[Frame, None, None]:
-        """The frames asked for, until a stop is requested; closing it stops the decoding thread."""
+    def _frames(self, source: Source, *, heed: bool = True) -> Generator[Frame, None, None]:
+        """The frames asked for; closing it stops the decoding thread.
+
+        Until a stop is requested, unless one is not to be heeded any more.
+        """
         how = self.options
         with closing(frames_within(source, how.start_s, how.end_s, how.frames)) as frames:
             for frame in frames:
-                if self.interrupt.requested:
+                if heed and self.interrupt.requested:
                     # What is held back for later frames comes now, which may take some seconds.
                     self.reporter.note(
                         "stopping: what was read is written; once more stops at once"
                     )
-                self.interrupt.check()
+                    raise Interrupted
                 yield frame
 
     def _judge(self, source: Source) -> None:

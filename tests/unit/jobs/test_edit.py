@@ -154,6 +154,8 @@ def test_half_a_last_line_stays_and_says_that_the_run_was_killed(folder: Path) -
     drop(folder, [2])
     assert numbers(folder) == [[1], [1], [], [3]]
     assert open_given(folder).is_cut_off
+    # Nobody who was dropped may be left in it.
+    assert "track_id" not in path.read_text().splitlines()[-1]
 
 
 def test_a_whole_result_in_one_object_is_changed_too(folder: Path) -> None:

@@ -104,6 +104,26 @@ def test_one_person_is_kept(person: str | int, kept: list[list[int]], tmp_path: 
     assert [rgb is NOISE for rgb in Seen.pictures] == [True] * len(WHO)
 
 
+def test_a_stop_while_people_are_searched_keeps_who_was_found_until_then(tmp_path: Path) -> None:
+    interrupt = Interrupt()
+
+    class Stopped(Work):
+        def pairs(
+            self, frames: Iterable[Frame], info: VideoInfo, timings: Timings, *, keep_pictures: bool
+        ) -> Iterator[FrameAndPoses]:
+            for frame, poses in super().pairs(frames, info, timings, keep_pictures=keep_pictures):
+                interrupt.requested = frame.index == 1
+                yield frame, poses
+
+    entry = SourceEntry("x", (), given=ArraySource([NOISE] * len(WHO)))
+    how = Options(tmp_path, writers=(poses_jsonl, Seen), person="longest")
+    outcome = SourceJob(entry, how, Stopped(), SILENT, interrupt).run()
+    assert outcome.state == "interrupted"
+    assert "interrupted after 2 frames" in outcome.warnings[-1]
+    assert numbers(tmp_path) == [[1], [1]]  # of two who are seen equally long the first
+    assert len(Seen.pictures) == 2
+
+
 def test_a_number_that_nobody_has_is_a_failure_that_names_the_others(tmp_path: Path) -> None:
     outcome = done(tmp_path, person=7)
     assert outcome.state == "failed"
