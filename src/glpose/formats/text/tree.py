@@ -155,7 +155,7 @@ def read_tree(path: Path) -> Node:
     except (ValueError, RecursionError) as problem:  # not text, invalid, cut off, nested too deeply
         raise BadInput(
             f"{path}: not JSON ({problem}; {len(raw)} bytes); expected a whole JSON file; "
-            "take it from its archive again"
+            "check the name, or take it from where it came again"
         ) from problem
 
 
