@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 from scipy.signal import find_peaks
 
-from glpose.motion.series import Series
+from glpose.motion.series import Series, pieces
 from glpose.skeleton import Skeleton
 
 LEAST_LEAD = 0.15
@@ -26,7 +26,7 @@ MOST_OFF = 0.25
 """Strides are regular if they differ from the median by no more than this share of it."""
 
 LEAST_KNOWN = 0.8
-"""The share of a stride's frames in which the angles must be known for their range."""
+"""The share of a stride's frames in which the feet must be known, and the angles for their range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,14 @@ def gait_of(
         return None
     left, right = (series.xy[:, skeleton.index(f"{side}_ankle"), 0] for side in ("left", "right"))
     lead = facing * (left - right) / series.size_px
-    strides = {side: _strides(sign * lead, series.time_s) for side, sign in _SIGNS.items()}
+    strides = {
+        side: [
+            (piece.start + a, piece.start + b)
+            for piece in pieces(series)
+            for a, b in _strides(sign * lead[piece], series.time_s[piece])
+        ]
+        for side, sign in _SIGNS.items()
+    }
 
     def lasts_s(stride: tuple[int, int]) -> float:
         first, last = series.time_s[list(stride)]
@@ -112,13 +119,22 @@ def _strides(
     return [
         (a, b)
         for a, b in pairwise(peaks)
-        if SHORTEST_S <= time_s[b] - time_s[a] <= LONGEST_S and bridged[a:b].min() < 0
+        if SHORTEST_S <= time_s[b] - time_s[a] <= LONGEST_S
+        and known[a:b].mean() >= LEAST_KNOWN
+        and bridged[a:b].min() < 0
+        and not _may_hide_an_end(lead[a : b + 1])
     ]
 
 
 def _is_inside(known: Bool[np.ndarray, " frames"], row: int) -> bool:
     """Whether the lead is known around a row too; at the edge of a gap any value may be a peak."""
     return bool(known[max(0, row - 2) : row + 3].all())
+
+
+def _may_hide_an_end(lead: Float64[np.ndarray, " frames"]) -> bool:
+    """Whether the foot is ahead both before and after some gap: it may have been farthest there."""
+    known = np.flatnonzero(np.isfinite(lead))
+    return any(b - a > 1 and lead[a] > 0 and lead[b] > 0 for a, b in pairwise(known))
 
 
 def _side(

@@ -110,6 +110,40 @@ def test_a_stride_over_frames_of_unsure_sides_is_not_counted() -> None:
     assert found.gait.stride_s == pytest.approx(1.2, rel=0.03)
 
 
+@pytest.mark.parametrize("seen_s", [1.3, 1.5])
+@pytest.mark.parametrize("who", ["nobody", "no feet"])
+def test_strides_over_moments_that_were_not_seen_are_not_counted(who: str, seen_s: float) -> None:
+    """Every other second; over such a gap one stride and a half look like one."""
+    times = np.arange(300) / 25
+    frames = walk(times, Walk(period_s=1.0))
+    feet = [BODY19.index(f"{side}_ankle") for side in ("left", "right")]
+    for row, poses in enumerate(frames):
+        if poses.time_s % (seen_s + 0.6) < seen_s:
+            continue
+        if who == "nobody":
+            frames[row] = FramePoses.empty(poses.frame, poses.time_s, len(BODY19.joints))
+        else:
+            poses.xy[:, feet], poses.score[:, feet] = np.nan, 0
+    gait = motion(frames).gait
+    assert gait is None or gait.cadence_per_min == pytest.approx(120, rel=0.02)
+
+
+def test_strides_over_a_cut_are_not_counted() -> None:
+    """As `glpose link` leaves it: the same person farther away, a quarter of a stride later."""
+    frames = walk(TIMES)
+    sure = motion(frames).gait
+    cut = [
+        replace(p, xy=p.xy + 400 if i >= 70 else p.xy)
+        for i, p in enumerate(frame_of(i, t, {1: Walk().joints(t + 0.3 * (i >= 70))}) for i, t in enumerate(TIMES))
+    ]  # fmt: skip
+    gait = motion(cut).gait
+    assert sure is not None and gait is not None
+    assert gait.stride_s == pytest.approx(1.2, rel=0.02)
+    ends = [event_s for events in gait.events_s.values() for event_s in events]
+    assert not any(abs(event_s - TIMES[70]) < 0.06 for event_s in ends)
+    assert gait.left.strides + gait.right.strides < sure.left.strides + sure.right.strides
+
+
 def test_one_long_stride_among_others_is_left_out() -> None:
     """Who stops for half a second in the middle."""
     late = np.where(TIMES > 2.4, np.maximum(2.4, TIMES - 0.6), TIMES)
