@@ -63,6 +63,7 @@ def write_video(
     num_frames: int = NUM_FRAMES,
     size_hw: tuple[int, int] = SIZE_HW,
     times_ms: Sequence[int] | None = None,
+    rate_hz: Fraction | int = 25,
     codec: str = "libx264",
     pix_fmt: str = "yuv420p",
     aspect: Fraction | None = None,
@@ -70,18 +71,19 @@ def write_video(
     audio: str | None = None,
     faststart: bool = True,
 ) -> Path:
-    """A video of coded pictures at 25 Hz, or at the given times; with B-frames where it can.
+    """A video of coded pictures at a rate, or at the given times; with B-frames where it can.
 
     `size_hw` is the size as shown; `store` turns a picture as shown into the stored one.
     """
     flags = {"movflags": "+faststart"} if faststart and path.suffix == ".mp4" else {}
-    times_ms = times_ms if times_ms is not None else [40 * i for i in range(num_frames)]
+    if times_ms is None:
+        times_ms = [round(1000 * i / rate_hz) for i in range(num_frames)]
     with av.open(f"file:{path.absolute()}", "w", container_options=flags) as out:
-        stream = out.add_stream(codec, rate=25)
+        stream = out.add_stream(codec, rate=rate_hz)
         context = stream.codec_context
         context.height, context.width = store(coded_picture(0, size_hw)).shape[:2]
         context.pix_fmt = pix_fmt
-        context.time_base = Fraction(1, 25 if path.suffix == ".avi" else 1000)
+        context.time_base = 1 / Fraction(rate_hz if path.suffix == ".avi" else 1000)
         if aspect:
             context.sample_aspect_ratio = aspect
         if codec == "libx264":

@@ -256,15 +256,17 @@ class _Reading:
         """Pictures a second: as the header says, unless the first packets all say something else.
 
         Raw streams and DV have headers that are wrong; where packets last unequally long, only the
-        header knows the mean.
+        header knows the mean. So it does where their time is counted in steps so coarse that the two
+        differ by less than one: 33 ms are 1/30 s in Matroska.
         """
         said = self.stream.average_rate or self.stream.guessed_rate or Fraction(25)
         for packet in islice(demux(self.container, self.stream), _PEEKED - len(self._lasts)):
             self._lasts.append(packet.duration or 0)
         if not self.stream.time_base or len(set(self._lasts)) != 1 or not self._lasts[0]:
             return said
-        seen = 1 / (self._lasts[0] * self.stream.time_base)
-        return said if abs(seen - said) <= said / 100 else seen
+        lasts_s = self._lasts[0] * self.stream.time_base
+        off_s = abs(lasts_s - 1 / said)
+        return said if off_s <= max(self.stream.time_base, lasts_s / 100) else 1 / lasts_s
 
     def _is(self, *formats: str) -> bool:
         return not set(formats).isdisjoint(self.container.format.name.split(","))

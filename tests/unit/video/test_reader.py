@@ -152,6 +152,17 @@ def test_containers_and_codecs(name: str, codec: str, tmp_path: Path) -> None:
     assert np.allclose([f.time_s for f in frames], np.arange(30) / 25, atol=1e-3)
 
 
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4", "a.flv", "a.avi"])
+@pytest.mark.parametrize(
+    "rate_hz", [Fraction(24000, 1001), 24, 25, Fraction(30000, 1001), 30, 60, 240]
+)
+def test_the_rate_is_that_of_the_recording_however_coarse_its_times(
+    name: str, rate_hz: Fraction | int, tmp_path: Path
+) -> None:
+    path = write_video(tmp_path / name, num_frames=40, rate_hz=rate_hz)
+    assert open_video(path).info.rate_hz == pytest.approx(float(rate_hz), rel=0.01)
+
+
 def test_a_change_of_size_in_mid_stream_keeps_the_first_size(tmp_path: Path) -> None:
     first = write_video(tmp_path / "a.ts", num_frames=5)
     second = write_video(tmp_path / "b.ts", num_frames=5, size_hw=(480, 640))

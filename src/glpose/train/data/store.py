@@ -210,7 +210,9 @@ def content_digest(root: Path | None, *settings: object, files: Sequence[Path] =
     place = "" if root is None else str(root.resolve())
     whole = hashlib.sha256(repr((STORE_VERSION, place, settings)).encode())
     try:
-        names = {} if root is None else {path: str(path.relative_to(root)) for path in _labels(root)}
+        names = (
+            {} if root is None else {path: str(path.relative_to(root)) for path in _labels(root)}
+        )
         for path, name in {**names, **{path: path.name for path in files}}.items():
             if path.is_file():
                 whole.update(f"{name} {file_digest(path)}\n".encode())
