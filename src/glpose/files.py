@@ -96,6 +96,14 @@ def no_cache_of_fonts() -> Iterator[None]:
             del os.environ["MPLCONFIGDIR"]
 
 
+def is_same_file(path: Path, other: Path) -> bool:
+    """Whether both are there and one file or folder."""
+    try:
+        return path.samefile(other)
+    except OSError:
+        return False
+
+
 def file_digest(path: Path) -> str:
     """The SHA-256 of a file as hexadecimal digits. Raises OSError if it cannot be read."""
     with open_regular(path) as file:

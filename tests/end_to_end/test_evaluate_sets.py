@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bad_videos import write_video
 
 import glpose
+from bad_videos import write_video
 from glpose.cli.main import main
 from glpose.formats.coco.labels import open_coco
 from glpose.formats.dataset import LabelledSequence

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glpose.cli.output import say
+from glpose.cli.output import complain, say
 from glpose.errors import BadInput
 
 if TYPE_CHECKING:
@@ -65,4 +65,6 @@ def _tell(edited: "Edited") -> int:
         for path in edited.stale
     ]
     say(*lines)
-    return 0
+    for lack in edited.lacks:
+        complain(lack)
+    return 3 if edited.lacks else 0

@@ -52,7 +52,7 @@ def measure_angles(
     check_motion(given)
     folder = options.output or given.path.parent
     names = (ANGLES, GAIT, ANGLES_PICTURE) if options.plot else (ANGLES, GAIT)
-    check_new([folder / name for name in names], overwrite=options.overwrite)
+    check_new([folder / name for name in names], overwrite=options.overwrite, inputs=[given.path])
     frames, skeleton = given.result.frames, given.result.skeleton
     check_cutoff(options.how, np.array([poses.time_s for poses in frames]))
     people = _chosen(motions_of(frames, skeleton, options.how), options.person, given.path)

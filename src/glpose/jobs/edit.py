@@ -11,38 +11,44 @@ from pathlib import Path
 import numpy as np
 
 from glpose.errors import BadInput
+from glpose.files import whole_file
 from glpose.formats.lock import only_writer
 from glpose.formats.poses import read_poses
 from glpose.formats.results import load, write_summary
-from glpose.formats.text.lines import dump, read_lines, write_text
-from glpose.jobs.given import poses_file_of
+from glpose.formats.text.lines import cannot_write, dump, read_lines
+from glpose.jobs.given import Wanted, poses_file_of
 from glpose.jobs.refine import check_belongs
 from glpose.jobs.run import SUMMARY
 from glpose.jobs.writers import DERIVED, OVERLAY, OVERLAY_PICTURE, POSES, TABLE, Target, overlay
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
 from glpose.types import FramePoses, PoseResult
-from glpose.video.source import Source, find_sources, frames_within
+from glpose.video.source import Source, find_sources
 from glpose.viewer.private import without_faces
 
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """The changed file, the numbers that are left, and files beside it that hold the old ones."""
+    """The changed file, the numbers that are left, and files beside it that hold the old ones.
+
+    `lacks` says what is missing from an overlay that was drawn anew, a line each.
+    """
 
     path: Path
     track_ids: tuple[int, ...]
     stale: tuple[Path, ...]
+    lacks: tuple[str, ...] = ()
 
 
 def link(results: Path, same: Mapping[int, int], video: str | Path | None = None) -> Edited:
     """Give people the numbers of others who they are: {3: 1} makes person 3 person 1.
 
-    `results` is a folder of results or its poses.jsonl; with `video` the overlay is drawn anew.
+    `results` is a folder of results or a file of poses; with `video` the overlay of the folder is
+    drawn anew. After an error or Ctrl-C all is as it was.
     Raises: BadInput for a number that nobody has, or for two who are in one frame.
     """
     path, result = _open(results, [*same, *same.values()])
-    source = _source_of(result, path.parent, video)
+    source = _source_of(result, path, video)
     final = {number: _end_of(number, same) for number in same}
     for poses in result.frames:
         numbers = poses.people.track_id.tolist()
@@ -60,7 +66,7 @@ def link(results: Path, same: Mapping[int, int], video: str | Path | None = None
 def drop(results: Path, track_ids: Collection[int], video: str | Path | None = None) -> Edited:
     """Leave out people by number. `results`, `video` and errors are as for `link`."""
     path, result = _open(results, track_ids)
-    source = _source_of(result, path.parent, video)
+    source = _source_of(result, path, video)
     gone = set(track_ids)
     return _rewrite(path, lambda number: None if number in gone else number, source)
 
@@ -93,16 +99,24 @@ def _end_of(number: int, same: Mapping[int, int]) -> int:
 def _rewrite(path: Path, renamed: Callable[[int], int | None], source: Source | None) -> Edited:
     with only_writer(path.parent):
         lines = [_edited(line.data, renamed) for line in read_lines(path, forgive_last=True)]
-        cut_off = _cut_off(path)
-        write_text(path, "".join(f"{dump(line)}\n" for line in lines) + cut_off)
-        result = load(path)
+        text = "".join(f"{dump(line)}\n" for line in lines) + _cut_off(path)
+        lacks: list[str] = []
+        try:
+            # Both files are replaced once all is written and drawn.
+            with whole_file(path) as part:
+                part.write_bytes(text.encode("utf-8"))
+                result = load(part)
+                if source is not None:
+                    lacks = _draw(result, path.parent, source)
+        except OSError as problem:
+            raise cannot_write(path, problem) from problem
+        beside: tuple[str, ...] = ()
         if path.name == POSES:
             _count_anew(path.with_name(SUMMARY), result)
-        if source is not None:
-            _draw(result, path.parent, source)
-        drawn = (OVERLAY, OVERLAY_PICTURE) if source is None else ()
-        beside = (path.with_name(n) for n in (TABLE, *DERIVED, *drawn) if n != path.name)
-        return Edited(path, _numbers(result), tuple(file for file in beside if file.exists()))
+            drawn = (OVERLAY, OVERLAY_PICTURE) if source is None else ()
+            beside = (TABLE, *DERIVED, *drawn)
+        stale = tuple(file for name in beside if (file := path.with_name(name)).exists())
+        return Edited(path, _numbers(result), stale, tuple(lacks))
 
 
 def _cut_off(path: Path) -> str:
@@ -147,10 +161,13 @@ class _Origin:
     record: dict[str, dict[str, object]]
 
 
-def _source_of(result: PoseResult, folder: Path, video: str | Path | None) -> Source | None:
+def _source_of(result: PoseResult, path: Path, video: str | Path | None) -> Source | None:
     """The video to draw on. Raises: BadInput if it is not that of the results."""
+    folder = path.parent
     if video is None:
         return None
+    if path.name != POSES:
+        raise BadInput(f"{path}: has no overlay of its own, only {POSES} has; leave out --video")
     if result.settings.get("private") == "blur":
         raise BadInput(
             f"{folder}: its faces are blurred, and those of people who are left out could not be; "
@@ -161,27 +178,27 @@ def _source_of(result: PoseResult, folder: Path, video: str | Path | None) -> So
         raise BadInput(f"{video}: holds {len(entries)} videos; expected the one of these results")
     (entry,) = entries
     source = entry.open(result.video.rate_hz if entry.is_images else None)
-    check_belongs(read_poses(folder / POSES), source.info, entry.label)
+    check_belongs(read_poses(path), source.info, entry.label)
     return source
 
 
-def _draw(result: PoseResult, folder: Path, source: Source) -> None:
-    if not result.frames:
-        return
+def _draw(result: PoseResult, folder: Path, source: Source) -> list[str]:
+    """Draw the overlay; says what it lacks, a line each."""
     private = result.settings.get("private")
     poses_at = {poses.frame: poses for poses in result.frames}
-    span = result.frames[0].frame, result.frames[-1].frame + 1
+    wanted = Wanted(source, source.info.name, poses_at)
     pairs = (
         (frame, poses_at.get(frame.index) or _nobody(frame.index, result))
-        for frame in frames_within(source, frames=span)
+        for frame in wanted.read()
     )
     if private == "skeleton":
         pairs = without_faces(pairs, result.skeleton, "skeleton")
     origin = _Origin(result.skeleton, result.models)
-    target = Target(folder, source, origin, {}, Timings(), sound=private is None)
+    target = Target(folder, source, origin, {}, Timings(), sound=private is None, whole=True)
     with overlay(target) as writer:
         for frame, poses in pairs:
             writer.write(frame, poses)
+    return wanted.lacks()
 
 
 def _nobody(frame: int, result: PoseResult) -> FramePoses:

@@ -15,10 +15,11 @@ from glpose.files import whole_file
 from glpose.formats.poses import read_poses
 from glpose.formats.text.lines import cannot_write
 from glpose.imaging import Rgb
-from glpose.jobs.given import poses_file_of
+from glpose.jobs.given import Made, Wanted, check_new, poses_file_of
 from glpose.jobs.interrupt import Interrupt
 from glpose.jobs.refine import check_belongs
 from glpose.jobs.report import SILENT, Reporter
+from glpose.jobs.run import make_folder
 from glpose.runtime.embedder import Embedder
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import load_embedder
@@ -44,12 +45,12 @@ def embed_video(
     options: EmbedOptions,
     reporter: Reporter = SILENT,
     interrupt: Interrupt | None = None,
-) -> int:
-    """Write the vectors of all people of all frames to an `.npz` file; returns how many there are.
+) -> Made:
+    """Write the vectors of all people of all frames to an `.npz` file; what it lacks is reported.
 
     Its arrays have one row for each person and frame: `frame`, `time_s`, `track_id` (-1 where the
     poses have none), `xyxy`, `appearance` and `pose` (float32; compare them by their cosine). They are kept
-    in memory until the end: 1 to 3 KB a row.
+    in memory until the end: 1 to 3 KB a row. People in frames that cannot be read have none.
 
     Raises: GLPoseError if video, poses, weights or output cannot be used; Interrupted.
     """
@@ -58,19 +59,21 @@ def embed_video(
         raise BadInput(f"{video}: holds {len(entries)} videos; expected one, embed each alone")
     poses = poses_file_of(poses)
     given = read_poses(poses)
-    if output.exists() and not options.overwrite:
-        raise BadInput(f"{output}: exists already; use --overwrite to replace it, or another -o")
-    embed = load_embedder(options.weights, options.engine)
     (entry,) = entries
+    inputs = (poses, *entry.paths, *_files_of(options.weights))
+    check_new([output], overwrite=options.overwrite, inputs=inputs)
+    embed = load_embedder(options.weights, options.engine)
     source = entry.open()
     check_belongs(given, source.info, entry.label)
+    make_folder(output.parent)
     interrupt = interrupt or Interrupt()
     by_frame = {found.frame: found for found in given.frames if len(found.people)}
     rows: list[dict[str, np.ndarray]] = []
     who: set[int] = set()
+    wanted = Wanted(source, entry.label, by_frame)
     reporter.start(entry.name, source.info.num_frames)
     try:
-        with interrupt.listening(), closing(source.frames()) as frames:
+        with interrupt.listening(), closing(wanted.read()) as frames:
             for frame in frames:
                 interrupt.check()
                 found = by_frame.get(frame.index)
@@ -88,9 +91,17 @@ def embed_video(
             np.savez(file, **joined)  # type: ignore[arg-type]  # no array is called `allow_pickle`
     except OSError as problem:
         raise cannot_write(output, problem) from problem
-    num = len(joined["frame"])
-    reporter.result(f"{entry.name}: vectors of {num} crops in {output}")
-    return num
+    made = Made([output])
+    for line in wanted.lacks():
+        made.lack(line, reporter)
+    reporter.result(f"{entry.name}: vectors of {len(joined['frame'])} crops in {output}")
+    return made
+
+
+def _files_of(weights: str) -> list[Path]:
+    """The files that may be meant by weights, if they are no shipped name."""
+    path = Path(weights)
+    return [path, *(path.glob("*.onnx") if path.is_dir() else ())]
 
 
 def _vectors(embed: Embedder, frame: Frame, rgb: Rgb, people: People) -> dict[str, np.ndarray]:

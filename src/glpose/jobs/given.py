@@ -1,16 +1,18 @@
 """Results that a command is given, and the files that it makes of them."""
 
+from collections.abc import Collection, Generator, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
 from glpose.errors import BadInput
-from glpose.files import open_regular
+from glpose.files import is_same_file, open_regular
 from glpose.formats.results import load
 from glpose.formats.text.lines import cannot_write
 from glpose.jobs.report import Reporter
 from glpose.jobs.writers import POSES
-from glpose.types import PoseResult
+from glpose.types import Frame, PoseResult
+from glpose.video.source import Source, frames_within
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +105,51 @@ def warn_of_cut_off(given: Given, made: Made, reporter: Reporter) -> None:
         )
 
 
-def check_new(files: list[Path], *, overwrite: bool) -> None:
-    """Raises: BadInput for files that exist and are not to be replaced, or cannot be looked for."""
+class Wanted:
+    """The frames of a video that a command needs by index, and what was lacking when it was read."""
+
+    def __init__(self, source: Source, label: str, indices: Collection[int]) -> None:
+        self._source, self._label, self._num = source, label, len(indices)
+        self._left = set(indices)
+        self._num_undecodable = 0
+
+    def read(self) -> Generator[Frame, None, None]:
+        """All frames from the first needed one to the last, also those between them."""
+        span = (min(self._left), max(self._left) + 1) if self._left else (0, 0)
+        for frame in frames_within(self._source, frames=span):
+            if frame.index in self._left:
+                self._left.remove(frame.index)
+                self._num_undecodable += frame.rgb is None
+            yield frame
+
+    def lacks(self) -> list[str]:
+        """What was lacking, a line each, once all was read."""
+        lines = list(dict.fromkeys(self._source.warnings))
+        for num, what in (
+            (self._num_undecodable, "could not be decoded"),
+            (len(self._left), "are not in the video"),
+        ):
+            if num:
+                lines.append(f"{self._label}: {num} of the {self._num} frames needed {what}")
+        return lines
+
+
+def check_new(files: list[Path], *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
+    """Raises: BadInput for files that exist and are not to be replaced, or cannot be looked for.
+
+    What is made of `inputs` never replaces them.
+    """
+    inputs = tuple(inputs)
     try:
         old = [file.name for file in files if file.exists()]
+        folders = [file for file in files if file.is_dir()]
     except OSError as problem:
         raise cannot_write(files[0], problem) from problem
+    if folders:
+        raise BadInput(f"{folders[0]}: is a folder; expected a file to write; change -o")
+    for file in files:
+        if any(is_same_file(file, path) for path in inputs):
+            raise BadInput(f"{file}: would be replaced by what is made of it; choose another -o")
     if old and not overwrite:
         raise BadInput(
             f"{files[0].parent}: holds {', '.join(old)} already; use --overwrite to replace what "

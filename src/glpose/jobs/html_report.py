@@ -6,6 +6,7 @@ made = write_report(Path("glpose-out/walk"), ReportOptions())
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -13,12 +14,20 @@ from urllib.parse import quote
 import numpy as np
 
 from glpose import __version__
-from glpose.errors import BadInput
-from glpose.files import file_digest
+from glpose.errors import BadInput, VideoError
+from glpose.files import file_digest, is_same_file
 from glpose.formats.poses import GivenPoses
-from glpose.formats.text.lines import cannot_write, dump, write_text
+from glpose.formats.text.lines import dump, write_text
 from glpose.imaging import resize
-from glpose.jobs.given import Given, Made, check_motion, check_new, open_given, warn_of_cut_off
+from glpose.jobs.given import (
+    Given,
+    Made,
+    Wanted,
+    check_motion,
+    check_new,
+    open_given,
+    warn_of_cut_off,
+)
 from glpose.jobs.refine import check_belongs
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.run import make_folder
@@ -29,7 +38,7 @@ from glpose.motion.series import rising, usual_step_s
 from glpose.motion.smooth import SmoothSpec
 from glpose.runtime.load import read_card, shipped
 from glpose.types import PoseResult
-from glpose.video.source import Source, find_sources, frames_within
+from glpose.video.source import Source, find_sources
 from glpose.video.writer import VideoWriter
 from glpose.viewer.html_page import Contents, Picture, html_page
 
@@ -71,21 +80,25 @@ def write_report(
     if 0 in given.result.video.size_hw:
         raise BadInput(f"{given.path}: says no size of its video; expected results of glpose run")
     output = options.output or given.path.parent / REPORT
-    _check_no_folder(output)
-    check_new([output], overwrite=options.overwrite)
+    check_new([output], overwrite=options.overwrite, inputs=[given.path])
     film, lack = _film(given, options)
+    if film is not None:
+        check_new([output], overwrite=True, inputs=[film.path])
     if film is None and options.embed:
         raise BadInput(f"{given.path}: no video to embed was found; give it with --video")
-    picture = None
-    if film is not None:
-        picture = _embedded(film, given.result) if options.embed else _linked(film, output)
+    picture, lacks = None, [lack] if lack else []
+    if film is not None and options.embed:
+        picture, missing = _embedded(film, given.result)
+        lacks += missing
+    elif film is not None:
+        picture = _linked(film, output)
     page = html_page(_contents(given, picture))
     make_folder(output.parent)
     write_text(output, page)
     made = Made([output])
     warn_of_cut_off(given, made, reporter)
-    if lack:
-        made.lack(lack, reporter)
+    for line in lacks:
+        made.lack(line, reporter)
     shown = "beside its video" if picture is not None else "skeletons on a plain ground"
     shown = "with its video inside" if options.embed else shown
     result = given.result
@@ -94,15 +107,6 @@ def write_report(
         f"{len(page) / 1e6:.1f} MB in {output}"
     )
     return made
-
-
-def _check_no_folder(output: Path) -> None:
-    try:
-        is_folder = output.is_dir()
-    except OSError as problem:
-        raise cannot_write(output, problem) from problem
-    if is_folder:
-        raise BadInput(f"{output}: is a folder; expected a file for the page; change -o")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,7 +139,7 @@ def _film(given: Given, options: ReportOptions) -> tuple[_Film | None, str]:
 
 def _given_film(given: Given, path: Path) -> _Film:
     result = given.result
-    if _is_same(path, given.path.parent / OVERLAY):
+    if is_same_file(path, given.path.parent / OVERLAY):
         return _overlay(path, result)
     if (private := result.settings.get("private")) is not None:
         raise BadInput(
@@ -146,13 +150,6 @@ def _given_film(given: Given, path: Path) -> _Film:
     poses = GivenPoses(result.skeleton, result.frames, result.video, result.models)
     check_belongs(poses, source.info, str(path))
     return _Film(path, source, 0.0, is_overlay=False)
-
-
-def _is_same(path: Path, other: Path) -> bool:
-    try:
-        return path.samefile(other)
-    except OSError:  # one of them is not there, which is said later
-        return False
 
 
 def _opened(path: Path) -> tuple[Path, Source]:
@@ -192,13 +189,16 @@ def _linked(film: _Film, output: Path) -> Picture:
     return Picture(film.path.name, film.begin_s, film.is_overlay, url=url)
 
 
-def _embedded(film: _Film, result: PoseResult) -> Picture:
-    """A small copy of the frames of the results, without sound.
+def _embedded(film: _Film, result: PoseResult) -> tuple[Picture, list[str]]:
+    """A small copy of the frames of the results, without sound, and what it lacks of them.
 
-    Raises: BadInput if it takes more than `MOST_EMBEDDED` bytes, or the video has none of the frames.
+    Raises: BadInput if it takes more than `MOST_EMBEDDED` bytes, or the video has none of the frames;
+    VideoError if there is no room for it.
     """
-    shown = {poses.frame for poses in result.frames}
-    span = None if film.is_overlay else (result.frames[0].frame, result.frames[-1].frame + 1)
+    # An overlay has only the frames of the results.
+    numbers = enumerate(result.frames) if film.is_overlay else ((p.frame, p) for p in result.frames)
+    shown = {number for number, _ in numbers}
+    wanted = Wanted(film.source, str(film.path), shown)
     height, width = result.video.size_hw
     shrink = min(1.0, _EMBEDDED_PX / max(height, width))
     size_hw = max(2, round(height * shrink)), max(2, round(width * shrink))
@@ -206,11 +206,19 @@ def _embedded(film: _Film, result: PoseResult) -> Picture:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "small.mp4"
         source = film.source
-        with VideoWriter(
-            path, size_hw, result.video.rate_hz, time_base=source.time_base, crf=_EMBEDDED_CRF
-        ) as writer:
-            for frame in frames_within(source, frames=span):
-                if frame.rgb is None or not (film.is_overlay or frame.index in shown):
+        with (
+            _says_where(folder),
+            VideoWriter(
+                path,
+                size_hw,
+                result.video.rate_hz,
+                time_base=source.time_base,
+                crf=_EMBEDDED_CRF,
+                whole=True,
+            ) as writer,
+        ):
+            for frame in wanted.read():
+                if frame.rgb is None or frame.index not in shown:
                     continue
                 begin_s = film.begin_s + frame.time_s if begin_s is None else begin_s
                 writer.write(resize(frame.rgb, size_hw), frame.time_s)
@@ -219,7 +227,22 @@ def _embedded(film: _Film, result: PoseResult) -> Picture:
         if begin_s is None:
             raise BadInput(f"{film.path}: none of the frames can be decoded; give another --video")
         _check_size(path, film.path)
-        return Picture(film.path.name, begin_s, film.is_overlay, data=path.read_bytes())
+        picture = Picture(film.path.name, begin_s, film.is_overlay, data=path.read_bytes())
+        return picture, wanted.lacks()
+
+
+@contextmanager
+def _says_where(folder: str) -> Iterator[None]:
+    """Problems with a file in a temporary folder say what can be done about it."""
+    try:
+        yield
+    except VideoError as problem:
+        if folder not in str(problem):
+            raise
+        raise VideoError(
+            f"no room for a small copy of the video in {Path(folder).parent}, or it cannot be written "
+            "there; set TMPDIR to a folder with room, or leave out --embed"
+        ) from problem
 
 
 def _check_size(part: Path, video: Path) -> None:

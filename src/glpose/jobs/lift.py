@@ -16,6 +16,7 @@ from glpose.files import whole_file
 from glpose.formats.poses import GivenPoses, read_poses
 from glpose.formats.results import ResultWriter
 from glpose.formats.text.lines import cannot_write
+from glpose.jobs.given import check_new
 from glpose.jobs.run import make_folder
 from glpose.jobs.writers import POSES_3D, PoseWriter, Target, Writing
 from glpose.lifting import lift_frames, lift_settings, unit_of
@@ -58,10 +59,7 @@ def lift_file(poses: Path, options: LiftOptions) -> LiftOutcome:
     """
     given = read_poses(poses)
     target = options.output
-    if target.exists() and target.samefile(poses):
-        raise BadInput(f"{poses}: would be replaced by its own lifting; choose another -o")
-    if target.exists() and not options.overwrite:
-        raise BadInput(f"{target}: exists; choose another -o, or replace it with --overwrite")
+    check_new([target], overwrite=options.overwrite, inputs=[poses])
     video = _video(given, poses, options.rate_hz)
     make_folder(target.parent)
     opened = open_lifter(options.weights, options.engine)

@@ -11,7 +11,7 @@ from glpose import __version__
 from glpose.errors import BadInput
 from glpose.flow import Motions
 from glpose.formats.poses import GivenPoses, read_poses
-from glpose.jobs.given import poses_file_of
+from glpose.jobs.given import check_new, poses_file_of
 from glpose.jobs.interrupt import Interrupt
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.run import Options, Outcome, SourceJob, make_folder
@@ -70,9 +70,8 @@ def refine_video(
     motions = Motions(flow.network)
     refiner = refiner_named(options.refiner, given.skeleton, options.window, motions)
     make_folder(options.output)
-    target = options.output / entry.name / POSES
-    if target.exists() and target.samefile(poses):
-        raise BadInput(f"{poses}: would be replaced by its own refinement; choose another -o")
+    # Whether they may be replaced at all is for the job to say.
+    check_new([options.output / entry.name / POSES], overwrite=True, inputs=[poses])
     work = _Refinement(given, poses.name, refiner, motions, options, flow.record)
     how = Options(
         options.output,

@@ -23,6 +23,7 @@ from glpose.api import (
     usual_weights,
 )
 from glpose.errors import BadInput, GLPoseError
+from glpose.files import is_same_file
 from glpose.flow import Flow
 from glpose.formats.lock import only_writer
 from glpose.formats.results import read_boxes, write_summary
@@ -349,6 +350,7 @@ class SourceJob:
             source = self.entry.open(self.options.fps, watch)
             held.callback(let_go, source)
             self.work.check(source.info, self.entry.label)
+            self._check_apart()
             make_folder(self.folder)
             held.enter_context(only_writer(self.folder))
             self._remove_old()
@@ -394,12 +396,24 @@ class SourceJob:
         self.outcome.warnings.append(message)
         self.outcome.state = state or self.outcome.state
 
+    def _check_apart(self) -> None:
+        """Raises: BadInput if results would lie among pictures, to be taken for such next time."""
+        for folder in {path.parent for path in self.entry.paths if self.entry.is_images}:
+            if is_same_file(folder, self.folder):
+                raise BadInput(
+                    f"{self.folder}: holds the pictures themselves, and results are not put among them; "
+                    "choose another -o"
+                )
+
     def _remove_old(self) -> None:
         # Also what is not made this time: the old one would not belong to the new poses.
         writers = (poses_jsonl, poses_csv, overlay, *self.options.writers)
         own = [name for writer in writers for name in files_of(writer)]
         names = dict.fromkeys((*own, *DERIVED, SUMMARY))
         old = [p for name in names if (p := self.folder / name).exists()]
+        for path in self.entry.paths:
+            if any(is_same_file(path, file) for file in old):
+                raise BadInput(f"{path}: would be replaced by its own results; choose another -o")
         if old and not self.options.overwrite:
             raise BadInput(
                 f"{self.folder}: holds results already ({', '.join(p.name for p in old)}), which "

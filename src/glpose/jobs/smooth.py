@@ -57,7 +57,7 @@ def smooth_results(
         )
     check_motion(given)
     target = (options.output or given.path.parent) / SMOOTH
-    check_new([target], overwrite=options.overwrite)
+    check_new([target], overwrite=options.overwrite, inputs=[given.path])
     frames, how = given.result.frames, options.how
     check_cutoff(how, np.array([poses.time_s for poses in frames]))
     people = {number: (one, smooth(one, how)) for number, one in series_of(frames).items()}

@@ -35,7 +35,7 @@ def write_table(results: Path, options: TableOptions, reporter: Reporter = SILEN
     if kind is None:
         raise BadInput(f"{output}: is no name of a table; expected .csv or .parquet; change -o")
     given = open_given(results)
-    check_new([output], overwrite=options.overwrite)
+    check_new([output], overwrite=options.overwrite, inputs=[given.path])
     make_folder(output.parent)
     num_rows = _write(given, options, kind)
     made = Made([output])

@@ -47,7 +47,8 @@ class Origin(Protocol):
 class Target:
     """What a writer is opened with: a source, its existing folder, and the settings of the run.
 
-    Without `sound` that of the source is left out: voices tell who people are.
+    Without `sound` that of the source is left out: voices tell who people are. With `whole` a video
+    replaces an old one only when all of it is written; else what is done when a run ends stays.
     """
 
     folder: Path
@@ -57,6 +58,7 @@ class Target:
     timings: Timings
     engine: EngineSpec = EngineSpec()
     sound: bool = True
+    whole: bool = False
 
 
 @runtime_checkable
@@ -149,6 +151,7 @@ def overlay_mp4(target: Target) -> PoseWriter:
         time_base=source.time_base,
         audio=source.audio if target.sound else None,
         threads=target.engine.threads or 0,
+        whole=target.whole,
     )
     return OverlayVideo(writer, info.size_hw, target.models.skeleton, target.timings)
 

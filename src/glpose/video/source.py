@@ -104,7 +104,8 @@ class ImageSequence:
 class SourceEntry:
     """One video or picture sequence. `name` is unique among the entries and can name a result folder.
 
-    `ignored` counts the files of a picture folder that are not pictures. `error` says why it cannot
+    `ignored` counts the files of a picture folder that are not pictures; for the first video of a
+    folder its pictures. `error` says why it cannot
     be used, if known before it is opened. `given` is a source that is already open, `camera` the
     number of a camera, `address` that of a stream; the entry then has no `paths`.
     """
@@ -144,8 +145,10 @@ class SourceEntry:
         """Remarks for the user on how it was found, one line each."""
         if not self.ignored:
             return []
-        folder = self.paths[0].parent
-        return [f"{folder}: {self.ignored} files that are not pictures were ignored"]
+        folder, what = self.paths[0].parent, "files that are not pictures were ignored"
+        if not self.is_images:
+            what = "pictures were ignored, as there are videos; name them to run them, too"
+        return [f"{folder}: {self.ignored} {what}"]
 
     def open(self, rate_hz: float | None = None, watch: Watch = Watch()) -> Source:
         """Open it; `rate_hz` is for pictures without times, 25 frames a second if None.
@@ -341,9 +344,10 @@ def _in_folder(folder: Path) -> list[SourceEntry]:
     files = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
     files.sort(key=_natural)
     videos = [p for p in files if p.suffix.lower() in VIDEO_SUFFIXES]
-    if videos:
-        return [SourceEntry(p.stem, (p,)) for p in videos]
     images = tuple(p for p in files if p.suffix.lower() in IMAGE_SUFFIXES)
+    if videos:
+        first, *others = [SourceEntry(p.stem, (p,)) for p in videos]
+        return [replace(first, ignored=len(images)), *others]
     if not images:
         raise VideoError(
             f"{folder}: holds neither videos nor pictures (found: {len(files)} other files); "

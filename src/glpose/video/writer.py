@@ -44,7 +44,8 @@ class VideoWriter:
     the same span is copied without re-encoding; `warnings` says what was left out. With `threads`
     0 the encoder chooses. `crf` is x264's: higher is smaller and worse.
 
-    If an exception, including Ctrl-C, leaves the `with` block, the video is still finished.
+    If an exception, including Ctrl-C, leaves the `with` block, the video is still finished. With
+    `whole` it is given up instead: what was at `path` stays, and nothing is left beside it.
     """
 
     def __init__(
@@ -57,12 +58,14 @@ class VideoWriter:
         audio: Audio | None = None,
         threads: int = 0,
         crf: int = 20,
+        whole: bool = False,
     ) -> None:
         """Raises: VideoError if nothing can be written next to `path`."""
         self.path = path
         self.partial = partial_of(path)
         self.warnings: list[str] = []
         self.num_frames = 0
+        self._whole = whole
         self._size_hw = _encodable(size_hw)
         if self._size_hw != size_hw:
             (height, width), (high, wide) = size_hw, self._size_hw
@@ -162,6 +165,12 @@ class VideoWriter:
             self._repack()
         self.partial.unlink(missing_ok=True)
 
+    def _give_up(self) -> None:
+        self._failed = True
+        self.close()
+        with suppress(OSError):
+            self.partial.unlink()
+
     def _repack(self) -> None:
         with self._guarded(), whole_file(self.path) as final, ExitStack() as stack:
             video_in = stack.enter_context(av.open(f"file:{self.partial.absolute()}"))
@@ -211,8 +220,10 @@ class VideoWriter:
         except (FFmpegError, OSError) as problem:
             self._failed = True
             reason = getattr(problem, "strerror", None) or str(problem)
-            is_kept = self.num_frames and self.partial.exists()
+            is_kept = self.num_frames and self.partial.exists() and not self._whole
             kept = f"; the frames so far are in {self.partial}" if is_kept else ""
+            if self._whole:
+                self._give_up()
             raise VideoError(
                 f"{self.path}: cannot be written ({reason}); "
                 f"free some space or choose another folder{kept}"
@@ -227,6 +238,8 @@ class VideoWriter:
         problem: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._whole and kind is not None:
+            self._give_up()
         self.close()
 
 

@@ -8,7 +8,8 @@ import pytest
 
 import bad_videos
 import glpose
-from glpose.errors import BadInput
+from glpose.cli.main import main
+from glpose.errors import BadInput, VideoError
 from glpose.formats.lock import only_writer
 from glpose.formats.results import ResultWriter, load, write_summary
 from glpose.jobs.edit import drop, link
@@ -16,6 +17,7 @@ from glpose.jobs.given import open_given
 from glpose.skeleton import POSETRACK15
 from glpose.types import FramePoses, People
 from glpose.video.reader import open_video
+from glpose.viewer.overlay_video import OverlayVideo
 
 WHO = [(1, 2), (1,), (2,), (3, 2), (3,)]
 """The numbers in each frame: 1 is lost and comes back as 3."""
@@ -109,6 +111,53 @@ def test_the_overlay_is_drawn_anew_with_the_sound(folder: Path, video: Path) -> 
 
     with av.open(str(folder / "overlay.mp4")) as container:
         assert container.streams.audio
+
+
+def test_an_overlay_that_cannot_be_drawn_leaves_all_as_it_was(
+    folder: Path, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def files() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+    before = files()
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(OverlayVideo, "write", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            drop(folder, [2], video)
+    assert files() == before
+    (folder / "overlay.partial.mp4").mkdir()
+    with pytest.raises(VideoError, match="cannot be written"):
+        drop(folder, [2], video)
+    assert files() == before
+    (folder / "overlay.partial.mp4").rmdir()
+    assert drop(folder, [2], video).track_ids == (1, 3)
+
+
+def test_frames_that_the_video_lacks_are_told(
+    folder: Path, video: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut = bad_videos.write_video(video, num_frames=40, size_hw=(480, 640))
+    with ResultWriter(folder / "poses.jsonl", open_video(cut).info, POSETRACK15) as writer:
+        for index in range(40):
+            writer.write(frame(index, (1, 2)))
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size * 3 // 4])
+    assert main(["drop", str(folder), "2", "--video", str(cut)]) == 3
+    said = capsys.readouterr().err
+    assert "frames needed are not in the video" in said
+    assert "ends early" in said
+
+
+def test_only_the_results_of_a_run_have_an_overlay(folder: Path, video: Path) -> None:
+    (folder / "smooth.jsonl").write_bytes((folder / "poses.jsonl").read_bytes())
+    with pytest.raises(BadInput, match=r"smooth\.jsonl: has no overlay of its own"):
+        drop(folder / "smooth.jsonl", [2], video)
+    assert drop(folder / "smooth.jsonl", [2]).stale == ()
+    assert numbers(folder) == [list(some) for some in WHO]
+    assert (folder / "overlay.mp4").read_bytes() == b"old"
 
 
 def test_another_video_is_refused_before_anything_changes(folder: Path, tmp_path: Path) -> None:

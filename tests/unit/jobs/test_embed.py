@@ -70,7 +70,8 @@ def written(video: Path, counts: dict[int, int], *, frames: int = NUM_FRAMES) ->
 
 def test_each_person_and_frame_has_a_row(video: Path, sizes: list[int], tmp_path: Path) -> None:
     poses, out = written(video, {1: 2, 4: 19}), tmp_path / "out.npz"
-    assert embed_video(video, poses, out, EmbedOptions("x")) == 21
+    made = embed_video(video, poses, out, EmbedOptions("x"))
+    assert (made.files, made.lacks) == ([out], [])
     with np.load(out) as found:
         assert found["frame"].tolist() == [1] * 2 + [4] * 19
         assert found["track_id"].tolist() == [1, 2, *range(1, 20)]
@@ -97,7 +98,36 @@ def test_what_cannot_be_embedded_is_one_line_and_writes_nothing(
     with pytest.raises(BadInput, match="use --overwrite"):
         embed_video(video, written(video, {1: 1}), out, EmbedOptions("x"))
     assert out.read_bytes() == b"mine"
-    assert embed_video(video, written(video, {1: 1}), out, EmbedOptions("x", overwrite=True)) == 1
+    embed_video(video, written(video, {1: 1}), out, EmbedOptions("x", overwrite=True))
+    with np.load(out) as found:
+        assert len(found["frame"]) == 1
+
+
+def test_the_output_is_refused_before_the_work_and_its_folder_made(
+    video: Path, sizes: list[int], tmp_path: Path
+) -> None:
+    poses, options = written(video, {1: 1}), EmbedOptions("x", overwrite=True)
+    before = {path: path.read_bytes() for path in (poses, video)}
+    for path in (poses, video):
+        with pytest.raises(BadInput, match="would be replaced by what is made of it"):
+            embed_video(video, poses, path, options)
+    with pytest.raises(BadInput, match="is a folder; expected a file to write"):
+        embed_video(video, poses, tmp_path, options)
+    assert sizes == []
+    assert {path: path.read_bytes() for path in before} == before
+    assert embed_video(video, poses, tmp_path / "new" / "out.npz", options).files[0].exists()
+
+
+def test_people_in_frames_that_are_lost_are_told(
+    video: Path, sizes: list[int], tmp_path: Path
+) -> None:
+    bad_videos.write_video(video, num_frames=40, size_hw=(480, 640))
+    poses = written(video, dict.fromkeys(range(40), 1), frames=40)
+    video.write_bytes(video.read_bytes()[: video.stat().st_size * 3 // 4])
+    made = embed_video(video, poses, tmp_path / "out.npz", EmbedOptions("x"))
+    with np.load(made.files[0]) as found:
+        assert 0 < len(found["frame"]) < 40
+    assert made.lacks[-1].endswith("of the 40 frames needed are not in the video")
 
 
 def test_the_command_says_what_is_wrong_with_the_weights(

@@ -131,6 +131,35 @@ def test_a_small_copy_of_the_video_can_be_inside(
 
 
 @pytest.mark.slow
+def test_a_copy_inside_says_what_it_lacks_and_where_there_was_no_room(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = write_video(tmp_path / "walk.mp4", num_frames=12, size_hw=(480, 640))
+    results = written(tmp_path / "walk", walk(TIMES), VideoInfo("walk.mp4", (480, 640), 25.0))
+
+    def no(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "touch", no)
+        line = refused(results, capsys, "--video", str(video), "--embed")
+    assert "no room for a small copy of the video" in line
+    assert "set TMPDIR" in line
+    video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
+    assert main(["report", str(results), "--video", str(video), "--embed"]) == 3
+    assert "of the 12 frames needed are not in the video" in capsys.readouterr().err
+
+
+def test_a_page_never_replaces_what_it_is_made_of(results: Path, capsys: Capture) -> None:
+    video = results.parent / "walk.mp4"
+    whole = video.read_bytes(), (results / "poses.jsonl").read_bytes()
+    for path in (video, results / "poses.jsonl"):
+        line = refused(results, capsys, "--video", str(video), "-o", str(path), "--overwrite")
+        assert "would be replaced by what is made of it; choose another -o" in line
+    assert (video.read_bytes(), (results / "poses.jsonl").read_bytes()) == whole
+
+
+@pytest.mark.slow
 def test_what_was_hidden_is_not_shown(results: Path, tmp_path: Path, capsys: Capture) -> None:
     header, *lines = (results / "poses.jsonl").read_text("utf-8").splitlines()
     data = json.loads(header)

@@ -110,9 +110,9 @@ def test_files_are_not_replaced_unasked(
     path = written(tmp_path / "p.jsonl", [person(i) for i in range(SHORT)])
     out = tmp_path / "out.jsonl"
     out.write_text("mine")
-    assert "exists; choose another -o" in refused(capsys, path, "--weights", weights, "-o", out)
+    assert "holds out.jsonl already" in refused(capsys, path, "--weights", weights, "-o", out)
     assert out.read_text() == "mine"
-    assert "its own lifting" in refused(capsys, path, "--weights", weights, "-o", path)
+    assert "what is made of it" in refused(capsys, path, "--weights", weights, "-o", path)
     assert main(["lift", str(path), "--weights", str(weights), "-o", str(out), "--overwrite"]) == 0
 
 

@@ -206,7 +206,7 @@ def test_results_are_never_replaced_by_their_own_refinement(video: Path, tmp_pat
     (tmp_path / "o" / "walk").mkdir(parents=True)
     path = written(tmp_path / "o" / "walk" / "poses.jsonl", info_of(video), [standing(0, 1)])
     before = path.read_bytes()
-    with pytest.raises(BadInput, match="its own refinement; choose another -o"):
+    with pytest.raises(BadInput, match="what is made of it; choose another -o"):
         refine_video(video, path, RefineOptions(tmp_path / "o", overwrite=True))
     assert path.read_bytes() == before
 

@@ -254,6 +254,28 @@ def test_what_was_made_of_old_results_goes_with_them(
     assert not (folder / "smooth.jsonl").exists()
 
 
+def test_a_source_is_never_taken_for_old_results(video: Path, how: dict, tmp_path: Path) -> None:
+    folder = tmp_path / "overlay"
+    folder.mkdir()
+    own = video.rename(folder / "overlay.mp4")
+    whole = own.read_bytes()
+    options = Options(tmp_path, overwrite=True, writers=(poses_jsonl,), **how)
+    (outcome,) = run_sources([own], options)
+    assert outcome.state == "failed"
+    assert "would be replaced by its own results; choose another -o" in outcome.warnings[0]
+    assert own.read_bytes() == whole
+
+
+def test_results_are_not_put_among_the_pictures(how: dict, tmp_path: Path) -> None:
+    folder = bad_videos.image_folder(tmp_path)
+    before = sorted(folder.iterdir())
+    options = Options(tmp_path, overwrite=True, writers=(poses_jsonl,), **how)
+    (outcome,) = run_sources([folder], options)
+    assert outcome.state == "failed"
+    assert "results are not put among them; choose another -o" in outcome.warnings[0]
+    assert sorted(folder.iterdir()) == before
+
+
 def test_a_frame_is_done_when_the_first_writer_has_it(
     video: Path, how: dict, tmp_path: Path
 ) -> None:

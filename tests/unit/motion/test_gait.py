@@ -137,7 +137,8 @@ def test_strides_over_a_cut_are_not_counted() -> None:
         for i, p in enumerate(frame_of(i, t, {1: Walk().joints(t + 0.3 * (i >= 70))}) for i, t in enumerate(TIMES))
     ]  # fmt: skip
     gait = motion(cut).gait
-    assert sure is not None and gait is not None
+    assert sure is not None
+    assert gait is not None
     assert gait.stride_s == pytest.approx(1.2, rel=0.02)
     ends = [event_s for events in gait.events_s.values() for event_s in events]
     assert not any(abs(event_s - TIMES[70]) < 0.06 for event_s in ends)

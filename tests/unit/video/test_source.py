@@ -99,6 +99,12 @@ def test_a_folder_of_videos_and_globs(tmp_path: Path) -> None:
     assert names(tmp_path) == ["clip2", "clip10"]
     assert names(str(tmp_path / "clip*.mp4")) == ["clip2", "clip10"]
     assert names(tmp_path, tmp_path / "clip10.mp4") == ["clip2", "clip10"]
+    (tmp_path / "thumbnail.png").touch()
+    first, second = find_sources([tmp_path])
+    assert first.notes == [
+        f"{tmp_path}: 1 pictures were ignored, as there are videos; name them to run them, too"
+    ]
+    assert second.notes == []
 
 
 def test_names_that_look_like_globs_are_files_first(tmp_path: Path) -> None:

@@ -131,6 +131,32 @@ def test_a_broken_off_block_still_gives_a_video(tmp_path: Path) -> None:
     assert [read_index(frame.rgb) for frame in frames] == list(range(7))
 
 
+@pytest.mark.parametrize("how", ["stopped", "disk full", "in the way"])
+def test_what_counts_only_as_a_whole_leaves_the_old_one(how: str, tmp_path: Path) -> None:
+    old, partial = tmp_path / "out.mp4", tmp_path / "out.partial.mp4"
+    old.write_bytes(b"old")
+    if how == "in the way":
+        partial.mkdir()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    if how == "disk full":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, before[1]))
+    try:
+        with (
+            pytest.raises((KeyboardInterrupt, VideoError)) as raised,
+            VideoWriter(old, (240, 320), threads=1, whole=True) as writer,
+        ):
+            for index in range(100):
+                writer.write(coded_picture(index), index / 25)
+            raise KeyboardInterrupt
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert "partial" not in str(raised.value)
+    assert old.read_bytes() == b"old"
+    assert partial.exists() == (how == "in the way")
+
+
 def test_without_frames_there_is_no_file(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "out.mp4", (240, 320)):
         pass

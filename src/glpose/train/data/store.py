@@ -226,7 +226,7 @@ def _labels(root: Path) -> list[Path]:
     found, seen = [], set()
     for place, folders, files in os.walk(root, followlinks=True):
         seen.add(os.path.realpath(place))
-        folders[:] = [n for n in folders if os.path.realpath(os.path.join(place, n)) not in seen]
+        folders[:] = [name for name in folders if os.path.realpath(Path(place, name)) not in seen]
         found += [Path(place, name) for name in files if name.endswith(_LABEL_FILES)]
     return sorted(found)
 
