@@ -498,6 +498,15 @@ def test_demo_makes_a_clip_and_runs_on_it(
         assert str(out / "demo") in capsys.readouterr().out
     assert num_pictures(out / "demo.mp4") == num_pictures(out / "demo" / "overlay.mp4") == 3
     assert len(glpose.load(out / "demo" / "poses.jsonl").frames) == 3
+    # What somebody else has called so is kept: results, and a clip.
+    poses = (out / "demo" / "poses.jsonl").read_bytes()
+    (out / "demo.mp4").unlink()
+    for there in (out / "demo", out / "demo.mp4"):
+        if not there.exists():
+            bad_videos.write_video(there)
+        assert main(["demo", "-o", str(out)]) == 2
+        assert f"{there}: was not made by a demo" in capsys.readouterr().err
+    assert (out / "demo" / "poses.jsonl").read_bytes() == poses
 
 
 def test_the_library_streams(video: Path, tiny_weights: Path, tmp_path: Path) -> None:
@@ -597,6 +606,11 @@ def test_info_about_folders_and_names(
         assert "the run ended: ok" in lines
     (tmp_path / "out" / "walk" / "summary.json").unlink()
     assert "was killed" in told(tmp_path / "out")
+    (tmp_path / "out" / "begun").mkdir()
+    (tmp_path / "out" / "begun" / "poses.jsonl").touch()
+    lines = told(tmp_path / "out")
+    assert "found no whole line" in lines
+    assert f"frames: {SHORT}" in lines
     assert "walk.mp4: 320x240" in told(video.parent)
     assert told("pose_small").count("  trained on: ") == 1
     assert "optimizer.lr=" in told("queries_small")

@@ -14,6 +14,7 @@ safetensors = pytest.importorskip("safetensors")
 from glpose.cli.main import main  # noqa: E402
 from glpose.nets.spec import ResNetConfig  # noqa: E402
 from glpose.recipes import load_recipe  # noqa: E402
+from glpose.runtime.load import read_card  # noqa: E402
 from glpose.systems import load_system  # noqa: E402
 from glpose.systems.single_frame.net import SingleFrameNet  # noqa: E402
 from glpose.systems.single_frame.spec import SingleFrameConfig  # noqa: E402
@@ -117,9 +118,30 @@ def test_a_folder_that_cannot_be_written_to_is_said(
     taken = tmp_path / "out"
     taken.write_text("a file")
     call = ["weights", "import", str(published), "--as", "simple_baseline_r50", "-o", str(taken)]
+    for more in ([], ["--onnx"]):
+        assert main([*call, *more]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert f"{taken} cannot be written" in line
+
+
+@pytest.mark.filterwarnings("ignore:You are using the legacy:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:The feature will be removed:DeprecationWarning")
+def test_weights_that_are_there_are_kept_and_others_may_have_another_name(
+    published: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "simple_baseline_r50.txt"
+    mine.write_text("mine")
+    call = ["weights", "import", str(published), "--as", "simple_baseline_r50", "-o", str(tmp_path)]
     assert main(call) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "cannot be written to" in line
+    assert f"holds {mine.name} already; use --overwrite" in capsys.readouterr().err
+    assert main([*call, "--name", "small", "--onnx", "--size", "64x64"]) == 0
+    assert mine.read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.glob("small.*")) == [
+        "small.encoder.onnx", "small.fusion.onnx", "small.safetensors", "small.txt",
+    ]  # fmt: skip
+    assert read_card(tmp_path / "small.fusion.onnx").name == "small"
+    assert main([*call, "--overwrite"]) == 0
+    assert mine.read_text() != "mine"
 
 
 @pytest.mark.parametrize("command", [["import", "x.pth", "--as", "hrnet_w48"], ["info", "x.pth"]])

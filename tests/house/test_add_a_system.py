@@ -102,7 +102,7 @@ FILES = {
                 return []
 
             def export(self, model, folder, *, name, made_by, scores):
-                folder.mkdir()
+                folder.mkdir(exist_ok=True)
                 path = folder / f"{name}.json"
                 path.write_text(json.dumps(made_by))
                 return [path]
@@ -148,13 +148,16 @@ def test_a_system_is_a_folder_a_line_and_its_recipes(
         assert main(["train", "toy_wide", *settings]) == 0
         assert main(["export", "runs/toy_wide", "-o", "weights"]) == 0
         assert '"steps": "2 of 2"' in Path("weights/toy_wide.json").read_text()
-        assert main(["export", "runs/toy_wide", "-o", "halved", "--half"]) == 2
+        assert main(["export", "runs/toy_wide", "-o", "weights"]) == 2
         found = capsys.readouterr()
-        assert "toy_wide.json: is no ONNX file, which --half is for" in found.err
+        assert "width 7.00" in found.out
+        assert "holds toy_wide.json already; use --overwrite" in found.err
+        assert main(["export", "runs/toy_wide", "-o", "weights", "--overwrite"]) == 0
+        assert main(["export", "runs/toy_wide", "-o", "halved", "--half"]) == 2
+        assert "toy_wide.json: is no ONNX file, which --half is for" in capsys.readouterr().err
         assert not list(Path("halved").iterdir())
         assert main(["export", "runs/toy_wide", "-o", "shared", "--share", "pose_small"]) == 2
         assert "estimates no poses; --share is for pose estimators" in capsys.readouterr().err
-        assert "width 7.00" in found.out
         with pytest.raises(BadWeights, match="whose system toy estimates no poses"):
             estimator_of_run(Path("runs/toy_wide"))
 

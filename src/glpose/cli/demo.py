@@ -16,7 +16,8 @@ def demo(
     Parameters
     ----------
     output
-        Folder for the clip demo.mp4 and its results; those of an earlier demo are replaced.
+        Folder for the clip demo.mp4 and its results; those of an earlier demo are replaced,
+        other files are kept.
 
     """
     from glpose.cli.run import run_and_tell

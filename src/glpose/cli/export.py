@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from glpose.cli.output import say
+from glpose.cli.output import say, unwritten_weights
 from glpose.errors import BadInput, MissingExtra
 
 
@@ -19,6 +19,7 @@ def export(
     set_: Annotated[list[str] | None, Parameter(name="--set", negative=())] = None,
     share: str | None = None,
     half: Annotated[bool, Parameter(negative=())] = False,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Write the best checkpoint of a run as weights that `glpose run` takes, and check them.
 
@@ -38,6 +39,8 @@ def export(
         Pose weights with the same encoder or initializer (pose_small): it is named, not written.
     half
         Store weights in 16 bits, for half the size.
+    overwrite
+        Replace weights of that name.
 
     """
     try:
@@ -49,11 +52,10 @@ def export(
             raise BadInput(f"--score {item}: expected METRIC=VALUE, e.g. pck@0.2=81.5")
     scores = dict(item.split("=", 1) for item in score or [])
     try:
-        paths = export_run(run, out, name, scores, set_ or [], share=share, half=half)
+        paths = export_run(
+            run, out, name, scores, set_ or [], share=share, half=half, overwrite=overwrite
+        )
     except OSError as problem:
-        raise BadInput(
-            f"--out {out}: {problem.filename or out} cannot be written ({problem.strerror}); "
-            "choose another folder with --out"
-        ) from problem
+        raise unwritten_weights(out, problem) from problem
     say(*map(str, paths))
     return 0

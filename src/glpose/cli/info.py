@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from glpose.cli.output import say
-from glpose.errors import BadInput
+from glpose.errors import BadInput, GLPoseError
 
 
 def info(what: str | None = None, /) -> int:
@@ -44,8 +44,20 @@ def _of_folder(path: Path) -> list[str]:
     if any(path.glob("*.onnx")):
         return about.weights_folder(path)
     if found := about.results_in(path):
-        return [line for folder in found for line in about.results_folder(folder)]
+        if len(found) == 1:
+            return about.results_folder(found[0])
+        return [line for folder in found for line in _of_one(folder)]
     return about.source(path)
+
+
+def _of_one(folder: Path) -> list[str]:
+    """About one of several folders of results; a problem of it hides none of the others."""
+    from glpose.cli import about
+
+    try:
+        return about.results_folder(folder)
+    except GLPoseError as problem:
+        return [str(problem)]
 
 
 def _of_name(name: str) -> list[str]:

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from glpose.errors import BadInput
@@ -30,6 +31,14 @@ def unwritten(problem: OSError) -> BadInput:
     return BadInput(
         f"the standard output cannot be written ({problem.strerror}); free some space, or send it "
         "elsewhere"
+    )
+
+
+def unwritten_weights(out: Path, problem: OSError) -> BadInput:
+    """The error for weights that cannot be written into the folder of `--out`."""
+    return BadInput(
+        f"--out {out}: {problem.filename or out} cannot be written ({problem.strerror or problem}); "
+        "choose another folder with --out"
     )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from glpose.cli.output import say
+from glpose.cli.output import say, unwritten_weights
 from glpose.errors import BadInput, MissingExtra
 
 app = App(
@@ -28,6 +28,8 @@ def import_(
     colour: Literal["rgb", "bgr"] | None = None,
     onnx: Annotated[bool, Parameter(negative=())] = False,
     size: str = "384x288",
+    name: str | None = None,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Take over a published checkpoint, with an account of every weight.
 
@@ -52,9 +54,14 @@ def import_(
         Also write the network for glpose run and glpose evaluate, for crops of --size.
     size
         HEIGHTxWIDTH of the crops that the file was trained on: 384x288 or 256x192.
+    name
+        The name of the weights; the network's unless given.
+    overwrite
+        Replace weights of that name.
 
     """
     try:
+        from glpose.export.onnx import check_no_weights
         from glpose.export.published.files import read_checkpoint, recognise
         from glpose.export.published.imported import export_imported, write_imported
         from glpose.export.published.port import bring, report
@@ -64,6 +71,8 @@ def import_(
 
     size_hw = _size(size)
     port = load_port(as_)
+    called = name or port.name
+    check_no_weights(out, called, overwrite=overwrite)
     imported = bring(
         recognise(*read_checkpoint(file), file),
         port,
@@ -72,8 +81,11 @@ def import_(
         blue_first=None if colour is None else colour == "bgr",
     )
     # What may fail comes first, so that a failed call writes nothing.
-    paths = export_imported(imported, out, size_hw) if onnx else []
-    paths += write_imported(imported, out)
+    try:
+        paths = export_imported(imported, out, called, size_hw) if onnx else []
+        paths += write_imported(imported, out, called)
+    except OSError as problem:
+        raise unwritten_weights(out, problem) from problem
     say(*report(imported), *map(str, paths))
     return 0
 

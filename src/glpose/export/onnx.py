@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import warnings
 from collections import Counter
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from glpose.config import to_plain
-from glpose.errors import GLPoseError, MissingExtra
+from glpose.errors import BadInput, GLPoseError, MissingExtra
 from glpose.files import file_digest, whole_file, write_whole
 from glpose.runtime.card import CARD_KEY, Card
 
@@ -34,6 +35,16 @@ class Graph:
     inputs: dict[str, Tensor]
     outputs: tuple[str, ...]
     dynamic: dict[str, dict[int, str]]
+
+
+def check_no_weights(folder: Path, name: str, *, overwrite: bool) -> None:
+    """Raises: BadInput if weights of a name are in a folder already and are not to be replaced."""
+    old = sorted(folder.glob(f"{glob.escape(name)}.*"))
+    if old and not overwrite:
+        raise BadInput(
+            f"{folder}: holds {', '.join(path.name for path in old)} already; use --overwrite to "
+            "replace what is there, or choose another --name or --out"
+        )
 
 
 def write_graph(graph: Graph, card: Card, path: Path) -> str:

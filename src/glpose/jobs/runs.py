@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glpose.errors import BadConfig, BadInput, BadWeights, GLPoseError
-from glpose.export.onnx import store_half
+from glpose.export.onnx import check_no_weights, store_half
 from glpose.export.pose import export_pose
 from glpose.files import file_digest
 from glpose.runtime.engine import EngineSpec
@@ -54,16 +54,20 @@ def export_run(
     *,
     share: str | None = None,
     half: bool = False,
+    overwrite: bool = False,
 ) -> list[Path]:
     """Write the best checkpoint of a run; returns the files.
 
+    Weights of that name are only replaced with `overwrite`.
     `changes` (NAME=VALUE) set inference options such as score thresholds, not the network. `share`
     (weights by name or path) see `export_pose`, `half` `store_half`; a pose estimator's maps are
     compared with those of the whole numbers.
     Raises: BadInput, BadConfig or BadWeights.
     """
     run = open_run(run_dir, changes)
-    about = {"name": name or run.recipe.name, "made_by": run.made_by, "scores": scores}
+    name = name or run.recipe.name
+    check_no_weights(folder, name, overwrite=overwrite)
+    about = {"name": name, "made_by": run.made_by, "scores": scores}
     if isinstance(run.task, PoseTask):
         encoder = None if share is None else find_weights(share, "pose").part("encoder")
         if share is not None and encoder is None:

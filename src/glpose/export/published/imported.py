@@ -37,25 +37,20 @@ _ORIGIN = (
 )
 
 
-def write_imported(imported: Imported, folder: Path) -> list[Path]:
+def write_imported(imported: Imported, folder: Path, name: str) -> list[Path]:
     """Write `NAME.safetensors` with its origin inside, and `NAME.txt`, a report on every weight.
 
-    Raises: BadInput if the folder cannot be written to; no partial file is left then.
+    Raises: OSError if the folder cannot be written to; no partial file is left then.
     """
     try:
         from safetensors.torch import save
     except ImportError as problem:
         raise MissingExtra("safetensors", "train") from problem
-    weights, text = (folder / f"{imported.port.name}{end}" for end in (".safetensors", ".txt"))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # Not `save_file`, whose files only their owner may read.
-        write_whole(weights, save(imported.weights, origin(imported)))
-        write_whole(text, "\n".join(full_report(imported)) + "\n")
-    except OSError as problem:
-        raise BadInput(
-            f"{folder}: cannot be written to ({problem.strerror}); choose another folder with --out"
-        ) from problem
+    weights, text = (folder / f"{name}{end}" for end in (".safetensors", ".txt"))
+    folder.mkdir(parents=True, exist_ok=True)
+    # Not `save_file`, whose files only their owner may read.
+    write_whole(weights, save(imported.weights, origin(imported)))
+    write_whole(text, "\n".join(full_report(imported)) + "\n")
     return [weights, text]
 
 
@@ -78,10 +73,12 @@ def origin(imported: Imported) -> dict[str, str]:
     return dict(zip(_ORIGIN, values, strict=True))
 
 
-def export_imported(imported: Imported, folder: Path, size_hw: tuple[int, int]) -> list[Path]:
+def export_imported(
+    imported: Imported, folder: Path, name: str, size_hw: tuple[int, int]
+) -> list[Path]:
     """Export the network as two `.onnx` graphs for one crop size, with the published conventions.
 
-    Raises: BadInput if the network is only an encoder or the size does not fit it.
+    Raises: BadInput if the network is only an encoder or the size does not fit it; OSError.
     """
     if imported.port.graphs is None:
         raise BadInput(
@@ -97,7 +94,7 @@ def export_imported(imported: Imported, folder: Path, size_hw: tuple[int, int]) 
     graphs = imported.port.graphs(model)
     known = origin(imported)
     card = PoseCard(
-        name=imported.port.name,
+        name=name,
         version="1",
         trained_on=(f"not trained by glpose: weights published by {known['project']}",),
         terms="Those of the data and of the authors of the published file, which see.",
