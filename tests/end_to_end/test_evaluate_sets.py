@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bad_videos import write_video
 
 import glpose
+from bad_videos import write_video
 from glpose.cli.main import main
 from glpose.formats.coco.labels import open_coco
 from glpose.formats.dataset import LabelledSequence
@@ -77,7 +77,7 @@ def test_a_set_is_predicted_and_scored_as_glpose_score_does(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert call(metric) == 0
-    told = capsys.readouterr().out
+    told = capsys.readouterr().out.splitlines()
     out = tmp_path / "out"
     made = scores(out)
     assert made["sequences"]["scored"] == made["sequences"]["of"] > 0

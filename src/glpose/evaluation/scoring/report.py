@@ -14,10 +14,18 @@ from glpose.formats.text.lines import write_text
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Lines to print, and the same as plain data; scores in percent."""
+    """Lines to print, and the same as plain data; scores in percent.
+
+    Tables may be given as one text of several lines; they are split.
+    """
 
     lines: list[str]
     plain: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        """What prints lines shows a line break within one as an escape."""
+        split = [line for text in self.lines for line in text.split("\n")]
+        object.__setattr__(self, "lines", split)
 
     def save(self, path: Path) -> None:
         """Write the plain data as JSON, atomically; undefined numbers become null."""
