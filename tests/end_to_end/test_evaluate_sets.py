@@ -268,6 +268,21 @@ def test_a_call_goes_on_where_it_was_interrupted_and_refuses_other_settings(
     assert scores(out)["settings"]["options"]["flip"] is True
 
 
+@pytest.mark.parametrize(
+    ("metric", "content"), [("coco", ""), ("coco", "5"), ("posetrack", ""), ("jhmdb", "")]
+)
+def test_kept_predictions_that_are_damaged_are_named(
+    metric: str, content: str, call: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(metric) == 0
+    predictions = tmp_path / "out" / "predictions"
+    kept = next(file for file in sorted(predictions.rglob("*")) if file.is_file())
+    kept.write_text(content)
+    capsys.readouterr()
+    assert call(metric) == 2
+    assert str(kept) in problem(capsys)
+
+
 def test_what_was_done_before_an_interruption_is_kept(
     call: Call,
     sets: dict[str, Path],

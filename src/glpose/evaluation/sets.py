@@ -24,6 +24,7 @@ from glpose.formats.posetrack.file import twice
 from glpose.formats.posetrack.labels import find_base, open_posetrack, write_prediction_file
 from glpose.formats.results import ResultWriter
 from glpose.formats.text.lines import write_text
+from glpose.formats.text.tree import brief, read_tree
 from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import Estimator
 from glpose.skeleton import COCO17, POSETRACK15
@@ -239,11 +240,12 @@ class CocoSet:
     def score(self, folder: Path, names: Collection[str], estimate: Estimator) -> Report:
         """AP and AR of all sequences, merged into one file beside their folder."""
         del estimate
-        joined = [
-            entry
-            for name in names
-            for entry in json.loads((folder / self.file(name)).read_text("utf-8"))
-        ]
+        joined = []
+        for name in names:
+            kept = read_tree(folder / self.file(name))
+            if not isinstance(kept.value, list):
+                raise kept.error(brief(kept.value), "a list of results")
+            joined += kept.value
         results = folder.parent / RESULTS
         write_text(results, json.dumps(joined) + "\n")
         pictures = {p.truth.frame for name in names for p in self._parts[name]}

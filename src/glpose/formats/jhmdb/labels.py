@@ -20,6 +20,7 @@ from jaxtyping import Bool, Float32, Shaped
 from glpose.errors import BadInput
 from glpose.files import read_regular
 from glpose.formats.dataset import LabelledSequence
+from glpose.formats.text.lines import text_lines
 from glpose.formats.text.mat import BrokenMat, read_mat
 from glpose.skeleton import JHMDB15
 from glpose.types import FrameTruth, People
@@ -92,17 +93,11 @@ def read_list(path: Path) -> list[tuple[str, int]]:
 
     Raises: BadInput, naming the line; also if a video is listed twice or the list is empty.
     """
-    try:
-        lines = read_regular(path).decode("utf-8").splitlines()
-    except OSError as problem:
-        raise BadInput(f"{path}: cannot be read ({problem.strerror})") from problem
-    except UnicodeDecodeError as problem:
-        raise BadInput(f"{path}: not text; expected lines '<video>.avi <1 or 2>'") from problem
     out: dict[str, int] = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
+    for number, line in enumerate(text_lines(path, "lines '<video>.avi <1 or 2>'"), 1):
+        if not line:
             continue
-        found = _LINE.fullmatch(line.strip())
+        found = _LINE.fullmatch(line)
         if found is None:
             raise BadInput(
                 f"{path}, line {number}: found {line[:80]!r}; expected '<video>.avi <1 or 2>'"

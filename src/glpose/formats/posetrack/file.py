@@ -52,7 +52,8 @@ def read_file(path: Path, *, predicted: bool) -> SequenceFile:
     if not frames:
         key = "annolist" if form == "2017" else "images"
         raise BadInput(f"{path}: '{key}' is empty; expected the frames of a video")
-    folders = sorted({plain(frame.name).parent.name for frame in frames})
+    # Predictions need not name every picture, nor its folder.
+    folders = sorted({plain(frame.name).parent.name for frame in frames} - {""})
     if len(folders) > 1:
         raise BadInput(
             f"{path}: holds frames of {len(folders)} videos ({', '.join(folders[:3])}); "

@@ -1,4 +1,4 @@
-"""Strict reading of JSON lines, and writing of small files; errors name the file and the line."""
+"""Strict reading of lines, JSON or plain, and writing of small files; errors name file and line."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from glpose.errors import BadInput
-from glpose.files import open_regular, write_whole
+from glpose.files import open_regular, read_regular, write_whole
 
 _LONGEST = 2**26  # bytes of a line
 
@@ -137,6 +137,24 @@ def read_lines(path: Path, *, forgive_last: bool = False) -> Iterator[Line]:
             f"{path}: cannot be read ({problem.strerror}); expected a file of JSON lines; "
             "check the name"
         ) from problem
+
+
+def text_lines(path: Path, expected: str) -> list[str]:
+    """The lines of a plain text file without the space around them, and without a byte order mark.
+
+    Raises: BadInput saying what was `expected`, if it cannot be read or is not UTF-8.
+    """
+    try:
+        text = read_regular(path).decode("utf-8-sig")
+    except OSError as problem:
+        raise BadInput(
+            f"{path}: cannot be read ({problem.strerror}); expected {expected}; check the name"
+        ) from problem
+    except UnicodeDecodeError as problem:
+        raise BadInput(
+            f"{path}: not text in UTF-8; expected {expected}; take it from its archive again"
+        ) from problem
+    return [line.strip() for line in text.splitlines()]
 
 
 def dump(value: Any) -> str:

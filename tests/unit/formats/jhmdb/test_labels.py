@@ -248,7 +248,7 @@ def test_wrong_lists_name_file_and_line(root: Path, text: str, words: str):
 
 
 def test_lines_end_at_the_last_avi(tmp_path: Path):
-    path = write_list(tmp_path, 1, "a.avi b.avi  2\r\nMatch.2004_(1)+@!.avi\t1\r\n")
+    path = write_list(tmp_path, 1, "\ufeffa.avi b.avi  2\r\nMatch.2004_(1)+@!.avi\t1\r\n")
     assert read_list(path) == [("a.avi b", 2), ("Match.2004_(1)+@!", 1)]
 
 

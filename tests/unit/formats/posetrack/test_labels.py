@@ -238,6 +238,9 @@ def test_predictions_need_no_tracks_nor_names(tmp_path: Path) -> None:
     person = {"annopoints": [{"point": POINTS}]}
     path = sets.write(tmp_path / "a.json", {"annolist": [{"annorect": [person, person]}]})
     assert read_prediction_file(path)[0].people.track_id.tolist() == [0, 1]
+    named = [sets.entry17(1), {"image": [{"name": ""}]}, {"image": [{"name": "00000003.jpg"}]}]
+    sets.write(path, {"annolist": named})
+    assert len(read_prediction_file(path)) == 3
 
 
 @pytest.mark.parametrize(
