@@ -1,5 +1,6 @@
 """`glpose data`: which parts of a data set are on disk and which are missing."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,7 +67,9 @@ def lines(report: "Report", root: Path, max_examples: int | None) -> list[str]:
         *((None, problem) for problem in report.problems),
     ]:
         told += ["", *_problem_lines(part_name, problem, max_examples)]
-    return [line.replace(f"{root}/", "") if i else line for i, line in enumerate(told)]
+    # Only where a path begins: a folder within the set may be called like its root.
+    begin = re.compile(rf"""(?<![^\s('"]){re.escape(str(root))}/""")
+    return [told[0], *(begin.sub("", line) for line in told[1:])]
 
 
 def _part_lines(part: "Part") -> list[str]:
