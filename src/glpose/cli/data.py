@@ -44,13 +44,15 @@ def check(
 
     """
     from glpose.formats.sets import checks
+    from glpose.formats.text.lines import looking_at
 
     known = checks()
     if set_ not in known:
         raise BadInput(f"unknown set '{set_}'; known: {', '.join(known)}")
-    if not dir_.is_dir():
-        raise BadInput(f"{dir_}: no such folder; expected the data set {set_} in it")
-    report = known[set_](dir_)
+    with looking_at(dir_):
+        if not dir_.is_dir():
+            raise BadInput(f"{dir_}: no such folder; expected the data set {set_} in it")
+        report = known[set_](dir_)
     say(*lines(report, dir_, None if every else _MAX_EXAMPLES))
     return _STATUS[report.state]
 

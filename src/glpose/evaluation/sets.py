@@ -23,7 +23,7 @@ from glpose.formats.jhmdb.labels import open_subjhmdb
 from glpose.formats.posetrack.file import twice
 from glpose.formats.posetrack.labels import find_base, open_posetrack, write_prediction_file
 from glpose.formats.results import ResultWriter
-from glpose.formats.text.lines import write_text
+from glpose.formats.text.lines import looking_at, write_text
 from glpose.formats.text.tree import brief, read_tree
 from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import Estimator
@@ -71,8 +71,6 @@ def open_set(metric: Metric, root: Path, split: str | None, boxes: Path | None) 
 
     Raises: BadInput saying what is missing and where it is expected.
     """
-    if not root.is_dir():
-        raise BadInput(f"--data {root}: no such folder; expected the set in its official layout")
     makers: dict[Metric, Callable[[Path, str | None, Path | None], OfficialSet]] = {
         "posetrack": PoseTrackSet,
         "jhmdb": JhmdbSet,
@@ -80,7 +78,12 @@ def open_set(metric: Metric, root: Path, split: str | None, boxes: Path | None) 
     }
     if metric not in makers:
         raise BadInput(f"--metric {metric}: unknown; expected {', '.join(get_args(Metric))}")
-    return makers[metric](root, split, boxes)
+    with looking_at(root):
+        if not root.is_dir():
+            raise BadInput(
+                f"--data {root}: no such folder; expected the set in its official layout"
+            )
+        return makers[metric](root, split, boxes)
 
 
 class PoseTrackSet:

@@ -20,7 +20,7 @@ from glpose.errors import BadInput, GLPoseError
 from glpose.evaluation.scoring.report import Report
 from glpose.evaluation.sets import Metric, OfficialSet, open_set
 from glpose.files import file_digest
-from glpose.formats.text.lines import cannot_write, dump, write_text
+from glpose.formats.text.lines import cannot_write, dump, looking_at, write_text
 from glpose.jobs.interrupt import Interrupt, Interrupted
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.weights import open_weights
@@ -86,8 +86,12 @@ def evaluate_set(
     """
     if how.limit is not None and how.limit < 1:
         raise BadInput(f"limit is {how.limit}; expected 1 or more")
-    if how.boxes is not None and not how.boxes.is_file():
-        raise BadInput(f"--boxes {how.boxes}: no such file; expected 'gt' or a file of detections")
+    if how.boxes is not None:
+        with looking_at(how.boxes):
+            if not how.boxes.is_file():
+                raise BadInput(
+                    f"--boxes {how.boxes}: no such file; expected 'gt' or a file of detections"
+                )
     official = open_set(how.metric, how.data, how.split, how.boxes)
     options = official.usual
     for name, value in how.changes.items():

@@ -9,7 +9,7 @@ from typing import Any
 
 from glpose.errors import BadInput
 from glpose.files import open_regular
-from glpose.formats.text.lines import write_text
+from glpose.formats.text.lines import looking_at, write_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,15 @@ class Report:
 def check_places(truth: Path, predictions: Path, json: Path | None = None) -> None:
     """Raises: BadInput if files to score do not exist, or `json` exists and is not a score file."""
     for path, what in ((truth, "the truth"), (predictions, "the predictions")):
-        if not path.exists():
-            raise BadInput(f"{path}: no such file or folder; expected {what}; check the name")
-    if json is None:
-        return
+        with looking_at(path):
+            if not path.exists():
+                raise BadInput(f"{path}: no such file or folder; expected {what}; check the name")
+    if json is not None:
+        with looking_at(json):
+            _check_target(json)
+
+
+def _check_target(json: Path) -> None:
     if json.is_dir() or not json.parent.is_dir():
         raise BadInput(
             f"--json {json}: found {'a folder' if json.is_dir() else 'no folder for it'}; "

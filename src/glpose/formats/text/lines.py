@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -168,6 +169,21 @@ def cannot_write(path: Path, problem: OSError) -> BadInput:
         f"{path}: cannot be written ({problem.strerror or problem}); "
         "free some space or choose another folder with -o"
     )
+
+
+@contextmanager
+def looking_at(path: str | Path) -> Iterator[None]:
+    """Raises: BadInput if the system does not let a path that a user gave be looked at.
+
+    Its name may be too long, or a folder closed to this user; what is merely not there is no error.
+    """
+    try:
+        yield
+    except OSError as problem:
+        raise BadInput(
+            f"{problem.filename or path}: cannot be looked at ({problem.strerror or problem}); "
+            "expected a name that the system allows, in a folder that you may read; check both"
+        ) from problem
 
 
 def write_text(path: Path, text: str) -> None:
