@@ -362,7 +362,8 @@ def test_coco_refuses_bad_results(
             lambda data: data | {"categories": [{"id": 1, "keypoints": ["nose"]}]},
             "an unknown set of 1 joints",
         ),
-        (lambda data: data | {"annotations": [data["annotations"][0]] * 2}, "once more"),
+        (lambda data: data | {"annotations": [data["annotations"][0]] * 2}, "each id once"),
+        (lambda data: data | {"images": data["images"] * 2}, "each id once"),
         (lambda data: data | {"images": data["images"][:1]}, "image_id' is 2"),
         (
             lambda data: data | {"annotations": [data["annotations"][0] | {"area": None}]},

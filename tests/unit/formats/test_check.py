@@ -140,6 +140,19 @@ def test_a_whole_coco_set(coco: Path):
     assert "118287" in part(report, "train").notes[0]
 
 
+def test_pictures_of_coco_are_looked_for_where_they_are_opened(coco: Path):
+    path = coco / "annotations" / "person_keypoints_val2017.json"
+    labels = json.loads(path.read_text())
+    for image in labels["images"]:
+        image["file_name"] = f"val2017/{image['file_name']}"
+    path.write_text(json.dumps(labels))
+    report = check_coco(coco)
+    assert report.state == "incomplete"
+    (problem,) = part(report, "val").problems
+    assert problem.count == len(labels["images"])
+    assert "val2017/val2017/" in problem.examples[0]
+
+
 def test_what_lacks_in_coco(coco: Path):
     picture = min((coco / "train2017").iterdir())
     picture.unlink()
