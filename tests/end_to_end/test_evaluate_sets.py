@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ import pytest
 import glpose
 from bad_videos import write_video
 from glpose.cli.main import main
+from glpose.errors import BadInput
+from glpose.evaluation.sets import PoseTrackSet
 from glpose.formats.coco.labels import open_coco
 from glpose.formats.dataset import LabelledSequence
 from glpose.formats.jhmdb.labels import open_subjhmdb
@@ -128,6 +131,65 @@ def test_a_person_who_is_labelled_twice_does_not_stop_posetrack(
     file.write_text(json.dumps(labels))
     assert call("posetrack", data=tmp_path / "twice") == 0
     assert scores(tmp_path / "out")["sequences"]["scored"] == NUM_SEQUENCES
+
+
+def test_track_numbers_that_poseval_refuses_do_not_stop_posetrack(
+    call: Call, sets: dict[str, Path], tmp_path: Path
+) -> None:
+    shutil.copytree(sets["posetrack"], tmp_path / "high")
+    file = next((tmp_path / "high" / "annotations" / PART["posetrack"]).glob("*.json"))
+    labels = json.loads(file.read_text())
+    for person in labels["annotations"]:
+        person["track_id"] += 10_000
+    file.write_text(json.dumps(labels))
+    assert call("posetrack", data=tmp_path / "high") == 0
+    assert scores(tmp_path / "out")["sequences"]["scored"] == NUM_SEQUENCES
+
+
+def test_predictions_that_cannot_be_written_cost_their_own_sequence_alone(
+    call: Call,
+    sets: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first, write = videos(sets)[0].name, PoseTrackSet.write
+
+    def refuse(self: PoseTrackSet, path: Path, name: str, *others: Any) -> None:
+        if name == first:
+            raise BadInput(f"{name}: strange") from problem
+        write(self, path, name, *others)
+
+    monkeypatch.setattr(PoseTrackSet, "write", refuse)
+    problem: Exception | None = None
+    assert call("posetrack") == 3
+    assert f"{first}: strange (left out of the scores)" in capsys.readouterr().err
+    assert list(scores(tmp_path / "out")["sequences"]["failed"]) == [first]
+    problem = OSError("no space left")
+    assert call("posetrack", "--out", tmp_path / "full") == 2
+    assert not list((tmp_path / "full" / "predictions").iterdir())
+
+
+def test_the_category_of_coco_is_that_of_the_truth(
+    call: Call, sets: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(sets["coco"], other := tmp_path / "other")
+    file = other / "annotations" / "person_keypoints_val2017.json"
+    labels = json.loads(file.read_text())
+    labels["categories"][0]["id"] = 3
+    for person in labels["annotations"]:
+        person["category_id"] = 3
+    file.write_text(json.dumps(labels))
+    assert call("coco", data=other) == 0
+    assert {
+        entry["category_id"]
+        for entry in json.loads((tmp_path / "out" / "results.json").read_text())
+    } == {3}
+    labels["categories"] *= 2
+    file.write_text(json.dumps(labels))
+    assert call("coco", "--out", tmp_path / "none", data=other) == 2
+    assert "expected one class of people" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
 
 
 def test_predictions_of_jhmdb_are_poses_of_all_frames(

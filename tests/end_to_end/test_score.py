@@ -249,6 +249,13 @@ def test_posetrack_names_the_truth_that_cannot_be_scored(score: Call, tmp_path: 
     assert line.endswith("correct the file, or leave MOT out with --no-mot")
     assert score("posetrack", bad, EX4 / "pred" / file.name, "--no-mot")[0] == 0
 
+    bad = copy(file, tmp_path / "high" / file.name, lambda data: broken(data, "track"))
+    status, out, line = score("posetrack", bad, EX4 / "pred" / file.name, "--mot")
+    assert (status, out) == (2, "")
+    assert f"{bad}: frame" in line
+    assert "has the track_id 10000; expected less than 10000" in line
+    assert score("posetrack", bad, EX4 / "pred" / file.name, "--no-mot")[0] == 0
+
     def nobody(data: dict) -> dict:
         return {"annolist": [{**frame, "annorect": []} for frame in data["annolist"]]}
 

@@ -15,15 +15,15 @@ from glpose.evaluation.scoring.jhmdb import score_jhmdb
 from glpose.evaluation.scoring.posetrack import score_posetrack
 from glpose.evaluation.scoring.report import Report
 from glpose.files import whole_file
-from glpose.formats.coco.labels import open_coco
-from glpose.formats.coco.results import write_keypoint_results
+from glpose.formats.coco.labels import annotation_file, open_coco
+from glpose.formats.coco.results import read_keypoint_truth, write_keypoint_results
 from glpose.formats.dataset import LabelledSequence
 from glpose.formats.detections import match_detections, read_detections
 from glpose.formats.jhmdb.labels import open_subjhmdb
-from glpose.formats.posetrack.file import twice
+from glpose.formats.posetrack.file import are_writable
 from glpose.formats.posetrack.labels import find_base, open_posetrack, write_prediction_file
 from glpose.formats.results import ResultWriter
-from glpose.formats.text.lines import looking_at, write_text
+from glpose.formats.text.lines import cannot_write, looking_at, write_text
 from glpose.formats.text.tree import brief, read_tree
 from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import Estimator
@@ -58,7 +58,10 @@ class OfficialSet(Protocol):
         ...
 
     def write(self, path: Path, name: str, poses: list[FramePoses], estimate: Estimator) -> None:
-        """Save the predictions of a sequence, atomically."""
+        """Save the predictions of a sequence, atomically.
+
+        Raises: BadInput, caused by an OSError if there is no place for them.
+        """
         ...
 
     def score(self, folder: Path, names: Collection[str], estimate: Estimator) -> Report:
@@ -121,8 +124,8 @@ class PoseTrackSet:
         )
         skeleton = estimate.card.joints
         for poses in found:
-            # Duplicate track ids cannot be written; AP ignores track ids.
-            has_numbers = self._boxes is None and not twice(poses.people.track_id.tolist())
+            # Some track ids of the truth cannot be written; AP ignores track ids.
+            has_numbers = self._boxes is None and are_writable(poses.people.track_id.tolist())
             yield in_skeleton(poses if has_numbers else _numbered(poses), skeleton, POSETRACK15)
 
     def write(self, path: Path, name: str, poses: list[FramePoses], estimate: Estimator) -> None:
@@ -184,9 +187,12 @@ class JhmdbSet:
             assert sequence.video is not None
             video = open_video(sequence.video)
         info, skeleton = replace(video.info, name=name), estimate.card.joints
-        with whole_file(path) as part, ResultWriter(part, info, skeleton) as writer:
-            for frame in poses:
-                writer.write(frame)
+        try:
+            with whole_file(path) as part, ResultWriter(part, info, skeleton) as writer:
+                for frame in poses:
+                    writer.write(frame)
+        except OSError as problem:
+            raise cannot_write(path, problem) from problem
 
     def score(self, folder: Path, names: Collection[str], estimate: Estimator) -> Report:
         """PCK by box and torso; without a belly in the skeleton it is interpolated."""
@@ -200,8 +206,13 @@ class CocoSet:
     usual = PoseOptions(flip=True, score="rescored", oks_nms=0.9)
 
     def __init__(self, root: Path, split: str | None, boxes: Path | None) -> None:
-        self.part, self._root = split or "val", root
+        self.part = split or "val"
         _, pictures = open_coco(root, self.part)
+        # What scoring asks of the truth is checked before hours of predictions.
+        self._truth = annotation_file(root, self.part)
+        skeleton, self._category, _ = read_keypoint_truth(self._truth)
+        if skeleton is not COCO17:
+            raise BadInput(f"{self._truth}: has joints of {skeleton.name}; expected those of COCO")
         self._parts = {
             f"pictures-{start:06d}": pictures[start : start + _PICTURES_AT_ONCE]
             for start in range(0, len(pictures), _PICTURES_AT_ONCE)
@@ -238,7 +249,7 @@ class CocoSet:
         """See `OfficialSet`."""
         del name, estimate
         found = {p.frame: (p.xy, p.score, p.people.score.tolist()) for p in poses}
-        write_keypoint_results(path, found)
+        write_keypoint_results(path, found, self._category)
 
     def score(self, folder: Path, names: Collection[str], estimate: Estimator) -> Report:
         """AP and AR of all sequences, merged into one file beside their folder."""
@@ -252,8 +263,7 @@ class CocoSet:
         results = folder.parent / RESULTS
         write_text(results, json.dumps(joined) + "\n")
         pictures = {p.truth.frame for name in names for p in self._parts[name]}
-        truth = self._root / "annotations" / f"person_keypoints_{self.part}2017.json"
-        return score_coco(truth, results, only=pictures)
+        return score_coco(self._truth, results, only=pictures)
 
     def _found(self, path: Path, number: int) -> Detections | None:
         assert self._boxes is not None

@@ -242,8 +242,7 @@ class _Job:
                 poses.append(frame)
                 self._tell(name, frame.frame)
         except BadInput as problem:
-            self.reporter.problem(f"{problem} (left out of the scores)")
-            out.failed[name] = str(problem)
+            self._fail(name, problem)
             return
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -252,10 +251,20 @@ class _Job:
         if lost := sum(frame.status == "undecodable" for frame in poses):
             self._undecodable[name] = lost
             write_text(self.how.out / UNDECODABLE, dump(self._undecodable) + "\n")
-        official.write(path, name, poses, self.estimate)
+        try:
+            official.write(path, name, poses, self.estimate)
+        except BadInput as problem:
+            if isinstance(problem.__cause__, OSError):  # the next ones would find no place either
+                raise
+            self._fail(name, problem)
+            return
         out.done.append(name)
         out.frames += len(poses)
         out.undecodable += lost
+
+    def _fail(self, name: str, problem: BadInput) -> None:
+        self.reporter.problem(f"{problem} (left out of the scores)")
+        self.outcome.failed[name] = str(problem)
 
     def _tell(self, name: str, frame: int) -> None:
         """Report progress every 15 seconds."""

@@ -82,6 +82,11 @@ def check_tracks(where: str, tracks: list[int]) -> None:
         )
 
 
+def are_writable(tracks: list[int]) -> bool:
+    """Whether `check_tracks` lets the track ids of a frame pass."""
+    return not twice(tracks) and max(tracks, default=0) < MAX_TRACK_ID
+
+
 def twice(numbers: Iterable[int]) -> list[int]:
     """The numbers that occur more than once, ascending."""
     seen: set[int] = set()
