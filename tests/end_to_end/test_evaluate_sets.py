@@ -254,6 +254,35 @@ def test_boxes_of_a_detector_posetrack(
     assert scores(tmp_path / "few")["scores"]["num_poses"] == made["scores"]["num_poses"]
 
 
+def test_what_a_file_of_boxes_lacks_is_said(
+    call: Call, sets: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, *_ = videos(sets)
+    entries = json.loads(detections_file([first], tmp_path / "boxes.json").read_text())
+    entries[1]["category_id"] = 3
+    entries[2]["bbox"][2] = 0
+    entries.append(entries[0] | {"image_name": "images/train/other/1.jpg"})
+    (tmp_path / "boxes.json").write_text(json.dumps(entries))
+    assert call("posetrack", "--boxes", tmp_path / "boxes.json") == 0
+    told, at_once = capsys.readouterr()
+    num_pictures = sum(len(video.images) for video in videos(sets))
+    for line in (
+        f"no boxes in {NUM_SEQUENCES - 1} of {NUM_SEQUENCES} sequences, such as ",
+        "1 boxes of other categories than 1 (person) were left out",
+        "1 boxes without area were left out",
+        "1 boxes of pictures that are not in this part of the set were left out",
+        f" of {num_pictures} pictures\n",
+        f"boxes: {len(entries) - 3}, in ",
+    ):
+        assert line in told
+        assert line in at_once
+    assert len(scores(tmp_path / "out")["notes"]) == 5
+    boxes = [{"image_id": 1, "bbox": [1, 2, 30, 40], "score": 1, "category_id": 0}]
+    (tmp_path / "boxes.json").write_text(json.dumps(boxes))
+    assert call("coco", "--boxes", tmp_path / "boxes.json", "--out", tmp_path / "none") == 2
+    assert "no box of a person is left: of 1 boxes 1 have another" in problem(capsys)
+
+
 def test_boxes_of_a_detector_jhmdb_and_coco(
     call: Call, sets: dict[str, Path], tmp_path: Path
 ) -> None:

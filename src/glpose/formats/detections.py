@@ -5,6 +5,7 @@ its number (`image_id`); both are JSON lists of `{bbox: [x, y, width, height], s
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -17,13 +18,24 @@ from glpose.formats.text.tree import Node, brief, read_tree
 from glpose.types import Detections
 
 
-def read_detections(path: Path) -> dict[str, Detections]:
-    """All boxes of a file, in file order, by picture: its name without `images/`, or its id.
+@dataclass(frozen=True, slots=True, eq=False)
+class DetectionFile:
+    """The boxes of people in a file, in file order, by picture: its name without `images/`, or its id.
 
-    Boxes of categories other than 1 (person) and boxes without area are left out; low scores are
-    kept, since the caller sets the threshold.
+    `num_others` boxes were left out because their category is not 1 (person), and `num_flat` because
+    they have no area.
+    """
 
-    Raises: BadInput, naming entry and key, for anything but finite boxes and scores from 0 to 1.
+    boxes: dict[str, Detections]
+    num_others: int
+    num_flat: int
+
+
+def read_detections(path: Path) -> DetectionFile:
+    """Read a file; low scores are kept, since the caller sets the threshold.
+
+    Raises: BadInput, naming entry and key, for anything but finite boxes and scores from 0 to 1;
+    also if no box of a person is left.
     """
     root = read_tree(path)
     if not isinstance(root.value, list) or not root.value:
@@ -33,13 +45,25 @@ def read_detections(path: Path) -> dict[str, Detections]:
             "'score' and 'image_name' or 'image_id'"
         )
     rows: dict[str, list[list[float]]] = {}
+    others: list[int] = []
     for i, value in enumerate(root.value):
         entry = Node(path, f"[{i}]", value)
         of_picture = rows.setdefault(_picture(entry), [])
         category, row = entry.get("category_id"), _box(entry)
         if category is None or category.whole() == 1:
             of_picture.append(row)
-    return {key: _detections(row) for key, row in rows.items()}
+        else:
+            others.append(category.whole())
+    boxes = {key: _detections(row) for key, row in rows.items()}
+    num_kept = sum(map(len, boxes.values()))
+    if not num_kept:
+        found = f", such as {others[0]}" if others else ""
+        raise BadInput(
+            f"{path}: no box of a person is left: of {len(root.value)} boxes {len(others)} have "
+            f"another category_id{found}, the others no area; expected category_id 1 for people, "
+            "or none at all"
+        )
+    return DetectionFile(boxes, len(others), len(root.value) - len(others) - num_kept)
 
 
 def match_detections(
@@ -59,7 +83,7 @@ def match_detections(
         by_folder.setdefault(folder, set()).add(name)
     has_ids = "" in by_folder
     matched = [_keys(sequence, by_folder, has_ids=has_ids) for sequence in sequences]
-    if not any(key in found for keys in matched for key in keys):
+    if not any(len(found.get(key, ())) for keys in matched for key in keys):
         examples = [next(iter(found), "nothing"), *(key for keys in matched for key in keys[:1])]
         raise BadInput(
             f"the detections belong to other pictures: they are for '{examples[0]}' and the like, "

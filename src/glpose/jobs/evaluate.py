@@ -99,6 +99,8 @@ def evaluate_set(
     estimate, record = open_weights(how.weights, how.engine)
     settings = _settings(how, official, options, record)
     _prepare(how, settings)
+    for note in official.notes:
+        reporter.note(note)
     job = _Job(how, official, options, estimate, reporter, interrupt or Interrupt())
     return job.run(settings)
 
@@ -282,7 +284,7 @@ class _Job:
     def _finish(self, report: Report, settings: dict[str, Any]) -> None:
         """Report the table first, then save it with the settings and versions used."""
         out, num_all = self.outcome, len(self.official.names)
-        notes = []
+        notes = [*self.official.notes]
         if out.kept:
             notes.append(f"{out.kept} sequences had been predicted before")
         if len(out.done) < num_all:
@@ -301,6 +303,7 @@ class _Job:
             "frames": {"predicted_now": out.frames, "undecodable": out.undecodable},
             "seconds": round(time.monotonic() - self._begin, 1),
             "table": report.lines,
+            "notes": notes,
         }
         for line in (*report.lines, *notes):
             self.reporter.result(line)

@@ -25,7 +25,7 @@ def numbered(number: int, x: float = 1, **others: Any) -> dict[str, Any]:
 
 
 def read(folder: Path, *entries: Any) -> Any:
-    return read_detections(sets.write(folder / "boxes.json", list(entries)))
+    return read_detections(sets.write(folder / "boxes.json", list(entries))).boxes
 
 
 def first_x(matched: list[tuple[Any, ...]]) -> list[list[float]]:
@@ -59,14 +59,15 @@ def test_names_are_paths_from_the_folder_of_pictures(tmp_path: Path, name: str) 
 
 
 def test_other_categories_and_boxes_without_area_are_left_out(tmp_path: Path) -> None:
-    found = read(
-        tmp_path,
+    entries = [
         named("a", category_id=3),
         named("a", bbox=[1, 2, 0, 40]),
         named("a", bbox=[1e6, 2, 1e-3, 40]),  # nothing is left of it in float32
         numbered(7, score=1),
-    )
-    assert {key: len(boxes) for key, boxes in found.items()} == {"a": 0, "7": 1}
+    ]
+    found = read_detections(sets.write(tmp_path / "boxes.json", entries))
+    assert {key: len(boxes) for key, boxes in found.boxes.items()} == {"a": 0, "7": 1}
+    assert (found.num_others, found.num_flat) == (1, 2)
 
 
 NAN = float("nan")
@@ -89,6 +90,10 @@ NAN = float("nan")
         ([named("a", bbox=[1, 2, 3])], "is a list of 3; expected 4 finite numbers"),
         ([named("a", bbox=[1, 2, -3, 4])], r"bbox' is \[1, 2, -3, 4\]; .*not negative"),
         ([named("a", bbox=[1, 2, 3e9, 4])], r"expected \[x, y, width, height\] in pixels"),
+        (
+            [named("a", category_id=0), named("b", bbox=[1, 2, 0, 40])],
+            "no box of a person is left: of 2 boxes 1 have another category_id, such as 0, the",
+        ),
         ([named("a", score=NAN)], r"'\[0\].score' is nan; expected a finite number"),
         ([named("a", score=17)], r"'\[0\].score' is 17.0; expected a score from 0 to 1"),
         ([named("a", image_name=5)], r"image_name' is 5; expected text"),
@@ -153,6 +158,9 @@ def test_sequences_without_boxes_are_empty(tmp_path: Path, sequence17: LabelledS
 def test_boxes_of_other_pictures(tmp_path: Path, sequence17: LabelledSequence) -> None:
     found = read(tmp_path, named("mpii_5sec/000001_mpii/00000001.jpg"))
     with pytest.raises(BadInput, match=rf"'mpii_5sec/.*the set has '{FOLDER}/00000001.jpg'"):
+        match_detections(found, [sequence17])
+    found = read(tmp_path, named(f"{FOLDER}/00000001.jpg", category_id=2), named("a/b/1.jpg"))
+    with pytest.raises(BadInput, match="belong to other pictures"):
         match_detections(found, [sequence17])
     found = read(tmp_path, named(f"{FOLDER}/00000001.jpg"), named(f"{FOLDER}/00000006.jpg"))
     with pytest.raises(BadInput, match=r"name '00000006.jpg', but there are 5 pictures"):
