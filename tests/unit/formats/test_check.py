@@ -84,6 +84,15 @@ def test_every_kind_of_damage_is_counted(jhmdb: Path):
     assert f"{num + 1} frames of joints, but {num} pictures" in together
 
 
+def test_a_stray_picture_of_jhmdb_is_told(jhmdb: Path):
+    pictures = jhmdb / "Rename_Images/catch" / clips(jhmdb)[0].name
+    (pictures / "00001.png").rename(pictures / "00099.png")
+    report = check_subjhmdb(jhmdb)
+    assert report.state == "incomplete"
+    (problem,) = part(report, "listed clips").problems
+    assert "the picture of frame 1 is 00002.png" in problem.examples[0]
+
+
 def test_one_broken_clip_leaves_the_others(jhmdb: Path):
     file = clips(jhmdb)[0] / "joint_positions.mat"
     file.write_bytes(file.read_bytes()[:300])

@@ -66,7 +66,7 @@ def open_subjhmdb(root: Path, split: int, part: Part) -> list[LabelledSequence]:
             f"incomplete; see: glpose data check jhmdb {root}"
         )
     return [
-        LabelledSequence(clip.name, JHMDB15, ClipLabels(clip, len(images)), images, video)
+        LabelledSequence(clip.name, JHMDB15, ClipLabels(clip, images), images, video)
         for clip, (images, video) in zip(clips, frames, strict=True)
     ]
 
@@ -182,32 +182,38 @@ class Clip:
 class ClipLabels:
     """The `truth` of a clip: reads its two files at the first call; of masks only boxes are kept.
 
-    `num_pictures` is 0 for a video, whose length is not known before it is decoded.
+    `images` are none for a video, whose length is not known before it is decoded.
     """
 
     clip: Clip
-    num_pictures: int
+    images: tuple[Path, ...]
     _truth: tuple[FrameTruth, ...] = field(default=(), init=False)
 
     def __call__(self) -> tuple[FrameTruth, ...]:
         """All frames. Raises BadInput, naming file and key."""
         if not self._truth:
-            self._truth = tuple(_read_truth(self.clip, self.num_pictures))
+            self._truth = tuple(_read_truth(self.clip, self.images))
         return self._truth
 
 
-def _read_truth(clip: Clip, num_pictures: int) -> Iterator[FrameTruth]:
+def _read_truth(clip: Clip, images: tuple[Path, ...]) -> Iterator[FrameTruth]:
     xy, boxes = read_joints(clip.joints), read_boxes(clip.mask)
     if len(xy) != len(boxes):
         raise BadInput(
             f"{clip.mask}: {len(boxes)} frames of part_mask, but {len(xy)} of pos_img in "
             f"{clip.joints}; expected as many"
         )
-    if num_pictures not in (0, len(xy)):
+    if len(images) not in (0, len(xy)):
         raise BadInput(
-            f"{clip.joints}: {len(xy)} frames of joints, but {num_pictures} pictures in "
+            f"{clip.joints}: {len(xy)} frames of joints, but {len(images)} pictures in "
             f"{clip.folder}; expected as many; unpack Rename_Images.tar.gz again"
         )
+    for frame, path in enumerate(images, 1):
+        if int(path.stem) != frame:
+            raise BadInput(
+                f"{clip.folder}: the picture of frame {frame} is {path.name}; expected the numbers "
+                f"1 to {len(images)}, each once; unpack Rename_Images.tar.gz again"
+            )
     for i, (points, box) in enumerate(zip(xy, boxes, strict=True)):
         num = 0 if box is None else 1
         people = People(
