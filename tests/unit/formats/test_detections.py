@@ -1,6 +1,7 @@
 """Boxes of detectors: both families, which frame each belongs to, and what is refused."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,55 @@ def test_by_the_names_of_the_renamed_copy(tmp_path: Path, sequence17: LabelledSe
     assert first_x(match_detections(found, [sequence])) == [[7], [], [], [], [9]]
     found = read(tmp_path, named(f"{FOLDER}/0008_crop.jpg", 7))
     assert first_x(match_detections(found, [sequence])) == [[7], [], [], [], []]
+
+
+def overlapping(root: Path) -> list[LabelledSequence]:
+    """Two videos whose pictures begin at 00000003.jpg, so that a renamed copy shares names."""
+    sets.set17(root)
+    entries = [sets.entry17(n, sets.person17(0, [sets.point17(0, n, n)])) for n in range(3, 8)]
+    folder = root / "annotations" / "val"
+    other = json.dumps({"annolist": entries}).replace(sets.SEQUENCE, "000001_mpii")
+    sets.write(folder / f"{sets.SEQUENCE}.json", {"annolist": entries})
+    sets.write(folder / "000001_mpii.json", other)
+    for name in (sets.SEQUENCE, "000001_mpii"):
+        shutil.rmtree(root / "images" / "bonn_5sec" / name, ignore_errors=True)
+        sets.write_pictures(root / "images" / "bonn_5sec" / name, sets.numbered(5, first=3))
+    return open_posetrack(root, 2017, "val")
+
+
+@pytest.mark.parametrize(
+    ("told_by", "expected"),
+    [("00000001.jpg", [[], [], [], [4], []]), ("00000007.jpg", [[], [4], [], [], []])],
+)
+def test_names_that_fit_two_ways_go_by_the_other_videos(
+    tmp_path: Path, told_by: str, expected: list
+) -> None:
+    sequences = overlapping(tmp_path)
+    found = read(
+        tmp_path, named(f"{FOLDER}/00000004.jpg", 4), named(f"bonn_5sec/000001_mpii/{told_by}")
+    )
+    matched = match_detections(found, sequences)
+    assert [sum(map(len, own)) for own in matched] == [1, 1]
+    assert first_x(matched[1:]) == expected
+
+
+def test_names_that_fit_two_ways_and_mean_the_same_are_taken(
+    tmp_path: Path, sequence17: LabelledSequence
+) -> None:
+    sequence17.images[3].unlink()
+    (sequence,) = open_posetrack(tmp_path, 2017, "val")
+    found = read(tmp_path, named(f"{FOLDER}/00000002.jpg", 2))
+    assert first_x(match_detections(found, [sequence])) == [[], [2], [], []]
+
+
+def test_names_that_fit_two_ways_are_refused_if_nothing_tells(tmp_path: Path) -> None:
+    sequences = overlapping(tmp_path)
+    alone = [named(f"{FOLDER}/00000004.jpg"), named(f"{FOLDER}/00000005.jpg")]
+    with pytest.raises(BadInput, match=rf"{FOLDER}: the detections name .*no other sequence tells"):
+        match_detections(read(tmp_path, *alone), sequences)
+    both = [named(f"bonn_5sec/000001_mpii/{name}") for name in ("00000001.jpg", "00000007.jpg")]
+    with pytest.raises(BadInput, match=r"the detections name '00000001.jpg', but there are 5"):
+        match_detections(read(tmp_path, *alone, *both), sequences)
 
 
 def test_by_ids(tmp_path: Path) -> None:
