@@ -472,15 +472,70 @@ def test_a_folder_of_unknown_predictions_is_left_alone(
     mine = tmp_path / "out" / "predictions" / "mine.json"
     mine.parent.mkdir(parents=True)
     mine.write_text("{}")
-    assert call("posetrack") == 2
-    assert "does not say how it was made" in problem(capsys)
+    for more in ((), ("--overwrite",)):
+        assert call("posetrack", *more) == 2
+        assert "does not say that an evaluation made it" in problem(capsys)
+        for content in ("{", "[1, 2]", '{"lr": 1}'):
+            (tmp_path / "out" / "settings.json").write_text(content)
+            assert call("posetrack", *more) == 2
+            assert f"{mine.parent}: is there, but settings.json does not say" in problem(capsys)
+            assert (tmp_path / "out" / "settings.json").read_text() == content
+        (tmp_path / "out" / "settings.json").unlink()
+        assert [path.name for path in (tmp_path / "out").rglob("*")] == ["predictions", "mine.json"]
     assert mine.read_text() == "{}"
     (tmp_path / "file").write_text("")
     assert call("posetrack", "--out", tmp_path / "file") == 2
     assert "is a file; expected a folder" in problem(capsys)
-    (tmp_path / "out" / "settings.json").write_text("{")
-    assert call("posetrack") == 2
-    assert "settings.json: not JSON" in problem(capsys)
-    (tmp_path / "out" / "settings.json").write_text("[1, 2]")
-    assert call("posetrack") == 2
-    assert "settings.json: found a list; expected the settings of an evaluation" in problem(capsys)
+
+
+@pytest.mark.parametrize("name", ["scores.json", "results.json", "undecodable.json"])
+def test_a_file_of_that_name_that_no_evaluation_made_is_left_alone(
+    name: str, call: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_text('{"accuracy": 1}')
+    for more in ((), ("--overwrite",)):
+        assert call("coco", *more) == 2
+        assert f"{name}: is there, but" in problem(capsys)
+    assert (tmp_path / "out" / name).read_text() == '{"accuracy": 1}'
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The content of every file."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_what_is_replaced_is_kept_until_the_new_evaluation_is_finished(
+    call: Call,
+    sets: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "out"
+    assert call("posetrack") == 0
+    (out / "mine.txt").write_text("mine")
+    before = contents(out)
+
+    shutil.copytree(sets["posetrack"], bare := tmp_path / "bare")
+    for picture in (bare / "images").rglob("*.jpg"):
+        picture.unlink()
+    assert call("posetrack", "--overwrite", data=bare) == 2  # fails at once
+    assert contents(out) == before
+    assert not (out / "replaced").exists()
+
+    def refuse(*_: object) -> None:
+        raise BadInput("cannot be scored")
+
+    monkeypatch.setattr(PoseTrackSet, "score", refuse)
+    for _ in range(2):  # what was never finished is not kept in place of what was
+        assert call("posetrack", "--flip", "--overwrite") == 2
+        assert f"{out / 'replaced'}: keeps the evaluation that was there" in capsys.readouterr().err
+        assert contents(out / "replaced") | {"mine.txt": b"mine"} == before
+    monkeypatch.undo()
+    assert call("posetrack", "--flip") == 0
+    assert "sequences had been predicted before" in capsys.readouterr().out
+    assert not (out / "replaced").exists()
+    assert (out / "mine.txt").read_text() == "mine"
+    assert scores(out)["settings"]["options"]["flip"] is True

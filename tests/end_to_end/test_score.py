@@ -301,6 +301,26 @@ def test_places_that_are_not_there_or_not_right(score: Call, tmp_path: Path) -> 
         assert words in line
 
 
+@pytest.mark.parametrize(
+    "content",
+    ['{"metric": "accuracy"}', '{"scores": {"metric": "coco"}}', "[3]", '{"metric": ["coco"]}'],
+)
+def test_a_file_that_is_no_score_is_not_replaced(score: Call, tmp_path: Path, content: str) -> None:
+    result = tmp_path / "mine.json"
+    result.write_text(content)
+    status, out, line = score("coco", EX8 / "gt.json", EX8 / "pred.json", "--json", result)
+    assert (status, out) == (2, "")
+    assert "there is a file that is no score of glpose; choose another name" in line
+    assert result.read_text() == content
+
+
+@pytest.mark.parametrize("metric", ["coco", "posetrack"])
+def test_a_score_is_replaced(score: Call, tmp_path: Path, metric: str) -> None:
+    files = {"coco": (EX8 / "gt.json", EX8 / "pred.json"), "posetrack": (EX4 / "gt", EX4 / "pred")}
+    for _ in range(2):
+        assert score(metric, *files[metric], "--json", tmp_path / "s.json")[0] == 0
+
+
 def test_coco_prints_and_saves_what_pycocotools_says(score: Call, tmp_path: Path) -> None:
     result = tmp_path / "s.json"
     status, out, _ = score("coco", EX8 / "gt.json", EX8 / "pred.json", "--json", result)

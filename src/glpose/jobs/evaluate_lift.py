@@ -10,7 +10,7 @@ from glpose import __version__
 from glpose.config import to_plain
 from glpose.errors import BadInput, MissingExtra
 from glpose.evaluation.lifting import check_fits, lift_tracks, score_lifted
-from glpose.evaluation.scoring.report import Report
+from glpose.evaluation.scoring.report import Report, plain_of
 from glpose.formats.text.lines import cannot_write, looking_at
 from glpose.formats.tracks_in_space import GROUND_TRUTH, LIFT_SETS
 from glpose.jobs.report import SILENT, Reporter
@@ -50,6 +50,8 @@ def evaluate_lifter(how: LiftEvaluation, reporter: Reporter = SILENT) -> Report:
     with looking_at(path):
         if path.exists() and not how.overwrite:
             raise BadInput(f"{path}: exists; choose another --out, or replace it with --overwrite")
+        if path.exists() and not {"scores", "settings"} <= plain_of(path).keys():
+            raise BadInput(f"{path}: is of no evaluation; choose another --out, or move it away")
     lifter, record = open_lift_weights(how.weights, how.engine)
     check_fits(lifter.card, how.metric)
     with looking_at(how.data):

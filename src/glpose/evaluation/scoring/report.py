@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from glpose.errors import BadInput
-from glpose.files import open_regular
+from glpose.files import read_regular
 from glpose.formats.text.lines import looking_at, write_text
 
 
@@ -77,13 +77,32 @@ def number(value: float, decimals: int = 1) -> str:
     return "-" if math.isnan(value) else f"{value:.{decimals}f}"
 
 
+# By metric some keys of the files of `glpose score`, more than other programs would have by chance.
+_KEYS = {
+    "posetrack": {"quirks", "num_sequences", "ap", "mot"},
+    "jhmdb": {"split", "strict", "interpolate_belly", "num_clips"},
+    "coco": {"skeleton", "num_pictures", "num_ignored", "num_poses"},
+    "hieve": {"num_frames", "num_people", "num_poses"},
+}
+
+
 def _is_score(path: Path) -> bool:
-    """Whether a file was written by `Report.save` and may be replaced."""
+    """Whether a file was written by `glpose score` and may be replaced."""
+    found = plain_of(path)
+    known = _KEYS.get(str(found.get("metric")))
+    return known is not None and known <= found.keys()
+
+
+def plain_of(path: Path) -> dict[str, Any]:
+    """The object that a JSON file holds; nothing of a file that holds none, or is not there.
+
+    Raises: OSError if it cannot be read otherwise.
+    """
     try:
-        with open_regular(path) as file:
-            return b'"metric"' in file.read(100)
-    except OSError:
-        return False
+        found = json.loads(read_regular(path))
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _defined(value: Any) -> Any:
