@@ -40,6 +40,24 @@ def test_an_incomplete_set(root: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "more; --all" not in told
 
 
+def test_paths_lose_only_the_folder_that_they_begin_with(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    name = "mydata/data/000007_mpii/000001.jpg"
+    (root / "data").mkdir()
+    for folder in ("annotations", "images"):
+        (root / folder).rename(root / "data" / folder)
+    labels = {"annolist": [sets.entry17(1) | {"image": [{"name": name}]}]}
+    sets.write(root / "data" / "annotations" / "val" / "000007_mpii.json", labels)
+    assert main(["data", "check", "posetrack17", "data"]) == 3
+    told = capsys.readouterr().out
+    assert told.startswith("posetrack17 in data: incomplete\n")
+    assert "\n  images/mydata/data/000007_mpii\n" in told
+    assert main(["data", "check", "posetrack17", "./data/"]) == 3
+    assert "\n  images/mydata/data/000007_mpii\n" in capsys.readouterr().out
+
+
 def test_a_set_without_usable_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sets.write(tmp_path / "annotations" / "val" / "000001_mpii.json", "rubbish")
     assert main(["data", "check", "posetrack18", str(tmp_path)]) == 2

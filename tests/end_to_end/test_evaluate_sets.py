@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ import pytest
 import glpose
 from bad_videos import write_video
 from glpose.cli.main import main
+from glpose.errors import BadInput
+from glpose.evaluation.sets import PoseTrackSet
 from glpose.formats.coco.labels import open_coco
 from glpose.formats.dataset import LabelledSequence
 from glpose.formats.jhmdb.labels import open_subjhmdb
@@ -77,7 +80,7 @@ def test_a_set_is_predicted_and_scored_as_glpose_score_does(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert call(metric) == 0
-    told = capsys.readouterr().out
+    told = capsys.readouterr().out.splitlines()
     out = tmp_path / "out"
     made = scores(out)
     assert made["sequences"]["scored"] == made["sequences"]["of"] > 0
@@ -128,6 +131,65 @@ def test_a_person_who_is_labelled_twice_does_not_stop_posetrack(
     file.write_text(json.dumps(labels))
     assert call("posetrack", data=tmp_path / "twice") == 0
     assert scores(tmp_path / "out")["sequences"]["scored"] == NUM_SEQUENCES
+
+
+def test_track_numbers_that_poseval_refuses_do_not_stop_posetrack(
+    call: Call, sets: dict[str, Path], tmp_path: Path
+) -> None:
+    shutil.copytree(sets["posetrack"], tmp_path / "high")
+    file = next((tmp_path / "high" / "annotations" / PART["posetrack"]).glob("*.json"))
+    labels = json.loads(file.read_text())
+    for person in labels["annotations"]:
+        person["track_id"] += 10_000
+    file.write_text(json.dumps(labels))
+    assert call("posetrack", data=tmp_path / "high") == 0
+    assert scores(tmp_path / "out")["sequences"]["scored"] == NUM_SEQUENCES
+
+
+def test_predictions_that_cannot_be_written_cost_their_own_sequence_alone(
+    call: Call,
+    sets: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first, write = videos(sets)[0].name, PoseTrackSet.write
+
+    def refuse(self: PoseTrackSet, path: Path, name: str, *others: Any) -> None:
+        if name == first:
+            raise BadInput(f"{name}: strange") from problem
+        write(self, path, name, *others)
+
+    monkeypatch.setattr(PoseTrackSet, "write", refuse)
+    problem: Exception | None = None
+    assert call("posetrack") == 3
+    assert f"{first}: strange (left out of the scores)" in capsys.readouterr().err
+    assert list(scores(tmp_path / "out")["sequences"]["failed"]) == [first]
+    problem = OSError("no space left")
+    assert call("posetrack", "--out", tmp_path / "full") == 2
+    assert not list((tmp_path / "full" / "predictions").iterdir())
+
+
+def test_the_category_of_coco_is_that_of_the_truth(
+    call: Call, sets: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(sets["coco"], other := tmp_path / "other")
+    file = other / "annotations" / "person_keypoints_val2017.json"
+    labels = json.loads(file.read_text())
+    labels["categories"][0]["id"] = 3
+    for person in labels["annotations"]:
+        person["category_id"] = 3
+    file.write_text(json.dumps(labels))
+    assert call("coco", data=other) == 0
+    assert {
+        entry["category_id"]
+        for entry in json.loads((tmp_path / "out" / "results.json").read_text())
+    } == {3}
+    labels["categories"] *= 2
+    file.write_text(json.dumps(labels))
+    assert call("coco", "--out", tmp_path / "none", data=other) == 2
+    assert "expected one class of people" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
 
 
 def test_predictions_of_jhmdb_are_poses_of_all_frames(
@@ -190,6 +252,35 @@ def test_boxes_of_a_detector_posetrack(
     assert call("posetrack", "--boxes", weak, "--min-box", "0.1", "--out", tmp_path / "few") == 0
     assert scores(tmp_path / "few")["settings"]["options"]["min_box"] == 0.1
     assert scores(tmp_path / "few")["scores"]["num_poses"] == made["scores"]["num_poses"]
+
+
+def test_what_a_file_of_boxes_lacks_is_said(
+    call: Call, sets: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, *_ = videos(sets)
+    entries = json.loads(detections_file([first], tmp_path / "boxes.json").read_text())
+    entries[1]["category_id"] = 3
+    entries[2]["bbox"][2] = 0
+    entries.append(entries[0] | {"image_name": "images/train/other/1.jpg"})
+    (tmp_path / "boxes.json").write_text(json.dumps(entries))
+    assert call("posetrack", "--boxes", tmp_path / "boxes.json") == 0
+    told, at_once = capsys.readouterr()
+    num_pictures = sum(len(video.images) for video in videos(sets))
+    for line in (
+        f"no boxes in {NUM_SEQUENCES - 1} of {NUM_SEQUENCES} sequences, such as ",
+        "1 boxes of other categories than 1 (person) were left out",
+        "1 boxes without area were left out",
+        "1 boxes of pictures that are not in this part of the set were left out",
+        f" of {num_pictures} pictures\n",
+        f"boxes: {len(entries) - 3}, in ",
+    ):
+        assert line in told
+        assert line in at_once
+    assert len(scores(tmp_path / "out")["notes"]) == 5
+    boxes = [{"image_id": 1, "bbox": [1, 2, 30, 40], "score": 1, "category_id": 0}]
+    (tmp_path / "boxes.json").write_text(json.dumps(boxes))
+    assert call("coco", "--boxes", tmp_path / "boxes.json", "--out", tmp_path / "none") == 2
+    assert "no box of a person is left: of 1 boxes 1 have another" in problem(capsys)
 
 
 def test_boxes_of_a_detector_jhmdb_and_coco(
@@ -266,6 +357,21 @@ def test_a_call_goes_on_where_it_was_interrupted_and_refuses_other_settings(
     assert call("posetrack", "--flip", "--overwrite", "--limit", "1") == 0
     assert len(list((out / "predictions").iterdir())) == 1
     assert scores(out)["settings"]["options"]["flip"] is True
+
+
+@pytest.mark.parametrize(
+    ("metric", "content"), [("coco", ""), ("coco", "5"), ("posetrack", ""), ("jhmdb", "")]
+)
+def test_kept_predictions_that_are_damaged_are_named(
+    metric: str, content: str, call: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(metric) == 0
+    predictions = tmp_path / "out" / "predictions"
+    kept = next(file for file in sorted(predictions.rglob("*")) if file.is_file())
+    kept.write_text(content)
+    capsys.readouterr()
+    assert call(metric) == 2
+    assert str(kept) in problem(capsys)
 
 
 def test_what_was_done_before_an_interruption_is_kept(
@@ -366,15 +472,70 @@ def test_a_folder_of_unknown_predictions_is_left_alone(
     mine = tmp_path / "out" / "predictions" / "mine.json"
     mine.parent.mkdir(parents=True)
     mine.write_text("{}")
-    assert call("posetrack") == 2
-    assert "does not say how it was made" in problem(capsys)
+    for more in ((), ("--overwrite",)):
+        assert call("posetrack", *more) == 2
+        assert "does not say that an evaluation made it" in problem(capsys)
+        for content in ("{", "[1, 2]", '{"lr": 1}'):
+            (tmp_path / "out" / "settings.json").write_text(content)
+            assert call("posetrack", *more) == 2
+            assert f"{mine.parent}: is there, but settings.json does not say" in problem(capsys)
+            assert (tmp_path / "out" / "settings.json").read_text() == content
+        (tmp_path / "out" / "settings.json").unlink()
+        assert [path.name for path in (tmp_path / "out").rglob("*")] == ["predictions", "mine.json"]
     assert mine.read_text() == "{}"
     (tmp_path / "file").write_text("")
     assert call("posetrack", "--out", tmp_path / "file") == 2
     assert "is a file; expected a folder" in problem(capsys)
-    (tmp_path / "out" / "settings.json").write_text("{")
-    assert call("posetrack") == 2
-    assert "settings.json: not JSON" in problem(capsys)
-    (tmp_path / "out" / "settings.json").write_text("[1, 2]")
-    assert call("posetrack") == 2
-    assert "settings.json: found a list; expected the settings of an evaluation" in problem(capsys)
+
+
+@pytest.mark.parametrize("name", ["scores.json", "results.json", "undecodable.json"])
+def test_a_file_of_that_name_that_no_evaluation_made_is_left_alone(
+    name: str, call: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_text('{"accuracy": 1}')
+    for more in ((), ("--overwrite",)):
+        assert call("coco", *more) == 2
+        assert f"{name}: is there, but" in problem(capsys)
+    assert (tmp_path / "out" / name).read_text() == '{"accuracy": 1}'
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The content of every file."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_what_is_replaced_is_kept_until_the_new_evaluation_is_finished(
+    call: Call,
+    sets: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "out"
+    assert call("posetrack") == 0
+    (out / "mine.txt").write_text("mine")
+    before = contents(out)
+
+    shutil.copytree(sets["posetrack"], bare := tmp_path / "bare")
+    for picture in (bare / "images").rglob("*.jpg"):
+        picture.unlink()
+    assert call("posetrack", "--overwrite", data=bare) == 2  # fails at once
+    assert contents(out) == before
+    assert not (out / "replaced").exists()
+
+    def refuse(*_: object) -> None:
+        raise BadInput("cannot be scored")
+
+    monkeypatch.setattr(PoseTrackSet, "score", refuse)
+    for _ in range(2):  # what was never finished is not kept in place of what was
+        assert call("posetrack", "--flip", "--overwrite") == 2
+        assert f"{out / 'replaced'}: keeps the evaluation that was there" in capsys.readouterr().err
+        assert contents(out / "replaced") | {"mine.txt": b"mine"} == before
+    monkeypatch.undo()
+    assert call("posetrack", "--flip") == 0
+    assert "sequences had been predicted before" in capsys.readouterr().out
+    assert not (out / "replaced").exists()
+    assert (out / "mine.txt").read_text() == "mine"
+    assert scores(out)["settings"]["options"]["flip"] is True

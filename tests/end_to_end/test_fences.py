@@ -331,6 +331,57 @@ def test_arguments_that_are_absurd(
     assert said in capsys.readouterr().err
 
 
+LONG = "x" * 300
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["data", "check", "coco", LONG],
+        ["score", "coco", LONG, "there.json"],
+        ["score", "posetrack", "there.json", LONG],
+        ["score", "hieve", "there.json", "there.json", "--json", LONG],
+        ["evaluate", "pose_small", "--metric", "jhmdb", "--data", LONG],
+        ["evaluate", "pose_small", "--metric", "coco", "--data", ".", "--boxes", LONG],
+        ["evaluate", "lift_small", "--metric", "h36m", "--data", LONG],
+        ["evaluate", "lift_small", "--metric", "h36m", "--data", ".", "--out", LONG],
+        ["evaluate", LONG, "--metric", "h36m", "--data", "."],
+        ["run", "there.json", "--weights", LONG],
+        [LONG],
+    ],
+    ids=lambda words: " ".join(words).replace(LONG, "LONG"),
+)
+def test_a_name_that_the_system_refuses_is_one_line(
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.json").write_text("{}")
+    assert main(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert LONG in line
+    assert words == [LONG] or "cannot be looked at (File name too long)" in line
+
+
+@pytest.mark.parametrize("call", ["data check coco", "evaluate pose_small --metric coco --data"])
+def test_a_set_with_a_closed_folder_is_one_line(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stat = Path.stat
+
+    def refuse(path: Path, **how: Any) -> os.stat_result:
+        if path.parent.name == "annotations":
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, **how)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    assert main([*call.split(), str(tmp_path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "2017.json: cannot be looked at (Permission denied)" in line
+
+
 def test_what_may_not_be_read_does_not_end_the_batch(
     tmp_path: Path,
     tiny_weights: Path,

@@ -249,6 +249,13 @@ def test_posetrack_names_the_truth_that_cannot_be_scored(score: Call, tmp_path: 
     assert line.endswith("correct the file, or leave MOT out with --no-mot")
     assert score("posetrack", bad, EX4 / "pred" / file.name, "--no-mot")[0] == 0
 
+    bad = copy(file, tmp_path / "high" / file.name, lambda data: broken(data, "track"))
+    status, out, line = score("posetrack", bad, EX4 / "pred" / file.name, "--mot")
+    assert (status, out) == (2, "")
+    assert f"{bad}: frame" in line
+    assert "has the track_id 10000; expected less than 10000" in line
+    assert score("posetrack", bad, EX4 / "pred" / file.name, "--no-mot")[0] == 0
+
     def nobody(data: dict) -> dict:
         return {"annolist": [{**frame, "annorect": []} for frame in data["annolist"]]}
 
@@ -292,6 +299,26 @@ def test_places_that_are_not_there_or_not_right(score: Call, tmp_path: Path) -> 
         status, out, line = score(*arguments)
         assert (status, out) == (2, ""), arguments
         assert words in line
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['{"metric": "accuracy"}', '{"scores": {"metric": "coco"}}', "[3]", '{"metric": ["coco"]}'],
+)
+def test_a_file_that_is_no_score_is_not_replaced(score: Call, tmp_path: Path, content: str) -> None:
+    result = tmp_path / "mine.json"
+    result.write_text(content)
+    status, out, line = score("coco", EX8 / "gt.json", EX8 / "pred.json", "--json", result)
+    assert (status, out) == (2, "")
+    assert "there is a file that is no score of glpose; choose another name" in line
+    assert result.read_text() == content
+
+
+@pytest.mark.parametrize("metric", ["coco", "posetrack"])
+def test_a_score_is_replaced(score: Call, tmp_path: Path, metric: str) -> None:
+    files = {"coco": (EX8 / "gt.json", EX8 / "pred.json"), "posetrack": (EX4 / "gt", EX4 / "pred")}
+    for _ in range(2):
+        assert score(metric, *files[metric], "--json", tmp_path / "s.json")[0] == 0
 
 
 def test_coco_prints_and_saves_what_pycocotools_says(score: Call, tmp_path: Path) -> None:
@@ -362,7 +389,8 @@ def test_coco_refuses_bad_results(
             lambda data: data | {"categories": [{"id": 1, "keypoints": ["nose"]}]},
             "an unknown set of 1 joints",
         ),
-        (lambda data: data | {"annotations": [data["annotations"][0]] * 2}, "once more"),
+        (lambda data: data | {"annotations": [data["annotations"][0]] * 2}, "each id once"),
+        (lambda data: data | {"images": data["images"] * 2}, "each id once"),
         (lambda data: data | {"images": data["images"][:1]}, "image_id' is 2"),
         (
             lambda data: data | {"annotations": [data["annotations"][0] | {"area": None}]},

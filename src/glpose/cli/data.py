@@ -1,5 +1,6 @@
 """`glpose data`: which parts of a data set are on disk and which are missing."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,13 +44,15 @@ def check(
 
     """
     from glpose.formats.sets import checks
+    from glpose.formats.text.lines import looking_at
 
     known = checks()
     if set_ not in known:
         raise BadInput(f"unknown set '{set_}'; known: {', '.join(known)}")
-    if not dir_.is_dir():
-        raise BadInput(f"{dir_}: no such folder; expected the data set {set_} in it")
-    report = known[set_](dir_)
+    with looking_at(dir_):
+        if not dir_.is_dir():
+            raise BadInput(f"{dir_}: no such folder; expected the data set {set_} in it")
+        report = known[set_](dir_)
     say(*lines(report, dir_, None if every else _MAX_EXAMPLES))
     return _STATUS[report.state]
 
@@ -66,7 +69,9 @@ def lines(report: "Report", root: Path, max_examples: int | None) -> list[str]:
         *((None, problem) for problem in report.problems),
     ]:
         told += ["", *_problem_lines(part_name, problem, max_examples)]
-    return [line.replace(f"{root}/", "") if i else line for i, line in enumerate(told)]
+    # Only where a path begins: a folder within the set may be called like its root.
+    begin = re.compile(rf"""(?<![^\s('"]){re.escape(str(root))}/""")
+    return [told[0], *(begin.sub("", line) for line in told[1:])]
 
 
 def _part_lines(part: "Part") -> list[str]:

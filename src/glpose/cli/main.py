@@ -137,7 +137,10 @@ def _names_source(tokens: list[str]) -> bool:
         return False
     # Also a camera, 0 or camera:0.
     is_source = tokens[0].isdecimal() or any(mark in tokens[0] for mark in "./*:")
-    return is_source or Path(tokens[0]).exists()
+    try:
+        return is_source or Path(tokens[0]).exists()
+    except OSError:  # e.g. a name that is too long
+        return False
 
 
 def _run(tokens: list[str]) -> object:

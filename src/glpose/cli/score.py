@@ -131,7 +131,7 @@ def _checked(truth: Path, predictions: Path, json: Path | None) -> tuple[Path, P
 def _show(report: "Report", json: Path | None) -> int:
     """Print first, so that scores are not lost if the file cannot be written."""
     try:
-        say(*"\n".join(report.lines).split("\n"))
+        say(*report.lines)
     finally:  # neither of the two is lost if the other cannot be written
         if json is not None:
             report.save(json)

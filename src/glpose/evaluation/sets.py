@@ -1,7 +1,7 @@
 """PoseTrack, Sub-JHMDB and COCO for evaluation: sequences to predict, files, scores."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Protocol, get_args, runtime_checkable
@@ -15,15 +15,16 @@ from glpose.evaluation.scoring.jhmdb import score_jhmdb
 from glpose.evaluation.scoring.posetrack import score_posetrack
 from glpose.evaluation.scoring.report import Report
 from glpose.files import whole_file
-from glpose.formats.coco.labels import open_coco
-from glpose.formats.coco.results import write_keypoint_results
+from glpose.formats.coco.labels import annotation_file, open_coco
+from glpose.formats.coco.results import read_keypoint_truth, write_keypoint_results
 from glpose.formats.dataset import LabelledSequence
-from glpose.formats.detections import match_detections, read_detections
+from glpose.formats.detections import DetectionFile, match_detections, read_detections
 from glpose.formats.jhmdb.labels import open_subjhmdb
-from glpose.formats.posetrack.file import twice
+from glpose.formats.posetrack.file import are_writable
 from glpose.formats.posetrack.labels import find_base, open_posetrack, write_prediction_file
 from glpose.formats.results import ResultWriter
-from glpose.formats.text.lines import write_text
+from glpose.formats.text.lines import cannot_write, looking_at, write_text
+from glpose.formats.text.tree import brief, read_tree
 from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import Estimator
 from glpose.skeleton import COCO17, POSETRACK15
@@ -45,6 +46,8 @@ class OfficialSet(Protocol):
     """Default options, as in the papers on this set."""
     part: str
     names: list[str]
+    notes: list[str]
+    """Lines on the boxes of detections: how many are used, and what was left out."""
 
     def file(self, name: str) -> str:
         """Path of the predictions of a sequence, relative to their folder."""
@@ -57,7 +60,10 @@ class OfficialSet(Protocol):
         ...
 
     def write(self, path: Path, name: str, poses: list[FramePoses], estimate: Estimator) -> None:
-        """Save the predictions of a sequence, atomically."""
+        """Save the predictions of a sequence, atomically.
+
+        Raises: BadInput, caused by an OSError if there is no place for them.
+        """
         ...
 
     def score(self, folder: Path, names: Collection[str], estimate: Estimator) -> Report:
@@ -70,8 +76,6 @@ def open_set(metric: Metric, root: Path, split: str | None, boxes: Path | None) 
 
     Raises: BadInput saying what is missing and where it is expected.
     """
-    if not root.is_dir():
-        raise BadInput(f"--data {root}: no such folder; expected the set in its official layout")
     makers: dict[Metric, Callable[[Path, str | None, Path | None], OfficialSet]] = {
         "posetrack": PoseTrackSet,
         "jhmdb": JhmdbSet,
@@ -79,7 +83,12 @@ def open_set(metric: Metric, root: Path, split: str | None, boxes: Path | None) 
     }
     if metric not in makers:
         raise BadInput(f"--metric {metric}: unknown; expected {', '.join(get_args(Metric))}")
-    return makers[metric](root, split, boxes)
+    with looking_at(root):
+        if not root.is_dir():
+            raise BadInput(
+                f"--data {root}: no such folder; expected the set in its official layout"
+            )
+        return makers[metric](root, split, boxes)
 
 
 class PoseTrackSet:
@@ -94,7 +103,7 @@ class PoseTrackSet:
         sequences = open_posetrack(root, 2018, self.part)
         self._sequences = {sequence.name: sequence for sequence in sequences}
         self.names = list(self._sequences)
-        self._boxes = _matched(boxes, sequences)
+        self._boxes, self.notes = _matched(boxes, sequences)
 
     def file(self, name: str) -> str:
         """The name of the label file, as poseval expects."""
@@ -117,8 +126,8 @@ class PoseTrackSet:
         )
         skeleton = estimate.card.joints
         for poses in found:
-            # Duplicate track ids cannot be written; AP ignores track ids.
-            has_numbers = self._boxes is None and not twice(poses.people.track_id.tolist())
+            # Some track ids of the truth cannot be written; AP ignores track ids.
+            has_numbers = self._boxes is None and are_writable(poses.people.track_id.tolist())
             yield in_skeleton(poses if has_numbers else _numbered(poses), skeleton, POSETRACK15)
 
     def write(self, path: Path, name: str, poses: list[FramePoses], estimate: Estimator) -> None:
@@ -145,7 +154,7 @@ class JhmdbSet:
         sequences = open_subjhmdb(root, int(self.part), "test")
         self._sequences = {sequence.name: sequence for sequence in sequences}
         self.names = list(self._sequences)
-        self._boxes = _matched(boxes, sequences)
+        self._boxes, self.notes = _matched(boxes, sequences)
 
     def file(self, name: str) -> str:
         """As `glpose score jhmdb` expects."""
@@ -180,9 +189,12 @@ class JhmdbSet:
             assert sequence.video is not None
             video = open_video(sequence.video)
         info, skeleton = replace(video.info, name=name), estimate.card.joints
-        with whole_file(path) as part, ResultWriter(part, info, skeleton) as writer:
-            for frame in poses:
-                writer.write(frame)
+        try:
+            with whole_file(path) as part, ResultWriter(part, info, skeleton) as writer:
+                for frame in poses:
+                    writer.write(frame)
+        except OSError as problem:
+            raise cannot_write(path, problem) from problem
 
     def score(self, folder: Path, names: Collection[str], estimate: Estimator) -> Report:
         """PCK by box and torso; without a belly in the skeleton it is interpolated."""
@@ -196,21 +208,34 @@ class CocoSet:
     usual = PoseOptions(flip=True, score="rescored", oks_nms=0.9)
 
     def __init__(self, root: Path, split: str | None, boxes: Path | None) -> None:
-        self.part, self._root = split or "val", root
+        self.part = split or "val"
         _, pictures = open_coco(root, self.part)
+        # What scoring asks of the truth is checked before hours of predictions.
+        self._truth = annotation_file(root, self.part)
+        skeleton, self._category, _ = read_keypoint_truth(self._truth)
+        if skeleton is not COCO17:
+            raise BadInput(f"{self._truth}: has joints of {skeleton.name}; expected those of COCO")
         self._parts = {
             f"pictures-{start:06d}": pictures[start : start + _PICTURES_AT_ONCE]
             for start in range(0, len(pictures), _PICTURES_AT_ONCE)
         }
         self.names = list(self._parts)
-        self._boxes = None if boxes is None else read_detections(boxes)
-        if self._boxes is not None and not any(
-            self._found(picture.path, picture.truth.frame) for picture in pictures
-        ):
+        self._boxes: dict[str, Detections] | None = None
+        self.notes = []
+        if boxes is None:
+            return
+        file = read_detections(boxes)
+        self._boxes = file.boxes
+        found = {
+            name: [self._found(picture.path, picture.truth.frame) for picture in part]
+            for name, part in self._parts.items()
+        }
+        if not any(len(own) for part in found.values() for own in part):
             raise BadInput(
                 f"{boxes}: holds no box of the {len(pictures)} pictures of {self.part}2017; "
                 "expected detections with the image_id of these"
             )
+        self.notes = _notes(file, found)
 
     def file(self, name: str) -> str:
         """Results in COCO's format."""
@@ -224,7 +249,7 @@ class CocoSet:
         for picture in self._parts[name]:
             people, number = picture.truth.people, picture.truth.frame
             if self._boxes is not None:
-                found = self._found(picture.path, number) or Detections.empty()
+                found = self._found(picture.path, number)
                 people = People(found.xyxy, found.score, np.arange(len(found)))
             lone = LabelledSequence(str(number), COCO17, tuple, images=(picture.path,))
             for poses in predict(frames_of(lone), {0: people}, {0}, estimate, options, seed=seed):
@@ -234,37 +259,59 @@ class CocoSet:
         """See `OfficialSet`."""
         del name, estimate
         found = {p.frame: (p.xy, p.score, p.people.score.tolist()) for p in poses}
-        write_keypoint_results(path, found)
+        write_keypoint_results(path, found, self._category)
 
     def score(self, folder: Path, names: Collection[str], estimate: Estimator) -> Report:
         """AP and AR of all sequences, merged into one file beside their folder."""
         del estimate
-        joined = [
-            entry
-            for name in names
-            for entry in json.loads((folder / self.file(name)).read_text("utf-8"))
-        ]
+        joined = []
+        for name in names:
+            kept = read_tree(folder / self.file(name))
+            if not isinstance(kept.value, list):
+                raise kept.error(brief(kept.value), "a list of results")
+            joined += kept.value
         results = folder.parent / RESULTS
         write_text(results, json.dumps(joined) + "\n")
         pictures = {p.truth.frame for name in names for p in self._parts[name]}
-        truth = self._root / "annotations" / f"person_keypoints_{self.part}2017.json"
-        return score_coco(truth, results, only=pictures)
+        return score_coco(self._truth, results, only=pictures)
 
-    def _found(self, path: Path, number: int) -> Detections | None:
+    def _found(self, path: Path, number: int) -> Detections:
         assert self._boxes is not None
         for key in (str(number), f"{path.parent.name}/{path.name}", path.name):
             if key in self._boxes:
                 return self._boxes[key]
-        return None
+        return Detections.empty()
 
 
 def _matched(
     boxes: Path | None, sequences: list[LabelledSequence]
-) -> dict[str, tuple[Detections, ...]] | None:
+) -> tuple[dict[str, tuple[Detections, ...]] | None, list[str]]:
+    """The detections of each sequence, None without a file, and the notes on them."""
     if boxes is None:
-        return None
-    found = match_detections(read_detections(boxes), sequences)
-    return {sequence.name: own for sequence, own in zip(sequences, found, strict=True)}
+        return None, []
+    file = read_detections(boxes)
+    found = match_detections(file.boxes, sequences)
+    of_sequence = {sequence.name: own for sequence, own in zip(sequences, found, strict=True)}
+    return of_sequence, _notes(file, of_sequence)
+
+
+def _notes(file: DetectionFile, found: Mapping[str, Sequence[Detections]]) -> list[str]:
+    counts = {name: [len(boxes) for boxes in own] for name, own in found.items()}
+    of_pictures = [count for own in counts.values() for count in own]
+    without = [name for name, own in counts.items() if not any(own)]
+    num_foreign = sum(map(len, file.boxes.values())) - sum(of_pictures)
+    num_with = sum(count > 0 for count in of_pictures)
+    told = [f"boxes: {sum(of_pictures)}, in {num_with} of {len(of_pictures)} pictures"]
+    if without:
+        told.append(f"no boxes in {len(without)} of {len(found)} sequences, such as {without[0]}")
+    for count, why in (
+        (file.num_others, "of other categories than 1 (person)"),
+        (file.num_flat, "without area"),
+        (num_foreign, "of pictures that are not in this part of the set"),
+    ):
+        if count > 0:
+            told.append(f"{count} boxes {why} were left out")
+    return told
 
 
 def _linked(boxes: tuple[Detections, ...], options: PoseOptions) -> Mapping[int, People]:

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from glpose.formats.coco.results import PictureGuess, read_keypoint_results
-from glpose.formats.text.tree import Node, read_tree
+from glpose.formats.text.tree import Node, by_id, read_tree
 from glpose.skeleton import HIEVE14
 
 _NUM = len(HIEVE14.joints)
@@ -35,10 +35,8 @@ def read_hieve_truth(path: Path) -> dict[int, HieveFrame]:
     """Frames by image id, in ascending order. Raises: BadInput naming the file and the key."""
     root = read_tree(path)
     unusual: dict[int, int] = {}
-    for image in root.items("images"):
-        number, given = image.at("id").whole(), image.get("unusual")
-        if number in unusual:
-            raise image.at("id").error(f"{number} once more", "each frame once")
+    for number, image in by_id(root.items("images")).items():
+        given = image.get("unusual")
         unusual[number] = 0 if given is None else given.whole()
         if given is not None and unusual[number] < 0:
             raise given.error(str(unusual[number]), "the number of kinds of unusual actions")

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from glpose.errors import BadInput
-from glpose.files import open_regular
+from glpose.formats.numpy_objects import read_objects
 from glpose.skeleton import Skeleton
 
 # The point between the shoulders at the base of the neck.
@@ -33,14 +33,14 @@ def read_motions(path: Path, joints: Skeleton) -> list[Motion]:
 
     Raises: BadInput if the file cannot be read, lacks a joint, or its arrays do not fit together.
     """
+    arrays = read_objects(path)
     try:
-        with open_regular(path) as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
         xyz, names = arrays["xyz_m"].astype(np.float32), arrays["clip_name"].tolist()
-        lengths, rate_hz = arrays["clip_frames"].tolist(), float(arrays["rate_hz"])
+        lengths, rate_hz = (
+            [int(n) for n in arrays["clip_frames"].tolist()],
+            float(arrays["rate_hz"]),
+        )
         found = [_SAME.get(joint, joint) for joint in arrays["joints"].tolist()]
-    except OSError as problem:
-        raise BadInput(f"{path}: cannot be read ({problem.strerror or problem})") from problem
     except (KeyError, ValueError, TypeError, AttributeError) as problem:
         raise BadInput(
             f"{path}: not a file of motions ({problem}); expected {_EXPECTED}"

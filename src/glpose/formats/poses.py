@@ -12,12 +12,12 @@ from glpose.errors import BadInput
 from glpose.files import open_regular
 from glpose.formats.posetrack.labels import read_prediction_file
 from glpose.formats.posetrack.people import MISSING_SCORE
-from glpose.formats.results import load
+from glpose.formats.results import load, result_of
 from glpose.formats.text.lines import FARTHEST_PX
 from glpose.formats.text.rows import top
 from glpose.formats.text.tree import Node, is_empty, read_tree
 from glpose.skeleton import COCO17, POSETRACK15, Skeleton
-from glpose.types import FramePoses, People, VideoInfo
+from glpose.types import FramePoses, People, PoseResult, VideoInfo
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +42,8 @@ class GivenPoses:
 def read_poses(path: Path) -> GivenPoses:
     """Read a `poses.jsonl`, COCO results, or the PoseTrack predictions of one sequence.
 
+    A result of glpose may be one object too, as of `PoseResult.to_dict`, however it is written.
+
     In COCO results (a JSON list, 17 joints) `image_id` is the number of the frame, from 0; `bbox`
     and `track_id` may be given, and joints at (0, 0) with score 0 are missing. Scores are cut to
     0 to 1; those that PoseTrack's predictions lack are 1, and people of negative scores alone, which
@@ -50,11 +52,10 @@ def read_poses(path: Path) -> GivenPoses:
     Raises: BadInput naming what cannot be read.
     """
     if _has_header(path):
-        result = load(path, needs_ids=False)
-        return GivenPoses(
-            result.skeleton, result.frames, result.video, result.models, result.settings
-        )
+        return _given(load(path, needs_ids=False))
     root = read_tree(path)
+    if isinstance(root.value, dict) and "format" in root.value:
+        return _given(result_of(path, root.value, needs_ids=False))
     if isinstance(root.value, list) and root.value:
         return GivenPoses(COCO17, tuple(_coco_frames(path, root.value)), None, {})
     if isinstance(root.value, dict) and root.value:
@@ -62,8 +63,16 @@ def read_poses(path: Path) -> GivenPoses:
     raise root.error("empty", "a poses.jsonl, COCO results, or predictions of PoseTrack")
 
 
+def _given(result: PoseResult) -> GivenPoses:
+    return GivenPoses(result.skeleton, result.frames, result.video, result.models, result.settings)
+
+
 def _has_header(path: Path) -> bool:
-    """Whether the first line is the header of our own format."""
+    """Whether the first line is the header of our own format.
+
+    A whole result in one object is longer than what is read here, or has other lines: `read_tree`
+    tells.
+    """
     try:
         with open_regular(path) as file:
             first = json.loads(file.readline(2**20))

@@ -13,8 +13,7 @@ said by `types.PosesInSpace`, the unit by `settings` of the header.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -141,13 +140,32 @@ def load(path: str | Path, *, needs_ids: bool = True) -> PoseResult:
     Raises: BadInput with the line number if anything differs from what `ResultWriter` writes.
     """
     path = Path(path)
-    lines = read_lines(path, forgive_last=True)
+    lines = _expanded(read_lines(path, forgive_last=True))
     first = next(lines, None)
     if first is None:
         raise BadInput(
             f"{path}: found no whole line; expected a header with format {FORMAT}; "
             "the run stopped before it began, run it again"
         )
+    return _result(first, lines, needs_ids=needs_ids)
+
+
+def result_of(path: Path, whole: dict[str, Any], *, needs_ids: bool = True) -> PoseResult:
+    """The result that a file holds as one object, as of `PoseResult.to_dict`. Raises: as `load`."""
+    first, *frames = _expanded([Line(path, 1, whole)])
+    return _result(first, frames, needs_ids=needs_ids)
+
+
+def _expanded(lines: Iterable[Line]) -> Iterator[Line]:
+    """The header and a line for each frame, also where the header has the `frames` in it."""
+    for count, line in enumerate(lines):
+        yield line
+        if count == 0 and "format" in line.data and "frames" in line.data:
+            for i, frame in enumerate(line.list("frames")):
+                yield line.inner(frame, f"frames[{i}]")
+
+
+def _result(first: Line, lines: Iterable[Line], *, needs_ids: bool) -> PoseResult:
     _check_format(first)
     video = _read_video(first.inner(first.value("video", "an object"), "video"))
     skeleton = _read_skeleton(first.inner(first.value("skeleton", "an object"), "skeleton"))
@@ -155,9 +173,6 @@ def load(path: str | Path, *, needs_ids: bool = True) -> PoseResult:
     for name, model in models.items():
         first.inner(model, f"models.{name}")
     settings = first.inner(first.value("settings", "an object"), "settings").data
-    if "frames" in first.data:
-        whole = enumerate(first.list("frames"))
-        lines = chain((first.inner(frame, f"frames[{i}]") for i, frame in whole), lines)
     frames: list[FramePoses] = []
     for line in lines:
         frames.append(_read_frame(line, len(skeleton.joints), needs_ids=needs_ids))
@@ -170,7 +185,7 @@ def load(path: str | Path, *, needs_ids: bool = True) -> PoseResult:
 
 
 def read_boxes(path: str | Path) -> dict[int, People]:
-    """People by frame from lines of boxes, or from `poses.jsonl` itself.
+    """People by frame from lines of boxes, or from any file that `load` reads.
 
     A line is `{"frame": 0, "people": [{"track_id": 1, "box_xyxy": [x1, y1, x2, y2],
     "box_score": 0.9}]}`; other keys are ignored, frames without a line have nobody. The caller,
@@ -181,7 +196,7 @@ def read_boxes(path: str | Path) -> dict[int, People]:
     """
     path = Path(path)
     boxes: dict[int, People] = {}
-    for count, line in enumerate(read_lines(path)):
+    for count, line in enumerate(_expanded(read_lines(path))):
         if count == 0 and "format" in line.data:
             _check_format(line)
             continue

@@ -25,7 +25,7 @@ from glpose.formats.jhmdb.short import open_clips
 from glpose.formats.posetrack.check import check_posetrack
 from glpose.formats.posetrack.labels import open_posetrack
 from glpose.formats.taught import Trust
-from glpose.formats.text.tree import Node, read_tree
+from glpose.formats.text.tree import Node, by_id, read_tree
 from glpose.formats.tracks_in_space import check_lift_set
 from glpose.skeleton import COCO17, Skeleton
 from glpose.types import FrameTruth, People
@@ -142,14 +142,12 @@ def _open_boxed(root: Path, part: str, *, held_out_every: int) -> LabelledPictur
 def _open_unlabelled(root: Path, part: str) -> LabelledPictures:
     """Pictures without labels, listed in `images.json`; the teachers may know their people."""
     del part
-    images = read_tree(root / "images.json").entries("images")
+    images = by_id(read_tree(root / "images.json").entries("images"))
     return LabelledPictures(
         COCO17,
         [
-            LabelledPicture(
-                root / "images" / image.at("file_name").text(), _nobody(image.at("id").whole())
-            )
-            for image in images
+            LabelledPicture(root / "images" / image.at("file_name").text(), _nobody(number))
+            for number, image in images.items()
         ],
     )
 

@@ -70,12 +70,13 @@ def _of_joint(*, raw: bool) -> dict[str, type]:
 
 
 def _joints(person: dict[str, Any], *, raw: bool) -> list[Row]:
-    """The cells of a person's joints."""
+    """The cells of a person's joints; those before smoothing are empty where it was not smoothed."""
     if not raw:
         return person["joints"]
+    before = person.get("raw", [(None, None)] * len(person["joints"]))
     changes = dict.fromkeys(person.get("filled", ()), "filled")
     changes |= dict.fromkeys(person.get("outliers", ()), "outlier")
-    both = zip(person["joints"], person["raw"], strict=True)
+    both = zip(person["joints"], before, strict=True)
     return [(*joint, *place, changes.get(j)) for j, (joint, place) in enumerate(both)]
 
 

@@ -19,8 +19,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
 from glpose.errors import BadInput
-from glpose.files import open_regular
 from glpose.formats.dataset import LabelledPicture, LabelledPictures
+from glpose.formats.numpy_objects import read_objects
 from glpose.skeleton import BODY19, COCO17, joint_map
 from glpose.types import FrameTruth, People
 
@@ -80,9 +80,8 @@ def read_teachers(path: Path) -> Teachers:
 
     Raises: BadInput if the file is missing or not one of teachers' joints, naming what is wrong.
     """
+    arrays = read_objects(path)
     try:
-        with open_regular(path) as opened, np.load(opened) as file:
-            arrays = {name: file[name] for name in file.files}
         movenet = arrays["movenet_xy10"].astype(np.float32) / 10
         blaze = arrays["blaze_xy10"].astype(np.float32)[:, list(_BLAZE)] / 10
         return Teachers(
@@ -92,9 +91,7 @@ def read_teachers(path: Path) -> Teachers:
             np.concatenate([movenet, blaze[:, None]], 1),
             arrays["movenet_score"].mean(1, dtype=np.float32) / 255,
         )
-    except OSError as problem:
-        raise BadInput(f"{path}: cannot be read ({problem.strerror or problem})") from problem
-    except (KeyError, ValueError, IndexError) as problem:
+    except (LookupError, ValueError, TypeError, AttributeError) as problem:
         raise BadInput(
             f"{path}: not a file of teachers' joints ({problem}); expected annotation_id, "
             "image_id, box_xyxy, movenet_xy10, movenet_score and blaze_xy10"

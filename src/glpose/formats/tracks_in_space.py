@@ -6,6 +6,7 @@ Human3.6M and HumanEva-I are read as the scripts of VideoPose3D (Pavllo et al., 
         positions_3d[subject][action]: (frames, 32 or 17 | 15, 3), metres, in the frame of the room
     data_2d_SET_NAME.npz, e.g. data_2d_h36m_gt.npz, data_2d_h36m_cpn_ft_h36m_dbb.npz
         positions_2d[subject][action]: a list with one (frames, joints, 2 or 3) for each camera, px
+        metadata["layout_name"], perhaps: which joints these are, "coco" or those of the set
     cameras.json
         {"intrinsic": [...], "extrinsic": {subject: [...]}}, the tables of those scripts: of each
         camera res_w and res_h in px, orientation as a quaternion (w, x, y, z) from the camera to the
@@ -190,7 +191,9 @@ def _of_videopose(
         if known:
             raise BadInput(f"{flat}: no such file; {did_you_mean(points, known)}")
     positions = _table(space, read_objects(space), "positions_3d")
-    pictures = _table(flat, read_objects(flat), "positions_2d")
+    held = read_objects(flat)
+    pictures = _table(flat, held, "positions_2d")
+    is_coco = _is_coco(flat, held, points, layout)
     cameras = _cameras(root / "cameras.json")
     for subject in subjects:
         if subject not in positions:
@@ -209,7 +212,8 @@ def _of_videopose(
             _check_shape(space, f"'{action}' of {subject}", xyz, len(joints.joints), 3)
             for pixels, camera in zip(seen, views, strict=True):
                 xy = np.asarray(pixels, np.float32)[..., :2]
-                if joints is HUMANEVA15 and xy.shape[1] == len(COCO17.joints):
+                if is_coco:
+                    _check_shape(flat, f"'{action}' of {subject}", xy, len(COCO17.joints), 2)
                     xy = _from_coco(xy)
                 _check_shape(flat, f"'{action}' of {subject}", xy, len(joints.joints), 2)
                 if len(xy) < len(xyz):
@@ -225,6 +229,24 @@ def _of_videopose(
                     np.ones(len(xyz), bool),
                     camera.size_wh,
                 )
+
+
+def _is_coco(path: Path, held: Mapping[str, Any], points: str, layout: str) -> bool:
+    """Whether joints in the picture are COCO's, not the set's own: different ones can be as many.
+
+    Where a file does not say it, a detector's name does, as in the scripts of VideoPose3D. Raises:
+    BadInput for joints that cannot be had from the file's.
+    """
+    metadata = held.get("metadata")
+    found = metadata.get("layout_name") if isinstance(metadata, dict) else None
+    if found is None:
+        found = "coco" if "coco" in points else layout
+    if found == layout or (found == "coco" and layout == "humaneva15"):
+        return found == "coco"
+    raise BadInput(
+        f"{path}: holds the joints of the layout {found!r:.40}; expected those of '{layout}', some of "
+        "which it lacks; give another detector's file with --points"
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

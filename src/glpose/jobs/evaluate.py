@@ -4,6 +4,8 @@ settings.json    how the predictions were made; written first, compared when a c
 predictions/     one file per sequence, written as soon as it is done
 undecodable.json how many pictures of a sequence could not be read, of those with any
 scores.json      the official scores and everything needed to reproduce them
+results.json     of COCO all predictions in one file
+replaced/        with --overwrite the evaluation that was there, until the new one is finished
 """
 
 import hashlib
@@ -16,11 +18,12 @@ from typing import Any, Literal
 
 from glpose import __version__
 from glpose.config import replace_at, to_plain
-from glpose.errors import BadInput, GLPoseError
-from glpose.evaluation.scoring.report import Report
+from glpose.errors import BadInput
+from glpose.evaluation.scoring.coco import RESULTS
+from glpose.evaluation.scoring.report import Report, plain_of
 from glpose.evaluation.sets import Metric, OfficialSet, open_set
 from glpose.files import file_digest
-from glpose.formats.text.lines import cannot_write, dump, write_text
+from glpose.formats.text.lines import cannot_write, dump, looking_at, write_text
 from glpose.jobs.interrupt import Interrupt, Interrupted
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.weights import open_weights
@@ -30,7 +33,11 @@ from glpose.runtime.protocols import Estimator
 from glpose.types import FramePoses
 
 SETTINGS, PREDICTIONS, SCORES = "settings.json", "predictions", "scores.json"
-UNDECODABLE = "undecodable.json"
+UNDECODABLE, REPLACED = "undecodable.json", "replaced"
+
+# What an evaluation is made of; the settings, by which it is known, are moved last and removed first.
+_OWN = (PREDICTIONS, UNDECODABLE, SCORES, RESULTS, SETTINGS)
+_KEYS = {"glpose", "metric", "data", "weights", "boxes", "options"}
 
 _TELL_EVERY_S = 15.0
 
@@ -86,8 +93,12 @@ def evaluate_set(
     """
     if how.limit is not None and how.limit < 1:
         raise BadInput(f"limit is {how.limit}; expected 1 or more")
-    if how.boxes is not None and not how.boxes.is_file():
-        raise BadInput(f"--boxes {how.boxes}: no such file; expected 'gt' or a file of detections")
+    if how.boxes is not None:
+        with looking_at(how.boxes):
+            if not how.boxes.is_file():
+                raise BadInput(
+                    f"--boxes {how.boxes}: no such file; expected 'gt' or a file of detections"
+                )
     official = open_set(how.metric, how.data, how.split, how.boxes)
     options = official.usual
     for name, value in how.changes.items():
@@ -95,8 +106,13 @@ def evaluate_set(
     estimate, record = open_weights(how.weights, how.engine)
     settings = _settings(how, official, options, record)
     _prepare(how, settings)
+    for note in official.notes:
+        reporter.note(note)
     job = _Job(how, official, options, estimate, reporter, interrupt or Interrupt())
-    return job.run(settings)
+    try:
+        return job.run(settings)
+    finally:
+        _settle(job.outcome, reporter)
 
 
 def _settings(
@@ -131,42 +147,90 @@ def _prepare(how: EvaluateOptions, settings: dict[str, Any]) -> None:
     """Make the folder, or check that its predictions were made with the same settings."""
     out, path = how.out, how.out / SETTINGS
     try:
-        if how.overwrite:
-            shutil.rmtree(out / PREDICTIONS, ignore_errors=True)
-            path.unlink(missing_ok=True)
-            for name in (SCORES, UNDECODABLE):
-                (out / name).unlink(missing_ok=True)
-        if path.exists():
-            before = json.loads(path.read_text("utf-8"))
-            if not isinstance(before, dict):
-                raise BadInput(
-                    f"{path}: found a {type(before).__name__}; expected the settings of an "
-                    "evaluation, an object; choose another --out, or replace it with --overwrite"
-                )
-            if before != settings:
-                keys = sorted({*before, *settings})
-                differing = [k for k in keys if before.get(k) != settings.get(k)]
-                raise BadInput(
-                    f"{out}: holds predictions that were made otherwise (another "
-                    f"{', '.join(differing)}), which were kept; choose another --out, or replace "
-                    "them with --overwrite"
-                )
-            return
-        if (out / PREDICTIONS).exists():
+        before = _settings_of(out)
+        if before and how.overwrite:
+            _put_aside(out)
+        elif before and before != settings:
+            keys = sorted({*before, *settings})
+            differing = [k for k in keys if before.get(k) != settings.get(k)]
             raise BadInput(
-                f"{out / PREDICTIONS}: exists, but {SETTINGS} does not say how it was made; "
-                "choose another --out, or replace it with --overwrite"
+                f"{out}: holds predictions that were made otherwise (another "
+                f"{', '.join(differing)}), which were kept; choose another --out, or replace "
+                "them with --overwrite"
             )
-        (out / PREDICTIONS).mkdir(parents=True)
+        elif before:
+            return
+        elif foreign := [name for name in _OWN if _holds(out / name)]:
+            raise BadInput(
+                f"{out / foreign[0]}: is there, but {SETTINGS} does not say that an evaluation made "
+                "it, so that it is not replaced; choose another --out, or move it away"
+            )
+        (out / PREDICTIONS).mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as problem:
         raise BadInput(f"--out {out}: is a file; expected a folder") from problem
     except OSError as problem:
         raise cannot_write(out, problem) from problem
-    except ValueError as problem:
-        if isinstance(problem, GLPoseError):
-            raise
-        raise BadInput(f"{path}: not JSON ({problem}); remove it, or use --overwrite") from problem
     write_text(path, json.dumps(settings, indent=1) + "\n")
+
+
+def _settings_of(folder: Path) -> dict[str, Any]:
+    """The settings of the evaluation in a folder; empty if there is none."""
+    found = plain_of(folder / SETTINGS)
+    return found if found.keys() >= _KEYS else {}
+
+
+def _holds(path: Path) -> bool:
+    """Whether there is anything; an empty folder is what a call leaves that was killed at once."""
+    return any(path.iterdir()) if path.is_dir() else path.exists()
+
+
+def _put_aside(out: Path) -> None:
+    """Keep what is to be replaced, unless it is an evaluation that was itself never finished."""
+    aside = out / REPLACED
+    if _settings_of(aside):
+        _remove(out)
+    elif _holds(aside):
+        raise BadInput(
+            f"{aside}: is there, but not of an evaluation; expected room there for the one that is "
+            "replaced; move it away"
+        )
+    else:
+        aside.mkdir(exist_ok=True)
+        _move(out, aside)
+
+
+def _settle(outcome: Evaluation, reporter: Reporter) -> None:
+    """Once it is finished remove what it replaced; if nothing came of it, put that back."""
+    out, aside = outcome.folder, outcome.folder / REPLACED
+    try:
+        if not _settings_of(aside):
+            return
+        if outcome.report is not None:
+            shutil.rmtree(aside)
+        elif not outcome.done:
+            _remove(out)
+            _move(aside, out)
+            aside.rmdir()
+        else:
+            reporter.problem(
+                f"{aside}: keeps the evaluation that was there until this one is finished"
+            )
+    except OSError as problem:
+        raise cannot_write(aside, problem) from problem
+
+
+def _move(source: Path, target: Path) -> None:
+    for name in _OWN:
+        if (source / name).exists():
+            (source / name).rename(target / name)
+
+
+def _remove(folder: Path) -> None:
+    for name in reversed(_OWN):
+        if (folder / name).is_dir():
+            shutil.rmtree(folder / name)
+        else:
+            (folder / name).unlink(missing_ok=True)
 
 
 def _counts(path: Path) -> dict[str, int]:
@@ -217,9 +281,10 @@ class _Job:
             return out
         if not out.done:
             raise BadInput(f"{how.data}: no sequence could be evaluated; there is nothing to score")
-        out.report = self.official.score(how.out / PREDICTIONS, out.done, self.estimate)
+        report = self.official.score(how.out / PREDICTIONS, out.done, self.estimate)
         out.state = "incomplete" if out.failed or out.undecodable else "ok"
-        self._finish(out.report, settings)
+        self._finish(report, settings)
+        out.report = report
         return out
 
     def _predict(self, name: str) -> None:
@@ -238,8 +303,7 @@ class _Job:
                 poses.append(frame)
                 self._tell(name, frame.frame)
         except BadInput as problem:
-            self.reporter.problem(f"{problem} (left out of the scores)")
-            out.failed[name] = str(problem)
+            self._fail(name, problem)
             return
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -248,10 +312,20 @@ class _Job:
         if lost := sum(frame.status == "undecodable" for frame in poses):
             self._undecodable[name] = lost
             write_text(self.how.out / UNDECODABLE, dump(self._undecodable) + "\n")
-        official.write(path, name, poses, self.estimate)
+        try:
+            official.write(path, name, poses, self.estimate)
+        except BadInput as problem:
+            if isinstance(problem.__cause__, OSError):  # the next ones would find no place either
+                raise
+            self._fail(name, problem)
+            return
         out.done.append(name)
         out.frames += len(poses)
         out.undecodable += lost
+
+    def _fail(self, name: str, problem: BadInput) -> None:
+        self.reporter.problem(f"{problem} (left out of the scores)")
+        self.outcome.failed[name] = str(problem)
 
     def _tell(self, name: str, frame: int) -> None:
         """Report progress every 15 seconds."""
@@ -269,7 +343,7 @@ class _Job:
     def _finish(self, report: Report, settings: dict[str, Any]) -> None:
         """Report the table first, then save it with the settings and versions used."""
         out, num_all = self.outcome, len(self.official.names)
-        notes = []
+        notes = [*self.official.notes]
         if out.kept:
             notes.append(f"{out.kept} sequences had been predicted before")
         if len(out.done) < num_all:
@@ -288,6 +362,7 @@ class _Job:
             "frames": {"predicted_now": out.frames, "undecodable": out.undecodable},
             "seconds": round(time.monotonic() - self._begin, 1),
             "table": report.lines,
+            "notes": notes,
         }
         for line in (*report.lines, *notes):
             self.reporter.result(line)

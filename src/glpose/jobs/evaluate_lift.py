@@ -10,10 +10,11 @@ from glpose import __version__
 from glpose.config import to_plain
 from glpose.errors import BadInput, MissingExtra
 from glpose.evaluation.lifting import check_fits, lift_tracks, score_lifted
-from glpose.evaluation.scoring.report import Report
-from glpose.formats.text.lines import cannot_write
+from glpose.evaluation.scoring.report import Report, plain_of
+from glpose.formats.text.lines import cannot_write, looking_at
 from glpose.formats.tracks_in_space import GROUND_TRUTH, LIFT_SETS
 from glpose.jobs.report import SILENT, Reporter
+from glpose.jobs.weights import is_run
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.lift import Lifter
 from glpose.runtime.load import open_lifter
@@ -40,14 +41,21 @@ class LiftEvaluation:
 
 def evaluate_lifter(how: LiftEvaluation, reporter: Reporter = SILENT) -> Report:
     """Lift the test part, report and save its table. Raises: BadInput, BadWeights."""
-    if not how.data.is_dir():
-        raise BadInput(f"--data {how.data}: no such folder; expected the set in its public layout")
+    with looking_at(how.data):
+        if not how.data.is_dir():
+            raise BadInput(
+                f"--data {how.data}: no such folder; expected the set in its public layout"
+            )
     path = how.out / SCORES
-    if path.exists() and not how.overwrite:
-        raise BadInput(f"{path}: exists; choose another --out, or replace it with --overwrite")
+    with looking_at(path):
+        if path.exists() and not how.overwrite:
+            raise BadInput(f"{path}: exists; choose another --out, or replace it with --overwrite")
+        if path.exists() and not {"scores", "settings"} <= plain_of(path).keys():
+            raise BadInput(f"{path}: is of no evaluation; choose another --out, or move it away")
     lifter, record = open_lift_weights(how.weights, how.engine)
     check_fits(lifter.card, how.metric)
-    tracks = LIFT_SETS[how.metric].read(how.data, "test", how.points)
+    with looking_at(how.data):
+        tracks = LIFT_SETS[how.metric].read(how.data, "test", how.points)
     chosen = tracks[: how.limit]
     if not chosen:
         raise BadInput(f"{how.data}: the test part has no tracks; there is nothing to score")
@@ -82,7 +90,7 @@ def open_lift_weights(
 
     Raises: BadWeights, BadInput or BadConfig; MissingExtra for a run without torch.
     """
-    if not (Path(name_or_path) / "recipe.json").is_file():
+    if not is_run(name_or_path):
         opened = open_lifter(name_or_path, engine)
         return opened.network, opened.record
     try:

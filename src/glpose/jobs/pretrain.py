@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from glpose.errors import BadConfig
+from glpose.formats.text.lines import looking_at
 from glpose.systems import load_system
 from glpose.train.data.crops import VIDEOS, CropsConfig, open_crops
 from glpose.train.loop import train
@@ -39,7 +40,8 @@ def pretrain(
     how = getattr(recipe.data, "crops", None)
     if not isinstance(how, CropsConfig):
         raise BadConfig(f"{recipe.name} does not learn from videos alone; expected a recipe css_*")
-    where = str(Path(videos).resolve()) if Path(videos).exists() else videos
+    with looking_at(videos):
+        where = str(Path(videos).resolve()) if Path(videos).exists() else videos
     recipe = replace(recipe, roots=data_roots(**{**recipe.roots, VIDEOS: where}))
     cache_dir = cache_dir or run_dir / CACHE
     check_record(run_dir, recipe, resume=resume)

@@ -56,7 +56,9 @@ def _write(given: Given, options: TableOptions, kind: type[CsvTable] | type[Parq
     """Write all rows; returns their number."""
     output, num_rows = options.output, 0
     make = wide_layout if options.wide else long_layout
-    layout = make(given.result.skeleton, raw=given.is_smoothed)
+    # The frames say it: settings may be kept where the raw joints were left out.
+    raw = any(poses.before is not None for poses in given.result.frames)
+    layout = make(given.result.skeleton, raw=raw)
     try:
         with whole_file(output) as part, kind(part, layout.columns) as table:
             for poses in given.result.frames:

@@ -3,9 +3,17 @@
 from pathlib import Path
 
 from glpose.errors import MissingExtra
+from glpose.formats.text.lines import looking_at
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import open_estimator
 from glpose.runtime.protocols import Estimator
+
+
+def is_run(name_or_path: str) -> bool:
+    """Whether this is the folder of a run. Raises: BadInput if it may not be looked at."""
+    record = Path(name_or_path) / "recipe.json"
+    with looking_at(record):
+        return record.is_file()
 
 
 def open_weights(
@@ -17,7 +25,7 @@ def open_weights(
     Raises: BadWeights, BadInput or BadConfig saying what is wrong; MissingExtra for a run without
     torch.
     """
-    if not (Path(name_or_path) / "recipe.json").is_file():
+    if not is_run(name_or_path):
         opened = open_estimator(name_or_path, engine)
         return opened.network, opened.record
     try:

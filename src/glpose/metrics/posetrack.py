@@ -65,8 +65,8 @@ def compare_videos(
     are for messages.
 
     Raises: BadInput, with video and frame, for different numbers of videos or frames, not 15
-    joints, a joint without x, y or score, track ids of 10000 or more, a track id twice in a
-    predicted frame, a labelled person without a head size where there are predictions, or no frame
+    joints, a joint without x, y or score, in a predicted frame a track id of 10000 or more or one
+    that comes twice, a labelled person without a head size where there are predictions, or no frame
     at all with true people.
     """
     if len(truth) != len(guess):
@@ -85,7 +85,7 @@ def compare_videos(
         kept = []
         for i, (t, g) in enumerate(zip(true_frames, guessed_frames, strict=True)):
             place = f"{name}, frame {i}"
-            _check_truth(t, place)
+            _check_points(t.xy, f"{place} of the truth")
             _check_guess(g, place)
             if len(t.people):
                 kept.append(_compare_frame(t, g, place, empty_people_stay=empty_people_stay))
@@ -171,15 +171,10 @@ def _compare_frame(
     )
 
 
-def _check_truth(truth: FrameTruth, place: str) -> None:
-    _check_points(truth.xy, f"{place} of the truth")
-    _check_ids(truth.people.track_id, f"{place} of the truth")
-
-
 def _check_guess(guess: FramePoses, place: str) -> None:
     place = f"{place} of the predictions"
     _check_points(guess.xy, place)
-    _check_ids(guess.people.track_id, place)
+    check_ids(guess.people.track_id, place)
     again = first_repeated(guess.people.track_id)
     if again is not None:
         raise BadInput(f"{place}: track id {again} twice; give each person of a frame another")
@@ -209,7 +204,8 @@ def _check_points(xy: np.ndarray, place: str) -> None:
         )
 
 
-def _check_ids(track_id: np.ndarray, place: str) -> None:
+def check_ids(track_id: np.ndarray, place: str) -> None:
+    """Raises: BadInput, naming the place, for a track id that official files cannot have."""
     if (track_id >= TRACK_ID_END).any():
         raise BadInput(
             f"{place}: track id {track_id[track_id >= TRACK_ID_END][0]}; PoseTrack's are below "

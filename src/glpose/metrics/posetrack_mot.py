@@ -42,6 +42,7 @@ from glpose.metrics.posetrack import (
     MATCH_LIMIT,
     NUM_JOINTS,
     ComparedFrame,
+    check_ids,
     compare_videos,
     first_repeated,
     grouped,
@@ -126,7 +127,8 @@ def posetrack_mot(
     is not used. See above for `quirks` and `empty_people_stay`; `names` of the videos are for
     messages.
 
-    Raises: BadInput as `posetrack.compare_videos`, and for a repeated track id in a true frame.
+    Raises: BadInput as `posetrack.compare_videos`, and for a track id in a true frame that
+    repeats or is 10000 or more.
     """
     _check_true_ids(truth, names)
     videos = compare_videos(truth, guess, names, empty_people_stay=empty_people_stay)
@@ -243,9 +245,8 @@ def _ratio(part: np.ndarray, whole: np.ndarray, otherwise: float = np.nan) -> np
 def _check_true_ids(truth: Sequence[Sequence[FrameTruth]], names: Sequence[str] | None) -> None:
     for v, frames in enumerate(truth):
         for i, frame in enumerate(frames):
+            place = f"{names[v] if names else f'video {v}'}, frame {i} of the truth"
+            check_ids(frame.people.track_id, place)
             again = first_repeated(frame.people.track_id)
             if again is not None:
-                raise BadInput(
-                    f"{names[v] if names else f'video {v}'}, frame {i} of the truth: track id "
-                    f"{again} twice; people are tracked by their ids"
-                )
+                raise BadInput(f"{place}: track id {again} twice; people are tracked by their ids")

@@ -18,6 +18,7 @@ import numpy as np
 from glpose.errors import BadConfig, BadInput, BadWeights
 from glpose.files import digest, read_regular
 from glpose.flow import Flow
+from glpose.formats.text.lines import looking_at
 from glpose.imaging import dense_flow
 from glpose.runtime.card import (
     CARD_KEY,
@@ -236,12 +237,17 @@ def find_weights(name_or_path: str | Path, use: Use) -> Weights:
     """The files of a name or path.
 
     A shipped name takes precedence over a file of that name; write "./NAME" for the file.
-    Raises: BadWeights if nothing is found, half of a pair is missing, or the kind is wrong.
+    Raises: BadWeights if nothing is found, half of a pair is missing, or the kind is wrong; BadInput
+    if the path may not be looked at.
     """
     for weights in shipped():
         if str(name_or_path) == weights.name:
             return _of_use(weights, use)
-    path = Path(name_or_path)
+    with looking_at(name_or_path):
+        return _at_path(Path(name_or_path), use)
+
+
+def _at_path(path: Path, use: Use) -> Weights:
     if path.is_dir():
         here = [w for w in weights_in(path) if w.use == use]
         if len(here) != 1:
@@ -258,7 +264,7 @@ def find_weights(name_or_path: str | Path, use: Use) -> Weights:
     if path.suffix == ".onnx" or len(path.parts) > 1:
         raise BadWeights(f"{path}: no such file or folder; expected .onnx weights, check the path")
     known = ", ".join(w.name for w in shipped() if w.use == use) or "none are shipped"
-    raise BadWeights(f"unknown {use} weights '{name_or_path}'; known: {known}; or give a path")
+    raise BadWeights(f"unknown {use} weights '{path}'; known: {known}; or give a path")
 
 
 def _package_folder() -> Path:

@@ -8,6 +8,7 @@ from glpose.config import replace_at
 from glpose.errors import BadConfig, BadInput
 from glpose.files import did_you_mean
 from glpose.formats.sets import root_names, sources
+from glpose.formats.text.lines import looking_at
 from glpose.train.recipe import Recipe, data_roots
 
 
@@ -19,8 +20,9 @@ def with_roots(recipe: Recipe, given: list[str]) -> Recipe:
     roots = recipe.roots
     for item in given:
         name, folder = _set_and_folder(recipe, item)
-        if not Path(folder).is_dir():
-            raise BadInput(f"--data {item}: {folder} is not a folder")
+        with looking_at(folder):
+            if not Path(folder).is_dir():
+                raise BadInput(f"--data {item}: {folder} is not a folder")
         roots = {**roots, name: str(Path(folder).resolve())}
     return replace(recipe, roots=roots)
 

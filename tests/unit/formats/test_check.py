@@ -84,6 +84,15 @@ def test_every_kind_of_damage_is_counted(jhmdb: Path):
     assert f"{num + 1} frames of joints, but {num} pictures" in together
 
 
+def test_a_stray_picture_of_jhmdb_is_told(jhmdb: Path):
+    pictures = jhmdb / "Rename_Images/catch" / clips(jhmdb)[0].name
+    (pictures / "00001.png").rename(pictures / "00099.png")
+    report = check_subjhmdb(jhmdb)
+    assert report.state == "incomplete"
+    (problem,) = part(report, "listed clips").problems
+    assert "the picture of frame 1 is 00002.png" in problem.examples[0]
+
+
 def test_one_broken_clip_leaves_the_others(jhmdb: Path):
     file = clips(jhmdb)[0] / "joint_positions.mat"
     file.write_bytes(file.read_bytes()[:300])
@@ -138,6 +147,19 @@ def test_a_whole_coco_set(coco: Path):
     assert [p.name for p in report.parts] == ["train", "val"]
     assert part(report, "train").counts["pictures"] == "2 listed, 2 there"
     assert "118287" in part(report, "train").notes[0]
+
+
+def test_pictures_of_coco_are_looked_for_where_they_are_opened(coco: Path):
+    path = coco / "annotations" / "person_keypoints_val2017.json"
+    labels = json.loads(path.read_text())
+    for image in labels["images"]:
+        image["file_name"] = f"val2017/{image['file_name']}"
+    path.write_text(json.dumps(labels))
+    report = check_coco(coco)
+    assert report.state == "incomplete"
+    (problem,) = part(report, "val").problems
+    assert problem.count == len(labels["images"])
+    assert "val2017/val2017/" in problem.examples[0]
 
 
 def test_what_lacks_in_coco(coco: Path):

@@ -38,6 +38,8 @@ def test_clips_and_joints_are_found_by_name(tmp_path: Path):
         ({"clip_name": ["a"]}, "but 1 clips"),
         ({"xyz_m": np.full((5, 14, 3), np.nan)}, "values that are not finite"),
         ({"rate_hz": 0.0}, "not finite"),
+        ({"clip_frames": ["two", "three"]}, "not a file of motions"),
+        ({"clip_frames": 5}, "not a file of motions"),
     ],
 )
 def test_what_does_not_fit_is_said(tmp_path: Path, changes: dict, message: str):
@@ -48,6 +50,7 @@ def test_what_does_not_fit_is_said(tmp_path: Path, changes: dict, message: str):
 def test_a_file_that_is_missing_or_another(tmp_path: Path):
     with pytest.raises(BadInput, match="cannot be read"):
         read_motions(tmp_path / "none.npz", LIMB13)
-    (tmp_path / "m.npz").write_bytes(b"no archive")
-    with pytest.raises(BadInput, match="not a file of motions"):
-        read_motions(tmp_path / "m.npz", LIMB13)
+    for content in (b"", b"no archive", write(tmp_path / "m.npz").read_bytes()[:-40]):
+        (tmp_path / "m.npz").write_bytes(content)
+        with pytest.raises(BadInput, match=r"m\.npz: not a \.npz file"):
+            read_motions(tmp_path / "m.npz", LIMB13)

@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import glpose
+from glpose.errors import BadInput
 from glpose.formats.dataset import LabelledSequence
 from glpose.formats.poses import read_poses
 from glpose.formats.posetrack.labels import SequenceLabels, write_prediction_file
+from glpose.formats.results import ResultWriter
 from glpose.skeleton import POSETRACK15
-from glpose.types import FramePoses, People
+from glpose.types import FramePoses, People, VideoInfo
 
 
 def standing(frame: int, *numbers: int) -> FramePoses:
@@ -69,3 +72,25 @@ def test_people_without_numbers_have_none(tmp_path: Path) -> None:
     given = read_poses(file_2018(tmp_path / "a.json", [{"track_id": 3}, {}]))
     assert given.frames[0].people.track_id.tolist() == [-1, -1]
     assert not given.has_ids
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("num_settings", [1, 2**17])
+def test_a_whole_result_in_one_object_is_read_however_it_is_written(
+    indent: int | None, num_settings: int, tmp_path: Path
+) -> None:
+    video = VideoInfo("walk.mp4", (120, 160), 25.0, 2, 0.08)
+    settings = {"long": [123456] * num_settings}  # with so many the line is longer than 1 MB
+    with ResultWriter(tmp_path / "poses.jsonl", video, POSETRACK15, {}, settings) as writer:
+        for frame in (standing(0, 1), standing(1, 1)):
+            writer.write(frame)
+    whole = glpose.load(tmp_path / "poses.jsonl").to_dict()
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps(whole, indent=indent))
+    given = read_poses(path)
+    assert given.video == video
+    assert given.settings == settings
+    assert [poses.people.track_id.tolist() for poses in given.frames] == [[1], [1]]
+    path.write_text(json.dumps(whole | {"format": "glpose/9"}, indent=indent))
+    with pytest.raises(BadInput, match='format "glpose/9"; expected glpose/1'):
+        read_poses(path)

@@ -402,6 +402,20 @@ def test_a_whole_result_in_one_object_is_read(file: Path, tmp_path: Path) -> Non
         load(whole)
 
 
+def test_boxes_are_read_from_a_whole_result_in_one_object(file: Path, tmp_path: Path) -> None:
+    whole = tmp_path / "whole.json"
+    data = glpose.load(file).to_dict()
+    whole.write_text(json.dumps(data))
+    boxes, expected = read_boxes(whole), read_boxes(file)
+    assert boxes.keys() == expected.keys() == {0, 1, 2}
+    for frame, people in expected.items():
+        np.testing.assert_array_equal(boxes[frame].xyxy, people.xyxy)
+        assert boxes[frame].track_id.tolist() == people.track_id.tolist()
+    whole.write_text(json.dumps(data | {"frames": 3}))
+    with pytest.raises(BadInput, match='"frames" 3; expected a list'):
+        read_boxes(whole)
+
+
 @pytest.mark.parametrize("score", [-9999.0, 1.5, np.nan])
 def test_scores_that_could_not_be_read_are_not_written(score: float, tmp_path: Path) -> None:
     path = write(tmp_path / "poses.jsonl", poses(0, 1))

@@ -209,3 +209,12 @@ def test_a_file_is_read_in_pixels(tmp_path: Path) -> None:
         read_taught(tmp_path / "b.npz")
     with pytest.raises(BadInput, match=r"c\.npz: cannot be read"):
         read_taught(tmp_path / "c.npz")
+    np.save(tmp_path / "d.npy", np.zeros(3))
+    whole = (tmp_path / "a.npz").read_bytes()
+    for content in (b"", whole[:-40], (tmp_path / "d.npy").read_bytes()):
+        (tmp_path / "d.npz").write_bytes(content)
+        with pytest.raises(BadInput, match=r"d\.npz: not a \.npz file"):
+            read_taught(tmp_path / "d.npz")
+    np.savez(tmp_path / "d.npz", **(arrays | {"blaze_xy10": np.array("text")}))
+    with pytest.raises(BadInput, match=r"d\.npz: not a file of teachers' joints"):
+        read_taught(tmp_path / "d.npz")

@@ -66,6 +66,65 @@ def test_humaneva_keeps_the_actions_of_the_protocol_and_fills_what_a_detector_la
     assert np.isfinite(found.xy).all()
 
 
+def named_layout(root: Path, layout: str, detector: str, metadata: dict | None) -> None:
+    """A copy of the joints of the truth, said to be of a layout, under the name of a detector."""
+    with np.load(root / f"data_2d_{layout}_gt.npz", allow_pickle=True) as file:
+        held = {"positions_2d": file["positions_2d"]}
+    if metadata is not None:
+        held["metadata"] = np.array(metadata, object)
+    np.savez_compressed(root / f"data_2d_{layout}_{detector}.npz", **held)
+
+
+@pytest.mark.parametrize(
+    ("detector", "metadata", "found"),
+    [
+        ("mine", {"layout_name": "coco", "num_joints": 17}, "coco"),
+        ("mine", {"layout_name": "mpii"}, "mpii"),
+        ("mine", {"layout_name": "humaneva15"}, "humaneva15"),
+        ("detectron_pt_coco", None, "coco"),
+        ("detectron_pt_coco", {"num_joints": 17}, "coco"),
+        ("mine", None, ""),
+        ("mine", {"num_joints": 17}, ""),
+        ("coco_ft_h36m", {"layout_name": "h36m"}, ""),
+    ],
+)
+def test_joints_of_another_layout_are_not_taken_for_as_many_of_the_set(
+    tmp_path: Path, detector: str, metadata: dict | None, found: str
+):
+    lift_sets.write_videopose(tmp_path, "h36m")
+    named_layout(tmp_path, "h36m", detector, metadata)
+    if not found:
+        assert len(read_h36m(tmp_path, "test", detector))
+        return
+    said = rf"_{detector}.npz: holds the joints of the layout '{found}'; expected those of 'h36m'"
+    with pytest.raises(BadInput, match=said):
+        read_h36m(tmp_path, "test", detector)
+
+
+@pytest.mark.parametrize(
+    ("detector", "metadata", "message"),
+    [
+        ("mine", {"layout_name": "h36m"}, "holds the joints of the layout 'h36m'; expected those"),
+        ("mine", None, r"has the shape \(12, 17, 2\); expected \(frames, 15, 2\)"),
+        ("mine_coco", {"layout_name": "humaneva15"}, r"expected \(frames, 15, 2\)"),
+        ("mine", {"layout_name": "coco"}, ""),
+    ],
+)
+def test_seventeen_joints_of_humaneva_are_those_of_coco_only_if_that_is_said(
+    tmp_path: Path, detector: str, metadata: dict | None, message: str
+):
+    lift_sets.write_videopose(tmp_path, "humaneva15", joints=15)
+    (tmp_path / "data_2d_humaneva15_gt.npz").unlink()
+    coco = tmp_path / "data_2d_humaneva15_detectron_pt_coco.npz"
+    coco.rename(tmp_path / "data_2d_humaneva15_gt.npz")
+    named_layout(tmp_path, "humaneva15", detector, metadata)
+    if not message:
+        assert read_humaneva(tmp_path, "test", detector)[0].xy.shape[1] == 15
+        return
+    with pytest.raises(BadInput, match=message):
+        read_humaneva(tmp_path, "test", detector)
+
+
 def test_3dhp_counts_valid_frames_alone(tmp_path: Path):
     lift_sets.write_3dhp(tmp_path)
     train, test = (read_3dhp(tmp_path, part) for part in ("train", "test"))

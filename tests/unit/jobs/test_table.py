@@ -10,9 +10,12 @@ import pytest
 
 from glpose.cli.main import main
 from glpose.errors import MissingExtra
+from glpose.formats.results import ResultWriter
 from glpose.jobs.given import open_given
 from glpose.jobs.table import TableOptions, write_table
-from walking import NUM, Walk, frame_of, walk, written
+from glpose.skeleton import BODY19
+from glpose.types import BeforeSmoothing
+from walking import INFO, NUM, Walk, frame_of, walk, written
 
 Capture = pytest.CaptureFixture[str]
 TIMES = [i / 25 for i in range(10)]
@@ -222,3 +225,26 @@ def test_one_frame_is_a_table(tmp_path: Path) -> None:
     path = written(tmp_path / "a", walk([0.0]))
     assert main(["table", str(path), "-o", str(tmp_path / "t.csv"), "--quiet"]) == 0
     assert len(rows_of(tmp_path / "t.csv")) == NUM
+
+
+@pytest.mark.parametrize("form", [[], ["--wide"]], ids=["long", "wide"])
+def test_raw_columns_are_there_if_any_frame_has_raw_joints(form: list[str], tmp_path: Path) -> None:
+    """Whatever the settings say, and empty for people who were not smoothed."""
+    first, second = walk(TIMES[:2])
+    marks = np.zeros((1, NUM), bool)
+    smoothed = replace(first, before=BeforeSmoothing(first.xy + np.float32(1), marks, marks))
+    column = "nose_x_raw_px" if form else "x_raw_px"
+    for name, frames, expected in (
+        ("none", [first, second], None),
+        ("one", [smoothed, second], ""),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        settings = {"smooth": {"seconds": 1}}
+        with ResultWriter(folder / "poses.jsonl", INFO, BODY19, {}, settings) as writer:
+            for poses in frames:
+                writer.write(poses)
+        assert main(["table", str(folder), "-o", str(tmp_path / f"{name}.csv"), *form]) == 0
+        rows = rows_of(tmp_path / f"{name}.csv")
+        assert rows[-1].get(column) == expected
+        assert bool(rows[0].get(column)) == (name == "one")

@@ -9,7 +9,7 @@ import numpy as np
 
 from glpose.errors import BadInput
 from glpose.evaluation.scoring.report import Report, check_there
-from glpose.formats.posetrack.file import SequenceFile, plain, read_file
+from glpose.formats.posetrack.file import MAX_TRACK_ID, SequenceFile, plain, read_file
 from glpose.formats.posetrack.labels import read_predictions
 from glpose.formats.posetrack.people import poses_of, truth_of
 from glpose.metrics.posetrack import first_repeated
@@ -204,8 +204,14 @@ def _first_renamed(truth: SequenceFile, guess: SequenceFile) -> tuple[str, str] 
 
 
 def _check_tracks(path: Path, frames: Sequence[FrameTruth]) -> None:
-    """Raises: BadInput naming the annotation file if a frame has the same track id twice."""
+    """Raises: BadInput naming the annotation file if MOT cannot follow people by their track ids."""
     for i, frame in enumerate(frames):
+        high = frame.people.track_id.max(initial=0)
+        if high >= MAX_TRACK_ID:
+            raise BadInput(
+                f"{path}: frame {i} has the track_id {high}; expected less than {MAX_TRACK_ID}, as "
+                "poseval does; correct the file, or leave MOT out with --no-mot"
+            )
         again = first_repeated(frame.people.track_id)
         if again is not None:
             raise BadInput(

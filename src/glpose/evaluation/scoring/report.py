@@ -8,16 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from glpose.errors import BadInput
-from glpose.files import open_regular
-from glpose.formats.text.lines import write_text
+from glpose.files import read_regular
+from glpose.formats.text.lines import looking_at, write_text
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Lines to print, and the same as plain data; scores in percent."""
+    """Lines to print, and the same as plain data; scores in percent.
+
+    Tables may be given as one text of several lines; they are split.
+    """
 
     lines: list[str]
     plain: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        """What prints lines shows a line break within one as an escape."""
+        split = [line for text in self.lines for line in text.split("\n")]
+        object.__setattr__(self, "lines", split)
 
     def save(self, path: Path) -> None:
         """Write the plain data as JSON, atomically; undefined numbers become null."""
@@ -34,10 +42,15 @@ class Report:
 def check_places(truth: Path, predictions: Path, json: Path | None = None) -> None:
     """Raises: BadInput if files to score do not exist, or `json` exists and is not a score file."""
     for path, what in ((truth, "the truth"), (predictions, "the predictions")):
-        if not path.exists():
-            raise BadInput(f"{path}: no such file or folder; expected {what}; check the name")
-    if json is None:
-        return
+        with looking_at(path):
+            if not path.exists():
+                raise BadInput(f"{path}: no such file or folder; expected {what}; check the name")
+    if json is not None:
+        with looking_at(json):
+            _check_target(json)
+
+
+def _check_target(json: Path) -> None:
     if json.is_dir() or not json.parent.is_dir():
         raise BadInput(
             f"--json {json}: found {'a folder' if json.is_dir() else 'no folder for it'}; "
@@ -64,13 +77,32 @@ def number(value: float, decimals: int = 1) -> str:
     return "-" if math.isnan(value) else f"{value:.{decimals}f}"
 
 
+# By metric some keys of the files of `glpose score`, more than other programs would have by chance.
+_KEYS = {
+    "posetrack": {"quirks", "num_sequences", "ap", "mot"},
+    "jhmdb": {"split", "strict", "interpolate_belly", "num_clips"},
+    "coco": {"skeleton", "num_pictures", "num_ignored", "num_poses"},
+    "hieve": {"num_frames", "num_people", "num_poses"},
+}
+
+
 def _is_score(path: Path) -> bool:
-    """Whether a file was written by `Report.save` and may be replaced."""
+    """Whether a file was written by `glpose score` and may be replaced."""
+    found = plain_of(path)
+    known = _KEYS.get(str(found.get("metric")))
+    return known is not None and known <= found.keys()
+
+
+def plain_of(path: Path) -> dict[str, Any]:
+    """The object that a JSON file holds; nothing of a file that holds none, or is not there.
+
+    Raises: OSError if it cannot be read otherwise.
+    """
     try:
-        with open_regular(path) as file:
-            return b'"metric"' in file.read(100)
-    except OSError:
-        return False
+        found = json.loads(read_regular(path))
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _defined(value: Any) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from glpose.formats.text.tree import Node, read_tree
+from glpose.formats.text.tree import Node, by_id, read_tree
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +45,7 @@ def read_boxes(
     people: dict[int, list[Node]] = {}
     for person in root.entries("annotations"):
         people.setdefault(person.at("image_id").whole(), []).append(person)
-    pictures = {image.at("id").whole(): image for image in root.entries("images")}
+    pictures = by_id(root.entries("images"))
     return [
         _picture(images / image.at("file_name").text(), number, people.get(number, []))
         for number, image in pictures.items()

@@ -11,7 +11,7 @@ from jaxtyping import Float64
 
 from glpose.errors import BadInput
 from glpose.formats.dataset import LabelledPicture
-from glpose.formats.text.tree import Node, read_tree
+from glpose.formats.text.tree import Node, by_id, read_tree
 from glpose.skeleton import COCO17, SKELETONS, Skeleton
 from glpose.types import FrameTruth, People
 
@@ -96,7 +96,7 @@ def _read(
     """People for whom `box_of` gives no box are left out."""
     root = read_tree(annotations)
     skeleton = _skeleton(root)
-    pictures = {image.at("id").whole(): image for image in root.entries("images")}
+    pictures = by_id(root.entries("images"))
     kept: dict[int, list[tuple[Node, _Box]]] = {}
     for person in root.entries("annotations"):
         number = person.at("image_id").whole()

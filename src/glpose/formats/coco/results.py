@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64
 
 from glpose.formats.text.lines import dump, write_text
-from glpose.formats.text.tree import Node, read_tree
+from glpose.formats.text.tree import Node, by_id, read_tree
 from glpose.skeleton import COCO17, SKELETONS, Skeleton
 
 
@@ -43,15 +43,11 @@ def read_keypoint_truth(path: Path) -> tuple[Skeleton, int, dict[int, PictureTru
     """
     root = read_tree(path)
     category, skeleton = _category(root)
-    people: dict[int, list[Node]] = {i.at("id").whole(): [] for i in root.items("images")}
+    people: dict[int, list[Node]] = {number: [] for number in by_id(root.items("images"))}
     if not people:
         raise root.at("images").error("empty", "the pictures")
-    seen: set[int] = set()
-    for person in root.items("annotations"):
-        number, image_id = person.at("id").whole(), person.at("image_id").whole()
-        if number in seen:
-            raise person.at("id").error(f"{number} once more", "each annotation once")
-        seen.add(number)
+    for person in by_id(root.items("annotations")).values():
+        image_id = person.at("image_id").whole()
         if image_id not in people:
             raise person.at("image_id").error(str(image_id), "the id of one of the 'images'")
         if person.at("category_id").whole() == category:

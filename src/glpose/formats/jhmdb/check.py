@@ -106,7 +106,7 @@ def _count(clip: Clip, tally: _Tally) -> None:
     if absent:
         return
     try:
-        truth = ClipLabels(clip, len(images))()
+        truth = ClipLabels(clip, images)()
     except BadInput as problem:
         tally.unusable.append(str(problem))
         return

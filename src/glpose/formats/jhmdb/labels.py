@@ -20,6 +20,7 @@ from jaxtyping import Bool, Float32, Shaped
 from glpose.errors import BadInput
 from glpose.files import read_regular
 from glpose.formats.dataset import LabelledSequence
+from glpose.formats.text.lines import text_lines
 from glpose.formats.text.mat import BrokenMat, read_mat
 from glpose.skeleton import JHMDB15
 from glpose.types import FrameTruth, People
@@ -65,7 +66,7 @@ def open_subjhmdb(root: Path, split: int, part: Part) -> list[LabelledSequence]:
             f"incomplete; see: glpose data check jhmdb {root}"
         )
     return [
-        LabelledSequence(clip.name, JHMDB15, ClipLabels(clip, len(images)), images, video)
+        LabelledSequence(clip.name, JHMDB15, ClipLabels(clip, images), images, video)
         for clip, (images, video) in zip(clips, frames, strict=True)
     ]
 
@@ -92,17 +93,11 @@ def read_list(path: Path) -> list[tuple[str, int]]:
 
     Raises: BadInput, naming the line; also if a video is listed twice or the list is empty.
     """
-    try:
-        lines = read_regular(path).decode("utf-8").splitlines()
-    except OSError as problem:
-        raise BadInput(f"{path}: cannot be read ({problem.strerror})") from problem
-    except UnicodeDecodeError as problem:
-        raise BadInput(f"{path}: not text; expected lines '<video>.avi <1 or 2>'") from problem
     out: dict[str, int] = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
+    for number, line in enumerate(text_lines(path, "lines '<video>.avi <1 or 2>'"), 1):
+        if not line:
             continue
-        found = _LINE.fullmatch(line.strip())
+        found = _LINE.fullmatch(line)
         if found is None:
             raise BadInput(
                 f"{path}, line {number}: found {line[:80]!r}; expected '<video>.avi <1 or 2>'"
@@ -187,32 +182,38 @@ class Clip:
 class ClipLabels:
     """The `truth` of a clip: reads its two files at the first call; of masks only boxes are kept.
 
-    `num_pictures` is 0 for a video, whose length is not known before it is decoded.
+    `images` are none for a video, whose length is not known before it is decoded.
     """
 
     clip: Clip
-    num_pictures: int
+    images: tuple[Path, ...]
     _truth: tuple[FrameTruth, ...] = field(default=(), init=False)
 
     def __call__(self) -> tuple[FrameTruth, ...]:
         """All frames. Raises BadInput, naming file and key."""
         if not self._truth:
-            self._truth = tuple(_read_truth(self.clip, self.num_pictures))
+            self._truth = tuple(_read_truth(self.clip, self.images))
         return self._truth
 
 
-def _read_truth(clip: Clip, num_pictures: int) -> Iterator[FrameTruth]:
+def _read_truth(clip: Clip, images: tuple[Path, ...]) -> Iterator[FrameTruth]:
     xy, boxes = read_joints(clip.joints), read_boxes(clip.mask)
     if len(xy) != len(boxes):
         raise BadInput(
             f"{clip.mask}: {len(boxes)} frames of part_mask, but {len(xy)} of pos_img in "
             f"{clip.joints}; expected as many"
         )
-    if num_pictures not in (0, len(xy)):
+    if len(images) not in (0, len(xy)):
         raise BadInput(
-            f"{clip.joints}: {len(xy)} frames of joints, but {num_pictures} pictures in "
+            f"{clip.joints}: {len(xy)} frames of joints, but {len(images)} pictures in "
             f"{clip.folder}; expected as many; unpack Rename_Images.tar.gz again"
         )
+    for frame, path in enumerate(images, 1):
+        if int(path.stem) != frame:
+            raise BadInput(
+                f"{clip.folder}: the picture of frame {frame} is {path.name}; expected the numbers "
+                f"1 to {len(images)}, each once; unpack Rename_Images.tar.gz again"
+            )
     for i, (points, box) in enumerate(zip(xy, boxes, strict=True)):
         num = 0 if box is None else 1
         people = People(

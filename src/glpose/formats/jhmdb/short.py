@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from glpose.errors import BadInput
-from glpose.files import read_regular
 from glpose.formats.dataset import LabelledSequence
 from glpose.formats.jhmdb.labels import read_positions
+from glpose.formats.text.lines import text_lines
 from glpose.formats.text.tree import Node, read_tree
 from glpose.imaging import inside_picture
 from glpose.skeleton import JHMDB15
@@ -58,11 +58,7 @@ def clip_names(root: Path, split: str) -> list[str]:
     path = root / f"{split}.txt"
     if not path.is_file():
         raise BadInput(f"{path}: not found; expected the list of clips of the split '{split}'")
-    try:
-        text = read_regular(path).decode("utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise BadInput(f"{path}: cannot be read ({problem}); expected lines of clips") from problem
-    lines = [line for line in text.splitlines() if line and line[0] != "#"]
+    lines = [line for line in text_lines(path, "lines of clips") if line and line[0] != "#"]
     if not lines:
         raise BadInput(f"{path}: lists no clips")
     return [line.split()[0] for line in lines]

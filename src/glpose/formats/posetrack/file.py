@@ -52,7 +52,8 @@ def read_file(path: Path, *, predicted: bool) -> SequenceFile:
     if not frames:
         key = "annolist" if form == "2017" else "images"
         raise BadInput(f"{path}: '{key}' is empty; expected the frames of a video")
-    folders = sorted({plain(frame.name).parent.name for frame in frames})
+    # Predictions need not name every picture, nor its folder.
+    folders = sorted({plain(frame.name).parent.name for frame in frames} - {""})
     if len(folders) > 1:
         raise BadInput(
             f"{path}: holds frames of {len(folders)} videos ({', '.join(folders[:3])}); "
@@ -79,6 +80,11 @@ def check_tracks(where: str, tracks: list[int]) -> None:
             f"{where}: track_id {track} is there {tracks.count(track)} times; "
             "expected each person once"
         )
+
+
+def are_writable(tracks: list[int]) -> bool:
+    """Whether `check_tracks` lets the track ids of a frame pass."""
+    return not twice(tracks) and max(tracks, default=0) < MAX_TRACK_ID
 
 
 def twice(numbers: Iterable[int]) -> list[int]:

@@ -6,13 +6,11 @@ of its numbers are 0; one with coordinates and flag 0 is labelled, as in poseval
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from glpose.errors import BadInput
 from glpose.formats.posetrack.people import (
     MISSING_SCORE,
     FileFrame,
@@ -24,7 +22,7 @@ from glpose.formats.posetrack.people import (
 )
 from glpose.formats.text.lines import FARTHEST_PX
 from glpose.formats.text.rows import Rows, top
-from glpose.formats.text.tree import Node
+from glpose.formats.text.tree import Node, by_id
 from glpose.skeleton import POSETRACK15, POSETRACK17
 
 
@@ -43,10 +41,10 @@ def read_frames(root: Node, *, predicted: bool) -> Iterator[FileFrame]:
     1.3, like the official boxes. Raises: BadInput with the key.
     """
     slots = _slots(root)
-    images = [(image, image.at("id").whole()) for image in root.items("images")]
-    rows = _by_image(root.file, top(root).rows("annotations"), [number for _, number in images])
+    images = by_id(root.items("images"))
+    rows = _by_image(top(root).rows("annotations"), list(images))
     people = _people(rows, slots, predicted=predicted)
-    for (image, number), of_image in zip(images, rows.slices(len(images)), strict=True):
+    for (number, image), of_image in zip(images.items(), rows.slices(len(images)), strict=True):
         name = image.get("file_name") if predicted else image.at("file_name")
         flag = image.get("is_labeled")
         found = people[of_image]
@@ -71,12 +69,9 @@ def _slots(root: Node) -> _Slots:
     return _Slots(np.array([names.index(name) for name in POSETRACK15.joints]), len(names))
 
 
-def _by_image(file: Path, rows: Rows, numbers: list[int]) -> Rows:
+def _by_image(rows: Rows, numbers: list[int]) -> Rows:
     """The annotations in the order of the images, which own them."""
     place = {number: i for i, number in enumerate(numbers)}
-    if len(place) < len(numbers):
-        twice = next(n for n in numbers if numbers.count(n) > 1)
-        raise BadInput(f"{file}: two 'images' have the id {twice}; expected each frame once")
     ids = rows.wholes("image_id").tolist()
     for i, number in enumerate(ids):
         if number not in place:

@@ -79,8 +79,9 @@ def place_frames(
 ) -> list[int]:
     """The index of each frame of a file among the pictures.
 
-    By name if all names in the file exist; else by position if there are as many pictures as
-    frames; else by the frame numbers of 2017 files, which count from 1.
+    By name if all names in the file exist; else, of a copy that was renamed, by position if there are
+    as many pictures as frames, or by the frame numbers of 2017 files, which count from 1. A copy was
+    renamed if its pictures are numbered without a gap from 0 or 1, or if it has none of the names.
 
     Raises: BadInput, naming sequence and frame, if a frame has no picture, or if all names exist
     but in another order.
@@ -97,19 +98,25 @@ def place_frames(
             f"{names[late - 1]} in its label file; expected the pictures in the order of their "
             "numbers, each once; take the labels from their archive again"
         )
-    if len(images) == len(names):
-        return list(range(len(names)))
-    if len(images) > len(names) and source.form == "2017":
-        numbers = [(frame.number or 0) - 1 for frame in source.frames]
-        if _rising(numbers) and numbers[-1] < len(images):
-            return numbers
     is_named = max(by_name) >= 0
+    if not is_named or _is_renumbered(images):
+        if len(images) == len(names):
+            return list(range(len(names)))
+        if len(images) > len(names) and source.form == "2017":
+            numbers = [(frame.number or 0) - 1 for frame in source.frames]
+            if _rising(numbers) and numbers[-1] < len(images):
+                return numbers
     missing = by_name.index(-1) if is_named and -1 in by_name else min(len(images), len(names) - 1)
     raise BadInput(
         f"{folder}: sequence {sequence} has {len(names)} frames in its label file and "
         f"{len(images)} pictures; frame {missing} ({names[missing]}) has none; "
         "take the pictures from their archive again"
     )
+
+
+def _is_renumbered(images: Sequence[Path]) -> bool:
+    numbers = [_number(path.name)[0] for path in images]
+    return numbers[0] in (0, 1) and all(b == a + 1 for a, b in pairwise(numbers))
 
 
 def _rising(places: list[int]) -> bool:

@@ -1,7 +1,8 @@
-"""Strict reading of JSON lines, and writing of small files; errors name the file and the line."""
+"""Strict reading of lines, JSON or plain, and writing of small files; errors name file and line."""
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from glpose.errors import BadInput
-from glpose.files import open_regular, write_whole
+from glpose.files import open_regular, read_regular, write_whole
 
 _LONGEST = 2**26  # bytes of a line
 
@@ -139,6 +140,24 @@ def read_lines(path: Path, *, forgive_last: bool = False) -> Iterator[Line]:
         ) from problem
 
 
+def text_lines(path: Path, expected: str) -> list[str]:
+    """The lines of a plain text file without the space around them, and without a byte order mark.
+
+    Raises: BadInput saying what was `expected`, if it cannot be read or is not UTF-8.
+    """
+    try:
+        text = read_regular(path).decode("utf-8-sig")
+    except OSError as problem:
+        raise BadInput(
+            f"{path}: cannot be read ({problem.strerror}); expected {expected}; check the name"
+        ) from problem
+    except UnicodeDecodeError as problem:
+        raise BadInput(
+            f"{path}: not text in UTF-8; expected {expected}; take it from its archive again"
+        ) from problem
+    return [line.strip() for line in text.splitlines()]
+
+
 def dump(value: Any) -> str:
     """Compact JSON on one line; plain ASCII, so that any file name survives."""
     return json.dumps(value, allow_nan=False, separators=(", ", ": "), default=_plain)
@@ -150,6 +169,21 @@ def cannot_write(path: Path, problem: OSError) -> BadInput:
         f"{path}: cannot be written ({problem.strerror or problem}); "
         "free some space or choose another folder with -o"
     )
+
+
+@contextmanager
+def looking_at(path: str | Path) -> Iterator[None]:
+    """Raises: BadInput if the system does not let a path that a user gave be looked at.
+
+    Its name may be too long, or a folder closed to this user; what is merely not there is no error.
+    """
+    try:
+        yield
+    except OSError as problem:
+        raise BadInput(
+            f"{problem.filename or path}: cannot be looked at ({problem.strerror or problem}); "
+            "expected a name that the system allows, in a folder that you may read; check both"
+        ) from problem
 
 
 def write_text(path: Path, text: str) -> None:

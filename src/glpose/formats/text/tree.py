@@ -6,7 +6,7 @@ and a list of only this value are the same, and so are an absent key, null and `
 
 import gc
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,6 +157,18 @@ def read_tree(path: Path) -> Node:
             f"{path}: not JSON ({problem}; {len(raw)} bytes); expected a whole JSON file; "
             "check the name, or take it from where it came again"
         ) from problem
+
+
+def by_id(entries: Iterable[Node]) -> dict[int, Node]:
+    """Objects by their `id`. Raises: BadInput if two have the same: one of them would be lost."""
+    found: dict[int, Node] = {}
+    for entry in entries:
+        number = entry.at("id").whole()
+        if number in found:
+            first = found[number].where
+            raise entry.at("id").error(f"{number}, as that of '{first}'", "each id once")
+        found[number] = entry
+    return found
 
 
 @contextmanager

@@ -42,3 +42,6 @@ def test_errors_name_the_file_and_the_key(tmp_path: Path):
     (tmp_path / "boxes.json").write_text("{", "utf-8")
     with pytest.raises(BadInput, match="not JSON"):
         read_boxes(tmp_path / "boxes.json", tmp_path)
+    twice = [{"id": 7, "file_name": name} for name in ("a.png", "b.png")]
+    with pytest.raises(BadInput, match=r"'images\[1\]\.id' is 7, as that of 'images\[0\]'"):
+        read_boxes(write(tmp_path, {"images": twice, "annotations": []}), tmp_path)

@@ -95,6 +95,10 @@ def test_files_that_are_not_json(tmp_path: Path) -> None:
         ({"images": [], "annotations": []}, "with the list 'categories'"),
         ({"images": [], "categories": [{}]}, "with the list 'annotations'"),
         (document(annotations=[{"id": 1, "bbox": [0, 0, 1, 1]}]), "the key 'image_id' is missing"),
+        (
+            document(images=[{"id": 7, "file_name": name} for name in ("a.jpg", "b.jpg")]),
+            r"'images\[1\].id' is 7, as that of 'images\[0\]'; expected each id once",
+        ),
         (document(images=[{"id": 7}]), "the key 'file_name' is missing"),
         ([], "with the list 'categories'"),
         (document(annotations=[3]), r"'annotations\[0\]' is 3; expected an object"),

@@ -132,6 +132,14 @@ def test_frames_are_ordered_by_number(root: Path):
     assert [int(path.stem) for path in sequence.images] == list(range(1, 13))
 
 
+def test_a_stray_picture_does_not_take_the_place_of_a_missing_one(root: Path):
+    folder = root / "Rename_Images/jump/plain"
+    (folder / "00002.png").rename(folder / "00099.png")
+    assert "plain: the picture of frame 2 is 00003.png; expected the numbers 1 to 3" in complaint(
+        root
+    )
+
+
 @pytest.mark.parametrize("place", ["ReCompress_Videos/jump/plain.avi", "videos/jump/plain.mp4"])
 def test_a_video_in_place_of_pictures(root: Path, place: str):
     shutil.rmtree(root / "Rename_Images/jump/plain")
@@ -248,7 +256,7 @@ def test_wrong_lists_name_file_and_line(root: Path, text: str, words: str):
 
 
 def test_lines_end_at_the_last_avi(tmp_path: Path):
-    path = write_list(tmp_path, 1, "a.avi b.avi  2\r\nMatch.2004_(1)+@!.avi\t1\r\n")
+    path = write_list(tmp_path, 1, "\ufeffa.avi b.avi  2\r\nMatch.2004_(1)+@!.avi\t1\r\n")
     assert read_list(path) == [("a.avi b", 2), ("Match.2004_(1)+@!", 1)]
 
 

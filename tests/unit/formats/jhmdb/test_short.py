@@ -74,8 +74,17 @@ def test_a_frame_without_a_box_or_with_a_nan_in_it_has_no_person(tmp_path: Path)
 def test_missing_and_empty_lists_of_clips(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"val.txt: not found"):
         clip_names(tmp_path, "val")
-    (tmp_path / "val.txt").write_text("# nothing\n")
+    (tmp_path / "val.txt").write_text("# nothing\n  \n")
     with pytest.raises(BadInput, match=r"val.txt: lists no clips"):
+        clip_names(tmp_path, "val")
+
+
+def test_lists_of_other_editors_are_read(tmp_path: Path) -> None:
+    """A byte order mark, the line ends of Windows, and a line of spaces."""
+    (tmp_path / "val.txt").write_bytes("\ufeff# clips\r\n   \r\n jump/a 3\r\nrun/b\r\n".encode())
+    assert clip_names(tmp_path, "val") == ["jump/a", "run/b"]
+    (tmp_path / "val.txt").write_bytes(b"\xff\xfej\0")
+    with pytest.raises(BadInput, match=r"val.txt: not text in UTF-8; expected lines of clips"):
         clip_names(tmp_path, "val")
 
 

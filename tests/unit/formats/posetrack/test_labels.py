@@ -238,6 +238,9 @@ def test_predictions_need_no_tracks_nor_names(tmp_path: Path) -> None:
     person = {"annopoints": [{"point": POINTS}]}
     path = sets.write(tmp_path / "a.json", {"annolist": [{"annorect": [person, person]}]})
     assert read_prediction_file(path)[0].people.track_id.tolist() == [0, 1]
+    named = [sets.entry17(1), {"image": [{"name": ""}]}, {"image": [{"name": "00000003.jpg"}]}]
+    sets.write(path, {"annolist": named})
+    assert len(read_prediction_file(path)) == 3
 
 
 @pytest.mark.parametrize(
@@ -299,7 +302,10 @@ NAN = float("nan")
         (changed18("images", "file_name", None), r"'file_name' is missing .*'images\[0\]'"),
         (changed18("images", "id", None), r"'id' is missing or empty in 'images\[0\]'"),
         (changed18("images", "ignore_regions_y", None), "as many x as y in each region"),
-        (changed18("images", "id", 10003420003), "two 'images' have the id 10003420003"),
+        (
+            changed18("images", "id", 10003420003),
+            r"10003420003, as that of 'images\[\d\]'; expected each id once",
+        ),
         (changed18("annotations", "image_id", 77), r"'annotations\[0\].image_id' is 77; .*no such"),
         (changed18("annotations", "keypoints", [1] * 45), r"is a list of 45; expected 51 finite"),
         (changed18("annotations", "keypoints", [NAN] * 51), r"is nan at place 0; expected 51"),

@@ -116,6 +116,22 @@ def test_a_frame_without_a_picture_is_named(tmp_path: Path, year: int, make: typ
         shorter.truth()
 
 
+@pytest.mark.parametrize(("year", "make"), [(2017, sets.set17), (2018, sets.set18)])
+@pytest.mark.parametrize("num_strays", [1, 2])
+def test_strange_pictures_do_not_take_the_place_of_a_missing_one(
+    tmp_path: Path, year: int, make: type[None], num_strays: int
+) -> None:
+    make(tmp_path)  # type: ignore[call-arg]
+    sequence = only(tmp_path, year)
+    missing, last = sequence.images[2], sequence.images[-1]
+    missing.unlink()
+    for i in range(1, 1 + num_strays):
+        last.with_name(f"{int(last.stem) + i:0{len(last.stem)}d}.jpg").touch()
+    assert len(only(tmp_path, year).images) == 4 + num_strays
+    with pytest.raises(BadInput, match=rf"frame 2 \({missing.name}\) has none"):
+        only(tmp_path, year).truth()
+
+
 def test_a_sequence_without_pictures_says_where_they_belong(tmp_path: Path) -> None:
     sets.set17(tmp_path)
     (tmp_path / "images").rename(tmp_path / "elsewhere")
