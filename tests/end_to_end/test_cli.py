@@ -614,6 +614,8 @@ def test_info_about_folders_and_names(
     assert "walk.mp4: 320x240" in told(video.parent)
     assert told("pose_small").count("  trained on: ") == 1
     assert "optimizer.lr=" in told("queries_small")
+    assert main(["info", "a" * 300]) == 2
+    assert "cannot be looked at (File name too long)" in problem_line(capsys)
     assert main(["info", "pose_smal"]) == 2
     assert "did you mean 'pose_small'?" in problem_line(capsys)
 

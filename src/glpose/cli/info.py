@@ -22,6 +22,7 @@ def info(what: str | None = None, /) -> int:
 
 def _lines(what: str | None) -> list[str]:
     from glpose.cli import about
+    from glpose.formats.text.lines import looking_at
     from glpose.video.network import is_address, shown
 
     if what is None:
@@ -29,13 +30,14 @@ def _lines(what: str | None) -> list[str]:
     path = Path(what)
     if is_address(what):
         raise BadInput(f"{shown(what)}: an address; glpose info reads local files only")
-    if not path.exists():
-        return _of_name(what)
-    if path.is_dir():
-        return _of_folder(path)
-    if path.suffix == ".onnx":
-        return about.weights_file(path)
-    return about.results_file(path) if path.suffix == ".jsonl" else about.source(path)
+    with looking_at(path):
+        if not path.exists():
+            return _of_name(what)
+        if path.is_dir():
+            return _of_folder(path)
+        if path.suffix == ".onnx":
+            return about.weights_file(path)
+        return about.results_file(path) if path.suffix == ".jsonl" else about.source(path)
 
 
 def _of_folder(path: Path) -> list[str]:
