@@ -151,8 +151,8 @@ def run(
         video = entry.open(fps)
         close = partial(let_go, video)
         held.callback(close)  # a camera or a stream is not kept if anything else cannot be used
-        people = boxes if boxes is None or isinstance(boxes, Mapping) else read_boxes(boxes)
-        check_boxes(people, video.info, entry.label)
+        people = read_boxes(boxes) if isinstance(boxes, str | Path) else boxes
+        people = checked_boxes(people, video.info, entry.label)
         if weights is None:
             weights = usual_weights(is_still=video.info.is_still)
         models = load_models(weights, None if people is not None else detector, engine)
@@ -436,9 +436,15 @@ def _check_shapes(people: People, frame: int) -> None:
             )
 
 
-def check_boxes(boxes: Boxes | None, info: VideoInfo, name: str) -> None:
-    """Raises BadInput for boxes that are none, are beyond the video's end, or share a track id."""
-    for frame, people in (boxes or {}).items():
+def checked_boxes(boxes: Boxes | None, info: VideoInfo, name: str) -> Boxes | None:
+    """The boxes in the types of `People`, whatever numbers they were given in.
+
+    Raises: BadInput for boxes that are none, are beyond the video's end, or share a track id.
+    """
+    if boxes is None:
+        return None
+    checked: dict[int, People] = {}
+    for frame, people in boxes.items():
         if not isinstance(frame, int | np.integer) or not isinstance(people, People):
             raise BadInput(
                 f"the boxes hold {type(people).__name__} for the frame {frame!r:.40}; expected "
@@ -452,7 +458,9 @@ def check_boxes(boxes: Boxes | None, info: VideoInfo, name: str) -> None:
                 f"frame {frame} has {len(people)} boxes; expected at most {_MOST_PEOPLE}, since the "
                 "features of all people of some frames are kept in memory"
             )
-        xyxy, score = people.xyxy, people.score
+        # Before anything is computed: sums of small whole numbers would overflow.
+        xyxy = people.xyxy.astype(np.float32, copy=False)
+        score = people.score.astype(np.float32, copy=False)
         fits = (np.abs(xyxy) <= FARTHEST_PX).all(-1) & (xyxy[:, 2:] > xyxy[:, :2]).all(-1)
         fits &= (score >= 0) & (score <= 1)
         if not fits.all():
@@ -468,9 +476,12 @@ def check_boxes(boxes: Boxes | None, info: VideoInfo, name: str) -> None:
                 f"the boxes of frame {frame} have the track_id {ids[count.argmax()]} twice; "
                 "expected one box for each person"
             )
-    last = max(boxes or (), default=-1)
+        track_id = people.track_id.astype(np.int64, copy=False)
+        checked[int(frame)] = People(xyxy, score, track_id)
+    last = max(checked, default=-1)
     if info.num_frames is not None and last >= info.num_frames:
         raise BadInput(
             f"the boxes name frame {last}, but {name} has {info.num_frames} frames (the first is "
             "0); give the boxes of this video"
         )
+    return checked

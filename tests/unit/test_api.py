@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import tiny_onnx
-from glpose.api import Models, check_boxes, load_models, poses_of, run, usual_refiners
+from glpose.api import Models, checked_boxes, load_models, poses_of, run, usual_refiners
 from glpose.errors import BadInput, BadWeights
 from glpose.hindsight import HindsightSpec
 from glpose.metrics.calibration import calibrated
@@ -107,7 +107,27 @@ def test_an_id_twice_in_a_frame_is_refused() -> None:
     box = np.array([[0, 0, 4, 4]] * 2, np.float32)
     twice = People(box, np.ones(2, np.float32), np.array([7, 7]))
     with pytest.raises(BadInput, match="boxes of frame 2 have the track_id 7 twice"):
-        check_boxes({2: twice}, info, "x")
+        checked_boxes({2: twice}, info, "x")
+
+
+def test_boxes_of_other_numbers_are_those_of_the_same_values() -> None:
+    """Small whole numbers would overflow in the middle of a box."""
+    code = (  # in a process without type checks, which would refuse them first
+        "import glpose, numpy as np\n"
+        "from glpose.api import checked_boxes\n"
+        "box, info = [[100, 40, 200, 120]], glpose.VideoInfo('x', (250, 250), 25.0)\n"
+        "for kind in ('uint8', 'int16', 'float16', 'float64', 'uint64'):\n"
+        "    ids = np.array([7], kind if kind.startswith('u') else 'int16')\n"
+        "    given = glpose.People(np.array(box, kind), np.ones(1, kind), ids)\n"
+        "    found = checked_boxes({np.int64(3): given}, info, 'x')\n"
+        "    for people in found.values():\n"
+        "        arrays = people.xyxy, people.score, people.track_id\n"
+        "        print(list(found), [(str(a.dtype), a.tolist()) for a in arrays])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    box = ("float32", [[100.0, 40.0, 200.0, 120.0]])
+    assert set(done.stdout.splitlines()) == {f"[3] {[box, ('float32', [1.0]), ('int64', [7])]}"}
+    assert len(done.stdout.splitlines()) == 5
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from glpose import __version__
 from glpose.api import (
     Boxes,
     Models,
-    check_boxes,
     check_rate,
     check_span,
+    checked_boxes,
     load_models,
     poses_of,
     shared_motions,
@@ -247,7 +247,7 @@ class _Estimation:
         return self.models.record | refined
 
     def check(self, info: VideoInfo, label: str) -> None:
-        check_boxes(self.boxes, info, label)
+        checked_boxes(self.boxes, info, label)
 
     def pairs(
         self, frames: Iterable[Frame], info: VideoInfo, timings: Timings, *, keep_pictures: bool
