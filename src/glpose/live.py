@@ -95,11 +95,15 @@ class Live:
         """
         what = f"picture {self._next_frame}"
         time_s = self._checked_time(time_s, what)
-        if time_s - self._time_s > self._stall_s:
-            self.reset()
+        has_stalled = time_s - self._time_s > self._stall_s
         if rgb is not None:
             rgb = checked_picture(rgb, what).copy()
-            self._check_size(rgb.shape[:2], what)
+            if not has_stalled:
+                self._check_size(rgb.shape[:2], what)
+        # All is right from here on: what is refused above changes nothing.
+        if has_stalled:
+            self.reset()
+        if rgb is not None:
             self._size_hw = rgb.shape[:2]
         self._time_s = time_s
         poses = self._answered(Frame(self._next_frame - self._first_frame, time_s, rgb))
@@ -145,12 +149,12 @@ class Live:
     def _checked_time(self, time_s: float, what: str) -> float:
         try:
             found = float(time_s)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             found = math.nan
         if not self._time_s < found < math.inf:
             before = "" if self._time_s == -math.inf else f", after one at {self._time_s} s"
             raise BadInput(
-                f"{what} is at {time_s} s{before}; expected seconds that increase, or reset() "
+                f"{what} is at {time_s!s:.40} s{before}; expected seconds that increase, or reset() "
                 "where a source starts anew"
             )
         return found

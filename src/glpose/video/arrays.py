@@ -131,5 +131,5 @@ def step_at(rate_hz: float) -> Fraction:
 def _numbers(name: str, times_s: Iterable[float]) -> tuple[float, ...]:
     try:
         return tuple(float(time_s) for time_s in times_s)
-    except (TypeError, ValueError) as problem:
+    except (TypeError, ValueError, OverflowError) as problem:
         raise BadInput(f"{name}: times_s: {problem}; expected a number for each picture") from None

@@ -112,6 +112,7 @@ def test_results_stay_in_their_folder_whatever_a_source_is_called(name: str, fol
             "p, times_s=[0, 'soon']",
             "pictures: times_s: could not convert string to float: 'soon'; ",
         ),
+        ("p, times_s=[0, 10**400]", "pictures: times_s: int too large to convert to float; "),
         ("p, times_s=[0, None]", "pictures: times_s: float() argument must be "),
         ("p, times_s=3.0", "pictures: times_s: 'float' object is not iterable; expected a number"),
         ("5", "pictures: found a int; expected a list, an array or an iterator of pictures"),
