@@ -1,6 +1,6 @@
 """A source of pictures that are in memory or generated on demand."""
 
-from collections.abc import Generator, Iterable, Iterator, Sized
+from collections.abc import Generator, Iterable, Sequence
 from fractions import Fraction
 from itertools import chain
 
@@ -16,9 +16,11 @@ _MICROSECOND = Fraction(1, 1_000_000)
 class ArraySource:
     """Arrays of RGB pictures, uint8 of height x width x 3, as a `Source`.
 
-    `pictures` is a list, an array, or an iterator, which is read lazily and only once (its
-    pictures are copied, so that it may use their memory again); None stands for a lost picture. Times are `times_s`, one per picture and increasing, or else multiples of
-    1 / `rate_hz`. `name` names the results. `is_still`: it is one picture and no video.
+    `pictures` is a list, an array, or anything else that gives pictures one by one, such as an
+    iterator: that is read lazily and only once, and its pictures are copied, so that it may use
+    their memory again. None stands for a lost picture. Times are `times_s`, one per picture and
+    increasing, or else multiples of 1 / `rate_hz`. `name` names the results. `is_still`: it is one
+    picture and no video.
 
     Raises: BadInput if a picture is invalid (the first one here, later ones when they are reached),
     if times are not numbers, do not increase or are fewer than the pictures, or if an iterator is
@@ -46,9 +48,9 @@ class ArraySource:
                 f"{name}: found a {type(pictures).__name__}; expected a list, an array or an "
                 "iterator of pictures"
             )
-        num = len(pictures) if isinstance(pictures, Sized) else None
-        self.is_read_once = isinstance(pictures, Iterator)
-        self._was_read = False
+        # What has an iterator need not give the same one twice, nor tell its length rightly.
+        num = len(pictures) if isinstance(pictures, Sequence | np.ndarray) else None
+        self.is_read_once, self._was_read = num is None, False
         # The size is that of the first picture that is not None.
         rest, before, size_hw = iter(pictures), [], None
         for index, picture in enumerate(rest):

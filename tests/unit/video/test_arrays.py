@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,36 @@ def test_an_iterator_may_use_its_memory_again() -> None:
 
     frames = list(ArraySource(pictures()).frames())
     assert [int(frame.rgb.max()) for frame in frames if frame.rgb is not None] == [0, 1, 2, 3]
+
+
+class Counted:
+    """As wrappers that show progress: no iterator, but not to be begun twice either."""
+
+    def __init__(self, num: int) -> None:
+        self.begun, self._num = 0, num
+
+    def __len__(self) -> int:
+        return self._num
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        self.begun += 1
+        buffer = np.zeros((2, 2, 3), np.uint8)
+        while self._num:
+            self._num -= 1
+            buffer[:] += 1
+            yield buffer
+
+
+def test_what_is_no_list_and_no_iterator_is_begun_once_and_may_use_its_memory_again() -> None:
+    pictures = Counted(4)
+    source = ArraySource(pictures)
+    frames = list(source.frames())
+    assert [int(frame.rgb.max()) for frame in frames if frame.rgb is not None] == [1, 2, 3, 4]
+    assert pictures.begun == 1
+    assert source.info.num_frames is None
+    assert source.is_read_once
+    with pytest.raises(BadInput, match="read once only"):
+        next(source.frames())
 
 
 @pytest.mark.parametrize(
