@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from glpose import __version__
+from glpose.config import real_number
 from glpose.errors import BadInput
 from glpose.flow import Flow, Motions
 from glpose.formats.results import read_boxes
@@ -42,6 +43,7 @@ from glpose.timing import Timings
 from glpose.track.by_pose import PoseTracker, PoseTrackerSpec
 from glpose.track.tracker import Tracker
 from glpose.types import Frame, FrameAndPoses, People, PoseResult, VideoInfo
+from glpose.video.arrays import checked_rate
 from glpose.video.given import Given, find_given
 from glpose.video.source import frames_within, let_go
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_LIFT, DEFAULT_PICTURE, DEFAULT_POSE
@@ -136,8 +138,8 @@ def run(
     Raises: GLPoseError at the call, not later, if source, boxes or weights cannot be used.
     """
     _check_kinds(boxes=boxes, weights=weights, detector=detector, engine=engine, refiners=refiners)
-    check_span(start_s, end_s, frames)
-    check_rate(fps)
+    start_s, end_s, frames = checked_span(start_s, end_s, frames)
+    fps = None if fps is None else checked_rate(fps, "fps")
     wish = Wish(preset, detect_every, flip, fuse)
     entries = find_given([source], fps, allow_network=allow_network)
     for problem in (entry.error for entry in entries if entry.error is not None):
@@ -364,13 +366,14 @@ def _people_of(
     return DetectAndTrack(models.detect, Tracker(size_hw=info.size_hw), timings)
 
 
-def check_span(
+def checked_span(
     start_s: float | None, end_s: float | None, frames: tuple[int, int | None] | None = None
-) -> None:
-    """Raises BadInput for a span of time or of frames that cannot contain a frame."""
-    for name, value in (("start", start_s), ("end", end_s)):
-        if value is not None and not _is_number(value):
-            raise BadInput(f"the {name} is {value!r:.40}; expected a number of seconds")
+) -> tuple[float | None, float | None, tuple[int, int | None] | None]:
+    """A span of time and of frames, in numbers of Python.
+
+    Raises: BadInput for what cannot contain a frame.
+    """
+    start_s, end_s = _seconds("start", start_s), _seconds("end", end_s)
     begin = start_s or 0.0
     if not 0 <= begin < float("inf") or (end_s is not None and not end_s > begin):
         raise BadInput(
@@ -378,7 +381,7 @@ def check_span(
             "empty; expected a start of at least 0 and an end behind it"
         )
     if frames is None:
-        return
+        return start_s, end_s, None
     expected = "expected the first frame, from 0, and the one behind the last, or None"
     whole = isinstance(frames, tuple | list) and len(frames) == 2
     if not whole or not all(isinstance(n, int | np.integer) for n in frames if n is not None):
@@ -386,16 +389,14 @@ def check_span(
     first, end = frames
     if first is None or first < 0 or (end is not None and end <= first):
         raise BadInput(f"the frames from {first} to before {end} are none; {expected}")
+    return start_s, end_s, (int(first), None if end is None else int(end))
 
 
-def check_rate(fps: float | None) -> None:
-    """Raises BadInput for a rate that is none."""
-    if fps is not None and not (_is_number(fps) and 0 < fps < float("inf")):
-        raise BadInput(f"fps is {fps!r:.40}; expected frames a second, above 0")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+def _seconds(name: str, value: object) -> float | None:
+    found = real_number(value)
+    if value is not None and found is None:
+        raise BadInput(f"the {name} is {value!r:.40}; expected a number of seconds")
+    return found
 
 
 def _check_kinds(**arguments: object) -> None:

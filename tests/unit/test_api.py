@@ -130,6 +130,30 @@ def test_boxes_of_other_numbers_are_those_of_the_same_values() -> None:
     assert len(done.stdout.splitlines()) == 5
 
 
+@pytest.mark.slow
+def test_numbers_of_numpy_are_numbers_and_come_back_as_those_of_python(tiny_weights: Path) -> None:
+    code = (  # in a process without type checks, which would refuse them first
+        "import glpose, json, numpy as np, sys\n"
+        "rgb, how = np.zeros((5, 48, 64, 3), np.uint8), dict(weights=sys.argv[1], boxes={})\n"
+        "span = dict(start_s=np.float32(.04), end_s=np.float64(.5), frames=(np.int64(1), 3))\n"
+        "slow = glpose.ArraySource(rgb, rate_hz=np.float32(12.5))\n"
+        "for source, more in ((rgb, {'fps': np.int64(25)}), (rgb, {}), (slow, {})):\n"
+        "    whole = json.loads(json.dumps(glpose.run(source, **how, **span, **more)"
+        ".collect().to_dict()))\n"
+        "    print(whole['video']['fps'], [f['frame'] for f in whole['frames']], "
+        "whole['settings']['frames'])\n"
+    )
+    pose = str(tiny_weights / "tiny.encoder.onnx")
+    done = subprocess.run(
+        [sys.executable, "-c", code, pose], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == [
+        "25 [1, 2] [1, 3]",
+        "25.0 [1, 2] [1, 3]",
+        "12.5 [1, 2] [1, 3]",
+    ]
+
+
 @pytest.fixture(scope="module")
 def bad_calls() -> dict[str, tuple[list[str], str]]:
     """What calls that cannot be right raise, in a process without type checks."""

@@ -254,7 +254,7 @@ def header(
 ) -> dict[str, object]:
     """The first line of `poses.jsonl`, as plain data."""
     height, width = video.size_hw
-    return {
+    first = {
         "format": FORMAT,
         "video": {
             "name": video.name,
@@ -267,12 +267,13 @@ def header(
         },
         "skeleton": {
             "name": skeleton.name,
-            "joints": list(skeleton.joints),
-            "bones": [list(bone) for bone in skeleton.bones],
+            "joints": skeleton.joints,
+            "bones": skeleton.bones,
         },
-        "models": _finite(to_plain(models)),
-        "settings": _finite(to_plain(settings)),
+        "models": models,
+        "settings": settings,
     }
+    return _finite(to_plain(first))
 
 
 def _add_raw(people: list[dict[str, Any]], before: BeforeSmoothing) -> None:
@@ -320,7 +321,7 @@ def _finite(value: Any) -> Any:
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_finite(item) for item in value]
-    if isinstance(value, float | np.floating) and not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
 

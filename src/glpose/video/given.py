@@ -18,7 +18,7 @@ from glpose.errors import BadInput, VideoError
 from glpose.types import Frame, VideoInfo
 from glpose.video.arrays import ArraySource
 from glpose.video.reader import Audio
-from glpose.video.source import IMAGE_RATE_HZ, Source, SourceEntry, find_sources
+from glpose.video.source import Source, SourceEntry, find_sources
 
 Given = (
     str
@@ -61,7 +61,6 @@ def find_given(
 
 
 def _parts(given: object, fps: float | None) -> Iterator[str | Path | Source]:
-    rate_hz = fps or IMAGE_RATE_HZ
     match given:
         case str() | Source():
             yield given
@@ -72,13 +71,13 @@ def _parts(given: object, fps: float | None) -> Iterator[str | Path | Source]:
         case bytes() | bytearray():
             yield _held(bytes(given), "bytes", fps)
         case np.ndarray() if given.ndim < 4:
-            yield ArraySource([given], rate_hz=rate_hz, name="picture", is_still=True)
+            yield ArraySource([given], rate_hz=fps, name="picture", is_still=True)
         case list() | tuple() if given and all(isinstance(p, str | os.PathLike) for p in given):
             yield from map(Path, given)
         case _ if hasattr(given, "read"):
             yield _held(*_content(given), fps)
         case Iterable() if not isinstance(given, Mapping):
-            yield ArraySource(given, rate_hz=rate_hz)
+            yield ArraySource(given, rate_hz=fps)
         case _:
             raise BadInput(
                 f"found a {type(given).__name__} as source; expected a path, an array, a list or an "

@@ -20,7 +20,7 @@ from glpose import imaging
 from glpose.errors import BadInput, VideoError
 from glpose.imaging import Rgb
 from glpose.types import Frame, VideoInfo
-from glpose.video.arrays import ArraySource, step_at
+from glpose.video.arrays import RATE_HZ, ArraySource, step_at
 from glpose.video.camera import CameraSource, camera_number, open_camera
 from glpose.video.network import Address, NetworkSource, Watch, is_address, parse_address
 from glpose.video.pages import open_pages
@@ -32,7 +32,6 @@ VIDEO_SUFFIXES = frozenset(
      ".m2v", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogg", ".ogv",
      ".ts", ".vob", ".webm", ".wmv"}
 )  # fmt: skip
-IMAGE_RATE_HZ = 25.0
 
 
 @runtime_checkable
@@ -157,7 +156,7 @@ class SourceEntry:
 
         Raises: VideoError if it cannot be read, or has times of its own and a rate is given.
         """
-        source = self._opened(IMAGE_RATE_HZ if rate_hz is None else rate_hz, watch)
+        source = self._opened(RATE_HZ if rate_hz is None else rate_hz, watch)
         if rate_hz is not None and source.info.rate_hz != rate_hz:
             raise VideoError(
                 f"{self.label}: has times of its own, {source.info.rate_hz:g} frames a second; a "
@@ -181,7 +180,7 @@ class SourceEntry:
         return open_video(self.paths[0])
 
 
-def open_images(paths: Iterable[Path], name: str, rate_hz: float = IMAGE_RATE_HZ) -> ImageSequence:
+def open_images(paths: Iterable[Path], name: str, rate_hz: float = RATE_HZ) -> ImageSequence:
     """Pictures as a sequence. Raises: VideoError if none of them can be read."""
     paths, problems = tuple(paths), []
     for path in paths:

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +146,8 @@ def test_results_stay_in_their_folder_whatever_a_source_is_called(name: str, fol
         ("p, times_s=[0, 10**400]", "pictures: times_s: int too large to convert to float; "),
         ("p, times_s=[0, None]", "pictures: times_s: float() argument must be "),
         ("p, times_s=3.0", "pictures: times_s: 'float' object is not iterable; expected a number"),
+        ("p, rate_hz='25'", "rate_hz is '25'; expected frames a second, above 0"),
+        ("p, rate_hz=True", "rate_hz is True; expected frames a second, above 0"),
         ("5", "pictures: found a int; expected a list, an array or an iterator of pictures"),
     ],
 )
@@ -157,6 +159,26 @@ def test_what_is_no_list_is_said_when_it_is_given(arguments: str, words: str) ->
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.splitlines()[-1].startswith(f"glpose.errors.BadInput: {words}")
+
+
+@pytest.mark.parametrize(
+    ("times_s", "more", "rate_hz"),
+    [
+        (np.arange(12) / 30, {}, 30.0),
+        (np.arange(12) * 1001 / 30000, {}, 30000 / 1001),
+        (np.round(np.arange(12) / 30, 6), {}, 30.0),
+        ([0.0, 0.5, 1.0, 9.0, 9.5], {}, 2.0),  # after a gap
+        ([0.0, 10.0], {}, 0.1),
+        (np.arange(12) / 30, {"rate_hz": 50.0}, 50.0),
+        ([0.0], {}, 25.0),
+        ([], {}, 25.0),
+        ([0.0, float("nan")], {}, 25.0),
+        ([1.0, 0.0], {}, 25.0),
+    ],
+)
+def test_the_rate_is_that_of_the_times(times_s: Sequence, more: dict, rate_hz: float) -> None:
+    source = ArraySource(PICTURES, times_s=[float(t) for t in times_s], **more)
+    assert source.info.rate_hz == pytest.approx(rate_hz, rel=1e-12)
 
 
 @pytest.mark.parametrize(
