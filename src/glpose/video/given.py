@@ -35,7 +35,8 @@ Given = (
 """A file, folder or glob; the number of a camera; a picture or pictures as arrays of RGB; the content of a file; a source.
 
 An array is one picture (height x width x 3) or a video (frames x height x width x 3). An iterator of
-pictures is read lazily and once. A list of paths is what `glpose run` does with several.
+pictures is read lazily and once. A list of paths is what `glpose run` does with several, but that
+a picture it names twice is there twice.
 """
 
 _MAGIC = (
@@ -60,7 +61,7 @@ def find_given(
     return find_sources(parts, allow_network=allow_network)
 
 
-def _parts(given: object, fps: float | None) -> Iterator[str | Path | Source]:
+def _parts(given: object, fps: float | None) -> Iterator[str | Path | Source | list[Path]]:
     match given:
         case str() | Source():
             yield given
@@ -73,7 +74,7 @@ def _parts(given: object, fps: float | None) -> Iterator[str | Path | Source]:
         case np.ndarray() if given.ndim < 4:
             yield ArraySource([given], rate_hz=fps, name="picture", is_still=True)
         case list() | tuple() if given and all(isinstance(p, str | os.PathLike) for p in given):
-            yield from map(Path, given)
+            yield list(map(Path, given))
         case _ if hasattr(given, "read"):
             yield _held(*_content(given), fps)
         case Iterable() if not isinstance(given, Mapping):

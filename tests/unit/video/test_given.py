@@ -70,6 +70,20 @@ def test_paths_together_are_one_sequence(tmp_path: Path) -> None:
     assert indices(source) == [2, 10]
 
 
+def test_a_picture_is_there_as_often_as_one_list_names_it(tmp_path: Path) -> None:
+    folder = image_folder(tmp_path)
+    two, ten = folder / "frame-2.png", folder / "frame-10.png"
+    source = opened([two, f"{folder}/./frame-2.png", ten, str(two)])
+    assert indices(source) == [2, 2, 10, 2]
+    assert source.info.num_frames == 4
+    assert not opened([two, two]).info.is_still
+    # The arguments of a command, or patterns that overlap, name a file but once.
+    (entry,) = find_given([two, two, ten])
+    assert entry.paths == (two, ten)
+    (entry,) = find_given([[folder / "frame-*.png", two], [ten]])
+    assert len(entry.paths) == len(set(entry.paths)) > 2
+
+
 @pytest.mark.parametrize("form", [bytes, bytearray, io.BytesIO])
 def test_the_content_of_a_video_is_that_video(
     form: Callable, tmp_path: Path, own_temporary_folder: Path
