@@ -12,8 +12,7 @@ from glpose import __version__
 from glpose.config import real_number
 from glpose.errors import BadInput
 from glpose.flow import Flow, Motions
-from glpose.formats.results import read_boxes
-from glpose.formats.text.lines import FARTHEST_PX
+from glpose.formats.results import check_people, read_boxes
 from glpose.hindsight import NO_HINDSIGHT, HindsightSpec
 from glpose.imaging import dense_flow
 from glpose.lifting import lift_frames, lift_settings
@@ -463,23 +462,13 @@ def checked_boxes(boxes: Boxes | None, info: VideoInfo, name: str) -> Boxes | No
         # Before anything is computed: sums of small whole numbers would overflow.
         xyxy = people.xyxy.astype(np.float32, copy=False)
         score = people.score.astype(np.float32, copy=False)
-        fits = (np.abs(xyxy) <= FARTHEST_PX).all(-1) & (xyxy[:, 2:] > xyxy[:, :2]).all(-1)
-        fits &= (score >= 0) & (score <= 1)
-        if not fits.all():
-            which = int(np.argmin(fits))
+        whose = People(xyxy, score, people.track_id.astype(np.int64, copy=False))
+        check_people(whose, f"frame {frame} of the boxes")
+        if len(wrong := score[~((score >= 0) & (score <= 1))]):
             raise BadInput(
-                f"the box {xyxy[which].tolist()} of frame {frame} has the score {score[which]}; "
-                "expected finite x1, y1, x2, y2 in pixels with x2 > x1 and y2 > y1, and a score "
-                "from 0 to 1"
+                f"frame {frame} of the boxes has the score {wrong[0]:g}; expected 0 to 1"
             )
-        ids, count = np.unique(people.track_id, return_counts=True)
-        if (count > 1).any():
-            raise BadInput(
-                f"the boxes of frame {frame} have the track_id {ids[count.argmax()]} twice; "
-                "expected one box for each person"
-            )
-        track_id = people.track_id.astype(np.int64, copy=False)
-        checked[int(frame)] = People(xyxy, score, track_id)
+        checked[int(frame)] = whose
     last = max(checked, default=-1)
     if info.num_frames is not None and last >= info.num_frames:
         raise BadInput(

@@ -102,12 +102,25 @@ def test_encoders_that_answer_spare_looks_and_scores_are_calibrated(tmp_path: Pa
         assert two.side_evidence.shape == two.score.shape
 
 
-def test_an_id_twice_in_a_frame_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("x2", "score", "ids", "words"),
+    [
+        (4.0, 1.0, (7, 7), "the track_id 7 twice; expected one box"),
+        (4.0, 1.0, (-5, 7), "the track_id -5; expected whole numbers from 0"),
+        (0.004, 1.0, (1, 7), r"the box \[0.0, 0.0, 0.004.*with x2 > x1 .* rounded to two decimals"),
+        (-4.0, 1.0, (1, 7), r"the box \[0.0, 0.0, -4.0, 4.0\]; expected"),
+        (2e6, 1.0, (1, 7), r"the box \[0.0, 0.0, 2000000.0, 4.0\]; expected"),
+        (4.0, 1.5, (1, 7), r"the score 1\.5; expected 0 to 1"),
+    ],
+)
+def test_people_whom_no_file_could_give_back_are_refused(
+    x2: float, score: float, ids: tuple[int, int], words: str
+) -> None:
     info = ArraySource([np.zeros((8, 8, 3), np.uint8)] * 3, rate_hz=25.0).info
-    box = np.array([[0, 0, 4, 4]] * 2, np.float32)
-    twice = People(box, np.ones(2, np.float32), np.array([7, 7]))
-    with pytest.raises(BadInput, match="boxes of frame 2 have the track_id 7 twice"):
-        checked_boxes({2: twice}, info, "x")
+    box = np.array([[0, 0, 4, 4], [0, 0, x2, 4]], np.float32)
+    people = People(box, np.array([1, score], np.float32), np.array(ids))
+    with pytest.raises(BadInput, match=f"^frame 2 of the boxes has {words}"):
+        checked_boxes({2: people}, info, "x")
 
 
 def test_boxes_of_other_numbers_are_those_of_the_same_values() -> None:
