@@ -38,6 +38,7 @@ from glpose.runtime.load import open_detector, open_estimator, open_lifter
 from glpose.runtime.presets import MOST_WAIT, Effort, Preset, Wish
 from glpose.runtime.protocols import Detector, Estimator
 from glpose.skeleton import Skeleton
+from glpose.stoppable import Stoppable
 from glpose.timing import Timings
 from glpose.track.by_pose import PoseTracker, PoseTrackerSpec
 from glpose.track.tracker import Tracker
@@ -151,8 +152,8 @@ def run(
     (entry,) = entries
     with ExitStack() as held:
         video = entry.open(fps)
-        close = partial(let_go, video)
-        held.callback(close)  # a camera or a stream is not kept if anything else cannot be used
+        held.callback(let_go, video)  # a camera is not kept if anything else cannot be used
+        taken = Stoppable(frames_within(video, start_s, end_s, frames))
         people = read_boxes(boxes) if isinstance(boxes, str | Path) else boxes
         people = checked_boxes(people, video.info, entry.label)
         if weights is None:
@@ -160,7 +161,7 @@ def run(
         models = load_models(weights, None if people is not None else detector, engine)
         effort = wish.effort(models.estimate.card)
         pairs = poses_of(
-            frames_within(video, start_s, end_s, frames),
+            taken,
             video.info,
             models,
             people,
@@ -182,7 +183,22 @@ def run(
         "frames": frames,
         "causal": causal,
     }
-    return PoseStream(pairs, video.info, models.skeleton, models.record, settings, close)
+
+    def close() -> None:
+        try:
+            taken.close()
+        finally:
+            let_go(video)
+
+    return PoseStream(
+        pairs,
+        video.info,
+        models.skeleton,
+        models.record,
+        settings,
+        close,
+        lambda: video.warnings,
+    )
 
 
 def lift(

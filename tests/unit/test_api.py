@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 import tiny_onnx
+from bad_videos import NUM_FRAMES, truncated_with_index, write_video
 from glpose.api import Models, checked_boxes, load_models, poses_of, run, usual_refiners
 from glpose.errors import BadInput, BadWeights
 from glpose.hindsight import HindsightSpec
@@ -24,7 +26,7 @@ from glpose.runtime.detector import BoxDetector
 from glpose.runtime.presets import PRESETS, Effort
 from glpose.runtime.protocols import Detector
 from glpose.skeleton import BODY19
-from glpose.types import Detections, Frame, FramePoses, People
+from glpose.types import Detections, Frame, FrameAndPoses, FramePoses, People
 from glpose.video.arrays import ArraySource
 from glpose.weights import DEFAULT_PICTURE, DEFAULT_POSE
 
@@ -415,3 +417,56 @@ def test_of_pictures_of_which_some_are_large_fewer_are_held_back(
     next(iter(poses_of(frames(), info, models, {}, block_frames=1)))
     assert (len(taken) <= 25) == (most == 25)
     assert len(taken) <= most
+
+
+def decoding() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "glpose-decode"]
+
+
+def keeps(pairs: Iterator[FrameAndPoses], kept: list) -> Iterator[FrameAndPoses]:
+    """A refiner that holds on to what it is given."""
+    kept.append(pairs)
+    for pair in pairs:  # noqa: UP028 - which would close them
+        yield pair
+
+
+@pytest.mark.parametrize("by_another_thread", [False, True])
+def test_a_closed_stream_reads_no_further_whatever_a_refiner_keeps(
+    by_another_thread: bool, tiny_weights: Path, tmp_path: Path
+) -> None:
+    path = write_video(tmp_path / "long.mp4", num_frames=150)
+    kept, begun, read = [], threading.Event(), []
+    others = set(decoding())
+    stream = run(
+        path,
+        weights=tiny_weights / "tiny.encoder.onnx",
+        detector=tiny_weights / "finder.onnx",
+        refiners=[partial(keeps, kept=kept)],
+    )
+
+    def read_all() -> None:
+        for poses in stream:
+            read.append(poses.frame)
+            begun.set()
+
+    if by_another_thread:
+        thread = threading.Thread(target=read_all)
+        thread.start()
+        assert begun.wait(60)
+        stream.close()
+        thread.join(60)
+        assert not thread.is_alive()
+    else:
+        next(stream)
+        stream.close()
+    assert list(stream) == []
+    assert len(read) < 150
+    assert not set(decoding()) - others
+
+
+def test_a_file_that_is_cut_off_is_told_with_the_result(tiny_weights: Path, tmp_path: Path) -> None:
+    path = truncated_with_index(tmp_path)
+    result = run(path, boxes={}, weights=tiny_weights / "tiny.encoder.onnx").collect()
+    assert 0 < len(result.frames) < NUM_FRAMES
+    (warning,) = result.warnings
+    assert f"of the {NUM_FRAMES} frames" in warning

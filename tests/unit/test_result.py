@@ -67,6 +67,31 @@ def test_a_closed_stream_gives_no_more_and_ends_the_reading() -> None:
     assert ended == [True]
 
 
+def test_at_the_end_of_a_with_statement_a_stream_is_closed() -> None:
+    let_go = []
+    pairs = ((Frame(poses.frame, poses.time_s, None), poses) for poses in FRAMES)
+    with PoseStream(pairs, VIDEO, JOINTS, {}, {}, lambda: let_go.append(True)) as stream:
+        assert next(stream).frame == 0
+    assert let_go == [True]
+    assert list(stream) == []
+
+
+def test_problems_of_the_source_are_known_while_it_is_read_and_afterwards() -> None:
+    warnings: list[str] = []
+
+    def pairs():
+        for poses in FRAMES:
+            warnings.extend(["the file ends early"] * (poses.frame >= 2))
+            yield Frame(poses.frame, poses.time_s, None), poses
+
+    stream = PoseStream(pairs(), VIDEO, JOINTS, {}, {}, warned=lambda: warnings)
+    next(stream)
+    assert stream.warnings == ()
+    result = stream.collect()
+    assert result.warnings == stream.warnings == ("the file ends early",)
+    assert "warnings" not in result.to_dict()
+
+
 def test_joints_of_a_frame_by_name(result: Result) -> None:
     poses = result.frames[1]
     np.testing.assert_array_equal(poses["left_wrist"], [[100 + WRIST, 1], [200 + WRIST, 1]])
