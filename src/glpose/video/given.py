@@ -14,11 +14,15 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from glpose.config import real_number
 from glpose.errors import BadInput, VideoError
 from glpose.types import Frame, VideoInfo
-from glpose.video.arrays import ArraySource
-from glpose.video.reader import Audio
-from glpose.video.source import Source, SourceEntry, find_sources
+from glpose.video.arrays import ArraySource, checked_picture
+from glpose.video.camera import CameraSource
+from glpose.video.network import NetworkSource
+from glpose.video.pages import Pages
+from glpose.video.reader import Audio, VideoSource
+from glpose.video.source import ImageSequence, Source, SourceEntry, find_sources
 
 Given = (
     str
@@ -63,8 +67,10 @@ def find_given(
 
 def _parts(given: object, fps: float | None) -> Iterator[str | Path | Source | list[Path]]:
     match given:
-        case str() | Source():
+        case str():
             yield given
+        case Source():
+            yield given if isinstance(given, _OURS) else _Theirs(given)
         case int() if given >= 0 and not isinstance(given, bool):
             yield f"camera:{given}"
         case os.PathLike():
@@ -109,7 +115,7 @@ def _held(data: bytes, name: str, fps: float | None) -> Source:
     try:
         path.write_bytes(data)
         (entry,) = find_sources([path])
-        held = _Held(entry.open(fps), folder, name)
+        held = _Held(entry.open(fps), folder)
     except BaseException as problem:
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(problem, OSError):
@@ -124,11 +130,11 @@ def _held(data: bytes, name: str, fps: float | None) -> Source:
     return held
 
 
-class _Held:
-    """A `Source` that reads a file of its own; messages call it by the name that was given."""
+class _Around:
+    """A `Source` made of another one."""
 
-    def __init__(self, source: Source, folder: Path, name: str) -> None:
-        self._source, self._folder, self._name = source, folder, name
+    def __init__(self, source: Source) -> None:
+        self._source = source
 
     @property
     def info(self) -> VideoInfo:
@@ -144,9 +150,54 @@ class _Held:
 
     @property
     def warnings(self) -> list[str]:
-        return [text.replace(f"{self._folder}{os.sep}", "") for text in self._source.warnings]
+        return self._source.warnings
 
     def frames(
         self, start_s: float | None = None, end_s: float | None = None
     ) -> Generator[Frame, None, None]:
-        yield from self._source.frames(start_s, end_s)  # not returned: `self` keeps the file
+        yield from self._source.frames(start_s, end_s)  # not returned: `self` may keep a file
+
+
+class _Held(_Around):
+    """A source that reads a file of its own; messages call it by the name that was given."""
+
+    def __init__(self, source: Source, folder: Path) -> None:
+        super().__init__(source)
+        self._folder = folder
+
+    @property
+    def warnings(self) -> list[str]:
+        return [text.replace(f"{self._folder}{os.sep}", "") for text in self._source.warnings]
+
+
+class _Theirs(_Around):
+    """A source of a user: what it gives is checked as it comes."""
+
+    def frames(
+        self, start_s: float | None = None, end_s: float | None = None
+    ) -> Generator[Frame, None, None]:
+        name, last_index, last_s = self.info.name, -1, -float("inf")
+        for frame in super().frames(start_s, end_s):
+            if not isinstance(frame, Frame):
+                raise BadInput(
+                    f"{name}: gave a {type(frame).__name__}; expected glpose.types.Frame"
+                )
+            label = f"{name}: picture {frame.index!r:.40}"
+            if frame.rgb is not None:
+                checked_picture(frame.rgb, label)
+            index, time_s = real_number(frame.index), real_number(frame.time_s)
+            if not isinstance(index, int) or not index > last_index:
+                raise BadInput(
+                    f"{label} came after {last_index}; expected whole numbers from 0 that increase"
+                )
+            if time_s is None or not last_s < time_s < float("inf"):
+                raise BadInput(
+                    f"{label} is at {frame.time_s!r:.40} s, after one at {last_s} s; expected times "
+                    "that increase"
+                )
+            last_index, last_s = index, time_s
+            yield frame
+
+
+_OURS = ArraySource | CameraSource | ImageSequence | NetworkSource | Pages | VideoSource
+"""Sources that give what they should; the times of a damaged file need not increase."""
