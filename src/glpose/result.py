@@ -2,7 +2,7 @@
 
     result = glpose.run("walk.mp4").collect()
     wrist = result.track(2)["left_wrist"]         # (time, 2)
-    picture = result.frames[10].plot(rgb)
+    picture = result.at(10).plot(rgb)             # frame 10 of the video
 
 Joints are asked for by name or, in arrays, by their place in `skeleton.joints`.
 """
@@ -98,13 +98,19 @@ class Track:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result(PoseResult):
-    """All poses of a video: `frames` in order, and each person by number with `track`.
+    """All poses of a video: `frames` in order, one by number with `at`, each person with `track`.
 
     `warnings` are the problems of its source, one line each; files of results do not keep them.
     """
 
     frames: tuple[Poses, ...]
     warnings: tuple[str, ...] = ()
+
+    def at(self, frame: int) -> Poses:
+        """The poses of a frame by its number in the video. Raises: BadInput if it is not there."""
+        found = PoseResult.at(self, frame)
+        assert isinstance(found, Poses)
+        return found
 
     @property
     def track_ids(self) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -99,6 +100,17 @@ def test_joints_of_a_frame_by_name(result: Result) -> None:
     assert both.shape == (2, 2, 2)
     assert np.isnan(both[:, 0]).all()
     assert poses.people.track_id.tolist() == [1, 2]
+
+
+def test_a_frame_is_found_by_its_number_in_the_video(result: Result) -> None:
+    some = replace(result, frames=(result.frames[1], *result.frames[3:]))
+    assert [some.at(number).frame for number in (1, 3, 4)] == [1, 3, 4]
+    assert some.at(3) is some.frames[1]
+    for number in (-1, 0, 2, 5):
+        with pytest.raises(BadInput, match=f"walk.mp4: frame {number} is not in .* of 1 to 4"):
+            some.at(number)
+    with pytest.raises(BadInput, match="it has none"):
+        replace(result, frames=()).at(0)
 
 
 def test_a_track_has_every_frame_from_first_to_last(result: Result) -> None:
