@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from glpose.flow import Flow, Motions
 from glpose.formats.results import check_people, read_boxes
 from glpose.hindsight import NO_HINDSIGHT, HindsightSpec
 from glpose.imaging import dense_flow
-from glpose.lifting import lift_frames, lift_settings
+from glpose.lifting import check_height, lift_frames, lift_settings
 from glpose.pipeline import (
     BLOCK_FRAMES,
     DetectAndTrack,
@@ -138,7 +139,7 @@ def run(
 
     Raises: GLPoseError at the call, not later, if source, boxes or weights cannot be used.
     """
-    _check_kinds(boxes=boxes, weights=weights, detector=detector, engine=engine, refiners=refiners)
+    check_kinds(boxes=boxes, weights=weights, detector=detector, engine=engine, refiners=refiners)
     start_s, end_s, frames = checked_span(start_s, end_s, frames)
     fps = None if fps is None else checked_rate(fps, "fps")
     wish = Wish(preset, detect_every, flip, fuse)
@@ -215,11 +216,16 @@ def lift(
 
     Raises: BadInput if nobody can be lifted, BadWeights.
     """
+    check_kinds(engine=engine)
+    _check_kind("weights", weights, str | Path, "a name or a path")
+    _check_kind("result", result, PoseResult, "a result: load one, or collect() a stream")
+    check_height(height_m)
     opened = open_lifter(weights, engine)
     video = result.video
-    frames = lift_frames(
-        result.frames, result.skeleton, video.rate_hz, opened.network, height_m, video.size_hw
-    )
+    with np.errstate(under="ignore"):
+        frames = lift_frames(
+            result.frames, result.skeleton, video.rate_hz, opened.network, height_m, video.size_hw
+        )
     return replace(
         result,
         frames=frames,
@@ -415,23 +421,26 @@ def _seconds(name: str, value: object) -> float | None:
     return found
 
 
-def _check_kinds(**arguments: object) -> None:
+def check_kinds(**arguments: object) -> None:
     """Raises BadInput for an argument of `run` of another kind than it takes."""
-    path = (str | Path, "a name or a path")
     kinds = {
         "boxes": (str | Path | Mapping | None, "a file, or people by frame"),
         "weights": (str | Path | None, "a name or a path"),
-        "detector": path,
+        "detector": (str | Path, "a name or a path"),
         "engine": (EngineSpec, "a glpose.EngineSpec"),
         "refiners": (Sequence | None, "a list of refiners"),
     }
     for name, value in arguments.items():
-        kind, expected = kinds[name]
-        if not isinstance(value, kind):
-            raise BadInput(f"{name} is a {type(value).__name__}; expected {expected}")
-    for refine in arguments["refiners"] or ():  # pyright: ignore[reportGeneralTypeIssues]
+        _check_kind(name, value, *kinds[name])
+    refiners = arguments.get("refiners")
+    for refine in refiners if isinstance(refiners, Sequence) else ():
         if not callable(refine):
             raise BadInput(f"refiners holds a {type(refine).__name__}; expected functions")
+
+
+def _check_kind(name: str, value: object, kind: Any, expected: str) -> None:
+    if not isinstance(value, kind):
+        raise BadInput(f"{name} is a {type(value).__name__}; expected {expected}")
 
 
 def _check_shapes(people: People, frame: int) -> None:

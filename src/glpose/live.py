@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from glpose.api import load_models, poses_of
+from glpose.api import check_kinds, load_models, poses_of
 from glpose.errors import BadInput
 from glpose.result import Poses
 from glpose.runtime.engine import EngineSpec
@@ -57,6 +57,7 @@ class Live:
         fuse: bool | None = None,
         stall_s: float = STALL_S,
     ) -> None:
+        check_kinds(weights=weights, detector=detector, engine=engine)
         wish = Wish(preset, detect_every, flip, fuse)
         if not isinstance(stall_s, Real) or not stall_s > 0:
             raise BadInput(f"stall_s is {stall_s!r:.40}; expected seconds above 0")
@@ -122,7 +123,8 @@ class Live:
             self._pairs = self._opened(self._size_hw)
         self._given = frame
         try:
-            _, poses = next(self._pairs)
+            with np.errstate(under="ignore"):  # whatever the caller has set
+                _, poses = next(self._pairs)
         except BaseException:
             self.reset()  # a generator that failed has ended
             raise

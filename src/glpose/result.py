@@ -7,6 +7,7 @@
 Joints are asked for by name or, in arrays, by their place in `skeleton.joints`.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -197,7 +198,8 @@ class PoseStream(Iterator[Poses]):
         self._poses = Stoppable(Poses.of(poses, skeleton) for _, poses in pairs)
 
     def __next__(self) -> Poses:
-        return next(self._poses)
+        with np.errstate(under="ignore"):  # whatever the caller has set
+            return next(self._poses)
 
     def __enter__(self) -> "PoseStream":
         return self
@@ -233,6 +235,8 @@ def load(path: str | Path) -> Result:
 
     Raises: BadInput with the line number if it is not what `glpose run` writes.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise BadInput(f"found a {type(path).__name__}; expected the path of a poses.jsonl")
     found = results.load(path)
     frames = tuple(Poses.of(poses, found.skeleton) for poses in found.frames)
     return Result(found.video, found.skeleton, frames, found.models, found.settings)

@@ -302,12 +302,14 @@ class PoseResult:
 
     def at(self, frame: int) -> FramePoses:
         """The poses of a frame by its number in the video. Raises: BadInput if it is not there."""
-        place = bisect_left(self.frames, frame, key=lambda poses: poses.frame)
+        place = len(self.frames)
+        if isinstance(frame, int | np.integer):
+            place = bisect_left(self.frames, frame, key=lambda poses: poses.frame)
         if place == len(self.frames) or self.frames[place].frame != frame:
             known = (
                 f"it has some of {self.frames[0].frame} to {self.frames[-1].frame}"
                 if self.frames
                 else "it has none"
             )
-            raise BadInput(f"{self.video.name}: frame {frame} is not in the result; {known}")
+            raise BadInput(f"{self.video.name}: frame {frame!s:.40} is not in the result; {known}")
         return self.frames[place]

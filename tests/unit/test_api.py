@@ -199,6 +199,10 @@ def test_what_is_no_source_is_told_what_is_one(
         assert "expected a path, an array, a list or an iterator" in bad_calls[name][1]
     assert "no such file" in bad_calls["paths that are not there"][1]
     assert "start is '1:20'; expected a number of seconds" in bad_calls["start_s='1:20'"][1]
+    assert (
+        "is a PoseStream; expected a result: load one, or collect() a stream"
+        in (bad_calls["lift a stream"][1])
+    )
 
 
 @pytest.mark.slow
@@ -470,3 +474,17 @@ def test_a_file_that_is_cut_off_is_told_with_the_result(tiny_weights: Path, tmp_
     assert 0 < len(result.frames) < NUM_FRAMES
     (warning,) = result.warnings
     assert f"of the {NUM_FRAMES} frames" in warning
+
+
+def test_numbers_may_become_too_small_whatever_the_caller_has_set(tiny_weights: Path) -> None:
+    def shrinks(pairs: Iterator[FrameAndPoses]) -> Iterator[FrameAndPoses]:
+        for pair in pairs:
+            assert np.exp(np.float64(-1e3)) == 0
+            yield pair
+
+    pose = tiny_weights / "tiny.encoder.onnx"
+    pictures = np.zeros((2, 48, 64, 3), np.uint8)
+    stream = run(pictures, boxes={}, weights=pose, refiners=[shrinks])
+    with np.errstate(under="raise"):
+        assert len(stream.collect().frames) == 2
+        assert np.geterr()["under"] == "raise"

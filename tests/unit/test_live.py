@@ -5,6 +5,7 @@ import subprocess
 import sys
 import weakref
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -198,6 +199,22 @@ def test_after_a_failure_of_the_networks_the_source_starts_anew(
             live.push(spot(1), 0.04)
     after = live.push(spot(1), 0.04)
     assert (after.frame, after.people.track_id.tolist()) == (1, [2])
+
+
+def test_numbers_may_become_too_small_whatever_the_caller_has_set(
+    how: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = Live(**how)
+    kind = type(live._models.estimate)
+    encode = kind.encode
+
+    def shrinks(*given: Any) -> Any:
+        assert np.exp(np.float64(-1e3)) == 0
+        return encode(*given)
+
+    monkeypatch.setattr(kind, "encode", shrinks)
+    with np.errstate(under="raise"):
+        assert len(live.push(spot(0), 0.0).people) == 1
 
 
 def test_memory_does_not_grow_with_the_pictures(

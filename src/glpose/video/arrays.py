@@ -43,6 +43,8 @@ class ArraySource:
         name: str = "pictures",
         is_still: bool = False,
     ) -> None:
+        if not isinstance(name, str):
+            raise BadInput(f"name is a {type(name).__name__}; expected text")
         self._name, self._times_s = name, None if times_s is None else _numbers(name, times_s)
         rate_hz = _usual_rate(self._times_s) if rate_hz is None else checked_rate(rate_hz)
         step_s = step_at(rate_hz)
