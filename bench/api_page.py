@@ -22,6 +22,10 @@ _HEAD = """\
 Made by `make api` from the docstrings; a test checks that it is current. Everything here is a name
 of the package itself: `glpose.run`. Conventions of all arrays:
 [types.py](../src/glpose/types.py).
+
+The first use of glpose sets OpenCV for the whole process: one thread (`cv2.setNumThreads`), no
+messages on stderr (its log level), and, unless a program has imported it before, no pictures of more
+than 2^27 pixels. A program that needs the first two otherwise sets them again afterwards.
 """
 
 

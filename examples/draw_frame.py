@@ -1,18 +1,16 @@
 """Draw one frame of a result: python draw_frame.py VIDEO POSES.jsonl FRAME OUT.png."""
 
 import sys
-from itertools import islice
 from pathlib import Path
 
 import glpose
 from glpose.imaging import write_image
 from glpose.video.reader import open_video
-from glpose.viewer.overlay import draw
 
 video, results, number, out = sys.argv[1:]
-result = glpose.load(results)
-frame = next(islice(open_video(video).frames(), int(number), None))
+poses = glpose.load(results).at(int(number))
+frame = next((f for f in open_video(video).frames() if f.index == poses.frame), None)
 
-if frame.rgb is None:
-    sys.exit(f"frame {number} could not be decoded")
-write_image(Path(out), draw(frame.rgb, result.frames[frame.index], result.skeleton))
+if frame is None or frame.rgb is None:
+    sys.exit(f"frame {number} is not in {video}, or could not be decoded")
+write_image(Path(out), poses.plot(frame.rgb))

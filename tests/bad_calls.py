@@ -1,4 +1,4 @@
-"""Calls of `glpose.run` that cannot be right, run by a test in a process without type checks.
+"""Calls of `glpose` that cannot be right, run by a test in a process without type checks.
 
 Prints what each raises, as JSON: the name of the call, the error's types, its text.
 """
@@ -7,10 +7,13 @@ import io
 import json
 import pathlib
 import sys
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 import glpose
+from glpose.skeleton import COCO17
 
 GOOD = np.zeros((2, 8, 8, 3), np.uint8)
 NOBODY = glpose.People.empty()
@@ -81,20 +84,44 @@ BOXES = {
 """What differs from the boxes of two people."""
 
 
-def raised(source: object, **options: object) -> tuple[list[str], str]:
+RESULT = glpose.Result(glpose.VideoInfo("x", (8, 8), 25.0), COCO17, ())
+OTHERS = {
+    "live engine": lambda: glpose.Live(engine="cpu"),
+    "live detector": lambda: glpose.Live(detector=None),
+    "live weights": lambda: glpose.Live(weights=3),
+    "live stall_s": lambda: glpose.Live(stall_s=None),
+    "lift engine": lambda: glpose.lift(RESULT, engine="cpu"),
+    "lift weights": lambda: glpose.lift(RESULT, weights=None),
+    "lift height_m": lambda: glpose.lift(RESULT, height_m="1.75"),
+    "lift a truth": lambda: glpose.lift(RESULT, height_m=True),
+    "lift a path": lambda: glpose.lift("poses.jsonl"),
+    "lift a stream": lambda: glpose.lift(glpose.run(GOOD, boxes={})),
+    "load nothing": lambda: glpose.load(None),
+    "load a number": lambda: glpose.load(3),
+    "rate_hz": lambda: glpose.ArraySource(GOOD, rate_hz="25"),
+    "name": lambda: glpose.ArraySource(GOOD, name=3),
+    "at": lambda: RESULT.at("first"),
+    "threads": lambda: glpose.EngineSpec(threads="2"),
+}
+"""Calls of everything else."""
+
+
+def raised(call: Callable[[], object]) -> tuple[list[str], str]:
     """The types and the text of what a call raises; no types if it does not."""
     try:
-        glpose.run(source, **options)
+        call()
     except Exception as problem:  # noqa: BLE001 - the test says which are right
         return [kind.__name__ for kind in type(problem).__mro__], str(problem)
     return [], ""
 
 
 if __name__ == "__main__":
-    calls = {name: raised(source) for name, source in SOURCES.items()}
+    todo = {name: partial(glpose.run, source) for name, source in SOURCES.items()}
     for name, values in OPTIONS.items():
-        calls |= {f"{name}={value!r}": raised(GOOD, **{name: value}) for value in values}
+        todo |= {
+            f"{name}={value!r}": partial(glpose.run, GOOD, **{name: value}) for value in values
+        }
     for name, change in BOXES.items():
         boxes = {0: glpose.People(**{**TWO, **change})}
-        calls[f"boxes: {name}"] = raised(GOOD, boxes=boxes)
-    json.dump(calls, sys.stdout)
+        todo[f"boxes: {name}"] = partial(glpose.run, GOOD, boxes=boxes)
+    json.dump({name: raised(call) for name, call in (todo | OTHERS).items()}, sys.stdout)

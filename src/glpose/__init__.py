@@ -5,7 +5,7 @@
     result = glpose.run("walk.mp4").collect()     # all of them
     result = glpose.load("glpose-out/walk/poses.jsonl")
     result.track(2)["left_wrist"]                 # of one person, (time, 2)
-    glpose.lift(result, height_m=1.75).frames[40].lifted.xyz    # the same people in space
+    glpose.lift(result, height_m=1.75).at(40).lifted.xyz        # the same people in space
     poses = glpose.Live().push(rgb, time_s)       # a camera: a picture in, its poses out
 
 Names are imported when they are first used, so that `import glpose` costs nothing. Start processes

@@ -5,17 +5,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from glpose import __version__
+from glpose.config import real_number
 from glpose.errors import BadInput
 from glpose.flow import Flow, Motions
-from glpose.formats.results import read_boxes
-from glpose.formats.text.lines import FARTHEST_PX
+from glpose.formats.results import check_people, read_boxes
 from glpose.hindsight import NO_HINDSIGHT, HindsightSpec
 from glpose.imaging import dense_flow
-from glpose.lifting import lift_frames, lift_settings
+from glpose.lifting import check_height, lift_frames, lift_settings
 from glpose.pipeline import (
     BLOCK_FRAMES,
     DetectAndTrack,
@@ -38,10 +39,12 @@ from glpose.runtime.load import open_detector, open_estimator, open_lifter
 from glpose.runtime.presets import MOST_WAIT, Effort, Preset, Wish
 from glpose.runtime.protocols import Detector, Estimator
 from glpose.skeleton import Skeleton
+from glpose.stoppable import Stoppable
 from glpose.timing import Timings
 from glpose.track.by_pose import PoseTracker, PoseTrackerSpec
 from glpose.track.tracker import Tracker
 from glpose.types import Frame, FrameAndPoses, People, PoseResult, VideoInfo
+from glpose.video.arrays import checked_rate
 from glpose.video.given import Given, find_given
 from glpose.video.source import frames_within, let_go
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_LIFT, DEFAULT_PICTURE, DEFAULT_POSE
@@ -97,7 +100,8 @@ def run(
     Read them in a loop, or all at once with `collect`. The source is read lazily, as poses are
     consumed. It is one of
 
-    * the path of a video, a picture or a folder of pictures, a glob of pictures, or a list of them;
+    * the path of a video, a picture or a folder of pictures, a glob of pictures, or a list of them,
+      which may name a picture more than once;
     * an array of RGB, uint8: a picture (height, width, 3), or a video (frames, height, width, 3);
     * a list or an iterator of such pictures;
     * the number of a camera of this computer, from 0 (Linux); pictures that come while poses are
@@ -135,9 +139,9 @@ def run(
 
     Raises: GLPoseError at the call, not later, if source, boxes or weights cannot be used.
     """
-    _check_kinds(boxes=boxes, weights=weights, detector=detector, engine=engine, refiners=refiners)
-    check_span(start_s, end_s, frames)
-    check_rate(fps)
+    check_kinds(boxes=boxes, weights=weights, detector=detector, engine=engine, refiners=refiners)
+    start_s, end_s, frames = checked_span(start_s, end_s, frames)
+    fps = None if fps is None else checked_rate(fps, "fps")
     wish = Wish(preset, detect_every, flip, fuse)
     entries = find_given([source], fps, allow_network=allow_network)
     for problem in (entry.error for entry in entries if entry.error is not None):
@@ -149,16 +153,16 @@ def run(
     (entry,) = entries
     with ExitStack() as held:
         video = entry.open(fps)
-        close = partial(let_go, video)
-        held.callback(close)  # a camera or a stream is not kept if anything else cannot be used
-        people = boxes if boxes is None or isinstance(boxes, Mapping) else read_boxes(boxes)
-        check_boxes(people, video.info, entry.label)
+        held.callback(let_go, video)  # a camera is not kept if anything else cannot be used
+        taken = Stoppable(frames_within(video, start_s, end_s, frames))
+        people = read_boxes(boxes) if isinstance(boxes, str | Path) else boxes
+        people = checked_boxes(people, video.info, entry.label)
         if weights is None:
             weights = usual_weights(is_still=video.info.is_still)
         models = load_models(weights, None if people is not None else detector, engine)
         effort = wish.effort(models.estimate.card)
         pairs = poses_of(
-            frames_within(video, start_s, end_s, frames),
+            taken,
             video.info,
             models,
             people,
@@ -180,7 +184,22 @@ def run(
         "frames": frames,
         "causal": causal,
     }
-    return PoseStream(pairs, video.info, models.skeleton, models.record, settings, close)
+
+    def close() -> None:
+        try:
+            taken.close()
+        finally:
+            let_go(video)
+
+    return PoseStream(
+        pairs,
+        video.info,
+        models.skeleton,
+        models.record,
+        settings,
+        close,
+        lambda: video.warnings,
+    )
 
 
 def lift(
@@ -197,11 +216,16 @@ def lift(
 
     Raises: BadInput if nobody can be lifted, BadWeights.
     """
+    check_kinds(engine=engine)
+    _check_kind("weights", weights, str | Path, "a name or a path")
+    _check_kind("result", result, PoseResult, "a result: load one, or collect() a stream")
+    check_height(height_m)
     opened = open_lifter(weights, engine)
     video = result.video
-    frames = lift_frames(
-        result.frames, result.skeleton, video.rate_hz, opened.network, height_m, video.size_hw
-    )
+    with np.errstate(under="ignore"):
+        frames = lift_frames(
+            result.frames, result.skeleton, video.rate_hz, opened.network, height_m, video.size_hw
+        )
     return replace(
         result,
         frames=frames,
@@ -364,13 +388,14 @@ def _people_of(
     return DetectAndTrack(models.detect, Tracker(size_hw=info.size_hw), timings)
 
 
-def check_span(
+def checked_span(
     start_s: float | None, end_s: float | None, frames: tuple[int, int | None] | None = None
-) -> None:
-    """Raises BadInput for a span of time or of frames that cannot contain a frame."""
-    for name, value in (("start", start_s), ("end", end_s)):
-        if value is not None and not _is_number(value):
-            raise BadInput(f"the {name} is {value!r:.40}; expected a number of seconds")
+) -> tuple[float | None, float | None, tuple[int, int | None] | None]:
+    """A span of time and of frames, in numbers of Python.
+
+    Raises: BadInput for what cannot contain a frame.
+    """
+    start_s, end_s = _seconds("start", start_s), _seconds("end", end_s)
     begin = start_s or 0.0
     if not 0 <= begin < float("inf") or (end_s is not None and not end_s > begin):
         raise BadInput(
@@ -378,7 +403,7 @@ def check_span(
             "empty; expected a start of at least 0 and an end behind it"
         )
     if frames is None:
-        return
+        return start_s, end_s, None
     expected = "expected the first frame, from 0, and the one behind the last, or None"
     whole = isinstance(frames, tuple | list) and len(frames) == 2
     if not whole or not all(isinstance(n, int | np.integer) for n in frames if n is not None):
@@ -386,35 +411,36 @@ def check_span(
     first, end = frames
     if first is None or first < 0 or (end is not None and end <= first):
         raise BadInput(f"the frames from {first} to before {end} are none; {expected}")
+    return start_s, end_s, (int(first), None if end is None else int(end))
 
 
-def check_rate(fps: float | None) -> None:
-    """Raises BadInput for a rate that is none."""
-    if fps is not None and not (_is_number(fps) and 0 < fps < float("inf")):
-        raise BadInput(f"fps is {fps!r:.40}; expected frames a second, above 0")
+def _seconds(name: str, value: object) -> float | None:
+    found = real_number(value)
+    if value is not None and found is None:
+        raise BadInput(f"the {name} is {value!r:.40}; expected a number of seconds")
+    return found
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
-
-
-def _check_kinds(**arguments: object) -> None:
+def check_kinds(**arguments: object) -> None:
     """Raises BadInput for an argument of `run` of another kind than it takes."""
-    path = (str | Path, "a name or a path")
     kinds = {
         "boxes": (str | Path | Mapping | None, "a file, or people by frame"),
         "weights": (str | Path | None, "a name or a path"),
-        "detector": path,
+        "detector": (str | Path, "a name or a path"),
         "engine": (EngineSpec, "a glpose.EngineSpec"),
         "refiners": (Sequence | None, "a list of refiners"),
     }
     for name, value in arguments.items():
-        kind, expected = kinds[name]
-        if not isinstance(value, kind):
-            raise BadInput(f"{name} is a {type(value).__name__}; expected {expected}")
-    for refine in arguments["refiners"] or ():  # pyright: ignore[reportGeneralTypeIssues]
+        _check_kind(name, value, *kinds[name])
+    refiners = arguments.get("refiners")
+    for refine in refiners if isinstance(refiners, Sequence) else ():
         if not callable(refine):
             raise BadInput(f"refiners holds a {type(refine).__name__}; expected functions")
+
+
+def _check_kind(name: str, value: object, kind: Any, expected: str) -> None:
+    if not isinstance(value, kind):
+        raise BadInput(f"{name} is a {type(value).__name__}; expected {expected}")
 
 
 def _check_shapes(people: People, frame: int) -> None:
@@ -436,9 +462,15 @@ def _check_shapes(people: People, frame: int) -> None:
             )
 
 
-def check_boxes(boxes: Boxes | None, info: VideoInfo, name: str) -> None:
-    """Raises BadInput for boxes that are none, are beyond the video's end, or share a track id."""
-    for frame, people in (boxes or {}).items():
+def checked_boxes(boxes: Boxes | None, info: VideoInfo, name: str) -> Boxes | None:
+    """The boxes in the types of `People`, whatever numbers they were given in.
+
+    Raises: BadInput for boxes that are none, are beyond the video's end, or share a track id.
+    """
+    if boxes is None:
+        return None
+    checked: dict[int, People] = {}
+    for frame, people in boxes.items():
         if not isinstance(frame, int | np.integer) or not isinstance(people, People):
             raise BadInput(
                 f"the boxes hold {type(people).__name__} for the frame {frame!r:.40}; expected "
@@ -452,25 +484,20 @@ def check_boxes(boxes: Boxes | None, info: VideoInfo, name: str) -> None:
                 f"frame {frame} has {len(people)} boxes; expected at most {_MOST_PEOPLE}, since the "
                 "features of all people of some frames are kept in memory"
             )
-        xyxy, score = people.xyxy, people.score
-        fits = (np.abs(xyxy) <= FARTHEST_PX).all(-1) & (xyxy[:, 2:] > xyxy[:, :2]).all(-1)
-        fits &= (score >= 0) & (score <= 1)
-        if not fits.all():
-            which = int(np.argmin(fits))
+        # Before anything is computed: sums of small whole numbers would overflow.
+        xyxy = people.xyxy.astype(np.float32, copy=False)
+        score = people.score.astype(np.float32, copy=False)
+        whose = People(xyxy, score, people.track_id.astype(np.int64, copy=False))
+        check_people(whose, f"frame {frame} of the boxes")
+        if len(wrong := score[~((score >= 0) & (score <= 1))]):
             raise BadInput(
-                f"the box {xyxy[which].tolist()} of frame {frame} has the score {score[which]}; "
-                "expected finite x1, y1, x2, y2 in pixels with x2 > x1 and y2 > y1, and a score "
-                "from 0 to 1"
+                f"frame {frame} of the boxes has the score {wrong[0]:g}; expected 0 to 1"
             )
-        ids, count = np.unique(people.track_id, return_counts=True)
-        if (count > 1).any():
-            raise BadInput(
-                f"the boxes of frame {frame} have the track_id {ids[count.argmax()]} twice; "
-                "expected one box for each person"
-            )
-    last = max(boxes or (), default=-1)
+        checked[int(frame)] = whose
+    last = max(checked, default=-1)
     if info.num_frames is not None and last >= info.num_frames:
         raise BadInput(
             f"the boxes name frame {last}, but {name} has {info.num_frames} frames (the first is "
             "0); give the boxes of this video"
         )
+    return checked

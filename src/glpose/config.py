@@ -6,7 +6,10 @@ The error for an unknown key suggests the closest known one; that for a wrong ty
 import dataclasses
 import types
 from collections.abc import Collection, Mapping, Sequence
+from numbers import Integral, Real
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
 
 from glpose.errors import BadConfig
 from glpose.files import did_you_mean
@@ -15,14 +18,30 @@ T = TypeVar("T")
 
 
 def to_plain(value: Any) -> Any:
-    """Convert dataclasses to dictionaries and tuples to lists, for JSON and TOML."""
+    """Convert dataclasses to dictionaries, tuples to lists and NumPy's values to Python's.
+
+    For JSON and TOML.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {str(key): to_plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
         return [to_plain(item) for item in value]
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
     return value
+
+
+def real_number(value: object) -> int | float | None:
+    """The value as a number of Python, None if it is none; True and False are none, infinity is one."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return int(value) if isinstance(value, Integral) else number
 
 
 def from_plain(cls: type[T], data: Any, where: str = "") -> T:

@@ -45,3 +45,8 @@ class MissingExtra(GLPoseError, ImportError):
         super().__init__(
             f"this needs the package '{package}', which is not installed; install it with: {how}"
         )
+        self._given = package, extra
+
+    def __reduce__(self) -> tuple:
+        """Made anew from what was given: not from the message, as other exceptions are."""
+        return type(self), self._given

@@ -13,18 +13,27 @@ MAX_PIXELS = 2**27
 LEAST_FLOW_PX = 16
 """The least side of pictures whose flow can be found; OpenCV's search needs 12."""
 
-# Before the first import in this process, which reads it: larger pictures are then refused before
-# they are decoded.
-os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MAX_PIXELS)
+# The first import in this process reads it: larger pictures are then refused before they are
+# decoded. Other processes that are started from here keep what they had.
+_LIMIT = "OPENCV_IO_MAX_IMAGE_PIXELS"
+_before = os.environ.get(_LIMIT)
+os.environ[_LIMIT] = str(MAX_PIXELS)
 
 import cv2
+
+if _before is None:
+    del os.environ[_LIMIT]
+else:
+    os.environ[_LIMIT] = _before
+
 from jaxtyping import Bool, Float, Float32, Float64, Int, Int32, UInt8
 
 from glpose.errors import VideoError
 from glpose.files import open_regular, read_regular
 from glpose.types import Affine
 
-# One thread each: the callers (decoder, crops, data loader) are parallel already.
+# Both hold for the whole process, as docs/api.md says: OpenCV does not tell whether somebody has set
+# them. One thread each: the callers (decoder, crops, data loader) are parallel already.
 cv2.setNumThreads(1)
 # It prints what it cannot decode on stderr; the callers say so in their own words.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from glpose.config import real_number
 from glpose.errors import BadInput
 from glpose.runtime.bones import with_steady_bones
 from glpose.runtime.lift import LEAST_JOINTS, LEAST_SCORE, LiftedTrack, Lifter
@@ -97,10 +98,12 @@ def lift_settings(lifter: Lifter, height_m: float | None) -> dict[str, object]:
 
 def check_height(height_m: float | None) -> None:
     """Raises: BadInput for a height that no person has, which may be one in another unit."""
-    if height_m is not None and not 0.3 <= height_m <= 3.0:
-        raise BadInput(
-            f"the height is {height_m:g}; expected that of a person in metres, e.g. 1.75"
-        )
+    if height_m is None:
+        return
+    height = real_number(height_m)
+    if height is None or not 0.3 <= height <= 3.0:
+        found = f"{height_m!r:.40}" if height is None else f"{height:g}"
+        raise BadInput(f"the height is {found}; expected that of a person in metres, e.g. 1.75")
 
 
 def _check_joints(frames: Sequence[FramePoses]) -> None:

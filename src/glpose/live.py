@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from glpose.api import load_models, poses_of
+from glpose.api import check_kinds, load_models, poses_of
 from glpose.errors import BadInput
 from glpose.result import Poses
 from glpose.runtime.engine import EngineSpec
@@ -57,6 +57,7 @@ class Live:
         fuse: bool | None = None,
         stall_s: float = STALL_S,
     ) -> None:
+        check_kinds(weights=weights, detector=detector, engine=engine)
         wish = Wish(preset, detect_every, flip, fuse)
         if not isinstance(stall_s, Real) or not stall_s > 0:
             raise BadInput(f"stall_s is {stall_s!r:.40}; expected seconds above 0")
@@ -95,11 +96,15 @@ class Live:
         """
         what = f"picture {self._next_frame}"
         time_s = self._checked_time(time_s, what)
-        if time_s - self._time_s > self._stall_s:
-            self.reset()
+        has_stalled = time_s - self._time_s > self._stall_s
         if rgb is not None:
             rgb = checked_picture(rgb, what).copy()
-            self._check_size(rgb.shape[:2], what)
+            if not has_stalled:
+                self._check_size(rgb.shape[:2], what)
+        # All is right from here on: what is refused above changes nothing.
+        if has_stalled:
+            self.reset()
+        if rgb is not None:
             self._size_hw = rgb.shape[:2]
         self._time_s = time_s
         poses = self._answered(Frame(self._next_frame - self._first_frame, time_s, rgb))
@@ -118,7 +123,8 @@ class Live:
             self._pairs = self._opened(self._size_hw)
         self._given = frame
         try:
-            _, poses = next(self._pairs)
+            with np.errstate(under="ignore"):  # whatever the caller has set
+                _, poses = next(self._pairs)
         except BaseException:
             self.reset()  # a generator that failed has ended
             raise
@@ -145,12 +151,12 @@ class Live:
     def _checked_time(self, time_s: float, what: str) -> float:
         try:
             found = float(time_s)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             found = math.nan
         if not self._time_s < found < math.inf:
             before = "" if self._time_s == -math.inf else f", after one at {self._time_s} s"
             raise BadInput(
-                f"{what} is at {time_s} s{before}; expected seconds that increase, or reset() "
+                f"{what} is at {time_s!s:.40} s{before}; expected seconds that increase, or reset() "
                 "where a source starts anew"
             )
         return found

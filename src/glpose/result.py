@@ -2,11 +2,12 @@
 
     result = glpose.run("walk.mp4").collect()
     wrist = result.track(2)["left_wrist"]         # (time, 2)
-    picture = result.frames[10].plot(rgb)
+    picture = result.at(10).plot(rgb)             # frame 10 of the video
 
 Joints are asked for by name or, in arrays, by their place in `skeleton.joints`.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,6 +19,7 @@ from jaxtyping import Float, Float32, Float64, Int64, UInt8
 from glpose.errors import BadInput, MissingExtra
 from glpose.formats import results
 from glpose.skeleton import Skeleton
+from glpose.stoppable import Stoppable
 from glpose.types import FrameAndPoses, FramePoses, PoseResult, VideoInfo
 from glpose.viewer.overlay import draw
 
@@ -97,9 +99,19 @@ class Track:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result(PoseResult):
-    """All poses of a video: `frames` in order, and each person by number with `track`."""
+    """All poses of a video: `frames` in order, one by number with `at`, each person with `track`.
+
+    `warnings` are the problems of its source, one line each; files of results do not keep them.
+    """
 
     frames: tuple[Poses, ...]
+    warnings: tuple[str, ...] = ()
+
+    def at(self, frame: int) -> Poses:
+        """The poses of a frame by its number in the video. Raises: BadInput if it is not there."""
+        found = PoseResult.at(self, frame)
+        assert isinstance(found, Poses)
+        return found
 
     @property
     def track_ids(self) -> tuple[int, ...]:
@@ -165,8 +177,9 @@ class Result(PoseResult):
 class PoseStream(Iterator[Poses]):
     """The poses of a video while they are estimated: one `Poses` a frame, in order, once.
 
-    `video` says what is known about the video, `skeleton` which joints are estimated; `let_go` is
-    called when it is closed.
+    `video` says what is known about the video, `skeleton` which joints are estimated. Each
+    thread may close it, and a `with` statement closes it at its end; `let_go` is called then.
+    `warned` tells the problems of the source so far.
     """
 
     def __init__(
@@ -177,22 +190,43 @@ class PoseStream(Iterator[Poses]):
         models: dict[str, dict[str, object]],
         settings: dict[str, object],
         let_go: Callable[[], None] = lambda: None,
+        warned: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self.video, self.skeleton = video, skeleton
-        self._models, self._settings, self._let_go = models, settings, let_go
-        self._poses = (Poses.of(poses, skeleton) for _, poses in pairs)
+        self._models, self._settings = models, settings
+        self._let_go, self._warned = let_go, warned
+        self._poses = Stoppable(Poses.of(poses, skeleton) for _, poses in pairs)
 
     def __next__(self) -> Poses:
-        return next(self._poses)
+        with np.errstate(under="ignore"):  # whatever the caller has set
+            return next(self._poses)
+
+    def __enter__(self) -> "PoseStream":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Problems of the source found so far, one line each, such as frames that are missing."""
+        return tuple(dict.fromkeys(self._warned()))
 
     def collect(self) -> Result:
         """Read all frames that are still to come, and keep them: some kilobytes a frame."""
-        return Result(self.video, self.skeleton, tuple(self), self._models, self._settings)
+        frames = tuple(self)
+        return Result(
+            self.video, self.skeleton, frames, self._models, self._settings, self.warnings
+        )
 
     def close(self) -> None:
-        """Stop early: reading ends, and no more poses come."""
+        """Stop early: reading ends, and no more poses come.
+
+        A thread that waits for poses meanwhile may still get some.
+        """
         self._poses.close()
-        # Frames of which none was asked for have not opened what would let go of their source.
+        # Frames of which none was asked for have not opened what would let go of their source, and a
+        # refiner may hold on to others.
         self._let_go()
 
 
@@ -201,6 +235,8 @@ def load(path: str | Path) -> Result:
 
     Raises: BadInput with the line number if it is not what `glpose run` writes.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise BadInput(f"found a {type(path).__name__}; expected the path of a poses.jsonl")
     found = results.load(path)
     frames = tuple(Poses.of(poses, found.skeleton) for poses in found.frames)
     return Result(found.video, found.skeleton, frames, found.models, found.settings)

@@ -8,6 +8,7 @@ NaN coordinates and score 0.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import SupportsIndex
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64
@@ -36,6 +37,12 @@ class Skeleton:
                 f"skeleton {self.name} has no joint '{joint}'; it has: {', '.join(self.joints)}"
             )
         return self.joints.index(joint)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple:
+        """One of ours stays that very one when it is copied or sent to another process."""
+        if SKELETONS.get(self.name) is self:
+            return by_name, (self.name,)
+        return object.__reduce_ex__(self, protocol)
 
 
 _LIMB_SIGMA = {

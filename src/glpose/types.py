@@ -13,6 +13,7 @@ All types are frozen and hold arrays with the stated axes. Shapes are checked in
 data (files, weights, arrays from users) is always checked where it enters.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -20,6 +21,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Int8, Int64, UInt8
 
 from glpose.config import check_range
+from glpose.errors import BadInput
 from glpose.skeleton import Skeleton
 
 Anchor = Literal["centre", "msra"]
@@ -286,10 +288,28 @@ class FrameTruth:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PoseResult:
-    """All poses of one video: what is saved, viewed and scored."""
+    """All poses of one video: what is saved, viewed and scored.
+
+    `frames` are in order, by place: the first one need not be the first of the video, and some may
+    be left out. By number there is `at`.
+    """
 
     video: VideoInfo
     skeleton: Skeleton
     frames: tuple[FramePoses, ...]
     models: dict[str, dict[str, object]] = field(default_factory=dict)
     settings: dict[str, object] = field(default_factory=dict)
+
+    def at(self, frame: int) -> FramePoses:
+        """The poses of a frame by its number in the video. Raises: BadInput if it is not there."""
+        place = len(self.frames)
+        if isinstance(frame, int | np.integer):
+            place = bisect_left(self.frames, frame, key=lambda poses: poses.frame)
+        if place == len(self.frames) or self.frames[place].frame != frame:
+            known = (
+                f"it has some of {self.frames[0].frame} to {self.frames[-1].frame}"
+                if self.frames
+                else "it has none"
+            )
+            raise BadInput(f"{self.video.name}: frame {frame!s:.40} is not in the result; {known}")
+        return self.frames[place]

@@ -12,6 +12,7 @@ import pytest
 
 import glpose
 from glpose.cli.main import main
+from glpose.errors import BadInput
 from glpose.imaging import read_image, write_image
 from glpose.runtime import load
 from glpose.synth import SceneSpec, render_scene
@@ -92,7 +93,15 @@ def test_own_boxes(example: Example, clip: Path, capsys: pytest.CaptureFixture[s
 
 def test_draw_frame(example: Example, clip: Path, results: Path, tmp_path: Path):
     example("draw_frame.py", clip, results, NUM_FRAMES - 1, tmp_path / "out.png")
-    assert read_image(tmp_path / "out.png").shape == (96, 128, 3)
+    drawn = read_image(tmp_path / "out.png")
+    assert drawn.shape == (96, 128, 3)
+    # A file of a part of the video gives the same picture.
+    header, *frames = results.read_text("utf-8").splitlines()
+    (tmp_path / "part.jsonl").write_text("\n".join([header, *frames[6:]]), encoding="utf-8")
+    example("draw_frame.py", clip, tmp_path / "part.jsonl", NUM_FRAMES - 1, tmp_path / "part.png")
+    assert (read_image(tmp_path / "part.png") == drawn).all()
+    with pytest.raises(BadInput, match="frame 2 is not in the result"):
+        example("draw_frame.py", clip, tmp_path / "part.jsonl", 2, tmp_path / "no.png")
 
 
 def test_single_picture(example: Example, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -431,7 +431,8 @@ def test_boxes_given_in_python_are_checked_like_those_of_files(
 ) -> None:
     video = bad_videos.write_video(tmp_path / "walk.mp4", num_frames=2)
     how: dict[str, Callable | Path | dict] = {"weights": tiny_weights / "tiny.encoder.onnx"}
-    with pytest.raises(BadInput, match="expected finite x1, y1, x2, y2"):
+    words = "expected 0 to 1" if "score" in change else "expected finite x1, y1, x2, y2"
+    with pytest.raises(BadInput, match=words):
         glpose.run(video, boxes={0: people(**change)}, **how)
     with pytest.raises(BadInput, match="the boxes name frame -1"):
         glpose.run(video, boxes={-1: people()}, **how)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 
 import tiny_onnx
-from glpose.api import Models, check_boxes, load_models, poses_of, run, usual_refiners
+from bad_videos import NUM_FRAMES, truncated_with_index, write_video
+from glpose.api import Models, checked_boxes, load_models, poses_of, run, usual_refiners
 from glpose.errors import BadInput, BadWeights
 from glpose.hindsight import HindsightSpec
 from glpose.metrics.calibration import calibrated
@@ -24,7 +26,7 @@ from glpose.runtime.detector import BoxDetector
 from glpose.runtime.presets import PRESETS, Effort
 from glpose.runtime.protocols import Detector
 from glpose.skeleton import BODY19
-from glpose.types import Detections, Frame, FramePoses, People
+from glpose.types import Detections, Frame, FrameAndPoses, FramePoses, People
 from glpose.video.arrays import ArraySource
 from glpose.weights import DEFAULT_PICTURE, DEFAULT_POSE
 
@@ -102,12 +104,69 @@ def test_encoders_that_answer_spare_looks_and_scores_are_calibrated(tmp_path: Pa
         assert two.side_evidence.shape == two.score.shape
 
 
-def test_an_id_twice_in_a_frame_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("x2", "score", "ids", "words"),
+    [
+        (4.0, 1.0, (7, 7), "the track_id 7 twice; expected one box"),
+        (4.0, 1.0, (-5, 7), "the track_id -5; expected whole numbers from 0"),
+        (0.004, 1.0, (1, 7), r"the box \[0.0, 0.0, 0.004.*with x2 > x1 .* rounded to two decimals"),
+        (-4.0, 1.0, (1, 7), r"the box \[0.0, 0.0, -4.0, 4.0\]; expected"),
+        (2e6, 1.0, (1, 7), r"the box \[0.0, 0.0, 2000000.0, 4.0\]; expected"),
+        (4.0, 1.5, (1, 7), r"the score 1\.5; expected 0 to 1"),
+    ],
+)
+def test_people_whom_no_file_could_give_back_are_refused(
+    x2: float, score: float, ids: tuple[int, int], words: str
+) -> None:
     info = ArraySource([np.zeros((8, 8, 3), np.uint8)] * 3, rate_hz=25.0).info
-    box = np.array([[0, 0, 4, 4]] * 2, np.float32)
-    twice = People(box, np.ones(2, np.float32), np.array([7, 7]))
-    with pytest.raises(BadInput, match="boxes of frame 2 have the track_id 7 twice"):
-        check_boxes({2: twice}, info, "x")
+    box = np.array([[0, 0, 4, 4], [0, 0, x2, 4]], np.float32)
+    people = People(box, np.array([1, score], np.float32), np.array(ids))
+    with pytest.raises(BadInput, match=f"^frame 2 of the boxes has {words}"):
+        checked_boxes({2: people}, info, "x")
+
+
+def test_boxes_of_other_numbers_are_those_of_the_same_values() -> None:
+    """Small whole numbers would overflow in the middle of a box."""
+    code = (  # in a process without type checks, which would refuse them first
+        "import glpose, numpy as np\n"
+        "from glpose.api import checked_boxes\n"
+        "box, info = [[100, 40, 200, 120]], glpose.VideoInfo('x', (250, 250), 25.0)\n"
+        "for kind in ('uint8', 'int16', 'float16', 'float64', 'uint64'):\n"
+        "    ids = np.array([7], kind if kind.startswith('u') else 'int16')\n"
+        "    given = glpose.People(np.array(box, kind), np.ones(1, kind), ids)\n"
+        "    found = checked_boxes({np.int64(3): given}, info, 'x')\n"
+        "    for people in found.values():\n"
+        "        arrays = people.xyxy, people.score, people.track_id\n"
+        "        print(list(found), [(str(a.dtype), a.tolist()) for a in arrays])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    box = ("float32", [[100.0, 40.0, 200.0, 120.0]])
+    assert set(done.stdout.splitlines()) == {f"[3] {[box, ('float32', [1.0]), ('int64', [7])]}"}
+    assert len(done.stdout.splitlines()) == 5
+
+
+@pytest.mark.slow
+def test_numbers_of_numpy_are_numbers_and_come_back_as_those_of_python(tiny_weights: Path) -> None:
+    code = (  # in a process without type checks, which would refuse them first
+        "import glpose, json, numpy as np, sys\n"
+        "rgb, how = np.zeros((5, 48, 64, 3), np.uint8), dict(weights=sys.argv[1], boxes={})\n"
+        "span = dict(start_s=np.float32(.04), end_s=np.float64(.5), frames=(np.int64(1), 3))\n"
+        "slow = glpose.ArraySource(rgb, rate_hz=np.float32(12.5))\n"
+        "for source, more in ((rgb, {'fps': np.int64(25)}), (rgb, {}), (slow, {})):\n"
+        "    whole = json.loads(json.dumps(glpose.run(source, **how, **span, **more)"
+        ".collect().to_dict()))\n"
+        "    print(whole['video']['fps'], [f['frame'] for f in whole['frames']], "
+        "whole['settings']['frames'])\n"
+    )
+    pose = str(tiny_weights / "tiny.encoder.onnx")
+    done = subprocess.run(
+        [sys.executable, "-c", code, pose], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == [
+        "25 [1, 2] [1, 3]",
+        "25.0 [1, 2] [1, 3]",
+        "12.5 [1, 2] [1, 3]",
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +199,10 @@ def test_what_is_no_source_is_told_what_is_one(
         assert "expected a path, an array, a list or an iterator" in bad_calls[name][1]
     assert "no such file" in bad_calls["paths that are not there"][1]
     assert "start is '1:20'; expected a number of seconds" in bad_calls["start_s='1:20'"][1]
+    assert (
+        "is a PoseStream; expected a result: load one, or collect() a stream"
+        in (bad_calls["lift a stream"][1])
+    )
 
 
 @pytest.mark.slow
@@ -358,3 +421,70 @@ def test_of_pictures_of_which_some_are_large_fewer_are_held_back(
     next(iter(poses_of(frames(), info, models, {}, block_frames=1)))
     assert (len(taken) <= 25) == (most == 25)
     assert len(taken) <= most
+
+
+def decoding() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "glpose-decode"]
+
+
+def keeps(pairs: Iterator[FrameAndPoses], kept: list) -> Iterator[FrameAndPoses]:
+    """A refiner that holds on to what it is given."""
+    kept.append(pairs)
+    for pair in pairs:  # noqa: UP028 - which would close them
+        yield pair
+
+
+@pytest.mark.parametrize("by_another_thread", [False, True])
+def test_a_closed_stream_reads_no_further_whatever_a_refiner_keeps(
+    by_another_thread: bool, tiny_weights: Path, tmp_path: Path
+) -> None:
+    path = write_video(tmp_path / "long.mp4", num_frames=150)
+    kept, begun, read = [], threading.Event(), []
+    others = set(decoding())
+    stream = run(
+        path,
+        weights=tiny_weights / "tiny.encoder.onnx",
+        detector=tiny_weights / "finder.onnx",
+        refiners=[partial(keeps, kept=kept)],
+    )
+
+    def read_all() -> None:
+        for poses in stream:
+            read.append(poses.frame)
+            begun.set()
+
+    if by_another_thread:
+        thread = threading.Thread(target=read_all)
+        thread.start()
+        assert begun.wait(60)
+        stream.close()
+        thread.join(60)
+        assert not thread.is_alive()
+    else:
+        next(stream)
+        stream.close()
+    assert list(stream) == []
+    assert len(read) < 150
+    assert not set(decoding()) - others
+
+
+def test_a_file_that_is_cut_off_is_told_with_the_result(tiny_weights: Path, tmp_path: Path) -> None:
+    path = truncated_with_index(tmp_path)
+    result = run(path, boxes={}, weights=tiny_weights / "tiny.encoder.onnx").collect()
+    assert 0 < len(result.frames) < NUM_FRAMES
+    (warning,) = result.warnings
+    assert f"of the {NUM_FRAMES} frames" in warning
+
+
+def test_numbers_may_become_too_small_whatever_the_caller_has_set(tiny_weights: Path) -> None:
+    def shrinks(pairs: Iterator[FrameAndPoses]) -> Iterator[FrameAndPoses]:
+        for pair in pairs:
+            assert np.exp(np.float64(-1e3)) == 0
+            yield pair
+
+    pose = tiny_weights / "tiny.encoder.onnx"
+    pictures = np.zeros((2, 48, 64, 3), np.uint8)
+    stream = run(pictures, boxes={}, weights=pose, refiners=[shrinks])
+    with np.errstate(under="raise"):
+        assert len(stream.collect().frames) == 2
+        assert np.geterr()["under"] == "raise"

@@ -2,11 +2,14 @@
 
 import json
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Literal
 
+import numpy as np
 import pytest
 
-from glpose.config import from_plain, replace_at, to_plain
+from glpose.config import from_plain, real_number, replace_at, to_plain
 from glpose.errors import BadConfig
 from glpose.types import CropSpec, HeatmapSpec
 
@@ -134,3 +137,44 @@ def test_specs_check_their_words() -> None:
     assert from_plain(CropSpec, {"size_hw": [4, 3]}) == CropSpec((4, 3))
     with pytest.raises(BadConfig, match=r"HeatmapSpec\.decode: expected 'argmax' or 'quarter'"):
         from_plain(HeatmapSpec, {"size_hw": [4, 3], "sigma_px": 2, "decode": "darkest"})
+
+
+def test_values_of_numpy_become_those_of_python() -> None:
+    given = {
+        "one": np.float32(0.5),
+        "whole": np.int64(3),
+        "truth": np.bool_(True),
+        "more": (np.int64(1), np.arange(2), Inner(sizes=(np.uint8(7),))),  # type: ignore[arg-type]
+    }
+    assert json.loads(json.dumps(to_plain(given))) == {
+        "one": 0.5,
+        "whole": 3,
+        "truth": True,
+        "more": [1, [0, 1], {"rate": 0.5, "mode": "fast", "sizes": [7]}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        (3, 3),
+        (np.int64(3), 3),
+        (2.5, 2.5),
+        (np.float32(2.5), 2.5),
+        (np.float64(2.5), 2.5),
+        (Fraction(5, 2), 2.5),
+        (float("inf"), float("inf")),
+        (True, None),
+        (np.bool_(True), None),
+        ("3", None),
+        (None, None),
+        (3j, None),
+        (Decimal(3), None),
+        (np.array([3.0]), None),
+        (10**400, None),
+    ],
+)
+def test_what_a_number_is(value: object, number: float | None) -> None:
+    found = real_number(value)
+    assert found == number
+    assert type(found) is type(number)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import weakref
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,14 +133,28 @@ def test_bad_pictures_and_times_are_refused_in_a_line_and_do_not_count(how: dict
     same(one, pushed(good, [spot(0), spot(1), spot(2)], [1.0, 1.04, 1.08]))
 
 
+def test_what_is_refused_after_a_gap_does_not_count_either(how: dict, tmp_path: Path) -> None:
+    how["weights"] = tiny_onnx.write_pose(tmp_path, answers=True)
+    live, grey = Live(stall_s=1.0, **how), np.zeros(SIZE_HW, np.uint8)
+    assert live.push(spot(0), 5.0).people.track_id.tolist() == [1]
+    with pytest.raises(BadInput, match="expected RGB"):
+        live.push(grey, 1e6)
+    with pytest.raises(BadInput, match=r"picture 1 is at 4\.0 s, after one at 5\.0 s"):
+        live.push(spot(1), 4.0)
+    assert live.push(spot(1), 5.04).people.track_id.tolist() == [1]
+    # Another size after a gap is right, since the source starts anew.
+    assert live.push(spot(1, (120, 100)), 1e6).people.track_id.tolist() == [2]
+
+
 @pytest.mark.slow
 def test_what_is_no_picture_or_no_number_is_refused(how: dict) -> None:
     code = (  # in a process without type checks, which would refuse them first
         "import glpose, numpy, sys\n"
         "live = glpose.Live(weights=sys.argv[1], detector=sys.argv[2])\n"
-        "for rgb, time_s in (('a.png', 0), (numpy.zeros((8, 8, 3), 'uint8'), 'now')):\n"
+        "rgb = numpy.zeros((8, 8, 3), 'uint8')\n"
+        "for given, time_s in (('a.png', 0), (rgb, 'now'), (rgb, 10**400)):\n"
         "    try:\n"
-        "        live.push(rgb, time_s)\n"
+        "        live.push(given, time_s)\n"
         "    except glpose.GLPoseError as problem:\n"
         "        print(problem)\n"
         "try:\n"
@@ -151,9 +166,10 @@ def test_what_is_no_picture_or_no_number_is_refused(how: dict) -> None:
         [sys.executable, "-c", code, *map(str, how.values())],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    first, second, third = done.stdout.splitlines()
+    first, second, huge, third = done.stdout.splitlines()
     assert first.startswith("picture 0 is str; expected RGB")
     assert second.startswith("picture 0 is at now s; expected seconds that increase")
+    assert huge.startswith("picture 0 is at 1000")
     assert third == "stall_s is '2'; expected seconds above 0"
 
 
@@ -183,6 +199,22 @@ def test_after_a_failure_of_the_networks_the_source_starts_anew(
             live.push(spot(1), 0.04)
     after = live.push(spot(1), 0.04)
     assert (after.frame, after.people.track_id.tolist()) == (1, [2])
+
+
+def test_numbers_may_become_too_small_whatever_the_caller_has_set(
+    how: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = Live(**how)
+    kind = type(live._models.estimate)
+    encode = kind.encode
+
+    def shrinks(*given: Any) -> Any:
+        assert np.exp(np.float64(-1e3)) == 0
+        return encode(*given)
+
+    monkeypatch.setattr(kind, "encode", shrinks)
+    with np.errstate(under="raise"):
+        assert len(live.push(spot(0), 0.0).people) == 1
 
 
 def test_memory_does_not_grow_with_the_pictures(

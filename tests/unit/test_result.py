@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -67,6 +68,31 @@ def test_a_closed_stream_gives_no_more_and_ends_the_reading() -> None:
     assert ended == [True]
 
 
+def test_at_the_end_of_a_with_statement_a_stream_is_closed() -> None:
+    let_go = []
+    pairs = ((Frame(poses.frame, poses.time_s, None), poses) for poses in FRAMES)
+    with PoseStream(pairs, VIDEO, JOINTS, {}, {}, lambda: let_go.append(True)) as stream:
+        assert next(stream).frame == 0
+    assert let_go == [True]
+    assert list(stream) == []
+
+
+def test_problems_of_the_source_are_known_while_it_is_read_and_afterwards() -> None:
+    warnings: list[str] = []
+
+    def pairs():
+        for poses in FRAMES:
+            warnings.extend(["the file ends early"] * (poses.frame >= 2))
+            yield Frame(poses.frame, poses.time_s, None), poses
+
+    stream = PoseStream(pairs(), VIDEO, JOINTS, {}, {}, warned=lambda: warnings)
+    next(stream)
+    assert stream.warnings == ()
+    result = stream.collect()
+    assert result.warnings == stream.warnings == ("the file ends early",)
+    assert "warnings" not in result.to_dict()
+
+
 def test_joints_of_a_frame_by_name(result: Result) -> None:
     poses = result.frames[1]
     np.testing.assert_array_equal(poses["left_wrist"], [[100 + WRIST, 1], [200 + WRIST, 1]])
@@ -74,6 +100,17 @@ def test_joints_of_a_frame_by_name(result: Result) -> None:
     assert both.shape == (2, 2, 2)
     assert np.isnan(both[:, 0]).all()
     assert poses.people.track_id.tolist() == [1, 2]
+
+
+def test_a_frame_is_found_by_its_number_in_the_video(result: Result) -> None:
+    some = replace(result, frames=(result.frames[1], *result.frames[3:]))
+    assert [some.at(number).frame for number in (1, 3, 4)] == [1, 3, 4]
+    assert some.at(3) is some.frames[1]
+    for number in (-1, 0, 2, 5):
+        with pytest.raises(BadInput, match=f"walk.mp4: frame {number} is not in .* of 1 to 4"):
+            some.at(number)
+    with pytest.raises(BadInput, match="it has none"):
+        replace(result, frames=()).at(0)
 
 
 def test_a_track_has_every_frame_from_first_to_last(result: Result) -> None:

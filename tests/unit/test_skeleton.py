@@ -1,5 +1,9 @@
 """Joint sets: mirror pairs, bones, and what conversion between sets does."""
 
+import copy
+import pickle
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -97,3 +101,17 @@ def test_conversion_to_itself_changes_nothing(skeleton: Skeleton) -> None:
     again_xy, again_score = convert(xy, score, skeleton, skeleton)
     assert (again_xy == xy).all()
     assert (again_score == score).all()
+
+
+@pytest.mark.parametrize("skeleton", ALL)
+def test_ours_stay_the_same_when_copied_or_sent(skeleton: Skeleton) -> None:
+    assert pickle.loads(pickle.dumps(skeleton)) is skeleton
+    assert copy.deepcopy(skeleton) is skeleton
+
+
+def test_a_set_of_a_user_is_copied_even_if_it_is_called_like_ours() -> None:
+    own = replace(COCO17, bones=((0, 1),))
+    found = pickle.loads(pickle.dumps(own))
+    assert found is not own
+    assert (found.name, found.joints, found.bones) == (own.name, own.joints, own.bones)
+    np.testing.assert_array_equal(found.oks_sigma, own.oks_sigma)

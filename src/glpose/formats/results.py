@@ -5,7 +5,8 @@ come, so that a killed run leaves a readable file; `load` reads it back. A joint
 is `[null, null, 0.0]` in the file and NaN with score 0 in memory. A person whose left and right
 limbs may be exchanged has `"sides": "unsure"`, one who was not found in the frame but put there
 from frames around it `"source": "propagated"`. After `glpose smooth` a person also has the `raw`
-coordinates, and the numbers of the joints that were `filled` in or replaced as `outliers`.
+coordinates, and the numbers of the joints that were `filled` in or replaced as `outliers`. The
+`video` of a single picture is marked with `"still": true`.
 
 People who were lifted have `joints_3d`, [x, y, z] relative to their root or [null, null, null] for
 each joint, and `window` with the words "padded" and "bridged" where they apply; what these mean is
@@ -24,9 +25,11 @@ from jaxtyping import Float, Float32
 from glpose.config import to_plain
 from glpose.errors import BadInput
 from glpose.formats.text.lines import (
+    FARTHEST_PX,
     Line,
     cannot_write,
     dump,
+    has_area,
     is_number,
     is_pixel,
     read_lines,
@@ -99,6 +102,7 @@ class ResultWriter:
                 raise BadInput(
                     f"{self._path}: frame {poses.frame} has the score {wrong[0]:g}; expected 0 to 1"
                 )
+        check_people(poses.people, f"{self._path}: frame {poses.frame}")
         self._write_line(frame_line(poses))
         self._frame = poses.frame
 
@@ -207,8 +211,29 @@ def read_boxes(path: str | Path) -> dict[int, People]:
     return boxes
 
 
+def check_people(people: People, where: str) -> None:
+    """Raises: BadInput for people whom no file could give back; `where` names the frame."""
+    fits = has_area(people.xyxy) & (np.abs(people.xyxy) <= FARTHEST_PX).all(-1)
+    if not fits.all():
+        raise BadInput(
+            f"{where} has the box {people.xyxy[np.argmin(fits)].tolist()}; expected finite x1, y1, "
+            "x2, y2 in pixels with x2 > x1 and y2 > y1, also when rounded to two decimals"
+        )
+    ids, count = np.unique(people.track_id, return_counts=True)
+    if (ids < 0).any():
+        raise BadInput(
+            f"{where} has the track_id {ids[0]}; expected whole numbers from 0 that int64 can hold"
+        )
+    if (count > 1).any():
+        raise BadInput(
+            f"{where} has the track_id {ids[count.argmax()]} twice; expected one box for each person"
+        )
+
+
 def write_boxes(path: str | Path, people: Mapping[int, People]) -> None:
     """Write people by frame, as `read_boxes` reads them; atomically."""
+    for frame, some in people.items():
+        check_people(some, f"{path}: frame {frame}")
     lines = [
         dump({"frame": frame, "people": _people(people[frame])}) + "\n" for frame in sorted(people)
     ]
@@ -254,7 +279,7 @@ def header(
 ) -> dict[str, object]:
     """The first line of `poses.jsonl`, as plain data."""
     height, width = video.size_hw
-    return {
+    first = {
         "format": FORMAT,
         "video": {
             "name": video.name,
@@ -264,15 +289,17 @@ def header(
             "fps": video.rate_hz,
             "frames": video.num_frames,
             "duration_s": video.duration_s,
+            **({"still": True} if video.is_still else {}),
         },
         "skeleton": {
             "name": skeleton.name,
-            "joints": list(skeleton.joints),
-            "bones": [list(bone) for bone in skeleton.bones],
+            "joints": skeleton.joints,
+            "bones": skeleton.bones,
         },
-        "models": _finite(to_plain(models)),
-        "settings": _finite(to_plain(settings)),
+        "models": models,
+        "settings": settings,
     }
+    return _finite(to_plain(first))
 
 
 def _add_raw(people: list[dict[str, Any]], before: BeforeSmoothing) -> None:
@@ -320,7 +347,7 @@ def _finite(value: Any) -> Any:
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_finite(item) for item in value]
-    if isinstance(value, float | np.floating) and not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
 
@@ -345,6 +372,7 @@ def _read_video(line: Line) -> VideoInfo:
         num_frames=frames,
         duration_s=perhaps("duration_s"),
         rotation_deg=line.whole("rotation", -360),
+        is_still=line.data.get("still") is True,
     )
 
 

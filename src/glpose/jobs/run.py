@@ -14,9 +14,8 @@ from glpose import __version__
 from glpose.api import (
     Boxes,
     Models,
-    check_boxes,
-    check_rate,
-    check_span,
+    checked_boxes,
+    checked_span,
     load_models,
     poses_of,
     shared_motions,
@@ -51,6 +50,7 @@ from glpose.runtime.presets import Effort, Wish
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
 from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
+from glpose.video.arrays import checked_rate
 from glpose.video.given import Given, find_given
 from glpose.video.network import Watch
 from glpose.video.source import Source, SourceEntry, frames_within, let_go
@@ -163,8 +163,9 @@ def run_sources(
     Problems of a source are reported and kept in its outcome; they do not stop the others.
     Raises: GLPoseError if nothing can be run: boxes, weights or output folder cannot be used.
     """
-    check_span(options.start_s, options.end_s, options.frames)
-    check_rate(options.fps)
+    start_s, end_s, frames = checked_span(options.start_s, options.end_s, options.frames)
+    fps = None if options.fps is None else checked_rate(options.fps, "fps")
+    options = replace(options, start_s=start_s, end_s=end_s, frames=frames, fps=fps)
     entries = find_given(sources, options.fps, allow_network=options.allow_network)
     boxes = None if options.boxes is None else read_boxes(options.boxes)
     if boxes is not None and len(entries) != 1:
@@ -247,7 +248,7 @@ class _Estimation:
         return self.models.record | refined
 
     def check(self, info: VideoInfo, label: str) -> None:
-        check_boxes(self.boxes, info, label)
+        checked_boxes(self.boxes, info, label)
 
     def pairs(
         self, frames: Iterable[Frame], info: VideoInfo, timings: Timings, *, keep_pictures: bool

@@ -1,14 +1,18 @@
 """A source of pictures that are in memory or generated on demand."""
 
-from collections.abc import Generator, Iterable, Iterator, Sized
+from collections.abc import Generator, Iterable, Sequence
 from fractions import Fraction
 from itertools import chain
 
 import numpy as np
 from jaxtyping import UInt8
 
+from glpose.config import real_number
 from glpose.errors import BadInput
 from glpose.types import Frame, VideoInfo
+
+RATE_HZ = 25.0
+"""The rate of pictures of which none is known."""
 
 _MICROSECOND = Fraction(1, 1_000_000)
 
@@ -16,9 +20,12 @@ _MICROSECOND = Fraction(1, 1_000_000)
 class ArraySource:
     """Arrays of RGB pictures, uint8 of height x width x 3, as a `Source`.
 
-    `pictures` is a list, an array, or an iterator, which is read lazily and only once (its
-    pictures are copied, so that it may use their memory again); None stands for a lost picture. Times are `times_s`, one per picture and increasing, or else multiples of
-    1 / `rate_hz`. `name` names the results. `is_still`: it is one picture and no video.
+    `pictures` is a list, an array, or anything else that gives pictures one by one, such as an
+    iterator: that is read lazily and only once, and its pictures are copied, so that it may use
+    their memory again. None stands for a lost picture. Times are `times_s`, one per picture and
+    increasing, or else multiples of 1 / `rate_hz`, 25 frames a second if None. With times `rate_hz`
+    is how often pictures usually come, found from the times if None. `name` names the results.
+    `is_still`: it is one picture and no video.
 
     Raises: BadInput if a picture is invalid (the first one here, later ones when they are reached),
     if times are not numbers, do not increase or are fewer than the pictures, or if an iterator is
@@ -31,14 +38,15 @@ class ArraySource:
         self,
         pictures: Iterable[np.ndarray | None],
         *,
-        rate_hz: float = 25.0,
+        rate_hz: float | None = None,
         times_s: Iterable[float] | None = None,
         name: str = "pictures",
         is_still: bool = False,
     ) -> None:
-        if not 0 < rate_hz < float("inf"):
-            raise BadInput(f"rate_hz is {rate_hz}; expected frames a second, above 0")
+        if not isinstance(name, str):
+            raise BadInput(f"name is a {type(name).__name__}; expected text")
         self._name, self._times_s = name, None if times_s is None else _numbers(name, times_s)
+        rate_hz = _usual_rate(self._times_s) if rate_hz is None else checked_rate(rate_hz)
         step_s = step_at(rate_hz)
         self.time_base = step_s if times_s is None else _MICROSECOND
         if not isinstance(pictures, Iterable):
@@ -46,9 +54,9 @@ class ArraySource:
                 f"{name}: found a {type(pictures).__name__}; expected a list, an array or an "
                 "iterator of pictures"
             )
-        num = len(pictures) if isinstance(pictures, Sized) else None
-        self.is_read_once = isinstance(pictures, Iterator)
-        self._was_read = False
+        # What has an iterator need not give the same one twice, nor tell its length rightly.
+        num = len(pictures) if isinstance(pictures, Sequence | np.ndarray) else None
+        self.is_read_once, self._was_read = num is None, False
         # The size is that of the first picture that is not None.
         rest, before, size_hw = iter(pictures), [], None
         for index, picture in enumerate(rest):
@@ -120,6 +128,14 @@ def checked_picture(picture: object, label: str) -> UInt8[np.ndarray, "height wi
     raise BadInput(f"{label} is {found}; expected RGB, uint8 of height x width x 3")
 
 
+def checked_rate(rate_hz: object, name: str = "rate_hz") -> int | float:
+    """The rate as a number of Python; `name` is for messages. Raises: BadInput for what is none."""
+    rate = real_number(rate_hz)
+    if rate is None or not 0 < rate < float("inf"):
+        raise BadInput(f"{name} is {rate_hz!r:.40}; expected frames a second, above 0")
+    return rate
+
+
 def step_at(rate_hz: float) -> Fraction:
     """Seconds from frame to frame: the exact ones of usual rates, such as 1001/30000."""
     rate = Fraction(rate_hz)
@@ -128,8 +144,16 @@ def step_at(rate_hz: float) -> Fraction:
     return 1 / rate.limit_denominator(1001)
 
 
+def _usual_rate(times_s: tuple[float, ...] | None) -> float:
+    """The rate at which pictures with these times come; that of pictures without times if unknown."""
+    step_s = np.median(np.diff(times_s)) if times_s is not None and len(times_s) > 1 else 0.0
+    if not 0 < step_s < float("inf"):  # such times are refused where they are reached
+        return RATE_HZ
+    return float(1 / step_at(1 / float(step_s)))  # times may be rounded
+
+
 def _numbers(name: str, times_s: Iterable[float]) -> tuple[float, ...]:
     try:
         return tuple(float(time_s) for time_s in times_s)
-    except (TypeError, ValueError) as problem:
+    except (TypeError, ValueError, OverflowError) as problem:
         raise BadInput(f"{name}: times_s: {problem}; expected a number for each picture") from None

@@ -14,11 +14,15 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from glpose.config import real_number
 from glpose.errors import BadInput, VideoError
 from glpose.types import Frame, VideoInfo
-from glpose.video.arrays import ArraySource
-from glpose.video.reader import Audio
-from glpose.video.source import IMAGE_RATE_HZ, Source, SourceEntry, find_sources
+from glpose.video.arrays import ArraySource, checked_picture
+from glpose.video.camera import CameraSource
+from glpose.video.network import NetworkSource
+from glpose.video.pages import Pages
+from glpose.video.reader import Audio, VideoSource
+from glpose.video.source import ImageSequence, Source, SourceEntry, find_sources
 
 Given = (
     str
@@ -35,7 +39,8 @@ Given = (
 """A file, folder or glob; the number of a camera; a picture or pictures as arrays of RGB; the content of a file; a source.
 
 An array is one picture (height x width x 3) or a video (frames x height x width x 3). An iterator of
-pictures is read lazily and once. A list of paths is what `glpose run` does with several.
+pictures is read lazily and once. A list of paths is what `glpose run` does with several, but that
+a picture it names twice is there twice.
 """
 
 _MAGIC = (
@@ -60,11 +65,12 @@ def find_given(
     return find_sources(parts, allow_network=allow_network)
 
 
-def _parts(given: object, fps: float | None) -> Iterator[str | Path | Source]:
-    rate_hz = fps or IMAGE_RATE_HZ
+def _parts(given: object, fps: float | None) -> Iterator[str | Path | Source | list[Path]]:
     match given:
-        case str() | Source():
+        case str():
             yield given
+        case Source():
+            yield given if isinstance(given, _OURS) else _Theirs(given)
         case int() if given >= 0 and not isinstance(given, bool):
             yield f"camera:{given}"
         case os.PathLike():
@@ -72,13 +78,13 @@ def _parts(given: object, fps: float | None) -> Iterator[str | Path | Source]:
         case bytes() | bytearray():
             yield _held(bytes(given), "bytes", fps)
         case np.ndarray() if given.ndim < 4:
-            yield ArraySource([given], rate_hz=rate_hz, name="picture", is_still=True)
+            yield ArraySource([given], rate_hz=fps, name="picture", is_still=True)
         case list() | tuple() if given and all(isinstance(p, str | os.PathLike) for p in given):
-            yield from map(Path, given)
+            yield list(map(Path, given))
         case _ if hasattr(given, "read"):
             yield _held(*_content(given), fps)
         case Iterable() if not isinstance(given, Mapping):
-            yield ArraySource(given, rate_hz=rate_hz)
+            yield ArraySource(given, rate_hz=fps)
         case _:
             raise BadInput(
                 f"found a {type(given).__name__} as source; expected a path, an array, a list or an "
@@ -109,7 +115,7 @@ def _held(data: bytes, name: str, fps: float | None) -> Source:
     try:
         path.write_bytes(data)
         (entry,) = find_sources([path])
-        held = _Held(entry.open(fps), folder, name)
+        held = _Held(entry.open(fps), folder)
     except BaseException as problem:
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(problem, OSError):
@@ -124,11 +130,11 @@ def _held(data: bytes, name: str, fps: float | None) -> Source:
     return held
 
 
-class _Held:
-    """A `Source` that reads a file of its own; messages call it by the name that was given."""
+class _Around:
+    """A `Source` made of another one."""
 
-    def __init__(self, source: Source, folder: Path, name: str) -> None:
-        self._source, self._folder, self._name = source, folder, name
+    def __init__(self, source: Source) -> None:
+        self._source = source
 
     @property
     def info(self) -> VideoInfo:
@@ -144,9 +150,54 @@ class _Held:
 
     @property
     def warnings(self) -> list[str]:
-        return [text.replace(f"{self._folder}{os.sep}", "") for text in self._source.warnings]
+        return self._source.warnings
 
     def frames(
         self, start_s: float | None = None, end_s: float | None = None
     ) -> Generator[Frame, None, None]:
-        yield from self._source.frames(start_s, end_s)  # not returned: `self` keeps the file
+        yield from self._source.frames(start_s, end_s)  # not returned: `self` may keep a file
+
+
+class _Held(_Around):
+    """A source that reads a file of its own; messages call it by the name that was given."""
+
+    def __init__(self, source: Source, folder: Path) -> None:
+        super().__init__(source)
+        self._folder = folder
+
+    @property
+    def warnings(self) -> list[str]:
+        return [text.replace(f"{self._folder}{os.sep}", "") for text in self._source.warnings]
+
+
+class _Theirs(_Around):
+    """A source of a user: what it gives is checked as it comes."""
+
+    def frames(
+        self, start_s: float | None = None, end_s: float | None = None
+    ) -> Generator[Frame, None, None]:
+        name, last_index, last_s = self.info.name, -1, -float("inf")
+        for frame in super().frames(start_s, end_s):
+            if not isinstance(frame, Frame):
+                raise BadInput(
+                    f"{name}: gave a {type(frame).__name__}; expected glpose.types.Frame"
+                )
+            label = f"{name}: picture {frame.index!r:.40}"
+            if frame.rgb is not None:
+                checked_picture(frame.rgb, label)
+            index, time_s = real_number(frame.index), real_number(frame.time_s)
+            if not isinstance(index, int) or not index > last_index:
+                raise BadInput(
+                    f"{label} came after {last_index}; expected whole numbers from 0 that increase"
+                )
+            if time_s is None or not last_s < time_s < float("inf"):
+                raise BadInput(
+                    f"{label} is at {frame.time_s!r:.40} s, after one at {last_s} s; expected times "
+                    "that increase"
+                )
+            last_index, last_s = index, time_s
+            yield frame
+
+
+_OURS = ArraySource | CameraSource | ImageSequence | NetworkSource | Pages | VideoSource
+"""Sources that give what they should; the times of a damaged file need not increase."""

@@ -8,6 +8,7 @@ per video or picture sequence, each with a unique name. An unusable argument is 
 import glob
 import os
 import re
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from glpose import imaging
 from glpose.errors import BadInput, VideoError
 from glpose.imaging import Rgb
 from glpose.types import Frame, VideoInfo
-from glpose.video.arrays import ArraySource, step_at
+from glpose.video.arrays import RATE_HZ, ArraySource, step_at
 from glpose.video.camera import CameraSource, camera_number, open_camera
 from glpose.video.network import Address, NetworkSource, Watch, is_address, parse_address
 from glpose.video.pages import open_pages
@@ -32,7 +33,6 @@ VIDEO_SUFFIXES = frozenset(
      ".m2v", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogg", ".ogv",
      ".ts", ".vob", ".webm", ".wmv"}
 )  # fmt: skip
-IMAGE_RATE_HZ = 25.0
 
 
 @runtime_checkable
@@ -157,7 +157,7 @@ class SourceEntry:
 
         Raises: VideoError if it cannot be read, or has times of its own and a rate is given.
         """
-        source = self._opened(IMAGE_RATE_HZ if rate_hz is None else rate_hz, watch)
+        source = self._opened(RATE_HZ if rate_hz is None else rate_hz, watch)
         if rate_hz is not None and source.info.rate_hz != rate_hz:
             raise VideoError(
                 f"{self.label}: has times of its own, {source.info.rate_hz:g} frames a second; a "
@@ -181,7 +181,7 @@ class SourceEntry:
         return open_video(self.paths[0])
 
 
-def open_images(paths: Iterable[Path], name: str, rate_hz: float = IMAGE_RATE_HZ) -> ImageSequence:
+def open_images(paths: Iterable[Path], name: str, rate_hz: float = RATE_HZ) -> ImageSequence:
     """Pictures as a sequence. Raises: VideoError if none of them can be read."""
     paths, problems = tuple(paths), []
     for path in paths:
@@ -251,9 +251,11 @@ def frames_within(
 
 
 def find_sources(
-    arguments: Iterable[str | Path | Source], *, allow_network: bool = False
+    arguments: Iterable[str | Path | Source | list[Path]], *, allow_network: bool = False
 ) -> list[SourceEntry]:
     """The entries for the arguments of a command, in order, each file once.
+
+    An argument that is a list itself has a picture as often as it names it.
 
     An argument is a video file, a picture, a folder of videos or of pictures (not recursive; if it
     has both, videos win), a glob that the shell did not expand, or `0` or `camera:0` for a camera. Pictures named one by one form
@@ -264,8 +266,8 @@ def find_sources(
     else there is.
     """
     found: list[SourceEntry] = []
-    loose: dict[Path, list[Path]] = {}
-    for argument in arguments:
+    loose: dict[Path, list[tuple[Path, int]]] = {}
+    for argument, times in _each_named(arguments):
         if not isinstance(argument, str | Path):
             if not isinstance(argument, Source):
                 raise BadInput(
@@ -287,7 +289,7 @@ def find_sources(
                     elif path.suffix.lower() in IMAGE_SUFFIXES:
                         if path.parent not in loose:  # keeps the sequence's place in the order
                             found.append(SourceEntry("", (path.parent,), is_images=True))
-                        loose.setdefault(path.parent, []).append(path)
+                        loose.setdefault(path.parent, []).append((path, times))
                     else:
                         found.append(SourceEntry(path.stem, (path,)))
         except VideoError as problem:
@@ -356,10 +358,24 @@ def _in_folder(folder: Path) -> list[SourceEntry]:
     return [SourceEntry(folder.name, images, is_images=True, ignored=len(files) - len(images))]
 
 
-def _filled(entry: SourceEntry, loose: dict[Path, list[Path]]) -> SourceEntry:
+def _each_named(
+    arguments: Iterable[str | Path | Source | list[Path]],
+) -> Iterator[tuple[str | Path | Source, int]]:
+    """Each argument, those in lists one by one, and how often its list has named it before."""
+    for argument in arguments:
+        if not isinstance(argument, list):
+            yield argument, 0
+            continue
+        named: Counter[Path] = Counter()
+        for path in argument:
+            yield path, named[_absolute(path)]
+            named[_absolute(path)] += 1
+
+
+def _filled(entry: SourceEntry, loose: dict[Path, list[tuple[Path, int]]]) -> SourceEntry:
     if entry.name or not entry.is_images:
         return entry
-    paths = tuple(dict.fromkeys(loose[entry.paths[0]]))
+    paths = tuple(path for path, _ in dict.fromkeys(loose[entry.paths[0]]))
     return SourceEntry(paths[0].stem if len(paths) == 1 else paths[0].parent.name, paths, True)
 
 

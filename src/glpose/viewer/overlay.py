@@ -4,8 +4,6 @@ Start at `draw`. Colours are those of Okabe and Ito, which colour-blind people c
 dark edge keeps them readable on light backgrounds.
 """
 
-from functools import cache
-
 import numpy as np
 from jaxtyping import Float64
 
@@ -147,7 +145,6 @@ def _overlap(a_xyxy: Float64[np.ndarray, "4"], b_xyxy: Float64[np.ndarray, "4"])
     return bool((a_xyxy[:2] < b_xyxy[2:]).all() and (b_xyxy[:2] < a_xyxy[2:]).all())
 
 
-@cache
 def sides_of(skeleton: Skeleton) -> tuple[int, ...]:
     """1 for left joints, -1 for right joints, 0 for the others."""
     return tuple(

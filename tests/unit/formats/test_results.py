@@ -429,3 +429,37 @@ def test_scores_that_could_not_be_read_are_not_written(score: float, tmp_path: P
         ):
             writer.write(bad)
         assert not load(path).frames
+
+
+@pytest.mark.parametrize(
+    ("x2", "ids", "words"),
+    [
+        (10.124, (1, 2), r"the box \[10.12.*; expected .* also when rounded"),
+        (110.5, (-1, 2), "the track_id -1; expected whole numbers from 0"),
+        (110.5, (2, 2), "the track_id 2 twice"),
+    ],
+)
+def test_people_who_could_not_be_read_are_not_written(
+    x2: float, ids: tuple[int, int], words: str, tmp_path: Path
+) -> None:
+    bad = people(*ids)
+    bad.xyxy[1, 2] = x2
+    path = tmp_path / "poses.jsonl"
+    with (
+        ResultWriter(path, VIDEO, POSETRACK15) as writer,
+        pytest.raises(BadInput, match=f"poses.jsonl: frame 1 has {words}"),
+    ):
+        writer.write(replace(poses(1, *ids), people=bad))
+    assert not load(path).frames
+    with pytest.raises(BadInput, match=f"boxes.jsonl: frame 3 has {words}"):
+        write_boxes(tmp_path / "boxes.jsonl", {3: bad})
+    assert not (tmp_path / "boxes.jsonl").exists()
+
+
+@pytest.mark.parametrize("is_still", [True, False])
+def test_a_picture_stays_one(is_still: bool, tmp_path: Path) -> None:
+    path = tmp_path / "poses.jsonl"
+    with ResultWriter(path, replace(VIDEO, is_still=is_still), POSETRACK15) as writer:
+        writer.write(poses(0, 1))
+    assert load(path).video.is_still is is_still
+    assert ("still" in json.loads(path.read_text().splitlines()[0])["video"]) is is_still

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,36 @@ def test_an_iterator_may_use_its_memory_again() -> None:
     assert [int(frame.rgb.max()) for frame in frames if frame.rgb is not None] == [0, 1, 2, 3]
 
 
+class Counted:
+    """As wrappers that show progress: no iterator, but not to be begun twice either."""
+
+    def __init__(self, num: int) -> None:
+        self.begun, self._num = 0, num
+
+    def __len__(self) -> int:
+        return self._num
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        self.begun += 1
+        buffer = np.zeros((2, 2, 3), np.uint8)
+        while self._num:
+            self._num -= 1
+            buffer[:] += 1
+            yield buffer
+
+
+def test_what_is_no_list_and_no_iterator_is_begun_once_and_may_use_its_memory_again() -> None:
+    pictures = Counted(4)
+    source = ArraySource(pictures)
+    frames = list(source.frames())
+    assert [int(frame.rgb.max()) for frame in frames if frame.rgb is not None] == [1, 2, 3, 4]
+    assert pictures.begun == 1
+    assert source.info.num_frames is None
+    assert source.is_read_once
+    with pytest.raises(BadInput, match="read once only"):
+        next(source.frames())
+
+
 @pytest.mark.parametrize(
     ("pictures", "more", "words"),
     [
@@ -112,8 +143,11 @@ def test_results_stay_in_their_folder_whatever_a_source_is_called(name: str, fol
             "p, times_s=[0, 'soon']",
             "pictures: times_s: could not convert string to float: 'soon'; ",
         ),
+        ("p, times_s=[0, 10**400]", "pictures: times_s: int too large to convert to float; "),
         ("p, times_s=[0, None]", "pictures: times_s: float() argument must be "),
         ("p, times_s=3.0", "pictures: times_s: 'float' object is not iterable; expected a number"),
+        ("p, rate_hz='25'", "rate_hz is '25'; expected frames a second, above 0"),
+        ("p, rate_hz=True", "rate_hz is True; expected frames a second, above 0"),
         ("5", "pictures: found a int; expected a list, an array or an iterator of pictures"),
     ],
 )
@@ -125,6 +159,26 @@ def test_what_is_no_list_is_said_when_it_is_given(arguments: str, words: str) ->
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.splitlines()[-1].startswith(f"glpose.errors.BadInput: {words}")
+
+
+@pytest.mark.parametrize(
+    ("times_s", "more", "rate_hz"),
+    [
+        (np.arange(12) / 30, {}, 30.0),
+        (np.arange(12) * 1001 / 30000, {}, 30000 / 1001),
+        (np.round(np.arange(12) / 30, 6), {}, 30.0),
+        ([0.0, 0.5, 1.0, 9.0, 9.5], {}, 2.0),  # after a gap
+        ([0.0, 10.0], {}, 0.1),
+        (np.arange(12) / 30, {"rate_hz": 50.0}, 50.0),
+        ([0.0], {}, 25.0),
+        ([], {}, 25.0),
+        ([0.0, float("nan")], {}, 25.0),
+        ([1.0, 0.0], {}, 25.0),
+    ],
+)
+def test_the_rate_is_that_of_the_times(times_s: Sequence, more: dict, rate_hz: float) -> None:
+    source = ArraySource(PICTURES, times_s=[float(t) for t in times_s], **more)
+    assert source.info.rate_hz == pytest.approx(rate_hz, rel=1e-12)
 
 
 @pytest.mark.parametrize(

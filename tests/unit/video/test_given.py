@@ -3,7 +3,8 @@
 import gc
 import io
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,10 @@ import pytest
 
 from bad_videos import coded_picture, image_folder, read_index, truncated_without_index, write_video
 from glpose.errors import BadInput, VideoError
+from glpose.types import Frame, VideoInfo
+from glpose.video.arrays import ArraySource
 from glpose.video.given import find_given
+from glpose.video.reader import open_video
 from glpose.video.source import Source
 
 PICTURES = [coded_picture(i) for i in range(4)]
@@ -70,6 +74,20 @@ def test_paths_together_are_one_sequence(tmp_path: Path) -> None:
     assert indices(source) == [2, 10]
 
 
+def test_a_picture_is_there_as_often_as_one_list_names_it(tmp_path: Path) -> None:
+    folder = image_folder(tmp_path)
+    two, ten = folder / "frame-2.png", folder / "frame-10.png"
+    source = opened([two, f"{folder}/./frame-2.png", ten, str(two)])
+    assert indices(source) == [2, 2, 10, 2]
+    assert source.info.num_frames == 4
+    assert not opened([two, two]).info.is_still
+    # The arguments of a command, or patterns that overlap, name a file but once.
+    (entry,) = find_given([two, two, ten])
+    assert entry.paths == (two, ten)
+    (entry,) = find_given([[folder / "frame-*.png", two], [ten]])
+    assert len(entry.paths) == len(set(entry.paths)) > 2
+
+
 @pytest.mark.parametrize("form", [bytes, bytearray, io.BytesIO])
 def test_the_content_of_a_video_is_that_video(
     form: Callable, tmp_path: Path, own_temporary_folder: Path
@@ -120,3 +138,70 @@ def test_a_rate_is_refused_where_there_are_times(tmp_path: Path) -> None:
         with pytest.raises(VideoError, match="has times of its own, 25 frames a second"):
             opened(given, fps=10.0)
     assert opened(image_folder(tmp_path), fps=10.0).info.rate_hz == 10
+
+
+class Theirs:
+    """A source as a user writes it."""
+
+    info, time_base, audio = VideoInfo("mine", (8, 8), 25.0), Fraction(1, 25), None
+
+    def __init__(self, *frames: tuple[int, float, object]) -> None:
+        self.warnings: list[str] = []
+        self._frames, self.has_ended = frames, False
+
+    def frames(
+        self, start_s: float | None = None, end_s: float | None = None
+    ) -> Generator[Frame, None, None]:
+        try:
+            for index, time_s, rgb in self._frames:
+                frame = object.__new__(Frame)  # whatever a user puts in
+                for name, value in (("index", index), ("time_s", time_s), ("rgb", rgb)):
+                    object.__setattr__(frame, name, value)
+                yield frame
+            self.warnings.append("done")
+        finally:
+            self.has_ended = True
+
+
+RGB = np.zeros((8, 8, 3), np.uint8)
+
+
+def test_a_source_of_a_user_is_taken_as_it_is() -> None:
+    given = Theirs((0, 0.0, RGB), (np.int64(3), np.float32(0.5), None), (4, 1.0, RGB))
+    source = opened(given)
+    frames = list(source.frames())
+    assert [frame.index for frame in frames] == [0, 3, 4]
+    assert frames[2].rgb is RGB
+    assert source.warnings == ["done"]
+    reading = source.frames()
+    given.has_ended = False
+    next(reading)
+    reading.close()
+    assert given.has_ended
+
+
+@pytest.mark.parametrize(
+    ("frames", "words"),
+    [
+        ([(0, 0.0, RGB / 255)], "mine: picture 0 is an array of float64 and shape"),
+        ([(0, 0.0, RGB[..., 0])], "mine: picture 0 is an array of uint8 and shape"),
+        ([(0, 0.0, np.zeros((8, 8, 4), np.uint8))], "expected RGB, uint8"),
+        ([(0, 0.0, "a.png")], "mine: picture 0 is str; expected RGB"),
+        ([(1, 0.0, RGB), (1, 0.5, RGB)], "mine: picture 1 came after 1; expected whole numbers"),
+        ([(-1, 0.0, RGB)], "mine: picture -1 came after -1"),
+        ([(0.5, 0.0, RGB)], "mine: picture 0.5 came after -1"),
+        ([(0, 1.0, RGB), (1, 1.0, RGB)], "mine: picture 1 is at 1.0 s, after one at 1.0 s"),
+        ([(0, float("nan"), RGB)], "mine: picture 0 is at nan s"),
+        ([(0, None, RGB)], "mine: picture 0 is at None s"),
+    ],
+)
+def test_what_a_source_of_a_user_gives_is_checked(frames: list, words: str) -> None:
+    with pytest.raises(BadInput) as problem:
+        list(opened(Theirs(*frames)).frames())
+    assert words in str(problem.value)
+
+
+def test_our_own_sources_are_not_checked_again(tmp_path: Path) -> None:
+    video = open_video(write_video(tmp_path / "a.mp4", num_frames=3))
+    for source in (video, ArraySource(PICTURES)):
+        assert opened(source) is source

@@ -1,5 +1,8 @@
 """What is drawn, where, in which colour and how strongly."""
 
+import gc
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -176,3 +179,13 @@ def test_faces_are_as_large_as_bodies_make_them() -> None:
     assert face is not None
     assert face.tolist() == [74, 24, 126, 76]  # a tenth of 400 pixels and some room
     assert face_boxes(poses({LEFT_KNEE: (100, 50, 0.9)}), POSETRACK15) == [None]
+
+
+def test_what_was_drawn_is_not_remembered() -> None:
+    def alive() -> int:
+        return sum(type(found) is Skeleton for found in gc.get_objects())
+
+    before = alive()
+    for _ in range(5):
+        draw(ground(), leg(0.9), replace(POSETRACK15, name="my own"))
+    assert alive() == before

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float, Float64
 
 from glpose.errors import BadInput
 from glpose.files import open_regular, read_regular, write_whole
@@ -84,15 +84,20 @@ class Line:
         return value
 
     def box(self, key: str) -> Float64[np.ndarray, "4"]:
-        """A box of positive size, even in float32 and rounded to the two decimals of our files."""
+        """A box with `has_area`."""
         value, expected = self.list(key), "[x1, y1, x2, y2] in pixels"
         if len(value) != 4 or not all(is_pixel(v) for v in value):
             raise self.error(f'"{key}" {_brief(value)}', f"{expected}, four finite numbers")
         box = np.array(value, np.float64)
-        rounded = np.round(box.astype(np.float32).astype(np.float64), 2)
-        if not (rounded[2:] > rounded[:2]).all():
+        if not has_area(box[None]).all():
             raise self.error(f'"{key}" {_brief(value)}', f"{expected} with x2 > x1 and y2 > y1")
         return box
+
+
+def has_area(xyxy: Float[np.ndarray, "n 4"]) -> Bool[np.ndarray, " n"]:
+    """Whether boxes have a size, even in float32 and rounded to the two decimals of our files."""
+    rounded = np.round(xyxy.astype(np.float32).astype(np.float64), 2)
+    return (rounded[:, 2] > rounded[:, 0]) & (rounded[:, 3] > rounded[:, 1])
 
 
 def is_number(value: Any) -> bool:
