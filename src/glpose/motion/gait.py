@@ -132,9 +132,16 @@ def _is_inside(known: Bool[np.ndarray, " frames"], row: int) -> bool:
 
 
 def _may_hide_an_end(lead: Float64[np.ndarray, " frames"]) -> bool:
-    """Whether the foot is ahead both before and after some gap: it may have been farthest there."""
+    """Whether the foot may have been farthest ahead in a gap, and the stride be two.
+
+    So it is ahead on both sides of the gap, and the other foot was so before and is so after that.
+    """
     known = np.flatnonzero(np.isfinite(lead))
-    return any(b - a > 1 and lead[a] > 0 and lead[b] > 0 for a, b in pairwise(known))
+    return any(
+        lead[a] > 0 and lead[b] > 0 and np.nanmin(lead[: a + 1]) < 0 and np.nanmin(lead[b:]) < 0
+        for a, b in pairwise(known.tolist())
+        if b - a > 1
+    )
 
 
 def _side(
