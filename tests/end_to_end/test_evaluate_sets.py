@@ -533,6 +533,16 @@ def test_what_is_replaced_is_kept_until_the_new_evaluation_is_finished(
         assert call("posetrack", "--flip", "--overwrite") == 2
         assert f"{out / 'replaced'}: keeps the evaluation that was there" in capsys.readouterr().err
         assert contents(out / "replaced") | {"mine.txt": b"mine"} == before
+    # Nor are predictions of a call before lost if the next one is stopped at its first sequence.
+    first, *others = sorted((out / "predictions").iterdir())
+    first.unlink()
+
+    def stop(*_: object) -> None:
+        raise interrupt.Interrupted
+
+    monkeypatch.setattr(PoseTrackSet, "predict", stop)
+    assert call("posetrack", "--flip") == 130
+    assert sorted((out / "predictions").iterdir()) == others
     monkeypatch.undo()
     assert call("posetrack", "--flip") == 0
     assert "sequences had been predicted before" in capsys.readouterr().out

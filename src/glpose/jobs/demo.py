@@ -27,8 +27,10 @@ def write_clip(folder: Path) -> tuple[Path, int]:
     assert first.rgb is not None
     results = folder / clip.stem
     if (clip.exists() or (results / POSES).exists()) and not _shows(clip, first.rgb):
-        there = clip if clip.exists() else results
-        raise BadInput(f"{there}: was not made by a demo, so it is kept; choose another -o")
+        there = (
+            f"{clip}: was not made by a demo" if clip.exists() else f"{results}: has no demo.mp4"
+        )
+        raise BadInput(f"{there}, so it is kept; choose another -o, or remove it")
     with VideoWriter(clip, scene.spec.size_hw, scene.spec.rate_hz) as writer:
         for frame, _ in scene.frames():
             assert frame.rgb is not None

@@ -13,7 +13,7 @@ from glpose.crop import crop_from_image, cut
 from glpose.errors import BadInput
 from glpose.files import whole_file
 from glpose.formats.poses import read_poses
-from glpose.formats.text.lines import cannot_write
+from glpose.formats.text.lines import cannot_write, looking_at
 from glpose.imaging import Rgb
 from glpose.jobs.given import Made, Wanted, check_new, poses_file_of
 from glpose.jobs.interrupt import Interrupt
@@ -101,7 +101,8 @@ def embed_video(
 def _files_of(weights: str) -> list[Path]:
     """The files that may be meant by weights, if they are no shipped name."""
     path = Path(weights)
-    return [path, *(path.glob("*.onnx") if path.is_dir() else ())]
+    with looking_at(path):
+        return [path, *(path.glob("*.onnx") if path.is_dir() else ())]
 
 
 def _vectors(embed: Embedder, frame: Frame, rgb: Rgb, people: People) -> dict[str, np.ndarray]:

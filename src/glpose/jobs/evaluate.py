@@ -189,7 +189,7 @@ def _put_aside(out: Path) -> None:
     aside = out / REPLACED
     if _settings_of(aside):
         _remove(out)
-    elif _holds(aside):
+    elif aside.exists() and not {path.name for path in aside.iterdir()} <= set(_OWN):
         raise BadInput(
             f"{aside}: is there, but not of an evaluation; expected room there for the one that is "
             "replaced; move it away"
@@ -207,7 +207,7 @@ def _settle(outcome: Evaluation, reporter: Reporter) -> None:
             return
         if outcome.report is not None:
             shutil.rmtree(aside)
-        elif not outcome.done:
+        elif not _holds(out / PREDICTIONS):  # nor of a call before
             _remove(out)
             _move(aside, out)
             aside.rmdir()

@@ -75,9 +75,10 @@ class OverlayVideo:
     ) -> None:
         self._queue.put(None)
         self._thread.join()
+        why = error or self._problem  # a video that counts only as a whole is given up then
         try:
             with self._spent("write"):
-                self._writer.close()
+                self._writer.__exit__(None if why is None else type(why), why, trace)
         except VideoError as problem:
             self._problem = self._problem or problem
         if self._problem is not None and error is None:

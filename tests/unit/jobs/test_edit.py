@@ -15,7 +15,7 @@ from glpose.formats.results import ResultWriter, load, write_summary
 from glpose.jobs.edit import drop, link
 from glpose.jobs.given import open_given
 from glpose.skeleton import POSETRACK15
-from glpose.types import FramePoses, People
+from glpose.types import Frame, FramePoses, People
 from glpose.video.reader import open_video
 from glpose.viewer.overlay_video import OverlayVideo
 
@@ -121,8 +121,12 @@ def test_an_overlay_that_cannot_be_drawn_leaves_all_as_it_was(
 
     before = files()
 
-    def stopped(*_: object) -> None:
-        raise KeyboardInterrupt
+    write = OverlayVideo.write
+
+    def stopped(writer: OverlayVideo, frame: Frame, poses: FramePoses) -> None:
+        write(writer, frame, poses)
+        if frame.index == 2:
+            raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(OverlayVideo, "write", stopped)

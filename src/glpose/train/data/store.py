@@ -197,6 +197,7 @@ STORE_VERSION = 2
 """To be raised if the code that fills stores makes something else of the same files."""
 
 _LABEL_FILES = (".json", ".txt", ".mat")
+_OF_RUNS = frozenset({"recipe.json", "index.npz"})
 
 
 def content_digest(root: Path | None, *settings: object, files: Sequence[Path] = ()) -> str:
@@ -222,10 +223,17 @@ def content_digest(root: Path | None, *settings: object, files: Sequence[Path] =
 
 
 def _labels(root: Path) -> list[Path]:
-    """The label files in a folder and below, also behind links."""
+    """The label files in a folder and below, also behind links, but not those of runs and stores."""
+
+    def fail(problem: OSError) -> None:
+        raise problem
+
     found, seen = [], set()
-    for place, folders, files in os.walk(root, followlinks=True):
+    for place, folders, files in os.walk(root, onerror=fail, followlinks=True):
         seen.add(os.path.realpath(place))
+        if len(seen) > 1 and not _OF_RUNS.isdisjoint(files):
+            folders.clear()
+            continue
         folders[:] = [name for name in folders if os.path.realpath(Path(place, name)) not in seen]
         found += [Path(place, name) for name in files if name.endswith(_LABEL_FILES)]
     return sorted(found)

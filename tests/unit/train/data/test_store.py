@@ -88,6 +88,9 @@ def test_a_digest_sees_labels_behind_links_that_lead_in_a_circle(tmp_path: Path)
     (elsewhere / "one.json").write_text("{}")
     found.add(content_digest(root))
     assert len(found) == 2
+    (elsewhere / "run").mkdir()
+    (elsewhere / "run" / "recipe.json").write_text("{}")
+    assert content_digest(root) in found
 
 
 def test_several_threads_read_at_once(tmp_path: Path) -> None:
