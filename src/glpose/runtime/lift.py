@@ -1,8 +1,8 @@
 """From the joints of a track in the picture to poses in space.
 
 A `Lifter` sees a window of samples of one person's track and gives the pose of the middle one. The
-window is the same in training: `bridged` fills short gaps, `person_frame` takes away where in the
-picture the person is and how large.
+window is the same in training: its samples are as far apart in time, `bridged` fills short gaps,
+`person_frame` takes away where in the picture the person is and how large.
 
 Poses are in the frame of a camera turned to the person: x to the right of the picture, y up, z
 towards the camera; the origin is the root (the middle of the hips). A single camera does not tell
@@ -11,6 +11,7 @@ so. Weights for the cameras of one data set see the place in the picture instead
 and their poses are in the frame of the camera itself.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -57,13 +58,14 @@ class Lifter:
     def __init__(self, run: RunLifter, card: LiftCard) -> None:
         self.card, self.run = card, run
 
-    def step(self, rate_hz: float) -> int:
+    def step(self, rate_hz: float) -> float:
         """Frames from sample to sample in a video of this rate."""
-        return max(1, round(rate_hz / self.card.rate_hz))
+        return rate_hz / self.card.rate_hz
 
     def least_frames(self, rate_hz: float) -> int:
         """The shortest run of frames that is lifted: half a window with its middle."""
-        return self.card.window // 2 * self.step(rate_hz) + 1
+        half = self.card.window // 2 * self.step(rate_hz)
+        return math.ceil(round(half, 2)) + 1  # rates such as 29.97 are those they stand for
 
     def __call__(
         self,
@@ -78,6 +80,7 @@ class Lifter:
 
         Joints with NaN or a score below `LEAST_SCORE` are missing. Gaps up to `MOST_GAP` frames are
         bridged; longer ones end a run of frames, and runs shorter than `least_frames` are left out.
+        A sample between two frames is on the line between them, and lacks joints that either lacks.
         A joint is NaN in space where it is missing in the picture and cannot be bridged. The size
         of the picture is asked for by weights whose frame is that of the camera.
         """
@@ -92,8 +95,9 @@ class Lifter:
         filled = bridged(np.where(found[..., None], xy, np.nan), MOST_GAP)
         known = finite(filled)
         usable = known.sum(1) >= LEAST_JOINTS
-        step, least = self.step(rate_hz), least_frames or self.least_frames(rate_hz)
-        reach = np.arange(-(self.card.window // 2), self.card.window // 2 + 1) * step
+        least = least_frames or self.least_frames(rate_hz)
+        half = self.card.window // 2
+        reach = np.arange(-half, half + 1) * self.step(rate_hz)
         keys, places = [], []
         for first, end in runs(usable):
             if end - first >= least:
@@ -112,7 +116,10 @@ class Lifter:
         lifted.bridged[key] = (known[key] & ~found[key]).any(1)
         for start in range(0, len(key), _CHUNK):
             rows, some = key[start : start + _CHUNK], place[start : start + _CHUNK]
-            xyz = self._lift(filled[some], found[some], size_wh)
+            before, after = np.floor(some).astype(int), np.ceil(some).astype(int)
+            share = (some - before)[..., None, None].astype(filled.dtype)
+            sampled = (1 - share) * filled[before] + share * filled[after]
+            xyz = self._lift(sampled, found[before] & found[after], size_wh)
             lifted.xyz[rows] = np.where(known[rows][..., None], xyz, np.nan)
         return lifted
 

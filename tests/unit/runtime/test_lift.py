@@ -108,14 +108,58 @@ def test_beyond_the_ends_the_last_sample_is_repeated():
     np.testing.assert_allclose([at_end / inside, beside / inside], [0.5, 0.75], atol=1e-5)
 
 
-@pytest.mark.parametrize(("rate_hz", "step"), [(25.0, 1), (50.0, 2), (12.0, 1), (60.0, 2)])
-def test_samples_are_as_far_apart_as_in_training(rate_hz: float, step: int):
-    lift = lifter(first_minus_last)
-    assert lift.step(rate_hz) == step
-    assert lift.least_frames(rate_hz) == 2 * step + 1
+@pytest.mark.parametrize("rate_hz", [5.0, 12.0, 20.0, 25.0, 29.97, 37.5, 50.0, 60.0])
+def test_samples_are_as_far_apart_in_time_as_in_training(rate_hz: float):
+    """Somebody who moves evenly is seen alike at all rates."""
     xy, score = track(20)
     one = Lifter(first_minus_last, CARD)(xy, score, 25.0).xyz[10, 0, 0]
-    np.testing.assert_allclose(lift(xy, score, rate_hz).xyz[10, 0, 0], step * one, rtol=1e-4)
+    here = lifter(first_minus_last)(xy, score, rate_hz).xyz[10, 0, 0]
+    np.testing.assert_allclose(here, rate_hz / 25 * one, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "least"),
+    [(25.0, 3), (50.0, 5), (49.95, 5), (50.0001, 5), (60.0, 6), (12.0, 2), (0.1, 2)],
+)
+def test_half_a_window_of_time_is_lifted_and_less_is_not(rate_hz: float, least: int):
+    assert lifter().least_frames(rate_hz) == least
+    assert np.isfinite(lifter()(*track(least), rate_hz).xyz).all()
+    assert np.isnan(lifter()(*track(least - 1), rate_hz).xyz).all()
+
+
+def sampled(xy: np.ndarray, score: np.ndarray, rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
+    """What the network is shown, frame by frame."""
+    shown = []
+
+    def look(joints: np.ndarray, known: np.ndarray) -> np.ndarray:
+        shown.append((joints, known))
+        return joints[:, 0]
+
+    Lifter(look, CARD)(xy, score, rate_hz)
+    joints, known = (np.concatenate([pair[k][: len(xy)] for pair in shown]) for k in (0, 1))
+    return joints, known
+
+
+def test_multiples_of_the_rate_take_the_frames_as_they_are():
+    rng = np.random.default_rng(8)
+    xy = rng.uniform(0, 100, (20, NUM, 2)).astype(np.float32)
+    joints, known = sampled(xy, np.ones((20, NUM), np.float32), 75.0)
+    places = np.clip(np.arange(20)[:, None] + 3 * np.arange(-2, 3), 0, 19)
+    expected, all_known = network_inputs(person_frame(xy[places]), np.ones((20, 5, NUM), bool))
+    np.testing.assert_array_equal(joints, expected)
+    np.testing.assert_array_equal(known, all_known)
+
+
+def test_samples_between_frames_need_both():
+    """At 12.5 frames a second the samples of a key are at -1, -1/2, 0, 1/2 and 1 frames."""
+    xy, score = track(20)
+    score[:10, 4] = 0  # is not seen before the frame 10
+    score[14, 5] = 0  # is bridged
+    joints, known = sampled(xy, score, 12.5)
+    assert known[10, :, 4].tolist() == [0, 0, 1, 1, 1]
+    assert known[9, :, 4].tolist() == [0, 0, 0, 0, 1]
+    assert known[:, :, 5].all()
+    assert joints[14, :, 5, 2].tolist() == [1, 0, 0, 0, 1]
 
 
 def test_short_runs_are_left_out():
