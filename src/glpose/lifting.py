@@ -5,6 +5,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float32, Int64
@@ -12,7 +13,7 @@ from jaxtyping import Float32, Int64
 from glpose.config import real_number
 from glpose.errors import BadInput
 from glpose.runtime.bones import with_steady_bones
-from glpose.runtime.lift import LEAST_JOINTS, LEAST_SCORE, LiftedTrack, Lifter
+from glpose.runtime.lift import LEAST_JOINTS, LEAST_SCORE, MOST_GAP, LiftedTrack, Lifter
 from glpose.skeleton import Skeleton, joint_map
 from glpose.types import FramePoses, PosesInSpace
 
@@ -30,17 +31,16 @@ def lift_frames(
 ) -> tuple[FramePoses, ...]:
     """The frames with `lifted` poses, whose joints are those of `skeleton`.
 
-    Frames are in order, may be left out, and their people have track ids. With the `height_m` of a
-    person lengths are in metres; without it they are in the unit of the card. `size_hw` is that of
-    the pictures, (0, 0) if it is not known.
+    Frames are in order, `1 / rate_hz` seconds apart, may be left out, and their people have track
+    ids. With the `height_m` of a person lengths are in metres; without it they are in the unit of
+    the card. `size_hw` is that of the pictures, (0, 0) if it is not known.
 
-    Raises: BadInput if the skeleton lacks the root, the joints are no pixels or all missing, or no
-    track is long enough.
+    Raises: BadInput if the skeleton lacks the root, the joints are no pixels or all missing, frames
+    are not in order, an id comes twice in one, or no track is long enough.
     """
     card = lifter.card
     check_height(height_m)
-    if not rate_hz > 0:
-        raise BadInput(f"the frame rate is {rate_hz:g}; expected frames in a second, above 0")
+    check_rate(rate_hz)
     index = joint_map(skeleton, card.joints)
     for joint in card.root:
         if index[card.joints.index(joint)] < 0:
@@ -48,6 +48,7 @@ def lift_frames(
                 f"the poses have the joints of {skeleton.name}, which lack '{joint}', the root of "
                 f"the weights '{card.name}'; give weights for these joints"
             )
+    _check_order(frames)
     _check_joints(frames)
     scale = height_m if height_m is not None and card.unit == "statures" else 1.0
     places = _places(frames)
@@ -56,7 +57,7 @@ def lift_frames(
         for track, place in places.items()
     }
     if not any(np.isfinite(found.xyz).any() for found in lifted.values()):
-        longest = max(int(p[-1, 0] - p[0, 0]) + 1 for p in places.values())
+        longest = max(map(len, places.values()))
         raise BadInput(
             f"no track is long enough: the longest has {longest} frames; '{card.name}' needs "
             f"{lifter.least_frames(rate_hz)} in a row at {rate_hz:g} frames a second, each with "
@@ -66,8 +67,7 @@ def lift_frames(
     made = [_nobody(poses, len(skeleton.joints)) for poses in frames]
     for track, place in places.items():
         found = lifted[track]
-        for frame, number, row in place:
-            at = int(frame - place[0, 0])
+        for at, (_, number, row) in zip(_rows(place), place, strict=True):
             xyz = np.where((back >= 0)[:, None], found.xyz[at, back], np.nan)
             made[number].xyz[row] = scale * xyz
             made[number].padded[row] = found.padded[at]
@@ -106,6 +106,31 @@ def check_height(height_m: float | None) -> None:
         raise BadInput(f"the height is {found}; expected that of a person in metres, e.g. 1.75")
 
 
+def check_rate(rate_hz: float, what: str = "the frame rate") -> None:
+    """Raises: BadInput for a frame rate that no video has; `what` is for the message."""
+    rate = real_number(rate_hz)
+    if rate is None or not 0.001 <= rate <= 100_000:
+        found = f"{rate_hz!r:.40}" if rate is None else f"{rate:g}"
+        raise BadInput(f"{what} is {found}; expected frames in a second, from 0.001 to 100000")
+
+
+def _check_order(frames: Sequence[FramePoses]) -> None:
+    """Raises: BadInput for frames that go back or come twice, and people who do."""
+    for before, poses in pairwise(frames):
+        if poses.frame <= before.frame:
+            raise BadInput(
+                f"frame {poses.frame} comes after frame {before.frame}; expected each frame once, "
+                "in order"
+            )
+    for poses in frames:
+        ids = poses.people.track_id.tolist()
+        for track in ids:
+            if ids.count(track) > 1:
+                raise BadInput(
+                    f"frame {poses.frame} has the track id {track} twice; expected each person once"
+                )
+
+
 def _check_joints(frames: Sequence[FramePoses]) -> None:
     """Raises: BadInput if nobody has joints, or people are smaller than any pixels could show."""
     sizes = [
@@ -137,6 +162,15 @@ def _places(frames: Sequence[FramePoses]) -> dict[int, Int64[np.ndarray, "times 
     return {track: np.array(rows, np.int64) for track, rows in found.items()}
 
 
+def _rows(place: Int64[np.ndarray, "times 3"]) -> Int64[np.ndarray, " times"]:
+    """Where the frames of a track are in its arrays: absences that end a run are all of one length.
+
+    Memory is then bounded by the poses, whatever the numbers of their frames.
+    """
+    apart = np.minimum(np.diff(place[:, 0]), MOST_GAP + 2)
+    return np.concatenate([[0], np.cumsum(apart)])
+
+
 def _lift_track(
     frames: Sequence[FramePoses],
     place: Int64[np.ndarray, "times 3"],
@@ -145,15 +179,15 @@ def _lift_track(
     size_hw: tuple[int, int],
     lifter: Lifter,
 ) -> LiftedTrack:
-    """Lift one track from its first to its last frame, as a person with one set of bones."""
-    first, last = place[0, 0], place[-1, 0]
+    """Lift one track, with the frames of `_rows`, as a person with one set of bones."""
+    rows = _rows(place)
     xy: Float32[np.ndarray, "frames joints 2"]
-    xy = np.full((last - first + 1, len(index), 2), np.nan, np.float32)
+    xy = np.full((rows[-1] + 1, len(index), 2), np.nan, np.float32)
     score = np.zeros(xy.shape[:2], np.float32)
     there = index >= 0
-    for frame, number, row in place:
-        xy[frame - first, there] = frames[number].xy[row, index[there]]
-        score[frame - first, there] = frames[number].score[row, index[there]]
+    for at, (_, number, row) in zip(rows, place, strict=True):
+        xy[at, there] = frames[number].xy[row, index[there]]
+        score[at, there] = frames[number].score[row, index[there]]
     found = lifter(xy, score, rate_hz, (size_hw[1], size_hw[0]))
     card = lifter.card
     roots = tuple(map(card.joints.index, card.root))

@@ -1,5 +1,6 @@
 """Poses of a video to poses in space: whose joints, in which unit, and what is refused."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,9 +99,13 @@ def test_frames_that_are_left_out_are_gaps():
     done = lifted([frame(i, 1) for i in range(20) if i not in (8, 9)])
     assert np.isfinite(done[9].lifted.xyz[0, COCO17.index("left_hip")]).all()
     assert not any(poses.lifted.padded[0] for poses in done[2:-2])
-    far = lifted([frame(i, 1) for i in (*range(10), *range(40, 50))])
-    assert far[9].lifted.padded[0]
-    assert far[10].lifted.padded[0]
+    for start in (21, 40, 2_000_000_000):  # without an array of that many frames
+        far = lifted([frame(i, 1) for i in (*range(10), *range(start, start + 10))])
+        assert far[9].lifted.padded[0]
+        assert far[10].lifted.padded[0]
+        assert not far[11].lifted.bridged[0]
+    near = lifted([frame(i, 1) for i in (*range(10), *range(20, 30))])
+    assert not near[9].lifted.padded[0]
 
 
 def test_a_height_gives_metres():
@@ -139,8 +144,25 @@ def test_another_skeleton_height_or_rate_is_refused():
         lift_frames(frames, COCO17, 25.0, other)
     with pytest.raises(BadInput, match="the height is 175; expected that of a person in metres"):
         lifted(frames, height_m=175.0)
-    with pytest.raises(BadInput, match="the frame rate is 0; expected frames in a second"):
-        lift_frames(frames, COCO17, 0.0, LIFTER)
+    for rate_hz in (0.0, -25.0, 1e-300, 1e300, float("inf"), float("nan")):
+        with pytest.raises(BadInput, match=re.escape(f"rate is {rate_hz:g}; expected frames")):
+            lift_frames(frames, COCO17, rate_hz, LIFTER)
+    assert np.isfinite(lift_frames(frames, COCO17, 0.001, LIFTER)[4].lifted.xyz).any()
+    with pytest.raises(BadInput, match=r"no track is long enough.* at 100000 frames a second"):
+        lift_frames(frames, COCO17, 100_000.0, LIFTER)
+
+
+@pytest.mark.parametrize(
+    ("frames", "message"),
+    [
+        ([frame(i, 1) for i in (0, 1, 3, 2)], "frame 2 comes after frame 3; expected each frame once"),
+        ([frame(i, 1) for i in (0, 1, 1, 2)], "frame 1 comes after frame 1"),
+        ([frame(0, 1), frame(1, 1, 4, 1)], "frame 1 has the track id 1 twice"),
+    ],
+)  # fmt: skip
+def test_frames_and_people_come_once_and_in_order(frames: list[FramePoses], message: str):
+    with pytest.raises(BadInput, match=message):
+        lifted(frames)
 
 
 def test_lift_in_python(tmp_path: Path):

@@ -41,7 +41,7 @@ def lift(
     height
         The height of the people in metres.
     rate
-        Frames in a second, if the file of poses does not say.
+        Frames in a second, only for a file of poses that does not say.
     device
         What runs the network: cpu, cuda (a GPU of NVIDIA), or auto, the GPU if it can be used.
     threads

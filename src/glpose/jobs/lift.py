@@ -19,7 +19,7 @@ from glpose.formats.text.lines import cannot_write
 from glpose.jobs.given import check_new
 from glpose.jobs.run import make_folder
 from glpose.jobs.writers import POSES_3D, PoseWriter, Target, Writing
-from glpose.lifting import lift_frames, lift_settings, unit_of
+from glpose.lifting import check_rate, lift_frames, lift_settings, unit_of
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.lift import Lifter
 from glpose.runtime.load import Opened, open_lifter
@@ -30,7 +30,7 @@ from glpose.weights import DEFAULT_LIFT
 
 @dataclass(frozen=True, slots=True)
 class LiftOptions:
-    """The options of `glpose lift`: the file to write, and how; `rate_hz` if the poses name none."""
+    """The options of `glpose lift`: the file to write, and how; `rate_hz` for poses that name none."""
 
     output: Path
     weights: str | Path = DEFAULT_LIFT
@@ -61,7 +61,6 @@ def lift_file(poses: Path, options: LiftOptions) -> LiftOutcome:
     target = options.output
     check_new([target], overwrite=options.overwrite, inputs=[poses])
     video = _video(given, poses, options.rate_hz)
-    make_folder(target.parent)
     opened = open_lifter(options.weights, options.engine)
     if given.video is None:  # nor are there times
         timed = tuple(replace(p, time_s=p.frame / video.rate_hz) for p in given.frames)
@@ -85,6 +84,7 @@ def lift_file(poses: Path, options: LiftOptions) -> LiftOutcome:
         **given.settings, "glpose": __version__, "poses": poses.name,
         **lift_settings(opened.network, options.height_m),
     }  # fmt: skip
+    make_folder(target.parent)
     try:
         with (
             whole_file(target) as part,
@@ -177,8 +177,17 @@ def _linked(given: GivenPoses) -> GivenPoses:
 
 
 def _video(given: GivenPoses, path: Path, rate_hz: float | None) -> VideoInfo:
-    if given.video is not None:
-        return given.video
-    if rate_hz is None:
-        raise BadInput(f"{path}: names no frame rate; expected the video's, give it with --rate")
-    return VideoInfo(path.stem, (0, 0), rate_hz)
+    video = given.video
+    if video is None:
+        if rate_hz is None:
+            raise BadInput(
+                f"{path}: names no frame rate; expected the video's, give it with --rate"
+            )
+        video = VideoInfo(path.stem, (0, 0), rate_hz)
+    check_rate(video.rate_hz, f"{path}: the frame rate")
+    if rate_hz not in (None, video.rate_hz):
+        raise BadInput(
+            f"{path}: names {video.rate_hz:g} frames a second; a rate can be given only for poses "
+            "that name none"
+        )
+    return video

@@ -104,6 +104,30 @@ def test_coco_results_need_a_rate_and_get_numbers(
     assert all(np.isfinite(poses.lifted.xyz).any() for poses in done.frames)
 
 
+@pytest.mark.parametrize("rate", ["0", "-1", "nan", "inf", "1e300", "1e-300"])
+def test_rates_that_no_video_has_are_refused(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture, rate: str
+):
+    coco = tmp_path / "coco.json"
+    coco.write_text(json.dumps([{"image_id": 0, "score": 1, "keypoints": [1.0] * 3 * NUM}]))
+    line = refused(capsys, coco, "--weights", weights, "--rate", rate)
+    assert f"coco.json: the frame rate is {float(rate):g}; expected frames in a second" in line
+    path = written(tmp_path / "p.jsonl", [person(i) for i in range(SHORT)])
+    if abs(float(rate)) < 2:  # others are no numbers in a file
+        path.write_text(path.read_text().replace('"fps": 25.0', f'"fps": {rate}'))
+        assert "p.jsonl: the frame rate is" in refused(capsys, path, "--weights", weights)
+    assert [p.name for p in tmp_path.glob("*_3d*")] == []
+
+
+def test_a_rate_is_given_only_for_poses_that_name_none(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    path = written(tmp_path / "p.jsonl", [person(i) for i in range(SHORT)])
+    line = refused(capsys, path, "--weights", weights, "--rate", "30")
+    assert "names 25 frames a second; a rate can be given only for poses that name none" in line
+    assert main(["lift", str(path), "--weights", str(weights), "--rate", "25"]) == 0
+
+
 def test_files_are_not_replaced_unasked(
     weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ):
