@@ -6,7 +6,7 @@ and truth are both finite; a pose without any such joint is left out.
 * MPJPE ("protocol 1"): the mean distance of the joints. Catalin Ionescu et al., Human3.6M, TPAMI
   2014.
 * P-MPJPE ("protocol 2"): the same after the similarity transform, without reflection, that fits the
-  guess best (Umeyama, TPAMI 1991).
+  guess best (Umeyama, TPAMI 1991). A guess with all joints in one point is put at the truth's mean.
 * N-MPJPE: the same after the best scale alone, <guess, truth> / <guess, guess> (Rhodin et al., CVPR
   2018).
 * MPJVE: the mean error of velocities, first differences of consecutive frames (Pavllo et al., CVPR
@@ -87,6 +87,8 @@ def per_action(errors: Mapping[str, float]) -> dict[str, float]:
 
 def procrustes(guess: Pose, truth: Pose) -> Pose:
     """The guess after the rotation, scale and shift that fit it best to the truth; no reflection."""
+    if not np.ptp(guess, axis=0).any():  # sums of a point's offsets from its mean are rounding
+        return np.broadcast_to(truth.mean(0), truth.shape)
     guess_middle, truth_middle = guess.mean(0), truth.mean(0)
     a, b = guess - guess_middle, truth - truth_middle
     u, values, vt = np.linalg.svd(a.T @ b)
@@ -97,16 +99,17 @@ def procrustes(guess: Pose, truth: Pose) -> Pose:
 
 
 def _scaled(guess: Pose, truth: Pose) -> Pose:
-    return guess * ((guess * truth).sum() / np.square(guess).sum())
+    size = np.square(guess).sum()
+    return guess * ((guess * truth).sum() / size) if size else guess
 
 
 def _each(align: Align, guess: Poses, truth: Poses) -> Poses:
-    """Align pose by pose, by the joints that count; poses of less extent than a point stay NaN."""
+    """Align pose by pose, by the joints that count; poses of one joint stay NaN."""
     out = np.full(guess.shape, np.nan)
     for row, (one, other) in enumerate(zip(guess, truth, strict=True)):
         counted = np.isfinite(one).all(-1) & np.isfinite(other).all(-1)
         a, b = one[counted].astype(np.float64), other[counted].astype(np.float64)
-        if counted.sum() > 1 and np.ptp(a, axis=0).any():
+        if counted.sum() > 1:
             out[row, counted] = align(a, b)
     return out
 

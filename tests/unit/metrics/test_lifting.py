@@ -117,5 +117,25 @@ def test_missing_joints_are_left_out_of_the_alignment():
     assert np.isnan(mpjpe(guess, truth))
 
 
+@pytest.mark.parametrize("place", [0.0, 0.1, 70.0])
+def test_a_guess_in_one_point_counts_with_the_error_that_is_left(place: float):
+    truth = poses(4, 2)
+    guess = truth.copy()
+    guess[1] = place
+    alone = np.linalg.norm(truth[1] - truth[1].mean(0), axis=-1)
+    assert procrustes_mpjpe(guess, truth) == pytest.approx(alone.mean() / 2)
+    at = truth[1].mean() if place else 0.0  # the best scale moves it along the diagonal
+    assert scaled_mpjpe(guess, truth) == pytest.approx(
+        np.linalg.norm(truth[1] - at, axis=-1).mean() / 2
+    )
+
+
+def test_a_single_joint_is_aligned_with_anything_and_left_out():
+    truth, guess = poses(4, 2), poses(5, 2)
+    guess[1, 1:] = np.nan
+    for measure in (procrustes_mpjpe, scaled_mpjpe):
+        assert measure(guess, truth) == measure(guess[:1], truth[:1])
+
+
 def test_limits():
     assert LIMITS_MM[[0, 1, -1]].tolist() == [0, 5, 150]
