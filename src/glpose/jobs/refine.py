@@ -14,7 +14,7 @@ from glpose.formats.poses import GivenPoses, read_poses
 from glpose.jobs.given import check_new, poses_file_of
 from glpose.jobs.interrupt import Interrupt
 from glpose.jobs.report import SILENT, Reporter
-from glpose.jobs.run import Options, Outcome, SourceJob, make_folder
+from glpose.jobs.run import Options, Outcome, SourceJob
 from glpose.jobs.writers import POSES, OpenWriter, overlay, poses_jsonl
 from glpose.refine import WINDOW, Refiner, refiner_named
 from glpose.runtime.engine import EngineSpec
@@ -26,18 +26,19 @@ from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
 from glpose.video.source import Source, find_sources
 from glpose.viewer.private import Private
 
+_REFINER = "flow"
+
 
 @dataclass(frozen=True, slots=True)
 class RefineOptions:
     """The options of `glpose refine`; results go to a folder in `output` named after the video.
 
-    `refiner` is a name of `glpose.refine.PHONE_BOOK`, `window` its frames on each side. `flow` is the
-    file of a flow network, see `runtime.flow_network`; None means dense inverse search.
+    `window` are the frames on each side. `flow` is the file of a flow network, see
+    `runtime.flow_network`; None means dense inverse search.
     """
 
     output: Path
     window: int = WINDOW
-    refiner: str = "flow"
     flow: Path | None = None
     overwrite: bool = False
     writers: tuple[OpenWriter, ...] = (poses_jsonl, overlay)
@@ -56,7 +57,7 @@ def refine_video(
     Problems while it works are reported and kept in the outcome, as in `run_sources`. Poses behind
     the end of a video that ends early are kept as they are. Who was hidden by `glpose run --private`
     stays hidden.
-    Raises: GLPoseError if video, poses or output folder cannot be used.
+    Raises: GLPoseError if video or poses cannot be used.
     """
     entries = find_sources([video])
     if len(entries) != 1:
@@ -68,8 +69,7 @@ def refine_video(
     private = _private(given, poses, options)
     flow = open_flow(options.flow, options.engine)
     motions = Motions(flow.network)
-    refiner = refiner_named(options.refiner, given.skeleton, options.window, motions)
-    make_folder(options.output)
+    refiner = refiner_named(_REFINER, given.skeleton, options.window, motions)
     # Whether they may be replaced at all is for the job to say.
     check_new([options.output / entry.name / POSES], overwrite=True, inputs=[poses])
     work = _Refinement(given, poses.name, refiner, motions, options, flow.record)
@@ -183,7 +183,7 @@ class _Refinement:
         return {
             "glpose": __version__,
             "refined": self.name,
-            "refiner": how.refiner,
+            "refiner": _REFINER,
             "window": how.window,
             "private": self.given.settings.get("private"),
         }

@@ -172,7 +172,6 @@ def run_sources(
         raise BadInput(
             f"--boxes belongs to one video, but {len(entries)} sources were given; run each alone"
         )
-    make_folder(options.output)
     if options.flow is not None and not options.also:
         raise BadInput(f"--flow {options.flow} is for refining; add --refine flow, or leave it out")
     weights = [
@@ -181,6 +180,7 @@ def run_sources(
     ]
     # Before anything is run: weights that cannot be used are a problem of all sources.
     works = _works(dict.fromkeys(weights), boxes, options)
+    make_folder(options.output)
     interrupt = interrupt or Interrupt()
     outcomes: list[Outcome] = []
     told: set[str] = set()

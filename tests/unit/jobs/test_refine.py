@@ -261,6 +261,11 @@ def test_the_command_and_its_complaints(
         assert main(["refine", str(video), str(other), "-o", str(tmp_path / "p"), "--quiet"]) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert said in line
+        assert not (tmp_path / "p").exists()
+    (tmp_path / "file").touch()
+    assert main(["refine", str(video), str(path), "-o", str(tmp_path / "file"), "--quiet"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "file" in line
 
 
 def test_unknown_refiners_are_named(video: Path, tiny_weights: Path, tmp_path: Path) -> None:
@@ -270,6 +275,7 @@ def test_unknown_refiners_are_named(video: Path, tiny_weights: Path, tmp_path: P
     options = replace(options, detector=str(tiny_weights / "finder.onnx"))
     with pytest.raises(BadInput, match="unknown refiner"):
         run_sources([video], options)
+    assert not (tmp_path / "o").exists()
 
 
 def walker(num_frames: int = SHORT) -> list[np.ndarray]:
