@@ -164,7 +164,9 @@ class HeatmapSpec:
     rounded: bool = False
 
     def __post_init__(self) -> None:
-        check_range("heatmap.size_hw", self.size_hw, 1, 4096)
+        # The corner pixels of a single row are one.
+        least = 2 if self.mapping == "corners" else 1
+        check_range("heatmap.size_hw", self.size_hw, least, 4096)
         check_range("heatmap.sigma_px", self.sigma_px, 0.01, 100)
 
 

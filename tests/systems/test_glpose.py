@@ -17,7 +17,7 @@ from glpose import clip  # noqa: E402
 from glpose.codecs.gaussian import crop_from_heatmap, decode, encode  # noqa: E402
 from glpose.config import to_plain  # noqa: E402
 from glpose.crop import crop_from_image, cut  # noqa: E402
-from glpose.errors import BadConfig, BadWeights, GLPoseError  # noqa: E402
+from glpose.errors import BadConfig, BadInput, BadWeights, GLPoseError  # noqa: E402
 from glpose.export.pose import export_pose  # noqa: E402
 from glpose.nets.blocks import num_parameters  # noqa: E402
 from glpose.nets.losses import heatmap_loss  # noqa: E402
@@ -306,6 +306,12 @@ def test_ranking_in_torch_is_that_of_clip(similarity: Any, over: Any) -> None:
         )
         assert index[row].tolist() == kept.tolist()
         assert weight[row].numpy() == pytest.approx(expected, abs=1e-6)
+
+
+def test_ranking_without_proposals_is_refused() -> None:
+    how = replace(TINY, global_=GlobalConfig(n=3, num_candidates=7))
+    with pytest.raises(BadInput, match="no proposals for 3 slots"):
+        rank(torch.rand(4, 8), torch.rand(4, 0, 8), how)
 
 
 @pytest.mark.parametrize("similarity", get_args(clip.Similarity))

@@ -85,8 +85,9 @@ class Codec(Protocol):
     ) -> tuple[Float32[np.ndarray, "n joints num 2"], Float32[np.ndarray, "n joints num"]] | None:
         """Places in map pixels where each joint may be, best first, and their scores from 0 to 1.
 
-        The first is that of `decode`, to within a pixel; NaN with score 0 where there are fewer
-        than `num`. None if maps of this kind cannot say.
+        The first is that of `decode`, to within a pixel, where the score is above 0.01: lower peaks
+        are left out. NaN with score 0 where there are fewer than `num`. None if maps of this kind
+        cannot say.
         """
         ...
 

@@ -236,12 +236,12 @@ def decode(
 def _quarter_step(maps: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """A quarter pixel towards the higher neighbour; zero at the border."""
     _, h, w = maps.shape
-    inside = (x > 1) & (x < w - 1) & (y > 1) & (y < h - 1)
-    i = np.arange(len(maps))
-    xi, yi = np.clip(x, 1, w - 2), np.clip(y, 1, h - 2)
-    dx = np.sign(maps[i, yi, xi + 1] - maps[i, yi, xi - 1])
-    dy = np.sign(maps[i, yi + 1, xi] - maps[i, yi - 1, xi])
-    return (0.25 * np.stack([dx, dy], -1) * inside[:, None]).astype(np.float32)
+    i = np.flatnonzero((x > 1) & (x < w - 1) & (y > 1) & (y < h - 1))
+    xi, yi = x[i], y[i]
+    step = np.zeros((len(maps), 2), np.float32)
+    step[i, 0] = 0.25 * np.sign(maps[i, yi, xi + 1] - maps[i, yi, xi - 1])
+    step[i, 1] = 0.25 * np.sign(maps[i, yi + 1, xi] - maps[i, yi - 1, xi])
+    return step
 
 
 def _newton_step(maps: np.ndarray, x: np.ndarray, y: np.ndarray, sigma_px: float) -> np.ndarray:

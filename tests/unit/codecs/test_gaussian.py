@@ -1,12 +1,14 @@
 """Heatmaps: where their pixels lie, targets against the formula, decoding of known maps."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
 from glpose.codecs import gaussian
 from glpose.codecs.gaussian import GaussianCodec, crop_from_heatmap, decode, encode, peaks
-from glpose.errors import BadInput
-from glpose.types import CropSpec, HeatmapSpec
+from glpose.errors import BadConfig, BadInput
+from glpose.types import CropSpec, Decoding, HeatmapSpec
 
 CROP = CropSpec((64, 48))
 SPEC = HeatmapSpec((16, 12), 1.5)
@@ -27,6 +29,25 @@ def test_where_heatmap_pixels_lie(mapping: str, first: tuple, last: tuple) -> No
     assert to_crop.apply(np.array([[0.0, 0.0], [11.0, 15.0]])) == pytest.approx(
         np.array([first, last])
     )
+
+
+def test_corners_of_a_single_row_are_refused() -> None:
+    for size_hw in ((1, 12), (16, 1)):
+        with pytest.raises(BadConfig, match="size_hw"):
+            HeatmapSpec(size_hw, 1.5, mapping="corners")
+        HeatmapSpec(size_hw, 1.5)
+
+
+@pytest.mark.parametrize("kind", get_args(Decoding))
+@pytest.mark.parametrize("size_hw", [(1, 1), (1, 5), (2, 2), (4, 1)])
+def test_maps_of_few_pixels_are_decoded_to_their_pixels(
+    size_hw: tuple[int, int], kind: Decoding
+) -> None:
+    maps = np.full((1, 1, *size_hw), 0.1, np.float32)
+    maps[0, 0, -1, -1] = 0.8
+    xy, score = decode(maps, HeatmapSpec(size_hw, 1.5, decode=kind))
+    assert xy[0, 0].tolist() == [size_hw[1] - 1, size_hw[0] - 1]
+    assert score[0, 0] == pytest.approx(0.8)
 
 
 def test_exact_targets_are_the_gaussian() -> None:

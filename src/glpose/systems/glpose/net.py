@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from glpose.clip import local_weights
+from glpose.errors import BadInput
 from glpose.nets.blocks import BasicBlock, chain, conv_bn
 from glpose.nets.encoders import make_encoder
 from glpose.nets.heads import make_head
@@ -219,9 +220,13 @@ def rank(
 ) -> tuple[Tensor, Tensor]:
     """`clip.global_slots` for a batch, in torch, so that gradients reach the encoder (eq. 3).
 
-    If there are fewer proposals than slots, the best ones are repeated.
+    If there are fewer proposals than slots, the best ones are repeated. Each sample has one or more.
+
+    Raises: BadInput without proposals.
     """
     how, num = config.global_, proposal_BPC.shape[1]
+    if not num:
+        raise BadInput(f"there are no proposals for {how.n} slots; expected one or more")
     device = key_BC.device
     if num_proposals_B is None:
         num_proposals_B = torch.full((len(key_BC),), num, device=device)
