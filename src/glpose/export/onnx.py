@@ -19,6 +19,7 @@ from glpose.config import to_plain
 from glpose.errors import BadInput, GLPoseError, MissingExtra
 from glpose.files import file_digest, whole_file, write_whole
 from glpose.runtime.card import CARD_KEY, Card
+from glpose.runtime.load import name_of
 
 if TYPE_CHECKING:
     import onnx
@@ -39,7 +40,7 @@ class Graph:
 
 def check_no_weights(folder: Path, name: str, *, overwrite: bool) -> None:
     """Raises: BadInput if weights of a name are in a folder already and are not to be replaced."""
-    old = sorted(folder.glob(f"{glob.escape(name)}.*"))
+    old = sorted(p for p in folder.glob(f"{glob.escape(name)}.*") if name_of(p) == name)
     if old and not overwrite:
         raise BadInput(
             f"{folder}: holds {', '.join(path.name for path in old)} already; use --overwrite to "

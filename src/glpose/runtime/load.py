@@ -228,6 +228,11 @@ def weights_in(folder: Path) -> list[Weights]:
     return list(found.values())
 
 
+def name_of(path: Path) -> str:
+    """The name of the weights that a file belongs to, by the name of the file."""
+    return _of_file(path).name if path.suffix == ".onnx" else path.stem
+
+
 def read_card(path: Path) -> Card:
     """The card inside a file. Raises BadWeights if it has none that can be read."""
     return _card_of(open_graph(path, _read(path), EngineSpec(threads=1)))

@@ -1,5 +1,6 @@
 """What is done to graphs that are exported: padding goes into convolutions."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ onnx = pytest.importorskip("onnx")
 
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
-from glpose.export.onnx import fold_padding  # noqa: E402
+from glpose.errors import BadInput  # noqa: E402
+from glpose.export.onnx import check_no_weights, fold_padding  # noqa: E402
 from glpose.nets.efficientnet_lite import SameConv  # noqa: E402
 from glpose.runtime.engine import EngineSpec  # noqa: E402
 from glpose.runtime.engines.open import open_graph  # noqa: E402
@@ -19,6 +21,24 @@ from glpose.runtime.load import shipped  # noqa: E402
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore:Constant folding", "ignore:Converting a tensor"
 )
+
+
+def test_weights_are_in_the_way_of_those_of_their_name_only(tmp_path: Path) -> None:
+    others = ("pose.v2.onnx", "pose.v2.encoder.onnx", "pose2.onnx", "pose.v2.safetensors")
+    for other in others:
+        (tmp_path / other).touch()
+    check_no_weights(tmp_path, "pose", overwrite=False)
+    for name, file in (
+        ("pose", "pose.onnx"), ("pose", "pose.encoder.onnx"), ("pose", "pose.fusion.onnx"),
+        ("pose", "pose.starter.onnx"), ("pose", "pose.summary.onnx"), ("pose", "pose.lift.onnx"),
+        ("pose", "pose.embedding.onnx"), ("pose", "pose.safetensors"), ("pose", "pose.txt"),
+        ("a[b]", "a[b].onnx"),
+    ):  # fmt: skip
+        (tmp_path / file).touch()
+        with pytest.raises(BadInput, match=f"holds {re.escape(file)} already; use --overwrite"):
+            check_no_weights(tmp_path, name, overwrite=False)
+        check_no_weights(tmp_path, name, overwrite=True)
+        (tmp_path / file).unlink()
 
 
 def exported(path: Path) -> onnx.ModelProto:
