@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from glpose.cli.checks import check_count
+from glpose.cli.checks import Device, check_count
 from glpose.cli.run import status_of
 
 
@@ -18,6 +18,7 @@ def refine(
     window: int = 4,
     flow: Path | None = None,
     overlay: bool = True,
+    device: Device = "auto",
     threads: int | None = None,
     quiet: Annotated[bool, Parameter(negative="")] = False,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
@@ -42,8 +43,11 @@ def refine(
         An .onnx file of a flow network, in place of dense inverse search.
     overlay
         Write a video with the skeletons drawn in.
+    device
+        What runs the network of --flow: cpu, cuda (a GPU of NVIDIA), or auto, the GPU if it can be
+        used.
     threads
-        Threads of the encoder of the overlay; all cores if not given.
+        Threads of the network of --flow and of the encoder of the overlay; all cores if not given.
     quiet
         Say nothing unless there is a problem.
     overwrite
@@ -64,7 +68,7 @@ def refine(
         flow=flow,
         overwrite=overwrite,
         writers=(poses_jsonl, draw_overlay) if overlay else (poses_jsonl,),
-        engine=EngineSpec(threads=threads),
+        engine=EngineSpec(device=device, threads=threads),
     )
     outcome = refine_video(video, poses, options, make_reporter(quiet=quiet), SignalInterrupt())
     return status_of([outcome])
