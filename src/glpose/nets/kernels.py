@@ -140,7 +140,10 @@ class ChangeJudge(nn.Module):
         self.layers = nn.Sequential(*down, *(m for u in up[:-1] for m in (u, nn.ELU())), up[-1])
 
     def error(self, change_BJHW: Tensor, before_B3HW: Tensor, after_B3HW: Tensor) -> Tensor:
-        """The mean absolute error of the reconstruction; the pictures have the maps' size."""
+        """The mean absolute error of the reconstruction; the pictures have the maps' size.
+
+        Absolute is BEGAN's usual form; its paper allows the squared error, too.
+        """
         given = torch.cat([change_BJHW, before_B3HW, after_B3HW], 1)
         made = functional.interpolate(self.layers(given), change_BJHW.shape[-2:])
         return (made - change_BJHW).abs().mean()
