@@ -21,9 +21,10 @@ import numpy as np
 import torch
 from sticks import JOINTS, stick_clip
 from torch import Tensor, nn
+from torch.nn import functional
 
 from glpose.nets.blocks import conv_bn
-from glpose.nets.flow_pool import FlowPool, Pooling, align, shrink_flow
+from glpose.nets.flow_pool import FlowPool, Pooling, align
 
 SIZE, STRIDE, FRAMES, MIDDLE, BATCH = 64, 2, 5, 2, 16
 PAIRS = tuple(
@@ -153,8 +154,9 @@ def experiment(
     net = single_frame(train, seed, steps)
     with torch.inference_mode():
         maps = [heatmaps(net, data) for data in (train, test)]
+    # Flow of crop pixels as that of map pixels: averaged over each, and in units of them.
     exact = [
-        shrink_flow(d.flow.flatten(0, 1), STRIDE).unflatten(0, d.flow.shape[:2])
+        functional.avg_pool2d(d.flow.flatten(0, 1), STRIDE).unflatten(0, d.flow.shape[:2]) / STRIDE
         for d in (train, test)
     ]
     noisy = [noisy_flow(f, noise_px / STRIDE, 7 + i) for i, f in enumerate(exact)]

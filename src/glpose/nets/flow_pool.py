@@ -34,11 +34,6 @@ def warp_maps(maps_BCHW: Tensor, flow_B2HW: Tensor) -> Tensor:
     return functional.grid_sample(maps_BCHW, grid_BHW2, align_corners=True)
 
 
-def shrink_flow(flow_B2HW: Tensor, stride: int) -> Tensor:
-    """Flow of crop pixels as that of map pixels: averaged over each, and in units of them."""
-    return functional.avg_pool2d(flow_B2HW, stride) / stride
-
-
 class FlowPool(nn.Module):
     """The maps of `num_frames` aligned frames to one: a weight for each joint and frame, and a bias.
 

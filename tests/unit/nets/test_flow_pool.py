@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from glpose.nets.flow_pool import FlowPool, align, shrink_flow, warp_maps  # noqa: E402
+from glpose.nets.flow_pool import FlowPool, align, warp_maps  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -36,14 +36,6 @@ def test_between_pixels_maps_are_interpolated_and_outside_they_are_zero() -> Non
     assert found[5, 4:6].tolist() == pytest.approx([0.25, 0.75], abs=1e-5)
     flow[:, 0] = 20.0
     assert not warp_maps(torch.ones(1, 1, 12, 16), flow).any()
-
-
-def test_flow_of_crops_is_shrunk_with_its_values() -> None:
-    flow = torch.zeros(1, 2, 8, 8)
-    flow[:, 0], flow[:, 1] = 8.0, -4.0
-    found = shrink_flow(flow, 4)
-    assert found.shape == (1, 2, 2, 2)
-    assert found[0, :, 0, 0].tolist() == [2.0, -1.0]
 
 
 def test_pooling_starts_as_the_mean_and_weighs_each_joint_and_frame_on_its_own() -> None:
