@@ -154,8 +154,9 @@ def test_poses_that_cannot_be_lifted_leave_no_file(
     weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture, frames: list, message: str
 ):
     path = written(tmp_path / "p.jsonl", frames)
-    assert message in refused(capsys, path, "--weights", weights)
-    assert not (tmp_path / "p_3d.jsonl").exists()
+    made = tmp_path / "new" / "p_3d.jsonl"
+    assert message in refused(capsys, path, "--weights", weights, "-o", made)
+    assert [p.name for p in tmp_path.iterdir()] == ["p.jsonl"]
 
 
 def test_files_with_nan_or_other_weights_are_refused(
