@@ -1,9 +1,10 @@
 """Scene cuts: found where the scene changes, and nowhere else."""
 
 import numpy as np
+import pytest
 
 from glpose.imaging import resize
-from glpose.track.cuts import CutDetector
+from glpose.track.cuts import CutDetector, CutSpec, thumbnail
 
 
 def scene(seed: int, tint: tuple[float, float, float]) -> np.ndarray:
@@ -14,11 +15,18 @@ def scene(seed: int, tint: tuple[float, float, float]) -> np.ndarray:
 
 
 ONE, OTHER = scene(1, (1.0, 0.8, 0.6)), scene(2, (0.5, 0.8, 1.0))
+THIRD = scene(3, (0.9, 0.4, 0.9))
 
 
-def cuts(pictures: list[np.ndarray]) -> list[int]:
-    detector = CutDetector()
+def cuts(pictures: list[np.ndarray], spec: CutSpec | None = None) -> list[int]:
+    detector = CutDetector(spec or CutSpec())
     return [i for i, rgb in enumerate(pictures) if detector.update(rgb)]
+
+
+def scenes(pictures: list[np.ndarray]) -> list[int]:
+    """The scene of each picture."""
+    detector = CutDetector()
+    return [detector.scene for rgb in pictures if detector.update(rgb) in (False, True)]
 
 
 def window(picture: np.ndarray, x: int, y: int = 0) -> np.ndarray:
@@ -58,6 +66,77 @@ def test_black_pictures_do_not_cut_each_other() -> None:
     black = np.zeros((90, 160, 3), np.uint8)
     assert cuts([black] * 4) == []
     assert cuts([black] * 4 + [window(ONE, 0)] * 4) == [4]
+
+
+def test_other_colours_in_the_same_places_are_no_cut() -> None:
+    """As where the light or the white balance changes."""
+    one = window(ONE, 0)
+    other = (one * np.array([1.0, 0.5, 0.5])).astype(np.uint8)
+    assert cuts([one] * 5 + [other] * 5) == []
+    assert cuts([one] * 5 + [other] * 5, CutSpec(min_structure=0.05)) == [5]
+
+
+def test_the_same_colours_in_other_places_are_no_cut() -> None:
+    """As where the camera is knocked, or something large moves."""
+    one, other = window(ONE, 0), window(ONE, 50)
+    assert cuts([one] * 5 + [other] * 5) == []
+    assert cuts([one] * 5 + [other] * 5, CutSpec(min_colour=0.05)) == [5]
+
+
+# From side to side, further each time: at last each picture differs from the one before as after a cut.
+SHAKING = [window(ONE, 240 + (-1) ** i * (10 + 3 * i)) for i in range(60)]
+
+
+def test_a_shaking_camera_causes_no_cuts() -> None:
+    assert cuts(SHAKING) == []
+    assert len(cuts(SHAKING, CutSpec(min_ratio=0.0))) > 3
+
+
+def test_only_the_last_pictures_say_what_change_is_usual() -> None:
+    other, still = window(OTHER, 0), [SHAKING[-1]] * 20
+    assert cuts([*SHAKING, *still, window(ONE, 420)]) == [80]
+    assert cuts([*SHAKING, window(ONE, 420)]) == []
+    assert cuts([*SHAKING, *still, other]) == [80]
+
+
+@pytest.mark.parametrize("grey", [0, 128, 255])
+@pytest.mark.parametrize("num", [1, 3])
+def test_pictures_without_structure_neither_end_a_scene_nor_hide_a_cut(grey: int, num: int) -> None:
+    one, flat = [window(ONE, 0)] * 5, [np.full((240, 320, 3), grey, np.uint8)] * num
+    assert cuts(one + flat + one) == []
+    assert cuts(one + flat + [window(OTHER, 0)]) == [5 + num]
+
+
+def test_a_scene_that_is_back_goes_on() -> None:
+    one, noise = window(ONE, 0), np.random.default_rng(0).integers(0, 256, (72, 128, 3), np.uint8)
+    assert scenes([one] * 5 + [noise] + [one] * 5) == [0] * 5 + [1] + [0] * 5
+    hand = one.copy()
+    hand[:, 60:] = 0
+    assert scenes([one] * 5 + [hand] * 3 + [one] * 5) == [0] * 5 + [1] * 3 + [0] * 5
+    # It may have moved a little, and other scenes may have been between; each cut is told.
+    moved = window(ONE, 6)
+    pictures = [one, one, window(OTHER, 0), window(THIRD, 0), moved, moved, window(OTHER, 0)]
+    assert scenes(pictures) == [0, 0, 1, 2, 0, 0, 1]
+    assert cuts(pictures) == [2, 3, 4, 6]
+
+
+def test_a_scene_is_not_waited_for_for_long() -> None:
+    one, other = window(ONE, 0), window(OTHER, 0)
+    for num, number in ((30, 0), (31, 2)):
+        assert scenes([one] * 5 + [other] * num + [one] * 2)[-2:] == [number] * 2
+
+
+def test_what_is_only_like_a_scene_before_is_a_scene_of_its_own() -> None:
+    one, other = window(ONE, 0), window(OTHER, 0)
+    near, far = (window(ONE, x) for x in (6, 50))
+    assert scenes([one, other, near]) == [0, 1, 0]
+    assert scenes([one, other, far]) == [0, 1, 2]
+    assert cuts([one, far]) == []  # though a picture that follows may differ so much
+
+
+def test_thumbnails_will_do() -> None:
+    pictures = [window((ONE, OTHER)[i // 5 % 2], 3 * i) for i in range(20)]
+    assert cuts([thumbnail(rgb) for rgb in pictures]) == cuts(pictures)
 
 
 def test_any_size_even_one_pixel_or_changing() -> None:
