@@ -134,6 +134,62 @@ def test_what_is_only_like_a_scene_before_is_a_scene_of_its_own() -> None:
     assert cuts([one, far]) == []  # though a picture that follows may differ so much
 
 
+def dissolve(one: list[np.ndarray], other: list[np.ndarray], num: int) -> list[np.ndarray]:
+    """Two shots of 20 pictures and `num` between, in which the first becomes the second."""
+    mixed = []
+    for i in range(num):
+        share = (i + 1) / (num + 1)
+        mixed.append((one[20 + i] * (1 - share) + other[i] * share).astype(np.uint8))
+    return [*one[:20], *mixed, *other[num : num + 20]]
+
+
+def pan(picture: np.ndarray, step: int = 2) -> list[np.ndarray]:
+    return [window(picture, step * i) for i in range(40)]
+
+
+@pytest.mark.parametrize("num", [8, 15])
+@pytest.mark.parametrize("step", [0, 2])
+def test_a_scene_that_dissolves_into_another_ends(num: int, step: int) -> None:
+    """At the latest some pictures behind; and it is not taken for one that is back."""
+    pictures = dissolve(pan(ONE, step), pan(OTHER, step), num)
+    found = scenes(pictures)
+    assert found[:20] == [0] * 20
+    assert 0 not in found[20 + num + 4 :]
+    assert found == sorted(found)
+    assert cuts(pictures, CutSpec(min_mix=1.1)) == []
+
+
+@pytest.mark.parametrize("step", [4, 8, 16])
+def test_a_pan_is_no_dissolve(step: int) -> None:
+    """Though the picture differs from that of some tenths of a second ago as after a cut."""
+    pictures = [window(ONE, step * i) for i in range(480 // step)]
+    assert cuts(pictures) == []
+    assert len(cuts(pictures, CutSpec(min_mix=-9.0))) > 0
+
+
+def test_somebody_who_passes_is_no_dissolve() -> None:
+    pictures = []
+    for i in range(40):
+        rgb = window(ONE, 0).copy()
+        rgb[:, max(0, 16 * i - 250) : 16 * i] = (20, 30, 160)
+        pictures.append(rgb)
+    assert cuts(pictures) == []
+
+
+@pytest.mark.parametrize("grey", [0, 255])
+@pytest.mark.parametrize("num", [4, 6])
+def test_a_scene_that_fades_away_ends_where_another_appears(num: int, grey: int) -> None:
+    one, other = window(ONE, 0), window(OTHER, 0)
+    away = [(one + (grey - one.astype(np.float64)) * (i + 1) / num) for i in range(num)]
+    back = [(other + (grey - other.astype(np.float64)) * (1 - i / num)) for i in range(num)]
+    again = [(one + (grey - one.astype(np.float64)) * (1 - i / num)) for i in range(num)]
+    faded = [rgb.astype(np.uint8) for rgb in away]
+    found = scenes([*[one] * 20, *faded, *(rgb.astype(np.uint8) for rgb in back), *[other] * 20])
+    assert found[:20] == [0] * 20
+    assert set(found[20 + num + 2 :]) == {1}
+    assert set(scenes([one] * 20 + faded + [rgb.astype(np.uint8) for rgb in again])) == {0}
+
+
 def test_thumbnails_will_do() -> None:
     pictures = [window((ONE, OTHER)[i // 5 % 2], 3 * i) for i in range(20)]
     assert cuts([thumbnail(rgb) for rgb in pictures]) == cuts(pictures)
