@@ -42,6 +42,7 @@ from glpose.skeleton import Skeleton
 from glpose.stoppable import Stoppable
 from glpose.timing import Timings
 from glpose.track.by_pose import PoseTracker, PoseTrackerSpec
+from glpose.track.given import GivenPeople
 from glpose.track.tracker import Tracker
 from glpose.types import Frame, FrameAndPoses, People, PoseResult, VideoInfo
 from glpose.video.arrays import checked_rate
@@ -297,11 +298,13 @@ def poses_of(
         motions=motions,
         hindsight=hindsight,
     )
+    usual: Sequence[Refiner] = ()
     if refiners is None:
-        refiners = usual_refiners(
+        usual = usual_refiners(
             boxes, models.skeleton, largest_hw, causal=causal, is_still=info.is_still
         )
-    for refine in refiners:
+    as_given = (people_of.as_given,) if isinstance(people_of, GivenPeople) else ()
+    for refine in (*usual, *as_given, *(refiners or ())):
         pairs = refine(pairs)
     return pairs
 
@@ -361,13 +364,7 @@ def _people_of(
     hindsight: HindsightSpec,
 ) -> PeopleOf:
     if boxes is not None:
-        nobody = People.empty()
-        given = boxes
-
-        def people_of(frame: Frame) -> People:
-            return given.get(frame.index, nobody)
-
-        return people_of
+        return GivenPeople(boxes)
     if models.detect is None:
         raise BadInput("neither boxes nor a detector were given; expected one of them")
     if can_follow(models.estimate.card):

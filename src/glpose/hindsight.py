@@ -71,7 +71,7 @@ Look = Callable[
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FollowedFrame:
-    """A frame whose people were followed, with their poses; `scene` is the frame that opened it.
+    """A frame whose people were followed, with their poses; `scene` is its number.
 
     `exchanged` has the numbers that changed hands in this frame, the ones before as keys.
     Scores are as decoded, not calibrated.

@@ -166,9 +166,9 @@ class DetectAndTrack:
         with self._spent("detect"):
             detections = self._detect(frame.rgb)
         with self._spent("track"):
-            cut = self._cuts.update(frame.rgb)
+            self._cuts.update(frame.rgb)
             self._tracker.resize(frame.rgb.shape[:2])
-            return self._tracker.update(frame.index, detections, cut=cut)
+            return self._tracker.update(frame.index, detections, scene=self._cuts.scene)
 
 
 @runtime_checkable
@@ -177,7 +177,7 @@ class Follower(Protocol):
 
     @property
     def scene(self) -> int:
-        """The frame that opened the scene of the last frame."""
+        """The number of the last frame's scene, also if it was left and is back."""
         ...
 
     @property
@@ -222,7 +222,7 @@ class FollowPoses:
     @property
     def scene(self) -> int:
         """See `Follower`."""
-        return self._tracker.scene
+        return self._cuts.scene
 
     @property
     def exchanged(self) -> Mapping[int, int]:
@@ -252,7 +252,7 @@ class FollowPoses:
                 detections = self._detect(frame.rgb)
         with self._spent("track"):
             self._tracker.resize(frame.rgb.shape[:2])
-            people = self._tracker.update(frame.index, detections, cut=cut)
+            people = self._tracker.update(frame.index, detections, scene=self._cuts.scene)
             if not len(people):  # else `learn` says who of them is there
                 self._stillness.saw(people.xyxy)
             return people

@@ -38,14 +38,15 @@ def detections(frame: list[tuple[int, int, float]]) -> Detections:
 
 
 def play(video: list, order: np.random.Generator | None = None) -> list[People]:
-    tracker, now, out = Tracker(size_hw=(140, 140)), -1, []
+    tracker, now, scene, out = Tracker(size_hw=(140, 140)), -1, 0, []
     for frame, step, cut in video:
         now += step
+        scene += cut and now % 4 == 0
         found = detections(frame)
         if order is not None:
             shuffled = order.permutation(len(found))
             found = Detections(found.xyxy[shuffled], found.score[shuffled])
-        out.append(tracker.update(now, found, cut=cut and now % 4 == 0))
+        out.append(tracker.update(now, found, scene=scene))
     return out
 
 

@@ -104,6 +104,32 @@ def test_encoders_that_answer_spare_looks_and_scores_are_calibrated(tmp_path: Pa
         assert two.side_evidence.shape == two.score.shape
 
 
+def test_joints_of_a_number_that_goes_on_over_a_cut_are_those_of_each_scene(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With boxes drawn one by one all people may have one number."""
+    # Not those of limbs: the places of this network's joints are equally good.
+    monkeypatch.setattr("glpose.api.usual_refiners", lambda *_, **__: (with_steady_joints,))
+    shots = np.zeros((2, 96, 128, 3), np.uint8)
+    shots[0, ..., 0] = np.linspace(0, 255, 128)
+    shots[1, ..., 2] = np.linspace(255, 0, 128)
+    shots[0, 40:60, 48:60] = shots[1, 44:64, 64:76] = 255
+    models = load_models(tiny_onnx.write_pose(tmp_path, "plain", answers=True), None)
+    box = People(np.array([[30, 20, 94, 84]], np.float32), np.ones(1, np.float32), np.array([1]))
+
+    def poses(pictures: list[np.ndarray]) -> list[FramePoses]:
+        source = ArraySource(pictures, rate_hz=25.0)
+        boxes = dict.fromkeys(range(len(pictures)), box)
+        return [found for _, found in poses_of(source.frames(), source.info, models, boxes)]
+
+    one, other = [shots[0]] * 8, [shots[1]] * 8
+    both, alone = poses(one + other), poses(one) + poses(other)
+    for found, expected in zip(both, alone, strict=True):
+        assert found.people.track_id.tolist() == [1]
+        np.testing.assert_allclose(found.xy, expected.xy, atol=0.2)
+    assert np.abs(both[7].xy - both[8].xy).max() > 8
+
+
 @pytest.mark.parametrize(
     ("x2", "score", "ids", "words"),
     [

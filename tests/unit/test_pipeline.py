@@ -9,6 +9,7 @@ import pytest
 
 import tiny_onnx
 from fake_estimator import SIZE_HW, FakeEstimator, one_person, people, picture, run, same, video
+from glpose.hindsight import HindsightSpec
 from glpose.pipeline import (
     DetectAndTrack,
     FollowPoses,
@@ -176,10 +177,10 @@ def test_detect_and_track_numbers_people_and_starts_anew_at_a_cut() -> None:
     ramp = np.linspace(0, 255, 120).astype(np.uint8)
     red, blue = np.zeros((2, *SIZE_HW, 3), np.uint8)
     red[..., 0], blue[..., 2] = ramp, ramp[::-1]
-    frames = [Frame(i, i / 25, red if i < 6 else blue) for i in range(10)]
+    frames = [Frame(i, i / 25, blue if 6 <= i < 10 else red) for i in range(12)]
     timings = Timings()
     got = run(frames, FakeEstimator(), DetectAndTrack(Fixed(), timings=timings), timings=timings)
-    assert [p.people.track_id.tolist() for p in got] == [[1]] * 6 + [[2]] * 4
+    assert [p.people.track_id.tolist() for p in got] == [[1]] * 6 + [[2]] * 4 + [[1]] * 2
     assert set(timings.seconds) == {"decode", "detect", "track", "crop", "encode", "fuse"}
 
 
@@ -471,6 +472,30 @@ def looks_at(frames: list[Frame], **settings: int) -> int:
     tracker = PoseTracker(POSETRACK15, size_hw=SIZE_HW, poses=replace(poses, **settings))
     run(frames, FakeEstimator(tiny_onnx.slots()), FollowPoses(detect, tracker))
     return detect.looks
+
+
+@pytest.mark.parametrize("block", [1, 3, 8])
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("flash", ["white", "structured"])
+def test_one_odd_picture_does_not_renumber_people(block: int, flash: str, *, causal: bool) -> None:
+    usual, odd = np.zeros((2, *SIZE_HW, 3), np.uint8)
+    usual[..., 0] = ramp = np.linspace(0, 255, SIZE_HW[1]).astype(np.uint8)
+    if flash == "white":
+        odd[:] = 255
+    else:
+        odd[..., 2] = ramp[::-1]
+    frames = [replace(f, rgb=odd if f.index == 9 else usual) for f in video(16)]
+    poses = PoseTrackerSpec(keep_score=0.0, keep_iou=0.0, joint_score=0.0, moves_boxes=False)
+    found = run(
+        frames,
+        FakeEstimator(tiny_onnx.slots()),
+        FollowPoses(Fixed(), PoseTracker(POSETRACK15, size_hw=SIZE_HW, poses=poses)),
+        options=PoseOptions(causal=causal),
+        block_frames=block,
+        hindsight=HindsightSpec(),
+    )
+    between = [1] if flash == "white" else [2]
+    assert [p.people.track_id.tolist() for p in found] == [[1]] * 9 + [between] + [[1]] * 6
 
 
 def test_the_detector_is_spared_where_poses_say_where_people_are() -> None:

@@ -56,6 +56,9 @@ class Linker:
     def __init__(self, joints: Skeleton, how: LinkSpec = LinkSpec()) -> None:
         self._joints, self._how = joints, how
         self._people: list[_Linked] = []
+        self._aside: dict[int, list[_Linked]] = {}
+        """The people of other scenes, which may be shown again."""
+        self._scene = 0
         self._last_number, self._frame = 0, -1
 
     @property
@@ -63,13 +66,13 @@ class Linker:
         """Whether there are poses to carry to the next frame."""
         return any(np.isfinite(person.xy).any() for person in self._people)
 
-    def update(self, poses: FramePoses, motion: Motion | None, *, cut: bool = False) -> FramePoses:
+    def update(self, poses: FramePoses, motion: Motion | None, *, scene: int = 0) -> FramePoses:
         """The poses of the next frame with track ids.
 
-        `motion` is that from the last frame to this one, None if it is not known. `cut` says that a
-        new scene starts here: nobody goes on.
+        `motion` is that from the last frame to this one, None if it is not known. People are those of
+        a `scene`: in others nobody goes on.
         """
-        self._expect(poses.frame, motion, cut=cut)
+        self._expect(poses.frame, motion, scene)
         cost = self._cost(poses)
         number = np.zeros(len(poses.people), np.int64)
         xyxy, xy = poses.people.xyxy, poses.xy.astype(np.float64)
@@ -86,12 +89,21 @@ class Linker:
             number[row] = self._last_number
         return replace(poses, people=replace(poses.people, track_id=number))
 
-    def _expect(self, frame: int, motion: Motion | None, *, cut: bool) -> None:
+    def _expect(self, frame: int, motion: Motion | None, scene: int) -> None:
         """Move everybody to this frame, and forget who has been away for too long."""
+        if scene != self._scene:
+            self._aside[self._scene] = self._people
+            self._people, self._scene = self._aside.pop(scene, []), scene
+        self._people = self._moved(self._people, frame, motion)
+        aside = {number: self._moved(people, frame, None) for number, people in self._aside.items()}
+        self._aside = {number: people for number, people in aside.items() if people}
+        self._frame = frame
+
+    def _moved(self, people: list[_Linked], frame: int, motion: Motion | None) -> list[_Linked]:
+        """People where they are in this frame, without those who have been away for too long."""
         how, frames = self._how, frame - self._frame
-        known = [] if cut else self._people
-        self._people = [p for p in known if frame - p.seen - 1 <= how.max_gap_frames]
-        for person in self._people:
+        people = [p for p in people if frame - p.seen - 1 <= how.max_gap_frames]
+        for person in people:
             lost = person.seen < self._frame
             state = box_motion.hold_size(person.state) if lost else person.state
             person.state = box_motion.predict(state, frames)
@@ -99,7 +111,7 @@ class Linker:
                 person.xy = np.full_like(person.xy, np.nan)
             else:
                 person.xy, _ = motion.move(person.xy)
-        self._frame = frame
+        return people
 
     def _cost(self, poses: FramePoses) -> Float[np.ndarray, "people poses"]:
         """What each pair of person and pose costs, from 0 to 1; infinite for pairs that cannot be."""
@@ -124,7 +136,8 @@ def with_links(
 ) -> Iterator[FrameAndPoses]:
     """The frames of a video with track ids from 1 in place of those that their poses have.
 
-    No frame is held back. At a scene cut everybody gets a new number.
+    No frame is held back. At a scene cut everybody gets a new number, but keeps the old one if the scene
+    is back soon.
     """
     linker, cuts = Linker(joints, how), CutDetector()
     before: Frame | None = None
@@ -132,5 +145,5 @@ def with_links(
         is_cut = frame.rgb is not None and cuts.update(frame.rgb)
         has_motion = before is not None and linker.carries and not is_cut and how.oks_weight > 0
         motion = motions.between(before, frame) if before is not None and has_motion else None
-        yield frame, linker.update(poses, motion, cut=is_cut)
+        yield frame, linker.update(poses, motion, scene=cuts.scene)
         before = frame

@@ -98,7 +98,7 @@ class PoseTracker(Tracker):
         self._sightings: dict[Track, Sighting] = {}
         self._looks: LooksMemory[Track] = LooksMemory(looks)
         self._looked: int | None = None
-        self.scene = 0
+        self._opened = 0
         """The frame that opened the scene."""
         self.exchanged: dict[int, int] = {}
         """The numbers that changed hands in the last frame, the ones before as keys."""
@@ -129,7 +129,7 @@ class PoseTracker(Tracker):
             self._looked is None
             or self._is_unsure
             or frame - self._looked >= every
-            or frame - self.scene < how.look_first
+            or frame - self._opened < how.look_first
         )
 
     def _may_wait(self) -> bool:
@@ -145,15 +145,15 @@ class PoseTracker(Tracker):
         now, found = (box[2:] - box[:2] for box in (track.xyxy, track.found_xyxy))
         return bool(np.prod(np.maximum(now / found, found / now)) <= self._poses.resized)
 
-    def update(self, frame: int, detections: Detections | None, *, cut: bool = False) -> People:
+    def update(self, frame: int, detections: Detections | None, *, scene: int = 0) -> People:
         """The people to look for in a frame: where they are detected or expected.
 
         `detections` is None where the detector did not look. Raises: BadInput as `Tracker.update`.
         """
         self._before, self.exchanged, self._tried = self._frame, {}, {}
-        opens = self._open(frame, cut=cut)
+        opens = self._open(frame, scene)
         if opens:
-            self.scene = frame
+            self._opened = frame
         if detections is not None:
             self._looked = frame
             pool = self._usable(detections)
@@ -231,7 +231,7 @@ class PoseTracker(Tracker):
         self._end_duplicates(frame)
         if rgb is not None:
             self._recognise(rgb, [(t, xy[i], sure[i]) for i, t in enumerate(rows) if believed[i]])
-        alive = set(self._tracks)
+        alive = {track for tracks in (self._tracks, *self._aside.values()) for track in tracks}
         self._sightings = {t: s for t, s in self._sightings.items() if t in alive}
         self._is_unsure = any(
             not (ok or seen) for ok, seen in zip(believed, was_seen, strict=True)

@@ -112,6 +112,9 @@ class Tracker:
         self._spec = spec
         self._size_hw = size_hw
         self._tracks: list[Track] = []
+        self._aside: dict[int, list[Track]] = {}
+        """The tracks of other scenes, which may be shown again."""
+        self._scene = 0
         self._overlapping: dict[tuple[int, int], int] = {}
         self._last_id = 0
         self._frame: int | None = None
@@ -121,15 +124,16 @@ class Tracker:
         if self._size_hw is not None:
             self._size_hw = size_hw
 
-    def update(self, frame: int, detections: Detections, *, cut: bool = False) -> People:
+    def update(self, frame: int, detections: Detections, *, scene: int = 0) -> People:
         """The people of a frame, sorted by track id; their score is that of their detection.
 
-        Frames may be skipped (e.g. undecodable ones) but not repeated. `cut` says that a new scene
-        starts here: all tracks end. Boxes that are not finite, inverted or too small are ignored.
+        Frames may be skipped (e.g. undecodable ones) but not repeated. Tracks are those of a `scene`: in
+        others nobody goes on, but if it is shown again, those go on who were not unseen for too long.
+        Boxes that are not finite, inverted or too small are ignored.
 
         Raises: BadInput if `frame` is not later than the one before.
         """
-        opens = self._open(frame, cut=cut)
+        opens = self._open(frame, scene)
         pool = self._usable(detections)
         self._associate(frame, pool)
         self._start(frame, pool, opens=opens)
@@ -137,27 +141,32 @@ class Tracker:
         self._frame = frame
         return to_people([(t.track_id, score, box) for t, score, box in self._present(frame)])
 
-    def _open(self, frame: int, *, cut: bool) -> bool:
-        """Predict all tracks to this frame; return whether a scene starts here, without tracks."""
+    def _open(self, frame: int, scene: int) -> bool:
+        """Predict all tracks to this frame; return whether a scene starts here, or starts again."""
         if self._frame is not None and frame <= self._frame:
             raise BadInput(
                 f"the tracker got frame {frame} after frame {self._frame}; expected a later one; "
                 "use a new tracker for each video"
             )
-        opens = cut or self._frame is None
-        if cut:
-            self._tracks, self._overlapping = [], {}
-        self._predict(frame)
+        opens = scene != self._scene or self._frame is None
+        if scene != self._scene:
+            self._aside[self._scene] = self._tracks
+            self._tracks, self._overlapping = self._aside.pop(scene, []), {}
+            self._scene = scene
+        self._tracks = self._predicted(self._tracks, frame)
+        aside = {number: self._predicted(tracks, frame) for number, tracks in self._aside.items()}
+        self._aside = {number: tracks for number, tracks in aside.items() if tracks}
         return opens
 
-    def _predict(self, frame: int) -> None:
-        """Predict every track to this frame, and drop those not detected for too long."""
+    def _predicted(self, tracks: list[Track], frame: int) -> list[Track]:
+        """Predict tracks to this frame, without those not detected for too long."""
         last = frame - 1 if self._frame is None else self._frame
-        self._tracks = [t for t in self._tracks if frame - t.seen - 1 <= self._spec.max_gap_frames]
-        for track in self._tracks:
+        tracks = [t for t in tracks if frame - t.seen - 1 <= self._spec.max_gap_frames]
+        for track in tracks:
             lost = track.seen < last
             state = motion.hold_size(track.state) if lost else track.state
             track.state = motion.predict(state, frame - last)
+        return tracks
 
     def _usable(self, detections: Detections) -> Pool:
         xyxy, score = detections.xyxy.astype(np.float64), detections.score.astype(np.float64)

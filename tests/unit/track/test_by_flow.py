@@ -108,6 +108,8 @@ def test_at_a_cut_everybody_is_new_and_no_flow_is_asked_for() -> None:
     ]
     given = [pair(i, (50, 0), rgb=scenes[i >= 3]) for i in range(6)]
     assert numbers(given, Motions(flow)) == [[1]] * 3 + [[2]] * 3
+    given += [pair(i, (50, 0), rgb=scenes[0]) for i in range(6, 9)]
+    assert numbers(given, Motions(flow)) == [[1]] * 3 + [[2]] * 3 + [[1]] * 3  # the first is back
 
 
 def test_no_flow_is_asked_for_where_there_is_nobody_to_carry() -> None:

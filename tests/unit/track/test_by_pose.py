@@ -489,8 +489,21 @@ def test_a_cut_ends_all_tracks() -> None:
     tracker = PoseTracker(BODY19)
     tracker.update(0, detections(box(100)))
     learn(tracker, (pose(100), 0.9))
-    assert len(tracker.update(1, detections(), cut=True)) == 0
+    assert len(tracker.update(1, detections(), scene=1)) == 0
     assert tracker.wants_look(2)
+
+
+def test_in_a_scene_that_is_back_poses_go_on() -> None:
+    """Without a detection: the pose says that the person is there."""
+    tracker = PoseTracker(BODY19)
+    for frame in range(3):
+        tracker.update(frame, detections(box(100)))
+        learn(tracker, (pose(100), 0.9))
+    tracker.update(3, detections(box(300)), scene=1)
+    assert learn(tracker, (pose(300), 0.9)).track_id.tolist() == [2]
+    asked = tracker.update(4, detections(), scene=0)
+    assert asked.track_id.tolist() == [1]
+    assert learn(tracker, (pose(100), 0.9)).track_id.tolist() == [1]
 
 
 FIVE = np.array([[10, 10], [20, 10], [10, 50], [20, 50], [15, 30]], np.float32)

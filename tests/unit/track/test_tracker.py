@@ -199,8 +199,30 @@ def test_a_camera_knocked_aside_keeps_the_number() -> None:
 
 def test_a_cut_starts_new_numbers_even_in_the_same_place() -> None:
     tracker = Tracker()
-    out = [tracker.update(i, seen([person(300, score=0.6)]), cut=i == 5) for i in range(10)]
+    out = [tracker.update(i, seen([person(300, score=0.6)]), scene=int(i >= 5)) for i in range(10)]
     assert [ids(people) for people in out] == [[1]] * 5 + [[2]] * 5
+
+
+@pytest.mark.parametrize(("gap", "number"), [(1, 1), (30, 1), (31, 3)])
+def test_in_a_scene_that_is_back_people_keep_their_numbers_for_a_while(
+    gap: int, number: int
+) -> None:
+    """In that between nobody goes on, though somebody is in the same place."""
+    tracker = Tracker()
+    shown = [0] * 5 + [1] * gap + [0] * 3
+    out = [tracker.update(i, seen([person(300)]), scene=scene) for i, scene in enumerate(shown)]
+    expected = [[1]] * 5 + [[2]] * gap + [[number]] * 3
+    assert [ids(people) for people in out] == expected
+
+
+def test_who_moves_is_expected_further_on_when_the_scene_is_back() -> None:
+    tracker = Tracker()
+    shown = [0] * 8 + [1] * 4 + [0] * 3
+    out = [
+        tracker.update(i, seen([person(100 + 30 * i)] if scene == 0 else []), scene=scene)
+        for i, scene in enumerate(shown)
+    ]
+    assert [ids(people) for people in out] == [[1]] * 8 + [[]] * 4 + [[1]] * 3
 
 
 def test_someone_leaves_and_another_enters() -> None:
