@@ -287,3 +287,77 @@ def test_a_video_that_is_gone_is_said_and_the_rest_works(
     # The browser itself says that the file is not there.
     assert all("ERR_FILE_NOT_FOUND" in line for line in opened.said)
     opened.said.clear()
+
+
+def test_skeletons_are_those_of_the_picture_where_the_browser_shows_a_neighbour(
+    opened: Opened, tmp_path: Path
+) -> None:
+    """B-frames at a harsh rate: how long they last, a browser guesses by the order in the file."""
+    times = np.cumsum([0, *([100, 4, 33, 8, 17] * 12)[:59]]).tolist()
+    video = write_video(tmp_path / "harsh.mp4", times_ms=times)
+    info = VideoInfo("harsh.mp4", SIZE_HW, 25.0, num_frames=60)
+    folder = written(
+        tmp_path / "walk",
+        [frame_of(row, ms / 1000, {1: joints(row / 25)}) for row, ms in enumerate(times)],
+        info,
+    )
+    (page,) = write_report(folder, ReportOptions(video=video)).files
+    opened.open(page)
+    opened.wait_for_picture(0)
+    told = r"Frame (\d+), .*what you see is frame (\d+)"
+    num_right = 0
+    for row in range(1, 13):
+        opened.press("ArrowRight")
+        opened.status(f"Frame {row}, ")
+
+        def fits(row: int = row) -> bool:
+            said = re.match(told, opened.text("status"))
+            return opened.shown() == (int(said[2]) if said else row)
+
+        opened.until(fits)
+        opened.page.wait_for_timeout(200)
+        assert fits()
+        num_right += opened.shown() == row
+    assert num_right >= 8  # 4 if each row is asked for only once
+
+
+def test_play_before_the_video_has_loaded(opened: Opened, tmp_path: Path, video: Path) -> None:
+    opened.page.add_init_script(
+        """const soon = setInterval(() => {
+             if (!document.getElementById("loading")?.hidden) return;
+             clearInterval(soon);
+             document.getElementById("play").click();
+           }, 0);"""
+    )
+    (page,) = write_report(results(tmp_path / "walk"), ReportOptions(video=video)).files
+    opened.open(page)
+    opened.wait_for_video()
+    opened.until(lambda: opened.frame == 59 and opened.text("play") == "Play")
+
+
+def test_next_and_previous_reach_each_span(opened: Opened, tmp_path: Path) -> None:
+    """Three begin in the first frame, two in another."""
+    unsure = {0: (1, 1), 1: (1, 0), 20: (1, 1)}
+    frames = [
+        replace(
+            frame_of(row, row / 25, {1: joints(row / 25), 2: joints(row / 25) + [120, 3]}),
+            unsure_sides=np.array(unsure.get(row, (0, 0)), bool),
+            status="undecodable" if row == 0 else "ok",
+        )
+        for row in range(40)
+    ]
+    folder = written(tmp_path / "walk", frames, VideoInfo(NAME, SIZE_HW, 25.0, num_frames=40))
+    (page,) = write_report(folder, ReportOptions(no_video=True)).files
+    opened.open(page)
+    rows = opened.page.locator("#doubts tbody tr")
+    marked = "[...document.querySelectorAll('#doubts tbody tr')].findIndex((r) => r.ariaCurrent)"
+    num = rows.count()
+    assert num == 5
+    for key, places in (("n", range(num)), ("p", range(num - 2, -1, -1))):
+        for place in places:
+            opened.press(key)
+            assert opened.page.evaluate(marked) == place
+    opened.press("p")
+    opened.status("There is no earlier span to look at.")
+    opened.press("ArrowRight", "n")  # on from where the user is now
+    assert opened.page.evaluate(marked) == 3

@@ -6,7 +6,8 @@ const view = new View();
 // Who walks, or is seen longest.
 const countOf = (person) => person.present.reduce((sum, [start, stop]) => sum + stop - start, 0);
 let chosen = people.toSorted((a, b) => Boolean(b.gait) - Boolean(a.gait) || countOf(b) - countOf(a))[0];
-let doubtsShown = facts.doubts;
+let doubtsShown = facts.doubts; // in the order of their first rows
+let doubtAt = -1; // the place of the one gone to last
 
 const player = new Player(byId("video"), {
   onRow: () => {
@@ -30,7 +31,7 @@ const player = new Player(byId("video"), {
 
 function drawFrame() {
   const { row } = player;
-  drawPeople(byId("skeletons"), row, chosen, byId("drawn").checked);
+  drawPeople(byId("skeletons"), player.pictureRow, chosen, byId("drawn").checked);
   byId("slider").value = row;
   byId("slider").setAttribute("aria-valuetext", `frame ${frameNumbers[row]}, ${clock(times[row])}`);
   byId("clock").textContent = `${clock(times[row])} of ${clock(endS)}, frame ${frameNumbers[row]}`;
@@ -72,7 +73,7 @@ function resize() {
   const place = stage.getBoundingClientRect();
   canvas.width = Math.round(place.width * devicePixelRatio);
   canvas.height = Math.round(place.height * devicePixelRatio);
-  drawPeople(canvas, player.row, chosen, byId("drawn").checked);
+  drawPeople(canvas, player.pictureRow, chosen, byId("drawn").checked);
   drawCharts();
 }
 
@@ -144,6 +145,9 @@ function tell() {
   const there = whoIsAt(row);
   const parts = [`Frame ${frameNumbers[row]}, ${clock(times[row])}.`];
   parts.push(there.length ? `People: ${there.map((person) => person.id).join(", ")}.` : "Nobody is found.");
+  if (player.pictureRow !== row) {
+    parts.push(`This browser does not show that picture; what you see is frame ${frameNumbers[player.pictureRow]}.`);
+  }
   const doubts = facts.doubts.filter(([, , first, last]) => first <= row && row <= last);
   parts.push(...doubts.map(([kind, id]) => `${id === null ? "" : `Person ${id}: `}${kind}.`));
   byId("status").textContent = parts.join(" ");
@@ -171,16 +175,20 @@ function goTo(row, person) {
 function goToDoubt(doubt) {
   const [, id, first] = doubt;
   goTo(first, personOf.get(id));
-  const place = doubtsShown.indexOf(doubt);
-  markRows("doubts", (_, i) => i === place);
+  doubtAt = doubtsShown.indexOf(doubt);
+  markRows("doubts", (_, i) => i === doubtAt);
 }
 
+// Many may begin in one frame: the row tells the place only after the user has moved.
 function stepDoubt(direction) {
-  const firsts = doubtsShown.map(([, , first]) => first);
-  const place = direction > 0
-    ? firsts.findIndex((first) => first > player.row)
-    : firsts.findLastIndex((first) => first < player.row);
-  if (place >= 0) goToDoubt(doubtsShown[place]);
+  const { row } = player;
+  let place = doubtAt + direction;
+  if (doubtsShown[doubtAt]?.[2] !== row) {
+    place = direction > 0
+      ? doubtsShown.findIndex(([, , first]) => first >= row)
+      : doubtsShown.findLastIndex(([, , first]) => first <= row);
+  }
+  if (doubtsShown[place]) goToDoubt(doubtsShown[place]);
   else byId("status").textContent = `There is no ${direction > 0 ? "later" : "earlier"} span to look at.`;
 }
 
@@ -285,6 +293,7 @@ function fillPeople() {
 function fillDoubts() {
   const wanted = byId("doubts-of").value;
   doubtsShown = facts.doubts.filter(([kind, id]) => !wanted || kind === wanted || String(id) === wanted);
+  doubtAt = -1;
   fillTable("doubts", doubtsShown, (doubt) => {
     const [kind, id, first, last] = doubt;
     const who = id === null ? "all" : String(id);
