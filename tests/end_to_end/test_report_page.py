@@ -17,6 +17,7 @@ import pytest
 
 from bad_videos import SIZE_HW, read_index, write_video
 from glpose.jobs.html_report import ReportOptions, write_report
+from glpose.skeleton import BODY19
 from glpose.types import FramePoses, VideoInfo
 from walking import Walk, frame_of, written
 
@@ -149,7 +150,7 @@ def test_a_report_by_keyboard_alone(opened: Opened, tmp_path: Path, video: Path)
     opened.wait_for_video()
     assert opened.text("name") == NAME
     assert opened.page.locator("img").count() == 0
-    assert opened.status("Frame 0, 0:00.0. People: 1.").endswith("People: 1.")
+    assert opened.status("Frame 0, 0:00.000. People: 1.").endswith("People: 1.")
     opened.wait_for_picture(0)
 
     opened.press("ArrowRight", "ArrowRight", "ArrowRight", "ArrowLeft")
@@ -176,7 +177,7 @@ def test_a_report_by_keyboard_alone(opened: Opened, tmp_path: Path, video: Path)
     opened.status("There is no later span to look at.")
     opened.press("p")
     assert opened.status("Frame 30") == (
-        f"Frame 30, 0:0{TIMES_MS[30] / 1000:.1f}. People: 1, 2. Person 2: sides unsure."
+        f"Frame 30, 0:0{TIMES_MS[30] / 1000:.3f}. People: 1, 2. Person 2: sides unsure."
     )
     opened.wait_for_picture(30)
     for joint in (0, 15):  # an ankle goes forwards and back
@@ -226,7 +227,7 @@ def test_what_a_screen_reader_and_the_tab_key_find(
     assert unnamed == []
     rows = opened.page.locator("#people tbody tr").all_inner_texts()
     assert [row.split()[0] for row in rows] == ["1", "2"]
-    assert "0:00.0 to 0:02.7" in rows[0]
+    assert "0:00.000 to 0:02.690" in rows[0]
     labels = [d.get_attribute("aria-label") for d in opened.page.locator("#doubts button").all()]
     assert [label.split(", ", 1)[1] for label in labels] == [
         "sides unsure, person 2", "sides unsure, person 1",
@@ -361,3 +362,36 @@ def test_next_and_previous_reach_each_span(opened: Opened, tmp_path: Path) -> No
     opened.status("There is no earlier span to look at.")
     opened.press("ArrowRight", "n")  # on from where the user is now
     assert opened.page.evaluate(marked) == 3
+
+
+def test_times_numbers_and_bars_can_be_told_apart(opened: Opened, tmp_path: Path) -> None:
+    """At 240 Hz; of numbers that a script's own numbers cannot hold; colours are light, so is the page."""
+    ids = (5, 2**53, 2**53 + 1)
+    people = {number: joints(0.0) + [100 * at, 0] for at, number in enumerate(ids)}
+    people[ids[-1]][[BODY19.index("left_knee"), BODY19.index("right_knee")]] = np.nan
+    frames = [frame_of(row, row / 240, people) for row in range(12)]
+    folder = written(tmp_path / "walk", frames, VideoInfo(NAME, SIZE_HW, 240.0, num_frames=12))
+    (page,) = write_report(folder, ReportOptions(no_video=True)).files
+    opened.open(page)
+    rows = opened.page.locator("#people tbody tr").all_inner_texts()
+    assert [row.split()[0] for row in rows] == [str(number) for number in ids]
+    assert "0:00.000 to 0:00.046" in rows[0]
+    for number in map(str, ids):
+        opened.page.locator("#person").select_option(number)
+        assert opened.page.locator("#people tr[aria-current]").inner_text().split()[0] == number
+    edge, bar = opened.page.evaluate(
+        """() => { const c = document.getElementById("timeline"), r = devicePixelRatio;
+             const { data } = c.getContext("2d").getImageData(c.width / 2, 0, 1, 9 * r);
+             return [3, 8].map((y) => [...data.slice(4 * y * r, 4 * y * r + 3)]); }"""
+    )
+    assert sum(bar) > 400, bar
+    assert sum(edge) < 330, edge  # a contrast of 7 to white
+    drawn = """() => { const said = []; const draw = CanvasRenderingContext2D.prototype.fillText;
+      CanvasRenderingContext2D.prototype.fillText = function (text, ...at) {
+        said.push(String(text)); draw.call(this, text, ...at); };
+      document.getElementById("joint").dispatchEvent(new Event("change")); return said; }"""
+    said = opened.page.evaluate(drawn)
+    labels = [text for text in said if re.match(r"0:00", text)]
+    # The three curves have the same axis of times.
+    assert len(labels) == 3 * len(set(labels)) > 3
+    assert "not seen from the side, or not found here" in said

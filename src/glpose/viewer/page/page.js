@@ -44,9 +44,9 @@ function drawCharts() {
   byId("shown").textContent = `${clock(view.from)} to ${clock(view.to)}`;
   drawPeopleOverTime();
   const angle = facts.angles.names.length ? angleCurves() : [];
-  drawCurves(byId("angle-curve"), view, chosen, angle, null);
-  drawCurves(byId("joint-curve"), view, chosen, jointCurves(), null);
-  drawCurves(byId("score-curve"), view, chosen, scoreCurves(), [0, 1.04]);
+  drawCurves(byId("angle-curve"), view, chosen, angle, null, "not seen from the side, or not found here");
+  drawCurves(byId("joint-curve"), view, chosen, jointCurves(), null, "not found here");
+  drawCurves(byId("score-curve"), view, chosen, scoreCurves(), [0, 1.04], "not found here");
   movePlayheads();
 }
 
@@ -158,7 +158,7 @@ function tell() {
 function choose(person) {
   chosen = person;
   byId("person").value = person.id;
-  markRows("people", (row) => row.dataset.person === String(person.id));
+  markRows("people", (row) => row.dataset.person === person.id);
   byId("skeletons").setAttribute("aria-label",
     `The people of this frame, drawn as skeletons; person ${person.id} is marked`);
   drawFrame();
@@ -275,7 +275,7 @@ function fillPeople() {
     const seen = spans.slice(0, 6).join(", ") + (spans.length > 6 ? ` and ${spans.length - 6} more` : "");
     const count = countOf(person);
     const mean = meanScores(person).reduce((sum, one) => sum + (Number.isNaN(one) ? 0 : one), 0) / count;
-    const choice = button(`${person.id}`, `Choose person ${person.id} and go to the first frame`,
+    const choice = button(person.id, `Choose person ${person.id} and go to the first frame`,
       () => {
         choose(person);
         goTo(person.first, person);
@@ -292,11 +292,11 @@ function fillPeople() {
 
 function fillDoubts() {
   const wanted = byId("doubts-of").value;
-  doubtsShown = facts.doubts.filter(([kind, id]) => !wanted || kind === wanted || String(id) === wanted);
+  doubtsShown = facts.doubts.filter(([kind, id]) => !wanted || kind === wanted || id === wanted);
   doubtAt = -1;
   fillTable("doubts", doubtsShown, (doubt) => {
     const [kind, id, first, last] = doubt;
-    const who = id === null ? "all" : String(id);
+    const who = id ?? "all";
     const label = `Go to ${clock(times[first])}, ${kind}, ${id === null ? "all" : `person ${id}`}`;
     const go = button(clock(times[first]), label, () => goToDoubt(doubt));
     return [cell(go), cell(clock(times[last])), cell(last - first + 1), cell(who), cell(kind)];
@@ -379,8 +379,8 @@ function onKey(event) {
   if (isLetter && !byId("letters").checked && key !== "?") return;
   const act = KEYS[key.length === 1 ? key.toLowerCase() : key];
   if (act) act(event);
-  else if (/^[1-9]$/.test(key) && personOf.has(Number(key))) {
-    choose(personOf.get(Number(key)));
+  else if (/^[1-9]$/.test(key) && personOf.has(key)) {
+    choose(personOf.get(key));
     byId("status").textContent = `Person ${key}`;
   } else return;
   event.preventDefault();
@@ -410,7 +410,7 @@ function listen() {
   byId("on").addEventListener("click", () => player.step(1));
   byId("slider").addEventListener("input", (event) => goTo(Number(event.target.value), null));
   byId("speed").addEventListener("change", (event) => player.setSpeed(Number(event.target.value)));
-  byId("person").addEventListener("change", (event) => choose(personOf.get(Number(event.target.value))));
+  byId("person").addEventListener("change", (event) => choose(personOf.get(event.target.value)));
   byId("drawn").addEventListener("change", drawFrame);
   byId("help").addEventListener("click", () => byId("keys").showModal());
   byId("span").addEventListener("change", showSpan);
