@@ -96,6 +96,7 @@ def test_no_command_uses_the_network_or_leaves_a_file_that_was_not_asked_for(
     video = bad_videos.write_video(tmp_path / "walk.mp4", num_frames=4)
     names = ("overlay.mp4", "poses.csv", "poses.jsonl", "summary.json")
     results = [f"out/walk/{name}" for name in names]
+    fine = {f"fine/walk/{name}" for name in names if name != "poses.csv"}
     made = ("predictions/pictures-000000.json", "results.json", "scores.json", "settings.json")
     scored = {f"scored/{name}" for name in made}
     commands: list[tuple[Sequence[str | Path], set[str]]] = [
@@ -109,6 +110,7 @@ def test_no_command_uses_the_network_or_leaves_a_file_that_was_not_asked_for(
         (["run", video, "--weights", pose, "--detector", finder, "-o", "out"], set(results)),
         (["run", video, "--overwrite", "-o", "out"], set(results)),
         (["table", "out/walk", "-o", "walk.csv"], {"walk.csv"}),
+        (["refine", video, "out/walk", "-o", "fine"], fine),
         (["synth", "made", "--as", "coco", "--videos", "2", "--frames", "2"], set()),
         (["data", "check", "coco", "made"], set()),
         (["evaluate", pose, "--data", "made", "--metric", "coco", "--out", "scored"], scored),

@@ -16,6 +16,8 @@ from glpose.cli.main import main
 from glpose.formats.poses import read_poses
 from glpose.motion.angles import FLEXIONS, SEGMENTS
 from glpose.runtime.presets import PRESETS
+from glpose.skeleton import BODY19
+from glpose.types import People
 from glpose.video.writer import VideoWriter
 from walking import INFO, Walk, frame_of, walk, written
 
@@ -97,8 +99,95 @@ def test_angles(capsys: Capture) -> None:
     capsys.readouterr()
     exec(compile(code, "angles.md", "exec"), {})
     assert capsys.readouterr().out == (
-        "1.20 s a stride, 100 steps a minute\nrange of the left knee: 60 degrees\n"
+        "person 1: 1.20 s a stride, 100 steps a minute\nrange of the left knee: 60 degrees\n"
     )
+
+
+def test_the_example_of_angles_where_nothing_was_measured(results: Path, capsys: Capture) -> None:
+    """Person 1 has no gait, 2 no left knee."""
+    people = {1: Walk().joints(0.0)}
+    frames = walk([i / 25 for i in range(75)])
+    knee = BODY19.index("left_knee")
+    for poses in frames:
+        poses.xy[:, knee], poses.score[:, knee] = np.nan, 0
+    still = [frame_of(i, i / 25, people) for i in range(75)]
+    both = [
+        replace(
+            one,
+            people=People(
+                np.concatenate([one.people.xyxy, other.people.xyxy]),
+                np.concatenate([one.people.score, other.people.score]),
+                np.array([1, 2]),
+            ),
+            xy=np.concatenate([one.xy, other.xy]),
+            score=np.concatenate([one.score, other.score]),
+        )
+        for one, other in zip(still, frames, strict=True)
+    ]
+    written(results, both)
+    assert main(["angles", str(results), "--no-plot"]) == 0
+    (code,) = blocks("angles.md", "python")
+    capsys.readouterr()
+    exec(compile(code, "angles.md", "exec"), {})
+    assert capsys.readouterr().out == (
+        "person 1: no two regular strides seen from the side\n"
+        "person 2: 1.20 s a stride, 100 steps a minute\nrange of the left knee: not measured\n"
+    )
+
+
+KEYED = ("people", "models", "sha256", "seconds_per_stage")
+"""Objects whose keys are no words of the format: numbers, uses, names."""
+
+
+def keys_of(value: object) -> set[str]:
+    """All keys of JSON that the format gives."""
+    if isinstance(value, list):
+        return set().union(*map(keys_of, value))
+    if not isinstance(value, dict):
+        return set()
+    inner = [
+        list(v.values()) if k in KEYED and isinstance(v, dict) else v for k, v in value.items()
+    ]
+    return {*value} | keys_of(inner)
+
+
+@pytest.mark.slow
+def test_the_page_of_formats_names_each_key(results: Path) -> None:
+    bad_videos.write_video(Path("clip.mp4"), num_frames=3)
+    frames = walk([i / 25 for i in range(75)])
+    knee = BODY19.index("left_knee")
+    frames[9].xy[0, knee], frames[9].score[0, knee] = np.nan, 0  # to be filled
+    frames[20].xy[0, knee] += 90
+    frames[30] = replace(frames[30], unsure_sides=np.array([True]), propagated=np.array([True]))
+    written(results, frames)
+    folder = str(results)
+    smooth = f"{folder}/smooth.jsonl"
+    calls = [
+        ["smooth", folder], ["angles", folder, "--no-plot"], ["lift", folder], ["lift", smooth],
+        ["table", smooth, "-o", f"{folder}/smooth.csv"],
+        ["table", folder, "-o", f"{folder}/wide.csv", "--wide"],
+        ["run", "clip.mp4"], ["refine", "clip.mp4", "glpose-out/clip", "-o", "refined"],
+    ]  # fmt: skip
+    for call in calls:
+        assert main(call) == 0, call
+    told = set(re.findall(r"`([^`\n]+)`", (HOWTO.parent / "formats.md").read_text("utf-8")))
+    files = [path for path in Path().rglob("*") if path.suffix in (".json", ".jsonl")]
+    assert {path.name for path in files} == {
+        "poses.jsonl", "smooth.jsonl", "poses_3d.jsonl", "smooth_3d.jsonl", "gait.json",
+        "summary.json",
+    }  # fmt: skip
+    found = keys_of([json.loads(n) for f in files for n in f.read_text("utf-8").splitlines()])
+    assert {"filled", "outliers", "window", "events_s", "refiner", "private"} <= found
+    assert found - told == set()
+    pages = ("formats.md", "angles.md", "howto/tables.md", "howto/smooth.md")
+    text = "".join((HOWTO.parent / page).read_text("utf-8") for page in pages)
+    for path in Path().rglob("*.csv"):
+        with path.open(newline="", encoding="utf-8") as file:
+            columns = next(csv.reader(file))
+        for column in columns:
+            part = re.sub(rf"^({'|'.join(BODY19.joints)}|left|right)_", "", column)
+            part = re.sub(r"(_raw)?_deg$", "", part)
+            assert f"{part}`" in text, (path, column)
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ import pytest
 
 from bad_videos import SIZE_HW, read_index, write_video
 from glpose.jobs.html_report import ReportOptions, write_report
+from glpose.skeleton import BODY19
 from glpose.types import FramePoses, VideoInfo
 from walking import Walk, frame_of, written
 
@@ -149,7 +150,7 @@ def test_a_report_by_keyboard_alone(opened: Opened, tmp_path: Path, video: Path)
     opened.wait_for_video()
     assert opened.text("name") == NAME
     assert opened.page.locator("img").count() == 0
-    assert opened.status("Frame 0, 0:00.0. People: 1.").endswith("People: 1.")
+    assert opened.status("Frame 0, 0:00.000. People: 1.").endswith("People: 1.")
     opened.wait_for_picture(0)
 
     opened.press("ArrowRight", "ArrowRight", "ArrowRight", "ArrowLeft")
@@ -176,7 +177,7 @@ def test_a_report_by_keyboard_alone(opened: Opened, tmp_path: Path, video: Path)
     opened.status("There is no later span to look at.")
     opened.press("p")
     assert opened.status("Frame 30") == (
-        f"Frame 30, 0:0{TIMES_MS[30] / 1000:.1f}. People: 1, 2. Person 2: sides unsure."
+        f"Frame 30, 0:0{TIMES_MS[30] / 1000:.3f}. People: 1, 2. Person 2: sides unsure."
     )
     opened.wait_for_picture(30)
     for joint in (0, 15):  # an ankle goes forwards and back
@@ -226,7 +227,7 @@ def test_what_a_screen_reader_and_the_tab_key_find(
     assert unnamed == []
     rows = opened.page.locator("#people tbody tr").all_inner_texts()
     assert [row.split()[0] for row in rows] == ["1", "2"]
-    assert "0:00.0 to 0:02.7" in rows[0]
+    assert "0:00.000 to 0:02.690" in rows[0]
     labels = [d.get_attribute("aria-label") for d in opened.page.locator("#doubts button").all()]
     assert [label.split(", ", 1)[1] for label in labels] == [
         "sides unsure, person 2", "sides unsure, person 1",
@@ -287,3 +288,110 @@ def test_a_video_that_is_gone_is_said_and_the_rest_works(
     # The browser itself says that the file is not there.
     assert all("ERR_FILE_NOT_FOUND" in line for line in opened.said)
     opened.said.clear()
+
+
+def test_skeletons_are_those_of_the_picture_where_the_browser_shows_a_neighbour(
+    opened: Opened, tmp_path: Path
+) -> None:
+    """B-frames at a harsh rate: how long they last, a browser guesses by the order in the file."""
+    times = np.cumsum([0, *([100, 4, 33, 8, 17] * 12)[:59]]).tolist()
+    video = write_video(tmp_path / "harsh.mp4", times_ms=times)
+    info = VideoInfo("harsh.mp4", SIZE_HW, 25.0, num_frames=60)
+    folder = written(
+        tmp_path / "walk",
+        [frame_of(row, ms / 1000, {1: joints(row / 25)}) for row, ms in enumerate(times)],
+        info,
+    )
+    (page,) = write_report(folder, ReportOptions(video=video)).files
+    opened.open(page)
+    opened.wait_for_picture(0)
+    told = r"Frame (\d+), .*what you see is frame (\d+)"
+    num_right = 0
+    for row in range(1, 13):
+        opened.press("ArrowRight")
+        opened.status(f"Frame {row}, ")
+
+        def fits(row: int = row) -> bool:
+            said = re.match(told, opened.text("status"))
+            return opened.shown() == (int(said[2]) if said else row)
+
+        opened.until(fits)
+        opened.page.wait_for_timeout(200)
+        assert fits()
+        num_right += opened.shown() == row
+    assert num_right >= 8  # 4 if each row is asked for only once
+
+
+def test_play_before_the_video_has_loaded(opened: Opened, tmp_path: Path, video: Path) -> None:
+    opened.page.add_init_script(
+        """const soon = setInterval(() => {
+             if (!document.getElementById("loading")?.hidden) return;
+             clearInterval(soon);
+             document.getElementById("play").click();
+           }, 0);"""
+    )
+    (page,) = write_report(results(tmp_path / "walk"), ReportOptions(video=video)).files
+    opened.open(page)
+    opened.wait_for_video()
+    opened.until(lambda: opened.frame == 59 and opened.text("play") == "Play")
+
+
+def test_next_and_previous_reach_each_span(opened: Opened, tmp_path: Path) -> None:
+    """Three begin in the first frame, two in another."""
+    unsure = {0: (1, 1), 1: (1, 0), 20: (1, 1)}
+    frames = [
+        replace(
+            frame_of(row, row / 25, {1: joints(row / 25), 2: joints(row / 25) + [120, 3]}),
+            unsure_sides=np.array(unsure.get(row, (0, 0)), bool),
+            status="undecodable" if row == 0 else "ok",
+        )
+        for row in range(40)
+    ]
+    folder = written(tmp_path / "walk", frames, VideoInfo(NAME, SIZE_HW, 25.0, num_frames=40))
+    (page,) = write_report(folder, ReportOptions(no_video=True)).files
+    opened.open(page)
+    rows = opened.page.locator("#doubts tbody tr")
+    marked = "[...document.querySelectorAll('#doubts tbody tr')].findIndex((r) => r.ariaCurrent)"
+    num = rows.count()
+    assert num == 5
+    for key, places in (("n", range(num)), ("p", range(num - 2, -1, -1))):
+        for place in places:
+            opened.press(key)
+            assert opened.page.evaluate(marked) == place
+    opened.press("p")
+    opened.status("There is no earlier span to look at.")
+    opened.press("ArrowRight", "n")  # on from where the user is now
+    assert opened.page.evaluate(marked) == 3
+
+
+def test_times_numbers_and_bars_can_be_told_apart(opened: Opened, tmp_path: Path) -> None:
+    """At 240 Hz; of numbers that a script's own numbers cannot hold; colours are light, so is the page."""
+    ids = (5, 2**53, 2**53 + 1)
+    people = {number: joints(0.0) + [100 * at, 0] for at, number in enumerate(ids)}
+    people[ids[-1]][[BODY19.index("left_knee"), BODY19.index("right_knee")]] = np.nan
+    frames = [frame_of(row, row / 240, people) for row in range(12)]
+    folder = written(tmp_path / "walk", frames, VideoInfo(NAME, SIZE_HW, 240.0, num_frames=12))
+    (page,) = write_report(folder, ReportOptions(no_video=True)).files
+    opened.open(page)
+    rows = opened.page.locator("#people tbody tr").all_inner_texts()
+    assert [row.split()[0] for row in rows] == [str(number) for number in ids]
+    assert "0:00.000 to 0:00.046" in rows[0]
+    for number in map(str, ids):
+        opened.page.locator("#person").select_option(number)
+        assert opened.page.locator("#people tr[aria-current]").inner_text().split()[0] == number
+    edge, bar = opened.page.evaluate(
+        """() => { const c = document.getElementById("timeline"), r = devicePixelRatio;
+             const { data } = c.getContext("2d").getImageData(c.width / 2, 0, 1, 9 * r);
+             return [3, 8].map((y) => [...data.slice(4 * y * r, 4 * y * r + 3)]); }"""
+    )
+    assert sum(bar) > 400, bar
+    assert sum(edge) < 330, edge  # a contrast of 7 to white
+    drawn = """() => { const said = []; const draw = CanvasRenderingContext2D.prototype.fillText;
+      CanvasRenderingContext2D.prototype.fillText = function (text, ...at) {
+        said.push(String(text)); draw.call(this, text, ...at); };
+      document.getElementById("joint").dispatchEvent(new Event("change")); return said; }"""
+    said = opened.page.evaluate(drawn)
+    labels = [text for text in said if re.match(r"0:00", text)]
+    # The three curves have the same axis of times.
+    assert len(labels) == 3 * len(set(labels)) > 3
+    assert "not seen from the side, or not found here" in said

@@ -106,6 +106,21 @@ def test_documents_are_short_and_their_links_lead_somewhere(name: str, limit: in
         assert (ROOT / target).exists(), f"{name}: {target}"
 
 
+def test_tests_that_documents_name_are_there():
+    """A name without folders is of a file beside the one named before."""
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *SOURCE.rglob("*.md")]
+    lost = []
+    for path in documents:
+        folder = ROOT
+        for name in re.findall(
+            r"`((?:tests/)?[\w/]*test_\w+\.py)(?:::\w+)?`", path.read_text("utf-8")
+        ):
+            folder = (ROOT / name).parent if "/" in name else folder
+            if not (folder / Path(name).name).is_file():
+                lost.append(f"{path.relative_to(ROOT)}: {name}")
+    assert lost == []
+
+
 def test_the_document_of_metrics_is_short_and_names_every_quirk():
     text = (ROOT / "docs" / "metrics.md").read_text("utf-8")
     assert len(text.splitlines()) <= 200

@@ -144,7 +144,10 @@ def _facts(contents: Contents, packing: Packing) -> dict[str, object]:
         "people": [
             _person(number, motion, packing) for number, motion in sorted(contents.motions.items())
         ],
-        "doubts": [[d.kind, d.person, d.first, d.last] for d in contents.doubts],
+        "doubts": [
+            [d.kind, None if d.person is None else str(d.person), d.first, d.last]
+            for d in contents.doubts
+        ],
         "picture": None
         if picture is None
         else {
@@ -173,7 +176,7 @@ def _person(number: int, motion: Motion, packing: Packing) -> dict[str, object]:
     names = _known_angles({number: motion})
     angles = [motion.filtered[name] for name in names]
     return {
-        "id": number,
+        "id": str(number),  # numbers of scripts are exact up to 2^53 only
         "first": int(series.rows[0]),
         "present": runs(series.is_present),
         "colours": _colours(number),

@@ -265,7 +265,7 @@ def test_times_of_any_rate_and_people_who_are_there_for_a_moment(tmp_path: Path)
     write_report(results)
     facts = facts_of(results / "report.html")
     assert [(p["id"], p["present"], p["first"]) for p in facts["people"]] == [
-        (1, [[0, 6]], 0), (2, [[0, 2]], 2),
+        ("1", [[0, 6]], 0), ("2", [[0, 2]], 2),
     ]  # fmt: skip
     assert facts["angles"]["how"] == "from the joints as found"
 

@@ -129,13 +129,13 @@ def test_scripts_write_no_html_and_run_no_text(path: Path) -> None:
 def test_what_the_page_says_about_people() -> None:
     facts = Read(html_page(contents())).facts
     (person,) = facts["people"]
-    assert (person["id"], person["first"], person["present"]) == (1, 0, [[0, 20]])
+    assert (person["id"], person["first"], person["present"]) == ("1", 0, [[0, 20]])
     red, green, blue = shade_of(track_colour(1), -1)
     assert person["colours"][2] == f"#{red:02x}{green:02x}{blue:02x}"
     assert (person["xy"]["rows"], person["xy"]["channels"]) == (20, 38)
     assert person["score"]["channels"] == 19
     assert facts["angles"]["names"] == list(ANGLES)
-    assert facts["doubts"] == [["gap", 1, 3, 4], ["numbers change", None, 5, 5]]
+    assert facts["doubts"] == [["gap", "1", 3, 4], ["numbers change", None, 5, 5]]
     assert (facts["size"], facts["rows"], facts["picture"]) == ([2000, 480], 20, None)
 
 

@@ -85,6 +85,8 @@ function drawTimeline(canvas, view, chosen, top) {
     context.textBaseline = "middle";
     context.font = `${person === chosen ? 700 : 400} 12px system-ui, sans-serif`;
     context.fillText(person.id, 6, y + ROW_PX / 2);
+    context.fillStyle = style("--quiet"); // an edge: some colours are hardly seen on white
+    drawBars(context, view, width, person.present, person.first, y + 3, 11);
     context.fillStyle = person.colours[0];
     drawBars(context, view, width, person.present, person.first, y + 4, 9);
     context.fillStyle = style("--doubt");
@@ -147,8 +149,8 @@ function digits(step) {
 }
 
 // `curves` are [column, name of a colour, dashed]; `limits` [low, high] or null for those of the
-// values. Doubtful spans of the person are shaded.
-function drawCurves(canvas, view, person, curves, limits) {
+// values; `none` is said where there are none. Doubtful spans of the person are shaded.
+function drawCurves(canvas, view, person, curves, limits, none) {
   const { context, width, height } = prepared(canvas);
   const plots = person ? curves.map(([column, ...how]) => [extremes(person, column, view, width), ...how]) : [];
   const all = plots.flatMap(([points]) => points);
@@ -166,7 +168,7 @@ function drawCurves(canvas, view, person, curves, limits) {
   drawTimeAxis(context, view, width, bottom);
   if (!all.length) {
     context.fillStyle = style("--quiet");
-    context.fillText("no values here", LEFT + 8, bottom / 2);
+    context.fillText(none, LEFT + 8, bottom / 2);
     return;
   }
   context.textBaseline = "middle";
@@ -208,7 +210,7 @@ function drawCurves(canvas, view, person, curves, limits) {
 }
 
 function drawTimeAxis(context, view, width, bottom) {
-  const { values } = ticks(view.from, view.to, Math.max(2, (width - LEFT) / 90));
+  const { step, values } = ticks(view.from, view.to, Math.max(2, (width - LEFT) / 90));
   context.textBaseline = "top";
   for (const second of values) {
     const x = xOf(view, width, second);
@@ -216,7 +218,7 @@ function drawTimeAxis(context, view, width, bottom) {
     context.fillRect(x, 0, 1, bottom);
     context.fillStyle = style("--quiet");
     context.textAlign = x < LEFT + 20 ? "left" : x > width - 24 ? "right" : "center";
-    context.fillText(clock(second), x, bottom + 3);
+    context.fillText(clock(second, digits(step)), x, bottom + 3);
   }
   context.textAlign = "left";
 }

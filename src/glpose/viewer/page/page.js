@@ -6,7 +6,8 @@ const view = new View();
 // Who walks, or is seen longest.
 const countOf = (person) => person.present.reduce((sum, [start, stop]) => sum + stop - start, 0);
 let chosen = people.toSorted((a, b) => Boolean(b.gait) - Boolean(a.gait) || countOf(b) - countOf(a))[0];
-let doubtsShown = facts.doubts;
+let doubtsShown = facts.doubts; // in the order of their first rows
+let doubtAt = -1; // the place of the one gone to last
 
 const player = new Player(byId("video"), {
   onRow: () => {
@@ -30,7 +31,7 @@ const player = new Player(byId("video"), {
 
 function drawFrame() {
   const { row } = player;
-  drawPeople(byId("skeletons"), row, chosen, byId("drawn").checked);
+  drawPeople(byId("skeletons"), player.pictureRow, chosen, byId("drawn").checked);
   byId("slider").value = row;
   byId("slider").setAttribute("aria-valuetext", `frame ${frameNumbers[row]}, ${clock(times[row])}`);
   byId("clock").textContent = `${clock(times[row])} of ${clock(endS)}, frame ${frameNumbers[row]}`;
@@ -43,9 +44,9 @@ function drawCharts() {
   byId("shown").textContent = `${clock(view.from)} to ${clock(view.to)}`;
   drawPeopleOverTime();
   const angle = facts.angles.names.length ? angleCurves() : [];
-  drawCurves(byId("angle-curve"), view, chosen, angle, null);
-  drawCurves(byId("joint-curve"), view, chosen, jointCurves(), null);
-  drawCurves(byId("score-curve"), view, chosen, scoreCurves(), [0, 1.04]);
+  drawCurves(byId("angle-curve"), view, chosen, angle, null, "not seen from the side, or not found here");
+  drawCurves(byId("joint-curve"), view, chosen, jointCurves(), null, "not found here");
+  drawCurves(byId("score-curve"), view, chosen, scoreCurves(), [0, 1.04], "not found here");
   movePlayheads();
 }
 
@@ -72,7 +73,7 @@ function resize() {
   const place = stage.getBoundingClientRect();
   canvas.width = Math.round(place.width * devicePixelRatio);
   canvas.height = Math.round(place.height * devicePixelRatio);
-  drawPeople(canvas, player.row, chosen, byId("drawn").checked);
+  drawPeople(canvas, player.pictureRow, chosen, byId("drawn").checked);
   drawCharts();
 }
 
@@ -144,6 +145,9 @@ function tell() {
   const there = whoIsAt(row);
   const parts = [`Frame ${frameNumbers[row]}, ${clock(times[row])}.`];
   parts.push(there.length ? `People: ${there.map((person) => person.id).join(", ")}.` : "Nobody is found.");
+  if (player.pictureRow !== row) {
+    parts.push(`This browser does not show that picture; what you see is frame ${frameNumbers[player.pictureRow]}.`);
+  }
   const doubts = facts.doubts.filter(([, , first, last]) => first <= row && row <= last);
   parts.push(...doubts.map(([kind, id]) => `${id === null ? "" : `Person ${id}: `}${kind}.`));
   byId("status").textContent = parts.join(" ");
@@ -154,7 +158,7 @@ function tell() {
 function choose(person) {
   chosen = person;
   byId("person").value = person.id;
-  markRows("people", (row) => row.dataset.person === String(person.id));
+  markRows("people", (row) => row.dataset.person === person.id);
   byId("skeletons").setAttribute("aria-label",
     `The people of this frame, drawn as skeletons; person ${person.id} is marked`);
   drawFrame();
@@ -171,16 +175,20 @@ function goTo(row, person) {
 function goToDoubt(doubt) {
   const [, id, first] = doubt;
   goTo(first, personOf.get(id));
-  const place = doubtsShown.indexOf(doubt);
-  markRows("doubts", (_, i) => i === place);
+  doubtAt = doubtsShown.indexOf(doubt);
+  markRows("doubts", (_, i) => i === doubtAt);
 }
 
+// Many may begin in one frame: the row tells the place only after the user has moved.
 function stepDoubt(direction) {
-  const firsts = doubtsShown.map(([, , first]) => first);
-  const place = direction > 0
-    ? firsts.findIndex((first) => first > player.row)
-    : firsts.findLastIndex((first) => first < player.row);
-  if (place >= 0) goToDoubt(doubtsShown[place]);
+  const { row } = player;
+  let place = doubtAt + direction;
+  if (doubtsShown[doubtAt]?.[2] !== row) {
+    place = direction > 0
+      ? doubtsShown.findIndex(([, , first]) => first >= row)
+      : doubtsShown.findLastIndex(([, , first]) => first <= row);
+  }
+  if (doubtsShown[place]) goToDoubt(doubtsShown[place]);
   else byId("status").textContent = `There is no ${direction > 0 ? "later" : "earlier"} span to look at.`;
 }
 
@@ -267,7 +275,7 @@ function fillPeople() {
     const seen = spans.slice(0, 6).join(", ") + (spans.length > 6 ? ` and ${spans.length - 6} more` : "");
     const count = countOf(person);
     const mean = meanScores(person).reduce((sum, one) => sum + (Number.isNaN(one) ? 0 : one), 0) / count;
-    const choice = button(`${person.id}`, `Choose person ${person.id} and go to the first frame`,
+    const choice = button(person.id, `Choose person ${person.id} and go to the first frame`,
       () => {
         choose(person);
         goTo(person.first, person);
@@ -284,10 +292,11 @@ function fillPeople() {
 
 function fillDoubts() {
   const wanted = byId("doubts-of").value;
-  doubtsShown = facts.doubts.filter(([kind, id]) => !wanted || kind === wanted || String(id) === wanted);
+  doubtsShown = facts.doubts.filter(([kind, id]) => !wanted || kind === wanted || id === wanted);
+  doubtAt = -1;
   fillTable("doubts", doubtsShown, (doubt) => {
     const [kind, id, first, last] = doubt;
-    const who = id === null ? "all" : String(id);
+    const who = id ?? "all";
     const label = `Go to ${clock(times[first])}, ${kind}, ${id === null ? "all" : `person ${id}`}`;
     const go = button(clock(times[first]), label, () => goToDoubt(doubt));
     return [cell(go), cell(clock(times[last])), cell(last - first + 1), cell(who), cell(kind)];
@@ -370,8 +379,8 @@ function onKey(event) {
   if (isLetter && !byId("letters").checked && key !== "?") return;
   const act = KEYS[key.length === 1 ? key.toLowerCase() : key];
   if (act) act(event);
-  else if (/^[1-9]$/.test(key) && personOf.has(Number(key))) {
-    choose(personOf.get(Number(key)));
+  else if (/^[1-9]$/.test(key) && personOf.has(key)) {
+    choose(personOf.get(key));
     byId("status").textContent = `Person ${key}`;
   } else return;
   event.preventDefault();
@@ -401,7 +410,7 @@ function listen() {
   byId("on").addEventListener("click", () => player.step(1));
   byId("slider").addEventListener("input", (event) => goTo(Number(event.target.value), null));
   byId("speed").addEventListener("change", (event) => player.setSpeed(Number(event.target.value)));
-  byId("person").addEventListener("change", (event) => choose(personOf.get(Number(event.target.value))));
+  byId("person").addEventListener("change", (event) => choose(personOf.get(event.target.value)));
   byId("drawn").addEventListener("change", drawFrame);
   byId("help").addEventListener("click", () => byId("keys").showModal());
   byId("span").addEventListener("change", showSpan);

@@ -1,9 +1,11 @@
 // Steps and plays through the rows. With a video the frame that the browser shows says which row it
 // is; without one, or if it cannot be played, the clock of the browser does.
 
+const MOST_SEEKS = 16; // for the picture of one row
+
 class Player {
-  // `onRow` is called with each new row, `onState` when playing starts or ends, `onLost` with a text
-  // if the video cannot be played.
+  // `onRow` is called with each new row, and when the picture is found to be of another one; `onState`
+  // when playing starts or ends, `onLost` with a text if the video cannot be played.
   constructor(video, { onRow, onState, onLost }) {
     this.video = video;
     this.row = 0;
@@ -11,6 +13,9 @@ class Player {
     this.speed = 1;
     this.hasVideo = false;
     this.tellsFrames = "requestVideoFrameCallback" in video;
+    this.shownS = null; // what the video shows, by its own time
+    this.search = null; // for the second at which the browser shows the picture of the row
+    this.otherRow = null; // whose picture it shows instead
     this.offset = facts.picture ? facts.picture.begin : 0; // time of the results - time of the video
     Object.assign(this, { onRow, onState, onLost });
     if (facts.picture) this.openVideo();
@@ -23,7 +28,8 @@ class Player {
       const had = this.hasVideo;
       this.hasVideo = false;
       video.hidden = true;
-      if (had && this.isPlaying) this.pause();
+      this.otherRow = null;
+      if (had && this.isPlaying) this.run();
       this.onLost(`The video ${facts.picture.name} cannot be played here: it is not where it was when `
         + "this page was made, or this browser does not know its format. The skeletons are drawn "
         + "without it; glpose report --embed puts a copy into the page that every browser plays.");
@@ -38,6 +44,7 @@ class Player {
       this.hasVideo = true;
       this.seekVideo();
       this.follow();
+      if (this.isPlaying) this.run();
     };
     if (this.tellsFrames) this.whenShown(begin);
     video.addEventListener("loadeddata", () => {
@@ -46,16 +53,26 @@ class Player {
       setTimeout(() => begin(0), this.tellsFrames ? 1000 : 0);
     }, { once: true });
     video.addEventListener("ended", () => this.pause());
+    // The frame is told of a little before or behind this.
+    video.addEventListener("seeked", () => requestAnimationFrame(() => requestAnimationFrame(() => this.compare())));
     video.src = facts.picture.url ?? URL.createObjectURL(new Blob([bytesOf(data)], { type: "video/mp4" }));
   }
 
   // Call with the time of the next frame that the browser shows.
   whenShown(then) {
     if (this.tellsFrames) {
-      this.video.requestVideoFrameCallback((_, shown) => then(shown.mediaTime));
+      this.video.requestVideoFrameCallback((_, { mediaTime }) => {
+        this.shownS = mediaTime;
+        then(mediaTime);
+      });
     } else {
       requestAnimationFrame(() => then(this.video.currentTime));
     }
+  }
+
+  // The row of the picture, for the skeletons to fit it.
+  get pictureRow() {
+    return this.otherRow ?? this.row;
   }
 
   // While the video plays, its frames set the row.
@@ -65,7 +82,7 @@ class Player {
         const second = shownS + this.offset;
         this.setRow(nearestRow(second));
         if (second >= endS) this.pause();
-      }
+      } else this.compare();
       this.follow();
     });
   }
@@ -82,7 +99,33 @@ class Player {
     if (!this.hasVideo) return;
     const next = Math.min(lastRow, this.row + 1); // the last frame lasts as long as the one before
     const gap = times[next] - times[next - 1];
-    this.video.currentTime = Math.max(0, times[this.row] - this.offset + Math.min(gap, 0.02) / 2);
+    const second = Math.max(0, times[this.row] - this.offset + Math.min(gap, 0.02) / 2);
+    this.otherRow = null;
+    this.search = { second, from: null, to: null, step: 0.01, left: MOST_SEEKS };
+    this.video.currentTime = second;
+  }
+
+  // How long a frame lasts, browsers guess from the order in the file: if the rate varies and there
+  // are B-frames, they show a neighbour. Mostly a second before or behind gives the frame itself.
+  compare() {
+    const { video, search } = this;
+    if (!this.hasVideo || this.isPlaying || video.seeking || this.shownS === null) return;
+    const shown = nearestRow(this.shownS + this.offset);
+    if (!search) return this.setRow(shown);
+    if (shown !== this.row && search.left > 0) {
+      search[shown < this.row ? "from" : "to"] = search.second;
+      const { from, to } = search;
+      if (from !== null && to !== null) search.second = (from + to) / 2;
+      else search.second += from !== null ? search.step : -search.step;
+      search.step *= 2;
+      search.left -= 1;
+      video.currentTime = search.second;
+      return;
+    }
+    const other = shown === this.row ? null : shown;
+    if (other === this.otherRow) return;
+    this.otherRow = other;
+    this.onRow();
   }
 
   go(row) {
@@ -109,10 +152,16 @@ class Player {
     else this.play();
   }
 
-  async play() {
+  play() {
     if (this.row === lastRow) this.go(0);
     this.isPlaying = true;
+    this.otherRow = null;
     this.onState();
+    this.run();
+  }
+
+  // Starts the clock that there is: that of the video or that of the browser.
+  async run() {
     if (this.hasVideo) {
       this.video.playbackRate = this.speed;
       try {
@@ -138,7 +187,9 @@ class Player {
     if (!this.isPlaying) return;
     this.isPlaying = false;
     this.video.pause();
-    this.seekVideo(); // the video may have gone on by a frame
+    // The video may go on by a frame: the row follows, but not behind the last one.
+    if (this.tellsFrames && this.row < lastRow) this.search = null;
+    else this.seekVideo();
     this.onState();
   }
 

@@ -75,11 +75,19 @@ function meanScores(person) {
   return person.mean;
 }
 
-// m:ss.s, always with a dot.
-function clock(second) {
-  const tenths = Math.round(second * 10);
-  const sign = tenths < 0 ? "-" : "";
-  const whole = Math.abs(tenths);
-  const minutes = Math.floor(whole / 600);
-  return `${sign}${minutes}:${((whole % 600) / 10).toFixed(1).padStart(4, "0")}`;
+// As many decimals as tell neighbouring frames apart.
+const clockDigits = (() => {
+  let least = 1;
+  for (let row = 1; row <= lastRow; row++) least = Math.min(least, Math.max(0.001, times[row] - times[row - 1]));
+  return Math.ceil(-Math.log10(least) - 1e-9);
+})();
+
+// m:ss with decimals, always with a dot.
+function clock(second, digits = clockDigits) {
+  const parts = 10 ** digits;
+  const count = Math.round(second * parts);
+  const whole = Math.abs(count);
+  const minutes = Math.floor(whole / (60 * parts));
+  const seconds = ((whole % (60 * parts)) / parts).toFixed(digits);
+  return `${count < 0 ? "-" : ""}${minutes}:${seconds.padStart(digits ? digits + 3 : 2, "0")}`;
 }
