@@ -15,6 +15,7 @@ said by `types.PosesInSpace`, the unit by `settings` of the header.
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -152,6 +153,14 @@ def load(path: str | Path, *, needs_ids: bool = True) -> PoseResult:
             "the run stopped before it began, run it again"
         )
     return _result(first, lines, needs_ids=needs_ids)
+
+
+def holds_frames(path: str | Path) -> bool:
+    """Whether a `poses.jsonl` has more than its header; also if it cannot be read, for then nobody knows."""
+    try:
+        return len(list(islice(_expanded(read_lines(Path(path), forgive_last=True)), 2))) > 1
+    except BadInput:
+        return True
 
 
 def result_of(path: Path, whole: dict[str, Any], *, needs_ids: bool = True) -> PoseResult:
