@@ -48,6 +48,7 @@ from glpose.types import (
 )
 
 FORMAT = "glpose/1"
+POSES = "poses.jsonl"
 
 _UNSURE, _PROPAGATED = "unsure", "propagated"
 _PADDED, _BRIDGED = "padded", "bridged"
@@ -153,6 +154,29 @@ def load(path: str | Path, *, needs_ids: bool = True) -> PoseResult:
             "the run stopped before it began, run it again"
         )
     return _result(first, lines, needs_ids=needs_ids)
+
+
+def poses_file_of(path: Path) -> Path:
+    """The file of poses that is meant by a path: itself, or `poses.jsonl` in a folder of results.
+
+    Raises: BadInput for a folder without, or one that cannot be looked into.
+    """
+    try:
+        if not path.is_dir():
+            return path
+        if (path / POSES).exists():
+            return path / POSES
+        below = sorted(file.parent.name for file in path.glob(f"*/{POSES}"))
+    except OSError as problem:
+        raise BadInput(
+            f"{path}: cannot be read ({problem.strerror}); expected a results folder of glpose run"
+        ) from problem
+    if below:
+        raise BadInput(
+            f"{path}: holds the results of several videos; give one: "
+            f"{', '.join(str(path / name) for name in below[:3])}{', ...' if below[3:] else ''}"
+        )
+    raise BadInput(f"{path}: holds no {POSES}; expected a results folder of glpose run")
 
 
 def holds_frames(path: str | Path) -> bool:

@@ -14,12 +14,12 @@ from glpose.errors import BadInput
 from glpose.files import whole_file
 from glpose.formats.lock import only_writer
 from glpose.formats.poses import read_poses
-from glpose.formats.results import load, write_summary
+from glpose.formats.results import POSES, load, poses_file_of, write_summary
 from glpose.formats.text.lines import cannot_write, dump, read_lines
-from glpose.jobs.given import Wanted, poses_file_of
+from glpose.jobs.given import Wanted
 from glpose.jobs.refine import check_belongs
 from glpose.jobs.run import SUMMARY
-from glpose.jobs.writers import DERIVED, OVERLAY, OVERLAY_PICTURE, POSES, TABLE, Target, overlay
+from glpose.jobs.writers import DERIVED, OVERLAY, OVERLAY_PICTURE, TABLE, Target, overlay
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
 from glpose.types import FramePoses, PoseResult

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from glpose.errors import BadInput
 from glpose.files import is_same_file, open_regular
-from glpose.formats.results import load
+from glpose.formats.results import load, poses_file_of
 from glpose.formats.text.lines import cannot_write
 from glpose.jobs.report import Reporter
-from glpose.jobs.writers import POSES
 from glpose.types import Frame, PoseResult
 from glpose.video.source import Source, frames_within
 
@@ -155,26 +154,3 @@ def check_new(files: list[Path], *, overwrite: bool, inputs: Iterable[Path] = ()
             f"{files[0].parent}: holds {', '.join(old)} already; use --overwrite to replace what "
             "is there, or choose another place with -o"
         )
-
-
-def poses_file_of(path: Path) -> Path:
-    """The file of poses that is meant by a path: itself, or `poses.jsonl` in a folder of results.
-
-    Raises: BadInput for a folder without, or one that cannot be looked into.
-    """
-    try:
-        if not path.is_dir():
-            return path
-        if (path / POSES).exists():
-            return path / POSES
-        below = sorted(file.parent.name for file in path.glob(f"*/{POSES}"))
-    except OSError as problem:
-        raise BadInput(
-            f"{path}: cannot be read ({problem.strerror}); expected a results folder of glpose run"
-        ) from problem
-    if below:
-        raise BadInput(
-            f"{path}: holds the results of several videos; give one: "
-            f"{', '.join(str(path / name) for name in below[:3])}{', ...' if below[3:] else ''}"
-        )
-    raise BadInput(f"{path}: holds no {POSES}; expected a results folder of glpose run")

@@ -25,7 +25,7 @@ from glpose.errors import BadInput, GLPoseError
 from glpose.files import is_same_file
 from glpose.flow import Flow
 from glpose.formats.lock import only_writer
-from glpose.formats.results import holds_frames, read_boxes, write_summary
+from glpose.formats.results import POSES, holds_frames, read_boxes, write_summary
 from glpose.formats.text.lines import cannot_write
 from glpose.jobs.aside import Aside
 from glpose.jobs.interrupt import Interrupt, Interrupted
@@ -33,7 +33,6 @@ from glpose.jobs.person import Rule, find_person, of_person
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.writers import (
     DERIVED,
-    POSES,
     OpenWriter,
     Origin,
     PoseWriter,
