@@ -300,10 +300,15 @@ class _Estimation:
 
     def in_words(self, *, is_still: bool) -> str:
         """What is done, and by what."""
+        card = self.models.estimate.card
         provider = self.models.record["pose"]["provider"]
         waits = self._follows and not self.options.causal
-        is_picture = is_still and can_look_alone(self.models.estimate.card)
-        done = self.effort.in_words(searches=self.boxes is None, waits=waits, is_picture=is_picture)
+        done = self.effort.in_words(
+            searches=self.boxes is None,
+            waits=waits,
+            is_picture=is_still and can_look_alone(card),
+            in_time=bool(card.states) and not card.neighbours,
+        )
         return f"preset {self.options.wish.preset}: {done}; ONNX Runtime on {provider}"
 
     def missing(self, label: str, last_frame: int) -> str | None:
