@@ -658,5 +658,5 @@ def test_one_person_without_a_face_and_corrected_afterwards(
     told = capsys.readouterr().out
     assert "the people are now: nobody" in told
     assert "overlay.mp4: still as it was; give --video to draw it anew" in told
-    assert call(video, "--person", "7", "--overwrite", "--quiet", "--no-overlay") == 3
+    assert call(video, "--person", "7", "--overwrite", "--quiet", "--no-overlay") == 2
     assert "the numbers are: 1" in problem_line(capsys)

@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError
 
 from glpose import __version__
 from glpose.cli.output import complain, hush_natives, unwritten
+from glpose.cli.usage import usage_error
 from glpose.errors import GLPoseError
 
 app = App(
@@ -116,7 +117,7 @@ def main(arguments: Sequence[str] | None = None, *, speaks: bool = True) -> int:
         status = _run(["run", *tokens] if _names_source(tokens) else tokens)
     except CycloptsError as problem:
         if speaks:
-            complain(f"{' '.join(str(problem).split())} See: glpose --help")
+            complain(usage_error(problem))
         return 2
     except GLPoseError as problem:
         complain(str(problem))
@@ -129,12 +130,14 @@ def main(arguments: Sequence[str] | None = None, *, speaks: bool = True) -> int:
 
 
 def _names_source(tokens: list[str]) -> bool:
-    """Whether a call begins with what could be a video, not with a command or an option.
+    """Whether a call begins with what could be a video or an option of `glpose run`, not with a command.
 
     A number, or a name with a dot, a slash, a star or a colon, cannot be a mistyped command, even if no file has it.
     """
-    if not tokens or tokens[0] in app or tokens[0].startswith("-"):
+    if not tokens or tokens[0] in app or tokens[0] in _HELP:
         return False
+    if tokens[0].startswith("-"):
+        return True
     # Also a camera, 0 or camera:0.
     is_source = tokens[0].isdecimal() or any(mark in tokens[0] for mark in "./*:")
     try:

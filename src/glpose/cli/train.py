@@ -33,7 +33,7 @@ def train(
     Parameters
     ----------
     name
-        The recipe; a wrong name lists the known ones.
+        The recipe, one of those that glpose recipes lists.
     data
         A data set and its folder, as SET=FOLDER; repeatable. A recipe of one set takes the FOLDER.
     synth_only
