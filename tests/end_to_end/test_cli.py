@@ -657,6 +657,6 @@ def test_one_person_without_a_face_and_corrected_afterwards(
     assert main(["drop", str(folder), "1"]) == 0
     told = capsys.readouterr().out
     assert "the people are now: nobody" in told
-    assert "overlay.mp4: still as it was; give --video to draw it anew" in told
+    assert "overlay.mp4: still as it was; draw it anew with: glpose drop" in told
     assert call(video, "--person", "7", "--overwrite", "--quiet", "--no-overlay") == 2
     assert "the numbers are: 1" in problem_line(capsys)

@@ -1,6 +1,6 @@
 """Results that a command is given, and the files that it makes of them."""
 
-from collections.abc import Collection, Generator, Iterable
+from collections.abc import Collection, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +12,15 @@ from glpose.formats.text.lines import cannot_write
 from glpose.jobs.report import Reporter
 from glpose.types import Frame, PoseResult
 from glpose.video.source import Source, frames_within
+
+EDITED = "edited"
+"""The setting that tells what `glpose link` and `drop` have done to results."""
+
+
+def edits_of(settings: Mapping[str, object]) -> list[dict[str, object]]:
+    """What they have done, in order; "drawn" says whether the overlay was drawn anew then."""
+    edits = settings.get(EDITED)
+    return [edit for edit in edits if isinstance(edit, dict)] if isinstance(edits, list) else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,12 @@ class Given:
     def is_lifted(self) -> bool:
         """Whether `glpose lift` has made them."""
         return "lift" in self.result.settings
+
+    @property
+    def is_drawn_before(self) -> bool:
+        """Whether `glpose link` or `drop` has changed people since the overlay was drawn."""
+        edits = edits_of(self.result.settings)
+        return bool(edits) and edits[-1].get("drawn") is not True
 
     @property
     def has_times(self) -> bool:
