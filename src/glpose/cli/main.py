@@ -5,6 +5,7 @@ missing; 130 interrupted. Errors of users are one line on stderr; anything else 
 its traceback.
 """
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -109,7 +110,7 @@ def main(arguments: Sequence[str] | None = None, *, speaks: bool = True) -> int:
 
     `speaks` is false if another process of the same call reports errors in the arguments.
     """
-    tokens = sys.argv[1:] if arguments is None else list(arguments)
+    tokens = _renamed(sys.argv[1:] if arguments is None else arguments)
     # Not for train: what its worker processes print would be lost.
     if arguments is None and tokens[:1] != ["train"]:
         hush_natives()
@@ -127,6 +128,14 @@ def main(arguments: Sequence[str] | None = None, *, speaks: bool = True) -> int:
             complain("interrupted")
         return 130
     return status if isinstance(status, int) else 0
+
+
+def _renamed(arguments: Sequence[str]) -> list[str]:
+    """The arguments with `--output` for `--out`, as some commands called it once."""
+    tokens = list(arguments)
+    end = tokens.index("--") if "--" in tokens else len(tokens)
+    options = [re.sub("^--out(?==|$)", "--output", token) for token in tokens[:end]]
+    return options + tokens[end:]
 
 
 def _names_source(tokens: list[str]) -> bool:

@@ -21,7 +21,7 @@ def train(
     *,
     data: Annotated[list[str] | None, Parameter(negative=())] = None,
     synth_only: Annotated[bool, Parameter(negative=())] = False,
-    out: Annotated[Path | None, Parameter(alias="-o")] = None,
+    out: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     cache: Path = Path("cache"),
     init: Path | None = None,
     set_: Annotated[list[str] | None, Parameter(name="--set", negative=())] = None,

@@ -34,7 +34,7 @@ def test_usage_errors(call: str, said: str, capsys: pytest.CaptureFixture[str]) 
     assert said in line
 
 
-@pytest.mark.parametrize("first", ["-o", "--output"])
+@pytest.mark.parametrize("first", ["-o", "--output", "--out"])
 def test_the_short_form_may_begin_with_an_option(
     first: str, tmp_path: Path, tiny_weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -43,6 +43,19 @@ def test_the_short_form_may_begin_with_an_option(
     own += ["--detector", str(tiny_weights / "finder.onnx"), "--no-overlay"]
     assert main([first, str(tmp_path / "out"), str(video), *own]) == 0
     assert (tmp_path / "out" / "walk" / "poses.jsonl").exists()
+
+
+@pytest.mark.parametrize("command", ["train", "export", "evaluate", "pretrain", "weights import"])
+def test_output_has_one_name_in_help_and_another_that_works(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command.split(), "-h"]) == 0
+    told = capsys.readouterr().out
+    assert "--output -o" in told
+    assert "--out " not in told
+    for option in (["--output", "x"], ["--out", "x"], ["--out=x"]):
+        assert main([*command.split(), *option, "--nonsense"]) == 2
+        assert "Unknown option: --nonsense" in capsys.readouterr().err
 
 
 def test_help_is_still_that_of_all_commands(capsys: pytest.CaptureFixture[str]) -> None:
