@@ -401,8 +401,9 @@ class SourceJob:
             write_summary(self.folder / SUMMARY, self._summary(source.info, seconds))
         except GLPoseError as problem:
             self._warn(str(problem), "interrupted" if out.state == "interrupted" else "failed")
+        what = f" ({self.entry.label})" if self.entry.is_renamed else ""
         self.reporter.result(
-            f"{self.entry.name}: {out.frames} frames, {len(out.tracks)} people, "
+            f"{self.entry.name}{what}: {out.frames} frames, {len(out.tracks)} people, "
             f"{out.frames / seconds:.1f} frames/s; results in {self.folder}"
         )
         return out
