@@ -7,6 +7,8 @@ import glpose
 from glpose.imaging import write_image
 from glpose.video.reader import open_video
 
+if len(sys.argv) != 5:
+    sys.exit(__doc__)
 video, results, number, out = sys.argv[1:]
 poses = glpose.load(results).at(int(number))
 frame = next((f for f in open_video(video).frames() if f.index == poses.frame), None)

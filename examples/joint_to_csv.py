@@ -6,6 +6,8 @@ from pathlib import Path
 
 import glpose
 
+if len(sys.argv) != 4:
+    sys.exit(__doc__)
 path, joint_name, out = sys.argv[1:]
 result = glpose.load(path)
 joint = result.skeleton.index(joint_name)

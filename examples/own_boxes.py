@@ -9,6 +9,8 @@ import numpy as np
 
 import glpose
 
+if len(sys.argv) != 6:
+    sys.exit(__doc__)
 video, *corners = sys.argv[1:]
 person = glpose.People(
     xyxy=np.array([corners], np.float32),

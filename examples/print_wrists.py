@@ -5,6 +5,9 @@ import sys
 import glpose
 from glpose.skeleton import BODY19
 
+if len(sys.argv) != 2:
+    sys.exit(__doc__)
+
 # Joints of the shipped weights.
 wrists = [BODY19.index("left_wrist"), BODY19.index("right_wrist")]
 

@@ -14,6 +14,9 @@ from glpose.pipeline import estimate_poses
 from glpose.runtime.load import load_detector, load_estimator
 from glpose.types import Frame
 
+if len(sys.argv) != 2:
+    sys.exit(__doc__)
+
 detect, estimate = load_detector("person_small"), load_estimator("picture_small")
 
 

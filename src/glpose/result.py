@@ -231,13 +231,13 @@ class PoseStream(Iterator[Poses]):
 
 
 def load(path: str | Path) -> Result:
-    """Read the `poses.jsonl` of a run; of a run that was killed, all whole lines.
+    """Read the `poses.jsonl` of a run, or of its folder; of a run that was killed, all whole lines.
 
     Raises: BadInput with the line number if it is not what `glpose run` writes.
     """
     if not isinstance(path, str | os.PathLike):
         raise BadInput(f"found a {type(path).__name__}; expected the path of a poses.jsonl")
-    found = results.load(path)
+    found = results.load(results.poses_file_of(Path(path)))
     frames = tuple(Poses.of(poses, found.skeleton) for poses in found.frames)
     return Result(found.video, found.skeleton, frames, found.models, found.settings)
 

@@ -186,8 +186,12 @@ def test_one_bad_source_does_not_stop_the_others(
 ) -> None:
     (tmp_path / "more").mkdir()
     clash = bad_videos.write_video(tmp_path / "more" / "walk.mp4", num_frames=3)
-    assert call(bad_videos.text(tmp_path), video, clash, "--no-overlay", "--quiet") == 3
-    assert "text.mp4" in problem_line(capsys)
+    assert call(bad_videos.text(tmp_path), video, clash, "--no-overlay") == 3
+    captured = capsys.readouterr()
+    assert "text.mp4" in captured.err
+    assert [line.partition(": ")[0] for line in captured.out.splitlines()] == [
+        "walk", f"walk-2 ({clash})",
+    ]  # fmt: skip
     assert len(glpose.load(tmp_path / "out" / "walk" / "poses.jsonl").frames) == SHORT
     assert len(glpose.load(tmp_path / "out" / "walk-2" / "poses.jsonl").frames) == 3
 
@@ -657,6 +661,6 @@ def test_one_person_without_a_face_and_corrected_afterwards(
     assert main(["drop", str(folder), "1"]) == 0
     told = capsys.readouterr().out
     assert "the people are now: nobody" in told
-    assert "overlay.mp4: still as it was; give --video to draw it anew" in told
-    assert call(video, "--person", "7", "--overwrite", "--quiet", "--no-overlay") == 3
+    assert "overlay.mp4: still as it was; draw it anew with: glpose drop" in told
+    assert call(video, "--person", "7", "--overwrite", "--quiet", "--no-overlay") == 2
     assert "the numbers are: 1" in problem_line(capsys)

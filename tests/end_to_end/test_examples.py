@@ -121,3 +121,9 @@ def test_the_document_of_live_sources(
     exec(code, {"camera": [frame.rgb for frame in open_video(clip).frames()]})
     frames = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert frames == [str(number) for number in range(NUM_FRAMES)]
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))
+def test_an_example_without_arguments_says_how_it_is_called(example: Example, name: str) -> None:
+    with pytest.raises(SystemExit, match=rf"python {name} [A-Z]+"):
+        example(name)

@@ -299,6 +299,7 @@ def test_a_line_without_an_end_is_not_read_whole(
 ) -> None:
     path, video = tmp_path / "boxes.jsonl", bad_videos.write_video(tmp_path / "a.mp4", num_frames=2)
     with path.open("wb") as file:
+        file.write(b"{")
         file.truncate(2**33)  # zeros that take no space
     begin = time.monotonic()
     assert main(["run", str(video), "--boxes", str(path), "-o", str(tmp_path / "out")]) == 2

@@ -37,8 +37,8 @@ def test_posetrack17_in_matlab_files(tmp_path: Path, capsys: pytest.CaptureFixtu
         (["--as", "coco", "--videos", "1"], "expected at least 2"),
         (["--as", "coco", "--frames", "0"], "expected at least 1"),
         (["--as", "coco", "--mat"], "leave --mat out"),
-        (["--as", "coco", "--seed", "x"], "See: glpose --help"),
-        ([], "requires an argument"),
+        (["--as", "coco", "--seed", "x"], "See: glpose synth -h"),
+        ([], "--as is missing"),
     ],
 )
 def test_wrong_calls_write_nothing(

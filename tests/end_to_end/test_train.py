@@ -93,7 +93,7 @@ def test_recipes_train_on_synth_alone_and_their_weights_run(
     assert capsys.readouterr().err == ""
     Path("file").touch()
     assert main(["export", "runs/pretrain_small", "-o", "file"]) == 2
-    assert "--out file: file cannot be written (File exists)" in only_line(capsys)
+    assert "--output file: file cannot be written (File exists)" in only_line(capsys)
 
     boxes = write_clip(Path("walk.mp4"))
     finder = ("--detector", "weights/person_small.onnx")

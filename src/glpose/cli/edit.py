@@ -44,12 +44,12 @@ def drop(result: Path, /, *number: int, video: str | None = None) -> int:
     result
         The folder of results of a video, or its poses.jsonl.
     number
-        The numbers of the people, as in the overlay.
+        The numbers of the people, as in the overlay; none, to draw it anew only.
     video
         The video, to draw the overlay anew.
 
     """
-    if not number:
+    if not number and video is None:
         raise BadInput("nobody is to be dropped; expected numbers, as in the overlay")
     from glpose.jobs.edit import drop as drop_people
 
@@ -61,7 +61,11 @@ def _tell(edited: "Edited") -> int:
     lines = [f"{edited.path}: changed; the people are now: {left}"]
     lines += [
         f"{path}: still as it was; "
-        + ("give --video to draw it anew" if path.stem == "overlay" else "make it anew")
+        + (
+            f"draw it anew with: glpose drop {path.parent} --video VIDEO"
+            if path.stem == "overlay"
+            else "make it anew"
+        )
         for path in edited.stale
     ]
     say(*lines)

@@ -17,7 +17,7 @@ def evaluate(
     metric: Literal["posetrack", "jhmdb", "coco", "h36m", "humaneva", "3dhp"],
     boxes: str = "gt",
     points: str = "gt",
-    out: Annotated[Path, Parameter(alias="-o")] = Path("evaluation"),
+    out: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("evaluation"),
     split: str | None = None,
     flip: bool | None = None,
     decode: Literal["argmax", "quarter", "dark"] | None = None,
@@ -95,7 +95,7 @@ def evaluate(
         )  # fmt: skip
         if any(value is not None for value in other):
             raise BadInput(
-                f"--metric {metric} lifts joints: of the options only --data, --points, --out, --limit, "
+                f"--metric {metric} lifts joints: of the options only --data, --points, --output, --limit, "
                 "--device, --threads and --overwrite mean something for it"
             )
         engine = EngineSpec(device=device, threads=threads)

@@ -13,7 +13,7 @@ def export(
     run: Path,
     /,
     *,
-    out: Annotated[Path, Parameter(alias="-o")] = Path("weights"),
+    out: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("weights"),
     name: str | None = None,
     score: Annotated[list[str] | None, Parameter(negative=())] = None,
     set_: Annotated[list[str] | None, Parameter(name="--set", negative=())] = None,

@@ -53,7 +53,7 @@ def lift(
 
     """
     check_count("--threads", threads)
-    from glpose.jobs.given import poses_file_of
+    from glpose.formats.results import poses_file_of
     from glpose.jobs.lift import LiftOptions, lift_file
     from glpose.runtime.engine import EngineSpec
 

@@ -5,6 +5,7 @@ missing; 130 interrupted. Errors of users are one line on stderr; anything else 
 its traceback.
 """
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from cyclopts import App, CycloptsError
 
 from glpose import __version__
 from glpose.cli.output import complain, hush_natives, unwritten
+from glpose.cli.usage import usage_error
 from glpose.errors import GLPoseError
 
 app = App(
@@ -108,7 +110,7 @@ def main(arguments: Sequence[str] | None = None, *, speaks: bool = True) -> int:
 
     `speaks` is false if another process of the same call reports errors in the arguments.
     """
-    tokens = sys.argv[1:] if arguments is None else list(arguments)
+    tokens = _renamed(sys.argv[1:] if arguments is None else arguments)
     # Not for train: what its worker processes print would be lost.
     if arguments is None and tokens[:1] != ["train"]:
         hush_natives()
@@ -116,7 +118,7 @@ def main(arguments: Sequence[str] | None = None, *, speaks: bool = True) -> int:
         status = _run(["run", *tokens] if _names_source(tokens) else tokens)
     except CycloptsError as problem:
         if speaks:
-            complain(f"{' '.join(str(problem).split())} See: glpose --help")
+            complain(usage_error(problem))
         return 2
     except GLPoseError as problem:
         complain(str(problem))
@@ -128,13 +130,23 @@ def main(arguments: Sequence[str] | None = None, *, speaks: bool = True) -> int:
     return status if isinstance(status, int) else 0
 
 
+def _renamed(arguments: Sequence[str]) -> list[str]:
+    """The arguments with `--output` for `--out`, as some commands called it once."""
+    tokens = list(arguments)
+    end = tokens.index("--") if "--" in tokens else len(tokens)
+    options = [re.sub("^--out(?==|$)", "--output", token) for token in tokens[:end]]
+    return options + tokens[end:]
+
+
 def _names_source(tokens: list[str]) -> bool:
-    """Whether a call begins with what could be a video, not with a command or an option.
+    """Whether a call begins with what could be a video or an option of `glpose run`, not with a command.
 
     A number, or a name with a dot, a slash, a star or a colon, cannot be a mistyped command, even if no file has it.
     """
-    if not tokens or tokens[0] in app or tokens[0].startswith("-"):
+    if not tokens or tokens[0] in app or tokens[0] in _HELP:
         return False
+    if tokens[0].startswith("-"):
+        return True
     # Also a camera, 0 or camera:0.
     is_source = tokens[0].isdecimal() or any(mark in tokens[0] for mark in "./*:")
     try:

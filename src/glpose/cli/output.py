@@ -35,10 +35,10 @@ def unwritten(problem: OSError) -> BadInput:
 
 
 def unwritten_weights(out: Path, problem: OSError) -> BadInput:
-    """The error for weights that cannot be written into the folder of `--out`."""
+    """The error for weights that cannot be written into the folder of `--output`."""
     return BadInput(
-        f"--out {out}: {problem.filename or out} cannot be written ({problem.strerror or problem}); "
-        "choose another folder with --out"
+        f"--output {out}: {problem.filename or out} cannot be written ({problem.strerror or problem}); "
+        "choose another folder with --output"
     )
 
 

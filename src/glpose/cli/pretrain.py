@@ -15,7 +15,7 @@ def pretrain(
     videos: str,
     /,
     *,
-    out: Annotated[Path, Parameter(alias="-o")] = Path("runs/pretrain"),
+    out: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("runs/pretrain"),
     recipe: str = "css_small",
     cache: Path | None = None,
     init: Path | None = None,

@@ -191,4 +191,4 @@ def status_of(outcomes: "Sequence[Outcome]") -> int:
         return 130
     if states == {"ok"}:
         return 0
-    return 3 if any(outcome.frames for outcome in outcomes) else 2
+    return 3 if any(outcome.kept for outcome in outcomes) else 2

@@ -18,12 +18,12 @@ def table(
     """Write poses as a table: time in seconds, frame, person, joint, place in pixels and score.
 
     There is a row for each joint of each person in each frame; cells are empty where a joint was
-    not found. Exit status: 0 all well, 2 no table, 3 the table lacks something.
+    not found. Those that were smoothed or lifted have more columns. Exit status: 0 all well, 2 no table, 3 the table lacks something.
 
     Parameters
     ----------
     result
-        A results folder of glpose run, or its poses.jsonl.
+        A results folder of glpose run, or its poses.jsonl; also a smooth.jsonl or poses_3d.jsonl.
     output
         The table: a name that ends in .csv, or in .parquet (needs glpose[tables]).
     wide

@@ -21,7 +21,7 @@ def train(
     *,
     data: Annotated[list[str] | None, Parameter(negative=())] = None,
     synth_only: Annotated[bool, Parameter(negative=())] = False,
-    out: Annotated[Path | None, Parameter(alias="-o")] = None,
+    out: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     cache: Path = Path("cache"),
     init: Path | None = None,
     set_: Annotated[list[str] | None, Parameter(name="--set", negative=())] = None,
@@ -33,7 +33,7 @@ def train(
     Parameters
     ----------
     name
-        The recipe; a wrong name lists the known ones.
+        The recipe, one of those that glpose recipes lists.
     data
         A data set and its folder, as SET=FOLDER; repeatable. A recipe of one set takes the FOLDER.
     synth_only

@@ -22,7 +22,7 @@ def import_(
     /,
     *,
     as_: Annotated[str, Parameter(name="--as")],
-    out: Annotated[Path, Parameter(alias="-o")] = Path("weights"),
+    out: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("weights"),
     joints: str = "posetrack15",
     source_joints: str | None = None,
     colour: Literal["rgb", "bgr"] | None = None,

@@ -44,7 +44,7 @@ def check_no_weights(folder: Path, name: str, *, overwrite: bool) -> None:
     if old and not overwrite:
         raise BadInput(
             f"{folder}: holds {', '.join(path.name for path in old)} already; use --overwrite to "
-            "replace what is there, or choose another --name or --out"
+            "replace what is there, or choose another --name or --output"
         )
 
 

@@ -13,11 +13,17 @@ from glpose.files import open_regular
 from glpose.formats.posetrack.labels import read_prediction_file
 from glpose.formats.posetrack.people import MISSING_SCORE
 from glpose.formats.results import load, result_of
+from glpose.formats.text.kinds import HEAD, check_kind, kind_of
 from glpose.formats.text.lines import FARTHEST_PX
 from glpose.formats.text.rows import top
 from glpose.formats.text.tree import Node, is_empty, read_tree
 from glpose.skeleton import COCO17, POSETRACK15, Skeleton
 from glpose.types import FramePoses, People, PoseResult, VideoInfo
+
+_EXPECTED = (
+    "JSON: the poses.jsonl of glpose run, or the folder it is in, COCO results, or predictions of "
+    "PoseTrack; give one of these"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +69,17 @@ def read_poses(path: Path) -> GivenPoses:
     raise root.error("empty", "a poses.jsonl, COCO results, or predictions of PoseTrack")
 
 
+def check_order(poses: Path, usage: str) -> None:
+    """Raises: BadInput, with the usage, for a video in the place of poses: the two were exchanged."""
+    try:
+        with open_regular(poses) as file:
+            kind = kind_of(poses, file.read(HEAD))
+    except OSError:  # who reads it says why
+        return
+    if kind in ("a video", "a picture"):
+        raise BadInput(f"{poses}: is {kind}, in the place of poses; the order is {usage}")
+
+
 def _given(result: PoseResult) -> GivenPoses:
     return GivenPoses(result.skeleton, result.frames, result.video, result.models, result.settings)
 
@@ -75,11 +92,15 @@ def _has_header(path: Path) -> bool:
     """
     try:
         with open_regular(path) as file:
-            first = json.loads(file.readline(2**20))
+            line = file.readline(2**20)
+        check_kind(path, line, _EXPECTED)
+        first = json.loads(line)
     except OSError as problem:
         raise BadInput(
             f"{path}: cannot be read ({problem.strerror}); expected a file of poses; check the name"
         ) from problem
+    except BadInput:
+        raise
     except (ValueError, RecursionError):
         return path.suffix == ".jsonl"
     return path.suffix == ".jsonl" or (isinstance(first, dict) and "format" in first)

@@ -15,6 +15,7 @@ said by `types.PosesInSpace`, the unit by `settings` of the header.
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -47,6 +48,7 @@ from glpose.types import (
 )
 
 FORMAT = "glpose/1"
+POSES = "poses.jsonl"
 
 _UNSURE, _PROPAGATED = "unsure", "propagated"
 _PADDED, _BRIDGED = "padded", "bridged"
@@ -152,6 +154,37 @@ def load(path: str | Path, *, needs_ids: bool = True) -> PoseResult:
             "the run stopped before it began, run it again"
         )
     return _result(first, lines, needs_ids=needs_ids)
+
+
+def poses_file_of(path: Path) -> Path:
+    """The file of poses that is meant by a path: itself, or `poses.jsonl` in a folder of results.
+
+    Raises: BadInput for a folder without, or one that cannot be looked into.
+    """
+    try:
+        if not path.is_dir():
+            return path
+        if (path / POSES).exists():
+            return path / POSES
+        below = sorted(file.parent.name for file in path.glob(f"*/{POSES}"))
+    except OSError as problem:
+        raise BadInput(
+            f"{path}: cannot be read ({problem.strerror}); expected a results folder of glpose run"
+        ) from problem
+    if below:
+        raise BadInput(
+            f"{path}: holds the results of several videos; give one: "
+            f"{', '.join(str(path / name) for name in below[:3])}{', ...' if below[3:] else ''}"
+        )
+    raise BadInput(f"{path}: holds no {POSES}; expected a results folder of glpose run")
+
+
+def holds_frames(path: str | Path) -> bool:
+    """Whether a `poses.jsonl` has more than its header; also if it cannot be read, for then nobody knows."""
+    try:
+        return len(list(islice(_expanded(read_lines(Path(path), forgive_last=True)), 2))) > 1
+    except BadInput:
+        return True
 
 
 def result_of(path: Path, whole: dict[str, Any], *, needs_ids: bool = True) -> PoseResult:

@@ -3,7 +3,8 @@
 The long form has a row for each joint of each person of each frame, the wide form a row for each
 person of each frame. Names of columns end in their units. Cells are numbers as in `poses.jsonl`,
 with a decimal point whatever the locale, or words of our own, so that no spreadsheet can take one
-for a formula. A cell is empty where a joint was not found.
+for a formula. A cell is empty where a joint was not found. Places in space have the unit of their
+results: metres, or heights of the person.
 """
 
 import csv
@@ -26,6 +27,7 @@ _PERSON: dict[str, type] = {"time_s": float, "frame": int, "person": int}
 _BOX = ("box_x1_px", "box_y1_px", "box_x2_px", "box_y2_px", "box_score")
 _JOINT: dict[str, type] = {"x_px": float, "y_px": float, "score": float}
 _RAW: dict[str, type] = {"x_raw_px": float, "y_raw_px": float, "change": str}
+_SPACE: dict[str, type] = {"x_3d": float, "y_3d": float, "z_3d": float}
 _MARKS: dict[str, type] = {"sides": str, "source": str}
 
 
@@ -37,47 +39,61 @@ class Layout:
     rows: Callable[[FramePoses], Iterator[Row]]
 
 
-def long_layout(skeleton: Skeleton, *, raw: bool = False) -> Layout:
-    """A row for each joint of a person in a frame; with what it was before smoothing if `raw`."""
+def long_layout(skeleton: Skeleton, *, raw: bool = False, in_space: bool = False) -> Layout:
+    """A row for each joint of a person in a frame.
+
+    With what it was before smoothing if `raw`, and its place in space if `in_space`.
+    """
 
     def rows(poses: FramePoses) -> Iterator[Row]:
         for start, person in _people(poses):
-            for name, joint in zip(skeleton.joints, _joints(person, raw=raw), strict=True):
+            for name, joint in zip(
+                skeleton.joints, _joints(person, raw=raw, in_space=in_space), strict=True
+            ):
                 yield *start, name, *joint, *map(person.get, _MARKS)
 
-    return Layout({**_PERSON, "joint": str, **_of_joint(raw=raw), **_MARKS}, rows)
+    return Layout(
+        {**_PERSON, "joint": str, **_of_joint(raw=raw, in_space=in_space), **_MARKS}, rows
+    )
 
 
-def wide_layout(skeleton: Skeleton, *, raw: bool = False) -> Layout:
+def wide_layout(skeleton: Skeleton, *, raw: bool = False, in_space: bool = False) -> Layout:
     """A row for each person in a frame, with columns for each joint."""
 
     def rows(poses: FramePoses) -> Iterator[Row]:
         for start, person in _people(poses):
-            joints = (value for joint in _joints(person, raw=raw) for value in joint)
+            joints = (
+                value for joint in _joints(person, raw=raw, in_space=in_space) for value in joint
+            )
             box = (*person["box_xyxy"], person["box_score"])
             yield *start, *box, *joints, *map(person.get, _MARKS)
 
     joints = {
         f"{name}_{part}": kind
         for name in skeleton.joints
-        for part, kind in _of_joint(raw=raw).items()
+        for part, kind in _of_joint(raw=raw, in_space=in_space).items()
     }
     return Layout({**_PERSON, **dict.fromkeys(_BOX, float), **joints, **_MARKS}, rows)
 
 
-def _of_joint(*, raw: bool) -> dict[str, type]:
-    return {**_JOINT, **_RAW} if raw else _JOINT
+def _of_joint(*, raw: bool, in_space: bool) -> dict[str, type]:
+    return {**_JOINT, **(_RAW if raw else {}), **(_SPACE if in_space else {})}
 
 
-def _joints(person: dict[str, Any], *, raw: bool) -> list[Row]:
-    """The cells of a person's joints; those before smoothing are empty where it was not smoothed."""
-    if not raw:
-        return person["joints"]
-    before = person.get("raw", [(None, None)] * len(person["joints"]))
-    changes = dict.fromkeys(person.get("filled", ()), "filled")
-    changes |= dict.fromkeys(person.get("outliers", ()), "outlier")
-    both = zip(person["joints"], before, strict=True)
-    return [(*joint, *place, changes.get(j)) for j, (joint, place) in enumerate(both)]
+def _joints(person: dict[str, Any], *, raw: bool, in_space: bool) -> list[Row]:
+    """The cells of a person's joints; empty where it was not smoothed, or not lifted."""
+    cells: list[Row] = person["joints"]
+    num = len(cells)
+    if raw:
+        before = person.get("raw", [(None, None)] * num)
+        changes = dict.fromkeys(person.get("filled", ()), "filled")
+        changes |= dict.fromkeys(person.get("outliers", ()), "outlier")
+        both = zip(cells, before, strict=True)
+        cells = [(*joint, *place, changes.get(j)) for j, (joint, place) in enumerate(both)]
+    if in_space:
+        space = person.get("joints_3d", [(None, None, None)] * num)
+        cells = [(*joint, *place) for joint, place in zip(cells, space, strict=True)]
+    return cells
 
 
 def _people(poses: FramePoses) -> Iterator[tuple[Row, dict[str, Any]]]:

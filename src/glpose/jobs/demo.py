@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from glpose.errors import BadInput, VideoError
+from glpose.formats.results import POSES
 from glpose.imaging import Rgb
 from glpose.jobs.run import make_folder
-from glpose.jobs.writers import POSES
 from glpose.synth import demo
 from glpose.video.reader import open_video
 from glpose.video.writer import VideoWriter

@@ -14,12 +14,12 @@ from glpose.errors import BadInput
 from glpose.files import whole_file
 from glpose.formats.lock import only_writer
 from glpose.formats.poses import read_poses
-from glpose.formats.results import load, write_summary
+from glpose.formats.results import POSES, load, poses_file_of, write_summary
 from glpose.formats.text.lines import cannot_write, dump, read_lines
-from glpose.jobs.given import Wanted, poses_file_of
+from glpose.jobs.given import EDITED, Wanted, edits_of
 from glpose.jobs.refine import check_belongs
 from glpose.jobs.run import SUMMARY
-from glpose.jobs.writers import DERIVED, OVERLAY, OVERLAY_PICTURE, POSES, TABLE, Target, overlay
+from glpose.jobs.writers import DERIVED, OVERLAY, OVERLAY_PICTURE, TABLE, Target, overlay
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
 from glpose.types import FramePoses, PoseResult
@@ -60,15 +60,28 @@ def link(results: Path, same: Mapping[int, int], video: str | Path | None = None
                     f"{path}: {one} and {other} are both in frame {poses.frame}, so they are two "
                     "people; link others, or drop one of them"
                 )
-    return _rewrite(path, lambda number: final.get(number, number), source)
+    return _rewrite(
+        path,
+        lambda number: final.get(number, number),
+        source,
+        {"link": {int(number): int(one) for number, one in same.items()}},
+    )
 
 
 def drop(results: Path, track_ids: Collection[int], video: str | Path | None = None) -> Edited:
-    """Leave out people by number. `results`, `video` and errors are as for `link`."""
+    """Leave out people by number. `results`, `video` and errors are as for `link`.
+
+    Without a number all stay as they are, and the overlay is drawn anew.
+    """
     path, result = _open(results, track_ids)
     source = _source_of(result, path, video)
     gone = set(track_ids)
-    return _rewrite(path, lambda number: None if number in gone else number, source)
+    return _rewrite(
+        path,
+        lambda number: None if number in gone else number,
+        source,
+        {"drop": [int(number) for number in track_ids]},
+    )
 
 
 def _open(results: Path, track_ids: Collection[int]) -> tuple[Path, PoseResult]:
@@ -96,9 +109,18 @@ def _end_of(number: int, same: Mapping[int, int]) -> int:
     return number
 
 
-def _rewrite(path: Path, renamed: Callable[[int], int | None], source: Source | None) -> Edited:
+def _rewrite(
+    path: Path,
+    renamed: Callable[[int], int | None],
+    source: Source | None,
+    edit: dict[str, object],
+) -> Edited:
+    """Change the numbers, and keep in the header that it was done, and whether it was drawn."""
     with only_writer(path.parent):
         lines = [_edited(line.data, renamed) for line in read_lines(path, forgive_last=True)]
+        settings = lines[0]["settings"]
+        edits = [*edits_of(settings), edit | {"drawn": source is not None}]
+        lines[0]["settings"] = settings | {EDITED: edits}
         text = "".join(f"{dump(line)}\n" for line in lines) + _cut_off(path)
         lacks: list[str] = []
         try:

@@ -12,10 +12,11 @@ import numpy as np
 from glpose.crop import crop_from_image, cut
 from glpose.errors import BadInput
 from glpose.files import whole_file
-from glpose.formats.poses import read_poses
+from glpose.formats.poses import check_order, read_poses
+from glpose.formats.results import poses_file_of
 from glpose.formats.text.lines import cannot_write, looking_at
 from glpose.imaging import Rgb
-from glpose.jobs.given import Made, Wanted, check_new, poses_file_of
+from glpose.jobs.given import Made, Wanted, check_new
 from glpose.jobs.interrupt import Interrupt
 from glpose.jobs.refine import check_belongs
 from glpose.jobs.report import SILENT, Reporter
@@ -54,6 +55,7 @@ def embed_video(
 
     Raises: GLPoseError if video, poses, weights or output cannot be used; Interrupted.
     """
+    check_order(poses, "glpose embed POSES VIDEO")
     entries = find_sources([video])
     if len(entries) != 1:
         raise BadInput(f"{video}: holds {len(entries)} videos; expected one, embed each alone")

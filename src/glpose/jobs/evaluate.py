@@ -155,7 +155,7 @@ def _prepare(how: EvaluateOptions, settings: dict[str, Any]) -> None:
             differing = [k for k in keys if before.get(k) != settings.get(k)]
             raise BadInput(
                 f"{out}: holds predictions that were made otherwise (another "
-                f"{', '.join(differing)}), which were kept; choose another --out, or replace "
+                f"{', '.join(differing)}), which were kept; choose another --output, or replace "
                 "them with --overwrite"
             )
         elif before:
@@ -163,11 +163,11 @@ def _prepare(how: EvaluateOptions, settings: dict[str, Any]) -> None:
         elif foreign := [name for name in _OWN if _holds(out / name)]:
             raise BadInput(
                 f"{out / foreign[0]}: is there, but {SETTINGS} does not say that an evaluation made "
-                "it, so that it is not replaced; choose another --out, or move it away"
+                "it, so that it is not replaced; choose another --output, or move it away"
             )
         (out / PREDICTIONS).mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as problem:
-        raise BadInput(f"--out {out}: is a file; expected a folder") from problem
+        raise BadInput(f"--output {out}: is a file; expected a folder") from problem
     except OSError as problem:
         raise cannot_write(out, problem) from problem
     write_text(path, json.dumps(settings, indent=1) + "\n")

@@ -49,9 +49,11 @@ def evaluate_lifter(how: LiftEvaluation, reporter: Reporter = SILENT) -> Report:
     path = how.out / SCORES
     with looking_at(path):
         if path.exists() and not how.overwrite:
-            raise BadInput(f"{path}: exists; choose another --out, or replace it with --overwrite")
+            raise BadInput(
+                f"{path}: exists; choose another --output, or replace it with --overwrite"
+            )
         if path.exists() and not {"scores", "settings"} <= plain_of(path).keys():
-            raise BadInput(f"{path}: is of no evaluation; choose another --out, or move it away")
+            raise BadInput(f"{path}: is of no evaluation; choose another --output, or move it away")
     lifter, record = open_lift_weights(how.weights, how.engine)
     check_fits(lifter.card, how.metric)
     with looking_at(how.data):

@@ -1,18 +1,26 @@
 """Results that a command is given, and the files that it makes of them."""
 
-from collections.abc import Collection, Generator, Iterable
+from collections.abc import Collection, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
 from glpose.errors import BadInput
 from glpose.files import is_same_file, open_regular
-from glpose.formats.results import load
+from glpose.formats.results import load, poses_file_of
 from glpose.formats.text.lines import cannot_write
 from glpose.jobs.report import Reporter
-from glpose.jobs.writers import POSES
 from glpose.types import Frame, PoseResult
 from glpose.video.source import Source, frames_within
+
+EDITED = "edited"
+"""The setting that tells what `glpose link` and `drop` have done to results."""
+
+
+def edits_of(settings: Mapping[str, object]) -> list[dict[str, object]]:
+    """What they have done, in order; "drawn" says whether the overlay was drawn anew then."""
+    edits = settings.get(EDITED)
+    return [edit for edit in edits if isinstance(edit, dict)] if isinstance(edits, list) else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,12 @@ class Given:
     def is_lifted(self) -> bool:
         """Whether `glpose lift` has made them."""
         return "lift" in self.result.settings
+
+    @property
+    def is_drawn_before(self) -> bool:
+        """Whether `glpose link` or `drop` has changed people since the overlay was drawn."""
+        edits = edits_of(self.result.settings)
+        return bool(edits) and edits[-1].get("drawn") is not True
 
     @property
     def has_times(self) -> bool:
@@ -155,26 +169,3 @@ def check_new(files: list[Path], *, overwrite: bool, inputs: Iterable[Path] = ()
             f"{files[0].parent}: holds {', '.join(old)} already; use --overwrite to replace what "
             "is there, or choose another place with -o"
         )
-
-
-def poses_file_of(path: Path) -> Path:
-    """The file of poses that is meant by a path: itself, or `poses.jsonl` in a folder of results.
-
-    Raises: BadInput for a folder without, or one that cannot be looked into.
-    """
-    try:
-        if not path.is_dir():
-            return path
-        if (path / POSES).exists():
-            return path / POSES
-        below = sorted(file.parent.name for file in path.glob(f"*/{POSES}"))
-    except OSError as problem:
-        raise BadInput(
-            f"{path}: cannot be read ({problem.strerror}); expected a results folder of glpose run"
-        ) from problem
-    if below:
-        raise BadInput(
-            f"{path}: holds the results of several videos; give one: "
-            f"{', '.join(str(path / name) for name in below[:3])}{', ...' if below[3:] else ''}"
-        )
-    raise BadInput(f"{path}: holds no {POSES}; expected a results folder of glpose run")

@@ -87,6 +87,11 @@ def write_report(
     if film is None and options.embed:
         raise BadInput(f"{given.path}: no video to embed was found; give it with --video")
     picture, lacks = None, [lack] if lack else []
+    if film is not None and film.is_overlay and given.is_drawn_before:
+        lacks.append(
+            f"{film.path}: shows people as they were before glpose link or drop; draw it anew with "
+            f"glpose drop {given.path.parent} --video VIDEO, or give the video with --video"
+        )
     if film is not None and options.embed:
         picture, missing = _embedded(film, given.result)
         lacks += missing
@@ -288,6 +293,8 @@ def _notes(given: Given, picture: Picture | None) -> Iterator[str]:
         yield "The results are cut off, as a killed run leaves them: the last frames are missing."
     if picture is None:
         yield "There is no video: skeletons are drawn on a plain ground; glpose report --video adds one."
+    if picture is not None and picture.is_drawn and given.is_drawn_before:
+        yield "The video shows people as they were before glpose link or drop: it was drawn earlier."
     if given.is_smoothed:
         yield "The joints were smoothed by glpose smooth."
     if (private := given.result.settings.get("private")) is not None:

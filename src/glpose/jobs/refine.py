@@ -10,12 +10,13 @@ from pathlib import Path
 from glpose import __version__
 from glpose.errors import BadInput
 from glpose.flow import Motions
-from glpose.formats.poses import GivenPoses, read_poses
-from glpose.jobs.given import check_new, poses_file_of
+from glpose.formats.poses import GivenPoses, check_order, read_poses
+from glpose.formats.results import POSES, poses_file_of
+from glpose.jobs.given import check_new
 from glpose.jobs.interrupt import Interrupt
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.run import Options, Outcome, SourceJob
-from glpose.jobs.writers import POSES, OpenWriter, overlay, poses_jsonl
+from glpose.jobs.writers import OpenWriter, overlay, poses_jsonl
 from glpose.refine import WINDOW, Refiner, refiner_named
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import open_flow
@@ -59,6 +60,7 @@ def refine_video(
     stays hidden.
     Raises: GLPoseError if video or poses cannot be used.
     """
+    check_order(poses, "glpose refine VIDEO POSES")
     entries = find_sources([video])
     if len(entries) != 1:
         raise BadInput(f"{video}: holds {len(entries)} videos; expected one, refine each alone")

@@ -5,7 +5,7 @@ outcomes = run_sources(["walk.mp4"], Options(Path("results")))
 
 import time
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
@@ -25,8 +25,9 @@ from glpose.errors import BadInput, GLPoseError
 from glpose.files import is_same_file
 from glpose.flow import Flow
 from glpose.formats.lock import only_writer
-from glpose.formats.results import read_boxes, write_summary
+from glpose.formats.results import POSES, holds_frames, read_boxes, write_summary
 from glpose.formats.text.lines import cannot_write
+from glpose.jobs.aside import Aside
 from glpose.jobs.interrupt import Interrupt, Interrupted
 from glpose.jobs.person import Rule, find_person, of_person
 from glpose.jobs.report import SILENT, Reporter
@@ -126,12 +127,14 @@ class Work(Origin, Protocol):
 class Outcome:
     """The outcome of one source, updated as it runs; "incomplete" if results lack something.
 
-    `tracks` holds the track ids of all people; `poses` counts each person once per frame.
+    `kept` says whether results are in the folder. Of a run without a frame, or without the person
+    who was asked for, there are none; older ones stay then. `tracks` holds the track ids of all people; `poses` counts each person once per frame.
     """
 
     name: str
     folder: Path
     state: State = "ok"
+    kept: bool = False
     frames: int = 0
     undecodable: int = 0
     frames_with_people: int = 0
@@ -297,10 +300,15 @@ class _Estimation:
 
     def in_words(self, *, is_still: bool) -> str:
         """What is done, and by what."""
+        card = self.models.estimate.card
         provider = self.models.record["pose"]["provider"]
         waits = self._follows and not self.options.causal
-        is_picture = is_still and can_look_alone(self.models.estimate.card)
-        done = self.effort.in_words(searches=self.boxes is None, waits=waits, is_picture=is_picture)
+        done = self.effort.in_words(
+            searches=self.boxes is None,
+            waits=waits,
+            is_picture=is_still and can_look_alone(card),
+            in_time=bool(card.states) and not card.neighbours,
+        )
         return f"preset {self.options.wish.preset}: {done}; ONNX Runtime on {provider}"
 
     def missing(self, label: str, last_frame: int) -> str | None:
@@ -332,6 +340,7 @@ class SourceJob:
         self.outcome, self.timings = Outcome(entry.name, self.folder), Timings()
         self.writers: list[PoseWriter] = []
         self.seen: set[int] = set()  # the numbers of everybody, in the results or not
+        self.old = Aside(self.folder)
 
     def run(self) -> Outcome:
         """Process the source; its problems are reported and counted, not raised."""
@@ -352,9 +361,12 @@ class SourceJob:
             held.callback(let_go, source)
             self.work.check(source.info, self.entry.label)
             self._check_apart()
+            if not self.folder.exists():
+                held.callback(_remove_if_empty, self.folder)
             make_folder(self.folder)
             held.enter_context(only_writer(self.folder))
-            self._remove_old()
+            self._move_old()
+            held.callback(self._settle)
         except GLPoseError as problem:
             self._warn(str(problem), "failed")
             return out
@@ -367,10 +379,11 @@ class SourceJob:
         try:
             self._estimate(source)
         except Interrupted:
+            kept = "nothing was to be kept"
+            if self._has_results:
+                kept = f"what was done is kept in {self.folder}"
             self._warn(
-                f"{self.entry.name}: interrupted after {out.frames} frames; what was done is kept "
-                f"in {self.folder}",
-                "interrupted",
+                f"{self.entry.name}: interrupted after {out.frames} frames; {kept}", "interrupted"
             )
         except (GLPoseError, OSError, MemoryError) as problem:
             # The last two come from a writer of a user, or from the system.
@@ -380,13 +393,17 @@ class SourceJob:
             self._judge(source)
         finally:
             self.reporter.stop()
+        if not self._has_results:
+            return out
+        out.kept = True
         seconds = time.perf_counter() - begin
         try:
             write_summary(self.folder / SUMMARY, self._summary(source.info, seconds))
         except GLPoseError as problem:
             self._warn(str(problem), "interrupted" if out.state == "interrupted" else "failed")
+        what = f" ({self.entry.label})" if self.entry.is_renamed else ""
         self.reporter.result(
-            f"{self.entry.name}: {out.frames} frames, {len(out.tracks)} people, "
+            f"{self.entry.name}{what}: {out.frames} frames, {len(out.tracks)} people, "
             f"{out.frames / seconds:.1f} frames/s; results in {self.folder}"
         )
         return out
@@ -406,25 +423,50 @@ class SourceJob:
                     "choose another -o"
                 )
 
-    def _remove_old(self) -> None:
+    @property
+    def _files(self) -> list[Path]:
+        """The files of results that are in the folder."""
         # Also what is not made this time: the old one would not belong to the new poses.
         writers = (poses_jsonl, poses_csv, overlay, *self.options.writers)
         own = [name for writer in writers for name in files_of(writer)]
         names = dict.fromkeys((*own, *DERIVED, SUMMARY))
-        old = [p for name in names if (p := self.folder / name).exists()]
+        return [path for name in names if (path := self.folder / name).exists()]
+
+    def _move_old(self) -> None:
+        old = self._files
         for path in self.entry.paths:
             if any(is_same_file(path, file) for file in old):
                 raise BadInput(f"{path}: would be replaced by its own results; choose another -o")
-        if old and not self.options.overwrite:
+        poses = self.folder / POSES
+        # A run that was killed before its first frame leaves files, but no results.
+        is_result = poses not in old or holds_frames(poses)
+        if old and is_result and not self.options.overwrite:
             raise BadInput(
                 f"{self.folder}: holds results already ({', '.join(p.name for p in old)}), which "
                 "were kept; use --overwrite to replace them, or another folder with -o"
             )
         try:
-            for path in old:
-                path.unlink()
+            self.old.move(old)
         except OSError as problem:
             raise cannot_write(self.folder, problem) from problem
+
+    @property
+    def _has_results(self) -> bool:
+        """Whether there is a frame and, where anybody was seen, the person who was asked for."""
+        is_missed = self.options.person is not None and self.seen and not self.outcome.poses
+        return self.outcome.frames > 0 and not is_missed
+
+    def _settle(self) -> None:
+        """Remove old results, or, if there are no new ones, put them back."""
+        try:
+            if self._has_results:
+                self.old.remove()
+                return
+            for path in self._files:
+                path.unlink()
+            self.old.put_back()
+        except OSError as problem:
+            self._warn(str(cannot_write(self.folder, problem)), "failed")
 
     def _estimate(self, source: Source) -> None:
         how = self.options
@@ -449,6 +491,8 @@ class SourceJob:
                 self.outcome.add(poses)
                 for writer in self.writers[1:]:
                     writer.write(frame, poses)
+                if how.person is None or self.outcome.poses:  # results, whatever comes
+                    self.old.remove()
                 self.reporter.update(self.outcome.frames, len(self.outcome.tracks))
 
     def _shown(
@@ -600,6 +644,11 @@ class SourceJob:
             "models": self.work.record,
             "settings": self.work.settings(),
         }
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _in_words(problem: OSError | MemoryError) -> str:

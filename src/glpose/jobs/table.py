@@ -58,7 +58,8 @@ def _write(given: Given, options: TableOptions, kind: type[CsvTable] | type[Parq
     make = wide_layout if options.wide else long_layout
     # The frames say it: settings may be kept where the raw joints were left out.
     raw = any(poses.before is not None for poses in given.result.frames)
-    layout = make(given.result.skeleton, raw=raw)
+    in_space = any(poses.lifted is not None for poses in given.result.frames)
+    layout = make(given.result.skeleton, raw=raw, in_space=in_space)
     try:
         with whole_file(output) as part, kind(part, layout.columns) as table:
             for poses in given.result.frames:

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, runtime_checkable
 
-from glpose.formats.results import ResultWriter
+from glpose.formats.results import POSES, ResultWriter
 from glpose.formats.tables import CsvTable, long_layout
 from glpose.runtime.engine import EngineSpec
 from glpose.skeleton import Skeleton
@@ -18,7 +18,7 @@ from glpose.video.writer import VideoWriter, partial_of
 from glpose.viewer.overlay_picture import OverlayPicture
 from glpose.viewer.overlay_video import OverlayVideo
 
-POSES, TABLE, OVERLAY = "poses.jsonl", "poses.csv", "overlay.mp4"
+TABLE, OVERLAY = "poses.csv", "overlay.mp4"
 POSES_3D = "poses_3d.jsonl"
 SMOOTH, ANGLES, ANGLES_PICTURE, GAIT = "smooth.jsonl", "angles.csv", "angles.png", "gait.json"
 REPORT = "report.html"

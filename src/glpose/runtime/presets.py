@@ -50,12 +50,18 @@ class Effort:
         return PoseOptions(causal=causal, flip=flip, views=views, in_box=is_picture)
 
     def in_words(
-        self, *, searches: bool = True, waits: bool = True, is_picture: bool = False
+        self,
+        *,
+        searches: bool = True,
+        waits: bool = True,
+        is_picture: bool = False,
+        in_time: bool = False,
     ) -> str:
         """What is done; `searches` is false where nobody has to be searched.
 
         `waits`: whether that is done less often where nothing changes. `is_picture`: for a picture, in
-        which each crop is seen alone.
+        which each crop is seen alone. `in_time`: whether what is fused with a frame is only what was
+        seen in the one before.
         """
         if is_picture:
             search = "searched in several views" if self.thorough else "searched once"
@@ -66,10 +72,11 @@ class Effort:
             every += ", less often where nothing changes"
         pictures = "flip test in pictures only" if self.thorough else "no flip test"
         flips = "with flip test" if self.flip else pictures
+        fused = "each frame with the one before" if in_time else "frames fused"
         return (
             f"people {f'searched {every}' if searches else 'given'}, "
             f"{flips}, "
-            f"{'frames fused' if self.fuse else 'single frames'}"
+            f"{fused if self.fuse else 'single frames'}"
         )
 
 
@@ -106,12 +113,13 @@ class Wish:
                 raise BadInput(f"{name} is {value!r:.40}; expected True, False or None")
 
     def effort(self, card: PoseCard) -> Effort:
-        """What is done with an estimator: one that has to fuse does so, whatever a preset says.
+        """What is done with an estimator: one that has to fuse, or cannot, goes before a preset.
 
         Raises: BadConfig if it was asked for in so many words that it should not.
         """
         named = PRESETS[self.preset]
-        must_fuse = not (card.answers or looks_alone(card))
+        sees_one = looks_alone(card)
+        must_fuse = not (card.answers or sees_one)
         if must_fuse and self.fuse is False:
             raise BadConfig(
                 f"the encoder of '{card.name}' answers nothing from a single frame; leave out "
@@ -121,6 +129,6 @@ class Wish:
         return Effort(
             named.detect_every if self.detect_every is None else int(self.detect_every),
             named.flip if self.flip is None else self.flip,
-            fuse if self.fuse is None else self.fuse,
+            (fuse if self.fuse is None else self.fuse) and not sees_one,
             named.thorough if self.flip is None else self.flip,
         )

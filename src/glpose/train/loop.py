@@ -116,7 +116,7 @@ def _restore(state: TrainState, path: Path) -> None:
     except (KeyError, RuntimeError, TypeError, ValueError) as problem:  # what torch and dicts raise
         raise BadWeights(
             f"{path}: not the checkpoint of this run, its network or its parts are others; put the "
-            "run's own one there, or start anew with another --out"
+            "run's own one there, or start anew with another --output"
         ) from problem
 
 

@@ -107,7 +107,8 @@ class SourceEntry:
     `ignored` counts the files of a picture folder that are not pictures; for the first video of a
     folder its pictures. `error` says why it cannot
     be used, if known before it is opened. `given` is a source that is already open, `camera` the
-    number of a camera, `address` that of a stream; the entry then has no `paths`.
+    number of a camera, `address` that of a stream; the entry then has no `paths`. `is_renamed`:
+    another one had its name.
     """
 
     name: str
@@ -118,6 +119,7 @@ class SourceEntry:
     given: Source | None = None
     camera: int | None = None
     address: Address | None = None
+    is_renamed: bool = False
 
     @property
     def label(self) -> str:
@@ -391,7 +393,7 @@ def _named_apart(entries: Iterable[SourceEntry]) -> list[SourceEntry]:
         while name.casefold() in kept:  # some file systems ignore case
             number += 1
             name = f"{base}-{number}"
-        kept[name.casefold()] = replace(entry, name=name)
+        kept[name.casefold()] = replace(entry, name=name, is_renamed=number > 1)
     return list(kept.values())
 
 

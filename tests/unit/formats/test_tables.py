@@ -12,7 +12,7 @@ import pytest
 from glpose.errors import BadInput
 from glpose.formats.tables import CsvTable, Layout, long_layout, wide_layout
 from glpose.skeleton import BODY19, SKELETONS, Skeleton
-from glpose.types import FramePoses
+from glpose.types import FramePoses, PosesInSpace
 from walking import NUM, frame_of
 
 MakeLayout = Callable[[Skeleton], Layout]
@@ -60,6 +60,17 @@ def test_the_wide_form_has_a_row_for_each_person(tmp_path: Path) -> None:
     box = [float(rows[1][f"box_{part}_px"]) for part in ("x1", "y1", "x2", "y2")]
     assert box == pytest.approx(poses.people.xyxy[1].tolist(), abs=0.006)
     assert rows[1]["box_score"] == "0.9"
+
+
+def test_joints_in_space_have_columns_of_their_own(tmp_path: Path) -> None:
+    xyz = np.full((2, NUM, 3), np.nan, np.float32)
+    xyz[1] = [0.25, -0.5, 1.0]
+    lifted = replace(two_people(), lifted=PosesInSpace(xyz, *np.zeros((2, 2), bool)))
+    rows = table_of(tmp_path / "t.csv", long_layout(BODY19, in_space=True), lifted)
+    assert [rows[0][f"{axis}_3d"] for axis in "xyz"] == ["", "", ""]
+    assert [rows[NUM][f"{axis}_3d"] for axis in "xyz"] == ["0.25", "-0.5", "1.0"]
+    rows = table_of(tmp_path / "t.csv", wide_layout(BODY19, raw=True, in_space=True), lifted)
+    assert [rows[1][f"left_knee_{part}"] for part in ("x_raw_px", "z_3d")] == ["", "1.0"]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

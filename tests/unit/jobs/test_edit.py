@@ -63,7 +63,10 @@ def test_linked_people_have_one_number_and_nothing_else_changes(folder: Path) ->
     assert edited.track_ids == (1, 2)
     assert edited.stale == (folder / "poses.csv", folder / "overlay.mp4")
     after = (folder / "poses.jsonl").read_text().splitlines()
-    assert after[:3] == before[:3]
+    assert after[1:3] == before[1:3]
+    header = json.loads(before[0])
+    header["settings"]["edited"] = [{"link": {"3": 1}, "drawn": False}]
+    assert json.loads(after[0]) == header
     assert after[4] == before[4].replace('"track_id": 3', '"track_id": 1')
     assert json.loads(after[4])["people"][0]["source"] == "propagated"
     assert sorted(path.name for path in folder.iterdir()) == [
@@ -85,6 +88,29 @@ def test_links_may_be_chained_and_swapped_ones_are_refused(folder: Path) -> None
 def test_dropped_people_are_gone(folder: Path) -> None:
     assert drop(folder, [1, 3]).track_ids == (2,)
     assert numbers(folder) == [[2], [], [2], [2], []]
+
+
+def test_results_know_whether_their_overlay_shows_people_as_they_are(
+    folder: Path, video: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def report() -> tuple[int, bool]:
+        status = main(["report", str(folder), "--overwrite"])
+        said = "shows people as they were before glpose link or drop; draw it anew with"
+        noted = "The video shows people as they were before glpose link or drop"
+        in_page = noted in (folder / "report.html").read_text()
+        assert (said in capsys.readouterr().err) == in_page
+        return status, in_page
+
+    (folder / "overlay.mp4").write_bytes(video.read_bytes())
+    assert report() == (0, False)
+    drop(folder, [2])
+    assert report() == (3, True)
+    assert main(["drop", str(folder), "--video", str(video)]) == 0
+    assert report() == (0, False)
+    edits = [{"drop": [2], "drawn": False}, {"drop": [], "drawn": True}]
+    assert load(folder / "poses.jsonl").settings["edited"] == edits
+    link(folder, {3: 1})
+    assert report() == (3, True)
 
 
 def test_unknown_numbers_are_told_the_known_ones(folder: Path) -> None:

@@ -103,6 +103,11 @@ def test_what_cannot_be_embedded_is_one_line_and_writes_nothing(
         assert len(found["frame"]) == 1
 
 
+def test_a_video_and_its_poses_the_wrong_way_round(video: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="the order is glpose embed POSES VIDEO"):
+        embed_video(tmp_path, video, tmp_path / "e.npz", EmbedOptions("any"))
+
+
 def test_the_output_is_refused_before_the_work_and_its_folder_made(
     video: Path, sizes: list[int], tmp_path: Path
 ) -> None:

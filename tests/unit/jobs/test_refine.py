@@ -168,6 +168,11 @@ def complaint(video: Path, poses: Path, out: Path) -> str:
     return line
 
 
+def test_a_video_and_its_results_the_wrong_way_round(video: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="the order is glpose refine VIDEO POSES"):
+        refine_video(tmp_path, video, RefineOptions(tmp_path / "out"))
+
+
 def test_poses_of_another_video_are_refused(video: Path, tmp_path: Path) -> None:
     info, frames = info_of(video), [standing(0, 1)]
     for wrong, said in (

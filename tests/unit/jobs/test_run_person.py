@@ -130,6 +130,57 @@ def test_a_number_that_nobody_has_is_a_failure_that_names_the_others(tmp_path: P
     assert "nobody has the number 7; the numbers are: 1, 2" in outcome.warnings[-1]
 
 
+def test_nothing_is_kept_without_the_person_and_old_results_stay(tmp_path: Path) -> None:
+    assert not done(tmp_path, person=7).kept
+    assert list(tmp_path.iterdir()) == []
+    assert done(tmp_path, person=1).kept
+    old = (tmp_path / "x" / "poses.jsonl").read_bytes()
+    before = sorted((tmp_path / "x").iterdir())
+    assert not done(tmp_path, person=7, overwrite=True).kept
+    assert (tmp_path / "x" / "poses.jsonl").read_bytes() == old
+    assert sorted((tmp_path / "x").iterdir()) == before
+    assert done(tmp_path, person=2, overwrite=True).kept
+    assert sorted((tmp_path / "x").iterdir()) == before
+    assert (tmp_path / "x" / "poses.jsonl").read_bytes() != old
+
+
+def test_nothing_is_kept_without_a_frame_and_old_results_stay(tmp_path: Path) -> None:
+    outcome = done(tmp_path, frames=(100, None))
+    assert (outcome.state, outcome.kept) == ("failed", False)
+    assert list(tmp_path.iterdir()) == []
+    assert done(tmp_path).kept  # no results are in its way
+    before = {path.name: path.read_bytes() for path in (tmp_path / "x").iterdir()}
+    assert not done(tmp_path, frames=(100, None), overwrite=True).kept
+    assert {path.name: path.read_bytes() for path in (tmp_path / "x").iterdir()} == before
+
+
+def test_what_a_run_leaves_that_is_killed_before_its_first_frame_is_no_result(
+    tmp_path: Path,
+) -> None:
+    done(tmp_path)
+    poses = tmp_path / "x" / "poses.jsonl"
+    poses.write_bytes(poses.read_bytes().splitlines(keepends=True)[0])
+    assert done(tmp_path).kept
+    assert "holds results already" in done(tmp_path).warnings[0]
+
+
+def test_old_results_go_as_soon_as_there_are_new_ones(tmp_path: Path) -> None:
+    class Looking(Work):
+        def pairs(
+            self, frames: Iterable[Frame], info: VideoInfo, timings: Timings, *, keep_pictures: bool
+        ) -> Iterator[FrameAndPoses]:
+            for frame, poses in super().pairs(frames, info, timings, keep_pictures=keep_pictures):
+                aside.append(len(list((tmp_path / "x").glob(".old-*"))))
+                yield frame, poses
+
+    aside: list[int] = []
+    done(tmp_path)
+    entry = SourceEntry("x", (), given=ArraySource([NOISE] * len(WHO)))
+    how = Options(tmp_path, writers=(poses_jsonl,), overwrite=True)
+    SourceJob(entry, how, Looking(), SILENT, Interrupt()).run()
+    assert aside == [1, 0, 0, 0]
+
+
 def test_a_rule_needs_a_source_that_can_be_read_twice(tmp_path: Path) -> None:
     outcome = done(tmp_path, ArraySource(iter([NOISE] * len(WHO))), person="largest")
     assert outcome.state == "failed"

@@ -14,7 +14,7 @@ from glpose.formats.results import ResultWriter
 from glpose.jobs.given import open_given
 from glpose.jobs.table import TableOptions, write_table
 from glpose.skeleton import BODY19
-from glpose.types import BeforeSmoothing
+from glpose.types import BeforeSmoothing, PosesInSpace
 from walking import INFO, NUM, Walk, frame_of, walk, written
 
 Capture = pytest.CaptureFixture[str]
@@ -248,3 +248,19 @@ def test_raw_columns_are_there_if_any_frame_has_raw_joints(form: list[str], tmp_
         rows = rows_of(tmp_path / f"{name}.csv")
         assert rows[-1].get(column) == expected
         assert bool(rows[0].get(column)) == (name == "one")
+
+
+@pytest.mark.parametrize("form", [[], ["--wide"]], ids=["long", "wide"])
+def test_columns_in_space_are_there_if_any_frame_was_lifted(
+    form: list[str], tmp_path: Path
+) -> None:
+    first, second = walk(TIMES[:2])
+    xyz = np.full((1, NUM, 3), 0.25, np.float32)
+    lifted = replace(first, lifted=PosesInSpace(xyz, *np.zeros((2, 1), bool)))
+    path = tmp_path / "poses_3d.jsonl"
+    with ResultWriter(path, INFO, BODY19) as writer:
+        writer.write(lifted)
+        writer.write(second)
+    assert main(["table", str(path), "-o", str(tmp_path / "t.csv"), *form]) == 0
+    rows, column = rows_of(tmp_path / "t.csv"), "nose_z_3d" if form else "z_3d"
+    assert (rows[0][column], rows[-1][column]) == ("0.25", "")

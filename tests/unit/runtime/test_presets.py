@@ -39,7 +39,8 @@ def test_who_has_to_fuse_does_so_and_says_so_if_forbidden() -> None:
     with pytest.raises(BadConfig, match="answers nothing from a single frame"):
         Wish(fuse=False).effort(FUSES)
     single = tiny_onnx.pose_card(slots=tiny_onnx.slots())
-    assert not Wish("fast").effort(single).fuse
+    for fuse in (None, True, False):
+        assert not Wish("best", fuse=fuse).effort(single).fuse
 
 
 def test_an_effort_in_words() -> None:
@@ -61,6 +62,8 @@ def test_an_effort_in_words() -> None:
         "flip test in pictures only, frames fused"
     )
     assert PRESETS["balanced"].in_words() == usual
+    assert best.in_words(in_time=True).endswith("flip test, each frame with the one before")
+    assert fast.in_words(in_time=True) == fast.in_words()
 
 
 @pytest.mark.parametrize("is_picture", [True, False])

@@ -13,7 +13,9 @@ from jaxtyping import Bool, Float, Float64
 
 from glpose.errors import BadInput
 from glpose.files import open_regular, read_regular, write_whole
+from glpose.formats.text.kinds import check_kind
 
+_EXPECTED = "JSON such as the poses.jsonl of glpose run; give that, or the folder it is in"
 _LONGEST = 2**26  # bytes of a line
 
 FARTHEST_PX = 1e6
@@ -121,6 +123,8 @@ def read_lines(path: Path, *, forgive_last: bool = False) -> Iterator[Line]:
     try:
         with open_regular(path) as file:
             for number, raw in enumerate(iter(partial(file.readline, _LONGEST + 1), b""), 1):
+                if number == 1:
+                    check_kind(path, raw, _EXPECTED)
                 if len(raw) > _LONGEST:
                     raise BadInput(
                         f"{path}, line {number}: found a line of more than {_LONGEST >> 20} MB; "

@@ -17,6 +17,7 @@ from jaxtyping import Float64
 
 from glpose.errors import BadInput
 from glpose.files import read_regular
+from glpose.formats.text.kinds import HEAD, kind_of
 from glpose.formats.text.mat import BrokenMat, read_mat
 
 HUGE = 1e18  # beyond any pixel, score or image id
@@ -153,8 +154,10 @@ def read_tree(path: Path) -> Node:
         with _no_collector():
             return Node(path, "", json.loads(raw.decode("utf-8-sig")))
     except (ValueError, RecursionError) as problem:  # not text, invalid, cut off, nested too deeply
+        kind = kind_of(path, raw[:HEAD])
+        found = f"it is {kind}" if kind else f"{problem}; {len(raw)} bytes"
         raise BadInput(
-            f"{path}: not JSON ({problem}; {len(raw)} bytes); expected a whole JSON file; "
+            f"{path}: not JSON ({found}); expected a whole JSON file; "
             "check the name, or take it from where it came again"
         ) from problem
 

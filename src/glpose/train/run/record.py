@@ -46,7 +46,7 @@ def check_record(
     if not resume:
         raise BadConfig(
             f"{run_dir} holds a run already; continue it with --resume, "
-            "or choose another folder with --out"
+            "or choose another folder with --output"
         )
     known = _read(path)["recipe"]
     if known.get("system") in formerly:
@@ -56,7 +56,7 @@ def check_record(
     if changed:
         raise BadConfig(
             f"{run_dir} was started with another recipe (changed: {_few(changed)}); "
-            "resume it as it was, or start anew with another --out"
+            "resume it as it was, or start anew with another --output"
         )
     _check_writable(run_dir)
     return True
@@ -152,7 +152,7 @@ def _read(path: Path) -> dict:
         assert isinstance(record["recipe"], dict)
     except (OSError, ValueError, KeyError, TypeError, AssertionError) as problem:
         raise BadInput(
-            f"{path}: cannot be read as the record of a run; start anew with another --out"
+            f"{path}: cannot be read as the record of a run; start anew with another --output"
         ) from problem
     return record
 
@@ -191,7 +191,7 @@ def _check_writable(run_dir: Path) -> None:
     except OSError as problem:
         raise BadInput(
             f"{run_dir}: nothing can be written there ({problem.strerror}); "
-            "choose another folder with --out"
+            "choose another folder with --output"
         ) from problem
 
 

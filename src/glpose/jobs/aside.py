@@ -1,0 +1,48 @@
+"""Files that are to be replaced, kept until something has come in their place."""
+
+import errno
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+
+class Aside:
+    """Moves files of a folder into a hidden one in it, until they are removed or put back.
+
+    A process that is killed in between leaves that folder, `.old-` and some letters.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._place = folder, Path()
+        self._files: list[Path] = []
+
+    def move(self, files: Iterable[Path]) -> None:
+        """Move files away. Raises: OSError, also for a folder; all are where they were then."""
+        try:
+            for file in files:
+                if file.is_dir():
+                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
+                if not self._files:
+                    self._place = Path(tempfile.mkdtemp(prefix=".old-", dir=self._folder))
+                file.rename(self._place / file.name)
+                self._files.append(file)
+        except OSError:
+            self.put_back()
+            raise
+
+    def remove(self) -> None:
+        """Remove what was moved away, if anything. Raises: OSError."""
+        self._empty(lambda file: (self._place / file.name).unlink())
+
+    def put_back(self) -> None:
+        """Move everything back where it was. Raises: OSError."""
+        self._empty(lambda file: (self._place / file.name).rename(file))
+
+    def _empty(self, away: Callable[[Path], object]) -> None:
+        if not self._files:
+            return
+        while self._files:
+            away(self._files[-1])
+            self._files.pop()
+        self._place.rmdir()

@@ -1,0 +1,41 @@
+"""Files that are moved aside come back whole, or go with the folder they lay in."""
+
+from pathlib import Path
+
+import pytest
+
+from glpose.jobs.aside import Aside
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    files = [tmp_path / name for name in ("a.txt", "b.txt")]
+    for file in files:
+        file.write_text(file.name)
+    return files
+
+
+def test_files_are_put_back(files: list[Path], tmp_path: Path) -> None:
+    aside = Aside(tmp_path)
+    aside.move(files)
+    assert not any(file.exists() for file in files)
+    aside.put_back()
+    aside.remove()
+    assert [file.read_text() for file in files] == ["a.txt", "b.txt"]
+    assert sorted(tmp_path.iterdir()) == files
+
+
+def test_files_are_removed(files: list[Path], tmp_path: Path) -> None:
+    aside = Aside(tmp_path)
+    aside.move(files)
+    aside.remove()
+    aside.put_back()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_moved_if_one_is_a_folder(files: list[Path], tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    folder.mkdir()
+    with pytest.raises(IsADirectoryError):
+        Aside(tmp_path).move([*files, folder])
+    assert sorted(tmp_path.iterdir()) == [*files, folder]
