@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,12 @@ from glpose.train.run.checkpoint import disk_failures, load_checkpoint, save_che
 from glpose.train.run.fault import examine, stop_at
 from glpose.train.run.log import RunLog
 from glpose.train.run.parts import part_losses, without_averaging
-from glpose.train.run.record import check_record, is_of_older_version, write_record
+from glpose.train.run.record import (
+    check_record,
+    is_of_older_version,
+    recorded_origin,
+    write_record,
+)
 from glpose.train.run.sheet import contact_sheet
 from glpose.train.run.workers import ALONE, Workers
 from glpose.train.state import TrainState, average, learning_rate, seed_step, start
@@ -75,6 +80,8 @@ def train(
         is_there = workers.is_first and check_record(
             run_dir, recipe, resume=resume, formerly=system.formerly
         )
+    if is_there:
+        recipe = replace(recipe, pretrained_on=recorded_origin(run_dir))
     task = system.open(recipe, cache_dir)
     with workers.together():
         last = run_dir / "last.pt"

@@ -193,6 +193,15 @@ def test_resuming_with_other_settings_or_other_data_is_refused(tmp_path: Path) -
     assert (tmp_path / "run" / "recipe.json").read_bytes() == before
 
 
+def test_a_resumed_run_keeps_the_sets_that_it_started_from(tmp_path: Path) -> None:
+    """What `--init` names may be gone by then."""
+    train(replace(TINY, pretrained_on=("coco",)), tmp_path / "run")
+    (tmp_path / "run" / "last.pt").unlink()
+    train(TINY, tmp_path / "run", resume=True)
+    saved = json.loads(load_checkpoint(tmp_path / "run" / "last.pt")["recipe"])
+    assert saved["pretrained_on"] == ["coco"]
+
+
 def test_a_record_of_a_version_without_a_setting_had_its_default(tmp_path: Path) -> None:
     train(TINY, tmp_path / "run")
     path = tmp_path / "run" / "recipe.json"

@@ -25,8 +25,9 @@ from glpose.train.run.workers import Workers
 
 _RECORD = "recipe.json"
 
-# Settings that change only how fast batches are made.
-_OF_SPEED = ("data_workers", "picture_cache_mb")
+# Settings that change only how fast batches are made, and what the first start wrote: the file that
+# it was read from may be another by now, or gone.
+_MAY_DIFFER = ("data_workers", "picture_cache_mb", "pretrained_on")
 
 
 def check_record(
@@ -52,7 +53,7 @@ def check_record(
     if known.get("system") in formerly:
         known = known | {"system": recipe.system}
     differences = _differences(_completed(recipe, known), to_plain(recipe))
-    changed = [name for name in differences if name not in _OF_SPEED]
+    changed = [name for name in differences if name not in _MAY_DIFFER]
     if changed:
         raise BadConfig(
             f"{run_dir} was started with another recipe (changed: {_few(changed)}); "
@@ -60,6 +61,11 @@ def check_record(
         )
     _check_writable(run_dir)
     return True
+
+
+def recorded_origin(run_dir: Path) -> tuple[str, ...]:
+    """The sets that a run has started from."""
+    return tuple(_read(run_dir / _RECORD)["recipe"].get("pretrained_on", ()))
 
 
 def is_of_older_version(run_dir: Path) -> bool:
