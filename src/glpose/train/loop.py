@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from glpose.errors import BadWeights
+from glpose.errors import BadInput, BadWeights
 from glpose.formats.lock import only_writer
 from glpose.imaging import write_image
 from glpose.train.data.batches import Parts, own_rows, prefetch
@@ -86,6 +86,7 @@ def train(
     with workers.together():
         last = run_dir / "last.pt"
         goes_on = resume and last.exists()
+        begun_from = _stamp(last)
         state = start(recipe, task, workers, fresh=goes_on)
         if goes_on:
             _restore(state, last)
@@ -105,6 +106,12 @@ def train(
             if workers.is_first:
                 run_dir.mkdir(parents=True, exist_ok=True)
                 held.enter_context(only_writer(run_dir))
+                # Again: another run may have been there while this one prepared its data.
+                check_record(run_dir, recipe, resume=resume, formerly=system.formerly)
+                if _stamp(last) != begun_from:
+                    raise BadInput(
+                        f"{last}: another run has written it meanwhile; go on from there with --resume"
+                    )
                 write_record(run_dir, recipe, counted, data.num_samples, workers)
                 log = RunLog(run_dir, state.step)
         losses = part_losses(task, state.model, workers)
@@ -114,6 +121,11 @@ def train(
         elif resume:
             tell(f"{run_dir} holds {'no checkpoint' if is_there else 'no run'} yet: starting anew")
         return _run(run, state, log, tell)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What differs for another file of that name."""
+    return (path.stat().st_mtime_ns, path.stat().st_ino) if path.exists() else None
 
 
 def _restore(state: TrainState, path: Path) -> None:
