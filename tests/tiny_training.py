@@ -102,6 +102,9 @@ class TinyTask(Task[TinyNet]):
     def build(self, *, fresh: bool = False) -> TinyNet:
         return TinyNet(self.recipe.model)
 
+    def sets_seen(self) -> tuple[str, ...]:
+        return self.recipe.sets_seen(self.recipe.data.set_names())
+
     def train_data(self) -> TinyData:
         return TinyData(self.recipe)
 

@@ -1,17 +1,22 @@
-"""Atomic file writes, file digests, "did you mean" hints for messages, and no files of matplotlib's."""
+"""Atomic writes of files and folders, file digests, "did you mean" hints for messages, and no files of matplotlib's."""
 
 import difflib
 import errno
 import hashlib
 import io
 import os
+import secrets
+import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 _NO_SYNC_OF_FOLDERS = (errno.EINVAL, errno.ENOTSUP)
+
+_PART, _LEFT_OVER_S = ".part", 24 * 3600.0
 
 
 MOST_BYTES = 2**31
@@ -52,7 +57,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
     Raises: OSError if the file cannot be written.
     """
-    part = path.with_name(f"{path.name}.part")
+    part = path.with_name(path.name + _PART)
     try:
         yield part
         _to_disk(part)
@@ -72,6 +77,44 @@ def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file with `whole_file`; text as UTF-8, with line ends unchanged."""
     with whole_file(path) as part:
         part.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+@contextmanager
+def whole_folder(folder: Path, last: str) -> Iterator[Path]:
+    """Yield a new folder beside `folder`; it takes that name if the block ends without error.
+
+    `last` is a file that every complete folder has. If another process has completed `folder` by
+    then, that one stays, and one's own is dropped: nobody's files change while they are read. What
+    writers that were killed left there is removed after a day.
+
+    Raises: OSError if it cannot be written.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for other in folder.parent.glob(f"*{_PART}"):
+        if other.is_dir() and time.time() - _last_change(other) > _LEFT_OVER_S:
+            shutil.rmtree(other, ignore_errors=True)
+    part = folder.with_name(f"{folder.name}.{secrets.token_hex(6)}{_PART}")
+    part.mkdir()
+    try:
+        yield part
+        for path in part.iterdir():
+            _to_disk(path)
+        try:
+            part.rename(folder)
+        except OSError:
+            if not (folder / last).exists():  # somebody has deleted it, or a part of it
+                shutil.rmtree(folder, ignore_errors=True)
+                part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _last_change(folder: Path) -> float:
+    """When anything in a folder was written last; infinity if it is removed meanwhile."""
+    try:
+        return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+    except OSError:
+        return float("inf")
 
 
 def _to_disk(path: Path) -> None:

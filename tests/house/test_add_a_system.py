@@ -89,6 +89,9 @@ FILES = {
             def build(self, *, fresh=False):
                 return toy_net(self.recipe.model.width)
 
+            def sets_seen(self):
+                return self.recipe.sets_seen(self.recipe.data.set_names())
+
             def train_data(self):
                 return Numbers(self.recipe)
 

@@ -31,7 +31,7 @@ from glpose.recipes import load_recipe  # noqa: E402
 from glpose.runtime.protocols import Encoded  # noqa: E402
 from glpose.skeleton import POSETRACK15  # noqa: E402
 from glpose.systems.glpose.data import ClipData  # noqa: E402
-from glpose.systems.glpose.features import FeatureData, FeatureMix  # noqa: E402
+from glpose.systems.glpose.features import Encode, FeatureData, FeatureMix  # noqa: E402
 from glpose.systems.glpose.net import Fusion, GLPose, rank  # noqa: E402
 from glpose.systems.glpose.queries import JointQueries, _gaussian, peaks  # noqa: E402
 from glpose.systems.glpose.scoring import global_entropy  # noqa: E402
@@ -480,6 +480,25 @@ def colour_at(picture: np.ndarray, target: np.ndarray) -> str:
     return "red" if red > blue else "blue"
 
 
+def test_features_that_another_run_has_saved_first_are_used(tracks: Tracks, tmp_path: Path) -> None:
+    folder, maps = tmp_path / "features", []
+
+    def made(encode: Encode) -> FeatureData:
+        return FeatureData(
+            tracks, TINY, ClipConfig(), encode, seed=0, num_variants=1, folder=folder
+        )
+
+    def overtaken(crops: np.ndarray) -> np.ndarray:
+        maps.append(np.load(made(sample_pixels)._folder / "clean.npy", mmap_mode="r"))
+        return sample_pixels(crops) + 1
+
+    found = made(overtaken)
+    expected = FeatureData(tracks, TINY, ClipConfig(), sample_pixels, seed=0, num_variants=1)
+    for clean in (maps[0], found.clean, made(overtaken).clean):
+        assert np.array_equal(clean, expected.clean)
+    assert [path.name for path in tmp_path.iterdir()] == ["features"]
+
+
 @pytest.mark.parametrize("flip_share", [0.0, 1.0])
 def test_left_and_right_change_places_with_the_mirror(tracks: Tracks, flip_share: float) -> None:
     how = ClipConfig(augmentation=replace(STILL, flip_share=flip_share))
@@ -807,7 +826,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for module in ("glpose.train.run.sheet", "glpose.systems.glpose.system"):
         monkeypatch.setattr(f"{module}.NUM_SAMPLES", 1)
     for part in ("synth", "synth-val"):
-        small_store(tmp_path / "cache" / f"{part}-2-{content_digest(None)}")
+        small_store(tmp_path / "cache" / f"{part}-2-{content_digest()}")
     return tmp_path / "cache"
 
 
@@ -871,7 +890,7 @@ def test_cached_features_are_those_of_the_pictures(tmp_path: Path, cache: Path) 
     task = opened(recipe, cache)
     task.train_data()
     (before,) = cache.glob("features-*")
-    folder = cache / f"synth-2-{content_digest(None)}"
+    folder = cache / f"synth-2-{content_digest()}"
     pixels = bytearray((folder / "pixels.bin").read_bytes())
     pixels[: len(pixels) // 2] = bytes(len(pixels) // 2)
     (folder / "pixels.bin").write_bytes(pixels)

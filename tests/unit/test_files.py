@@ -3,11 +3,12 @@
 import errno
 import hashlib
 import os
+import time
 from pathlib import Path
 
 import pytest
 
-from glpose.files import did_you_mean, file_digest, whole_file, write_whole
+from glpose.files import did_you_mean, file_digest, whole_file, whole_folder, write_whole
 
 
 def test_text_and_bytes_are_written_as_they_are(tmp_path: Path) -> None:
@@ -55,6 +56,37 @@ def test_a_file_system_that_cannot_sync_folders_is_no_error(
     else:
         write_whole(path, "new")
     assert path.read_text() == "new"
+
+
+def test_a_folder_appears_whole_and_one_that_is_there_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "cache" / "made"
+    for text in ("first", "second"):
+        with whole_folder(folder, "last") as part:
+            (part / "last").write_text(text)
+            assert folder.exists() == (text == "second")
+    assert (folder / "last").read_text() == "first"
+    (folder / "last").rename(folder / "incomplete")
+    with whole_folder(folder, "last") as part:
+        (part / "last").write_text("third")
+    assert [(path.name, path.read_text()) for path in folder.iterdir()] == [("last", "third")]
+    with pytest.raises(KeyboardInterrupt), whole_folder(tmp_path / "cache" / "other", "last"):
+        raise KeyboardInterrupt
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+def test_what_a_killed_writer_left_is_removed_after_a_day(tmp_path: Path) -> None:
+    old, new, file = (tmp_path / f"{name}.part" for name in ("old", "new", "file"))
+    yesterday = time.time() - 25 * 3600
+    for folder in (old, new):
+        folder.mkdir()
+        (folder / "pixels.bin").touch()
+        os.utime(folder, (yesterday, yesterday))
+    file.touch()
+    for path in (old / "pixels.bin", file):
+        os.utime(path, (yesterday, yesterday))
+    with whole_folder(tmp_path / "made", "last"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file.part", "made", "new.part"]
 
 
 def test_digests_are_those_of_the_content(tmp_path: Path) -> None:

@@ -104,21 +104,17 @@ def _recipe(
     """The recipe with all changes from the command line."""
     from dataclasses import replace
 
-    from glpose.export.terms import sets_of
+    from glpose.jobs.origin import with_origin
     from glpose.recipes import load_recipe
-    from glpose.runtime.load import read_card
     from glpose.train.change import on_synth_only, with_roots, with_settings
 
     recipe = with_roots(load_recipe(name), data)
     if init is not None:
-        begin = _shipped(init) or init
-        recipe = replace(recipe, init_from=str(begin))
-        if begin.suffix == ".onnx" and begin.is_file():
-            seen = (*recipe.pretrained_on, *sets_of(read_card(begin).trained_on))
-            recipe = replace(recipe, pretrained_on=tuple(dict.fromkeys(seen)))
+        recipe = replace(recipe, init_from=str(_shipped(init) or init))
     if synth_only:
         recipe = on_synth_only(recipe)
-    return with_settings(recipe, changes)
+    named = any(change.partition("=")[0] == "pretrained_on" for change in changes)
+    return with_origin(with_settings(recipe, changes), named=named)
 
 
 def _shipped(init: Path) -> Path | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from glpose.errors import BadConfig
 from glpose.formats.text.lines import looking_at
+from glpose.jobs.origin import with_origin
 from glpose.systems import load_system
 from glpose.train.data.crops import VIDEOS, CropsConfig, open_crops
 from glpose.train.loop import train
@@ -43,6 +44,7 @@ def pretrain(
     with looking_at(videos):
         where = str(Path(videos).resolve()) if Path(videos).exists() else videos
     recipe = replace(recipe, roots=data_roots(**{**recipe.roots, VIDEOS: where}))
+    recipe = with_origin(recipe)
     cache_dir = cache_dir or run_dir / CACHE
     check_record(run_dir, recipe, resume=resume)
     open_crops(VIDEOS, recipe.roots, cache_dir, recipe.model.crop, how, report)

@@ -12,14 +12,14 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from glpose.errors import BadWeights
+from glpose.errors import BadInput, BadWeights
 from glpose.formats.lock import only_writer
 from glpose.imaging import write_image
 from glpose.train.data.batches import Parts, own_rows, prefetch
@@ -29,7 +29,12 @@ from glpose.train.run.checkpoint import disk_failures, load_checkpoint, save_che
 from glpose.train.run.fault import examine, stop_at
 from glpose.train.run.log import RunLog
 from glpose.train.run.parts import part_losses, without_averaging
-from glpose.train.run.record import check_record, is_of_older_version, write_record
+from glpose.train.run.record import (
+    check_record,
+    is_of_older_version,
+    recorded_origin,
+    write_record,
+)
 from glpose.train.run.sheet import contact_sheet
 from glpose.train.run.workers import ALONE, Workers
 from glpose.train.state import TrainState, average, learning_rate, seed_step, start
@@ -75,10 +80,13 @@ def train(
         is_there = workers.is_first and check_record(
             run_dir, recipe, resume=resume, formerly=system.formerly
         )
+    if is_there:
+        recipe = replace(recipe, pretrained_on=recorded_origin(run_dir))
     task = system.open(recipe, cache_dir)
     with workers.together():
         last = run_dir / "last.pt"
         goes_on = resume and last.exists()
+        begun_from = _stamp(last)
         state = start(recipe, task, workers, fresh=goes_on)
         if goes_on:
             _restore(state, last)
@@ -98,6 +106,12 @@ def train(
             if workers.is_first:
                 run_dir.mkdir(parents=True, exist_ok=True)
                 held.enter_context(only_writer(run_dir))
+                # Again: another run may have been there while this one prepared its data.
+                check_record(run_dir, recipe, resume=resume, formerly=system.formerly)
+                if _stamp(last) != begun_from:
+                    raise BadInput(
+                        f"{last}: another run has written it meanwhile; go on from there with --resume"
+                    )
                 write_record(run_dir, recipe, counted, data.num_samples, workers)
                 log = RunLog(run_dir, state.step)
         losses = part_losses(task, state.model, workers)
@@ -107,6 +121,11 @@ def train(
         elif resume:
             tell(f"{run_dir} holds {'no checkpoint' if is_there else 'no run'} yet: starting anew")
         return _run(run, state, log, tell)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What differs for another file of that name."""
+    return (path.stat().st_mtime_ns, path.stat().st_ino) if path.exists() else None
 
 
 def _restore(state: TrainState, path: Path) -> None:

@@ -5,7 +5,7 @@ No torch here. `--set optimizer.lr=5e-4` changes a field by name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
@@ -92,7 +92,8 @@ class Recipe(Generic[Model, Data]):
     makes them. `init_from` is what to start from: a run's checkpoint (`.pt`), weights that
     `glpose weights import` wrote (`.safetensors`), an exported encoder (`.onnx`), or "imagenet" for
     the ImageNet weights of an installed package; which of them a system takes is said by its
-    `build`. `pretrained_on` are the sets that these were trained on (for the card).
+    `build`. `pretrained_on` are the sets that these were trained on (for the card), where
+    the file does not say so itself, see `jobs.origin`.
 
     `data_workers` processes prefetch batches; 0 uses two threads of this process. Each process
     caches at most `picture_cache_mb` MiB of decoded pictures of sets stored as picture files.
@@ -128,6 +129,11 @@ class Recipe(Generic[Model, Data]):
         for name, least in lowest.items():
             if getattr(self, name) < least:
                 raise BadConfig(f"{name} is {getattr(self, name)}; expected {least} or more")
+
+    def sets_seen(self, own: Iterable[str]) -> tuple[str, ...]:
+        """The sets that the weights have seen: those of what they start from, and the run's own."""
+        before = self.pretrained_on if self.init_from else ()
+        return tuple(dict.fromkeys((*before, *own)))
 
 
 def recorded(

@@ -78,6 +78,10 @@ class Task(ABC, Generic[Net]):
         """
 
     @abstractmethod
+    def sets_seen(self) -> tuple[str, ...]:
+        """The sets that the weights are trained on, also those before the run, for the card."""
+
+    @abstractmethod
     def train_data(self) -> TrainData:
         """Open the training and validation data; slow preparation is cached for the next run.
 

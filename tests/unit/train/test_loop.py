@@ -121,6 +121,39 @@ def test_two_trainings_do_not_write_into_one_folder(tmp_path: Path) -> None:
     assert not (folder / LOCK).exists()
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_run_that_was_overtaken_while_it_prepared_its_data_writes_nothing(
+    tmp_path: Path, *, resume: bool
+) -> None:
+    run = tmp_path / "run"
+
+    class Slow(TinyTask):
+        def train_data(self) -> TinyData:
+            train(TINY, run)
+            return super().train_data()
+
+    system = System(TinyConfig, TinySet, Slow)
+    with pytest.raises(GLPoseError, match="meanwhile" if resume else "holds a run already"):
+        loop.train(TINY, system, run, cache_dir=tmp_path, resume=resume, report=lambda _: None)
+    assert json.loads((run / "recipe.json").read_text())["resumed"] == []
+    assert not (run / LOCK).exists()
+
+
+def test_checkpoints_without_a_record_are_not_written_over(tmp_path: Path) -> None:
+    train(TINY, tmp_path / "run")
+    (tmp_path / "run" / "recipe.json").unlink()
+    (tmp_path / "run" / "log.jsonl").unlink()
+    with pytest.raises(BadConfig, match=r"holds a run already \(last.pt\)"):
+        train(TINY, tmp_path / "run")
+    with pytest.raises(BadConfig, match=r"another recipe .changed: seed"):
+        train(replace(TINY, seed=5), tmp_path / "run", resume=True)
+    assert train(TINY, tmp_path / "run", resume=True) == ["resumed at step 6 of 6"]
+    (tmp_path / "run" / "last.pt").unlink()
+    (tmp_path / "run" / "recipe.json").unlink()
+    with pytest.raises(BadInput, match=r"neither its recipe.json nor a last.pt"):
+        train(TINY, tmp_path / "run", resume=True)
+
+
 def test_a_run_of_an_older_version_finds_its_best_anew(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     train(replace(TINY, num_steps=4, validate_every=2), folder)
@@ -191,6 +224,15 @@ def test_resuming_with_other_settings_or_other_data_is_refused(tmp_path: Path) -
     with pytest.raises(BadConfig, match=r"another size \(num_samples was 20, is 30\)"):
         loop.train(recipe, tiny_system(Grown), tmp_path / "run", cache_dir=tmp_path, resume=True)
     assert (tmp_path / "run" / "recipe.json").read_bytes() == before
+
+
+def test_a_resumed_run_keeps_the_sets_that_it_started_from(tmp_path: Path) -> None:
+    """What `--init` names may be gone by then."""
+    train(replace(TINY, pretrained_on=("coco",)), tmp_path / "run")
+    (tmp_path / "run" / "last.pt").unlink()
+    train(TINY, tmp_path / "run", resume=True)
+    saved = json.loads(load_checkpoint(tmp_path / "run" / "last.pt")["recipe"])
+    assert saved["pretrained_on"] == ["coco"]
 
 
 def test_a_record_of_a_version_without_a_setting_had_its_default(tmp_path: Path) -> None:

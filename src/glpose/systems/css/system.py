@@ -42,6 +42,10 @@ class CSSTask(ExportTask[SplitNet]):
             load_part(model, load_initial(Path(init_from)), "", init_from)
         return model
 
+    def sets_seen(self) -> tuple[str, ...]:
+        """See `Task.sets_seen`."""
+        return self._recipe.sets_seen(self._recipe.data.sources)
+
     def train_data(self) -> MomentsData:
         """Moments of the clips that are not held out."""
         recipe, data = self._recipe, self._recipe.data
@@ -88,9 +92,7 @@ class CSSTask(ExportTask[SplitNet]):
         scores: dict[str, str],
     ) -> list[Path]:
         """One graph: crops to both halves, see `export`."""
-        recipe = self._recipe
-        before = recipe.pretrained_on if recipe.init_from else ()
-        sources = tuple(dict.fromkeys((*before, *recipe.data.sources)))
+        sources = self.sets_seen()
         return [export_embedder(model, folder, sources, name=name, made_by=made_by, scores=scores)]
 
     def _opened(self) -> Clips:

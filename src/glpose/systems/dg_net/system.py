@@ -60,6 +60,10 @@ class DgNetTask(LiftTask[DgNet]):
                 ) from problem
         return model
 
+    def sets_seen(self) -> tuple[str, ...]:
+        """See `Task.sets_seen`."""
+        return self._recipe.sets_seen(self._recipe.data.sources)
+
     def train_data(self) -> LiftData | TrackData:
         """Windows of the training clips, seen by random cameras, or by those of the set."""
         _ = self._held  # an unusable set must fail here
@@ -122,8 +126,7 @@ class DgNetTask(LiftTask[DgNet]):
 
     def _card(self, *, name: str, made_by: dict[str, str], scores: dict[str, str]) -> LiftCard:
         recipe, config = self._recipe, self._recipe.model
-        before = recipe.pretrained_on if recipe.init_from else ()
-        trained_on, terms = describe((*before, *recipe.data.sources))
+        trained_on, terms = describe(self.sets_seen())
         published = recipe.data.published
         return LiftCard(
             name=name,

@@ -73,6 +73,10 @@ class DKDTask(PoseTask[DKD]):
             _load_single(model.small.encoder, model.static, weights, config.small_from)
         return model
 
+    def sets_seen(self) -> tuple[str, ...]:
+        """See `Task.sets_seen`."""
+        return self._recipe.sets_seen(self._recipe.data.sources)
+
     def train_data(self) -> StretchData:
         """Stretches of the recipe's sets."""
         recipe, config = self._recipe, self._recipe.model
@@ -140,11 +144,10 @@ class DKDTask(PoseTask[DKD]):
         self, model: DKD, *, name: str, made_by: dict[str, str], scores: dict[str, str]
     ) -> tuple[PoseParts, PoseCard]:
         """The frame encoder, the step and the start, with their card."""
-        recipe, config = self._recipe, self._recipe.model
-        before = recipe.pretrained_on if recipe.init_from else ()
+        config = self._recipe.model
         card = pose_card(
             name,
-            tuple(dict.fromkeys((*before, *recipe.data.sources))),
+            self.sets_seen(),
             f"{PAPER} on {config.small.family}, started by {config.backbone.family}",
             skeleton=config.skeleton,
             crop=config.crop,

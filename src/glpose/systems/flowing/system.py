@@ -76,6 +76,10 @@ class FlowingTask(PoseTask[Flowing]):
                 load_part(model.get_submodule(name), weights, f"{name}.", init_from)
         return model
 
+    def sets_seen(self) -> tuple[str, ...]:
+        """See `Task.sets_seen`."""
+        return self._recipe.sets_seen(self._recipe.data.sources)
+
     def train_data(self) -> AlignedData:
         """The keys of the recipe's sets."""
         recipe, data = self._recipe, self._recipe.data
@@ -124,11 +128,10 @@ class FlowingTask(PoseTask[Flowing]):
         self, model: Flowing, *, name: str, made_by: dict[str, str], scores: dict[str, str]
     ) -> tuple[PoseParts, PoseCard]:
         """The single-frame network and the merging, with their card."""
-        recipe, config = self._recipe, self._recipe.model
-        before = recipe.pretrained_on if recipe.init_from else ()
+        config = self._recipe.model
         card = pose_card(
             name,
-            tuple(dict.fromkeys((*before, *recipe.data.sources))),
+            self.sets_seen(),
             f"{PAPER} on {config.backbone.family}",
             skeleton=config.skeleton,
             crop=config.crop,

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 
 from glpose.clip import global_slots
 from glpose.damage import DAMAGE, damage
+from glpose.files import whole_folder
 from glpose.systems.glpose.data import drifted_box, key_targets, noisy_box
 from glpose.systems.glpose.spec import ClipConfig, GLPoseConfig
 from glpose.train.data.augment import Look, draw_look, jitter_colour
@@ -71,9 +72,7 @@ class FeatureData:
         variant, row = np.divmod(np.arange(self.num), n)
         self._has_damaged = (row + variant) % data.damaged_stride == 0
         self._damaged_place = np.cumsum(self._has_damaged) - 1
-        if folder is not None and (folder / _MAPS).exists():
-            self._load(folder)
-        else:
+        if folder is None or not (folder / _MAPS).exists():
             h, w = config.heatmap.size_hw
             shape = (config.backbone.channels, h, w)
             self.clean = np.empty((self.num, *shape), np.float16)
@@ -84,6 +83,9 @@ class FeatureData:
                 self._encode_variant(variant, encode, np.random.default_rng([seed, variant]))
             if folder is not None:
                 self._save(folder)
+                del self.clean, self.damaged
+        if folder is not None:
+            self._load(folder)  # also after saving: another run may have been first
         self.embedding = _embedding(self.clean)
         labelled = (tracks.state == LABELLED).any(1)
         self.keys = np.flatnonzero(np.tile(labelled, num_variants))
@@ -113,14 +115,11 @@ class FeatureData:
             self._mirrored = maps["mirrored"]
 
     def _save(self, folder: Path) -> None:
-        """The maps are written last: their file marks the folder as complete."""
-        folder.mkdir(parents=True, exist_ok=True)
-        np.save(folder / "clean.npy", self.clean)
-        np.save(folder / "damaged.npy", self.damaged)
-        partial = folder / "part.npz"
-        to_crop = np.stack([m.matrix for m in self.to_crop])
-        np.savez(partial, to_crop=to_crop, mirrored=self._mirrored)
-        partial.replace(folder / _MAPS)
+        with whole_folder(folder, _MAPS) as part:
+            np.save(part / "clean.npy", self.clean)
+            np.save(part / "damaged.npy", self.damaged)
+            to_crop = np.stack([m.matrix for m in self.to_crop])
+            np.savez(part / _MAPS, to_crop=to_crop, mirrored=self._mirrored)
 
     def _encode_variant(self, variant: int, encode: Encode, rng: np.random.Generator) -> None:
         tracks, crop, how = self.tracks, self._config.crop, self._data.augmentation

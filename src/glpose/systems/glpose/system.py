@@ -95,6 +95,10 @@ class GLPoseTask(PoseTask[GLPose]):
             _load(model, weights, init_from)
         return model
 
+    def sets_seen(self) -> tuple[str, ...]:
+        """See `Task.sets_seen`."""
+        return self._recipe.sets_seen(self._recipe.data.sources)
+
     def train_data(self) -> TrainData:
         """Clips or cached features of the recipe's sets."""
         recipe, config, data = self._recipe, self._recipe.model, self._recipe.data
@@ -183,15 +187,13 @@ class GLPoseTask(PoseTask[GLPose]):
         self, model: GLPose, *, name: str, made_by: dict[str, str], scores: dict[str, str]
     ) -> tuple[PoseParts, PoseCard]:
         """Encoder and fusion with their card; the single-frame head, if kept, answers alone."""
-        recipe, config = self._recipe, self._recipe.model
+        config = self._recipe.model
         answer = None if model.single_head is None else Answer(model.single_head)
         summary = Summary(model.fusion) if isinstance(model.fusion, JointQueries) else None
         parts = PoseParts(EncoderGraph(model.eval()), Solver(model), answer, summary=summary)
-        before = recipe.pretrained_on if recipe.init_from else ()
-        sources = tuple(dict.fromkeys((*before, *recipe.data.sources)))
         card = pose_card(
             name,
-            sources,
+            self.sets_seen(),
             f"{QUERIES if config.queries else PAPER} on {config.backbone.family}",
             skeleton=config.skeleton,
             crop=config.crop,

@@ -16,14 +16,15 @@ import numpy as np
 
 from glpose.errors import BadConfig
 from glpose.formats.coco.boxes import BoxedPicture
+from glpose.formats.dataset import LabelledSequence
 from glpose.formats.sets import DATASETS, Dataset
 from glpose.imaging import blur, read_image, resize, resized_boxes
 from glpose.synth import SceneSpec, render_scene
 from glpose.systems.person_detector.spec import BoxDataConfig
 from glpose.systems.person_detector.targets import IGNORE, PADDING, PERSON
 from glpose.train.data.augment import jitter_colour
-from glpose.train.data.sets import frames_with_people
-from glpose.train.data.store import PictureStore, content_digest, has_store, write_store
+from glpose.train.data.sets import frames_with_people, labels_digest, opened_store
+from glpose.train.data.store import PictureStore, content_digest
 from glpose.train.system import ArrayBatch
 
 CELL_PX = 8
@@ -244,26 +245,41 @@ def _open(
     stride = {"lspet": config.lspet_stride, "jhmdb": config.jhmdb_stride}.get(name, 1)
     if found.root:
         root = Path(roots[found.root])
-        tag = f"{config.store_side_px}-{stride}-{content_digest(root, config.keypoint_extend)}"
-        pictures = _real(found, root, config, stride)
+        settings = (config.keypoint_extend, found.grow)
+        if found.boxes is not None:
+            boxed = found.boxes(root, found.parts[0])[::stride]
+            digest = content_digest(
+                settings,
+                labels=(array for p in boxed for array in (p.xyxy, p.ignore)),
+                files=(p.path for p in boxed),
+            )
+            pictures = _of_boxes(boxed, found, config)
+        else:
+            assert found.open is not None
+            sequences = found.open(root, found.parts[0])
+            assert isinstance(sequences, list)
+            digest = labels_digest(sequences, settings)
+            pictures = _of_frames(sequences, config, stride)
+        tag, of = f"{config.store_side_px}-{stride}-{digest}", f"the set {name} in {root}"
     else:
-        tag = f"{config.num_synth_scenes}-{config.synth_frames}-{content_digest(None)}"
-        pictures = _synth(config)
-    folder = cache_dir / f"boxes-{name}-{tag}"
-    return PictureStore(folder) if has_store(folder) else write_store(folder, pictures)
+        tag = f"{config.num_synth_scenes}-{config.synth_frames}-{content_digest()}"
+        pictures, of = _synth(config), f"the set {name}"
+    return opened_store(cache_dir / f"boxes-{name}-{tag}", pictures, of)
 
 
-def _real(found: Dataset, root: Path, config: BoxDataConfig, stride: int) -> Iterator[Labelled]:
-    """The training part of a set: every n-th picture, or every n-th frame of videos."""
-    if found.boxes is not None:
-        for picture in found.boxes(root, found.parts[0])[::stride]:
-            xyxy = _grow(picture.xyxy, config.keypoint_extend) if found.grow else picture.xyxy
-            kind = np.where(picture.ignore, IGNORE, PERSON).astype(np.int8)
-            yield _shrink(read_image(picture.path), xyxy, kind, config.store_side_px)
-        return
-    assert found.open is not None
-    sequences = found.open(root, found.parts[0])
-    assert isinstance(sequences, list)
+def _of_boxes(
+    boxed: list[BoxedPicture], found: Dataset, config: BoxDataConfig
+) -> Iterator[Labelled]:
+    for picture in boxed:
+        xyxy = _grow(picture.xyxy, config.keypoint_extend) if found.grow else picture.xyxy
+        kind = np.where(picture.ignore, IGNORE, PERSON).astype(np.int8)
+        yield _shrink(read_image(picture.path), xyxy, kind, config.store_side_px)
+
+
+def _of_frames(
+    sequences: list[LabelledSequence], config: BoxDataConfig, stride: int
+) -> Iterator[Labelled]:
+    """Every n-th frame of videos."""
     for _, rgb, truth in frames_with_people(sequences):
         if truth.frame % stride == 0:
             kind = np.full(len(truth.people), PERSON, np.int8)

@@ -82,6 +82,10 @@ class PersonDetectorTask(ExportTask[PersonDetector]):
                 ) from problem
         return model
 
+    def sets_seen(self) -> tuple[str, ...]:
+        """See `Task.sets_seen`."""
+        return self._recipe.sets_seen(used_sets(self._recipe.data, self._recipe.roots))
+
     def train_data(self) -> BoxData:
         """All sets with a folder, and synth; each is decoded into the task's cache once."""
         return self._boxes
@@ -129,9 +133,7 @@ class PersonDetectorTask(ExportTask[PersonDetector]):
         scores: dict[str, str],
     ) -> list[Path]:
         """One graph, see `export`."""
-        recipe = self._recipe
-        before = recipe.pretrained_on if recipe.init_from else ()
-        trained_on, terms = describe((*before, *used_sets(recipe.data, recipe.roots)))
+        trained_on, terms = describe(self.sets_seen())
         made = card(
             model.config,
             name=name,

@@ -77,6 +77,12 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
                 load_part(model, weights, "", init_from)
         return model
 
+    def sets_seen(self) -> tuple[str, ...]:
+        """See `Task.sets_seen`."""
+        data = self._recipe.data
+        taught = ("taught",) if data.taught else ()
+        return self._recipe.sets_seen((*(share.source for share in data.shares), *taught))
+
     def train_data(self) -> PeopleData:
         """People of the recipe's sets with their targets."""
         # Opened now: an unusable validation set must fail here, not after the first epoch.
@@ -152,14 +158,10 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
         self, model: SingleFrameNet, *, name: str, made_by: dict[str, str], scores: dict[str, str]
     ) -> tuple[PoseParts, PoseCard]:
         """The encoder, and the head as a solver with the key as its only slot, with their card."""
-        recipe, config = self._recipe, self._recipe.model
-        before = recipe.pretrained_on if recipe.init_from else ()
-        taught = ("taught",) if recipe.data.taught else ()
-        trained_on = (s.source for s in recipe.data.shares)
-        sources = tuple(dict.fromkeys((*before, *trained_on, *taught)))
+        config = self._recipe.model
         card = pose_card(
             name,
-            sources,
+            self.sets_seen(),
             config.backbone.source,
             skeleton=config.skeleton,
             crop=config.crop,

@@ -18,11 +18,11 @@ from jaxtyping import Float32, UInt8
 from glpose.api import load_models, poses_of
 from glpose.crop import crop_from_image, cut
 from glpose.errors import BadConfig, BadInput, GLPoseError
-from glpose.formats.dataset import LabelledPictures
+from glpose.formats.dataset import LabelledPictures, LabelledSequence
 from glpose.formats.sets import sources
 from glpose.imaging import resize, resized_boxes
 from glpose.track.cuts import CutDetector
-from glpose.train.data.sets import folder_of, frames_with_people
+from glpose.train.data.sets import folder_of, frames_with_people, labels_digest
 from glpose.train.data.store import PictureStore, content_digest, has_store, write_store
 from glpose.types import CropSpec, Frame, People
 from glpose.video.source import SourceEntry, find_sources
@@ -126,8 +126,8 @@ def open_crops(
         entries = find_sources([root])
         if entries[0].error is not None:
             raise entries[0].error
-        files = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for e in entries for p in e.paths]
-        tag = content_digest(None, root, files, crop, how, DEFAULT_POSE, DEFAULT_DETECTOR)
+        files = (path for entry in entries for path in entry.paths)
+        tag = content_digest(root, crop, how, DEFAULT_POSE, DEFAULT_DETECTOR, files=files)
         videos, label = _found_people(entries, tell), root
     else:
         known = {
@@ -135,9 +135,8 @@ def open_crops(
         }
         if source not in known:
             raise BadConfig(f"unknown set '{source}'; known: {VIDEOS}, {', '.join(known)}")
-        root = folder_of(known[source][0], roots) if known[source][0].open else None
-        tag = content_digest(root, crop, how)
-        videos, label = _labelled_people(source, root), f"the set {source}"
+        videos, tag = _labelled_people(source, roots, crop, how)
+        label = f"the set {source}"
     folder = cache_dir / f"crops-{source}-{tag}"
     if has_store(folder):
         return PictureStore(folder)
@@ -149,7 +148,7 @@ def open_crops(
             f"{label}: nothing to learn from, {total}; expected videos with moving people, each seen "
             f"for at least {how.min_s:g} s and at least {how.min_side_px:g} pixels high"
         )
-    return write_store(folder, chain([first], pictures))
+    return write_store(folder, chain([first], pictures), label)
 
 
 def _silent(line: str) -> None:
@@ -196,20 +195,29 @@ def _with_progress(
         yield frame, people
 
 
-def _labelled_people(source: str, root: Path | None) -> Iterator[Video]:
-    """The people of a set by their boxes; its joints are not read."""
+def _labelled_people(
+    source: str, roots: Mapping[str, str], *settings: object
+) -> tuple[Iterator[Video], str]:
+    """The people of a set by their boxes, and the digest of set and settings."""
     found, part = sources()[source]
-    if found.open is None or root is None:
-        from glpose.synth import SceneSpec, render_scene
-
-        spec = SceneSpec(size_hw=(240, 320), num_frames=_SCENE_FRAMES)
-        for seed in range(_NUM_SCENES):
-            frames = render_scene(spec, seed=seed).frames()
-            yield f"scene {seed}", ((frame, truth.people) for frame, truth in frames)
-        return
-    labelled = found.open(root, part)
+    if found.open is None:
+        return _of_scenes(), content_digest(*settings)
+    labelled = found.open(folder_of(found, roots), part)
     if isinstance(labelled, LabelledPictures):
         raise BadConfig(f"the set {source} has pictures, not videos; expected a set of videos")
+    return _of_sequences(labelled), labels_digest(labelled, *settings)
+
+
+def _of_scenes() -> Iterator[Video]:
+    from glpose.synth import SceneSpec, render_scene
+
+    spec = SceneSpec(size_hw=(240, 320), num_frames=_SCENE_FRAMES)
+    for seed in range(_NUM_SCENES):
+        frames = render_scene(spec, seed=seed).frames()
+        yield f"scene {seed}", ((frame, truth.people) for frame, truth in frames)
+
+
+def _of_sequences(labelled: list[LabelledSequence]) -> Iterator[Video]:
     for number, frames in groupby(frames_with_people(labelled), key=lambda item: item[0]):
         name = labelled[number].name
         yield name, ((Frame(t.frame, t.time_s, rgb), t.people) for _, rgb, t in frames)

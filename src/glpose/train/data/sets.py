@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from glpose.errors import BadConfig, BadInput
 from glpose.formats.dataset import LabelledPictures, LabelledSequence
-from glpose.formats.sets import DATASETS, Dataset, sources
+from glpose.formats.sets import DATASETS, Dataset, Labelled, sources
 from glpose.formats.taught import read_taught, with_taught
 from glpose.geometry import grown
 from glpose.imaging import read_image
@@ -61,34 +62,59 @@ def open_people(
     tags = (name, *[skeleton.name] * (skeleton is not POSETRACK15), *["taught"] * taught)
     if found.grow:
         tags = (*tags, f"grown-{found.grow:g}")
-    root = folder_of(found, roots) if found.open else None
-    by_teachers = [folder_of(DATASETS["taught"], roots) / f"{found.name}.npz"] if taught else []
-    store = cache_dir / "-".join((*tags, content_digest(root, files=by_teachers)))
-    if found.open is None or root is None:
+    if found.open is None:
         scenes = range(num_synth_scenes)
         if part != found.parts[0]:  # others than those, a quarter of their number
             scenes = range(num_synth_scenes, num_synth_scenes + max(1, num_synth_scenes // 4))
-        return _stored(store, _synth(found, scenes, skeleton))
+        store = cache_dir / "-".join((*tags, content_digest()))
+        return opened_store(store, _synth(found, scenes, skeleton), f"the set {source}")
+    root = folder_of(found, roots)
     decoded = found.decoded is not None and found.decoded(root)
-    if decoded and has_store(store):
-        return PictureStore(store)  # no need to read the labels again
     labelled = found.open(root, part)
     if isinstance(labelled, LabelledPictures):
         if taught and found.taught:
-            labelled = with_taught(labelled, read_taught(*by_teachers), found.taught)
-        if decoded:
-            return _stored(store, _decoded_pictures(found, labelled, skeleton))
-        return _from_pictures(source, found, labelled, skeleton)
-    if decoded or not all(sequence.images for sequence in labelled):
-        return _stored(store, _decoded_frames(found, labelled, skeleton))
-    return _from_sequences(source, found, labelled, skeleton)
+            by_teachers = folder_of(DATASETS["taught"], roots) / f"{found.name}.npz"
+            labelled = with_taught(labelled, read_taught(by_teachers), found.taught)
+        if not decoded:
+            return _from_pictures(source, found, labelled, skeleton)
+        labelled = replace(labelled, pictures=[p for p in labelled.pictures if len(p.truth.people)])
+        pictures = _decoded_pictures(found, labelled, skeleton)
+    elif decoded or not all(sequence.images for sequence in labelled):
+        pictures = _decoded_frames(found, labelled, skeleton)
+    else:
+        return _from_sequences(source, found, labelled, skeleton)
+    store = cache_dir / "-".join((*tags, labels_digest(labelled)))
+    return opened_store(store, pictures, f"the set {source} in {root}")
 
 
-def _stored(
-    folder: Path, pictures: Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]
+def labels_digest(labelled: Labelled, *settings: object) -> str:
+    """The `content_digest` of an opened set: of its labels and of the files of its pictures."""
+    if isinstance(labelled, LabelledPictures):
+        truths = [picture.truth for picture in labelled.pictures]
+        files = [picture.path for picture in labelled.pictures]
+    else:
+        truths = [truth for sequence in labelled for truth in sequence.truth()]
+        files = [path for s in labelled for path in (*s.images, *([s.video] if s.video else []))]
+    arrays = (
+        array
+        for truth in truths
+        for people in [truth.people]
+        for array in (
+            np.array(truth.frame),
+            people.xyxy,
+            people.track_id,
+            truth.xy,
+            truth.visibility,
+        )
+    )
+    return content_digest(*settings, labels=arrays, files=files)
+
+
+def opened_store(
+    folder: Path, pictures: Iterable[tuple[np.ndarray, dict[str, np.ndarray]]], of: str
 ) -> PictureStore:
-    """Open the store in the folder, writing it first if needed."""
-    return PictureStore(folder) if has_store(folder) else write_store(folder, pictures)
+    """Open the store in the folder, written first if needed; `of` names the data in messages."""
+    return PictureStore(folder) if has_store(folder) else write_store(folder, pictures, of)
 
 
 def folder_of(found: Dataset, roots: Mapping[str, str]) -> Path:
@@ -218,8 +244,6 @@ def _decoded_pictures(
 ) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
     for picture in labelled.pictures:
         truth = picture.truth
-        if len(truth.people) == 0:
-            continue
         labels = _labels(found, truth, labelled.skeleton, skeleton, truth.frame)
         labels["xyxy"] = grown(labels["xyxy"], found.grow)
         yield read_image(picture.path), labels

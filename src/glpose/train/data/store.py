@@ -1,10 +1,10 @@
 """Training pictures by number, with label rows of the people in them.
 
 `PictureStore` keeps decoded pictures in one flat file, so that training never decodes. Its folder
-holds `pixels.bin` (all pictures, one after the other) and `index.npz`, which is written last and so
-marks a complete store. `PictureFiles` reads larger sets from their own files and may keep some
-decoded in a `PictureCache`. All of them can be pickled to other processes, which reopen the
-pictures by path.
+holds `pixels.bin` (all pictures, one after the other) and `index.npz`; it is made under another name
+and gets its own when it is complete, so that several runs can share a cache. `PictureFiles` reads
+larger sets from their own files and may keep some decoded in a `PictureCache`. All of them can be
+pickled to other processes, which reopen the pictures by path.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from copy import copy
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Protocol, runtime_checkable
@@ -20,7 +21,7 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 
 from glpose.errors import BadInput
-from glpose.files import file_digest, whole_file
+from glpose.files import whole_folder
 from glpose.imaging import read_image
 
 
@@ -133,7 +134,7 @@ class PictureStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        index = np.load(folder / "index.npz")
+        index = np.load(folder / _INDEX)
         self.offset, self.shape_hw = index["offset"], index["shape_hw"]
         self.labels = {name: index[name] for name in index.files if name not in _OWN}
         # `pread`, not a memory map: page faults of a large map can cost more than reading.
@@ -178,10 +179,14 @@ class PictureStore:
 
 
 def _identity(paths: Iterable[Path]) -> str:
-    whole = hashlib.sha256()
+    whole, resolved = hashlib.sha256(), lru_cache(None)(Path.resolve)
     for path in paths:
-        found = path.stat()
-        whole.update(f"{path.resolve()} {found.st_size} {found.st_mtime_ns}\n".encode())
+        try:
+            found = path.stat()
+            what = f"{found.st_size} {found.st_mtime_ns}"
+        except OSError:
+            what = "missing"
+        whole.update(f"{resolved(path.parent)}/{path.name} {what}\n".encode())
     return whole.hexdigest()
 
 
@@ -191,91 +196,66 @@ def with_cache(sets: Sequence[Pictures], megabytes: int) -> list[Pictures]:
     return [s.with_cache(cache) if isinstance(s, PictureFiles) else s for s in sets]
 
 
-_OWN = ("offset", "shape_hw")
+_INDEX, _OWN = "index.npz", ("offset", "shape_hw")
 
-STORE_VERSION = 2
+STORE_VERSION = 3
 """To be raised if the code that fills stores makes something else of the same files."""
 
-_LABEL_FILES = (".json", ".txt", ".mat")
-_OF_RUNS = frozenset({"recipe.json", "index.npz"})
 
-
-def content_digest(root: Path | None, *settings: object, files: Sequence[Path] = ()) -> str:
+def content_digest(
+    *settings: object, labels: Iterable[np.ndarray] = (), files: Iterable[Path] = ()
+) -> str:
     """Eight hexadecimal digits for the name of a store: others if its content may be another.
 
-    They stand for the path of a set's folder, the label files and lists in it and in the folders
-    below, further `files`, `settings`, and `STORE_VERSION`.
-
-    Raises: BadInput if a file cannot be read.
+    They stand for `settings`, the labels as they were read, the paths, sizes and times of the
+    pictures' or videos' `files`, and `STORE_VERSION`.
     """
-    place = "" if root is None else str(root.resolve())
-    whole = hashlib.sha256(repr((STORE_VERSION, place, settings)).encode())
-    try:
-        names = (
-            {} if root is None else {path: str(path.relative_to(root)) for path in _labels(root)}
-        )
-        for path, name in {**names, **{path: path.name for path in files}}.items():
-            if path.is_file():
-                whole.update(f"{name} {file_digest(path)}\n".encode())
-    except OSError as problem:
-        raise BadInput(f"{problem.filename}: cannot be read ({problem.strerror})") from problem
+    whole = hashlib.sha256(repr((STORE_VERSION, settings)).encode())
+    for array in labels:
+        whole.update(f"{array.shape}".encode())
+        whole.update(array.tobytes())
+    whole.update(_identity(files).encode())
     return whole.hexdigest()[:8]
-
-
-def _labels(root: Path) -> list[Path]:
-    """The label files in a folder and below, also behind links, but not those of runs and stores."""
-
-    def fail(problem: OSError) -> None:
-        raise problem
-
-    found, seen = [], set()
-    for place, folders, files in os.walk(root, onerror=fail, followlinks=True):
-        seen.add(os.path.realpath(place))
-        if len(seen) > 1 and not _OF_RUNS.isdisjoint(files):
-            folders.clear()
-            continue
-        folders[:] = [name for name in folders if os.path.realpath(Path(place, name)) not in seen]
-        found += [Path(place, name) for name in files if name.endswith(_LABEL_FILES)]
-    return sorted(found)
 
 
 def has_store(folder: Path) -> bool:
     """Whether the folder holds a complete store."""
-    return (folder / "index.npz").is_file()
+    return (folder / _INDEX).is_file()
 
 
 def write_store(
     folder: Path,
     pictures: Iterable[tuple[UInt8[np.ndarray, "height width 3"], dict[str, np.ndarray]]],
+    of: str = "the data",
 ) -> PictureStore:
     """Write pictures with their labels (arrays with one row per person, stacked over all).
 
     Each label dictionary describes the people in its picture; an array `picture` with their
-    picture's number is added.
+    picture's number is added. If another run has written the same store meanwhile, that one counts.
 
-    Raises: BadInput if there are no pictures.
+    Raises: BadInput, saying `of` which data, if there are no pictures.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     offsets, shapes, rows, owner = [], [], [], []
     position = 0
-    with (folder / "pixels.bin").open("wb") as file:
-        for number, (rgb, labels) in enumerate(pictures):
-            offsets.append(position)
-            shapes.append(rgb.shape[:2])
-            file.write(np.ascontiguousarray(rgb).tobytes())
-            position += rgb.size
-            count = len(next(iter(labels.values())))
-            rows.append(labels)
-            owner.append(np.full(count, number, np.int64))
-    if not rows:
-        raise BadInput(f"{folder}: no pictures with people to write; check the data set's folder")
-    stacked = {key: np.concatenate([r[key] for r in rows]) for key in rows[0]}
-    with whole_file(folder / "index.npz") as part, part.open("wb") as file:
+    with whole_folder(folder, _INDEX) as part:
+        with (part / "pixels.bin").open("wb") as file:
+            for number, (rgb, labels) in enumerate(pictures):
+                offsets.append(position)
+                shapes.append(rgb.shape[:2])
+                file.write(np.ascontiguousarray(rgb).tobytes())
+                position += rgb.size
+                count = len(next(iter(labels.values())))
+                rows.append(labels)
+                owner.append(np.full(count, number, np.int64))
+        if not rows:
+            raise BadInput(
+                f"{of}: no picture with a labelled person; check the folder and the labels in it"
+            )
         np.savez(
-            file,
+            part / _INDEX,
             offset=np.array(offsets, np.int64),
             shape_hw=np.array(shapes, np.int64),
             picture=np.concatenate(owner),
-            **stacked,  # type: ignore[arg-type]  # no label is called `allow_pickle`
+            **{key: np.concatenate([r[key] for r in rows]) for key in rows[0]},  # type: ignore[arg-type]  # no label is called `allow_pickle`
         )
     return PictureStore(folder)

@@ -18,48 +18,70 @@ import torch
 
 import glpose
 from glpose.config import to_plain
-from glpose.errors import BadConfig, BadInput
+from glpose.errors import BadConfig, BadInput, BadWeights
 from glpose.files import write_whole
 from glpose.train.recipe import Recipe, recorded
+from glpose.train.run.checkpoint import load_checkpoint
 from glpose.train.run.workers import Workers
 
 _RECORD = "recipe.json"
+_OF_A_RUN = (_RECORD, "last.pt", "best.pt", "log.jsonl")
 
-# Settings that change only how fast batches are made.
-_OF_SPEED = ("data_workers", "picture_cache_mb")
+# Settings that change only how fast batches are made, and what the first start wrote: the file that
+# it was read from may be another by now, or gone.
+_MAY_DIFFER = ("data_workers", "picture_cache_mb", "pretrained_on")
 
 
 def check_record(
     run_dir: Path, recipe: Recipe, *, resume: bool, formerly: tuple[str, ...] = ()
 ) -> bool:
-    """Whether the folder holds a run; checks that it may be resumed with this recipe.
+    """Whether the folder holds a run's record; checks that the run may be resumed with this recipe.
 
     `formerly` are the names of the recipe's system in older records.
 
     Raises: BadConfig if it holds another run or `resume` is not set; BadInput if it is not
     writable.
     """
-    path = run_dir / _RECORD
-    if not path.exists():
+    there = [name for name in _OF_A_RUN if (run_dir / name).exists()]
+    if not there:
         _check_writable(run_dir)
         return False
     if not resume:
         raise BadConfig(
-            f"{run_dir} holds a run already; continue it with --resume, "
+            f"{run_dir} holds a run already ({there[0]}); continue it with --resume, "
             "or choose another folder with --output"
         )
-    known = _read(path)["recipe"]
+    known = _known(run_dir)
     if known.get("system") in formerly:
         known = known | {"system": recipe.system}
     differences = _differences(_completed(recipe, known), to_plain(recipe))
-    changed = [name for name in differences if name not in _OF_SPEED]
+    changed = [name for name in differences if name not in _MAY_DIFFER]
     if changed:
         raise BadConfig(
             f"{run_dir} was started with another recipe (changed: {_few(changed)}); "
             "resume it as it was, or start anew with another --output"
         )
     _check_writable(run_dir)
-    return True
+    return _RECORD in there
+
+
+def _known(run_dir: Path) -> dict:
+    """The recipe of a run by its record or, if somebody has moved that, by its last checkpoint."""
+    if (run_dir / _RECORD).exists():
+        return _read(run_dir / _RECORD)["recipe"]
+    last = run_dir / "last.pt"
+    try:
+        return dict(json.loads(load_checkpoint(last)["recipe"]))
+    except (BadWeights, KeyError, TypeError, ValueError) as problem:
+        raise BadInput(
+            f"{run_dir}: has files of a run, but neither its {_RECORD} nor a last.pt to go on from; "
+            "start anew with another --output"
+        ) from problem
+
+
+def recorded_origin(run_dir: Path) -> tuple[str, ...]:
+    """The sets that a run has started from."""
+    return tuple(_read(run_dir / _RECORD)["recipe"].get("pretrained_on", ()))
 
 
 def is_of_older_version(run_dir: Path) -> bool:

@@ -128,7 +128,7 @@ def test_synth_is_decoded_once(tmp_path: Path) -> None:
     assert (folder / "index.npz").stat().st_mtime_ns == written
 
 
-def test_a_store_is_made_anew_for_other_labels_and_else_opened_unread(
+def test_a_store_is_made_anew_for_other_labels_and_pictures_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, cache = tmp_path / "badminton", tmp_path / "cache"
@@ -155,8 +155,24 @@ def test_a_store_is_made_anew_for_other_labels_and_else_opened_unread(
     with monkeypatch.context() as patch:
         patch.setitem(DATASETS, "badminton", replace(DATASETS["badminton"], grow=0.2))
         assert opened().labels["xyxy"].tolist() == [[2, 2, 18, 38]]
-    monkeypatch.setattr(json, "loads", None)
+    monkeypatch.setattr("glpose.train.data.sets.read_image", None)
+    (root / "notes.txt").write_text("mine", "utf-8")
+    data["info"] = {"version": "2"}
     assert opened().labels["xyxy"].tolist() == [[5, 5, 15, 35]]
+    monkeypatch.undo()
+    write_image(root / "images" / "1.png", np.full((40, 40, 3), 90, np.uint8))
+    assert (opened()[0] == 90).all()
+
+
+def test_a_set_without_people_to_train_on_is_named(tmp_path: Path) -> None:
+    root = tmp_path / "badminton"
+    (root / "images").mkdir(parents=True)
+    data = {"categories": [{}], "images": [{"id": 1, "file_name": "1.png"}], "annotations": []}
+    (root / "person_keypoints.json").write_text(json.dumps(data), "utf-8")
+    with pytest.raises(
+        BadInput, match=rf"^the set badminton in {root}: no picture with a labelled"
+    ):
+        open_people("badminton", data_roots(badminton=str(root)), tmp_path / "cache")
 
 
 def test_sets_that_cannot_be_opened(tmp_path: Path) -> None:

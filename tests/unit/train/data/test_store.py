@@ -1,5 +1,6 @@
 """The store of decoded pictures: what is written comes back, whole or not at all."""
 
+import os
 import pickle
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -51,46 +52,34 @@ def test_pictures_that_are_not_contiguous(tmp_path: Path) -> None:
     assert (write_store(tmp_path, [(rgb, {"id": np.zeros(1)})])[0] == rgb).all()
 
 
-def test_a_digest_is_of_the_folder_its_labels_and_the_settings(
+def test_a_digest_is_of_the_settings_the_labels_and_the_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root, other = tmp_path / "set", tmp_path / "other"
-    for folder in (root, other):
-        (folder / "images").mkdir(parents=True)
-        (folder / "person_keypoints.json").write_text("{}")
-    taught = tmp_path / "set.npz"
-    taught.write_bytes(b"one")
-    first = content_digest(root, 0.15, files=[taught])
+    (tmp_path / "x").mkdir()
+    picture, labels = tmp_path / "1.png", [np.zeros((2, 3)), np.ones(1)]
+    picture.write_bytes(b"one")
+
+    def found() -> str:
+        return content_digest(0.15, labels=labels, files=[picture])
+
+    first = found()
     assert len(first) == 8
-    assert content_digest(tmp_path / "other" / ".." / "set", 0.15, files=[taught]) == first
-    found = {first, content_digest(root, 0.2, files=[taught]), content_digest(root, 0.15)}
-    found |= {content_digest(other, 0.15, files=[taught]), content_digest(None, 0.15)}
-    taught.write_bytes(b"two")
-    found.add(content_digest(root, 0.15, files=[taught]))
-    (root / "person_keypoints.json").write_text("[]")
-    found.add(content_digest(root, 0.15, files=[taught]))
-    (root / "images" / "joints.mat").write_bytes(b"one")
-    found.add(content_digest(root, 0.15, files=[taught]))
-    (root / "images" / "joints.mat").write_bytes(b"two")
-    found.add(content_digest(root, 0.15, files=[taught]))
+    assert content_digest(0.15, labels=labels, files=[tmp_path / "x" / ".." / "1.png"]) == first
+    digests = {first, content_digest(0.2, labels=labels, files=[picture])}
+    digests |= {content_digest(0.15, files=[picture]), content_digest(0.15, labels=labels)}
+    labels[0] = np.zeros((3, 2))
+    digests.add(found())
+    labels[0][0] = 1
+    digests.add(found())
+    os.utime(picture, ns=(1, 1))
+    digests.add(found())
+    picture.write_bytes(b"other")
+    digests.add(found())
+    picture.unlink()
+    digests.add(found())
     monkeypatch.setattr(module, "STORE_VERSION", 0)
-    found.add(content_digest(root, 0.15, files=[taught]))
-    assert len(found) == 10
-
-
-def test_a_digest_sees_labels_behind_links_that_lead_in_a_circle(tmp_path: Path) -> None:
-    root, elsewhere = tmp_path / "set", tmp_path / "elsewhere"
-    root.mkdir()
-    elsewhere.mkdir()
-    (root / "annotations").symlink_to(elsewhere)
-    (elsewhere / "back").symlink_to(root)
-    found = {content_digest(root)}
-    (elsewhere / "one.json").write_text("{}")
-    found.add(content_digest(root))
-    assert len(found) == 2
-    (elsewhere / "run").mkdir()
-    (elsewhere / "run" / "recipe.json").write_text("{}")
-    assert content_digest(root) in found
+    digests.add(found())
+    assert len(digests) == 10
 
 
 def test_several_threads_read_at_once(tmp_path: Path) -> None:
@@ -106,16 +95,36 @@ def test_an_interrupted_store_is_absent(tmp_path: Path) -> None:
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        write_store(tmp_path, breaks())
-    assert not has_store(tmp_path)
-    write_store(tmp_path, labelled())
-    assert len(PictureStore(tmp_path)) == 3
+        write_store(tmp_path / "store", breaks())
+    assert not list(tmp_path.iterdir())
+    write_store(tmp_path / "store", labelled())
+    assert len(PictureStore(tmp_path / "store")) == 3
+
+
+def test_a_second_writer_leaves_the_store_of_the_first_as_it_is(tmp_path: Path) -> None:
+    """Two runs that are started at once and share a cache."""
+    folder = tmp_path / "store"
+
+    def overtaken() -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+        for number, item in enumerate(labelled()):
+            yield item
+            if number == 0:
+                first.append(write_store(folder, labelled()))
+                inodes.extend(path.stat().st_ino for path in sorted(folder.iterdir()))
+
+    first: list[PictureStore] = []
+    inodes: list[int] = []
+    second = write_store(folder, overtaken())
+    for store in (first[0], second, PictureStore(folder)):
+        assert all((store[n] == rgb).all() for n, rgb in enumerate(PICTURES))
+    assert [path.stat().st_ino for path in sorted(folder.iterdir())] == inodes
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
 
 
 def test_no_pictures_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="no pictures with people"):
-        write_store(tmp_path, [])
-    assert not has_store(tmp_path)
+    with pytest.raises(BadInput, match="the set x in /y: no picture with a labelled person"):
+        write_store(tmp_path / "store", [], "the set x in /y")
+    assert not list(tmp_path.iterdir())
 
 
 def test_missing_pixels_are_noticed(tmp_path: Path) -> None:
