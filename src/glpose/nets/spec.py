@@ -35,6 +35,11 @@ class HRNetConfig:
         return 4
 
     @property
+    def crop_multiple(self) -> int:
+        """What sides of crops are multiples of: coarser branches are enlarged to the finer's size."""
+        return self.stride
+
+    @property
     def source(self) -> str:
         """The network and its paper, for cards of single-frame estimators."""
         return f"HRNet up to stage {len(self.num_modules) + 1} (Sun et al., CVPR 2019)"
@@ -88,6 +93,11 @@ class ResNetConfig:
         return 32 // 2**self.num_deconv
 
     @property
+    def crop_multiple(self) -> int:
+        """What sides of crops are multiples of: the size is reduced by so much and doubled again."""
+        return 32
+
+    @property
     def source(self) -> str:
         """The network and its paper, for cards of single-frame estimators."""
         layers = (2 if self.block == "basic" else 3) * sum(self.num_blocks) + 2
@@ -127,6 +137,11 @@ class CoarseResNetConfig:
     def stride(self) -> int:
         """Crop pixels per feature pixel."""
         return 32 // 2**self.num_up
+
+    @property
+    def crop_multiple(self) -> int:
+        """What sides of crops are multiples of: the size is reduced by so much and doubled again."""
+        return 32
 
     @property
     def source(self) -> str:
@@ -175,6 +190,11 @@ class HourglassConfig:
     def stride(self) -> int:
         """Crop pixels per feature pixel: the stem and a pooling each halve the size."""
         return 4
+
+    @property
+    def crop_multiple(self) -> int:
+        """What sides of crops are multiples of: each hourglass halves and doubles the size."""
+        return self.stride * 2**self.depth
 
     @property
     def source(self) -> str:
@@ -239,6 +259,11 @@ class EfficientNetLiteConfig(LiteBodyConfig):
         """Crop pixels per feature pixel: each step of the pyramid doubles the size."""
         return self.body_stride // 2 ** len(self.pyramid)
 
+    @property
+    def crop_multiple(self) -> int:
+        """What sides of crops are multiples of: coarser maps are enlarged to the finer's size."""
+        return self.stride
+
 
 EFFICIENTNET_LITE: dict[tuple[float, float], str] = {
     (1.0, 1.0): "lite0",
@@ -250,7 +275,7 @@ EFFICIENTNET_LITE: dict[tuple[float, float], str] = {
 EncoderConfig = (
     HRNetConfig | ResNetConfig | CoarseResNetConfig | HourglassConfig | EfficientNetLiteConfig
 )
-"""Settings of an encoder. Each kind has `channels`, `stride`, `source` and `family`.
+"""Settings of an encoder. Each kind has `channels`, `stride`, `crop_multiple`, `source` and `family`.
 
 In plain data the settings have no type tag: their keys identify the kind. Add a new kind here and
 in `encoders.make_encoder`.
@@ -272,12 +297,13 @@ class LossConfig:
     divide_by_joints: bool = True
 
 
-def check_crop(crop: CropSpec, stride: int) -> None:
-    """Raises: BadConfig if the crop's sides are not multiples of the stride."""
-    if any(side < stride or side % stride for side in crop.size_hw):
+def check_crop(crop: CropSpec, multiple: int) -> None:
+    """Raises: BadConfig if the crop's sides are not multiples of this, see `crop_multiple`."""
+    fitting = [max(1, round(side / multiple)) * multiple for side in crop.size_hw]
+    if fitting != list(crop.size_hw):
         raise BadConfig(
             f"crop.size_hw is {list(crop.size_hw)}; expected a height and a width that are "
-            f"multiples of {stride}, of 32 for most networks, e.g. [384,288]"
+            f"multiples of {multiple}, e.g. {fitting}"
         )
 
 

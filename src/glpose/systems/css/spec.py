@@ -43,7 +43,7 @@ class CSSConfig:
     background: bool = True
 
     def __post_init__(self) -> None:
-        check_crop(self.crop, self.backbone.stride)
+        check_crop(self.crop, self.backbone.crop_multiple)
         check_crop(self.crop, 2 ** (len(self.widths) - 1))
         if not 0 < self.invariant < self.widths[0]:
             raise BadConfig(

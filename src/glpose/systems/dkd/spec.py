@@ -76,8 +76,8 @@ class DKDConfig:
                 f"the maps have {list(self.heatmap.size_hw)} pixels; expected 6 or more on each "
                 "side, to distil kernels from: enlarge crop.size_hw"
             )
-        check_crop(self.crop, self.backbone.stride)
-        check_crop(self.crop, self.small.stride * self.shrink)
+        check_crop(self.crop, self.backbone.crop_multiple)
+        check_crop(self.crop, self.small.crop_multiple * self.shrink)
         if self.small.stride * self.shrink % self.backbone.stride:
             raise BadConfig(
                 f"the frame encoder's features are at stride {self.small.stride * self.shrink}, "

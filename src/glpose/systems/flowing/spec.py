@@ -44,7 +44,7 @@ class FlowingConfig:
             )
         if not 1 <= self.k <= 7:
             raise BadConfig(f"k is {self.k}; expected 1 to 7 frames on each side")
-        check_crop(self.crop, self.backbone.stride)
+        check_crop(self.crop, self.backbone.crop_multiple)
 
     @property
     def joints(self) -> Skeleton:

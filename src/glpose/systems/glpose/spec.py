@@ -142,7 +142,7 @@ class GLPoseConfig:
     queries: QueriesConfig | None = None
 
     def __post_init__(self) -> None:
-        check_crop(self.crop, self.backbone.stride)
+        check_crop(self.crop, self.backbone.crop_multiple)
         if not 0 <= self.global_.n <= self.global_.num_candidates:
             raise BadConfig(
                 f"global_.n is {self.global_.n}, but only {self.global_.num_candidates} "

@@ -52,9 +52,8 @@ class SingleFrameConfig:
                 f"num_joints is {self.num_joints}, but the skeleton {self.skeleton} has "
                 f"{expected}; set both"
             )
-        check_crop(self.crop, self.backbone.stride)
+        check_crop(self.crop, self.backbone.crop_multiple)
         if isinstance(self.backbone, HourglassConfig):
-            check_crop(self.crop, self.backbone.stride * 2**self.backbone.depth)
             num_maps = sum(self.codec.channels(self.num_joints).values())
             if self.backbone.num_maps != num_maps:
                 raise BadConfig(
