@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from glpose.config import check_length, check_ranges
 from glpose.errors import BadConfig
 from glpose.types import CropSpec, HeatmapSpec
+
+CHANNELS, BLOCKS = (1, 4096), (1, 64)
+"""The least and the most that networks can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,11 @@ class HRNetConfig:
     first_blocks: int = 4
     num_modules: tuple[int, ...] = (1, 4)
     num_blocks: int = 4
+
+    def __post_init__(self) -> None:
+        check_ranges(self, "backbone.", width=CHANNELS, stem_width=CHANNELS, first_width=CHANNELS)
+        check_ranges(self, "backbone.", first_blocks=BLOCKS, num_modules=BLOCKS, num_blocks=BLOCKS)
+        check_length("backbone.num_modules", self.num_modules, 3)
 
     @property
     def channels(self) -> int:
@@ -76,8 +85,8 @@ class ResNetConfig:
     block: Literal["bottleneck", "basic"] = "bottleneck"
 
     def __post_init__(self) -> None:
-        if not 1 <= self.num_deconv <= 5:
-            raise BadConfig(f"backbone.num_deconv is {self.num_deconv}; expected 1 to 5")
+        check_ranges(self, "backbone.", num_blocks=BLOCKS, num_deconv=(1, 5))
+        check_ranges(self, "backbone.", width=CHANNELS, deconv_width=CHANNELS)
 
     @property
     def channels(self) -> int:
@@ -125,8 +134,8 @@ class CoarseResNetConfig:
     lateral: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 <= self.num_up <= 3:
-            raise BadConfig(f"backbone.num_up is {self.num_up}; expected 0 to 3")
+        check_ranges(self, "backbone.", num_blocks=BLOCKS, num_up=(0, 3))
+        check_ranges(self, "backbone.", width=CHANNELS, neck=CHANNELS)
 
     @property
     def channels(self) -> int:
@@ -172,12 +181,8 @@ class HourglassConfig:
     depth: int = 4
 
     def __post_init__(self) -> None:
-        for name, value, low, high in (
-            ("num_stacks", self.num_stacks, 1, 16),
-            ("depth", self.depth, 1, 6),
-        ):
-            if not low <= value <= high:
-                raise BadConfig(f"backbone.{name} is {value}; expected {low} to {high}")
+        check_ranges(self, "backbone.", num_stacks=(1, 16), depth=(1, 6))
+        check_ranges(self, "backbone.", num_maps=CHANNELS, width=CHANNELS)
         if self.width % 32:
             raise BadConfig(f"backbone.width is {self.width}; expected a multiple of 32")
 
@@ -217,6 +222,9 @@ class LiteBodyConfig:
     width: float = 1.0
     depth: float = 1.0
 
+    def __post_init__(self) -> None:
+        check_ranges(self, "backbone.", width=(0.05, 16), depth=(0.05, 16))
+
     @property
     def variant(self) -> str:
         """The published variant with these factors, e.g. "lite0", or "lite" if there is none."""
@@ -247,6 +255,8 @@ class EfficientNetLiteConfig(LiteBodyConfig):
     body_stride: Literal[16, 32] = 32
 
     def __post_init__(self) -> None:
+        LiteBodyConfig.__post_init__(self)  # super() does not know classes with slots
+        check_ranges(self, "backbone.", pyramid=CHANNELS, channels=CHANNELS)
         most = 3 if self.body_stride == 32 else 2
         if not 1 <= len(self.pyramid) <= most:
             raise BadConfig(
@@ -295,6 +305,9 @@ class LossConfig:
     pixels: Literal["mean", "sum"] = "mean"
     factor: float = 1.0
     divide_by_joints: bool = True
+
+    def __post_init__(self) -> None:
+        check_ranges(self, "loss.", factor=(1e-6, 1e6))
 
 
 def check_crop(crop: CropSpec, multiple: int) -> None:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from glpose.codecs.composite import CompositeCodec
 from glpose.codecs.gaussian import GaussianCodec
+from glpose.config import check_ranges
 from glpose.errors import BadConfig
 from glpose.nets.spec import (
     EncoderConfig,
@@ -60,6 +61,8 @@ class SingleFrameConfig:
                     f"backbone.num_maps is {self.backbone.num_maps}, but the head '{self.head}' "
                     f"makes {num_maps} maps; set both"
                 )
+        check_ranges(self, reach=(0.5, 100), offset_weight=(0, 1000))
+        _ = self.codec  # which checks its own settings
         if self.head == "composite" and (self.mapping != "centre" or self.rounded):
             raise BadConfig(
                 "the head is 'composite', whose offsets are exact; expected the mapping 'centre' "
