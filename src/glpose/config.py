@@ -93,6 +93,30 @@ def check_range(where: str, values: Any, least: Any, most: Any) -> None:
         raise BadConfig(f"{where} is {values}; expected {least:g} to {most:g}")
 
 
+def check_ranges(config: Any, where: str = "", /, **ranges: tuple[Any, Any]) -> None:
+    """Check settings by their names, each a number or a list of them; `where` goes before the name.
+
+    Raises: BadConfig.
+    """
+    for name, (least, most) in ranges.items():
+        check_range(where + name, getattr(config, name), least, most)
+
+
+def check_pairs(config: Any, **ranges: tuple[Any, Any]) -> None:
+    """Check settings that are a lower and an upper limit. Raises: BadConfig."""
+    check_ranges(config, **ranges)
+    for name in ranges:
+        low, high = getattr(config, name)
+        if low > high:
+            raise BadConfig(f"{name} is {[low, high]}; expected the lower limit first")
+
+
+def check_length(where: str, values: Sequence[object], most: int) -> None:
+    """Raises: BadConfig if a list is empty, or longer than this."""
+    if not 1 <= len(values) <= most:
+        raise BadConfig(f"{where} is {list(values)}; expected a list of 1 to {most}")
+
+
 def unknown_setting(name: str, known: Collection[str], where: str) -> str:
     """The message for an unknown setting, with the closest known one."""
     return f"unknown setting '{name}' in {where}; {did_you_mean(name, sorted(known))}"

@@ -208,7 +208,7 @@ def test_settings_that_cannot_be() -> None:
             "nothing would be learned",
         ),
         ({"contrast": "none"}, "set gradual=none"),
-        ({"crop": CropSpec((40, 32))}, "multiples of 32"),
+        ({"crop": CropSpec((48, 32)), "backbone": CoarseResNetConfig(num_up=1)}, "multiples of 32"),
     ):
         with pytest.raises(BadConfig, match=said):
             replace(CONFIG, **changes)

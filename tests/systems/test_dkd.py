@@ -489,7 +489,7 @@ def test_a_frame_encoder_without_the_last_stages_starts_from_the_whole_network(
         ({"num_joints": 14}, "num_joints is 14, but the skeleton jhmdb15 has 15"),
         ({"shrink": 0}, "shrink is 0; expected 1 to 8"),
         ({"shrink": 32}, "shrink is 32; expected 1 to 8"),
-        ({"crop": CropSpec((68, 68)), "shrink": 2}, "crop.size_hw is .* multiples of 8"),
+        ({"crop": CropSpec((96, 96)), "shrink": 2}, "crop.size_hw is .* multiples of 64"),
         ({"backbone": ResNetConfig(num_deconv=2)}, "frame encoder's features are at stride 4"),
         ({"min_score": 2.0}, "starter.min_score is 2.0"),
         ({"crop": CropSpec((64, 20))}, r"the maps have \[16, 5\] pixels; expected 6 or more"),

@@ -68,8 +68,7 @@ def _exchange(widths: list[int], target: int, source: int) -> nn.Module:
 class HRNet(Encoder):
     """Crops to features of the finest branch at a quarter of the crop's size, never negative.
 
-    Height and width of crops must be multiples of the coarsest branch's stride: 16 up to stage 3,
-    32 up to stage 4.
+    Height and width of crops must be multiples of 4.
     """
 
     mean: Tensor

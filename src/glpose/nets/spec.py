@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from glpose.config import check_length, check_ranges
 from glpose.errors import BadConfig
 from glpose.types import CropSpec, HeatmapSpec
+
+CHANNELS, BLOCKS = (1, 4096), (1, 64)
+"""The least and the most that networks can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,11 @@ class HRNetConfig:
     num_modules: tuple[int, ...] = (1, 4)
     num_blocks: int = 4
 
+    def __post_init__(self) -> None:
+        check_ranges(self, "backbone.", width=CHANNELS, stem_width=CHANNELS, first_width=CHANNELS)
+        check_ranges(self, "backbone.", first_blocks=BLOCKS, num_modules=BLOCKS, num_blocks=BLOCKS)
+        check_length("backbone.num_modules", self.num_modules, 3)
+
     @property
     def channels(self) -> int:
         """Channels of the features: those of the finest branch."""
@@ -33,6 +42,11 @@ class HRNetConfig:
     def stride(self) -> int:
         """Crop pixels per feature pixel: two convolutions each halve the size."""
         return 4
+
+    @property
+    def crop_multiple(self) -> int:
+        """What sides of crops are multiples of: coarser branches are enlarged to the finer's size."""
+        return self.stride
 
     @property
     def source(self) -> str:
@@ -71,8 +85,8 @@ class ResNetConfig:
     block: Literal["bottleneck", "basic"] = "bottleneck"
 
     def __post_init__(self) -> None:
-        if not 1 <= self.num_deconv <= 5:
-            raise BadConfig(f"backbone.num_deconv is {self.num_deconv}; expected 1 to 5")
+        check_ranges(self, "backbone.", num_blocks=BLOCKS, num_deconv=(1, 5))
+        check_ranges(self, "backbone.", width=CHANNELS, deconv_width=CHANNELS)
 
     @property
     def channels(self) -> int:
@@ -86,6 +100,11 @@ class ResNetConfig:
         The ResNet reduces the size by 32, and each deconvolution doubles it.
         """
         return 32 // 2**self.num_deconv
+
+    @property
+    def crop_multiple(self) -> int:
+        """What sides of crops are multiples of: the size is reduced by so much and doubled again."""
+        return 32
 
     @property
     def source(self) -> str:
@@ -115,8 +134,8 @@ class CoarseResNetConfig:
     lateral: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 <= self.num_up <= 3:
-            raise BadConfig(f"backbone.num_up is {self.num_up}; expected 0 to 3")
+        check_ranges(self, "backbone.", num_blocks=BLOCKS, num_up=(0, 3))
+        check_ranges(self, "backbone.", width=CHANNELS, neck=CHANNELS)
 
     @property
     def channels(self) -> int:
@@ -127,6 +146,11 @@ class CoarseResNetConfig:
     def stride(self) -> int:
         """Crop pixels per feature pixel."""
         return 32 // 2**self.num_up
+
+    @property
+    def crop_multiple(self) -> int:
+        """What sides of crops are multiples of: the size is reduced by so much and doubled again."""
+        return 32
 
     @property
     def source(self) -> str:
@@ -157,12 +181,8 @@ class HourglassConfig:
     depth: int = 4
 
     def __post_init__(self) -> None:
-        for name, value, low, high in (
-            ("num_stacks", self.num_stacks, 1, 16),
-            ("depth", self.depth, 1, 6),
-        ):
-            if not low <= value <= high:
-                raise BadConfig(f"backbone.{name} is {value}; expected {low} to {high}")
+        check_ranges(self, "backbone.", num_stacks=(1, 16), depth=(1, 6))
+        check_ranges(self, "backbone.", num_maps=CHANNELS, width=CHANNELS)
         if self.width % 32:
             raise BadConfig(f"backbone.width is {self.width}; expected a multiple of 32")
 
@@ -175,6 +195,11 @@ class HourglassConfig:
     def stride(self) -> int:
         """Crop pixels per feature pixel: the stem and a pooling each halve the size."""
         return 4
+
+    @property
+    def crop_multiple(self) -> int:
+        """What sides of crops are multiples of: each hourglass halves and doubles the size."""
+        return self.stride * 2**self.depth
 
     @property
     def source(self) -> str:
@@ -196,6 +221,9 @@ class LiteBodyConfig:
 
     width: float = 1.0
     depth: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_ranges(self, "backbone.", width=(0.05, 16), depth=(0.05, 16))
 
     @property
     def variant(self) -> str:
@@ -227,6 +255,8 @@ class EfficientNetLiteConfig(LiteBodyConfig):
     body_stride: Literal[16, 32] = 32
 
     def __post_init__(self) -> None:
+        LiteBodyConfig.__post_init__(self)  # super() does not know classes with slots
+        check_ranges(self, "backbone.", pyramid=CHANNELS, channels=CHANNELS)
         most = 3 if self.body_stride == 32 else 2
         if not 1 <= len(self.pyramid) <= most:
             raise BadConfig(
@@ -239,6 +269,11 @@ class EfficientNetLiteConfig(LiteBodyConfig):
         """Crop pixels per feature pixel: each step of the pyramid doubles the size."""
         return self.body_stride // 2 ** len(self.pyramid)
 
+    @property
+    def crop_multiple(self) -> int:
+        """What sides of crops are multiples of: coarser maps are enlarged to the finer's size."""
+        return self.stride
+
 
 EFFICIENTNET_LITE: dict[tuple[float, float], str] = {
     (1.0, 1.0): "lite0",
@@ -250,7 +285,7 @@ EFFICIENTNET_LITE: dict[tuple[float, float], str] = {
 EncoderConfig = (
     HRNetConfig | ResNetConfig | CoarseResNetConfig | HourglassConfig | EfficientNetLiteConfig
 )
-"""Settings of an encoder. Each kind has `channels`, `stride`, `source` and `family`.
+"""Settings of an encoder. Each kind has `channels`, `stride`, `crop_multiple`, `source` and `family`.
 
 In plain data the settings have no type tag: their keys identify the kind. Add a new kind here and
 in `encoders.make_encoder`.
@@ -271,13 +306,17 @@ class LossConfig:
     factor: float = 1.0
     divide_by_joints: bool = True
 
+    def __post_init__(self) -> None:
+        check_ranges(self, "loss.", factor=(1e-6, 1e6))
 
-def check_crop(crop: CropSpec, stride: int) -> None:
-    """Raises: BadConfig if the crop's sides are not multiples of the stride."""
-    if any(side < stride or side % stride for side in crop.size_hw):
+
+def check_crop(crop: CropSpec, multiple: int) -> None:
+    """Raises: BadConfig if the crop's sides are not multiples of this, see `crop_multiple`."""
+    fitting = [max(1, round(side / multiple)) * multiple for side in crop.size_hw]
+    if fitting != list(crop.size_hw):
         raise BadConfig(
             f"crop.size_hw is {list(crop.size_hw)}; expected a height and a width that are "
-            f"multiples of {stride}, of 32 for most networks, e.g. [384,288]"
+            f"multiples of {multiple}, e.g. {fitting}"
         )
 
 

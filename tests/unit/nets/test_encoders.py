@@ -1,5 +1,6 @@
 """Every encoder is what its settings say, and settings in plain data are told apart."""
 
+import contextlib
 from dataclasses import fields, replace
 from typing import get_args
 
@@ -14,7 +15,9 @@ from glpose.nets.spec import (
     HourglassConfig,
     HRNetConfig,
     ResNetConfig,
+    check_crop,
 )
+from glpose.systems.flowing.spec import FlowingConfig
 from glpose.systems.glpose.spec import GlobalConfig, GLPoseConfig
 from glpose.systems.single_frame.spec import SingleFrameConfig
 from glpose.types import CropSpec
@@ -65,12 +68,36 @@ def test_features_have_the_channels_and_the_stride_that_are_stated(
     assert stages[-1].min() >= 0
 
 
-@pytest.mark.parametrize("of", [SingleFrameConfig, GLPoseConfig])
+@pytest.mark.torch
+@pytest.mark.parametrize(("config", "stride"), ENCODERS.values(), ids=ENCODERS.keys())
+def test_crops_of_the_stated_multiple_fit_and_others_of_the_stride_do_not(
+    config: EncoderConfig, stride: int
+) -> None:
+    torch = pytest.importorskip("torch")
+    from glpose.nets.encoders import make_encoder
+
+    encoder, multiple = make_encoder(config).eval(), config.crop_multiple
+
+    def shape_of(*size_hw: int) -> list[int]:
+        return list(encoder(torch.zeros(1, *size_hw, 3, dtype=torch.uint8)).shape[-2:])
+
+    with torch.inference_mode():
+        assert shape_of(multiple, 3 * multiple) == [multiple // stride, 3 * multiple // stride]
+        check_crop(CropSpec((multiple, 3 * multiple)), multiple)
+        odd = stride, multiple + stride
+        if multiple > stride:
+            with contextlib.suppress(RuntimeError):  # maps of other sizes cannot be added
+                assert shape_of(*odd) != [1, multiple // stride + 1]
+            with pytest.raises(BadConfig, match=f"expected .* multiples of {multiple}, e.g. "):
+                check_crop(CropSpec(odd), multiple)
+
+
+@pytest.mark.parametrize("of", [SingleFrameConfig, GLPoseConfig, FlowingConfig])
 def test_heatmaps_have_the_stride_of_the_encoder(of: type) -> None:
     coarse = ResNetConfig(num_deconv=2)
     config = of(backbone=coarse, crop=CropSpec((384, 288)))
     assert config.heatmap.size_hw == (48, 36)
-    with pytest.raises(BadConfig, match=r"crop\.size_hw is \[36, 64\].*multiples of 8"):
+    with pytest.raises(BadConfig, match=r"\[36, 64\].*multiples of 32, e\.g\. \[32, 64\]"):
         of(backbone=coarse, crop=CropSpec((36, 64)))
     assert of(crop=CropSpec((36, 64))).heatmap.size_hw == (9, 16)
 

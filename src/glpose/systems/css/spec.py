@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from glpose.config import check_length, check_ranges
 from glpose.errors import BadConfig
-from glpose.nets.spec import CoarseResNetConfig, EncoderConfig, check_crop
+from glpose.nets.spec import CHANNELS, CoarseResNetConfig, EncoderConfig, check_crop
 from glpose.train.data.augment import Augmentation
 from glpose.train.data.crops import CropsConfig
 from glpose.train.recipe import Recipe
@@ -43,16 +44,14 @@ class CSSConfig:
     background: bool = True
 
     def __post_init__(self) -> None:
-        check_crop(self.crop, self.backbone.stride)
+        check_ranges(self, grid=(1, 4096), variant=(1, 2**16), dropout=(0, 0.9), widths=CHANNELS)
+        check_length("widths", self.widths, 8)
+        check_crop(self.crop, self.backbone.crop_multiple)
         check_crop(self.crop, 2 ** (len(self.widths) - 1))
         if not 0 < self.invariant < self.widths[0]:
             raise BadConfig(
                 f"invariant is {self.invariant}; expected 1 to {self.widths[0] - 1}: it is a part of "
                 f"the {self.widths[0]} channels that the decoder starts from (widths)"
-            )
-        if min(self.variant, *self.grid) < 1:
-            raise BadConfig(
-                f"variant is {self.variant} and grid {list(self.grid)}; expected 1 or more"
             )
         if self.contrast == self.reconstruct == "none":
             raise BadConfig("contrast and reconstruct are both 'none'; nothing would be learned")
@@ -79,6 +78,12 @@ class LossWeights:
     pixels: Literal["square", "absolute"] = "square"
     edges: float = 0.1
 
+    def __post_init__(self) -> None:
+        weight = (0, 1e6)
+        check_ranges(self, "loss.", reconstruct=weight, contrast=weight, gradual=weight)
+        check_ranges(self, "loss.", constant=weight, edges=weight)
+        check_ranges(self, "loss.", temperature=(1e-3, 1e3), margin=(0, 2), fade_s=(1e-3, 3600))
+
 
 @dataclass(frozen=True, slots=True)
 class MomentsConfig:
@@ -104,9 +109,8 @@ class MomentsConfig:
             raise BadConfig(
                 f"near_s is {self.near_s} and away_s {self.away_s}; expected 0 < near_s < away_s"
             )
-        for name, value, least in (("num_away", self.num_away, 1), ("held_out", self.held_out, 2)):
-            if value < least:
-                raise BadConfig(f"{name} is {value}; expected {least} or more")
+        check_ranges(self, near_s=(0, 3600), away_s=(0, 3600))
+        check_ranges(self, num_away=(1, 1000), held_out=(2, 10**6))
         self.augmentation.refuse(
             ("half_body_share", "damage_share", "neighbour_share"),
             "crops that are kept are turned, shifted and coloured alone",

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from glpose.config import check_range
+from glpose.config import check_pairs, check_ranges
 from glpose.errors import BadConfig
 from glpose.formats.tracks_in_space import LIFT_SETS
 from glpose.skeleton import Skeleton, by_name
@@ -51,12 +51,12 @@ class DgNetConfig:
     frame: Literal["person", "camera"] = "person"
 
     def __post_init__(self) -> None:
-        if not self.strides or not set(self.strides) <= {1, 3}:
-            raise BadConfig(f"strides is {list(self.strides)}; expected one or more of 1 and 3")
-        check_range("width", self.width, 1, 4096)
+        if 3 not in self.strides or not set(self.strides) <= {1, 3}:
+            raise BadConfig(
+                f"strides is {list(self.strides)}; expected 1s and 3s, and at least one 3"
+            )
         most = len(self.joints.joints) - 1
-        check_range("num_neighbours", self.num_neighbours, 1, most)
-        check_range("dropout", self.dropout, 0, 0.9)
+        check_ranges(self, width=(1, 4096), num_neighbours=(1, most), dropout=(0, 0.9))
         if not (self.dynamic or self.static):
             raise BadConfig("dynamic and static are both off; expected at least one branch")
         if not self.root:
@@ -120,6 +120,13 @@ class MotionConfig:
     points: str = "gt"
 
     def __post_init__(self) -> None:
+        share = (0, 1)
+        check_ranges(self, synth_share=share, follow_share=share, gross_share=share)
+        check_ranges(self, missed_share=share, cut_share=share, likeness=(0, 0.999))
+        check_ranges(self, off_middle_deg=(0, 89), roll_deg=(0, 180), noise=(0, 10), gross=(0, 10))
+        check_ranges(self, num_synth_clips=(1, 10**6), held_samples=(1, 10**6))
+        check_ranges(self, missed_run=(1, 1000))
+        check_pairs(self, above_deg=(-89, 89), distance_m=(1, 1000))
         if self.published:
             return
         known = {SYNTH, MOCAP}
@@ -128,11 +135,6 @@ class MotionConfig:
                 f"sources are {list(self.sources)}; expected some of {', '.join(sorted(known))}, or "
                 f"one of {', '.join(PUBLISHED)} alone"
             )
-        for name in ("synth_share", "follow_share", "gross_share", "missed_share", "cut_share"):
-            check_range(name, getattr(self, name), 0, 1)
-        check_range("likeness", self.likeness, 0, 0.999)
-        check_range("missed_run", self.missed_run, 1, 1000)
-        check_range("distance_m", self.distance_m, 1.0, 1000)
 
     @property
     def published(self) -> str:

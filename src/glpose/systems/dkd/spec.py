@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from glpose.codecs.gaussian import GaussianCodec
-from glpose.config import check_range
+from glpose.config import check_range, check_ranges
 from glpose.errors import BadConfig
 from glpose.nets.spec import (
     BASIC_BLOCKS,
@@ -68,16 +68,15 @@ class DKDConfig:
                 f"num_joints is {self.num_joints}, but the skeleton {self.skeleton} has "
                 f"{expected}; set both"
             )
-        check_range("shrink", self.shrink, 1, 8)
-        check_range("judge_weight", self.judge_weight, 0, 100)
+        check_ranges(self, shrink=(1, 8), judge_weight=(0, 100))
         _ = self.starter  # which checks its own settings
         if min(self.heatmap.size_hw) < 6:
             raise BadConfig(
                 f"the maps have {list(self.heatmap.size_hw)} pixels; expected 6 or more on each "
                 "side, to distil kernels from: enlarge crop.size_hw"
             )
-        check_crop(self.crop, self.backbone.stride)
-        check_crop(self.crop, self.small.stride * self.shrink)
+        check_crop(self.crop, self.backbone.crop_multiple)
+        check_crop(self.crop, self.small.crop_multiple * self.shrink)
         if self.small.stride * self.shrink % self.backbone.stride:
             raise BadConfig(
                 f"the frame encoder's features are at stride {self.small.stride * self.shrink}, "
@@ -152,9 +151,10 @@ class StretchConfig:
     num_synth_scenes: int = 400
 
     def __post_init__(self) -> None:
-        check_range("num_frames", self.num_frames, 2, 64)
-        for name in ("taught_share", "beside_share"):
-            check_range(name, getattr(self, name), 0, 1)
+        check_ranges(self, num_frames=(2, 64), taught_share=(0, 1), beside_share=(0, 1))
+        check_ranges(self, noise=(0, 10), absent_weight=(0, 1000), unlabelled_weight=(0, 1000))
+        check_ranges(self, num_synth_scenes=(1, 10**6))
+        check_range("curriculum", [until for until, _ in self.curriculum], 0, 10**9)
         check_range("curriculum", [frames for _, frames in self.curriculum], 2, self.num_frames)
         self.augmentation.refuse(
             ("half_body_share", "damage_share", "neighbour_share"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from glpose.codecs.gaussian import GaussianCodec
+from glpose.config import check_ranges
 from glpose.errors import BadConfig
 from glpose.nets.spec import EncoderConfig, HeadType, HRNetConfig, check_crop, heatmap_of
 from glpose.runtime.card import KeySlot, NeighbourSlot, Slot
@@ -42,9 +43,9 @@ class FlowingConfig:
                 f"num_joints is {self.num_joints}, but the skeleton {self.skeleton} has "
                 f"{expected}; set both"
             )
-        if not 1 <= self.k <= 7:
-            raise BadConfig(f"k is {self.k}; expected 1 to 7 frames on each side")
-        check_crop(self.crop, self.backbone.stride)
+        check_ranges(self, k=(1, 7))
+        check_crop(self.crop, self.backbone.crop_multiple)
+        _ = self.heatmap  # which checks its own settings
 
     @property
     def joints(self) -> Skeleton:
@@ -94,6 +95,10 @@ class AlignedConfig:
     box_noise: float = 0.02
     validation: str = ""
     num_synth_scenes: int = 400
+
+    def __post_init__(self) -> None:
+        check_ranges(self, num_keys=(1, 10**6), damage_share=(0, 1), box_noise=(0, 1))
+        check_ranges(self, num_synth_scenes=(1, 10**6))
 
     def set_names(self) -> tuple[str, ...]:
         """The sets used for training and validation."""

@@ -15,8 +15,11 @@ from glpose.clip import (
     local_offsets,
 )
 from glpose.codecs.gaussian import GaussianCodec
+from glpose.config import check_ranges
 from glpose.errors import BadConfig
 from glpose.nets.spec import (
+    BLOCKS,
+    CHANNELS,
     EncoderConfig,
     HeadType,
     HRNetConfig,
@@ -48,6 +51,9 @@ class LocalConfig:
     border: Border = "clamp"
     box: NeighbourBox = "exact"
 
+    def __post_init__(self) -> None:
+        check_ranges(self, "local.", k=(0, 1000), stride=(1, 1000))
+
 
 @dataclass(frozen=True, slots=True)
 class GlobalConfig:
@@ -69,6 +75,10 @@ class GlobalConfig:
     pad: Pad = "repeat"
     augment: Literal["none", "own", "same"] = "none"
 
+    def __post_init__(self) -> None:
+        check_ranges(self, "global_.", num_candidates=(0, 1000), n=(0, 1000))
+        check_ranges(self, "global_.", temperature=(1e-6, 1e6), min_score=(0, 1))
+
 
 @dataclass(frozen=True, slots=True)
 class AggregateConfig:
@@ -76,6 +86,9 @@ class AggregateConfig:
 
     channels: int = 0
     num_blocks: int = 3
+
+    def __post_init__(self) -> None:
+        check_ranges(self, "aggregate.", channels=(0, CHANNELS[1]), num_blocks=BLOCKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +110,8 @@ class QueriesConfig:
     num_heads: int = 4
 
     def __post_init__(self) -> None:
-        if self.num_heads < 1 or self.channels % self.num_heads:
+        check_ranges(self, "queries.", channels=CHANNELS, num_heads=CHANNELS, num_blocks=BLOCKS)
+        if self.channels % self.num_heads:
             raise BadConfig(
                 f"queries.channels is {self.channels}; expected a multiple of the "
                 f"{self.num_heads} of queries.num_heads"
@@ -142,16 +156,13 @@ class GLPoseConfig:
     queries: QueriesConfig | None = None
 
     def __post_init__(self) -> None:
-        check_crop(self.crop, self.backbone.stride)
-        if not 0 <= self.global_.n <= self.global_.num_candidates:
+        check_crop(self.crop, self.backbone.crop_multiple)
+        if self.global_.n > self.global_.num_candidates:
             raise BadConfig(
                 f"global_.n is {self.global_.n}, but only {self.global_.num_candidates} "
                 "candidates are drawn; expected 0 <= n <= num_candidates"
             )
-        if self.local.k < 0:
-            raise BadConfig(f"local.k is {self.local.k}; expected 0 or more")
-        if self.local.stride < 1:
-            raise BadConfig(f"local.stride is {self.local.stride}; expected 1 or more")
+        _ = self.slots, self.heatmap  # which check their own settings
         if self.global_.rank_stage == 2 and not isinstance(self.backbone, HRNetConfig):
             raise BadConfig(
                 "global_.rank_stage is 2, a stage of an HRNet, but the backbone is another network; "
@@ -289,6 +300,14 @@ class ClipConfig:
     validation: str = ""
     num_synth_scenes: int = 400
     absent_weight: float = 0.5
+
+    def __post_init__(self) -> None:
+        share, weight, count = (0, 1), (0, 1000), (1, 1000)
+        check_ranges(self, num_variants=count, damaged_stride=count, damage_run=count)
+        check_ranges(self, damage_share=share, neighbour_damage_share=share)
+        check_ranges(self, box_noise=share, box_drift=share, feature_seed=(0, 2**63 - 1))
+        check_ranges(self, unlabelled_weight=weight, absent_weight=weight)
+        check_ranges(self, num_synth_scenes=(1, 10**6))
 
     def set_names(self) -> tuple[str, ...]:
         """The sets used for training and validation."""

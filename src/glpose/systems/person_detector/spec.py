@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from glpose.config import check_length, check_pairs, check_range, check_ranges
+from glpose.errors import BadConfig
 from glpose.export.terms import LICENCE
-from glpose.nets.spec import LiteBodyConfig
+from glpose.nets.spec import CHANNELS, LiteBodyConfig
 from glpose.runtime.card import DetectorCard
 from glpose.train.recipe import Recipe
 
@@ -26,6 +28,11 @@ class AssignmentConfig:
     score_weight: float = 1.0
     box_weight: float = 2.5
 
+    def __post_init__(self) -> None:
+        check_ranges(self, "assignment.", num_points=(1, 1000))
+        check_ranges(self, "assignment.", score_power=(0, 100), iou_power=(0, 100))
+        check_ranges(self, "assignment.", score_weight=(0, 1e6), box_weight=(0, 1e6))
+
 
 @dataclass(frozen=True, slots=True)
 class PersonDetectorConfig:
@@ -42,6 +49,10 @@ class PersonDetectorConfig:
     iou_limit: float = 0.5
     min_score: float = 0.1
     assignment: AssignmentConfig = AssignmentConfig()
+
+    def __post_init__(self) -> None:
+        check_ranges(self, neck_width=CHANNELS, size_hw=(32, 8192))
+        check_ranges(self, iou_limit=(0, 1), min_score=(0, 1))
 
     @property
     def strides(self) -> tuple[int, int, int]:
@@ -106,6 +117,26 @@ class BoxDataConfig:
     crowd_size: int = 10
     keypoint_extend: float = 0.15
     trusted_extend: float = 1.3
+
+    def __post_init__(self) -> None:
+        check_range("the shares of sets", list(self.shares().values()), 0, 1e6)
+        if not self.set_names():
+            raise BadConfig("the shares of all sets are 0; expected at least one above 0")
+        share, count = (0, 1), (1, 10**6)
+        check_ranges(self, lspet_stride=count, jhmdb_stride=count, num_synth_scenes=count)
+        check_ranges(self, synth_frames=count, store_side_px=(32, 8192))
+        check_length("sizes_hw", self.sizes_hw, 1000)
+        for size_hw in self.sizes_hw:
+            check_range("sizes_hw", size_hw, 32, 8192)
+            if any(side % 32 for side in size_hw):
+                raise BadConfig(f"sizes_hw has {list(size_hw)}; expected multiples of 32")
+        check_pairs(self, zoom=(0.01, 100), mosaic_zoom=(0.01, 100))
+        check_pairs(self, stretch=(0.1, 10), restretch=(0.1, 10))
+        check_ranges(self, mosaic_share=share, turned_share=share, blur_share=share, colour=share)
+        check_ranges(self, min_side_px=(0, 8192), coco_labelled=share, crowd_size=(0, 10**6))
+        # A doubt above 1 is never reached.
+        check_ranges(self, coco_doubt=(0, 2), crowd_doubt=(0, 2))
+        check_ranges(self, keypoint_extend=(0, 10), trusted_extend=(0.1, 100))
 
     def shares(self) -> dict[str, float]:
         """The share of each set; batches are drawn in this order."""

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from glpose.codecs.composite import CompositeCodec
 from glpose.codecs.gaussian import GaussianCodec
+from glpose.config import check_ranges
 from glpose.errors import BadConfig
 from glpose.nets.spec import (
     EncoderConfig,
@@ -52,15 +53,16 @@ class SingleFrameConfig:
                 f"num_joints is {self.num_joints}, but the skeleton {self.skeleton} has "
                 f"{expected}; set both"
             )
-        check_crop(self.crop, self.backbone.stride)
+        check_crop(self.crop, self.backbone.crop_multiple)
         if isinstance(self.backbone, HourglassConfig):
-            check_crop(self.crop, self.backbone.stride * 2**self.backbone.depth)
             num_maps = sum(self.codec.channels(self.num_joints).values())
             if self.backbone.num_maps != num_maps:
                 raise BadConfig(
                     f"backbone.num_maps is {self.backbone.num_maps}, but the head '{self.head}' "
                     f"makes {num_maps} maps; set both"
                 )
+        check_ranges(self, reach=(0.5, 100), offset_weight=(0, 1000))
+        _ = self.codec  # which checks its own settings
         if self.head == "composite" and (self.mapping != "centre" or self.rounded):
             raise BadConfig(
                 "the head is 'composite', whose offsets are exact; expected the mapping 'centre' "

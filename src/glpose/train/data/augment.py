@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from glpose.config import check_ranges
 from glpose.crop import crop_from_image
 from glpose.errors import BadConfig
 from glpose.imaging import map_levels
@@ -46,6 +47,13 @@ class Augmentation:
     stretch: float = 0.0
     turned_share: float = 0.0
     neighbour_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        where, share, turn = "augmentation.", (0, 1), (0, 360)
+        check_ranges(self, where, rotation_deg=turn, rotation_limit_deg=turn, rotation_share=share)
+        check_ranges(self, where, scale=(0, 10), scale_limit=(0, 0.99), stretch=share, shift=share)
+        check_ranges(self, where, half_body_share=share, flip_share=share, turned_share=share)
+        check_ranges(self, where, damage_share=share, neighbour_share=share, colour=share)
 
     def refuse(self, names: Iterable[str], why: str) -> None:
         """Raises: BadConfig for settings that would change nothing: "expected 0, since {why}"."""

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from glpose.api import load_models, poses_of
+from glpose.config import check_ranges
 from glpose.crop import crop_from_image, cut
 from glpose.errors import BadConfig, BadInput, GLPoseError
 from glpose.formats.dataset import LabelledPictures, LabelledSequence
@@ -57,10 +58,12 @@ class CropsConfig:
     min_change: float = 1.5
 
     def __post_init__(self) -> None:
-        if not (self.rate_hz > 0 and 0 < self.min_s < self.max_s and self.margin >= 1):
+        check_ranges(self, "crops.", rate_hz=(0.01, 1000), max_s=(0, 3600), margin=(1, 10))
+        check_ranges(self, "crops.", min_side_px=(0, 8192), min_change=(0, 255))
+        if not 0 < self.min_s < self.max_s:
             raise BadConfig(
-                f"crops: rate_hz is {self.rate_hz}, min_s {self.min_s}, max_s {self.max_s}, margin "
-                f"{self.margin}; expected rate_hz > 0, 0 < min_s < max_s and margin of 1 or more"
+                f"crops.min_s is {self.min_s} and crops.max_s {self.max_s}; expected "
+                "0 < min_s < max_s"
             )
 
     def stored(self, crop: CropSpec) -> CropSpec:

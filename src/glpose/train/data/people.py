@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from glpose.codecs.codec import Codec
+from glpose.config import check_length, check_ranges
 from glpose.crop import cut
 from glpose.damage import DAMAGE, damage
 from glpose.geometry import clip_box
@@ -45,6 +46,9 @@ class Share:
     share: float
     stride: int = 1
 
+    def __post_init__(self) -> None:
+        check_ranges(self, f"shares: {self.source}: ", share=(0, 1e6), stride=(1, 10**6))
+
 
 @dataclass(frozen=True, slots=True)
 class PeopleConfig:
@@ -67,6 +71,11 @@ class PeopleConfig:
     num_synth_scenes: int = 400
     absent_weight: float = 0.5
     taught: bool = False
+
+    def __post_init__(self) -> None:
+        check_length("shares", self.shares, 1000)
+        check_ranges(self, min_joints=(0, 1000), min_side_px=(0, 8192), absent_weight=(0, 1000))
+        check_ranges(self, num_synth_scenes=(1, 10**6))
 
     def set_names(self) -> tuple[str, ...]:
         """The sets that are trained and validated on."""
