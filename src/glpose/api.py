@@ -43,6 +43,7 @@ from glpose.stoppable import Stoppable
 from glpose.timing import Timings
 from glpose.track.by_pose import PoseTracker, PoseTrackerSpec
 from glpose.track.given import GivenPeople
+from glpose.track.scenes import STALL_S, Scenes
 from glpose.track.tracker import Tracker
 from glpose.types import Frame, FrameAndPoses, People, PoseResult, VideoInfo
 from glpose.video.arrays import checked_rate
@@ -267,6 +268,7 @@ def poses_of(
     causal: bool = False,
     block_frames: int = BLOCK_FRAMES,
     motions: Motions | None = None,
+    stall_s: float = STALL_S,
 ) -> Iterator[FrameAndPoses]:
     """Frames with their poses, of the people in `boxes` or else detected and tracked ones.
 
@@ -284,8 +286,11 @@ def poses_of(
     if searches_views and isinstance(models.detect, BoxDetector):
         models = replace(models, detect=ThoroughDetector(models.detect))
     largest_hw = info.largest_hw or info.size_hw
-    hindsight = NO_HINDSIGHT if causal else HindsightSpec().within_bytes(largest_hw)
-    people_of = _people_of(info, models, boxes, timings, effort.detect_every, hindsight)
+    rate_hz = float(info.rate_hz)
+    reach = HindsightSpec().at(rate_hz).within_bytes(largest_hw)
+    hindsight = NO_HINDSIGHT if causal else reach
+    scenes = Scenes(rate_hz, stall_s)
+    people_of = _people_of(info, models, boxes, timings, effort.detect_every, hindsight, scenes)
     keep_pictures = keep_pictures or bool(refiners)
     pairs = estimate_poses(
         frames,
@@ -362,9 +367,10 @@ def _people_of(
     timings: Timings | None,
     detect_every: int,
     hindsight: HindsightSpec,
+    scenes: Scenes,
 ) -> PeopleOf:
     if boxes is not None:
-        return GivenPeople(boxes)
+        return GivenPeople(boxes, scenes)
     if models.detect is None:
         raise BadInput("neither boxes nor a detector were given; expected one of them")
     if can_follow(models.estimate.card):
@@ -381,8 +387,8 @@ def _people_of(
         still = min(MOST_WAIT, max(0, hindsight.reach - usual.crowd_frames + 1))
         spec = replace(usual, look_every=detect_every, look_alone=alone, look_still=still)
         tracker = PoseTracker(models.skeleton, size_hw=info.size_hw, poses=spec)
-        return FollowPoses(models.detect, tracker, timings)
-    return DetectAndTrack(models.detect, Tracker(size_hw=info.size_hw), timings)
+        return FollowPoses(models.detect, tracker, timings, scenes)
+    return DetectAndTrack(models.detect, Tracker(size_hw=info.size_hw), timings, scenes)
 
 
 def checked_span(

@@ -29,11 +29,13 @@ from glpose.track.by_pose import (
     pose_box,
     pose_score,
 )
+from glpose.track.scenes import pace_of
 from glpose.track.upright import body_turn_deg, is_upside_down
 from glpose.types import Affine, People
 from glpose.window import SeenFrame
 
 _SAME_IOU = 0.5  # of the boxes of a person in two frames that follow each other
+_MOST_PACE = 4  # 300 KB for each person in each frame that is held
 _APPEARS = 1.0  # what it costs that a number comes or goes, in lengths of boxes
 
 
@@ -42,6 +44,10 @@ class HindsightSpec:
     """Settings: `reach` frames are held back, so far can one go; with 0 nobody goes back."""
 
     reach: int = 24
+
+    def at(self, rate_hz: float) -> "HindsightSpec":
+        """The same, reaching as far in time at a higher rate; up to 120 frames a second."""
+        return replace(self, reach=self.reach * min(pace_of(rate_hz), _MOST_PACE))
 
     def within_bytes(self, size_hw: tuple[int, int], most: int = 2**28) -> "HindsightSpec":
         """The same, holding back no more pictures of this size than `most` bytes have room for."""
@@ -206,7 +212,7 @@ class Hindsight:
             if frame.scene != found.scene or not on_the_way:
                 return
             for traveller in on_the_way:
-                traveller.state = motion.predict(traveller.state, after - frame.seen.frame)
+                traveller.state = motion.predict(traveller.state, float(after - frame.seen.frame))
             after = frame.seen.frame
             if frame.seen.given.rgb is not None:
                 self._held[place], on_the_way = self._look_for(frame, on_the_way)

@@ -15,12 +15,10 @@ from glpose.runtime.engine import EngineSpec
 from glpose.runtime.presets import Preset, Wish
 from glpose.skeleton import Skeleton
 from glpose.track.assign import prepare
+from glpose.track.scenes import STALL_S
 from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
 from glpose.video.arrays import checked_picture
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
-
-STALL_S = 2.0
-"""Who is there after a gap of so many seconds counts as new: tracks outlive 30 frames unseen."""
 
 
 class Live:
@@ -40,7 +38,7 @@ class Live:
 
     `weights`, `detector`, `engine`, `preset` and its parts are as in `glpose.run` for a video. A picture that comes
     more than `stall_s` seconds after the one before starts anew, as `reset` does: with few pictures
-    a second give more, or infinity.
+    a second give more, as a run waits for 30 pictures at least, or infinity.
 
     Raises: GLPoseError if weights or settings cannot be used.
     """
@@ -139,6 +137,7 @@ class Live:
             effort=self._effort,
             causal=True,
             block_frames=1,
+            stall_s=math.inf,  # `push` starts anew
         )
 
     def _taken(self) -> Iterator[Frame]:

@@ -35,7 +35,8 @@ from glpose.runtime.protocols import (
 from glpose.runtime.views import with_views
 from glpose.timing import Timings
 from glpose.track.by_pose import PoseTracker
-from glpose.track.cuts import CutDetector, thumbnail
+from glpose.track.cuts import thumbnail
+from glpose.track.scenes import Scenes
 from glpose.track.stillness import Stillness
 from glpose.track.tracker import Tracker
 from glpose.types import Affine, Frame, FrameAndPoses, FramePoses, OtherPlaces, People
@@ -152,13 +153,17 @@ def remember_video(
 
 
 class DetectAndTrack:
-    """A `PeopleOf` made of detector, scene cut detection and tracker."""
+    """A `PeopleOf` made of detector, tracker, and what tells where a new scene begins."""
 
     def __init__(
-        self, detect: Detector, tracker: Tracker | None = None, timings: Timings | None = None
+        self,
+        detect: Detector,
+        tracker: Tracker | None = None,
+        timings: Timings | None = None,
+        scenes: Scenes | None = None,
     ) -> None:
         self._detect, self._tracker = detect, tracker or Tracker()
-        self._cuts, self._spent = CutDetector(), timings or Timings()
+        self._scenes, self._spent = scenes or Scenes(), timings or Timings()
 
     def __call__(self, frame: Frame) -> People:
         """The people of the next frame, which must be decodable."""
@@ -166,9 +171,10 @@ class DetectAndTrack:
         with self._spent("detect"):
             detections = self._detect(frame.rgb)
         with self._spent("track"):
-            self._cuts.update(frame.rgb)
+            self._scenes.update(frame)
+            self._tracker.pace = self._scenes.pace
             self._tracker.resize(frame.rgb.shape[:2])
-            return self._tracker.update(frame.index, detections, scene=self._cuts.scene)
+            return self._tracker.update(frame.index, detections, scene=self._scenes.scene)
 
 
 @runtime_checkable
@@ -209,20 +215,24 @@ class Follower(Protocol):
 
 
 class FollowPoses:
-    """A `Follower` made of detector, scene cut detection and a tracker by pose."""
+    """A `Follower` made of detector, tracker by pose, and what tells where a new scene begins."""
 
     def __init__(
-        self, detect: Detector, tracker: PoseTracker, timings: Timings | None = None
+        self,
+        detect: Detector,
+        tracker: PoseTracker,
+        timings: Timings | None = None,
+        scenes: Scenes | None = None,
     ) -> None:
         self._detect, self._tracker = detect, tracker
-        self._cuts, self._spent = CutDetector(), timings or Timings()
+        self._scenes, self._spent = scenes or Scenes(), timings or Timings()
         self._stillness = Stillness()
         self._rgb: np.ndarray | None = None
 
     @property
     def scene(self) -> int:
         """See `Follower`."""
-        return self._cuts.scene
+        return self._scenes.scene
 
     @property
     def exchanged(self) -> Mapping[int, int]:
@@ -240,7 +250,8 @@ class FollowPoses:
         self._rgb = frame.rgb
         with self._spent("track"):
             small = thumbnail(frame.rgb)
-            cut = self._cuts.update(small)
+            cut = self._scenes.update(frame, small)
+            self._tracker.pace = self._scenes.pace
             if cut:
                 self._stillness = Stillness()
             looks = cut or self._wants_look(frame.index, small)
@@ -252,7 +263,7 @@ class FollowPoses:
                 detections = self._detect(frame.rgb)
         with self._spent("track"):
             self._tracker.resize(frame.rgb.shape[:2])
-            people = self._tracker.update(frame.index, detections, scene=self._cuts.scene)
+            people = self._tracker.update(frame.index, detections, scene=self._scenes.scene)
             if not len(people):  # else `learn` says who of them is there
                 self._stillness.saw(people.xyxy)
             return people

@@ -93,6 +93,30 @@ def test_after_a_reset_or_a_stall_all_is_new_but_numbers_go_on(how: dict, tmp_pa
         np.testing.assert_array_equal(one.xy, two.xy)
 
 
+AFTER_A_GAP = [0.04 * i + 60 * (i >= 4) for i in range(8)], [[1]] * 4 + [[2]] * 4
+AWAY_FOR_HALF_A_SECOND = [i / 120 for i in range(80)], [[1]] * 20 + [[]] * 56 + [[1]] * 4
+
+
+@pytest.mark.parametrize(
+    ("name", "times_s", "ids"),
+    [
+        ("followed", *AFTER_A_GAP),
+        ("detected", *AFTER_A_GAP),
+        ("detected", *AWAY_FOR_HALF_A_SECOND),
+    ],
+)
+def test_a_gap_and_a_high_rate_are_the_same_for_a_run(
+    name: str, times_s: list[float], ids: list[list[int]], how: dict, tmp_path: Path
+) -> None:
+    how["weights"] = tiny_onnx.write_pose(tmp_path, **SLOTS[name])
+    pictures: Pictures = [spot(0) if expected else None for expected in ids]
+    source = glpose.ArraySource(pictures, times_s=times_s)
+    wanted = list(glpose.run(source, causal=True, **how))
+    found = pushed(Live(**how), pictures, times_s)
+    assert [p.people.track_id.tolist() for p in wanted] == ids
+    assert [p.people.track_id.tolist() for p in found] == ids
+
+
 def test_a_short_gap_and_a_source_that_loses_pictures_are_no_stall(how: dict) -> None:
     live = Live(stall_s=1.0, **how)
     pictures: Pictures = [spot(0), None, None, spot(1), spot(2)]

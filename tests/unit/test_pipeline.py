@@ -24,6 +24,7 @@ from glpose.skeleton import POSETRACK15
 from glpose.timing import Timings
 from glpose.track.by_pose import PoseTracker, PoseTrackerSpec
 from glpose.track.cuts import CutDetector
+from glpose.track.tracker import Tracker
 from glpose.types import Detections, Frame, FramePoses, People
 
 
@@ -463,13 +464,16 @@ class Fixed:
         return Detections(found.xyxy, found.score)
 
 
+BELIEVED = PoseTrackerSpec(
+    look_first=1, keep_score=0.0, keep_iou=0.0, joint_score=0.0, moves_boxes=False
+)
+"""Poses always say where people are."""
+
+
 def looks_at(frames: list[Frame], **settings: int) -> int:
     """How often the detector looks at frames in which poses always say where people are."""
-    poses = PoseTrackerSpec(
-        look_first=1, keep_score=0.0, keep_iou=0.0, joint_score=0.0, moves_boxes=False
-    )
     detect = Fixed()
-    tracker = PoseTracker(POSETRACK15, size_hw=SIZE_HW, poses=replace(poses, **settings))
+    tracker = PoseTracker(POSETRACK15, size_hw=SIZE_HW, poses=replace(BELIEVED, **settings))
     run(frames, FakeEstimator(tiny_onnx.slots()), FollowPoses(detect, tracker))
     return detect.looks
 
@@ -496,6 +500,27 @@ def test_one_odd_picture_does_not_renumber_people(block: int, flash: str, *, cau
     )
     between = [1] if flash == "white" else [2]
     assert [p.people.track_id.tolist() for p in found] == [[1]] * 9 + [between] + [[1]] * 6
+
+
+def test_another_size_and_a_gap_in_time_begin_scenes() -> None:
+    small, large = picture(0), picture(0).repeat(2, 0).repeat(2, 1)
+    frames = [Frame(i, i / 25 + 60 * (i >= 6), large if 2 <= i < 4 else small) for i in range(8)]
+    detect, found = Fixed(), []
+    for people_of in (
+        DetectAndTrack(detect, Tracker(size_hw=SIZE_HW)),
+        FollowPoses(detect, PoseTracker(POSETRACK15, size_hw=SIZE_HW, poses=BELIEVED)),
+    ):
+        poses = run(frames, FakeEstimator(tiny_onnx.slots()), people_of)
+        found.append([p.people.track_id.tolist() for p in poses])
+    assert found == [[[number] for number in (1, 1, 2, 2, 3, 3, 4, 4)]] * 2
+
+
+def test_the_tracker_keeps_people_for_as_long_at_a_high_rate() -> None:
+    plain, by_pose = Tracker(), PoseTracker(POSETRACK15)
+    for people_of in (DetectAndTrack(Fixed(), plain), FollowPoses(Fixed(), by_pose)):
+        for i in range(3):
+            people_of(Frame(i, i / 240, picture(0)))
+    assert (plain.pace, by_pose.pace) == (8, 8)
 
 
 def test_the_detector_is_spared_where_poses_say_where_people_are() -> None:

@@ -17,7 +17,7 @@ from glpose.geometry import box_area, box_iou, oks
 from glpose.skeleton import Skeleton
 from glpose.track import motion as box_motion
 from glpose.track.assign import assign
-from glpose.track.cuts import CutDetector
+from glpose.track.scenes import Scenes
 from glpose.types import Frame, FrameAndPoses, FramePoses
 
 
@@ -28,7 +28,7 @@ class LinkSpec:
     The cost of a pair of person and pose is the mean of 1 - IoU and 1 - OKS with the weights
     `iou_weight` and `oks_weight`; the IoU is that with the expected box, the OKS that with the last
     pose, carried along the flow. A pair needs an IoU above `least_iou` or an OKS above `least_oks`.
-    A person who is missing keeps the number for `max_gap_frames`; the pose is carried for
+    A person who is missing keeps the number for `max_gap_frames` of 30 a second, see `scenes`; the pose is carried for
     `carry_frames`, since chains of flow drift. Then, and where there is no flow, the IoU decides.
     """
 
@@ -60,6 +60,8 @@ class Linker:
         """The people of other scenes, which may be shown again."""
         self._scene = 0
         self._last_number, self._frame = 0, -1
+        self.pace = 1
+        """How many frames count as one, see `scenes.pace_of`."""
 
     @property
     def carries(self) -> bool:
@@ -78,7 +80,7 @@ class Linker:
         xyxy, xy = poses.people.xyxy, poses.xy.astype(np.float64)
         for place, row in zip(*assign(cost, 1.0), strict=True):
             person = self._people[place]
-            gap = poses.frame - person.seen
+            gap = (poses.frame - person.seen) / self.pace
             person.state = box_motion.correct(person.state, xyxy[row], gap)
             person.xy, person.seen = xy[row], poses.frame
             number[row] = person.number
@@ -102,11 +104,12 @@ class Linker:
     def _moved(self, people: list[_Linked], frame: int, motion: Motion | None) -> list[_Linked]:
         """People where they are in this frame, without those who have been away for too long."""
         how, frames = self._how, frame - self._frame
-        people = [p for p in people if frame - p.seen - 1 <= how.max_gap_frames]
+        longest = how.max_gap_frames * self.pace
+        people = [p for p in people if frame - p.seen - 1 <= longest]
         for person in people:
             lost = person.seen < self._frame
             state = box_motion.hold_size(person.state) if lost else person.state
-            person.state = box_motion.predict(state, frames)
+            person.state = box_motion.predict(state, frames / self.pace)
             if motion is None or frame - person.seen > how.carry_frames:
                 person.xy = np.full_like(person.xy, np.nan)
             else:
@@ -136,14 +139,15 @@ def with_links(
 ) -> Iterator[FrameAndPoses]:
     """The frames of a video with track ids from 1 in place of those that their poses have.
 
-    No frame is held back. At a scene cut everybody gets a new number, but keeps the old one if the scene
-    is back soon.
+    No frame is held back. Where a scene begins everybody gets a new number, but keeps the old one if the
+    scene before is back soon.
     """
-    linker, cuts = Linker(joints, how), CutDetector()
+    linker, scenes = Linker(joints, how), Scenes()
     before: Frame | None = None
     for frame, poses in pairs:
-        is_cut = frame.rgb is not None and cuts.update(frame.rgb)
+        is_cut = frame.rgb is not None and scenes.update(frame)
+        linker.pace = scenes.pace
         has_motion = before is not None and linker.carries and not is_cut and how.oks_weight > 0
         motion = motions.between(before, frame) if before is not None and has_motion else None
-        yield frame, linker.update(poses, motion, scene=cuts.scene)
+        yield frame, linker.update(poses, motion, scene=scenes.scene)
         before = frame

@@ -201,7 +201,8 @@ class PoseTracker(Tracker):
             box = boxes[i]
             if believed[i] and box is not None:
                 if self._poses.moves_boxes:
-                    track.state = motion.correct(track.state, box, max(1, frame - track.seen))
+                    frames = max(1, frame - track.seen) / self.pace
+                    track.state = motion.correct(track.state, box, frames)
                     track.xyxy = box
                 self._sightings[track] = Sighting(xy[i], sure[i], box, float(strength[i]))
                 turn_deg = body_turn_deg(xy[i], sure[i], self._joints)
@@ -242,10 +243,11 @@ class PoseTracker(Tracker):
         """As of a `Tracker`; who was lost is also given a detection that would only be tried."""
         super()._associate(frame, pool)
         spec, last = self._spec, frame if self._frame is None else self._frame
+        longest = spec.coast_frames * self.pace
         lost = {
             track: replace(track)
             for track in self._tracks
-            if track.track_id and track.seen < last and frame - track.seen - 1 <= spec.coast_frames
+            if track.track_id and track.seen < last and frame - track.seen - 1 <= longest
         }
         weak = pool.among(self._poses.try_score, spec.high_score)
         self._match(frame, list(lost), pool, weak, spec.wide_iou, spec.wide_margin)

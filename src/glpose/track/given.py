@@ -7,7 +7,7 @@ from itertools import count
 import numpy as np
 from jaxtyping import Int64
 
-from glpose.track.cuts import CutDetector
+from glpose.track.scenes import Scenes
 from glpose.types import Frame, FrameAndPoses, People
 
 
@@ -18,8 +18,8 @@ class GivenPeople:
     first scene the numbers are those given.
     """
 
-    def __init__(self, people: Mapping[int, People]) -> None:
-        self._people, self._cuts = people, CutDetector()
+    def __init__(self, people: Mapping[int, People], scenes: Scenes | None = None) -> None:
+        self._people, self._scenes = people, scenes or Scenes()
         used = {number for those in people.values() for number in those.track_id.tolist()}
         self._unused = (number for number in count() if number not in used)
         self._number_of: dict[tuple[int, int], int] = {}
@@ -29,9 +29,9 @@ class GivenPeople:
     def __call__(self, frame: Frame) -> People:
         """The people of the next frame, which must be decodable."""
         assert frame.rgb is not None
-        self._cuts.update(frame.rgb)
+        self._scenes.update(frame)
         people = self._people.get(frame.index, People.empty())
-        if not self._cuts.scene:
+        if not self._scenes.scene:
             return people
         return replace(people, track_id=_mapped(people, self._number))
 
@@ -42,7 +42,7 @@ class GivenPeople:
             yield frame, replace(poses, people=replace(poses.people, track_id=track_id))
 
     def _number(self, given: int) -> int:
-        place = self._cuts.scene, given
+        place = self._scenes.scene, given
         if place not in self._number_of:
             self._number_of[place] = next(self._unused)
             self._given[self._number_of[place]] = given

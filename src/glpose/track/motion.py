@@ -73,7 +73,7 @@ def start(xyxy: Float[np.ndarray, "*boxes 4"]) -> BoxState:
     )
 
 
-def predict(state: BoxState, frames: int) -> BoxState:
+def predict(state: BoxState, frames: float) -> BoxState:
     """The state some frames later; two steps of one frame equal one step of two."""
     noise = (ACCELERATION * _height(state.mean)) ** 2
     return BoxState(
@@ -88,7 +88,7 @@ def predict(state: BoxState, frames: int) -> BoxState:
     )
 
 
-def correct(state: BoxState, xyxy: Float[np.ndarray, "*boxes 4"], frames: int = 1) -> BoxState:
+def correct(state: BoxState, xyxy: Float[np.ndarray, "*boxes 4"], frames: float = 1.0) -> BoxState:
     """The state after a measurement; `state` was predicted over `frames` frames.
 
     A coordinate that jumps takes the measured value and keeps its speed, but the uncertainty of the

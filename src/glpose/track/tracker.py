@@ -20,7 +20,8 @@ from glpose.types import Detections, People
 class TrackerSpec:
     """Settings of the tracker.
 
-    Detections of at least `high_score` are matched first, those of at least `low_score` only to
+    Frames are those of 30 a second; of faster videos `Tracker.pace` times as many count, but for
+    `confirm_frames`. Detections of at least `high_score` are matched first, those of at least `low_score` only to
     recently seen people, and at most `low_frames` times in a row, so that a shadow does not keep
     alive the track of somebody who left. An unmatched high detection of at least `new_score` starts
     a track; it is confirmed at once if it has `sure_score` or starts a scene, else after
@@ -118,6 +119,8 @@ class Tracker:
         self._overlapping: dict[tuple[int, int], int] = {}
         self._last_id = 0
         self._frame: int | None = None
+        self.pace = 1
+        """How many frames count as one, see `scenes.pace_of`."""
 
     def resize(self, size_hw: tuple[int, int]) -> None:
         """The next picture has this size; for pictures of different sizes. Not without a size before."""
@@ -161,11 +164,12 @@ class Tracker:
     def _predicted(self, tracks: list[Track], frame: int) -> list[Track]:
         """Predict tracks to this frame, without those not detected for too long."""
         last = frame - 1 if self._frame is None else self._frame
-        tracks = [t for t in tracks if frame - t.seen - 1 <= self._spec.max_gap_frames]
+        longest = self._spec.max_gap_frames * self.pace
+        tracks = [t for t in tracks if frame - t.seen - 1 <= longest]
         for track in tracks:
             lost = track.seen < last
             state = motion.hold_size(track.state) if lost else track.state
-            track.state = motion.predict(state, frame - last)
+            track.state = motion.predict(state, (frame - last) / self.pace)
         return tracks
 
     def _usable(self, detections: Detections) -> Pool:
@@ -182,8 +186,8 @@ class Tracker:
         spec = self._spec
         confirmed = [t for t in self._tracks if t.track_id]
         self._match(frame, confirmed, pool, pool.among(spec.high_score), spec.high_iou)
-        recent = [t for t in confirmed if frame - t.seen - 1 <= spec.coast_frames]
-        steady = [t for t in recent if t.weak < spec.low_frames]
+        recent = [t for t in confirmed if frame - t.seen - 1 <= spec.coast_frames * self.pace]
+        steady = [t for t in recent if t.weak < spec.low_frames * self.pace]
         low = pool.among(spec.low_score, spec.high_score)
         self._match(frame, steady, pool, low, spec.low_iou)
         high = pool.among(spec.high_score)
@@ -211,7 +215,8 @@ class Tracker:
         cost = np.where(iou > min_iou, 1 - iou * pool.score[among], np.inf)
         for row, column in zip(*assign(cost, 1.0), strict=True):
             track, index = tracks[row], among[column]
-            track.state = motion.correct(track.state, pool.xyxy[index], frame - track.seen)
+            frames = (frame - track.seen) / self.pace
+            track.state = motion.correct(track.state, pool.xyxy[index], frames)
             track.xyxy, track.score = pool.xyxy[index], float(pool.score[index])
             track.seen, track.hits = frame, track.hits + 1
             track.found, track.found_xyxy = frame, track.xyxy
@@ -261,7 +266,7 @@ class Tracker:
         pairs = np.argwhere(np.triu(box_iou(boxes, boxes) > self._spec.duplicate_iou, 1))
         keys = [(seen[a].track_id, seen[b].track_id) for a, b in pairs]
         self._overlapping = {key: self._overlapping.get(key, 0) + 1 for key in keys}
-        limit = self._spec.duplicate_frames
+        limit = self._spec.duplicate_frames * self.pace
         ended = {key[1] for key, count in self._overlapping.items() if count >= limit}
         self._tracks = [t for t in self._tracks if t.track_id not in ended]
 
@@ -272,19 +277,21 @@ class Tracker:
 
     def _present(self, frame: int) -> list[tuple[Track, float, Float64[np.ndarray, "4"]]]:
         """Who is in this frame, sorted by id: track, score and box, detected or coasting."""
-        spec = self._spec
+        spec, pace = self._spec, self.pace
         seen = self._seen(frame)
         share = spec.smoothing
         out = [(t, t.score, share * motion.to_xyxy(t.state) + (1 - share) * t.xyxy) for t in seen]
         boxes = _stack([box for _, _, box in out])
         for track in self._tracks:
             unseen = frame - track.seen
-            if not track.track_id or not 0 < unseen <= min(spec.coast_frames, track.hits - 1):
+            if not track.track_id or not 0 < unseen <= min(
+                spec.coast_frames * pace, track.hits - 1
+            ):
                 continue
             box = motion.to_xyxy(track.state)
             hidden = bool((box_iou(box[None], boxes) > spec.coast_iou).any())
             if not hidden and not self._leaves(box, track.state.speed):
-                out.append((track, track.score * spec.coast_decay**unseen, box))
+                out.append((track, track.score * spec.coast_decay ** (unseen / pace), box))
         return sorted(out, key=lambda person: person[0].track_id)
 
     def _leaves(self, xyxy: Float64[np.ndarray, "4"], speed: Float64[np.ndarray, "4"]) -> bool:

@@ -127,3 +127,19 @@ def test_no_flow_is_asked_for_where_there_is_nobody_to_carry() -> None:
     asked.clear()
     numbers(given, Motions(flow), LinkSpec(oks_weight=0.0))
     assert not asked
+
+
+@pytest.mark.parametrize(("rate_hz", "kept"), [(25, 1), (120, 4)])
+def test_numbers_are_kept_for_as_long_at_any_rate(rate_hz: int, kept: int) -> None:
+    def found(away: int) -> list[int]:
+        frames = [0, 1, 2, 3 + away]
+        black = np.zeros((*SIZE_HW, 3), np.uint8)
+        given = [pair(i, *[(50.0, 0.0)] * (i in frames), rgb=black) for i in range(frames[-1] + 1)]
+        timed = [
+            (replace(frame, time_s=frame.index / rate_hz), replace(poses, time_s=0.0))
+            for frame, poses in given
+        ]
+        return numbers(timed, moving(0))[-1]
+
+    assert found(30 * kept) == [1]
+    assert found(30 * kept + 1) == [2]

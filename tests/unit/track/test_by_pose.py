@@ -583,3 +583,21 @@ def test_after_a_meeting_numbers_follow_the_clothes(passes: bool) -> None:
     owner = people.track_id[np.argsort(people.xyxy[:, 0])].tolist()
     assert owner == ([2, 1] if passes else [1, 2])
     assert exchanged == ([{1: 2, 2: 1}] if passes else [])
+
+
+def test_at_any_pace_the_lost_are_given_a_weak_detection_for_as_long() -> None:
+    def is_found(pace: int, away: int) -> bool:
+        tracker = PoseTracker(BODY19)
+        tracker.pace = pace
+        for frame in range(4):
+            tracker.update(frame, detections(box(100)))
+            learn(tracker, (pose(100), 0.9))
+        for frame in range(4, 4 + away):
+            if len(tracker.update(frame, detections())):
+                learn(tracker, (pose(100), 0.0))
+        found = tracker.update(4 + away, detections(box(135), score=0.22))
+        return 1 in found.track_id.tolist() and bool(abs(found.xyxy[0, 0] - box(135)[0]) < 5)
+
+    assert is_found(1, 5)
+    assert not is_found(1, 12)
+    assert is_found(4, 12)

@@ -384,3 +384,43 @@ def test_a_picture_that_is_larger_than_the_first_one_has_people_everywhere() -> 
     unlimited = Tracker()
     unlimited.resize((10, 10))
     assert [ids(unlimited.update(i, seen([person(2000)]))) for i in range(3)] == [[1]] * 3
+
+
+@pytest.mark.parametrize("pace", [1, 4])
+def test_at_any_pace_people_are_kept_and_coast_for_as_long(pace: int) -> None:
+    def shown(away: int) -> list[list[int]]:
+        tracker = Tracker(size_hw=(480, 1280))
+        tracker.pace = pace
+        hidden = range(20 * pace, 20 * pace + away)
+        # At the same speed in time.
+        out = follow(
+            lambda i: [] if i in hidden else [person(300 + 4 * i / pace)], hidden.stop + 2, tracker
+        )
+        return [ids(people) for people in out[hidden.start :]]
+
+    kept, lost = shown(30 * pace), shown(30 * pace + 1)
+    assert kept == [[1]] * 5 * pace + [[]] * 25 * pace + [[1]] * 2
+    assert lost[-1] == [2]
+
+
+def test_where_somebody_is_expected_does_not_depend_on_the_pace() -> None:
+    found = []
+    for pace in (1, 4):
+        tracker = Tracker()
+        tracker.pace = pace
+        people = follow(lambda i, pace=pace: [person(300 + 8 * i / pace)], 25 * pace + 1, tracker)
+        assert ids(people[-1]) == [1]
+        coasting = tracker.update(25 * pace + 4 * pace, Detections.empty())
+        found.append((centre_x(coasting, 1), coasting.score[0]))
+    assert found[0] == pytest.approx(found[1], rel=0.005)
+    assert found[0][0] == pytest.approx(300 + 8 * 29, abs=2)
+
+
+@pytest.mark.parametrize("pace", [1, 4])
+def test_two_in_one_place_for_long_enough_are_one(pace: int) -> None:
+    tracker = Tracker(TrackerSpec(duplicate_iou=0.5))
+    tracker.pace = pace
+    out = follow(lambda i: [person(300), person(max(320, 420 - 10 * i / pace))], 20 * pace, tracker)
+    # Their boxes overlap by more than a half from 26.7 pixels apart on: in 3 and in 12 frames.
+    assert [len(people) for people in out].count(2) == {1: 12, 4: 49}[pace]
+    assert len(out[-1]) == 1

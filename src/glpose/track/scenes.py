@@ -1,0 +1,75 @@
+"""Where a new scene begins, so that all tracks end, and at which pace the pictures of a video come."""
+
+from collections import deque
+from statistics import median_high
+
+import numpy as np
+from jaxtyping import UInt8
+
+from glpose.track.cuts import CutDetector
+from glpose.types import Frame
+
+STALL_S = 2.0
+"""After so many seconds without a picture nobody is taken for somebody before."""
+
+_USUAL_HZ = 30.0  # where limits that count frames were chosen
+_STALL_FRAMES = 30  # of a time-lapse, whose pictures are always far apart
+_MOST_PACE = 32  # of 960 frames a second; times that come faster are taken for wrong
+_STEPS = 30
+
+
+def pace_of(rate_hz: float) -> int:
+    """How many frames take as long as one of 30 a second: 1 up to 45 frames a second, or if unknown."""
+    return max(1, round(min(rate_hz / _USUAL_HZ, _MOST_PACE))) if rate_hz > 0 else 1
+
+
+class Scenes:
+    """Tells for each picture of a video whether it begins a new scene, and keeps the `pace`.
+
+    One begins at a cut, where pictures have another size, and after a gap in time of more than
+    `stall_s` seconds and of 30 frames. `rate_hz` is what is known before the first picture; then
+    the times of the pictures say how long a frame usually takes.
+    """
+
+    def __init__(self, rate_hz: float = float("nan"), stall_s: float = STALL_S) -> None:
+        self._cuts, self._stall_s = CutDetector(), stall_s
+        known_s = [1 / rate_hz] if 0 < rate_hz < float("inf") else []
+        self._steps_s = deque(known_s, maxlen=_STEPS)
+        self._last: tuple[int, float, tuple[int, int]] | None = None
+
+    @property
+    def scene(self) -> int:
+        """The number of the last picture's scene, see `CutDetector`."""
+        return self._cuts.scene
+
+    @property
+    def pace(self) -> int:
+        """How many frames take as long as one of 30 a second, see `pace_of`."""
+        return pace_of(1 / self._step_s) if self._steps_s else 1
+
+    @property
+    def _step_s(self) -> float:
+        """How long a frame usually lasts, 0 if that is unknown; a pause or two are not usual."""
+        return median_high(self._steps_s) if self._steps_s else 0.0
+
+    def update(
+        self, frame: Frame, small: UInt8[np.ndarray, "height width 3"] | None = None
+    ) -> bool:
+        """Whether this picture begins a new scene; the first one does not.
+
+        `small` is its thumbnail, see `cuts`, if that is known. Frames without a picture are left out.
+        """
+        assert frame.rgb is not None
+        last, self._last = self._last, (frame.index, frame.time_s, frame.rgb.shape[:2])
+        begins = last is not None and self._is_apart(last, frame)
+        return self._cuts.update(frame.rgb if small is None else small, begins=begins)
+
+    def _is_apart(self, last: tuple[int, float, tuple[int, int]], frame: Frame) -> bool:
+        """Whether a gap in time, or another size, parts a picture from the last one."""
+        assert frame.rgb is not None
+        index, time_s, size_hw = last
+        away_s = frame.time_s - time_s
+        has_stalled = away_s > max(self._stall_s, _STALL_FRAMES * self._step_s)
+        if away_s > 0 and frame.index > index:
+            self._steps_s.append(away_s / (frame.index - index))
+        return has_stalled or size_hw != frame.rgb.shape[:2]
