@@ -29,6 +29,13 @@ HEAD = "final_layer."
 """The pose head's name in all these projects."""
 
 _OURS = "encoder."
+# Axes of the weights that are read before all are compared with those of our network.
+_NUM_AXES = {
+    "conv1.weight": 4,
+    "transition1.0.0.weight": 4,
+    f"{HEAD}weight": 4,
+    f"{HEAD}bias": 1,
+}
 # Of norms, and of our ResNet's input normalisation.
 _STATISTICS = (
     "running_mean",
@@ -38,6 +45,10 @@ _STATISTICS = (
     "encoder.std",
 )
 _OF_PICTURES = ("mean", "std")
+
+
+class UnknownProject(BadWeights):
+    """No project is known by these names of weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +174,10 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], str]:
 
 
 def recognise(weights: dict[str, Tensor], nested: str, path: Path) -> Published:
-    """Identify the project by weight names. Raises: BadWeights if none matches."""
+    """Identify the project by weight names.
+
+    Raises: UnknownProject if none matches; BadWeights for a tensor that cannot be what it is named.
+    """
     wrapper = "module." if all(name.startswith("module.") for name in weights) else ""
     names = {name.removeprefix(wrapper): value for name, value in weights.items()}
     for family in FAMILIES:
@@ -181,12 +195,30 @@ def recognise(weights: dict[str, Tensor], nested: str, path: Path) -> Published:
             for name, value in names.items()
             if not name.startswith(family.prefix) or name.startswith(family.others)
         }
-        return Published(path, family, wrapper + family.prefix, nested, own, rest)
+        found = Published(path, family, wrapper + family.prefix, nested, own, rest)
+        _check_axes(found)
+        return found
     known = ", ".join(family.name for family in FAMILIES)
     some = ", ".join(list(weights)[:3])
-    raise BadWeights(
+    raise UnknownProject(
         f"{path}: weights of an unknown project (it begins with {some}); known: {known}"
     )
+
+
+def _check_axes(file: Published) -> None:
+    for name, expected in _NUM_AXES.items():
+        value = file.weights.get(name)
+        if value is not None and value.ndim != expected:
+            raise BadWeights(
+                f"{file.path}: {file.full_name(name)} has {value.ndim} axes, expected {expected}; "
+                "take the file from its source again"
+            )
+    head = [file.weights[HEAD + part] for part in ("weight", "bias") if HEAD + part in file.weights]
+    if len({len(value) for value in head}) > 1:
+        raise BadWeights(
+            f"{file.path}: the head's weights have {len(head[0])} channels, its biases "
+            f"{len(head[1])}; expected as many; take the file from its source again"
+        )
 
 
 def _unlike_ours(name: str) -> str:
@@ -199,7 +231,8 @@ def architecture(weights: dict[str, Tensor]) -> str:
     """The network with weights of these names and shapes."""
     first = weights.get("transition1.0.0.weight")
     if first is not None:
-        stages = max(int(name[5]) for name in weights if re.match(r"stage\d", name))
+        numbers = (int(name[5]) for name in weights if re.match(r"stage\d", name))
+        stages = max(numbers, default=1)
         return f"HRNet-W{first.shape[0]}" + ("" if stages == 4 else f" up to stage {stages}")
     blocks = {m[0] for name in weights if (m := re.match(r"layer[1-4]\.\d+", name))}
     if not blocks:

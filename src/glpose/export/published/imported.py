@@ -7,11 +7,12 @@ from pathlib import Path
 from torch import Tensor
 
 import glpose
-from glpose.errors import BadInput, BadWeights, MissingExtra
+from glpose.errors import BadInput, MissingExtra
 from glpose.export.pose import export_pose
 from glpose.export.published.files import (
     FAMILIES,
     Published,
+    UnknownProject,
     num_parameters,
     read_checkpoint,
     recognise,
@@ -119,7 +120,7 @@ def describe_file(path: Path) -> list[str]:
     ]
     try:
         lines += _kind(recognise(weights, nested, path))
-    except BadWeights:
+    except UnknownProject:
         known = ", ".join(family.name for family in FAMILIES)
         lines.append(f"project: unknown; the names begin with {', '.join(list(weights)[:3])}")
         lines.append(f"known projects: {known}")

@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 
 from glpose.errors import BadWeights  # noqa: E402
 from glpose.export.published.files import architecture, read_checkpoint, recognise  # noqa: E402
+from glpose.export.published.imported import describe_file  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -119,7 +120,7 @@ def test_the_state_dictionary_is_found_where_programs_keep_it(key: str, tmp_path
     ],
 )
 def test_projects_are_told_by_their_names(names: list[str], project: str, prefix: str) -> None:
-    file = recognise({name: torch.zeros(1) for name in names}, "", Path("f.pth"))
+    file = recognise({name: torch.zeros(1, 1, 1, 1) for name in names}, "", Path("f.pth"))
     assert (file.family.name, file.prefix) == (project, prefix)
     # Nothing is lost, and every name can be given back.
     assert sorted([*map(file.full_name, file.weights), *file.others]) == sorted(names)
@@ -137,3 +138,32 @@ def test_networks_are_told_by_their_shapes() -> None:
     resnet = {f"layer{n}.{i}.conv3.weight": torch.zeros(1) for n in range(1, 5) for i in range(4)}
     assert architecture(resnet) == "ResNet-50"
     assert architecture({"a": torch.zeros(1)}) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("tensors", "said"),
+    [
+        ({"hrnet.conv1.weight": (3,)}, r"hrnet\.conv1\.weight has 1 axes, expected 4"),
+        ({"hrnet.transition1.0.0.weight": ()}, "has 0 axes, expected 4"),
+        ({"hrnet.final_layer.weight": ()}, r"final_layer\.weight has 0 axes, expected 4"),
+        ({"deconv_layers.0.weight": (2,), "final_layer.bias": ()}, "has 0 axes, expected 1"),
+        ({"encoder.conv1.weight": (4, 3, 3, 3), "head.weight": (2, 2)}, "head.weight has 2 axes"),
+        (
+            {"hrnet.final_layer.weight": (17, 8, 1, 1), "hrnet.final_layer.bias": (15,)},
+            "have 17 channels, its biases 15",
+        ),
+    ],
+)
+def test_tensors_that_cannot_be_what_they_are_named_are_refused(
+    tensors: dict, said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.pth"
+    torch.save({name: torch.zeros(shape) for name, shape in tensors.items()}, path)
+    with pytest.raises(BadWeights, match=said):
+        describe_file(path)
+
+
+def test_a_file_without_stages_is_described(tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    torch.save({"hrnet.transition1.0.0.weight": torch.zeros(48, 256, 3, 3)}, path)
+    assert any("HRNet-W48 up to stage 1" in line for line in describe_file(path))
