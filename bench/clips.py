@@ -199,7 +199,14 @@ def pairs_of(
         frames = damaged_frames(frames, truth, number, KINDS, **how)
     boxes = None if finds else true_people(clip.truth)
     size_hw = video.info.size_hw
-    usual = usual_refiners(boxes, models.skeleton, size_hw, causal=causal, steady=False)
+    usual = usual_refiners(
+        boxes,
+        models.skeleton,
+        size_hw,
+        rate_hz=video.info.rate_hz,
+        causal=causal,
+        steady=False,
+    )
     return poses_of(
         frames,
         video.info,

@@ -1,5 +1,6 @@
 """The library's entry points: `run` for a video, and the parts of it that commands share."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -287,7 +288,7 @@ def poses_of(
         models = replace(models, detect=ThoroughDetector(models.detect))
     largest_hw = info.largest_hw or info.size_hw
     rate_hz = float(info.rate_hz)
-    reach = HindsightSpec().at(rate_hz).within_bytes(largest_hw)
+    reach = HindsightSpec().at_rate(rate_hz).within_bytes(largest_hw)
     hindsight = NO_HINDSIGHT if causal else reach
     scenes = Scenes(rate_hz, stall_s)
     people_of = _people_of(info, models, boxes, timings, effort.detect_every, hindsight, scenes)
@@ -306,7 +307,12 @@ def poses_of(
     usual: Sequence[Refiner] = ()
     if refiners is None:
         usual = usual_refiners(
-            boxes, models.skeleton, largest_hw, causal=causal, is_still=info.is_still
+            boxes,
+            models.skeleton,
+            largest_hw,
+            rate_hz=rate_hz,
+            causal=causal,
+            is_still=info.is_still,
         )
     as_given = (people_of.as_given,) if isinstance(people_of, GivenPeople) else ()
     for refine in (*usual, *as_given, *(refiners or ())):
@@ -319,6 +325,7 @@ def usual_refiners(
     joints: Skeleton,
     size_hw: tuple[int, int],
     *,
+    rate_hz: float = math.nan,
     causal: bool = False,
     steady: bool = True,
     is_still: bool = False,
@@ -326,18 +333,19 @@ def usual_refiners(
     """`without_phantoms`, unless a user gave the boxes, and then those of sides, limbs and steady joints.
 
     `size_hw` is the size of the video's pictures; of large ones fewer are held back, and none with
-    `causal`. Without `steady` only names of joints change, not their places. Limbs are left out for a
+    `causal`. `rate_hz` is the video's, NaN if it is not known. Without `steady` only names of joints change, not their places. Limbs are left out for a
     picture (`is_still`), and steady joints with `causal`; knees that leave their legs stay so in
     both, and where pictures are too large to look four frames ahead.
     """
-    sides = SidesSpec(lookahead=0) if causal else SidesSpec().within_bytes(size_hw)
+    sides, legs = (how.at_rate(rate_hz) for how in (SidesSpec(), LEGS))
+    sides = replace(sides, lookahead=0) if causal else sides.within_bytes(size_hw)
     limbs = LimbsSpec(lookahead=0) if causal else LimbsSpec().within_bytes(size_hw)
     usual: list[Refiner] = [] if boxes is not None else [without_phantoms]
     usual.append(partial(with_continuous_sides, joints=joints, how=sides))
     # Without the frames to come, legs are crossed more often than mended, see docs/results.md.
-    sees_ahead = LEGS.within_bytes(size_hw, 2**27).lookahead == LEGS.lookahead
+    sees_ahead = legs.within_bytes(size_hw, 2**28) == legs
     if sees_ahead and not (causal or is_still):
-        usual.append(partial(with_continuous_sides, joints=joints, how=LEGS, parts=LEG_PARTS))
+        usual.append(partial(with_continuous_sides, joints=joints, how=legs, parts=LEG_PARTS))
     # In a picture, without other frames, it does harm, see docs/results.md.
     if steady and not is_still:
         usual.append(partial(with_plausible_limbs, joints=joints, how=limbs))

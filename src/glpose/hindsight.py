@@ -45,7 +45,7 @@ class HindsightSpec:
 
     reach: int = 24
 
-    def at(self, rate_hz: float) -> "HindsightSpec":
+    def at_rate(self, rate_hz: float) -> "HindsightSpec":
         """The same, reaching as far in time at a higher rate; up to 120 frames a second."""
         return replace(self, reach=self.reach * min(pace_of(rate_hz), _MOST_PACE))
 

@@ -61,6 +61,13 @@ def test_legs_are_mended_only_where_enough_frames_ahead_can_be_seen() -> None:
         assert any("parts" in refine.keywords for refine in used) is is_there
 
 
+def test_sides_are_followed_for_times_and_not_for_numbers_of_frames() -> None:
+    for rate_hz, frames in ((25.0, [30, 4]), (60.0, [60, 8]), (240.0, [172, 32])):
+        usual = usual_refiners({}, BODY19, (1080, 1920), rate_hz=rate_hz)
+        sides = [refine.keywords["how"] for refine in usual[:2] if isinstance(refine, partial)]
+        assert [how.lookahead for how in sides] == frames
+
+
 class Counting:
     """A detector that counts how often it looks."""
 

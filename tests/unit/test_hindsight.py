@@ -474,6 +474,8 @@ def test_frames_before_a_failure_are_given_out_first(block: int, fails: str) -> 
 
 
 def test_the_reach_is_the_same_in_time_up_to_what_people_may_cost_in_memory() -> None:
-    reach = [HindsightSpec().at(rate_hz).reach for rate_hz in (0.2, 25.0, 30.0, 60.0, 120.0, 240.0)]
+    reach = [
+        HindsightSpec().at_rate(rate_hz).reach for rate_hz in (0.2, 25.0, 30.0, 60.0, 120.0, 240.0)
+    ]
     assert reach == [24, 24, 24, 48, 96, 96]
     assert NO_HINDSIGHT.at(240.0).reach == 0

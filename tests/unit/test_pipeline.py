@@ -563,5 +563,5 @@ def test_after_a_cut_nothing_is_known_of_what_does_not_change(
 ) -> None:
     still = [replace(frame, rgb=picture(0)) for frame in video(23)]
     cuts = iter([index == 9 for index in range(23)])
-    monkeypatch.setattr(CutDetector, "update", lambda *_: next(cuts))
+    monkeypatch.setattr(CutDetector, "update", lambda *_, **__: next(cuts))
     assert looks_at(still, look_every=2, look_still=8) == 8  # 0, 2, 4, 8, 9, 11, 13 and 17

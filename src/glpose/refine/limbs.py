@@ -41,7 +41,7 @@ class LimbsSpec:
     motion: float = 3.0
     far: float = 0.24
 
-    def within_bytes(self, size_hw: tuple[int, int], most: int = 2**27) -> "LimbsSpec":
+    def within_bytes(self, size_hw: tuple[int, int], most: int = 2**28) -> "LimbsSpec":
         """The same, holding back no more pictures of this size than `most` bytes have room for.
 
         Also where pictures are not kept: results must not depend on it.

@@ -28,6 +28,7 @@ from glpose.types import FrameAndPoses, FramePoses, OtherPlaces
 class SidesSpec:
     """Settings; lengths are shares of the longer side of the person's box, times are in frames.
 
+    They are those of a video of 30 frames a second; `at_rate` makes them fit another one.
     `lookahead` frames are held back (`within_bytes` chooses fewer for large pictures); with 0 only
     the frames before decide, and each is answered at once. Limbs
     nearer than `apart` are not told apart. They are followed over gaps of at most `max_gap`;
@@ -53,7 +54,27 @@ class SidesSpec:
     independent: int = 15
     sure: float = 1.4
 
-    def within_bytes(self, size_hw: tuple[int, int], most: int = 2**28) -> "SidesSpec":
+    def at_rate(self, rate_hz: float) -> "SidesSpec":
+        """For a video of so many frames a second; as they are where that is not known.
+
+        Faster ones need more frames for the same time. In slower ones a position is predicted less
+        well, so that motion has less to say; as many frames are needed, since what networks say of
+        them differs more.
+        """
+        more = rate_hz / 30.0 if np.isfinite(rate_hz) else 1.0
+        lookahead, max_gap, independent = (
+            round(frames * max(more, 1.0))
+            for frames in (self.lookahead, self.max_gap, self.independent)
+        )
+        return replace(
+            self,
+            lookahead=lookahead,
+            max_gap=max_gap,
+            independent=independent,
+            noise=self.noise / min(more, 1.0),
+        )
+
+    def within_bytes(self, size_hw: tuple[int, int], most: int = 2**30) -> "SidesSpec":
         """The same, holding back no more pictures of this size than `most` bytes have room for.
 
         Also where pictures are not kept: results must not depend on it.

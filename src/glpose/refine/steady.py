@@ -42,7 +42,7 @@ class SteadySpec:
     sharpness: float = 4.0
     least_iou: float = 0.1
 
-    def within_bytes(self, size_hw: tuple[int, int], most: int = 2**27) -> "SteadySpec":
+    def within_bytes(self, size_hw: tuple[int, int], most: int = 2**28) -> "SteadySpec":
         """The same, holding back no more pictures of this size than `most` bytes have room for.
 
         Also where pictures are not kept: results must not depend on it.

@@ -55,8 +55,10 @@ class PoseTrackerSpec:
     assumed there in the frames after.
 
     A box goes with the joints; it grows to hold them with a `margin` of their longer side, and
-    shrinks by a share `shrink` a frame, see `pose_box`. Without `moves_boxes`, as in a picture, after
-    which no frame comes, it stays as it was detected.
+    shrinks by a share `shrink` a frame, see `pose_box`. People are looked for in the box of the last
+    look as long as no edge has moved by more than `hold` of the longer side: where joints are found
+    depends on it a little, so that a box that follows them makes people who stand still sway. Without
+    `moves_boxes`, as in a picture, after which no frame comes, it stays as it was detected.
     """
 
     look_every: int = 5
@@ -74,6 +76,7 @@ class PoseTrackerSpec:
     moves_boxes: bool = True
     margin: float = 0.05
     shrink: float = 0.1
+    hold: float = 0.03
 
 
 class PoseTracker(Tracker):
@@ -105,6 +108,8 @@ class PoseTracker(Tracker):
         self._is_unsure = False
         self._in_vain = False
         """Whether somebody whom the last look found, or was to find again, was no person."""
+        self._searched: dict[Track, Float64[np.ndarray, 4]] = {}
+        """The boxes in which people were looked for last."""
         self._tried: dict[Track, Track] = {}
         """Tracks that are given a detection that is only tried, as they were before."""
         self._before: int | None = None
@@ -173,7 +178,15 @@ class PoseTracker(Tracker):
         ]
         self._rows = [track for track, _, _ in found]
         self._is_unsure &= bool(found)  # of nobody there is nothing to learn
-        return to_people([(track.track_id, score, box) for track, score, box in found])
+        self._searched = {track: self._held(track, box) for track, _, box in found}
+        return to_people([(t.track_id, score, self._searched[t]) for t, score, _ in found])
+
+    def _held(self, track: Track, box: Float64[np.ndarray, "4"]) -> Float64[np.ndarray, "4"]:
+        """The box of the last look, if this one is hardly another."""
+        last = self._searched.get(track)
+        if last is None or np.abs(box - last).max() > self._poses.hold * (box[2:] - box[:2]).max():
+            return box
+        return last
 
     def learn(
         self,

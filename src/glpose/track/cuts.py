@@ -115,9 +115,7 @@ class CutDetector:
         """The number of the last picture's scene: from 0, and that of a scene that is back."""
         return self._scenes[-1].number if self._scenes else 0
 
-    def update(
-        self, rgb: UInt8[np.ndarray, "height width 3"], *, begins: bool = False
-    ) -> bool:
+    def update(self, rgb: UInt8[np.ndarray, "height width 3"], *, begins: bool = False) -> bool:
         """Whether this picture is of another scene than the last; the first one is not.
 
         With `begins` it is of a new one, whatever it shows. Thumbnails will do. Skip pictures that could not be decoded: the next one is compared with the

@@ -219,4 +219,4 @@ def test_frames_held_back_are_given_out_if_the_source_fails() -> None:
 
 def test_large_pictures_are_held_back_in_smaller_numbers() -> None:
     assert LimbsSpec().within_bytes((1080, 1920)).lookahead == LimbsSpec().lookahead
-    assert LimbsSpec().within_bytes((4320, 7680)).lookahead == 1
+    assert LimbsSpec().within_bytes((4320, 7680)).lookahead == 2

@@ -1,7 +1,7 @@
 """Sides over time: a walk in side view, seen by networks that know left and right more or less."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from glpose.refine import sides
 from glpose.refine.sides import LEG_PARTS, LEGS, SidesSpec, _Body, _parts_of, with_continuous_sides
 from glpose.skeleton import BODY19, COCO17
 from glpose.types import Frame, FrameAndPoses, FramePoses, OtherPlaces, People
+from walking import Walk, walk
 
 PERIOD = 36
 NUM = len(BODY19.joints)
@@ -109,6 +110,59 @@ def test_a_network_that_always_puts_one_leg_in_front_gives_continuous_but_unsure
     assert wrong_share(found) < 0.05 or wrong_share(found) > 0.85
     marked = [bool(p.unsure_sides[0]) for _, p in found if p.unsure_sides is not None]
     assert np.mean(marked) > 0.8
+
+
+def walked(rate_hz: float, wrong_s: float) -> Iterator[FrameAndPoses]:
+    """Eight seconds of a walk in side view; for `wrong_s` of every 1.9 the network names legs wrongly."""
+    times = np.arange(0, 8, 1 / rate_hz)
+    for poses in walk(times, Walk(), 2.0):
+        is_wrong = poses.time_s > 0.8 and poses.time_s % 1.9 < wrong_s
+        xy = exchanged(poses.xy[0], ("knee", "ankle"))[None] if is_wrong else poses.xy
+        evidence = np.full((1, NUM), 0.3 if is_wrong else 1.0, np.float32)
+        yield Frame(poses.frame, poses.time_s, None), replace(poses, xy=xy, side_evidence=evidence)
+
+
+def share_of_legs_exchanged(pairs: Iterable[FrameAndPoses]) -> float:
+    """The share of ankles apart that are nearer to where the other one is."""
+    ankles = [BODY19.index(f"{side}_ankle") for side in ("left", "right")]
+    found = np.array([poses.xy[0, ankles] for _, poses in pairs], float)
+    true = np.array([p.xy[0, ankles] for _, p in walked(len(found) / 8, 0.0)], float)
+    apart = np.linalg.norm(true[:, 0] - true[:, 1], axis=-1) > 15
+    own, other = (np.linalg.norm(found - to, axis=-1) for to in (true, true[:, ::-1]))
+    return float((own > other)[apart].mean())
+
+
+@pytest.mark.parametrize(("rate_hz", "most"), [(5.0, 0.1), (8.0, 0.04), (25.0, 0.0)])
+def test_in_slow_videos_motion_does_not_outvote_a_network_that_is_right(
+    rate_hz: float, most: float
+) -> None:
+    """A stride has 6 frames at 5 Hz, so that where a leg will be says little."""
+    found = with_continuous_sides(walked(rate_hz, 0.0), BODY19, SidesSpec().at_rate(rate_hz))
+    both = with_continuous_sides(found, BODY19, LEGS.at_rate(rate_hz), LEG_PARTS)
+    assert share_of_legs_exchanged(both) <= most
+
+
+@pytest.mark.parametrize("rate_hz", [30.0, 60.0, 120.0, 240.0])
+def test_legs_named_wrongly_for_more_than_half_a_second_come_back_at_any_rate(
+    rate_hz: float,
+) -> None:
+    how = SidesSpec().at_rate(rate_hz)
+    assert share_of_legs_exchanged(walked(rate_hz, 0.6)) > 0.2
+    assert share_of_legs_exchanged(with_continuous_sides(walked(rate_hz, 0.6), BODY19, how)) == 0
+
+
+def test_settings_fit_the_rate_of_the_video() -> None:
+    for rate_hz in (30.0, float("nan"), float("inf")):
+        assert SidesSpec().at_rate(rate_hz) == SidesSpec()
+    fast = SidesSpec(lookahead=120, max_gap=48, independent=60)
+    assert SidesSpec().at_rate(120.0) == fast
+    assert SidesSpec().at_rate(10.0) == SidesSpec(noise=3 * SidesSpec().noise)
+
+
+def test_pictures_of_4k_are_held_back_as_long_as_small_ones() -> None:
+    """Of 24 frames ahead a quarter of what 30 mend is lost; of 10, two thirds."""
+    assert SidesSpec().within_bytes((2160, 3840)) == SidesSpec()
+    assert SidesSpec().within_bytes((4320, 7680)).lookahead == 10
 
 
 def from_behind(frame: int) -> np.ndarray:

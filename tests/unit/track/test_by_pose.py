@@ -56,6 +56,22 @@ def test_a_person_lives_on_poses_alone_and_keeps_the_id() -> None:
         assert found.score[0] == pytest.approx(0.8)
 
 
+def test_who_stands_still_is_looked_for_in_one_box_and_who_moves_in_one_that_goes_along() -> None:
+    """What a network finds depends on the box a little: joints and boxes would sway for ever."""
+    tracker, searched = PoseTracker(BODY19), []
+    tracker.update(0, detections(box(100)))
+    learn(tracker, (pose(100), 0.9))
+    rng = np.random.default_rng(7)
+    for frame in range(1, 60):
+        x = 100 + 3.0 * max(0, frame - 40)
+        searched.append(tracker.update(frame, None).xyxy[0])
+        learn(tracker, (pose(x) + rng.normal(0, 0.3, (NUM, 2)).astype(np.float32), 0.9))
+    assert len(np.unique(searched[10:40], axis=0)) == 1
+    middle = np.array(searched)[45:, [0, 2]].mean(1)
+    np.testing.assert_allclose(middle, 100 + 3.0 * np.arange(6, 20), atol=0.05 * 110)
+    assert len(np.unique(middle)) > 5
+
+
 def turned(xy: np.ndarray) -> np.ndarray:
     """A pose turned upside down about its middle."""
     return 2 * xy.mean(0) - xy
