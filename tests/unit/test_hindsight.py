@@ -478,4 +478,4 @@ def test_the_reach_is_the_same_in_time_up_to_what_people_may_cost_in_memory() ->
         HindsightSpec().at_rate(rate_hz).reach for rate_hz in (0.2, 25.0, 30.0, 60.0, 120.0, 240.0)
     ]
     assert reach == [24, 24, 24, 48, 96, 96]
-    assert NO_HINDSIGHT.at(240.0).reach == 0
+    assert NO_HINDSIGHT.at_rate(240.0).reach == 0
