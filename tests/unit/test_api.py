@@ -26,7 +26,7 @@ from glpose.runtime.detector import BoxDetector
 from glpose.runtime.presets import PRESETS, Effort
 from glpose.runtime.protocols import Detector
 from glpose.skeleton import BODY19
-from glpose.types import Detections, Frame, FrameAndPoses, FramePoses, People
+from glpose.types import Detections, Frame, FrameAndPoses, FramePoses, People, VideoInfo
 from glpose.video.arrays import ArraySource
 from glpose.weights import DEFAULT_PICTURE, DEFAULT_POSE
 
@@ -521,3 +521,34 @@ def test_numbers_may_become_too_small_whatever_the_caller_has_set(tiny_weights: 
     with np.errstate(under="raise"):
         assert len(stream.collect().frames) == 2
         assert np.geterr()["under"] == "raise"
+
+
+def test_a_time_lapse_is_no_row_of_gaps(tiny_weights: Path) -> None:
+    rgb = np.full((96, 128, 3), 40, np.uint8)
+    rgb[40:60, 50:70] = 255
+    found = run(
+        ArraySource([rgb] * 6, rate_hz=0.2),
+        weights=tiny_weights / "tiny.encoder.onnx",
+        detector=tiny_weights / "finder.onnx",
+    )
+    assert {number for poses in found for number in poses.people.track_id.tolist()} == {1}
+
+
+@pytest.mark.parametrize(("rate_hz", "held"), [(30.0, 24), (120.0, 96)])
+def test_people_are_followed_back_as_far_in_time_at_a_high_rate(
+    rate_hz: float, held: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    reach = []
+
+    def estimated(*_: object, hindsight: HindsightSpec, **__: object) -> Iterator[FrameAndPoses]:
+        reach.append(hindsight.reach)
+        return iter(())
+
+    monkeypatch.setattr("glpose.api.estimate_poses", estimated)
+    models = load_models(
+        tiny_onnx.write_pose(tmp_path, "x", answers=True),
+        tiny_onnx.write_detector(tmp_path / "d.onnx"),
+    )
+    for causal in (False, True):
+        poses_of([], VideoInfo("x", (96, 128), rate_hz), models, refiners=(), causal=causal)
+    assert reach == [held, 0]

@@ -1,7 +1,6 @@
 """Where a new scene begins, so that all tracks end, and at which pace the pictures of a video come."""
 
 from collections import deque
-from statistics import median_high
 
 import numpy as np
 from jaxtyping import UInt8
@@ -15,7 +14,7 @@ STALL_S = 2.0
 _USUAL_HZ = 30.0  # where limits that count frames were chosen
 _STALL_FRAMES = 30  # of a time-lapse, whose pictures are always far apart
 _MOST_PACE = 32  # of 960 frames a second; times that come faster are taken for wrong
-_STEPS = 30
+_FEWEST_STEPS, _MOST_STEPS = 2, 30
 
 
 def pace_of(rate_hz: float) -> int:
@@ -27,14 +26,14 @@ class Scenes:
     """Tells for each picture of a video whether it begins a new scene, and keeps the `pace`.
 
     One begins at a cut, where pictures have another size, and after a gap in time of more than
-    `stall_s` seconds and of 30 frames. `rate_hz` is what is known before the first picture; then
-    the times of the pictures say how long a frame usually takes.
+    `stall_s` seconds and of 30 frames. How long a frame usually takes is found from the times of the
+    pictures so far; before, `rate_hz` says it, but for the pace, as nobody knows the rate of what is live.
     """
 
     def __init__(self, rate_hz: float = float("nan"), stall_s: float = STALL_S) -> None:
         self._cuts, self._stall_s = CutDetector(), stall_s
-        known_s = [1 / rate_hz] if 0 < rate_hz < float("inf") else []
-        self._steps_s = deque(known_s, maxlen=_STEPS)
+        self._told_s = 1 / rate_hz if rate_hz > 0 else 0.0
+        self._steps_s: deque[float] = deque(maxlen=_MOST_STEPS)
         self._last: tuple[int, float, tuple[int, int]] | None = None
 
     @property
@@ -45,12 +44,14 @@ class Scenes:
     @property
     def pace(self) -> int:
         """How many frames take as long as one of 30 a second, see `pace_of`."""
-        return pace_of(1 / self._step_s) if self._steps_s else 1
+        step_s = self._step_s
+        return 1 if step_s is None else pace_of(1 / step_s)
 
     @property
-    def _step_s(self) -> float:
-        """How long a frame usually lasts, 0 if that is unknown; a pause or two are not usual."""
-        return median_high(self._steps_s) if self._steps_s else 0.0
+    def _step_s(self) -> float | None:
+        """The upper quartile of steps: some pauses are not usual, nor are some that come too early."""
+        num = len(self._steps_s)
+        return None if num < _FEWEST_STEPS else sorted(self._steps_s)[3 * num // 4]
 
     def update(
         self, frame: Frame, small: UInt8[np.ndarray, "height width 3"] | None = None
@@ -69,7 +70,8 @@ class Scenes:
         assert frame.rgb is not None
         index, time_s, size_hw = last
         away_s = frame.time_s - time_s
-        has_stalled = away_s > max(self._stall_s, _STALL_FRAMES * self._step_s)
+        usual_s = self._step_s or self._told_s
+        has_stalled = away_s > max(self._stall_s, _STALL_FRAMES * usual_s)
         if away_s > 0 and frame.index > index:
             self._steps_s.append(away_s / (frame.index - index))
         return has_stalled or size_hw != frame.rgb.shape[:2]

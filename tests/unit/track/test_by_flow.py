@@ -8,7 +8,7 @@ import pytest
 
 from glpose.flow import Motions
 from glpose.skeleton import COCO17
-from glpose.track.by_flow import LinkSpec, with_links
+from glpose.track.by_flow import Linker, LinkSpec, with_links
 from glpose.types import Frame, FrameAndPoses, FramePoses, People
 
 NUM = len(COCO17.joints)
@@ -143,3 +143,16 @@ def test_numbers_are_kept_for_as_long_at_any_rate(rate_hz: int, kept: int) -> No
 
     assert found(30 * kept) == [1]
     assert found(30 * kept + 1) == [2]
+
+
+def test_with_every_fourth_picture_of_four_times_the_pace_people_are_expected_there() -> None:
+    plain, fast = Linker(COCO17), Linker(COCO17)
+    fast.pace = 4
+    for i in range(30):
+        place = (20.0 + 6 * i + 20 * (i >= 15), 0.0)  # the camera is knocked
+        for linker in (plain, fast):
+            _, poses = pair(linker.pace * i, place)
+            assert linker.update(poses, None).people.track_id.tolist() == [1]
+        one, other = (linker._people[0].state for linker in (plain, fast))
+        for name in ("mean", "speed", "variance", "speed_variance"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))

@@ -617,3 +617,17 @@ def test_at_any_pace_the_lost_are_given_a_weak_detection_for_as_long() -> None:
     assert is_found(1, 5)
     assert not is_found(1, 12)
     assert is_found(4, 12)
+
+
+def test_with_every_fourth_picture_of_four_times_the_pace_people_are_expected_there() -> None:
+    trackers = PoseTracker(BODY19), PoseTracker(BODY19)
+    trackers[1].pace = 4
+    for i in range(40):
+        x, y = 100 + 3 * i, 100 + 40 * max(0, i - 24)  # the camera pans
+        expected = [
+            tracker.update(tracker.pace * i, detections(box(x, y)) if i == 0 else None)
+            for tracker in trackers
+        ]
+        np.testing.assert_array_equal(expected[0].xyxy, expected[1].xyxy)
+        for tracker in trackers:
+            assert len(learn(tracker, (pose(x, y), 0.9 if i % 20 < 18 else 0.1))) == 1

@@ -323,9 +323,13 @@ def test_weak_detections_keep_somebody_for_a_while_only() -> None:
     def scene(frame: int) -> list[Person]:
         return [person(400, score=0.9 if frame < 5 else 0.2)]
 
-    people = follow(scene, 5 + spec.low_frames + spec.coast_frames + 4)
-    assert all(ids(p) == [1] for p in people[: 5 + spec.low_frames])
-    assert all(ids(p) == [] for p in people[5 + spec.low_frames + spec.coast_frames + 1 :])
+    for pace in (1, 4):
+        tracker = Tracker(size_hw=(480, 1280))
+        tracker.pace = pace
+        low, coasting = spec.low_frames * pace, min(spec.coast_frames * pace, 4 + spec.low_frames)
+        people = follow(scene, 5 + low + coasting + 4, tracker)
+        assert all(ids(p) == [1] for p in people[: 5 + low])
+        assert all(ids(p) == [] for p in people[5 + low + coasting + 1 :])
 
 
 EDGES = [
@@ -424,3 +428,22 @@ def test_two_in_one_place_for_long_enough_are_one(pace: int) -> None:
     # Their boxes overlap by more than a half from 26.7 pixels apart on: in 3 and in 12 frames.
     assert [len(people) for people in out].count(2) == {1: 12, 4: 49}[pace]
     assert len(out[-1]) == 1
+
+
+def test_with_every_fourth_picture_of_four_times_the_pace_nothing_changes() -> None:
+    rng = np.random.default_rng(2)
+    tracks = [(100.0, 12.0), (700.0, -9.0), (1100.0, 0.0)]
+    plain, fast = Tracker(size_hw=(480, 1280)), Tracker(size_hw=(480, 1280))
+    fast.pace = 4
+    for i in range(60):
+        shift = 90 * (i >= 30)  # the camera is knocked
+        found = seen(
+            person(x + speed * i + shift + rng.normal(0, 3), score=0.2 if i % 9 == 8 else 0.9)
+            for k, (x, speed) in enumerate(tracks)
+            # Two who are missing for some frames, one of them while the camera is knocked.
+            if not (k == 0 and 20 <= i < 24) and not (k == 1 and 28 <= i < 32)
+        )
+        people, same = plain.update(i, found), fast.update(4 * i, found)
+        assert ids(people) == ids(same)
+        np.testing.assert_array_equal(people.xyxy, same.xyxy)
+        np.testing.assert_array_equal(people.score, same.score)
