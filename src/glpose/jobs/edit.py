@@ -118,7 +118,7 @@ def _rewrite(
     """Change the numbers, and keep in the header that it was done, and whether it was drawn."""
     with only_writer(path.parent):
         lines = [_edited(line.data, renamed) for line in read_lines(path, forgive_last=True)]
-        settings = lines[0]["settings"]
+        settings = lines[0].get("settings") or {}
         edits = [*edits_of(settings), edit | {"drawn": source is not None}]
         lines[0]["settings"] = settings | {EDITED: edits}
         text = "".join(f"{dump(line)}\n" for line in lines) + _cut_off(path)
