@@ -183,8 +183,16 @@ def test_the_encoder_of_another_model_is_named_and_not_written(
     np.testing.assert_array_equal(again.encode(crops).maps["heatmaps"], own.features)
     torch.nn.init.normal_(model.head.weight)
     parts, _ = plain.parts(model, name="tiny", made_by={}, scores={})
+    # What fails its check leaves the files that were there.
+    held = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(GLPoseError, match=r"or the network in tiny\.encoder\.onnx is another"):
         export_pose(parts, other, tmp_path, share=encoder)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == held
+    for kind in ("starter", "summary"):
+        (tmp_path / f"tiny.{kind}.onnx").touch()
+        with pytest.raises(BadWeights, match=rf"{kind}\.onnx: is there from an export of a netw"):
+            export_pose(parts, card, tmp_path)
+        (tmp_path / f"tiny.{kind}.onnx").unlink()
     small = task(single, cache, crop=CropSpec((32, 32)))
     parts, card = small.parts(Flowing(small._recipe.model), name="x", made_by={}, scores={})
     with pytest.raises(BadWeights, match=r"its crops are \[64, 64, 3\], but this network's \[32"):
