@@ -9,19 +9,22 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from glpose.errors import BadConfig, BadWeights  # noqa: E402
+from glpose.formats.motion import Motion  # noqa: E402
 from glpose.recipes import load_recipe  # noqa: E402
 from glpose.runtime.load import open_lifter  # noqa: E402
 from glpose.skeleton import LIMB13  # noqa: E402
 from glpose.systems.dg_net.camera import look, with_errors  # noqa: E402
 from glpose.systems.dg_net.data import (  # noqa: E402
     LiftData,
+    Motions,
     is_held_out,
     open_motions,
     other_body,
     synth_motions,
 )
 from glpose.systems.dg_net.net import DgNet  # noqa: E402
-from glpose.systems.dg_net.spec import DgNetConfig, MotionConfig  # noqa: E402
+from glpose.systems.dg_net.spec import RATE_HZ, SYNTH, DgNetConfig, MotionConfig  # noqa: E402
+from glpose.systems.dg_net.step import position_loss  # noqa: E402
 from glpose.systems.dg_net.system import DgNetTask  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -113,6 +116,36 @@ def test_actions_are_held_out_as_a_whole():
     assert len(training.names) + len(held.names) == 6
 
 
+def test_the_loss_is_the_mean_over_the_joints_that_count():
+    """5, 1 and 12 apart; a joint that is 100 apart does not count."""
+    found = torch.zeros(2, 3, 3)
+    found[0, 0], found[0, 1, 2], found[1, 2, 0] = torch.tensor([3.0, 4, 0]), -1.0, 12.0
+    found[0, 2, 1] = 100.0
+    counts = torch.tensor([[1.0, 1, 0], [0, 0, 1]])
+    at_rest = torch.zeros_like(found)
+    assert float(position_loss(found, at_rest, counts)) == pytest.approx((5 + 1 + 12) / 3)
+    assert float(position_loss(found, at_rest, 0 * counts)) == 0
+
+
+def test_windows_are_as_they_were_or_mirrored_as_a_whole():
+    """Left and right are exchanged where space is mirrored, and nowhere else."""
+    xyz = np.random.default_rng(0).normal(0, 0.5, (1, J, 3)).astype(np.float32)
+    still = Motions.of([Motion("still", xyz.repeat(5, 0), RATE_HZ)], [2.0])
+    pose = LiftData({SYNTH: still}, TINY, PERFECT, 0).many([0], 40)["pose"]
+    whole = xyz[0] - xyz[0, list(TINY.roots)].mean(0)
+    exchanged = whole[list(LIMB13.mirror)]
+    num_mirrored = 0
+    for one in 2.0 * pose:
+        turn, mirroring = (np.linalg.lstsq(p, one)[0] for p in (whole, exchanged))
+        if np.allclose(whole @ turn, one, atol=1e-4):
+            assert np.linalg.det(turn) == pytest.approx(1, abs=1e-3)
+        else:
+            np.testing.assert_allclose(exchanged @ mirroring, one, atol=1e-4)
+            assert np.linalg.det(mirroring) == pytest.approx(-1, abs=1e-3)
+            num_mirrored += 1
+    assert 10 < num_mirrored < 30
+
+
 def test_cameras_see_what_is_there():
     """A far camera without a turn: the picture is the pose, scaled and upside down."""
     how = replace(
@@ -132,6 +165,23 @@ def test_cameras_see_what_is_there():
         np.linalg.norm(pose, axis=-1), np.linalg.norm(world, axis=-1), atol=1e-6
     )
     assert np.linalg.det(np.linalg.lstsq(world[0], pose[0], rcond=None)[0]) > 0.99  # no mirror
+
+
+def test_a_camera_that_stands_still_turns_evenly():
+    """Somebody at rest in its middle wanders by 0.05 radians (one deviation) to either side."""
+    how = replace(PERFECT, off_middle_deg=0.0, roll_deg=0.0)
+    at_rest = np.zeros((2000, 5, J, 3))
+    for follows in (0.0, 1.0):
+        xy, _ = look(
+            np.random.default_rng(0), at_rest, TINY.roots, replace(how, follow_share=follows)
+        )
+        angle = np.arctan(xy[:, :, 0, 0])
+        np.testing.assert_allclose(xy[..., 1], 0, atol=1e-9)
+        if not follows:
+            np.testing.assert_allclose(angle, angle[:, -1:] * np.linspace(-1, 1, 5), atol=1e-9)
+            assert angle[:, -1].std() == pytest.approx(0.05, rel=0.05)
+        else:
+            np.testing.assert_allclose(angle, 0, atol=1e-9)
 
 
 def test_who_is_nearer_looks_larger():
@@ -185,6 +235,29 @@ def test_another_body_moves_alike_and_has_its_own_lengths():
         )
         assert ratio[:, 0].std() > 0.005
     assert ((stature > 1.0) & (stature < 2.3)).all()
+
+
+def test_another_body_has_a_trunk_of_its_own_and_the_stature_that_goes_with_it():
+    xyz = synth_motions(6, LIMB13, held=False).xyz[None, :9].repeat(50, 0)
+    other, stature = other_body(np.random.default_rng(0), xyz, LIMB13)
+    at = LIMB13.index
+
+    def trunk(points: np.ndarray) -> np.ndarray:
+        middle = (points[:, :, at("left_hip")] + points[:, :, at("right_hip")]) / 2
+        return points[:, :, at("neck")] - middle
+
+    # The hips go apart from where they were, on both sides by one factor: their middle stays.
+    ratio = np.linalg.norm(trunk(other), axis=-1) / np.linalg.norm(trunk(xyz), axis=-1)
+    np.testing.assert_allclose(ratio, ratio[:, :1].repeat(9, 1), rtol=1e-4)
+    assert 0.93 <= ratio.min() < 0.95
+    assert 1.08 < ratio.max() <= 1.1
+    legs = [
+        np.linalg.norm(other[:, 0, at(f"left_{a}")] - other[:, 0, at(f"left_{b}")], axis=-1)
+        for a, b in (("hip", "knee"), ("knee", "ankle"))
+    ]
+    # The thigh of the motion capture, of 0.391 m, is 0.245 of the stature.
+    total = np.linalg.norm(trunk(other)[:, 0], axis=-1) + sum(legs)
+    np.testing.assert_allclose(stature, total * 0.391 / 0.245 / 1.211, rtol=1e-5)
 
 
 @pytest.mark.slow

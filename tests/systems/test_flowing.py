@@ -81,6 +81,30 @@ def test_only_the_merging_is_trained_and_starts_as_the_mean(single: Path, cache:
     assert model.pool.weight_JT.grad.abs().max() > 0
 
 
+def test_joints_without_a_label_shall_stay_as_they_were(single: Path, cache: Path) -> None:
+    """All maps are 1: the labelled joint is 1 too high, another one 3 off what it was alone."""
+    opened = task(single, cache, align="none")
+    model, side = opened.build(), 4
+    num = model.config.num_joints
+    maps = torch.ones(2, num, side, side)
+    weight = torch.zeros(2, num)
+    weight[:, 0] = 1
+    alone = maps.clone()
+    alone[:, 0], alone[0, 2] = 100.0, 4.0
+    losses = opened.losses(
+        model,
+        {
+            "key": maps,
+            "neighbours": maps[:, None].repeat(1, len(model.config.offsets), 1, 1, 1),
+            "heatmaps": 0 * maps,
+            "alone": alone,
+            "weight": weight,
+        },
+    )
+    assert float(losses["heatmap"].detach()) == pytest.approx(1000 * 1 / num)
+    assert float(losses["unlabelled"].detach()) == pytest.approx(1000 * 9 / num / 2)
+
+
 def test_a_row_depends_on_seed_step_and_place_alone(single: Path, cache: Path) -> None:
     one, two = (task(single, cache).train_data() for _ in range(2))
     assert one.num_samples == 12
@@ -159,8 +183,16 @@ def test_the_encoder_of_another_model_is_named_and_not_written(
     np.testing.assert_array_equal(again.encode(crops).maps["heatmaps"], own.features)
     torch.nn.init.normal_(model.head.weight)
     parts, _ = plain.parts(model, name="tiny", made_by={}, scores={})
+    # What fails its check leaves the files that were there.
+    held = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(GLPoseError, match=r"or the network in tiny\.encoder\.onnx is another"):
         export_pose(parts, other, tmp_path, share=encoder)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == held
+    for kind in ("starter", "summary"):
+        (tmp_path / f"tiny.{kind}.onnx").touch()
+        with pytest.raises(BadWeights, match=rf"{kind}\.onnx: is there from an export of a netw"):
+            export_pose(parts, card, tmp_path)
+        (tmp_path / f"tiny.{kind}.onnx").unlink()
     small = task(single, cache, crop=CropSpec((32, 32)))
     parts, card = small.parts(Flowing(small._recipe.model), name="x", made_by={}, scores={})
     with pytest.raises(BadWeights, match=r"its crops are \[64, 64, 3\], but this network's \[32"):

@@ -40,6 +40,7 @@ from glpose.systems.person_detector.targets import (  # noqa: E402
     IGNORE,
     PADDING,
     PERSON,
+    Assignment,
     assign,
     background_weight,
     pair_iou,
@@ -162,6 +163,22 @@ def test_giou_and_iou_of_known_boxes():
     assert float(giou(a, a)) == pytest.approx(1.0)
     assert float(giou(a, a + 10)) == pytest.approx(-0.5)
     assert float(pair_iou(a, torch.tensor([[0.0, 0, 10, 5]]))) == pytest.approx(0.5)
+
+
+def test_boxes_count_as_much_as_their_target_scores(monkeypatch: pytest.MonkeyPatch):
+    """GIoU -0.5 at a point of score 1, and 0.5 at one of score 0.5; the rest is background."""
+    model, batch = PersonDetector(TINY), batch_of_figures(1)
+    target = torch.tensor([0.0, 0, 10, 10])
+    boxes = target.repeat(1, len(all_points((96, 96), TINY.strides)), 1)
+    scores = torch.zeros(boxes.shape[:2])
+    found = Assignment(boxes.clone(), scores)
+    scores[0, 3], scores[0, 7] = 1.0, 0.5
+    boxes[0, 3], boxes[0, 7] = target + 10, torch.tensor([0.0, 0, 10, 5])
+    monkeypatch.setattr("glpose.systems.person_detector.step.assign", lambda *_: found)
+    monkeypatch.setattr(model, "raw", lambda _: (boxes, torch.zeros_like(scores)))
+    expected = (1.5 * 1.0 + 0.5 * 0.5) / (1.0 + 0.5)
+    box = float(detection_losses(model, batch)["box"])
+    assert box == pytest.approx(TINY.assignment.box_weight * expected)
 
 
 def test_it_learns_four_pictures():

@@ -6,9 +6,12 @@ import glob
 import json
 import warnings
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +27,7 @@ from glpose.runtime.load import name_of
 if TYPE_CHECKING:
     import onnx
 
-_OPSET = 17
+_OPSET, _SUMS = 17, "SHA256SUMS"
 _LARGE = 256  # numbers, from which on float16 saves more than its cast costs
 
 
@@ -46,6 +49,33 @@ def check_no_weights(folder: Path, name: str, *, overwrite: bool) -> None:
             f"{folder}: holds {', '.join(path.name for path in old)} already; use --overwrite to "
             "replace what is there, or choose another --name or --output"
         )
+
+
+@contextmanager
+def kept_if_right(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder; its files and digests come into `folder` if the block ends without error.
+
+    Otherwise what `folder` held before stays as it was.
+    """
+    is_new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        # On the same disk, so that files are only renamed.
+        with TemporaryDirectory(prefix=".export.", dir=folder) as name:
+            part = Path(name)
+            yield part
+            digests = [line.split("  ", 1) for line in _lines(part / _SUMS)]
+            for path in part.iterdir():
+                if path.name != _SUMS:
+                    with whole_file(folder / path.name) as whole:
+                        path.replace(whole)
+            for digest, file in digests:
+                record_digest(folder / file, digest)
+    except BaseException:
+        if is_new:
+            with suppress(OSError):  # somebody else's files may have come
+                folder.rmdir()
+        raise
 
 
 def write_graph(graph: Graph, card: Card, path: Path) -> str:
@@ -189,7 +219,8 @@ def store_half(path: Path) -> None:
             name, values = weight.name, numpy_helper.to_array(weight)
             if np.abs(values).max() > np.finfo(np.float16).max:
                 raise GLPoseError(
-                    f"{path}: '{name}' has values that 16 bits cannot hold; export again without --half"
+                    f"{path.name}: '{name}' has values that 16 bits cannot hold; export again without "
+                    "--half"
                 )
             weight.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
             # The engine folds the cast when it opens the file.
@@ -205,7 +236,10 @@ def store_half(path: Path) -> None:
 
 def record_digest(path: Path, digest: str) -> None:
     """Keep `SHA256SUMS` in the folder up to date (the format of the tool sha256sum)."""
-    sums = path.parent / "SHA256SUMS"
-    lines = sums.read_text("utf-8").splitlines() if sums.exists() else []
+    lines = _lines(sums := path.parent / _SUMS)
     kept = [line for line in lines if line.split("  ", 1)[-1] != path.name]
     write_whole(sums, "".join(f"{line}\n" for line in sorted([*kept, f"{digest}  {path.name}"])))
+
+
+def _lines(sums: Path) -> list[str]:
+    return sums.read_text("utf-8").splitlines() if sums.exists() else []

@@ -6,6 +6,8 @@ They are exported together, which a digest tells.
 from __future__ import annotations
 
 import hashlib
+import shutil
+from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from torch import Tensor, nn
 
 from glpose.codecs.codec import Codec, Maps
 from glpose.errors import BadWeights, GLPoseError
-from glpose.export.onnx import Graph, store_half, write_graph
+from glpose.export.onnx import Graph, kept_if_right, store_half, write_graph
 from glpose.export.terms import LICENCE, describe
 from glpose.files import file_digest
 from glpose.runtime.card import (
@@ -131,9 +133,9 @@ def export_pose(
 ) -> tuple[Path, ...]:
     """Write `NAME.encoder.onnx`, `NAME.fusion.onnx` and, if there are, a starter and a summary.
 
-    They are checked against torch. `share` is the encoder of another model with the same network:
-    the card then names it, and no encoder is written, or with a starter no initializer. `half`
-    see `store_half`.
+    They are checked against torch before they come into the folder. `share` is the encoder of
+    another model with the same network: the card then names it, and no encoder is written, or with a
+    starter no initializer. `half` see `store_half`.
 
     Raises: GLPoseError if any joint differs by 0.05 crop pixels or more in the check, any value of
     a summary by 0.01, or, after that, with `half` any map by 0.01.
@@ -166,21 +168,31 @@ def export_pose(
             begins = replace(begins, initializer=Shared(share.name, file_digest(share)))
             graphs["starter"] = _states_graph(parts, card), begins
     if share is not None:
-        _check_shared(share, card, folder)
-    files = tuple(folder / f"{card.name}.{kind}.onnx" for kind in graphs)
-    for path, (graph, own) in zip(files, graphs.values(), strict=True):
-        write_graph(graph, own, path)
-    _check_against_torch(parts, files[0], share)
-    if half:
-        for path in files:
-            store_half(path)
-        change = largest_change(parts, load_estimator(files[0]))
-        if not change < _MOST_CHANGE:
-            raise GLPoseError(
-                f"{files[0]}: with weights of 16 bits a map changes by {change:.3f}, expected less "
-                f"than {_MOST_CHANGE}; export again without --half"
-            )
-    return files
+        _check_shared(share, folder)
+    _check_no_others(card.name, graphs, folder)
+    names = tuple(f"{card.name}.{kind}.onnx" for kind in graphs)
+    with kept_if_right(folder) as part:
+        if share is not None:  # it is opened with the others
+            shutil.copyfile(share, part / share.name)
+        for name, (graph, own) in zip(names, graphs.values(), strict=True):
+            write_graph(graph, own, part / name)
+        _check_against_torch(parts, part / names[0], share)
+        if half:
+            for name in names:
+                store_half(part / name)
+            _check_half(parts, part / names[0])
+        if share is not None:
+            (part / share.name).unlink()
+    return tuple(folder / name for name in names)
+
+
+def _check_half(parts: PoseParts, path: Path) -> None:
+    change = largest_change(parts, load_estimator(path))
+    if not change < _MOST_CHANGE:
+        raise GLPoseError(
+            f"{path.name}: with weights of 16 bits a map changes by {change:.3f}, expected less "
+            f"than {_MOST_CHANGE}; export again without --half"
+        )
 
 
 def _check_against_torch(parts: PoseParts, path: Path, share: Path | None) -> None:
@@ -190,29 +202,35 @@ def _check_against_torch(parts: PoseParts, path: Path, share: Path | None) -> No
     if not moved_px < _MOST_PX:
         other = f", or the network in {share.name} is another" if share else ""
         raise GLPoseError(
-            f"{path}: a joint moves by {moved_px:.3f} px between torch and ONNX Runtime, "
-            f"expected less than {_MOST_PX}{other}; do not use these files"
+            f"{path.name}: a joint moves by {moved_px:.3f} px between torch and ONNX Runtime, "
+            f"expected less than {_MOST_PX}{other}; nothing is exported"
         )
     apart = summaries_apart(parts, estimator)
     if not apart < _MOST_APART:
         raise GLPoseError(
-            f"{path}: a value of a summary differs by {apart:.3f} between torch and ONNX "
-            f"Runtime, expected less than {_MOST_APART}; do not use these files"
+            f"{path.name}: a value of a summary differs by {apart:.3f} between torch and ONNX "
+            f"Runtime, expected less than {_MOST_APART}; nothing is exported"
         )
 
 
-def _check_shared(share: Path, card: PoseCard, folder: Path) -> None:
+def _check_shared(share: Path, folder: Path) -> None:
     """Raises: BadWeights, before anything is written, if the files could not be opened then."""
-    own = folder / f"{card.name}.encoder.onnx"
-    if card.encoder is not None and own.exists():
-        raise BadWeights(
-            f"{own}: is there from an export without --share; delete it, or choose another -o"
-        )
     if find_shared(Shared(share.name, file_digest(share)), folder) is None:
         raise BadWeights(
             f"{share}: is neither in {folder} nor shipped, so that the files could not be opened there; "
             "copy it there first, or leave out --share"
         )
+
+
+def _check_no_others(name: str, kinds: Collection[str], folder: Path) -> None:
+    """Raises: BadWeights for a file of another export that would be opened with the new ones."""
+    for kind in ("encoder", "starter", "summary"):
+        other = folder / f"{name}.{kind}.onnx"
+        if kind not in kinds and other.exists():
+            how = "without --share" if kind == "encoder" else f"of a network with a {kind}"
+            raise BadWeights(
+                f"{other}: is there from an export {how}; delete it, or choose another -o"
+            )
 
 
 def _shared_encoder(encoder: nn.Module, share: Path, card: PoseCard) -> Shared:

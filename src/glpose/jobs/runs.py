@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glpose.errors import BadConfig, BadInput, BadWeights, GLPoseError
-from glpose.export.onnx import check_no_weights, store_half
+from glpose.export.onnx import check_no_weights, kept_if_right, store_half
 from glpose.export.pose import export_pose
 from glpose.files import file_digest
 from glpose.runtime.engine import EngineSpec
@@ -80,15 +80,13 @@ def export_run(
             "estimators, leave it out"
         )
     assert isinstance(run.task, ExportTask)
-    paths = run.task.export(run.model, folder, **about)
-    if half:
-        if others := [path for path in paths if path.suffix != ".onnx"]:
-            for path in paths:
-                path.unlink()
-            raise BadConfig(f"{others[0]}: is no ONNX file, which --half is for; leave it out")
-        for path in paths:
+    with kept_if_right(folder) as part:
+        paths = run.task.export(run.model, part, **about)
+        for path in paths if half else []:
+            if path.suffix != ".onnx":
+                raise BadConfig(f"{path.name}: is no ONNX file, which --half is for; leave it out")
             store_half(path)
-    return paths
+    return [folder / path.name for path in paths]
 
 
 def estimator_of_run(

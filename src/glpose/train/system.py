@@ -118,7 +118,10 @@ class ExportTask(Task[Net]):
         made_by: dict[str, str],
         scores: dict[str, str],
     ) -> list[Path]:
-        """Write `.onnx` files with their cards and check them against torch."""
+        """Write `.onnx` files with their cards and check them against torch.
+
+        `folder` is an empty one: if this raises, nothing in it is kept.
+        """
 
 
 class PoseTask(Task[Net]):

@@ -12,7 +12,12 @@ onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from glpose.errors import BadInput  # noqa: E402
-from glpose.export.onnx import check_no_weights, fold_padding  # noqa: E402
+from glpose.export.onnx import (  # noqa: E402
+    check_no_weights,
+    fold_padding,
+    kept_if_right,
+    record_digest,
+)
 from glpose.nets.efficientnet_lite import SameConv  # noqa: E402
 from glpose.runtime.engine import EngineSpec  # noqa: E402
 from glpose.runtime.engines.open import open_graph  # noqa: E402
@@ -39,6 +44,31 @@ def test_weights_are_in_the_way_of_those_of_their_name_only(tmp_path: Path) -> N
             check_no_weights(tmp_path, name, overwrite=False)
         check_no_weights(tmp_path, name, overwrite=True)
         (tmp_path / file).unlink()
+
+
+def test_files_of_an_export_come_all_or_none(tmp_path: Path) -> None:
+    """What fails leaves older weights as they were, and no folder that was not there."""
+
+    def write(folder: Path, content: str) -> None:
+        with kept_if_right(folder) as part:
+            for name in ("a.onnx", "b.json"):
+                (part / name).write_text(content)
+            record_digest(part / "a.onnx", content)
+            if content == "bad":
+                raise BadInput("wrong")
+
+    with pytest.raises(BadInput, match="wrong"):
+        write(tmp_path / "new", "bad")
+    assert not (tmp_path / "new").exists()
+    sums = tmp_path / "SHA256SUMS"
+    sums.write_text("1234 *other.onnx\n")
+    write(tmp_path, "first")
+    write(tmp_path, "second")
+    with pytest.raises(BadInput, match="wrong"):
+        write(tmp_path, "bad")
+    assert sums.read_text() == "1234 *other.onnx\nsecond  a.onnx\n"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["SHA256SUMS", "a.onnx", "b.json"]
+    assert {(tmp_path / name).read_text() for name in ("a.onnx", "b.json")} == {"second"}
 
 
 def exported(path: Path) -> onnx.ModelProto:

@@ -47,6 +47,13 @@ def test_the_crowd_index_counts_joints_of_others_in_ones_box() -> None:
     assert crowd_index(xy[:0], labelled[:0], boxes[:0]) == 0
 
 
+def test_joints_in_a_box_are_divided_by_those_of_its_owner() -> None:
+    """One joint of the other person among one's own four, and three among one's own two."""
+    xy = np.array([[[5.0, 5], [16, 5], [17, 5], [18, 5]], [[6.0, 6], [25, 5], [90, 90], [91, 91]]])
+    boxes = np.array([[0.0, 0, 20, 10], [15, 0, 30, 10]])
+    assert crowd_index(xy, np.ones((2, 4), bool), boxes) == pytest.approx((1 / 4 + 3 / 1) / 2)
+
+
 def test_weights_of_frames() -> None:
     found = frame_weights(np.array([0.0, 1.0]), np.array([0, 3]))
     assert found.tolist() == pytest.approx([2, 2 * np.e + 3])

@@ -39,6 +39,12 @@ def test_a_zigzag_of_two_pixels_is_an_acceleration_of_four() -> None:
     assert found.num_triples == 8
 
 
+def test_an_acceleration_is_as_long_as_its_line_is() -> None:
+    """3 pixels across and 4 down are 5 of 200 pixels."""
+    frames = [poses(t, {1: [(3.0 * (t == 2), 4.0 * (t == 2))]}) for t in range(3)]
+    assert jitter(frames).pooled == pytest.approx(100 * 5 / SIZE_PX)
+
+
 def test_steady_motion_is_no_jitter() -> None:
     frames = [poses(t, {3: [(3.0 * t, -1.5 * t)]}) for t in range(5)]
     assert jitter(frames).pooled == 0

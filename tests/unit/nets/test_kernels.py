@@ -103,3 +103,13 @@ def test_the_judge_reconstructs_changes_and_its_balance_stays_in_bounds() -> Non
     for _ in range(50):
         balance.losses(predicted, true, true)
     assert balance.weight == 0.0
+
+
+def test_the_error_of_the_judge_is_absolute() -> None:
+    """Reconstructions that are 1, -2 and 0 everywhere, of no change at all."""
+    judge = ChangeJudge(3, width=8)
+    last = judge.layers[-1][1]
+    torch.nn.init.zeros_(last.weight)
+    last.bias.data = torch.tensor([1.0, -2.0, 0.0])
+    picture = torch.rand(2, 3, 20, 20)
+    assert float(judge.error(torch.zeros(2, 3, 20, 20), picture, picture).detach()) == 1.0

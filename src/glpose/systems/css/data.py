@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from glpose.crop import cut
+from glpose.crop import crop_from_image, cut
 from glpose.systems.css.spec import MomentsConfig
 from glpose.train.data.augment import Augmentation, draw_look, jitter_colour
 from glpose.train.data.store import PictureStore
@@ -103,8 +103,8 @@ class MomentsData:
         look, colours = draw_look(rng, self._how), int(rng.integers(2**32))
         height, width = self._stored.size_hw
         # A box of which the network's crop, unaugmented, is the middle of the stored one.
-        middle = np.array([width - 1, height - 1]) / 2
         half = np.array([width, height]) / (2 * self._stored.padding)
+        middle = crop_from_image(np.concatenate([-half, half]), self._stored).apply(np.zeros(2))
         to_crop = look.crop_from_image(np.concatenate([middle - half, middle + half]), self._crop)
 
         def seen(picture: np.ndarray) -> np.ndarray:

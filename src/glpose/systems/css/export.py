@@ -73,6 +73,6 @@ def _check(model: SplitNet, path: Path) -> None:
         apart = float(np.abs(found - wanted).max() / np.abs(wanted).max())
         if not apart < _MOST:
             raise GLPoseError(
-                f"{path}: a value differs by {apart:.4f} of the largest between torch and ONNX "
-                f"Runtime, expected less than {_MOST}; do not use this file"
+                f"{path.name}: a value differs by {apart:.4f} of the largest between torch and ONNX "
+                f"Runtime, expected less than {_MOST}; nothing is exported"
             )

@@ -36,8 +36,8 @@ def export_lifter(model: DgNet, card: LiftCard, folder: Path, example: ArrayBatc
     moved = _largest_move(model, open_lifter(path).network.run, example)
     if not moved < _MOST:
         raise GLPoseError(
-            f"{path}: a joint moves by {moved:.4f} {card.unit} between torch and ONNX Runtime, "
-            f"expected less than {_MOST}; do not use this file"
+            f"{path.name}: a joint moves by {moved:.4f} {card.unit} between torch and ONNX Runtime, "
+            f"expected less than {_MOST}; nothing is exported"
         )
     return path
 
