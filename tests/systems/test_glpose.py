@@ -954,7 +954,7 @@ def test_global_entropy_is_1_for_equal_weights_and_0_for_one_crop(tracks: Tracks
 def test_another_recipe_or_a_run_that_exists_is_refused(tmp_path: Path, cache: Path) -> None:
     recipe = tiny_recipe(num_steps=1)
     run(recipe, tmp_path / "run", cache)
-    with pytest.raises(BadConfig, match="holds a run already; continue it with --resume"):
+    with pytest.raises(BadConfig, match=r"holds a run already \(recipe\.json\); continue it with --resume"):
         run(recipe, tmp_path / "run", cache)
     other = replace(recipe, optimizer=replace(recipe.optimizer, lr=0.5))
     with pytest.raises(BadConfig, match=r"another recipe \(changed: optimizer\.lr\)"):
@@ -1009,9 +1009,11 @@ def test_a_run_killed_while_writing_can_be_resumed(tmp_path: Path, cache: Path) 
     (folder / "log.jsonl").write_bytes(whole + b'{"step": 3, "losses": {"heat')
     RunLog(folder, start_step=3)
     assert (folder / "log.jsonl").read_bytes() == whole
-    # Had the record been cut, there would be none: the run starts anew in its folder.
+    # Had the record been cut, there would be none: the run goes on with what its checkpoint says.
     (folder / "recipe.json").rename(folder / "recipe.json.part")
-    assert run(recipe, folder, cache)["step"] == 3
+    with pytest.raises(BadConfig, match="holds a run already"):
+        run(recipe, folder, cache)
+    assert run(recipe, folder, cache, resume=True)["step"] == 3
     assert sorted(p.name for p in folder.iterdir()) == [
         "best.pt", "last.pt", "log.jsonl", "recipe.json", "samples",
     ]  # fmt: skip

@@ -182,8 +182,9 @@ def poses_file_of(path: Path) -> Path:
 def holds_frames(path: str | Path) -> bool:
     """Whether a `poses.jsonl` has more than its header; also if it cannot be read, for then nobody knows."""
     try:
-        return len(list(islice(_expanded(read_lines(Path(path), forgive_last=True)), 2))) > 1
-    except BadInput:
+        lines = list(islice(_expanded(read_lines(Path(path), forgive_last=True)), 2))
+        return len(lines) > 1 or (not lines and Path(path).stat().st_size > 0)
+    except (BadInput, OSError):
         return True
 
 

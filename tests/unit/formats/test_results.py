@@ -463,3 +463,12 @@ def test_a_picture_stays_one(is_still: bool, tmp_path: Path) -> None:
         writer.write(poses(0, 1))
     assert load(path).video.is_still is is_still
     assert ("still" in json.loads(path.read_text().splitlines()[0])["video"]) is is_still
+
+
+def test_files_without_frames_hold_none_but_what_cannot_be_read_may(tmp_path: Path) -> None:
+    path = tmp_path / "poses.jsonl"
+    header, frame = '{"format": "glpose/1"}\n', '{"frame": 0}\n'
+    holding = {"": False, header: False, header + '{"fra': False, header + frame: True}
+    for text, is_result in {**holding, "kept": True, "kept\n": True}.items():
+        path.write_text(text, encoding="utf-8")
+        assert holds_frames(path) is is_result, text
