@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from glpose.codecs.gaussian import GaussianCodec
-from glpose.config import check_ranges
+from glpose.config import check_length, check_ranges
 from glpose.errors import BadConfig
 from glpose.nets.spec import EncoderConfig, HeadType, HRNetConfig, check_crop, heatmap_of
 from glpose.runtime.card import KeySlot, NeighbourSlot, Slot
@@ -97,6 +97,7 @@ class AlignedConfig:
     num_synth_scenes: int = 400
 
     def __post_init__(self) -> None:
+        check_length("sources", self.sources, 1000)
         check_ranges(self, num_keys=(1, 10**6), damage_share=(0, 1), box_noise=(0, 1))
         check_ranges(self, num_synth_scenes=(1, 10**6))
 
