@@ -150,6 +150,14 @@ def test_one_of_several_processes_answers_for_wrong_words(
     assert capsys.readouterr().err.count("--datas") == (1 if rank == "0" else 0)
 
 
+def test_a_network_that_is_validated_on_what_it_is_trained_on_says_so_but_trains(
+    train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--synth-only", "--set", "num_steps=1", "--set", "data.validation=synth")
+    assert train("pretrain_small", *options) == 0
+    assert "pretrain_small is validated on synth, which it is trained on" in only_line(capsys)
+
+
 def test_a_network_that_should_not_start_at_random_says_so_but_trains(
     train: Train, capsys: pytest.CaptureFixture[str]
 ) -> None:

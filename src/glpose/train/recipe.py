@@ -11,7 +11,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 from glpose.config import check_range, check_ranges, from_plain, unknown_setting
 from glpose.errors import BadConfig
-from glpose.formats.sets import root_names
+from glpose.formats.sets import root_names, usual_validation
 
 
 @runtime_checkable
@@ -135,6 +135,20 @@ class Recipe(Generic[Model, Data]):
         """The sets that the weights have seen: those of what they start from, and the run's own."""
         before = self.pretrained_on if self.init_from else ()
         return tuple(dict.fromkeys((*before, *own)))
+
+    def trained_and_validated_on(self) -> str:
+        """The set of which both is true, "" if there is none.
+
+        Systems without `validation` in their data hold out samples of their own.
+        """
+        named = getattr(self.data, "validation", None)
+        if named is None:
+            return ""
+        names = list(self.data.set_names())
+        if named:
+            names.remove(named)  # where it is what is validated on
+        held = named or usual_validation(self.roots)
+        return held if held in names else ""
 
 
 def recorded(

@@ -86,7 +86,7 @@ class AlignedConfig:
     Their heatmaps and the flow between their pictures are computed once. A share `damage_share` of
     the key crops is blurred, noised, shrunk or covered. Boxes are shifted by `box_noise` of their
     sides in each frame. Joints that a set does not label keep the maps of the undamaged key.
-    `validation` is the set to score on; if empty, jhmdb-val or else synth.
+    `validation` is the set to score on; if empty, jhmdb-val or else synth-val.
     """
 
     sources: tuple[str, ...] = ("jhmdb",)
