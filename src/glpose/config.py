@@ -50,27 +50,43 @@ def from_plain(cls: type[T], data: Any, where: str = "") -> T:
 
 
 def replace_at(config: T, dotted: str, value: Any) -> T:
-    """A copy with one setting changed, named like "optimizer.lr"; the value is checked."""
+    """A copy with one setting changed, named like "optimizer.lr"; the value is checked.
+
+    A table changes the settings it has, and leaves the others as they are if it is of the same type.
+    """
     name, _, rest = dotted.partition(".")
     known = {f.name for f in dataclasses.fields(config)}  # type: ignore[arg-type]
     if name not in known:
         raise BadConfig(unknown_setting(name, known, type(config).__name__))
     where, old = f"{type(config).__name__}.{name}", getattr(config, name)
-    is_table = dataclasses.is_dataclass(old)
     hint = get_type_hints(type(config))[name]
     if rest and get_origin(hint) is dict:
         if rest not in old:
             raise BadConfig(unknown_setting(rest, old, where))
         value, rest = {**old, rest: value}, ""
-    if rest and not is_table:
+    if rest and not dataclasses.is_dataclass(old):
         raise BadConfig(f"{where} holds no settings of its own; set it as a whole, not '{dotted}'")
-    if rest:
-        inner = replace_at(old, rest, value)
-    else:
-        if is_table:
-            hint = _present_first(hint, type(old))
-        inner = _build(hint, value, where)
+    inner = replace_at(old, rest, value) if rest else _changed(hint, old, value, where)
     return dataclasses.replace(config, **{name: inner})  # type: ignore[type-var]
+
+
+def _changed(hint: Any, old: Any, data: Any, where: str) -> Any:
+    """The new value of a setting, given its current one."""
+    if not dataclasses.is_dataclass(old):
+        return _build(hint, data, where)
+    present: Any = type(old)
+    if not _fits(present, data):
+        return _build(_present_first(hint, present), data, where)
+    hints = get_type_hints(present)
+    changes = {k: _changed(hints[k], getattr(old, k), v, f"{where}.{k}") for k, v in data.items()}
+    return dataclasses.replace(old, **changes)  # type: ignore[type-var]
+
+
+def _fits(table: Any, data: Any) -> bool:
+    """Whether all keys are of this type of table, and the tag, if there is one."""
+    if not isinstance(data, Mapping) or _num_known(table, data) < len(data):
+        return False
+    return "kind" not in data or data["kind"] in get_args(get_type_hints(table)["kind"])
 
 
 def _present_first(hint: Any, present: Any) -> Any:

@@ -13,10 +13,13 @@ import pytest
 import bad_videos
 import glpose
 from glpose.cli.main import main
+from glpose.errors import BadConfig
 from glpose.formats.poses import read_poses
 from glpose.motion.angles import FLEXIONS, SEGMENTS
+from glpose.recipes import RECIPES, load_recipe
 from glpose.runtime.presets import PRESETS
 from glpose.skeleton import BODY19
+from glpose.train.change import on_synth_only
 from glpose.types import People
 from glpose.video.writer import VideoWriter
 from walking import INFO, Walk, frame_of, walk, written
@@ -44,6 +47,24 @@ def commands(page: str) -> list[list[str]]:
     assert lines
     assert all(line.startswith("glpose ") for line in lines)
     return [line.split(" #")[0].split()[1:] for line in lines]
+
+
+def test_train_says_what_cannot_do_without_data() -> None:
+    text = (HOWTO / "train.md").read_text("utf-8").partition("## Without data")[2]
+    for name in RECIPES:
+        try:
+            on_synth_only(load_recipe(name))
+        except BadConfig:
+            assert re.sub(r"\d+$", "*", name) in text or name in text, name
+
+
+def test_train_and_the_list_of_recipes_start_from_the_same() -> None:
+    text = (HOWTO / "train.md").read_text("utf-8")
+    begun = dict(re.findall(r"glpose train (\w+) +\$DATA --init runs/(\w+)/", text))
+    said = {name: re.search(r"(?:from|on) (\w+_small)", RECIPES[name].line) for name in begun}
+    named = {name: found[1] for name, found in said.items() if found}
+    assert len(named) > 4
+    assert named == {name: begun[name] for name in named}
 
 
 def test_tables(capsys: Capture) -> None:

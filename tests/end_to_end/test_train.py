@@ -150,6 +150,14 @@ def test_one_of_several_processes_answers_for_wrong_words(
     assert capsys.readouterr().err.count("--datas") == (1 if rank == "0" else 0)
 
 
+def test_a_network_that_is_validated_on_what_it_is_trained_on_says_so_but_trains(
+    train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--synth-only", "--set", "num_steps=1", "--set", "data.validation=synth")
+    assert train("pretrain_small", *options) == 0
+    assert "pretrain_small is validated on synth, which it is trained on" in only_line(capsys)
+
+
 def test_a_network_that_should_not_start_at_random_says_so_but_trains(
     train: Train, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -220,7 +228,7 @@ def only_line(capsys: pytest.CaptureFixture[str]) -> str:
         (["pretrain_small", "--set", "model.backbone.width=wide"],
          "width: expected float, found 'wide'"),
         (["pretrain_small", "--set", "num_steps=2.0"], "Recipe.num_steps: expected int, found 2.0"),
-        (["pretrain_small", "--set", "num_steps=0"], "num_steps is 0; expected 1 or more"),
+        (["pretrain_small", "--set", "num_steps=0"], "num_steps is 0; expected 1 to 1e+09"),
         (["pretrain_small", "--set", "num_steps"], "expected NAME=VALUE"),
         (["pretrain_small"], "pass --data lspet=FOLDER, or train on synth alone with --synth-only"),
         (["pretrain_small", "--data", "lspet"],
@@ -236,7 +244,7 @@ def only_line(capsys: pytest.CaptureFixture[str]) -> str:
         (["dkd_small", "--synth-only", "--init", "pose_small"],
          "pose_small.encoder.onnx: an exported network, which this recipe cannot start from"),
         (["pretrain_small", "--synth-only", "--set", "optimizer.lr=-1"],
-         "optimizer.lr is -1.0; expected 0 or more"),
+         "optimizer.lr is -1.0; expected 0 to 1000"),
         (["pretrain_small", "--synth-only", "--set", "model.crop.size_hw=[63,0]"],
          "crop.size_hw is (63, 0); expected 1 to 4096"),
         (["glpose_small", "--synth-only", "--set", "model.crop.size_hw=[63,61]"],

@@ -117,10 +117,9 @@ def refused(config: Any, name: str, value: Any) -> BadConfig | None:
     return None
 
 
-@pytest.mark.parametrize("part", ["model", "data"])
 @pytest.mark.parametrize("recipe", NAMES)
-def test_every_number_has_limits(recipe: str, part: str) -> None:
-    config = getattr(load_recipe(recipe), part)
+def test_every_number_has_limits(recipe: str) -> None:
+    config = load_recipe(recipe)
     for name, value in settings(config):
         for wrong in odd(value, (math.nan, math.inf, -math.inf, 10**30, -(10**9))):
             problem = refused(config, name, wrong)
@@ -128,6 +127,12 @@ def test_every_number_has_limits(recipe: str, part: str) -> None:
             assert "\n" not in str(problem)
         for wrong in ((), 0, -1, 2):
             assert "\n" not in str(refused(config, name, wrong))
+
+
+@pytest.mark.parametrize("recipe", ["glpose_small", "flowing_small", "dkd_small", "css_small"])
+def test_training_on_no_set_is_refused(recipe: str) -> None:
+    problem = refused(load_recipe(recipe), "data.sources", ())
+    assert str(problem) == "sources is []; expected a list of 1 to 1000"
 
 
 @pytest.mark.parametrize(

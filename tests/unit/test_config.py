@@ -133,6 +133,72 @@ def test_a_table_under_a_free_type_keeps_its_type() -> None:
         replace_at(config, "free", 3)
 
 
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One of two tables that are told apart by a tag."""
+
+    kind: Literal["round"] = "round"
+    size: int = 1
+    edge: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Square:
+    """The other one."""
+
+    kind: Literal["square"] = "square"
+    size: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Shaped:
+    """A table of tables, whose numbers must be one after the other."""
+
+    shape: Round | Square = Round()
+    outer: Outer = FULL
+    low: int = 0
+    high: int = 1
+
+    def __post_init__(self) -> None:
+        if self.low >= self.high:
+            raise BadConfig("low is not below high")
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What holds it all."""
+
+    shaped: Shaped = Shaped(Round(size=7, edge=8))
+
+
+def test_a_table_changes_only_the_settings_that_it_has() -> None:
+    assert replace_at(FULL, "inner", {"rate": 3}).inner == Inner(3.0, "slow", (3,))
+    assert replace_at(FULL, "inner", {}) == FULL
+    nested = {"outer": {"inner": {"mode": "fast"}}, "low": 5, "high": 6}
+    found = replace_at(Whole(), "shaped", nested).shaped
+    assert found.outer == replace_at(FULL, "inner.mode", "fast")
+    assert (found.shape, found.low, found.high) == (Round(size=7, edge=8), 5, 6)
+    with pytest.raises(BadConfig, match=r"unknown setting 'ratee' in Outer\.inner"):
+        replace_at(FULL, "inner", {"rate": 1, "ratee": 3})
+    with pytest.raises(BadConfig, match=r"Outer\.inner\.rate: expected float, found 'x'"):
+        replace_at(FULL, "inner", {"rate": "x"})
+
+
+@pytest.mark.parametrize(
+    ("given", "shape"),
+    [
+        ({"size": 3}, Round(size=3, edge=8)),
+        ({"kind": "round", "size": 3}, Round(size=3, edge=8)),
+        ({"kind": "square"}, Square()),
+        ({"kind": "square", "size": 3}, Square(size=3)),
+    ],
+)
+def test_a_table_of_another_type_replaces_the_present_one(given: dict, shape: object) -> None:
+    assert replace_at(Whole().shaped, "shape", given).shape == shape
+    with pytest.raises(BadConfig, match=r"Shaped\.shape\.kind: expected 'round' or 'square'"):
+        replace_at(Whole().shaped, "shape", {**given, "kind": "oval"})
+
+
 def test_specs_check_their_words() -> None:
     assert from_plain(CropSpec, {"size_hw": [4, 3]}) == CropSpec((4, 3))
     with pytest.raises(BadConfig, match=r"HeatmapSpec\.decode: expected 'argmax' or 'quarter'"):

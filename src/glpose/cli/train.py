@@ -75,6 +75,11 @@ def train(
                 f"{', '.join(recipe.pretrained_on)}, but starts from random ones; give best.pt of "
                 "such a run, or what glpose weights import wrote, with --init"
             )
+        if (seen := recipe.trained_and_validated_on()) and workers.is_first:
+            complain(
+                f"{recipe.name} is validated on {seen}, which it is trained on: the scores say nothing "
+                "of other data, nor which checkpoint is best; give another set with data.validation"
+            )
         is_slow = recipe.precision == "bf16" and emulates_bf16(workers.device)
         if is_slow and workers.is_first and not resume:  # a run goes on as it was begun
             complain(

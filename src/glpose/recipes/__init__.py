@@ -171,7 +171,7 @@ RECIPES: dict[str, Entry] = {
     "composite_small": Entry(
         "pretrain.composite_small", "Lite0 with coarse heatmaps and offsets (CLNet's idea)"
     ),
-    "glpose_small": Entry("fuse.glpose_small", "GLPose at small size, from leaning_small"),
+    "glpose_small": Entry("fuse.glpose_small", "GLPose at small size, from crowded_small"),
     "queries_small": Entry("fuse.queries_small", "joint queries on the same features"),
     "flowing_small": Entry("fuse.flowing_small", "heatmaps of neighbours merged along the flow"),
     "flowing_small_unaligned": Entry(

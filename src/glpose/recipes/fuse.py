@@ -19,7 +19,7 @@ from glpose.train.recipe import Optimizer, Recipe
 
 
 def glpose_small() -> Settings:
-    """GLPose on leaning_small's encoder: 224x168, k = 4, n = 6, own boxes, cached features."""
+    """GLPose on crowded_small's encoder: 224x168, k = 4, n = 6, own boxes, cached features."""
     return Recipe(
         name="glpose_small",
         system="glpose",
@@ -79,7 +79,7 @@ def queries_small() -> Settings:
 
 
 def flowing_small(*, align: Literal["flow", "none"] = "flow") -> FlowingSettings:
-    """Heatmaps of leaning_small's network merged along the flow: two frames on each side."""
+    """Heatmaps of crowded_small's network merged along the flow: two frames on each side."""
     return Recipe(
         name="flowing_small",
         system="flowing",

@@ -26,7 +26,7 @@ from glpose.train.data.batches import Parts, own_rows, prefetch
 from glpose.train.data.epochs import in_steps
 from glpose.train.recipe import Recipe
 from glpose.train.run.checkpoint import disk_failures, load_checkpoint, save_checkpoint
-from glpose.train.run.fault import examine, stop_at
+from glpose.train.run.fault import examine, stop_at, stop_if_weights_are_not_finite
 from glpose.train.run.log import RunLog
 from glpose.train.run.parts import part_losses, without_averaging
 from glpose.train.run.record import (
@@ -212,6 +212,7 @@ def _stop_unless_finite(
 ) -> None:
     if all(map(math.isfinite, found.values())):
         return
+    stop_if_weights_are_not_finite(step, what, found, state.model, state.ema, run.workers)
     samples = examine(run.task, state.ema, run.recipe, run.data, step, parts, run.rows)
     stop_at(step, what, found, samples, run.folder, run.workers)
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
-from glpose.config import from_plain, unknown_setting
+from glpose.config import check_range, check_ranges, from_plain, unknown_setting
 from glpose.errors import BadConfig
-from glpose.formats.sets import root_names
+from glpose.formats.sets import root_names, usual_validation
 
 
 @runtime_checkable
@@ -55,9 +55,11 @@ class Optimizer:
     rates: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("lr", "weight_decay", "warmup_steps", "gamma", "max_norm"):
-            if not getattr(self, name) >= 0:  # also rejects NaN
-                raise BadConfig(f"optimizer.{name} is {getattr(self, name)}; expected 0 or more")
+        where, steps = "optimizer.", (0, 10**9)
+        check_ranges(self, where, lr=(0, 1000), weight_decay=(0, 1000), max_norm=(0, 1e9))
+        check_ranges(self, where, gamma=(0, 1), warmup_steps=steps, milestones=steps)
+        check_ranges(self, where, epoch_milestones=(0, 10**6))
+        check_range("optimizer.rates", [rate for _, rate in self.rates], 0, 1000)
 
     def rate_of(self, name: str) -> float:
         """The factor of the learning rate for a module or weight of this name."""
@@ -123,17 +125,30 @@ class Recipe(Generic[Model, Data]):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "roots", data_roots(**self.roots))
-        lowest = {"batch_size": 1, "accumulate": 1, "num_steps": 1}
-        lowest |= {"checkpoint_every": 1, "log_every": 1}
-        lowest |= {"num_epochs": 0, "validate_every": 0, "data_workers": 0, "picture_cache_mb": 0}
-        for name, least in lowest.items():
-            if getattr(self, name) < least:
-                raise BadConfig(f"{name} is {getattr(self, name)}; expected {least} or more")
+        count, steps = (1, 10**6), (1, 10**9)
+        check_ranges(self, batch_size=count, accumulate=count, ema_decay=(0, 1))
+        check_ranges(self, num_steps=steps, checkpoint_every=steps, log_every=steps)
+        check_ranges(self, num_epochs=(0, 10**6), validate_every=(0, 10**9), seed=(0, 2**63 - 1))
+        check_ranges(self, data_workers=(0, 1000), picture_cache_mb=(0, 10**9))
 
     def sets_seen(self, own: Iterable[str]) -> tuple[str, ...]:
         """The sets that the weights have seen: those of what they start from, and the run's own."""
         before = self.pretrained_on if self.init_from else ()
         return tuple(dict.fromkeys((*before, *own)))
+
+    def trained_and_validated_on(self) -> str:
+        """The set of which both is true, "" if there is none.
+
+        Systems without `validation` in their data hold out samples of their own.
+        """
+        named = getattr(self.data, "validation", None)
+        if named is None:
+            return ""
+        names = list(self.data.set_names())
+        if named:
+            names.remove(named)  # where it is what is validated on
+        held = named or usual_validation(self.roots)
+        return held if held in names else ""
 
 
 def recorded(

@@ -115,10 +115,9 @@ def test_a_table_of_settings_says_by_its_keys_which_encoder_it_is() -> None:
     # What both have is the first kind's, unless the setting is of the other kind already.
     assert from_plain(GLPoseConfig, {"backbone": {"width": 8}}).backbone == HRNetConfig(width=8)
     resnet = GLPoseConfig(backbone=RESNET)
-    assert replace_at(resnet, "backbone", {"width": 8}).backbone == ResNetConfig(width=8)
-    assert replace_at(resnet, "backbone.width", 9).backbone == ResNetConfig(
-        (1, 1, 1, 1), width=9, deconv_width=16
-    )
+    wider = ResNetConfig((1, 1, 1, 1), width=9, deconv_width=16)
+    assert replace_at(resnet, "backbone", {"width": 9}).backbone == wider
+    assert replace_at(resnet, "backbone.width", 9).backbone == wider
     with pytest.raises(BadConfig, match=r"'num_deconf' in GLPoseConfig\.backbone; did you mean"):
         from_plain(GLPoseConfig, {"backbone": {"num_deconf": 1, "deconv_width": 8}})
     with pytest.raises(BadConfig, match="num_deconv is 0; expected 1 to 5"):

@@ -1,6 +1,7 @@
 """Runs that are killed, resumed, refused or spoilt, on a system that trains in milliseconds."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -29,7 +30,17 @@ from glpose.train.run.sheet import contact_sheet, draw_sample, spread
 from glpose.train.run.workers import ALONE
 from glpose.train.state import make_optimizer, start
 from glpose.train.system import System
-from tiny_training import LONG, TINY, TinyConfig, TinyData, TinySet, TinyTask, log_of, train
+from tiny_training import (
+    LONG,
+    TINY,
+    TinyConfig,
+    TinyData,
+    TinyNet,
+    TinySet,
+    TinyTask,
+    log_of,
+    train,
+)
 
 pytestmark = pytest.mark.torch
 
@@ -249,25 +260,40 @@ def test_a_record_of_a_version_without_a_setting_had_its_default(tmp_path: Path)
         train(TINY, tmp_path / "run", resume=True)
 
 
-@pytest.mark.parametrize("row", [-1, 2])
-def test_what_is_not_finite_is_named_with_its_step_and_batch(tmp_path: Path, row: int) -> None:
-    recipe = replace(TINY, data=TinySet(bad_row=row, bad_from=4))
-    if row < 0:  # the data is well, and the steps are far too large
-        recipe = replace(recipe, optimizer=Optimizer(lr=1e20, warmup_steps=0, max_norm=0.0))
-    with pytest.raises(GLPoseError, match=r"of step \d is not finite") as caught:
-        train(recipe, tmp_path / "run")
+def test_what_is_not_finite_is_named_with_its_step_and_batch(tmp_path: Path) -> None:
+    with pytest.raises(GLPoseError, match="the loss of step 4 is not finite") as caught:
+        train(replace(TINY, data=TinySet(bad_row=2, bad_from=4)), tmp_path / "run")
     assert "\n" not in str(caught.value)
     record = json.loads((tmp_path / "run" / "bad_batch.json").read_text())
-    assert f"of step {record['step']} is" in str(caught.value)
-    assert all(sample["name"].startswith("tiny clip ") for sample in record["samples"])
-    if row < 0:
-        return
     assert record["step"] == 4
-    assert [s["row"] for s in record["samples"] if s["not_finite_in"]] == [row]
-    assert record["samples"][row]["not_finite_in"] == ["y"]
-    guilty = record["samples"][row]["name"]
+    assert all(sample["name"].startswith("tiny clip ") for sample in record["samples"])
+    assert [s["row"] for s in record["samples"] if s["not_finite_in"]] == [2]
+    assert record["samples"][2]["not_finite_in"] == ["y"]
+    guilty = record["samples"][2]["name"]
     assert f"samples of its batch at fault: {guilty}, see" in str(caught.value)
     assert load_checkpoint(tmp_path / "run" / "last.pt")["step"] == 4
+
+
+@pytest.mark.parametrize("bias", [1e30, math.nan])
+def test_no_sample_is_to_blame_for_what_the_weights_do(tmp_path: Path, bias: float) -> None:
+    class Spoilt(TinyTask):
+        def build(self, *, fresh: bool = False) -> TinyNet:
+            net = super().build(fresh=fresh)
+            with torch.no_grad():
+                net.two.bias.fill_(bias)
+            return net
+
+    with pytest.raises(GLPoseError, match="the loss of step 0 is not finite") as caught:
+        loop.train(TINY, tiny_system(Spoilt), tmp_path / "run", cache_dir=tmp_path, report=print)
+    said, has_record = str(caught.value), (tmp_path / "run" / "bad_batch.json").exists()
+    assert "tiny clip" not in said
+    assert "\n" not in said
+    if math.isnan(bias):
+        assert "the weights that it starts from are not finite themselves" in said
+        assert not has_record
+    else:
+        assert "each of the 8 samples of its batch does so alone" in said
+        assert has_record
 
 
 def test_a_gradient_that_is_not_finite_does_not_reach_the_weights(tmp_path: Path) -> None:

@@ -105,6 +105,7 @@ class MomentsConfig:
     held_out: int = 10
 
     def __post_init__(self) -> None:
+        check_length("sources", self.sources, 1000)
         if not 0 < self.near_s < self.away_s:
             raise BadConfig(
                 f"near_s is {self.near_s} and away_s {self.away_s}; expected 0 < near_s < away_s"

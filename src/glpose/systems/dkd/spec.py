@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from glpose.codecs.gaussian import GaussianCodec
-from glpose.config import check_range, check_ranges
+from glpose.config import check_length, check_range, check_ranges
 from glpose.errors import BadConfig
 from glpose.nets.spec import (
     BASIC_BLOCKS,
@@ -151,6 +151,7 @@ class StretchConfig:
     num_synth_scenes: int = 400
 
     def __post_init__(self) -> None:
+        check_length("sources", self.sources, 1000)
         check_ranges(self, num_frames=(2, 64), taught_share=(0, 1), beside_share=(0, 1))
         check_ranges(self, noise=(0, 10), absent_weight=(0, 1000), unlabelled_weight=(0, 1000))
         check_ranges(self, num_synth_scenes=(1, 10**6))

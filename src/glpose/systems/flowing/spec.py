@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from glpose.codecs.gaussian import GaussianCodec
-from glpose.config import check_ranges
+from glpose.config import check_length, check_ranges
 from glpose.errors import BadConfig
 from glpose.nets.spec import EncoderConfig, HeadType, HRNetConfig, check_crop, heatmap_of
 from glpose.runtime.card import KeySlot, NeighbourSlot, Slot
@@ -86,7 +86,7 @@ class AlignedConfig:
     Their heatmaps and the flow between their pictures are computed once. A share `damage_share` of
     the key crops is blurred, noised, shrunk or covered. Boxes are shifted by `box_noise` of their
     sides in each frame. Joints that a set does not label keep the maps of the undamaged key.
-    `validation` is the set to score on; if empty, jhmdb-val or else synth.
+    `validation` is the set to score on; if empty, jhmdb-val or else synth-val.
     """
 
     sources: tuple[str, ...] = ("jhmdb",)
@@ -97,6 +97,7 @@ class AlignedConfig:
     num_synth_scenes: int = 400
 
     def __post_init__(self) -> None:
+        check_length("sources", self.sources, 1000)
         check_ranges(self, num_keys=(1, 10**6), damage_share=(0, 1), box_noise=(0, 1))
         check_ranges(self, num_synth_scenes=(1, 10**6))
 

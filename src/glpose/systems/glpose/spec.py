@@ -15,7 +15,7 @@ from glpose.clip import (
     local_offsets,
 )
 from glpose.codecs.gaussian import GaussianCodec
-from glpose.config import check_ranges
+from glpose.config import check_length, check_ranges
 from glpose.errors import BadConfig
 from glpose.nets.spec import (
     BLOCKS,
@@ -302,6 +302,7 @@ class ClipConfig:
     absent_weight: float = 0.5
 
     def __post_init__(self) -> None:
+        check_length("sources", self.sources, 1000)
         share, weight, count = (0, 1), (0, 1000), (1, 1000)
         check_ranges(self, num_variants=count, damaged_stride=count, damage_run=count)
         check_ranges(self, damage_share=share, neighbour_damage_share=share)

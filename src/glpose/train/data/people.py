@@ -17,6 +17,7 @@ from glpose.codecs.codec import Codec
 from glpose.config import check_length, check_ranges
 from glpose.crop import cut
 from glpose.damage import DAMAGE, damage
+from glpose.errors import BadConfig, BadInput
 from glpose.geometry import clip_box
 from glpose.skeleton import POSETRACK15, Skeleton
 from glpose.train.data.augment import (
@@ -74,6 +75,8 @@ class PeopleConfig:
 
     def __post_init__(self) -> None:
         check_length("shares", self.shares, 1000)
+        if not any(share.share for share in self.shares):
+            raise BadConfig("all shares are 0; expected at least one above 0")
         check_ranges(self, min_joints=(0, 1000), min_side_px=(0, 8192), absent_weight=(0, 1000))
         check_ranges(self, num_synth_scenes=(1, 10**6))
 
@@ -96,7 +99,8 @@ class PeopleConfig:
 class PeopleData:
     """Crops with the maps that a codec makes of their joints.
 
-    A row of a batch depends only on seed, step and row.
+    A row of a batch depends only on seed, step and row. Raises: BadInput naming a set without
+    usable people.
     """
 
     def __init__(
@@ -128,7 +132,7 @@ class PeopleData:
         ]
         self._stores = with_cache(stores, picture_cache_mb)
         self._rows = [
-            _usable(store, share.stride, config)
+            _usable(store, share, config)
             for store, share in zip(self._stores, config.shares, strict=True)
         ]
         shares = np.array([s.share for s in config.shares])
@@ -137,9 +141,7 @@ class PeopleData:
 
     @property
     def num_samples(self) -> int:
-        """Number of people to train on; 0 if any set has none and `order` is "random"."""
-        if self._config.order == "random" and any(len(rows) == 0 for rows in self._rows):
-            return 0
+        """Number of people to train on."""
         return int(self._ends[-1])
 
     def describe(self, step: int) -> list[str]:
@@ -257,9 +259,15 @@ def _describe(store: Pictures, row: int) -> str:
     return f"{clip}, frame {labels['frame'][row]}, person {labels['track'][row]}"
 
 
-def _usable(store: Pictures, stride: int, config: PeopleConfig) -> np.ndarray:
+def _usable(store: Pictures, share: Share, config: PeopleConfig) -> np.ndarray:
     labels = store.labels
     side = (labels["xyxy"][:, 2:] - labels["xyxy"][:, :2]).max(-1)
     enough = (labels["state"] == LABELLED).sum(-1) >= config.min_joints
     large = side >= config.min_side_px
-    return np.flatnonzero(enough & large & (labels["picture"] % stride == 0))
+    rows = np.flatnonzero(enough & large & (labels["picture"] % share.stride == 0))
+    if not len(rows):
+        raise BadInput(
+            f"the set {share.source} has no people to train on ({len(side)} are labelled); lower "
+            "data.min_joints, data.min_side_px or its stride, or leave it out of data.shares"
+        )
+    return rows

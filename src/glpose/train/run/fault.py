@@ -23,6 +23,31 @@ BAD_BATCH = "bad_batch.json"
 _NAMED = 3
 
 
+def stop_if_weights_are_not_finite(
+    step: int,
+    what: str,
+    found: dict[str, float],
+    model: nn.Module,
+    ema: nn.Module,
+    workers: Workers,
+) -> None:
+    """Stop the run if no batch is at fault, because its weights are not finite themselves.
+
+    Raises: GLPoseError.
+    """
+    # Running statistics of the model have seen the batch, those of the average have not.
+    kept = [*model.parameters(), *ema.state_dict().values()]
+    if all(bool(torch.isfinite(values).all()) for values in kept):
+        return
+    weights = "the weights" if step else "the weights that it starts from"
+    with workers.together():
+        if workers.is_first:
+            raise GLPoseError(
+                f"the {what} of step {step} is not finite ({_list(found)}), since {weights} are not "
+                "finite themselves; start anew with others, a lower optimizer.lr or precision=fp32"
+            )
+
+
 def stop_at(
     step: int,
     what: str,
@@ -60,6 +85,8 @@ def _blame(samples: list[dict]) -> str:
     guilty = [s for s in samples if s["not_finite_in"] or s["loss_alone"] == "not finite"]
     if not guilty:
         return f"no sample of its batch of {len(samples)} does so alone"
+    if len(guilty) == len(samples):
+        return f"each of the {len(samples)} samples of its batch does so alone"
     names = [s.get("name") or f"row {s['row']}" for s in guilty[:_NAMED]]
     more = f" and {len(guilty) - _NAMED} more" if len(guilty) > _NAMED else ""
     return f"samples of its batch at fault: {', '.join(names)}{more}"

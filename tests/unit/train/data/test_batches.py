@@ -149,7 +149,7 @@ def is_running(pid: int) -> bool:
 
 
 def test_fewer_than_no_processes_are_refused() -> None:
-    with pytest.raises(BadConfig, match="data_workers is -1; expected 0 or more"):
+    with pytest.raises(BadConfig, match="data_workers is -1; expected 0 to 1000"):
         replace(TINY, data_workers=-1)
 
 

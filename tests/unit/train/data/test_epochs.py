@@ -1,5 +1,6 @@
 """Epochs in steps: each sample once, whole batches, and what a recipe in epochs becomes."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -74,8 +75,26 @@ def test_what_cannot_be_counted_is_refused():
 @pytest.mark.parametrize(
     ("name", "value", "least"),
     [("batch_size", 0, 1), ("accumulate", 0, 1), ("num_steps", 0, 1), ("num_epochs", -1, 0),
-     ("validate_every", -1, 0), ("checkpoint_every", 0, 1)],
+     ("validate_every", -1, 0), ("checkpoint_every", 0, 1), ("log_every", 0, 1), ("seed", -1, 0),
+     ("ema_decay", -1.0, 0), ("ema_decay", 99.9, 0), ("ema_decay", math.nan, 0)],
 )  # fmt: skip
-def test_counts_have_a_lowest_value(name: str, value: int, least: int):
-    with pytest.raises(BadConfig, match=f"{name} is {value}; expected {least} or more"):
+def test_numbers_of_a_recipe_have_limits(name: str, value: float, least: int):
+    with pytest.raises(BadConfig, match=f"{name} is {value}; expected {least} to "):
         replace(PAPER, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("lr", math.inf), ("lr", -1.0), ("gamma", 2.0), ("milestones", (5, -5)), ("max_norm", math.nan),
+     ("epoch_milestones", (-1,)), ("weight_decay", math.nan), ("warmup_steps", -1)],
+)  # fmt: skip
+def test_numbers_of_an_optimizer_have_limits(name: str, value: object):
+    with pytest.raises(BadConfig, match=rf"optimizer\.{name} is .*; expected 0 to "):
+        replace(Optimizer(), **{name: value})
+
+
+def test_rates_may_freeze_a_part_but_not_turn_it_round():
+    assert Optimizer(rates=(("encoder", 0.0),)).rate_of("encoder") == 0
+    for rate in (-1.0, math.nan, math.inf):
+        with pytest.raises(BadConfig, match=r"optimizer\.rates is .*; expected 0 to 1000"):
+            Optimizer(rates=(("encoder", rate),))

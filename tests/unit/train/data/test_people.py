@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from glpose.codecs.gaussian import GaussianCodec
+from glpose.errors import BadConfig, BadInput
 from glpose.skeleton import POSETRACK15
 from glpose.train.data.augment import Augmentation
-from glpose.train.data.people import PeopleConfig, PeopleData, Share, targets
+from glpose.train.data.people import Order, PeopleConfig, PeopleData, Share, targets
 from glpose.train.data.sets import ABSENT, LABELLED, UNLABELLED
 from glpose.train.data.store import PictureStore, write_store
 from glpose.train.recipe import data_roots
@@ -202,6 +203,27 @@ def test_a_small_person_is_left_out(people: Any) -> None:
 def test_a_stride_takes_every_nth_picture(people: Any) -> None:
     pictures = [one_person(clip=clip) for clip in range(7)]
     assert set(clips_of(people(pictures, strides=(3,)))) == {"clip 0", "clip 3", "clip 6"}
+
+
+@pytest.mark.parametrize("order", ["random", "epochs"])
+def test_a_set_without_people_to_train_on_is_named(people: Any, order: Order) -> None:
+    beside = replace(STILL, neighbour_share=1.0)
+    small = [one_person(xyxy=[20, 10, 60, 40])]
+    with pytest.raises(
+        BadInput, match=r"the set set1 has no people to train on \(1 are labelled\)"
+    ):
+        people([one_person()], small, order=order, augmentation=beside)
+
+
+def test_shares_say_what_to_train_on(people: Any) -> None:
+    with pytest.raises(BadConfig, match="all shares are 0; expected at least one above 0"):
+        people([one_person()], [one_person()], shares=(0.0, 0.0))
+    with pytest.raises(BadConfig, match=r"shares: set\d: share is -1.0; expected 0 to 1e\+06"):
+        people([one_person()], shares=(-1.0,))
+    with pytest.raises(BadConfig, match=r"shares: set\d: stride is 0; expected 1 to 1e\+06"):
+        people([one_person()], strides=(0,))
+    with pytest.raises(BadConfig, match=r"shares is \[\]; expected a list of 1 to 1000"):
+        people()
 
 
 def test_boxes_are_clipped_where_the_recipe_says_so(people: Any) -> None:
