@@ -954,7 +954,9 @@ def test_global_entropy_is_1_for_equal_weights_and_0_for_one_crop(tracks: Tracks
 def test_another_recipe_or_a_run_that_exists_is_refused(tmp_path: Path, cache: Path) -> None:
     recipe = tiny_recipe(num_steps=1)
     run(recipe, tmp_path / "run", cache)
-    with pytest.raises(BadConfig, match=r"holds a run already \(recipe\.json\); continue it with --resume"):
+    with pytest.raises(
+        BadConfig, match=r"holds a run already \(recipe\.json\); continue it with --resume"
+    ):
         run(recipe, tmp_path / "run", cache)
     other = replace(recipe, optimizer=replace(recipe.optimizer, lr=0.5))
     with pytest.raises(BadConfig, match=r"another recipe \(changed: optimizer\.lr\)"):

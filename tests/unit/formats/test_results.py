@@ -13,6 +13,7 @@ import glpose
 from glpose.errors import BadInput
 from glpose.formats.results import (
     ResultWriter,
+    holds_frames,
     load,
     read_boxes,
     write_boxes,
