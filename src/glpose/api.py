@@ -338,7 +338,8 @@ def usual_refiners(
     both, and where pictures are too large to look four frames ahead.
     """
     sides, legs = (how.at_rate(rate_hz) for how in (SidesSpec(), LEGS))
-    sides = replace(sides, lookahead=0) if causal else sides.within_bytes(size_hw)
+    # Not at its rate if causal, as that of what is live is not known, and both shall be the same.
+    sides = SidesSpec(lookahead=0) if causal else sides.within_bytes(size_hw)
     limbs = LimbsSpec(lookahead=0) if causal else LimbsSpec().within_bytes(size_hw)
     usual: list[Refiner] = [] if boxes is not None else [without_phantoms]
     usual.append(partial(with_continuous_sides, joints=joints, how=sides))
@@ -359,7 +360,7 @@ def shared_motions(card: PoseCard, flow: Flow = dense_flow) -> Motions:
     """The flow of a video, found by `flow`, for an estimator and for a refiner behind the usual ones.
 
     If the estimator searches flow, it is remembered until the refiner gets to the frame: at most
-    300 MB.
+    300 MB. Above 30 frames a second that is too long, and flow is searched twice.
     """
     if not any(slot.flow for slot in card.neighbours):
         return Motions(flow)

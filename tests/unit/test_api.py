@@ -20,7 +20,7 @@ from glpose.hindsight import HindsightSpec
 from glpose.metrics.calibration import calibrated
 from glpose.refine.limbs import with_plausible_limbs
 from glpose.refine.phantoms import without_phantoms
-from glpose.refine.sides import LEG_PARTS, with_continuous_sides
+from glpose.refine.sides import LEG_PARTS, SidesSpec, with_continuous_sides
 from glpose.refine.steady import with_steady_joints
 from glpose.runtime.detector import BoxDetector
 from glpose.runtime.presets import PRESETS, Effort
@@ -66,6 +66,11 @@ def test_sides_are_followed_for_times_and_not_for_numbers_of_frames() -> None:
         usual = usual_refiners({}, BODY19, (1080, 1920), rate_hz=rate_hz)
         sides = [refine.keywords["how"] for refine in usual[:2] if isinstance(refine, partial)]
         assert [how.lookahead for how in sides] == frames
+    # What is live has no known rate, and a run with `causal` is to say the same.
+    for rate_hz in (10.0, 60.0):
+        causal = usual_refiners({}, BODY19, (1080, 1920), rate_hz=rate_hz, causal=True)
+        told = [refine.keywords["how"] for refine in causal if isinstance(refine, partial)]
+        assert told[0] == SidesSpec(lookahead=0)
 
 
 class Counting:

@@ -3,6 +3,7 @@
 outcome = lift_file(Path("poses.jsonl"), LiftOptions(Path("poses_3d.jsonl"), height_m=1.8))
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -185,7 +186,7 @@ def _video(given: GivenPoses, path: Path, rate_hz: float | None) -> VideoInfo:
             )
         video = VideoInfo(path.stem, (0, 0), rate_hz)
     check_rate(video.rate_hz, f"{path}: the frame rate")
-    if rate_hz not in (None, video.rate_hz):
+    if rate_hz is not None and not math.isclose(rate_hz, video.rate_hz, rel_tol=1e-3):
         raise BadInput(
             f"{path}: names {video.rate_hz:g} frames a second; a rate can be given only for poses "
             "that name none"

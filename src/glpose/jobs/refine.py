@@ -163,7 +163,7 @@ class _Refinement:
         del timings, keep_pictures  # refiners need pictures
         pairs = self._with_frames(frames, info.rate_hz)
         if not self.given.has_ids:
-            pairs = with_links(pairs, self.skeleton, self.motions)
+            pairs = with_links(pairs, self.skeleton, self.motions, rate_hz=info.rate_hz)
         return self.refiner(pairs)
 
     def _with_frames(self, frames: Iterable[Frame], rate_hz: float) -> Iterator[FrameAndPoses]:

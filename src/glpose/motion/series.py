@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
@@ -22,7 +23,9 @@ class Series:
     """A person, with a row for each frame of the results from the first to the last with them.
 
     `rows` are indices into the frames of the results. Where the person is not in the frame, joints
-    and box are NaN and scores 0. `time_s` rises from row to row.
+    and box are NaN and scores 0. `time_s` rises from row to row. In the rows `back` the person is there
+    again after frames with nobody but others who are neither in the frame before them nor in this
+    one: another scene was shown.
     """
 
     rows: Int64[np.ndarray, " frames"]
@@ -33,6 +36,7 @@ class Series:
     box_xyxy: Float64[np.ndarray, "frames 4"]
     box_score: Float64[np.ndarray, " frames"]
     unsure_sides: Bool[np.ndarray, " frames"]
+    back: Int64[np.ndarray, " scenes"]
 
     @property
     def size_px(self) -> float:
@@ -67,6 +71,7 @@ def _series(
         box_xyxy=np.full((num, 4), np.nan),
         box_score=np.zeros(num),
         unsure_sides=np.zeros(num, bool),
+        back=_back(frames, np.array([row for row, _ in places], np.int64)),
     )
     for row, person in places:
         poses, at = frames[row], row - first
@@ -77,6 +82,19 @@ def _series(
         if poses.unsure_sides is not None:
             series.unsure_sides[at] = poses.unsure_sides[person]
     return series
+
+
+def _back(
+    frames: Sequence[FramePoses], rows: Int64[np.ndarray, " present"]
+) -> Int64[np.ndarray, " scenes"]:
+    back = []
+    for i in np.flatnonzero(np.diff(rows) > 1):
+        before, now = rows[i], rows[i + 1]
+        numbers = [set(poses.people.track_id.tolist()) for poses in frames[before : now + 1]]
+        others = set().union(*numbers[1:-1])
+        if others and not others & (numbers[0] | numbers[-1]):
+            back.append(now - rows[0])
+    return np.array(back, np.int64)
 
 
 def rising(time_s: Float64[np.ndarray, " frames"]) -> Float64[np.ndarray, " frames"]:
@@ -98,18 +116,18 @@ def usual_step_s(time_s: Float64[np.ndarray, " frames"]) -> float:
 def pieces(series: Series) -> list[slice]:
     """The rows between cuts; the results themselves do not tell where the scene changes.
 
-    glpose gives people new numbers after a cut. In results of given boxes or of other tools, a cut,
+    glpose gives people new numbers after a cut, unless the scene is `back` soon. In results of given boxes or of other tools, a cut,
     or a number that another person has got, is a jump of the joints as no motion makes it.
     """
     present = np.flatnonzero(series.is_present)
     steps = _steps(series.xy[present], series.size_px)
     speed = steps / np.diff(series.time_s[present])
-    cuts = [0]
+    cuts = {0, *series.back.tolist()}
     for i in np.flatnonzero(steps > JUMP):
         around = np.r_[speed[max(0, i - _AROUND) : i], speed[i + 1 : i + 1 + _AROUND]]
         if not len(around) or speed[i] > UNUSUAL * np.median(around):
-            cuts.append(int(present[i + 1]))
-    return [slice(a, b) for a, b in zip(cuts, [*cuts[1:], len(series.rows)], strict=True)]
+            cuts.add(int(present[i + 1]))
+    return [slice(a, b) for a, b in pairwise([*sorted(cuts), len(series.rows)])]
 
 
 def _steps(

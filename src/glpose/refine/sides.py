@@ -55,13 +55,13 @@ class SidesSpec:
     sure: float = 1.4
 
     def at_rate(self, rate_hz: float) -> "SidesSpec":
-        """For a video of so many frames a second; as they are where that is not known.
+        """For a video of so many frames a second, from 3 to 240; as they are where that is not known.
 
         Faster ones need more frames for the same time. In slower ones a position is predicted less
         well, so that motion has less to say; as many frames are needed, since what networks say of
         them differs more.
         """
-        more = rate_hz / 30.0 if np.isfinite(rate_hz) else 1.0
+        more = min(max(rate_hz / 30.0, 0.1), 8.0) if 0 < rate_hz < np.inf else 1.0
         lookahead, max_gap, independent = (
             round(frames * max(more, 1.0))
             for frames in (self.lookahead, self.max_gap, self.independent)

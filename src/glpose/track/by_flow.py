@@ -136,13 +136,14 @@ def with_links(
     joints: Skeleton,
     motions: Motions,
     how: LinkSpec = LinkSpec(),
+    rate_hz: float = float("nan"),
 ) -> Iterator[FrameAndPoses]:
     """The frames of a video with track ids from 1 in place of those that their poses have.
 
     No frame is held back. Where a scene begins everybody gets a new number, but keeps the old one if the
     scene before is back soon.
     """
-    linker, scenes = Linker(joints, how), Scenes()
+    linker, scenes = Linker(joints, how), Scenes(rate_hz)
     before: Frame | None = None
     for frame, poses in pairs:
         is_cut = frame.rgb is not None and scenes.update(frame)

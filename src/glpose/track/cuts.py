@@ -1,4 +1,4 @@
-"""Detection of scene cuts, where all tracks end."""
+"""Detection of scene cuts, where tracks end, unless the scene is back soon."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -115,11 +115,14 @@ class CutDetector:
         """The number of the last picture's scene: from 0, and that of a scene that is back."""
         return self._scenes[-1].number if self._scenes else 0
 
-    def update(self, rgb: UInt8[np.ndarray, "height width 3"], *, begins: bool = False) -> bool:
+    def update(
+        self, rgb: UInt8[np.ndarray, "height width 3"], *, begins: bool = False, pace: int = 1
+    ) -> bool:
         """Whether this picture is of another scene than the last; the first one is not.
 
-        With `begins` it is of a new one, whatever it shows. Thumbnails will do. Skip pictures that could not be decoded: the next one is compared with the
-        last good one.
+        With `begins` it is of a new one, whatever it shows. So many pictures as `pace` count as one
+        where a scene may be back. Thumbnails will do. Skip pictures that could not be decoded: the next
+        one is compared with the last good one.
         """
         now = _Look.of(rgb)
         self._num_pictures += 1
@@ -131,12 +134,15 @@ class CutDetector:
         if now.contrast < _FLAT:
             scene.is_after_flat = True
             return False
-        oldest = self._num_pictures - spec.back_pictures - 1
+        oldest = self._num_pictures - spec.back_pictures * pace - 1
         others = [other for other in self._scenes[:-1] if other.seen >= oldest]
         self._scenes = [*others, scene]
         for other in reversed(others):
             if max(now.change(other.looks[-1], spec)) < spec.back:
                 self._scenes.remove(other)
+                # What this picture goes on with as well was the same scene, seen gradually again.
+                if min(now.change(scene.looks[-1], spec)) < 1:
+                    self._scenes.remove(scene)
                 self._scenes.append(other)
                 self._go_on(other, now, is_back=True)
                 return True

@@ -1,4 +1,4 @@
-"""Where a new scene begins, so that all tracks end, and at which pace the pictures of a video come."""
+"""Where a new scene begins, so that tracks end, and at which pace the pictures of a video come."""
 
 from collections import deque
 
@@ -15,11 +15,16 @@ _USUAL_HZ = 30.0  # where limits that count frames were chosen
 _STALL_FRAMES = 30  # of a time-lapse, whose pictures are always far apart
 _MOST_PACE = 32  # of 960 frames a second; times that come faster are taken for wrong
 _FEWEST_STEPS, _MOST_STEPS = 2, 30
+_HARDLY = 0.6
 
 
-def pace_of(rate_hz: float) -> int:
-    """How many frames take as long as one of 30 a second: 1 up to 45 frames a second, or if unknown."""
-    return max(1, round(min(rate_hz / _USUAL_HZ, _MOST_PACE))) if rate_hz > 0 else 1
+def pace_of(rate_hz: float, before: int = 1) -> int:
+    """How many frames take as long as one of 30 a second: 1 up to 48 frames a second, or if unknown.
+
+    It stays as it was `before` where another one fits hardly better, so that it does not flicker.
+    """
+    exact = min(rate_hz / _USUAL_HZ, _MOST_PACE) if rate_hz > 0 else 1.0
+    return before if abs(exact - before) <= _HARDLY else max(1, round(exact))
 
 
 class Scenes:
@@ -35,17 +40,13 @@ class Scenes:
         self._told_s = 1 / rate_hz if rate_hz > 0 else 0.0
         self._steps_s: deque[float] = deque(maxlen=_MOST_STEPS)
         self._last: tuple[int, float, tuple[int, int]] | None = None
+        self.pace = 1
+        """How many frames take as long as one of 30 a second, see `pace_of`."""
 
     @property
     def scene(self) -> int:
         """The number of the last picture's scene, see `CutDetector`."""
         return self._cuts.scene
-
-    @property
-    def pace(self) -> int:
-        """How many frames take as long as one of 30 a second, see `pace_of`."""
-        step_s = self._step_s
-        return 1 if step_s is None else pace_of(1 / step_s)
 
     @property
     def _step_s(self) -> float | None:
@@ -63,7 +64,10 @@ class Scenes:
         assert frame.rgb is not None
         last, self._last = self._last, (frame.index, frame.time_s, frame.rgb.shape[:2])
         begins = last is not None and self._is_apart(last, frame)
-        return self._cuts.update(frame.rgb if small is None else small, begins=begins)
+        if (step_s := self._step_s) is not None:
+            self.pace = pace_of(1 / step_s, self.pace)
+        small = frame.rgb if small is None else small
+        return self._cuts.update(small, begins=begins, pace=self.pace)
 
     def _is_apart(self, last: tuple[int, float, tuple[int, int]], frame: Frame) -> bool:
         """Whether a gap in time, or another size, parts a picture from the last one."""

@@ -126,6 +126,10 @@ def test_a_rate_is_given_only_for_poses_that_name_none(
     line = refused(capsys, path, "--weights", weights, "--rate", "30")
     assert "names 25 frames a second; a rate can be given only for poses that name none" in line
     assert main(["lift", str(path), "--weights", str(weights), "--rate", "25"]) == 0
+    # As people say it: the file has 30000 / 1001.
+    path.write_text(path.read_text().replace('"fps": 25.0', f'"fps": {30000 / 1001}'))
+    how = ("--weights", str(weights), "--overwrite", "--rate", "29.97")
+    assert main(["lift", str(path), *how]) == 0
 
 
 def test_files_are_not_replaced_unasked(

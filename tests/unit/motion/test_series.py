@@ -63,6 +63,20 @@ def test_a_slow_camera_is_no_cut() -> None:
     assert len(pieces(series_of(walk(times))[1])) == 1
 
 
+def test_who_is_back_after_frames_of_others_alone_was_in_another_scene() -> None:
+    """A scene that is back has its people; nothing of them belongs into the shot between."""
+    places = dict(zip((1, 2, 3), (Walk().joints(t) for t in (0.0, 0.1, 0.2)), strict=True))
+    shown = [{1}, {1}, {2}, set(), {2}, {1}, {1, 3}, {3}, {2, 3}, {1, 3}, set(), {1, 3}]
+    frames = [
+        frame_of(i, i / 25, {number: places[number] for number in numbers})
+        for i, numbers in enumerate(shown)
+    ]
+    one = series_of(frames)[1]
+    assert one.back.tolist() == [5]  # where 3 goes on, or nobody is seen, it is the same scene
+    assert [piece.start for piece in pieces(one)] == [0, 5]
+    assert series_of(frames[:5])[2].back.tolist() == []
+
+
 def test_a_jump_of_the_whole_person_is_a_cut() -> None:
     frames = walk(TIMES[:20]) + [
         frame_of(20 + i, TIMES[20 + i], {1: Walk(start_px=900).joints(TIMES[20 + i])})

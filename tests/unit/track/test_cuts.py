@@ -123,10 +123,27 @@ def test_a_scene_that_is_back_goes_on() -> None:
     assert cuts(pictures) == [2, 3, 4, 6]
 
 
+@pytest.mark.parametrize("num", [12, 16, 18, 20, 22, 26])
+def test_what_leaves_the_lens_gradually_is_one_scene_with_what_it_hid(num: int) -> None:
+    """Both the scene before and the last picture are like the next one then, which ended nothing."""
+    one, other = window(ONE, 0), window(OTHER, 0)
+    wiped = []
+    for i in range(1, num + 1):
+        wiped.append(one.copy())
+        wiped[-1][:, : round(320 * (1 - i / num))] = other[:, : round(320 * (1 - i / num))]
+    pictures = [one] * 40 + [other] * 3 + wiped + [one] * 40
+    assert len(cuts(pictures)) <= 2
+    assert scenes(pictures)[-30:] == [0] * 30
+
+
 def test_a_scene_is_not_waited_for_for_long() -> None:
     one, other = window(ONE, 0), window(OTHER, 0)
     for num, number in ((30, 0), (31, 2)):
         assert scenes([one] * 5 + [other] * num + [one] * 2)[-2:] == [number] * 2
+    detector = CutDetector()  # at 120 frames a second for as many more
+    for rgb in [one] * 5 + [other] * 60 + [one]:
+        detector.update(rgb, pace=4)
+    assert detector.scene == 0
 
 
 def test_what_is_only_like_a_scene_before_is_a_scene_of_its_own() -> None:
