@@ -173,7 +173,7 @@ def poses_file_of(path: Path) -> Path:
         ) from problem
     if below:
         raise BadInput(
-            f"{path}: holds the results of several videos; give one: "
+            f"{path}: holds results in folders of their own; give one: "
             f"{', '.join(str(path / name) for name in below[:3])}{', ...' if below[3:] else ''}"
         )
     raise BadInput(f"{path}: holds no {POSES}; expected a results folder of glpose run")

@@ -157,7 +157,7 @@ def test_bad_results(content: str | None, said: str, tmp_path: Path, capsys: Cap
 
 def test_folders_that_are_no_results(results: Path, tmp_path: Path, capsys: Capture) -> None:
     said = refused(tmp_path, tmp_path / "t.csv", capsys)
-    assert f"the results of several videos; give one: {results}" in said
+    assert f"results in folders of their own; give one: {results}" in said
     (tmp_path / "empty").mkdir()
     assert "holds no poses.jsonl" in refused(tmp_path / "empty", tmp_path / "t.csv", capsys)
     header = (results / "poses.jsonl").read_text().splitlines()[0]
