@@ -10,12 +10,22 @@ from pathlib import Path
 class Aside:
     """Moves files of a folder into a hidden one in it, until they are removed or put back.
 
-    A process that is killed in between leaves that folder, `.old-` and some letters.
+    A process that is killed in between leaves that folder, `.old-` and some letters; see `recover`.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._place = folder, Path()
         self._files: list[Path] = []
+
+    def recover(self) -> None:
+        """Move back what a process left that was killed before anything came in its place.
+
+        What it had begun with is replaced; call this only where that is nothing. Raises: OSError.
+        """
+        for place in sorted(self._folder.glob(".old-*")):
+            for file in sorted(place.iterdir()):
+                file.replace(self._folder / file.name)
+            place.rmdir()
 
     def move(self, files: Iterable[Path]) -> None:
         """Move files away. Raises: OSError, also for a folder; all are where they were then."""

@@ -433,12 +433,18 @@ class SourceJob:
         return [path for name in names if (path := self.folder / name).exists()]
 
     def _move_old(self) -> None:
+        # A run that was killed before its first frame leaves files, but no results; those that it was to
+        # replace are beside them.
+        poses = self.folder / POSES
+        if not (poses.exists() and holds_frames(poses)):
+            try:
+                self.old.recover()
+            except OSError as problem:
+                raise cannot_write(self.folder, problem) from problem
         old = self._files
         for path in self.entry.paths:
             if any(is_same_file(path, file) for file in old):
                 raise BadInput(f"{path}: would be replaced by its own results; choose another -o")
-        poses = self.folder / POSES
-        # A run that was killed before its first frame leaves files, but no results.
         is_result = poses not in old or holds_frames(poses)
         if old and is_result and not self.options.overwrite:
             raise BadInput(

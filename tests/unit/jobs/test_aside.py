@@ -33,6 +33,15 @@ def test_files_are_removed(files: list[Path], tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_killed_process_had_moved_comes_back(files: list[Path], tmp_path: Path) -> None:
+    Aside(tmp_path).move(files)
+    files[0].write_text("begun")
+    Aside(tmp_path).recover()
+    assert [file.read_text() for file in files] == ["a.txt", "b.txt"]
+    assert sorted(tmp_path.iterdir()) == files
+    Aside(tmp_path).recover()
+
+
 def test_nothing_is_moved_if_one_is_a_folder(files: list[Path], tmp_path: Path) -> None:
     folder = tmp_path / "c"
     folder.mkdir()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from glpose.formats.results import load
+from glpose.jobs.aside import Aside
 from glpose.jobs.interrupt import Interrupt
 from glpose.jobs.report import SILENT
 from glpose.jobs.run import Options, Outcome, SourceJob
@@ -152,6 +153,18 @@ def test_nothing_is_kept_without_a_frame_and_old_results_stay(tmp_path: Path) ->
     before = {path.name: path.read_bytes() for path in (tmp_path / "x").iterdir()}
     assert not done(tmp_path, frames=(100, None), overwrite=True).kept
     assert {path.name: path.read_bytes() for path in (tmp_path / "x").iterdir()} == before
+
+
+def test_results_that_a_killed_run_was_to_replace_are_not_forgotten(tmp_path: Path) -> None:
+    assert done(tmp_path).kept
+    folder = tmp_path / "x"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    Aside(folder).move(path for path in sorted(folder.iterdir()) if path.name != ".lock")
+    (folder / "poses.jsonl").write_text('{"format": "glpose/1"}\n', encoding="utf-8")
+    refused = done(tmp_path)
+    assert not refused.kept
+    assert "holds results already" in refused.warnings[0]
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_what_a_run_leaves_that_is_killed_before_its_first_frame_is_no_result(
