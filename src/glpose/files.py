@@ -17,6 +17,7 @@ from pathlib import Path
 _NO_SYNC_OF_FOLDERS = (errno.EINVAL, errno.ENOTSUP)
 
 _PART, _LEFT_OVER_S = ".part", 24 * 3600.0
+_TOKEN_BYTES = 6  # in the names of folders that are being written, so that only those are removed
 
 
 MOST_BYTES = 2**31
@@ -90,10 +91,10 @@ def whole_folder(folder: Path, last: str) -> Iterator[Path]:
     Raises: OSError if it cannot be written.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    for other in folder.parent.glob(f"*{_PART}"):
+    for other in folder.parent.glob(f"*.{'[0-9a-f]' * 2 * _TOKEN_BYTES}{_PART}"):
         if other.is_dir() and time.time() - _last_change(other) > _LEFT_OVER_S:
             shutil.rmtree(other, ignore_errors=True)
-    part = folder.with_name(f"{folder.name}.{secrets.token_hex(6)}{_PART}")
+    part = folder.with_name(f"{folder.name}.{secrets.token_hex(_TOKEN_BYTES)}{_PART}")
     part.mkdir()
     try:
         yield part

@@ -75,18 +75,19 @@ def test_a_folder_appears_whole_and_one_that_is_there_stays(tmp_path: Path) -> N
 
 
 def test_what_a_killed_writer_left_is_removed_after_a_day(tmp_path: Path) -> None:
-    old, new, file = (tmp_path / f"{name}.part" for name in ("old", "new", "file"))
+    names = ("old.0123456789ab", "new.0123456789ab", "a file.0123456789ab", "of a user")
+    old, new, file, own = (tmp_path / f"{name}.part" for name in names)
     yesterday = time.time() - 25 * 3600
-    for folder in (old, new):
+    for folder in (old, new, own):
         folder.mkdir()
         (folder / "pixels.bin").touch()
         os.utime(folder, (yesterday, yesterday))
     file.touch()
-    for path in (old / "pixels.bin", file):
+    for path in (old / "pixels.bin", own / "pixels.bin", file):
         os.utime(path, (yesterday, yesterday))
     with whole_folder(tmp_path / "made", "last"):
         pass
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file.part", "made", "new.part"]
+    assert set(tmp_path.iterdir()) == {file, tmp_path / "made", new, own}
 
 
 def test_digests_are_those_of_the_content(tmp_path: Path) -> None:

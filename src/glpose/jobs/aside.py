@@ -10,7 +10,7 @@ from pathlib import Path
 class Aside:
     """Moves files of a folder into a hidden one in it, until they are removed or put back.
 
-    A process that is killed in between leaves that folder, `.old-` and some letters; see `recover`.
+    A process that is killed in between leaves that folder, `.glpose-old-` and some letters; see `recover`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -22,7 +22,7 @@ class Aside:
 
         What it had begun with is replaced; call this only where that is nothing. Raises: OSError.
         """
-        for place in sorted(self._folder.glob(".old-*")):
+        for place in sorted(self._folder.glob(".glpose-old-*")):
             for file in sorted(place.iterdir()):
                 file.replace(self._folder / file.name)
             place.rmdir()
@@ -34,7 +34,7 @@ class Aside:
                 if file.is_dir():
                     raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
                 if not self._files:
-                    self._place = Path(tempfile.mkdtemp(prefix=".old-", dir=self._folder))
+                    self._place = Path(tempfile.mkdtemp(prefix=".glpose-old-", dir=self._folder))
                 file.rename(self._place / file.name)
                 self._files.append(file)
         except OSError:

@@ -183,7 +183,7 @@ def test_old_results_go_as_soon_as_there_are_new_ones(tmp_path: Path) -> None:
             self, frames: Iterable[Frame], info: VideoInfo, timings: Timings, *, keep_pictures: bool
         ) -> Iterator[FrameAndPoses]:
             for frame, poses in super().pairs(frames, info, timings, keep_pictures=keep_pictures):
-                aside.append(len(list((tmp_path / "x").glob(".old-*"))))
+                aside.append(len(list((tmp_path / "x").glob(".glpose-old-*"))))
                 yield frame, poses
 
     aside: list[int] = []
