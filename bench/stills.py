@@ -15,7 +15,6 @@ from glpose.formats.coco.boxes import BoxedPicture
 from glpose.formats.dataset import LabelledPicture, LabelledPictures
 from glpose.formats.sets import DATASETS
 from glpose.geometry import grown
-from glpose.imaging import read_image
 from glpose.metrics.ap import (
     BoxTruth,
     average_precision,
@@ -153,7 +152,7 @@ def poses_on(
 ) -> Iterator[tuple[LabelledPicture, FramePoses]]:
     """The poses of the labelled people of each picture, in their order."""
     for picture in some.pictures:
-        rgb = read_image(picture.path)
+        rgb = picture.read()
         info = VideoInfo(picture.path.name, rgb.shape[:2], 25.0, is_still=True)
         people = picture.truth.people
         boxes = {0: replace(people, xyxy=grown(people.xyxy, grow))}
@@ -211,7 +210,7 @@ def _detected(detect: Detector, pictures: list[BoxedPicture], limit: float) -> d
     truth = [BoxTruth(p.xyxy, p.ignore) for p in pictures]
     found, spent_s = [], 0.0
     for picture in pictures:
-        rgb = read_image(picture.path)
+        rgb = picture.read()
         begin = time.perf_counter()
         found.append(detect(rgb))
         spent_s += time.perf_counter() - begin
@@ -229,7 +228,7 @@ def _reported(models: Models, pictures: list[BoxedPicture]) -> dict[str, float]:
     """Of the people that a user gets, each picture a run of its own."""
     found = []
     for picture in pictures:
-        rgb = read_image(picture.path)
+        rgb = picture.read()
         info = VideoInfo(picture.path.name, rgb.shape[:2], 25.0, is_still=True)
         ((_, poses),) = poses_of([Frame(0, 0.0, rgb)], info, models, keep_pictures=False)
         found.append(Detections(poses.people.xyxy, poses.people.score))

@@ -8,6 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import UInt8
+
+from glpose.errors import BadInput
+from glpose.imaging import read_image
 from glpose.skeleton import Skeleton
 from glpose.types import FrameTruth
 
@@ -33,12 +38,18 @@ class LabelledSequence:
 class LabelledPicture:
     """A picture file and the people labelled in it (`truth.frame` is the picture's id).
 
-    `ids` are the people's ids in the label file, where it has them.
+    `ids` are the people's ids in the label file, and `size_hw` the size of the picture that it labels,
+    where it has them.
     """
 
     path: Path
     truth: FrameTruth
     ids: tuple[int, ...] = ()
+    size_hw: tuple[int, int] | None = None
+
+    def read(self) -> UInt8[np.ndarray, "height width 3"]:
+        """The picture. Raises: VideoError; BadInput if it is not of the size that was labelled."""
+        return of_labelled_size(read_image(self.path), self.path, self.size_hw)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,3 +58,21 @@ class LabelledPictures:
 
     skeleton: Skeleton
     pictures: Sequence[LabelledPicture]
+
+
+def of_labelled_size(
+    rgb: UInt8[np.ndarray, "height width 3"], path: Path, size_hw: tuple[int, int] | None
+) -> UInt8[np.ndarray, "height width 3"]:
+    """The picture of a file, if its labels are for this size.
+
+    Raises: BadInput if they are not: joints and boxes would lie beside the people.
+    """
+    height, width = rgb.shape[:2]
+    if size_hw in (None, (height, width)):
+        return rgb
+    labelled_height, labelled_width = size_hw
+    raise BadInput(
+        f"{path}: has {width} x {height} pixels as shown, its labels are for {labelled_width} x "
+        f"{labelled_height}; take the pictures that were labelled, or scale the labels and the file's "
+        "'width' and 'height'"
+    )

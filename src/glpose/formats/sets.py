@@ -25,7 +25,7 @@ from glpose.formats.jhmdb.short import open_clips
 from glpose.formats.posetrack.check import check_posetrack
 from glpose.formats.posetrack.labels import open_posetrack
 from glpose.formats.taught import Trust
-from glpose.formats.text.tree import Node, by_id, read_tree
+from glpose.formats.text.tree import Node, by_id, read_tree, size_of
 from glpose.formats.tracks_in_space import check_lift_set
 from glpose.skeleton import COCO17, Skeleton
 from glpose.types import FrameTruth, People
@@ -135,7 +135,8 @@ def _open_boxed(root: Path, part: str, *, held_out_every: int) -> LabelledPictur
     """Pictures whose people have boxes but no joints; the teachers may know these."""
     pictures = open_person_boxes(root, part, held_out_every)
     return LabelledPictures(
-        COCO17, [LabelledPicture(p.path, _nobody(p.picture_id)) for p in pictures]
+        COCO17,
+        [LabelledPicture(p.path, _nobody(p.picture_id), size_hw=p.size_hw) for p in pictures],
     )
 
 
@@ -146,7 +147,11 @@ def _open_unlabelled(root: Path, part: str) -> LabelledPictures:
     return LabelledPictures(
         COCO17,
         [
-            LabelledPicture(root / "images" / image.at("file_name").text(), _nobody(number))
+            LabelledPicture(
+                root / "images" / image.at("file_name").text(),
+                _nobody(number),
+                size_hw=size_of(image),
+            )
             for number, image in images.items()
         ],
     )

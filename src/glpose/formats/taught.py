@@ -11,7 +11,7 @@ picture, of MoveNet Lightning and of BlazePose heavy, in tenths of a pixel:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -169,7 +169,7 @@ def with_taught(labelled: LabelledPictures, taught: Taught, trust: Trust) -> Lab
     for row in np.flatnonzero(~np.isin(taught.annotation_id, labelled_ids)):
         new.setdefault(int(taught.image_id[row]), []).append(int(row))
     pictures = [
-        LabelledPicture(p.path, _merged(p, index, taught, rows, new.get(p.truth.frame, []), trust))
+        replace(p, truth=_merged(p, index, taught, rows, new.get(p.truth.frame, []), trust), ids=())
         for p in labelled.pictures
     ]
     return LabelledPictures(BODY19, pictures)

@@ -11,7 +11,7 @@ from jaxtyping import Float64
 
 from glpose.errors import BadInput
 from glpose.formats.dataset import LabelledPicture
-from glpose.formats.text.tree import Node, by_id, read_tree
+from glpose.formats.text.tree import Node, by_id, read_tree, size_of
 from glpose.skeleton import COCO17, SKELETONS, Skeleton
 from glpose.types import FrameTruth, People
 
@@ -111,6 +111,7 @@ def _read(
         LabelledPicture(
             images / image.at("file_name").text(),
             *_truth(kept.get(number, []), number, skeleton),
+            size_of(image),
         )
         for number, image in pictures.items()
         if is_wanted(image)

@@ -174,6 +174,12 @@ def by_id(entries: Iterable[Node]) -> dict[int, Node]:
     return found
 
 
+def size_of(image: Node) -> tuple[int, int] | None:
+    """Height and width of a picture as its entry in a file of COCO's format says, if it does."""
+    height, width = image.get("height"), image.get("width")
+    return None if height is None or width is None else (height.whole(), width.whole())
+
+
 @contextmanager
 def _no_collector() -> Iterator[None]:
     """Turn off garbage collection: it is slow with a million new lists, and there are no cycles."""

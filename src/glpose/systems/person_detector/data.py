@@ -18,7 +18,7 @@ from glpose.errors import BadConfig
 from glpose.formats.coco.boxes import BoxedPicture
 from glpose.formats.dataset import LabelledSequence
 from glpose.formats.sets import DATASETS, Dataset
-from glpose.imaging import blur, read_image, resize, resized_boxes
+from glpose.imaging import blur, resize, resized_boxes
 from glpose.synth import SceneSpec, render_scene
 from glpose.systems.person_detector.spec import BoxDataConfig
 from glpose.systems.person_detector.targets import IGNORE, PADDING, PERSON
@@ -273,7 +273,7 @@ def _of_boxes(
     for picture in boxed:
         xyxy = _grow(picture.xyxy, config.keypoint_extend) if found.grow else picture.xyxy
         kind = np.where(picture.ignore, IGNORE, PERSON).astype(np.int8)
-        yield _shrink(read_image(picture.path), xyxy, kind, config.store_side_px)
+        yield _shrink(picture.read(), xyxy, kind, config.store_side_px)
 
 
 def _of_frames(

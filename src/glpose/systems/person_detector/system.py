@@ -16,7 +16,6 @@ from glpose.errors import BadWeights
 from glpose.export.terms import describe
 from glpose.export.unfold import load_exported, restore_norms
 from glpose.formats.coco.boxes import BoxedPicture
-from glpose.imaging import read_image
 from glpose.metrics.ap import (
     BoxTruth,
     average_precision,
@@ -177,7 +176,7 @@ def _scores(
 
 def _read(pictures: Iterable[BoxedPicture]) -> Iterator[tuple[np.ndarray, BoxTruth]]:
     for picture in pictures:
-        yield read_image(picture.path), BoxTruth(picture.xyxy, picture.ignore)
+        yield picture.read(), BoxTruth(picture.xyxy, picture.ignore)
 
 
 def _validation_pictures(recipe: Settings) -> Iterator[tuple[np.ndarray, BoxTruth]]:

@@ -19,7 +19,6 @@ from glpose.formats.dataset import LabelledPictures, LabelledSequence
 from glpose.formats.sets import DATASETS, Dataset, Labelled, sources
 from glpose.formats.taught import read_taught, with_taught
 from glpose.geometry import grown
-from glpose.imaging import read_image
 from glpose.skeleton import POSETRACK15, Skeleton, joint_map
 from glpose.train.data.store import (
     PictureFiles,
@@ -201,7 +200,9 @@ def _from_pictures(
     paths = [picture.path for picture in pictures]
     _check_there([paths[number] for row in rows for number in np.unique(row["picture"])])
     names = tuple(path.stem for path in paths)
-    return PictureFiles(paths, numbers, np.zeros_like(numbers), _joined(rows, source), names)
+    sizes = [picture.size_hw for picture in pictures]
+    still = np.zeros_like(numbers)
+    return PictureFiles(paths, numbers, still, _joined(rows, source), names, sizes)
 
 
 def _check_there(paths: list[Path]) -> None:
@@ -246,7 +247,7 @@ def _decoded_pictures(
         truth = picture.truth
         labels = _labels(found, truth, labelled.skeleton, skeleton, truth.frame)
         labels["xyxy"] = grown(labels["xyxy"], found.grow)
-        yield read_image(picture.path), labels
+        yield picture.read(), labels
 
 
 def _synth(

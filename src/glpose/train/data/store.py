@@ -22,6 +22,7 @@ from jaxtyping import Int64, UInt8
 
 from glpose.errors import BadInput
 from glpose.files import whole_folder
+from glpose.formats.dataset import of_labelled_size
 from glpose.imaging import read_image
 
 
@@ -95,8 +96,10 @@ class PictureFiles:
         frame: Int64[np.ndarray, " pictures"],
         labels: dict[str, np.ndarray],
         names: tuple[str, ...],
+        sizes: Sequence[tuple[int, int] | None] = (),
     ) -> None:
         self._paths, self._clip, self._frame, self._names = paths, clip, frame, names
+        self._sizes = sizes
         self.labels = labels
         self._cache = PictureCache(0)
 
@@ -110,7 +113,10 @@ class PictureFiles:
         return len(self._paths)
 
     def __getitem__(self, number: int) -> UInt8[np.ndarray, "height width 3"]:
-        return self._cache.read(self._paths[number])
+        rgb = self._cache.read(self._paths[number])
+        return of_labelled_size(
+            rgb, self._paths[number], self._sizes[number] if self._sizes else None
+        )
 
     def places(self) -> dict[tuple[int, int], int]:
         """As in `Pictures`, for all frames of the videos."""

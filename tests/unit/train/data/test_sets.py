@@ -155,7 +155,7 @@ def test_a_store_is_made_anew_for_other_labels_and_pictures_and_nothing_else(
     with monkeypatch.context() as patch:
         patch.setitem(DATASETS, "badminton", replace(DATASETS["badminton"], grow=0.2))
         assert opened().labels["xyxy"].tolist() == [[2, 2, 18, 38]]
-    monkeypatch.setattr("glpose.train.data.sets.read_image", None)
+    monkeypatch.setattr("glpose.formats.dataset.read_image", None)
     (root / "notes.txt").write_text("mine", "utf-8")
     data["info"] = {"version": "2"}
     assert opened().labels["xyxy"].tolist() == [[5, 5, 15, 35]]
@@ -200,6 +200,26 @@ def test_coco_pictures_that_are_missing_are_said_before_training(
     (tmp_path / "coco" / "val2017" / name).unlink()
     with pytest.raises(BadInput, match=rf"{name}: not found; 1 of \d+ pictures with labels"):
         open_people("coco-val", lost, tmp_path)
+
+
+@pytest.mark.parametrize("is_subset", [False, True])
+def test_pictures_of_another_size_than_was_labelled_are_not_trained_on(
+    roots: dict[str, str], tmp_path: Path, is_subset: bool
+) -> None:
+    official, root = Path(roots["coco"]), tmp_path / "coco"
+    if is_subset:
+        labels = json.loads(
+            (official / "annotations" / "person_keypoints_val2017.json").read_text()
+        )
+        labels["images"] = [image | {"split": "train"} for image in labels["images"]]
+        shutil.copytree(official / "val2017", root / "images")
+        (root / "person_keypoints.json").write_text(json.dumps(labels))
+    else:
+        shutil.copytree(official, root)
+    for path in root.glob("*/*.jpg"):
+        write_image(path, np.zeros((SIZE[0] // 2, SIZE[1] // 2, 3), np.uint8))
+    with pytest.raises(BadInput, match="has 64 x 48 pixels as shown, its labels are for 128 x 96"):
+        open_people("coco", data_roots(coco=str(root)), tmp_path)[0]
 
 
 def test_an_empty_folder_is_told_what_coco_needs(tmp_path: Path) -> None:
