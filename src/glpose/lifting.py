@@ -12,6 +12,7 @@ from jaxtyping import Float32, Int64
 
 from glpose.config import real_number
 from glpose.errors import BadInput
+from glpose.motion.series import back_from_elsewhere
 from glpose.runtime.bones import with_steady_bones
 from glpose.runtime.lift import LEAST_JOINTS, LEAST_SCORE, MOST_GAP, LiftedTrack, Lifter
 from glpose.skeleton import Skeleton, joint_map
@@ -51,7 +52,7 @@ def lift_frames(
     _check_order(frames)
     _check_joints(frames)
     scale = height_m if height_m is not None and card.unit == "statures" else 1.0
-    places = _places(frames)
+    places = {track: _placed(frames, place) for track, place in _places(frames).items()}
     lifted = {
         track: _lift_track(frames, place, index, rate_hz, size_hw, lifter)
         for track, place in places.items()
@@ -67,7 +68,7 @@ def lift_frames(
     made = [_nobody(poses, len(skeleton.joints)) for poses in frames]
     for track, place in places.items():
         found = lifted[track]
-        for at, (_, number, row) in zip(_rows(place), place, strict=True):
+        for at, number, row in place:
             xyz = np.where((back >= 0)[:, None], found.xyz[at, back], np.nan)
             made[number].xyz[row] = scale * xyz
             made[number].padded[row] = found.padded[at]
@@ -162,13 +163,18 @@ def _places(frames: Sequence[FramePoses]) -> dict[int, Int64[np.ndarray, "times 
     return {track: np.array(rows, np.int64) for track, rows in found.items()}
 
 
-def _rows(place: Int64[np.ndarray, "times 3"]) -> Int64[np.ndarray, " times"]:
-    """Where the frames of a track are in its arrays: absences that end a run are all of one length.
+def _placed(
+    frames: Sequence[FramePoses], place: Int64[np.ndarray, "times 3"]
+) -> Int64[np.ndarray, "times 3"]:
+    """The same with rows of the track's arrays for frame numbers: absences that end a run are all of one length.
 
-    Memory is then bounded by the poses, whatever the numbers of their frames.
+    Memory is then bounded by the poses, whatever the numbers of their frames. Another scene in
+    between ends a run, too: there is nothing to bridge.
     """
-    apart = np.minimum(np.diff(place[:, 0]), MOST_GAP + 2)
-    return np.concatenate([[0], np.cumsum(apart)])
+    number, ends = place[:, 1], MOST_GAP + 2
+    apart = np.minimum(np.diff(place[:, 0]), ends)
+    apart[np.isin(number[1:], back_from_elsewhere(frames, number))] = ends
+    return np.column_stack([np.r_[0, np.cumsum(apart)], place[:, 1:]])
 
 
 def _lift_track(
@@ -179,13 +185,12 @@ def _lift_track(
     size_hw: tuple[int, int],
     lifter: Lifter,
 ) -> LiftedTrack:
-    """Lift one track, with the frames of `_rows`, as a person with one set of bones."""
-    rows = _rows(place)
+    """Lift one track, placed by `_placed`, as a person with one set of bones."""
     xy: Float32[np.ndarray, "frames joints 2"]
-    xy = np.full((rows[-1] + 1, len(index), 2), np.nan, np.float32)
+    xy = np.full((place[-1, 0] + 1, len(index), 2), np.nan, np.float32)
     score = np.zeros(xy.shape[:2], np.float32)
     there = index >= 0
-    for at, (_, number, row) in zip(rows, place, strict=True):
+    for at, number, row in place:
         xy[at, there] = frames[number].xy[row, index[there]]
         score[at, there] = frames[number].score[row, index[there]]
     found = lifter(xy, score, rate_hz, (size_hw[1], size_hw[0]))

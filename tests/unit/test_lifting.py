@@ -108,6 +108,13 @@ def test_frames_that_are_left_out_are_gaps():
     assert not near[9].lifted.padded[0]
 
 
+def test_a_shot_in_between_is_not_bridged():
+    shown = [frame(i, 1 if i not in range(10, 14) else 2) for i in range(24)]
+    assert lifted(shown)[9].lifted.padded[0]
+    goes_on = [frame(i, *((1, 3) if i not in range(10, 14) else (3,))) for i in range(24)]
+    assert not lifted(goes_on)[9].lifted.padded[0]
+
+
 def test_a_height_gives_metres():
     plain, tall = lifted([frame(i, 1) for i in range(8)]), None
     tall = lifted([frame(i, 1) for i in range(8)], height_m=2.0)

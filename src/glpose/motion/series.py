@@ -71,7 +71,7 @@ def _series(
         box_xyxy=np.full((num, 4), np.nan),
         box_score=np.zeros(num),
         unsure_sides=np.zeros(num, bool),
-        back=_back(frames, np.array([row for row, _ in places], np.int64)),
+        back=back_from_elsewhere(frames, np.array([row for row, _ in places], np.int64)) - first,
     )
     for row, person in places:
         poses, at = frames[row], row - first
@@ -84,16 +84,17 @@ def _series(
     return series
 
 
-def _back(
+def back_from_elsewhere(
     frames: Sequence[FramePoses], rows: Int64[np.ndarray, " present"]
 ) -> Int64[np.ndarray, " scenes"]:
+    """Of the rows in which a person is there, those before which another scene was shown, see `Series`."""
     back = []
     for i in np.flatnonzero(np.diff(rows) > 1):
         before, now = rows[i], rows[i + 1]
         numbers = [set(poses.people.track_id.tolist()) for poses in frames[before : now + 1]]
         others = set().union(*numbers[1:-1])
         if others and not others & (numbers[0] | numbers[-1]):
-            back.append(now - rows[0])
+            back.append(now)
     return np.array(back, np.int64)
 
 
