@@ -1,14 +1,15 @@
 """Single pictures: joints on LSP's test half and COCO, boxes of the detector."""
 
 import json
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import twins
 from figures import LIMBS, PARTS, Figure, NotMeasured, Outcome, Subject, columns, percent
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 
 from glpose.api import PICTURE_TRY_SCORE, Models, poses_of
 from glpose.formats.coco.boxes import BoxedPicture
@@ -25,7 +26,7 @@ from glpose.metrics.oks import OksPicture, oks_scores
 from glpose.runtime.detector import BoxDetector, ThoroughDetector
 from glpose.runtime.load import load_detector
 from glpose.runtime.presets import Effort
-from glpose.runtime.protocols import Detector
+from glpose.timing import Timings
 from glpose.track.tracker import TrackerSpec
 from glpose.types import Detections, Frame, FramePoses, VideoInfo
 
@@ -165,73 +166,80 @@ def detector(subject: Subject) -> Outcome:
     """AP of the detector on pictures held out of training, as videos and as pictures are searched.
 
     Precision is that of what starts a track in videos, of what poses decide about in pictures, and
-    of the people that are reported there: for these the pose network runs, too.
+    of the people that are reported there: for these the pose network runs, too. Each figure comes twice: of
+    all pictures, and of those without twins among the pictures that detectors are trained on.
     """
     shipped = load_detector(subject.detector, subject.engine)
     plain = BoxDetector(shipped.run, replace(shipped.card, min_score=_LOWEST))
-    looks: dict[str, tuple[Detector, float]] = {
+    looks: dict[str, tuple[Look, float]] = {
         "in videos": (plain, TrackerSpec().new_score),
         "in pictures": (ThoroughDetector(plain), PICTURE_TRY_SCORE),
+        "reported": (partial(_reported, models=subject.picture_models), 0.0),
+    }
+    # In pictures the aim of recall is one of the people reported, not of what poses decide about.
+    aims = {
+        "person_boxes": {"in videos": "85", "in pictures": "85", "reported": ""},
+        "person_boxes_2": {"in videos": "45, 55 %", "in pictures": "45", "reported": "55 %"},
     }
     outcome = Outcome([])
-    for name, ap_aim, recall_aim in (("person_boxes", "85", ""), ("person_boxes_2", "45", "55 %")):
-        # In pictures the aim of recall is one of the people reported, not of what poses decide about.
-        aims = {"in videos": ", ".join(filter(None, (ap_aim, recall_aim))), "in pictures": ap_aim}
+    for name, aim in aims.items():
         try:
             root = subject.path(name)
         except NotMeasured as why:
             what = f"{name} held out: AP50, recall and precision"
-            outcome.figures.append(Figure(what, f"not measured: {why}", aims["in videos"]))
+            outcome.figures.append(Figure(what, f"not measured: {why}", aim["in videos"]))
             continue
         boxes = DATASETS[name].boxes
         assert boxes is not None
         pictures = subject.some(boxes(root, "val"))
-        outcome.values[name] = {}
-        for where, (detect, limit) in looks.items():
-            values = _detected(detect, pictures, limit)
-            measured = f"{values['ap50']:.1f}, {_percents(values)}"
+        is_new = twins.alike(twins.of_all(pictures), twins.trained_on(subject)) < twins.SAME
+        outcome.values[name] = {"pictures": len(is_new), "without twins": int(is_new.sum())}
+        for where, (look, limit) in looks.items():
+            spent = Timings()
+            found = []
+            for picture in pictures:
+                rgb = picture.read()
+                with spent("look"):
+                    found.append((look(rgb), picture))
+            new = [pair for pair, counts in zip(found, is_new, strict=True) if counts]
+            both = {"all": _values(found, limit), f"{len(new)} without twins": _values(new, limit)}
+            measured = "; ".join(f"{which}: {_brief(values)}" for which, values in both.items())
             what = f"{name} held out, {where}: AP50, recall and precision at {limit}"
-            outcome.figures.append(Figure(what, measured, aims[where]))
-            said = ", ".join(f"{key} {value:.1f}" for key, value in values.items())
-            outcome.details.append(f"{name}, {where}: {said}")
-            outcome.values[name][where] = values
-        values = _reported(subject.picture_models, pictures)
-        what = f"{name} held out, people that `glpose run` reports in pictures: recall, precision"
-        outcome.figures.append(Figure(what, _percents(values), recall_aim))
-        outcome.values[name]["reported"] = values
+            if where == "reported":
+                what = f"{name} held out, people that `glpose run` reports in pictures: recall, precision"
+            outcome.figures.append(Figure(what, measured, aim[where]))
+            ms = 1000 * spent.seconds["look"] / len(pictures)
+            outcome.details.append(f"{name}, {where}: {ms:.1f} ms a picture")
+            for which, values in both.items():
+                said = ", ".join(f"{key} {value:.1f}" for key, value in values.items())
+                outcome.details.append(f"{name}, {where}, {which}: {said}")
+            outcome.values[name][where] = dict(
+                zip(("all", "without twins"), both.values(), strict=True)
+            )
     return outcome
 
 
-def _percents(values: dict[str, float]) -> str:
-    return f"{values['recall']:.1f} %, {values['precision']:.1f} %"
+Look = Callable[[UInt8[np.ndarray, "height width 3"]], Detections]
 
 
-def _detected(detect: Detector, pictures: list[BoxedPicture], limit: float) -> dict[str, float]:
-    truth = [BoxTruth(p.xyxy, p.ignore) for p in pictures]
-    found, spent_s = [], 0.0
-    for picture in pictures:
-        rgb = picture.read()
-        begin = time.perf_counter()
-        found.append(detect(rgb))
-        spent_s += time.perf_counter() - begin
-    recall, precision = recall_and_precision(found, truth, limit)
-    return {
-        "ap50": 100 * average_precision(found, truth),
-        "ap50:95": 100 * mean_average_precision(found, truth),
-        "recall": 100 * recall,
-        "precision": 100 * precision,
-        "ms a picture": 1000 * spent_s / len(pictures),
-    }
+def _brief(values: dict[str, float]) -> str:
+    ap = f"{values['ap50']:.1f}, " if "ap50" in values else ""
+    return f"{ap}{values['recall']:.1f} %, {values['precision']:.1f} %"
 
 
-def _reported(models: Models, pictures: list[BoxedPicture]) -> dict[str, float]:
-    """Of the people that a user gets, each picture a run of its own."""
-    found = []
-    for picture in pictures:
-        rgb = picture.read()
-        info = VideoInfo(picture.path.name, rgb.shape[:2], 25.0, is_still=True)
-        ((_, poses),) = poses_of([Frame(0, 0.0, rgb)], info, models, keep_pictures=False)
-        found.append(Detections(poses.people.xyxy, poses.people.score))
-    truth = [BoxTruth(p.xyxy, p.ignore) for p in pictures]
-    recall, precision = recall_and_precision(found, truth, 0.0)
-    return {"recall": 100 * recall, "precision": 100 * precision}
+def _values(found: list[tuple[Detections, BoxedPicture]], limit: float) -> dict[str, float]:
+    """Recall and precision of people from `limit` on; AP too, if any below it were looked for."""
+    people, truth = [p for p, _ in found], [BoxTruth(p.xyxy, p.ignore) for _, p in found]
+    recall, precision = recall_and_precision(people, truth, limit)
+    values = {"recall": 100 * recall, "precision": 100 * precision}
+    if not limit:
+        return values
+    ap50, mean = average_precision(people, truth), mean_average_precision(people, truth)
+    return {"ap50": 100 * ap50, "ap50:95": 100 * mean} | values
+
+
+def _reported(rgb: UInt8[np.ndarray, "height width 3"], models: Models) -> Detections:
+    """The people that a user gets of a picture."""
+    info = VideoInfo("picture", rgb.shape[:2], 25.0, is_still=True)
+    ((_, poses),) = poses_of([Frame(0, 0.0, rgb)], info, models, keep_pictures=False)
+    return Detections(poses.people.xyxy, poses.people.score)
