@@ -32,13 +32,104 @@ than 2^27 pixels. A program that needs the first two otherwise sets them again a
 def page() -> str:
     """The text of docs/api.md."""
     names = sorted(glpose.__all__, key=lambda name: (name[0].isupper(), name))
-    return "\n".join([_HEAD, *(_entry(name) for name in names)])
+    entries = [(glpose._HOMES[name], _defined(glpose._HOMES[name], name)) for name in names]  # noqa: SLF001
+    return "\n".join([_HEAD, *(_entry(node) for _, node in entries), _others(entries)])
 
 
-def _entry(name: str) -> str:
-    module = SOURCE / f"{glpose._HOMES[name].replace('.', '/')}.py"  # noqa: SLF001
-    nodes = ast.parse(module.read_text("utf-8")).body
-    (node,) = (n for n in nodes if isinstance(n, ast.ClassDef | ast.FunctionDef) and n.name == name)
+_Entry = ast.ClassDef | ast.FunctionDef
+
+
+def _nodes(module: str) -> list[ast.stmt]:
+    path = SOURCE / module.replace(".", "/")
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return ast.parse(file.read_text("utf-8")).body
+
+
+def _defined(module: str, name: str) -> _Entry:
+    (node,) = (n for n in _nodes(module) if isinstance(n, _Entry) and n.name == name)
+    return node
+
+
+def _others(entries: list[tuple[str, _Entry]]) -> str:
+    """The types of glpose that signatures name beside its public ones: where they are, what they are."""
+    waiting = [(module, name) for module, node in entries for name in sorted(_named(node))]
+    found: dict[str, str] = {}
+    while waiting:
+        module, name = waiting.pop()
+        home = _homes(module).get(name)
+        if home is None or name in found or name in glpose.__all__:
+            continue
+        alias, text = _said_of(home, name)
+        found[name] = (
+            f"* `glpose.{home}.{name}`: " + (f"`{ast.unparse(alias)}`. " if alias else "") + text
+        )
+        waiting += [(home, other) for other in _names_in(alias)]
+    return "\n".join(
+        [
+            "## Other types that are named here",
+            "",
+            *(found[name].strip() for name in sorted(found)),
+            "",
+        ]
+    )
+
+
+def _homes(module: str) -> dict[str, str]:
+    """The modules of glpose in which the names of a module are defined."""
+    homes = {}
+    for node in _nodes(module):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("glpose."):
+            homes |= {name.name: node.module.removeprefix("glpose.") for name in node.names}
+        elif isinstance(node, ast.ClassDef):
+            homes[node.name] = module
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            homes[node.targets[0].id] = module
+    return homes
+
+
+def _named(node: _Entry) -> set[str]:
+    """The names in the annotations that the page shows of a class or a function."""
+    shown: list[ast.expr | None] = []
+    for part in [node, *(node.body if isinstance(node, ast.ClassDef) else [])]:
+        if isinstance(part, ast.AnnAssign):
+            shown.append(part.annotation)
+        elif isinstance(part, ast.FunctionDef) and part.name in (
+            "__init__",
+            node.name,
+            *_shown(node),
+        ):
+            given = part.args
+            every = [*given.posonlyargs, *given.args, *given.kwonlyargs]
+            shown += [part.returns, *(argument.annotation for argument in every)]
+    return {name for part in shown for name in _names_in(part)}
+
+
+def _names_in(node: ast.expr | None) -> list[str]:
+    return [n.id for n in ast.walk(node) if isinstance(n, ast.Name)] if node else []
+
+
+def _shown(node: _Entry) -> list[str]:
+    return [method.name for method in _methods(node)] if isinstance(node, ast.ClassDef) else []
+
+
+def _said_of(module: str, name: str) -> tuple[ast.expr | None, str]:
+    """What a name for a type stands for, if it is no class, and the first paragraph that is said of it."""
+    nodes = _nodes(module)
+    for node, below in zip(nodes, [*nodes[1:], ast.Pass()], strict=True):
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            return None, _paragraph(ast.get_docstring(node))
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+            told = below.value if isinstance(below, ast.Expr) else None
+            return node.value, _paragraph(told.value if isinstance(told, ast.Constant) else None)
+    raise AssertionError(f"{module} does not define {name}")
+
+
+def _paragraph(text: object) -> str:
+    return cleandoc(text).partition("\n\n")[0].replace("\n", " ") if isinstance(text, str) else ""
+
+
+def _entry(node: _Entry) -> str:
+    name = node.name
     if isinstance(node, ast.FunctionDef):
         return _section(f"## {name}", signature(node, f"glpose.{name}"), node)
     parts = [_section(f"## {name}", _class_line(node), node)]
