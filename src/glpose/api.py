@@ -338,11 +338,11 @@ def usual_refiners(
     both, and where pictures are too large to look four frames ahead.
     """
     sides, legs = (how.at_rate(rate_hz) for how in (SidesSpec(), LEGS))
-    # Not at its rate if causal, as that of what is live is not known, and both shall be the same.
+    # If causal by its times, as the rate of what is live is not known, and both shall be the same.
     sides = SidesSpec(lookahead=0) if causal else sides.within_bytes(size_hw)
     limbs = LimbsSpec(lookahead=0) if causal else LimbsSpec().within_bytes(size_hw)
     usual: list[Refiner] = [] if boxes is not None else [without_phantoms]
-    usual.append(partial(with_continuous_sides, joints=joints, how=sides))
+    usual.append(partial(with_continuous_sides, joints=joints, how=sides, by_times=causal))
     # Without the frames to come, legs are crossed more often than mended, see docs/results.md.
     sees_ahead = legs.within_bytes(size_hw, 2**28) == legs
     if sees_ahead and not (causal or is_still):

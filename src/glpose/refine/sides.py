@@ -21,6 +21,7 @@ from jaxtyping import Bool, Float, Float64, Int64
 from glpose.ahead import looking_ahead
 from glpose.imaging import pictures_within
 from glpose.skeleton import Skeleton
+from glpose.track.steps import Steps
 from glpose.types import FrameAndPoses, FramePoses, OtherPlaces
 
 
@@ -106,17 +107,32 @@ def with_continuous_sides(
     joints: Skeleton,
     how: SidesSpec = SidesSpec(),
     parts: Parts = PARTS,
+    *,
+    by_times: bool = False,
 ) -> Iterator[FrameAndPoses]:
     """Exchange left and right where time says so, and mark people whose sides are unsure.
 
     Poses without `side_evidence`, and `parts` that `joints` lacks, stay as they are; who is marked
-    stays marked. If `pairs` fails, the frames held back are given out first, decided by what is known.
+    stays marked. With `by_times` the settings are made to fit the rate that the times of the frames so
+    far tell. If `pairs` fails, the frames held back are given out first, decided by what is known.
     """
     known = _parts_of(joints, parts)
     bodies: dict[int, _Body] = {}
-    followed = ((pair, _observe(pair[1], known, bodies, how)) for pair in pairs)
-    for ((frame, poses), seen), _ in looking_ahead(followed, how.lookahead):
-        yield frame, _decided(poses, seen, known, how)
+    fitted = _at_their_rate(pairs, how) if by_times else ((pair, how) for pair in pairs)
+    followed = ((pair, own, _observe(pair[1], known, bodies, own)) for pair, own in fitted)
+    for ((frame, poses), own, seen), _ in looking_ahead(followed, how.lookahead):
+        yield frame, _decided(poses, seen, known, own)
+
+
+def _at_their_rate(
+    pairs: Iterable[FrameAndPoses], how: SidesSpec
+) -> Iterator[tuple[FrameAndPoses, SidesSpec]]:
+    """Each frame with the settings for the rate that is known by then."""
+    steps = Steps()
+    for pair in pairs:
+        steps.add(pair[1].frame, pair[1].time_s)
+        usual_s = steps.usual_s
+        yield pair, how if usual_s is None else how.at_rate(1 / usual_s)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,11 +1,10 @@
 """Where a new scene begins, so that tracks end, and at which pace the pictures of a video come."""
 
-from collections import deque
-
 import numpy as np
 from jaxtyping import UInt8
 
 from glpose.track.cuts import CutDetector
+from glpose.track.steps import Steps
 from glpose.types import Frame
 
 STALL_S = 2.0
@@ -14,7 +13,6 @@ STALL_S = 2.0
 _USUAL_HZ = 30.0  # where limits that count frames were chosen
 _STALL_FRAMES = 30  # of a time-lapse, whose pictures are always far apart
 _MOST_PACE = 32  # of 960 frames a second; times that come faster are taken for wrong
-_FEWEST_STEPS, _MOST_STEPS = 2, 30
 _HARDLY = 0.6
 
 
@@ -38,8 +36,8 @@ class Scenes:
     def __init__(self, rate_hz: float = float("nan"), stall_s: float = STALL_S) -> None:
         self._cuts, self._stall_s = CutDetector(), stall_s
         self._told_s = 1 / rate_hz if rate_hz > 0 else 0.0
-        self._steps_s: deque[float] = deque(maxlen=_MOST_STEPS)
-        self._last: tuple[int, float, tuple[int, int]] | None = None
+        self._steps = Steps()
+        self._last: tuple[float, tuple[int, int]] | None = None
         self.pace = 1
         """How many frames take as long as one of 30 a second, see `pace_of`."""
 
@@ -47,12 +45,6 @@ class Scenes:
     def scene(self) -> int:
         """The number of the last picture's scene, see `CutDetector`."""
         return self._cuts.scene
-
-    @property
-    def _step_s(self) -> float | None:
-        """The upper quartile of steps: some pauses are not usual, nor are some that come too early."""
-        num = len(self._steps_s)
-        return None if num < _FEWEST_STEPS else sorted(self._steps_s)[3 * num // 4]
 
     def update(
         self, frame: Frame, small: UInt8[np.ndarray, "height width 3"] | None = None
@@ -62,20 +54,19 @@ class Scenes:
         `small` is its thumbnail, see `cuts`, if that is known. Frames without a picture are left out.
         """
         assert frame.rgb is not None
-        last, self._last = self._last, (frame.index, frame.time_s, frame.rgb.shape[:2])
+        last, self._last = self._last, (frame.time_s, frame.rgb.shape[:2])
         begins = last is not None and self._is_apart(last, frame)
-        if (step_s := self._step_s) is not None:
+        self._steps.add(frame.index, frame.time_s)
+        if (step_s := self._steps.usual_s) is not None:
             self.pace = pace_of(1 / step_s, self.pace)
         small = frame.rgb if small is None else small
         return self._cuts.update(small, begins=begins, pace=self.pace)
 
-    def _is_apart(self, last: tuple[int, float, tuple[int, int]], frame: Frame) -> bool:
+    def _is_apart(self, last: tuple[float, tuple[int, int]], frame: Frame) -> bool:
         """Whether a gap in time, or another size, parts a picture from the last one."""
         assert frame.rgb is not None
-        index, time_s, size_hw = last
+        time_s, size_hw = last
         away_s = frame.time_s - time_s
-        usual_s = self._step_s or self._told_s
+        usual_s = self._steps.usual_s or self._told_s
         has_stalled = away_s > max(self._stall_s, _STALL_FRAMES * usual_s)
-        if away_s > 0 and frame.index > index:
-            self._steps_s.append(away_s / (frame.index - index))
         return has_stalled or size_hw != frame.rgb.shape[:2]

@@ -151,6 +151,21 @@ def test_legs_named_wrongly_for_more_than_half_a_second_come_back_at_any_rate(
     assert share_of_legs_exchanged(with_continuous_sides(walked(rate_hz, 0.6), BODY19, how)) == 0
 
 
+@pytest.mark.parametrize("rate_hz", [5.0, 10.0, 60.0])
+def test_the_rate_is_found_from_times(rate_hz: float) -> None:
+    """All but the first frames are as with settings for the rate that is known; at 30 Hz all are."""
+    given, at_once = list(walked(rate_hz, 0.6)), SidesSpec(lookahead=0)
+    known, found, usual = (
+        list(with_continuous_sides(given, BODY19, how, by_times=by_times))
+        for how, by_times in ((at_once.at_rate(rate_hz), False), (at_once, True), (at_once, False))
+    )
+    for (_, one), (_, other) in list(zip(known, found, strict=True))[30:]:
+        np.testing.assert_array_equal(one.xy, other.xy)
+    assert any(
+        (one.xy != other.xy).any() for (_, one), (_, other) in zip(found, usual, strict=True)
+    )
+
+
 def test_settings_fit_the_rate_of_the_video() -> None:
     for rate_hz in (30.0, float("nan"), float("inf")):
         assert SidesSpec().at_rate(rate_hz) == SidesSpec()
