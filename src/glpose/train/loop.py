@@ -26,7 +26,12 @@ from glpose.train.data.batches import Parts, own_rows, prefetch
 from glpose.train.data.epochs import in_steps
 from glpose.train.recipe import Recipe
 from glpose.train.run.checkpoint import disk_failures, load_checkpoint, save_checkpoint
-from glpose.train.run.fault import examine, stop_at, stop_if_weights_are_not_finite
+from glpose.train.run.fault import (
+    examine,
+    stop_at,
+    stop_before_saving,
+    stop_if_weights_are_not_finite,
+)
 from glpose.train.run.log import RunLog
 from glpose.train.run.parts import part_losses, without_averaging
 from glpose.train.run.record import (
@@ -229,6 +234,7 @@ def _write_what_is_due(run: Run, state: TrainState, log: RunLog | None) -> list[
     is_saved = step % recipe.checkpoint_every == 0 or is_valid
     if is_saved:
         workers.check_equal(state.model)
+        stop_before_saving(step, state.model, state.ema, workers)
     if not (is_told or is_saved):
         return []
     means = state.take_losses() if is_told else {}

@@ -28,7 +28,7 @@ from glpose.train.run.fault import examine
 from glpose.train.run.log import RunLog
 from glpose.train.run.sheet import contact_sheet, draw_sample, spread
 from glpose.train.run.workers import ALONE
-from glpose.train.state import make_optimizer, start
+from glpose.train.state import average, make_optimizer, start
 from glpose.train.system import System
 from tiny_training import (
     LONG,
@@ -305,6 +305,22 @@ def test_a_gradient_that_is_not_finite_does_not_reach_the_weights(tmp_path: Path
     with pytest.raises(GLPoseError, match=r"the gradient of step 0 is not finite \(norm nan"):
         loop.train(TINY, tiny_system(Steep), tmp_path / "run", cache_dir=tmp_path, report=print)
     assert not (tmp_path / "run" / "last.pt").exists()
+
+
+def test_weights_that_an_update_made_infinite_are_not_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overflow(ema: torch.nn.Module, model: torch.nn.Module, decay: float) -> None:
+        updates.append(decay)
+        average(ema, model, decay)
+        if len(updates) == TINY.num_steps:
+            model.two.bias.data.fill_(math.inf)
+
+    updates: list[float] = []
+    monkeypatch.setattr(loop, "average", overflow)
+    with pytest.raises(GLPoseError, match="the weights are not finite after step 5, and are not"):
+        train(TINY, tmp_path / "run")
+    assert load_checkpoint(tmp_path / "run" / "last.pt")["step"] == 4
 
 
 def test_empty_data_is_refused_and_leaves_no_run(tmp_path: Path) -> None:

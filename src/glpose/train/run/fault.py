@@ -35,9 +35,7 @@ def stop_if_weights_are_not_finite(
 
     Raises: GLPoseError.
     """
-    # Running statistics of the model have seen the batch, those of the average have not.
-    kept = [*model.parameters(), *ema.state_dict().values()]
-    if all(bool(torch.isfinite(values).all()) for values in kept):
+    if _are_finite(model, ema):
         return
     weights = "the weights" if step else "the weights that it starts from"
     with workers.together():
@@ -46,6 +44,27 @@ def stop_if_weights_are_not_finite(
                 f"the {what} of step {step} is not finite ({_list(found)}), since {weights} are not "
                 "finite themselves; start anew with others, a lower optimizer.lr or precision=fp32"
             )
+
+
+def stop_before_saving(step: int, model: nn.Module, ema: nn.Module, workers: Workers) -> None:
+    """Stop the run if an update has made its weights infinite: a checkpoint of them is worth nothing.
+
+    Raises: GLPoseError.
+    """
+    if _are_finite(model, ema):
+        return
+    with workers.together():
+        if workers.is_first:
+            raise GLPoseError(
+                f"the weights are not finite after step {step - 1}, and are not saved; start anew with a "
+                "lower optimizer.lr or precision=fp32"
+            )
+
+
+def _are_finite(model: nn.Module, ema: nn.Module) -> bool:
+    # Running statistics of the model have seen the last batch, those of the average have not.
+    kept = [*model.parameters(), *ema.state_dict().values()]
+    return all(bool(torch.isfinite(values).all()) for values in kept)
 
 
 def stop_at(
