@@ -24,7 +24,7 @@ from glpose.formats.jhmdb.short import read_clips
 from glpose.formats.sets import dataset
 from glpose.runtime.card import KeySlot
 from glpose.runtime.load import load_estimator
-from glpose.runtime.protocols import Encoded, Estimator, Inputs
+from glpose.runtime.protocols import Encoded, Estimator, Inputs, Starting
 from glpose.skeleton import JHMDB15
 from glpose.video.reader import open_video
 
@@ -97,6 +97,11 @@ class WithoutSlots:
             key = np.stack([self._summary[digest(features)] for features in key])
         own = {name: np.repeat(key[:, None], inputs[name].shape[1], axis=1) for name in self._empty}
         return self._estimate.solve(inputs | own)
+
+    def start(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Maps:
+        """As the estimator, which has to have a starter."""
+        assert isinstance(self._estimate, Starting)
+        return self._estimate.start(crops)
 
 
 def digest(*arrays: np.ndarray) -> bytes:

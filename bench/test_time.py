@@ -23,7 +23,7 @@ from glpose.formats.sets import dataset
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import load_estimator
 from glpose.runtime.options import PoseOptions
-from glpose.runtime.protocols import Encoded, Estimator, Inputs
+from glpose.runtime.protocols import Encoded, Estimator, Inputs, Starting
 from glpose.skeleton import JHMDB15
 from glpose.video.reader import open_video
 
@@ -94,6 +94,11 @@ class Remembering:
         return {
             name: np.stack([self._solved[key][name] for key in keys]) for name in self.card.outputs
         }
+
+    def start(self, crops: np.ndarray) -> Maps:
+        """As the estimator, which has to have a starter."""
+        assert isinstance(self._estimate, Starting)
+        return self._estimate.start(crops)
 
 
 def main() -> None:
