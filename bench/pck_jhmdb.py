@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, UInt8
+from scripts import run_script
 
 from glpose.codecs.codec import Maps
 from glpose.evaluation.damaged import LabelledClip, Scored, evaluate_clips
@@ -120,4 +121,4 @@ def numbers(scored: Scored, counted: Bool[np.ndarray, " joints"]) -> dict[str, f
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

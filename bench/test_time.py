@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from pck_jhmdb import KINDS, digest
+from scripts import at_least, run_script
 
 from glpose.codecs.codec import Maps
 from glpose.evaluation.damaged import LabelledClip, evaluate_clips
@@ -106,8 +107,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("weights", nargs="?", default="pose_small")
-    parser.add_argument("--every", type=int, default=1)
-    parser.add_argument("--threads", type=int)
+    parser.add_argument("--every", type=at_least(1), default=1)
+    parser.add_argument("--threads", type=at_least(1))
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     clips = [
@@ -145,4 +146,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

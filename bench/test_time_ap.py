@@ -14,6 +14,8 @@ import json
 from itertools import product
 from pathlib import Path
 
+from scripts import at_least, run_script
+
 from glpose.evaluation.predict import frames_of, in_skeleton, predict
 from glpose.formats.posetrack.labels import open_posetrack, read_truth_file
 from glpose.metrics.posetrack_ap import posetrack_ap
@@ -36,7 +38,7 @@ def main() -> None:
     parser.add_argument("--split", default="train")
     parser.add_argument("--weights", default="pose_small")
     parser.add_argument("--detector", default="person_small")
-    parser.add_argument("--threads", type=int)
+    parser.add_argument("--threads", type=at_least(1))
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     detect = load_detector(args.detector, EngineSpec(threads=args.threads))
@@ -78,4 +80,4 @@ def limited(poses: FramePoses, options: PoseOptions, crop: CropSpec) -> FramePos
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)
