@@ -4,10 +4,13 @@ Names, signatures and texts are those of the code; nothing is imported, so that 
 the page as they stand there.
 """
 
+import argparse
 import ast
 from collections.abc import Iterator
 from inspect import cleandoc
 from pathlib import Path
+
+from scripts import run_script
 
 import glpose
 
@@ -196,6 +199,12 @@ def _argument(node: ast.arg, default: ast.expr | None) -> str:
     return ast.unparse(node) + (f" = {ast.unparse(default)}" if default else "")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Write the page."""
+    argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0]).parse_args()
     PAGE.write_text(page(), "utf-8")
     print(f"wrote {PAGE}")
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from scripts import at_least, run_script
 from torch import Tensor, nn
 
 from glpose.config import to_plain
@@ -65,7 +66,7 @@ def main() -> None:
     parser.add_argument("start", type=Path)
     parser.add_argument("--first", type=Path)
     parser.add_argument("--share", type=float, default=0.75)
-    parser.add_argument("--steps", type=int, default=24)
+    parser.add_argument("--steps", type=at_least(0), default=24)
     parser.add_argument("--cache", type=Path, default=Path("cache"))
     given = parser.parse_args()
     saved = load_checkpoint(given.last)
@@ -85,4 +86,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

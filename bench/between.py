@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 from average import mixed
+from scripts import run_script
 
 from glpose.train.run.checkpoint import load_checkpoint, save_checkpoint
 
@@ -64,4 +65,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from jhmdb_folds import clips, halves
 from pck_jhmdb import KINDS
+from scripts import run_script
 
 from glpose.config import to_plain
 from glpose.errors import MissingExtra
@@ -155,4 +156,4 @@ def write(path: Path, knots: Knots) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from decoders import ways_of
+from scripts import at_least, run_script
 from sticks import JOINTS, stick_clip
 from torch import Tensor, nn
 
@@ -183,10 +184,10 @@ def costs() -> list[tuple[str, float, float]]:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--strides", type=int, nargs="+", default=[8, 16])
-    parser.add_argument("--steps", type=int, default=700)
-    parser.add_argument("--num", type=int, default=1500, help="pictures to train on")
+    parser.add_argument("--seeds", type=at_least(1), default=3)
+    parser.add_argument("--strides", type=int, choices=tuple(SIGMA), nargs="+", default=[8, 16])
+    parser.add_argument("--steps", type=at_least(1), default=700)
+    parser.add_argument("--num", type=at_least(1), default=1500, help="pictures to train on")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -222,4 +223,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

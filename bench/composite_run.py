@@ -18,9 +18,12 @@ from clips import look_at, text, val_clips
 from costs import pose_macs
 from decoders import Decoded, ways_of
 from figures import parser_of, subject_of, with_weights
+from scripts import run_script
 from test_time import Remembering
 
 from glpose.api import load_models
+from glpose.errors import BadWeights
+from glpose.runtime.alone import looks_alone
 from glpose.runtime.protocols import Estimator
 
 SHOWN = ("cell", "dark", "offsets", "vote")
@@ -52,13 +55,20 @@ def _median_ms(call: Callable[[], object]) -> float:
 
 def main() -> None:
     """Print a row for each of the weights."""
-    arguments = with_weights(parser_of(__doc__)).parse_args()
+    parser = with_weights(parser_of(__doc__, "limit", "threads"), required=True)
+    arguments = parser.parse_args()
     subject = subject_of(arguments)
+    networks = [
+        (name, weights, load_models(weights, None, subject.engine))
+        for name, weights in arguments.weights
+    ]
+    for _, weights, models in networks:
+        if not looks_alone(models.estimate.card):
+            raise BadWeights(f"{weights} look at other frames; expected weights of single frames")
     clips = val_clips(subject)
     print(f"{len(clips)} clips, {sum(len(clip.truth) for clip in clips)} frames\n")
     print("| " + " | ".join(HEADER) + " |\n" + "|---" * len(HEADER) + "|", flush=True)
-    for name, weights in arguments.weights:
-        models = load_models(weights, None, subject.engine)
+    for name, weights, models in networks:
         ways = ways_of(models.estimate.card.codec)
         once = Remembering(models.estimate)
         scores = {
@@ -73,4 +83,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

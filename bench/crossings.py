@@ -14,6 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from scripts import at_least, run_script
 
 import glpose
 from glpose.geometry import box_iou
@@ -130,8 +131,8 @@ def text(v: np.ndarray) -> str:
 def main() -> None:
     """Print a line for each clip, and one for all."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--scenes", type=int, default=12)
-    parser.add_argument("--first", type=int, default=0, help="the seed of the first scene")
+    parser.add_argument("--scenes", type=at_least(1), default=12)
+    parser.add_argument("--first", type=at_least(0), default=0, help="the seed of the first scene")
     parser.add_argument("--clips", type=Path)
     args = parser.parse_args()
     total = np.zeros(6)
@@ -148,4 +149,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

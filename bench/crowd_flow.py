@@ -21,6 +21,7 @@ from itertools import pairwise
 import numpy as np
 from crossings import judge
 from jaxtyping import Float64
+from scripts import at_least, run_script
 
 from glpose.flow import Motion, Motions
 from glpose.metrics.oks import OksPicture, oks_scores
@@ -468,8 +469,8 @@ def rendered(num_clips: int, seed: int) -> dict[str, Row]:
 def main() -> None:
     """Parse the command line and print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--clips", type=int, default=20)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--clips", type=at_least(1), default=20)
+    parser.add_argument("--seeds", type=at_least(1), default=3)
     rows = ("joints", "identities", "missed", "rendered")
     parser.add_argument("--rows", nargs="+", choices=rows, default=rows)
     asked = parser.parse_args()
@@ -506,4 +507,4 @@ def show(
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scripts import at_least, run_script
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -176,9 +177,11 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("cache"))
     parser.add_argument("--people-cache", type=Path, help="where labelled pictures are; --cache")
     parser.add_argument("--runs", type=Path, default=Path("runs/css_jhmdb"))
-    parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--stride", type=int, default=4, help="every n-th frame, for the heads")
-    parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--steps", type=at_least(1), default=600)
+    parser.add_argument(
+        "--stride", type=at_least(1), default=4, help="every n-th frame, for the heads"
+    )
+    parser.add_argument("--draws", type=at_least(1), default=3)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -211,4 +214,4 @@ def _cell(scores: list[tuple[float, float]]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from scripts import at_least, run_script
 from torch import Tensor
 
 from glpose.config import to_plain
@@ -68,7 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("start", type=Path)
-    parser.add_argument("--stride", type=int, choices=tuple(SIGMA), default=8)
+    parser.add_argument("--stride", type=at_least(1), choices=tuple(SIGMA), default=8)
     parser.add_argument("--head", choices=("composite", "conv3x3", "conv1x1"), default="composite")
     args = parser.parse_args()
     saved = load_checkpoint(args.run)
@@ -86,4 +87,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

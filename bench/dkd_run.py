@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scripts import at_least, run_script
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -112,8 +113,8 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--data", action="append", default=[], help="NAME=FOLDER")
     parser.add_argument("--cache", type=Path, default=Path("cache"))
-    parser.add_argument("--clips", type=int, default=0, help="0: all")
-    parser.add_argument("--pairs", type=int, default=400)
+    parser.add_argument("--clips", type=at_least(0), default=0, help="0: all")
+    parser.add_argument("--pairs", type=at_least(PAIRS_AT_ONCE), default=400)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -166,4 +167,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

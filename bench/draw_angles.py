@@ -3,12 +3,13 @@
 python bench/draw_angles.py docs/angles.png
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scripts import run_script
 
 from glpose.motion.angles import angles
 from glpose.skeleton import BODY19
@@ -90,13 +91,16 @@ def draw(axes: Axes, name: str, moved: dict[str, Place]) -> None:
     axes.axis("off")
 
 
-def main(path: Path) -> None:
+def main() -> None:
     """Draw all panels."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("picture", type=Path)
+    args = parser.parse_args()
     figure = Figure(figsize=(9, 7), layout="constrained")
     for axes, (name, moved) in zip(figure.subplots(2, 5).flat, _PANELS, strict=True):
         draw(axes, name, moved)
-    figure.savefig(path, dpi=70)
+    figure.savefig(args.picture, dpi=70)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    run_script(main)

@@ -25,6 +25,7 @@ import sides
 import stills
 import walk
 from figures import Figure, NotMeasured, Outcome, Subject, parser_of, subject_of
+from scripts import run_script
 
 from glpose.runtime.presets import PRESETS
 from glpose.video.reader import open_video
@@ -89,7 +90,7 @@ ROWS: dict[str, Callable[[Subject], Outcome]] = {
 
 def main() -> None:
     """Parse the command line, measure, print the details as they come and the table last."""
-    parser = parser_of(__doc__)
+    parser = parser_of(__doc__, "pose", "picture", "detector", "single", "limit", "threads")
     usual = [name for name in ROWS if name not in ("pictures", "presets")]  # no aims are theirs
     parser.add_argument("--rows", default=",".join(usual))
     parser.add_argument("--json", type=Path)
@@ -133,4 +134,4 @@ def plain(outcomes: dict[str, Outcome]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

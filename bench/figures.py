@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Bool
+from scripts import at_least
 
 from glpose.api import Models, load_models
+from glpose.errors import GLPoseError
 from glpose.runtime.engine import EngineSpec
 from glpose.skeleton import Skeleton
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_PICTURE, DEFAULT_POSE
@@ -22,7 +24,7 @@ LIMBS = tuple(f"{side}_{part}" for part in PARTS for side in ("left", "right"))
 T = TypeVar("T")
 
 
-class NotMeasured(Exception):
+class NotMeasured(GLPoseError):
     """Why a row cannot be measured: a set or weights were not given."""
 
 
@@ -80,38 +82,58 @@ class Subject:
         """A set's folder or a file in one. Raises NotMeasured if it is missing."""
         path = self.data / name
         if not path.exists():
-            raise NotMeasured(f"no {name}")
+            raise NotMeasured(f"there is no {name} in {self.data}")
         return path
 
     def some(self, items: Sequence[T]) -> list[T]:
         """All items, or `limit` of them."""
-        if self.limit is None or self.limit >= len(items):
-            return list(items)
-        return [items[i * len(items) // self.limit] for i in range(self.limit)]
+        return some(items, self.limit)
+
+
+def some(items: Sequence[T], limit: int | None) -> list[T]:
+    """All items, or `limit` of them, spread evenly."""
+    if limit is None or limit >= len(items):
+        return list(items)
+    return [items[i * len(items) // limit] for i in range(limit)]
 
 
 def subject_of(arguments: argparse.Namespace) -> Subject:
     """The subject that the arguments of `parser_of` name."""
-    given = vars(arguments)
-    return Subject(**{name: given[name] for name in Subject.__dataclass_fields__})
+    names = vars(arguments).keys() & Subject.__dataclass_fields__.keys()
+    return Subject(**{name: getattr(arguments, name) for name in names})
 
 
-def parser_of(doc: str | None) -> argparse.ArgumentParser:
-    """A parser of what all commands take."""
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "pose": {"default": DEFAULT_POSE},
+    "picture": {"default": DEFAULT_PICTURE},
+    "detector": {"default": DEFAULT_DETECTOR},
+    "single": {},
+    "limit": {"type": at_least(1)},
+    "threads": {"type": at_least(1)},
+}
+
+
+def parser_of(doc: str | None, *options: str) -> argparse.ArgumentParser:
+    """A parser of the folder of the sets, and of those options of `Subject` that a script uses."""
     parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
     parser.add_argument("data", type=Path)
-    parser.add_argument("--pose", default=DEFAULT_POSE)
-    parser.add_argument("--picture", default=DEFAULT_PICTURE)
-    parser.add_argument("--detector", default=DEFAULT_DETECTOR)
-    parser.add_argument("--single")
-    parser.add_argument("--limit", type=int)
-    parser.add_argument("--threads", type=int)
+    for name in options:
+        parser.add_argument(f"--{name}", **_OPTIONS[name])
     return parser
 
 
-def with_weights(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+def with_weights(
+    parser: argparse.ArgumentParser, *, required: bool = False
+) -> argparse.ArgumentParser:
     """The parser with an option for weights to compare: pairs of a name and a name or folder."""
-    parser.add_argument("--weights", nargs="+", default=[], type=_named, metavar="NAME=WEIGHTS")
+    parser.add_argument(
+        "--weights",
+        nargs="+",
+        default=[],
+        type=_named,
+        metavar="NAME=WEIGHTS",
+        required=required,
+    )
     return parser
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scripts import at_least, run_script
 from sticks import JOINTS, stick_clip
 from torch import Tensor, nn
 from torch.nn import functional
@@ -182,8 +183,8 @@ def experiment(
 def main() -> None:
     """Print the rows of each seed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--seeds", type=at_least(1), default=3)
+    parser.add_argument("--steps", type=at_least(1), default=500)
     parser.add_argument("--noise", type=float, default=0.5)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
@@ -200,4 +201,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 
 import torch
+from scripts import run_script
 
 from glpose.jobs.runs import recorded_recipe
 from glpose.systems.flowing.system import FlowingTask
@@ -47,4 +48,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -16,6 +16,8 @@ import random
 from collections import defaultdict
 from pathlib import Path
 
+from scripts import run_script
+
 LISTS = ("train.txt", "val.txt")
 
 
@@ -66,4 +68,4 @@ def halves(lines: list[str]) -> tuple[list[str], list[str]]:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -28,8 +28,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from figures import PARTS
+from scripts import at_least, run_script
 
 from glpose.config import to_plain
+from glpose.errors import BadInput
 from glpose.files import file_digest
 from glpose.jobs.runs import recorded_recipe
 from glpose.skeleton import Skeleton
@@ -162,13 +164,18 @@ def main() -> None:
     parser.add_argument("jhmdb", type=Path)
     parser.add_argument("runs", type=Path)
     parser.add_argument("--cache", type=Path, default=Path("cache"))
-    parser.add_argument("--stride", type=int, default=1, help="score every n-th frame")
+    parser.add_argument("--stride", type=at_least(1), default=1, help="score every n-th frame")
     parser.add_argument("--pattern", default="jhmdb_*-*")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     bench = Bench(arguments.jhmdb, arguments.cache, arguments.stride)
     with torch.inference_mode():
         found = collect(arguments.runs, bench, arguments.pattern)
+    if not found:
+        raise BadInput(
+            f"{arguments.runs}: no run is done that is named {arguments.pattern}; "
+            "expected the folders of such runs in it"
+        )
     print("| PCK@0.2 / @0.1 | runs | " + " | ".join(CONDITIONS) + " | other side |")
     print("|" + "---|" * (3 + len(CONDITIONS)))
     for name, scores in found.items():
@@ -208,4 +215,4 @@ def spread(scores: list[dict], condition: str, limit: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

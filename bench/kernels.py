@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scripts import at_least, run_script
 from torch import Tensor, nn
 
 from glpose.nets.blocks import conv_bn
@@ -167,8 +168,8 @@ def judge(model: Toy, *, long: bool, num: int = 300) -> dict[str, float]:
 def main() -> None:
     """Print a row for each seed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--seeds", type=at_least(1), default=3)
+    parser.add_argument("--steps", type=at_least(1), default=1500)
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
@@ -188,4 +189,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
+from scripts import at_least, run_script
 
 from glpose.metrics.lifting import mpjpe, procrustes_mpjpe, velocity_error
 from glpose.runtime.bones import with_steady_bones
@@ -70,7 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--weights", default="lift_small")
-    parser.add_argument("--clips", type=int, default=80)
+    parser.add_argument("--clips", type=at_least(1), default=80)
     args = parser.parse_args()
     lifter = open_lifter(args.weights, EngineSpec(threads=1)).network
     roots = data_roots(mocap=str(args.folder))
@@ -102,4 +103,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

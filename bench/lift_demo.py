@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
+from scripts import above_zero, at_least, run_script
 
 from glpose.errors import BadInput
 from glpose.formats.results import load
@@ -61,8 +62,8 @@ def main() -> None:
     parser.add_argument("video", type=Path)
     parser.add_argument("poses", type=Path)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--track", type=int)
-    parser.add_argument("--turn", type=float, default=8.0)
+    parser.add_argument("--track", type=at_least(1))
+    parser.add_argument("--turn", type=above_zero, default=8.0)
     args = parser.parse_args()
     result = load(args.poses)
     seen = Counter(
@@ -97,4 +98,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -11,7 +11,7 @@ For each person with at least half a second in space:
               from hip to hip; walking people cross their feet a little, never their knees
     feet      how the lower ankle's height under the hips varies, 5 to 95 %, in percent of the
               stature: a person who walks upright bobs by about 5
-    flips     share of steps from frame to frame in which the trunk turns by more than 90 degrees,
+    flips     share of steps from a frame to the next in which the trunk turns by more than 90 degrees,
               and in which its facing changes between towards the camera and away from it
     steady    the median change of a joint's velocity from frame to frame, statures per second; the
               same of the joints in the picture, in sizes of the person
@@ -23,7 +23,8 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int64
+from scripts import at_least, run_script
 
 from glpose.errors import BadInput
 from glpose.formats.results import load
@@ -78,13 +79,32 @@ def crossed(xyz: Clip, part: str) -> float:
     return float(np.mean((to_left * apart).sum(-1) < 0))
 
 
-def shakes(points: Float[np.ndarray, "frames joints axes"], rate_hz: float) -> float:
-    """Median length of second differences, as a change of velocity."""
-    return float(np.median(np.linalg.norm(np.diff(points, 2, axis=0), axis=-1)) * rate_hz)
+def turns(xyz: Clip, follows: Bool[np.ndarray, " steps"]) -> tuple[float, float]:
+    """Shares of steps between neighbouring frames in which the trunk flips, and its facing."""
+    ahead = facing(xyz)
+    turned = (ahead[1:] * ahead[:-1]).sum(-1) < 0
+    sign = np.sign(ahead[1:, 2]) != np.sign(ahead[:-1, 2])
+    return float(turned[follows].mean()), float(sign[follows].mean())
 
 
-def tell(name: str, xyz: Clip, xy: Float[np.ndarray, "frames joints 2"], rate_hz: float) -> None:
-    """Print the numbers of a person in consecutive frames."""
+def shakes(
+    points: Float[np.ndarray, "frames joints axes"],
+    follows: Bool[np.ndarray, " steps"],
+    rate_hz: float,
+) -> float:
+    """Median length of second differences of three frames in a row, as a change of velocity."""
+    change = np.diff(points, 2, axis=0)[follows[1:] & follows[:-1]]
+    return float(np.median(np.linalg.norm(change, axis=-1)) * rate_hz)
+
+
+def tell(
+    name: str,
+    frame: Int64[np.ndarray, " frames"],
+    xyz: Clip,
+    xy: Float[np.ndarray, "frames joints 2"],
+    rate_hz: float,
+) -> None:
+    """Print the numbers of a person; nothing is compared across frames without the person."""
     print(f"{name}: {len(xyz)} frames")
     found = lengths(xyz)
     all_off = []
@@ -106,32 +126,33 @@ def tell(name: str, xyz: Clip, xy: Float[np.ndarray, "frames joints 2"], rate_hz
     print(f"  crossed: ankles {crossed(xyz, 'ankle'):.3f}, knees {crossed(xyz, 'knee'):.3f}")
     low = 100 * xyz[:, [_AT("left_ankle"), _AT("right_ankle")], 1].min(1)
     print(f"  lower foot: {np.quantile(low, 0.95) - np.quantile(low, 0.05):.1f} % of the stature")
-    ahead = facing(xyz)
-    turned = (ahead[1:] * ahead[:-1]).sum(-1) < 0
-    sign = np.sign(ahead[1:, 2]) != np.sign(ahead[:-1, 2])
-    print(f"  flips: {turned.mean():.4f} over 90 degrees, {sign.mean():.4f} towards and away")
+    follows = np.diff(frame) == 1
+    if not (follows[1:] & follows[:-1]).any():
+        print("  never in three frames in a row: neither flips nor steadiness can be told")
+        return
+    turned, sign = turns(xyz, follows)
+    print(f"  flips: {turned:.4f} over 90 degrees, {sign:.4f} towards and away")
     size = np.median((xy.max(1) - xy.min(1)).max(-1))
-    print(
-        f"  steady: {shakes(xyz, rate_hz):.3f} in space, {shakes(xy / size, rate_hz):.3f} in the picture"
-    )
+    shaken = [shakes(points, follows, rate_hz) for points in (xyz, xy / size)]
+    print(f"  steady: {shaken[0]:.3f} in space, {shaken[1]:.3f} in the picture")
 
 
 def main() -> None:
     """Print the numbers of each person."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("poses", type=Path)
-    parser.add_argument("--track", type=int)
+    parser.add_argument("--track", type=at_least(1))
     args = parser.parse_args()
     result = load(args.poses)
     index, rate_hz = joint_map(result.skeleton, LIMB13), result.video.rate_hz
-    tracks: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
+    tracks: dict[int, list[tuple[int, np.ndarray, np.ndarray]]] = {}
     for poses in result.frames:
         if poses.lifted is None:
             continue
         for row, track in enumerate(poses.people.track_id.tolist()):
             xyz = poses.lifted.xyz[row, index]
             if finite(xyz).all():
-                tracks.setdefault(track, []).append((xyz, poses.xy[row, index]))
+                tracks.setdefault(track, []).append((poses.frame, xyz, poses.xy[row, index]))
     chosen = {t: rows for t, rows in tracks.items() if args.track in (None, t)}
     if not any(len(rows) >= rate_hz / 2 for rows in chosen.values()):
         raise BadInput(
@@ -139,9 +160,9 @@ def main() -> None:
         )
     for track, rows in chosen.items():
         if len(rows) >= rate_hz / 2:
-            xyz, xy = (np.stack(parts) for parts in zip(*rows, strict=True))
-            tell(f"person {track}", xyz, xy, rate_hz)
+            frame, xyz, xy = map(np.stack, zip(*rows, strict=True))
+            tell(f"person {track}", frame, xyz, xy, rate_hz)
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

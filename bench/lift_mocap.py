@@ -26,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scripts import above_zero, at_least, run_script
 from torch import Tensor, nn
 
 from glpose.metrics.lifting import mpjpe, procrustes_mpjpe
@@ -38,6 +39,7 @@ from glpose.systems.dg_net.step import position_loss
 from glpose.train.recipe import data_roots
 
 STATURE_MM = 1700
+NETS = ("dg", "serial", "all", "fixed", "skel", "tcn", "mlp")
 STRIDES = {9: (3, 3), 27: (3, 3, 3), 81: (3, 3, 3, 3)}
 
 
@@ -163,13 +165,13 @@ def main() -> None:
     """Train and judge all; print a line for each."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder")
-    parser.add_argument("--nets", nargs="+", default=["dg", "fixed", "tcn", "mlp"])
-    parser.add_argument("--windows", nargs="+", type=int, default=[9, 27])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--width", type=int, default=32)
-    parser.add_argument("--rate", type=float, default=4e-3)
+    parser.add_argument("--nets", nargs="+", choices=NETS, default=["dg", "fixed", "tcn", "mlp"])
+    parser.add_argument("--windows", nargs="+", type=int, choices=tuple(STRIDES), default=[9, 27])
+    parser.add_argument("--seeds", type=at_least(1), default=3)
+    parser.add_argument("--steps", type=at_least(1), default=1500)
+    parser.add_argument("--batch", type=at_least(2), default=64)
+    parser.add_argument("--width", type=at_least(2), default=32)
+    parser.add_argument("--rate", type=above_zero, default=4e-3)
     parser.add_argument("--clean", action="store_true", help="2D joints without errors")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
@@ -180,7 +182,7 @@ def main() -> None:
     joints, roots = DgNetConfig().joints, data_roots(mocap=args.folder)
     motions = [open_motions(how, roots, joints, held=held) for held in (False, True)]
     rows = []
-    for seed in args.seeds:
+    for seed in range(args.seeds):
         for window in args.windows:
             model = DgNetConfig(strides=STRIDES[window])
             training, held = (LiftData(m, model, how, seed=i) for i, m in enumerate(motions))
@@ -204,4 +206,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -13,6 +13,8 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from figures import some
+from scripts import at_least, run_script
 
 from glpose.api import load_models, poses_of
 from glpose.evaluation.predict import true_people
@@ -30,13 +32,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--weights", default="pose_small")
-    parser.add_argument("--limit", type=int, default=0)
+    parser.add_argument("--limit", type=at_least(1))
     args = parser.parse_args()
     models = load_models(args.weights, None)
     here, there = joint_map(models.skeleton, LIMB13), joint_map(JHMDB15, LIMB13)
     errors, scores = [], []
-    clips = read_clips(args.folder, "val")
-    for clip in clips[:: max(1, len(clips) // (args.limit or len(clips)))]:
+    for clip in some(read_clips(args.folder, "val"), args.limit):
         video = open_video(clip.video)
         truth = {t.frame: t for t in clip.truth if len(t.people)}
         found = {
@@ -109,4 +110,4 @@ def _runs(score: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -26,6 +26,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from scripts import at_least, run_script
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -141,9 +142,9 @@ def experiment(
 def main() -> None:
     """Print the rows of each seed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--kinds", nargs="+", default=KINDS)
+    parser.add_argument("--seeds", type=at_least(1), default=3)
+    parser.add_argument("--steps", type=at_least(1), default=600)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -168,4 +169,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -29,6 +29,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts import at_least, run_script
+
 ROOT = Path(__file__).parents[1]
 METRIC_LAWS = ("tests/property/test_metric_laws.py", "tests/property/test_posetrack_laws.py")
 TRAINING = "tests/systems/test_glpose.py"
@@ -103,8 +105,10 @@ def main() -> None:
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help="of the core; all if none is given"
     )
-    parser.add_argument("--sample", type=int, default=40, help="mutants of each file, 0 for all")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--sample", type=at_least(0), default=40, help="mutants of each file, 0 for all"
+    )
+    parser.add_argument("--seed", type=at_least(0), default=0)
     given = parser.parse_args()
     if unknown := set(given.files) - CORE.keys():
         parser.error(f"not in the core: {', '.join(sorted(unknown))}; it has {', '.join(CORE)}")
@@ -235,4 +239,4 @@ def _mutmut() -> Path:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

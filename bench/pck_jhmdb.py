@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, UInt8
+from scripts import run_script
 
 from glpose.codecs.codec import Maps
 from glpose.evaluation.damaged import LabelledClip, Scored, evaluate_clips
@@ -24,7 +25,7 @@ from glpose.formats.jhmdb.short import read_clips
 from glpose.formats.sets import dataset
 from glpose.runtime.card import KeySlot
 from glpose.runtime.load import load_estimator
-from glpose.runtime.protocols import Encoded, Estimator, Inputs
+from glpose.runtime.protocols import Encoded, Estimator, Inputs, Starting
 from glpose.skeleton import JHMDB15
 from glpose.video.reader import open_video
 
@@ -98,6 +99,11 @@ class WithoutSlots:
         own = {name: np.repeat(key[:, None], inputs[name].shape[1], axis=1) for name in self._empty}
         return self._estimate.solve(inputs | own)
 
+    def start(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Maps:
+        """As the estimator, which has to have a starter."""
+        assert isinstance(self._estimate, Starting)
+        return self._estimate.start(crops)
+
 
 def digest(*arrays: np.ndarray) -> bytes:
     """A short name of the contents of arrays."""
@@ -115,4 +121,4 @@ def numbers(scored: Scored, counted: Bool[np.ndarray, " joints"]) -> dict[str, f
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

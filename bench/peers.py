@@ -27,6 +27,7 @@ import numpy as np
 from clips import Limbs, look_at, text, val_clips
 from figures import LIMBS, parser_of, subject_of
 from rolled import looked_at, rolled, table
+from scripts import run_script
 
 from glpose.formats.jhmdb.short import JhmdbClip
 from glpose.types import Frame
@@ -84,8 +85,8 @@ def peer(
 
 def main() -> None:
     """Print a row for each tool."""
-    parser = parser_of((__doc__ or "").splitlines()[0])
-    parser.add_argument("--models", type=int, nargs="*", default=[0, 1, 2])
+    parser = parser_of(__doc__, "pose", "detector", "limit", "threads")
+    parser.add_argument("--models", type=int, choices=range(3), nargs="*", default=[0, 1, 2])
     parser.add_argument("--rolled", action="store_true")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
@@ -123,4 +124,4 @@ def row_of(
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

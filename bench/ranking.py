@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jhmdb_fusion import CONDITIONS, LIMITS, Bench, limbs
+from scripts import at_least, run_script
 
 from glpose.crop import crop_from_image
 from glpose.damage import DAMAGE, damage
@@ -119,7 +120,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--weights", required=True)
     parser.add_argument("--cache", type=Path, default=Path("cache"))
-    parser.add_argument("--stride", type=int, default=3)
+    parser.add_argument("--stride", type=at_least(1), default=3)
     args = parser.parse_args()
     torch.set_num_threads(1)
     bench = Bench(args.jhmdb, args.cache, args.stride)
@@ -156,4 +157,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

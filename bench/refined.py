@@ -10,6 +10,7 @@ With the labelled boxes, or (`--found`) with people as `glpose run` finds them; 
 from clips import Limbs, Rhythm, limbs_of, pairs_of, text, val_clips
 from figures import Subject, parser_of, subject_of
 from filters import STATES, jitter_of
+from scripts import run_script
 
 from glpose.refine import refiner_named
 
@@ -33,7 +34,7 @@ def before_and_after(
 def main() -> None:
     """Parse the command line and print a line for each state of the clips."""
     names = [name for name, _ in STATES]
-    parser = parser_of(__doc__)
+    parser = parser_of(__doc__, "pose", "detector", "limit", "threads")
     parser.add_argument("--refine", default="flow")
     parser.add_argument("--states", nargs="+", choices=names, default=names)
     parser.add_argument("--found", action="store_true")
@@ -47,4 +48,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -25,6 +25,8 @@ from pathlib import Path
 
 import numpy as np
 from crossings import SIZE_HW
+from figures import with_weights
+from scripts import at_least, run_script
 
 from glpose.crop import crop_from_image, cut
 from glpose.formats.jhmdb.short import read_clips
@@ -238,14 +240,17 @@ def report(name: str, visits: list[Visit], embedders: dict[str, Embedder]) -> No
 def main() -> None:
     """Print a table for each kind of visits that was asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--weights", nargs="*", default=[], metavar="NAME=FILE")
-    parser.add_argument("--synth", type=int, default=0, help="so many rendered people")
+    with_weights(parser)
+    parser.add_argument("--synth", type=at_least(0), default=0, help="so many rendered people")
     parser.add_argument("--jhmdb", type=Path)
     parser.add_argument("--video", type=Path)
     parser.add_argument("--poses", type=Path)
     args = parser.parse_args()
-    named = (item.partition("=") for item in args.weights)
-    embedders = {name: load_embedder(path) for name, _, path in named}
+    if not (args.synth or args.jhmdb or args.video):
+        parser.error("nobody to compare; expected --synth, --jhmdb or --video")
+    if args.video and not args.poses:
+        parser.error("--video without --poses; expected the results of glpose run on the video")
+    embedders = {name: load_embedder(path) for name, path in args.weights}
     kinds: list[tuple[str, Callable[[], Iterator[Visit]]]] = []
     if args.synth:
         kinds.append(("rendered", lambda: rendered(args.synth)))
@@ -258,4 +263,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -6,7 +6,7 @@
 Both use the clip of `glpose demo` and the installed weights. A killed run must leave a readable
 `poses.jsonl` whose lines are the first ones of an undisturbed run, and a second run with
 `--overwrite` the same bytes as that. The long run plays the clip again and again; its memory is
-compared between the first tenth of the frames and the last.
+compared between the second tenth of the frames and the last.
 
 With `--size` the clip is enlarged to that size instead, and the most memory that `glpose run` takes is
 told for a third of the frames and for all of them.
@@ -25,6 +25,7 @@ from itertools import count
 from pathlib import Path
 
 import numpy as np
+from scripts import at_least, run_script
 
 import glpose
 from glpose import imaging
@@ -35,26 +36,40 @@ from glpose.video.writer import VideoWriter
 
 _END_S = 1.0
 _RATE_HZ = 25.0
+_FEW = 10
+"""Frames that a tenth can be taken of."""
 
 
 def main() -> None:
     """Parse the command line, measure, print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--frames", type=int, default=30_000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--size", help="WIDTHxHEIGHT: the most memory of a run over a clip of it")
+    parser.add_argument("--kills", type=at_least(0), default=200)
+    parser.add_argument("--frames", type=at_least(0), default=30_000)
+    parser.add_argument("--seed", type=at_least(0), default=0)
+    parser.add_argument(
+        "--size",
+        type=width_height,
+        metavar="WIDTHxHEIGHT",
+        help="the most memory of a run over a clip of it",
+    )
     given = parser.parse_args()
+    if 0 < given.frames < _FEW:
+        parser.error(f"--frames {given.frames}: expected 0, or {_FEW} or more")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         clip, _ = write_clip(folder / "clip")
         if given.kills:
             print(kills(clip, folder, given.kills, random.Random(given.seed)))
         if given.frames and given.size:
-            width, _, height = given.size.partition("x")
-            print(most_memory(clip, folder, (int(height), int(width)), given.frames))
+            print(most_memory(clip, folder, given.size[::-1], given.frames))
         elif given.frames:
             print(long_run(clip, given.frames))
+
+
+def width_height(text: str) -> tuple[int, int]:
+    """The numbers of WIDTHxHEIGHT. Raises: ValueError."""
+    width, height = map(int, text.split("x"))
+    return width, height
 
 
 def kills(clip: Path, folder: Path, num: int, rng: random.Random) -> str:
@@ -93,7 +108,7 @@ def _start(clip: Path, out: Path, end_s: float = _END_S) -> subprocess.Popen[byt
 
 
 def long_run(clip: Path, num: int) -> str:
-    """Memory at the first tenth and at the end of a run over the clip, again and again."""
+    """Memory in the second tenth and at the end of a run over the clip, again and again."""
     pictures = [frame.rgb for frame in open_video(clip).frames()]
 
     def again() -> Iterator[np.ndarray | None]:
@@ -144,4 +159,4 @@ def _resident_mb() -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

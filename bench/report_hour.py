@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scripts import above_zero, at_least, run_script
 
 from glpose.formats.results import ResultWriter
 from glpose.jobs.html_report import ReportOptions, write_report
@@ -84,8 +85,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--people", type=int, default=2)
-    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--people", type=at_least(1), default=2)
+    parser.add_argument("--minutes", type=above_zero, default=60)
     how = parser.parse_args()
     num = round(60 * how.minutes * RATE_HZ)
     with tempfile.TemporaryDirectory() as folder:
@@ -104,4 +105,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

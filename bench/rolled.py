@@ -17,6 +17,7 @@ import numpy as np
 from clips import Limbs, limbs_of, text, val_clips
 from figures import parser_of, subject_of
 from jaxtyping import Float64
+from scripts import run_script
 
 from glpose.api import Models, poses_of
 from glpose.formats.jhmdb.short import JhmdbClip
@@ -103,7 +104,7 @@ def table(limbs: Limbs, clips: tuple[JhmdbClip, ...]) -> dict[str, dict[str, flo
 
 def main() -> None:
     """Print a line for each part."""
-    parser = parser_of((__doc__ or "").splitlines()[0])
+    parser = parser_of(__doc__, "pose", "detector", "limit", "threads")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     subject = subject_of(args)
@@ -116,4 +117,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

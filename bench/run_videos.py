@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -18,8 +17,10 @@ import time
 from pathlib import Path
 
 import onnxruntime
+from scripts import run_script
 
 import glpose
+from glpose.errors import BadInput
 
 
 def main() -> None:
@@ -29,6 +30,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments, options = _split(sys.argv[1:])
     args = parser.parse_args(arguments)
+    machine = {
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "onnxruntime": onnxruntime.__version__,
+        "glpose": glpose.__version__,
+    }
     rows = []
     for video in args.videos:
         row = run_one(video, options)
@@ -39,15 +47,8 @@ def main() -> None:
             f"{row['frames_per_s']:.1f} frames/s, {row['people']} people in a frame on average, "
             f"peak {row['peak_mb']:.0f} MB\n  seconds: {stages}"
         )
-    if args.json:
-        machine = {
-            "cores": os.cpu_count(),
-            "machine": platform.machine(),
-            "python": platform.python_version(),
-            "onnxruntime": onnxruntime.__version__,
-            "glpose": glpose.__version__,
-        }
-        args.json.write_text(json.dumps({"machine": machine, "runs": rows}, indent=1), "utf-8")
+        if args.json:
+            args.json.write_text(json.dumps({"machine": machine, "runs": rows}, indent=1), "utf-8")
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -60,11 +61,13 @@ def run_one(video: Path, options: list[str]) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "glpose", "run", str(video), "-o", folder, "--quiet"]
         begin = time.perf_counter()
-        subprocess.run([*command, *options], check=True)
+        with subprocess.Popen([*command, *options]) as run:
+            _, status, used = os.wait4(run.pid, 0)
+            run.returncode = os.waitstatus_to_exitcode(status)
         wall_s = time.perf_counter() - begin
+        if run.returncode:
+            raise BadInput(f"{video}: glpose run failed, see above")
         summary = json.loads(next(Path(folder).glob("*/summary.json")).read_text("utf-8"))
-    # The maximum over all children so far: run the most demanding video last, or one at a time.
-    peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     frames = summary["frames"]["done"]
     return {
         "video": video.name,
@@ -74,9 +77,9 @@ def run_one(video: Path, options: list[str]) -> dict:
         "wall_s": round(wall_s, 2),
         "frames_per_s": round(frames / wall_s, 2),
         "seconds": summary["seconds_per_stage"],
-        "peak_mb": round(peak_mb),
+        "peak_mb": round(used.ru_maxrss / 1024),
     }
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scripts import at_least, run_script
 
 from glpose.formats.posetrack.labels import read_prediction_file, read_truth_file
 from glpose.metrics.posetrack_ap import posetrack_ap
@@ -31,9 +32,9 @@ def main() -> None:
     """Parse the command line, make the files, time, print a table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--poseval", type=Path)
-    parser.add_argument("--videos", type=int, default=50)
-    parser.add_argument("--frames", type=int, default=100)
-    parser.add_argument("--people", type=int, default=10)
+    parser.add_argument("--videos", type=at_least(1), default=50)
+    parser.add_argument("--frames", type=at_least(1), default=100)
+    parser.add_argument("--people", type=at_least(2), default=10, help="who swap ids")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -127,4 +128,4 @@ def rect(
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -23,6 +23,7 @@ from clips import Limbs, Rhythm, limbs_of, pairs_of, text, val_clips
 from costs import Counting, Macs, pose_macs
 from figures import Subject, parser_of, subject_of, with_weights
 from filters import STATES, Row, filter_rows, row_of, single_frame, tuned
+from scripts import run_script
 
 from glpose.api import Models, load_models
 from glpose.formats.jhmdb.short import JhmdbClip
@@ -96,7 +97,7 @@ def line(name: str, row: Row, cost: Cost) -> str:
 
 def main() -> None:
     """Measure, and print each row as soon as it is known."""
-    parser = with_weights(parser_of(__doc__))
+    parser = with_weights(parser_of(__doc__, "pose", "single", "limit", "threads"))
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     subject = subject_of(arguments)
@@ -125,4 +126,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -14,6 +14,7 @@ import walk
 from clips import AGAINST, Limbs, against_their_view, given, text
 from figures import LIMBS, Figure, Outcome, Subject, columns, parser_of, percent, subject_of
 from jaxtyping import Bool, Float, Float64, Int64
+from scripts import run_script
 
 from glpose.skeleton import Skeleton
 from glpose.types import FramePoses
@@ -196,7 +197,8 @@ def legs(subject: Subject) -> Outcome:
 
 def main() -> None:
     """Parse the command line and print both rows."""
-    subject = subject_of(parser_of(__doc__).parse_args())
+    parser = parser_of(__doc__, "pose", "detector", "limit", "threads")
+    subject = subject_of(parser.parse_args())
     for measure in (shares, legs):
         outcome = measure(subject)
         for figure in outcome.figures:
@@ -205,4 +207,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

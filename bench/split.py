@@ -23,6 +23,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from scripts import at_least, run_script
 from torch import Tensor, nn
 
 from glpose.nets.blocks import Encoder, conv_bn
@@ -324,9 +325,9 @@ def experiment(
 def main() -> None:
     """Print the rows of each seed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=1800)
+    parser.add_argument("--seeds", type=at_least(1), default=3)
+    parser.add_argument("--first-seed", type=at_least(0), default=0)
+    parser.add_argument("--steps", type=at_least(1), default=1800)
     parser.add_argument("--backdrop", action="store_true")
     parser.add_argument("--rows", nargs="+", default=MAIN, choices=tuple(ROWS))
     parser.add_argument("--json", type=Path)
@@ -348,4 +349,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

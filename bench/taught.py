@@ -21,6 +21,7 @@ from itertools import pairwise
 import numpy as np
 from figures import LIMBS, Subject, columns, parser_of, percent, subject_of
 from jaxtyping import Float
+from scripts import run_script
 from sides import right_for_the_pair
 from stills import LIMBS_AND_NOSE, areas_of, oks_picture, pictures_of, poses_on, torso_right
 
@@ -49,7 +50,7 @@ class Answer:
 
 def main() -> None:
     """Parse the command line and print a line for each network."""
-    parser = parser_of(__doc__)
+    parser = parser_of(__doc__, "picture", "limit", "threads")
     parser.add_argument("--lean", action="store_true")
     given = parser.parse_args()
     subject = subject_of(given)
@@ -165,4 +166,4 @@ def _on_lsp(some: LabelledPictures, told: list[Answer], limbs: list[int]) -> tup
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

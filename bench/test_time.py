@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from pck_jhmdb import KINDS, digest
+from scripts import at_least, run_script
 
 from glpose.codecs.codec import Maps
 from glpose.evaluation.damaged import LabelledClip, evaluate_clips
@@ -23,7 +24,7 @@ from glpose.formats.sets import dataset
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import load_estimator
 from glpose.runtime.options import PoseOptions
-from glpose.runtime.protocols import Encoded, Estimator, Inputs
+from glpose.runtime.protocols import Encoded, Estimator, Inputs, Starting
 from glpose.skeleton import JHMDB15
 from glpose.video.reader import open_video
 
@@ -95,14 +96,19 @@ class Remembering:
             name: np.stack([self._solved[key][name] for key in keys]) for name in self.card.outputs
         }
 
+    def start(self, crops: np.ndarray) -> Maps:
+        """As the estimator, which has to have a starter."""
+        assert isinstance(self._estimate, Starting)
+        return self._estimate.start(crops)
+
 
 def main() -> None:
     """Parse the command line, evaluate, print a table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("weights", nargs="?", default="pose_small")
-    parser.add_argument("--every", type=int, default=1)
-    parser.add_argument("--threads", type=int)
+    parser.add_argument("--every", type=at_least(1), default=1)
+    parser.add_argument("--threads", type=at_least(1))
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     clips = [
@@ -140,4 +146,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -14,7 +14,9 @@ import json
 from itertools import product
 from pathlib import Path
 
-from glpose.evaluation.predict import frames_of, predict
+from scripts import at_least, run_script
+
+from glpose.evaluation.predict import frames_of, in_skeleton, predict
 from glpose.formats.posetrack.labels import open_posetrack, read_truth_file
 from glpose.metrics.posetrack_ap import posetrack_ap
 from glpose.poses import finish, of_rows
@@ -36,7 +38,7 @@ def main() -> None:
     parser.add_argument("--split", default="train")
     parser.add_argument("--weights", default="pose_small")
     parser.add_argument("--detector", default="person_small")
-    parser.add_argument("--threads", type=int)
+    parser.add_argument("--threads", type=at_least(1))
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     detect = load_detector(args.detector, EngineSpec(threads=args.threads))
@@ -49,7 +51,8 @@ def main() -> None:
             f.index: detect(f.rgb) for f in frames(range(len(sequence.images))) if f.rgb is not None
         }
         options = PoseOptions(neighbours="all", candidates="video")
-        found = {p.frame: p for p in predict(frames, link(boxes), labelled, estimate, options)}
+        poses = predict(frames, link(boxes), labelled, estimate, options)
+        found = {p.frame: in_skeleton(p, estimate.card.joints, POSETRACK15) for p in poses}
         empty = [FramePoses.empty(i, 0.0, 15) for i in range(len(sequence.images))]
         videos.append([found.get(poses.frame, poses) for poses in empty])
         path = args.folder / "annotations" / args.split / f"{sequence.name}.json"
@@ -77,4 +80,4 @@ def limited(poses: FramePoses, options: PoseOptions, crop: CropSpec) -> FramePos
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

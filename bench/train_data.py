@@ -22,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from scripts import at_least, run_script
 
 from glpose.imaging import read_image
 from glpose.recipes import load_recipe
@@ -37,10 +38,10 @@ from glpose.train.run.workers import ALONE
 def main() -> None:
     """Parse the command line, render, time, print rows."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--videos", type=int, default=4)
-    parser.add_argument("--frames", type=int, default=30)
-    parser.add_argument("--steps", type=int, default=10)
-    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--videos", type=at_least(2), default=4)
+    parser.add_argument("--frames", type=at_least(1), default=30)
+    parser.add_argument("--steps", type=at_least(1), default=10)
+    parser.add_argument("--batch-size", type=at_least(1), default=8)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -140,4 +141,4 @@ def processor_s() -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

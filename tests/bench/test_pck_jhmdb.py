@@ -1,15 +1,17 @@
-"""What is given to estimators of whom the bench empties slots."""
+"""What the estimators that the bench puts around others give: those whose slots it empties, too."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
+from costs import Counting
 from pck_jhmdb import WithoutSlots
 from test_time import Remembering
 
 import tiny_onnx
+from fake_estimator import run, same, video
 from glpose.runtime.engine import EngineSpec
-from glpose.runtime.load import load_estimator
+from glpose.runtime.load import load_estimator, shipped
 
 SLOTS = tiny_onnx.slots((-1, 1))
 
@@ -34,3 +36,14 @@ def test_emptied_slots_hold_what_the_key_tells_its_neighbours(
     for _ in range(2):
         np.testing.assert_array_equal(again.encode(crops).for_neighbours, told)
         np.testing.assert_array_equal(again.solve(own)["heatmaps"], expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [w.name for w in shipped() if w.use == "pose"])
+def test_whatever_is_shipped_works_inside_others(name: str) -> None:
+    """Among them are networks that start people and networks that see flow."""
+    estimate = load_estimator(name, EngineSpec(threads=1))
+    expected = run(video(4), estimate)
+    assert all(len(poses.people) for poses in expected)
+    for other in (Remembering(estimate), Counting(estimate), WithoutSlots(estimate, ())):
+        same(run(video(4), other), expected)

@@ -456,6 +456,7 @@ def test_wrong_calls_are_one_line_and_leave_nothing(
     refused("belong to other pictures", call("posetrack", "--boxes", tmp_path / "boxes.json"))
     refused("holds no box of", call("coco", "--boxes", tmp_path / "boxes.json"))
     refused("--limit is 0", call("posetrack", "--limit", "0"))
+    refused("the seed is -1; expected a whole number from 0", call("posetrack", "--seed", "-1"))
     refused("expected a similarity", call("posetrack", "--oks-nms", "2"))
     refused("expected a score", call("posetrack", "--min-box", "2"))
     refused("sharp", call("posetrack", "--decode", "sharp"))

@@ -26,7 +26,7 @@ def evaluate(
     min_box: float | None = None,
     candidates: Literal["video", "even", "past"] | None = None,
     limit: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     device: Device = "auto",
     threads: int | None = None,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
@@ -70,7 +70,7 @@ def evaluate(
     limit
         Evaluate this many sequences only.
     seed
-        Seed for drawing candidates.
+        Seed for drawing candidates; 0 unless given.
     device
         What runs the network: cpu, cuda (a GPU of NVIDIA), or auto, the GPU if it can be used.
     threads
@@ -91,7 +91,8 @@ def evaluate(
         from glpose.jobs.evaluate_lift import LiftEvaluation, evaluate_lifter
 
         other = (
-            split, flip, decode, score, oks_nms, min_box, candidates, None if boxes == "gt" else boxes
+            split, flip, decode, score, oks_nms, min_box, candidates, seed,
+            None if boxes == "gt" else boxes,
         )  # fmt: skip
         if any(value is not None for value in other):
             raise BadInput(
@@ -124,7 +125,7 @@ def evaluate(
         split,
         changes,
         limit,
-        seed,
+        0 if seed is None else seed,
         EngineSpec(device=device, threads=threads),
         overwrite,
     )

@@ -93,6 +93,8 @@ def evaluate_set(
     """
     if how.limit is not None and how.limit < 1:
         raise BadInput(f"limit is {how.limit}; expected 1 or more")
+    if how.seed < 0:
+        raise BadInput(f"the seed is {how.seed}; expected a whole number from 0")
     if how.boxes is not None:
         with looking_at(how.boxes):
             if not how.boxes.is_file():
