@@ -43,8 +43,9 @@ FORMATS = (
     "rm,h264,hevc,m4v,mpegvideo"
 )
 """The formats of files that are read."""
+_RAW = frozenset({"h264", "hevc", "m4v", "mpegvideo"})  # streams without a container
 # Containers whose packets may have no presentation times, only an order.
-_UNTIMED = {"avi", "h264", "hevc", "m4v", "mpegvideo"}
+_UNTIMED = {"avi", *_RAW}
 _PEEKED = 24  # packets, to see whether they have times, and how long pictures last
 # Codecs with packets that are never shown: a packet without a picture is not damage.
 _HIDING = {"vp8", "vp9", "av1", "mpeg4", "msmpeg4v2", "msmpeg4v3"}
@@ -255,11 +256,11 @@ class _Reading:
     def rate(self) -> Fraction:
         """Pictures a second: as the header says, unless the first packets all say something else.
 
-        Raw streams and DV have headers that are wrong; where packets last unequally long, only the
-        header knows the mean. So it does where their time is counted in steps so coarse that the two
-        differ by less than one: 33 ms are 1/30 s in Matroska.
+        DV has headers that are wrong; where packets last unequally long, only the header knows the
+        mean. So it does where their time is counted in steps so coarse that the two differ by less
+        than one: 33 ms are 1/30 s in Matroska.
         """
-        said = self.stream.average_rate or self.stream.guessed_rate or Fraction(25)
+        said = header_rate(self.container, self.stream) or Fraction(25)
         for packet in islice(demux(self.container, self.stream), _PEEKED - len(self._lasts)):
             self._lasts.append(packet.duration or 0)
         if not self.stream.time_base or len(set(self._lasts)) != 1 or not self._lasts[0]:
@@ -269,7 +270,7 @@ class _Reading:
         return said if off_s <= max(self.stream.time_base, lasts_s / 100) else 1 / lasts_s
 
     def _is(self, *formats: str) -> bool:
-        return not set(formats).isdisjoint(self.container.format.name.split(","))
+        return _is_of(self.container, formats)
 
     def _by_pts(
         self, packets: Iterator[av.Packet | None]
@@ -288,8 +289,7 @@ class _Reading:
     def _by_turn(
         self, packets: Iterator[av.Packet | None]
     ) -> Iterator[tuple[int, VideoFrame | None]]:
-        rate = self.stream.average_rate or Fraction(25)
-        times = _Turns(1 / rate / (self.stream.time_base or 1))
+        times = _Turns(1 / self.rate() / (self.stream.time_base or 1))
         for number, packet in enumerate(packets):
             if packet is not None:
                 times.decode(number, packet.dts)
@@ -503,6 +503,16 @@ def duration_s(container: InputContainer, stream: VideoStream) -> float | None:
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     return container.duration / av.time_base if container.duration else None
+
+
+def header_rate(container: InputContainer, stream: VideoStream) -> Fraction | None:
+    """Pictures a second that the header says, if any; for raw streams FFmpeg only assumes a mean."""
+    mean = None if _is_of(container, _RAW) else stream.average_rate
+    return mean or stream.guessed_rate
+
+
+def _is_of(container: InputContainer, formats: Iterable[str]) -> bool:
+    return not set(formats).isdisjoint(container.format.name.split(","))
 
 
 def _num_frames(stream: VideoStream, length_s: float | None, rate_hz: float) -> int | None:
