@@ -34,6 +34,7 @@ from glpose.errors import VideoError
 from glpose.forked import use_natives
 from glpose.imaging import Rgb
 from glpose.types import Frame, VideoInfo
+from glpose.video.cut_short import is_cut_short
 from glpose.video.hdr import Transfer, to_sdr
 
 # Allowed formats. Left out on purpose: playlists and lists (hls, dash, concat, image2, ...), which
@@ -109,12 +110,18 @@ class VideoSource:
                     continue
                 rgb = None if picture is None else self._as_shown(picture, display)
                 yield Frame(index, time_s, rgb)
-            missing = (self.info.num_frames or 0) - reading.num_places
-            if missing > 0:
-                self.warnings.append(
-                    f"{self.path}: ends early, {missing} of the {self.info.num_frames} frames "
-                    "that its header announces are not in the file"
-                )
+            if lack := self._lack(reading):
+                self.warnings.append(f"{self.path}: ends early, {lack}")
+
+    def _lack(self, reading: "_Reading") -> str:
+        """What is missing at the end; "" if nothing is."""
+        if counted := 0 if reading.is_of("gif") else self.info.num_frames:
+            missing = counted - reading.num_places
+            announced = f"{missing} of the {counted} frames that its header announces"
+            return f"{announced} are not in the file" if missing > 0 else ""
+        if reading.is_long_enough or not is_cut_short(self.path):
+            return ""
+        return f"after {reading.end_s:.1f} s: the file was cut short; copy it again"
 
     def _as_shown(self, picture: VideoFrame, display: "Display") -> Rgb | None:
         try:
@@ -145,13 +152,13 @@ def open_video(path: Path | str) -> VideoSource:
                 f"{path}: none of its {reading.num_packets} frames can be decoded "
                 f"({stream.codec_context.name}); check the file in a player"
             )
-        display, length_s = Display(reading.aspect), duration_s(container, stream)
+        display = Display(reading.aspect)
         info = VideoInfo(
             name=path.name,
             size_hw=display(picture).shape[:2],
             rate_hz=float(reading.rate()),
-            num_frames=_num_frames(stream, length_s, float(reading.rate())),
-            duration_s=length_s,
+            num_frames=_num_frames(container, stream, float(reading.rate())),
+            duration_s=duration_s(container, stream),
             rotation_deg=display.turn(picture).rotation_deg,
             note=_note_on(picture),
         )
@@ -224,6 +231,7 @@ class _Reading:
         self._first_dts: int | None = None
         self._last_dts: int | None = None
         self._lasts: list[int] = []  # durations of the first packets
+        self.end_s = 0.0  # of what was read, on the clock of the container
         context = stream.codec_context
         context.options = {"max_pixels": str(imaging.MAX_PIXELS)}
         self._may_hide = context.name in _HIDING or context.field_order not in _PROGRESSIVE
@@ -237,7 +245,7 @@ class _Reading:
         concealed areas would look real.
         """
         packets = self._packets()
-        first = list(islice(packets, _PEEKED if self._is(*_UNTIMED) else 0))
+        first = list(islice(packets, _PEEKED if self.is_of(*_UNTIMED) else 0))
         is_timed = not first or _has_times([packet for packet in first if packet is not None])
         packets = chain(first, packets)
         last: int | None = None
@@ -249,9 +257,18 @@ class _Reading:
     @property
     def num_places(self) -> int:
         """The packets, and in AVI the places of frames that were dropped when it was recorded."""
-        if self._first_dts is None or self._last_dts is None or not self._is("avi"):
+        if self._first_dts is None or self._last_dts is None or not self.is_of("avi"):
             return self.num_packets
         return max(self.num_packets, self._last_dts - self._first_dts + 1)
+
+    @property
+    def is_long_enough(self) -> bool:
+        """Whether what was read lasts as long as the header says of the container.
+
+        What is said of a stream does not count: FFmpeg adds it up from what is in the file.
+        """
+        said = None if self.stream.duration else self.container.duration
+        return said is not None and said / av.time_base - self.end_s < 1 / self.rate() / 2
 
     def rate(self) -> Fraction:
         """Pictures a second: as the header says, unless the first packets all say something else.
@@ -269,7 +286,8 @@ class _Reading:
         off_s = abs(lasts_s - 1 / said)
         return said if off_s <= max(self.stream.time_base, lasts_s / 100) else 1 / lasts_s
 
-    def _is(self, *formats: str) -> bool:
+    def is_of(self, *formats: str) -> bool:
+        """Whether the container has one of these formats."""
         return _is_of(self.container, formats)
 
     def _by_pts(
@@ -325,6 +343,8 @@ class _Reading:
                 self._last_dts = last
             if packet.pts is not None:
                 packet.pts += shift
+                end = packet.pts + (packet.duration or 0)
+                self.end_s = max(self.end_s, float(end * packet.time_base))
             yield packet
         yield None
 
@@ -515,13 +535,18 @@ def _is_of(container: InputContainer, formats: Iterable[str]) -> bool:
     return not set(formats).isdisjoint(container.format.name.split(","))
 
 
-def _num_frames(stream: VideoStream, length_s: float | None, rate_hz: float) -> int | None:
-    """How many frames the header announces; None if it counts less than half of its own length.
+def _num_frames(container: InputContainer, stream: VideoStream, rate_hz: float) -> int | None:
+    """How many frames the header announces; None if its own length does not fit.
 
     The header of a fragmented MP4, as recorders and editors write them, counts the first part alone.
+    That of one from which a part was cut out by an edit list counts what is not shown, too.
     """
-    is_part = length_s is not None and stream.frames < length_s * rate_hz / 2
-    return None if is_part else stream.frames or None
+    length_s, mean_hz = duration_s(container, stream), float(stream.average_rate or rate_hz)
+    if length_s is None:
+        return stream.frames or None
+    is_part = stream.frames < length_s * rate_hz / 2
+    is_edited = _is_of(container, ("mov",)) and round(stream.frames - length_s * mean_hz) >= 1
+    return None if is_part or is_edited else stream.frames or None
 
 
 class Display:
