@@ -18,6 +18,9 @@ NUM_FRAMES = 60
 VFR_MS = (0, 40, 73, 120, 121, 200, 333, 350, 1000, 1040, 1077, 2500)
 """The times of the variable-rate video, in milliseconds."""
 
+_EVEN = {".avi", ".dv", ".h264", ".hevc", ".m2ts", ".m2v", ".m4v", ".mpg", ".mxf", ".wmv"}
+"""Where all pictures last equally long."""
+
 TURNED_90 = (0, 1, -1, 0)
 """(a, b, c, d) of the display matrix of a phone held upright: a quarter turn clockwise."""
 MIRRORED = (-1, 0, 0, 1)
@@ -83,7 +86,7 @@ def write_video(
         context = stream.codec_context
         context.height, context.width = store(coded_picture(0, size_hw)).shape[:2]
         context.pix_fmt = pix_fmt
-        context.time_base = 1 / Fraction(rate_hz if path.suffix == ".avi" else 1000)
+        context.time_base = 1 / Fraction(rate_hz if path.suffix in _EVEN else 1000)
         if aspect:
             context.sample_aspect_ratio = aspect
         if codec == "libx264":

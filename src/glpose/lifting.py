@@ -58,11 +58,11 @@ def lift_frames(
         for track, place in places.items()
     }
     if not any(np.isfinite(found.xyz).any() for found in lifted.values()):
-        longest = max(map(len, places.values()))
+        longest = max(found.longest for found in lifted.values())
         raise BadInput(
-            f"no track is long enough: the longest has {longest} frames; '{card.name}' needs "
-            f"{lifter.least_frames(rate_hz)} in a row at {rate_hz:g} frames a second, each with "
-            f"{LEAST_JOINTS} joints of a score of {LEAST_SCORE} or more"
+            f"no track is long enough: the longest has {longest} frames in a row, each with "
+            f"{LEAST_JOINTS} joints of a score of {LEAST_SCORE} or more; '{card.name}' needs "
+            f"{lifter.least_frames(rate_hz)} at {rate_hz:g} frames a second"
         )
     back = joint_map(card.joints, skeleton)
     made = [_nobody(poses, len(skeleton.joints)) for poses in frames]

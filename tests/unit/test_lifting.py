@@ -129,12 +129,14 @@ def test_a_height_gives_metres():
     [
         ([], "none of the 0 poses in 0 frames has joints"),
         ([frame(0)], "none of the 0 poses in 1 frames has joints"),
-        ([frame(0, 1)], "no track is long enough: the longest has 1 frames; 'tiny' needs 3 in a row"),
+        ([frame(0, 1)], "no track is long enough: the longest has 1 frames in a row, each with"),
+        ([frame(i, 1) for i in range(0, 48, 12)], "the longest has 1 frames in a row"),
+        ([frame(i, 1) for i in (0, 1, 20, 21, 40)], "the longest has 2 frames in a row"),
         ([frame(0, 1), frame(1, 1)], "the longest has 2 frames"),
         ([replace(frame(i, 1), score=np.zeros((1, 17), np.float32)) for i in range(9)],
          "none of the 9 poses in 9 frames has joints with a score of 0.2 or more"),
         ([replace(frame(i, 1), score=np.eye(2, 17, dtype=np.float32).sum(0)[None]) for i in range(9)],
-         "longest has 9 frames; 'tiny' needs 3 in a row .* each with 3 joints"),
+         "longest has 0 frames in a row, each with 3 joints .* 'tiny' needs 3"),
         ([frame(i, 1, size=0.8) for i in range(9)], "a person span 0.5.*; expected pixels"),
     ],
 )  # fmt: skip

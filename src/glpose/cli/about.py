@@ -120,7 +120,7 @@ def _source_line(entry: SourceEntry) -> str:
     if info.is_still:
         return f"{entry.label}: a picture, {width}x{height}"
     return (
-        f"{entry.paths[0] if len(entry.paths) == 1 else entry.name}: {width}x{height}{turned}, "
+        f"{entry.label}: {width}x{height}{turned}, "
         f"{frames} frames (header), {info.rate_hz:.3f} frames/s, {seconds}"
     )
 

@@ -44,12 +44,14 @@ class LiftedTrack:
     """The poses of a track, NaN where a joint or the whole person could not be lifted.
 
     `padded`: the window passes an end of the track, where the last sample is repeated. `bridged`: a
-    joint of the pose was interpolated in the picture.
+    joint of the pose was interpolated in the picture. `longest` is the number of frames of the longest
+    run that could have been lifted, also if it is too short.
     """
 
     xyz: Float32[np.ndarray, "frames joints 3"]
     padded: Bool[np.ndarray, " frames"]
     bridged: Bool[np.ndarray, " frames"]
+    longest: int
 
 
 class Lifter:
@@ -99,7 +101,8 @@ class Lifter:
         half = self.card.window // 2
         reach = np.arange(-half, half + 1) * self.step(rate_hz)
         keys, places = [], []
-        for first, end in runs(usable):
+        could_be = runs(usable)
+        for first, end in could_be:
             if end - first >= least:
                 own = np.arange(first, end)
                 keys.append(own)
@@ -108,6 +111,7 @@ class Lifter:
             np.full((*xy.shape[:2], 3), np.nan, np.float32),
             np.zeros(len(xy), bool),
             np.zeros(len(xy), bool),
+            max((end - first for first, end in could_be), default=0),
         )
         if not keys:
             return lifted

@@ -8,6 +8,7 @@ overlap in their boxes, but not in their joints. Weights and limits are ours.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 from jaxtyping import Float, Float64
@@ -99,6 +100,9 @@ class Linker:
         self._people = self._moved(self._people, frame, motion)
         aside = {number: self._moved(people, frame, None) for number, people in self._aside.items()}
         self._aside = {number: people for number, people in aside.items() if people}
+        for person in chain(*self._aside.values()):
+            if frame - person.seen > self._how.carry_frames * self.pace:
+                person.state = box_motion.stop(person.state)
         self._frame = frame
 
     def _moved(self, people: list[_Linked], frame: int, motion: Motion | None) -> list[_Linked]:

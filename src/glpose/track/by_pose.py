@@ -169,12 +169,15 @@ class PoseTracker(Tracker):
         self._frame = frame
         found = self._present(frame)
         found += [(t, t.score, t.xyxy) for t in self._tracks if not t.track_id and t.seen == frame]
-        # Also people who are about to leave or who are half hidden: their poses will tell.
+        # Also people who are about to leave or who are half hidden, and those of a scene that is
+        # back: their poses will tell.
         asked = {id(track) for track, _, _ in found}
         found += [
             (t, t.score, motion.to_xyxy(t.state))
             for t in self._tracks
-            if t.track_id and t.seen == self._before and id(t) not in asked
+            if t.track_id
+            and id(t) not in asked
+            and (t.seen == self._before or (opens and self._is_recent(t, frame)))
         ]
         self._rows = [track for track, _, _ in found]
         self._is_unsure &= bool(found)  # of nobody there is nothing to learn
@@ -256,11 +259,10 @@ class PoseTracker(Tracker):
         """As of a `Tracker`; who was lost is also given a detection that would only be tried."""
         super()._associate(frame, pool)
         spec, last = self._spec, frame if self._frame is None else self._frame
-        longest = spec.coast_frames * self.pace
         lost = {
             track: replace(track)
             for track in self._tracks
-            if track.track_id and track.seen < last and frame - track.seen - 1 <= longest
+            if track.track_id and track.seen < last and self._is_recent(track, frame)
         }
         weak = pool.among(self._poses.try_score, spec.high_score)
         self._match(frame, list(lost), pool, weak, spec.wide_iou, spec.wide_margin)

@@ -127,6 +127,11 @@ def hold_size(state: BoxState) -> BoxState:
     return replace(state, speed=state.speed * moves, covariance=state.covariance * moves)
 
 
+def stop(state: BoxState) -> BoxState:
+    """The same state without speed, for people of whom nobody knows where they go."""
+    return replace(state, speed=np.zeros_like(state.speed))
+
+
 def _height(mean: Four) -> Float64[np.ndarray, "*boxes 1"]:
     return np.maximum(mean[..., 3:], 1.0)
 

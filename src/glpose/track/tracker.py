@@ -5,6 +5,7 @@ ECCV 2022. Ours: matching of widened boxes, coasting, and jumps of the motion mo
 """
 
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
@@ -115,6 +116,8 @@ class Tracker:
         self._tracks: list[Track] = []
         self._aside: dict[int, list[Track]] = {}
         """The tracks of other scenes, which may be shown again."""
+        self._left: dict[int, int] = {}
+        """The last frame of each scene that was left."""
         self._scene = 0
         self._overlapping: dict[tuple[int, int], int] = {}
         self._last_id = 0
@@ -131,7 +134,8 @@ class Tracker:
         """The people of a frame, sorted by track id; their score is that of their detection.
 
         Frames may be skipped (e.g. undecodable ones) but not repeated. Tracks are those of a `scene`: in
-        others nobody goes on, but if it is shown again, those go on who were not unseen for too long.
+        others nobody goes on, but if it is shown again, those go on who were not unseen for too long,
+        as if it had been away for `coast_frames` at most: where people are then, nobody knows.
         Boxes that are not finite, inverted or too small are ignored.
 
         Raises: BadInput if `frame` is not later than the one before.
@@ -152,14 +156,29 @@ class Tracker:
                 "use a new tracker for each video"
             )
         opens = scene != self._scene or self._frame is None
+        away = 0
         if scene != self._scene:
-            self._aside[self._scene] = self._tracks
+            last = frame - 1 if self._frame is None else self._frame
+            self._aside[self._scene], self._left[self._scene] = self._tracks, last
             self._tracks, self._overlapping = self._aside.pop(scene, []), {}
+            away = frame - self._left.pop(scene, frame - 1) - 1
             self._scene = scene
         self._tracks = self._predicted(self._tracks, frame)
         aside = {number: self._predicted(tracks, frame) for number, tracks in self._aside.items()}
         self._aside = {number: tracks for number, tracks in aside.items() if tracks}
+        self._left = {number: self._left[number] for number in self._aside}
+        for track in chain(*self._aside.values()):
+            if not self._is_recent(track, frame + 1):
+                track.state = motion.stop(track.state)
+        unnoticed = max(0, away - self._spec.coast_frames * self.pace)
+        for track in self._tracks:
+            track.seen += unnoticed
+            track.found += unnoticed
         return opens
+
+    def _is_recent(self, track: Track, frame: int) -> bool:
+        """Whether a person was undetected in the last `coast_frames` at most."""
+        return frame - track.seen - 1 <= self._spec.coast_frames * self.pace
 
     def _predicted(self, tracks: list[Track], frame: int) -> list[Track]:
         """Predict tracks to this frame, without those not detected for too long."""
@@ -186,7 +205,7 @@ class Tracker:
         spec = self._spec
         confirmed = [t for t in self._tracks if t.track_id]
         self._match(frame, confirmed, pool, pool.among(spec.high_score), spec.high_iou)
-        recent = [t for t in confirmed if frame - t.seen - 1 <= spec.coast_frames * self.pace]
+        recent = [t for t in confirmed if self._is_recent(t, frame)]
         steady = [t for t in recent if t.weak < spec.low_frames * self.pace]
         low = pool.among(spec.low_score, spec.high_score)
         self._match(frame, steady, pool, low, spec.low_iou)

@@ -28,7 +28,7 @@ from glpose import imaging
 from glpose.errors import VideoError
 from glpose.forked import use_natives
 from glpose.types import Frame, VideoInfo
-from glpose.video.reader import FORMATS, Display, duration_s, pick_stream
+from glpose.video.reader import FORMATS, Display, duration_s, header_rate, pick_stream
 
 GAP_S = 2.0
 """After so many seconds without a picture nobody is taken for somebody before."""
@@ -318,7 +318,7 @@ class NetworkSource:
         else:
             stream = _picked(container, address.label)
             self._clock.connect(
-                stream.time_base, stream.average_rate, duration_s(container, stream)
+                stream.time_base, header_rate(container, stream), duration_s(container, stream)
             )
             stream.codec_context.options = {"max_pixels": str(imaging.MAX_PIXELS)}
             sar = stream.sample_aspect_ratio

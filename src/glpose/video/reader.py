@@ -34,6 +34,7 @@ from glpose.errors import VideoError
 from glpose.forked import use_natives
 from glpose.imaging import Rgb
 from glpose.types import Frame, VideoInfo
+from glpose.video.cut_short import is_cut_short
 from glpose.video.hdr import Transfer, to_sdr
 
 # Allowed formats. Left out on purpose: playlists and lists (hls, dash, concat, image2, ...), which
@@ -43,8 +44,9 @@ FORMATS = (
     "rm,h264,hevc,m4v,mpegvideo"
 )
 """The formats of files that are read."""
+_RAW = frozenset({"h264", "hevc", "m4v", "mpegvideo"})  # streams without a container
 # Containers whose packets may have no presentation times, only an order.
-_UNTIMED = {"avi", "h264", "hevc", "m4v", "mpegvideo"}
+_UNTIMED = {"avi", *_RAW}
 _PEEKED = 24  # packets, to see whether they have times, and how long pictures last
 # Codecs with packets that are never shown: a packet without a picture is not damage.
 _HIDING = {"vp8", "vp9", "av1", "mpeg4", "msmpeg4v2", "msmpeg4v3"}
@@ -108,12 +110,18 @@ class VideoSource:
                     continue
                 rgb = None if picture is None else self._as_shown(picture, display)
                 yield Frame(index, time_s, rgb)
-            missing = (self.info.num_frames or 0) - reading.num_places
-            if missing > 0:
-                self.warnings.append(
-                    f"{self.path}: ends early, {missing} of the {self.info.num_frames} frames "
-                    "that its header announces are not in the file"
-                )
+            if lack := self._lack(reading):
+                self.warnings.append(f"{self.path}: ends early, {lack}")
+
+    def _lack(self, reading: "_Reading") -> str:
+        """What is missing at the end; "" if nothing is."""
+        if counted := 0 if reading.is_of("gif") else self.info.num_frames:
+            missing = counted - reading.num_places
+            announced = f"{missing} of the {counted} frames that its header announces"
+            return f"{announced} are not in the file" if missing > 0 else ""
+        if reading.is_long_enough or not is_cut_short(self.path):
+            return ""
+        return f"after {reading.end_s:.1f} s: the file was cut short; copy it again"
 
     def _as_shown(self, picture: VideoFrame, display: "Display") -> Rgb | None:
         try:
@@ -144,13 +152,13 @@ def open_video(path: Path | str) -> VideoSource:
                 f"{path}: none of its {reading.num_packets} frames can be decoded "
                 f"({stream.codec_context.name}); check the file in a player"
             )
-        display, length_s = Display(reading.aspect), duration_s(container, stream)
+        display = Display(reading.aspect)
         info = VideoInfo(
             name=path.name,
             size_hw=display(picture).shape[:2],
             rate_hz=float(reading.rate()),
-            num_frames=_num_frames(stream, length_s, float(reading.rate())),
-            duration_s=length_s,
+            num_frames=_num_frames(container, stream, float(reading.rate())),
+            duration_s=duration_s(container, stream),
             rotation_deg=display.turn(picture).rotation_deg,
             note=_note_on(picture),
         )
@@ -223,6 +231,7 @@ class _Reading:
         self._first_dts: int | None = None
         self._last_dts: int | None = None
         self._lasts: list[int] = []  # durations of the first packets
+        self.end_s = 0.0  # of what was read, on the clock of the container
         context = stream.codec_context
         context.options = {"max_pixels": str(imaging.MAX_PIXELS)}
         self._may_hide = context.name in _HIDING or context.field_order not in _PROGRESSIVE
@@ -236,7 +245,7 @@ class _Reading:
         concealed areas would look real.
         """
         packets = self._packets()
-        first = list(islice(packets, _PEEKED if self._is(*_UNTIMED) else 0))
+        first = list(islice(packets, _PEEKED if self.is_of(*_UNTIMED) else 0))
         is_timed = not first or _has_times([packet for packet in first if packet is not None])
         packets = chain(first, packets)
         last: int | None = None
@@ -248,18 +257,27 @@ class _Reading:
     @property
     def num_places(self) -> int:
         """The packets, and in AVI the places of frames that were dropped when it was recorded."""
-        if self._first_dts is None or self._last_dts is None or not self._is("avi"):
+        if self._first_dts is None or self._last_dts is None or not self.is_of("avi"):
             return self.num_packets
         return max(self.num_packets, self._last_dts - self._first_dts + 1)
+
+    @property
+    def is_long_enough(self) -> bool:
+        """Whether what was read lasts as long as the header says of the container.
+
+        What is said of a stream does not count: FFmpeg adds it up from what is in the file.
+        """
+        said = None if self.stream.duration else self.container.duration
+        return said is not None and said / av.time_base - self.end_s < 1 / self.rate() / 2
 
     def rate(self) -> Fraction:
         """Pictures a second: as the header says, unless the first packets all say something else.
 
-        Raw streams and DV have headers that are wrong; where packets last unequally long, only the
-        header knows the mean. So it does where their time is counted in steps so coarse that the two
-        differ by less than one: 33 ms are 1/30 s in Matroska.
+        DV has headers that are wrong; where packets last unequally long, only the header knows the
+        mean. So it does where their time is counted in steps so coarse that the two differ by less
+        than one: 33 ms are 1/30 s in Matroska.
         """
-        said = self.stream.average_rate or self.stream.guessed_rate or Fraction(25)
+        said = header_rate(self.container, self.stream) or Fraction(25)
         for packet in islice(demux(self.container, self.stream), _PEEKED - len(self._lasts)):
             self._lasts.append(packet.duration or 0)
         if not self.stream.time_base or len(set(self._lasts)) != 1 or not self._lasts[0]:
@@ -268,8 +286,9 @@ class _Reading:
         off_s = abs(lasts_s - 1 / said)
         return said if off_s <= max(self.stream.time_base, lasts_s / 100) else 1 / lasts_s
 
-    def _is(self, *formats: str) -> bool:
-        return not set(formats).isdisjoint(self.container.format.name.split(","))
+    def is_of(self, *formats: str) -> bool:
+        """Whether the container has one of these formats."""
+        return _is_of(self.container, formats)
 
     def _by_pts(
         self, packets: Iterator[av.Packet | None]
@@ -288,8 +307,7 @@ class _Reading:
     def _by_turn(
         self, packets: Iterator[av.Packet | None]
     ) -> Iterator[tuple[int, VideoFrame | None]]:
-        rate = self.stream.average_rate or Fraction(25)
-        times = _Turns(1 / rate / (self.stream.time_base or 1))
+        times = _Turns(1 / self.rate() / (self.stream.time_base or 1))
         for number, packet in enumerate(packets):
             if packet is not None:
                 times.decode(number, packet.dts)
@@ -325,6 +343,8 @@ class _Reading:
                 self._last_dts = last
             if packet.pts is not None:
                 packet.pts += shift
+                end = packet.pts + (packet.duration or 0)
+                self.end_s = max(self.end_s, float(end * packet.time_base))
             yield packet
         yield None
 
@@ -505,13 +525,28 @@ def duration_s(container: InputContainer, stream: VideoStream) -> float | None:
     return container.duration / av.time_base if container.duration else None
 
 
-def _num_frames(stream: VideoStream, length_s: float | None, rate_hz: float) -> int | None:
-    """How many frames the header announces; None if it counts less than half of its own length.
+def header_rate(container: InputContainer, stream: VideoStream) -> Fraction | None:
+    """Pictures a second that the header says, if any; for raw streams FFmpeg only assumes a mean."""
+    mean = None if _is_of(container, _RAW) else stream.average_rate
+    return mean or stream.guessed_rate
+
+
+def _is_of(container: InputContainer, formats: Iterable[str]) -> bool:
+    return not set(formats).isdisjoint(container.format.name.split(","))
+
+
+def _num_frames(container: InputContainer, stream: VideoStream, rate_hz: float) -> int | None:
+    """How many frames the header announces; None if its own length does not fit.
 
     The header of a fragmented MP4, as recorders and editors write them, counts the first part alone.
+    That of one from which a part was cut out by an edit list counts what is not shown, too.
     """
-    is_part = length_s is not None and stream.frames < length_s * rate_hz / 2
-    return None if is_part else stream.frames or None
+    length_s, mean_hz = duration_s(container, stream), float(stream.average_rate or rate_hz)
+    if length_s is None:
+        return stream.frames or None
+    is_part = stream.frames < length_s * rate_hz / 2
+    is_edited = _is_of(container, ("mov",)) and round(stream.frames - length_s * mean_hz) >= 1
+    return None if is_part or is_edited else stream.frames or None
 
 
 class Display:

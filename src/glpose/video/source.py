@@ -123,10 +123,12 @@ class SourceEntry:
 
     @property
     def label(self) -> str:
-        """Its name in messages: its first file, or `name`."""
+        """Its name in messages: its file, the folder of its pictures, or `name`."""
         if self.address is not None:
             return self.address.label
-        return str(self.paths[0]) if self.paths else self.name
+        if not self.paths:
+            return self.name
+        return str(self.paths[0] if len(self.paths) == 1 else self.paths[0].parent)
 
     @property
     def is_read_once(self) -> bool:

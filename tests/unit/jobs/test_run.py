@@ -429,6 +429,7 @@ def test_files_that_are_no_pictures_are_told_and_nothing_is_missing(
     (outcome,) = run_sources([folder], Options(tmp_path / "again", **how))
     assert outcome.state == "incomplete"
     assert ["undecod" in w or "decoded" in w for w in outcome.warnings] == [True, False, False]
+    assert outcome.warnings[0].startswith(f"{folder}: 1 of 12 frames could not be decoded")
     assert "ignored" in outcome.warnings[1]
     assert "frame-3.png" in outcome.warnings[2]
 

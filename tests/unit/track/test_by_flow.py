@@ -112,6 +112,17 @@ def test_at_a_cut_everybody_is_new_and_no_flow_is_asked_for() -> None:
     assert numbers(given, Motions(flow)) == [[1]] * 3 + [[2]] * 3 + [[1]] * 3  # the first is back
 
 
+@pytest.mark.parametrize("away", [12, 30])
+def test_who_moves_is_not_expected_far_off_when_a_scene_is_back_late(away: int) -> None:
+    linker, found = Linker(COCO17), []
+    places = [*((20 + 3 * i, 0) for i in range(8)), *[None] * away, (44, 0)]
+    for frame, place in enumerate(places):
+        _, poses = pair(frame, *() if place is None else (place,))
+        scene = int(place is None)
+        found.append(linker.update(poses, None, scene=scene).people.track_id.tolist())
+    assert found == [[1]] * 8 + [[]] * away + [[1]]
+
+
 def test_no_flow_is_asked_for_where_there_is_nobody_to_carry() -> None:
     asked = []
 

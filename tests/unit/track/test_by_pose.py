@@ -522,6 +522,29 @@ def test_in_a_scene_that_is_back_poses_go_on() -> None:
     assert learn(tracker, (pose(100), 0.9)).track_id.tolist() == [1]
 
 
+@pytest.mark.parametrize("away", [1, 6, 12, 29])
+def test_in_a_scene_that_is_back_all_are_looked_for_where_they_were(away: int) -> None:
+    """The detector sees but one of them at once; a second one has left meanwhile."""
+    tracker = PoseTracker(BODY19, size_hw=(480, 640))
+    for frame in range(8):
+        tracker.update(frame, detections(box(100), box(300), box(500)))
+        learn(tracker, *((pose(x), 0.9) for x in (100, 300, 500)))
+    for frame in range(8, 8 + away):
+        tracker.update(frame, detections(box(200)), scene=1)
+        assert learn(tracker, (pose(200), 0.9)).track_id.tolist() == [4]
+    asked = tracker.update(8 + away, detections(box(300)), scene=0)
+    order = asked.track_id.tolist()
+    places = {1: (100, 0.9), 2: (300, 0.9), 3: (500, 0.1)}
+    assert sorted(order) == [1, 2, 3]
+    middle = asked.xyxy[:, [0, 2]].mean(1)
+    np.testing.assert_allclose(middle, [places[number][0] for number in order], atol=1)
+    found = learn(tracker, *((pose(x), score) for x, score in (places[n] for n in order)))
+    assert found.track_id.tolist()[:2] == [1, 2]
+    if away > 5:  # nobody is assumed where nobody was found
+        assert len(found) == 2
+        assert sorted(tracker.update(9 + away, detections(), scene=0).track_id.tolist()) == [1, 2]
+
+
 FIVE = np.array([[10, 10], [20, 10], [10, 50], [20, 50], [15, 30]], np.float32)
 ENDS = ((0, 1), (2,))
 

@@ -225,6 +225,34 @@ def test_who_moves_is_expected_further_on_when_the_scene_is_back() -> None:
     assert [ids(people) for people in out] == [[1]] * 8 + [[]] * 4 + [[1]] * 3
 
 
+@pytest.mark.parametrize("away", [12, 24, 30])
+@pytest.mark.parametrize("pace", [1, 4])
+def test_who_moves_is_not_expected_far_off_when_the_scene_is_back_late(
+    away: int, pace: int
+) -> None:
+    """What was cut out of the scene is not known: it may go on where it was."""
+    tracker, away = Tracker(), away * pace
+    tracker.pace = pace
+    shown = [0] * 12 + [1] * away + [0] * 3
+    steps = [*range(12), *[0] * away, *range(12, 15)]
+    out = [
+        tracker.update(i, seen([person(100 + 12 * step / pace)] if scene == 0 else []), scene=scene)
+        for i, (step, scene) in enumerate(zip(steps, shown, strict=True))
+    ]
+    assert [ids(people) for people in out] == [[1]] * 12 + [[]] * away + [[1]] * 3
+
+
+def test_when_a_scene_is_back_weak_detections_are_believed_but_nobody_is_assumed() -> None:
+    """As after some frames in which nobody was detected."""
+    tracker = Tracker()
+    shown = [0] * 8 + [1] * 20 + [0] * 5
+    out = []
+    for i, scene in enumerate(shown):
+        people = [person(300), person(700)] if i < 8 else [person(300, score=0.2)]
+        out.append(ids(tracker.update(i, seen([] if scene else people), scene=scene)))
+    assert out == [[1, 2]] * 8 + [[]] * 20 + [[1]] * 5
+
+
 def test_someone_leaves_and_another_enters() -> None:
     def scene(i: int) -> list[Person]:
         people = []

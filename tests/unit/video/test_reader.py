@@ -1,5 +1,6 @@
 """The reader: order, times, turns, damage, refusals; pictures carry their index."""
 
+import struct
 import threading
 from fractions import Fraction
 from pathlib import Path
@@ -244,3 +245,37 @@ def test_a_header_that_counts_the_first_part_alone_is_not_believed(tmp_path: Pat
     assert source.info.num_frames is None
     assert len(list(source.frames())) == 30
     assert source.warnings == []
+
+
+def trimmed(path: Path, shown_s: Fraction, from_s: Fraction = Fraction(0)) -> Path:
+    """The MP4 with an edit list that shows only a part of it, as editors write it that trim."""
+    data = bytearray(path.read_bytes())
+    place = data.index(b"elst") + 12
+    lasts_ms, begin = struct.unpack_from(">Ii", data, place)
+    with av.open(str(path)) as video:
+        begin += round(from_s / video.streams.video[0].time_base)
+    struct.pack_into(">Ii", data, place, min(lasts_ms, round(1000 * shown_s)), begin)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("begin", [0, 13])
+@pytest.mark.parametrize("shown", [1, 12, 29, 45, 47])
+def test_what_an_edit_list_does_not_show_is_not_missing(
+    shown: int, begin: int, tmp_path: Path
+) -> None:
+    path = write_video(tmp_path / "a.mp4", num_frames=60)
+    source = open_video(trimmed(path, Fraction(shown, 25), Fraction(begin, 25)))
+    frames = list(source.frames())
+    assert source.info.num_frames is None
+    assert shown <= len(frames) <= shown + 2
+    assert indices(frames)[:shown] == list(range(begin, begin + shown))
+    assert source.warnings == []
+
+
+def test_a_trimmed_file_that_was_cut_short_says_so(tmp_path: Path) -> None:
+    path = trimmed(write_video(tmp_path / "a.mp4", num_frames=60), Fraction(2))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    source = open_video(path)
+    assert len(list(source.frames())) < 50
+    assert "cut short" in source.warnings[0]

@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from bad_videos import coded_picture, read_index, write_video
@@ -52,6 +53,37 @@ def test_rates_of_wrong_headers_come_from_the_packets(
     frames = list(source.frames())
     assert [read_index(f.rgb) for f in frames] == list(range(30))
     assert [f.time_s for f in frames] == pytest.approx([i / rate for i in range(30)], abs=1e-4)
+
+
+@pytest.mark.parametrize("rate_hz", [24, Fraction(30000, 1001), 50, 60])
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.h264", "libx264"), ("a.hevc", "libx265"), ("a.m2v", "mpeg2video"), ("a.m4v", "mpeg4"),
+     ("a.avi", "libx264"), ("a.avi", "mpeg4"), ("a.avi", "mjpeg"), ("a.avi", "libvpx"),
+     ("a.mp4", "libx264"), ("a.mp4", "libx265"), ("a.mp4", "mpeg4"), ("a.mp4", "libsvtav1"),
+     ("a.mov", "libx264"), ("a.mov", "mjpeg"), ("a.mov", "prores"), ("a.mkv", "libx264"),
+     ("a.mkv", "mpeg4"), ("a.mkv", "ffv1"), ("a.webm", "libvpx"), ("a.webm", "libvpx-vp9"),
+     ("a.ts", "libx264"), ("a.ts", "libx265"), ("a.m2ts", "mpeg2video"), ("a.mpg", "mpeg2video"),
+     ("a.flv", "libx264"), ("a.flv", "flv"), ("a.wmv", "wmv2"), ("a.nut", "libx264"),
+     ("a.ivf", "libvpx"), ("a.mxf", "libx264"), ("a.mxf", "mpeg2video"), ("a.3gp", "mpeg4")],
+)  # fmt: skip
+def test_times_keep_the_rate(
+    name: str, codec: str, rate_hz: Fraction | int, tmp_path: Path
+) -> None:
+    pixels = {"mjpeg": "yuvj420p", "prores": "yuv422p10le"}.get(codec, "yuv420p")
+    path = write_video(
+        tmp_path / name,
+        num_frames=30,
+        size_hw=(96, 128),
+        rate_hz=rate_hz,
+        codec=codec,
+        pix_fmt=pixels,
+    )
+    source = open_video(path)
+    times_s = [frame.time_s for frame in source.frames()]
+    assert source.info.rate_hz == pytest.approx(float(rate_hz), rel=1e-2)
+    assert np.median(np.diff(times_s)) == pytest.approx(1 / source.info.rate_hz, abs=1.1e-3)
+    assert times_s == pytest.approx([float(i / Fraction(rate_hz)) for i in range(30)], abs=2e-3)
 
 
 def test_the_rate_of_unequal_times_is_that_of_the_header(tmp_path: Path) -> None:

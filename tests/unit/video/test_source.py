@@ -93,6 +93,19 @@ def test_a_picture_alone_is_known_before_it_is_opened(tmp_path: Path) -> None:
         assert entry.open().info.is_still == entry.is_still
 
 
+def test_messages_name_a_sequence_by_its_folder_and_a_single_file_by_its_own_name(
+    tmp_path: Path,
+) -> None:
+    folder, video = image_folder(tmp_path), one_frame(tmp_path)
+    given = [folder, str(folder / "frame-?.png"), [folder / "frame-3.png", folder / "frame-1.png"]]
+    for source in given:
+        (entry,) = find_sources([source])
+        assert entry.label == str(folder)
+    for path in (folder / "frame-2.png", video, tmp_path / "nothing.mp4"):
+        (entry,) = find_sources([path])
+        assert entry.label == str(path)
+
+
 def test_a_folder_of_videos_and_globs(tmp_path: Path) -> None:
     for name in ("clip10.mp4", "clip2.mp4", "clip2.txt", ".hidden.mp4"):
         (tmp_path / name).touch()

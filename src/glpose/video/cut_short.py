@@ -1,0 +1,107 @@
+"""Whether a file was cut short: by the lengths that its parts say they have.
+
+How long a video is by its header tells it less well: its last picture may be shown for as long as
+one likes, and few containers say for how long.
+"""
+
+import os
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+_HEAD = 24  # bytes; what is longest, the head of a part of an ASF file
+_EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+_ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_ASF_DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
+_BOXES = {b"ftyp", b"styp", b"sidx", b"moov", b"moof", b"mdat", b"free", b"skip", b"mfra", b"uuid"}
+_FLV_TAGS = {8, 9, 18}  # sound, pictures, data
+
+
+def is_cut_short(path: Path) -> bool:
+    """Whether the file ends before its last part does: Matroska, MP4, FLV, ASF, PNG or GIF.
+
+    False where parts do not say how long they are, as in what was recorded live, or are not known;
+    and for a file that is gone.
+    """
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        num_bytes = os.fstat(file.fileno()).st_size
+        head = file.read(_HEAD)
+        if head.startswith(b"GIF8"):
+            return _is_gif_cut(file)
+        start, length_of = _parts(head)
+        while start < num_bytes:
+            file.seek(start)
+            length = length_of(file.read(_HEAD).ljust(_HEAD, b"\0"))
+            if not length or start + length > num_bytes:
+                return bool(length)
+            start += length
+    return False
+
+
+def _parts(head: bytes) -> tuple[int, Callable[[bytes], int]]:
+    """Where the first part begins, and what tells the length of one, 0 if it is not known."""
+    if head.startswith(_EBML):
+        return 0, _of_element
+    if head.startswith(b"FLV"):
+        return 13, _of_tag
+    if head.startswith(b"\x89PNG"):
+        return 8, _of_chunk
+    return 0, _of_object if head.startswith(_ASF_HEADER) else _of_box
+
+
+def _of_element(head: bytes) -> int:
+    """Of Matroska; RFC 8794 (EBML)."""
+    num_bytes = 9 - head[4].bit_length()
+    if head[:4] not in (_EBML, _SEGMENT) or num_bytes > 8:
+        return 0
+    unknown = (1 << 7 * num_bytes) - 1
+    size = int.from_bytes(head[4 : 4 + num_bytes]) & unknown
+    return 0 if size == unknown else 4 + num_bytes + size
+
+
+def _of_tag(head: bytes) -> int:
+    """Of FLV, with the length that follows; Adobe, Video File Format Specification, version 10."""
+    return 11 + int.from_bytes(head[1:4]) + 4 if head[0] in _FLV_TAGS else 0
+
+
+def _of_chunk(head: bytes) -> int:
+    """Of PNG; W3C, Portable Network Graphics."""
+    return 12 + int.from_bytes(head[:4]) if head[4:8].isalpha() else 0
+
+
+def _of_object(head: bytes) -> int:
+    """Of ASF; Microsoft, Advanced Systems Format Specification."""
+    return int.from_bytes(head[16:24], "little") if head[:16] in (_ASF_HEADER, _ASF_DATA) else 0
+
+
+def _of_box(head: bytes) -> int:
+    """Of MP4; ISO/IEC 14496-12."""
+    size, kind, large = struct.unpack_from(">I4sQ", head)
+    size = large if size == 1 else size
+    return size if kind in _BOXES and size >= 8 else 0
+
+
+def _is_gif_cut(file: BinaryIO) -> bool:
+    """By its blocks; CompuServe, Graphics Interchange Format, version 89a."""
+    file.seek(10)
+    _skip_colours(file, 2)
+    while (kind := file.read(1)) in (b"\x21", b"\x2c"):
+        if kind == b"\x2c":  # a picture
+            file.seek(8, os.SEEK_CUR)
+            _skip_colours(file, 0)
+        file.seek(1, os.SEEK_CUR)
+        while size := file.read(1):
+            if size == b"\0":
+                break
+            file.seek(size[0], os.SEEK_CUR)
+        else:
+            return True
+    return False
+
+
+def _skip_colours(file: BinaryIO, num_between: int) -> None:
+    """Behind a byte of flags, some others, and the table of colours that it tells of, if any."""
+    flags = (file.read(1) or b"\0")[0]
+    file.seek(num_between + (3 << (flags & 7) + 1 if flags & 0x80 else 0), os.SEEK_CUR)
