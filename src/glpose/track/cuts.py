@@ -42,7 +42,7 @@ class CutSpec:
     memory: float = 0.8
     back_pictures: int = 30
     back: float = 0.7
-    dissolves: tuple[int, ...] = (8, 12, 16)
+    dissolves: tuple[int, ...] = (8, 12, 16, 24)
     min_mix: float = 0.6
     faded: float = 0.5
 
@@ -121,7 +121,7 @@ class CutDetector:
         """Whether this picture is of another scene than the last; the first one is not.
 
         With `begins` it is of a new one, whatever it shows. So many pictures as `pace` count as one
-        where a scene may be back. Thumbnails will do. Skip pictures that could not be decoded: the next
+        where a scene may be back, and where it dissolves. Thumbnails will do. Skip pictures that could not be decoded: the next
         one is compared with the last good one.
         """
         now = _Look.of(rgb)
@@ -144,10 +144,11 @@ class CutDetector:
                 if min(now.change(scene.looks[-1], spec)) < 1:
                     self._scenes.remove(scene)
                 self._scenes.append(other)
-                self._go_on(other, now, is_back=True)
+                other.looks.clear()
+                self._go_on(other, now, pace)
                 return True
         change = min(now.change(scene.looks[-1], spec))  # at least 1 when both limits are reached
-        before = self._before_change(scene, now)
+        before = self._before_change(scene, now, pace)
         if before is not None or change >= max(1.0, spec.min_ratio * scene.usual):
             # What was already a mix with the new scene is not what the old one would be back with.
             last = before or scene.looks[-1]
@@ -156,31 +157,31 @@ class CutDetector:
             self._begin(now)
             return True
         scene.usual = spec.memory * scene.usual + (1 - spec.memory) * change
-        self._go_on(scene, now)
+        self._go_on(scene, now, pace)
         return False
 
-    def _before_change(self, scene: _Scene, now: _Look) -> _Look | None:
+    def _before_change(self, scene: _Scene, now: _Look, pace: int) -> _Look | None:
         """The picture from which a scene dissolved or faded to this one, if it did."""
         spec, looks = self._spec, scene.looks
-        for pictures in spec.dissolves:
+        lengths = [pace * pictures for pictures in spec.dissolves]
+        for pictures in lengths:
             if len(looks) < pictures:
                 break
             before, halfway = looks[-pictures], looks[-pictures // 2]
             if min(now.change(before, spec)) >= 1 and halfway.mix(before, now) >= spec.min_mix:
                 return before
-        before = looks[max(0, len(looks) - spec.dissolves[0])]
+        before = looks[max(0, len(looks) - lengths[0])]
         has_faded = scene.is_after_flat and looks[-1].contrast < spec.faded * before.contrast
         return before if has_faded and min(now.change(before, spec)) >= 1 else None
 
-    def _go_on(self, scene: _Scene, now: _Look, *, is_back: bool = False) -> None:
-        if is_back:
-            scene.looks.clear()
+    def _go_on(self, scene: _Scene, now: _Look, pace: int) -> None:
         scene.looks.append(now)
+        while len(scene.looks) > pace * max(self._spec.dissolves):
+            scene.looks.popleft()
         scene.seen, scene.is_after_flat = self._num_pictures, False
 
     def _begin(self, look: _Look) -> None:
-        looks = deque([look], maxlen=max(self._spec.dissolves))
-        self._scenes.append(_Scene(self._num_scenes, looks, self._num_pictures))
+        self._scenes.append(_Scene(self._num_scenes, deque([look]), self._num_pictures))
         self._num_scenes += 1
 
 

@@ -18,9 +18,9 @@ ONE, OTHER = scene(1, (1.0, 0.8, 0.6)), scene(2, (0.5, 0.8, 1.0))
 THIRD = scene(3, (0.9, 0.4, 0.9))
 
 
-def cuts(pictures: list[np.ndarray], spec: CutSpec | None = None) -> list[int]:
+def cuts(pictures: list[np.ndarray], spec: CutSpec | None = None, *, pace: int = 1) -> list[int]:
     detector = CutDetector(spec or CutSpec())
-    return [i for i, rgb in enumerate(pictures) if detector.update(rgb)]
+    return [i for i, rgb in enumerate(pictures) if detector.update(rgb, pace=pace)]
 
 
 def scenes(pictures: list[np.ndarray]) -> list[int]:
@@ -164,10 +164,10 @@ def dissolve(one: list[np.ndarray], other: list[np.ndarray], num: int) -> list[n
 
 
 def pan(picture: np.ndarray, step: int = 2) -> list[np.ndarray]:
-    return [window(picture, step * i) for i in range(40)]
+    return [window(picture, step * i) for i in range(80)]
 
 
-@pytest.mark.parametrize("num", [8, 15])
+@pytest.mark.parametrize("num", [8, 15, 30])
 @pytest.mark.parametrize("step", [0, 2])
 def test_a_scene_that_dissolves_into_another_ends(num: int, step: int) -> None:
     """At the latest some pictures behind; and it is not taken for one that is back."""
@@ -177,6 +177,13 @@ def test_a_scene_that_dissolves_into_another_ends(num: int, step: int) -> None:
     assert 0 not in found[20 + num + 4 :]
     assert found == sorted(found)
     assert cuts(pictures, CutSpec(min_mix=1.1)) == []
+
+
+@pytest.mark.parametrize("pace", [2, 4])
+def test_a_dissolve_takes_as_long_at_a_higher_rate(pace: int) -> None:
+    pictures = dissolve(pan(ONE, 0), pan(OTHER, 0), 30)
+    many = [rgb for rgb in pictures for _ in range(pace)]
+    assert cuts(many, pace=pace) == [pace * i for i in cuts(pictures)]
 
 
 @pytest.mark.parametrize("step", [4, 8, 16])
