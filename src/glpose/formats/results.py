@@ -13,6 +13,7 @@ each joint, and `window` with the words "padded" and "bridged" where they apply;
 said by `types.PosesInSpace`, the unit by `settings` of the header.
 """
 
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -97,6 +98,7 @@ class ResultWriter:
                 f"{self._path}: frame {poses.frame} has joints of shape {poses.xy.shape[1:]}; "
                 f"expected ({self._num_joints}, 2) as in the header"
             )
+        self._check_numbers(poses)
         found = poses.score[np.isfinite(poses.xy).all(-1)]
         for score in (poses.people.score, found):
             wrong = score[~((np.round(score, _SCORE) >= 0) & (np.round(score, _SCORE) <= 1))]
@@ -107,6 +109,21 @@ class ResultWriter:
         check_people(poses.people, f"{self._path}: frame {poses.frame}")
         self._write_line(frame_line(poses))
         self._frame = poses.frame
+
+    def _check_numbers(self, poses: FramePoses) -> None:
+        """Raises: BadInput for a time or coordinates that `load` would refuse."""
+        if not is_number(poses.time_s):
+            raise BadInput(
+                f"{self._path}: frame {poses.frame} is at {poses.time_s!r:.40} s; expected a finite "
+                "number"
+            )
+        before, lifted = poses.before, poses.lifted
+        for xy in (poses.xy, before and before.xy, lifted and lifted.xyz):
+            if xy is not None and (far := np.abs(xy[np.isfinite(xy)]) > FARTHEST_PX).any():
+                raise BadInput(
+                    f"{self._path}: frame {poses.frame} has a joint at {xy[np.isfinite(xy)][far][0]:g}; "
+                    f"expected at most {FARTHEST_PX:g} pixels, as no picture is larger"
+                )
 
     def close(self) -> None:
         """Close the file; all lines are written already."""
@@ -311,7 +328,7 @@ def header(
     models: Mapping[str, Mapping[str, object]],
     settings: Mapping[str, object],
 ) -> dict[str, object]:
-    """The first line of `poses.jsonl`, as plain data."""
+    """The first line of `poses.jsonl`, as plain data; a rate that is not known is null."""
     height, width = video.size_hw
     first = {
         "format": FORMAT,
@@ -333,7 +350,7 @@ def header(
         "models": models,
         "settings": settings,
     }
-    return _finite(to_plain(first))
+    return json.loads(dump(_finite(to_plain(first))))
 
 
 def _add_raw(people: list[dict[str, Any]], before: BeforeSmoothing) -> None:
@@ -381,7 +398,7 @@ def _finite(value: Any) -> Any:
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, float) and not is_number(value):
         return None
     return value
 
@@ -399,10 +416,11 @@ def _read_video(line: Line) -> VideoInfo:
         return None if line.value(key, "a number or null") is None else line.number_at(key)
 
     frames = None if line.value("frames", "a number or null") is None else line.whole("frames")
+    rate_hz = perhaps("fps")
     return VideoInfo(
         name=line.text("name"),
         size_hw=(line.whole("height"), line.whole("width")),
-        rate_hz=line.number_at("fps"),
+        rate_hz=math.nan if rate_hz is None else rate_hz,
         num_frames=frames,
         duration_s=perhaps("duration_s"),
         rotation_deg=line.whole("rotation", -360),

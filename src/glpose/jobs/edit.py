@@ -199,7 +199,8 @@ def _source_of(result: PoseResult, path: Path, video: str | Path | None) -> Sour
     if len(entries) != 1:
         raise BadInput(f"{video}: holds {len(entries)} videos; expected the one of these results")
     (entry,) = entries
-    source = entry.open(result.video.rate_hz if entry.is_images else None)
+    rate_hz = result.video.rate_hz
+    source = entry.open(rate_hz if entry.is_images and rate_hz > 0 else None)
     check_belongs(read_poses(path), source.info, entry.label)
     return source
 

@@ -3,6 +3,7 @@
 outcomes = run_sources(["walk.mp4"], Options(Path("results")))
 """
 
+import math
 import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, closing, suppress
@@ -667,7 +668,7 @@ def _expected_frames(info: VideoInfo, options: Options) -> int | None:
     """Expected number of frames according to the header; for progress only."""
     if options.start_s is None and options.end_s is None:
         total = info.num_frames
-    elif info.duration_s is None:
+    elif info.duration_s is None or math.isnan(info.rate_hz):
         return None
     else:
         end_s = min(info.duration_s, options.end_s or info.duration_s)

@@ -162,8 +162,7 @@ class SourceEntry:
         source = self._opened(RATE_HZ if rate_hz is None else rate_hz, watch)
         if rate_hz is not None and source.info.rate_hz != rate_hz:
             raise VideoError(
-                f"{self.label}: has times of its own, {source.info.rate_hz:g} frames a second; a "
-                "rate can be given only for pictures"
+                f"{self.label}: has times of its own; a rate can be given only for pictures"
             )
         return source
 

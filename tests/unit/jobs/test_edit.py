@@ -17,6 +17,7 @@ from glpose.jobs.given import open_given
 from glpose.skeleton import POSETRACK15
 from glpose.types import Frame, FramePoses, People
 from glpose.video.reader import open_video
+from glpose.video.source import find_sources
 from glpose.viewer.overlay_video import OverlayVideo
 
 WHO = [(1, 2), (1,), (2,), (3, 2), (3,)]
@@ -137,6 +138,20 @@ def test_the_overlay_is_drawn_anew_with_the_sound(folder: Path, video: Path) -> 
 
     with av.open(str(folder / "overlay.mp4")) as container:
         assert container.streams.audio
+
+
+def test_the_overlay_of_pictures_is_drawn_at_a_rate_that_nobody_knows(
+    folder: Path, tmp_path: Path
+) -> None:
+    file = folder / "poses.jsonl"
+    pictures = bad_videos.image_folder(tmp_path)
+    header = json.loads(file.read_text().splitlines()[0])
+    (height, width), num = find_sources([pictures])[0].open().info.size_hw, 12
+    header["video"] |= {"fps": None, "height": height, "width": width, "frames": num}
+    lines = [json.dumps(header), *file.read_text().splitlines()[1:]]
+    file.write_text("\n".join(lines) + "\n")
+    drop(folder, [2], pictures)
+    assert len(list(open_video(folder / "overlay.mp4").frames())) == len(WHO)
 
 
 def test_an_overlay_that_cannot_be_drawn_leaves_all_as_it_was(

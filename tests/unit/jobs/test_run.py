@@ -1,6 +1,7 @@
 """Runs from Python: outcomes and a reporter in place of exit statuses and lines, own parts."""
 
 import json
+import math
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
@@ -178,6 +179,19 @@ class Endless:
         for index in count():
             self.given.append(index)
             yield Frame(index, index / 25, np.full((96, 128, 3), 100, np.uint8))
+
+
+def test_a_rate_that_nobody_knows_is_read_back(how: dict, tmp_path: Path) -> None:
+    camera = Endless()
+    camera.info = replace(camera.info, rate_hz=math.nan, duration_s=9.0)
+    options = Options(
+        tmp_path / "out", end_s=0.2, frames=(0, 5), writers=(poses_jsonl, overlay_mp4), **how
+    )
+    (outcome,) = run_sources([camera], options)
+    assert (outcome.state, outcome.frames) == ("ok", 5)
+    result = glpose.load(outcome.folder)
+    assert math.isnan(result.video.rate_hz)
+    assert json.loads(json.dumps(result.to_dict(), allow_nan=False))["video"]["fps"] is None
 
 
 @pytest.mark.parametrize("causal", [False, True])
