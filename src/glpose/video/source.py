@@ -387,11 +387,10 @@ def _named_apart(entries: Iterable[SourceEntry]) -> list[SourceEntry]:
         if entry.paths and entry.paths in seen:
             continue
         seen.add(entry.paths)
-        base = name = _as_component(entry.name)
-        number = 1
+        name, number = _as_component(entry.name), 1
         while name.casefold() in kept:  # some file systems ignore case
             number += 1
-            name = f"{base}-{number}"
+            name = _as_component(entry.name, f"-{number}")
         kept[name.casefold()] = replace(entry, name=name, is_renamed=number > 1)
     return list(kept.values())
 
@@ -402,10 +401,19 @@ def _given_name(name: str) -> str:
     return path.stem if path.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES else path.name
 
 
-def _as_component(name: str) -> str:
-    """The name as one component of a path, so that results cannot leave their folder."""
+_MOST_BYTES = 255  # of a name, on usual file systems
+
+
+def _as_component(name: str, suffix: str = "") -> str:
+    """The name as one component of a path, so that results cannot leave their folder.
+
+    Cut where no file system could take it with its suffix.
+    """
     safe = Path(name).name.replace("\0", "_")
-    return "source" if safe in ("", "..") else safe
+    safe = "source" if safe in ("", "..") else safe[:_MOST_BYTES]
+    while len((safe + suffix).encode("utf-8", "surrogatepass")) > _MOST_BYTES:
+        safe = safe[:-1]
+    return safe + suffix
 
 
 def _absolute(path: Path | str) -> Path:
