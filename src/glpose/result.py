@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64, Int64, UInt8
 
 from glpose.errors import BadInput, MissingExtra
-from glpose.formats import results
 from glpose.forked import use_natives
+from glpose.formats import results
 from glpose.skeleton import Skeleton
 from glpose.stoppable import Stoppable
 from glpose.types import FrameAndPoses, FramePoses, PoseResult, VideoInfo

@@ -31,12 +31,14 @@ from glpose.formats.text.lines import (
     Line,
     cannot_write,
     dump,
+    first_value,
     has_area,
     is_number,
     is_pixel,
     read_lines,
     write_text,
 )
+from glpose.formats.text.tree import read_tree
 from glpose.skeleton import SKELETONS, Skeleton
 from glpose.types import (
     BeforeSmoothing,
@@ -158,12 +160,13 @@ class ResultWriter:
 def load(path: str | Path, *, needs_ids: bool = True) -> PoseResult:
     """Read `poses.jsonl`; for a killed run, all complete lines.
 
-    A file with the whole on its first line, as of `PoseResult.to_dict`, is read, too. Unless the file `needs_ids`, people may lack a `track_id`, which is -1 then.
+    A file with the whole in one object, as of `Result.to_dict`, is read, too, however it is written.
+    Unless the file `needs_ids`, people may lack a `track_id`, which is -1 then.
 
     Raises: BadInput with the line number if anything differs from what `ResultWriter` writes.
     """
     path = Path(path)
-    lines = _expanded(read_lines(path, forgive_last=True))
+    lines = _expanded(result_lines(path, forgive_last=True))
     first = next(lines, None)
     if first is None:
         raise BadInput(
@@ -199,16 +202,27 @@ def poses_file_of(path: Path) -> Path:
 def holds_frames(path: str | Path) -> bool:
     """Whether a `poses.jsonl` has more than its header; also if it cannot be read, for then nobody knows."""
     try:
-        lines = list(islice(_expanded(read_lines(Path(path), forgive_last=True)), 2))
+        lines = list(islice(_expanded(result_lines(Path(path), forgive_last=True)), 2))
         return len(lines) > 1 or (not lines and Path(path).stat().st_size > 0)
     except (BadInput, OSError):
         return True
 
 
 def result_of(path: Path, whole: dict[str, Any], *, needs_ids: bool = True) -> PoseResult:
-    """The result that a file holds as one object, as of `PoseResult.to_dict`. Raises: as `load`."""
+    """The result that a file holds as one object, as of `Result.to_dict`. Raises: as `load`."""
     first, *frames = _expanded([Line(path, 1, whole)])
     return _result(first, frames, needs_ids=needs_ids)
+
+
+def result_lines(path: Path, *, forgive_last: bool = False) -> Iterator[Line]:
+    """The lines of a file, or the one object that it is as a whole. Raises: as `read_lines`."""
+    if not first_value(path)[1]:
+        yield from read_lines(path, forgive_last=forgive_last)
+        return
+    root = read_tree(path)
+    if not isinstance(root.value, dict):
+        raise root.error("a list", f"the results of a run, with format {FORMAT}")
+    yield Line(path, 1, root.value)
 
 
 def _expanded(lines: Iterable[Line]) -> Iterator[Line]:
@@ -251,7 +265,7 @@ def read_boxes(path: str | Path) -> dict[int, People]:
     """
     path = Path(path)
     boxes: dict[int, People] = {}
-    for count, line in enumerate(_expanded(read_lines(path))):
+    for count, line in enumerate(_expanded(result_lines(path))):
         if count == 0 and "format" in line.data:
             _check_format(line)
             continue

@@ -252,9 +252,10 @@ def test_half_a_last_line_stays_and_says_that_the_run_was_killed(folder: Path) -
     assert "track_id" not in path.read_text().splitlines()[-1]
 
 
-def test_a_whole_result_in_one_object_is_changed_too(folder: Path) -> None:
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_whole_result_in_one_object_is_changed_too(indent: int | None, folder: Path) -> None:
     path = folder / "whole.json"
-    path.write_text(json.dumps(glpose.load(folder / "poses.jsonl").to_dict()))
+    path.write_text(json.dumps(glpose.load(folder / "poses.jsonl").to_dict(), indent=indent))
     edited = link(path, {3: 1})
     assert edited.track_ids == (1, 2)
     assert [p.people.track_id.tolist() for p in load(path).frames] == [
