@@ -98,6 +98,7 @@ def test_imports_have_no_side_effects():
     assert out == ""
 
 
+@pytest.mark.slow
 def test_a_run_leaves_the_process_as_it_was(tmp_path: Path) -> None:
     """But for OpenCV, see docs/api.md; ONNX Runtime still warns a program that uses it itself."""
     one = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]

@@ -1,9 +1,13 @@
 """Poses of a video to poses in space: whose joints, in which unit, and what is refused."""
 
+import json
 import math
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar, get_type_hints
 
 import numpy as np
 import pytest
@@ -183,3 +187,34 @@ def test_lift_in_python(tmp_path: Path):
     expected = lifted(list(frames), height_m=1.5)
     for a, b in zip(done.frames, expected, strict=True):
         np.testing.assert_allclose(a.lifted.xyz, b.lifted.xyz, atol=1e-5)
+
+
+def test_what_is_lifted_has_the_type_of_what_was_given(tmp_path: Path) -> None:
+    """Of a Result it is one, so that `at`, `track` and `to_dict` are there, for type checkers too."""
+    hints = get_type_hints(glpose.lift)
+    assert isinstance(hints["result"], TypeVar)
+    assert hints["return"] is hints["result"]
+    path = tiny_onnx.write_lifter(tmp_path / "tiny.lift.onnx")
+    frames = tuple(glpose.Poses.of(frame(i, 1), COCO17) for i in range(9))
+    result = glpose.Result(VideoInfo("walk", (400, 600), 25.0), COCO17, frames)
+    done = glpose.lift(result, weights=path, height_m=1.5)
+    assert done.track(1)["left_wrist"].shape == (9, 2)
+    assert done.at(0)["nose"].shape == (1, 2)
+    assert json.loads(json.dumps(done.to_dict()))["settings"]["lift"]["height_m"] == 1.5
+
+
+def test_any_number_is_a_height_and_stays_one_in_the_settings(tmp_path: Path) -> None:
+    path = tiny_onnx.write_lifter(tmp_path / "tiny.lift.onnx")
+    program = (  # in a process without type checks
+        "import fractions, json, sys, numpy\n"
+        "from glpose.lifting import check_height, lift_settings\n"
+        "from glpose.runtime.load import open_lifter\n"
+        "lifter = open_lifter(sys.argv[1]).network\n"
+        "for height_m in (fractions.Fraction(3, 2), numpy.float32(1.5), 1.5):\n"
+        "    check_height(height_m)\n"
+        "    print(json.dumps(lift_settings(lifter, height_m)['lift']['height_m']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["1.5"] * 3

@@ -53,9 +53,9 @@ from glpose.skeleton import Skeleton
 from glpose.timing import Timings
 from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
 from glpose.video.arrays import checked_rate
-from glpose.video.given import Given, find_given
+from glpose.video.given import Given, find_given, let_go
 from glpose.video.network import Watch
-from glpose.video.source import Source, SourceEntry, frames_within, let_go
+from glpose.video.source import Source, SourceEntry, frames_within
 from glpose.viewer.private import Private, without_faces
 from glpose.weights import DEFAULT_DETECTOR
 

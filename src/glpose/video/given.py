@@ -66,6 +66,15 @@ def find_given(
     return find_sources(parts, allow_network=allow_network)
 
 
+def let_go(source: Source) -> None:
+    """End the connection of a camera or a stream, also of one that was not read, and remove a copy.
+
+    A source that a user has opened stays as it is, as it may be given again.
+    """
+    if isinstance(source, CameraSource | NetworkSource | _Held):
+        source.close()
+
+
 def _parts(given: object, fps: float | None) -> Iterator[str | Path | Source | list[Path]]:
     match given:
         case str():
@@ -127,7 +136,6 @@ def _held(data: bytes, name: str, fps: float | None) -> Source:
         if isinstance(problem, VideoError):
             raise VideoError(str(problem).replace(str(path), name)) from problem
         raise
-    weakref.finalize(held, shutil.rmtree, folder, ignore_errors=True)
     return held
 
 
@@ -165,6 +173,13 @@ class _Held(_Around):
     def __init__(self, source: Source, folder: Path) -> None:
         super().__init__(source)
         self._folder = folder
+        self._removal = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """Remove the file, now if nobody reads it, or with this object; what is known stays."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        if not self._folder.exists():
+            self._removal.detach()
 
     @property
     def warnings(self) -> list[str]:

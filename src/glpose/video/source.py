@@ -22,7 +22,7 @@ from glpose.errors import BadInput, VideoError
 from glpose.imaging import Rgb
 from glpose.types import Frame, VideoInfo
 from glpose.video.arrays import RATE_HZ, ArraySource, step_at
-from glpose.video.camera import CameraSource, camera_number, open_camera
+from glpose.video.camera import camera_number, open_camera
 from glpose.video.network import Address, NetworkSource, Watch, is_address, parse_address
 from glpose.video.pages import open_pages
 from glpose.video.reader import Audio, in_span, open_video, read_ahead
@@ -310,12 +310,6 @@ def _of_address(text: str, *, allowed: bool) -> SourceEntry:
         "the network, or fetch it first"
     )
     return SourceEntry("address", (), error=problem)
-
-
-def let_go(source: Source) -> None:
-    """End the connection of a camera or a stream, also of one of which no frame was asked for."""
-    if isinstance(source, CameraSource | NetworkSource):
-        source.close()
 
 
 @contextmanager

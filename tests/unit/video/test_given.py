@@ -13,7 +13,15 @@ import cv2
 import numpy as np
 import pytest
 
-from bad_videos import coded_picture, image_folder, read_index, truncated_without_index, write_video
+import glpose
+from bad_videos import (
+    coded_picture,
+    image_folder,
+    read_index,
+    truncated_with_index,
+    truncated_without_index,
+    write_video,
+)
 from glpose.errors import BadInput, VideoError
 from glpose.types import Frame, VideoInfo
 from glpose.video.arrays import ArraySource
@@ -132,6 +140,26 @@ def test_messages_call_the_content_by_its_name(own_temporary_folder: Path, tmp_p
     with (tmp_path / "x.txt").open("wb") as file, pytest.raises(BadInput, match=r"^x.txt: "):
         opened(file)
     assert list(own_temporary_folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+def test_a_closed_stream_keeps_no_copy_of_what_it_was_given(
+    is_read: bool, own_temporary_folder: Path, tmp_path: Path, tiny_weights: Path
+) -> None:
+    how = {"weights": tiny_weights, "detector": tiny_weights / "finder.onnx"}
+    video = truncated_with_index(tmp_path)
+    with video.open("rb") as file:
+        stream = glpose.run(file, engine=glpose.EngineSpec(threads=1), **how)
+    assert list(own_temporary_folder.iterdir())
+    with stream:
+        assert not is_read or [poses.frame for poses in stream]
+    assert not list(own_temporary_folder.iterdir())
+    assert stream.video.name == video.name
+    assert bool(stream.warnings) == is_read
+    stream.close()
+    for given in (theirs := Theirs((0, 0.0, RGB)), theirs):
+        with glpose.run(given, engine=glpose.EngineSpec(threads=1), **how) as stream:
+            assert len(list(stream)) == 1
 
 
 def test_a_rate_is_refused_where_there_are_times(tmp_path: Path) -> None:
