@@ -28,7 +28,9 @@ of the package itself: `glpose.run`. Conventions of all arrays:
 
 The first use of glpose sets OpenCV for the whole process: one thread (`cv2.setNumThreads`), no
 messages on stderr (its log level), and, unless a program has imported it before, no pictures of more
-than 2^27 pixels. A program that needs the first two otherwise sets them again afterwards.
+than 2^27 pixels. A program that needs the first two otherwise sets them again afterwards. ONNX Runtime
+has no telemetry unless a program has imported it before, and where it offers CUDA its default log
+level is that of warnings once weights were opened. Nothing else of a process is changed.
 """
 
 

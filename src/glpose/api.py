@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -48,11 +48,13 @@ from glpose.track.scenes import STALL_S, Scenes
 from glpose.track.tracker import Tracker
 from glpose.types import Frame, FrameAndPoses, People, PoseResult, VideoInfo
 from glpose.video.arrays import checked_rate
-from glpose.video.given import Given, find_given
-from glpose.video.source import frames_within, let_go
+from glpose.video.given import Given, find_given, let_go
+from glpose.video.source import frames_within
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_LIFT, DEFAULT_PICTURE, DEFAULT_POSE
 
 _MOST_PEOPLE = 1000  # 300 KB for each in each of nine frames
+
+SomeResult = TypeVar("SomeResult", bound=PoseResult)
 
 Boxes = Mapping[int, People]
 """People by frame index; other frames have nobody."""
@@ -206,12 +208,12 @@ def run(
 
 
 def lift(
-    result: PoseResult,
+    result: SomeResult,
     *,
     weights: str | Path = DEFAULT_LIFT,
     height_m: float | None = None,
     engine: EngineSpec = EngineSpec(),
-) -> PoseResult:
+) -> SomeResult:
     """The same poses with joints in space, `lifted`, for every person who is seen long enough.
 
     Lengths are in metres with the `height_m` of the people, else in their statures; see

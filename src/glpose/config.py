@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def to_plain(value: Any) -> Any:
-    """Convert dataclasses to dictionaries, tuples to lists and NumPy's values to Python's.
+    """Convert dataclasses to dictionaries, tuples to lists, NumPy's values and fractions to Python's.
 
     For JSON and TOML.
     """
@@ -30,7 +30,8 @@ def to_plain(value: Any) -> Any:
         return [to_plain(item) for item in value]
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
-    return value
+    number = real_number(value)
+    return value if number is None else number
 
 
 def real_number(value: object) -> int | float | None:

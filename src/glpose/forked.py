@@ -16,7 +16,10 @@ class _Natives:
 
 
 def use_natives() -> None:
-    """Call this before native libraries are used. Raises: GLPoseError in a forked process."""
+    """Call this before native libraries are used, and before a thread is waited for that uses them.
+
+    Raises: GLPoseError in a forked process.
+    """
     if _Natives.are_broken:
         raise GLPoseError(
             "this process was forked from one in which glpose had opened a video or weights, which "

@@ -87,7 +87,7 @@ def lift_settings(lifter: Lifter, height_m: float | None) -> dict[str, object]:
     return {
         "lift": {
             "unit": unit_of(lifter, height_m),
-            "height_m": height_m,
+            "height_m": real_number(height_m),
             "root": list(card.root),
             "frame": ("camera turned to the person" if card.frame == "person" else "camera")
             + ": x right, y up, z towards the camera",
@@ -112,6 +112,7 @@ def check_rate(rate_hz: float, what: str = "the frame rate") -> None:
     rate = real_number(rate_hz)
     if rate is None or not 0.001 <= rate <= 100_000:
         found = f"{rate_hz!r:.40}" if rate is None else f"{rate:g}"
+        found = "nan, not known" if found == "nan" else found
         raise BadInput(f"{what} is {found}; expected frames in a second, from 0.001 to 100000")
 
 

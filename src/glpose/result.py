@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64, Int64, UInt8
 
 from glpose.errors import BadInput, MissingExtra
+from glpose.forked import use_natives
 from glpose.formats import results
 from glpose.skeleton import Skeleton
 from glpose.stoppable import Stoppable
@@ -198,6 +199,7 @@ class PoseStream(Iterator[Poses]):
         self._poses = Stoppable(Poses.of(poses, skeleton) for _, poses in pairs)
 
     def __next__(self) -> Poses:
+        use_natives()  # in a fork nobody fills the queue that would be waited for
         with np.errstate(under="ignore"):  # whatever the caller has set
             return next(self._poses)
 

@@ -49,7 +49,7 @@ class VideoInfo:
     """What is known about a video before it is decoded.
 
     `size_hw` is the size as shown, `rotation_deg` the clockwise rotation applied to show it;
-    `num_frames` and `duration_s` come from the header and may be unknown or wrong. `note` says
+    `rate_hz` is NaN if it is not known, as of what is live; `num_frames` and `duration_s` come from the header and may be unknown or wrong. `note` says
     what is unusual in its pictures, or done to them; it is empty otherwise. `is_still`: a picture
     and no video, in which nobody is followed. Pictures in files may differ in size: `size_hw` is
     that of the first one, and `largest_hw` what memory is to be planned for, if that is larger.

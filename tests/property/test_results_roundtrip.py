@@ -1,16 +1,22 @@
 """What is written is read: results and boxes round-trip up to their decimals."""
 
+import json
+import math
 import tempfile
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glpose.formats.results import ResultWriter, load, read_boxes, write_boxes
+from glpose.config import real_number
+from glpose.errors import BadInput
+from glpose.formats.results import ResultWriter, header, load, read_boxes, write_boxes
 from glpose.skeleton import SKELETONS, Skeleton
-from glpose.types import BeforeSmoothing, FramePoses, People, VideoInfo
+from glpose.types import BeforeSmoothing, FramePoses, People, PosesInSpace, VideoInfo
 
 _seed = st.integers(0, 2**32 - 1)
 _videos = st.builds(
@@ -52,6 +58,60 @@ def same_people(a: People, b: People) -> None:
     np.testing.assert_array_equal(a.track_id, b.track_id)
     np.testing.assert_allclose(a.xyxy, b.xyxy, rtol=0, atol=0.006)
     np.testing.assert_allclose(a.score, b.score, rtol=0, atol=0.51e-4)
+
+
+@given(
+    st.floats() | st.fractions() | st.none(),
+    st.none() | st.floats(),
+    st.floats() | st.fractions() | st.floats(width=32).map(np.float32) | st.just(Path("a")),
+)
+@settings(deadline=None)
+def test_any_header_is_read(rate_hz: Any, duration_s: float | None, setting: Any) -> None:
+    video = object.__new__(VideoInfo)  # whatever a source says
+    parts = {"rate_hz": rate_hz, "duration_s": duration_s, "name": "a", "size_hw": (8, 8)}
+    for part in fields(VideoInfo):
+        object.__setattr__(video, part.name, parts.get(part.name, part.default))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "poses.jsonl")
+        first = header(video, SKELETONS["coco17"], {}, {"a": setting})
+        path.write_text(json.dumps(first, allow_nan=False))
+        result = load(path)
+    known = real_number(rate_hz)
+    if known is None or not abs(known) < 1e300:
+        assert math.isnan(result.video.rate_hz)
+    else:
+        assert result.video.rate_hz == known
+
+
+def test_what_would_not_be_read_is_not_written() -> None:
+    skeleton = SKELETONS["coco17"]
+    who = People(np.array([[0, 0, 8, 8]], np.float32), np.ones(1, np.float32), np.array([1]))
+    near, score = np.full((1, 17, 2), 1e6, np.float32), np.ones((1, 17), np.float32)
+    far, at_s = near + 1, (0.0, 1.0, 2.0, math.nan, math.inf)
+    kept = (
+        FramePoses(0, at_s[0], who, near, score),
+        FramePoses(1, at_s[1], who, np.full_like(near, np.nan), score),
+    )
+    nothing = np.zeros((1, 17), bool)
+    bad = (
+        FramePoses(2, at_s[2], who, far, score),
+        FramePoses(2, at_s[2], who, near, score, before=BeforeSmoothing(far, nothing, nothing)),
+        FramePoses(
+            2, at_s[2], who, near, score,
+            lifted=PosesInSpace(np.full((1, 17, 3), -2e6, np.float32), nothing[:, 0], nothing[:, 0]),
+        ),
+        FramePoses(2, at_s[3], who, near, score),
+        FramePoses(2, at_s[4], who, near, score),
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "poses.jsonl")
+        with ResultWriter(path, VideoInfo("a", (8, 8), 25.0), skeleton) as writer:
+            for frame in kept:
+                writer.write(frame)
+            for frame in bad:
+                with pytest.raises(BadInput, match=r"frame 2 .*expected"):
+                    writer.write(frame)
+        assert len(load(path).frames) == 2
 
 
 @pytest.mark.slow

@@ -1,8 +1,13 @@
 """Poses of a video to poses in space: whose joints, in which unit, and what is refused."""
 
+import json
+import math
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar, get_type_hints
 
 import numpy as np
 import pytest
@@ -154,7 +159,8 @@ def test_another_skeleton_height_or_rate_is_refused():
     with pytest.raises(BadInput, match="the height is 175; expected that of a person in metres"):
         lifted(frames, height_m=175.0)
     for rate_hz in (0.0, -25.0, 1e-300, 1e300, float("inf"), float("nan")):
-        with pytest.raises(BadInput, match=re.escape(f"rate is {rate_hz:g}; expected frames")):
+        said = "nan, not known" if math.isnan(rate_hz) else f"{rate_hz:g}"
+        with pytest.raises(BadInput, match=re.escape(f"rate is {said}; expected frames")):
             lift_frames(frames, COCO17, rate_hz, LIFTER)
     assert np.isfinite(lift_frames(frames, COCO17, 0.001, LIFTER)[4].lifted.xyz).any()
     with pytest.raises(BadInput, match=r"no track is long enough.* at 100000 frames a second"):
@@ -183,3 +189,34 @@ def test_lift_in_python(tmp_path: Path):
     expected = lifted(list(frames), height_m=1.5)
     for a, b in zip(done.frames, expected, strict=True):
         np.testing.assert_allclose(a.lifted.xyz, b.lifted.xyz, atol=1e-5)
+
+
+def test_what_is_lifted_has_the_type_of_what_was_given(tmp_path: Path) -> None:
+    """Of a Result it is one, so that `at`, `track` and `to_dict` are there, for type checkers too."""
+    hints = get_type_hints(glpose.lift)
+    assert isinstance(hints["result"], TypeVar)
+    assert hints["return"] is hints["result"]
+    path = tiny_onnx.write_lifter(tmp_path / "tiny.lift.onnx")
+    frames = tuple(glpose.Poses.of(frame(i, 1), COCO17) for i in range(9))
+    result = glpose.Result(VideoInfo("walk", (400, 600), 25.0), COCO17, frames)
+    done = glpose.lift(result, weights=path, height_m=1.5)
+    assert done.track(1)["left_wrist"].shape == (9, 2)
+    assert done.at(0)["nose"].shape == (1, 2)
+    assert json.loads(json.dumps(done.to_dict()))["settings"]["lift"]["height_m"] == 1.5
+
+
+def test_any_number_is_a_height_and_stays_one_in_the_settings(tmp_path: Path) -> None:
+    path = tiny_onnx.write_lifter(tmp_path / "tiny.lift.onnx")
+    program = (  # in a process without type checks
+        "import fractions, json, sys, numpy\n"
+        "from glpose.lifting import check_height, lift_settings\n"
+        "from glpose.runtime.load import open_lifter\n"
+        "lifter = open_lifter(sys.argv[1]).network\n"
+        "for height_m in (fractions.Fraction(3, 2), numpy.float32(1.5), 1.5):\n"
+        "    check_height(height_m)\n"
+        "    print(json.dumps(lift_settings(lifter, height_m)['lift']['height_m']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["1.5"] * 3

@@ -1,6 +1,5 @@
 """Poses of one video from files of any tool: ours, COCO results, and PoseTrack predictions."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
@@ -13,8 +12,8 @@ from glpose.files import open_regular
 from glpose.formats.posetrack.labels import read_prediction_file
 from glpose.formats.posetrack.people import MISSING_SCORE
 from glpose.formats.results import load, result_of
-from glpose.formats.text.kinds import HEAD, check_kind, kind_of
-from glpose.formats.text.lines import FARTHEST_PX
+from glpose.formats.text.kinds import HEAD, kind_of
+from glpose.formats.text.lines import FARTHEST_PX, first_value
 from glpose.formats.text.rows import top
 from glpose.formats.text.tree import Node, is_empty, read_tree
 from glpose.skeleton import COCO17, POSETRACK15, Skeleton
@@ -48,7 +47,7 @@ class GivenPoses:
 def read_poses(path: Path) -> GivenPoses:
     """Read a `poses.jsonl`, COCO results, or the PoseTrack predictions of one sequence.
 
-    A result of glpose may be one object too, as of `PoseResult.to_dict`, however it is written.
+    A result of glpose may be one object too, as of `Result.to_dict`, however it is written.
 
     In COCO results (a JSON list, 17 joints) `image_id` is the number of the frame, from 0; `bbox`
     and `track_id` may be given, and joints at (0, 0) with score 0 are missing. Scores are cut to
@@ -85,24 +84,10 @@ def _given(result: PoseResult) -> GivenPoses:
 
 
 def _has_header(path: Path) -> bool:
-    """Whether the first line is the header of our own format.
-
-    A whole result in one object is longer than what is read here, or has other lines: `read_tree`
-    tells.
-    """
-    try:
-        with open_regular(path) as file:
-            line = file.readline(2**20)
-        check_kind(path, line, _EXPECTED)
-        first = json.loads(line)
-    except OSError as problem:
-        raise BadInput(
-            f"{path}: cannot be read ({problem.strerror}); expected a file of poses; check the name"
-        ) from problem
-    except BadInput:
-        raise
-    except (ValueError, RecursionError):
-        return path.suffix == ".jsonl"
+    """Whether the first line is the header of our own format, and the frames follow on others."""
+    first, goes_on = first_value(path, _EXPECTED)
+    if goes_on:
+        return False
     return path.suffix == ".jsonl" or (isinstance(first, dict) and "format" in first)
 
 

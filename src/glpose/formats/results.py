@@ -13,6 +13,7 @@ each joint, and `window` with the words "padded" and "bridged" where they apply;
 said by `types.PosesInSpace`, the unit by `settings` of the header.
 """
 
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -30,12 +31,14 @@ from glpose.formats.text.lines import (
     Line,
     cannot_write,
     dump,
+    first_value,
     has_area,
     is_number,
     is_pixel,
     read_lines,
     write_text,
 )
+from glpose.formats.text.tree import read_tree
 from glpose.skeleton import SKELETONS, Skeleton
 from glpose.types import (
     BeforeSmoothing,
@@ -97,6 +100,7 @@ class ResultWriter:
                 f"{self._path}: frame {poses.frame} has joints of shape {poses.xy.shape[1:]}; "
                 f"expected ({self._num_joints}, 2) as in the header"
             )
+        self._check_numbers(poses)
         found = poses.score[np.isfinite(poses.xy).all(-1)]
         for score in (poses.people.score, found):
             wrong = score[~((np.round(score, _SCORE) >= 0) & (np.round(score, _SCORE) <= 1))]
@@ -107,6 +111,21 @@ class ResultWriter:
         check_people(poses.people, f"{self._path}: frame {poses.frame}")
         self._write_line(frame_line(poses))
         self._frame = poses.frame
+
+    def _check_numbers(self, poses: FramePoses) -> None:
+        """Raises: BadInput for a time or coordinates that `load` would refuse."""
+        if not is_number(poses.time_s):
+            raise BadInput(
+                f"{self._path}: frame {poses.frame} is at {poses.time_s!r:.40} s; expected a finite "
+                "number"
+            )
+        before, lifted = poses.before, poses.lifted
+        for xy in (poses.xy, before and before.xy, lifted and lifted.xyz):
+            if xy is not None and (far := np.abs(xy[np.isfinite(xy)]) > FARTHEST_PX).any():
+                raise BadInput(
+                    f"{self._path}: frame {poses.frame} has a joint at {xy[np.isfinite(xy)][far][0]:g}; "
+                    f"expected at most {FARTHEST_PX:g} pixels, as no picture is larger"
+                )
 
     def close(self) -> None:
         """Close the file; all lines are written already."""
@@ -141,12 +160,13 @@ class ResultWriter:
 def load(path: str | Path, *, needs_ids: bool = True) -> PoseResult:
     """Read `poses.jsonl`; for a killed run, all complete lines.
 
-    A file with the whole on its first line, as of `PoseResult.to_dict`, is read, too. Unless the file `needs_ids`, people may lack a `track_id`, which is -1 then.
+    A file with the whole in one object, as of `Result.to_dict`, is read, too, however it is written.
+    Unless the file `needs_ids`, people may lack a `track_id`, which is -1 then.
 
     Raises: BadInput with the line number if anything differs from what `ResultWriter` writes.
     """
     path = Path(path)
-    lines = _expanded(read_lines(path, forgive_last=True))
+    lines = _expanded(result_lines(path, forgive_last=True))
     first = next(lines, None)
     if first is None:
         raise BadInput(
@@ -182,16 +202,27 @@ def poses_file_of(path: Path) -> Path:
 def holds_frames(path: str | Path) -> bool:
     """Whether a `poses.jsonl` has more than its header; also if it cannot be read, for then nobody knows."""
     try:
-        lines = list(islice(_expanded(read_lines(Path(path), forgive_last=True)), 2))
+        lines = list(islice(_expanded(result_lines(Path(path), forgive_last=True)), 2))
         return len(lines) > 1 or (not lines and Path(path).stat().st_size > 0)
     except (BadInput, OSError):
         return True
 
 
 def result_of(path: Path, whole: dict[str, Any], *, needs_ids: bool = True) -> PoseResult:
-    """The result that a file holds as one object, as of `PoseResult.to_dict`. Raises: as `load`."""
+    """The result that a file holds as one object, as of `Result.to_dict`. Raises: as `load`."""
     first, *frames = _expanded([Line(path, 1, whole)])
     return _result(first, frames, needs_ids=needs_ids)
+
+
+def result_lines(path: Path, *, forgive_last: bool = False) -> Iterator[Line]:
+    """The lines of a file, or the one object that it is as a whole. Raises: as `read_lines`."""
+    if not first_value(path)[1]:
+        yield from read_lines(path, forgive_last=forgive_last)
+        return
+    root = read_tree(path)
+    if not isinstance(root.value, dict):
+        raise root.error("a list", f"the results of a run, with format {FORMAT}")
+    yield Line(path, 1, root.value)
 
 
 def _expanded(lines: Iterable[Line]) -> Iterator[Line]:
@@ -234,7 +265,7 @@ def read_boxes(path: str | Path) -> dict[int, People]:
     """
     path = Path(path)
     boxes: dict[int, People] = {}
-    for count, line in enumerate(_expanded(read_lines(path))):
+    for count, line in enumerate(_expanded(result_lines(path))):
         if count == 0 and "format" in line.data:
             _check_format(line)
             continue
@@ -311,7 +342,7 @@ def header(
     models: Mapping[str, Mapping[str, object]],
     settings: Mapping[str, object],
 ) -> dict[str, object]:
-    """The first line of `poses.jsonl`, as plain data."""
+    """The first line of `poses.jsonl`, as plain data; a rate that is not known is null."""
     height, width = video.size_hw
     first = {
         "format": FORMAT,
@@ -333,7 +364,7 @@ def header(
         "models": models,
         "settings": settings,
     }
-    return _finite(to_plain(first))
+    return json.loads(dump(_finite(to_plain(first))))
 
 
 def _add_raw(people: list[dict[str, Any]], before: BeforeSmoothing) -> None:
@@ -381,7 +412,7 @@ def _finite(value: Any) -> Any:
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, float) and not is_number(value):
         return None
     return value
 
@@ -399,10 +430,11 @@ def _read_video(line: Line) -> VideoInfo:
         return None if line.value(key, "a number or null") is None else line.number_at(key)
 
     frames = None if line.value("frames", "a number or null") is None else line.whole("frames")
+    rate_hz = perhaps("fps")
     return VideoInfo(
         name=line.text("name"),
         size_hw=(line.whole("height"), line.whole("width")),
-        rate_hz=line.number_at("fps"),
+        rate_hz=math.nan if rate_hz is None else rate_hz,
         num_frames=frames,
         duration_s=perhaps("duration_s"),
         rotation_deg=line.whole("rotation", -360),

@@ -14,8 +14,8 @@ from glpose.errors import BadInput
 from glpose.files import whole_file
 from glpose.formats.lock import only_writer
 from glpose.formats.poses import read_poses
-from glpose.formats.results import POSES, load, poses_file_of, write_summary
-from glpose.formats.text.lines import cannot_write, dump, read_lines
+from glpose.formats.results import POSES, load, poses_file_of, result_lines, write_summary
+from glpose.formats.text.lines import cannot_write, dump, first_value
 from glpose.jobs.given import EDITED, Wanted, edits_of
 from glpose.jobs.refine import check_belongs
 from glpose.jobs.run import SUMMARY
@@ -117,7 +117,7 @@ def _rewrite(
 ) -> Edited:
     """Change the numbers, and keep in the header that it was done, and whether it was drawn."""
     with only_writer(path.parent):
-        lines = [_edited(line.data, renamed) for line in read_lines(path, forgive_last=True)]
+        lines = [_edited(line.data, renamed) for line in result_lines(path, forgive_last=True)]
         settings = lines[0].get("settings") or {}
         edits = [*edits_of(settings), edit | {"drawn": source is not None}]
         lines[0]["settings"] = settings | {EDITED: edits}
@@ -146,6 +146,8 @@ def _cut_off(path: Path) -> str:
 
     Its people go, as they cannot be told apart: one of them may be somebody who is left out.
     """
+    if first_value(path)[1]:  # a whole result, which is read as a whole or not at all
+        return ""
     last = path.read_text("utf-8-sig").rpartition("\n")[2]
     try:
         json.loads(last or "null")
@@ -199,7 +201,8 @@ def _source_of(result: PoseResult, path: Path, video: str | Path | None) -> Sour
     if len(entries) != 1:
         raise BadInput(f"{video}: holds {len(entries)} videos; expected the one of these results")
     (entry,) = entries
-    source = entry.open(result.video.rate_hz if entry.is_images else None)
+    rate_hz = result.video.rate_hz
+    source = entry.open(rate_hz if entry.is_images and rate_hz > 0 else None)
     check_belongs(read_poses(path), source.info, entry.label)
     return source
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from glpose.errors import BadInput
 from glpose.files import is_same_file, open_regular
 from glpose.formats.results import load, poses_file_of
-from glpose.formats.text.lines import cannot_write
+from glpose.formats.text.lines import cannot_write, first_value
 from glpose.jobs.report import Reporter
 from glpose.types import Frame, PoseResult
 from glpose.video.source import Source, frames_within
@@ -86,7 +86,8 @@ def open_given(path: Path) -> Given:
         )
     with open_regular(file) as lines:
         num_lines = sum(1 for line in lines if line.strip())
-    return Given(file, result, is_cut_off=num_lines > 1 + len(result.frames))
+    is_whole = first_value(file)[1]
+    return Given(file, result, is_cut_off=not is_whole and num_lines > 1 + len(result.frames))
 
 
 def check_motion(given: Given) -> None:

@@ -3,6 +3,7 @@
 made = write_report(Path("glpose-out/walk"), ReportOptions())
 """
 
+import math
 import os
 import tempfile
 from collections.abc import Iterator
@@ -306,7 +307,7 @@ def _told(result: PoseResult) -> Iterator[tuple[str, str]]:
     video = result.video
     yield "video", video.name
     yield "size", f"{video.size_hw[1]} x {video.size_hw[0]} pixels"
-    yield "frame rate", f"{video.rate_hz:g} Hz"
+    yield "frame rate", "not known" if math.isnan(video.rate_hz) else f"{video.rate_hz:g} Hz"
     yield "skeleton", f"{result.skeleton.name}, {len(result.skeleton.joints)} joints"
     for name, value in result.settings.items():
         if value is not None:

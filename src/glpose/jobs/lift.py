@@ -178,13 +178,13 @@ def _linked(given: GivenPoses) -> GivenPoses:
 
 
 def _video(given: GivenPoses, path: Path, rate_hz: float | None) -> VideoInfo:
-    video = given.video
-    if video is None:
+    video = given.video or VideoInfo(path.stem, (0, 0), math.nan)
+    if math.isnan(video.rate_hz):
         if rate_hz is None:
             raise BadInput(
                 f"{path}: names no frame rate; expected the video's, give it with --rate"
             )
-        video = VideoInfo(path.stem, (0, 0), rate_hz)
+        video = replace(video, rate_hz=rate_hz)
     check_rate(video.rate_hz, f"{path}: the frame rate")
     if rate_hz is not None and not math.isclose(rate_hz, video.rate_hz, rel_tol=1e-3):
         raise BadInput(

@@ -24,7 +24,9 @@ from glpose.skeleton import Skeleton
 from glpose.timing import Timings
 from glpose.track.by_flow import with_links
 from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
-from glpose.video.source import Source, find_sources
+from glpose.video.arrays import RATE_HZ
+from glpose.video.given import find_given
+from glpose.video.source import Source
 from glpose.viewer.private import Private
 
 _REFINER = "flow"
@@ -61,7 +63,7 @@ def refine_video(
     Raises: GLPoseError if video or poses cannot be used.
     """
     check_order(poses, "glpose refine VIDEO POSES")
-    entries = find_sources([video])
+    entries = find_given([video])
     if len(entries) != 1:
         raise BadInput(f"{video}: holds {len(entries)} videos; expected one, refine each alone")
     (entry,) = entries
@@ -177,7 +179,7 @@ class _Refinement:
                 poses = FramePoses.empty(frame.index, time_s, num_joints)
             yield frame, replace(poses, time_s=time_s, status=frame.status)
         for index in sorted(poses_at):
-            time_s += 1 / rate_hz
+            time_s += 1 / (rate_hz if rate_hz > 0 else RATE_HZ)
             yield Frame(index, time_s, None), replace(poses_at[index], time_s=time_s)
 
     def settings(self) -> dict[str, object]:

@@ -3,6 +3,7 @@
 outcomes = run_sources(["walk.mp4"], Options(Path("results")))
 """
 
+import math
 import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, closing, suppress
@@ -21,7 +22,7 @@ from glpose.api import (
     shared_motions,
     usual_weights,
 )
-from glpose.errors import BadInput, GLPoseError
+from glpose.errors import BadInput, GLPoseError, VideoError
 from glpose.files import is_same_file
 from glpose.flow import Flow
 from glpose.formats.lock import only_writer
@@ -52,9 +53,9 @@ from glpose.skeleton import Skeleton
 from glpose.timing import Timings
 from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
 from glpose.video.arrays import checked_rate
-from glpose.video.given import Given, find_given
+from glpose.video.given import Given, find_given, let_go
 from glpose.video.network import Watch
-from glpose.video.source import Source, SourceEntry, frames_within, let_go
+from glpose.video.source import Source, SourceEntry, frames_within
 from glpose.viewer.private import Private, without_faces
 from glpose.weights import DEFAULT_DETECTOR
 
@@ -163,8 +164,11 @@ def run_sources(
 
     Each is whatever `glpose.run` takes, or a folder or glob of several videos.
 
-    Problems of a source are reported and kept in its outcome; they do not stop the others.
-    Raises: GLPoseError if nothing can be run: boxes, weights or output folder cannot be used.
+    Problems of a source are reported and kept in its outcome; they do not stop the others. So is any
+    exception that a `Source` or an iterator of yours raises while it is read; those of your refiners and
+    writers, but for GLPoseError and OSError, and faults of glpose itself, are raised at once.
+    Raises: GLPoseError if nothing can be run: boxes, weights or output folder cannot be used, or one of
+    the sources is none.
     """
     start_s, end_s, frames = checked_span(options.start_s, options.end_s, options.frames)
     fps = None if options.fps is None else checked_rate(options.fps, "fps")
@@ -367,8 +371,8 @@ class SourceJob:
             held.enter_context(only_writer(self.folder))
             self._move_old()
             held.callback(self._settle)
-        except GLPoseError as problem:
-            self._warn(str(problem), "failed")
+        except (GLPoseError, OSError) as problem:
+            self._warn(_in_words(problem), "failed")
             return out
         except Interrupted:
             self._warn(f"{self.entry.name}: interrupted before it began", "interrupted")
@@ -387,8 +391,7 @@ class SourceJob:
             )
         except (GLPoseError, OSError, MemoryError) as problem:
             # The last two come from a writer of a user, or from the system.
-            said = str(problem) if isinstance(problem, GLPoseError) else _in_words(problem)
-            self._warn(f"{said} ({out.frames} frames were done)", "failed")
+            self._warn(f"{_in_words(problem)} ({out.frames} frames were done)", "failed")
         else:
             self._judge(source)
         finally:
@@ -586,8 +589,7 @@ class SourceJob:
 
         Until a stop is requested, unless one is not to be heeded any more.
         """
-        how = self.options
-        with closing(frames_within(source, how.start_s, how.end_s, how.frames)) as frames:
+        with closing(self._given_frames(source)) as frames:
             for frame in frames:
                 if heed and self.interrupt.requested:
                     # What is held back for later frames comes now, which may take some seconds.
@@ -596,6 +598,20 @@ class SourceJob:
                     )
                     raise Interrupted
                 yield frame
+
+    def _given_frames(self, source: Source) -> Generator[Frame, None, None]:
+        """The frames asked for. Raises: VideoError for whatever a source of a user raises."""
+        how = self.options
+        try:
+            yield from frames_within(source, how.start_s, how.end_s, how.frames)
+        except (GLPoseError, MemoryError):
+            raise
+        except Exception as problem:
+            if self.entry.given is None:
+                raise
+            raise VideoError(
+                f"{self.entry.label}: {type(problem).__name__}: {problem}"
+            ) from problem
 
     def _judge(self, source: Source) -> None:
         """Report what is missing from finished results."""
@@ -657,7 +673,9 @@ def _remove_if_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def _in_words(problem: OSError | MemoryError) -> str:
+def _in_words(problem: GLPoseError | OSError | MemoryError) -> str:
+    if isinstance(problem, GLPoseError):
+        return str(problem)
     if isinstance(problem, MemoryError):
         return "memory has run out; close other programs, or scale the video down"
     return f"{problem.filename or 'a file'}: cannot be used ({problem.strerror or problem})"
@@ -667,7 +685,7 @@ def _expected_frames(info: VideoInfo, options: Options) -> int | None:
     """Expected number of frames according to the header; for progress only."""
     if options.start_s is None and options.end_s is None:
         total = info.num_frames
-    elif info.duration_s is None:
+    elif info.duration_s is None or math.isnan(info.rate_hz):
         return None
     else:
         end_s = min(info.duration_s, options.end_s or info.duration_s)

@@ -3,6 +3,7 @@
 Start at `find_given`, which is `find_sources` for all of it.
 """
 
+import math
 import os
 import shutil
 import tempfile
@@ -63,6 +64,15 @@ def find_given(
     """
     parts = (part for one in given for part in _parts(one, fps))
     return find_sources(parts, allow_network=allow_network)
+
+
+def let_go(source: Source) -> None:
+    """End the connection of a camera or a stream, also of one that was not read, and remove a copy.
+
+    A source that a user has opened stays as it is, as it may be given again.
+    """
+    if isinstance(source, CameraSource | NetworkSource | _Held):
+        source.close()
 
 
 def _parts(given: object, fps: float | None) -> Iterator[str | Path | Source | list[Path]]:
@@ -126,7 +136,6 @@ def _held(data: bytes, name: str, fps: float | None) -> Source:
         if isinstance(problem, VideoError):
             raise VideoError(str(problem).replace(str(path), name)) from problem
         raise
-    weakref.finalize(held, shutil.rmtree, folder, ignore_errors=True)
     return held
 
 
@@ -164,6 +173,13 @@ class _Held(_Around):
     def __init__(self, source: Source, folder: Path) -> None:
         super().__init__(source)
         self._folder = folder
+        self._removal = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """Remove the file, now if nobody reads it, or with this object; what is known stays."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        if not self._folder.exists():
+            self._removal.detach()
 
     @property
     def warnings(self) -> list[str]:
@@ -171,7 +187,15 @@ class _Held(_Around):
 
 
 class _Theirs(_Around):
-    """A source of a user: what it gives is checked as it comes."""
+    """A source of a user: what it says is checked at once, what it gives as it comes."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        self._info = _checked_info(source.info)
+
+    @property
+    def info(self) -> VideoInfo:
+        return self._info
 
     def frames(
         self, start_s: float | None = None, end_s: float | None = None
@@ -184,7 +208,12 @@ class _Theirs(_Around):
                 )
             label = f"{name}: picture {frame.index!r:.40}"
             if frame.rgb is not None:
-                checked_picture(frame.rgb, label)
+                size_hw = checked_picture(frame.rgb, label).shape[:2]
+                if frame.index == 0 and size_hw != self.info.size_hw:  # later ones may differ
+                    raise BadInput(
+                        f"{label} has the size_hw {size_hw}; expected {self.info.size_hw}, as the "
+                        "info of the source says"
+                    )
             index, time_s = real_number(frame.index), real_number(frame.time_s)
             if not isinstance(index, int) or not index > last_index:
                 raise BadInput(
@@ -197,6 +226,49 @@ class _Theirs(_Around):
                 )
             last_index, last_s = index, time_s
             yield frame
+
+
+def _checked_info(info: object) -> VideoInfo:
+    """What a source of a user says about itself, in numbers of Python. Raises: BadInput."""
+    if not isinstance(info, VideoInfo):
+        raise BadInput(f"a source has the info {info!r:.40}; expected a glpose.VideoInfo")
+    if not isinstance(info.name, str):
+        raise BadInput(f"a source has the name {info.name!r:.40}; expected text")
+
+    def wrong(what: str, expected: str) -> BadInput:
+        found = getattr(info, what)
+        return BadInput(f"{info.name}: the info has the {what} {found!r:.40}; expected {expected}")
+
+    def whole(what: str, value: object, least: int, expected: str) -> int:
+        number = real_number(value)
+        if not isinstance(number, int) or not least <= number < 2**63:
+            raise wrong(what, expected)
+        return number
+
+    def size_hw(what: str, value: object) -> tuple[int, int]:
+        expected = "(height, width) in pixels"
+        if not isinstance(value, tuple | list) or len(value) != 2:
+            raise wrong(what, expected)
+        height, width = (whole(what, side, 1, expected) for side in value)
+        return height, width
+
+    rate_hz, duration_s = real_number(info.rate_hz), real_number(info.duration_s)
+    if rate_hz is None or rate_hz <= 0 or rate_hz == math.inf:
+        raise wrong("rate_hz", "frames a second, above 0, or math.nan if nobody knows")
+    if info.duration_s is not None and (duration_s is None or duration_s < 0):
+        raise wrong("duration_s", "seconds, or None if nobody knows")
+    frames, counted = info.num_frames, "a whole number from 0, or None if nobody knows"
+    return VideoInfo(
+        name=info.name,
+        size_hw=size_hw("size_hw", info.size_hw),
+        rate_hz=float(rate_hz),
+        num_frames=None if frames is None else whole("num_frames", frames, 0, counted),
+        duration_s=duration_s if duration_s is not None and math.isfinite(duration_s) else None,
+        rotation_deg=whole("rotation_deg", info.rotation_deg, -360, "whole degrees"),
+        note=str(info.note),
+        is_still=bool(info.is_still),
+        largest_hw=None if info.largest_hw is None else size_hw("largest_hw", info.largest_hw),
+    )
 
 
 _OURS = ArraySource | CameraSource | ImageSequence | NetworkSource | Pages | VideoSource

@@ -217,6 +217,7 @@ def read_ahead(frames: Generator[Frame, None, None], depth: int) -> Generator[Fr
             if isinstance(item, BaseException):
                 raise item
             yield item
+            use_natives()  # in a fork nobody puts the next one
     finally:
         stopped.set()
         thread.join()

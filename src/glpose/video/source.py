@@ -22,7 +22,7 @@ from glpose.errors import BadInput, VideoError
 from glpose.imaging import Rgb
 from glpose.types import Frame, VideoInfo
 from glpose.video.arrays import RATE_HZ, ArraySource, step_at
-from glpose.video.camera import CameraSource, camera_number, open_camera
+from glpose.video.camera import camera_number, open_camera
 from glpose.video.network import Address, NetworkSource, Watch, is_address, parse_address
 from glpose.video.pages import open_pages
 from glpose.video.reader import Audio, in_span, open_video, read_ahead
@@ -164,8 +164,7 @@ class SourceEntry:
         source = self._opened(RATE_HZ if rate_hz is None else rate_hz, watch)
         if rate_hz is not None and source.info.rate_hz != rate_hz:
             raise VideoError(
-                f"{self.label}: has times of its own, {source.info.rate_hz:g} frames a second; a "
-                "rate can be given only for pictures"
+                f"{self.label}: has times of its own; a rate can be given only for pictures"
             )
         return source
 
@@ -315,12 +314,6 @@ def _of_address(text: str, *, allowed: bool) -> SourceEntry:
     return SourceEntry("address", (), error=problem)
 
 
-def let_go(source: Source) -> None:
-    """End the connection of a camera or a stream, also of one of which no frame was asked for."""
-    if isinstance(source, CameraSource | NetworkSource):
-        source.close()
-
-
 @contextmanager
 def _readable(name: str) -> Iterator[None]:
     """Raises: VideoError if a path cannot be looked at: no permission, a name that is too long."""
@@ -390,11 +383,10 @@ def _named_apart(entries: Iterable[SourceEntry]) -> list[SourceEntry]:
         if entry.paths and entry.paths in seen:
             continue
         seen.add(entry.paths)
-        base = name = _as_component(entry.name)
-        number = 1
+        name, number = _as_component(entry.name), 1
         while name.casefold() in kept:  # some file systems ignore case
             number += 1
-            name = f"{base}-{number}"
+            name = _as_component(entry.name, f"-{number}")
         kept[name.casefold()] = replace(entry, name=name, is_renamed=number > 1)
     return list(kept.values())
 
@@ -405,10 +397,19 @@ def _given_name(name: str) -> str:
     return path.stem if path.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES else path.name
 
 
-def _as_component(name: str) -> str:
-    """The name as one component of a path, so that results cannot leave their folder."""
+_MOST_BYTES = 255  # of a name, on usual file systems
+
+
+def _as_component(name: str, suffix: str = "") -> str:
+    """The name as one component of a path, so that results cannot leave their folder.
+
+    Cut where no file system could take it with its suffix.
+    """
     safe = Path(name).name.replace("\0", "_")
-    return "source" if safe in ("", "..") else safe
+    safe = "source" if safe in ("", "..") else safe[:_MOST_BYTES]
+    while len((safe + suffix).encode("utf-8", "surrogatepass")) > _MOST_BYTES:
+        safe = safe[:-1]
+    return safe + suffix
 
 
 def _absolute(path: Path | str) -> Path:

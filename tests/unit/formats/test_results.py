@@ -11,6 +11,7 @@ import pytest
 
 import glpose
 from glpose.errors import BadInput
+from glpose.formats.poses import read_poses
 from glpose.formats.results import (
     ResultWriter,
     holds_frames,
@@ -19,6 +20,8 @@ from glpose.formats.results import (
     write_boxes,
     write_summary,
 )
+from glpose.formats.text import lines
+from glpose.jobs.given import open_given
 from glpose.skeleton import POSETRACK15
 from glpose.types import BeforeSmoothing, FramePoses, People, VideoInfo
 
@@ -401,6 +404,36 @@ def test_a_whole_result_in_one_object_is_read(file: Path, tmp_path: Path) -> Non
     whole.write_text(json.dumps(data))
     with pytest.raises(BadInput, match=r'line 1: found no "status"'):
         load(whole)
+
+
+@pytest.mark.parametrize("form", ["indented", "by hand", "after a line", "long"])
+def test_a_whole_result_is_read_however_it_is_written(
+    form: str, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = glpose.load(file).to_dict()
+    text = json.dumps(data, indent=2)
+    if form == "by hand":
+        text = json.dumps(data).replace('"video": ', '\n"video":\n')
+    elif form == "after a line":
+        text = f"\n\n{text}"
+    elif form == "long":
+        text = json.dumps(data)
+        monkeypatch.setattr(lines, "_LONGEST_HEADER", 500)
+        monkeypatch.setattr(lines, "_LONGEST", 1000)
+    for name in ("whole.json", "whole.jsonl"):
+        whole = tmp_path / name
+        whole.write_text(text, "utf-8")
+        assert glpose.load(whole).to_dict() == data
+        assert holds_frames(whole)
+        assert sorted(read_boxes(whole)) == [frame["frame"] for frame in data["frames"]]
+        assert len(read_poses(whole).frames) == len(data["frames"])
+        assert not open_given(whole).is_cut_off
+    whole.write_text(text[:-20], "utf-8")
+    with pytest.raises(BadInput, match="not JSON"):
+        glpose.load(whole)
+    whole.write_text("[\n1\n]")
+    with pytest.raises(BadInput, match="is a list; expected the results of a run"):
+        glpose.load(whole)
 
 
 def test_boxes_are_read_from_a_whole_result_in_one_object(file: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from glpose.jobs.given import open_given
 from glpose.skeleton import POSETRACK15
 from glpose.types import Frame, FramePoses, People
 from glpose.video.reader import open_video
+from glpose.video.source import find_sources
 from glpose.viewer.overlay_video import OverlayVideo
 
 WHO = [(1, 2), (1,), (2,), (3, 2), (3,)]
@@ -139,6 +140,20 @@ def test_the_overlay_is_drawn_anew_with_the_sound(folder: Path, video: Path) -> 
         assert container.streams.audio
 
 
+def test_the_overlay_of_pictures_is_drawn_at_a_rate_that_nobody_knows(
+    folder: Path, tmp_path: Path
+) -> None:
+    file = folder / "poses.jsonl"
+    pictures = bad_videos.image_folder(tmp_path)
+    header = json.loads(file.read_text().splitlines()[0])
+    (height, width), num = find_sources([pictures])[0].open().info.size_hw, 12
+    header["video"] |= {"fps": None, "height": height, "width": width, "frames": num}
+    lines = [json.dumps(header), *file.read_text().splitlines()[1:]]
+    file.write_text("\n".join(lines) + "\n")
+    drop(folder, [2], pictures)
+    assert len(list(open_video(folder / "overlay.mp4").frames())) == len(WHO)
+
+
 def test_an_overlay_that_cannot_be_drawn_leaves_all_as_it_was(
     folder: Path, video: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,9 +252,10 @@ def test_half_a_last_line_stays_and_says_that_the_run_was_killed(folder: Path) -
     assert "track_id" not in path.read_text().splitlines()[-1]
 
 
-def test_a_whole_result_in_one_object_is_changed_too(folder: Path) -> None:
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_whole_result_in_one_object_is_changed_too(indent: int | None, folder: Path) -> None:
     path = folder / "whole.json"
-    path.write_text(json.dumps(glpose.load(folder / "poses.jsonl").to_dict()))
+    path.write_text(json.dumps(glpose.load(folder / "poses.jsonl").to_dict(), indent=indent))
     edited = link(path, {3: 1})
     assert edited.track_ids == (1, 2)
     assert [p.people.track_id.tolist() for p in load(path).frames] == [

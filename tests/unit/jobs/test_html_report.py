@@ -270,6 +270,16 @@ def test_times_of_any_rate_and_people_who_are_there_for_a_moment(tmp_path: Path)
     assert facts["angles"]["how"] == "from the joints as found"
 
 
+def test_a_rate_that_nobody_knows_is_no_reason_not_to_show(results: Path) -> None:
+    file = results / "poses.jsonl"
+    file.write_text(file.read_text().replace('"fps": 25.0', '"fps": null'))
+    video = results.parent / "walk.mp4"
+    write_report(results, ReportOptions(video=video, embed=True))
+    page = (results / "report.html").read_text()
+    assert "not known" in page
+    assert "nan Hz" not in page
+
+
 def test_a_file_that_is_cut_off_is_shown_and_said(results: Path, capsys: Capture) -> None:
     file = results / "poses.jsonl"
     file.write_bytes(file.read_bytes()[:-50])

@@ -111,7 +111,8 @@ def test_rates_that_no_video_has_are_refused(
     coco = tmp_path / "coco.json"
     coco.write_text(json.dumps([{"image_id": 0, "score": 1, "keypoints": [1.0] * 3 * NUM}]))
     line = refused(capsys, coco, "--weights", weights, "--rate", rate)
-    assert f"coco.json: the frame rate is {float(rate):g}; expected frames in a second" in line
+    said = "nan, not known" if rate == "nan" else f"{float(rate):g}"
+    assert f"coco.json: the frame rate is {said}; expected frames in a second" in line
     path = written(tmp_path / "p.jsonl", [person(i) for i in range(SHORT)])
     if abs(float(rate)) < 2:  # others are no numbers in a file
         path.write_text(path.read_text().replace('"fps": 25.0', f'"fps": {rate}'))
@@ -130,6 +131,14 @@ def test_a_rate_is_given_only_for_poses_that_name_none(
     path.write_text(path.read_text().replace('"fps": 25.0', f'"fps": {30000 / 1001}'))
     how = ("--weights", str(weights), "--overwrite", "--rate", "29.97")
     assert main(["lift", str(path), *how]) == 0
+    path.write_text(path.read_text().replace(f'"fps": {30000 / 1001}', '"fps": null'))
+    assert "p.jsonl: names no frame rate" in refused(
+        capsys, path, "--weights", weights, "--overwrite"
+    )
+    with pytest.raises(BadInput, match="the frame rate is nan, not known"):
+        glpose.lift(glpose.load(path), weights=weights)
+    assert main(["lift", str(path), *how]) == 0
+    assert glpose.load(tmp_path / "p_3d.jsonl").video.rate_hz == 29.97
 
 
 def test_files_are_not_replaced_unasked(

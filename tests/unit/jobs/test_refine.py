@@ -1,6 +1,7 @@
 """Refining poses that exist: what can be read, what is refused, and that nothing is lost."""
 
 import json
+import math
 import re
 from dataclasses import replace
 from functools import partial
@@ -205,6 +206,15 @@ def test_poses_behind_the_end_of_a_video_are_kept(video: Path, tmp_path: Path) -
         f"{outcome.name} ends after 7 frames; the poses of 5 frames behind that were kept as they are"
     ]
     assert ids(glpose.load(outcome.folder / "poses.jsonl")) == [[1]] * SHORT
+    early = Early()
+    early.info = replace(early.info, name="b", rate_hz=math.nan)
+    outcome = refine_video(early, path, RefineOptions(tmp_path / "o", writers=LIMIT))
+    times_s = [poses.time_s for poses in glpose.load(outcome.folder).frames]
+    assert len(times_s) == SHORT
+    assert times_s == sorted(times_s)
+    early.info = replace(early.info, name="c", rate_hz=0.0)
+    with pytest.raises(BadInput, match="rate_hz"):
+        refine_video(early, path, RefineOptions(tmp_path / "o", writers=LIMIT))
 
 
 def test_results_are_never_replaced_by_their_own_refinement(video: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Runs from Python: outcomes and a reporter in place of exit statuses and lines, own parts."""
 
 import json
+import math
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
@@ -165,6 +166,59 @@ def test_networks_are_opened_once_for_all_sources(
         assert told["models"]["detector"]["name"] == DEFAULT_DETECTOR
 
 
+def test_what_a_source_raises_is_its_problem_alone(how: dict, tmp_path: Path) -> None:
+    rgb = np.full((96, 128, 3), 100, np.uint8)
+
+    def pictures(*problems: Exception) -> Iterator[np.ndarray]:
+        yield rgb
+        for problem in problems:
+            raise problem
+
+    def broken() -> Endless:
+        camera = Endless()
+        camera.frames = lambda *_: pictures(RuntimeError("lost"))  # type: ignore[method-assign]
+        return camera
+
+    options = Options(tmp_path / "out", writers=(poses_jsonl,), **how)
+    problems = (RuntimeError("camera gone"), ConnectionError("no route"), KeyError(1))
+    outcomes = run_sources([*map(pictures, problems), broken(), pictures()], options)
+    assert [outcome.state for outcome in outcomes] == ["failed"] * 4 + ["ok"]
+    said = [warning for outcome in outcomes for warning in outcome.warnings[:1]]
+    assert "pictures: RuntimeError: camera gone (1 frames were done)" in said[0]
+    assert "pictures-2: ConnectionError: no route" in said[1]
+    for outcome in outcomes[:3]:
+        assert len(glpose.load(outcome.folder).frames) == 1
+        summary = json.loads((outcome.folder / "summary.json").read_text())
+        assert summary["state"] == "failed"
+
+
+def test_faults_that_are_of_no_source_are_raised(video: Path, how: dict, tmp_path: Path) -> None:
+    def faulty(pairs: Iterable[FrameAndPoses]) -> Iterator[FrameAndPoses]:
+        next(iter(pairs))
+        raise RuntimeError("a fault")
+        yield
+
+    for source in (video, [np.full((96, 128, 3), 100, np.uint8)]):
+        options = Options(tmp_path / "out", refiners=(faulty,), **how)
+        with pytest.raises(RuntimeError, match="a fault"):
+            run_sources([source], options)
+
+
+def test_names_that_are_too_long_are_cut_and_told_apart(how: dict, tmp_path: Path) -> None:
+    rgb = np.full((96, 128, 3), 100, np.uint8)
+    sources = [glpose.ArraySource([rgb], name=name) for name in ("x" * 300, "x" * 300, "ü" * 200)]
+    options = Options(tmp_path / "out", writers=(poses_jsonl,), **how)
+    outcomes = run_sources(sources, options)
+    assert [outcome.state for outcome in outcomes] == ["ok"] * 3
+    assert [o.folder.name for o in outcomes] == ["x" * 255, "x" * 253 + "-2", "ü" * 127]
+    deep = tmp_path
+    while len(str(deep)) < 3900:  # so that the whole path is too long for the system
+        deep /= "y" * 100
+    bad, good = run_sources([sources[0], [rgb]], replace(options, output=deep))
+    assert (bad.state, good.state) == ("failed", "ok")
+    assert "File name too long" in bad.warnings[0]
+
+
 class Endless:
     """A camera that nobody stops; `given` are the frames that were taken from it."""
 
@@ -178,6 +232,19 @@ class Endless:
         for index in count():
             self.given.append(index)
             yield Frame(index, index / 25, np.full((96, 128, 3), 100, np.uint8))
+
+
+def test_a_rate_that_nobody_knows_is_read_back(how: dict, tmp_path: Path) -> None:
+    camera = Endless()
+    camera.info = replace(camera.info, rate_hz=math.nan, duration_s=9.0)
+    options = Options(
+        tmp_path / "out", end_s=0.2, frames=(0, 5), writers=(poses_jsonl, overlay_mp4), **how
+    )
+    (outcome,) = run_sources([camera], options)
+    assert (outcome.state, outcome.frames) == ("ok", 5)
+    result = glpose.load(outcome.folder)
+    assert math.isnan(result.video.rate_hz)
+    assert json.loads(json.dumps(result.to_dict(), allow_nan=False))["video"]["fps"] is None
 
 
 @pytest.mark.parametrize("causal", [False, True])

@@ -2,8 +2,10 @@
 
 import gc
 import io
+import math
 import tempfile
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +13,15 @@ import cv2
 import numpy as np
 import pytest
 
-from bad_videos import coded_picture, image_folder, read_index, truncated_without_index, write_video
+import glpose
+from bad_videos import (
+    coded_picture,
+    image_folder,
+    read_index,
+    truncated_with_index,
+    truncated_without_index,
+    write_video,
+)
 from glpose.errors import BadInput, VideoError
 from glpose.types import Frame, VideoInfo
 from glpose.video.arrays import ArraySource
@@ -132,10 +142,30 @@ def test_messages_call_the_content_by_its_name(own_temporary_folder: Path, tmp_p
     assert list(own_temporary_folder.iterdir()) == []
 
 
+@pytest.mark.parametrize("is_read", [True, False])
+def test_a_closed_stream_keeps_no_copy_of_what_it_was_given(
+    is_read: bool, own_temporary_folder: Path, tmp_path: Path, tiny_weights: Path
+) -> None:
+    how = {"weights": tiny_weights, "detector": tiny_weights / "finder.onnx"}
+    video = truncated_with_index(tmp_path)
+    with video.open("rb") as file:
+        stream = glpose.run(file, engine=glpose.EngineSpec(threads=1), **how)
+    assert list(own_temporary_folder.iterdir())
+    with stream:
+        assert not is_read or [poses.frame for poses in stream]
+    assert not list(own_temporary_folder.iterdir())
+    assert stream.video.name == video.name
+    assert bool(stream.warnings) == is_read
+    stream.close()
+    for given in (theirs := Theirs((0, 0.0, RGB)), theirs):
+        with glpose.run(given, engine=glpose.EngineSpec(threads=1), **how) as stream:
+            assert len(list(stream)) == 1
+
+
 def test_a_rate_is_refused_where_there_are_times(tmp_path: Path) -> None:
     video = write_video(tmp_path / "a.mp4", num_frames=3)
     for given in (video, video.read_bytes()):
-        with pytest.raises(VideoError, match="has times of its own, 25 frames a second"):
+        with pytest.raises(VideoError, match="has times of its own"):
             opened(given, fps=10.0)
     assert opened(image_folder(tmp_path), fps=10.0).info.rate_hz == 10
 
@@ -193,12 +223,59 @@ def test_a_source_of_a_user_is_taken_as_it_is() -> None:
         ([(0, 1.0, RGB), (1, 1.0, RGB)], "mine: picture 1 is at 1.0 s, after one at 1.0 s"),
         ([(0, float("nan"), RGB)], "mine: picture 0 is at nan s"),
         ([(0, None, RGB)], "mine: picture 0 is at None s"),
+        ([(0, 0.0, np.zeros((8, 4, 3), np.uint8))], "has the size_hw (8, 4); expected (8, 8)"),
     ],
 )
 def test_what_a_source_of_a_user_gives_is_checked(frames: list, words: str) -> None:
     with pytest.raises(BadInput) as problem:
         list(opened(Theirs(*frames)).frames())
     assert words in str(problem.value)
+
+
+def theirs_with(**parts: object) -> Theirs:
+    """A source whose info has these parts, of whatever types."""
+    source = Theirs((0, 0.0, RGB))
+    source.info = object.__new__(VideoInfo)
+    for part in fields(VideoInfo):
+        value = parts.get(part.name, getattr(Theirs.info, part.name))
+        object.__setattr__(source.info, part.name, value)
+    return source
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"rate_hz": None}, "the rate_hz None; expected frames a second, above 0, or math.nan"),
+        ({"rate_hz": "25"}, "the rate_hz '25'"),
+        ({"rate_hz": 0.0}, "the rate_hz 0.0"),
+        ({"rate_hz": -25.0}, "the rate_hz -25.0"),
+        ({"rate_hz": math.inf}, "the rate_hz inf"),
+        ({"size_hw": (0, 8)}, "the size_hw (0, 8); expected (height, width) in pixels"),
+        ({"size_hw": (8.0, 8.0)}, "the size_hw (8.0, 8.0)"),
+        ({"size_hw": (8, 8, 3)}, "the size_hw (8, 8, 3)"),
+        ({"size_hw": None}, "the size_hw None"),
+        ({"largest_hw": 8}, "the largest_hw 8"),
+        ({"num_frames": -1}, "the num_frames -1; expected a whole number from 0"),
+        ({"num_frames": math.nan}, "the num_frames nan"),
+        ({"duration_s": -1.0}, "the duration_s -1.0; expected seconds"),
+        ({"duration_s": "1"}, "the duration_s '1'"),
+        ({"rotation_deg": 0.5}, "the rotation_deg 0.5; expected whole degrees"),
+        ({"name": None}, "the name None; expected text"),
+    ],
+)
+def test_what_a_source_of_a_user_says_is_checked(parts: dict, words: str) -> None:
+    with pytest.raises(BadInput) as problem:
+        opened(theirs_with(**parts))
+    assert words in str(problem.value)
+
+
+def test_what_a_source_of_a_user_says_is_in_numbers_of_python() -> None:
+    info = opened(
+        theirs_with(rate_hz=Fraction(30), size_hw=[np.int64(8), 8], duration_s=math.inf)
+    ).info
+    assert info == VideoInfo("mine", (8, 8), 30.0)
+    assert [type(value) for value in (info.rate_hz, *info.size_hw)] == [float, int, int]
+    assert math.isnan(opened(theirs_with(rate_hz=np.float32(math.nan))).info.rate_hz)
 
 
 def test_our_own_sources_are_not_checked_again(tmp_path: Path) -> None:

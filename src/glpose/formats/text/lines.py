@@ -16,7 +16,7 @@ from glpose.files import open_regular, read_regular, write_whole
 from glpose.formats.text.kinds import check_kind
 
 _EXPECTED = "JSON such as the poses.jsonl of glpose run; give that, or the folder it is in"
-_LONGEST = 2**26  # bytes of a line
+_LONGEST, _LONGEST_HEADER = 2**26, 2**20  # bytes of a line
 
 FARTHEST_PX = 1e6
 """Larger coordinates cannot be pixels of any picture."""
@@ -110,6 +110,36 @@ def is_number(value: Any) -> bool:
 def is_pixel(value: Any) -> bool:
     """Whether a JSON value can be a coordinate in a picture."""
     return is_number(value) and abs(value) <= FARTHEST_PX
+
+
+def first_value(path: Path, expected: str = _EXPECTED) -> tuple[Any, bool]:
+    """What the first line of a file is as JSON, None if it is none, and whether JSON goes on behind it.
+
+    It goes on where a whole result is one object on several lines, or on a single long one.
+
+    Raises: BadInput saying what was `expected`, if the file cannot be read or is no text.
+    """
+    try:
+        with open_regular(path) as file:
+            lines = iter(partial(file.readline, _LONGEST_HEADER), b"")
+            line = next((line for line in lines if line.strip()), b"")
+            is_long = len(line) == _LONGEST_HEADER
+            has_more = is_long and file.readline(_LONGEST).endswith(b"\n") and file.readline(1)
+    except OSError as problem:
+        raise BadInput(
+            f"{path}: cannot be read ({problem.strerror}); expected {expected}; check the name"
+        ) from problem
+    check_kind(path, line, expected)
+    is_object = line.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
+    if is_object and is_long:
+        return None, not has_more
+    try:
+        return json.loads(line.decode("utf-8-sig").strip()), False
+    except json.JSONDecodeError as problem:
+        # A line without an end is one that a killed run has cut off.
+        return None, is_object and line.endswith(b"\n") and problem.pos >= len(problem.doc)
+    except (ValueError, RecursionError):
+        return None, False
 
 
 def read_lines(path: Path, *, forgive_last: bool = False) -> Iterator[Line]:

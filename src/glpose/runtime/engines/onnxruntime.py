@@ -1,30 +1,35 @@
 """The ONNX Runtime door: the only module that imports onnxruntime. Bytes in, NumPy in and out."""
 
 import os
-from collections.abc import Mapping
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from pathlib import Path
 
 import numpy as np
 
-# Before the import: else the runtime keeps an id of the device in the user's cache folder, and looks
-# up a host of its maker at each start. No later switch prevents it.
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+# The first import in this process reads it: else the runtime keeps an id of the device in the user's
+# cache folder, and looks up a host of its maker. No later switch prevents it. Other processes that
+# are started from here keep what they had.
+_TELEMETRY = "ORT_DISABLE_TELEMETRY"
+_before = os.environ.get(_TELEMETRY)
+os.environ[_TELEMETRY] = "1"
 
 import onnxruntime as ort
+
+if _before is None:
+    del os.environ[_TELEMETRY]
+else:
+    os.environ[_TELEMETRY] = _before
 
 from glpose.errors import BadConfig, BadWeights
 from glpose.forked import use_natives
 from glpose.runtime.engine import ArrayInfo, Device, EngineSpec
 
-_FATAL_ONLY = 4
+_WARNING, _FATAL_ONLY = 2, 4
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 NEEDED = 'CUDA needs an NVIDIA driver, CUDA and cuDNN: pip install "onnxruntime-gpu[cuda,cudnn]"'
 """What to do where CUDA does not start."""
-
-# The runtime prints warnings and errors on stderr; what matters is raised as an exception, too.
-ort.set_default_logger_severity(_FATAL_ONLY)
 
 
 class Session:
@@ -40,6 +45,7 @@ class Session:
         options = ort.SessionOptions()
         options.intra_op_num_threads = engine.num_threads
         options.inter_op_num_threads = 1
+        # It prints warnings and errors on stderr; what matters is raised as an exception, too.
         options.log_severity_level = _FATAL_ONLY
         # Spinning threads would take CPU time from decoding and drawing.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -103,7 +109,8 @@ def _opened(
     if device != "cpu" and _CUDA in found:
         try:
             _load_cuda()
-            session = _session(data, options, [_CUDA, _CPU])
+            with _quiet():
+                session = _session(data, options, [_CUDA, _CPU])
             if session.get_providers()[0] == _CUDA:
                 return session
         except Exception as problem:  # noqa: BLE001 - the runtime's own errors have no common type
@@ -128,6 +135,19 @@ def _session(
 ) -> ort.InferenceSession:
     # Without the fallback, which prints and tries the same again.
     return ort.InferenceSession(data, options, providers=providers, enable_fallback=0)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Say nothing of a CUDA that does not start, which no option of a session prevents.
+
+    The level is that of the whole process and cannot be asked for: afterwards it is the usual one.
+    """
+    ort.set_default_logger_severity(_FATAL_ONLY)
+    try:
+        yield
+    finally:
+        ort.set_default_logger_severity(_WARNING)
 
 
 def _load_cuda() -> None:
