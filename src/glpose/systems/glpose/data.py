@@ -109,20 +109,21 @@ class ClipData:
         rgb = shown(cut(picture, to_key, config.crop), self._data.damage_share)
         sample = {"key": rgb, **found, "to_crop": to_key.matrix}
         if config.offsets:
-            local = [
-                shown(rgb, self._data.neighbour_damage_share)
-                for rgb in self._local(tracks, key, look, to_key, rng)
-            ]
-            sample["local"] = np.stack(local)
+            own, places, crops = self._local(tracks, key, look, to_key, rng)
+            local = np.stack([shown(crop, self._data.neighbour_damage_share) for crop in crops])
+            # Also the key fills slots, at the ends of a clip: a damaged one must not be whole there.
+            local[np.array(places) == own] = rgb
+            sample["local"] = local
         if config.global_.n:
             wanted = config.global_
-            rows = tracks.proposals(key, wanted.num_candidates, wanted.pool, rng).tolist()
+            rows = tracks.proposals(key, wanted.num_candidates, wanted.pool, rng)
             looks = {
                 "none": Look,
                 "same": lambda: look,
                 "own": lambda: draw_look(rng, how),
             }[config.global_.augment]
-            crops = np.stack([self._own_crop(tracks, row, looks(), rng) for row in rows])
+            crops = np.stack([self._own_crop(tracks, row, looks(), rng) for row in rows.tolist()])
+            crops[rows == key] = rgb
             # Padded by repetition to a fixed shape; only the first `num_proposals` are used.
             places = np.arange(config.global_.num_candidates) % len(rows)
             sample["proposals"], sample["num_proposals"] = crops[places], np.array(len(rows))
@@ -135,15 +136,16 @@ class ClipData:
         look: Look,
         to_key: Affine,
         rng: np.random.Generator,
-    ) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-        """The crops of the local slots."""
+    ) -> tuple[int, list[int], Iterator[UInt8[np.ndarray, "h w 3"]]]:
+        """The key's picture or row, those of the local slots, and the crops of these."""
         config = self._config
+        how = key, config.offsets, config.local.border
         if config.local.box == "exact":
-            for number in tracks.neighbour_pictures(key, config.offsets, config.local.border):
-                yield cut(tracks.pictures[number], to_key, config.crop)
-            return
-        for row in tracks.neighbours(key, config.offsets, config.local.border).tolist():
-            yield self._own_crop(tracks, row, look, rng)
+            numbers = tracks.neighbour_pictures(*how)
+            crops = (cut(tracks.pictures[number], to_key, config.crop) for number in numbers)
+            return int(tracks.picture[key]), numbers, crops
+        rows = tracks.neighbours(*how).tolist()
+        return key, rows, (self._own_crop(tracks, row, look, rng) for row in rows)
 
     def _own_crop(
         self, tracks: Tracks, row: int, look: Look, rng: np.random.Generator
