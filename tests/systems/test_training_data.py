@@ -12,12 +12,13 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from glpose.clip import Border  # noqa: E402
+from glpose.errors import BadConfig  # noqa: E402
 from glpose.nets.spec import HRNetConfig, ResNetConfig  # noqa: E402
 from glpose.systems.flowing.data import align_set  # noqa: E402
 from glpose.systems.flowing.net import Flowing  # noqa: E402
 from glpose.systems.flowing.spec import FlowingConfig  # noqa: E402
 from glpose.systems.glpose.data import ClipData  # noqa: E402
-from glpose.systems.glpose.features import FeatureData  # noqa: E402
+from glpose.systems.glpose.features import FeatureData, FeatureMix  # noqa: E402
 from glpose.systems.glpose.spec import (  # noqa: E402
     ClipConfig,
     GlobalConfig,
@@ -197,3 +198,15 @@ def test_no_slot_that_is_the_key_differs_from_it(
     for key, slots, is_key in seen:
         for crop, same in zip(slots, is_key.tolist(), strict=True):
             assert np.array_equal(crop, key) == same
+
+
+def test_a_stride_at_which_nobody_is_damaged_is_refused() -> None:
+    """Row 0 alone would have a damaged copy, but nobody there has a label."""
+    people = Varied(3)
+    people.labels["state"][0] = UNLABELLED
+    tracks = Tracks(people)
+    how = ClipConfig(damaged_stride=100, damage_share=0.5)
+    data = FeatureData(tracks, TINY, how, sample_pixels, seed=0, num_variants=1)
+    with pytest.raises(BadConfig, match="damaged_stride is 100, and no labelled person of a set"):
+        FeatureMix([data], how, 4, 0)
+    assert len(FeatureMix([data], replace(how, damage_share=0.0), 4, 0).describe(0)) == 4

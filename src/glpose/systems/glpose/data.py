@@ -48,8 +48,8 @@ class ClipData:
 
     @property
     def num_samples(self) -> int:
-        """Number of people to train on; 0 if one of the sets has none."""
-        return int(self._ends[-1]) if all(len(keys) for keys in self._keys) else 0
+        """Number of people to train on."""
+        return int(self._ends[-1])
 
     @property
     def tracks(self) -> list[Tracks]:

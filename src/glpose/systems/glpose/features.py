@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 
 from glpose.clip import global_slots
 from glpose.damage import DAMAGE, damage
+from glpose.errors import BadConfig
 from glpose.files import whole_folder
 from glpose.systems.glpose.data import drifted_box, key_targets, noisy_box
 from glpose.systems.glpose.spec import ClipConfig, GLPoseConfig
@@ -284,6 +285,11 @@ class FeatureMix:
         self, sets: list[FeatureData], data: ClipConfig, batch_size: int, seed: int
     ) -> None:
         self._sets, self._data, self._batch_size, self._seed = sets, data, batch_size, seed
+        if data.damage_share and not all(len(s.damaged_keys) for s in sets):
+            raise BadConfig(
+                f"data.damaged_stride is {data.damaged_stride}, and no labelled person of a set has "
+                "a damaged copy; expected a smaller one, or data.damage_share=0"
+            )
 
     def rows(self, step: int, numbers: Sequence[int]) -> ArrayBatch:
         """Features, target maps and joint weights of these batch rows; only these are computed."""
