@@ -4,6 +4,7 @@ The people here differ in every frame: pictures, boxes, joints, and which of the
 """
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -14,17 +15,20 @@ torch = pytest.importorskip("torch")
 from glpose.clip import Border  # noqa: E402
 from glpose.errors import BadConfig  # noqa: E402
 from glpose.nets.spec import HRNetConfig, ResNetConfig  # noqa: E402
+from glpose.recipes import load_recipe  # noqa: E402
 from glpose.systems.flowing.data import align_set  # noqa: E402
 from glpose.systems.flowing.net import Flowing  # noqa: E402
 from glpose.systems.flowing.spec import FlowingConfig  # noqa: E402
 from glpose.systems.glpose.data import ClipData  # noqa: E402
 from glpose.systems.glpose.features import FeatureData, FeatureMix  # noqa: E402
+from glpose.systems.glpose.net import GLPose  # noqa: E402
 from glpose.systems.glpose.spec import (  # noqa: E402
     ClipConfig,
     GlobalConfig,
     GLPoseConfig,
     LocalConfig,
 )
+from glpose.systems.glpose.system import cached_features  # noqa: E402
 from glpose.train.data.augment import Augmentation  # noqa: E402
 from glpose.train.data.sets import ABSENT, LABELLED, UNLABELLED  # noqa: E402
 from glpose.train.data.tracks import Tracks  # noqa: E402
@@ -210,3 +214,38 @@ def test_a_stride_at_which_nobody_is_damaged_is_refused() -> None:
     with pytest.raises(BadConfig, match="damaged_stride is 100, and no labelled person of a set"):
         FeatureMix([data], how, 4, 0)
     assert len(FeatureMix([data], replace(how, damage_share=0.0), 4, 0).describe(0)) == 4
+
+
+# --- features that are kept ---
+
+
+def people_with(**changes: np.ndarray) -> Tracks:
+    people = Varied(4, 3)
+    for name, values in changes.items():
+        people.labels[name] = values.astype(people.labels[name].dtype)
+    return Tracks(people)
+
+
+def test_features_are_made_anew_for_corrected_tracks_and_another_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glpose.systems.glpose.system.make_encode", lambda *_: sample_pixels)
+    recipe = replace(load_recipe("glpose_small"), model=TINY)
+    model, labels = GLPose(TINY), Varied(4, 3).labels
+
+    def folders(tracks: Tracks) -> set[str]:
+        cached_features(model, tracks, recipe.data, recipe, seed=0, cache_dir=tmp_path)
+        return {path.name for path in tmp_path.iterdir()}
+
+    num = len(folders(people_with()))
+    assert num == len(folders(people_with())) == 1
+    # All keep the order of the rows, their boxes and their pictures.
+    split = np.where((labels["clip"] == 1) & (labels["track"] == 8), 9, labels["track"])
+    split[-1] = 10
+    later = labels["frame"] + 5 * (labels["frame"] > 1)
+    other = np.where(labels["clip"] == 1, 4, 0)
+    for changes in ({"track": split}, {"frame": later}, {"clip": other}):
+        num += 1
+        assert len(folders(people_with(**changes))) == num
+    monkeypatch.setattr("glpose.systems.glpose.system.FEATURES_VERSION", 0)
+    assert len(folders(people_with())) == num + 1

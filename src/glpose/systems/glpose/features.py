@@ -26,6 +26,9 @@ from glpose.types import Affine
 
 Encode = Callable[[UInt8[np.ndarray, "n h w 3"]], Float32[np.ndarray, "n c h w"]]
 
+FEATURES_VERSION = 1
+"""To be raised if the same crops get other features: by other damage, colours, looks or boxes."""
+
 _MAPS = "maps.npz"
 _LARGE = ("clean", "damaged")
 # How much of a box's drift is left in the next frame: 0.8 of it after four.

@@ -21,7 +21,7 @@ from glpose.formats.sets import dataset, usual_validation
 from glpose.nets.losses import heatmap_loss
 from glpose.runtime.card import SUMMARY, PoseCard
 from glpose.systems.glpose.data import ClipData
-from glpose.systems.glpose.features import Encode, FeatureData, FeatureMix
+from glpose.systems.glpose.features import FEATURES_VERSION, Encode, FeatureData, FeatureMix
 from glpose.systems.glpose.net import Fusion, GLPose
 from glpose.systems.glpose.queries import JointQueries
 from glpose.systems.glpose.scoring import (
@@ -333,16 +333,18 @@ def cached_features(
     """Features of a set, kept in `cache_dir` where the encoder is frozen.
 
     The folder's name is a hash of everything that the features depend on: ablations of the fusion
-    share it; other pictures, a different encoder or augmentation get their own.
+    share it; other pictures or tracks, a different encoder or augmentation get their own.
     """
     config = recipe.model
     folder = None
     if config.freeze:
         boxes = (data.box_noise, data.box_drift, data.box_lag)
         named = (data.augmentation, boxes, data.num_variants, data.damaged_stride, seed)
-        digest = hashlib.sha256(repr((config.crop, named, recipe.precision)).encode())
-        digest.update(tracks.xyxy.tobytes())
-        digest.update(tracks.picture.tobytes())
+        how = (FEATURES_VERSION, config.backbone, config.crop, named, recipe.precision)
+        digest = hashlib.sha256(repr(how).encode())
+        # A look is that of a whole track; drift and lag go from frame to frame.
+        for rows in (tracks.xyxy, tracks.picture, tracks.clip, tracks.track, tracks.frame):
+            digest.update(rows.tobytes())
         digest.update(tracks.pictures.identity().encode())
         for name, value in sorted(model.encoder.state_dict().items()):
             digest.update(name.encode())
