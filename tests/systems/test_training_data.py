@@ -4,6 +4,7 @@ The people here differ in every frame: pictures, boxes, joints, and which of the
 """
 
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any, get_args
 
@@ -249,3 +250,45 @@ def test_features_are_made_anew_for_corrected_tracks_and_another_version(
         assert len(folders(people_with(**changes))) == num
     monkeypatch.setattr("glpose.systems.glpose.system.FEATURES_VERSION", 0)
     assert len(folders(people_with())) == num + 1
+
+
+# --- colours ---
+
+
+def levels(plain: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """What each level of each channel (3, 256) has become; -1 where a crop has none."""
+    found = np.full((3, 256), -1)
+    for channel in range(3):
+        found[channel, plain[..., channel]] = shown[..., channel]
+    return found
+
+
+def is_alike(one: np.ndarray, other: np.ndarray) -> bool:
+    both = (one >= 0) & (other >= 0)
+    assert both.mean() > 0.5
+    return bool((one == other)[both].all())
+
+
+@pytest.mark.parametrize("augment", ["none", "same", "own"])
+def test_crops_of_a_sample_have_one_change_of_colours_and_candidates_what_is_set(
+    tracks: Tracks, augment: Any
+) -> None:
+    config = replace(TINY, global_=replace(TINY.global_, augment=augment))
+    plain, shown = (
+        ClipData([tracks], config, ClipConfig(augmentation=replace(STILL, colour=colour)), 1, 0)
+        for colour in (0.0, 0.5)
+    )
+    key, rng = 2, np.random.default_rng
+    before, after = plain.sample(0, key, rng(3)), shown.sample(0, key, rng(3))
+    changed = levels(before["key"], after["key"])
+    assert (changed != np.arange(256)).any()
+    for one, other in zip(before["local"], after["local"], strict=True):
+        assert is_alike(changed, levels(one, other))
+    pairs = zip(before["proposals"], after["proposals"], strict=True)
+    found = [levels(one, other) for one, other in pairs]
+    if augment == "none":
+        assert np.array_equal(before["proposals"], after["proposals"])
+    elif augment == "same":
+        assert all(is_alike(changed, one) for one in found)
+    else:
+        assert not any(is_alike(a, b) for a, b in combinations([changed, *found], 2))

@@ -15,7 +15,7 @@ from glpose.crop import cut
 from glpose.damage import DAMAGE, damage
 from glpose.geometry import clip_box
 from glpose.systems.glpose.spec import ClipConfig, GLPoseConfig
-from glpose.train.data.augment import Look, draw_look, jitter_colour, random_box
+from glpose.train.data.augment import Look, draw_look, random_box, recolour
 from glpose.train.data.epochs import sample_rows
 from glpose.train.data.people import locate, targets, upper_body
 from glpose.train.data.sets import LABELLED
@@ -87,12 +87,11 @@ class ClipData:
         """One person in one frame: its crops, target maps and joint weights."""
         tracks, config, how = self._tracks[source], self._config, self._data.augmentation
         look = draw_look(rng, how)
-        colour_seed = int(rng.integers(2**31))
+        colours = int(rng.integers(2**31))
 
         def shown(rgb: np.ndarray, damage_share: float) -> np.ndarray:
             """Jitter a crop's colours as in the whole sample; damage it with that probability."""
-            if how.colour:
-                rgb = jitter_colour(np.random.default_rng(colour_seed), rgb, how.colour)
+            rgb = recolour(colours, rgb, how.colour)
             if rng.random() < damage_share:
                 rgb = damage(rng, rgb, DAMAGE[rng.integers(len(DAMAGE))])
             return rgb
@@ -117,12 +116,9 @@ class ClipData:
         if config.global_.n:
             wanted = config.global_
             rows = tracks.proposals(key, wanted.num_candidates, wanted.pool, rng)
-            looks = {
-                "none": Look,
-                "same": lambda: look,
-                "own": lambda: draw_look(rng, how),
-            }[config.global_.augment]
-            crops = np.stack([self._own_crop(tracks, row, looks(), rng) for row in rows.tolist()])
+            crops = np.stack(
+                [self._proposal(tracks, row, look, colours, rng) for row in rows.tolist()]
+            )
             crops[rows == key] = rgb
             # Padded by repetition to a fixed shape; only the first `num_proposals` are used.
             places = np.arange(config.global_.num_candidates) % len(rows)
@@ -146,6 +142,18 @@ class ClipData:
             return int(tracks.picture[key]), numbers, crops
         rows = tracks.neighbours(*how).tolist()
         return key, rows, (self._own_crop(tracks, row, look, rng) for row in rows)
+
+    def _proposal(
+        self, tracks: Tracks, row: int, look: Look, colours: int, rng: np.random.Generator
+    ) -> UInt8[np.ndarray, "h w 3"]:
+        """A candidate as it is, with the key's look and colours, or with some of its own."""
+        how, augment = self._data.augmentation, self._config.global_.augment
+        if augment == "none":
+            return self._own_crop(tracks, row, Look(), rng)
+        if augment == "own":
+            look = draw_look(rng, how)
+            colours = int(rng.integers(2**31)) if how.colour else 0
+        return recolour(colours, self._own_crop(tracks, row, look, rng), how.colour)
 
     def _own_crop(
         self, tracks: Tracks, row: int, look: Look, rng: np.random.Generator

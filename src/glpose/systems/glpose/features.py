@@ -18,7 +18,7 @@ from glpose.errors import BadConfig
 from glpose.files import whole_folder
 from glpose.systems.glpose.data import drifted_box, key_targets, noisy_box
 from glpose.systems.glpose.spec import ClipConfig, GLPoseConfig
-from glpose.train.data.augment import Look, draw_look, jitter_colour
+from glpose.train.data.augment import Look, draw_look, recolour
 from glpose.train.data.sets import LABELLED
 from glpose.train.data.tracks import Tracks
 from glpose.train.system import ArrayBatch
@@ -139,9 +139,7 @@ class FeatureData:
                     looks[track] = draw_look(rng, how), int(rng.integers(2**31))
                 look, colour_seed = looks[track]
                 to_crop = look.crop_from_image(next(boxes), crop)
-                rgb = tracks.cut(row, to_crop, crop)
-                if how.colour:
-                    rgb = jitter_colour(np.random.default_rng(colour_seed), rgb, how.colour)
+                rgb = recolour(colour_seed, tracks.cut(row, to_crop, crop), how.colour)
                 self.to_crop.append(to_crop)
                 self._mirrored[variant * n + row] = look.mirror
                 clean.append(rgb)
