@@ -3,7 +3,9 @@
 The people here differ in every frame: pictures, boxes, joints, and which of these are labelled.
 """
 
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any, get_args
@@ -13,13 +15,17 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from glpose.clip import Border  # noqa: E402
+from glpose.clip import Border, global_slots  # noqa: E402
 from glpose.errors import BadConfig  # noqa: E402
 from glpose.nets.spec import HRNetConfig, ResNetConfig  # noqa: E402
 from glpose.recipes import load_recipe  # noqa: E402
+from glpose.systems.dkd.data import StretchData, beside  # noqa: E402
+from glpose.systems.dkd.spec import DKDConfig, StretchConfig  # noqa: E402
+from glpose.systems.dkd.system import DKDTask  # noqa: E402
 from glpose.systems.flowing.data import align_set  # noqa: E402
 from glpose.systems.flowing.net import Flowing  # noqa: E402
-from glpose.systems.flowing.spec import FlowingConfig  # noqa: E402
+from glpose.systems.flowing.spec import AlignedConfig, FlowingConfig  # noqa: E402
+from glpose.systems.flowing.system import FlowingTask  # noqa: E402
 from glpose.systems.glpose.data import ClipData  # noqa: E402
 from glpose.systems.glpose.features import FeatureData, FeatureMix  # noqa: E402
 from glpose.systems.glpose.net import GLPose  # noqa: E402
@@ -29,8 +35,8 @@ from glpose.systems.glpose.spec import (  # noqa: E402
     GLPoseConfig,
     LocalConfig,
 )
-from glpose.systems.glpose.system import cached_features  # noqa: E402
-from glpose.train.data.augment import Augmentation  # noqa: E402
+from glpose.systems.glpose.system import GLPoseTask, cached_features  # noqa: E402
+from glpose.train.data.augment import Augmentation, Look  # noqa: E402
 from glpose.train.data.sets import ABSENT, LABELLED, UNLABELLED  # noqa: E402
 from glpose.train.data.tracks import Tracks  # noqa: E402
 from glpose.types import CropSpec  # noqa: E402
@@ -292,3 +298,369 @@ def test_crops_of_a_sample_have_one_change_of_colours_and_candidates_what_is_set
         assert all(is_alike(changed, one) for one in found)
     else:
         assert not any(is_alike(a, b) for a, b in combinations([changed, *found], 2))
+
+
+def test_cached_tracks_have_one_change_of_colours_each() -> None:
+    """With this seed nobody is made grey, which is no change of levels."""
+    tracks, made = Tracks(Varied(4, 3)), []
+
+    def encode(crops: np.ndarray) -> np.ndarray:
+        made.append(crops[: len(tracks)])
+        return sample_pixels(crops)
+
+    for colour in (0.0, 0.5):
+        how = ClipConfig(augmentation=replace(STILL, colour=colour))
+        FeatureData(tracks, TINY, how, encode, seed=0, num_variants=1)
+    found = [levels(plain, shown) for plain, shown in zip(*made, strict=True)]
+    for one, other in combinations(range(len(tracks)), 2):
+        same = bool(tracks.track[one] == tracks.track[other])
+        assert is_alike(found[one], found[other]) == same
+
+
+# --- every setting ---
+
+Made = dict[str, np.ndarray]
+Case = tuple[dict[str, Any], Any, str]
+"""Other settings for the case, the changed value, and what it changes: an array of a batch, the
+`loss`, the set that is scored on (`held`), the slots of the runtime; or "refused"."""
+
+
+def cases(config: type, table: dict[str, Case]) -> list[Any]:
+    """One case for every setting; `config.field` names it."""
+    assert set(table) == {field.name for field in fields(config)}
+    return [pytest.param(name, *case, id=name) for name, case in table.items()]
+
+
+def people_of(source: str, roots: object, cache: object, scenes: int, joints: object) -> Varied:
+    sizes = {"one": (7, 4), "two": (5, 3), "held": (4,), "synth": (scenes,)}
+    return Varied(*sizes[source], seed=list(sizes).index(source))
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch, flowing: Flowing) -> None:
+    for system in ("glpose", "dkd", "flowing"):
+        monkeypatch.setattr(f"glpose.systems.{system}.system.open_people", people_of)
+    monkeypatch.setattr("glpose.systems.glpose.system.make_encode", lambda *_: sample_pixels)
+    monkeypatch.setattr(FlowingTask, "build", lambda *_, **__: flowing)
+
+
+def run_of(task: Any, held: Tracks, num: int) -> Made:
+    """A batch, its losses in a network of random weights, and what is scored on."""
+    batch = task.train_data().rows(0, range(num))
+    torch.manual_seed(0)
+    model = task.build().eval()
+    for weight in model.parameters():
+        if weight.dim() == 4:
+            torch.nn.init.kaiming_normal_(weight)
+    with torch.no_grad():
+        losses = task.losses(model, {k: torch.from_numpy(v) for k, v in batch.items()})
+    loss = np.array([float(value) for value in losses.values()])
+    return {**batch, "loss": loss, "held": held.xyxy}
+
+
+def of_glpose(tmp_path: Path, *, global_: dict[str, Any], **data: Any) -> Made:
+    model = replace(TINY, global_=replace(TINY.global_, **global_), single_head="conv1x1")
+    how = ClipConfig(sources=("one",), validation="held", augmentation=STILL)
+    recipe = replace(load_recipe("glpose_small"), model=model, data=replace(how, **data))
+    task = GLPoseTask(replace(recipe, init_from="", batch_size=6, precision="fp32"), tmp_path)
+    slots = np.array(repr(model.slots))
+    return run_of(task, task._validation_tracks, 6) | {"slots": slots}
+
+
+def of_dkd(tmp_path: Path, **data: Any) -> Made:
+    small = ResNetConfig((1, 1, 1, 1), width=4, deconv_width=4)
+    model = DKDConfig(backbone=small, small=small, crop=CropSpec((64, 64)), sigma_px=1.5)
+    how = StretchConfig(sources=("one",), validation="held", augmentation=STILL, num_frames=3)
+    recipe = replace(load_recipe("dkd_small"), model=model, data=replace(how, **data))
+    task = DKDTask(replace(recipe, batch_size=6), tmp_path)
+    return run_of(task, task._validation, 6)
+
+
+def of_flowing(tmp_path: Path, **data: Any) -> Made:
+    how = AlignedConfig(sources=("one",), validation="held", damage_share=0.0, box_noise=0.0)
+    recipe = replace(load_recipe("flowing_small"), model=FLOWING, data=replace(how, **data))
+    task = FlowingTask(replace(recipe, batch_size=6), tmp_path)
+    return task.train_data().rows(0, range(6)) | {"held": task._validation_tracks.xyxy}
+
+
+def is_changed_or_refused(
+    make: Callable[..., Made], base: dict[str, Any], changed: dict[str, Any], array: str
+) -> bool:
+    if array == "refused":
+        (name,) = changed
+        with pytest.raises(BadConfig, match=name):
+            make(**base | changed)
+        return True
+    before, after = make(**base), make(**base | changed)
+    for again, values in make(**base).items():
+        np.testing.assert_array_equal(before[again], values)
+    return not np.array_equal(before[array], after[array])
+
+
+FLIPS = replace(STILL, flip_share=0.5)
+DAMAGED = {"damage_share": 1.0, "damaged_stride": 1}
+BOTH: dict[str, Case] = {
+    "sources": ({}, ("two",), "key"),
+    "augmentation": ({}, FLIPS, "key"),
+    "damage_share": ({}, 1.0, "key"),
+    "box_noise": ({}, 0.1, "key"),
+    "validation": ({}, "two", "held"),
+    "num_synth_scenes": ({"sources": ("synth",), "num_synth_scenes": 5}, 7, "key"),
+    "absent_weight": ({}, 0.9, "weight"),
+}
+ONLINE: dict[str, Case] = BOTH | {
+    "features": ({}, "cached", "key"),
+    "order": ({}, "epochs", "key"),
+    "clip_boxes": ({}, True, "key"),
+    "neighbour_damage_share": ({}, 1.0, "local"),
+    "num_variants": ({}, 3, "refused"),
+    "damaged_stride": ({}, 1, "refused"),
+    "feature_seed": ({}, 1, "refused"),
+    "damage_run": ({}, 3, "refused"),
+    "box_drift": ({}, 0.1, "refused"),
+    "box_lag": ({}, True, "refused"),
+    "unlabelled_weight": ({}, 0.5, "refused"),
+}
+CACHED: dict[str, Case] = BOTH | {
+    "features": ({}, "online", "key"),
+    "order": ({}, "epochs", "refused"),
+    "clip_boxes": ({}, True, "refused"),
+    "neighbour_damage_share": (DAMAGED, 1.0, "local"),
+    "num_variants": ({"augmentation": FLIPS}, 3, "key"),
+    "damaged_stride": ({"damage_share": 1.0}, 1, "key"),
+    "feature_seed": ({"augmentation": FLIPS}, 1, "key"),
+    "damage_run": (DAMAGED, 3, "local"),
+    "box_drift": ({}, 0.1, "key"),
+    "box_lag": ({}, True, "key"),
+    "unlabelled_weight": ({}, 0.5, "loss"),
+}
+
+
+@pytest.mark.usefixtures("opened")
+@pytest.mark.parametrize(("name", "base", "value", "array"), cases(ClipConfig, ONLINE))
+def test_every_setting_of_clips_changes_samples_or_is_refused(
+    tmp_path: Path, name: str, base: dict[str, Any], value: Any, array: str
+) -> None:
+    make = partial(of_glpose, tmp_path, global_={})
+    assert is_changed_or_refused(make, base, {name: value}, array)
+
+
+@pytest.mark.usefixtures("opened")
+@pytest.mark.parametrize(("name", "base", "value", "array"), cases(ClipConfig, CACHED))
+def test_every_setting_of_cached_clips_changes_samples_or_is_refused(
+    tmp_path: Path, name: str, base: dict[str, Any], value: Any, array: str
+) -> None:
+    make = partial(of_glpose, tmp_path, global_={})
+    assert is_changed_or_refused(make, {"features": "cached"} | base, {name: value}, array)
+
+
+MANY = {"n": 14, "num_candidates": 14}
+OF_CANDIDATES: dict[str, tuple[dict[str, Any], Any, str, str]] = {
+    "n": ({}, 3, "loss", "global"),
+    "num_candidates": ({}, 5, "proposals", "global"),
+    "similarity": ({"temperature": 0.1}, "cosine", "loss", "global_weight"),
+    "softmax_over": ({"temperature": 1000.0}, "all", "loss", "global_weight"),
+    "rank_stage": ({}, 2, "loss", "refused"),
+    "temperature": ({}, 0.01, "loss", "global_weight"),
+    "pool": (MANY, "all", "proposals", "global"),
+    "min_score": ({}, 0.1, "slots", "slots"),
+    "pad": (MANY, "key", "refused", "global"),
+    "augment": ({}, "own", "proposals", "refused"),
+}
+
+
+@pytest.mark.usefixtures("opened")
+@pytest.mark.parametrize("features", ["online", "cached"])
+@pytest.mark.parametrize(
+    ("name", "base", "value", "array", "of_cached"),
+    cases(GlobalConfig, OF_CANDIDATES),  # pyright: ignore[reportArgumentType]
+)
+def test_every_setting_of_candidates_changes_samples_or_is_refused(
+    tmp_path: Path,
+    features: str,
+    name: str,
+    base: dict[str, Any],
+    value: Any,
+    array: str,
+    of_cached: str,
+) -> None:
+    def make(**global_: Any) -> Made:
+        return of_glpose(tmp_path, global_=global_, features=features, augmentation=FLIPS)
+
+    what = of_cached if features == "cached" else array
+    assert is_changed_or_refused(make, base, {name: value}, what)
+
+
+OF_STRETCHES: dict[str, Case] = {
+    "sources": ({}, ("two",), "rgb"),
+    "augmentation": ({}, FLIPS, "rgb"),
+    "num_frames": ({}, 4, "rgb"),
+    "curriculum": ({}, ((5, 2),), "rgb"),
+    "noise": ({}, 0.5, "first"),
+    "absent_weight": ({}, 0.9, "weight"),
+    "unlabelled_weight": ({}, 0.5, "loss"),
+    "taught_share": ({}, 0.5, "loss"),
+    "beside_share": ({}, 1.0, "rgb"),
+    "validation": ({}, "two", "held"),
+    "num_synth_scenes": ({"sources": ("synth",), "num_synth_scenes": 5}, 7, "rgb"),
+}
+
+
+@pytest.mark.usefixtures("opened")
+@pytest.mark.parametrize(("name", "base", "value", "array"), cases(StretchConfig, OF_STRETCHES))
+def test_every_setting_of_stretches_changes_samples_or_losses(
+    tmp_path: Path, name: str, base: dict[str, Any], value: Any, array: str
+) -> None:
+    assert is_changed_or_refused(partial(of_dkd, tmp_path), base, {name: value}, array)
+
+
+OF_ALIGNED: dict[str, Case] = {
+    "sources": ({}, ("two",), "key"),
+    "num_keys": ({}, 3, "key"),
+    "damage_share": ({}, 1.0, "key"),
+    "box_noise": ({}, 0.1, "key"),
+    "validation": ({}, "two", "held"),
+    "num_synth_scenes": ({"sources": ("synth",), "num_synth_scenes": 5}, 7, "key"),
+}
+
+
+@pytest.mark.usefixtures("opened")
+@pytest.mark.parametrize(("name", "base", "value", "array"), cases(AlignedConfig, OF_ALIGNED))
+def test_every_setting_of_aligned_keys_changes_samples(
+    tmp_path: Path, name: str, base: dict[str, Any], value: Any, array: str
+) -> None:
+    assert is_changed_or_refused(partial(of_flowing, tmp_path), base, {name: value}, array)
+
+
+# --- what the arrays hold ---
+
+
+def people_in(tracks: Tracks, rows: Sequence[int], crop: CropSpec) -> np.ndarray:
+    """The crops of rows, each with its own box."""
+    to_crops = [Look().crop_from_image(tracks.xyxy[row], crop) for row in rows]
+    return np.stack(
+        [tracks.cut(r, to_crop, crop) for r, to_crop in zip(rows, to_crops, strict=True)]
+    )
+
+
+@pytest.mark.parametrize("border", get_args(Border))
+def test_neighbours_on_crops_are_the_frames_that_the_border_says(
+    tracks: Tracks, border: Any
+) -> None:
+    for box in ("own", "exact"):
+        local = LocalConfig(k=2, box=box, border=border)
+        config = replace(TINY, local=local)
+        data = ClipData([tracks], config, ClipConfig(augmentation=STILL), 1, 0)
+        for key in range(len(tracks)):
+            sample = data.sample(0, key, np.random.default_rng(0))
+            near = tracks.neighbours(key, config.offsets, border).tolist()
+            if box == "own":
+                expected = people_in(tracks, near, TINY.crop)
+            else:
+                to_key = Look().crop_from_image(tracks.xyxy[key], TINY.crop)
+                expected = np.stack([tracks.cut(row, to_key, TINY.crop) for row in near])
+            assert np.array_equal(sample["local"], expected)
+
+
+def test_repeated_candidates_do_not_count() -> None:
+    tracks = Tracks(Varied(3))
+    config = replace(TINY, global_=GlobalConfig(n=2, num_candidates=6))
+    made = ClipData([tracks], config, ClipConfig(augmentation=STILL), 1, 0).sample(
+        0, 1, np.random.default_rng(0)
+    )
+    assert made["num_proposals"] == 4  # two people in two other frames
+    shown = [crop.tobytes() for crop in made["proposals"]]
+    assert len(set(shown)) == len(set(shown[:4])) == 4
+
+
+def test_people_without_labels_are_no_keys(tracks: Tracks) -> None:
+    labelled = np.flatnonzero((tracks.state == LABELLED).any(1))
+    assert 0 < len(labelled) < len(tracks)
+    names = {tracks.describe(row) for row in labelled.tolist()}
+    how = ClipConfig(order="epochs", damaged_stride=1)
+    clips = ClipData([tracks], TINY, how, 4, 0)
+    assert clips.num_samples == len(labelled)
+    assert {name for step in range(5) for name in clips.describe(step)} == names
+    data = FeatureData(tracks, TINY, how, sample_pixels, seed=0, num_variants=2)
+    assert data.keys.tolist() == [*labelled, *(labelled + len(tracks))]
+    mix = FeatureMix([data], how, 8, 0)
+    assert {name for step in range(40) for name in mix.describe(step)} == names
+
+
+def test_all_keys_of_all_sets_are_equally_likely() -> None:
+    sets = [
+        FeatureData(Tracks(people), TINY, ClipConfig(), sample_pixels, seed=0, num_variants=1)
+        for people in (Varied(9, seed=1), Varied(3, seed=2))
+    ]
+    mix = FeatureMix(sets, ClipConfig(), 8, 0)
+    names = [name for step in range(60) for name in mix.describe(step)]
+    share = np.mean([name.startswith("set1") for name in names])
+    assert share == pytest.approx(16 / 20, abs=0.06)
+
+
+def test_candidates_and_their_weights_are_of_the_key_s_variant(tracks: Tracks) -> None:
+    how = ClipConfig(augmentation=STILL, box_noise=0.2)
+    data = FeatureData(tracks, TINY, how, sample_pixels, seed=0, num_variants=2)
+    n = len(tracks)
+    assert all(
+        not np.array_equal(*pair) for pair in zip(data.clean[:n], data.clean[n:], strict=True)
+    )
+    for i in (3, n + 3):
+        draw = data.draw(i, np.random.default_rng(0), damaged=False)
+        rows = i // n * n + draw.proposals
+        expected, weight = global_slots(data.embedding[i], data.embedding[rows], 2)
+        made, (places, found) = data.make(draw), data.similar(draw)
+        assert places.tolist() == expected.tolist()
+        assert np.array_equal(found, weight)
+        assert np.array_equal(made["global"], data.clean[rows[places]])
+
+
+def test_the_teacher_of_joints_without_labels_sees_the_whole_key(tracks: Tracks) -> None:
+    how = ClipConfig(damaged_stride=1, unlabelled_weight=0.5)
+    data = FeatureData(tracks, TINY, how, sample_pixels, seed=0, num_variants=1)
+    made = data.sample(3, np.random.default_rng(0), damaged=True)
+    assert np.array_equal(made["clean"], data.clean[3])
+    assert not np.array_equal(made["clean"], made["key"])
+
+
+def stretches(tracks: Tracks, **how: Any) -> StretchData:
+    data = StretchConfig(augmentation=STILL, num_frames=3, **how)
+    return StretchData([tracks], DKDConfig(crop=CropSpec((64, 64))), data, 6, 0)
+
+
+def test_a_stretch_shows_one_frame_after_the_other(tracks: Tracks) -> None:
+    data = stretches(tracks)
+    rows = data.rows(0, range(6))
+    for number, rgb in enumerate(rows["rgb"]):
+        begin = data._chosen(0, number)[1]
+        assert np.array_equal(rgb, people_in(tracks, range(begin, begin + 3), CropSpec((64, 64))))
+    weight = stretches(tracks, absent_weight=0.25).rows(0, range(6))["weight"]
+    assert set(np.unique(weight).tolist()) == {0.0, 0.25, 1.0}
+
+
+def test_beside_a_person_there_is_another(tracks: Tracks, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs: list[bool] = []
+
+    def spy(one: Made, other: Made, *, left: bool) -> Made:
+        pairs.append(np.array_equal(one["rgb"], other["rgb"]))
+        return beside(one, other, left=left)
+
+    monkeypatch.setattr("glpose.systems.dkd.data.beside", spy)
+    data = stretches(tracks, beside_share=1.0)
+    for step in range(4):
+        data.rows(step, range(6))
+    assert len(pairs) == 24
+    assert np.mean(pairs) < 0.5  # places are drawn: one may be drawn twice
+
+
+def test_aligned_neighbours_are_cut_with_boxes_of_their_own(
+    tracks: Tracks, flowing: Flowing
+) -> None:
+    held = align_set(flowing, tracks, 4, 0.0, 0)
+    for row, maps in zip(held.rows.tolist(), held.maps, strict=True):
+        near = tracks.neighbours(row, FLOWING.offsets, FLOWING.neighbours.border).tolist()
+        with torch.inference_mode():
+            expected = flowing.encode(
+                torch.from_numpy(people_in(tracks, [row, *near], FLOWING.crop))
+            )
+        np.testing.assert_allclose(maps, expected.numpy(), rtol=2e-3, atol=2e-3)
