@@ -36,7 +36,7 @@ from glpose.systems.glpose.spec import (  # noqa: E402
     LocalConfig,
 )
 from glpose.systems.glpose.system import GLPoseTask, cached_features  # noqa: E402
-from glpose.train.data.augment import Augmentation, Look  # noqa: E402
+from glpose.train.data.augment import Augmentation, Look, random_box  # noqa: E402
 from glpose.train.data.sets import ABSENT, LABELLED, UNLABELLED  # noqa: E402
 from glpose.train.data.tracks import Tracks  # noqa: E402
 from glpose.types import CropSpec  # noqa: E402
@@ -560,6 +560,23 @@ def test_neighbours_on_crops_are_the_frames_that_the_border_says(
                 to_key = Look().crop_from_image(tracks.xyxy[key], TINY.crop)
                 expected = np.stack([tracks.cut(row, to_key, TINY.crop) for row in near])
             assert np.array_equal(sample["local"], expected)
+
+
+def test_halves_of_bodies_go_by_labelled_joints(
+    tracks: Tracks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are at no place that is known."""
+    valid: list[np.ndarray] = []
+
+    def spy(*given: Any) -> np.ndarray:
+        valid.append(given[3])
+        return random_box(*given)
+
+    monkeypatch.setattr("glpose.systems.glpose.data.random_box", spy)
+    data = ClipData([tracks], TINY, ClipConfig(), 1, 0)
+    for key in range(len(tracks)):
+        data.sample(0, key, np.random.default_rng(0))
+    assert np.array_equal(valid, tracks.state == LABELLED)
 
 
 def test_repeated_candidates_do_not_count() -> None:
