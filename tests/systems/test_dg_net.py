@@ -326,3 +326,11 @@ def test_a_run_folder_stands_for_its_best_checkpoint(tmp_path: Path) -> None:
     torch.save({"ema": model.state_dict()}, tmp_path / "best.pt")
     again = task(init_from=str(tmp_path)).build()
     assert all(torch.equal(v, again.state_dict()[k]) for k, v in model.state_dict().items())
+
+
+def test_runs_with_other_seeds_are_scored_on_the_same_windows() -> None:
+    one, two = (task(seed=seed) for seed in (0, 3))
+    for name, values in one._held.items():
+        np.testing.assert_array_equal(values, two._held[name])
+    trained = [opened.train_data().rows(0, [0, 1])["joints"] for opened in (one, two)]
+    assert not np.array_equal(*trained)

@@ -27,7 +27,7 @@ from glpose.nets.spec import (  # noqa: E402
     LossConfig,
     ResNetConfig,
 )
-from glpose.recipes import load_recipe  # noqa: E402
+from glpose.recipes import RECIPES, load_recipe  # noqa: E402
 from glpose.runtime.protocols import Encoded  # noqa: E402
 from glpose.skeleton import POSETRACK15  # noqa: E402
 from glpose.systems.glpose.data import ClipData  # noqa: E402
@@ -45,7 +45,7 @@ from glpose.systems.glpose.spec import (  # noqa: E402
     QueriesConfig,
     with_sources,
 )
-from glpose.systems.glpose.system import SYSTEM, GLPoseTask  # noqa: E402
+from glpose.systems.glpose.system import SYSTEM, GLPoseTask, _check_features  # noqa: E402
 from glpose.train.data.augment import Augmentation  # noqa: E402
 from glpose.train.data.people import LABELLED  # noqa: E402
 from glpose.train.data.store import PictureStore, content_digest, write_store  # noqa: E402
@@ -927,10 +927,15 @@ def test_joints_without_labels_stay_what_the_single_frame_head_says() -> None:
 
 
 def test_settings_that_features_do_not_support_are_refused() -> None:
-    for change in ({"box_drift": 0.1}, {"box_lag": True}, {"damage_run": 2}):
-        recipe = tiny_recipe()
-        with pytest.raises(BadConfig, match="are of cached features"):
-            opened(replace(recipe, data=replace(recipe.data, **change))).train_data()
+    for name, value in (
+        ("box_drift", 0.1), ("box_lag", True), ("damage_run", 2), ("unlabelled_weight", 0.5),
+        ("num_variants", 3), ("damaged_stride", 1), ("feature_seed", 1),
+    ):  # fmt: skip
+        recipe = tiny_recipe(model=replace(TINY, single_head="conv3x3"))
+        with pytest.raises(
+            BadConfig, match=rf"data\.{name} is {value}, but it is a setting of cac"
+        ):
+            opened(replace(recipe, data=replace(recipe.data, **{name: value}))).train_data()
     recipe = tiny_recipe(features="cached")
     for change, words in (
         ({"unlabelled_weight": 1.0}, r"unlabelled_weight needs model\.single_head"),
@@ -938,6 +943,13 @@ def test_settings_that_features_do_not_support_are_refused() -> None:
     ):
         with pytest.raises(BadConfig, match=words):
             opened(replace(recipe, data=replace(recipe.data, **change))).train_data()
+
+
+def test_published_recipes_have_no_settings_without_effect() -> None:
+    recipes = [r for r in map(load_recipe, RECIPES) if r.system == "glpose"]
+    assert len(recipes) > 10
+    for recipe in recipes:
+        _check_features(recipe.model, recipe.data)
 
 
 def test_global_entropy_is_1_for_equal_weights_and_0_for_one_crop(tracks: Tracks) -> None:
@@ -1049,6 +1061,7 @@ def test_files_that_are_no_checkpoints_are_named(tmp_path: Path, content: bytes 
 def test_cached_features_ask_for_settings_that_allow_them(cache: Path) -> None:
     for model in (
         replace(TINY, freeze=False),
+        replace(TINY, bn_eval=False),
         replace(TINY, local=LocalConfig(k=1, box="exact")),
         replace(TINY, global_=replace(TINY.global_, rank_stage=2)),
     ):

@@ -4,6 +4,7 @@ The layout read here is `joint_positions/<action>/<clip>/joint_positions.mat`, a
 `videos/<action>/<clip>.mp4`, `person_boxes.json` and lists of clips (`train.txt`, `val.txt`).
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
@@ -19,6 +20,8 @@ from glpose.formats.text.tree import Node, read_tree
 from glpose.imaging import inside_picture
 from glpose.skeleton import JHMDB15
 from glpose.types import FrameTruth, People
+
+_SPLITS = ("train", "val")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +57,28 @@ def _video(root: Path, name: str) -> Path:
 
 
 def clip_names(root: Path, split: str) -> list[str]:
-    """The clips named in `<root>/<split>.txt`. Raises BadInput if the list is missing or empty."""
+    """The clips named in `<root>/<split>.txt`.
+
+    Raises: BadInput if the list is missing or empty, or names a clip twice or one of another split.
+    """
+    names = _listed(root, split)
+    for name, num in Counter(names).items():
+        if num > 1:
+            raise BadInput(
+                f"{root / split}.txt: names {name} {num} times, so that it would count as often; "
+                "expected each clip once; remove the other lines"
+            )
+    for other in set(_SPLITS) - {split}:
+        if (root / f"{other}.txt").is_file():
+            for name in set(names) & set(_listed(root, other)):
+                raise BadInput(
+                    f"{root / split}.txt: names {name} as {other}.txt does, so that it would be "
+                    "trained and scored on; expected it in one of them; remove it from the other"
+                )
+    return names
+
+
+def _listed(root: Path, split: str) -> list[str]:
     path = root / f"{split}.txt"
     if not path.is_file():
         raise BadInput(f"{path}: not found; expected the list of clips of the split '{split}'")

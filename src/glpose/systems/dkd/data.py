@@ -8,7 +8,7 @@ import numpy as np
 
 from glpose.codecs.gaussian import HEATMAPS
 from glpose.systems.dkd.spec import DKDConfig, StretchConfig
-from glpose.train.data.augment import Look, draw_look, jitter_colour
+from glpose.train.data.augment import Look, draw_look, recolour
 from glpose.train.data.people import locate, targets
 from glpose.train.data.tracks import Tracks
 from glpose.train.system import ArrayBatch
@@ -85,9 +85,7 @@ class StretchData:
         """The crop moves with the person's box, as it does in use."""
         crop, codec, how = self._config.crop, self._config.codec, self._data.augmentation
         to_crop = look.crop_from_image(tracks.xyxy[row], crop)
-        rgb = tracks.cut(row, to_crop, crop)
-        if how.colour:
-            rgb = jitter_colour(np.random.default_rng(colours), rgb, how.colour)
+        rgb = recolour(colours, tracks.cut(row, to_crop, crop), how.colour)
         xy, state = tracks.xy[row], tracks.state[row]
         if look.mirror:
             xy, state = xy[self._mirror], state[self._mirror]

@@ -30,7 +30,8 @@ class Aligned:
     """Some keys of a set: rows of its `tracks`.
 
     `maps` are the heatmaps of the clean key, then of its neighbours; `damaged` those of the key
-    crop damaged; `gone` the flow that leads to the neighbours, in map pixels.
+    crop damaged; `gone` the flow that leads to the neighbours, in map pixels. `is_key` tells which
+    neighbours are the key itself, as at the ends of a clip.
     """
 
     tracks: Tracks
@@ -38,6 +39,7 @@ class Aligned:
     maps: Float16[np.ndarray, "keys frames joints h w"]
     damaged: Float16[np.ndarray, "keys joints h w"]
     gone: Float16[np.ndarray, "keys offsets 2 h w"]
+    is_key: Bool[np.ndarray, "keys offsets"]
     crop_from_image: tuple[Affine, ...]
 
     def __len__(self) -> int:
@@ -49,9 +51,12 @@ class Aligned:
         """What the solver gets for these keys."""
         maps = self.maps[keys].astype(np.float32)
         hurt = self.damaged[keys].astype(np.float32)
+        key = np.where(is_damaged[:, None, None, None], hurt, maps[:, 0])
         return {
-            KEY: np.where(is_damaged[:, None, None, None], hurt, maps[:, 0]),
-            NEIGHBOURS: maps[:, 1:],
+            KEY: key,
+            NEIGHBOURS: np.where(
+                self.is_key[keys][..., None, None, None], key[:, None], maps[:, 1:]
+            ),
             GONE: self.gone[keys].astype(np.float32),
         }
 
@@ -66,12 +71,12 @@ def align_set(model: Flowing, tracks: Tracks, num: int, box_noise: float, seed: 
     noise = rng.normal(0, box_noise, (len(tracks), 4)) if box_noise else np.zeros((len(tracks), 4))
     sides = np.tile(tracks.xyxy[:, 2:] - tracks.xyxy[:, :2], 2)
     boxes = (tracks.xyxy + noise * sides).astype(np.float32)
+    near = [tracks.neighbours(row, config.offsets, slot.border) for row in rows.tolist()]
     gone, to_crops = [], []
 
     def crops() -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-        for row in rows.tolist():
-            near = tracks.neighbours(row, config.offsets, slot.border)
-            frames = [_seen(tracks, i, boxes[i], model) for i in (row, *near.tolist())]
+        for row, others in zip(rows.tolist(), near, strict=True):
+            frames = [_seen(tracks, i, boxes[i], model) for i in (row, *others.tolist())]
             key = Key(frames[0], 0, {slot.name: tuple(frames[1:])}, {})
             gone.append(alignment.inputs([key], slot, exact=False)[0].astype(np.float16))
             to_crops.append(key.crop_from_image)
@@ -83,7 +88,8 @@ def align_set(model: Flowing, tracks: Tracks, num: int, box_noise: float, seed: 
 
     maps = _encoded(model, crops())
     maps = maps.reshape(len(rows), 2 + len(config.offsets), *maps.shape[1:])
-    return Aligned(tracks, rows, maps[:, :-1], maps[:, -1], np.stack(gone), tuple(to_crops))
+    is_key = np.stack(near) == rows[:, None]
+    return Aligned(tracks, rows, maps[:, :-1], maps[:, -1], np.stack(gone), is_key, tuple(to_crops))
 
 
 def _seen(tracks: Tracks, row: int, xyxy: Float32[np.ndarray, 4], model: Flowing) -> SeenFrame:

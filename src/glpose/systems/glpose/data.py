@@ -15,7 +15,7 @@ from glpose.crop import cut
 from glpose.damage import DAMAGE, damage
 from glpose.geometry import clip_box
 from glpose.systems.glpose.spec import ClipConfig, GLPoseConfig
-from glpose.train.data.augment import Look, draw_look, jitter_colour, random_box
+from glpose.train.data.augment import Look, draw_look, random_box, recolour
 from glpose.train.data.epochs import sample_rows
 from glpose.train.data.people import locate, targets, upper_body
 from glpose.train.data.sets import LABELLED
@@ -48,8 +48,8 @@ class ClipData:
 
     @property
     def num_samples(self) -> int:
-        """Number of people to train on; 0 if one of the sets has none."""
-        return int(self._ends[-1]) if all(len(keys) for keys in self._keys) else 0
+        """Number of people to train on."""
+        return int(self._ends[-1])
 
     @property
     def tracks(self) -> list[Tracks]:
@@ -87,12 +87,11 @@ class ClipData:
         """One person in one frame: its crops, target maps and joint weights."""
         tracks, config, how = self._tracks[source], self._config, self._data.augmentation
         look = draw_look(rng, how)
-        colour_seed = int(rng.integers(2**31))
+        colours = int(rng.integers(2**31))
 
         def shown(rgb: np.ndarray, damage_share: float) -> np.ndarray:
             """Jitter a crop's colours as in the whole sample; damage it with that probability."""
-            if how.colour:
-                rgb = jitter_colour(np.random.default_rng(colour_seed), rgb, how.colour)
+            rgb = recolour(colours, rgb, how.colour)
             if rng.random() < damage_share:
                 rgb = damage(rng, rgb, DAMAGE[rng.integers(len(DAMAGE))])
             return rgb
@@ -109,20 +108,18 @@ class ClipData:
         rgb = shown(cut(picture, to_key, config.crop), self._data.damage_share)
         sample = {"key": rgb, **found, "to_crop": to_key.matrix}
         if config.offsets:
-            local = [
-                shown(rgb, self._data.neighbour_damage_share)
-                for rgb in self._local(tracks, key, look, to_key, rng)
-            ]
-            sample["local"] = np.stack(local)
+            own, places, crops = self._local(tracks, key, look, to_key, rng)
+            local = np.stack([shown(crop, self._data.neighbour_damage_share) for crop in crops])
+            # Also the key fills slots, at the ends of a clip: a damaged one must not be whole there.
+            local[np.array(places) == own] = rgb
+            sample["local"] = local
         if config.global_.n:
             wanted = config.global_
-            rows = tracks.proposals(key, wanted.num_candidates, wanted.pool, rng).tolist()
-            looks = {
-                "none": Look,
-                "same": lambda: look,
-                "own": lambda: draw_look(rng, how),
-            }[config.global_.augment]
-            crops = np.stack([self._own_crop(tracks, row, looks(), rng) for row in rows])
+            rows = tracks.proposals(key, wanted.num_candidates, wanted.pool, rng)
+            crops = np.stack(
+                [self._proposal(tracks, row, look, colours, rng) for row in rows.tolist()]
+            )
+            crops[rows == key] = rgb
             # Padded by repetition to a fixed shape; only the first `num_proposals` are used.
             places = np.arange(config.global_.num_candidates) % len(rows)
             sample["proposals"], sample["num_proposals"] = crops[places], np.array(len(rows))
@@ -135,15 +132,28 @@ class ClipData:
         look: Look,
         to_key: Affine,
         rng: np.random.Generator,
-    ) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-        """The crops of the local slots."""
+    ) -> tuple[int, list[int], Iterator[UInt8[np.ndarray, "h w 3"]]]:
+        """The key's picture or row, those of the local slots, and the crops of these."""
         config = self._config
+        how = key, config.offsets, config.local.border
         if config.local.box == "exact":
-            for number in tracks.neighbour_pictures(key, config.offsets, config.local.border):
-                yield cut(tracks.pictures[number], to_key, config.crop)
-            return
-        for row in tracks.neighbours(key, config.offsets, config.local.border).tolist():
-            yield self._own_crop(tracks, row, look, rng)
+            numbers = tracks.neighbour_pictures(*how)
+            crops = (cut(tracks.pictures[number], to_key, config.crop) for number in numbers)
+            return int(tracks.picture[key]), numbers, crops
+        rows = tracks.neighbours(*how).tolist()
+        return key, rows, (self._own_crop(tracks, row, look, rng) for row in rows)
+
+    def _proposal(
+        self, tracks: Tracks, row: int, look: Look, colours: int, rng: np.random.Generator
+    ) -> UInt8[np.ndarray, "h w 3"]:
+        """A candidate as it is, with the key's look and colours, or with some of its own."""
+        how, augment = self._data.augmentation, self._config.global_.augment
+        if augment == "none":
+            return self._own_crop(tracks, row, Look(), rng)
+        if augment == "own":
+            look = draw_look(rng, how)
+            colours = int(rng.integers(2**31)) if how.colour else 0
+        return recolour(colours, self._own_crop(tracks, row, look, rng), how.colour)
 
     def _own_crop(
         self, tracks: Tracks, row: int, look: Look, rng: np.random.Generator

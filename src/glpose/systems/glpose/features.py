@@ -14,16 +14,20 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 
 from glpose.clip import global_slots
 from glpose.damage import DAMAGE, damage
+from glpose.errors import BadConfig
 from glpose.files import whole_folder
 from glpose.systems.glpose.data import drifted_box, key_targets, noisy_box
 from glpose.systems.glpose.spec import ClipConfig, GLPoseConfig
-from glpose.train.data.augment import Look, draw_look, jitter_colour
+from glpose.train.data.augment import Look, draw_look, recolour
 from glpose.train.data.sets import LABELLED
 from glpose.train.data.tracks import Tracks
 from glpose.train.system import ArrayBatch
 from glpose.types import Affine
 
 Encode = Callable[[UInt8[np.ndarray, "n h w 3"]], Float32[np.ndarray, "n c h w"]]
+
+FEATURES_VERSION = 1
+"""To be raised if the same crops get other features: by other damage, colours, looks or boxes."""
 
 _MAPS = "maps.npz"
 _LARGE = ("clean", "damaged")
@@ -135,9 +139,7 @@ class FeatureData:
                     looks[track] = draw_look(rng, how), int(rng.integers(2**31))
                 look, colour_seed = looks[track]
                 to_crop = look.crop_from_image(next(boxes), crop)
-                rgb = tracks.cut(row, to_crop, crop)
-                if how.colour:
-                    rgb = jitter_colour(np.random.default_rng(colour_seed), rgb, how.colour)
+                rgb = recolour(colour_seed, tracks.cut(row, to_crop, crop), how.colour)
                 self.to_crop.append(to_crop)
                 self._mirrored[variant * n + row] = look.mirror
                 clean.append(rgb)
@@ -284,6 +286,11 @@ class FeatureMix:
         self, sets: list[FeatureData], data: ClipConfig, batch_size: int, seed: int
     ) -> None:
         self._sets, self._data, self._batch_size, self._seed = sets, data, batch_size, seed
+        if data.damage_share and not all(len(s.damaged_keys) for s in sets):
+            raise BadConfig(
+                f"data.damaged_stride is {data.damaged_stride}, and no labelled person of a set has "
+                "a damaged copy; expected a smaller one, or data.damage_share=0"
+            )
 
     def rows(self, step: int, numbers: Sequence[int]) -> ArrayBatch:
         """Features, target maps and joint weights of these batch rows; only these are computed."""

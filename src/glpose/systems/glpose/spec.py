@@ -61,7 +61,7 @@ class GlobalConfig:
 
     Candidates are ranked by the averaged finest branch of stage `rank_stage`: 3 are the encoder's
     own features, 2 is an HRNet's stage 2. `min_score` applies to detected boxes only; `augment`
-    is the augmentation of candidates in training.
+    is the augmentation of candidates in training, colours included.
     """
 
     n: int = 6

@@ -21,7 +21,7 @@ from glpose.formats.sets import dataset, usual_validation
 from glpose.nets.losses import heatmap_loss
 from glpose.runtime.card import SUMMARY, PoseCard
 from glpose.systems.glpose.data import ClipData
-from glpose.systems.glpose.features import Encode, FeatureData, FeatureMix
+from glpose.systems.glpose.features import FEATURES_VERSION, Encode, FeatureData, FeatureMix
 from glpose.systems.glpose.net import Fusion, GLPose
 from glpose.systems.glpose.queries import JointQueries
 from glpose.systems.glpose.scoring import (
@@ -53,6 +53,16 @@ STILL = ClipConfig(
     augmentation=Augmentation(0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
 )
 """For scoring: every crop without augmentation, and once damaged."""
+
+_OF_CACHED = (
+    "num_variants",
+    "damaged_stride",
+    "feature_seed",
+    "damage_run",
+    "box_drift",
+    "box_lag",
+    "unlabelled_weight",
+)
 
 PAPER = "GLPose (Jiao et al., ACM TOMM 2022)"
 QUERIES = "joint queries after TAR-ViTPose (CVPR 2026)"
@@ -289,11 +299,13 @@ def _check_features(config: GLPoseConfig, data: ClipConfig) -> None:
         ("damage_share", "neighbour_share"), "clips are damaged by data.damage_share alone"
     )
     if data.features == "online":
-        if data.unlabelled_weight or data.box_drift or data.box_lag or data.damage_run > 1:
-            raise BadConfig(
-                "data.unlabelled_weight, box_drift, box_lag and damage_run are of cached features; "
-                "expected 0, 0, False and 1, or data.features='cached'"
-            )
+        for name in _OF_CACHED:
+            found, expected = getattr(data, name), getattr(ClipConfig(), name)
+            if found != expected:
+                raise BadConfig(
+                    f"data.{name} is {found}, but it is a setting of cached features; expected "
+                    f"{expected}, or data.features='cached'"
+                )
         if config.global_.n and config.global_.pad != "repeat":
             raise BadConfig(
                 f"global_.pad is '{config.global_.pad}', but training on crops repeats proposals; "
@@ -305,11 +317,12 @@ def _check_features(config: GLPoseConfig, data: ClipConfig) -> None:
             f"data.damage_run is {data.damage_run}, but of {data.damaged_stride} frames in a row "
             "only one has a damaged copy; expected data.damaged_stride=1, or data.damage_run=1"
         )
-    if not config.freeze or config.local.box != "own" or config.global_.rank_stage != 3:
+    is_frozen = config.freeze and config.bn_eval
+    if not is_frozen or config.local.box != "own" or config.global_.rank_stage != 3:
         raise BadConfig(
-            "cached features need a frozen encoder, local.box='own' and global_.rank_stage=3, "
-            "since of each crop one map of features is kept; found "
-            f"freeze={config.freeze}, local.box='{config.local.box}', "
+            "cached features need a frozen encoder and its statistics, local.box='own' and "
+            "global_.rank_stage=3, since of each crop one map of features is kept; found "
+            f"freeze={config.freeze}, bn_eval={config.bn_eval}, local.box='{config.local.box}', "
             f"global_.rank_stage={config.global_.rank_stage}"
         )
     data.augmentation.refuse(("half_body_share",), "cached features are of whole boxes")
@@ -333,16 +346,18 @@ def cached_features(
     """Features of a set, kept in `cache_dir` where the encoder is frozen.
 
     The folder's name is a hash of everything that the features depend on: ablations of the fusion
-    share it; other pictures, a different encoder or augmentation get their own.
+    share it; other pictures or tracks, a different encoder or augmentation get their own.
     """
     config = recipe.model
     folder = None
     if config.freeze:
         boxes = (data.box_noise, data.box_drift, data.box_lag)
         named = (data.augmentation, boxes, data.num_variants, data.damaged_stride, seed)
-        digest = hashlib.sha256(repr((config.crop, named, recipe.precision)).encode())
-        digest.update(tracks.xyxy.tobytes())
-        digest.update(tracks.picture.tobytes())
+        how = (FEATURES_VERSION, config.backbone, config.crop, named, recipe.precision)
+        digest = hashlib.sha256(repr(how).encode())
+        # A look is that of a whole track; drift and lag go from frame to frame.
+        for rows in (tracks.xyxy, tracks.picture, tracks.clip, tracks.track, tracks.frame):
+            digest.update(rows.tobytes())
         digest.update(tracks.pictures.identity().encode())
         for name, value in sorted(model.encoder.state_dict().items()):
             digest.update(name.encode())

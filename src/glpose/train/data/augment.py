@@ -199,3 +199,8 @@ def jitter_colour(rng: np.random.Generator, rgb: Rgb, strength: float) -> Rgb:
     if rng.random() < 0.08:
         out = np.repeat(out.mean(-1, keepdims=True).astype(np.uint8), 3, -1)
     return out
+
+
+def recolour(seed: int, rgb: Rgb, strength: float) -> Rgb:
+    """`jitter_colour` by a seed, which all crops of a sample share; as it is at strength 0."""
+    return jitter_colour(np.random.default_rng(seed), rgb, strength) if strength else rgb

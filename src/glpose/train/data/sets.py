@@ -16,7 +16,7 @@ import numpy as np
 
 from glpose.errors import BadConfig, BadInput
 from glpose.formats.dataset import LabelledPictures, LabelledSequence
-from glpose.formats.sets import DATASETS, Dataset, Labelled, sources
+from glpose.formats.sets import DATASETS, Dataset, Labelled, dataset, sources
 from glpose.formats.taught import read_taught, with_taught
 from glpose.geometry import grown
 from glpose.skeleton import POSETRACK15, Skeleton, joint_map
@@ -48,10 +48,34 @@ def open_people(
 ) -> Pictures:
     """Open a set; a store missing from `cache_dir`, or of other labels, is written first.
 
-    `taught` merges the set's labels with those of the teachers, see `formats.taught`.
+    `taught` merges the set's labels with those of the teachers, see `formats.taught`. People with an
+    empty box are left out.
 
-    Raises: BadConfig if the set is unknown or its folder is not given; BadInput for bad files.
+    Raises: BadConfig if the set is unknown or its folder is not given; BadInput for bad files, and
+    if nobody has a labelled joint.
     """
+    opened = _opened(source, roots, cache_dir, num_synth_scenes, skeleton, taught=taught)
+    if not (opened.labels.get("state", np.zeros(0)) == LABELLED).any():
+        layout = dataset(source).layout
+        remedy = (
+            f"see what it holds: glpose data check {layout} DIR" if layout else "check its labels"
+        )
+        raise BadInput(
+            f"the set {source} has no labelled person: nobody with a box and a joint of the network; "
+            f"{remedy}"
+        )
+    return opened
+
+
+def _opened(
+    source: str,
+    roots: Mapping[str, str],
+    cache_dir: Path,
+    num_synth_scenes: int,
+    skeleton: Skeleton,
+    *,
+    taught: bool,
+) -> Pictures:
     known = {name: entry for name, entry in sources().items() if entry[0].open or not entry[0].root}
     if source not in known:
         raise BadConfig(f"unknown set '{source}'; known: {', '.join(known)}")
@@ -75,13 +99,13 @@ def open_people(
             by_teachers = folder_of(DATASETS["taught"], roots) / f"{found.name}.npz"
             labelled = with_taught(labelled, read_taught(by_teachers), found.taught)
         if not decoded:
-            return _from_pictures(source, found, labelled, skeleton)
+            return _from_pictures(found, labelled, skeleton)
         labelled = replace(labelled, pictures=[p for p in labelled.pictures if len(p.truth.people)])
         pictures = _decoded_pictures(found, labelled, skeleton)
     elif decoded or not all(sequence.images for sequence in labelled):
         pictures = _decoded_frames(found, labelled, skeleton)
     else:
-        return _from_sequences(source, found, labelled, skeleton)
+        return _from_sequences(found, labelled, skeleton)
     store = cache_dir / "-".join((*tags, labels_digest(labelled)))
     return opened_store(store, pictures, f"the set {source} in {root}")
 
@@ -132,7 +156,7 @@ def frames_with_people(
 ) -> Iterator[tuple[int, np.ndarray, FrameTruth]]:
     """The frames with labelled people: index of the sequence, RGB picture, ground truth."""
     for number, sequence in enumerate(sequences):
-        truths = {truth.frame: truth for truth in sequence.truth() if len(truth.people)}
+        truths = {truth.frame: truth for truth in _truths(sequence) if len(truth.people)}
         if not truths:
             continue
         if sequence.video is not None:
@@ -144,10 +168,27 @@ def frames_with_people(
                 yield number, frame.rgb, truths[frame.index]
 
 
+def _truths(sequence: LabelledSequence) -> Iterator[FrameTruth]:
+    """The labelled frames of a video. Raises: BadInput for boxes with exchanged corners."""
+    for truth in sequence.truth():
+        _check_boxes(truth, f"{sequence.name}, frame {truth.frame}")
+        yield truth
+
+
+def _check_boxes(truth: FrameTruth, where: str) -> None:
+    xyxy = truth.people.xyxy
+    inverted = xyxy[(xyxy[:, 2:] < xyxy[:, :2]).any(1)].tolist()
+    if inverted:
+        raise BadInput(
+            f"{where}: the box {inverted[0]} has exchanged corners; expected x1 <= x2 and y1 <= y2; correct "
+            "the labels"
+        )
+
+
 def _labels(
     found: Dataset, truth: FrameTruth, source: Skeleton, target: Skeleton, clip: int
 ) -> dict[str, np.ndarray]:
-    """The label rows of one picture."""
+    """The label rows of one picture; boxes are `grown`, and who has an empty one is left out."""
     index = joint_map(source, target)
     # The paper's joint set takes JHMDB's face as the nose; one that has real noses does not.
     unlike = ["left_eye" in target.joints and joint in found.not_counted for joint in target.joints]
@@ -156,18 +197,21 @@ def _labels(
     state = np.where(
         truth.visibility >= found.least_visibility, LABELLED, np.where(absent, ABSENT, UNLABELLED)
     )
-    return {
-        "xyxy": truth.people.xyxy,
+    xyxy = grown(truth.people.xyxy, found.grow)
+    rows = {
+        "xyxy": xyxy,
         "xy": np.where(known[:, None], truth.xy[:, index], np.nan).astype(np.float32),
         "state": np.where(known, state[:, index], UNLABELLED).astype(np.int8),
         "clip": np.full(len(truth.people), clip, np.int64),
         "frame": np.full(len(truth.people), truth.frame, np.int64),
         "track": truth.people.track_id,
     }
+    has_box = (xyxy[:, 2:] > xyxy[:, :2]).all(1)
+    return {name: values[has_box] for name, values in rows.items()}
 
 
 def _from_sequences(
-    source: str, found: Dataset, sequences: list[LabelledSequence], skeleton: Skeleton
+    found: Dataset, sequences: list[LabelledSequence], skeleton: Skeleton
 ) -> PictureFiles:
     """All frames of the videos, with labels of the people that have a joint and a box."""
     paths: list[Path] = []
@@ -177,32 +221,30 @@ def _from_sequences(
         paths += sequence.images
         clip += [number] * len(sequence.images)
         frame += range(len(sequence.images))
-        for truth in sequence.truth():
+        for truth in _truths(sequence):
             labels = _labels(found, truth, sequence.skeleton, skeleton, number)
-            labels["picture"] = np.full(len(truth.people), first + truth.frame, np.int64)
-            rows.append(_usable_rows(labels))
+            labels["picture"] = first + labels["frame"]
+            rows.append(_with_joints(labels))
     names = tuple(sequence.name for sequence in sequences)
-    return PictureFiles(paths, np.array(clip), np.array(frame), _joined(rows, source), names)
+    return PictureFiles(paths, np.array(clip), np.array(frame), _joined(rows), names)
 
 
-def _from_pictures(
-    source: str, found: Dataset, labelled: LabelledPictures, skeleton: Skeleton
-) -> PictureFiles:
+def _from_pictures(found: Dataset, labelled: LabelledPictures, skeleton: Skeleton) -> PictureFiles:
     """Still pictures, each as a clip of one frame."""
     pictures, rows = labelled.pictures, []
     for number, picture in enumerate(pictures):
+        _check_boxes(picture.truth, str(picture.path))
         labels = _labels(found, picture.truth, labelled.skeleton, skeleton, number)
-        labels["xyxy"] = grown(labels["xyxy"], found.grow)
         labels["frame"] = np.zeros_like(labels["frame"])
         labels["picture"] = np.full(len(labels["frame"]), number, np.int64)
-        rows.append(_usable_rows(labels))
+        rows.append(_with_joints(labels))
     numbers = np.arange(len(pictures))
     paths = [picture.path for picture in pictures]
     _check_there([paths[number] for row in rows for number in np.unique(row["picture"])])
     names = tuple(path.stem for path in paths)
     sizes = [picture.size_hw for picture in pictures]
     still = np.zeros_like(numbers)
-    return PictureFiles(paths, numbers, still, _joined(rows, source), names, sizes)
+    return PictureFiles(paths, numbers, still, _joined(rows), names, sizes)
 
 
 def _check_there(paths: list[Path]) -> None:
@@ -218,19 +260,16 @@ def _check_there(paths: list[Path]) -> None:
         )
 
 
-def _usable_rows(labels: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Drop people without a labelled joint or with an empty box."""
-    size = labels["xyxy"][:, 2:] - labels["xyxy"][:, :2]
-    kept = (size > 0).all(1) & (labels["state"] == LABELLED).any(1)
+def _with_joints(labels: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Drop people without a labelled joint, who are of no use among so many."""
+    kept = (labels["state"] == LABELLED).any(1)
     return {name: values[kept] for name, values in labels.items()}
 
 
-def _joined(rows: list[dict[str, np.ndarray]], source: str) -> dict[str, np.ndarray]:
-    if not any(len(row["clip"]) for row in rows):
-        raise BadInput(
-            f"the set {source} has no labelled person; check its folder with: glpose data check"
-        )
-    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+def _joined(rows: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The rows of all pictures; nothing if there are none."""
+    names = rows[0] if rows else ()
+    return {name: np.concatenate([row[name] for row in rows]) for name in names}
 
 
 def _decoded_frames(
@@ -245,9 +284,8 @@ def _decoded_pictures(
 ) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
     for picture in labelled.pictures:
         truth = picture.truth
-        labels = _labels(found, truth, labelled.skeleton, skeleton, truth.frame)
-        labels["xyxy"] = grown(labels["xyxy"], found.grow)
-        yield picture.read(), labels
+        _check_boxes(truth, str(picture.path))
+        yield picture.read(), _labels(found, truth, labelled.skeleton, skeleton, truth.frame)
 
 
 def _synth(

@@ -204,7 +204,7 @@ def with_cache(sets: Sequence[Pictures], megabytes: int) -> list[Pictures]:
 
 _INDEX, _OWN = "index.npz", ("offset", "shape_hw")
 
-STORE_VERSION = 3
+STORE_VERSION = 4
 """To be raised if the code that fills stores makes something else of the same files."""
 
 

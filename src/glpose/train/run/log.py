@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ class RunLog:
         self._shown: dict[str, float] = {}
         if self._path.exists():
             kept = [row for row in self._rows() if row["step"] <= start_step]
-            write_whole(self._path, "".join(json.dumps(row) + "\n" for row in kept))
+            write_whole(self._path, "".join(map(_line, kept)))
 
     def losses(self, step: int, means: dict[str, float]) -> None:
         """Write the mean losses since the last line of losses, up to `step`."""
@@ -59,9 +60,9 @@ class RunLog:
             names = sorted({name for row in rows for name in row.get(key, {})})
             for name in names:
                 points = [(r["step"], r[key][name]) for r in rows if name in r.get(key, {})]
-                axes.plot(
-                    *zip(*points, strict=True), label=name, marker="." if key == "scores" else ""
-                )
+                steps, values = zip(*points, strict=True)
+                known = [nan if value is None else value for value in values]
+                axes.plot(steps, known, label=name, marker="." if key == "scores" else "")
             axes.set(xlabel="step", title=key)
             if names:
                 axes.legend()
@@ -82,4 +83,19 @@ class RunLog:
 
     def _write(self, row: dict[str, object]) -> None:
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+            file.write(_line(row))
+
+
+def _line(row: dict[str, Any]) -> str:
+    """A row as strict JSON, which knows no NaN: numbers that are not finite become null."""
+    values = {
+        key: {name: _finite(number) for name, number in value.items()}
+        if isinstance(value, dict)
+        else value
+        for key, value in row.items()
+    }
+    return json.dumps(values, allow_nan=False) + "\n"
+
+
+def _finite(number: float | None) -> float | None:
+    return number if number is not None and isfinite(number) else None

@@ -9,7 +9,7 @@ import pytest
 from scipy.io import savemat
 
 from glpose.errors import BadInput
-from glpose.formats.jhmdb.short import clip_names, read_clips
+from glpose.formats.jhmdb.short import clip_names, open_clips, read_clips
 
 NAME = "jump/a_clip"
 
@@ -86,6 +86,24 @@ def test_lists_of_other_editors_are_read(tmp_path: Path) -> None:
     (tmp_path / "val.txt").write_bytes(b"\xff\xfej\0")
     with pytest.raises(BadInput, match=r"val.txt: not text in UTF-8; expected lines of clips"):
         clip_names(tmp_path, "val")
+
+
+def test_a_clip_listed_twice_or_in_both_splits_is_refused(tmp_path: Path) -> None:
+    """It would count twice, or be trained and scored on."""
+    train, val = tmp_path / "train.txt", tmp_path / "val.txt"
+    train.write_text("jump/a 3\nrun/b\njump/a\n")
+    with pytest.raises(BadInput, match=r"train\.txt: names jump/a 2 times"):
+        clip_names(tmp_path, "train")
+    train.write_text("jump/a\nrun/b\n")
+    val.write_text("run/b\nrun/c\n")
+    for split, other in (("train", "val"), ("val", "train")):
+        with pytest.raises(BadInput, match=rf"{split}\.txt: names run/b as {other}\.txt does"):
+            clip_names(tmp_path, split)
+        with pytest.raises(BadInput, match="names run/b as"):
+            open_clips(tmp_path, split)
+    val.write_text("run/c\n")
+    assert clip_names(tmp_path, "train") == ["jump/a", "run/b"]
+    assert clip_names(tmp_path, "val") == ["run/c"]
 
 
 @pytest.mark.parametrize("content", [b'{"jump/a_cl', b"\xff\xfe\x00", b""])

@@ -10,8 +10,9 @@ import pytest
 
 from glpose.codecs.gaussian import GaussianCodec
 from glpose.errors import BadConfig, BadInput
+from glpose.formats.dataset import LabelledPicture, LabelledPictures, LabelledSequence
 from glpose.formats.posetrack.labels import open_posetrack
-from glpose.formats.sets import DATASETS, root_names, sources
+from glpose.formats.sets import DATASETS, Dataset, root_names, sources
 from glpose.imaging import write_image
 from glpose.skeleton import JHMDB15, POSETRACK15
 from glpose.synth.layouts import write_layout
@@ -19,7 +20,7 @@ from glpose.train.data.people import targets
 from glpose.train.data.sets import LABELLED, open_people
 from glpose.train.data.store import PictureFiles, PictureStore
 from glpose.train.recipe import data_roots
-from glpose.types import HeatmapSpec
+from glpose.types import FrameTruth, HeatmapSpec, People
 from posetrack_sets import (
     document18,
     entry17,
@@ -234,3 +235,90 @@ def test_validation_on_synth_is_on_other_scenes(tmp_path: Path) -> None:
     assert set(held.labels["clip"].tolist()) == {2}
     assert set(trained.labels["clip"].tolist()) == {0, 1}
     assert not any(np.array_equal(held[0], trained[i]) for i in range(len(trained)))
+
+
+KINDS = [(frames, decoded) for frames in (True, False) for decoded in (True, False)]
+
+
+def set_of(
+    folder: Path, boxes: list[list[float]], *, joints: list[bool], frames: bool, decoded: bool
+) -> Dataset:
+    """A set of two pictures, of a video or not; the second has people with these boxes or joints."""
+    paths = tuple(folder / f"{i}.png" for i in range(2))
+    for path in paths:
+        write_image(path, np.zeros((60, 80, 3), np.uint8))
+    n = len(boxes)
+    truth = FrameTruth(
+        1,
+        0.0,
+        People(np.float32(boxes).reshape(n, 4), np.ones(n, np.float32), np.arange(n)),
+        np.full((n, 15, 2), 20.0, np.float32),
+        np.where(np.array(joints, bool)[:, None], 2, 0).repeat(15, 1).astype(np.int8),
+    )
+    none = FrameTruth(0, 0.0, People.empty(), truth.xy[:0], truth.visibility[:0])
+    opened = (
+        [LabelledSequence("a/clip", JHMDB15, lambda: (none, truth), paths)]
+        if frames
+        else LabelledPictures(JHMDB15, [LabelledPicture(paths[1], truth)])
+    )
+    return Dataset(
+        "badminton",
+        "none",
+        root="badminton",
+        parts=("train",),
+        open=lambda root, part: opened,
+        decoded=lambda root: decoded,
+    )
+
+
+WHOLE, FLAT, EXCHANGED = [5.0, 5.0, 40.0, 50.0], [5.0, 5.0, 40.0, 5.0], [40.0, 5.0, 5.0, 50.0]
+
+
+@pytest.mark.parametrize(("frames", "decoded"), KINDS)
+def test_people_with_empty_boxes_are_left_out_however_a_set_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frames: bool, decoded: bool
+) -> None:
+    made = set_of(
+        tmp_path,
+        [FLAT, WHOLE, WHOLE, FLAT],
+        joints=[True, True, False, False],
+        frames=frames,
+        decoded=decoded,
+    )
+    monkeypatch.setitem(DATASETS, "badminton", made)
+    found = open_people("badminton", data_roots(badminton=str(tmp_path)), tmp_path / "cache")
+    # A video's decoded frames have people without joints, too: neighbours of those with some.
+    assert found.labels["track"].tolist() == ([1, 2] if decoded else [1])
+    assert {len(values) for values in found.labels.values()} == {len(found.labels["track"])}
+    assert found.labels["xyxy"].tolist() == [WHOLE] * len(found.labels["track"])
+
+
+@pytest.mark.parametrize(("frames", "decoded"), KINDS)
+def test_boxes_with_exchanged_corners_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frames: bool, decoded: bool
+) -> None:
+    made = set_of(tmp_path, [WHOLE, EXCHANGED], joints=[True, True], frames=frames, decoded=decoded)
+    monkeypatch.setitem(DATASETS, "badminton", made)
+    where = "a/clip, frame 1" if frames else r"1\.png"
+    with pytest.raises(BadInput, match=rf"{where}: the box \[40\.0, 5\.0, 5\.0, 50\.0\] has exch"):
+        open_people("badminton", data_roots(badminton=str(tmp_path)), tmp_path / "cache")
+
+
+@pytest.mark.parametrize("boxes", [[WHOLE], [FLAT]])
+@pytest.mark.parametrize(("frames", "decoded"), KINDS)
+def test_a_set_without_a_labelled_joint_is_named(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    frames: bool,
+    decoded: bool,
+    boxes: list[list[float]],
+) -> None:
+    """The advice names `glpose data check` for sets that it knows, and only for these."""
+    joints = [box is FLAT for box in boxes]
+    made = set_of(tmp_path, boxes, joints=joints, frames=frames, decoded=decoded)
+    for layout in ("", "coco"):
+        monkeypatch.setitem(DATASETS, "badminton", replace(made, layout=layout))
+        with pytest.raises(BadInput, match="the set badminton has no labelled person: nobody") as e:
+            open_people("badminton", data_roots(badminton=str(tmp_path)), tmp_path / "cache")
+        assert ("glpose data check coco" in str(e.value)) == bool(layout)
+        assert ("glpose data check" in str(e.value)) == bool(layout)
