@@ -21,7 +21,10 @@ pytestmark = pytest.mark.slow
 
 Called = Callable[..., tuple[int, str, str]]
 
-CLIPS = ("jump/a_np1_fr_1", "walk/b_np1_ba_2")
+CLIPS = {
+    "train": ("jump/c_np1_fr_3", "walk/d_np1_ba_4"),
+    "val": ("jump/a_np1_fr_1", "walk/b_np1_ba_2"),
+}
 SIZE_HW, NUM_FRAMES = (240, 320), 6
 
 
@@ -33,12 +36,12 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "posetrack18", folder / "posetrack", num_videos=3, num_frames=5, size_hw=(180, 240)
     )
     boxes = {}
-    for seed, name in enumerate(CLIPS):
-        boxes[name] = {"xyxy": write_clip(folder / "jhmdb", name, seed)}
-    (folder / "jhmdb" / "person_boxes.json").write_text(json.dumps(boxes))
-    for split in ("train", "val"):
-        lines = [f"{name} {NUM_FRAMES} x video{i}\n" for i, name in enumerate(CLIPS)]
+    for split, clips in CLIPS.items():
+        for name in clips:
+            boxes[name] = {"xyxy": write_clip(folder / "jhmdb", name, seed=len(boxes))}
+        lines = [f"{name} {NUM_FRAMES} x {Path(name).name}\n" for name in clips]
         (folder / "jhmdb" / f"{split}.txt").write_text("".join(lines))
+    (folder / "jhmdb" / "person_boxes.json").write_text(json.dumps(boxes))
     (folder / "mocap").mkdir()
     write_motions(folder / "mocap" / FILE)
     (folder / "single").mkdir()
