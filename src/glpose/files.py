@@ -43,10 +43,9 @@ def open_regular(path: Path) -> io.BufferedReader:
 def read_regular(path: Path) -> bytes:
     """The bytes of an ordinary file. Raises OSError, also if there are more than `MOST_BYTES`."""
     with open_regular(path) as file:
-        data = file.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise OSError(errno.EFBIG, f"larger than {MOST_BYTES >> 20} MB", str(path))
-    return data
+        if os.fstat(file.fileno()).st_size > MOST_BYTES:
+            raise OSError(errno.EFBIG, f"larger than {MOST_BYTES >> 20} MB", str(path))
+        return file.read(MOST_BYTES)
 
 
 @contextmanager
