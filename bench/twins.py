@@ -15,7 +15,7 @@ from glpose.formats.sets import DATASETS
 from glpose.imaging import blur, resize
 
 SAME = 0.45
-"""From here on nearly all pairs of the two sets of boxes show one scene, by eye; below hardly any do."""
+"""From here on about seven in eight pairs of the two sets of boxes show one scene, by eye; below hardly any do."""
 
 _SIDE = 24
 _SETS = ("person_boxes", "person_boxes_2", "coco")

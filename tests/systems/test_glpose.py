@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -46,6 +47,7 @@ from glpose.systems.glpose.spec import (  # noqa: E402
     with_sources,
 )
 from glpose.systems.glpose.system import SYSTEM, GLPoseTask, _check_features  # noqa: E402
+from glpose.train.change import with_settings  # noqa: E402
 from glpose.train.data.augment import Augmentation  # noqa: E402
 from glpose.train.data.people import LABELLED  # noqa: E402
 from glpose.train.data.store import PictureStore, content_digest, write_store  # noqa: E402
@@ -933,7 +935,7 @@ def test_settings_that_features_do_not_support_are_refused() -> None:
     ):  # fmt: skip
         recipe = tiny_recipe(model=replace(TINY, single_head="conv3x3"))
         with pytest.raises(
-            BadConfig, match=rf"data\.{name} is {value}, but it is a setting of cac"
+            BadConfig, match=rf"data\.{name}={value} are settings of cached features"
         ):
             opened(replace(recipe, data=replace(recipe.data, **{name: value}))).train_data()
     recipe = tiny_recipe(features="cached")
@@ -1082,6 +1084,17 @@ def test_cached_features_ask_for_settings_that_allow_them(cache: Path) -> None:
     padded = replace(TINY, global_=replace(TINY.global_, pad="key"))
     with pytest.raises(BadConfig, match=r"global_\.pad is 'key', but training on crops repeats"):
         opened(tiny_recipe(model=padded), cache).train_data()
+
+
+@pytest.mark.parametrize("name", ["glpose_small", "jhmdb_complete"])
+def test_a_recipe_of_cached_features_is_told_at_once_what_crops_do_without(name: str) -> None:
+    recipe = load_recipe(name)
+    online = replace(recipe, data=replace(recipe.data, features="online"))
+    with pytest.raises(BadConfig, match=r"are settings of cached features; set them to") as caught:
+        _check_features(online.model, online.data)
+    words = re.findall(r"--set (\S+=[^\s)]+)", str(caught.value))
+    mended = with_settings(online, words)
+    _check_features(mended.model, mended.data)
 
 
 def test_encoder_and_head_come_from_a_single_frame_run(tmp_path: Path) -> None:

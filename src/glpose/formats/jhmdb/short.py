@@ -70,10 +70,12 @@ def clip_names(root: Path, split: str) -> list[str]:
             )
     for other in set(_SPLITS) - {split}:
         if (root / f"{other}.txt").is_file():
-            for name in set(names) & set(_listed(root, other)):
+            others = set(_listed(root, other))
+            if both := [name for name in names if name in others]:
+                more = f" and {len(both) - 1} more" if len(both) > 1 else ""
                 raise BadInput(
-                    f"{root / split}.txt: names {name} as {other}.txt does, so that it would be "
-                    "trained and scored on; expected it in one of them; remove it from the other"
+                    f"{root / split}.txt: names {both[0]}{more} as {other}.txt does, so that it would "
+                    "be trained and scored on; expected each clip in one of them; remove it from the other"
                 )
     return names
 

@@ -299,13 +299,15 @@ def _check_features(config: GLPoseConfig, data: ClipConfig) -> None:
         ("damage_share", "neighbour_share"), "clips are damaged by data.damage_share alone"
     )
     if data.features == "online":
-        for name in _OF_CACHED:
-            found, expected = getattr(data, name), getattr(ClipConfig(), name)
-            if found != expected:
-                raise BadConfig(
-                    f"data.{name} is {found}, but it is a setting of cached features; expected "
-                    f"{expected}, or data.features='cached'"
-                )
+        usual = ClipConfig()
+        wrong = [name for name in _OF_CACHED if getattr(data, name) != getattr(usual, name)]
+        if wrong:
+            found = ", ".join(f"data.{name}={getattr(data, name)}" for name in wrong)
+            words = " ".join(f"--set data.{name}={getattr(usual, name)}" for name in wrong)
+            raise BadConfig(
+                f"{found} are settings of cached features; set them to what training on crops has "
+                f"({words}), or data.features='cached'"
+            )
         if config.global_.n and config.global_.pad != "repeat":
             raise BadConfig(
                 f"global_.pad is '{config.global_.pad}', but training on crops repeats proposals; "

@@ -101,6 +101,9 @@ def test_a_clip_listed_twice_or_in_both_splits_is_refused(tmp_path: Path) -> Non
             clip_names(tmp_path, split)
         with pytest.raises(BadInput, match="names run/b as"):
             open_clips(tmp_path, split)
+    val.write_text("run/b\njump/a\n")
+    with pytest.raises(BadInput, match=r"train\.txt: names jump/a and 1 more as val\.txt does"):
+        clip_names(tmp_path, "train")
     val.write_text("run/c\n")
     assert clip_names(tmp_path, "train") == ["jump/a", "run/b"]
     assert clip_names(tmp_path, "val") == ["run/c"]
