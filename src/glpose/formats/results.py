@@ -24,7 +24,7 @@ from typing import IO, Any
 import numpy as np
 from jaxtyping import Float, Float32
 
-from glpose.config import to_plain
+from glpose.config import real_number, to_plain
 from glpose.errors import BadInput
 from glpose.formats.text.lines import (
     FARTHEST_PX,
@@ -114,10 +114,10 @@ class ResultWriter:
 
     def _check_numbers(self, poses: FramePoses) -> None:
         """Raises: BadInput for a time or coordinates that `load` would refuse."""
-        if not is_number(poses.time_s):
+        if not is_number(real_number(poses.time_s)):
             raise BadInput(
-                f"{self._path}: frame {poses.frame} is at {poses.time_s!r:.40} s; expected a finite "
-                "number"
+                f"{self._path}: frame {poses.frame} is at {poses.time_s!r:.40} s; expected a "
+                "finite number below 1e300"
             )
         before, lifted = poses.before, poses.lifted
         for xy in (poses.xy, before and before.xy, lifted and lifted.xyz):

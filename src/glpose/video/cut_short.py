@@ -6,7 +6,7 @@ one likes, and few containers say for how long.
 
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -15,40 +15,57 @@ _HEAD = 24  # bytes; what is longest, the head of a part of an ASF file
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _ASF_DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
-_BOXES = {b"ftyp", b"styp", b"sidx", b"moov", b"moof", b"mdat", b"free", b"skip", b"mfra", b"uuid"}
+_SHOWN = {b"styp", b"sidx", b"ssix", b"prft", b"emsg", b"moof", b"mdat", b"imda"}
+"""Boxes that hold pictures, or that pictures follow."""
 _FLV_TAGS = {8, 9, 18}  # sound, pictures, data
 
 
 def is_cut_short(path: Path) -> bool:
-    """Whether the file ends before its last part does: Matroska, MP4, FLV, ASF, PNG or GIF.
+    """Whether the file ends before its last part with pictures: Matroska, MP4, FLV, ASF, PNG or GIF.
 
     False where parts do not say how long they are, as in what was recorded live, or are not known;
     and for a file that is gone.
     """
     with suppress(FileNotFoundError), path.open("rb") as file:
-        num_bytes = os.fstat(file.fileno()).st_size
-        head = file.read(_HEAD)
-        if head.startswith(b"GIF8"):
+        if file.read(4) == b"GIF8":
             return _is_gif_cut(file)
-        start, length_of = _parts(head)
-        while start < num_bytes:
-            file.seek(start)
-            length = length_of(file.read(_HEAD).ljust(_HEAD, b"\0"))
-            if not length or start + length > num_bytes:
-                return bool(length)
-            start += length
+        return any(is_cut and may_show for _, is_cut, may_show in _walk(file))
     return False
 
 
-def _parts(head: bytes) -> tuple[int, Callable[[bytes], int]]:
-    """Where the first part begins, and what tells the length of one, 0 if it is not known."""
+def is_fragmented(path: Path) -> bool:
+    """Whether it is an MP4 in fragments, of which the header counts only the pictures of the first."""
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        return any(head[4:8] == b"moof" for head, _, _ in _walk(file))
+    return False
+
+
+def _walk(file: BinaryIO) -> Iterator[tuple[bytes, bool, bool]]:
+    """The head of each part, whether the file ends in it, and whether it may hold pictures."""
+    num_bytes = os.fstat(file.fileno()).st_size
+    file.seek(0)
+    start, between, length_of = _parts(file.read(_HEAD))
+    while start < num_bytes:
+        file.seek(start)
+        head = file.read(_HEAD).ljust(_HEAD, b"\0")
+        if not (length := length_of(head)):
+            return
+        yield head, start + length > num_bytes, length_of is not _of_box or head[4:8] in _SHOWN
+        start += length + between
+
+
+def _parts(head: bytes) -> tuple[int, int, Callable[[bytes], int]]:
+    """Where the first part begins, the bytes between two, and what tells the length of one.
+
+    The length is 0 if it is not known.
+    """
     if head.startswith(_EBML):
-        return 0, _of_element
+        return 0, 0, _of_element
     if head.startswith(b"FLV"):
-        return 13, _of_tag
+        return 13, 4, _of_tag
     if head.startswith(b"\x89PNG"):
-        return 8, _of_chunk
-    return 0, _of_object if head.startswith(_ASF_HEADER) else _of_box
+        return 8, 0, _of_chunk
+    return 0, 0, _of_object if head.startswith(_ASF_HEADER) else _of_box
 
 
 def _of_element(head: bytes) -> int:
@@ -62,13 +79,14 @@ def _of_element(head: bytes) -> int:
 
 
 def _of_tag(head: bytes) -> int:
-    """Of FLV, with the length that follows; Adobe, Video File Format Specification, version 10."""
-    return 11 + int.from_bytes(head[1:4]) + 4 if head[0] in _FLV_TAGS else 0
+    """Of FLV; Adobe, Video File Format Specification, version 10."""
+    return 11 + int.from_bytes(head[1:4]) if head[0] in _FLV_TAGS else 0
 
 
 def _of_chunk(head: bytes) -> int:
-    """Of PNG; W3C, Portable Network Graphics."""
-    return 12 + int.from_bytes(head[:4]) if head[4:8].isalpha() else 0
+    """Of PNG, up to its end mark; W3C, Portable Network Graphics."""
+    kind = head[4:8]
+    return 12 + int.from_bytes(head[:4]) if kind.isalpha() and kind != b"IEND" else 0
 
 
 def _of_object(head: bytes) -> int:
@@ -77,10 +95,10 @@ def _of_object(head: bytes) -> int:
 
 
 def _of_box(head: bytes) -> int:
-    """Of MP4; ISO/IEC 14496-12."""
-    size, kind, large = struct.unpack_from(">I4sQ", head)
+    """Of MP4, whatever it holds; ISO/IEC 14496-12."""
+    size, large = struct.unpack_from(">I4xQ", head)
     size = large if size == 1 else size
-    return size if kind in _BOXES and size >= 8 else 0
+    return size if size >= 8 else 0
 
 
 def _is_gif_cut(file: BinaryIO) -> bool:

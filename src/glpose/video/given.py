@@ -225,7 +225,7 @@ class _Theirs(_Around):
                     "that increase"
                 )
             last_index, last_s = index, time_s
-            yield frame
+            yield Frame(index, float(time_s), frame.rgb)
 
 
 def _checked_info(info: object) -> VideoInfo:
@@ -265,7 +265,7 @@ def _checked_info(info: object) -> VideoInfo:
         num_frames=None if frames is None else whole("num_frames", frames, 0, counted),
         duration_s=duration_s if duration_s is not None and math.isfinite(duration_s) else None,
         rotation_deg=whole("rotation_deg", info.rotation_deg, -360, "whole degrees"),
-        note=str(info.note),
+        note=str(info.note or ""),
         is_still=bool(info.is_still),
         largest_hw=None if info.largest_hw is None else size_hw("largest_hw", info.largest_hw),
     )

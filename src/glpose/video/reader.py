@@ -34,7 +34,7 @@ from glpose.errors import VideoError
 from glpose.forked import use_natives
 from glpose.imaging import Rgb
 from glpose.types import Frame, VideoInfo
-from glpose.video.cut_short import is_cut_short
+from glpose.video.cut_short import is_cut_short, is_fragmented
 from glpose.video.hdr import Transfer, to_sdr
 
 # Allowed formats. Left out on purpose: playlists and lists (hls, dash, concat, image2, ...), which
@@ -54,6 +54,7 @@ _PROGRESSIVE = (0, 1)  # AVFieldOrder unknown, progressive; otherwise two packet
 _MAX_DELAY = 64  # packets; the longest reordering of any codec is 16 pictures
 _PATIENCE = 16  # packets that a place is held for a picture that comes late
 _MAX_BAD_READS = 100
+_UNCOUNTED = 1 << 30  # frames, more than any video has: FFmpeg's AVI where it cannot go back
 _JUMP_BACK_S = Fraction(1, 10)  # decoding times that go back: a new recording in the same file
 _UNSPECIFIED_COLOURS = 2  # AVCOL_SPC_UNSPECIFIED
 _TRANSFERS: dict[int, Transfer] = {16: "PQ", 18: "HLG"}  # AVColorTransferCharacteristic
@@ -121,7 +122,8 @@ class VideoSource:
             return f"{announced} are not in the file" if missing > 0 else ""
         if reading.is_long_enough or not is_cut_short(self.path):
             return ""
-        return f"after {reading.end_s:.1f} s: the file was cut short; copy it again"
+        lasted_s = reading.end_s - float(self.start_s)
+        return f"after {lasted_s:.1f} s: the file was cut short; copy it again"
 
     def _as_shown(self, picture: VideoFrame, display: "Display") -> Rgb | None:
         try:
@@ -157,7 +159,7 @@ def open_video(path: Path | str) -> VideoSource:
             name=path.name,
             size_hw=display(picture).shape[:2],
             rate_hz=float(reading.rate()),
-            num_frames=_num_frames(container, stream, float(reading.rate())),
+            num_frames=_num_frames(reading, path),
             duration_s=duration_s(container, stream),
             rotation_deg=display.turn(picture).rotation_deg,
             note=_note_on(picture),
@@ -229,10 +231,11 @@ class _Reading:
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
         self.container, self.stream = container, stream
         self.num_packets = 0
+        self._num_hidden = 0  # packets that an edit list does not show
         self._first_dts: int | None = None
         self._last_dts: int | None = None
         self._lasts: list[int] = []  # durations of the first packets
-        self.end_s = 0.0  # of what was read, on the clock of the container
+        self._end_s = 0.0  # of the packets read
         context = stream.codec_context
         context.options = {"max_pixels": str(imaging.MAX_PIXELS)}
         self._may_hide = context.name in _HIDING or context.field_order not in _PROGRESSIVE
@@ -257,19 +260,32 @@ class _Reading:
 
     @property
     def num_places(self) -> int:
-        """The packets, and in AVI the places of frames that were dropped when it was recorded."""
+        """The packets to be shown, and in AVI the places of frames dropped when it was recorded."""
         if self._first_dts is None or self._last_dts is None or not self.is_of("avi"):
-            return self.num_packets
+            return self.num_packets - self._num_hidden
         return max(self.num_packets, self._last_dts - self._first_dts + 1)
+
+    @property
+    def end_s(self) -> float:
+        """When the pictures that were read end, on the clock of the container.
+
+        Where packets do not say how long theirs lasts, the last one lasts as long as any.
+        """
+        return self._end_s + (0 if any(self._lasts) else float(1 / self.rate()))
 
     @property
     def is_long_enough(self) -> bool:
         """Whether what was read lasts as long as the header says of the container.
 
-        What is said of a stream does not count: FFmpeg adds it up from what is in the file.
+        What is said of a stream counts in ASF alone: elsewhere FFmpeg adds it up from what is in the
+        file. Clocks need not begin at 0.
         """
-        said = None if self.stream.duration else self.container.duration
-        return said is not None and said / av.time_base - self.end_s < 1 / self.rate() / 2
+        said = self.container.duration
+        if said is None or (self.stream.duration and not self.is_of("asf")):
+            return False
+        first_s = float((self._first_dts or 0) * (self.stream.time_base or 0))
+        begin_s = min(first_s, (self.container.start_time or 0) / av.time_base)
+        return said / av.time_base - (self.end_s - begin_s) < 1 / self.rate() / 2
 
     def rate(self) -> Fraction:
         """Pictures a second: as the header says, unless the first packets all say something else.
@@ -333,6 +349,7 @@ class _Reading:
         shift, last = 0, None
         for packet in demux(self.container, self.stream):
             self.num_packets += 1
+            self._num_hidden += packet.is_discard
             if self.num_packets <= _PEEKED:
                 self._lasts.append(packet.duration or 0)
             if packet.dts is not None:
@@ -345,7 +362,7 @@ class _Reading:
             if packet.pts is not None:
                 packet.pts += shift
                 end = packet.pts + (packet.duration or 0)
-                self.end_s = max(self.end_s, float(end * packet.time_base))
+                self._end_s = max(self._end_s, float(end * packet.time_base))
             yield packet
         yield None
 
@@ -536,18 +553,19 @@ def _is_of(container: InputContainer, formats: Iterable[str]) -> bool:
     return not set(formats).isdisjoint(container.format.name.split(","))
 
 
-def _num_frames(container: InputContainer, stream: VideoStream, rate_hz: float) -> int | None:
-    """How many frames the header announces; None if its own length does not fit.
+def _num_frames(reading: _Reading, path: Path) -> int | None:
+    """How many frames the header announces; None if it does not count them, or not all.
 
-    The header of a fragmented MP4, as recorders and editors write them, counts the first part alone.
-    That of one from which a part was cut out by an edit list counts what is not shown, too.
+    MP4 and MOV list each frame, and FFmpeg marks there what an edit list does not show; but one in
+    fragments, as recorders and editors write it, lists only what is in its first part.
     """
-    length_s, mean_hz = duration_s(container, stream), float(stream.average_rate or rate_hz)
-    if length_s is None:
-        return stream.frames or None
-    is_part = stream.frames < length_s * rate_hz / 2
-    is_edited = _is_of(container, ("mov",)) and round(stream.frames - length_s * mean_hz) >= 1
-    return None if is_part or is_edited else stream.frames or None
+    stream, counted = reading.stream, reading.stream.frames
+    if reading.is_of("mov"):
+        listed = () if is_fragmented(path) else stream.index_entries
+        return sum(not entry.is_discard for entry in listed) or None
+    length_s = duration_s(reading.container, stream) or 0.0
+    is_part = counted < length_s * reading.rate() / 2
+    return None if is_part or counted >= _UNCOUNTED else counted or None
 
 
 class Display:

@@ -405,11 +405,19 @@ def _as_component(name: str, suffix: str = "") -> str:
 
     Cut where no file system could take it with its suffix.
     """
-    safe = Path(name).name.replace("\0", "_")
+    safe = "".join(char if _can_name(char) else "_" for char in Path(name).name)
     safe = "source" if safe in ("", "..") else safe[:_MOST_BYTES]
-    while len((safe + suffix).encode("utf-8", "surrogatepass")) > _MOST_BYTES:
+    while len(os.fsencode(safe + suffix)) > _MOST_BYTES:
         safe = safe[:-1]
     return safe + suffix
+
+
+def _can_name(char: str) -> bool:
+    """Whether names of files may have this character: half of a pair of UTF-16 has no bytes."""
+    try:
+        return os.fsencode(char) != b"\0"
+    except UnicodeEncodeError:
+        return False
 
 
 def _absolute(path: Path | str) -> Path:

@@ -1,9 +1,11 @@
 """The files of a run: what they look like, what a killed run leaves, what bad ones are told."""
 
 import json
+import math
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +133,22 @@ def test_unknown_length_and_odd_names_survive(tmp_path: Path) -> None:
     result = load(tmp_path / "a")
     assert result.video == video
     assert result.settings == {"out": "x"}
+
+
+@pytest.mark.parametrize("time_s", [Fraction(1, 4), np.float32(0.25), np.int64(0), 0])
+def test_times_may_be_numbers_of_any_kind(time_s: object, tmp_path: Path) -> None:
+    frame = poses(0, 1)
+    object.__setattr__(frame, "time_s", time_s)  # as where types are not checked
+    (read,) = load(write(tmp_path / "a", frame)).frames
+    assert read.time_s == time_s
+
+
+@pytest.mark.parametrize("time_s", [math.nan, -math.inf, 1e300, None, "0"])
+def test_times_that_could_not_be_read_are_not_written(time_s: object, tmp_path: Path) -> None:
+    frame = poses(0, 1)
+    object.__setattr__(frame, "time_s", time_s)
+    with pytest.raises(BadInput, match="expected a finite number below 1e300"):
+        write(tmp_path / "a", frame)
 
 
 def test_frames_out_of_order_or_with_other_joints_are_refused(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Which files were cut short: never one that is whole, however long its header says it is."""
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from bad_videos import VFR_MS, coded_picture, write_video
-from glpose.video.cut_short import is_cut_short
+from glpose.video.cut_short import is_cut_short, is_fragmented
 from glpose.video.reader import open_video
 
 LAST = {"mkv": "libx264", "webm": "libvpx", "flv": "libx264", "mp4": "libx264"}
@@ -75,12 +76,70 @@ def test_half_a_file_says_so_where_pictures_are_not_counted(
     assert "cut short" in line
 
 
-def test_half_a_fragmented_mp4_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize("flags", ["", "+dash", "+cmaf"])
+def test_half_a_fragmented_mp4_says_so(flags: str, tmp_path: Path) -> None:
     whole = write_video(tmp_path / "whole.mp4")
-    parts = copied(whole, tmp_path / "parts.mp4", {"movflags": "frag_every_frame"})
+    how = {"movflags": f"frag_every_frame{flags}", "write_prft": "wallclock"}
+    parts = copied(whole, tmp_path / "parts.mp4", how)
     assert warnings(parts) == []
     (line,) = warnings(cut(parts))
     assert "cut short" in line
+
+
+def box(kind: bytes, size: int = 40) -> bytes:
+    return struct.pack(">I4s", size, kind).ljust(size, b".")
+
+
+@pytest.mark.parametrize("kind", [b"wide", b"prft", b"emsg", b"meta", b"pnot", b"\xa9abc"])
+def test_boxes_of_all_kinds_are_stepped_over(kind: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.mov"
+    for last in (b"mdat", b"moof", b"sidx"):
+        whole = box(b"ftyp") + box(kind) + box(last)
+        path.write_bytes(whole)
+        assert not is_cut_short(path)
+        assert is_fragmented(path) == (last == b"moof")
+        path.write_bytes(whole[:-1])
+        assert is_cut_short(path)
+
+
+@pytest.mark.parametrize(
+    "behind", [box(b"free")[:-1], box(b"mfra")[:-4], b"some more text", bytes(37), b"\xff" * 50]
+)
+def test_what_is_behind_the_pictures_of_an_mp4_may_be_cut_or_junk(
+    behind: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(box(b"ftyp") + box(b"moof") + box(b"mdat") + behind)
+    assert not is_cut_short(path)
+
+
+LATE_MS = [100_000 + 40 * i for i in range(30)]
+
+
+def said_to_last(path: Path, seconds: float) -> Path:
+    """The Matroska file with another length in its header."""
+    data = path.read_bytes()
+    at = data.index(b"\x44\x89\x88") + 3
+    path.write_bytes(data[:at] + struct.pack(">d", 1000 * seconds) + data[at + 8 :])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "says_s"),
+    [("a.mkv", "libx264", 101.2), ("a.mkv", "libx264", 1.2), ("a.flv", "flv", None),
+     ("a.wmv", "wmv2", None)],
+)  # fmt: skip
+def test_a_clock_need_not_begin_at_0(
+    name: str, codec: str, says_s: float | None, tmp_path: Path
+) -> None:
+    path = write_video(tmp_path / name, codec=codec, times_ms=LATE_MS, size_hw=(96, 128))
+    if says_s:
+        said_to_last(path, says_s)
+    source = open_video(path)
+    assert source.start_s >= 100
+    assert warnings(path) == []
+    (line,) = warnings(cut(path))
+    assert float(line.split(" after ")[1].split()[0]) < 1
 
 
 @pytest.mark.parametrize("share", [0.3, 0.47, 0.71, 0.99])
@@ -146,8 +205,23 @@ def test_a_file_that_lacks_only_what_is_behind_its_pictures_has_them_all(tmp_pat
     assert warnings(path) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "num_bytes"),
+    [("a.flv", "flv", 4), ("a.flv", "libx264", 9), ("a.apng", "apng", 12), ("a.apng", "apng", 4),
+     ("a.wmv", "wmv2", 100), ("a.webm", "libvpx", 4)],
+)  # fmt: skip
+def test_no_picture_is_lost_with_a_trailer(
+    name: str, codec: str, num_bytes: int, tmp_path: Path
+) -> None:
+    path = made(tmp_path / name, codec, num_frames=20, size_hw=(96, 128))
+    path.write_bytes(path.read_bytes()[:-num_bytes])
+    assert warnings(path) == []
+    assert len(list(open_video(path).frames())) == 20
+
+
 def test_files_that_are_gone_or_something_else_are_not_cut(tmp_path: Path) -> None:
     assert not is_cut_short(tmp_path / "a.mkv")
+    assert not is_fragmented(tmp_path / "a.mkv")
     other = tmp_path / "b.mkv"
     for data in (b"", b"\0", b"GIF89a", b"\x1a\x45\xdf\xa3", bytes(50)):
         other.write_bytes(data)

@@ -201,6 +201,7 @@ def test_a_source_of_a_user_is_taken_as_it_is() -> None:
     source = opened(given)
     frames = list(source.frames())
     assert [frame.index for frame in frames] == [0, 3, 4]
+    assert [frame.time_s for frame in frames] == [0, 0.5, 1]
     assert frames[2].rgb is RGB
     assert source.warnings == ["done"]
     reading = source.frames()
@@ -208,6 +209,12 @@ def test_a_source_of_a_user_is_taken_as_it_is() -> None:
     next(reading)
     reading.close()
     assert given.has_ended
+
+
+@pytest.mark.parametrize("kind", [Fraction, np.float32, np.float64, np.int64, int])
+def test_frames_of_a_user_are_numbered_and_timed_in_numbers_of_python(kind: Callable) -> None:
+    frames = list(opened(Theirs(*((np.int64(i), kind(i), RGB) for i in range(2)))).frames())
+    assert [type(value) for f in frames for value in (f.index, f.time_s)] == [int, float] * 2
 
 
 @pytest.mark.parametrize(
@@ -276,6 +283,7 @@ def test_what_a_source_of_a_user_says_is_in_numbers_of_python() -> None:
     assert info == VideoInfo("mine", (8, 8), 30.0)
     assert [type(value) for value in (info.rate_hz, *info.size_hw)] == [float, int, int]
     assert math.isnan(opened(theirs_with(rate_hz=np.float32(math.nan))).info.rate_hz)
+    assert opened(theirs_with(note=None)).info.note == ""
 
 
 def test_our_own_sources_are_not_checked_again(tmp_path: Path) -> None:

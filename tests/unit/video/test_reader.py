@@ -4,6 +4,7 @@ import struct
 import threading
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -267,15 +268,53 @@ def test_what_an_edit_list_does_not_show_is_not_missing(
     path = write_video(tmp_path / "a.mp4", num_frames=60)
     source = open_video(trimmed(path, Fraction(shown, 25), Fraction(begin, 25)))
     frames = list(source.frames())
-    assert source.info.num_frames is None
+    assert source.info.num_frames == len(frames)
     assert shown <= len(frames) <= shown + 2
     assert indices(frames)[:shown] == list(range(begin, begin + shown))
     assert source.warnings == []
 
 
-def test_a_trimmed_file_that_was_cut_short_says_so(tmp_path: Path) -> None:
-    path = trimmed(write_video(tmp_path / "a.mp4", num_frames=60), Fraction(2))
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
+@pytest.mark.parametrize("begin", [0, 5])
+def test_a_trimmed_file_that_was_cut_short_says_so(begin: int, name: str, tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "a.mp4", num_frames=60)
+    path = trimmed(whole, Fraction(2), Fraction(begin, 25)).rename(tmp_path / name)
+    counted = open_video(path).info.num_frames or 0
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     source = open_video(path)
-    assert len(list(source.frames())) < 50
-    assert "cut short" in source.warnings[0]
+    missing = counted - len(list(source.frames()))
+    assert missing > 10
+    assert f"{missing} of the {counted} frames" in source.warnings[0]
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
+@pytest.mark.parametrize(
+    "steps_ms", [[100, *[33] * 40], [67, 33, 33] * 12, [*[33] * 30, 3000], [16] * 20 + [1000] * 20]
+)
+def test_frames_are_counted_however_unevenly_they_come(
+    steps_ms: list[int], name: str, tmp_path: Path
+) -> None:
+    times_ms = [sum(steps_ms[:i]) for i in range(len(steps_ms) + 1)]
+    source = open_video(write_video(tmp_path / name, times_ms=times_ms, size_hw=(96, 128)))
+    assert source.info.num_frames == len(list(source.frames())) == len(times_ms)
+    assert source.warnings == []
+
+
+def test_a_count_that_no_video_has_is_none(tmp_path: Path) -> None:
+    """As FFmpeg writes it to a pipe, where it cannot go back to count."""
+    whole = write_video(tmp_path / "whole.avi", num_frames=20, codec="mpeg4", size_hw=(96, 128))
+    piped = tmp_path / "piped.avi"
+    with piped.open("wb") as file, av.open(str(whole)) as given:
+        pipe = SimpleNamespace(write=file.write)
+        with av.open(pipe, "w", format="avi") as out:
+            stream = out.add_stream_from_template(given.streams.video[0])
+            for packet in given.demux(video=0):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    out.mux(packet)
+    with av.open(str(piped)) as made:
+        assert made.streams.video[0].frames == 1 << 30
+    source = open_video(piped)
+    assert source.info.num_frames is None
+    assert len(list(source.frames())) == 20
+    assert source.warnings == []

@@ -139,6 +139,15 @@ def test_no_file_is_named_like_the_folder_above(tmp_path: Path) -> None:
     assert names(tmp_path / "...mp4") == ["source"]
 
 
+@pytest.mark.parametrize(
+    ("name", "component"), [("\ud800x", "_x"), ("a\0b", "a_b"), ("\udcffx", "\udcffx"), ("ä", "ä")]
+)
+def test_what_no_file_can_be_named_is_replaced(name: str, component: str, tmp_path: Path) -> None:
+    (entry,) = find_sources([ArraySource([np.zeros((8, 8, 3), np.uint8)], name=name)])
+    assert entry.name == component
+    (tmp_path / entry.name).mkdir()
+
+
 def test_bad_ones_do_not_stop_the_others(tmp_path: Path) -> None:
     good, bad = one_frame(tmp_path), empty(tmp_path)
     (tmp_path / "nothing").mkdir()
