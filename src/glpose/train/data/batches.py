@@ -10,8 +10,8 @@ import os
 import signal
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from multiprocessing import parent_process
+from contextlib import closing, contextmanager, suppress
+from multiprocessing import parent_process, resource_tracker
 from threading import Thread
 
 import numpy as np
@@ -65,7 +65,8 @@ def prefetch(
     Batches do not depend on that number. `pin` puts batches made by processes in pinned memory. All
     processes have ended at the end of the block.
 
-    Raises: GLPoseError if `data` raises one, when its step is requested, or if a process has died.
+    Raises: GLPoseError if `data` raises one, when its step is requested, or if a process has died
+    that was still needed.
     """
     if num_processes:
         made = _by_processes(data, rows, steps, num_processes, pin=pin)
@@ -119,12 +120,15 @@ def _by_processes(
         pin_memory=pin,
         generator=torch.Generator(),  # the loader draws a seed; keep the run's generator untouched
     )
-    iterator = iter(loader)
+    iterator = None
     is_fed = False
     try:
+        with _deaf_to_ctrl_c():
+            iterator = iter(loader)
         # EOFError and ConnectionError: it died before its batch was fetched.
         with _death_of_a_worker(RuntimeError, EOFError, ConnectionError):
-            for made in iterator:
+            # Steps first: torch, asked for more than there is, would shut down in here.
+            for _, made in zip(steps, iterator, strict=False):
                 is_fed = True
                 if isinstance(made, Exception):
                     raise made
@@ -138,8 +142,31 @@ def _by_processes(
             "else memory may have run out: lower picture_cache_mb or data_workers"
         ) from problem
     finally:
-        # torch does so when the iterator is collected, which a traceback may delay.
-        iterator._shutdown_workers()  # type: ignore[attr-defined]  # noqa: SLF001
+        # torch does so when the iterator is collected, which a traceback may delay. How processes
+        # end that nobody needs any more must not replace the exception that ends the run.
+        if iterator is not None:
+            with suppress(RuntimeError):
+                iterator._shutdown_workers()  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes started in the block never see Ctrl-C; this thread sees it at the end.
+
+    Processes inherit the blocked signals of the thread that starts them. Another thread of this
+    process may take the signal, and Python then interrupts the main thread at once. Windows cannot
+    block signals.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # to start it in the block would unblock the signal
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def _live_as_long_as_the_run(number: int) -> None:
@@ -149,7 +176,7 @@ def _live_as_long_as_the_run(number: int) -> None:
     late if the run is killed while workers start.
     """
     del number
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for systems where it could not be blocked
     Thread(target=_end_with_parent, daemon=True).start()
 
 

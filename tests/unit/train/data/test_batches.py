@@ -8,9 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +21,7 @@ import pytest
 pytest.importorskip("torch")
 
 import torch
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 import tiny_training
 from glpose.errors import BadConfig, BadInput, GLPoseError
@@ -120,26 +124,114 @@ def test_a_script_without_a_guard_is_told_of_it(tmp_path: Path) -> None:
     assert "__main__" in said
 
 
+@pytest.mark.parametrize("how", ["all batches were made", "Ctrl-C", "full disk"])
+def test_a_process_that_dies_when_nobody_needs_it_changes_nothing(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = {"Ctrl-C": KeyboardInterrupt(), "full disk": OSError("full")}.get(how)
+    by: list[int] = []
+    shut_down = _MultiProcessingDataLoaderIter._mark_worker_as_unavailable
+
+    def kill_and_shut_down(self: Any, *args: Any, **kwargs: Any) -> None:
+        os.kill(by[0], signal.SIGKILL)
+        time.sleep(10)  # ends when the process has: torch's handler of SIGCHLD raises
+        shut_down(self, *args, **kwargs)
+
+    monkeypatch.setattr(
+        _MultiProcessingDataLoaderIter, "_mark_worker_as_unavailable", kill_and_shut_down
+    )
+    began, raised = time.monotonic(), None
+    try:
+        with prefetch(WhoMade(TINY), own_rows(TINY, ALONE), range(2), 1) as batches:
+            for parts in batches:
+                by.append(int(parts[0]["by"][0, 0]))
+                if problem:
+                    raise problem
+    except (KeyboardInterrupt, OSError, GLPoseError) as caught:
+        raised = caught
+    assert raised is problem
+    assert len(by) == (1 if problem else 2)
+    assert time.monotonic() - began < 10
+    assert not multiprocessing.active_children()
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_is_ended_leaves_no_process(tmp_path: Path, how: signal.Signals) -> None:
-    run = subprocess.Popen(
-        [sys.executable, tiny_training.__file__, "feed", str(tmp_path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        # Tests that were started in the background ignore Ctrl-C, and so would what they start.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
-    )
+    run = endless_run(tmp_path)
     assert run.stdout is not None
     with run.stdout as said:
         pids = [int(pid) for pid in said.readline().split()]
-        assert len(pids) == 2
+        assert len(pids) == 2, (tmp_path / "stderr").read_text()
         run.send_signal(how)
-        assert run.wait(timeout=30) == -how
+        check_it_ended(run, how, pids, tmp_path)
+
+
+def test_ctrl_c_while_processes_start_is_seen_by_the_run_alone(tmp_path: Path) -> None:
+    run = endless_run(tmp_path)
+    assert run.stdout is not None
+    with run.stdout:
+        limit, pids = time.monotonic() + 30, []
+        while len(pids) < 2 and time.monotonic() < limit and run.poll() is None:
+            time.sleep(0.001)
+            pids = spawned_by(run.pid)
+        assert len(pids) == 2, (tmp_path / "stderr").read_text()
+        assert [is_deaf_to_ctrl_c(pid) for pid in pids] == [True, True]
+        os.killpg(run.pid, signal.SIGINT)  # what a terminal does
+        check_it_ended(run, signal.SIGINT, pids, tmp_path)
+
+
+def endless_run(folder: Path) -> subprocess.Popen:
+    """It leads a process group of its own, as in a terminal."""
+    with (folder / "stderr").open("w") as errors:
+        return subprocess.Popen(
+            [sys.executable, tiny_training.__file__, "feed", str(folder)],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+            # Tests that were started in the background ignore Ctrl-C, and so would what they start.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        )
+
+
+def check_it_ended(
+    run: subprocess.Popen, how: signal.Signals, pids: list[int], folder: Path
+) -> None:
+    assert run.wait(timeout=60) == -how, (folder / "stderr").read_text()
     limit = time.monotonic() + 20
     while any(is_running(pid) for pid in pids) and time.monotonic() < limit:
         time.sleep(0.1)
     assert not any(is_running(pid) for pid in pids)
+
+
+def spawned_by(pid: int) -> list[int]:
+    """Processes that make data, from their first moment on."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(c) for c in children if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()]
+
+
+def is_deaf_to_ctrl_c(pid: int) -> bool:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    masks = [int(line.split()[1], 16) for line in lines if line.startswith(("SigBlk:", "SigIgn:"))]
+    return bool((masks[0] | masks[1]) >> (signal.SIGINT - 1) & 1)
+
+
+@pytest.mark.parametrize("can_block", [True, False])
+def test_any_thread_on_any_system_may_fetch(
+    can_block: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resource_tracker.ensure_running()
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+    def fetch() -> set:
+        with prefetch(TinyData(TINY), own_rows(TINY, ALONE), range(2), 1) as batches:
+            assert len(list(batches)) == 2
+            return set() if not can_block else signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+    with ThreadPoolExecutor(1) as pool, monkeypatch.context() as patch:
+        if not can_block:
+            patch.delattr(signal, "pthread_sigmask")  # as on Windows
+        assert pool.submit(fetch).result() == (blocked if can_block else set())
 
 
 def is_running(pid: int) -> bool:
