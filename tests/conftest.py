@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -21,3 +22,21 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tiny_onnx.write_pose(folder)
     tiny_onnx.write_detector(folder / "finder.onnx")
     return folder
+
+
+@pytest.fixture
+def seeds(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What each random generator that is made from a list of numbers begins with.
+
+    Zeros at the end of a list change nothing: [3, 1] and [3, 1, 0] give the same numbers.
+    """
+    found: list[str] = []
+    plain = np.random.default_rng
+
+    def noted(seed: object = None) -> np.random.Generator:
+        if isinstance(seed, list):
+            found.append(str(np.random.SeedSequence(seed).generate_state(4)))
+        return plain(seed)
+
+    monkeypatch.setattr(np.random, "default_rng", noted)
+    return found

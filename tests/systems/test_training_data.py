@@ -681,3 +681,10 @@ def test_aligned_neighbours_are_cut_with_boxes_of_their_own(
                 torch.from_numpy(people_in(tracks, [row, *near], FLOWING.crop))
             )
         np.testing.assert_allclose(maps, expected.numpy(), rtol=2e-3, atol=2e-3)
+
+
+def test_no_row_has_the_numbers_that_chose_the_keys(tracks: Tracks, seeds: list[str]) -> None:
+    data = ClipData([tracks], TINY, ClipConfig(), 3, 0)
+    for step in (1, 2):
+        data.rows(step, range(3))
+    assert len(seeds) == len(set(seeds)) == 2 * 4

@@ -172,7 +172,12 @@ def test_a_run_of_an_older_version_finds_its_best_anew(tmp_path: Path) -> None:
     (folder / "last.pt").unlink()
     save_checkpoint(folder / "last.pt", saved | {"step": 2, "best_score": 1e9})
     record = json.loads((folder / "recipe.json").read_text())
-    for version, is_older in (("0.2.0", True), ("0.3.0", True), ("0.4.0", False)):
+    for version, is_older in (
+        ("0.3.0", True),
+        ("0.23.1", True),
+        ("0.24.0", False),
+        ("1.0.0", False),
+    ):
         record["versions"]["glpose"] = version
         record["resumed"] = []
         (folder / "recipe.json").write_text(json.dumps(record))

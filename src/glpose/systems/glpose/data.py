@@ -79,7 +79,8 @@ class ClipData:
         if self._data.order == "epochs":
             rows = sample_rows(step, self._batch_size, self.num_samples, self._seed)
             return locate(rows, self._ends)
-        rng = np.random.default_rng([self._seed, step])
+        # As one row more: without it these numbers would be those of the first row.
+        rng = np.random.default_rng([self._seed, step, self._batch_size])
         sources = rng.integers(len(self._tracks), size=self._batch_size)
         return [(int(s), int(rng.integers(len(self._keys[s])))) for s in sources]
 

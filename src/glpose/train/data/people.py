@@ -161,7 +161,8 @@ class PeopleData:
         if self._config.order == "epochs":
             rows = sample_rows(step, self._batch_size, self.num_samples, self._seed)
             return locate(rows, self._ends)
-        rng = np.random.default_rng([self._seed, step])
+        # As one row more: without it these numbers would be those of the first row.
+        rng = np.random.default_rng([self._seed, step, self._batch_size])
         sources = rng.choice(len(self._stores), self._batch_size, p=self._share)
         return [(int(s), int(rng.integers(len(self._rows[s])))) for s in sources]
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from packaging.version import InvalidVersion, Version
 
 import glpose
 from glpose.config import to_plain
@@ -85,16 +86,18 @@ def recorded_origin(run_dir: Path) -> tuple[str, ...]:
 
 
 def is_of_older_version(run_dir: Path) -> bool:
-    """Whether the run was last trained by a version before 0.4, which scored in another way.
+    """Whether the run was last trained by a version before 0.24, whose batches were others.
 
-    Version 0.3 counts joints of validation by the set and draws the batches of the person detector
-    row by row; version 0.4 keeps the damage of a key in the slots that it fills at the ends of a
-    clip. Scores and batches are not comparable with those of earlier steps of the run.
+    Version 0.24 draws the people of a batch by numbers of their own, keeps the damage of a key in
+    all slots that the key fills, and scores lifting on the same windows for all seeds.
     """
     record = _read(run_dir / _RECORD)
     last = [record, *record.get("resumed", [])][-1]
     version = str(last.get("versions", {}).get("glpose", ""))
-    return version.startswith(("0.1.", "0.2.", "0.3."))
+    try:
+        return Version(version) < Version("0.24")
+    except InvalidVersion:
+        return False
 
 
 def write_record(

@@ -259,3 +259,10 @@ def test_each_step_and_each_row_is_augmented_in_its_own_way(people: Any) -> None
     assert len({row.tobytes() for row in maps}) == 64
     again = people([one_person()], augmentation=MOVED).rows(3, range(16))["heatmaps"]
     assert np.array_equal(again, maps[48:])
+
+
+def test_no_row_has_the_numbers_that_chose_the_people(people: Any, seeds: list[str]) -> None:
+    data = people([one_person()])
+    for step in (1, 2):
+        data.rows(step, range(16))
+    assert len(seeds) == len(set(seeds)) == 2 * 17
