@@ -45,7 +45,7 @@ def read_regular(path: Path) -> bytes:
     with open_regular(path) as file:
         if os.fstat(file.fileno()).st_size > MOST_BYTES:
             raise OSError(errno.EFBIG, f"larger than {MOST_BYTES >> 20} MB", str(path))
-        return file.read(MOST_BYTES)
+        return file.read()  # not of MOST_BYTES, for which there must be memory at once
 
 
 @contextmanager

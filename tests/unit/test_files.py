@@ -4,11 +4,20 @@ import errno
 import hashlib
 import os
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from glpose.files import did_you_mean, file_digest, whole_file, whole_folder, write_whole
+from glpose import files
+from glpose.files import (
+    did_you_mean,
+    file_digest,
+    read_regular,
+    whole_file,
+    whole_folder,
+    write_whole,
+)
 
 
 def test_text_and_bytes_are_written_as_they_are(tmp_path: Path) -> None:
@@ -99,3 +108,19 @@ def test_the_nearest_name_or_all_of_them() -> None:
     assert did_you_mean("jhmbd", ("coco", "jhmdb")) == "did you mean 'jhmdb'?"
     assert did_you_mean("x", ("coco", "jhmdb")) == "known: coco, jhmdb"
     assert did_you_mean("x", ("coco", "jhmdb"), "see the list") == "see the list"
+
+
+def test_a_small_file_takes_little_memory_and_a_large_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"abc")
+    tracemalloc.start()
+    try:
+        assert read_regular(path) == b"abc"
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+    monkeypatch.setattr(files, "MOST_BYTES", 2)
+    with pytest.raises(OSError, match="larger than 0 MB"):
+        read_regular(path)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +26,12 @@ from glpose.imaging import write_image
 from glpose.train.data.batches import Parts, own_rows, prefetch
 from glpose.train.data.epochs import in_steps
 from glpose.train.recipe import Recipe
-from glpose.train.run.checkpoint import disk_failures, load_checkpoint, save_checkpoint
+from glpose.train.run.checkpoint import (
+    disk_failures,
+    is_of_older_version,
+    load_checkpoint,
+    save_checkpoint,
+)
 from glpose.train.run.fault import (
     examine,
     stop_at,
@@ -34,12 +40,7 @@ from glpose.train.run.fault import (
 )
 from glpose.train.run.log import RunLog
 from glpose.train.run.parts import part_losses, without_averaging
-from glpose.train.run.record import (
-    check_record,
-    is_of_older_version,
-    recorded_origin,
-    write_record,
-)
+from glpose.train.run.record import check_record, recorded_origin, write_record
 from glpose.train.run.sheet import contact_sheet
 from glpose.train.run.workers import ALONE, Workers
 from glpose.train.state import TrainState, average, learning_rate, seed_step, start
@@ -90,13 +91,13 @@ def train(
     task = system.open(recipe, cache_dir)
     with workers.together():
         last = run_dir / "last.pt"
-        goes_on = resume and last.exists()
+        goes_on, is_older = resume and last.exists(), False
         begun_from = _stamp(last)
         state = start(recipe, task, workers, fresh=goes_on)
         if goes_on:
-            _restore(state, last)
+            is_older = is_of_older_version(_restored(state, last))
             task.resumed = state.model
-    if is_there and state.step and is_of_older_version(run_dir):
+    if is_older:
         state.best_score = -math.inf
         tell(
             f"{run_dir} was trained by an older glpose, whose scores and batches may differ: the "
@@ -133,7 +134,8 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return (path.stat().st_mtime_ns, path.stat().st_ino) if path.exists() else None
 
 
-def _restore(state: TrainState, path: Path) -> None:
+def _restored(state: TrainState, path: Path) -> dict[str, Any]:
+    """The checkpoint to which the state was put back."""
     saved = load_checkpoint(path)
     try:
         state.restore(saved)
@@ -142,6 +144,7 @@ def _restore(state: TrainState, path: Path) -> None:
             f"{path}: not the checkpoint of this run, its network or its parts are others; put the "
             "run's own one there, or start anew with another --output"
         ) from problem
+    return saved
 
 
 def _silent(line: str) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+import glpose
 from glpose.config import to_plain
 from glpose.errors import BadConfig
 from glpose.nets.synced_norm import with_synced_norms
@@ -51,6 +52,7 @@ class TrainState:
     def to_dict(self, recipe: Recipe) -> dict[str, object]:
         """A checkpoint: all that a run needs to resume exactly."""
         return {
+            "glpose": glpose.__version__,
             "recipe": json.dumps(to_plain(recipe)),
             "model": self.model.state_dict(),
             "ema": self.ema.state_dict(),

@@ -20,16 +20,18 @@ _SHOWN = {b"styp", b"sidx", b"ssix", b"prft", b"emsg", b"moof", b"mdat", b"imda"
 _FLV_TAGS = {8, 9, 18}  # sound, pictures, data
 
 
-def is_cut_short(path: Path) -> bool:
+def is_cut_short(path: Path, *, is_length_told: bool = False) -> bool:
     """Whether the file ends before its last part with pictures: Matroska, MP4, FLV, ASF, PNG or GIF.
 
     False where parts do not say how long they are, as in what was recorded live, or are not known;
-    and for a file that is gone.
+    and for a file that is gone. What stands between two parts may be missing behind the last one,
+    unless the header tells how long the video is, which then tells better whether that was the last.
     """
     with suppress(FileNotFoundError), path.open("rb") as file:
         if file.read(4) == b"GIF8":
             return _is_gif_cut(file)
-        return any(is_cut and may_show for _, is_cut, may_show in _walk(file))
+        parts = _walk(file, is_length_told=is_length_told)
+        return any(is_cut and may_show for _, is_cut, may_show in parts)
     return False
 
 
@@ -40,7 +42,7 @@ def is_fragmented(path: Path) -> bool:
     return False
 
 
-def _walk(file: BinaryIO) -> Iterator[tuple[bytes, bool, bool]]:
+def _walk(file: BinaryIO, *, is_length_told: bool = False) -> Iterator[tuple[bytes, bool, bool]]:
     """The head of each part, whether the file ends in it, and whether it may hold pictures."""
     num_bytes = os.fstat(file.fileno()).st_size
     file.seek(0)
@@ -50,7 +52,8 @@ def _walk(file: BinaryIO) -> Iterator[tuple[bytes, bool, bool]]:
         head = file.read(_HEAD).ljust(_HEAD, b"\0")
         if not (length := length_of(head)):
             return
-        yield head, start + length > num_bytes, length_of is not _of_box or head[4:8] in _SHOWN
+        end = start + length + between * is_length_told
+        yield head, end > num_bytes, length_of is not _of_box or head[4:8] in _SHOWN
         start += length + between
 
 

@@ -54,6 +54,9 @@ _MAGIC = (
 )
 """Where which bytes stand in files of pictures; all others are opened as videos."""
 
+_LATEST_S = 1e12
+"""Times, of clocks since 1970 too, are less; more cannot be counted in ticks of a video."""
+
 
 def find_given(
     given: Iterable[Given], fps: float | None = None, *, allow_network: bool = False
@@ -219,13 +222,16 @@ class _Theirs(_Around):
                 raise BadInput(
                     f"{label} came after {last_index}; expected whole numbers from 0 that increase"
                 )
-            if time_s is None or not last_s < time_s < float("inf"):
+            is_time = time_s is not None and abs(time_s) <= _LATEST_S
+            # As floats, of which two of other numbers may be one.
+            time_s = float(time_s) if time_s is not None and is_time else -math.inf
+            if not last_s < time_s:
                 raise BadInput(
                     f"{label} is at {frame.time_s!r:.40} s, after one at {last_s} s; expected times "
-                    "that increase"
+                    f"in seconds that increase, up to {_LATEST_S:g}"
                 )
             last_index, last_s = index, time_s
-            yield Frame(index, float(time_s), frame.rgb)
+            yield Frame(index, time_s, frame.rgb)
 
 
 def _checked_info(info: object) -> VideoInfo:

@@ -120,7 +120,8 @@ class VideoSource:
             missing = counted - reading.num_places
             announced = f"{missing} of the {counted} frames that its header announces"
             return f"{announced} are not in the file" if missing > 0 else ""
-        if reading.is_long_enough or not is_cut_short(self.path):
+        is_told = reading.container.duration is not None
+        if reading.is_long_enough or not is_cut_short(self.path, is_length_told=is_told):
             return ""
         lasted_s = reading.end_s - float(self.start_s)
         return f"after {lasted_s:.1f} s: the file was cut short; copy it again"
@@ -278,14 +279,15 @@ class _Reading:
         """Whether what was read lasts as long as the header says of the container.
 
         What is said of a stream counts in ASF alone: elsewhere FFmpeg adds it up from what is in the
-        file. Clocks need not begin at 0.
+        file. Clocks need not begin at 0, and some that write Matroska say when it ends on the clock.
         """
         said = self.container.duration
         if said is None or (self.stream.duration and not self.is_of("asf")):
             return False
         first_s = float((self._first_dts or 0) * (self.stream.time_base or 0))
         begin_s = min(first_s, (self.container.start_time or 0) / av.time_base)
-        return said / av.time_base - (self.end_s - begin_s) < 1 / self.rate() / 2
+        said_s, end_s, most_s = said / av.time_base, self.end_s, float(1 / self.rate() / 2)
+        return said_s - (end_s - begin_s) < most_s or abs(said_s - end_s) < most_s
 
     def rate(self) -> Fraction:
         """Pictures a second: as the header says, unless the first packets all say something else.

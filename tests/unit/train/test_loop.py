@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -165,27 +166,23 @@ def test_checkpoints_without_a_record_are_not_written_over(tmp_path: Path) -> No
         train(TINY, tmp_path / "run", resume=True)
 
 
-def test_a_run_of_an_older_version_finds_its_best_anew(tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    train(replace(TINY, num_steps=4, validate_every=2), folder)
-    saved = load_checkpoint(folder / "last.pt")
-    (folder / "last.pt").unlink()
-    save_checkpoint(folder / "last.pt", saved | {"step": 2, "best_score": 1e9})
-    record = json.loads((folder / "recipe.json").read_text())
-    for version, is_older in (
-        ("0.3.0", True),
-        ("0.23.1", True),
-        ("0.24.0", False),
-        ("1.0.0", False),
-    ):
-        record["versions"]["glpose"] = version
-        record["resumed"] = []
-        (folder / "recipe.json").write_text(json.dumps(record))
-        save_checkpoint(folder / "last.pt", saved | {"step": 2, "best_score": 1e9})
-        told = train(replace(TINY, num_steps=4, validate_every=2), folder, resume=True)
+def test_a_run_of_an_older_version_finds_its_best_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it was resumed before, but ended before it had saved anything."""
+    recipe, last = replace(TINY, num_steps=4, validate_every=2), tmp_path / "run" / "last.pt"
+    train(recipe, tmp_path / "run")
+    saved = load_checkpoint(last) | {"step": 2, "best_score": 1e9}
+    old = {name: value for name, value in saved.items() if name != "glpose"}
+    for state, is_older in ((saved, False), (old, True)):
+        save_checkpoint(last, state)
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "seed_step", Mock(side_effect=KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                train(recipe, tmp_path / "run", resume=True)
+        told = train(recipe, tmp_path / "run", resume=True)
         assert any("trained by an older glpose" in line for line in told) == is_older
-        best = load_checkpoint(folder / "last.pt")["best_score"]
-        assert (best < 1e9) == is_older
+        assert (load_checkpoint(last)["best_score"] < 1e9) == is_older
 
 
 def test_a_checkpoint_without_rates_goes_on_with_one_rate(tmp_path: Path) -> None:

@@ -142,6 +142,31 @@ def test_a_clock_need_not_begin_at_0(
     assert float(line.split(" after ")[1].split()[0]) < 1
 
 
+@pytest.mark.parametrize("says_s", [101.2, 1.2])
+def test_a_late_clock_and_no_index_behind_the_last_picture(says_s: float, tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mkv", codec="libx264", times_ms=LATE_MS, size_hw=(96, 128))
+    said_to_last(path, says_s)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert is_cut_short(path)
+    assert warnings(path) == []
+
+
+def test_an_flv_of_known_length_is_cut_between_two_tags_too(tmp_path: Path) -> None:
+    path = made(tmp_path / "a.flv", "flv", size_hw=(96, 128))
+    whole, ends, start = path.read_bytes(), [], 13
+    while start < len(whole):
+        start += 11 + int.from_bytes(whole[start + 1 : start + 4]) + 4
+        ends.append(start)
+    assert ends[-1] == len(whole)
+    path.write_bytes(whole[:-3])
+    assert warnings(path) == []
+    path.write_bytes(whole[: ends[len(ends) // 2] - 3])
+    assert not is_cut_short(path)
+    assert is_cut_short(path, is_length_told=True)
+    (line,) = warnings(path)
+    assert "cut short" in line
+
+
 @pytest.mark.parametrize("share", [0.3, 0.47, 0.71, 0.99])
 def test_a_gif_is_cut_wherever_it_ends_in_a_block(share: float, tmp_path: Path) -> None:
     path = tmp_path / "a.gif"

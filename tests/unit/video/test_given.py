@@ -230,6 +230,12 @@ def test_frames_of_a_user_are_numbered_and_timed_in_numbers_of_python(kind: Call
         ([(0, 1.0, RGB), (1, 1.0, RGB)], "mine: picture 1 is at 1.0 s, after one at 1.0 s"),
         ([(0, float("nan"), RGB)], "mine: picture 0 is at nan s"),
         ([(0, None, RGB)], "mine: picture 0 is at None s"),
+        ([(0, 0.0, RGB), (1, 1e19, RGB)], "picture 1 is at 1e+19 s, after one at 0.0 s; expected"),
+        ([(0, 10**400, RGB)], "expected times in seconds that increase, up to 1e+12"),
+        (
+            [(0, 10**11, RGB), (1, Fraction(10**17, 10**6) + Fraction(1, 10**9), RGB)],
+            "picture 1 is",
+        ),
         ([(0, 0.0, np.zeros((8, 4, 3), np.uint8))], "has the size_hw (8, 4); expected (8, 8)"),
     ],
 )

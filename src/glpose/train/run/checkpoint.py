@@ -20,6 +20,16 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
         torch.save(state, file)
 
 
+def is_of_older_version(saved: dict[str, Any]) -> bool:
+    """Whether a checkpoint is one of a version before 0.24, whose batches and scores were others.
+
+    Version 0.24, the first that is named in checkpoints, draws the people of a batch by numbers of
+    their own, keeps the damage of a key in all slots that the key fills, and scores lifting on the
+    same windows for all seeds.
+    """
+    return "glpose" not in saved
+
+
 @contextmanager
 def disk_failures(what: str) -> Iterator[None]:
     """Turn disk failures into user errors. Raises: BadInput in place of OSError."""

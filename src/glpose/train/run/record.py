@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from packaging.version import InvalidVersion, Version
 
 import glpose
 from glpose.config import to_plain
@@ -83,21 +82,6 @@ def _known(run_dir: Path) -> dict:
 def recorded_origin(run_dir: Path) -> tuple[str, ...]:
     """The sets that a run has started from."""
     return tuple(_read(run_dir / _RECORD)["recipe"].get("pretrained_on", ()))
-
-
-def is_of_older_version(run_dir: Path) -> bool:
-    """Whether the run was last trained by a version before 0.24, whose batches were others.
-
-    Version 0.24 draws the people of a batch by numbers of their own, keeps the damage of a key in
-    all slots that the key fills, and scores lifting on the same windows for all seeds.
-    """
-    record = _read(run_dir / _RECORD)
-    last = [record, *record.get("resumed", [])][-1]
-    version = str(last.get("versions", {}).get("glpose", ""))
-    try:
-        return Version(version) < Version("0.24")
-    except InvalidVersion:
-        return False
 
 
 def write_record(
