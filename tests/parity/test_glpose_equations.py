@@ -18,7 +18,7 @@ from torch.nn import functional  # noqa: E402
 
 from glpose import clip  # noqa: E402
 from glpose.nets.losses import heatmap_loss  # noqa: E402
-from glpose.nets.spec import HRNetConfig, LossConfig  # noqa: E402
+from glpose.nets.spec import LossConfig  # noqa: E402
 from glpose.systems.glpose.net import GLPose, rank  # noqa: E402
 from glpose.systems.glpose.spec import (  # noqa: E402
     AggregateConfig,
@@ -28,6 +28,7 @@ from glpose.systems.glpose.spec import (  # noqa: E402
     LocalConfig,
 )
 from glpose.types import CropSpec  # noqa: E402
+from tiny_hrnet import tiny_hrnet  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -186,15 +187,7 @@ def loss_of(h: np.ndarray, g: np.ndarray, v: np.ndarray, how: LossConfig) -> flo
 
 # --- the comparison ---
 
-BACKBONE = HRNetConfig(
-    width=8,
-    stem_width=8,
-    first="basic",
-    first_width=8,
-    first_blocks=1,
-    num_modules=(1, 1),
-    num_blocks=1,
-)
+BACKBONE = tiny_hrnet()
 BASE = GLPoseConfig(
     backbone=BACKBONE,
     crop=CropSpec((64, 48)),

@@ -14,7 +14,6 @@ from glpose.cli.main import main  # noqa: E402
 from glpose.config import to_plain  # noqa: E402
 from glpose.formats.posetrack.labels import open_posetrack, read_prediction_file  # noqa: E402
 from glpose.jobs.runs import estimator_of_run, export_run  # noqa: E402
-from glpose.nets.spec import HRNetConfig  # noqa: E402
 from glpose.recipes import load_recipe  # noqa: E402
 from glpose.runtime.engine import EngineSpec  # noqa: E402
 from glpose.runtime.load import load_estimator  # noqa: E402
@@ -23,18 +22,11 @@ from glpose.systems import load_system  # noqa: E402
 from glpose.systems.glpose.spec import with_sources  # noqa: E402
 from glpose.train.change import with_roots  # noqa: E402
 from glpose.train.loop import train  # noqa: E402
+from tiny_hrnet import tiny_hrnet  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
-TINY = HRNetConfig(
-    width=4,
-    stem_width=4,
-    first="basic",
-    first_width=4,
-    first_blocks=1,
-    num_modules=(1, 1),
-    num_blocks=1,
-)
+TINY = tiny_hrnet(4)
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,6 @@ from glpose.nets.blocks import num_parameters  # noqa: E402
 from glpose.nets.losses import heatmap_loss  # noqa: E402
 from glpose.nets.spec import (  # noqa: E402
     EfficientNetLiteConfig,
-    HRNetConfig,
     LossConfig,
     ResNetConfig,
 )
@@ -57,16 +56,9 @@ from glpose.train.recipe import Optimizer, Recipe  # noqa: E402
 from glpose.train.run.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from glpose.train.run.log import RunLog  # noqa: E402
 from glpose.types import Affine, CropSpec  # noqa: E402
+from tiny_hrnet import tiny_hrnet  # noqa: E402
 
-BACKBONE = HRNetConfig(
-    width=8,
-    stem_width=8,
-    first="basic",
-    first_width=8,
-    first_blocks=1,
-    num_modules=(1, 1),
-    num_blocks=1,
-)
+BACKBONE = tiny_hrnet()
 TINY = GLPoseConfig(
     backbone=BACKBONE,
     crop=CropSpec((64, 48)),

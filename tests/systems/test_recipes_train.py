@@ -10,7 +10,6 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from glpose.errors import BadInput  # noqa: E402
-from glpose.nets.spec import HRNetConfig  # noqa: E402
 from glpose.recipes import RECIPES, load_recipe  # noqa: E402
 from glpose.synth.layouts import write_layout  # noqa: E402
 from glpose.systems import load_system  # noqa: E402
@@ -19,19 +18,12 @@ from glpose.train.change import with_roots, with_settings  # noqa: E402
 from glpose.train.loop import train  # noqa: E402
 from glpose.train.recipe import Recipe  # noqa: E402
 from glpose.types import CropSpec  # noqa: E402
+from tiny_hrnet import tiny_hrnet  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
 PAPER = [name for name, entry in RECIPES.items() if entry.make.startswith("paper.")]
-TINY = HRNetConfig(
-    width=4,
-    stem_width=4,
-    first="basic",
-    first_width=4,
-    first_blocks=1,
-    num_modules=(1, 1),
-    num_blocks=1,
-)
+TINY = tiny_hrnet(4)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch")
 
 from glpose.clip import Border, global_slots  # noqa: E402
 from glpose.errors import BadConfig  # noqa: E402
-from glpose.nets.spec import HRNetConfig, ResNetConfig  # noqa: E402
+from glpose.nets.spec import ResNetConfig  # noqa: E402
 from glpose.recipes import load_recipe  # noqa: E402
 from glpose.systems.dkd.data import StretchData, beside  # noqa: E402
 from glpose.systems.dkd.spec import DKDConfig, StretchConfig  # noqa: E402
@@ -40,19 +40,12 @@ from glpose.train.data.augment import Augmentation, Look, random_box  # noqa: E4
 from glpose.train.data.sets import ABSENT, LABELLED, UNLABELLED  # noqa: E402
 from glpose.train.data.tracks import Tracks  # noqa: E402
 from glpose.types import CropSpec  # noqa: E402
+from tiny_hrnet import tiny_hrnet  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
 SIZE_HW = (90, 120)
-BACKBONE = HRNetConfig(
-    width=8,
-    stem_width=8,
-    first="basic",
-    first_width=8,
-    first_blocks=1,
-    num_modules=(1, 1),
-    num_blocks=1,
-)
+BACKBONE = tiny_hrnet()
 STILL = Augmentation(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 TINY = GLPoseConfig(
     backbone=BACKBONE,

@@ -10,16 +10,9 @@ from glpose.nets.heads import make_head  # noqa: E402
 from glpose.nets.hrnet import HRNet  # noqa: E402
 from glpose.nets.spec import HRNetConfig  # noqa: E402
 from glpose.recipes import load_recipe  # noqa: E402
+from tiny_hrnet import tiny_hrnet  # noqa: E402
 
-TINY = HRNetConfig(
-    width=8,
-    stem_width=8,
-    first="basic",
-    first_width=8,
-    first_blocks=1,
-    num_modules=(1, 1),
-    num_blocks=1,
-)
+TINY = tiny_hrnet()
 
 
 def test_published_names_and_the_count_of_the_extractor() -> None:

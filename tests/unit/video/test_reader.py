@@ -229,16 +229,21 @@ def test_untagged_colours_of_large_pictures_are_bt709(tmp_path: Path) -> None:
     assert abs(int(frame.rgb[360, 640, 0]) - (luma + red)) <= 3
 
 
+def copy_pictures(given: av.container.InputContainer, out: av.container.OutputContainer) -> None:
+    """The packets of a file's pictures, not decoded."""
+    stream = out.add_stream_from_template(given.streams.video[0])
+    for packet in given.demux(video=0):
+        if packet.dts is not None:
+            packet.stream = stream
+            out.mux(packet)
+
+
 def test_a_header_that_counts_the_first_part_alone_is_not_believed(tmp_path: Path) -> None:
     """As in a fragmented MP4, which some recorders write."""
     whole, parts = write_video(tmp_path / "whole.mp4", num_frames=30), tmp_path / "parts.mp4"
     flags = {"movflags": "frag_every_frame"}
     with av.open(str(whole)) as given, av.open(str(parts), "w", options=flags) as out:
-        stream = out.add_stream_from_template(given.streams.video[0])
-        for packet in given.demux(video=0):
-            if packet.dts is not None:
-                packet.stream = stream
-                out.mux(packet)
+        copy_pictures(given, out)
     with av.open(str(parts)) as made:
         assert made.streams.video[0].frames == 1
     assert open_video(whole).info.num_frames == 30
@@ -307,11 +312,7 @@ def test_a_count_that_no_video_has_is_none(tmp_path: Path) -> None:
     with piped.open("wb") as file, av.open(str(whole)) as given:
         pipe = SimpleNamespace(write=file.write)
         with av.open(pipe, "w", format="avi") as out:
-            stream = out.add_stream_from_template(given.streams.video[0])
-            for packet in given.demux(video=0):
-                if packet.dts is not None:
-                    packet.stream = stream
-                    out.mux(packet)
+            copy_pictures(given, out)
     with av.open(str(piped)) as made:
         assert made.streams.video[0].frames == 1 << 30
     source = open_video(piped)
