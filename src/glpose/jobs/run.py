@@ -165,8 +165,8 @@ def run_sources(
     Each is whatever `glpose.run` takes, or a folder or glob of several videos.
 
     Problems of a source are reported and kept in its outcome; they do not stop the others. So is any
-    exception that a `Source` or an iterator of yours raises while it is read; those of your refiners and
-    writers, but for GLPoseError and OSError, and faults of glpose itself, are raised at once.
+    exception that a `Source` or an iterator of yours raises while it is read. Of your refiners and writers
+    it is GLPoseError, OSError and MemoryError; others, and faults of glpose itself, are raised at once.
     Raises: GLPoseError if nothing can be run: boxes, weights or output folder cannot be used, or one of
     the sources is none.
     """
