@@ -1,7 +1,6 @@
 """`glpose run` on streams of this computer: results, secrets, gaps, Ctrl-C, and no network unasked."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 
 import bad_videos
 import glpose
+from child import started
 from glpose.cli.main import main
 from glpose.errors import BadWeights, VideoError
 from glpose.video import network, source
@@ -151,17 +151,15 @@ def test_ctrl_c_while_nothing_comes_ends_with_everything_written(
     out = tmp_path / "out"
     with serving(part(long, len(long) * 2 // 3, wait=60)) as server:
         words = ["run", address(server.port), "--allow-network", "-o", str(out), *own]
-        run = subprocess.Popen(
-            [sys.executable, "-m", "glpose", *words], stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
         poses = out / f"127.0.0.1-{server.port}-walk" / "poses.jsonl"
-        end = time.monotonic() + 60
-        while not (poses.exists() and poses.read_bytes().count(b"\n") > 10):
-            assert time.monotonic() < end
-            time.sleep(0.1)
-        time.sleep(0.5)
-        os.kill(run.pid, signal.SIGINT)
-        _, said = run.communicate(timeout=30)
+        with started([sys.executable, "-m", "glpose", *words], stderr=subprocess.PIPE) as run:
+            end = time.monotonic() + 60
+            while not (poses.exists() and poses.read_bytes().count(b"\n") > 10):
+                assert time.monotonic() < end
+                time.sleep(0.1)
+            time.sleep(0.5)
+            run.send_signal(signal.SIGINT)
+            _, said = run.communicate(timeout=30)
     assert run.returncode == 130
     assert "interrupted after" in said
     assert "Traceback" not in said

@@ -15,6 +15,7 @@ import pytest
 
 import bad_videos
 import glpose
+from child import started
 from glpose import imaging
 from glpose.cli.main import main
 from glpose.formats.results import ResultWriter
@@ -180,22 +181,17 @@ def test_the_first_sigterm_ends_a_run_cleanly_and_the_second_at_once(
     weights = ["--weights", tiny_weights / "tiny.encoder.onnx"]
     finder = ["--detector", tiny_weights / "finder.onnx"]
     command = [sys.executable, "-c", STUCK, 2 if times == 1 else 3600, *words, *weights, *finder]
-    with subprocess.Popen(
-        list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as child:
-        try:
-            assert child.stdout is not None
-            assert child.stderr is not None
-            assert child.stdout.readline() == "stuck\n"
+    with started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        assert child.stdout.readline() == "stuck\n"
+        child.send_signal(signal.SIGTERM)
+        if times == 2:
+            with pytest.raises(subprocess.TimeoutExpired):  # the first waits for the detector
+                child.wait(1)
             child.send_signal(signal.SIGTERM)
-            if times == 2:
-                with pytest.raises(subprocess.TimeoutExpired):  # the first waits for the detector
-                    child.wait(1)
-                child.send_signal(signal.SIGTERM)
-            assert child.wait(60) == 130
-            lines = child.stderr.read().splitlines()
-        finally:
-            child.kill()
+        assert child.wait(60) == 130
+        lines = child.stderr.read().splitlines()
     folder = tmp_path / "out" / "walk"
     kept = glpose.load(folder / "poses.jsonl").frames
     assert 0 < len(kept) < NUM

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from child import started
 from glpose.errors import BadInput
 from glpose.formats.lock import LOCK, only_writer
 
@@ -21,11 +22,8 @@ with only_writer(Path(sys.argv[1])):
 
 
 def test_another_process_is_named_and_its_end_frees_the_folder(tmp_path: Path) -> None:
-    other = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
-    assert other.stdout is not None
-    with other.stdout:
+    with started([sys.executable, "-c", HOLD, tmp_path], stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
         with pytest.raises(BadInput, match=f"writes there already .process {other.pid} on "):
             only_writer(tmp_path).__enter__()

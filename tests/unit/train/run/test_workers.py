@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from copy import deepcopy
 from pathlib import Path
 
@@ -15,6 +16,7 @@ pytest.importorskip("torch")
 import torch
 
 import tiny_training
+from child import started
 from glpose.errors import BadConfig
 from glpose.nets.synced_norm import SyncedBatchNorm2d, with_synced_norms
 from glpose.train.run import workers as workers_module
@@ -35,16 +37,18 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, tiny_training.__file__, "workers", str(folder)],
-            env={**os.environ, **common, "RANK": rank, "OMP_NUM_THREADS": "1"},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in "01"
-    ]
-    errors = [process.communicate(timeout=200)[1] for process in processes]
+    with ExitStack() as running:
+        processes = [
+            running.enter_context(
+                started(
+                    [sys.executable, tiny_training.__file__, "workers", folder],
+                    env={**os.environ, **common, "RANK": rank, "OMP_NUM_THREADS": "1"},
+                    stderr=subprocess.PIPE,
+                )
+            )
+            for rank in "01"
+        ]
+        errors = [process.communicate(timeout=200)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], "\n".join(errors)
     return folder
 
