@@ -28,7 +28,8 @@ def check(
 ) -> int:
     """Tell whether a data set is complete, what it holds, and what is missing.
 
-    Labels are read, pictures are only looked for. Exit status: 0 complete, 3 incomplete, 2 no labels
+    Labels are read, pictures are looked for; of coco's a hundred of each part are opened, which must be
+    of the size that is labelled. Exit status: 0 complete, 3 incomplete, 2 no labels
     that can be used.
 
     Parameters

@@ -11,6 +11,7 @@ from glpose.errors import BadInput
 from glpose.formats.check import Part, Report
 from glpose.formats.coco.check import check_coco
 from glpose.formats.jhmdb.check import check_subjhmdb
+from glpose.imaging import read_image, resize, write_image
 from glpose.synth.layouts import write_layout
 
 FRAMES = 4
@@ -160,6 +161,33 @@ def test_pictures_of_coco_are_looked_for_where_they_are_opened(coco: Path):
     (problem,) = part(report, "val").problems
     assert problem.count == len(labels["images"])
     assert "val2017/val2017/" in problem.examples[0]
+
+
+def test_pictures_of_coco_that_are_no_longer_what_was_labelled(coco: Path):
+    for path in (coco / "train2017").iterdir():
+        write_image(path, resize(read_image(path), (60, 80)))
+    min((coco / "val2017").iterdir()).write_bytes(b"<html>not found</html>")
+    report = check_coco(coco)
+    assert report.state == "incomplete"
+    (problem,) = part(report, "train").problems
+    assert (problem.what, problem.count) == ("pictures of 2 opened that do not fit", 2)
+    assert "has 80 x 60 pixels as shown, its labels are for 160 x 120" in problem.examples[0]
+    (problem,) = part(report, "val").problems
+    assert problem.count == 1
+
+
+def test_few_pictures_of_a_large_set_are_opened(coco: Path, monkeypatch: pytest.MonkeyPatch):
+    labels = coco / "annotations/person_keypoints_train2017.json"
+    told = json.loads(labels.read_text())
+    first = told["images"][0]
+    told["images"] = [first | {"id": 1000 + n} for n in range(199)]
+    labels.write_text(json.dumps(told | {"annotations": []}))
+    opened: list[Path] = []
+    monkeypatch.setattr(
+        "glpose.formats.dataset.read_image", lambda path: opened.append(path) or read_image(path)
+    )
+    check_coco(coco)
+    assert sum(path.parent.name == "train2017" for path in opened) == 100
 
 
 def test_what_lacks_in_coco(coco: Path):

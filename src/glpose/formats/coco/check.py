@@ -1,16 +1,22 @@
 """Check that COCO keypoints on disk are complete."""
 
+from collections.abc import Sequence
+from itertools import compress
 from pathlib import Path
 
-from glpose.errors import BadInput
+from glpose.errors import BadInput, GLPoseError
 from glpose.formats.check import Part, Problem, Report
 from glpose.formats.coco.labels import PARTS, annotation_file, open_coco
+from glpose.formats.dataset import LabelledPicture
 
 _PICTURES = {"train": 118_287, "val": 5_000}  # of COCO 2017, according to its site
 
+OPENED = 100
+"""Pictures of a part that are opened: a set that was scaled or converted is wrong in all of them."""
+
 
 def check_coco(root: Path) -> Report:
-    """Read the labels of both parts and look for their pictures, which are not opened.
+    """Read the labels of both parts, look for their pictures, and open `OPENED` of each part.
 
     A part that cannot be used is reported and does not end the check. Raises: BadInput if there are
     no labels at all.
@@ -30,12 +36,20 @@ def _part(root: Path, part: str) -> Part:
         return Part(
             part, usable=False, problems=(Problem("part that cannot be used", 1, (str(problem),)),)
         )
-    missing = [str(p.path) for p in pictures if not p.path.is_file()]
+    is_there = [picture.path.is_file() for picture in pictures]
+    there = list(compress(pictures, is_there))
+    missing = [str(p.path) for p, here in zip(pictures, is_there, strict=True) if not here]
     people = [len(picture.truth.people) for picture in pictures]
     problems = []
     if missing:
         remedy = f"unpack {part}2017.zip in {root} again"
         problems.append(Problem("pictures missing", len(missing), tuple(missing), remedy))
+    num = min(OPENED, len(there))
+    opened = [there[i * len(there) // num] for i in range(num)]
+    if unfit := _unfit(opened):
+        problems.append(
+            Problem(f"pictures of {len(opened)} opened that do not fit", len(unfit), unfit)
+        )
     if not any(people):
         problems.append(Problem("no person with joints", 1, (str(annotation_file(root, part)),)))
     notes = []
@@ -45,9 +59,20 @@ def _part(root: Path, part: str) -> Part:
         part,
         usable=any(people),
         counts={
-            "pictures": f"{len(pictures)} listed, {len(pictures) - len(missing)} there",
+            "pictures": f"{len(pictures)} listed, {len(there)} there",
             "people": f"{sum(people)} to train on, in {sum(n > 0 for n in people)} pictures",
         },
         notes=tuple(notes),
         problems=tuple(problems),
     )
+
+
+def _unfit(pictures: Sequence[LabelledPicture]) -> tuple[str, ...]:
+    """What is wrong with pictures that cannot be read, or are not of the size that is labelled."""
+    said = []
+    for picture in pictures:
+        try:
+            picture.read()
+        except GLPoseError as problem:
+            said.append(str(problem))
+    return tuple(said)
