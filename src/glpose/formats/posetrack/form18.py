@@ -37,8 +37,8 @@ class _Slots:
 def read_frames(root: Node, *, predicted: bool) -> Iterator[FileFrame]:
     """The frames in the order of `images`; truth has to name pictures and tracks.
 
-    A person's box is the file's `bbox`; where it is missing, the extent of the joints scaled by
-    1.3, like the official boxes. Raises: BadInput with the key.
+    A person's box is the file's `bbox`; where it is missing or has no width or height, the extent
+    of the joints scaled by 1.3, like the official boxes. Raises: BadInput with the key.
     """
     slots = _slots(root)
     images = by_id(root.items("images"))
