@@ -268,73 +268,60 @@ def _of_crops(card: PoseCard) -> dict[str, Any]:
     return {**_of_partner(card), "crop": card.crop}
 
 
+def _example_crops(card: PoseCard) -> Tensor:
+    return torch.zeros(2, *card.crop.size_hw, 3, dtype=torch.uint8)
+
+
 def _starter_graph(starter: nn.Module, card: PoseCard) -> Graph:
-    return Graph(
-        _Ordered(starter, card.outputs),
-        {"crops": torch.zeros(2, *card.crop.size_hw, 3, dtype=torch.uint8)},
-        card.outputs,
-        {name: {0: "n"} for name in ("crops", *card.outputs)},
-    )
+    crops = {"crops": _example_crops(card)}
+    return Graph(_Ordered(starter, card.outputs), crops, card.outputs)
 
 
 def _states_graph(parts: PoseParts, card: PoseCard) -> Graph:
     """The second step of a starter whose initializer is another file."""
     assert parts.start is not None
-    crops = torch.zeros(2, *card.crop.size_hw, 3, dtype=torch.uint8)
+    crops = _example_crops(card)
     with torch.inference_mode():
         features, maps = parts.encoder(crops)[0], parts.start.initializer(crops)
-    # New tensors: inference-mode tensors cannot be traced.
-    inputs = {"features": features, **maps}
-    inputs = {name: torch.zeros(tensor.shape) for name, tensor in inputs.items()}
     outputs = tuple(slot.output for slot in card.states)
-    return Graph(
-        _OfMaps(parts.start.states, card.maps, outputs),
-        inputs,
-        outputs,
-        {name: {0: "n"} for name in (*inputs, *outputs)},
-    )
+    return _graph_of_maps(parts.start.states, features, maps, card, outputs)
 
 
 def _encoder_graph(parts: PoseParts, card: PoseCard) -> Graph:
     names = ("features", "embedding", *(card.maps if card.answers else ()))
-    return Graph(
-        _Answering(parts, card.maps) if card.answers else parts.encoder,
-        {"crops": torch.zeros(2, *card.crop.size_hw, 3, dtype=torch.uint8)},
-        names,
-        {name: {0: "n"} for name in ("crops", *names)},
-    )
+    encoder = _Answering(parts, card.maps) if card.answers else parts.encoder
+    return Graph(encoder, {"crops": _example_crops(card)}, names)
 
 
 def _solver_graph(parts: PoseParts, card: PoseCard) -> Graph:
-    crops = torch.zeros(2, *card.crop.size_hw, 3, dtype=torch.uint8)
     with torch.inference_mode():
-        features, _ = parts.encoder(crops)
+        features, _ = parts.encoder(_example_crops(card))
         told = parts.told(features)
     # New tensors: inference-mode tensors cannot be traced.
     inputs = _example_inputs(card, torch.zeros(features.shape), torch.zeros(told.shape))
-    return Graph(
-        _Positional(parts.solver, card.inputs, card.outputs),
-        inputs,
-        card.outputs,
-        {name: {0: "n"} for name in (*card.inputs, *card.outputs)},
-    )
+    return Graph(_Positional(parts.solver, card.inputs, card.outputs), inputs, card.outputs)
 
 
 def _summary_graph(parts: PoseParts, card: PoseCard) -> Graph:
     assert parts.summary is not None
     assert parts.answer is not None
-    crops = torch.zeros(2, *card.crop.size_hw, 3, dtype=torch.uint8)
     with torch.inference_mode():
-        features, _ = parts.encoder(crops)
-        inputs = {"features": features, **parts.answer(features)}
+        features, _ = parts.encoder(_example_crops(card))
+        maps = parts.answer(features)
+    return _graph_of_maps(parts.summary, features, maps, card, (SUMMARY,))
+
+
+def _graph_of_maps(
+    made: nn.Module,
+    features: Tensor,
+    maps: dict[str, Tensor],
+    card: PoseCard,
+    outputs: tuple[str, ...],
+) -> Graph:
+    """What is made of features and maps such as these."""
     # New tensors, as above.
-    inputs = {name: torch.zeros(tensor.shape) for name, tensor in inputs.items()}
-    return Graph(
-        _OfMaps(parts.summary, card.maps, (SUMMARY,)),
-        inputs,
-        (SUMMARY,),
-        {name: {0: "n"} for name in (*inputs, SUMMARY)},
-    )
+    inputs = {name: torch.zeros(t.shape) for name, t in {"features": features, **maps}.items()}
+    return Graph(_OfMaps(made, card.maps, outputs), inputs, outputs)
 
 
 def _example_inputs(card: PoseCard, features: Tensor, told: Tensor) -> dict[str, Tensor]:
