@@ -44,6 +44,7 @@ from glpose.runtime.protocols import Estimator, Starting
 from glpose.types import CropSpec
 
 _MOST_PX, _MOST_CHANGE, _MOST_APART = 0.05, 0.01, 0.01
+_CHECKED = 6  # crops
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,7 +420,7 @@ class _Positional(nn.Module):
         return tuple(found[name] for name in self.outputs)
 
 
-def largest_move_px(parts: PoseParts, estimator: Estimator, num_crops: int = 6) -> float:
+def largest_move_px(parts: PoseParts, estimator: Estimator) -> float:
     """The largest joint distance, in crop pixels, between torch and an exported estimator.
 
     With a starter also that of a first frame; the solver then goes on from its states.
@@ -427,13 +428,13 @@ def largest_move_px(parts: PoseParts, estimator: Estimator, num_crops: int = 6) 
     card = estimator.card
     to_crop = card.codec.crop_from_map(card.crop)
     moves = []
-    for ours, theirs in _by_both(parts, estimator, num_crops):
+    for ours, theirs in _by_both(parts, estimator):
         a, b = (to_crop.apply(card.codec.decode(maps)[0]) for maps in (ours, theirs))
         moves.append(largest_distance(a, b))
     return max(moves)
 
 
-def summaries_apart(parts: PoseParts, estimator: Estimator, num_crops: int = 6) -> float:
+def summaries_apart(parts: PoseParts, estimator: Estimator) -> float:
     """The largest difference of any value of the summaries; 0 if there are none.
 
     Both are made of what the exported encoder gives: a solver that was not trained yet need not
@@ -441,7 +442,7 @@ def summaries_apart(parts: PoseParts, estimator: Estimator, num_crops: int = 6) 
     """
     if parts.summary is None:
         return 0.0
-    found = estimator.encode(check_crops(num_crops, estimator.card.crop.size_hw))
+    found = estimator.encode(check_crops(_CHECKED, estimator.card.crop.size_hw))
     assert found.maps is not None
     assert found.summary is not None
     maps = {name: torch.from_numpy(array) for name, array in found.maps.items()}
@@ -450,19 +451,19 @@ def summaries_apart(parts: PoseParts, estimator: Estimator, num_crops: int = 6) 
     return float(np.abs(expected.numpy() - found.summary).max())
 
 
-def largest_change(parts: PoseParts, estimator: Estimator, num_crops: int = 6) -> float:
+def largest_change(parts: PoseParts, estimator: Estimator) -> float:
     """The largest difference of any value of the maps; a joint's peak is about 1."""
     return max(
         float(np.abs(ours[name] - theirs[name]).max())
-        for ours, theirs in _by_both(parts, estimator, num_crops)
+        for ours, theirs in _by_both(parts, estimator)
         for name in ours
     )
 
 
-def _by_both(parts: PoseParts, estimator: Estimator, num_crops: int) -> list[tuple[Maps, Maps]]:
+def _by_both(parts: PoseParts, estimator: Estimator) -> list[tuple[Maps, Maps]]:
     """The maps of random crops by torch and by an exported estimator: started, solved, answered."""
     card = estimator.card
-    crops = check_crops(num_crops, card.crop.size_hw)
+    crops = check_crops(_CHECKED, card.crop.size_hw)
     with torch.inference_mode():
         given = torch.from_numpy(crops)
         features, _ = parts.encoder(given)

@@ -20,7 +20,6 @@ def as_estimator(
     solver: nn.Module,
     card: PoseCard,
     device: Device = "auto",
-    chunk: int = 8,
     threads: int | None = None,
     *,
     answer: nn.Module | None = None,
@@ -62,7 +61,6 @@ def as_estimator(
         _graph(run_encoder, where, threads),
         _graph(solve, where, threads),
         card,
-        chunk,
         start=start,
         summarise=summarise,
     )
