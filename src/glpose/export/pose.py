@@ -84,6 +84,10 @@ class PoseParts:
         assert self.answer is not None
         return self.summary(features, self.answer(features))[SUMMARY]
 
+    def told_by(self, card: PoseCard) -> PoseCard:
+        """A card that says which of the parts there are."""
+        return replace(card, answers=self.answer is not None, summarises=self.summary is not None)
+
     @property
     def starter(self) -> nn.Module | None:
         """Crops to a dictionary of the card's outputs."""
@@ -147,12 +151,7 @@ def export_pose(
     modules = [parts.encoder, parts.solver, *others, *networks]
     weights = [weight for module in modules for weight in module.state_dict().values()]
     partner = hashlib.sha256(b"".join(w.cpu().numpy().tobytes() for w in weights)).hexdigest()
-    card = replace(
-        card,
-        partner=partner,
-        answers=parts.answer is not None,
-        summarises=parts.summary is not None,
-    )
+    card = replace(parts.told_by(card), partner=partner)
     graphs: dict[str, tuple[Graph, Card]] = {}
     if share is None or parts.start is not None:
         graphs["encoder"] = _encoder_graph(parts, card), EncoderCard(**_of_crops(card))
