@@ -107,14 +107,9 @@ class _Traveller:
 class Hindsight:
     """Takes frames as they were followed, and gives them out with those who were found later."""
 
-    def __init__(
-        self,
-        look: Look,
-        joints: Skeleton,
-        how: HindsightSpec = HindsightSpec(),
-        poses: PoseTrackerSpec = PoseTrackerSpec(),
-    ) -> None:
-        self._look, self._joints, self._how, self._poses = look, joints, how, poses
+    def __init__(self, look: Look, joints: Skeleton, how: HindsightSpec = HindsightSpec()) -> None:
+        self._look, self._joints, self._how = look, joints, how
+        self._poses = PoseTrackerSpec()
         self._ends = head_and_feet(joints)
         self._held: deque[FollowedFrame] = deque()
         # Where each number was last given out: all numbers, as somebody may come back after hours.

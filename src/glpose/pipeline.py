@@ -133,14 +133,13 @@ def remember_video(
     options: PoseOptions = PoseOptions(candidates="video"),
     memory_crops: int = MEMORY_CROPS,
     seed: int = 0,
-    timings: Timings | None = None,
 ) -> CropMemory | None:
     """The first of two passes, if candidates come from the whole video instead of the past.
 
     At most `memory_crops` crops are kept, a seeded sample if there are more. Returns None without
     reading frames if the options or the estimator do not need this pass.
     """
-    spent = timings or Timings()
+    spent = Timings()
     look = with_views(estimate, options)
     how = _Settings(look.card, options)
     if not how.needs_pool:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from composite_run import Remembering
 from costs import Counting
 from pck_jhmdb import WithoutSlots
-from test_time import Remembering
 
 import tiny_onnx
 from fake_estimator import run, same, video

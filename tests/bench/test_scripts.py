@@ -78,7 +78,6 @@ REFUSED = {
     "lifting --kinds gcn": "invalid choice: 'gcn'",
     "sides . --limit 0": "--limit: 0: expected 1 or more",
     "eyes . --rows nothing": "no row nothing",
-    "test_time nowhere": "nowhere/person_boxes.json: cannot be read",
 }
 
 

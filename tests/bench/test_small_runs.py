@@ -12,7 +12,6 @@ import tiny_onnx
 from glpose.formats.jhmdb import short
 from glpose.skeleton import JHMDB15, LIMB13, POSETRACK15, convert
 from glpose.synth import SceneSpec, render_scene
-from glpose.synth.layouts import write_layout
 from glpose.systems.dg_net.data import FILE
 from glpose.systems.dg_net.spec import RATE_HZ
 from glpose.video.writer import VideoWriter
@@ -30,11 +29,8 @@ SIZE_HW, NUM_FRAMES = (240, 320), 6
 
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the sets `jhmdb`, `posetrack` and `mocap`, rendered or of noise."""
+    """A folder with the sets `jhmdb` and `mocap`, rendered or of noise."""
     folder = tmp_path_factory.mktemp("sets")
-    write_layout(
-        "posetrack18", folder / "posetrack", num_videos=3, num_frames=5, size_hw=(180, 240)
-    )
     boxes = {}
     for split, clips in CLIPS.items():
         for name in clips:
@@ -86,8 +82,6 @@ def write_clip(root: Path, name: str, seed: int) -> list[list[float]]:
 
 
 CALLS = {
-    "test_time_ap": "SETS/posetrack --threads 1 --json found.json",
-    "test_time": "SETS/jhmdb dkd_small --every 2 --threads 1 --json found.json",
     "pck_jhmdb": "SETS/jhmdb flowing_small --ablate --per-joint --json found.json",
     "calibration": "SETS/jhmdb picture_small --pictures --diagram found.png",
     "lift_noise": "SETS/jhmdb --limit 2",

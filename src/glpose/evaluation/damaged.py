@@ -1,7 +1,7 @@
 """PCK of an estimator on labelled clips: the pipeline that users run, with given boxes."""
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64, UInt8
@@ -13,7 +13,7 @@ from glpose.metrics.pck import Pck, pck
 from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import Estimator
 from glpose.skeleton import Skeleton, convert
-from glpose.types import Frame, FrameTruth, People
+from glpose.types import Frame, FrameTruth
 
 _PERIOD = 5
 """Every fifth frame is damaged: with k = 4 all neighbours of a damaged frame are clean."""
@@ -73,17 +73,13 @@ def evaluate_clips(
     *,
     damage_kinds: tuple[str, ...] = (),
     strength: float = 1.0,
-    box_noise: float = 0.0,
     options: PoseOptions = PoseOptions(),
-    seed: int = 0,
 ) -> Scored:
     """Run the pipeline on each clip with its true boxes; collect predicted and true joints.
 
     With `damage_kinds` ("blur", "noise", "cover", ...) every fifth frame is damaged where the
     people are, alternating between the kinds, and only those frames are scored. The damage depends
-    only on clip and frame, so that all estimators see the same pictures. `box_noise` shifts the
-    edges of a box by Gaussian noise, with this share of its sides as standard deviation; errors
-    stay relative to the true box. `seed` draws the candidates.
+    only on clip and frame, so that all estimators see the same pictures.
     """
     skeleton = estimate.card.joints
     rows: list[tuple[np.ndarray, ...]] = []
@@ -91,7 +87,7 @@ def evaluate_clips(
         truth = {t.frame: t for t in clip.truth}
         kinds = {frame: damage_kind(frame, number, len(damage_kinds)) for frame in truth}
         keys = [frame for frame, kind in kinds.items() if kind >= 0 or not damage_kinds]
-        boxes = {f: _moved(t.people, [number, f], box_noise) for f, t in truth.items()}
+        boxes = {frame: t.people for frame, t in truth.items()}
 
         def frames(
             wanted: Container[int],
@@ -104,7 +100,7 @@ def evaluate_clips(
                 frames = damaged_frames(frames, truth, number, damage_kinds, strength)
             return (frame for frame in frames if frame.index in wanted)
 
-        for poses in predict(frames, boxes, frozenset(keys), estimate, options, seed=seed):
+        for poses in predict(frames, boxes, frozenset(keys), estimate, options):
             if len(poses.people) == 0:
                 continue
             true = truth[poses.frame]
@@ -123,16 +119,6 @@ def evaluate_clips(
     )
     placed = np.asarray(np.isfinite(xy).all(-1))
     return Scored(guess, score, xy, labelled, placed, xyxy, kind)
-
-
-def _moved(people: People, seed: list[int], share: float) -> People:
-    """People with jittered boxes."""
-    if not share:
-        return people
-    noise = np.random.default_rng(seed).normal(0, share, people.xyxy.shape)
-    size = people.xyxy[:, 2:] - people.xyxy[:, :2]
-    moved = people.xyxy + noise * np.concatenate([size, size], 1)
-    return replace(people, xyxy=moved.astype(np.float32))
 
 
 def damage_kind(frame: int, clip: int, num: int, *, every: int = _PERIOD, in_a_row: int = 1) -> int:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from glpose.clip import Sampling, evenly_spaced
-from glpose.errors import BadInput, VideoError
+from glpose.errors import VideoError
 from glpose.formats.dataset import LabelledSequence
 from glpose.geometry import box_area, clip_box
 from glpose.imaging import read_image
@@ -14,7 +14,7 @@ from glpose.pipeline import MEMORY_CROPS, PeopleOf, estimate_poses, remember_vid
 from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import Estimator
 from glpose.skeleton import Skeleton, convert
-from glpose.types import Detections, Frame, FramePoses, FrameTruth, People
+from glpose.types import Frame, FramePoses, FrameTruth, People
 from glpose.video.reader import open_video, read_ahead
 
 RATE_HZ = 25.0
@@ -143,28 +143,6 @@ def _pictures(sequence: LabelledSequence, wanted: Container[int]) -> Generator[F
 def true_people(truth: Iterable[FrameTruth]) -> dict[int, People]:
     """The labelled people with a non-empty box, by frame."""
     return {frame.frame: frame.people[box_area(frame.people.xyxy) > 0] for frame in truth}
-
-
-def boxes_of(sequence: LabelledSequence, boxes: Mapping[str, Detections]) -> dict[int, Detections]:
-    """The detections of a sequence by frame, looked up by picture name in those of a file.
-
-    A name is the end of the picture's path, of any length: "val/000342_mpii_test/000000.jpg".
-    Raises BadInput if there are none for the sequence.
-    """
-    found = {}
-    for index, path in enumerate(sequence.images):
-        for length in range(2, len(path.parts)):
-            name = "/".join(path.parts[-length:])
-            if name in boxes:
-                found[index] = boxes[name]
-                break
-    if not found:
-        example = "/".join(sequence.images[0].parts[-3:]) if sequence.images else "of pictures"
-        raise BadInput(
-            f"the boxes have no picture of the sequence {sequence.name}; expected names such as "
-            f"{example}; give the detections of this set"
-        )
-    return found
 
 
 def in_skeleton(poses: FramePoses, source: Skeleton, target: Skeleton) -> FramePoses:

@@ -8,7 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,12 +33,21 @@ _LARGE = 256  # numbers, from which on float16 saves more than its cast costs
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A module to export: example inputs by name, output names, and the axes that may vary."""
+    """A module to export: example inputs by name, output names, and the axes that may vary.
+
+    The first axis of all arrays may, which is not in `others`.
+    """
 
     module: nn.Module
     inputs: dict[str, Tensor]
     outputs: tuple[str, ...]
-    dynamic: dict[str, dict[int, str]]
+    others: dict[str, dict[int, str]] = field(default_factory=dict)
+
+    @property
+    def dynamic(self) -> dict[str, dict[int, str]]:
+        """The axes that may vary, by the names of the arrays."""
+        names = (*self.inputs, *self.outputs)
+        return {name: {0: "n", **self.others.get(name, {})} for name in names}
 
 
 def check_no_weights(folder: Path, name: str, *, overwrite: bool) -> None:
@@ -89,6 +98,7 @@ def write_graph(graph: Graph, card: Card, path: Path) -> str:
         raise MissingExtra("onnx", "export") from problem
     path.parent.mkdir(parents=True, exist_ok=True)
     graph.module.eval()
+    dynamic = graph.dynamic
     with whole_file(path) as part:
         with torch.no_grad(), warnings.catch_warnings():
             # How constant padding is written, which is folded below.
@@ -106,7 +116,7 @@ def write_graph(graph: Graph, card: Card, path: Path) -> str:
                 str(part),
                 input_names=list(graph.inputs),
                 output_names=list(graph.outputs),
-                dynamic_axes=graph.dynamic,
+                dynamic_axes=dynamic,
                 opset_version=_OPSET,
                 dynamo=False,
             )
@@ -115,7 +125,7 @@ def write_graph(graph: Graph, card: Card, path: Path) -> str:
         fold_padding(model)
         tensors = [made] if isinstance(made, Tensor) else made
         for value, tensor in zip(model.graph.output, tensors, strict=True):
-            _say_size(value, tensor, graph.dynamic.get(value.name, {}))
+            _say_size(value, tensor, dynamic[value.name])
         entry = model.metadata_props.add()
         entry.key, entry.value = CARD_KEY, json.dumps(to_plain(card))
         onnx.checker.check_model(model)

@@ -44,6 +44,7 @@ from glpose.runtime.protocols import Estimator, Starting
 from glpose.types import CropSpec
 
 _MOST_PX, _MOST_CHANGE, _MOST_APART = 0.05, 0.01, 0.01
+_CHECKED = 6  # crops
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,10 @@ class PoseParts:
             return features
         assert self.answer is not None
         return self.summary(features, self.answer(features))[SUMMARY]
+
+    def told_by(self, card: PoseCard) -> PoseCard:
+        """A card that says which of the parts there are."""
+        return replace(card, answers=self.answer is not None, summarises=self.summary is not None)
 
     @property
     def starter(self) -> nn.Module | None:
@@ -146,12 +151,7 @@ def export_pose(
     modules = [parts.encoder, parts.solver, *others, *networks]
     weights = [weight for module in modules for weight in module.state_dict().values()]
     partner = hashlib.sha256(b"".join(w.cpu().numpy().tobytes() for w in weights)).hexdigest()
-    card = replace(
-        card,
-        partner=partner,
-        answers=parts.answer is not None,
-        summarises=parts.summary is not None,
-    )
+    card = replace(parts.told_by(card), partner=partner)
     graphs: dict[str, tuple[Graph, Card]] = {}
     if share is None or parts.start is not None:
         graphs["encoder"] = _encoder_graph(parts, card), EncoderCard(**_of_crops(card))
@@ -268,73 +268,60 @@ def _of_crops(card: PoseCard) -> dict[str, Any]:
     return {**_of_partner(card), "crop": card.crop}
 
 
+def _example_crops(card: PoseCard) -> Tensor:
+    return torch.zeros(2, *card.crop.size_hw, 3, dtype=torch.uint8)
+
+
 def _starter_graph(starter: nn.Module, card: PoseCard) -> Graph:
-    return Graph(
-        _Ordered(starter, card.outputs),
-        {"crops": torch.zeros(2, *card.crop.size_hw, 3, dtype=torch.uint8)},
-        card.outputs,
-        {name: {0: "n"} for name in ("crops", *card.outputs)},
-    )
+    crops = {"crops": _example_crops(card)}
+    return Graph(_Ordered(starter, card.outputs), crops, card.outputs)
 
 
 def _states_graph(parts: PoseParts, card: PoseCard) -> Graph:
     """The second step of a starter whose initializer is another file."""
     assert parts.start is not None
-    crops = torch.zeros(2, *card.crop.size_hw, 3, dtype=torch.uint8)
+    crops = _example_crops(card)
     with torch.inference_mode():
         features, maps = parts.encoder(crops)[0], parts.start.initializer(crops)
-    # New tensors: inference-mode tensors cannot be traced.
-    inputs = {"features": features, **maps}
-    inputs = {name: torch.zeros(tensor.shape) for name, tensor in inputs.items()}
     outputs = tuple(slot.output for slot in card.states)
-    return Graph(
-        _OfMaps(parts.start.states, card.maps, outputs),
-        inputs,
-        outputs,
-        {name: {0: "n"} for name in (*inputs, *outputs)},
-    )
+    return _graph_of_maps(parts.start.states, features, maps, card, outputs)
 
 
 def _encoder_graph(parts: PoseParts, card: PoseCard) -> Graph:
     names = ("features", "embedding", *(card.maps if card.answers else ()))
-    return Graph(
-        _Answering(parts, card.maps) if card.answers else parts.encoder,
-        {"crops": torch.zeros(2, *card.crop.size_hw, 3, dtype=torch.uint8)},
-        names,
-        {name: {0: "n"} for name in ("crops", *names)},
-    )
+    encoder = _Answering(parts, card.maps) if card.answers else parts.encoder
+    return Graph(encoder, {"crops": _example_crops(card)}, names)
 
 
 def _solver_graph(parts: PoseParts, card: PoseCard) -> Graph:
-    crops = torch.zeros(2, *card.crop.size_hw, 3, dtype=torch.uint8)
     with torch.inference_mode():
-        features, _ = parts.encoder(crops)
+        features, _ = parts.encoder(_example_crops(card))
         told = parts.told(features)
     # New tensors: inference-mode tensors cannot be traced.
     inputs = _example_inputs(card, torch.zeros(features.shape), torch.zeros(told.shape))
-    return Graph(
-        _Positional(parts.solver, card.inputs, card.outputs),
-        inputs,
-        card.outputs,
-        {name: {0: "n"} for name in (*card.inputs, *card.outputs)},
-    )
+    return Graph(_Positional(parts.solver, card.inputs, card.outputs), inputs, card.outputs)
 
 
 def _summary_graph(parts: PoseParts, card: PoseCard) -> Graph:
     assert parts.summary is not None
     assert parts.answer is not None
-    crops = torch.zeros(2, *card.crop.size_hw, 3, dtype=torch.uint8)
     with torch.inference_mode():
-        features, _ = parts.encoder(crops)
-        inputs = {"features": features, **parts.answer(features)}
+        features, _ = parts.encoder(_example_crops(card))
+        maps = parts.answer(features)
+    return _graph_of_maps(parts.summary, features, maps, card, (SUMMARY,))
+
+
+def _graph_of_maps(
+    made: nn.Module,
+    features: Tensor,
+    maps: dict[str, Tensor],
+    card: PoseCard,
+    outputs: tuple[str, ...],
+) -> Graph:
+    """What is made of features and maps such as these."""
     # New tensors, as above.
-    inputs = {name: torch.zeros(tensor.shape) for name, tensor in inputs.items()}
-    return Graph(
-        _OfMaps(parts.summary, card.maps, (SUMMARY,)),
-        inputs,
-        (SUMMARY,),
-        {name: {0: "n"} for name in (*inputs, SUMMARY)},
-    )
+    inputs = {name: torch.zeros(t.shape) for name, t in {"features": features, **maps}.items()}
+    return Graph(_OfMaps(made, card.maps, outputs), inputs, outputs)
 
 
 def _example_inputs(card: PoseCard, features: Tensor, told: Tensor) -> dict[str, Tensor]:
@@ -432,7 +419,7 @@ class _Positional(nn.Module):
         return tuple(found[name] for name in self.outputs)
 
 
-def largest_move_px(parts: PoseParts, estimator: Estimator, num_crops: int = 6) -> float:
+def largest_move_px(parts: PoseParts, estimator: Estimator) -> float:
     """The largest joint distance, in crop pixels, between torch and an exported estimator.
 
     With a starter also that of a first frame; the solver then goes on from its states.
@@ -440,13 +427,13 @@ def largest_move_px(parts: PoseParts, estimator: Estimator, num_crops: int = 6) 
     card = estimator.card
     to_crop = card.codec.crop_from_map(card.crop)
     moves = []
-    for ours, theirs in _by_both(parts, estimator, num_crops):
+    for ours, theirs in _by_both(parts, estimator):
         a, b = (to_crop.apply(card.codec.decode(maps)[0]) for maps in (ours, theirs))
         moves.append(largest_distance(a, b))
     return max(moves)
 
 
-def summaries_apart(parts: PoseParts, estimator: Estimator, num_crops: int = 6) -> float:
+def summaries_apart(parts: PoseParts, estimator: Estimator) -> float:
     """The largest difference of any value of the summaries; 0 if there are none.
 
     Both are made of what the exported encoder gives: a solver that was not trained yet need not
@@ -454,7 +441,7 @@ def summaries_apart(parts: PoseParts, estimator: Estimator, num_crops: int = 6) 
     """
     if parts.summary is None:
         return 0.0
-    found = estimator.encode(check_crops(num_crops, estimator.card.crop.size_hw))
+    found = estimator.encode(check_crops(_CHECKED, estimator.card.crop.size_hw))
     assert found.maps is not None
     assert found.summary is not None
     maps = {name: torch.from_numpy(array) for name, array in found.maps.items()}
@@ -463,19 +450,19 @@ def summaries_apart(parts: PoseParts, estimator: Estimator, num_crops: int = 6) 
     return float(np.abs(expected.numpy() - found.summary).max())
 
 
-def largest_change(parts: PoseParts, estimator: Estimator, num_crops: int = 6) -> float:
+def largest_change(parts: PoseParts, estimator: Estimator) -> float:
     """The largest difference of any value of the maps; a joint's peak is about 1."""
     return max(
         float(np.abs(ours[name] - theirs[name]).max())
-        for ours, theirs in _by_both(parts, estimator, num_crops)
+        for ours, theirs in _by_both(parts, estimator)
         for name in ours
     )
 
 
-def _by_both(parts: PoseParts, estimator: Estimator, num_crops: int) -> list[tuple[Maps, Maps]]:
+def _by_both(parts: PoseParts, estimator: Estimator) -> list[tuple[Maps, Maps]]:
     """The maps of random crops by torch and by an exported estimator: started, solved, answered."""
     card = estimator.card
-    crops = check_crops(num_crops, card.crop.size_hw)
+    crops = check_crops(_CHECKED, card.crop.size_hw)
     with torch.inference_mode():
         given = torch.from_numpy(crops)
         features, _ = parts.encoder(given)

@@ -7,13 +7,14 @@ from may have changed or been removed.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from glpose.errors import BadConfig, BadInput, BadWeights, GLPoseError
+from glpose.export.bridge import as_estimator, torch_device, torch_threads
 from glpose.export.onnx import check_no_weights, kept_if_right, store_half
 from glpose.export.pose import export_pose
 from glpose.files import file_digest
@@ -22,7 +23,6 @@ from glpose.runtime.lift import Lifter
 from glpose.runtime.load import find_weights
 from glpose.runtime.protocols import Estimator
 from glpose.systems import FORMERLY, load_system, settings_of
-from glpose.train.bridge import as_estimator, torch_device, torch_threads
 from glpose.train.change import with_settings
 from glpose.train.recipe import Recipe, recorded
 from glpose.train.run.checkpoint import load_checkpoint
@@ -107,17 +107,7 @@ def estimator_of_run(
     parts, card = run.task.parts(run.model, name=name, made_by=run.made_by, scores={})
     digest = file_digest(run_dir / BEST)
     record = {"name": name, "made_by": run.made_by, "sha256": {BEST: digest}}
-    estimator = as_estimator(
-        parts.encoder,
-        parts.solver,
-        replace(card, answers=parts.answer is not None, summarises=parts.summary is not None),
-        engine.device,
-        threads=engine.threads,
-        answer=parts.answer,
-        starter=parts.starter,
-        summary=parts.summary,
-    )
-    return estimator, record
+    return as_estimator(parts, card, engine.device, engine.threads), record
 
 
 def lifter_of_run(

@@ -44,13 +44,10 @@ def average_precision(
     return float(best_from_here[is_right].sum() / num_people)
 
 
-def mean_average_precision(
-    detections: Sequence[Detections],
-    truth: Sequence[BoxTruth],
-    iou_limits: Sequence[float] = COCO_IOU_LIMITS,
-) -> float:
-    """`average_precision` averaged over several IoU thresholds."""
-    return float(np.mean([average_precision(detections, truth, limit) for limit in iou_limits]))
+def mean_average_precision(detections: Sequence[Detections], truth: Sequence[BoxTruth]) -> float:
+    """`average_precision` averaged over `COCO_IOU_LIMITS`."""
+    limits = COCO_IOU_LIMITS
+    return float(np.mean([average_precision(detections, truth, limit) for limit in limits]))
 
 
 def recall_and_precision(

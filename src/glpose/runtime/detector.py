@@ -91,15 +91,15 @@ class ThoroughDetector:
     is the mean of the boxes, weighed by their scores. The card's `min_score` is asked of that mean.
     """
 
-    def __init__(self, detect: BoxDetector, views: Sequence[PictureView] = PICTURE_VIEWS) -> None:
-        self.card, self._views = detect.card, tuple(views)
+    def __init__(self, detect: BoxDetector) -> None:
+        self.card = detect.card
         # What is weak in one view still adds to the mean; less than this hardly would.
-        least = detect.card.min_score / len(self._views)
+        least = detect.card.min_score / len(PICTURE_VIEWS)
         self._detect = BoxDetector(detect.run, replace(detect.card, min_score=least))
 
     def __call__(self, rgb: UInt8[np.ndarray, "height width 3"]) -> Detections:
         """As `BoxDetector`."""
-        found = mean_detections([self._detect.view(rgb, view) for view in self._views])
+        found = mean_detections([self._detect.view(rgb, view) for view in PICTURE_VIEWS])
         kept = suppress(found.xyxy, found.score, self.card.iou_limit)
         kept = kept[found.score[kept] >= self.card.min_score]
         return Detections(found.xyxy[kept], found.score[kept])

@@ -8,14 +8,15 @@ from glpose.synth.camera import View
 
 Picture = UInt8[np.ndarray, "_h _w 3"]
 _TILE = 256
+_OCTAVES = 6
 
 
 def noise(
-    rng: np.random.Generator, size_hw: tuple[int, int], coarse: int = 3, octaves: int = 6
+    rng: np.random.Generator, size_hw: tuple[int, int], coarse: int
 ) -> Float32[np.ndarray, "h w"]:
-    """Noise of several octaves with mean 0 and about unit standard deviation."""
+    """Noise of up to six octaves with mean 0 and about unit standard deviation."""
     out = np.zeros(size_hw, np.float32)
-    for octave in range(octaves):
+    for octave in range(_OCTAVES):
         cells = coarse * 2**octave
         if cells >= min(size_hw):
             break

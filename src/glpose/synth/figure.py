@@ -63,10 +63,6 @@ class Proportions:
     shin: float = 0.243
     build: float = 1.0
 
-    def metres(self, share: float) -> float:
-        """A fraction of the height, in metres."""
-        return share * self.height
-
 
 def random_proportions(rng: np.random.Generator) -> Proportions:
     """An adult or, with probability 1/6, a child."""

@@ -320,8 +320,8 @@ def random_action(rng: np.random.Generator) -> Action:
     return Action(legs, str(rng.choice([a for a in ARMS if a != "pull_up"])))
 
 
-def act(rng: np.random.Generator, action: Action, time_s: Times, life: float = 1.0) -> Angles:
-    """Joint angles of an action, with small random movements of all joints, scaled by `life`.
+def act(rng: np.random.Generator, action: Action, time_s: Times) -> Angles:
+    """Joint angles of an action, with small random movements of all joints.
 
     The extra key `air` is the height of the lowest point above the floor, in metres.
     """
@@ -332,7 +332,7 @@ def act(rng: np.random.Generator, action: Action, time_s: Times, life: float = 1
             n: v for n, v in arms.items() if n.split("_")[1] in _ARM_WORDS or action.hang
         }
     angles = {n: np.broadcast_to(v, time_s.shape) for n, v in angles.items()}
-    small = {n: wobble(rng, time_s, 0.035 * life, 0.6) for n in ANGLE_NAMES if n != "heading"}
-    look = {"head_turn": rng.normal(0, 0.3) + wobble(rng, time_s, 0.25 * life, 0.3)}
-    look["head_nod"] = 0.05 + wobble(rng, time_s, 0.12 * life, 0.3)
+    small = {n: wobble(rng, time_s, 0.035, 0.6) for n in ANGLE_NAMES if n != "heading"}
+    look = {"head_turn": rng.normal(0, 0.3) + wobble(rng, time_s, 0.25, 0.3)}
+    look["head_nod"] = 0.05 + wobble(rng, time_s, 0.12, 0.3)
     return _plus(_plus(angles, small), look)

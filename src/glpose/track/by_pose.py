@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Float64, Int64, UInt8
 from glpose.geometry import box_iou, oks
 from glpose.skeleton import Skeleton
 from glpose.track import motion
-from glpose.track.looks import LooksMemory, LooksSpec, clothes
+from glpose.track.looks import LooksMemory, clothes
 from glpose.track.tracker import Pool, Track, Tracker, TrackerSpec, to_people
 from glpose.track.upright import body_turn_deg, is_upside_down, may_turn
 from glpose.types import Detections, People
@@ -92,14 +92,13 @@ class PoseTracker(Tracker):
         spec: TrackerSpec = TrackerSpec(),
         size_hw: tuple[int, int] | None = None,
         poses: PoseTrackerSpec = PoseTrackerSpec(),
-        looks: LooksSpec = LooksSpec(),
     ) -> None:
         super().__init__(spec, size_hw)
         self._joints, self._poses = joints, poses
         self._ends = head_and_feet(joints)
         self._rows: list[Track] = []
         self._sightings: dict[Track, Sighting] = {}
-        self._looks: LooksMemory[Track] = LooksMemory(looks)
+        self._looks: LooksMemory[Track] = LooksMemory()
         self._looked: int | None = None
         self._opened = 0
         """The frame that opened the scene."""

@@ -68,16 +68,6 @@ def test_nobody_to_score_is_said() -> None:
         evaluate_clips([clip(empty=True)], POSETRACK15, FakeEstimator())
 
 
-def test_noise_moves_boxes_but_not_the_measure() -> None:
-    precise, again, moved = (
-        evaluate_clips([clip()], POSETRACK15, FakeEstimator(), box_noise=noise)
-        for noise in (0.0, 0.1, 0.1)
-    )
-    np.testing.assert_array_equal(again.guess_xy, moved.guess_xy)
-    np.testing.assert_array_equal(precise.truth_xyxy, moved.truth_xyxy)
-    assert not np.allclose(precise.guess_xy, moved.guess_xy, equal_nan=True)
-
-
 def test_people_left_out_by_an_option_leave_the_others_beside_their_truth() -> None:
     two = people((7, 30, 40), (3, 90, 40))
     two.score[:] = 0.1, 0.9

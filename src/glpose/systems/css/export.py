@@ -52,13 +52,7 @@ def export_embedder(
     )
     path = folder / f"{name}{EMBEDDING}"
     crops = torch.zeros(2, *config.crop.size_hw, 3, dtype=torch.uint8)
-    names = ("appearance", "pose")
-    graph = Graph(
-        EmbeddingGraph(model.eval()),
-        {"crops": crops},
-        names,
-        {axis: {0: "n"} for axis in ("crops", *names)},
-    )
+    graph = Graph(EmbeddingGraph(model.eval()), {"crops": crops}, ("appearance", "pose"))
     write_graph(graph, card, path)
     _check(model, path)
     return path

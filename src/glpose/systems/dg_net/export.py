@@ -30,9 +30,7 @@ def export_lifter(model: DgNet, card: LiftCard, folder: Path, example: ArrayBatc
         "joints": torch.zeros(2, card.window, joints, CHANNELS),
         "known": torch.ones(2, card.window, joints),
     }
-    free = {0: "n"}
-    graph = Graph(model.eval(), inputs, ("xyz",), {"joints": free, "known": free, "xyz": free})
-    write_graph(graph, card, path)
+    write_graph(Graph(model.eval(), inputs, ("xyz",)), card, path)
     moved = _largest_move(model, open_lifter(path).network.run, example)
     if not moved < _MOST:
         raise GLPoseError(

@@ -24,12 +24,11 @@ def export_detector(model: PersonDetector, card: DetectorCard, folder: Path) -> 
     Raises: GLPoseError if a box differs from torch by 0.05 px or more, or a score by 0.001.
     """
     path = folder / f"{card.name}.onnx"
-    any_shape = {0: "n", 1: "height", 2: "width"}
     graph = Graph(
         model.eval(),
         {"pictures": torch.zeros(1, *_example_size(model), 3, dtype=torch.uint8)},
         ("boxes", "scores"),
-        {"pictures": any_shape, "boxes": {0: "n", 1: "points"}, "scores": {0: "n", 1: "points"}},
+        {"pictures": {1: "height", 2: "width"}, "boxes": {1: "points"}, "scores": {1: "points"}},
     )
     write_graph(graph, card, path)
     _check(model, path)

@@ -7,38 +7,29 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from glpose.errors import BadConfig
+from glpose.export.pose import PoseParts
 from glpose.runtime.card import PoseCard
 from glpose.runtime.engine import Device
 from glpose.runtime.estimator import OnnxEstimator, RunGraph
 
 
 def as_estimator(
-    encoder: nn.Module,
-    solver: nn.Module,
-    card: PoseCard,
-    device: Device = "auto",
-    chunk: int = 8,
-    threads: int | None = None,
-    *,
-    answer: nn.Module | None = None,
-    starter: nn.Module | None = None,
-    summary: nn.Module | None = None,
+    parts: PoseParts, card: PoseCard, device: Device = "auto", threads: int | None = None
 ) -> OnnxEstimator:
-    """The parts of a network (see `export.pose.PoseParts`) as an estimator run by torch.
+    """The parts of a network as an estimator run by torch.
 
-    With `answer` the card must say that the encoder answers, with `summary` that crops are
-    summarised, with `starter` it must have one. The parts are moved to `device` and put in
-    evaluation mode; "auto" uses a GPU if there is one. `threads` are torch's on the CPU while
-    the parts run, None leaves them as they are.
+    They are moved to `device` and put in evaluation mode; "auto" uses a GPU if there is one.
+    `threads` are torch's on the CPU while the parts run, None leaves them as they are.
 
     Raises: BadConfig for the device "cuda" where torch finds none.
     """
+    card = parts.told_by(card)
     where = torch_device(device)
-    encode, solve = encoder.to(where).eval(), solver.to(where).eval()
-    tell = answer.to(where).eval() if answer is not None else None
+    encode, solve = parts.encoder.to(where).eval(), parts.solver.to(where).eval()
+    tell = parts.answer.to(where).eval() if parts.answer is not None else None
 
     def run_encoder(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         features, embedding = encode(inputs["crops"])
@@ -46,12 +37,12 @@ def as_estimator(
         return found if tell is None else found | tell(features)
 
     start = None
-    if starter is not None:
+    if (starter := parts.starter) is not None:
         begin = starter.to(where).eval()
         start = _graph(lambda inputs: begin(inputs["crops"]), where, threads)
     summarise = None
-    if summary is not None:
-        tell_all = summary.to(where).eval()
+    if parts.summary is not None:
+        tell_all = parts.summary.to(where).eval()
 
         def run_summary(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
             maps = {name: inputs[name] for name in card.maps}
@@ -62,7 +53,6 @@ def as_estimator(
         _graph(run_encoder, where, threads),
         _graph(solve, where, threads),
         card,
-        chunk,
         start=start,
         summarise=summarise,
     )
