@@ -352,7 +352,7 @@ def usual_refiners(
     # In a picture, without other frames, it does harm, see docs/results.md.
     if steady and not is_still:
         usual.append(partial(with_plausible_limbs, joints=joints, how=limbs))
-    # The frames before alone do not make joints better, see docs/results.md.
+    # The frames before alone do not make joints better, see docs/tried.md.
     if steady and not causal:
         usual.append(partial(with_steady_joints, how=SteadySpec().within_bytes(size_hw)))
     return tuple(usual)
