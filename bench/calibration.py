@@ -13,12 +13,13 @@ weights.
 
 import argparse
 import json
+import random
+from collections import defaultdict
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from jhmdb_folds import clips, halves
 from pck_jhmdb import KINDS
 from scripts import run_script
 
@@ -153,6 +154,25 @@ def write(path: Path, knots: Knots) -> None:
         onnx.save(model, str(part))
     record_digest(path, file_digest(path))
     print(f"{path}: calibrated with {len(knots)} points")
+
+
+def clips(path: Path) -> list[str]:
+    """The lines of a list that name a clip."""
+    return [line for line in path.read_text("utf-8").splitlines() if line and line[0] != "#"]
+
+
+def halves(lines: list[str]) -> tuple[list[str], list[str]]:
+    """Two halves that share no source video, the last word of a line."""
+    videos = defaultdict(list)
+    for line in lines:
+        videos[line.split()[-1]].append(line)
+    names = sorted(videos)
+    random.Random(0).shuffle(names)
+    one: list[str] = []
+    other: list[str] = []
+    for name in names:
+        (one if len(one) <= len(other) else other).extend(videos[name])
+    return one, other
 
 
 if __name__ == "__main__":

@@ -91,7 +91,6 @@ CALLS = {
     "composite_run": "SETS --weights a=SETS/single b=SETS/single --threads 1",
     "eyes": "SETS --rows boxes,run,filter,coco --limit 1 --threads 1 --json found.json",
     "lift_bones": "SETS/mocap --clips 2",
-    "jhmdb_folds": "SETS/jhmdb found",
     "draw_angles": "found.png",
     "score": "--videos 1 --frames 5 --people 2 --json found.json",
     "run_videos": "SETS/jhmdb/videos/walk/b_np1_ba_2.mp4 --json found.json -- --threads 1",
