@@ -137,10 +137,11 @@ def main() -> None:
         boxes = tracks.xyxy[rows]
         return {f"@{m}": pck(xy, tracks.xy[rows], counted, boxes, m).pooled for m in LIMITS}
 
-    used = walk(model, tracks, clips, recipe.precision, initializer=True)
-    model.config = replace(model.config, min_score=0.0, every=0)
+    model.config = replace(recipe.model, min_score=0.0, every=0)
+    rolled = walk(model, tracks, clips, recipe.precision, rolled=True)  # first: refuses one clip
     once = walk(model, tracks, clips, recipe.precision)
-    rolled = walk(model, tracks, clips, recipe.precision, rolled=True)
+    model.config = recipe.model
+    used = walk(model, tracks, clips, recipe.precision, initializer=True)
     with torch.inference_mode():
         spent = costs(model)
     table = {

@@ -23,6 +23,7 @@ from glpose.systems.css.step import moments, painted, split_losses, split_scores
 from glpose.systems.css.system import CSSTask  # noqa: E402
 from glpose.systems.single_frame.spec import SingleFrameConfig  # noqa: E402
 from glpose.systems.single_frame.system import SingleFrameTask  # noqa: E402
+from glpose.train.data.crops import CropsConfig  # noqa: E402
 from glpose.train.data.store import PictureStore, write_store  # noqa: E402
 from glpose.train.run.log import RunLog  # noqa: E402
 from glpose.types import Anchor, CropSpec  # noqa: E402
@@ -231,6 +232,8 @@ def test_settings_that_cannot_be() -> None:
         net(grid=(2, 1))
     with pytest.raises(BadConfig, match="0 < near_s < away_s"):
         MomentsConfig(near_s=0.5)
+    with pytest.raises(BadConfig, match=r"near_s of at least 1 / rate_hz, 0\.125 s"):
+        MomentsConfig(crops=CropsConfig(rate_hz=8.0))
     assert load_recipe("css_r50").model.variant == 600
 
 
@@ -262,8 +265,43 @@ def test_scores_and_pictures_are_of_held_out_clips(
     assert scores == opened.score(model)
     assert [p.shape for p in opened.pictures(model)] == [(32, 96, 3)] * 8
     far = task(store, monkeypatch, data=replace(HOW, away_s=9.0))
-    with pytest.raises(BadInput, match="none of the clips has moments"):
+    with pytest.raises(BadInput, match="4 without crops 9 s apart; expected longer clips"):
         far.train_data()
+
+
+def test_clips_that_cannot_be_learned_from_are_told_by_what_they_lack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def store_of(name: str, steps_s: list[float]) -> PictureStore:
+        """A clip for each of these steps; their pixels are not looked at."""
+        rgb = np.zeros((1, 1, 3), np.uint8)
+        pictures = (
+            (rgb, {"clip": np.array([clip]), "time_s": np.array([step_s * i])})
+            for clip, step_s in enumerate(steps_s)
+            for i in range(6)
+        )
+        return write_store(tmp_path / name, pictures)
+
+    some = task(store_of("some", [0.125, 0.1, 0.07, 0.2]), monkeypatch)
+    some.train_data()
+    assert some.notes[0] == (
+        "3 of 4 clips are left out: 2 without crops within 0.1 s of each other, "
+        "1 without crops 0.4 s apart"
+    )
+    slow = task(store_of("slow", [0.2]), monkeypatch)
+    for _ in range(2):
+        with pytest.raises(
+            BadInput, match=r"1 without crops within 0\.1 s .* more frames a second"
+        ):
+            slow.train_data()
+    tight = task(store_of("tight", [0.1]), monkeypatch, data=replace(HOW, near_s=0.1, away_s=0.15))
+    with pytest.raises(
+        BadInput, match=r"1 without crops in between; expected data\.away_s further"
+    ):
+        tight.train_data()
+    whole = task(store_of("whole", [0.1]), monkeypatch)
+    whole.train_data()
+    assert whole.notes == ()
 
 
 @pytest.mark.filterwarnings("ignore:You are using the legacy:DeprecationWarning")
@@ -332,7 +370,9 @@ def test_pretrain_resume_and_export(
     run = tmp_path / "run"
     arguments = ["pretrain", str(tmp_path), "-o", str(run), *TINY]
     assert main(arguments) == 0
-    assert f"glpose train warmup_small --init {run}" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "\n1 of 4 clips are left out: 1 without crops 0.4 s apart\n" in f"\n{told}"
+    assert f"glpose train warmup_small --init {run}" in told
     assert sorted(p.name for p in run.iterdir() if p.suffix == ".pt") == ["best.pt", "last.pt"]
     assert (run / "samples" / "step_000004.jpg").exists()
     assert main(arguments) == 2

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from glpose.codecs.gaussian import HEATMAPS  # noqa: E402
-from glpose.errors import BadConfig, BadWeights  # noqa: E402
+from glpose.errors import BadConfig, BadInput, BadWeights  # noqa: E402
 from glpose.export.pose import PoseParts, export_pose  # noqa: E402
 from glpose.jobs.runs import estimator_of_run, export_run  # noqa: E402
 from glpose.nets.kernels import Balance  # noqa: E402
@@ -565,6 +565,21 @@ def test_kernels_of_another_clip_change_all_but_the_first_frames(cache: Path) ->
     np.testing.assert_array_equal(own[STATIC], other[STATIC])
     # In some frames all joints may still be in the same pixels.
     assert (np.abs(own[MATCHED] - other[MATCHED]).max((1, 2)) > 0)[~firsts].mean() > 0.8
+
+
+def test_no_clip_of_several_is_given_its_own_kernels_for_those_of_another(cache: Path) -> None:
+    tracks = Tracks(DKDTask(RECIPE, cache)._people("synth"))
+    clips, model = [run[:2] for run in tracks.runs()[:3]], net(replace(CONFIG, min_score=0.0))
+    for num in (2, 17):
+        chosen = [clips[number % 3] for number in range(num)]
+        own, other = (
+            walk(model, tracks, chosen, rolled=is_rolled).joints[MATCHED].reshape(num, 2, -1)
+            for is_rolled in (False, True)
+        )
+        assert (own != other).any((1, 2)).all()
+    with pytest.raises(BadInput, match="1 clip; kernels of another clip need at least 2"):
+        walk(model, tracks, clips[:1], rolled=True)
+    assert len(walk(model, tracks, clips[:1]).started) == 2
 
 
 @pytest.mark.slow

@@ -47,6 +47,6 @@ def pretrain(
     recipe = with_origin(recipe)
     cache_dir = cache_dir or run_dir / CACHE
     check_record(run_dir, recipe, resume=resume)
-    open_crops(VIDEOS, recipe.roots, cache_dir, recipe.model.crop, how, report)
+    open_crops(VIDEOS, recipe.roots, cache_dir, recipe.model.crop, how, recipe.data.near_s, report)
     system = load_system(recipe.system)
     return train(recipe, system, run_dir, cache_dir=cache_dir, resume=resume, report=report)

@@ -104,6 +104,8 @@ def train(
             "next validation makes the best checkpoint anew"
         )
     data = _open_data(task, workers)
+    for line in task.notes:
+        tell(line)
     # Only now, so that a call with missing data or weights leaves no run behind.
     log = None
     with ExitStack() as held:

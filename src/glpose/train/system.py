@@ -66,9 +66,12 @@ class Task(ABC, Generic[Net]):
 
     `resumed` is the network of a run that goes on, if it is one: where frozen parts of the network
     prepare the data, they are its parts, since the file of `init_from` may be another by now.
+
+    `notes` are lines to report once the data is open: what of it is not used.
     """
 
     resumed: Net | None = None
+    notes: tuple[str, ...] = ()
 
     @abstractmethod
     def build(self, *, fresh: bool = False) -> Net:

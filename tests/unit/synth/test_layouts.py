@@ -1,6 +1,7 @@
 """Sets written by `write_layout`: what readers of the official layouts find is the scenes' truth."""
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from glpose.errors import BadConfig, BadInput
 from glpose.formats.coco.labels import open_coco
 from glpose.formats.jhmdb.labels import open_subjhmdb
 from glpose.formats.posetrack.labels import open_posetrack
+from glpose.formats.sets import checks
 from glpose.imaging import read_image
 from glpose.skeleton import COCO17, JHMDB15, POSETRACK15
 from glpose.synth import SceneSpec, render_scene
@@ -249,6 +251,28 @@ def test_run_lengths_count_columns():
     assert run_lengths(~mask) == [0, 2, 3, 1]
     assert run_lengths(np.zeros((2, 2), bool)) == [4]
     assert run_lengths(np.ones((2, 2), bool)) == [0, 4]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 9, 11])
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_the_smallest_sets_are_complete_and_people_without_joints_do_not_count(
+    tmp_path: Path, name: str, seed: int
+):
+    """Drawn once, the scenes of some of these seeds have joints in one part only, or in none."""
+    size = (120, 160)
+    written = write_layout(name, tmp_path, seed=seed, num_videos=2, num_frames=1, size_hw=size)
+    report = checks()[name](tmp_path)
+    assert report.state == "complete"
+    if name == "jhmdb":  # everybody has all joints, and the check counts frames
+        assert written.num_people == written.num_pictures
+        return
+    told = [re.search(r"(\d+) (to|poses)", str(part.counts["people"])) for part in report.parts]
+    assert written.num_people == sum(int(found[1]) for found in told if found)
+
+
+def test_in_wide_pictures_somebody_has_joints_too(tmp_path: Path):
+    write_layout("coco", tmp_path, seed=1, num_videos=2, num_frames=1, size_hw=(16, 900))
+    assert checks()["coco"](tmp_path).state == "complete"
 
 
 @pytest.mark.parametrize("name", LAYOUTS)

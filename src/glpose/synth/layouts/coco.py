@@ -1,6 +1,7 @@
 """COCO keypoints: `annotations/person_keypoints_{train,val}2017.json` and folders of pictures."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,16 @@ from jaxtyping import Bool
 
 from glpose.imaging import write_image
 from glpose.skeleton import COCO17
-from glpose.synth.layouts.order import SPLITS, Order, Shot, Written, rounded, shots, write_text
+from glpose.synth.layouts.order import (
+    SPLITS,
+    Order,
+    Shot,
+    Written,
+    rounded,
+    shots,
+    with_joints,
+    write_text,
+)
 from glpose.synth.scene import SceneSpec
 
 SIZE_HW = (320, 426)
@@ -26,7 +36,7 @@ _CATEGORY = {
 
 def write_coco(folder: Path, order: Order) -> Written:
     """Write both splits; each video gives several pictures, some of them in portrait format."""
-    written = Written()
+    order, written = with_joints(order, _has_joints), Written()
     data: dict[str, dict[str, Any]] = {
         part: {
             "info": {"description": "rendered figures in the layout of COCO 2017 keypoints"},
@@ -38,7 +48,7 @@ def write_coco(folder: Path, order: Order) -> Written:
         for part in SPLITS
     }
     for number in range(order.num_videos):
-        part = order.split_of(number)
+        part, least_share = order.split_of(number), _least_share(order, number)
         (folder / f"{part}2017").mkdir(parents=True, exist_ok=True)
         for index, shot in enumerate(_pictures(order, number)):
             image_id = 139 + 1000 * number + 17 * index
@@ -48,10 +58,10 @@ def write_coco(folder: Path, order: Order) -> Written:
             data[part]["images"].append(
                 {"license": 1, "file_name": name, "height": height, "width": width, "id": image_id}
             )
-            people = _annotations(shot, image_id)
+            people = _annotations(shot, image_id, least_share)
             data[part]["annotations"] += people
             written.num_pictures += 1
-            written.num_people += sum(not person["iscrowd"] for person in people)
+            written.num_people += sum(person["num_keypoints"] > 0 for person in people)
         written.num_videos += 1
     for part, content in data.items():
         path = folder / "annotations" / f"person_keypoints_{part}2017.json"
@@ -59,7 +69,18 @@ def write_coco(folder: Path, order: Order) -> Written:
     return written
 
 
-def _pictures(order: Order, number: int) -> list[Shot]:
+def _has_joints(order: Order, number: int) -> bool:
+    least_share = _least_share(order, number)
+    people = (_annotations(shot, 0, least_share) for shot in _pictures(order, number))
+    return any(person["num_keypoints"] for found in people for person in found)
+
+
+def _least_share(order: Order, number: int) -> float:
+    """0 in a scene that was drawn again for its joints: in a wide picture everybody is small."""
+    return 0.0 if number in order.redrawn else _LEAST_SHARE
+
+
+def _pictures(order: Order, number: int) -> Iterator[Shot]:
     """Pictures of one scene; every third scene is portrait, some training scenes have no people."""
     height, width = order.size_hw or SIZE_HW
     is_empty = number % 4 == 1 and order.split_of(number) == "train"
@@ -72,16 +93,16 @@ def _pictures(order: Order, number: int) -> list[Shot]:
         height_share=(0.12, 1.1),
         num_obstacles=(0, 2),
     )
-    return list(shots(order.scene(number, spec)))
+    return shots(order.scene(number, spec))
 
 
-def _annotations(shot: Shot, image_id: int) -> list[dict[str, Any]]:
+def _annotations(shot: Shot, image_id: int, least_share: float) -> list[dict[str, Any]]:
     """Annotations of the visible people; the fourth person, if any, is marked as a crowd."""
     out = []
     for place, track in enumerate(shot.truth.people.track_id.tolist()):
         labels, is_crowd = shot.people[track], track == 4
         xy, visibility = labels.joints(COCO17)
-        if is_crowd or labels.mask.mean() < _LEAST_SHARE:
+        if is_crowd or labels.mask.mean() < least_share:
             visibility = np.zeros_like(visibility)
         joints = np.where(visibility[:, None] > 0, np.column_stack([xy, visibility]), 0)
         box = labels.box()

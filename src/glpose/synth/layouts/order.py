@@ -1,7 +1,8 @@
 """Shared by all layouts: the order, its random scenes and their labelled pictures."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ class Order:
     """What to write. `num_frames` is the length of the longest video; others are a little shorter.
 
     With `size_hw` None the layout decides the size; `mat` writes MATLAB files instead of JSON.
+    `redrawn` says how often the scene of a video was drawn again, see `with_joints`.
     """
 
     seed: int = 0
@@ -26,6 +28,7 @@ class Order:
     num_frames: int = 24
     size_hw: tuple[int, int] | None = None
     mat: bool = False
+    redrawn: Mapping[int, int] = field(default_factory=dict)
 
     def frames_of(self, number: int) -> int:
         """The length of a video."""
@@ -36,13 +39,25 @@ class Order:
         num_val = max(1, self.num_videos // 4)
         return "train" if number < self.num_videos - num_val else "val"
 
-    def lot(self, number: int) -> np.random.Generator:
-        """A separate generator for each video, so that videos do not depend on each other."""
-        return np.random.default_rng([self.seed, number])
-
     def scene(self, number: int, spec: SceneSpec) -> Scene:
-        """The scene of a video."""
-        return render_scene(spec, int(self.lot(number).integers(2**31)))
+        """The scene of a video; videos do not depend on each other."""
+        again = [1 + self.redrawn[number]] if number in self.redrawn else []
+        lot = np.random.default_rng([self.seed, number, *again])
+        return render_scene(spec, int(lot.integers(2**31)))
+
+
+def with_joints(order: Order, has_joints: Callable[[Order, int], bool]) -> Order:
+    """The order, with another first scene of each part in which no video has joints.
+
+    In small sets everybody may be too small or out of sight.
+    """
+    for part in SPLITS:
+        numbers = [n for n in range(order.num_videos) if order.split_of(n) == part]
+        if not any(has_joints(order, number) for number in numbers):
+            first = numbers[0]
+            others = (replace(order, redrawn={**order.redrawn, first: i}) for i in count(1))
+            order = next(other for other in others if has_joints(other, first))
+    return order
 
 
 @dataclass(slots=True)

@@ -46,6 +46,11 @@ class MarkedFrame:
     people: tuple[MarkedPerson, ...]
     ignore: tuple[tuple[tuple[float, float], ...], ...]
 
+    @property
+    def num_with_joints(self) -> int:
+        """How many people have joints."""
+        return sum(len(person.joints) > 0 for person in self.people)
+
 
 def is_labelled(split: str, index: int, num_frames: int) -> bool:
     """The middle frames; in validation also every fourth of the others."""
@@ -74,6 +79,11 @@ def marked_frames(order: Order, number: int) -> Iterator[MarkedFrame]:
             )
         else:
             yield MarkedFrame(shot.rgb, False, (), ())
+
+
+def has_joints(order: Order, number: int) -> bool:
+    """Whether somebody in the video has joints."""
+    return any(frame.num_with_joints for frame in marked_frames(order, number))
 
 
 def _people(shot: Shot, rng: np.random.Generator) -> tuple[MarkedPerson, ...]:

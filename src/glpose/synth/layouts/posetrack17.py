@@ -8,8 +8,8 @@ import numpy as np
 from scipy.io import savemat
 
 from glpose.imaging import write_image
-from glpose.synth.layouts.order import Order, Written, write_text
-from glpose.synth.layouts.posetrack import MarkedFrame, MarkedPerson, marked_frames
+from glpose.synth.layouts.order import Order, Written, with_joints, write_text
+from glpose.synth.layouts.posetrack import MarkedFrame, MarkedPerson, has_joints, marked_frames
 
 _FOLDERS = {
     "train": ("bonn_mpii_train_5sec", "mpii_5sec", "bonn", "bonn_mpii_train_v2_5sec"),
@@ -21,7 +21,7 @@ _FRAME_NAMES = (("{:08d}.jpg", 1), ("{:08d}.jpg", 37), ("{:04d}_crop.jpg", 12))
 
 def write_posetrack17(folder: Path, order: Order) -> Written:
     """Write `annotations/{train,val}` and `images/<source>/<sequence>`."""
-    written = Written()
+    order, written = with_joints(order, has_joints), Written()
     for number in range(order.num_videos):
         split = order.split_of(number)
         sequence = f"{1001 + 37 * number:06d}_{('mpii', 'bonn')[number % 2]}"
@@ -34,7 +34,7 @@ def write_posetrack17(folder: Path, order: Order) -> Written:
             write_image(folder / name, frame.rgb)
             annolist.append(_entry(frame, name, index))
             written.num_pictures += 1
-            written.num_people += len(frame.people)
+            written.num_people += frame.num_with_joints
         path = folder / "annotations" / split / sequence
         if order.mat:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,8 +8,8 @@ import numpy as np
 
 from glpose.imaging import write_image
 from glpose.skeleton import POSETRACK15, POSETRACK17
-from glpose.synth.layouts.order import Order, Written, rounded, write_text
-from glpose.synth.layouts.posetrack import MarkedFrame, MarkedPerson, marked_frames
+from glpose.synth.layouts.order import Order, Written, rounded, with_joints, write_text
+from glpose.synth.layouts.posetrack import MarkedFrame, MarkedPerson, has_joints, marked_frames
 
 _SOURCES = {"mpii": 1, "bonn": 2, "mpiinew": 3}
 _SLOT = [POSETRACK17.index(joint) for joint in POSETRACK15.joints]
@@ -24,7 +24,7 @@ _CATEGORY = {
 
 def write_posetrack18(folder: Path, order: Order) -> Written:
     """Write `annotations/{train,val}` and `images/{train,val}/<sequence>`."""
-    written = Written()
+    order, written = with_joints(order, has_joints), Written()
     for number in range(order.num_videos):
         split = order.split_of(number)
         source, video = list(_SOURCES)[number % 3], f"{1001 + 37 * number:06d}"
@@ -40,10 +40,10 @@ def write_posetrack18(folder: Path, order: Order) -> Written:
             images.append(_image(frame, name, image_id, video, order.frames_of(number)))
             annotations += [_annotation(p, image_id, i) for i, p in enumerate(frame.people)]
             written.num_pictures += 1
+            written.num_people += frame.num_with_joints
         data = {"images": images, "annotations": annotations, "categories": [_CATEGORY]}
         write_text(folder / "annotations" / split / f"{sequence}.json", json.dumps(data))
         written.num_videos += 1
-        written.num_people += len(annotations)
     return written
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from itertools import takewhile
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -10,6 +13,7 @@ from jaxtyping import Float64, Int64
 from glpose.crop import crop_from_image, cut
 from glpose.systems.css.spec import MomentsConfig
 from glpose.train.data.augment import Augmentation, draw_look, jitter_colour
+from glpose.train.data.crops import ROUNDED_S
 from glpose.train.data.store import PictureStore
 from glpose.train.system import ArrayBatch
 from glpose.types import CropSpec
@@ -18,8 +22,19 @@ STILL = Augmentation(rotation_share=0.0, scale=0.0, half_body_share=0.0, flip_sh
 """No augmentation, for validation."""
 
 
+class _Choices(NamedTuple):
+    """Places in a clip to choose from for an anchor. A clip lacks the first that no anchor has."""
+
+    near: Int64[np.ndarray, " near"]
+    away: Int64[np.ndarray, " away"]
+    between: Int64[np.ndarray, " between"]
+
+
 class Clips:
-    """The crops of some sources as clips: those that have moments near, between and away."""
+    """The crops of some sources as clips: those that have moments near, between and away.
+
+    `lacking` counts the others by what they lack: "near", "away" or "between".
+    """
 
     def __init__(self, stores: Sequence[PictureStore], how: MomentsConfig) -> None:
         self.stores, self._how = stores, how
@@ -27,16 +42,20 @@ class Clips:
         self.rows: list[Int64[np.ndarray, " frames"]] = []
         self.times_s: list[Float64[np.ndarray, " frames"]] = []
         self.anchors: list[Int64[np.ndarray, " anchors"]] = []
+        self.lacking: Counter[str] = Counter()
         for number, store in enumerate(stores):
             clip = store.labels["clip"]
             for rows in np.split(np.arange(len(clip)), np.flatnonzero(np.diff(clip)) + 1):
                 times_s = store.labels["time_s"][rows]
-                anchors = [i for i in range(len(rows)) if all(map(len, self._choices(times_s, i)))]
-                if anchors:
+                num_found = [_num_found(self._choices(times_s, i)) for i in range(len(rows))]
+                most = max(num_found)
+                if most < len(_Choices._fields):
+                    self.lacking[_Choices._fields[most]] += 1
+                else:
                     self.source.append(number)
                     self.rows.append(rows)
                     self.times_s.append(times_s)
-                    self.anchors.append(np.array(anchors))
+                    self.anchors.append(np.flatnonzero(np.array(num_found) == most))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -51,20 +70,22 @@ class Clips:
     def draw(self, clip: int, rng: np.random.Generator) -> Int64[np.ndarray, " moments"]:
         """Places in a clip: the anchor, then near, between, and away."""
         anchor = int(rng.choice(self.anchors[clip]))
-        near, mid, away = self._choices(self.times_s[clip], anchor)
+        near, away, between = self._choices(self.times_s[clip], anchor)
         num = self._how.num_away
         chosen = rng.choice(away, num, replace=len(away) < num)
-        return np.array([anchor, rng.choice(near), rng.choice(mid), *chosen])
+        return np.array([anchor, rng.choice(near), rng.choice(between), *chosen])
 
-    def _choices(
-        self, times_s: Float64[np.ndarray, " frames"], anchor: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Places near, between and away. A thousandth of a second: timestamps are rounded."""
+    def _choices(self, times_s: Float64[np.ndarray, " frames"], anchor: int) -> _Choices:
         apart_s = np.abs(times_s - times_s[anchor])
-        near = (apart_s > 0) & (apart_s <= self._how.near_s + 1e-3)
-        away = apart_s >= self._how.away_s - 1e-3
-        mid = (apart_s > 0) & ~near & ~away
-        return np.flatnonzero(near), np.flatnonzero(mid), np.flatnonzero(away)
+        near = (apart_s > 0) & (apart_s <= self._how.near_s + ROUNDED_S)
+        away = apart_s >= self._how.away_s - ROUNDED_S
+        between = (apart_s > 0) & ~near & ~away
+        return _Choices(*map(np.flatnonzero, (near, away, between)))
+
+
+def _num_found(choices: _Choices) -> int:
+    """How many of the kinds there are, up to the first of which there is none."""
+    return sum(takewhile(bool, (len(places) > 0 for places in choices)))
 
 
 class MomentsData:

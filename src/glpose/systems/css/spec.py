@@ -9,7 +9,7 @@ from glpose.config import check_length, check_ranges
 from glpose.errors import BadConfig
 from glpose.nets.spec import CHANNELS, CoarseResNetConfig, EncoderConfig, check_crop
 from glpose.train.data.augment import Augmentation
-from glpose.train.data.crops import CropsConfig
+from glpose.train.data.crops import ROUNDED_S, CropsConfig
 from glpose.train.recipe import Recipe
 from glpose.types import CropSpec
 
@@ -111,6 +111,11 @@ class MomentsConfig:
                 f"near_s is {self.near_s} and away_s {self.away_s}; expected 0 < near_s < away_s"
             )
         check_ranges(self, near_s=(0, 3600), away_s=(0, 3600))
+        if 1 / self.crops.rate_hz > self.near_s + ROUNDED_S:
+            raise BadConfig(
+                f"crops.rate_hz is {self.crops.rate_hz:g} and near_s {self.near_s:g}; expected near_s "
+                f"of at least 1 / rate_hz, {1 / self.crops.rate_hz:.3g} s, or no crops are near"
+            )
         check_ranges(self, num_away=(1, 1000), held_out=(2, 10**6))
         self.augmentation.refuse(
             ("half_body_share", "damage_share", "neighbour_share"),

@@ -22,6 +22,11 @@ from glpose.train.initial import load_initial, load_part
 from glpose.train.system import ExportTask, System
 
 _NUM_BATCHES, _BATCH, _NUM_PICTURES = 4, 32, 8
+_REMEDIES = {
+    "near": "videos with more frames a second, or set data.near_s higher",
+    "away": "longer clips, or set data.away_s lower",
+    "between": "data.away_s further above data.near_s",
+}
 
 
 class CSSTask(ExportTask[SplitNet]):
@@ -50,6 +55,9 @@ class CSSTask(ExportTask[SplitNet]):
         """Moments of the clips that are not held out."""
         recipe, data = self._recipe, self._recipe.data
         clips = self._opened()
+        if num := clips.lacking.total():
+            without = _without(clips, data)
+            self.notes = (f"{num} of {num + len(clips)} clips are left out: {without}",)
         return MomentsData(
             clips,
             clips.held_out()[0],
@@ -96,18 +104,19 @@ class CSSTask(ExportTask[SplitNet]):
         return [export_embedder(model, folder, sources, name=name, made_by=made_by, scores=scores)]
 
     def _opened(self) -> Clips:
+        recipe, data, crop = self._recipe, self._recipe.data, self._recipe.model.crop
         if self._clips is None:
-            recipe, data = self._recipe, self._recipe.data
             stores = [
-                open_crops(source, recipe.roots, self._cache_dir, recipe.model.crop, data.crops)
+                open_crops(source, recipe.roots, self._cache_dir, crop, data.crops, data.near_s)
                 for source in data.sources
             ]
             self._clips = Clips(stores, data)
-            if not len(self._clips):
-                raise BadInput(
-                    f"none of the clips has moments within {data.near_s:g} s and others "
-                    f"{data.away_s:g} s apart; expected longer ones, or set data.away_s lower"
-                )
+        if not len(self._clips):
+            what, _ = self._clips.lacking.most_common(1)[0]
+            raise BadInput(
+                "none of the clips can be learned from: "
+                f"{_without(self._clips, data)}; expected {_REMEDIES[what]}"
+            )
         return self._clips
 
     def _held_out(self, model: SplitNet) -> list[dict[str, Tensor]]:
@@ -126,6 +135,16 @@ class CSSTask(ExportTask[SplitNet]):
             {n: torch.from_numpy(v).to(device) for n, v in data.rows(step, range(_BATCH)).items()}
             for step in range(_NUM_BATCHES)
         ]
+
+
+def _without(clips: Clips, how: MomentsConfig) -> str:
+    """How many clips are left out for what they lack."""
+    lacks = {
+        "near": f"crops within {how.near_s:g} s of each other",
+        "away": f"crops {how.away_s:g} s apart",
+        "between": "crops in between",
+    }
+    return ", ".join(f"{num} without {lacks[what]}" for what, num in clips.lacking.most_common())
 
 
 SYSTEM = System(CSSConfig, MomentsConfig, CSSTask)

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Float32, Int64
 
 from glpose.codecs.gaussian import HEATMAPS
 from glpose.crop import crop_from_image
+from glpose.errors import BadInput
 from glpose.systems.dkd.net import DKD
 from glpose.train.data.tracks import Tracks
 from glpose.types import Affine
@@ -41,10 +42,16 @@ def walk(
     `MATCHED` are the joints by kernels; frame 0 of a clip and those that the card's starter asks for
     are the initializer's. `STATIC` are those of the frame encoder alone. `rolled` takes the kernels
     of another clip, and starts nobody anew. `initializer` adds its joints in every frame.
+
+    Raises: BadInput if kernels of another clip are asked for and there is but one.
     """
+    if rolled and len(clips) < 2:
+        raise BadInput(f"{len(clips)} clip; kernels of another clip need at least 2 clips")
+    # A single last clip joins those before: it would have no others to take kernels from.
+    begins = range(0, max(1, len(clips) - 1), _CLIPS_AT_ONCE)
     parts = [
-        _Together(model, tracks, clips[begin : begin + _CLIPS_AT_ONCE], precision)
-        for begin in range(0, len(clips), _CLIPS_AT_ONCE)
+        _Together(model, tracks, clips[begin:end], precision)
+        for begin, end in zip(begins, [*begins[1:], len(clips)], strict=True)
     ]
     found = [walked for part in parts for walked in part.walk(rolled=rolled, adds=initializer)]
     return Walk(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain, groupby
+from itertools import chain, groupby, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,9 @@ from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
 VIDEOS = "videos"
 """The source whose people are found, in a folder, a file or a glob of a user."""
 
+ROUNDED_S = 1e-3
+"""Differences of times are wrong by so much: files round each to a thousandth of a second."""
+
 _BACKDROP_PX, _BACKDROP_FRAMES = 480, 15
 _NUM_SCENES, _SCENE_FRAMES = 12, 40
 _TELL_S = 30.0
@@ -44,10 +47,11 @@ Report = Callable[[str], None]
 class CropsConfig:
     """Which crops are kept.
 
-    At most `rate_hz` a second, in clips of `min_s` to `max_s` seconds, of people whose longer box
-    side is at least `min_side_px`. Crops are larger than those of the network by the factor
-    `margin`, to be turned and shifted. Clips whose pixels change by less than `min_change` of 255
-    levels from crop to crop are static: nothing is to be learned from them.
+    At most `rate_hz` a second (more where they would be too far apart, see `open_crops`), in clips
+    of `min_s` to `max_s` seconds, of people whose longer box side is at least `min_side_px`. Crops
+    are larger than those of the network by the factor `margin`, to be turned and shifted. Clips
+    whose pixels change by less than `min_change` of 255 levels from crop to crop are static:
+    nothing is to be learned from them.
     """
 
     rate_hz: float = 12.5
@@ -110,11 +114,13 @@ def open_crops(
     cache_dir: Path,
     crop: CropSpec,
     how: CropsConfig,
+    near_s: float,
     report: Report | None = None,
 ) -> PictureStore:
     """Open the crops of a source, which are cut first if the cache does not have them.
 
-    `report` takes a line for each video.
+    Crops are at most `near_s` seconds apart where the frames of a video are. `report` takes a line
+    for each video.
 
     Raises: BadConfig if the source is unknown or its folder is not given; BadInput if it holds
     nothing to learn from.
@@ -130,7 +136,7 @@ def open_crops(
         if entries[0].error is not None:
             raise entries[0].error
         files = (path for entry in entries for path in entry.paths)
-        tag = content_digest(root, crop, how, DEFAULT_POSE, DEFAULT_DETECTOR, files=files)
+        tag = content_digest(root, crop, how, near_s, DEFAULT_POSE, DEFAULT_DETECTOR, files=files)
         videos, label = _found_people(entries, tell), root
     else:
         known = {
@@ -138,13 +144,13 @@ def open_crops(
         }
         if source not in known:
             raise BadConfig(f"unknown set '{source}'; known: {VIDEOS}, {', '.join(known)}")
-        videos, tag = _labelled_people(source, roots, crop, how)
+        videos, tag = _labelled_people(source, roots, crop, how, near_s)
         label = f"the set {source}"
     folder = cache_dir / f"crops-{source}-{tag}"
     if has_store(folder):
         return PictureStore(folder)
     spec, total = how.stored(crop), Tally()
-    pictures = _numbered(videos, spec, how, total, tell)
+    pictures = _numbered(videos, spec, how, near_s, total, tell)
     first = next(pictures, None)
     if first is None:
         raise BadInput(
@@ -227,13 +233,18 @@ def _of_sequences(labelled: list[LabelledSequence]) -> Iterator[Video]:
 
 
 def _numbered(
-    videos: Iterator[Video], spec: CropSpec, how: CropsConfig, total: Tally, tell: Report
+    videos: Iterator[Video],
+    spec: CropSpec,
+    how: CropsConfig,
+    near_s: float,
+    total: Tally,
+    tell: Report,
 ) -> Iterator[Stored]:
     """The pictures of all clips, which are numbered."""
     number = 0
     for name, frames in videos:
         own = Tally()
-        for clip in _clips(frames, spec, how, own):
+        for clip in _clips(_kept(frames, how.rate_hz, near_s), spec, how, own):
             for picture, labels in clip:
                 yield picture, {**labels, "clip": np.array([number])}
             number += 1
@@ -244,17 +255,33 @@ def _numbered(
         total.small += own.small
 
 
+def _kept(
+    frames: Iterable[tuple[Frame, People]], rate_hz: float, near_s: float
+) -> Iterator[tuple[Frame, Rgb, People]]:
+    """At most `rate_hz` frames a second; more where the next one would be too far from the last.
+
+    At 15 frames a second those that are 1 / 12.5 s apart would be 0.13 s apart, too far for 0.1 s.
+    """
+    decoded = ((frame, frame.rgb, people) for frame, people in frames if frame.rgb is not None)
+    last_s, longest_s = -np.inf, near_s + ROUNDED_S + 1e-9  # a step of just so much is near
+    for one, after in pairwise(chain(decoded, [None])):
+        assert one is not None
+        time_s, after_s = one[0].time_s, np.inf if after is None else after[0].time_s
+        is_due = time_s - last_s >= 1 / rate_hz - ROUNDED_S / 2
+        if is_due or after_s - time_s <= longest_s < after_s - last_s:
+            last_s = time_s
+            yield one
+
+
 def _clips(
-    frames: Iterable[tuple[Frame, People]], spec: CropSpec, how: CropsConfig, tally: Tally
+    frames: Iterable[tuple[Frame, Rgb, People]], spec: CropSpec, how: CropsConfig, tally: Tally
 ) -> Iterator[list[Stored]]:
     """The clips of a video. A scene ends at a cut and after `max_s`, so that memory is bounded."""
     scene = _Scene(spec, how)
-    for frame, people in frames:
-        if frame.rgb is None or not scene.is_due(frame.time_s):
-            continue
-        if scene.ends_before(frame.rgb, frame.time_s):
+    for frame, rgb, people in frames:
+        if scene.ends_before(rgb, frame.time_s):
             yield from scene.close(tally)
-        scene.add(frame, frame.rgb, people)
+        scene.add(frame, rgb, people)
     yield from scene.close(tally)
 
 
@@ -264,7 +291,6 @@ class _Scene:
     def __init__(self, spec: CropSpec, how: CropsConfig) -> None:
         self._spec, self._how = spec, how
         self._cuts = CutDetector()
-        self._last_s = -np.inf
         self._begin()
 
     def _begin(self) -> None:
@@ -274,11 +300,6 @@ class _Scene:
         self._pictures: list[Rgb] = []
         self._before: Rgb | None = None
 
-    def is_due(self, time_s: float) -> bool:
-        """Whether a frame at this time is kept, at most `rate_hz` of them a second."""
-        # Half a millisecond: timestamps of files are rounded.
-        return time_s - self._last_s >= 1 / self._how.rate_hz - 5e-4
-
     def ends_before(self, rgb: Rgb, time_s: float) -> bool:
         """Whether a new scene begins with this picture."""
         is_cut = self._cuts.update(rgb)
@@ -287,7 +308,6 @@ class _Scene:
 
     def add(self, frame: Frame, rgb: Rgb, people: People) -> None:
         """Take a frame and the crops of its people."""
-        self._last_s = frame.time_s
         self._first_s = frame.time_s if self._first_s is None else self._first_s
         zoom = min(1.0, _BACKDROP_PX / max(rgb.shape[:2]))
         height, width = (max(1, round(side * zoom)) for side in rgb.shape[:2])

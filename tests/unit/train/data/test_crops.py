@@ -15,6 +15,7 @@ from glpose.types import CropSpec, Frame, FramePoses, People
 
 CROP = CropSpec((32, 24))
 HOW = CropsConfig(min_side_px=20.0)
+NEAR_S = 0.1
 SIZE_HW = (60, 90)
 
 
@@ -39,7 +40,8 @@ def video(num: int, *, step: float = 1.0, still: bool = False) -> Iterator[tuple
 
 def clips_of(frames: Iterator[tuple[Frame, People]], how: CropsConfig = HOW) -> tuple[list, Tally]:
     tally = Tally()
-    return list(crops._clips(frames, how.stored(CROP), how, tally)), tally
+    kept = crops._kept(frames, how.rate_hz, NEAR_S)
+    return list(crops._clips(kept, how.stored(CROP), how, tally)), tally
 
 
 def test_a_walk_is_one_clip_at_the_rate_asked_for_with_the_background_beside_it() -> None:
@@ -92,7 +94,33 @@ def test_a_scene_ends_at_a_cut_and_when_it_is_long() -> None:
 def test_lost_frames_are_no_frames() -> None:
     frames = [(Frame(f.index, f.time_s, None), p) if f.index == 4 else (f, p) for f, p in video(50)]
     (clip,), _ = clips_of(iter(frames))
-    assert [int(labels["frame"][0]) for _, labels in clip][:4] == [0, 2, 5, 7]
+    assert [int(labels["frame"][0]) for _, labels in clip][:5] == [0, 2, 3, 5, 7]
+
+
+def kept(times_s: np.ndarray) -> list[int]:
+    """Which frames at these times are kept."""
+    rgb = np.zeros((2, 2, 3), np.uint8)
+    frames = ((Frame(i, t, rgb), People.empty()) for i, t in enumerate(times_s.tolist()))
+    return [frame.index for frame, _, _ in crops._kept(frames, 12.5, NEAR_S)]
+
+
+@pytest.mark.parametrize("is_rounded", [False, True])
+def test_crops_are_near_each_other_at_any_rate(is_rounded: bool) -> None:
+    usual = {5: 1, 10: 1, 12: 1, 12.5: 1, 20: 2, 24: 2, 25: 2, 29.97: 3, 30: 3, 48: 4, 50: 4, 60: 5}
+    for rate_hz in [*range(5, 61), *np.arange(9, 31, 0.25).tolist(), *usual]:
+        exact_s = np.arange(100) / rate_hz
+        times_s = exact_s.round(3) if is_rounded else exact_s
+        found = kept(times_s)
+        if rate_hz in usual:
+            assert found == list(range(0, 100, usual[rate_hz]))
+        step_s = np.diff(times_s[found])
+        assert step_s.max() <= max(NEAR_S, 1 / rate_hz) + 1.001e-3
+        # No more than needed: one of two steps in a row may be short, not both.
+        assert (step_s[1:] + step_s[:-1]).min() > min(NEAR_S, 1 / rate_hz)
+
+
+def test_a_frame_more_is_kept_only_where_that_brings_the_next_one_near() -> None:
+    assert kept(np.array([0.0, 0.07, 0.14, 0.5, 0.57, 0.7])) == [0, 1, 3, 5]
 
 
 @pytest.fixture
@@ -125,15 +153,15 @@ def write(folder: Path, num: int) -> Path:
 def test_videos_are_cut_once_and_again_if_they_change(walker: None, tmp_path: Path) -> None:
     folder, cache, told = write(tmp_path / "walk", 40), tmp_path / "cache", []
     roots = {"videos": str(folder)}
-    store = open_crops("videos", roots, cache, CROP, HOW, told.append)
+    store = open_crops("videos", roots, cache, CROP, HOW, NEAR_S, told.append)
     assert len(store) == 20
     assert set(store.labels["clip"]) == {0}
     assert told == [f"{folder}: 1 clip of people"]
-    again = open_crops("videos", roots, cache, CROP, HOW, told.append)
+    again = open_crops("videos", roots, cache, CROP, HOW, NEAR_S, told.append)
     np.testing.assert_array_equal(again[7], store[7])
     assert len(told) == 1
     (folder / "000.png").unlink()
-    assert len(open_crops("videos", roots, cache, CROP, HOW, told.append)) == 20
+    assert len(open_crops("videos", roots, cache, CROP, HOW, NEAR_S, told.append)) == 20
     assert len(told) == 2
     assert len(list(cache.iterdir())) == 2
 
@@ -145,7 +173,7 @@ def test_long_videos_say_how_far_they_are(
     monkeypatch.setattr(crops.time, "monotonic", lambda: float(next(now)))
     told: list[str] = []
     roots = {"videos": str(write(tmp_path / "walk", 40))}
-    open_crops("videos", roots, tmp_path / "cache", CROP, HOW, told.append)
+    open_crops("videos", roots, tmp_path / "cache", CROP, HOW, NEAR_S, told.append)
     label = str(tmp_path / "walk")
     assert told[0].startswith(f"{label}: looking for people, 0")
     assert told[0].endswith(" s")
@@ -162,11 +190,13 @@ def test_nothing_to_learn_from_is_one_line_and_leaves_nothing(walker: None, tmp_
         (nobody, "nothing to learn from, nobody was found;"),
     ):
         with pytest.raises(BadInput, match=said) as problem:
-            open_crops("videos", {"videos": str(folder)}, cache, CROP, HOW, told.append)
+            open_crops("videos", {"videos": str(folder)}, cache, CROP, HOW, NEAR_S, told.append)
         assert str(problem.value).startswith(str(folder))
         assert "expected videos with moving people" in str(problem.value)
     with pytest.raises(BadInput, match="no such file or folder"):
-        open_crops("videos", {"videos": str(tmp_path / "nowhere")}, cache, CROP, HOW, told.append)
+        open_crops(
+            "videos", {"videos": str(tmp_path / "nowhere")}, cache, CROP, HOW, NEAR_S, told.append
+        )
     assert not cache.exists()
 
 
@@ -179,20 +209,20 @@ def test_videos_that_cannot_be_read_are_not_videos_without_people(
     (tmp_path / "videos").mkdir()
     broken[0].touch()
     with pytest.raises(VideoError, match="empty"):
-        open_crops("videos", roots, tmp_path / "cache", CROP, HOW, told.append)
+        open_crops("videos", roots, tmp_path / "cache", CROP, HOW, NEAR_S, told.append)
     broken[1].write_text("no video")
     with pytest.raises(BadInput, match="none of the 2 videos can be read"):
-        open_crops("videos", roots, tmp_path / "cache", CROP, HOW, told.append)
+        open_crops("videos", roots, tmp_path / "cache", CROP, HOW, NEAR_S, told.append)
     assert [line.split(":")[0] for line in told] == [str(path) for path in broken]
     assert not (tmp_path / "cache").exists()
 
 
 def test_sources_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match="glpose pretrain VIDEOS"):
-        open_crops("videos", {}, tmp_path, CROP, HOW)
+        open_crops("videos", {}, tmp_path, CROP, HOW, NEAR_S)
     with pytest.raises(BadConfig, match="unknown set 'poool'"):
-        open_crops("poool", {}, tmp_path, CROP, HOW)
+        open_crops("poool", {}, tmp_path, CROP, HOW, NEAR_S)
     with pytest.raises(BadConfig, match="jhmdb, but its folder is not given"):
-        open_crops("jhmdb", {}, tmp_path, CROP, HOW)
+        open_crops("jhmdb", {}, tmp_path, CROP, HOW, NEAR_S)
     with pytest.raises(BadConfig, match=r"0 < min_s < max_s"):
         CropsConfig(min_s=20.0)
