@@ -2,8 +2,8 @@
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -75,6 +75,43 @@ def part(
         request.close_connection = True
 
     return answer
+
+
+def ranged(data: bytes, kind: str = "video/mp4") -> Answer:
+    """All of a file, or what is asked for: from a byte to the end."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        asked = request.headers.get("Range", "")
+        begin = int(asked.removeprefix("bytes=").partition("-")[0]) if asked else 0
+        request.send_response(206 if asked else 200)
+        request.send_header("Content-Type", kind)
+        request.send_header("Accept-Ranges", "bytes")
+        request.send_header("Content-Range", f"bytes {begin}-{len(data) - 1}/{len(data)}")
+        _send(request, data[begin:])
+
+    return answer
+
+
+def routed(files: Mapping[str, bytes | Callable[[], bytes]]) -> Answer:
+    """The file of this name, or what the call gives for it; 404 for others, and for none."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        data = files.get(request.path.strip("/").partition("?")[0], b"")
+        if data := data() if callable(data) else data:
+            request.send_response(200)
+            _send(request, data)
+        else:
+            request.send_error(404)
+
+    return answer
+
+
+def _send(request: BaseHTTPRequestHandler, data: bytes) -> None:
+    request.send_header("Content-Length", str(len(data)))
+    request.end_headers()
+    with suppress(OSError):  # the reader has gone
+        request.wfile.write(data)
+    request.close_connection = True
 
 
 def refused(code: int) -> Answer:

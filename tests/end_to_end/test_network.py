@@ -16,7 +16,7 @@ import glpose
 from child import started
 from glpose.cli.main import main
 from glpose.errors import BadWeights, VideoError
-from glpose.video import network, source
+from glpose.video import network, source, stream_clock
 from network_server import part, refused, serving, whole
 
 SECRETS = ("secret", "hush", "me:")
@@ -91,7 +91,8 @@ def test_nobody_is_taken_for_somebody_before_a_gap(
     tmp_path: Path, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live = bad_videos.write_video(tmp_path / "a.ts", num_frames=12).read_bytes()
-    monkeypatch.setattr(network, "GAP_S", 0.2)
+    monkeypatch.setattr(stream_clock, "GAP_S", 0.2)
+    monkeypatch.setattr(stream_clock, "_GAP_FRAMES", 5)
     patience = network.Patience(again_s=(0.4, 0.01))
     opened = network.NetworkSource
     monkeypatch.setattr(source, "NetworkSource", lambda a, w: opened(a, w, patience))

@@ -21,6 +21,7 @@ from glpose.errors import VideoError
 from glpose.forked import use_natives
 from glpose.types import Frame, VideoInfo
 from glpose.video.reader import demux
+from glpose.video.stream_clock import StreamClock
 
 _WAITING = 2  # pictures that wait while poses are estimated
 _PATIENCE_S = 10.0
@@ -74,18 +75,22 @@ class CameraSource:
         self._name, self._container = name, container
         self.warnings: list[str] = []
         self._changed = threading.Condition()
-        self._waiting: deque[VideoFrame] = deque(maxlen=_WAITING)
+        self._waiting: deque[tuple[VideoFrame, float]] = deque(maxlen=_WAITING)
         self._is_over = self._is_stopped = self._was_read = False
         stream = container.streams.video[0]
         self.time_base = stream.time_base or Fraction(1, 90000)
+        rate = stream.average_rate or Fraction(30)
+        self._clock = StreamClock()
+        self._clock.connect(self.time_base, rate)
         self._thread = threading.Thread(target=self._work, name="glpose-camera", daemon=True)
         self._thread.start()
-        first = self._next()
-        if first is None:
-            raise VideoError(f"{name}: gave no picture; check it with another program")
-        self._first = first
-        rate = float(stream.average_rate or 30)
-        self.info = VideoInfo(name, (first.height, first.width), rate, note=_NOTE)
+        try:
+            self._first = self._begun()
+        except BaseException:
+            self.close()
+            raise
+        size_hw = self._first[0].height, self._first[0].width
+        self.info = VideoInfo(name, size_hw, float(rate), note=_NOTE)
 
     def frames(
         self, start_s: float | None = None, end_s: float | None = None
@@ -94,23 +99,30 @@ class CameraSource:
         if self._was_read:
             raise VideoError(f"{self._name}: a camera is read once only; record it, then give that")
         self._was_read = True
-        picture, index, time_s = self._first, 0, 0.0
-        begin = picture.pts or 0
+        found: tuple[VideoFrame, float] | None = self._first
+        index, time_s = 0, 0.0
         try:
-            while picture is not None:
-                time_s = float(((picture.pts or 0) - begin) * self.time_base)
+            while found is not None:
+                picture, time_s = found
                 if end_s is not None and time_s >= end_s:
                     return
                 if start_s is None or time_s >= start_s:
                     yield Frame(index, time_s, picture.to_ndarray(format="rgb24"))
                 index += 1
-                picture = self._next()
+                found = self._next()
             self.warnings.append(f"{self._name}: gave no more pictures after {time_s:.1f} s")
         finally:
             self.close()
 
-    def _next(self) -> VideoFrame | None:
-        """The next picture that waits, None at the end. Raises: VideoError if none comes."""
+    def _begun(self) -> tuple[VideoFrame, float]:
+        """The first picture. Raises: VideoError."""
+        first = self._next()
+        if first is None:
+            raise VideoError(f"{self._name}: gave no picture; check it with another program")
+        return first
+
+    def _next(self) -> tuple[VideoFrame, float] | None:
+        """The next picture, with its time, None at the end. Raises: VideoError if none comes."""
         with self._changed:
             ready = self._changed.wait_for(
                 lambda: self._waiting or self._is_over, timeout=_PATIENCE_S
@@ -123,6 +135,17 @@ class CameraSource:
             return self._waiting.popleft() if self._waiting else None
 
     def _work(self) -> None:
+        try:
+            self._read_all()
+        finally:
+            self.warnings += self._clock.warnings(self._name)
+            with self._changed:
+                self._is_over, is_stopped = True, self._is_stopped
+                self._changed.notify_all()
+            if is_stopped:  # else pictures wait, which may lie in the memory of the device
+                self._container.close()
+
+    def _read_all(self) -> None:
         stream = self._container.streams.video[0]
         for packet in demux(self._container, stream):
             pictures: list[VideoFrame] = []
@@ -130,12 +153,11 @@ class CameraSource:
                 pictures = stream.decode(packet)
             with self._changed:
                 if self._is_stopped:
-                    break
-                self._waiting.extend(pictures)
+                    return
+                for picture in pictures:
+                    if timed := self._clock.timed(picture.pts):
+                        self._waiting.append((picture, timed[0]))
                 self._changed.notify_all()
-        with self._changed:
-            self._is_over = True
-            self._changed.notify_all()
 
     def close(self) -> None:
         """Let go of the camera."""

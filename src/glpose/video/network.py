@@ -3,7 +3,7 @@
 Only who asks for it gets it: `parse_address` is called for arguments that were allowed. A thread
 reads; when the stream breaks off or stalls it connects again, a bounded number of times. What has a
 length (a recording) is read whole and goes on where it was; of what has none (live) the newest
-pictures are kept, and a gap in time is a gap in the times of frames.
+pictures are kept, and it is over when it has one after all. Times are those of `stream_clock`.
 
 User names, passwords and whatever else may be secret in an address are in no message and no name.
 """
@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 import av
+from av import Packet
 from av.container import InputContainer
-from av.error import EOFError as EndOfFile
 from av.error import ExitError, FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -28,13 +28,16 @@ from glpose import imaging
 from glpose.errors import VideoError
 from glpose.forked import use_natives
 from glpose.types import Frame, VideoInfo
-from glpose.video.reader import FORMATS, Display, duration_s, header_rate, pick_stream
+from glpose.video.reader import (
+    FORMATS,
+    Display,
+    duration_s,
+    header_rate,
+    pick_stream,
+    without_jumps,
+)
+from glpose.video.stream_clock import Lasting, StreamClock
 
-GAP_S = 2.0
-"""After so many seconds without a picture nobody is taken for somebody before."""
-
-_LOST_FRAMES = 100
-"""At least so many frames count as lost in such a gap: more than tracks outlive."""
 _WAITING = {True: 8, False: 2}  # pictures that wait, of a recording and of what is live
 _SLICE_S = 0.1
 _CUT_SHORT_S = 1.0  # a recording that ends so much before its length has broken off
@@ -164,7 +167,7 @@ class NetworkSource:
         self._is_over = self._was_read = False
         self._refused: VideoError | None = None
         self._num_gaps = 0
-        self._clock = _Clock()
+        self._clock = StreamClock()
         self._thread = threading.Thread(target=self._work, name="glpose-network", daemon=True)
         self._thread.start()
         try:
@@ -179,7 +182,7 @@ class NetworkSource:
             size_hw,
             clock.rate_hz,
             duration_s=clock.duration_s,
-            note="" if clock.duration_s else _LIVE_NOTE,
+            note="" if clock.is_recording else _LIVE_NOTE,
         )
 
     def _begun(self) -> tuple[_Picture, Display, tuple[int, int]]:
@@ -253,6 +256,7 @@ class NetworkSource:
         except VideoError as problem:
             self._refused = problem
         finally:
+            self.warnings += self._clock.warnings(self._address.label)
             if self._num_gaps:
                 self.warnings.append(
                     f"{self._address.label}: broke off {self._num_gaps} times; what was sent until it "
@@ -268,16 +272,17 @@ class NetworkSource:
         while stream is not None:
             begin = time.monotonic()
             why = self._read(stream)
-            if self._is_stopped.is_set() or (not why and self._clock.is_complete):
+            if self._is_stopped.is_set() or why is None:
                 return
             tries = 0 if time.monotonic() - begin > self._patience.steady_s else tries
-            stream, tries = self._again(why or "the stream broke off", tries)
+            stream, tries = self._again(why, tries)
 
     def _again(self, why: str, tries: int) -> tuple[VideoStream | None, int]:
         """The pictures of a new connection, and the number of tries; None if there are no more."""
         pauses, label = self._patience.again_s, self._address.label
         for number in range(tries, len(pauses)):
-            self._tell(f"{label}: {why}; connecting again (try {number + 1} of {len(pauses)})")
+            said = why or "the stream broke off"
+            self._tell(f"{label}: {said}; connecting again (try {number + 1} of {len(pauses)})")
             if self._is_stopped.wait(pauses[number]):
                 return None, number
             try:
@@ -285,10 +290,16 @@ class NetworkSource:
             except VideoError as problem:
                 why = str(problem).removeprefix(f"{label}: ")
                 continue
-            self._num_gaps += self._clock.duration_s is None
+            clock = self._clock
+            # Where it ended without an error, and is now a recording of itself, nothing is missing.
+            self._num_gaps += not clock.is_recording and bool(why or not clock.is_over)
+            if clock.is_over:
+                self._tell(f"{label}: has an end now, so the broadcast is over")
+                stream.container.close()
+                return None, number
             return stream, number + 1
         self.warnings.append(
-            f"{label}: lost after {self._clock.last_s:.1f} s ({why}); given up after "
+            f"{label}: lost after {self._clock.last_s:.1f} s ({why or 'broke off'}); given up after "
             f"{len(pauses)} tries, what came before is kept"
         )
         return None, len(pauses)
@@ -317,8 +328,12 @@ class NetworkSource:
             why = _silence(patience.connect_s) if is_late else _reason(problem)
         else:
             stream = _picked(container, address.label)
+            length_s = duration_s(container, stream)
             self._clock.connect(
-                stream.time_base, header_rate(container, stream), duration_s(container, stream)
+                stream.time_base,
+                header_rate(container, stream),
+                length_s,
+                is_recording=length_s is not None or _is_sized(container),
             )
             stream.codec_context.options = {"max_pixels": str(imaging.MAX_PIXELS)}
             sar = stream.sample_aspect_ratio
@@ -327,35 +342,56 @@ class NetworkSource:
         # Not in the handler: the library's error names the whole address, and would be told with ours.
         raise VideoError(f"{address.label}: {why}")
 
-    def _read(self, stream: VideoStream) -> str:
-        """Read until it ends; returns why if it should not have ended there."""
-        container = stream.container
+    def _read(self, stream: VideoStream) -> str | None:
+        """Read until it ends; returns why if it should not have ended there ("" if nobody knows)."""
+        container, lasting = stream.container, Lasting()
         assert isinstance(container, InputContainer)
+        is_sized, length_s = _is_sized(container), duration_s(container, stream)
         try:
-            for packet in container.demux(stream):
-                pictures: list[VideoFrame] = []
-                with suppress(FFmpegError):  # damaged on the way; the next one comes
-                    pictures = packet.decode()
-                for picture in pictures:
-                    if not picture.is_corrupt:
-                        self._put(picture)
-                if self._is_stopped.is_set():
-                    break
-        except EndOfFile:
-            return ""
-        except (FFmpegError, OSError, RuntimeError) as problem:
-            is_late = isinstance(problem, ExitError)
-            return _silence(self._patience.picture_s) if is_late else _reason(problem)
+            why = self._read_packets(container, stream, lasting)
+            # Where the server tells the number of bytes, fewer of them are an error. Else FFmpeg
+            # ends what broke off without one, such as a playlist whose server is gone, and what is
+            # whole with one.
+            is_long = length_s is not None and lasting.total_s > length_s - _CUT_SHORT_S
+            is_whole = not why if is_sized else is_long
+            if is_whole or not why:
+                self._decode(stream, None)
+            return None if is_whole else why
         finally:
             with suppress(FFmpegError, OSError):
                 container.close()
+
+    def _read_packets(
+        self, container: InputContainer, stream: VideoStream, lasting: Lasting
+    ) -> str:
+        """Read, and count in `lasting`; returns why it ended, "" without an error."""
+        packets = container.demux()  # of all streams: sound may be longer than the pictures
+        try:
+            for packet in without_jumps(packets) if self._clock.is_recording else packets:
+                lasting.add(packet, self._clock.step_s)
+                if packet.size and packet.stream_index == stream.index:
+                    self._decode(stream, packet)
+                if self._is_stopped.is_set():
+                    break
+        except (FFmpegError, OSError, RuntimeError) as problem:
+            is_late = isinstance(problem, ExitError)
+            return _silence(self._patience.picture_s) if is_late else _reason(problem)
         return ""
+
+    def _decode(self, stream: VideoStream, packet: Packet | None) -> None:
+        """Put the pictures of a packet; None for those that the decoder still has."""
+        pictures: list[VideoFrame] = []
+        with suppress(FFmpegError):  # damaged on the way; the next one comes
+            pictures = stream.decode(packet)
+        for picture in pictures:
+            if not picture.is_corrupt:
+                self._put(picture)
 
     def _put(self, picture: VideoFrame) -> None:
         timed = self._clock.timed(picture.pts)
         if timed is None:
             return
-        is_recording = self._clock.duration_s is not None
+        is_recording = self._clock.is_recording
         most = _WAITING[is_recording]
         with self._changed:
             while is_recording and len(self._waiting) >= most and not self._is_stopped.is_set():
@@ -366,60 +402,9 @@ class NetworkSource:
             self._changed.notify_all()
 
 
-class _Clock:
-    """The times of pictures, which go on across connections.
-
-    A recording begins anew when it is connected again: what was seen already has no time. Of a live
-    stream nobody knows where it goes on, but how long it was away.
-    """
-
-    def __init__(self) -> None:
-        self.rate_hz = 25.0
-        self.duration_s: float | None = None
-        self.number = 0
-        self.last_s = -1.0
-        self._lost = 0
-        self._origin_s: float | None = None
-        self._unit = Fraction(1, 90000)
-        self._seen_at = 0.0  # by the clock of this computer
-        self._is_new = True  # no picture has come since the last connection
-
-    def connect(
-        self, unit: Fraction | None, rate: Fraction | None, duration_s: float | None
-    ) -> None:
-        """A connection is there."""
-        self._unit = unit or self._unit
-        self.rate_hz = float(rate) if rate else self.rate_hz
-        if self.number == 0:
-            self.duration_s = duration_s
-        self._is_new = True
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether a recording was read to its end; what is live has none."""
-        return self.duration_s is not None and self.last_s > self.duration_s - _CUT_SHORT_S
-
-    def timed(self, pts: int | None) -> tuple[float, int] | None:
-        """The time of a picture, and the frames that were lost before it; None if it was seen."""
-        now, step_s = time.monotonic(), 1 / self.rate_hz
-        if self._origin_s is None:
-            self._origin_s = float((pts or 0) * self._unit)
-        expected_s = self._origin_s + self.last_s + step_s
-        place_s = expected_s if pts is None else float(pts * self._unit)
-        time_s = place_s - self._origin_s
-        if self.number and self.duration_s is not None:
-            if time_s <= self.last_s:
-                return None
-        elif self.number:
-            away_s = max(step_s, now - self._seen_at)
-            if self._is_new or time_s <= self.last_s:
-                time_s = self.last_s + (away_s if self._is_new else step_s)
-                self._origin_s = place_s - time_s
-            if time_s - self.last_s > GAP_S:
-                self._lost += max(_LOST_FRAMES, round((time_s - self.last_s) * self.rate_hz))
-        self.number += 1
-        self.last_s, self._seen_at, self._is_new = time_s, now, False
-        return time_s, self._lost
+def _is_sized(container: InputContainer) -> bool:
+    """Whether the server tells how many bytes there are; of HLS those are only the playlist's."""
+    return container.format.name != "hls" and container.size > 0
 
 
 def _picked(container: InputContainer, label: str) -> VideoStream:

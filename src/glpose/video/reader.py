@@ -347,22 +347,15 @@ class _Reading:
 
     def _packets(self) -> Iterator[av.Packet | None]:
         """Packets in file order with jumps in time removed, then None."""
-        jump = round(_JUMP_BACK_S / self.stream.time_base) if self.stream.time_base else 0
-        shift, last = 0, None
-        for packet in demux(self.container, self.stream):
+        for packet in without_jumps(demux(self.container, self.stream)):
             self.num_packets += 1
             self._num_hidden += packet.is_discard
             if self.num_packets <= _PEEKED:
                 self._lasts.append(packet.duration or 0)
             if packet.dts is not None:
-                if last is not None and packet.dts + shift < last - jump:
-                    shift = last + (packet.duration or 1) - packet.dts
-                packet.dts += shift
-                last = packet.dts
-                self._first_dts = last if self._first_dts is None else self._first_dts
-                self._last_dts = last
+                self._last_dts = packet.dts
+                self._first_dts = packet.dts if self._first_dts is None else self._first_dts
             if packet.pts is not None:
-                packet.pts += shift
                 end = packet.pts + (packet.duration or 0)
                 self._end_s = max(self._end_s, float(end * packet.time_base))
             yield packet
@@ -481,6 +474,23 @@ def demux(container: InputContainer, *streams: Stream) -> Iterator[av.Packet]:
             return
         except FFmpegError:
             continue
+
+
+def without_jumps(packets: Iterable[av.Packet]) -> Iterator[av.Packet]:
+    """Packets of any streams whose times go on where another recording begins in the same file."""
+    shifts: dict[int, int] = {}
+    lasts: dict[int, int] = {}
+    for packet in packets:
+        stream, dts = packet.stream_index, packet.dts
+        shift, last = shifts.get(stream, 0), lasts.get(stream)
+        if dts is not None:
+            jump = round(_JUMP_BACK_S / packet.time_base) if packet.time_base else 0
+            if last is not None and dts + shift < last - jump:
+                shift = shifts[stream] = last + (packet.duration or 1) - dts
+            packet.dts = lasts[stream] = dts + shift
+        if packet.pts is not None:
+            packet.pts += shift
+        yield packet
 
 
 def open_container(path: Path) -> InputContainer:

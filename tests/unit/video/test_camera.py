@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import pytest
 from av import Packet
 from av.container import InputContainer
@@ -91,6 +92,57 @@ def test_a_camera_that_stalls_is_an_error_and_no_endless_wait(
             next(frames)
     finally:
         stalled.set()
+
+
+def test_a_camera_without_a_first_picture_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else who tries again finds it in use, by this process."""
+    is_closed = threading.Event()
+    close = CameraSource.close
+
+    def late(container: InputContainer, stream: Stream) -> Iterator[Packet]:
+        is_closed.wait(5)
+        yield from demux(container, stream)
+
+    def let_go(self: CameraSource) -> None:
+        is_closed.set()
+        close(self)
+
+    monkeypatch.setattr(camera, "_PATIENCE_S", 0.05)
+    monkeypatch.setattr(camera, "demux", late)
+    monkeypatch.setattr(CameraSource, "close", let_go)
+    container = av.open("testsrc=size=64x48:rate=50", format="lavfi")
+    with pytest.raises(VideoError, match="no picture came for"):
+        CameraSource(container, "camera-7")
+    with pytest.raises(AssertionError, match="not open"):
+        next(container.demux())
+    assert "glpose-camera" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_camera_that_hangs_is_given_back_when_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    goes_on = threading.Event()
+    source = held(goes_on, monkeypatch)
+    monkeypatch.setattr(source._thread, "join", lambda timeout: None)  # nobody waits so long
+    source.close()
+    goes_on.set()
+    threading.Thread.join(source._thread, 5)
+    with pytest.raises(AssertionError, match="not open"):
+        next(source._container.demux())
+
+
+def test_times_never_go_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def set_back(container: InputContainer, stream: Stream) -> Iterator[Packet]:
+        for number, packet in enumerate(demux(container, stream)):
+            if number >= 5:
+                assert packet.pts is not None
+                packet.pts -= 5
+            yield packet
+
+    monkeypatch.setattr(camera, "demux", set_back)
+    times = [frame.time_s for frame in opened(0.3).frames()]
+    assert times == sorted(set(times))
+    assert times[-1] > 0.18
 
 
 def test_cameras_as_they_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,13 @@ from glpose.video.network import (
     parse_address,
     shown,
 )
+from glpose.video.reader import open_video
 from glpose.video.source import Source, find_sources
-from network_server import Answer, part, refused, rtsp, serving, whole
+from network_server import Answer, part, ranged, refused, routed, rtsp, serving, whole
 
 NUM = 50
 QUICK = Patience(connect_s=5.0, picture_s=0.4, again_s=(0.01, 0.01, 0.01))
+PATIENT = replace(QUICK, picture_s=5.0)
 
 
 @pytest.fixture(scope="module")
@@ -165,45 +169,85 @@ def test_a_live_stream_goes_on_later_and_never_back(live: bytes) -> None:
     assert any("broke off 3 times" in line for line in source.warnings)
 
 
-class Clock(network._Clock):
-    """A clock whose computer's time is set by hand."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        super().__init__()
-        self.now = 100.0
-        monkeypatch.setattr(network.time, "monotonic", lambda: self.now)
-
-    def see(self, pts: int | None, now: int) -> tuple[float, int] | None:
-        self.now = float(now)
-        found = self.timed(pts)
-        return None if found is None else (round(found[0], 6), found[1])
+def joined(folder: Path) -> Path:
+    """Two recordings in one file: times go back where the second one begins."""
+    parts = [
+        bad_videos.write_video(folder / f"{number}.ts", num_frames=number) for number in (20, 12)
+    ]
+    path = folder / "joined.ts"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
 
 
-def test_the_times_of_what_is_live(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock(monkeypatch)
-    clock.connect(network.Fraction(1, 1000), network.Fraction(25), None)
-    assert [clock.see(pts, 100) for pts in (5000, 5040, None)] == [(0, 0), (0.04, 0), (0.08, 0)]
-    assert clock.see(5040, 100) == (0.12, 0)  # its time went back
-    clock.connect(None, None, None)
-    assert clock.see(77000, 101) == (1.12, 0)  # away for a second
-    assert clock.see(77040, 101) == (1.16, 0)
-    clock.connect(None, None, None)
-    assert clock.see(0, 104) == (4.16, 100)  # for three, which is a gap: at least 100 frames
-    assert clock.see(40, 104) == (4.2, 100)
-    assert clock.see(10040, 114) == (14.2, 350)  # ten without a new connection
-    assert not clock.is_complete
+def time_lapse(folder: Path, suffix: str = ".mp4") -> Path:
+    return bad_videos.write_video(
+        folder / f"lapse{suffix}", num_frames=6, rate_hz=Fraction(1, 2), size_hw=(48, 64)
+    )
 
 
-def test_the_times_of_a_recording(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock(monkeypatch)
-    clock.connect(network.Fraction(1, 1000), network.Fraction(25), 6.0)
-    assert [clock.see(pts, 100) for pts in (500, 540, 5000)] == [(0, 0), (0.04, 0), (4.5, 0)]
-    clock.connect(network.Fraction(1, 1000), network.Fraction(25), 6.0)
-    assert [clock.see(pts, 200) for pts in (500, 5000)] == [None, None]
-    assert clock.see(5040, 200) == (4.54, 0)
-    assert not clock.is_complete
-    assert clock.see(6000, 200) == (5.5, 0)
-    assert clock.is_complete
+def with_long_sound(folder: Path, suffix: str = ".mkv") -> Path:
+    """Half a second of pictures, and two of sound."""
+    path, out_path = folder / "short.mp4", folder / f"sound{suffix}"
+    bad_videos.write_video(path, num_frames=12, size_hw=(48, 64))
+    with av.open(str(path)) as given, av.open(str(out_path), "w") as out:
+        stream = out.add_stream_from_template(given.streams.video[0])
+        sound = out.add_stream("aac", rate=44100)
+        for packet in given.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                out.mux(packet)
+        bad_videos._add_tone(out, sound, 2.0)
+    return out_path
+
+
+RECORDINGS: dict[str, Callable[[Path], Path]] = {
+    "joined.ts": joined,
+    "lapse.mp4": time_lapse,
+    "lapse.mkv": lambda folder: time_lapse(folder, ".mkv"),
+    "sound.mkv": with_long_sound,
+    "sound.flv": lambda folder: with_long_sound(folder, ".flv"),
+    "times.mp4": lambda folder: bad_videos.write_video(
+        folder / "times.mp4", num_frames=12, times_ms=bad_videos.VFR_MS, size_hw=(48, 64)
+    ),
+}
+
+
+def untold(data: bytes) -> Answer:
+    return part(data, len(data), told=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        (name, answer)
+        for name in RECORDINGS
+        for answer in (ranged, whole, untold)
+        if answer != untold or name != "joined.ts"  # which is live then: nothing tells its length
+    ],
+)
+def test_a_recording_has_the_frames_and_times_of_the_file(
+    name: str, answer: Callable[[bytes], Answer], tmp_path: Path
+) -> None:
+    path = RECORDINGS[name](tmp_path)
+    source, frames, told, _ = read(answer(path.read_bytes()), name=name, patience=PATIENT)
+    local = list(open_video(path).frames())
+    assert [(f.index, f.time_s) for f in frames] == [(f.index, f.time_s) for f in local]
+    for frame, expected in zip(frames, local, strict=True):
+        np.testing.assert_array_equal(frame.rgb, expected.rgb)
+    assert (told, source.warnings, source.info.note) == ([], [], "")
+
+
+def test_a_recording_without_a_length_in_its_header_goes_on_where_it_was(live: bytes) -> None:
+    kind = "video/mp2t"
+    source, frames, told, num_requests = read(
+        part(live, len(live) * 2 // 3, kind=kind),
+        whole(live, kind),
+        name="live.ts",
+        patience=PATIENT,
+    )
+    assert source.info.duration_s is None
+    assert numbers(frames) == [frame.index for frame in frames] == list(range(NUM))
+    assert (len(told), num_requests, source.warnings) == (1, 2, [])
 
 
 @pytest.mark.parametrize(
@@ -291,19 +335,84 @@ def test_only_some_addresses_are_opened_and_only_if_allowed() -> None:
     assert not is_address("C:\\walk.mp4")
 
 
-def playlist(url: str) -> bytes:
-    return f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{url}\n#EXT-X-ENDLIST\n".encode()
+HLS = "application/vnd.apple.mpegurl"
+
+
+def playlist(*urls: str, is_over: bool = True) -> bytes:
+    """With a discontinuity between any two. A live one is asked for again after its last part."""
+    lasts_s = 2 if is_over else 0.1
+    parts = "#EXT-X-DISCONTINUITY\n".join(f"#EXTINF:{lasts_s},\n{url}\n" for url in urls)
+    end = "#EXT-X-ENDLIST\n" if is_over else ""
+    return f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n{parts}{end}".encode()
+
+
+def test_a_splice_in_a_playlist_loses_no_pictures(live: bytes) -> None:
+    files = {"a.m3u8": playlist("b.ts", "c.ts"), "b.ts": live, "c.ts": live}
+    source, frames, told, num_requests = read(routed(files), name="a.m3u8", patience=PATIENT)
+    assert numbers(frames) == [*range(NUM), *range(NUM)]
+    np.testing.assert_allclose([f.time_s for f in frames], np.arange(2 * NUM) / 25, atol=1e-3)
+    assert (told, source.warnings, num_requests) == ([], [], 3)
+
+
+def test_a_playlist_whose_server_is_gone_has_not_ended(live: bytes) -> None:
+    """FFmpeg ends it without an error."""
+    source, frames, told, _ = read(
+        routed({"a.m3u8": playlist("b.ts", "c.ts"), "b.ts": live}),
+        name="a.m3u8",
+        patience=PATIENT,
+    )
+    assert numbers(frames) == list(range(NUM))
+    assert len(told) == 3
+    assert "given up after 3 tries" in source.warnings[0]
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_broadcast_that_ends_is_not_played_again(live: bytes, ends: bool) -> None:
+    """It is live until its playlist says that it is over, or until nobody gives one."""
+
+    def list_now() -> bytes:
+        asked.append(1)
+        is_live = len(asked) == 1
+        return playlist("b.ts", is_over=not is_live) if is_live or ends else b""
+
+    asked: list[int] = []
+    source, frames, told, _ = read(
+        routed({"a.m3u8": list_now, "b.ts": live}), name="a.m3u8", patience=PATIENT
+    )
+    assert "were left out" in source.info.note
+    found = numbers(frames)
+    assert found == sorted(set(found))
+    assert found[-1] == NUM - 1
+    if ends:
+        assert source.warnings == []
+        assert "has an end now, so the broadcast is over" in told[-1]
+    else:
+        assert "404" in source.warnings[0]
+
+
+def test_a_clock_that_jumps_ahead_is_said_and_no_gap(tmp_path: Path) -> None:
+    late = [round(18_000_000 + 1000 * number / 25) for number in range(12)]
+    first = bad_videos.write_video(tmp_path / "a.ts", num_frames=12, size_hw=(48, 64))
+    second = bad_videos.write_video(
+        tmp_path / "b.ts", num_frames=12, times_ms=late, size_hw=(48, 64)
+    )
+    data = first.read_bytes() + second.read_bytes()
+    source, frames, _, _ = read(untold(data), refused(404), name="live.ts", patience=PATIENT)
+    times = [frame.time_s for frame in frames]
+    assert times == sorted(set(times))
+    assert times[-1] < 60
+    assert frames[-1].index < 100
+    assert any("its clock jumped ahead 1 times" in line for line in source.warnings)
 
 
 def test_a_playlist_opens_nothing_but_http(live: bytes, tmp_path: Path) -> None:
     path = tmp_path / "own.ts"
     path.write_bytes(live)
-    with serving(whole(playlist(path.as_uri()), "application/vnd.apple.mpegurl")) as server:
+    with serving(whole(playlist(path.as_uri()), HLS)) as server:
         address = parse_address(f"http://127.0.0.1:{server.port}/a.m3u8")
         with pytest.raises(VideoError):
             NetworkSource(address, patience=QUICK)
-    kind = "application/vnd.apple.mpegurl"
-    with serving(whole(playlist("b.ts"), kind), whole(live, "video/mp2t")) as server:
+    with serving(whole(playlist("b.ts"), HLS), whole(live, "video/mp2t")) as server:
         address = parse_address(f"http://127.0.0.1:{server.port}/a.m3u8")
         frames = list(NetworkSource(address, patience=QUICK).frames())
         assert numbers(frames) == list(range(NUM))
