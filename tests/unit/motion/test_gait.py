@@ -128,6 +128,28 @@ def test_strides_over_moments_that_were_not_seen_are_not_counted(who: str, seen_
     assert gait is None or gait.cadence_per_min == pytest.approx(120, rel=0.02)
 
 
+@pytest.mark.parametrize("missing_s", [0.15, 0.4, 1.2])
+def test_frames_that_are_missing_are_as_frames_without_the_person(missing_s: float) -> None:
+    """Cameras drop frames: the times have a hole, right after a stride's end or around it."""
+    frames = walk(np.arange(300) / 30)
+    sure = motion(frames).gait
+    assert sure is not None
+    end_s = sure.events_s["right"][3]
+    for first_s in (end_s - missing_s / 2, end_s - 1.5 / 30):
+        is_gone = [first_s < poses.time_s <= first_s + missing_s for poses in frames]
+        empty = [
+            FramePoses.empty(poses.frame, poses.time_s, len(BODY19.joints)) if gone else poses
+            for poses, gone in zip(frames, is_gone, strict=True)
+        ]
+        dropped = [poses for poses, gone in zip(frames, is_gone, strict=True) if not gone]
+        expected, found = motion(empty).gait, motion(dropped).gait
+        assert expected is not None
+        assert found is not None
+        assert found.events_s == expected.events_s
+        assert not any(abs(event_s - end_s) < missing_s / 2 for event_s in found.events_s["right"])
+        assert found.left.knee_range_deg == pytest.approx(2 * KNEE_DEG[1], abs=1)
+
+
 def test_strides_over_a_cut_are_not_counted() -> None:
     """As `glpose link` leaves it: the same person farther away, a quarter of a stride later."""
     frames = walk(TIMES)
