@@ -96,7 +96,8 @@ def angles(
 def facing_of(series: Series, skeleton: Skeleton) -> Float64[np.ndarray, " frames"]:
     """Which way a person faces: 1 for right, -1 for left, NaN if neither.
 
-    By the nose, which is before the shoulders; across the trunk, so that people may lie or bend.
+    As in the picture turned so that the trunk is upright: 1 if the camera sees the person's right
+    side, also of who lies or stands on the hands. By the nose, which is before the shoulders.
     """
     middles = [_place(series.xy, name, skeleton) for name in ("shoulders", "hips", "nose")]
     shoulders, hips, nose = middles

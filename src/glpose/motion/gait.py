@@ -22,6 +22,9 @@ LEAST_LEAD = 0.15
 SHORTEST_S, LONGEST_S = 0.4, 2.5
 """Strides of sprinters and of people who stroll."""
 
+MOST_LEAN_DEG = 60.0
+"""How far the trunk may lean: a person who walks is upright, also at the start of a sprint."""
+
 MOST_OFF = 0.25
 """Strides are regular if they differ from the median by no more than this share of it."""
 
@@ -60,17 +63,20 @@ class Gait:
 def gait_of(
     series: Series,
     facing: Float64[np.ndarray, " frames"],
-    flexions: dict[str, Float64[np.ndarray, " frames"]],
+    angles: dict[str, Float64[np.ndarray, " frames"]],
     skeleton: Skeleton,
 ) -> Gait | None:
-    """The gait of a person; None without two regular strides seen from the side.
+    """The gait of a person; None without two regular strides, upright and seen from the side.
 
-    `series` has smoothed joints, NaN where sides are unsure; `flexions` are those of `angles`.
+    `series` has smoothed joints, NaN where sides are unsure; `angles` are those of `motion.angles`.
     """
     if not {"left_ankle", "right_ankle"} <= set(skeleton.joints):
         return None
     left, right = (series.xy[:, skeleton.index(f"{side}_ankle"), 0] for side in ("left", "right"))
     lead = facing * (left - right) / series.size_px
+    if "trunk_segment" in angles:
+        upright = np.sin(np.radians(angles["trunk_segment"]))
+        lead[upright < np.cos(np.radians(MOST_LEAN_DEG))] = np.nan
     # The numbers of the frames, counting those that are missing in holes of the times.
     number = np.arange(len(lead)) + np.r_[0.0, num_missing(series.time_s).cumsum()]
     strides = {
@@ -98,7 +104,7 @@ def gait_of(
     if len(kept_s) < 2:
         return None
     sides = {
-        side: _side(side, found, series.time_s, number, flexions) for side, found in regular.items()
+        side: _side(side, found, series.time_s, number, angles) for side, found in regular.items()
     }
     events = {
         side: sorted({float(series.time_s[row]) for stride in found for row in stride})
@@ -160,10 +166,10 @@ def _side(
     strides: list[tuple[int, int]],
     time_s: Float64[np.ndarray, " frames"],
     number: Float64[np.ndarray, " frames"],
-    flexions: dict[str, Float64[np.ndarray, " frames"]],
+    angles: dict[str, Float64[np.ndarray, " frames"]],
 ) -> Side:
     def mean_range(joint: str) -> float:
-        values = flexions.get(f"{side}_{joint}_flexion")
+        values = angles.get(f"{side}_{joint}_flexion")
         if values is None:
             return float("nan")
         ranges = [

@@ -64,6 +64,19 @@ def test_people_without_strides_have_no_gait() -> None:
     assert motion(frontal).gait is None
 
 
+@pytest.mark.parametrize(("turn_deg", "walks"), [(0, True), (45, True), (90, False), (180, False)])
+def test_only_who_is_upright_has_a_gait(turn_deg: float, walks: bool) -> None:
+    """The same walk turned: leaning, lying and on the hands, as an exercise may look."""
+    turn = np.radians(turn_deg)
+    by = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    frames = [
+        frame_of(i, t, {1: Walk(speed_px_s=0).joints(t) @ by + 1000}) for i, t in enumerate(TIMES)
+    ]
+    found = motion(frames)
+    assert (found.facing == 1).all()
+    assert (found.gait is not None) == walks
+
+
 def test_people_who_sway_have_no_gait() -> None:
     """Feet that slide to and fro by a few pixels are no steps."""
     people = [Walk().joints(0.3) for _ in TIMES]
@@ -131,7 +144,7 @@ def test_strides_over_moments_that_were_not_seen_are_not_counted(who: str, seen_
 @pytest.mark.parametrize("missing_s", [0.15, 0.4, 1.2])
 def test_frames_that_are_missing_are_as_frames_without_the_person(missing_s: float) -> None:
     """Cameras drop frames: the times have a hole, right after a stride's end or around it."""
-    frames = walk(np.arange(300) / 30)
+    frames = walk((np.arange(300) / 30).tolist())
     sure = motion(frames).gait
     assert sure is not None
     end_s = sure.events_s["right"][3]
