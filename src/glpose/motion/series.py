@@ -18,8 +18,8 @@ UNUSUAL = 4.0
 HOLE = 2.5
 """Usual steps without a frame, from which on frames are missing."""
 
-LEAST_HOLE_S = 0.11
-"""Frames of a camera that drops two of 30 a second are 0.1 s apart, and still show how people move."""
+LEAST_HOLE_S = 0.13
+"""Cameras often drop two frames: those at 25 Hz are 0.12 s apart, and still show how people move."""
 
 _AROUND = 5
 
