@@ -395,3 +395,34 @@ def test_times_numbers_and_bars_can_be_told_apart(opened: Opened, tmp_path: Path
     # The three curves have the same axis of times.
     assert len(labels) == 3 * len(set(labels)) > 3
     assert "not seen from the side, or not found here" in said
+
+
+def report_of(folder: Path, people: Callable[[float], dict[int, np.ndarray]], rate: float) -> Path:
+    """A page without a video of four seconds of people who are placed by the time."""
+    frames = [frame_of(row, row / rate, people(row / rate)) for row in range(round(4 * rate))]
+    info = VideoInfo(NAME, SIZE_HW, rate, num_frames=len(frames))
+    (page,) = write_report(written(folder, frames, info), ReportOptions(no_video=True)).files
+    return page
+
+
+def test_the_curves_move_by_whole_spans(opened: Opened, tmp_path: Path) -> None:
+    """At a rate whose times are no round numbers, frame by frame to the end."""
+    page = report_of(tmp_path / "walk", lambda time_s: {1: joints(time_s)}, 29.97)
+    opened.open(page)
+    opened.page.locator("#span").select_option("1")
+    moves = opened.page.evaluate(
+        """() => { const seen = []; document.getElementById("first").click();
+          for (let row = 0; row < 119; row++) {
+            const shown = document.getElementById("shown").textContent;
+            if (shown !== seen.at(-1)) seen.push(shown);
+            document.getElementById("on").click();
+          } return seen; }"""
+    )
+    assert opened.frame == 119
+    assert [move.split()[0] for move in moves] == [
+        "0:00.00",
+        "0:00.90",
+        "0:01.80",
+        "0:02.70",
+        "0:02.97",
+    ]

@@ -4,6 +4,7 @@
 class View {
   constructor() {
     this.length = 0; // seconds, 0 for everything
+    this.shown = NaN; // how many are shown
     this.show(beginS);
   }
 
@@ -12,17 +13,18 @@ class View {
     const before = this.from;
     const whole = Math.max(endS - beginS, 1e-3);
     const length = this.length ? Math.min(this.length, whole) : whole;
-    if (this.to - this.from !== length || second < this.from || second > this.to) {
+    if (this.shown !== length || second < this.from || second > this.to) {
       const from = Math.min(Math.max(beginS, second - length / 10), endS - length);
       this.from = length === whole ? beginS : from;
       this.to = this.from + length;
+      this.shown = length;
     }
     return this.from !== before;
   }
 
   setLength(length, second) {
     this.length = length;
-    this.from = NaN;
+    this.shown = NaN;
     this.show(second);
   }
 }
