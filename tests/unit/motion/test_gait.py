@@ -10,7 +10,7 @@ from glpose.motion.people import Motion, motions_of
 from glpose.motion.smooth import SmoothSpec
 from glpose.skeleton import BODY19
 from glpose.types import FramePoses
-from walking import HIP_DEG, KNEE_DEG, Walk, frame_of, walk
+from walking import HIP_DEG, KNEE_DEG, Walk, frame_of, turned, walk
 
 TIMES = np.arange(150) / 30
 
@@ -67,10 +67,9 @@ def test_people_without_strides_have_no_gait() -> None:
 @pytest.mark.parametrize(("turn_deg", "walks"), [(0, True), (45, True), (90, False), (180, False)])
 def test_only_who_is_upright_has_a_gait(turn_deg: float, walks: bool) -> None:
     """The same walk turned: leaning, lying and on the hands, as an exercise may look."""
-    turn = np.radians(turn_deg)
-    by = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     frames = [
-        frame_of(i, t, {1: Walk(speed_px_s=0).joints(t) @ by + 1000}) for i, t in enumerate(TIMES)
+        frame_of(i, t, {1: turned(Walk(speed_px_s=0).joints(t), turn_deg)})
+        for i, t in enumerate(TIMES)
     ]
     found = motion(frames)
     assert (found.facing == 1).all()
