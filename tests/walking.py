@@ -57,6 +57,13 @@ class Walk:
         return np.array([self.facing * np.sin(np.radians(deg)), np.cos(np.radians(deg))])
 
 
+def turned(joints: np.ndarray, deg: float) -> np.ndarray:
+    """The joints turned anticlockwise about the place of the hips."""
+    turn, middle = np.radians(deg), joints[BODY19.index("left_hip")]
+    by = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    return (joints - middle) @ by + middle
+
+
 def frame_of(frame: int, time_s: float, people: dict[int, np.ndarray]) -> FramePoses:
     """People by track id with their joints; a joint that is NaN has the score 0."""
     if not people:

@@ -19,7 +19,7 @@ from bad_videos import SIZE_HW, read_index, write_video
 from glpose.jobs.html_report import ReportOptions, write_report
 from glpose.skeleton import BODY19
 from glpose.types import FramePoses, VideoInfo
-from walking import Walk, frame_of, written
+from walking import Walk, frame_of, turned, written
 
 api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = (
@@ -395,3 +395,65 @@ def test_times_numbers_and_bars_can_be_told_apart(opened: Opened, tmp_path: Path
     # The three curves have the same axis of times.
     assert len(labels) == 3 * len(set(labels)) > 3
     assert "not seen from the side, or not found here" in said
+
+
+def report_of(folder: Path, people: Callable[[float], dict[int, np.ndarray]], rate: float) -> Path:
+    """A page without a video of four seconds of people who are placed by the time."""
+    frames = [frame_of(row, row / rate, people(row / rate)) for row in range(round(4 * rate))]
+    info = VideoInfo(NAME, SIZE_HW, rate, num_frames=len(frames))
+    (page,) = write_report(written(folder, frames, info), ReportOptions(no_video=True)).files
+    return page
+
+
+def test_angles_that_go_through_half_a_turn(opened: Opened, tmp_path: Path) -> None:
+    """1 lies and sways, 2 turns over and over: no line goes from one end of the range to the other."""
+
+    def people(time_s: float) -> dict[int, np.ndarray]:
+        sway = 2 * np.sin(2 * np.pi * time_s)
+        return {1: turned(joints(0), 90 + sway), 2: turned(joints(0) + [120, 3], 360 * time_s)}
+
+    opened.open(report_of(tmp_path / "lie", people, 25.0))
+    drawn = """() => { const at = []; const labels = []; let last = null;
+      const { moveTo, lineTo, fillText } = CanvasRenderingContext2D.prototype;
+      const of = (context) => context.canvas.id === "angle-curve";
+      Object.assign(CanvasRenderingContext2D.prototype, {
+        moveTo(x, y) { last = y; moveTo.call(this, x, y); },
+        lineTo(x, y) { if (of(this)) at.push(Math.abs(y - last)); last = y; lineTo.call(this, x, y); },
+        fillText(text, ...where) { if (of(this)) labels.push(Number(text)); },
+      });
+      const choice = document.getElementById("angle");
+      choice.value = "trunk_segment";
+      choice.dispatchEvent(new Event("change"));
+      Object.assign(CanvasRenderingContext2D.prototype, { moveTo, lineTo, fillText });
+      const { height } = document.getElementById("angle-curve").getBoundingClientRect();
+      return [Math.max(...at) / height, at.length, labels.filter((one) => one > 100)]; }"""
+    longest, _, labels = opened.page.evaluate(drawn)
+    assert set(labels) == {178, 180, 182}
+    assert opened.text("angle-value") == "-180.0 degrees"
+    opened.page.locator("#person").select_option("2")
+    longest, num, _ = opened.page.evaluate(drawn)
+    assert num > 90
+    assert longest < 0.1
+
+
+def test_the_curves_move_by_whole_spans(opened: Opened, tmp_path: Path) -> None:
+    """At a rate whose times are no round numbers, frame by frame to the end."""
+    page = report_of(tmp_path / "walk", lambda time_s: {1: joints(time_s)}, 29.97)
+    opened.open(page)
+    opened.page.locator("#span").select_option("1")
+    moves = opened.page.evaluate(
+        """() => { const seen = []; document.getElementById("first").click();
+          for (let row = 0; row < 119; row++) {
+            const shown = document.getElementById("shown").textContent;
+            if (shown !== seen.at(-1)) seen.push(shown);
+            document.getElementById("on").click();
+          } return seen; }"""
+    )
+    assert opened.frame == 119
+    assert [move.split()[0] for move in moves] == [
+        "0:00.00",
+        "0:00.90",
+        "0:01.80",
+        "0:02.70",
+        "0:02.97",
+    ]

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float64
 
 from glpose.errors import MissingExtra
 from glpose.files import no_cache_of_fonts, whole_file
+from glpose.motion.angles import least_shown, shown_from, wraps
 from glpose.motion.people import Motion
 
 _PANELS = (
@@ -37,10 +38,16 @@ def draw_angles(path: Path, number: int, motion: Motion) -> None:
     all_axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     time_s = motion.series.time_s
     for axes, (title, *names) in zip(all_axes, panels, strict=True):
+        curves = [one[name] for name in names for one in (motion.raw, motion.filtered)]
+        least_deg = least_shown(names[0], curves)
         for name in names:
             side = name.partition("_")[0]
-            axes.plot(time_s, motion.raw[name], color=_COLOURS[side], linewidth=0.5)
-            axes.plot(time_s, motion.filtered[name], color=_COLOURS[side], label=side)
+            raw, filtered = (
+                _line(time_s, shown_from(least_deg, one[name]))
+                for one in (motion.raw, motion.filtered)
+            )
+            axes.plot(*raw, color=_COLOURS[side], linewidth=0.5)
+            axes.plot(*filtered, color=_COLOURS[side], label=side)
         for start_s, end_s in _spans(motion.is_unsure, time_s):
             axes.axvspan(start_s, end_s, color="0.9", linewidth=0)
         axes.set(ylabel=f"{title} (deg)")
@@ -53,6 +60,14 @@ def draw_angles(path: Path, number: int, motion: Motion) -> None:
     all_axes[-1].set_xlabel("time (s)")
     with whole_file(path) as part:
         figure.savefig(part, dpi=110, format="png")
+
+
+def _line(
+    time_s: Float64[np.ndarray, " frames"], values: Float64[np.ndarray, " frames"]
+) -> tuple[Float64[np.ndarray, " points"], Float64[np.ndarray, " points"]]:
+    """The points of a line, with a gap where the angle wraps."""
+    at = np.flatnonzero(wraps(values)) + 1
+    return np.insert(time_s, at, time_s[at]), np.insert(values, at, np.nan)
 
 
 def _spans(

@@ -9,6 +9,7 @@ known which way is forwards; where nobody is seen from the side, it is NaN.
 the end nearer to the trunk to the other: an upright trunk has 90 degrees, a hanging arm -90.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -96,7 +97,8 @@ def angles(
 def facing_of(series: Series, skeleton: Skeleton) -> Float64[np.ndarray, " frames"]:
     """Which way a person faces: 1 for right, -1 for left, NaN if neither.
 
-    By the nose, which is before the shoulders; across the trunk, so that people may lie or bend.
+    As in the picture turned so that the trunk is upright: 1 if the camera sees the person's right
+    side, also of who lies or stands on the hands. By the nose, which is before the shoulders.
     """
     middles = [_place(series.xy, name, skeleton) for name in ("shoulders", "hips", "nose")]
     shoulders, hips, nose = middles
@@ -140,6 +142,31 @@ def blanked(
         name: np.where(rows & name.startswith(("left_", "right_")), np.nan, one)
         for name, one in values.items()
     }
+
+
+def least_shown(name: str, curves: Sequence[Float64[np.ndarray, " frames"]]) -> float:
+    """From which value on the curves of an angle are to be shown: the least one, or half a turn on.
+
+    The latter where fewer of their steps are `wraps` then: a trunk that lies is now near 180, now
+    near -180 degrees.
+    """
+    least_deg = FLEXIONS[name].least_deg if name in FLEXIONS else -180.0
+    return min(
+        (least_deg, least_deg + 180),
+        key=lambda deg: sum(wraps(shown_from(deg, curve)).sum() for curve in curves),
+    )
+
+
+def shown_from(
+    least_deg: float, values: Float64[np.ndarray, " frames"]
+) -> Float64[np.ndarray, " frames"]:
+    """The same angles, those below the least one a turn higher."""
+    return np.where(values < least_deg, values + 360, values)
+
+
+def wraps(values: Float64[np.ndarray, " frames"]) -> Bool[np.ndarray, " steps"]:
+    """Steps from frame to frame that are shorter across the end of the range: no line is drawn there."""
+    return np.abs(np.diff(values)) > 180
 
 
 def _is_limb(joint: str) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 from scipy.signal import find_peaks
 
-from glpose.motion.series import Series, pieces
+from glpose.motion.series import Series, num_missing, pieces
 from glpose.skeleton import Skeleton
 
 LEAST_LEAD = 0.15
@@ -21,6 +21,9 @@ LEAST_LEAD = 0.15
 
 SHORTEST_S, LONGEST_S = 0.4, 2.5
 """Strides of sprinters and of people who stroll."""
+
+MOST_LEAN_DEG = 60.0
+"""How far the trunk may lean: a person who walks is upright, also at the start of a sprint."""
 
 MOST_OFF = 0.25
 """Strides are regular if they differ from the median by no more than this share of it."""
@@ -60,22 +63,27 @@ class Gait:
 def gait_of(
     series: Series,
     facing: Float64[np.ndarray, " frames"],
-    flexions: dict[str, Float64[np.ndarray, " frames"]],
+    angles: dict[str, Float64[np.ndarray, " frames"]],
     skeleton: Skeleton,
 ) -> Gait | None:
-    """The gait of a person; None without two regular strides seen from the side.
+    """The gait of a person; None without two regular strides, upright and seen from the side.
 
-    `series` has smoothed joints, NaN where sides are unsure; `flexions` are those of `angles`.
+    `series` has smoothed joints, NaN where sides are unsure; `angles` are those of `motion.angles`.
     """
     if not {"left_ankle", "right_ankle"} <= set(skeleton.joints):
         return None
     left, right = (series.xy[:, skeleton.index(f"{side}_ankle"), 0] for side in ("left", "right"))
     lead = facing * (left - right) / series.size_px
+    if "trunk_segment" in angles:
+        upright = np.sin(np.radians(angles["trunk_segment"]))
+        lead[upright < np.cos(np.radians(MOST_LEAN_DEG))] = np.nan
+    # The numbers of the frames, counting those that are missing in holes of the times.
+    number = np.arange(len(lead)) + np.r_[0.0, num_missing(series.time_s).cumsum()]
     strides = {
         side: [
             (piece.start + a, piece.start + b)
             for piece in pieces(series)
-            for a, b in _strides(sign * lead[piece], series.time_s[piece])
+            for a, b in _strides(sign * lead[piece], series.time_s[piece], number[piece])
         ]
         for side, sign in _SIGNS.items()
     }
@@ -95,7 +103,9 @@ def gait_of(
     kept_s = [lasts_s(stride) for found in regular.values() for stride in found]
     if len(kept_s) < 2:
         return None
-    sides = {side: _side(side, found, series.time_s, flexions) for side, found in regular.items()}
+    sides = {
+        side: _side(side, found, series.time_s, number, angles) for side, found in regular.items()
+    }
     events = {
         side: sorted({float(series.time_s[row]) for stride in found for row in stride})
         for side, found in regular.items()
@@ -107,7 +117,9 @@ _SIGNS = {"left": 1, "right": -1}
 
 
 def _strides(
-    lead: Float64[np.ndarray, " frames"], time_s: Float64[np.ndarray, " frames"]
+    lead: Float64[np.ndarray, " frames"],
+    time_s: Float64[np.ndarray, " frames"],
+    number: Float64[np.ndarray, " frames"],
 ) -> list[tuple[int, int]]:
     """The first and last rows of strides of one foot; the other one has the lead in between."""
     known = np.isfinite(lead)
@@ -115,23 +127,28 @@ def _strides(
         return []
     bridged = np.interp(time_s, time_s[known], lead[known])
     peaks, _ = find_peaks(bridged, prominence=LEAST_LEAD)
-    peaks = [row for row in peaks.tolist() if _is_inside(known, row) and bridged[row] > 0]
+    peaks = [row for row in peaks.tolist() if _is_inside(known, number, row) and bridged[row] > 0]
     return [
         (a, b)
         for a, b in pairwise(peaks)
         if SHORTEST_S <= time_s[b] - time_s[a] <= LONGEST_S
-        and known[a:b].mean() >= LEAST_KNOWN
+        and known[a:b].sum() / (number[b] - number[a]) >= LEAST_KNOWN
         and bridged[a:b].min() < 0
-        and not _may_hide_an_end(lead[a : b + 1])
+        and not _may_hide_an_end(lead[a : b + 1], number[a : b + 1])
     ]
 
 
-def _is_inside(known: Bool[np.ndarray, " frames"], row: int) -> bool:
+def _is_inside(
+    known: Bool[np.ndarray, " frames"], number: Float64[np.ndarray, " frames"], row: int
+) -> bool:
     """Whether the lead is known around a row too; at the edge of a gap any value may be a peak."""
-    return bool(known[max(0, row - 2) : row + 3].all())
+    around = slice(max(0, row - 2), row + 3)
+    return bool(known[around].all() and (np.diff(number[around]) == 1).all())
 
 
-def _may_hide_an_end(lead: Float64[np.ndarray, " frames"]) -> bool:
+def _may_hide_an_end(
+    lead: Float64[np.ndarray, " frames"], number: Float64[np.ndarray, " frames"]
+) -> bool:
     """Whether the foot may have been farthest ahead in a gap, and the stride be two.
 
     So it is ahead on both sides of the gap, and the other foot was so before and is so after that.
@@ -140,7 +157,7 @@ def _may_hide_an_end(lead: Float64[np.ndarray, " frames"]) -> bool:
     return any(
         lead[a] > 0 and lead[b] > 0 and np.nanmin(lead[: a + 1]) < 0 and np.nanmin(lead[b:]) < 0
         for a, b in pairwise(known.tolist())
-        if b - a > 1
+        if number[b] - number[a] > 1
     )
 
 
@@ -148,15 +165,17 @@ def _side(
     side: str,
     strides: list[tuple[int, int]],
     time_s: Float64[np.ndarray, " frames"],
-    flexions: dict[str, Float64[np.ndarray, " frames"]],
+    number: Float64[np.ndarray, " frames"],
+    angles: dict[str, Float64[np.ndarray, " frames"]],
 ) -> Side:
     def mean_range(joint: str) -> float:
-        values = flexions.get(f"{side}_{joint}_flexion")
+        values = angles.get(f"{side}_{joint}_flexion")
         if values is None:
             return float("nan")
-        parts = [values[a : b + 1] for a, b in strides]
         ranges = [
-            np.nanmax(p) - np.nanmin(p) for p in parts if np.isfinite(p).mean() >= LEAST_KNOWN
+            np.nanmax(values[a : b + 1]) - np.nanmin(values[a : b + 1])
+            for a, b in strides
+            if np.isfinite(values[a : b + 1]).sum() / (number[b] - number[a] + 1) >= LEAST_KNOWN
         ]
         return float(np.mean(ranges)) if ranges else float("nan")
 

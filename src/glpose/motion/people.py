@@ -19,7 +19,8 @@ class Motion:
     """A person's angles in degrees by name, as in `motion.angles`, with a value for each row.
 
     They are NaN where joints are missing, those of left and right where `is_unsure`, flexions where
-    `facing` (1 right, -1 left) is NaN. `gait` is None if the person does not walk past the camera.
+    `facing` (1 right, -1 left, see `facing_of`) is NaN. `gait` is None if the person does not walk
+    upright past the camera.
     """
 
     series: Series

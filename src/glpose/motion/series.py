@@ -15,6 +15,12 @@ JUMP = 0.5
 UNUSUAL = 4.0
 """Such a jump is a cut if it is this much faster than the motion around it."""
 
+HOLE = 2.5
+"""Usual steps without a frame, from which on frames are missing."""
+
+LEAST_HOLE_S = 0.13
+"""Cameras often drop two frames: those at 25 Hz are 0.12 s apart, and still show how people move."""
+
 _AROUND = 5
 
 
@@ -112,6 +118,13 @@ def rising(time_s: Float64[np.ndarray, " frames"]) -> Float64[np.ndarray, " fram
 def usual_step_s(time_s: Float64[np.ndarray, " frames"]) -> float:
     """The median time from frame to frame, in seconds; NaN for a single frame."""
     return float(np.median(np.diff(time_s))) if len(time_s) > 1 else float("nan")
+
+
+def num_missing(time_s: Float64[np.ndarray, " frames"]) -> Float64[np.ndarray, " steps"]:
+    """How many frames are missing from each frame to the next: whole numbers, 0 but in holes."""
+    step_s, usual_s = np.diff(time_s), usual_step_s(time_s)
+    is_hole = step_s > max(HOLE * usual_s, LEAST_HOLE_S)
+    return np.where(is_hole, np.round(step_s / usual_s) - 1, 0.0)
 
 
 def pieces(series: Series) -> list[slice]:

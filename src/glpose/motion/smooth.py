@@ -10,7 +10,7 @@ from scipy.interpolate import PchipInterpolator
 from glpose.errors import BadInput
 from glpose.files import did_you_mean
 from glpose.motion.filters import FILTERS, LEAST_SAMPLES
-from glpose.motion.series import Series, pieces, rising, usual_step_s
+from glpose.motion.series import HOLE, Series, pieces, rising, usual_step_s
 from glpose.types import BeforeSmoothing, FramePoses, People
 
 _SIDE = 3  # frames on each side that an outlier is told by
@@ -18,7 +18,6 @@ _LEAST_KNOWN = 4  # of the frames around, so that a median says something
 _SIGMAS = 3.0  # as usual for Hampel's identifier
 _LEAST_OFF = 0.03  # an outlier is off by at least this share of the person's size
 _MAD_TO_SIGMA = 1.4826  # for normal noise
-_HOLE = 2.5  # usual steps without a frame, from which on frames are missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ def smooth(series: Series, how: SmoothSpec) -> Smoothed:
     )
     for piece in pieces(series):
         time_s = series.time_s[piece]
-        longest_s = max(how.fill_s, _HOLE * usual_step_s(series.time_s))
+        longest_s = max(how.fill_s, HOLE * usual_step_s(series.time_s))
         xy, outlier = without_outliers(series.xy[piece], time_s, series.size_px)
         out.is_outlier[piece] = outlier
         for joint in range(xy.shape[1]):

@@ -17,6 +17,7 @@ from jaxtyping import Float64
 
 from glpose.formats.text.lines import dump
 from glpose.imaging import Colour
+from glpose.motion.angles import least_shown
 from glpose.motion.doubts import Doubt, runs
 from glpose.motion.people import Motion
 from glpose.types import PoseResult
@@ -183,6 +184,7 @@ def _person(number: int, motion: Motion, packing: Packing) -> dict[str, object]:
         "xy": packing.add(xy, QUANTUM_PX),
         "score": packing.add(score, QUANTUM_SCORE),
         "angles": packing.add(_stacked(angles, len(series.rows)), QUANTUM_DEG),
+        "least": [_least(name, motion) for name in names],
         "unsure": int(series.unsure_sides.sum()),
         "gait": _gait(motion),
     }
@@ -192,6 +194,19 @@ def _stacked(
     columns: Sequence[Float64[np.ndarray, " rows"]], num_rows: int
 ) -> Float64[np.ndarray, "rows channels"]:
     return np.stack(columns, axis=1) if columns else np.zeros((num_rows, 0))
+
+
+def _least(name: str, motion: Motion) -> float:
+    """From which value on an angle is shown; left and right are curves of one picture."""
+    kind = _both(name)
+    return least_shown(
+        name, [one for other, one in motion.filtered.items() if _both(other) == kind]
+    )
+
+
+def _both(name: str) -> str:
+    """The name of an angle of left and right."""
+    return name.removeprefix("left_").removeprefix("right_")
 
 
 def _gait(motion: Motion) -> str:

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from glpose.cli.main import main
-from glpose.jobs.angles_figure import _spans
+from glpose.jobs.angles_figure import _line, _spans
 from glpose.types import FramePoses
-from walking import NUM, Walk, frame_of, walk, written
+from walking import NUM, Walk, frame_of, turned, walk, written
 
 Capture = pytest.CaptureFixture[str]
 TIMES = [i / 25 for i in range(90)]
@@ -104,6 +104,30 @@ def test_the_picture(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_allclose(by_label["left"].get_ydata(), left, atol=4)
     np.testing.assert_allclose(by_label["left"].get_xdata(), TIMES)
     assert [line.get_label() for line in trunk.lines][1] == "trunk"
+
+
+def test_the_picture_of_who_lies(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trunk sways by 2 degrees about 180: raw and filtered curves lie on each other."""
+    figures = pytest.importorskip("matplotlib.figure")
+    drawn = []
+    monkeypatch.setattr(
+        figures.Figure, "savefig", lambda self, path, **_: (drawn.append(self), path.touch())
+    )
+    sway = [2 * math.sin(2 * math.pi * t) for t in TIMES]
+    lying = [
+        frame_of(i, t, {1: turned(Walk().joints(t), 90 + deg)})
+        for i, (t, deg) in enumerate(zip(TIMES, sway, strict=True))
+    ]
+    written(results, lying)
+    assert main(["angles", str(results), "--quiet"]) == 0
+    for line in drawn[0].axes[-1].lines:
+        np.testing.assert_allclose(line.get_ydata(), 180 + np.array(sway), atol=0.3)
+
+
+def test_a_line_has_a_gap_where_an_angle_wraps() -> None:
+    time_s, values = _line(np.arange(4.0), np.array([150.0, 178.0, -178.0, -150.0]))
+    np.testing.assert_array_equal(values, [150, 178, math.nan, -178, -150])
+    np.testing.assert_array_equal(time_s, [0, 1, 2, 2, 3])
 
 
 def test_the_picture_is_one(results: Path) -> None:

@@ -1,11 +1,21 @@
 """Angles of figures whose angles are known, and what is not relied on."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from glpose.motion.angles import FLEXIONS, angles, blanked, facing_of, seen
+from glpose.motion.angles import (
+    FLEXIONS,
+    angles,
+    blanked,
+    facing_of,
+    least_shown,
+    seen,
+    shown_from,
+    wraps,
+)
 from glpose.motion.series import Series, series_of
 from glpose.skeleton import BODY19, LSP14, convert
 from glpose.types import FramePoses
@@ -162,6 +172,31 @@ def test_blanked_angles_are_those_of_left_and_right() -> None:
         is_blank = np.isnan(values)
         assert is_blank[3] == (name not in ("trunk_segment", "head_segment"))
         assert is_blank.sum() == is_blank[3]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "least_deg", "shown"),
+    [
+        ("trunk_segment", [179, -179, 178, math.nan, -178], 0, [179, 181, 178, math.nan, 182]),
+        ("trunk_segment", [10, -10, 170], -180, [10, -10, 170]),
+        ("trunk_segment", [179, -179, 178, -60, 60], 0, [179, 181, 178, 300, 60]),
+        ("trunk_segment", [179, -179, -60, -10, 10], -180, [179, -179, -60, -10, 10]),
+        ("left_shoulder_flexion", [260, -80, 250], 90, [260, 280, 250]),
+        ("left_shoulder_flexion", [179, 181], -90, [179, 181]),
+    ],
+)
+def test_angles_are_shown_with_the_fewest_wraps(
+    name: str, values: list[float], least_deg: float, shown: list[float]
+) -> None:
+    """As documented if the other range has as many; raw and filtered ones alike."""
+    curve, still = np.array(values, np.float64), np.full(len(values), 20.0)
+    assert least_shown(name, [curve, still]) == least_deg
+    np.testing.assert_array_equal(shown_from(float(least_deg), curve), shown)
+
+
+def test_steps_of_more_than_half_a_turn_are_wraps() -> None:
+    steps = wraps(np.array([170.0, -170.0, -10.0, 171.0, math.nan, -179.0]))
+    assert steps.tolist() == [True, False, True, False, False]
 
 
 def test_nobody_at_all() -> None:

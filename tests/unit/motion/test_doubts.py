@@ -76,6 +76,14 @@ def test_propagated_people_and_lost_pictures() -> None:
     ]  # fmt: skip
 
 
+def test_frames_are_missing_between_those_around_a_hole() -> None:
+    frames = walk(TIMES)
+    assert found(frames[:20] + frames[30:31] + frames[40:]) == [
+        Doubt("frames missing", None, 19, 21)
+    ]
+    assert found(frames[:20] + frames[21:]) == []
+
+
 def test_doubts_of_several_people_are_in_order_of_time() -> None:
     def two(poses: FramePoses) -> FramePoses:
         joints = Walk().joints(poses.time_s)

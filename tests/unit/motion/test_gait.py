@@ -10,7 +10,7 @@ from glpose.motion.people import Motion, motions_of
 from glpose.motion.smooth import SmoothSpec
 from glpose.skeleton import BODY19
 from glpose.types import FramePoses
-from walking import HIP_DEG, KNEE_DEG, Walk, frame_of, walk
+from walking import HIP_DEG, KNEE_DEG, Walk, frame_of, turned, walk
 
 TIMES = np.arange(150) / 30
 
@@ -62,6 +62,18 @@ def test_people_without_strides_have_no_gait() -> None:
     for poses in frontal:
         poses.xy[0, BODY19.index("nose")] = poses.xy[0, BODY19.index("head_bottom")]
     assert motion(frontal).gait is None
+
+
+@pytest.mark.parametrize(("turn_deg", "walks"), [(0, True), (45, True), (90, False), (180, False)])
+def test_only_who_is_upright_has_a_gait(turn_deg: float, walks: bool) -> None:
+    """The same walk turned: leaning, lying and on the hands, as an exercise may look."""
+    frames = [
+        frame_of(i, t, {1: turned(Walk(speed_px_s=0).joints(t), turn_deg)})
+        for i, t in enumerate(TIMES)
+    ]
+    found = motion(frames)
+    assert (found.facing == 1).all()
+    assert (found.gait is not None) == walks
 
 
 def test_people_who_sway_have_no_gait() -> None:
@@ -126,6 +138,28 @@ def test_strides_over_moments_that_were_not_seen_are_not_counted(who: str, seen_
             poses.xy[:, feet], poses.score[:, feet] = np.nan, 0
     gait = motion(frames).gait
     assert gait is None or gait.cadence_per_min == pytest.approx(120, rel=0.02)
+
+
+@pytest.mark.parametrize("missing_s", [0.15, 0.4, 1.2])
+def test_frames_that_are_missing_are_as_frames_without_the_person(missing_s: float) -> None:
+    """Cameras drop frames: the times have a hole, right after a stride's end or around it."""
+    frames = walk((np.arange(300) / 30).tolist())
+    sure = motion(frames).gait
+    assert sure is not None
+    end_s = sure.events_s["right"][3]
+    for first_s in (end_s - missing_s / 2, end_s - 1.5 / 30):
+        is_gone = [first_s < poses.time_s <= first_s + missing_s for poses in frames]
+        empty = [
+            FramePoses.empty(poses.frame, poses.time_s, len(BODY19.joints)) if gone else poses
+            for poses, gone in zip(frames, is_gone, strict=True)
+        ]
+        dropped = [poses for poses, gone in zip(frames, is_gone, strict=True) if not gone]
+        expected, found = motion(empty).gait, motion(dropped).gait
+        assert expected is not None
+        assert found is not None
+        assert found.events_s == expected.events_s
+        assert not any(abs(event_s - end_s) < missing_s / 2 for event_s in found.events_s["right"])
+        assert found.left.knee_range_deg == pytest.approx(2 * KNEE_DEG[1], abs=1)
 
 
 def test_strides_over_a_cut_are_not_counted() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from glpose.motion.series import pieces, rising, series_of
+from glpose.motion.series import num_missing, pieces, rising, series_of
 from walking import NUM, Walk, frame_of, walk
 
 TIMES = np.arange(40) / 25
@@ -47,6 +47,23 @@ def test_a_person_has_a_row_for_each_frame_between_the_first_and_the_last() -> N
 )
 def test_frames_that_share_a_time_are_spread(times: list[float], expected: list[float]) -> None:
     np.testing.assert_allclose(rising(np.array(times, np.float64)), expected)
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ([], []),
+        ([3], []),
+        ([0, 0.02, 0.04, 0.44, 0.46], [0, 0, 19, 0]),
+        ([0, 0.01, 0.02, 0.12, 0.13], [0, 0, 0, 0]),  # short
+        ([0, 1, 2, 4, 5], [0, 0, 0, 0]),  # one frame
+        ([0, 1, 2, 5, 6, 1e12], [0, 0, 2, 0, 1e12 - 7]),
+    ],
+)
+def test_frames_are_missing_where_times_have_a_hole(
+    times: list[float], expected: list[float]
+) -> None:
+    assert num_missing(np.array(times, np.float64)).tolist() == expected
 
 
 def test_walking_and_a_gap_are_no_cut() -> None:

@@ -139,6 +139,18 @@ def test_what_the_page_says_about_people() -> None:
     assert (facts["size"], facts["rows"], facts["picture"]) == ([2000, 480], 20, None)
 
 
+def test_left_and_right_of_an_angle_are_shown_alike() -> None:
+    """Half a turn on where one of them wraps."""
+    some = contents()
+    steps = np.where(np.arange(20) % 2, -89.0, 269.0)
+    filtered = some.motions[1].filtered | {"left_shoulder_flexion": steps}
+    motions = {1: replace(some.motions[1], filtered=filtered)}
+    (person,) = Read(html_page(replace(some, motions=motions))).facts["people"]
+    least = dict(zip(ANGLES, person["least"], strict=True))
+    assert least["left_shoulder_flexion"] == least["right_shoulder_flexion"] == 90
+    assert least["left_knee_flexion"] == least["trunk_segment"] == -180
+
+
 def test_a_skeleton_without_a_face_has_the_angles_of_the_trunk() -> None:
     of_body = [BODY19.index(name.replace("neck", "head_bottom")) for name in LSP14.joints]
     frames = [_with(poses, of_body) for poses in walk([i / 25 for i in range(20)])]

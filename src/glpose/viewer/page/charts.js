@@ -4,6 +4,7 @@
 class View {
   constructor() {
     this.length = 0; // seconds, 0 for everything
+    this.shown = NaN; // how many are shown
     this.show(beginS);
   }
 
@@ -12,17 +13,18 @@ class View {
     const before = this.from;
     const whole = Math.max(endS - beginS, 1e-3);
     const length = this.length ? Math.min(this.length, whole) : whole;
-    if (this.to - this.from !== length || second < this.from || second > this.to) {
+    if (this.shown !== length || second < this.from || second > this.to) {
       const from = Math.min(Math.max(beginS, second - length / 10), endS - length);
       this.from = length === whole ? beginS : from;
       this.to = this.from + length;
+      this.shown = length;
     }
     return this.from !== before;
   }
 
   setLength(length, second) {
     this.length = length;
-    this.from = NaN;
+    this.shown = NaN;
     this.show(second);
   }
 }
@@ -109,24 +111,27 @@ function doubtSpans(person) {
 }
 
 // The least and the greatest value of each pixel's width of a person's column, so that an hour of
-// frames costs no more than the screen has pixels and no peak is lost.
-function extremes(person, column, view, width) {
+// frames costs no more than the screen has pixels and no peak is lost. Angles are shown from `least`
+// on; where one goes through the end of its range, points are not joined, and begin anew.
+function extremes(person, column, view, width, least) {
   const from = Math.max(person.first, rowAt(view.from) - 1);
   const to = Math.min(person.first + column.length - 1, rowAt(view.to) + 1);
   const points = [];
   let last = null;
   for (let row = from; row <= to; row++) {
-    const value = column[row - person.first];
+    const found = column[row - person.first];
+    const value = found < least ? found + 360 : found;
     const x = xOf(view, width, times[row]);
     const pixel = Math.round(x);
+    const wraps = last && least !== undefined && Math.abs(value - last.end) > 180;
     if (Number.isNaN(value)) {
       last = null;
-    } else if (last && last.pixel === pixel) {
+    } else if (last && last.pixel === pixel && !wraps) {
       last.low = Math.min(last.low, value);
       last.high = Math.max(last.high, value);
       last.end = value;
     } else {
-      const joined = last !== null;
+      const joined = last !== null && !wraps;
       last = { pixel, x, joined, begin: value, low: value, high: value, end: value };
       points.push(last);
     }
@@ -148,11 +153,13 @@ function digits(step) {
   return Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
 }
 
-// `curves` are [column, name of a colour, dashed]; `limits` [low, high] or null for those of the
-// values; `none` is said where there are none. Doubtful spans of the person are shaded.
+// `curves` are [column, name of a colour, dashed, of angles the least value]; `limits` [low, high] or
+// null for those of the values; `none` is said where there are none. Doubtful spans of the person
+// are shaded.
 function drawCurves(canvas, view, person, curves, limits, none) {
   const { context, width, height } = prepared(canvas);
-  const plots = person ? curves.map(([column, ...how]) => [extremes(person, column, view, width), ...how]) : [];
+  const plots = (person ? curves : []).map(([column, colour, dashed, least]) =>
+    [extremes(person, column, view, width, least), colour, dashed]);
   const all = plots.flatMap(([points]) => points);
   let [low, high] = limits ?? [Infinity, -Infinity];
   if (!limits) {

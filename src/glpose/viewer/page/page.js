@@ -77,12 +77,14 @@ function resize() {
   drawCharts();
 }
 
-// ---- curves: [column, colour, dashed]
+// ---- curves: [column, colour, dashed, least angle]
 
 function angleCurves() {
   const names = byId("angle").value.split(" ");
-  const columnOf = (name) => chosen.angles[facts.angles.names.indexOf(name)];
-  return names.map((name, i) => [columnOf(name), i ? "--curve-b" : "--curve-a", i > 0]);
+  return names.map((name, i) => {
+    const at = facts.angles.names.indexOf(name);
+    return [chosen.angles[at], i ? "--curve-b" : "--curve-a", i > 0, chosen.least[at]];
+  });
 }
 
 function jointCurves() {
