@@ -14,7 +14,7 @@
 #   make lowest       a demo and the quick tests with the lowest versions that are allowed, without torch
 #   make clean        remove what these targets made
 #
-# .ci/run is the gate: test, lint and wheel-check.
+# .ci/run is the gate: quick, test, lint and wheel-check.
 
 PYTHON ?= python3
 VENV ?= .venv
