@@ -11,9 +11,10 @@
 #   make fix          format, and mend what the linter can
 #   make wheel        build the wheel into dist/
 #   make wheel-check  the wheel in a fresh environment without torch: a demo and a score
+#   make lowest       a demo and the quick tests with the lowest versions that are allowed, without torch
 #   make clean        remove what these targets made
 #
-# .ci/run is the gate: test, lint and wheel-check.
+# .ci/run is the gate: quick, test, lint and wheel-check.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -23,9 +24,12 @@ INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c c
 
 PYTHONS := 3.11 3.12 3.13
 WHEEL := build/wheel
+LOWEST := build/lowest
+# Without the checks of shapes, which are not there where glpose is used; and they cost time.
+QUICK := -o addopts="-q --import-mode=importlib --strict-markers --strict-config" --hypothesis-profile=quick tests/unit tests/property tests/house tests/bench
 EXAMPLE := tests/parity/examples/ex4_mot_tracking
 
-.PHONY: demo test quick fuzz lint check check-all api fix wheel wheel-check clean
+.PHONY: demo test quick fuzz lint check check-all api fix wheel wheel-check lowest clean
 .DELETE_ON_ERROR:
 # All targets share the environment, so that one at a time is right under `make -j` too.
 .NOTPARALLEL:
@@ -40,10 +44,8 @@ demo: $(STAMP)/run
 test: $(STAMP)/test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
-# Without checks of array shapes, which cost a quarter of the time; `make test` has them.
-# Without the checks of shapes, whose import hook compiles every module anew.
 quick: $(STAMP)/test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -o addopts="-q --import-mode=importlib --strict-markers --strict-config" -m "not slow" --hypothesis-profile=quick tests/unit tests/property tests/house tests/bench
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" $(QUICK)
 
 lint: $(STAMP)/dev
 	$(BIN)/ruff format --check
@@ -95,6 +97,14 @@ wheel-check: wheel
 	test -s $(WHEEL)/demo-out/demo/poses.jsonl
 	cd $(WHEEL) && venv/bin/glpose score posetrack $(CURDIR)/$(EXAMPLE)/gt $(CURDIR)/$(EXAMPLE)/pred --json score.json
 	test -s $(WHEEL)/score.json
+
+lowest: $(STAMP)/venv
+	@rm -rf $(LOWEST)
+	@$(BIN)/python -m venv $(LOWEST)
+	@echo "Installing the lowest versions into $(LOWEST) ..."
+	@$(LOWEST)/bin/python -m pip --disable-pip-version-check install --quiet -c constraints-lowest.txt -e ".[plot,tables,test]"
+	$(LOWEST)/bin/glpose demo -o $(LOWEST)/demo-out
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -m "not slow and not torch" $(QUICK)
 
 clean:
 	rm -rf $(VENV) $(PYTHONS:%=.venv-%) demo-out dist build .pytest_cache .hypothesis .ruff_cache .import_linter_cache

@@ -35,8 +35,10 @@ from glpose.types import Affine
 # Both hold for the whole process, as docs/api.md says: OpenCV does not tell whether somebody has set
 # them. One thread each: the callers (decoder, crops, data loader) are parallel already.
 cv2.setNumThreads(1)
-# It prints what it cannot decode on stderr; the callers say so in their own words.
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+# It prints what it cannot decode on stderr; the callers say so in their own words. Before 4.13 the
+# function had another name.
+_set_log_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel
+_set_log_level(0)
 
 # The underscore: sizes may differ between the arguments and the result.
 Rgb = UInt8[np.ndarray, "_height _width 3"]
@@ -185,6 +187,19 @@ def _bytes_of(path: Path) -> UInt8[np.ndarray, " bytes"]:
         raise VideoError(f"{path}: cannot be read ({problem.strerror})") from problem
 
 
+# VideoError is a ValueError; a TypeError is a name of bytes in OpenCV 4.11.
+_UNREADABLE = (cv2.error, OSError, ValueError, TypeError)
+
+
+def _name(path: Path) -> Any:
+    """A file's name for OpenCV, which crashes on one that is not UTF-8 unless it is bytes."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return os.fsencode(path)
+    return str(path)
+
+
 def count_pages(path: Path) -> int:
     """How many pictures a file of an image format holds; 0 if that cannot be told."""
     if path.suffix.lower() not in _MAY_HAVE_PAGES:
@@ -194,8 +209,8 @@ def count_pages(path: Path) -> int:
         if lasts := page_times_ms(path):
             return len(lasts)
         open_regular(path).close()
-        return max(0, cv2.imcount(str(path)))
-    except (cv2.error, OSError, ValueError):  # VideoError is a ValueError
+        return max(0, cv2.imcount(_name(path)))
+    except _UNREADABLE:
         return 0
 
 
@@ -220,11 +235,12 @@ def read_pages(path: Path, number: int) -> Iterator[Rgb | None]:
     for page in range(number):
         try:
             if is_webp:
-                _, found = cv2.imdecodeanimation(data, page, 1)
+                # From the file: OpenCV 4.11 cannot do it from bytes.
+                _, found = cv2.imreadanimation(_name(path), page, 1)
                 pictures = found.frames
             else:
                 _, pictures = cv2.imdecodemulti(data, cv2.IMREAD_COLOR, range=(page, page + 1))
-        except cv2.error:
+        except _UNREADABLE:
             pictures = ()
         yield cv2.cvtColor(pictures[0][..., :3], cv2.COLOR_BGR2RGB) if pictures else None
 

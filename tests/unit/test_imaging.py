@@ -1,5 +1,8 @@
 """Where pixels lie: the half pixels that other modules leave to `imaging`."""
 
+import subprocess
+import sys
+
 import numpy as np
 
 from glpose.imaging import cell_at, cell_centre, inside_picture, resize, resized_boxes
@@ -27,3 +30,13 @@ def test_cells_have_their_centres_in_their_middle() -> None:
     # The first cell of 8 pixels covers those from 0 to 7.
     assert cell_centre(np.arange(3), 8).tolist() == [3.5, 11.5, 19.5]
     assert cell_at(np.array([-0.5, 3.5, 7.5]), 8).tolist() == [0, 0.5, 1]
+
+
+def test_opencv_before_413_is_silenced_too() -> None:
+    """Its `setLogLevel` has another place, and none of the constants."""
+    old = "import cv2; cv2.setLogLevel = print; vars(cv2.utils).pop('logging', None); "
+    done = subprocess.run(
+        [sys.executable, "-c", old + "import glpose.imaging"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.stdout.strip(), done.stderr) == ("0", "")

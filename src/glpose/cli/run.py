@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from glpose.cli.checks import Device, check_count, read_frames, read_seconds
+from glpose.cli.output import complain
 from glpose.errors import BadInput
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_LIFT
 
@@ -180,8 +181,12 @@ def run_and_tell(sources: Sequence[str], options: "Options", *, quiet: bool = Fa
 
     interrupt = SignalInterrupt()
     outcomes = run_sources(sources, options, make_reporter(quiet=quiet), interrupt)
-    # Also if the last source was read to its end by then: others may not have begun.
-    return 130 if interrupt.requested else status_of(outcomes)
+    status = status_of(outcomes)
+    if interrupt.requested and status != 130:
+        # The last source was read to its end by then, and others may not have begun.
+        complain("interrupted")
+        status = 130
+    return status
 
 
 def status_of(outcomes: "Sequence[Outcome]") -> int:

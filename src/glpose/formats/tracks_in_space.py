@@ -125,7 +125,10 @@ def read_3dhp(root: Path, part: str, points: str = GROUND_TRUTH) -> list[TrackIn
 def _of_3dhp(path: Path, data: dict[str, Any], part: str) -> list[TrackInSpace]:
     tracks = []
     for name, held in data.items():
+        subject = name.split()[0]
         views = held[0].values() if part == "train" else [held]
+        if not views:
+            raise BadInput(f"{path}: {name} has no cameras; expected one or more")
         outdoors = name in ("TS5", "TS6")
         for view in views:
             xyz = _numbers(path, name, view, "data_3d", len(MPI17.joints), 3) / 1000 * _OURS
@@ -137,7 +140,7 @@ def _of_3dhp(path: Path, data: dict[str, Any], part: str) -> list[TrackInSpace]:
                     f"{len(counts)} marks; expected as many of each"
                 )
             size_wh = _MPI_OUTDOORS_WH if outdoors else _MPI_SIZE_WH
-            tracks.append(TrackInSpace(name.split()[0], name, xy, xyz, counts, size_wh))
+            tracks.append(TrackInSpace(subject, name, xy, xyz, counts, size_wh))
     return tracks
 
 
@@ -203,10 +206,10 @@ def _of_videopose(
             seen = pictures.get(subject, {}).get(action)
             if seen is None:
                 raise BadInput(f"{flat}: lacks '{action}' of {subject}, which {space.name} has")
-            if len(seen) != len(views):
+            if len(seen) != len(views) or not views:
                 raise BadInput(
                     f"{flat}: '{action}' of {subject} has {len(seen)} cameras, "
-                    f"cameras.json has {len(views)}"
+                    f"cameras.json has {len(views)}; expected as many, one or more"
                 )
             xyz = _of_32(np.asarray(room, np.float32))
             _check_shape(space, f"'{action}' of {subject}", xyz, len(joints.joints), 3)

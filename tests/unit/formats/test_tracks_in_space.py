@@ -162,6 +162,8 @@ def test_a_check_tells_what_is_there(tmp_path: Path):
         (lambda s, f, c: f["S9"].pop("Eating"), "data_2d_h36m_gt.npz: lacks 'Eating' of S9"),
         (lambda s, f, c: f["S9"]["Eating"].pop(), "has 1 cameras, cameras.json has 2"),
         (lambda s, f, c: c["extrinsic"].pop("S9"), "has 2 cameras, cameras.json has 0"),
+        (lambda s, f, c: (c["extrinsic"].pop("S9"), f.update(S9={key: [] for key in f["S9"]})),
+         "'Walking' of S9 has 0 cameras, cameras.json has 0"),
         (lambda s, f, c: c.pop("intrinsic"), "cameras.json: not a file of cameras"),
         (lambda s, f, c: s["S9"].update(Eating=np.zeros((12, 16, 3))),
          r"'Eating' of S9 has the shape \(12, 16, 3\); expected \(frames, 17, 3\)"),
@@ -224,11 +226,25 @@ def test_values_of_another_kind_are_bad_input(tmp_path: Path, held: dict):
 
 
 @pytest.mark.parametrize(
-    "held", [{5: [{}]}, {"S1 Seq1": 3}, {"S1 Seq1": [[1, 2], {}]}, {"S1 Seq1": []}]
+    "held",
+    [
+        {5: [{}]},
+        {5: [{0: {}}]},
+        {" ": [{0: {}}]},
+        {"S1 Seq1": 3},
+        {"S1 Seq1": [[1, 2], {}]},
+        {"S1 Seq1": []},
+    ],
 )
 def test_3dhp_of_another_kind_is_bad_input(tmp_path: Path, held: dict):
     np.savez(tmp_path / "data_train_3dhp.npz", data=np.array(held, object))
     with pytest.raises(BadInput, match=r"data_train_3dhp.npz: is not in the public layout"):
+        read_3dhp(tmp_path, "train")
+
+
+def test_no_camera_is_bad_input(tmp_path: Path):
+    np.savez(tmp_path / "data_train_3dhp.npz", data=np.array({"S1 Seq1": [{}]}, object))
+    with pytest.raises(BadInput, match=r"data_train_3dhp.npz: S1 Seq1 has no cameras"):
         read_3dhp(tmp_path, "train")
 
 

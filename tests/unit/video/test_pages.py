@@ -1,5 +1,6 @@
 """Several pictures in one file are all read, with their times."""
 
+import os
 import subprocess
 import sys
 import zlib
@@ -37,6 +38,15 @@ def test_all_pictures_with_their_times(name: str, tmp_path: Path) -> None:
     timed = [0, 0.1, 0.12, 0.62, 0.65]
     times = [i / 25 for i in range(5)] if "tif" in name else timed
     assert [f.time_s for f in frames] == pytest.approx(times)
+
+
+@pytest.mark.skipif(imaging.version().startswith("4.11."), reason="it takes no names of bytes")
+@pytest.mark.parametrize("suffix", [".webp", ".tif"])
+def test_a_name_may_be_no_utf8(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xff" + suffix.encode())
+    written(tmp_path / f"a{suffix}").rename(path)
+    (entry,) = find_sources([path])
+    assert len(list(entry.open().frames())) == 5
 
 
 def test_in_a_sequence_only_the_first_is_used_and_it_is_said(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """Who is told that numbers of 16 bits are slow."""
 
 import pytest
-import torch
 
-from glpose.train.run.processor import emulates_bf16
+torch = pytest.importorskip("torch")
 
+from glpose.train.run.processor import emulates_bf16  # noqa: E402
+
+pytestmark = pytest.mark.torch
 CPU = torch.device("cpu")
 
 
