@@ -2,9 +2,34 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
+
+
+def with_first(items: Iterable[T], number: int) -> tuple[Sequence[T], Iterator[T]]:
+    """The up to `number` first items, which are there until they are drawn, and all items.
+
+    If `items` fails, the items before are given out first.
+    """
+    source = iter(items)
+    first: deque[T] = deque()
+    problem: Exception | None = None
+    try:
+        for item in islice(source, number):
+            first.append(item)
+    except Exception as found:  # noqa: BLE001 - whatever it is, it is raised again
+        problem = found
+
+    def drawn() -> Iterator[T]:
+        while first:
+            yield first.popleft()
+        if problem is not None:
+            raise problem
+        yield from source
+
+    return first, drawn()
 
 
 def looking_ahead(items: Iterable[T], number: int) -> Iterator[tuple[T, Sequence[T]]]:

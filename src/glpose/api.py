@@ -29,7 +29,7 @@ from glpose.pipeline import (
 from glpose.refine import Refiner
 from glpose.refine.limbs import LimbsSpec, with_plausible_limbs
 from glpose.refine.phantoms import without_phantoms
-from glpose.refine.sides import LEG_PARTS, LEGS, SidesSpec, with_continuous_sides
+from glpose.refine.sides import LEGS, SidesSpec, with_sides_in_time
 from glpose.refine.steady import SteadySpec, with_steady_joints
 from glpose.result import PoseStream
 from glpose.runtime.alone import alone, can_look_alone, looks_alone
@@ -290,7 +290,7 @@ def poses_of(
         models = replace(models, detect=ThoroughDetector(models.detect))
     largest_hw = info.largest_hw or info.size_hw
     rate_hz = float(info.rate_hz)
-    reach = HindsightSpec().at_rate(rate_hz).within_bytes(largest_hw)
+    reach = HindsightSpec(rate_hz=rate_hz).within_bytes(largest_hw)
     hindsight = NO_HINDSIGHT if causal else reach
     scenes = Scenes(rate_hz, stall_s)
     people_of = _people_of(info, models, boxes, timings, effort.detect_every, hindsight, scenes)
@@ -335,20 +335,15 @@ def usual_refiners(
     """`without_phantoms`, unless a user gave the boxes, and then those of sides, limbs and steady joints.
 
     `size_hw` is the size of the video's pictures; of large ones fewer are held back, and none with
-    `causal`. `rate_hz` is the video's, NaN if it is not known. Without `steady` only names of joints change, not their places. Limbs are left out for a
-    picture (`is_still`), and steady joints with `causal`; knees that leave their legs stay so in
-    both, and where pictures are too large to look four frames ahead.
+    `causal`. `rate_hz` is what the video's header tells, NaN if it is not known; times that say
+    otherwise count more. Without `steady` only names of joints change, not their places. Limbs are left
+    out for a picture (`is_still`), and steady joints with `causal`; knees that leave their legs stay so
+    in both, and where pictures are too large to look four frames ahead.
     """
-    sides, legs = (how.at_rate(rate_hz) for how in (SidesSpec(), LEGS))
-    # If causal by its times, as the rate of what is live is not known, and both shall be the same.
-    sides = SidesSpec(lookahead=0) if causal else sides.within_bytes(size_hw)
     limbs = LimbsSpec(lookahead=0) if causal else LimbsSpec().within_bytes(size_hw)
     usual: list[Refiner] = [] if boxes is not None else [without_phantoms]
-    usual.append(partial(with_continuous_sides, joints=joints, how=sides, by_times=causal))
-    # Without the frames to come, legs are crossed more often than mended, see docs/results.md.
-    sees_ahead = legs.within_bytes(size_hw, 2**28) == legs
-    if sees_ahead and not (causal or is_still):
-        usual.append(partial(with_continuous_sides, joints=joints, how=legs, parts=LEG_PARTS))
+    sides = partial(with_sides_in_time, joints=joints, size_hw=size_hw, rate_hz=rate_hz)
+    usual.append(partial(sides, causal=causal, legs=not is_still))
     # In a picture, without other frames, it does harm, see docs/results.md.
     if steady and not is_still:
         usual.append(partial(with_plausible_limbs, joints=joints, how=limbs))

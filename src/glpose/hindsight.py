@@ -7,6 +7,7 @@ they met, until the tracker knew who it was, has the right one from the beginnin
 are ours.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,7 @@ from glpose.track.by_pose import (
     pose_score,
 )
 from glpose.track.scenes import pace_of
+from glpose.track.steps import Steps
 from glpose.track.upright import body_turn_deg, is_upside_down
 from glpose.types import Affine, People
 from glpose.window import SeenFrame
@@ -41,17 +43,24 @@ _APPEARS = 1.0  # what it costs that a number comes or goes, in lengths of boxes
 
 @dataclass(frozen=True, slots=True)
 class HindsightSpec:
-    """Settings: `reach` frames are held back, so far can one go; with 0 nobody goes back."""
+    """Settings: `reach` frames are held back, so far can one go; with 0 nobody goes back.
+
+    So it is at 30 frames a second, see `reach_at`. `rate_hz` is what the header tells, NaN if that is not
+    known; times that say otherwise count more. No more than `most` frames are held back.
+    """
 
     reach: int = 24
+    rate_hz: float = math.nan
+    most: int = 10_000
 
-    def at_rate(self, rate_hz: float) -> "HindsightSpec":
-        """The same, reaching as far in time at a higher rate; up to 120 frames a second."""
-        return replace(self, reach=self.reach * min(pace_of(rate_hz), _MOST_PACE))
+    def reach_at(self, rate_hz: float) -> int:
+        """How many frames reach as far in time at a higher rate; up to 120 frames a second."""
+        return min(self.reach * min(pace_of(rate_hz), _MOST_PACE), self.most)
 
     def within_bytes(self, size_hw: tuple[int, int], most: int = 2**28) -> "HindsightSpec":
         """The same, holding back no more pictures of this size than `most` bytes have room for."""
-        return replace(self, reach=min(self.reach, pictures_within(size_hw, most)))
+        num = pictures_within(size_hw, most)
+        return replace(self, reach=min(self.reach, num), most=num)
 
 
 NO_HINDSIGHT = HindsightSpec(reach=0)
@@ -114,6 +123,7 @@ class Hindsight:
         self._held: deque[FollowedFrame] = deque()
         # Where each number was last given out: all numbers, as somebody may come back after hours.
         self._given_out: _Way = {}
+        self._steps = Steps()
 
     def push(self, frame: FollowedFrame) -> Iterator[SeenFrame]:
         """Take the next frame; yield the one that nobody can reach any more."""
@@ -129,7 +139,9 @@ class Hindsight:
             self._give_back(frame, before, ids - there, there - ids)
             self._follow_back(frame, ids - there)
         self._held.append(frame)
-        while len(self._held) > self._how.reach:
+        self._steps.add(frame.seen.frame, frame.seen.time_s)
+        reach = self._how.reach_at(self._steps.rate_hz(self._how.rate_hz))
+        while len(self._held) > reach:
             oldest = self._held.popleft()
             self._given_out |= _places(oldest)
             yield oldest.seen

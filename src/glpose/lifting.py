@@ -8,18 +8,21 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32, Float64, Int64
 
 from glpose.config import real_number
 from glpose.errors import BadInput
-from glpose.motion.series import back_from_elsewhere
+from glpose.motion.series import back_from_elsewhere, rising
 from glpose.runtime.bones import with_steady_bones
-from glpose.runtime.lift import LEAST_JOINTS, LEAST_SCORE, MOST_GAP, LiftedTrack, Lifter
+from glpose.runtime.lift import LEAST_JOINTS, LEAST_SCORE, MOST_GAP, MOST_STEP, LiftedTrack, Lifter
 from glpose.skeleton import Skeleton, joint_map
+from glpose.track.steps import rate_by_times
 from glpose.types import FramePoses, PosesInSpace
 
 _LEAST_PX = 8.0
 """People are larger than this; if not, the joints are no pixels."""
+
+_MOST_LATE = 0.5  # of a step
 
 
 def lift_frames(
@@ -32,9 +35,10 @@ def lift_frames(
 ) -> tuple[FramePoses, ...]:
     """The frames with `lifted` poses, whose joints are those of `skeleton`.
 
-    Frames are in order, `1 / rate_hz` seconds apart, may be left out, and their people have track
-    ids. With the `height_m` of a person lengths are in metres; without it they are in the unit of
-    the card. `size_hw` is that of the pictures, (0, 0) if it is not known.
+    Frames are in order, may be left out, and their people have track ids. Samples are taken by the
+    times of the frames; `rate_hz` is what the header tells, and counts where times do not contradict it.
+    With the `height_m` of a person lengths are in metres; without it they are in the unit of the
+    card. `size_hw` is that of the pictures, (0, 0) if it is not known.
 
     Raises: BadInput if the skeleton lacks the root, the joints are no pixels or all missing, frames
     are not in order, an id comes twice in one, or no track is long enough.
@@ -52,11 +56,11 @@ def lift_frames(
     _check_order(frames)
     _check_joints(frames)
     scale = height_m if height_m is not None and card.unit == "statures" else 1.0
-    places = {track: _placed(frames, place) for track, place in _places(frames).items()}
-    lifted = {
-        track: _lift_track(frames, place, index, rate_hz, size_hw, lifter)
-        for track, place in places.items()
-    }
+    time_s, rate_hz = _times(frames, rate_hz)
+    places, lifted = {}, {}
+    for track, numbers in _places(frames).items():
+        places[track], at = _placed(frames, numbers, time_s * rate_hz)
+        lifted[track] = _lift_track(frames, places[track], at, index, rate_hz, size_hw, lifter)
     if not any(np.isfinite(found.xyz).any() for found in lifted.values()):
         longest = max(found.longest for found in lifted.values())
         raise BadInput(
@@ -68,11 +72,11 @@ def lift_frames(
     made = [_nobody(poses, len(skeleton.joints)) for poses in frames]
     for track, place in places.items():
         found = lifted[track]
-        for at, number, row in place:
-            xyz = np.where((back >= 0)[:, None], found.xyz[at, back], np.nan)
+        for when, number, row in place:
+            xyz = np.where((back >= 0)[:, None], found.xyz[when, back], np.nan)
             made[number].xyz[row] = scale * xyz
-            made[number].padded[row] = found.padded[at]
-            made[number].bridged[row] = found.bridged[at]
+            made[number].padded[row] = found.padded[when]
+            made[number].bridged[row] = found.bridged[when]
     return tuple(replace(p, lifted=xyz) for p, xyz in zip(frames, made, strict=True))
 
 
@@ -164,23 +168,51 @@ def _places(frames: Sequence[FramePoses]) -> dict[int, Int64[np.ndarray, "times 
     return {track: np.array(rows, np.int64) for track, rows in found.items()}
 
 
-def _placed(
-    frames: Sequence[FramePoses], place: Int64[np.ndarray, "times 3"]
-) -> Int64[np.ndarray, "times 3"]:
-    """The same with rows of the track's arrays for frame numbers: absences that end a run are all of one length.
+def _times(
+    frames: Sequence[FramePoses], rate_hz: float
+) -> tuple[Float64[np.ndarray, " frames"], float]:
+    """The times of the frames, rising, and their usual rate; by `rate_hz` if all times are the same."""
+    number = np.array([poses.frame for poses in frames], np.float64)
+    time_s = np.maximum.accumulate(np.array([poses.time_s for poses in frames], np.float64))
+    if time_s[0] == time_s[-1]:
+        return number / rate_hz, rate_hz
+    time_s = rising(time_s)
+    usual_s = float(np.median(np.diff(time_s) / np.diff(number)))
+    return time_s, rate_by_times(usual_s, rate_hz)
 
-    Memory is then bounded by the poses, whatever the numbers of their frames. Another scene in
-    between ends a run, too: there is nothing to bridge.
+
+def _placed(
+    frames: Sequence[FramePoses],
+    place: Int64[np.ndarray, "times 3"],
+    time: Float64[np.ndarray, " frames"],
+) -> tuple[Int64[np.ndarray, "times 3"], Float64[np.ndarray, " rows"]]:
+    """The same with rows of the track's arrays for frame numbers, and when these rows were taken.
+
+    Both are in usual steps from frame to frame, as `time` is. Absences that end a run are all of one
+    length: memory is then bounded by the poses, whatever the numbers of their frames. Another scene in
+    between ends a run, too: there is nothing to bridge. Between such ends frames count as evenly apart
+    if their times say so up to half a step, as files write times more coarsely.
     """
     number, ends = place[:, 1], MOST_GAP + 2
-    apart = np.minimum(np.diff(place[:, 0]), ends)
-    apart[np.isin(number[1:], back_from_elsewhere(frames, number))] = ends
-    return np.column_stack([np.r_[0, np.cumsum(apart)], place[:, 1:]])
+    taken, apart = np.diff(place[:, 0]), np.diff(time[number])
+    is_end = np.isin(number[1:], back_from_elsewhere(frames, number)) | (apart > MOST_STEP)
+    for part in np.split(np.arange(len(apart)), np.flatnonzero(is_end)):
+        inside = part[~is_end[part]]
+        late = np.cumsum(np.r_[0, apart[inside] - taken[inside]])
+        if np.ptp(late) <= _MOST_LATE:
+            apart[inside] = taken[inside]
+    apart[is_end] = ends
+    row = np.r_[0, np.cumsum(np.where(is_end, ends, np.minimum(taken, ends)))]
+    # Rounded, so that times which are whole steps after all are so exactly.
+    moments = np.round(np.r_[0, np.cumsum(apart)], 6)
+    at = np.interp(np.arange(row[-1] + 1), row, moments)
+    return np.column_stack([row, place[:, 1:]]), at
 
 
 def _lift_track(
     frames: Sequence[FramePoses],
     place: Int64[np.ndarray, "times 3"],
+    at: Float64[np.ndarray, " rows"],
     index: Int64[np.ndarray, " joints"],
     rate_hz: float,
     size_hw: tuple[int, int],
@@ -191,10 +223,10 @@ def _lift_track(
     xy = np.full((place[-1, 0] + 1, len(index), 2), np.nan, np.float32)
     score = np.zeros(xy.shape[:2], np.float32)
     there = index >= 0
-    for at, number, row in place:
-        xy[at, there] = frames[number].xy[row, index[there]]
-        score[at, there] = frames[number].score[row, index[there]]
-    found = lifter(xy, score, rate_hz, (size_hw[1], size_hw[0]))
+    for when, number, row in place:
+        xy[when, there] = frames[number].xy[row, index[there]]
+        score[when, there] = frames[number].score[row, index[there]]
+    found = lifter(xy, score, rate_hz, (size_hw[1], size_hw[0]), at=at)
     card = lifter.card
     roots = tuple(map(card.joints.index, card.root))
     return replace(found, xyz=with_steady_bones(found.xyz, card.joints, roots))

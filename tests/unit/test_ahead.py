@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from glpose.ahead import looking_ahead
+from glpose.ahead import looking_ahead, with_first
 from glpose.errors import VideoError
 
 
@@ -37,4 +37,24 @@ def test_what_is_held_comes_before_a_failure(number: int) -> None:
     with pytest.raises(VideoError, match="broken"):
         for item, _ in looking_ahead(source(), number):
             found.append(item)
+    assert found == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("number", [0, 1, 4, 9])
+def test_the_first_are_known_and_come_again_before_a_failure(number: int) -> None:
+    drawn = []
+
+    def source() -> Iterator[int]:
+        for item in range(4):
+            drawn.append(item)
+            yield item
+        raise VideoError("broken")
+
+    first, items = with_first(source(), number)
+    assert list(first) == drawn == list(range(min(number, 4)))
+    found = []
+    with pytest.raises(VideoError, match="broken"):
+        for item in items:
+            found.append(item)
+            assert item not in first
     assert found == [0, 1, 2, 3]

@@ -20,7 +20,7 @@ from glpose.hindsight import HindsightSpec
 from glpose.metrics.calibration import calibrated
 from glpose.refine.limbs import with_plausible_limbs
 from glpose.refine.phantoms import without_phantoms
-from glpose.refine.sides import LEG_PARTS, SidesSpec, with_continuous_sides
+from glpose.refine.sides import with_sides_in_time
 from glpose.refine.steady import with_steady_joints
 from glpose.runtime.detector import BoxDetector
 from glpose.runtime.presets import PRESETS, Effort
@@ -35,42 +35,25 @@ def test_phantoms_are_left_out_unless_boxes_are_given() -> None:
     detected, given = (usual_refiners(b, BODY19, (480, 640)) for b in (None, {}))
     assert detected[0] is without_phantoms
     assert without_phantoms not in given
-    assert len(detected) == len(given) + 1 == 5
+    assert len(detected) == len(given) + 1 == 4
 
 
 def test_nothing_is_steadied_by_later_frames_if_a_run_is_causal() -> None:
     usual, causal = (usual_refiners({}, BODY19, (480, 640), causal=c) for c in (False, True))
     used = [refine.func for refine in usual if isinstance(refine, partial)]
-    sides, legs = (refine.keywords for refine in usual[:2] if isinstance(refine, partial))
-    assert used == [with_continuous_sides] * 2 + [with_plausible_limbs, with_steady_joints]
-    assert "parts" not in sides
-    assert legs["parts"] is LEG_PARTS
+    assert used == [with_sides_in_time, with_plausible_limbs, with_steady_joints]
     alone = [refine for refine in causal if isinstance(refine, partial)]
-    assert [refine.func for refine in alone] == [used[0], used[2]]
-    assert "parts" not in alone[0].keywords
-    assert all(refine.keywords["how"].lookahead == 0 for refine in alone)
+    assert [refine.func for refine in alone] == used[:2]
+    assert alone[0].keywords["causal"]
+    assert alone[1].keywords["how"].lookahead == 0
     as_seen = usual_refiners({}, BODY19, (480, 640), steady=False)
-    assert [r.func for r in as_seen if isinstance(r, partial)] == used[:2]
+    assert [r.func for r in as_seen if isinstance(r, partial)] == used[:1]
     still = usual_refiners({}, BODY19, (480, 640), is_still=True)
-    assert [r.func for r in still if isinstance(r, partial)] == [used[0], used[3]]
-
-
-def test_legs_are_mended_only_where_enough_frames_ahead_can_be_seen() -> None:
-    for size_hw, is_there in (((2160, 3840), True), ((4320, 7680), False)):
-        used = [r for r in usual_refiners({}, BODY19, size_hw) if isinstance(r, partial)]
-        assert any("parts" in refine.keywords for refine in used) is is_there
-
-
-def test_sides_are_followed_for_times_and_not_for_numbers_of_frames() -> None:
-    for rate_hz, frames in ((25.0, [30, 4]), (60.0, [60, 8]), (240.0, [172, 32])):
-        usual = usual_refiners({}, BODY19, (1080, 1920), rate_hz=rate_hz)
-        sides = [refine.keywords["how"] for refine in usual[:2] if isinstance(refine, partial)]
-        assert [how.lookahead for how in sides] == frames
-    # What is live has no known rate, and a run with `causal` is to say the same.
-    for rate_hz in (10.0, 60.0):
-        causal = usual_refiners({}, BODY19, (1080, 1920), rate_hz=rate_hz, causal=True)
-        told = [refine.keywords["how"] for refine in causal if isinstance(refine, partial)]
-        assert told[0] == SidesSpec(lookahead=0)
+    assert [r.func for r in still if isinstance(r, partial)] == [used[0], used[2]]
+    assert [r.keywords["legs"] for r in (usual[0], still[0]) if isinstance(r, partial)] == [
+        True,
+        False,
+    ]
 
 
 class Counting:
@@ -546,7 +529,7 @@ def test_people_are_followed_back_as_far_in_time_at_a_high_rate(
     reach = []
 
     def estimated(*_: object, hindsight: HindsightSpec, **__: object) -> Iterator[FrameAndPoses]:
-        reach.append(hindsight.reach)
+        reach.append(hindsight.reach_at(hindsight.rate_hz))
         return iter(())
 
     monkeypatch.setattr("glpose.api.estimate_poses", estimated)

@@ -1,5 +1,6 @@
 """Who is found late is followed back: how far, who not, and what becomes of the frames."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -474,8 +475,23 @@ def test_frames_before_a_failure_are_given_out_first(block: int, fails: str) -> 
 
 
 def test_the_reach_is_the_same_in_time_up_to_what_people_may_cost_in_memory() -> None:
-    reach = [
-        HindsightSpec().at_rate(rate_hz).reach for rate_hz in (0.2, 25.0, 30.0, 60.0, 120.0, 240.0)
-    ]
+    reach = [HindsightSpec().reach_at(rate_hz) for rate_hz in (0.2, 25.0, 30.0, 60.0, 120.0, 240.0)]
     assert reach == [24, 24, 24, 48, 96, 96]
-    assert NO_HINDSIGHT.at_rate(240.0).reach == 0
+    assert NO_HINDSIGHT.reach_at(240.0) == 0
+    for size_hw, at_120 in (((432, 768), 96), ((1080, 1920), 43), ((2160, 3840), 10)):
+        assert HindsightSpec().within_bytes(size_hw).reach_at(120.0) == at_120
+
+
+@pytest.mark.parametrize("told_hz", [5.0, 30.0, 60.0, 1000.0, math.nan])
+@pytest.mark.parametrize(("rate_hz", "held"), [(30.0, 24), (120.0, 96)])
+def test_the_reach_is_that_of_the_times_whatever_the_header_says(
+    rate_hz: float, held: int, told_hz: float
+) -> None:
+    world = World()
+    hindsight = Hindsight(world.look, BODY19, HindsightSpec(rate_hz=told_hz))
+    given_out = 0
+    for number in range(120):
+        frame = world.frame(number)
+        frame = replace(frame, seen=replace(frame.seen, time_s=number / rate_hz))
+        given_out += len(list(hindsight.push(frame)))
+    assert given_out == 120 - held

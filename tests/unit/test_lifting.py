@@ -5,6 +5,7 @@ import math
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar, get_type_hints
@@ -120,6 +121,55 @@ def test_a_shot_in_between_is_not_bridged():
     assert not lifted(goes_on)[9].lifted.padded[0]
 
 
+def at_times(times_s: Iterable[float]) -> list[FramePoses]:
+    """Somebody who moves evenly and turns, seen at these times."""
+    return [
+        replace(
+            frame(0, 1), frame=i, time_s=float(t), xy=frame(0, 1).xy * [np.cos(3 * t), 1] + 90 * t
+        )
+        for i, t in enumerate(times_s)
+    ]
+
+
+def in_space(frames: list[FramePoses], told_hz: float) -> np.ndarray:
+    first = Lifter(lambda joints, known: joints[:, 0], CARD)
+    done = lift_frames(frames, COCO17, told_hz, first)
+    return np.stack([poses.lifted.xyz[0] for poses in done])
+
+
+@pytest.mark.parametrize("rate_hz", [15.0, 25.0, 29.97, 50.0])
+def test_the_times_count_and_not_a_header_that_is_wrong(rate_hz: float):
+    times = np.arange(40) / rate_hz
+    expected = in_space(at_times(times), rate_hz)
+    assert np.isfinite(expected[:, COCO17.index("left_knee")]).all()
+    for told_hz in (5.0, 1000.0, 90_000.0):
+        np.testing.assert_allclose(in_space(at_times(times), told_hz), expected, atol=1e-6)
+    # Files round times, and some have none.
+    for written in (np.round(times, 3), np.zeros(40)):
+        frames = [
+            replace(p, time_s=float(t)) for p, t in zip(at_times(times), written, strict=True)
+        ]
+        np.testing.assert_array_equal(in_space(frames, rate_hz), expected)
+
+
+@pytest.mark.parametrize("told_hz", [50.0, 30.0, 20.0])
+def test_samples_are_as_far_apart_in_time_where_the_rate_changes(told_hz: float):
+    """50 frames a second, then 25, as phones take them when it gets dark."""
+    even = np.arange(120) / 50
+    taken = np.r_[0:60, 60:120:2, 119]
+    expected = in_space(at_times(even), 50.0)[taken]
+    np.testing.assert_allclose(in_space(at_times(even[taken]), told_hz), expected, atol=0.02)
+
+
+def test_a_hole_in_the_times_ends_a_run():
+    for hole_s, ends in ((0.0, False), (0.4, False), (0.48, True), (1e6, True)):
+        times = np.arange(20) / 25 + hole_s * (np.arange(20) >= 10)
+        done = lifted(at_times(times))
+        padded = [bool(poses.lifted.padded[0]) for poses in done]
+        assert padded == [i < 2 or i > 17 or (ends and 8 <= i < 12) for i in range(20)]
+        assert all(np.isfinite(poses.lifted.xyz[0]).any() for poses in done)
+
+
 def test_a_height_gives_metres():
     plain, tall = lifted([frame(i, 1) for i in range(8)]), None
     tall = lifted([frame(i, 1) for i in range(8)], height_m=2.0)
@@ -163,8 +213,9 @@ def test_another_skeleton_height_or_rate_is_refused():
         with pytest.raises(BadInput, match=re.escape(f"rate is {said}; expected frames")):
             lift_frames(frames, COCO17, rate_hz, LIFTER)
     assert np.isfinite(lift_frames(frames, COCO17, 0.001, LIFTER)[4].lifted.xyz).any()
+    fast = at_times([poses.time_s / 4000 for poses in frames])
     with pytest.raises(BadInput, match=r"no track is long enough.* at 100000 frames a second"):
-        lift_frames(frames, COCO17, 100_000.0, LIFTER)
+        lift_frames(fast, COCO17, 100_000.0, LIFTER)
 
 
 @pytest.mark.parametrize(

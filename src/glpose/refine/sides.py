@@ -9,6 +9,7 @@ part, solved with a bounded look ahead. Where legs cross, knees alone may be tak
 few frames, while ankles are not: with `LEG_PARTS` and `LEGS` such frames are mended. Ours.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from math import lcm
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
 
-from glpose.ahead import looking_ahead
+from glpose.ahead import looking_ahead, with_first
 from glpose.imaging import pictures_within
 from glpose.skeleton import Skeleton
 from glpose.track.steps import Steps
@@ -107,32 +108,74 @@ def with_continuous_sides(
     joints: Skeleton,
     how: SidesSpec = SidesSpec(),
     parts: Parts = PARTS,
-    *,
-    by_times: bool = False,
 ) -> Iterator[FrameAndPoses]:
     """Exchange left and right where time says so, and mark people whose sides are unsure.
 
     Poses without `side_evidence`, and `parts` that `joints` lacks, stay as they are; who is marked
-    stays marked. With `by_times` the settings are made to fit the rate that the times of the frames so
-    far tell. If `pairs` fails, the frames held back are given out first, decided by what is known.
+    stays marked. If `pairs` fails, the frames held back are given out first, decided by what is known.
     """
+    fitted = ((pair, math.nan) for pair in pairs)
+    yield from (pair for pair, _ in _continuous(fitted, joints, how, parts))
+
+
+def with_sides_in_time(
+    pairs: Iterable[FrameAndPoses],
+    joints: Skeleton,
+    size_hw: tuple[int, int],
+    rate_hz: float = math.nan,
+    *,
+    causal: bool = False,
+    legs: bool = True,
+) -> Iterator[FrameAndPoses]:
+    """The same with settings that fit the rate of the frames, and then with those of `legs`.
+
+    The rate is that of the times, see `Steps`; `rate_hz` is what the header tells, NaN if that is not
+    known. The first frames are judged by the frames that are held back with them anyway, all later
+    ones by those before. As many frames are held back as pictures of this size have room for, none
+    with `causal`: then `rate_hz` does not count, as nobody knows that of what is live. Where the
+    pictures are too large to look far enough ahead for legs, these stay as they are.
+    """
+    usual = SidesSpec(lookahead=0) if causal else SidesSpec()
+    first, pairs = with_first(pairs, 1 + usual.within_bytes(size_hw).lookahead)
+    steps, told_hz = Steps(), math.nan if causal else rate_hz
+    for _, poses in first:
+        steps.add(poses.frame, poses.time_s)
+    lookahead = usual.at_rate(steps.rate_hz(told_hz)).within_bytes(size_hw).lookahead
+    own_legs = LEGS.at_rate(steps.rate_hz(told_hz))
+    # Without the frames to come, legs are crossed more often than mended, see docs/results.md.
+    sees_ahead = own_legs.within_bytes(size_hw, 2**28) == own_legs
+    rated = _rated(pairs, steps, len(first), told_hz)
+    rated = _continuous(rated, joints, replace(usual, lookahead=lookahead), PARTS)
+    if legs and sees_ahead and not causal:
+        at_first = replace(LEGS, lookahead=own_legs.lookahead)
+        rated = _continuous(rated, joints, at_first, LEG_PARTS)
+    yield from (pair for pair, _ in rated)
+
+
+_Rated = tuple[FrameAndPoses, float]
+"""A frame, and the frames in a second around it; NaN if that is not known."""
+
+
+def _rated(
+    pairs: Iterable[FrameAndPoses], steps: Steps, known: int, told_hz: float
+) -> Iterator[_Rated]:
+    """The frames with their rates; `steps` know the first `known` ones."""
+    for number, (frame, poses) in enumerate(pairs):
+        if number >= known:
+            steps.add(poses.frame, poses.time_s)
+        yield (frame, poses), steps.rate_hz(told_hz)
+
+
+def _continuous(
+    rated: Iterable[_Rated], joints: Skeleton, how: SidesSpec, parts: Parts
+) -> Iterator[_Rated]:
+    """See `with_continuous_sides`; all settings but `lookahead` are fitted to the rate."""
     known = _parts_of(joints, parts)
     bodies: dict[int, _Body] = {}
-    fitted = _at_their_rate(pairs, how) if by_times else ((pair, how) for pair in pairs)
-    followed = ((pair, own, _observe(pair[1], known, bodies, own)) for pair, own in fitted)
-    for ((frame, poses), own, seen), _ in looking_ahead(followed, how.lookahead):
-        yield frame, _decided(poses, seen, known, own)
-
-
-def _at_their_rate(
-    pairs: Iterable[FrameAndPoses], how: SidesSpec
-) -> Iterator[tuple[FrameAndPoses, SidesSpec]]:
-    """Each frame with the settings for the rate that is known by then."""
-    steps = Steps()
-    for pair in pairs:
-        steps.add(pair[1].frame, pair[1].time_s)
-        usual_s = steps.usual_s
-        yield pair, how if usual_s is None else how.at_rate(1 / usual_s)
+    fitted = ((one, how.at_rate(one[1])) for one in rated)
+    followed = ((one, own, _observe(one[0][1], known, bodies, own)) for one, own in fitted)
+    for (((frame, poses), rate_hz), own, seen), _ in looking_ahead(followed, how.lookahead):
+        yield (frame, _decided(poses, seen, known, own)), rate_hz
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,9 +14,10 @@ and their poses are in the frame of the camera itself.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int64
+from jaxtyping import Bool, Float, Float32, Float64, Int64
 
 from glpose.errors import BadInput
 from glpose.runtime.card import LiftCard
@@ -33,6 +34,9 @@ LEAST_SCORE = 0.2
 MOST_GAP = 10
 """The longest gap, in frames, that is bridged by interpolation."""
 
+MOST_STEP = MOST_GAP + 1.5
+"""Frames further from each other, in usual steps from frame to frame, have a longer gap between them."""
+
 LEAST_JOINTS = 3
 """With fewer joints neither the place nor the size of a person is known."""
 
@@ -44,8 +48,8 @@ class LiftedTrack:
     """The poses of a track, NaN where a joint or the whole person could not be lifted.
 
     `padded`: the window passes an end of the track, where the last sample is repeated. `bridged`: a
-    joint of the pose was interpolated in the picture. `longest` is the number of frames of the longest
-    run that could have been lifted, also if it is too short.
+    joint of the pose was interpolated in the picture. `longest` is the number of frames, a usual step
+    apart, of the longest run that could have been lifted, also if it is too short.
     """
 
     xyz: Float32[np.ndarray, "frames joints 3"]
@@ -76,10 +80,13 @@ class Lifter:
         rate_hz: float,
         size_wh: tuple[int, int] | None = None,
         *,
+        at: Float64[np.ndarray, " frames"] | None = None,
         least_frames: int | None = None,
     ) -> LiftedTrack:
         """Lift one person's joints (those of the card) in consecutive frames, in image pixels.
 
+        Frames are `1 / rate_hz` seconds apart, or `at` so many of these as it says, rising; those
+        further apart than `MOST_STEP` end a run as a gap does.
         Joints with NaN or a score below `LEAST_SCORE` are missing. Gaps up to `MOST_GAP` frames are
         bridged; longer ones end a run of frames, and runs shorter than `least_frames` are left out.
         A sample between two frames is on the line between them, and lacks joints that either lacks.
@@ -94,29 +101,34 @@ class Lifter:
                 "place in it, expected a file of poses that says it"
             )
         found = finite(xy) & (score >= LEAST_SCORE)
-        filled = bridged(np.where(found[..., None], xy, np.nan), MOST_GAP)
+        at = np.arange(len(xy), dtype=np.float64) if at is None else at
+        filled = bridged(np.where(found[..., None], xy, np.nan), MOST_GAP, at)
         known = finite(filled)
         usable = known.sum(1) >= LEAST_JOINTS
         least = least_frames or self.least_frames(rate_hz)
         half = self.card.window // 2
         reach = np.arange(-half, half + 1) * self.step(rate_hz)
-        keys, places = [], []
-        could_be = runs(usable)
-        for first, end in could_be:
-            if end - first >= least:
+        keys, places, is_beyond = [], [], []
+        could_be = _without_steps(runs(usable), at)
+        lengths = [1 + round(at[end - 1] - at[first]) for first, end in could_be]
+        for (first, end), length in zip(could_be, lengths, strict=True):
+            if length >= least:
                 own = np.arange(first, end)
+                wanted = at[own, None] + reach
+                inside = np.clip(wanted, at[first], at[end - 1])
                 keys.append(own)
-                places.append(np.clip(own[:, None] + reach, first, end - 1))
+                places.append(np.interp(inside, at[own], own))
+                is_beyond.append((inside != wanted).any(1))
         lifted = LiftedTrack(
             np.full((*xy.shape[:2], 3), np.nan, np.float32),
             np.zeros(len(xy), bool),
             np.zeros(len(xy), bool),
-            max((end - first for first, end in could_be), default=0),
+            max(lengths, default=0),
         )
         if not keys:
             return lifted
         key, place = np.concatenate(keys), np.concatenate(places)
-        lifted.padded[key] = (place != key[:, None] + reach).any(1)
+        lifted.padded[key] = np.concatenate(is_beyond)
         lifted.bridged[key] = (known[key] & ~found[key]).any(1)
         for start in range(0, len(key), _CHUNK):
             rows, some = key[start : start + _CHUNK], place[start : start + _CHUNK]
@@ -200,21 +212,37 @@ def finite(points: Float[np.ndarray, "*shape axes"]) -> Bool[np.ndarray, "*shape
 
 
 def bridged(
-    xy: Float[np.ndarray, "frames *joints 2"], most: int
+    xy: Float[np.ndarray, "frames *joints 2"],
+    most: int,
+    at: Float64[np.ndarray, " frames"] | None = None,
 ) -> Float[np.ndarray, "frames *joints 2"]:
-    """Gaps of at most `most` frames filled by a straight line in time; longer ones stay NaN."""
+    """Gaps of at most `most` frames filled by a straight line in time; longer ones stay NaN.
+
+    `at` says when each frame was taken, in usual steps from frame to frame, where these differ.
+    """
+    at = np.arange(len(xy), dtype=np.float64) if at is None else at
     there = finite(xy)
     frames = np.arange(len(xy)).reshape(-1, *[1] * (there.ndim - 1))
     before = np.maximum.accumulate(np.where(there, frames, -1), 0)
     after = np.flip(np.minimum.accumulate(np.flip(np.where(there, frames, len(xy)), 0), 0), 0)
-    gap = ~there & (before >= 0) & (after < len(xy)) & (after - before - 1 <= most)
     filled = xy.copy()
-    where = np.nonzero(gap)
+    where = np.nonzero(~there & (before >= 0) & (after < len(xy)))
+    is_short = at[after[where]] - at[before[where]] <= most + 1.5
+    where = tuple(places[is_short] for places in where)
     start, stop = before[where], after[where]
-    share = ((where[0] - start) / (stop - start))[:, None].astype(xy.dtype)
+    share = ((at[where[0]] - at[start]) / (at[stop] - at[start]))[:, None].astype(xy.dtype)
     rest = where[1:]
     filled[where] = (1 - share) * xy[(start, *rest)] + share * xy[(stop, *rest)]
     return filled
+
+
+def _without_steps(
+    parts: list[tuple[int, int]], at: Float64[np.ndarray, " frames"]
+) -> list[tuple[int, int]]:
+    """Runs that end where the next frame is further than `MOST_STEP`."""
+    cuts = [1 + a + np.flatnonzero(np.diff(at[a:b]) > MOST_STEP) for a, b in parts]
+    ends = ([a, *own.tolist(), b] for (a, b), own in zip(parts, cuts, strict=True))
+    return [part for own in ends for part in pairwise(own)]
 
 
 def runs(usable: Bool[np.ndarray, " frames"]) -> list[tuple[int, int]]:

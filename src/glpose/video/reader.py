@@ -15,8 +15,9 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
+from statistics import median
 
 import av
 import numpy as np
@@ -236,6 +237,7 @@ class _Reading:
         self._first_dts: int | None = None
         self._last_dts: int | None = None
         self._lasts: list[int] = []  # durations of the first packets
+        self._times: list[int] = []  # and their times
         self._end_s = 0.0  # of the packets read
         context = stream.codec_context
         context.options = {"max_pixels": str(imaging.MAX_PIXELS)}
@@ -294,16 +296,30 @@ class _Reading:
 
         DV has headers that are wrong; where packets last unequally long, only the header knows the
         mean. So it does where their time is counted in steps so coarse that the two differ by less
-        than one: 33 ms are 1/30 s in Matroska.
+        than one: 33 ms are 1/30 s in Matroska. Where no header says it, the times of the first packets do.
         """
-        said = header_rate(self.container, self.stream) or Fraction(25)
+        said = header_rate(self.container, self.stream)
         for packet in islice(demux(self.container, self.stream), _PEEKED - len(self._lasts)):
-            self._lasts.append(packet.duration or 0)
+            self._peek(packet)
+        said = said or self._rate_of_times() or Fraction(25)
         if not self.stream.time_base or len(set(self._lasts)) != 1 or not self._lasts[0]:
             return said
         lasts_s = self._lasts[0] * self.stream.time_base
         off_s = abs(lasts_s - 1 / said)
         return said if off_s <= max(self.stream.time_base, lasts_s / 100) else 1 / lasts_s
+
+    def _peek(self, packet: av.Packet) -> None:
+        self._lasts.append(packet.duration or 0)
+        if packet.pts is not None:
+            self._times.append(packet.pts)
+
+    def _rate_of_times(self) -> Fraction | None:
+        """By the mean step of the first packets, without pauses; None if they have no times."""
+        steps = [b - a for a, b in pairwise(sorted(set(self._times)))]
+        usual = [step for step in steps if step < 2 * median(steps)]
+        if not usual or not self.stream.time_base:
+            return None
+        return len(usual) / (sum(usual) * self.stream.time_base)
 
     def is_of(self, *formats: str) -> bool:
         """Whether the container has one of these formats."""
@@ -351,7 +367,7 @@ class _Reading:
             self.num_packets += 1
             self._num_hidden += packet.is_discard
             if self.num_packets <= _PEEKED:
-                self._lasts.append(packet.duration or 0)
+                self._peek(packet)
             if packet.dts is not None:
                 self._last_dts = packet.dts
                 self._first_dts = packet.dts if self._first_dts is None else self._first_dts
@@ -556,9 +572,14 @@ def duration_s(container: InputContainer, stream: VideoStream) -> float | None:
 
 
 def header_rate(container: InputContainer, stream: VideoStream) -> Fraction | None:
-    """Pictures a second that the header says, if any; for raw streams FFmpeg only assumes a mean."""
+    """Pictures a second that the header says, if any; for raw streams FFmpeg only assumes a mean.
+
+    Where FFmpeg knows nothing it guesses the rate of the clock, a thousand in WebM by browsers.
+    """
     mean = None if _is_of(container, _RAW) else stream.average_rate
-    return mean or stream.guessed_rate
+    guess = stream.guessed_rate
+    is_of_clock = guess and stream.time_base and guess * stream.time_base == 1
+    return mean or (None if is_of_clock else guess)
 
 
 def _is_of(container: InputContainer, formats: Iterable[str]) -> bool:

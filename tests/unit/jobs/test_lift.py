@@ -104,6 +104,19 @@ def test_coco_results_need_a_rate_and_get_numbers(
     assert all(np.isfinite(poses.lifted.xyz).any() for poses in done.frames)
 
 
+def test_poses_with_times_are_lifted_whatever_rate_the_header_names(weights: Path, tmp_path: Path):
+    """FFmpeg names 1000 frames a second of WebM by browsers' recorders."""
+    made = []
+    for fps in ("25.0", "1000.0", "2.5"):
+        path = written(tmp_path / f"{fps}.jsonl", [person(i) for i in range(SHORT)])
+        path.write_text(path.read_text().replace('"fps": 25.0', f'"fps": {fps}'))
+        assert main(["lift", str(path), "--weights", str(weights)]) == 0
+        frames = glpose.load(tmp_path / f"{fps}_3d.jsonl").frames
+        made.append(np.stack([poses.lifted.xyz for poses in frames]))
+    np.testing.assert_array_equal(made[1], made[0])
+    np.testing.assert_array_equal(made[2], made[0])
+
+
 @pytest.mark.parametrize("rate", ["0", "-1", "nan", "inf", "1e300", "1e-300"])
 def test_rates_that_no_video_has_are_refused(
     weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture, rate: str

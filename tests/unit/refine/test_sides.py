@@ -8,12 +8,21 @@ import numpy as np
 import pytest
 
 from glpose.refine import sides
-from glpose.refine.sides import LEG_PARTS, LEGS, SidesSpec, _Body, _parts_of, with_continuous_sides
+from glpose.refine.sides import (
+    LEG_PARTS,
+    LEGS,
+    SidesSpec,
+    _Body,
+    _parts_of,
+    with_continuous_sides,
+    with_sides_in_time,
+)
 from glpose.skeleton import BODY19, COCO17
 from glpose.types import Frame, FrameAndPoses, FramePoses, OtherPlaces, People
 from walking import Walk, walk
 
 PERIOD = 36
+SIZE_HW = (480, 640)
 NUM = len(BODY19.joints)
 PARTS = ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
 
@@ -152,18 +161,89 @@ def test_legs_named_wrongly_for_more_than_half_a_second_come_back_at_any_rate(
 
 
 @pytest.mark.parametrize("rate_hz", [5.0, 10.0, 60.0])
-def test_the_rate_is_found_from_times(rate_hz: float) -> None:
+def test_of_what_is_live_the_rate_is_found_from_times(rate_hz: float) -> None:
     """All but the first frames are as with settings for the rate that is known; at 30 Hz all are."""
     given, at_once = list(walked(rate_hz, 0.6)), SidesSpec(lookahead=0)
-    known, found, usual = (
-        list(with_continuous_sides(given, BODY19, how, by_times=by_times))
-        for how, by_times in ((at_once.at_rate(rate_hz), False), (at_once, True), (at_once, False))
+    known, usual = (
+        list(with_continuous_sides(given, BODY19, replace(how, lookahead=0)))
+        for how in (at_once.at_rate(rate_hz), at_once)
     )
-    for (_, one), (_, other) in list(zip(known, found, strict=True))[30:]:
-        np.testing.assert_array_equal(one.xy, other.xy)
-    assert any(
-        (one.xy != other.xy).any() for (_, one), (_, other) in zip(found, usual, strict=True)
-    )
+    # A run with `causal` is to say the same, whatever its header tells.
+    for told_hz in (float("nan"), 10.0, 60.0):
+        found = list(with_sides_in_time(given, BODY19, SIZE_HW, told_hz, causal=True))
+        for (_, one), (_, other) in list(zip(known, found, strict=True))[30:]:
+            np.testing.assert_array_equal(one.xy, other.xy)
+        assert any(
+            (one.xy != other.xy).any() for (_, one), (_, other) in zip(found, usual, strict=True)
+        )
+
+
+def in_order(pairs: Iterable[FrameAndPoses]) -> list[np.ndarray]:
+    """Joints and marks of all frames, to compare."""
+    return [np.append(poses.xy[0].ravel(), poses.unsure_sides) for _, poses in pairs]
+
+
+@pytest.mark.parametrize("rate_hz", [10.0, 30.0, 60.0])
+def test_sides_and_legs_fit_the_times_and_not_a_header_that_is_wrong(rate_hz: float) -> None:
+    """The same pictures and times have the same sides, whatever the header says."""
+    given = list(walked(rate_hz, 0.6))[:80]
+    right = with_continuous_sides(given, BODY19, SidesSpec().at_rate(rate_hz))
+    expected = in_order(with_continuous_sides(right, BODY19, LEGS.at_rate(rate_hz), LEG_PARTS))
+    for told_hz in (5.0, 30.0, 1000.0):
+        found = in_order(with_sides_in_time(given, BODY19, SIZE_HW, told_hz))
+        np.testing.assert_array_equal(found, expected)
+    wrong_hz = 1000.0 if rate_hz < 60 else 5.0
+    as_told = with_continuous_sides(given, BODY19, SidesSpec().at_rate(wrong_hz))
+    assert (np.array(in_order(as_told)) != expected).any()
+
+
+def test_a_pause_before_the_first_stride_changes_nothing() -> None:
+    """As in a recording of a screen, where the mean rate of the header is then far too low."""
+    given = list(walked(30.0, 0.6))[:80]
+    late = [
+        (frame, replace(poses, time_s=poses.time_s + 20.0 * (number > 0)))
+        for number, (frame, poses) in enumerate(given)
+    ]
+    expected = in_order(with_sides_in_time(given, BODY19, SIZE_HW, 30.0))
+    found = in_order(with_sides_in_time(late, BODY19, SIZE_HW, 3.5))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_settings_follow_a_rate_that_changes() -> None:
+    """Phones take fewer pictures when it gets dark: here 60, then 10 a second."""
+    slow = [poses for _, poses in walked(10.0, 0.6) if poses.time_s >= 2]
+    both = [poses for _, poses in walked(60.0, 0.6) if poses.time_s < 2] + slow
+    given = [
+        (Frame(number, poses.time_s, None), replace(poses, frame=number))
+        for number, poses in enumerate(both)
+    ]
+    found = in_order(with_sides_in_time(given, BODY19, SIZE_HW, 22.5))
+    at_first = in_order(with_sides_in_time(given[:120], BODY19, SIZE_HW, 60.0))
+    np.testing.assert_array_equal(found[:50], at_first[:50])
+    # With settings of the mean, motion would outvote a network that is right.
+    legs = [BODY19.index(f"left_{part}") for part in ("knee", "ankle")]
+    is_wrong = [
+        np.abs(xy[:-1].reshape(-1, 2)[legs] - poses.xy[0, legs]).max() > 1
+        for xy, (_, poses) in zip(found[-30:], list(walked(10.0, 0.0))[-30:], strict=True)
+    ]
+    assert np.mean(is_wrong) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "size_hw", "held"),
+    [(30.0, (480, 640), 31 + 4), (60.0, (480, 640), 61 + 8), (240.0, (1080, 1920), 173 + 32),
+     (30.0, (2160, 3840), 31 + 4), (120.0, (2160, 3840), 44), (30.0, (4320, 7680), 11)],
+)  # fmt: skip
+def test_as_many_frames_are_held_back_as_pictures_have_room_for(
+    rate_hz: float, size_hw: tuple[int, int], held: int
+) -> None:
+    """Of the largest ones too few for legs, which then stay as they are; none if causal."""
+    empty = [FramePoses.empty(number, number / rate_hz, NUM) for number in range(220)]
+    for told_hz in (rate_hz, 1000.0):
+        for causal, drawn in ((False, held), (True, 1)):
+            given = iter([(Frame(poses.frame, poses.time_s, None), poses) for poses in empty])
+            next(with_sides_in_time(given, BODY19, size_hw, told_hz, causal=causal))
+            assert 220 - len(list(given)) == drawn
 
 
 def test_settings_fit_the_rate_of_the_video() -> None:

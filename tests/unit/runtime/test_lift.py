@@ -117,6 +117,39 @@ def test_samples_are_as_far_apart_in_time_as_in_training(rate_hz: float):
     np.testing.assert_allclose(here, rate_hz / 25 * one, rtol=1e-4)
 
 
+def test_samples_are_taken_by_time_where_frames_are_not_evenly_apart():
+    """Somebody who moves evenly is seen alike; what a frame shows counts where one was taken."""
+    at = np.r_[0:20, 20:60:4, 59].astype(float)
+    xy, score = track(60)
+    even = lifter(first_minus_last)(xy, score, 60.0)
+    found = lifter(first_minus_last)(xy[at.astype(int)], score[: len(at)], 60.0, at=at)
+    np.testing.assert_allclose(found.xyz, even.xyz[at.astype(int)], rtol=1e-4, atol=1e-6)
+    assert found.padded.tolist() == even.padded[at.astype(int)].tolist()
+    np.testing.assert_array_equal(
+        lifter()(xy, score, 40.0).xyz, lifter()(xy, score, 40.0, at=np.arange(60.0)).xyz
+    )
+
+
+def test_a_pause_as_long_as_a_gap_ends_a_run():
+    xy, score = track(20)
+    for pause, ends in ((MOST_GAP + 1, False), (MOST_GAP + 2, True)):
+        at = np.arange(20.0) + (pause - 1) * (np.arange(20) >= 9)
+        found = lifter()(xy, score, 25.0, at=at)
+        assert np.isfinite(found.xyz).all()
+        assert found.padded.tolist() == [
+            i < 2 or i > 17 or (ends and 7 <= i < 11) for i in range(20)
+        ]
+        assert found.longest == (11 if ends else 19 + pause)
+
+
+def test_gaps_are_bridged_if_they_are_short_in_time():
+    xy = np.zeros((4, 1, 2))
+    xy[1:3], xy[3] = np.nan, 10
+    filled = bridged(xy, 10, np.array([0.0, 1.0, 9.0, 10.0]))
+    np.testing.assert_allclose(filled[:, 0, 0], [0, 1, 9, 10])
+    assert np.isnan(bridged(xy, 10, np.array([0.0, 1.0, 9.0, 12.0]))[1:3]).all()
+
+
 @pytest.mark.parametrize(
     ("rate_hz", "least"),
     [(25.0, 3), (50.0, 5), (49.95, 5), (50.0001, 5), (60.0, 6), (12.0, 2), (0.1, 2)],

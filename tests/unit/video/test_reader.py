@@ -165,6 +165,29 @@ def test_the_rate_is_that_of_the_recording_however_coarse_its_times(
     assert open_video(path).info.rate_hz == pytest.approx(float(rate_hz), rel=0.01)
 
 
+@pytest.mark.parametrize("pause_ms", [0, 5000])
+def test_the_rate_is_that_of_the_times_where_no_header_says_it(
+    pause_ms: int, tmp_path: Path
+) -> None:
+    """Browsers' recorders write no duration of frames; FFmpeg then guesses 1000, the clock's rate."""
+    late_ms = np.random.default_rng(0).uniform(0, 12, 40)
+    times_ms = np.round(np.arange(40) * 1000 / 30 + late_ms + pause_ms * (np.arange(40) > 0))
+    path = write_video(
+        tmp_path / "a.webm",
+        codec="libvpx",
+        times_ms=times_ms.astype(int).tolist(),
+        size_hw=(96, 128),
+    )
+    data = path.read_bytes()
+    assert data.count(b"\x23\xe3\x83") == 1  # DefaultDuration, becomes Void
+    at = data.index(b"\x23\xe3\x83")
+    num = 4 + (data[at + 3] & 0x7F)
+    path.write_bytes(
+        data[:at] + bytes([0xEC, 0x80 | (num - 2)]) + bytes(num - 2) + data[at + num :]
+    )
+    assert open_video(path).info.rate_hz == pytest.approx(30.0, rel=0.02)
+
+
 def test_a_change_of_size_in_mid_stream_keeps_the_first_size(tmp_path: Path) -> None:
     first = write_video(tmp_path / "a.ts", num_frames=5)
     second = write_video(tmp_path / "b.ts", num_frames=5, size_hw=(480, 640))
