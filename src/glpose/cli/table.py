@@ -12,6 +12,7 @@ def table(
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
     wide: Annotated[bool, Parameter(negative="")] = False,
+    person: int | None = None,
     quiet: Annotated[bool, Parameter(negative="")] = False,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
@@ -25,9 +26,12 @@ def table(
     result
         A results folder of glpose run, or its poses.jsonl; also a smooth.jsonl or poses_3d.jsonl.
     output
-        The table: a name that ends in .csv, or in .parquet (needs glpose[tables]).
+        The table: a name that ends in .csv, in .parquet (needs glpose[tables]), or in .trc: one
+        person as markers for OpenSim, in metres if lifted with --height, else a pixel as a millimetre.
     wide
         A row for each person in each frame, with columns for all joints.
+    person
+        Write only the person of this number.
     quiet
         Say nothing unless there is a problem.
     overwrite
@@ -37,5 +41,5 @@ def table(
     from glpose.cli.progress import make_reporter
     from glpose.jobs.table import TableOptions, write_table
 
-    options = TableOptions(output, wide=wide, overwrite=overwrite)
+    options = TableOptions(output, wide, person, overwrite)
     return 3 if write_table(result, options, make_reporter(quiet=quiet)).lacks else 0

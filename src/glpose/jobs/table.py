@@ -3,24 +3,38 @@
 made = write_table(Path("glpose-out/walk"), TableOptions(Path("walk.csv")))
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
 
 from glpose.errors import BadInput
 from glpose.files import whole_file
 from glpose.formats.tables import TABLES, CsvTable, ParquetTable, long_layout, wide_layout
 from glpose.formats.text.lines import cannot_write
+from glpose.formats.trc import METRES_A_PIXEL, write_trc
 from glpose.jobs.given import Given, Made, check_new, open_given, warn_of_cut_off
+from glpose.jobs.person import of_person
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.run import make_folder
+from glpose.track.steps import Steps
+from glpose.types import FramePoses
+
+MARKERS = ".trc"
 
 
 @dataclass(frozen=True, slots=True)
 class TableOptions:
-    """The options of `glpose table`; `output` ends in .csv or .parquet."""
+    """The options of `glpose table`; `output` ends in .csv, .parquet or .trc.
+
+    Only `person` is written if given; a .trc has one person.
+    """
 
     output: Path
     wide: bool = False
+    person: int | None = None
     overwrite: bool = False
 
 
@@ -31,13 +45,21 @@ def write_table(results: Path, options: TableOptions, reporter: Reporter = SILEN
     Parquet without pyarrow. Nothing is left half written.
     """
     output = options.output
-    kind = TABLES.get(output.suffix.lower())
-    if kind is None:
-        raise BadInput(f"{output}: is no name of a table; expected .csv or .parquet; change -o")
+    suffix = output.suffix.lower()
+    if suffix not in (*TABLES, MARKERS):
+        raise BadInput(
+            f"{output}: is no name of a table; expected .csv, .parquet or .trc; change -o"
+        )
+    if suffix == MARKERS and options.wide:
+        raise BadInput(f"{output}: has columns for all joints in any case; leave out --wide")
     given = open_given(results)
+    given = _of_person(given, options.person, alone=suffix == MARKERS)
     check_new([output], overwrite=options.overwrite, inputs=[given.path])
     make_folder(output.parent)
-    num_rows = _write(given, options, kind)
+    if suffix == MARKERS:
+        num_rows = _write_markers(given, output)
+    else:
+        num_rows = _write(given, options, TABLES[suffix])
     made = Made([output])
     warn_of_cut_off(given, made, reporter)
     if not given.has_joints:
@@ -69,3 +91,72 @@ def _write(given: Given, options: TableOptions, kind: type[CsvTable] | type[Parq
     except OSError as problem:
         raise cannot_write(output, problem) from problem
     return num_rows
+
+
+def _of_person(given: Given, person: int | None, *, alone: bool) -> Given:
+    """The results with this person alone; `alone` takes the only one if none is named.
+
+    Raises: BadInput if the person is not there, or if it is not clear who is meant.
+    """
+    frames = given.result.frames
+    if person is None and not alone:
+        return given
+    seen = {number for poses in frames for number in poses.people.track_id.tolist()}
+    known = ", ".join(map(str, sorted(seen)[:9])) or "nobody"
+    if person is None and len(seen) != 1:
+        raise BadInput(
+            f"{given.path}: a {MARKERS} has one person, here are {known}; name one with --person"
+        )
+    if person is not None and person not in seen:
+        raise BadInput(f"{given.path}: has no person {person}; there are {known}")
+    who = min(seen) if person is None else person
+    chosen = tuple(of_person(poses, who) for poses in frames)
+    return replace(given, result=replace(given.result, frames=chosen))
+
+
+def _write_markers(given: Given, output: Path) -> int:
+    """Write the one person of results, from the first to the last frame with them; returns the rows."""
+    result = given.result
+    rows = [i for i, poses in enumerate(result.frames) if len(poses.people)]
+    frames = result.frames[rows[0] : rows[-1] + 1]
+    time_s = np.array([poses.time_s for poses in frames])
+    if not (np.diff(time_s) > 0).all():
+        raise BadInput(
+            f"{given.path}: its times do not grow from frame to frame, as those of a {MARKERS} must; "
+            "write a .csv, which has the frames as well"
+        )
+    steps = Steps()
+    for poses in frames:
+        steps.add(poses.frame, poses.time_s)
+    number = np.array([poses.frame for poses in frames])
+    rate_hz = steps.rate_hz(result.video.rate_hz)
+    places_m = _places_m(given, frames)
+    # Readers want a place for each marker somewhere; the face has none in space.
+    known = np.flatnonzero(np.isfinite(places_m).any((0, 2)))
+    joints = [result.skeleton.joints[joint] for joint in known]
+    write_trc(output, joints, number, time_s, places_m[:, known], rate_hz)
+    return len(frames)
+
+
+def _places_m(given: Given, frames: Sequence[FramePoses]) -> Float32[np.ndarray, "frames joints 3"]:
+    """The joints of the one person in metres, y up; those of the picture with a length a pixel.
+
+    Raises: BadInput for joints in space in heights of the person.
+    """
+    lift = given.result.settings.get("lift")
+    if isinstance(lift, dict) and lift.get("unit") != "metres":
+        raise BadInput(
+            f"{given.path}: has joints in space in heights of the person; a {MARKERS} has metres: lift "
+            "with --height"
+        )
+    places = np.full((len(frames), len(given.result.skeleton.joints), 3), np.nan, np.float32)
+    for place, poses in zip(places, frames, strict=True):
+        if not len(poses.people):
+            continue
+        if lift is None:
+            place[:] = 0.0
+            place[:, :2] = poses.xy[0] * np.array([METRES_A_PIXEL, -METRES_A_PIXEL], np.float32)
+            place[~np.isfinite(poses.xy[0]).all(-1)] = np.nan
+        elif poses.lifted is not None:
+            place[:] = poses.lifted.xyz[0]
+    return places

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from glpose.cli.main import main
-from glpose.errors import MissingExtra
+from glpose.errors import BadInput, MissingExtra
 from glpose.formats.results import ResultWriter
 from glpose.jobs.given import open_given
 from glpose.jobs.table import TableOptions, write_table
@@ -166,8 +166,8 @@ def test_folders_that_are_no_results(results: Path, tmp_path: Path, capsys: Capt
 
 
 def test_names_of_other_tables(results: Path, tmp_path: Path, capsys: Capture) -> None:
-    assert "expected .csv or .parquet" in refused(results, tmp_path / "t.xlsx", capsys)
-    assert "expected .csv or .parquet" in refused(results, tmp_path / "folder", capsys)
+    assert "expected .csv, .parquet or .trc" in refused(results, tmp_path / "t.xlsx", capsys)
+    assert "expected .csv, .parquet or .trc" in refused(results, tmp_path / "folder", capsys)
     (tmp_path / "file").write_text("")
     assert "is a file; expected a folder" in refused(results, tmp_path / "file" / "t.csv", capsys)
 
@@ -264,3 +264,89 @@ def test_columns_in_space_are_there_if_any_frame_was_lifted(
     assert main(["table", str(path), "-o", str(tmp_path / "t.csv"), *form]) == 0
     rows, column = rows_of(tmp_path / "t.csv"), "nose_z_3d" if form else "z_3d"
     assert (rows[0][column], rows[-1][column]) == ("0.25", "")
+
+
+def markers_of(path: Path, num: int = NUM) -> tuple[list[str], list[list[str]]]:
+    """The third line's values and the rows of a TRC file."""
+    lines = [line.split("\t") for line in path.read_text("utf-8").splitlines()]
+    assert all(len(row) == 2 + 3 * num for row in lines[5:])
+    return lines[2], lines[5:]
+
+
+def test_markers_are_the_joints_of_one_person(tmp_path: Path) -> None:
+    frames = [frame_of(i, t, {1: Walk().joints(t), 7: Walk(start_px=600).joints(t)})
+              for i, t in enumerate(TIMES)]  # fmt: skip
+    frames[0] = frame_of(0, TIMES[0], {1: Walk().joints(0.0)})
+    frames[4] = frame_of(4, TIMES[4], {})
+    results = written(tmp_path / "walk", frames)
+    said = main(["table", str(results), "-o", str(tmp_path / "a.trc"), "--person", "7"])
+    assert said == 0
+    (rate, _, num, joints, unit, *_), rows = markers_of(tmp_path / "a.trc")
+    assert (rate, num, joints, unit) == ("25", "9", str(NUM), "m")
+    assert [row[0] for row in rows] == [
+        str(n) for n in range(2, 11)
+    ]  # from where person 7 comes in
+    assert set(rows[3][2:]) == {""}
+    knee = 2 + 3 * BODY19.index("left_knee")
+    x, y, z = map(float, rows[-1][knee : knee + 3])
+    seen = Walk(start_px=600).joints(TIMES[-1])[BODY19.index("left_knee")]
+    assert (1000 * x, -1000 * y, z) == pytest.approx((*seen, 0.0), abs=0.01)
+
+
+def test_markers_in_metres(tmp_path: Path) -> None:
+    frames = [replace(poses, lifted=PosesInSpace(np.full((1, NUM, 3), poses.time_s, np.float32),
+                                                 np.zeros(1, bool), np.zeros(1, bool)))
+              for poses in walk(TIMES)]  # fmt: skip
+    frames[2] = replace(frames[2], lifted=None)
+    for poses in frames:
+        if poses.lifted is not None:
+            poses.lifted.xyz[:, BODY19.index("nose")] = np.nan
+    for unit in ("metres", "statures"):
+        with ResultWriter(
+            tmp_path / f"{unit}.jsonl", INFO, BODY19, settings={"lift": {"unit": unit}}
+        ) as to:
+            for poses in frames:
+                to.write(poses)
+    made = write_table(tmp_path / "metres.jsonl", TableOptions(tmp_path / "m.trc"))
+    assert made.files == [tmp_path / "m.trc"]
+    values, rows = markers_of(tmp_path / "m.trc", NUM - 1)
+    assert values[3] == str(NUM - 1)
+    assert "nose" not in (tmp_path / "m.trc").read_text("utf-8")
+    assert rows[3][2:5] == ["0.12000"] * 3
+    assert set(rows[2][2:]) == {""}
+    with pytest.raises(BadInput, match=r"heights of the person.*--height"):
+        write_table(tmp_path / "statures.jsonl", TableOptions(tmp_path / "s.trc"))
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ([], "a .trc has one person, here are 1, 2; name one with --person"),
+        (["--person", "3"], "has no person 3; there are 1, 2"),
+        (["--person", "1", "--wide"], "leave out --wide"),
+    ],
+)
+def test_whose_markers_are_meant(
+    more: list[str], words: str, tmp_path: Path, capsys: Capture
+) -> None:
+    frames = [
+        frame_of(i, t, {1: Walk().joints(t), 2: Walk().joints(t)}) for i, t in enumerate(TIMES)
+    ]
+    results = written(tmp_path / "walk", frames)
+    assert words in refused(results, tmp_path / "a.trc", capsys, *more)
+
+
+def test_markers_need_times(tmp_path: Path, capsys: Capture) -> None:
+    still = written(tmp_path / "still", walk([0.0, 0.0, 0.0]))
+    assert "times do not grow" in refused(still, tmp_path / "a.trc", capsys)
+    empty = written(tmp_path / "empty", [frame_of(0, 0.0, {})])
+    assert "here are nobody" in refused(empty, tmp_path / "b.trc", capsys)
+
+
+def test_one_person_of_a_table(tmp_path: Path) -> None:
+    frames = [
+        frame_of(i, t, {1: Walk().joints(t), 2: Walk().joints(t)}) for i, t in enumerate(TIMES)
+    ]
+    results = written(tmp_path / "walk", frames)
+    assert main(["table", str(results), "-o", str(tmp_path / "a.csv"), "--person", "2"]) == 0
+    assert {row["person"] for row in rows_of(tmp_path / "a.csv")} == {"2"}
