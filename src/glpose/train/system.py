@@ -103,10 +103,9 @@ class Task(ABC, Generic[Net]):
     def score(self, model: Net) -> dict[str, float]:
         """Named scores on the validation set, higher is better; the first selects the best."""
 
+    @abstractmethod
     def pictures(self, model: Net) -> list[UInt8[np.ndarray, "_ _ 3"]]:
-        """RGB pictures with predictions to inspect after a validation; none unless a task draws some."""
-        del model
-        return []
+        """RGB pictures with predictions to inspect after a validation; may be empty."""
 
 
 class ExportTask(Task[Net]):

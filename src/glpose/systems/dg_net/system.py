@@ -94,6 +94,11 @@ class DgNetTask(LiftTask[DgNet]):
             "minus_p_mpjpe_mm": -unit_mm * procrustes_mpjpe(guess, truth),
         }
 
+    def pictures(self, model: DgNet) -> list[UInt8[np.ndarray, "_ _ 3"]]:
+        """None are drawn."""
+        del model
+        return []
+
     def export(
         self,
         model: DgNet,
