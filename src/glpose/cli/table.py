@@ -5,11 +5,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from glpose.errors import BadInput
+
 
 def table(
-    result: Path,
-    /,
-    *,
+    *result: Path,
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
     wide: Annotated[bool, Parameter(negative="")] = False,
     person: int | None = None,
@@ -19,15 +19,18 @@ def table(
     """Write poses as a table: time in seconds, frame, person, joint, place in pixels and score.
 
     There is a row for each joint of each person in each frame; cells are empty where a joint was
-    not found. Those that were smoothed or lifted have more columns. Exit status: 0 all well, 2 no table, 3 the table lacks something.
+    not found. Those that were smoothed or lifted have more columns. Several results make one table, with
+    a column that names them. Exit status: 0 all well, 2 no table, 3 the table lacks something.
 
     Parameters
     ----------
     result
-        A results folder of glpose run, or its poses.jsonl; also a smooth.jsonl or poses_3d.jsonl.
+        A results folder of glpose run, or its poses.jsonl; also a smooth.jsonl or poses_3d.jsonl. May
+        be given several times, or be a folder that holds results folders, such as glpose-out.
     output
-        The table: a name that ends in .csv, in .parquet (needs glpose[tables]), or in .trc: one
-        person as markers for OpenSim, in metres if lifted with --height, else a pixel as a millimetre.
+        The table: a name that ends in .csv or .parquet (needs glpose[tables]). Of one video also .json,
+        COCO results with the number of the frame as image_id; or .trc, one person as markers for
+        OpenSim, in metres if lifted with --height, else a pixel as a millimetre.
     wide
         A row for each person in each frame, with columns for all joints.
     person
@@ -41,5 +44,7 @@ def table(
     from glpose.cli.progress import make_reporter
     from glpose.jobs.table import TableOptions, write_table
 
+    if not result:
+        raise BadInput("no results given; expected results folders of glpose run")
     options = TableOptions(output, wide, person, overwrite)
     return 3 if write_table(result, options, make_reporter(quiet=quiet)).lacks else 0

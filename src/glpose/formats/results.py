@@ -181,22 +181,39 @@ def poses_file_of(path: Path) -> Path:
 
     Raises: BadInput for a folder without, or one that cannot be looked into.
     """
+    files = poses_files_of(path)
+    if is_folder_of_results(path, files):
+        named = ", ".join(str(file.parent) for file in files[:3])
+        raise BadInput(
+            f"{path}: holds results in folders of their own; give one: {named}"
+            f"{', ...' if files[3:] else ''}"
+        )
+    return files[0]
+
+
+def poses_files_of(path: Path) -> list[Path]:
+    """As `poses_file_of`, but all of them for a folder that holds folders of results.
+
+    Raises: BadInput for a folder without, or one that cannot be looked into.
+    """
     try:
         if not path.is_dir():
-            return path
+            return [path]
         if (path / POSES).exists():
-            return path / POSES
-        below = sorted(file.parent.name for file in path.glob(f"*/{POSES}"))
+            return [path / POSES]
+        below = sorted(path.glob(f"*/{POSES}"))
     except OSError as problem:
         raise BadInput(
             f"{path}: cannot be read ({problem.strerror}); expected a results folder of glpose run"
         ) from problem
-    if below:
-        raise BadInput(
-            f"{path}: holds results in folders of their own; give one: "
-            f"{', '.join(str(path / name) for name in below[:3])}{', ...' if below[3:] else ''}"
-        )
-    raise BadInput(f"{path}: holds no {POSES}; expected a results folder of glpose run")
+    if not below:
+        raise BadInput(f"{path}: holds no {POSES}; expected a results folder of glpose run")
+    return below
+
+
+def is_folder_of_results(path: Path, files: Sequence[Path]) -> bool:
+    """Whether `poses_files_of` has found these files in folders below a path."""
+    return files[0].parent.parent == path and files[0] != path / POSES
 
 
 def holds_frames(path: str | Path) -> bool:

@@ -10,11 +10,12 @@ import pytest
 
 from glpose.cli.main import main
 from glpose.errors import BadInput, MissingExtra
+from glpose.formats.poses import read_poses
 from glpose.formats.results import ResultWriter
 from glpose.jobs.given import open_given
 from glpose.jobs.table import TableOptions, write_table
-from glpose.skeleton import BODY19
-from glpose.types import BeforeSmoothing, PosesInSpace
+from glpose.skeleton import BODY19, COCO17, LIMB13
+from glpose.types import BeforeSmoothing, FramePoses, PosesInSpace
 from walking import INFO, NUM, Walk, frame_of, walk, written
 
 Capture = pytest.CaptureFixture[str]
@@ -156,8 +157,9 @@ def test_bad_results(content: str | None, said: str, tmp_path: Path, capsys: Cap
 
 
 def test_folders_that_are_no_results(results: Path, tmp_path: Path, capsys: Capture) -> None:
-    said = refused(tmp_path, tmp_path / "t.csv", capsys)
-    assert f"results in folders of their own; give one: {results}" in said
+    assert "results are given; give one" in refused(
+        tmp_path, tmp_path / "t.trc", capsys, str(results)
+    )
     (tmp_path / "empty").mkdir()
     assert "holds no poses.jsonl" in refused(tmp_path / "empty", tmp_path / "t.csv", capsys)
     header = (results / "poses.jsonl").read_text().splitlines()[0]
@@ -166,8 +168,8 @@ def test_folders_that_are_no_results(results: Path, tmp_path: Path, capsys: Capt
 
 
 def test_names_of_other_tables(results: Path, tmp_path: Path, capsys: Capture) -> None:
-    assert "expected .csv, .parquet or .trc" in refused(results, tmp_path / "t.xlsx", capsys)
-    assert "expected .csv, .parquet or .trc" in refused(results, tmp_path / "folder", capsys)
+    assert "expected .csv, .parquet, .trc or .json" in refused(results, tmp_path / "t.xlsx", capsys)
+    assert "expected .csv, .parquet, .trc or .json" in refused(results, tmp_path / "folder", capsys)
     (tmp_path / "file").write_text("")
     assert "is a file; expected a folder" in refused(results, tmp_path / "file" / "t.csv", capsys)
 
@@ -350,3 +352,76 @@ def test_one_person_of_a_table(tmp_path: Path) -> None:
     results = written(tmp_path / "walk", frames)
     assert main(["table", str(results), "-o", str(tmp_path / "a.csv"), "--person", "2"]) == 0
     assert {row["person"] for row in rows_of(tmp_path / "a.csv")} == {"2"}
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_one_table_of_many_trials(
+    wide: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    frames = [
+        frame_of(i, t, {1: Walk().joints(t), 2: Walk().joints(t)}) for i, t in enumerate(TIMES)
+    ]
+    written(Path("out/pre"), walk(TIMES))
+    written(Path("out/=post"), frames)
+    written(Path("=odd"), frames[:3])
+    more = ["--wide"] if wide else []
+    assert main(["table", "out", "=odd", "-o", "a.csv", *more]) == 0
+    assert (
+        capsys.readouterr().out == f"3 results: {36 if wide else 36 * NUM} rows; table in a.csv\n"
+    )
+    rows = rows_of(Path("a.csv"))
+    assert list(rows[0])[:2] == ["results", "time_s"]
+    counts = {
+        name: sum(row["results"] == name for row in rows) for name in {r["results"] for r in rows}
+    }
+    each = 1 if wide else NUM
+    assert counts == {"out/pre": 10 * each, "out/=post": 20 * each, "./=odd": 6 * each}
+    assert main(["table", "out/pre", "out/=post", "-o", "b.csv", "--person", "2", *more]) == 0
+    assert {row["results"] for row in rows_of(Path("b.csv"))} == {"out/=post"}
+    capsys.readouterr()
+    assert "has no person 3; there are 1, 2" in refused(
+        Path("out"), Path("c.csv"), capsys, "--person", "3"
+    )
+    # A folder with a single one in it is a folder of results, too.
+    written(Path("alone/pre"), walk(TIMES))
+    assert main(["table", "alone", "-o", "d.csv", *more]) == 0
+    assert rows_of(Path("d.csv"))[0]["results"] == "alone/pre"
+
+
+def test_trials_that_do_not_fit_together(results: Path, tmp_path: Path, capsys: Capture) -> None:
+    with ResultWriter(tmp_path / "b.jsonl", INFO, COCO17) as writer:
+        writer.write(FramePoses.empty(0, 0.0, len(COCO17.joints)))
+    said = refused(results, tmp_path / "t.csv", capsys, str(tmp_path / "b.jsonl"))
+    assert "has the joints coco17" in said
+    assert "has body19; write a table of each" in said
+    assert main(["table", "-o", str(tmp_path / "t.csv")]) == 2
+    assert "no results given" in capsys.readouterr().err
+
+
+def test_coco_results_are_read_back(tmp_path: Path, capsys: Capture) -> None:
+    frames = [frame_of(i, t, {1: Walk().joints(t), 5: Walk(start_px=600).joints(t)})
+              for i, t in enumerate(TIMES)]  # fmt: skip
+    frames[3] = frame_of(3, TIMES[3], {})
+    lost = Walk().joints(0.0)
+    lost[BODY19.index("left_wrist")] = np.nan
+    frames[0] = frame_of(0, 0.0, {5: lost})
+    results = written(tmp_path / "walk", frames)
+    out = tmp_path / "coco.json"
+    assert main(["table", str(results), "-o", str(out), "--person", "5"]) == 0
+    assert "9 rows" in capsys.readouterr().out
+    found = read_poses(out)
+    assert found.skeleton == COCO17
+    assert [poses.frame for poses in found.frames] == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+    where = [BODY19.index(name) for name in COCO17.joints]
+    for poses in found.frames:
+        given = frames[poses.frame]
+        row = given.people.track_id.tolist().index(5)
+        np.testing.assert_allclose(poses.xy[0], given.xy[row, where], atol=0.01)
+        np.testing.assert_allclose(poses.people.xyxy[0], given.people.xyxy[row], atol=0.02)
+        assert poses.people.track_id.tolist() == [5]
+    assert np.isnan(found.frames[0].xy[0, COCO17.index("left_wrist")]).all()
+    with ResultWriter(tmp_path / "b.jsonl", INFO, LIMB13) as writer:
+        writer.write(FramePoses.empty(0, 0.0, len(LIMB13.joints)))
+    said = refused(tmp_path / "b.jsonl", tmp_path / "b.json", capsys)
+    assert "COCO results have the joints of COCO, these poses no nose" in said

@@ -1,19 +1,21 @@
 """COCO keypoint files for scoring: truth with crowds and areas, and results as submitted.
 
-Unlike `labels`, which gives people to train on, this leaves nobody out: crowds and people without
+Poses of videos are written as such results, too. Unlike `labels`, which gives people to train on, this leaves nobody out: crowds and people without
 labelled joints matter in COCO's evaluation. Everything is float64, as in the files.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64
+from jaxtyping import Bool, Float, Float32, Float64
 
+from glpose.errors import BadInput
 from glpose.formats.text.lines import dump, write_text
 from glpose.formats.text.tree import Node, by_id, read_tree
 from glpose.skeleton import COCO17, SKELETONS, Skeleton
+from glpose.types import FramePoses
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,6 +120,45 @@ def write_keypoint_results(
             for person, whole in zip(joints, score, strict=True)
         ]
     write_text(path, "[" + ",\n".join(lines) + "]\n")
+
+
+def write_video_results(
+    path: Path, skeleton: Skeleton, frames: Iterable[tuple[FramePoses, Float32[np.ndarray, " n"]]]
+) -> int:
+    """Write the poses of a video as COCO results of 17 joints; returns how many people there are.
+
+    `frames` come with the scores of their people. `image_id` is the number of the frame, as
+    `formats.poses.read_poses` has it; `bbox` and `track_id` are written, too. Raises: BadInput if the
+    skeleton lacks joints of COCO, or the file cannot be written.
+    """
+    if lacking := [name for name in COCO17.joints if name not in skeleton.joints]:
+        raise BadInput(
+            f"{path}: COCO results have the joints of COCO, these poses no {lacking[0]}; write a .csv"
+        )
+    where = [skeleton.index(name) for name in COCO17.joints]
+    lines = []
+    for poses, scores in frames:
+        joints = np.concatenate([poses.xy, poses.score[..., None]], -1)[:, where].astype(np.float64)
+        joints[~np.isfinite(joints).all(-1)] = 0
+        boxes = poses.people.xyxy.astype(np.float64)
+        boxes[:, 2:] -= boxes[:, :2]
+        lines += [
+            dump(
+                {
+                    "image_id": poses.frame,
+                    "category_id": 1,
+                    "keypoints": np.round(person, 4).ravel(),
+                    "score": score,
+                    "bbox": np.round(box, 2),
+                    "track_id": number,
+                }
+            )
+            for person, score, box, number in zip(
+                joints, scores.tolist(), boxes, poses.people.track_id.tolist(), strict=True
+            )
+        ]
+    write_text(path, "[" + ",\n".join(lines) + "]\n")
+    return len(lines)
 
 
 def _category(root: Node) -> tuple[int, Skeleton]:
