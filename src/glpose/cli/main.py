@@ -47,7 +47,7 @@ app.command(
 app.command(
     "glpose.cli.lift:lift", name="lift", help="Give people of any tool's poses joints in space."
 )
-app.command("glpose.cli.table:table", name="table", help="Write poses as a table, CSV or Parquet.")
+app.command("glpose.cli.table:table", name="table", help="Write poses as CSV, Parquet, COCO results or TRC.")
 app.command(
     "glpose.cli.smooth:smooth",
     name="smooth",
