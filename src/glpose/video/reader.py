@@ -547,8 +547,7 @@ def _diagnose(path: Path, problem: Exception) -> str:
 
 def pick_stream(container: InputContainer, path: Path | str) -> VideoStream:
     """The stream of pictures to read. Raises: VideoError, naming `path`, if there is none."""
-    still = Disposition.attached_pic | Disposition.timed_thumbnails  # cover art, previews
-    videos = [s for s in container.streams.video if not s.disposition & still]
+    videos = _videos(container, path)
     if not videos:
         kinds = sorted({s.type for s in container.streams} - {"video"}) or ["no streams"]
         raise VideoError(f"{path}: holds no video (found: {', '.join(kinds)}); expected a video")
@@ -562,6 +561,21 @@ def pick_stream(container: InputContainer, path: Path | str) -> VideoStream:
             f"{imaging.MAX_PIXELS} pixels are read, scale it down first"
         )
     return best
+
+
+def _videos(container: InputContainer, path: Path | str) -> list[VideoStream]:
+    """The streams that are whole pictures, or a video. Raises: VideoError for pictures in tiles."""
+    still = Disposition.attached_pic | Disposition.timed_thumbnails  # cover art, previews
+    streams = [s for s in container.streams.video if not s.disposition & still]
+    whole = [s for s in streams if not s.disposition & Disposition.dependent]
+    num_tiles = len(streams) - len(whole)
+    if num_tiles and not any(s.disposition & Disposition.default for s in whole):
+        raise VideoError(
+            f"{path}: a picture of {num_tiles} tiles, which cannot be put together here; convert it "
+            "to JPEG (an iPhone takes JPEG with Settings, Camera, Formats, Most Compatible)"
+        )
+    # A moving AVIF holds its first picture as a stream, too.
+    return [s for s in whole if s.frames != 1 or s.duration is not None] or whole
 
 
 def duration_s(container: InputContainer, stream: VideoStream) -> float | None:
