@@ -24,6 +24,7 @@ from glpose.types import Frame, VideoInfo
 from glpose.video.arrays import RATE_HZ, ArraySource, step_at
 from glpose.video.camera import camera_number, open_camera
 from glpose.video.network import Address, NetworkSource, Watch, is_address, parse_address
+from glpose.video.numbering import note_on_gaps
 from glpose.video.pages import open_pages
 from glpose.video.reader import Audio, in_span, open_video, read_ahead
 from glpose.video.stills import IMAGE_SUFFIXES, is_picture, read_picture
@@ -201,7 +202,9 @@ def open_images(paths: Iterable[Path], name: str, rate_hz: float = RATE_HZ) -> I
             rate_hz,
             num_frames=len(paths),
             duration_s=duration_s,
+            note=note_on_gaps(paths),
             is_still=len(paths) == 1,
+            pictures=tuple(path.name for path in paths) if len(paths) > 1 else (),
             largest_hw=_largest(path, size_hw, paths),
         )
         return ImageSequence(paths, info, step_s)
