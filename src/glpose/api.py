@@ -319,7 +319,12 @@ def poses_of(
     as_given = (people_of.as_given,) if isinstance(people_of, GivenPeople) else ()
     for refine in (*usual, *as_given, *(refiners or ())):
         pairs = refine(pairs)
-    return pairs
+    return _named(pairs, info.pictures) if info.pictures else pairs
+
+
+def _named(pairs: Iterable[FrameAndPoses], pictures: Sequence[str]) -> Iterator[FrameAndPoses]:
+    for frame, poses in pairs:
+        yield frame, replace(poses, picture=pictures[poses.frame])
 
 
 def usual_refiners(

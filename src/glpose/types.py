@@ -52,7 +52,8 @@ class VideoInfo:
     `rate_hz` is NaN if it is not known, as of what is live; `num_frames` and `duration_s` come from the header and may be unknown or wrong. `note` says
     what is unusual in its pictures, or done to them; it is empty otherwise. `is_still`: a picture
     and no video, in which nobody is followed. Pictures in files may differ in size: `size_hw` is
-    that of the first one, and `largest_hw` what memory is to be planned for, if that is larger.
+    that of the first one, and `largest_hw` what memory is to be planned for, if that is larger;
+    `pictures` are the names of the files, if there are several.
     """
 
     name: str
@@ -64,6 +65,7 @@ class VideoInfo:
     note: str = ""
     is_still: bool = False
     largest_hw: tuple[int, int] | None = None
+    pictures: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -235,7 +237,8 @@ class FramePoses:
     right limbs may be exchanged, `propagated` those who were not found in this frame but in frames
     around it. `other_places` are known until a refiner has chosen among them, and in pictures.
     `before` has the raw joints of poses that `glpose smooth` has made.
-    `lifted` are the same people in space, if they were lifted.
+    `lifted` are the same people in space, if they were lifted. `picture` is the name of the file, where
+    several pictures in files are a video.
     """
 
     frame: int
@@ -250,6 +253,7 @@ class FramePoses:
     other_places: OtherPlaces | None = None
     lifted: PosesInSpace | None = None
     before: BeforeSmoothing | None = None
+    picture: str | None = None
 
     @classmethod
     def empty(

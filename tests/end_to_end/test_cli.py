@@ -480,6 +480,9 @@ def test_info(
     assert f"glpose {glpose.__version__}" in told()
     assert "320x240" in told(video)
     assert told(tiny_weights).count("licence:") == 1
+    pictures = bad_videos.image_folder(tmp_path)
+    (pictures / "frame-7.png").unlink()
+    assert "missing (7)" in told(pictures)
     assert "2 similar crops" in told(tiny_weights / "tiny.fusion.onnx")
     call(video, "--no-overlay", "--quiet")
     assert f"frames: {SHORT}" in told(tmp_path / "out" / "walk" / "poses.jsonl")

@@ -119,9 +119,10 @@ def _source_line(entry: SourceEntry) -> str:
     turned = f", turned by {info.rotation_deg} degrees" if info.rotation_deg else ""
     if info.is_still:
         return f"{entry.label}: a picture, {width}x{height}"
+    note = f"; {info.note}" if info.note else ""
     return (
         f"{entry.label}: {width}x{height}{turned}, "
-        f"{frames} frames (header), {info.rate_hz:.3f} frames/s, {seconds}"
+        f"{frames} frames (header), {info.rate_hz:.3f} frames/s, {seconds}{note}"
     )
 
 

@@ -6,7 +6,8 @@ is `[null, null, 0.0]` in the file and NaN with score 0 in memory. A person whos
 limbs may be exchanged has `"sides": "unsure"`, one who was not found in the frame but put there
 from frames around it `"source": "propagated"`. After `glpose smooth` a person also has the `raw`
 coordinates, and the numbers of the joints that were `filled` in or replaced as `outliers`. The
-`video` of a single picture is marked with `"still": true`.
+`video` of a single picture is marked with `"still": true`; frames that are picture files have the
+name as `picture`.
 
 People who were lifted have `joints_3d`, [x, y, z] relative to their root or [null, null, null] for
 each joint, and `window` with the words "padded" and "bridged" where they apply; what these mean is
@@ -349,6 +350,7 @@ def frame_line(poses: FramePoses) -> dict[str, Any]:
         "frame": int(poses.frame),
         "time_s": round(float(poses.time_s), _SECONDS),
         "status": poses.status,
+        **({} if poses.picture is None else {"picture": poses.picture}),
         "people": people,
     }
 
@@ -491,6 +493,7 @@ def _read_frame(line: Line, num_joints: int, *, needs_ids: bool) -> FramePoses:
         propagated=np.array([p.data.get("source") == _PROPAGATED for p in people], bool),
         lifted=_read_lifted(people, num_joints),
         before=_read_raw(people, num_joints),
+        picture=line.text("picture") if "picture" in line.data else None,
     )
 
 

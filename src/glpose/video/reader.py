@@ -112,20 +112,8 @@ class VideoSource:
                     continue
                 rgb = None if picture is None else self._as_shown(picture, display)
                 yield Frame(index, time_s, rgb)
-            if lack := self._lack(reading):
-                self.warnings.append(f"{self.path}: ends early, {lack}")
-
-    def _lack(self, reading: "_Reading") -> str:
-        """What is missing at the end; "" if nothing is."""
-        if counted := 0 if reading.is_of("gif") else self.info.num_frames:
-            missing = counted - reading.num_places
-            announced = f"{missing} of the {counted} frames that its header announces"
-            return f"{announced} are not in the file" if missing > 0 else ""
-        is_told = reading.container.duration is not None
-        if reading.is_long_enough or not is_cut_short(self.path, is_length_told=is_told):
-            return ""
-        lasted_s = reading.end_s - float(self.start_s)
-        return f"after {lasted_s:.1f} s: the file was cut short; copy it again"
+            if lack := _lack(reading, self.path, self.info.num_frames, self.start_s):
+                self.warnings.append(f"{self.path}: {lack}")
 
     def _as_shown(self, picture: VideoFrame, display: "Display") -> Rgb | None:
         try:
@@ -152,9 +140,12 @@ def open_video(path: Path | str) -> VideoSource:
             if picture is not None:
                 break
         else:
+            begin_s = (first_pts or 0) * (stream.time_base or Fraction(0))
+            lack = _lack(reading, path, _num_frames(reading, path), begin_s)
+            why = f"it {lack}" if lack else "check the file in a player"
             raise VideoError(
-                f"{path}: none of its {reading.num_packets} frames can be decoded "
-                f"({stream.codec_context.name}); check the file in a player"
+                f"{path}: none of the {reading.num_packets} frames in it can be decoded "
+                f"({stream.codec_context.name}); {why}"
             )
         display = Display(reading.aspect)
         info = VideoInfo(
@@ -164,7 +155,7 @@ def open_video(path: Path | str) -> VideoSource:
             num_frames=_num_frames(reading, path),
             duration_s=duration_s(container, stream),
             rotation_deg=display.turn(picture).rotation_deg,
-            note=_note_on(picture),
+            note="; ".join(filter(None, (_note_on_streams(container, stream), _note_on(picture)))),
         )
         time_base = stream.time_base or Fraction(1, 90000)
         return VideoSource(path, info, time_base, first_pts * time_base)
@@ -547,8 +538,7 @@ def _diagnose(path: Path, problem: Exception) -> str:
 
 def pick_stream(container: InputContainer, path: Path | str) -> VideoStream:
     """The stream of pictures to read. Raises: VideoError, naming `path`, if there is none."""
-    still = Disposition.attached_pic | Disposition.timed_thumbnails  # cover art, previews
-    videos = [s for s in container.streams.video if not s.disposition & still]
+    videos = _videos(container, path)
     if not videos:
         kinds = sorted({s.type for s in container.streams} - {"video"}) or ["no streams"]
         raise VideoError(f"{path}: holds no video (found: {', '.join(kinds)}); expected a video")
@@ -562,6 +552,21 @@ def pick_stream(container: InputContainer, path: Path | str) -> VideoStream:
             f"{imaging.MAX_PIXELS} pixels are read, scale it down first"
         )
     return best
+
+
+def _videos(container: InputContainer, path: Path | str) -> list[VideoStream]:
+    """The streams that are whole pictures, or a video. Raises: VideoError for pictures in tiles."""
+    still = Disposition.attached_pic | Disposition.timed_thumbnails  # cover art, previews
+    streams = [s for s in container.streams.video if not s.disposition & still]
+    whole = [s for s in streams if not s.disposition & Disposition.dependent]
+    num_tiles = len(streams) - len(whole)
+    if num_tiles and not any(s.disposition & Disposition.default for s in whole):
+        raise VideoError(
+            f"{path}: a picture of {num_tiles} tiles, which cannot be put together here; convert it "
+            "to JPEG (an iPhone takes JPEG with Settings, Camera, Formats, Most Compatible)"
+        )
+    # A moving AVIF holds its first picture as a stream, too.
+    return [s for s in whole if s.frames != 1 or s.duration is not None] or whole
 
 
 def duration_s(container: InputContainer, stream: VideoStream) -> float | None:
@@ -599,6 +604,19 @@ def _num_frames(reading: _Reading, path: Path) -> int | None:
     length_s = duration_s(reading.container, stream) or 0.0
     is_part = counted < length_s * reading.rate() / 2
     return None if is_part or counted >= _UNCOUNTED else counted or None
+
+
+def _lack(reading: _Reading, path: Path, announced: int | None, start_s: Fraction) -> str:
+    """What is missing at the end of a file that was read; "" if nothing is."""
+    if counted := 0 if reading.is_of("gif") else announced:
+        missing = counted - reading.num_places
+        lack = f"{missing} of the {counted} frames that its header announces are not in the file"
+        return f"ends early, {lack}; copy it again" if missing > 0 else ""
+    is_told = reading.container.duration is not None
+    if reading.is_long_enough or not is_cut_short(path, is_length_told=is_told):
+        return ""
+    lasted_s = reading.end_s - float(start_s)
+    return f"ends early, after {lasted_s:.1f} s: the file was cut short; copy it again"
 
 
 class Display:
@@ -660,6 +678,17 @@ def _turn(picture: VideoFrame) -> _Turn:
     a, b, _, c, d = np.frombuffer(bytes(picture.side_data["DISPLAYMATRIX"]), np.int32)[:5].tolist()
     sign = 1 if a * d - b * c >= 0 else -1
     return _Turn(round(math.degrees(math.atan2(sign * b, sign * a))) % 360, (a, b, c, d))
+
+
+def _note_on_streams(container: InputContainer, read: VideoStream) -> str:
+    streams = _videos(container, "")
+    if len(streams) < 2:
+        return ""
+    sizes = ", ".join(f"{stream.width}x{stream.height}" for stream in streams)
+    return (
+        f"it holds {len(streams)} streams of video ({sizes}), of which number "
+        f"{streams.index(read) + 1} was read; save another one as a file of its own to read it"
+    )
 
 
 def _note_on(picture: VideoFrame) -> str:

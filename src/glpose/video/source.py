@@ -24,10 +24,11 @@ from glpose.types import Frame, VideoInfo
 from glpose.video.arrays import RATE_HZ, ArraySource, step_at
 from glpose.video.camera import camera_number, open_camera
 from glpose.video.network import Address, NetworkSource, Watch, is_address, parse_address
+from glpose.video.numbering import note_on_gaps
 from glpose.video.pages import open_pages
 from glpose.video.reader import Audio, in_span, open_video, read_ahead
+from glpose.video.stills import IMAGE_SUFFIXES, is_picture, read_picture
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 VIDEO_SUFFIXES = frozenset(
     {".3g2", ".3gp", ".apng", ".asf", ".avi", ".dv", ".flv", ".gif", ".h264", ".hevc", ".m2ts",
      ".m2v", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogg", ".ogv",
@@ -94,7 +95,7 @@ class ImageSequence:
                 "for all of them"
             )
         try:
-            return imaging.read_image(path)
+            return read_picture(path)
         except VideoError as problem:
             self.warnings.append(str(problem))
             return None
@@ -189,7 +190,7 @@ def open_images(paths: Iterable[Path], name: str, rate_hz: float = RATE_HZ) -> I
     paths, problems = tuple(paths), []
     for path in paths:
         try:
-            size_hw = imaging.read_image(path).shape[:2]
+            size_hw = read_picture(path).shape[:2]
         except VideoError as problem:
             problems.append(problem)
             continue
@@ -201,7 +202,9 @@ def open_images(paths: Iterable[Path], name: str, rate_hz: float = RATE_HZ) -> I
             rate_hz,
             num_frames=len(paths),
             duration_s=duration_s,
+            note=note_on_gaps(paths),
             is_still=len(paths) == 1,
+            pictures=tuple(path.name for path in paths) if len(paths) > 1 else (),
             largest_hw=_largest(path, size_hw, paths),
         )
         return ImageSequence(paths, info, step_s)
@@ -228,7 +231,7 @@ def _largest(
     if num_bytes.get(path, 0) < _MUCH_MORE * num_bytes.get(first, 0):
         return None
     try:
-        found = imaging.read_image(path).shape[:2]
+        found = read_picture(path).shape[:2]
     except VideoError:
         return None
     return found if found[0] * found[1] > size_hw[0] * size_hw[1] else None
@@ -289,7 +292,7 @@ def find_sources(
                 for path in _expand(str(argument)):
                     if path.is_dir():
                         found += _in_folder(path)
-                    elif path.suffix.lower() in IMAGE_SUFFIXES:
+                    elif is_picture(path):
                         if path.parent not in loose:  # keeps the sequence's place in the order
                             found.append(SourceEntry("", (path.parent,), is_images=True))
                         loose.setdefault(path.parent, []).append((path, times))
@@ -342,8 +345,10 @@ def _expand(argument: str) -> list[Path]:
 def _in_folder(folder: Path) -> list[SourceEntry]:
     files = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
     files.sort(key=_natural)
-    videos = [p for p in files if p.suffix.lower() in VIDEO_SUFFIXES]
-    images = tuple(p for p in files if p.suffix.lower() in IMAGE_SUFFIXES)
+    images, videos = [], []
+    for path in files:
+        if path.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES:
+            (images if is_picture(path) else videos).append(path)
     if videos:
         first, *others = [SourceEntry(p.stem, (p,)) for p in videos]
         return [replace(first, ignored=len(images)), *others]
@@ -352,7 +357,8 @@ def _in_folder(folder: Path) -> list[SourceEntry]:
             f"{folder}: holds neither videos nor pictures (found: {len(files)} other files); "
             "give a folder that holds them itself"
         )
-    return [SourceEntry(folder.name, images, is_images=True, ignored=len(files) - len(images))]
+    ignored = len(files) - len(images)
+    return [SourceEntry(folder.name, tuple(images), is_images=True, ignored=ignored)]
 
 
 def _each_named(

@@ -126,6 +126,13 @@ def test_a_file_cut_anywhere_gives_its_whole_lines(file: Path, tmp_path: Path) -
         load(cut)
 
 
+def test_the_name_of_a_picture_is_kept_where_there_is_one(tmp_path: Path) -> None:
+    named = replace(poses(0, 1), picture="img_\udcff9.jpg")
+    path = write(tmp_path / "a", named, poses(1, 1))
+    assert [frame.picture for frame in load(path).frames] == [named.picture, None]
+    assert [b'"picture"' in line for line in path.read_bytes().splitlines()[1:]] == [True, False]
+
+
 def test_unknown_length_and_odd_names_survive(tmp_path: Path) -> None:
     video = VideoInfo("-\udcff\n.mp4", (1, 1), 0.0)
     with ResultWriter(tmp_path / "a", video, POSETRACK15, settings={"out": Path("x")}):

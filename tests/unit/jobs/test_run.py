@@ -492,6 +492,10 @@ def test_files_that_are_no_pictures_are_told_and_nothing_is_missing(
     assert ["files that are not pictures were ignored" in line for line in outcome.warnings] == [
         True
     ]
+    names = [f"frame-{i}.png" for i in range(12)]
+    written = glpose.load(outcome.folder / "poses.jsonl")
+    assert [frame.picture for frame in written.frames] == names
+    assert [frame.picture for frame in glpose.run(folder, frames=(3, 5), **how)] == names[3:5]
     (folder / "frame-3.png").write_bytes(b"not a picture")
     (outcome,) = run_sources([folder], Options(tmp_path / "again", **how))
     assert outcome.state == "incomplete"

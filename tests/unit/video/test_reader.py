@@ -10,7 +10,15 @@ import av
 import numpy as np
 import pytest
 
-from bad_videos import CASES, UNUSABLE, VFR_MS, read_index, set_display_matrix, write_video
+from bad_videos import (
+    CASES,
+    UNUSABLE,
+    VFR_MS,
+    coded_picture,
+    read_index,
+    set_display_matrix,
+    write_video,
+)
 from glpose.errors import VideoError
 from glpose.types import Frame
 from glpose.video.reader import open_video, read_ahead
@@ -44,6 +52,44 @@ def test_unusable_files_give_one_clear_line(name: str, tmp_path: Path) -> None:
 def test_the_line_says_what_was_found(name: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(VideoError, match=words):
         open_video(CASES[name](tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "words"),
+    [
+        ("a.mp4", "libx264", "it ends early, 59 of the 60 frames .*; copy it again$"),
+        ("a.mkv", "libx264", "it ends early, .* the file was cut short; copy it again$"),
+    ],
+)
+def test_a_file_cut_within_its_first_picture_is_called_cut(
+    name: str, codec: str, words: str, tmp_path: Path
+) -> None:
+    path = write_video(tmp_path / name, codec=codec)
+    with av.open(str(path)) as container:
+        first = next(packet for packet in container.demux() if packet.size)
+    path.write_bytes(path.read_bytes()[: first.pos + first.size // 4])
+    with pytest.raises(VideoError, match=words):
+        open_video(path)
+
+
+def test_one_of_several_streams_of_video_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "two.mp4"
+    with av.open(str(path), "w") as out:
+        streams = [out.add_stream("libx264", rate=25) for _ in range(2)]
+        for stream, size_hw in zip(streams, ((48, 64), (96, 128)), strict=True):
+            stream.height, stream.width = size_hw
+            stream.pix_fmt = "yuv420p"
+        for stream in streams:
+            for i in range(3):
+                rgb = coded_picture(i, (stream.height, stream.width))
+                picture = av.VideoFrame.from_ndarray(rgb, format="rgb24")
+                picture.pts = i
+                out.mux(stream.encode(picture))
+            out.mux(stream.encode(None))
+    info = open_video(path).info
+    assert info.size_hw == (48, 64)  # the default one
+    assert info.note.startswith("it holds 2 streams of video (64x48, 128x96), of which number 1 ")
+    assert open_video(write_video(tmp_path / "one.mp4", num_frames=2)).info.note == ""
 
 
 @pytest.mark.parametrize("name", ["http://host/a.mp4", "rtsp://host/a", "concat:a.mp4|b.mp4"])

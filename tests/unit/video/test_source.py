@@ -185,3 +185,13 @@ def test_frames_by_number_and_time(tmp_path: Path) -> None:
     assert kept(None, None, (10, None)) == [10, 11]
     assert kept(0.08, 0.2, (3, 99)) == [3, 4]
     assert kept(None, None, (50, 60)) == []
+
+
+def test_a_sequence_says_which_numbers_are_missing_and_its_names(tmp_path: Path) -> None:
+    folder = image_folder(tmp_path)
+    assert find_sources([folder])[0].open().info.note == ""
+    (folder / "frame-4.png").unlink()
+    info = find_sources([folder])[0].open().info
+    assert "missing (4)" in info.note
+    assert info.pictures == tuple(f"frame-{i}.png" for i in range(12) if i != 4)
+    assert find_sources([folder / "frame-3.png"])[0].open().info.pictures == ()

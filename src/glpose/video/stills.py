@@ -1,0 +1,48 @@
+"""Files of single pictures: those that OpenCV reads, and HEIC and AVIF, which are built like MP4."""
+
+from contextlib import closing
+from pathlib import Path
+
+from glpose import imaging
+from glpose.errors import VideoError
+from glpose.files import open_regular
+from glpose.imaging import Rgb
+from glpose.video.reader import open_video
+
+_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+IMAGE_SUFFIXES = _SUFFIXES | {".avif", ".heic", ".heif"}
+_BRANDS = frozenset({b"avif", b"heic", b"heim", b"heis", b"heix", b"mif1", b"mif2"})
+"""Of single pictures; those of sequences are others. ISO/IEC 23008-12, AV1 Image File Format."""
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file is a picture and not a video.
+
+    HEIC and AVIF may hold either, which their first bytes tell whatever the name is.
+    """
+    suffix = path.suffix.lower()
+    if suffix in _SUFFIXES:
+        return True
+    brand = _brand(path)
+    return suffix in IMAGE_SUFFIXES if brand is None else brand in _BRANDS
+
+
+def read_picture(path: Path) -> Rgb:
+    """Read a picture file as shown. Raises: VideoError if that cannot be done."""
+    if _brand(path) not in _BRANDS:
+        return imaging.read_image(path)
+    with closing(open_video(path).frames(ahead=0)) as frames:
+        rgb = next(frames).rgb
+    if rgb is None:
+        raise VideoError(f"{path}: its picture cannot be decoded; check the file in a viewer")
+    return rgb
+
+
+def _brand(path: Path) -> bytes | None:
+    """What a file that is built like MP4 says it is; None for any other."""
+    try:
+        with open_regular(path) as file:
+            head = file.read(12)
+    except OSError:  # whoever opens it says so
+        return None
+    return head[8:] if head[4:8] == b"ftyp" else None

@@ -1,0 +1,92 @@
+"""HEIC and AVIF are pictures, whatever their names are; one tile is never taken for the whole."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bad_videos import coded_picture, image_folder, read_index
+from glpose.errors import VideoError
+from glpose.video.given import find_given
+from glpose.video.reader import open_video
+from glpose.video.source import find_sources
+from heif import write_heic
+
+PICTURE = coded_picture(9, (128, 256))
+
+
+def avif(path: Path, num_pictures: int = 1) -> Path:
+    first, *others = [Image.fromarray(coded_picture(i, (128, 256))) for i in range(num_pictures)]
+    first.save(path, save_all=num_pictures > 1, append_images=others, duration=40)
+    return path
+
+
+def test_a_heic_is_a_picture_as_shown(tmp_path: Path) -> None:
+    path = write_heic(tmp_path / "a.HEIC", [np.rot90(PICTURE)], quarter_turns=3)
+    unnamed = tmp_path / "a"
+    unnamed.write_bytes(path.read_bytes())
+    for given in (path, unnamed, path.read_bytes()):
+        (entry,) = find_given([given])
+        source = entry.open()
+        assert source.info.is_still
+        (frame,) = source.frames()
+        assert frame.rgb.shape == (128, 256, 3)
+        assert read_index(frame.rgb) == 9
+
+
+@pytest.mark.parametrize("name", ["a.avif", "a.jpg", "a.mp4"])
+def test_the_bytes_tell_a_picture_not_the_name(name: str, tmp_path: Path) -> None:
+    avif(tmp_path / "b.avif").rename(tmp_path / name)
+    for given in (tmp_path / name, tmp_path):
+        (entry,) = find_sources([given])
+        source = entry.open()
+        assert source.info.is_still
+        assert [read_index(frame.rgb) for frame in source.frames()] == [0]
+
+
+@pytest.mark.parametrize("is_turned", [False, True])
+@pytest.mark.parametrize("has_thumbnail", [False, True])
+def test_neither_a_tile_nor_a_thumbnail_is_taken_for_the_picture(
+    is_turned: bool, has_thumbnail: bool, tmp_path: Path
+) -> None:
+    tiles = [PICTURE[:, :128], PICTURE[:, 128:], *[PICTURE[::2, ::2]] * has_thumbnail]
+    path = write_heic(
+        tmp_path / "a.heic", tiles, quarter_turns=3 * is_turned, thumbnail=has_thumbnail
+    )
+    for open_it in (find_sources([path])[0].open, find_sources([tmp_path])[0].open):
+        with pytest.raises(VideoError, match=r"a picture of 2 tiles, .* to JPEG"):
+            open_it()
+    with pytest.raises(VideoError, match="2 tiles"):
+        open_video(path)
+
+
+def test_one_in_a_sequence_keeps_its_place(tmp_path: Path) -> None:
+    folder = image_folder(tmp_path)
+    for number, tiles in ((3, [coded_picture(3)]), (5, [PICTURE[:, :128], PICTURE[:, 128:]])):
+        (folder / f"frame-{number}.png").unlink()
+        write_heic(folder / f"frame-{number}.heic", tiles)
+    source = find_sources([folder])[0].open()
+    found = [None if frame.rgb is None else read_index(frame.rgb) for frame in source.frames()]
+    assert found == [*range(5), None, *range(6, 12)]
+    (warning,) = source.warnings
+    assert "frame-5.heic: a picture of 2 tiles" in warning
+
+
+def test_a_moving_avif_is_a_video_with_all_its_pictures(tmp_path: Path) -> None:
+    avif(tmp_path / "a.avif", num_pictures=4)
+    for given in (tmp_path / "a.avif", tmp_path):
+        (entry,) = find_sources([given])
+        assert not entry.is_still
+        source = entry.open()
+        assert [read_index(frame.rgb) for frame in source.frames()] == list(range(4))
+        assert source.info.note == ""
+
+
+def test_a_damaged_one_is_told_in_one_line(tmp_path: Path) -> None:
+    path = write_heic(tmp_path / "a.heic", [PICTURE])
+    whole = path.read_bytes()
+    for num_bytes in (0, 4, 40, len(whole) - 500):
+        path.write_bytes(whole[:num_bytes])
+        with pytest.raises(VideoError, match=r"^[^\n]*a\.heic: [^\n]+$"):
+            find_sources([tmp_path])[0].open()
