@@ -16,7 +16,7 @@ from glpose.motion.series import back_from_elsewhere, rising
 from glpose.runtime.bones import with_steady_bones
 from glpose.runtime.lift import LEAST_JOINTS, LEAST_SCORE, MOST_GAP, MOST_STEP, LiftedTrack, Lifter
 from glpose.skeleton import Skeleton, joint_map
-from glpose.track.steps import rate_by_times
+from glpose.steps import rate_by_times
 from glpose.types import FramePoses, PosesInSpace
 
 _LEAST_PX = 8.0

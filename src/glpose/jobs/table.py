@@ -19,7 +19,7 @@ from glpose.jobs.given import Given, Made, check_new, open_given, warn_of_cut_of
 from glpose.jobs.person import of_person
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.run import make_folder
-from glpose.track.steps import Steps
+from glpose.steps import Steps
 from glpose.types import FramePoses
 
 MARKERS = ".trc"

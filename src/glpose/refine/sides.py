@@ -22,7 +22,7 @@ from jaxtyping import Bool, Float, Float64, Int64
 from glpose.ahead import looking_ahead, with_first
 from glpose.imaging import pictures_within
 from glpose.skeleton import Skeleton
-from glpose.track.steps import Steps
+from glpose.steps import Steps
 from glpose.types import FrameAndPoses, FramePoses, OtherPlaces
 
 
