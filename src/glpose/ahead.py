@@ -1,7 +1,7 @@
 """Streams that are held back until what follows has been seen."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
@@ -32,10 +32,13 @@ def with_first(items: Iterable[T], number: int) -> tuple[Sequence[T], Iterator[T
     return first, drawn()
 
 
-def looking_ahead(items: Iterable[T], number: int) -> Iterator[tuple[T, Sequence[T]]]:
+def looking_ahead(
+    items: Iterable[T], number: int | Callable[[T], int]
+) -> Iterator[tuple[T, Sequence[T]]]:
     """Each item with the up to `number` items behind it, which change when the next one is drawn.
 
-    If `items` fails, the items that are held back are given out first.
+    The number may be what a function says of the newest item. If `items` fails, the items that are held
+    back are given out first.
     """
     held: deque[T] = deque()
     problem: Exception | None = None
@@ -48,7 +51,8 @@ def looking_ahead(items: Iterable[T], number: int) -> Iterator[tuple[T, Sequence
         except Exception as found:  # noqa: BLE001 - whatever it is, it is raised again
             problem = found
             break
-        if len(held) > number:
+        most = number(held[-1]) if callable(number) else number
+        while len(held) > most:
             yield held.popleft(), held
     while held:
         yield held.popleft(), held

@@ -20,6 +20,7 @@ from glpose.geometry import box_iou, oks
 from glpose.imaging import pictures_within
 from glpose.runtime.protocols import Encoded
 from glpose.skeleton import Skeleton
+from glpose.steps import Steps
 from glpose.track import motion
 from glpose.track.by_pose import (
     FEWEST_SURE,
@@ -31,7 +32,6 @@ from glpose.track.by_pose import (
     pose_score,
 )
 from glpose.track.scenes import pace_of
-from glpose.track.steps import Steps
 from glpose.track.upright import body_turn_deg, is_upside_down
 from glpose.types import Affine, People
 from glpose.window import SeenFrame

@@ -16,7 +16,7 @@ from glpose.motion.series import back_from_elsewhere, rising
 from glpose.runtime.bones import with_steady_bones
 from glpose.runtime.lift import LEAST_JOINTS, LEAST_SCORE, MOST_GAP, MOST_STEP, LiftedTrack, Lifter
 from glpose.skeleton import Skeleton, joint_map
-from glpose.track.steps import rate_by_times
+from glpose.steps import rate_by_times, usual_steps
 from glpose.types import FramePoses, PosesInSpace
 
 _LEAST_PX = 8.0
@@ -56,11 +56,11 @@ def lift_frames(
     _check_order(frames)
     _check_joints(frames)
     scale = height_m if height_m is not None and card.unit == "statures" else 1.0
-    time_s, rate_hz = _times(frames, rate_hz)
+    time, in_steps, rate_hz = _times(frames, rate_hz)
     places, lifted = {}, {}
     for track, numbers in _places(frames).items():
-        places[track], at = _placed(frames, numbers, time_s * rate_hz)
-        lifted[track] = _lift_track(frames, places[track], at, index, rate_hz, size_hw, lifter)
+        places[track], when = _placed(frames, numbers, time, in_steps)
+        lifted[track] = _lift_track(frames, places[track], when, index, rate_hz, size_hw, lifter)
     if not any(np.isfinite(found.xyz).any() for found in lifted.values()):
         longest = max(found.longest for found in lifted.values())
         raise BadInput(
@@ -170,49 +170,55 @@ def _places(frames: Sequence[FramePoses]) -> dict[int, Int64[np.ndarray, "times 
 
 def _times(
     frames: Sequence[FramePoses], rate_hz: float
-) -> tuple[Float64[np.ndarray, " frames"], float]:
-    """The times of the frames, rising, and their usual rate; by `rate_hz` if all times are the same."""
+) -> tuple[Float64[np.ndarray, " frames"], Float64[np.ndarray, " frames"], float]:
+    """When the frames were taken, rising, in the steps that are usual in all and in those around each.
+
+    Also the rate of the former; all by `rate_hz` if all times are the same.
+    """
     number = np.array([poses.frame for poses in frames], np.float64)
     time_s = np.maximum.accumulate(np.array([poses.time_s for poses in frames], np.float64))
     if time_s[0] == time_s[-1]:
-        return number / rate_hz, rate_hz
+        return number, number, rate_hz
     time_s = rising(time_s)
-    usual_s = float(np.median(np.diff(time_s) / np.diff(number)))
-    return time_s, rate_by_times(usual_s, rate_hz)
+    usual_s, _ = usual_steps(np.diff(time_s) / np.diff(number))
+    rate_hz = rate_by_times(float(np.median(usual_s)), rate_hz)
+    return time_s * rate_hz, np.r_[0, np.cumsum(np.diff(time_s) / usual_s)], rate_hz
 
 
 def _placed(
     frames: Sequence[FramePoses],
     place: Int64[np.ndarray, "times 3"],
     time: Float64[np.ndarray, " frames"],
-) -> tuple[Int64[np.ndarray, "times 3"], Float64[np.ndarray, " rows"]]:
+    in_steps: Float64[np.ndarray, " frames"],
+) -> tuple[Int64[np.ndarray, "times 3"], Float64[np.ndarray, "2 rows"]]:
     """The same with rows of the track's arrays for frame numbers, and when these rows were taken.
 
-    Both are in usual steps from frame to frame, as `time` is. Absences that end a run are all of one
-    length: memory is then bounded by the poses, whatever the numbers of their frames. Another scene in
-    between ends a run, too: there is nothing to bridge. Between such ends frames count as evenly apart
+    That is in both kinds of steps, see `_times`. Absences that end a run are all of one length: memory
+    is then bounded by the poses, whatever the numbers of their frames. Another scene in between ends a
+    run, too: there is nothing to bridge. Between such ends frames count as evenly apart
     if their times say so up to half a step, as files write times more coarsely.
     """
     number, ends = place[:, 1], MOST_GAP + 2
-    taken, apart = np.diff(place[:, 0]), np.diff(time[number])
-    is_end = np.isin(number[1:], back_from_elsewhere(frames, number)) | (apart > MOST_STEP)
-    for part in np.split(np.arange(len(apart)), np.flatnonzero(is_end)):
+    taken = np.diff(place[:, 0])
+    apart = np.diff([time[number], in_steps[number]])
+    is_end = np.isin(number[1:], back_from_elsewhere(frames, number)) | (apart[1] > MOST_STEP)
+    for part in np.split(np.arange(len(taken)), np.flatnonzero(is_end)):
         inside = part[~is_end[part]]
-        late = np.cumsum(np.r_[0, apart[inside] - taken[inside]])
+        late = np.cumsum(np.r_[0, apart[0, inside] - taken[inside]])
         if np.ptp(late) <= _MOST_LATE:
-            apart[inside] = taken[inside]
-    apart[is_end] = ends
+            apart[:, inside] = taken[inside]
+    apart[:, is_end] = ends
     row = np.r_[0, np.cumsum(np.where(is_end, ends, np.minimum(taken, ends)))]
     # Rounded, so that times which are whole steps after all are so exactly.
-    moments = np.round(np.r_[0, np.cumsum(apart)], 6)
-    at = np.interp(np.arange(row[-1] + 1), row, moments)
-    return np.column_stack([row, place[:, 1:]]), at
+    moments = np.round(np.cumsum(np.pad(apart, ((0, 0), (1, 0))), axis=1), 6)
+    when = np.stack([np.interp(np.arange(row[-1] + 1), row, kind) for kind in moments])
+    return np.column_stack([row, place[:, 1:]]), when
 
 
 def _lift_track(
     frames: Sequence[FramePoses],
     place: Int64[np.ndarray, "times 3"],
-    at: Float64[np.ndarray, " rows"],
+    when: Float64[np.ndarray, "2 rows"],
     index: Int64[np.ndarray, " joints"],
     rate_hz: float,
     size_hw: tuple[int, int],
@@ -223,10 +229,11 @@ def _lift_track(
     xy = np.full((place[-1, 0] + 1, len(index), 2), np.nan, np.float32)
     score = np.zeros(xy.shape[:2], np.float32)
     there = index >= 0
-    for when, number, row in place:
-        xy[when, there] = frames[number].xy[row, index[there]]
-        score[when, there] = frames[number].score[row, index[there]]
-    found = lifter(xy, score, rate_hz, (size_hw[1], size_hw[0]), at=at)
+    for at, number, row in place:
+        xy[at, there] = frames[number].xy[row, index[there]]
+        score[at, there] = frames[number].score[row, index[there]]
+    size_wh = size_hw[1], size_hw[0]
+    found = lifter(xy, score, rate_hz, size_wh, at=when[0], in_steps=when[1])
     card = lifter.card
     roots = tuple(map(card.joints.index, card.root))
     return replace(found, xyz=with_steady_bones(found.xyz, card.joints, roots))

@@ -14,6 +14,13 @@ def test_each_item_comes_with_those_behind_it(number: int) -> None:
     assert found == [(i, list(range(i + 1, min(i + 1 + number, 5)))) for i in range(5)]
 
 
+def test_the_newest_item_says_how_many_are_held_back() -> None:
+    """More, and then fewer: those who were waiting come out at once."""
+    wanted = [0, 2, 2, 3, 3, 3, 1, 1]
+    found = [(i, len(later)) for i, later in looking_ahead(range(8), wanted.__getitem__)]
+    assert found == [(0, 0), (1, 3), (2, 3), (3, 3), (4, 2), (5, 1), (6, 1), (7, 0)]
+
+
 def test_no_more_are_drawn_than_are_looked_at() -> None:
     drawn = []
 

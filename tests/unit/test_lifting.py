@@ -161,6 +161,24 @@ def test_samples_are_as_far_apart_in_time_where_the_rate_changes(told_hz: float)
     np.testing.assert_allclose(in_space(at_times(even[taken]), told_hz), expected, atol=0.02)
 
 
+@pytest.mark.parametrize(
+    "steps_s",
+    [[1 / 60] * 60 + [1 / 5] * 60, [1 / 240] * 240 + [1 / 20] * 60, [1 / 20] * 60 + [1 / 240] * 240,
+     ([0.001] + [0.065]) * 30, ([0.065] + [0.001]) * 30, ([0.001] * 4 + [0.163]) * 12],
+)  # fmt: skip
+def test_everybody_is_lifted_where_rates_change_and_frames_come_in_bursts(steps_s: list[float]):
+    times = np.cumsum([0, *steps_s])
+    for told_hz in (30.0, 1000.0):
+        xyz = in_space(at_times(times), told_hz)
+        assert np.isfinite(xyz[:, COCO17.index("left_knee")]).all()
+    # Somebody who is missed for a few frames is bridged, wherever; for many not.
+    for at, absent in ((25, 5), (25, 15), (len(times) - 40, 5), (len(times) - 40, 15)):
+        frames = at_times(times)
+        for i in range(at, at + absent):
+            frames[i] = replace(frame(i), time_s=float(times[i]))
+        assert bool(lifted(frames)[at - 1].lifted.padded[0]) is (absent > 10)
+
+
 def test_a_hole_in_the_times_ends_a_run():
     for hole_s, ends in ((0.0, False), (0.4, False), (0.48, True), (1e6, True)):
         times = np.arange(20) / 25 + hole_s * (np.arange(20) >= 10)

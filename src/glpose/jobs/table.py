@@ -22,7 +22,7 @@ from glpose.jobs.person import of_person
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.run import make_folder
 from glpose.poses import person_score
-from glpose.track.steps import Steps
+from glpose.steps import Steps
 from glpose.types import FramePoses, PoseResult
 
 _MARKERS, _COCO = ".trc", ".json"

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
 
+from glpose.steps import usual_steps
 from glpose.types import FramePoses
 
 JUMP = 0.5
@@ -16,7 +17,7 @@ UNUSUAL = 4.0
 """Such a jump is a cut if it is this much faster than the motion around it."""
 
 HOLE = 2.5
-"""Usual steps without a frame, from which on frames are missing."""
+"""So many times longer than others a step is where frames are missing."""
 
 LEAST_HOLE_S = 0.13
 """Cameras often drop two frames: those at 25 Hz are 0.12 s apart, and still show how people move."""
@@ -121,9 +122,13 @@ def usual_step_s(time_s: Float64[np.ndarray, " frames"]) -> float:
 
 
 def num_missing(time_s: Float64[np.ndarray, " frames"]) -> Float64[np.ndarray, " steps"]:
-    """How many frames are missing from each frame to the next: whole numbers, 0 but in holes."""
-    step_s, usual_s = np.diff(time_s), usual_step_s(time_s)
-    is_hole = step_s > max(HOLE * usual_s, LEAST_HOLE_S)
+    """How many frames are missing from each frame to the next: whole numbers, 0 but in holes.
+
+    Steps that others around are as long as are no holes: rates change, and pictures come in bursts.
+    """
+    step_s = np.diff(time_s)
+    usual_s, longest_s = usual_steps(step_s)
+    is_hole = step_s > np.maximum(HOLE * longest_s, LEAST_HOLE_S)
     return np.where(is_hole, np.round(step_s / usual_s) - 1, 0.0)
 
 

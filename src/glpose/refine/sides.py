@@ -11,7 +11,7 @@ few frames, while ankles are not: with `LEG_PARTS` and `LEGS` such frames are me
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from math import lcm
@@ -22,7 +22,7 @@ from jaxtyping import Bool, Float, Float64, Int64
 from glpose.ahead import looking_ahead, with_first
 from glpose.imaging import pictures_within
 from glpose.skeleton import Skeleton
-from glpose.track.steps import Steps
+from glpose.steps import Steps
 from glpose.types import FrameAndPoses, FramePoses, OtherPlaces
 
 
@@ -114,8 +114,8 @@ def with_continuous_sides(
     Poses without `side_evidence`, and `parts` that `joints` lacks, stay as they are; who is marked
     stays marked. If `pairs` fails, the frames held back are given out first, decided by what is known.
     """
-    fitted = ((pair, math.nan) for pair in pairs)
-    yield from (pair for pair, _ in _continuous(fitted, joints, how, parts))
+    rated = ((pair, math.nan) for pair in pairs)
+    yield from (pair for pair, _ in _continuous(rated, joints, lambda _: how, parts))
 
 
 def with_sides_in_time(
@@ -131,26 +131,31 @@ def with_sides_in_time(
 
     The rate is that of the times, see `Steps`; `rate_hz` is what the header tells, NaN if that is not
     known. The first frames are judged by the frames that are held back with them anyway, all later
-    ones by those before. As many frames are held back as pictures of this size have room for, none
-    with `causal`: then `rate_hz` does not count, as nobody knows that of what is live. Where the
-    pictures are too large to look far enough ahead for legs, these stay as they are.
+    ones by those before. As many frames are held back as the rate wants and pictures of this size have
+    room for, none with `causal`: then `rate_hz` does not count, as nobody knows that of what is live.
+    Where the pictures are too large to look far enough ahead for legs, these stay as they are.
     """
     usual = SidesSpec(lookahead=0) if causal else SidesSpec()
     first, pairs = with_first(pairs, 1 + usual.within_bytes(size_hw).lookahead)
     steps, told_hz = Steps(), math.nan if causal else rate_hz
     for _, poses in first:
         steps.add(poses.frame, poses.time_s)
-    lookahead = usual.at_rate(steps.rate_hz(told_hz)).within_bytes(size_hw).lookahead
-    own_legs = LEGS.at_rate(steps.rate_hz(told_hz))
-    # Without the frames to come, legs are crossed more often than mended, see docs/results.md.
-    sees_ahead = own_legs.within_bytes(size_hw, 2**28) == own_legs
-    rated = _rated(pairs, steps, len(first), told_hz)
-    rated = _continuous(rated, joints, replace(usual, lookahead=lookahead), PARTS)
-    if legs and sees_ahead and not causal:
-        at_first = replace(LEGS, lookahead=own_legs.lookahead)
-        rated = _continuous(rated, joints, at_first, LEG_PARTS)
+
+    def at_rate(rate_hz: float) -> SidesSpec:
+        return usual.at_rate(rate_hz).within_bytes(size_hw)
+
+    def legs_at_rate(rate_hz: float) -> SidesSpec:
+        # Without the frames to come, legs are crossed more often than mended, see docs/results.md.
+        how = LEGS.at_rate(rate_hz)
+        return how if how == how.within_bytes(size_hw, 2**28) else _NEVER_APART
+
+    rated = _continuous(_rated(pairs, steps, len(first), told_hz), joints, at_rate, PARTS)
+    if legs and not causal:
+        rated = _continuous(rated, joints, legs_at_rate, LEG_PARTS)
     yield from (pair for pair, _ in rated)
 
+
+_NEVER_APART = SidesSpec(lookahead=0, apart=math.inf)
 
 _Rated = tuple[FrameAndPoses, float]
 """A frame, and the frames in a second around it; NaN if that is not known."""
@@ -167,14 +172,15 @@ def _rated(
 
 
 def _continuous(
-    rated: Iterable[_Rated], joints: Skeleton, how: SidesSpec, parts: Parts
+    rated: Iterable[_Rated], joints: Skeleton, fit: Callable[[float], SidesSpec], parts: Parts
 ) -> Iterator[_Rated]:
-    """See `with_continuous_sides`; all settings but `lookahead` are fitted to the rate."""
+    """See `with_continuous_sides`; `fit` says the settings for the rate of a frame."""
     known = _parts_of(joints, parts)
     bodies: dict[int, _Body] = {}
-    fitted = ((one, how.at_rate(one[1])) for one in rated)
+    fitted = ((one, fit(one[1])) for one in rated)
     followed = ((one, own, _observe(one[0][1], known, bodies, own)) for one, own in fitted)
-    for (((frame, poses), rate_hz), own, seen), _ in looking_ahead(followed, how.lookahead):
+    held = looking_ahead(followed, lambda newest: newest[1].lookahead)
+    for (((frame, poses), rate_hz), own, seen), _ in held:
         yield (frame, _decided(poses, seen, known, own)), rate_hz
 
 

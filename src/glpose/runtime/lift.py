@@ -35,7 +35,7 @@ MOST_GAP = 10
 """The longest gap, in frames, that is bridged by interpolation."""
 
 MOST_STEP = MOST_GAP + 1.5
-"""Frames further from each other, in usual steps from frame to frame, have a longer gap between them."""
+"""Frames further from each other, in the usual steps around them, have a longer gap between them."""
 
 LEAST_JOINTS = 3
 """With fewer joints neither the place nor the size of a person is known."""
@@ -81,12 +81,14 @@ class Lifter:
         size_wh: tuple[int, int] | None = None,
         *,
         at: Float64[np.ndarray, " frames"] | None = None,
+        in_steps: Float64[np.ndarray, " frames"] | None = None,
         least_frames: int | None = None,
     ) -> LiftedTrack:
         """Lift one person's joints (those of the card) in consecutive frames, in image pixels.
 
-        Frames are `1 / rate_hz` seconds apart, or `at` so many of these as it says, rising; those
-        further apart than `MOST_STEP` end a run as a gap does.
+        Frames are `1 / rate_hz` seconds apart, or `at` so many of these as it says, rising. `in_steps`
+        is the same in the steps that are usual around each frame, where rates change: by it gaps are
+        short or long, and frames further apart than `MOST_STEP` end a run as a long gap does.
         Joints with NaN or a score below `LEAST_SCORE` are missing. Gaps up to `MOST_GAP` frames are
         bridged; longer ones end a run of frames, and runs shorter than `least_frames` are left out.
         A sample between two frames is on the line between them, and lacks joints that either lacks.
@@ -102,14 +104,15 @@ class Lifter:
             )
         found = finite(xy) & (score >= LEAST_SCORE)
         at = np.arange(len(xy), dtype=np.float64) if at is None else at
-        filled = bridged(np.where(found[..., None], xy, np.nan), MOST_GAP, at)
+        in_steps = at if in_steps is None else in_steps
+        filled = bridged(np.where(found[..., None], xy, np.nan), MOST_GAP, in_steps)
         known = finite(filled)
         usable = known.sum(1) >= LEAST_JOINTS
         least = least_frames or self.least_frames(rate_hz)
         half = self.card.window // 2
         reach = np.arange(-half, half + 1) * self.step(rate_hz)
         keys, places, is_beyond = [], [], []
-        could_be = _without_steps(runs(usable), at)
+        could_be = _without_steps(runs(usable), in_steps)
         lengths = [1 + round(at[end - 1] - at[first]) for first, end in could_be]
         for (first, end), length in zip(could_be, lengths, strict=True):
             if length >= least:

@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import UInt8
 
+from glpose.steps import Steps
 from glpose.track.cuts import CutDetector
-from glpose.track.steps import Steps
 from glpose.types import Frame
 
 STALL_S = 2.0

@@ -57,13 +57,28 @@ def test_frames_that_share_a_time_are_spread(times: list[float], expected: list[
         ([0, 0.02, 0.04, 0.44, 0.46], [0, 0, 19, 0]),
         ([0, 0.01, 0.02, 0.12, 0.13], [0, 0, 0, 0]),  # short
         ([0, 1, 2, 4, 5], [0, 0, 0, 0]),  # one frame
-        ([0, 1, 2, 5, 6, 1e12], [0, 0, 2, 0, 1e12 - 7]),
+        ([0, 1, 2, 5, 6, 7, 8, 9, 1e12], [0, 0, 2, 0, 0, 0, 0, 1e12 - 10]),
     ],
 )
 def test_frames_are_missing_where_times_have_a_hole(
     times: list[float], expected: list[float]
 ) -> None:
     assert num_missing(np.array(times, np.float64)).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    "steps_s",
+    [
+        [1 / 60] * 60 + [1 / 5] * 40,  # it gets dark
+        [1 / 240] * 300 + [1 / 7.5] * 3,
+        ([0.001] * 4 + [0.163]) * 20,  # stamped when bursts arrive
+    ],
+)
+def test_steps_that_others_around_are_as_long_as_are_no_holes(steps_s: list[float]) -> None:
+    assert not num_missing(np.cumsum([0, *steps_s])).any()
+    at = len(steps_s) // 2
+    missing = num_missing(np.cumsum([0, *steps_s[:at], 3.0, *steps_s[at:]]))
+    assert np.flatnonzero(missing).tolist() == [at]
 
 
 def test_walking_and_a_gap_are_no_cut() -> None:

@@ -151,7 +151,9 @@ def test_in_slow_videos_motion_does_not_outvote_a_network_that_is_right(
     assert share_of_legs_exchanged(both) <= most
 
 
-@pytest.mark.parametrize("rate_hz", [30.0, 60.0, 120.0, 240.0])
+@pytest.mark.parametrize(
+    "rate_hz", [30.0, 60.0, *(pytest.param(hz, marks=pytest.mark.slow) for hz in (120.0, 240.0))]
+)
 def test_legs_named_wrongly_for_more_than_half_a_second_come_back_at_any_rate(
     rate_hz: float,
 ) -> None:
@@ -207,6 +209,44 @@ def test_a_pause_before_the_first_stride_changes_nothing() -> None:
     expected = in_order(with_sides_in_time(given, BODY19, SIZE_HW, 30.0))
     found = in_order(with_sides_in_time(late, BODY19, SIZE_HW, 3.5))
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    "steps_s",
+    [[0.0] * 29 + [1.0], [0.0, 0.0, 0.1], [0.0, 1 / 15],
+     *([0.001] * (frames - 1) + [frames / 30] for frames in (2, 3, 4, 5))],
+)  # fmt: skip
+def test_coarse_clocks_and_bursts_change_nothing(steps_s: list[float]) -> None:
+    """Streams stamp pictures when they arrive."""
+    given = list(walked(30.0, 0.6))[:80]
+    times_s = np.cumsum(np.tile(steps_s, 40))
+    other = [
+        (frame, replace(poses, time_s=float(time_s)))
+        for (frame, poses), time_s in zip(given, times_s, strict=False)
+    ]
+    expected, found = (
+        in_order(with_sides_in_time(p, BODY19, SIZE_HW, 30.0)) for p in (given, other)
+    )
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_frames_that_come_fast_at_first_hold_back_no_more_later_and_leave_legs_their_turn() -> None:
+    """As what a stream has waiting when it is opened: 500 a second, too fast for legs in 4K."""
+    bad = range(94, 97)  # the legs have just crossed, as in frame 22
+    times_s = np.r_[np.arange(31) / 500, 0.062 + np.arange(1, 100) / 30]
+    given = [
+        (frame, replace(poses, time_s=float(time_s)))
+        for i, time_s in enumerate(times_s)
+        for frame, poses in [pair(i, exchanged(truth(i), ("knee",)) if i in bad else truth(i), 0.5)]
+    ]
+    source = iter(given)
+    found = with_sides_in_time(source, BODY19, (2160, 3840), 30.0)
+    first = next(found)
+    assert len(given) - len(list(source)) < 70
+    for legs in (True, False):
+        found = list(with_sides_in_time(given, BODY19, (2160, 3840), 30.0, legs=legs))
+        assert (wrong_share(found, "knee") > 0) is not legs
+        np.testing.assert_array_equal(found[0][1].xy, first[1].xy)
 
 
 def test_settings_follow_a_rate_that_changes() -> None:
