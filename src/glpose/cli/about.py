@@ -10,6 +10,8 @@ from glpose import __version__
 from glpose.errors import GLPoseError
 from glpose.formats.results import load
 from glpose.imaging import version as opencv
+from glpose.jobs.ended import BEGUN, SUMMARY, how_ended
+from glpose.jobs.places import file_in
 from glpose.runtime.card import (
     Card,
     DetectorCard,
@@ -74,11 +76,15 @@ def results_in(folder: Path) -> list[Path]:
 def results_folder(folder: Path) -> list[str]:
     """What a folder of results holds, and how the run ended."""
     lines = results_file(folder / "poses.jsonl")
+    if file := file_in(folder):
+        lines.append(f"file: {file.get('path') or 'not said'}")
+    if (folder / BEGUN).exists():
+        return [*lines, f"the run {how_ended(folder)}"]
     try:
-        summary = json.loads((folder / "summary.json").read_text("utf-8"))
+        summary = json.loads((folder / SUMMARY).read_text("utf-8"))
         return [*lines, f"the run ended: {summary['state']}", *map(str, summary["warnings"])]
     except OSError:
-        return [*lines, "without summary.json: the run has not ended, or was killed"]
+        return [*lines, "without summary.json: the run was killed, or the poses are a copy"]
     except (ValueError, KeyError, TypeError):
         return [*lines, f"{folder / 'summary.json'}: not a summary that can be read"]
 

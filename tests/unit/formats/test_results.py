@@ -445,7 +445,7 @@ def test_a_whole_result_is_read_however_it_is_written(
         assert holds_frames(whole)
         assert sorted(read_boxes(whole)) == [frame["frame"] for frame in data["frames"]]
         assert len(read_poses(whole).frames) == len(data["frames"])
-        assert not open_given(whole).is_cut_off
+        assert not open_given(whole).lack
     whole.write_text(text[:-20], "utf-8")
     with pytest.raises(BadInput, match="not JSON"):
         glpose.load(whole)
