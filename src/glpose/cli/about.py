@@ -24,6 +24,7 @@ from glpose.runtime.card import (
 from glpose.runtime.engine import num_cores
 from glpose.runtime.engines.onnxruntime import engine
 from glpose.runtime.load import read_card, shipped, weights_in
+from glpose.runtime.trained import RECORD, how_to_export
 from glpose.video.source import SourceEntry, find_sources
 
 _TERMS = ("  licence:", "  terms of the data:")
@@ -64,6 +65,34 @@ def _terms_last(models: list[list[str]]) -> list[str]:
     return [line for lines in models for line in lines if line not in same] + [
         line.strip() for line in same
     ]
+
+
+def training(path: Path, run: Path) -> list[str]:
+    """A run of `glpose train`: its recipe, how far it came, its best score, and what to do with it."""
+    lines = [str(how_to_export(path))]
+    try:
+        record = json.loads((run / RECORD).read_text("utf-8"))
+        recipe, num_steps = record["recipe"], record.get("in_steps", record["recipe"])["num_steps"]
+        lines.append(f"recipe: {recipe['name']}, system {recipe['system']}, seed {recipe['seed']}")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return [*lines, f"{run / RECORD}: not the record of a run that can be read"]
+    try:
+        # A killed run leaves half a line.
+        whole = (run / "log.jsonl").read_bytes().split(b"\n")[:-1]
+        rows = [json.loads(line) for line in whole]
+        steps = max(row["step"] for row in rows)
+        # The first score of a validation is the one that the best checkpoint is chosen by.
+        firsts = [
+            (row["step"], *next(iter(row["scores"].items()))) for row in rows if "scores" in row
+        ]
+        known = [first for first in firsts if first[2] is not None]
+    except (OSError, ValueError, KeyError, TypeError, StopIteration):
+        return [*lines, f"steps: {num_steps} asked for; there is no log that can be read"]
+    lines.append(f"steps: {steps} of {num_steps}")
+    if not known:
+        return [*lines, "best score: none yet"]
+    step, name, score = max(known, key=lambda first: first[2])
+    return [*lines, f"best score: {name} {score:.2f}, at step {step}"]
 
 
 def results_in(folder: Path) -> list[Path]:
