@@ -476,12 +476,12 @@ class SourceJob:
             return
         of = ""
         if ended := how_ended(self.folder):
-            of = f" of a run that {ended} ({count_frames(self.folder / POSES)} frames)"
+            of = f", of a run that {ended} ({count_frames(self.folder / POSES)} frames)"
         before = (record or {}).get("start_sha256")
         if before is not None and self._file is not None and before != self._file["start_sha256"]:
-            of += f" of {self.entry.label} as it was before it changed"
+            of += f", of {self.entry.label} as it was before it changed"
         raise BadInput(
-            f"{self.folder}: holds results already{of} ({', '.join(old)}), which "
+            f"{self.folder}: holds results already ({', '.join(old)}){of}, which "
             "were kept; use --overwrite to replace them, or another folder with -o"
         )
 

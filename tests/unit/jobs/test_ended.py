@@ -82,7 +82,7 @@ def test_commands_say_that_a_run_did_not_end_and_copies_are_whole(
     assert main(["info", str(folder)]) == 0
     assert "the run has not ended, or was killed" in capsys.readouterr().out
     (again,) = run_sources([video], options)
-    assert "already of a run that has not ended, or was killed (5 frames)" in again.warnings[0]
+    assert "), of a run that has not ended, or was killed (5 frames), which" in again.warnings[0]
     assert BEGUN not in again.warnings[0]
     copied = shutil.copy(folder / "poses.jsonl", tmp_path)
     assert open_given(Path(copied)).lack == ""
