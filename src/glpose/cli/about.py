@@ -10,6 +10,8 @@ from glpose import __version__
 from glpose.errors import GLPoseError
 from glpose.formats.results import load
 from glpose.imaging import version as opencv
+from glpose.jobs.ended import BEGUN, SUMMARY, how_ended
+from glpose.jobs.places import file_in
 from glpose.runtime.card import (
     Card,
     DetectorCard,
@@ -22,6 +24,7 @@ from glpose.runtime.card import (
 from glpose.runtime.engine import num_cores
 from glpose.runtime.engines.onnxruntime import engine
 from glpose.runtime.load import read_card, shipped, weights_in
+from glpose.runtime.trained import RECORD, how_to_export
 from glpose.video.source import SourceEntry, find_sources
 
 _TERMS = ("  licence:", "  terms of the data:")
@@ -64,6 +67,34 @@ def _terms_last(models: list[list[str]]) -> list[str]:
     ]
 
 
+def training(path: Path, run: Path) -> list[str]:
+    """A run of `glpose train`: its recipe, how far it came, its best score, and what to do with it."""
+    lines = [str(how_to_export(path))]
+    try:
+        record = json.loads((run / RECORD).read_text("utf-8"))
+        recipe, num_steps = record["recipe"], record.get("in_steps", record["recipe"])["num_steps"]
+        lines.append(f"recipe: {recipe['name']}, system {recipe['system']}, seed {recipe['seed']}")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return [*lines, f"{run / RECORD}: not the record of a run that can be read"]
+    try:
+        # A killed run leaves half a line.
+        whole = (run / "log.jsonl").read_bytes().split(b"\n")[:-1]
+        rows = [json.loads(line) for line in whole]
+        steps = max(row["step"] for row in rows)
+        # The first score of a validation is the one that the best checkpoint is chosen by.
+        firsts = [
+            (row["step"], *next(iter(row["scores"].items()))) for row in rows if "scores" in row
+        ]
+        known = [first for first in firsts if first[2] is not None]
+    except (OSError, ValueError, KeyError, TypeError, StopIteration):
+        return [*lines, f"steps: {num_steps} asked for; there is no log that can be read"]
+    lines.append(f"steps: {steps} of {num_steps}")
+    if not known:
+        return [*lines, "best score: none yet"]
+    step, name, score = max(known, key=lambda first: first[2])
+    return [*lines, f"best score: {name} {score:.2f}, at step {step}"]
+
+
 def results_in(folder: Path) -> list[Path]:
     """The folder itself if it holds the results of a run, else those in it that do."""
     if (folder / "poses.jsonl").is_file():
@@ -74,11 +105,15 @@ def results_in(folder: Path) -> list[Path]:
 def results_folder(folder: Path) -> list[str]:
     """What a folder of results holds, and how the run ended."""
     lines = results_file(folder / "poses.jsonl")
+    if file := file_in(folder):
+        lines.append(f"file: {file.get('path') or 'not said'}")
+    if (folder / BEGUN).exists():
+        return [*lines, f"the run {how_ended(folder)}"]
     try:
-        summary = json.loads((folder / "summary.json").read_text("utf-8"))
+        summary = json.loads((folder / SUMMARY).read_text("utf-8"))
         return [*lines, f"the run ended: {summary['state']}", *map(str, summary["warnings"])]
     except OSError:
-        return [*lines, "without summary.json: the run has not ended, or was killed"]
+        return [*lines, "without summary.json: the run was killed, or the poses are a copy"]
     except (ValueError, KeyError, TypeError):
         return [*lines, f"{folder / 'summary.json'}: not a summary that can be read"]
 

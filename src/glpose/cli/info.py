@@ -1,4 +1,4 @@
-"""`glpose info`: versions, engine and weights; or what a file, a folder, weights or a recipe hold."""
+"""`glpose info`: versions, engine and weights; or what a file, a folder, weights, a training run or a recipe hold."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def info(what: str | None = None, /) -> int:
     ----------
     what
         A video, a folder of videos, of pictures or of results, a poses.jsonl, weights (a name, a
-        file or a folder), or a recipe by its name.
+        file or a folder), a run of glpose train, or a recipe by its name.
 
     """
     say(*_lines(what))
@@ -23,6 +23,7 @@ def info(what: str | None = None, /) -> int:
 def _lines(what: str | None) -> list[str]:
     from glpose.cli import about
     from glpose.formats.text.lines import looking_at
+    from glpose.runtime.trained import how_to_export, training_run
     from glpose.video.network import is_address, shown
 
     if what is None:
@@ -33,8 +34,12 @@ def _lines(what: str | None) -> list[str]:
     with looking_at(path):
         if not path.exists():
             return _of_name(what)
+        if (run := training_run(path)) and not any(run.glob("*.onnx")):
+            return about.training(path, run)
         if path.is_dir():
             return _of_folder(path)
+        if said := how_to_export(path):
+            raise BadInput(said)
         if path.suffix == ".onnx":
             return about.weights_file(path)
         return about.results_file(path) if path.suffix == ".jsonl" else about.source(path)

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from glpose.cli.checks import Device, check_count
-from glpose.cli.output import say
+from glpose.cli.output import complain, say
 from glpose.weights import DEFAULT_LIFT
 
 
@@ -27,7 +27,8 @@ def lift(
 
     Writes the poses again, with "joints_3d" relative to the middle of the hips: x to the right of
     the picture, y up, z towards the camera. Lengths are in statures of the person, or in metres
-    with --height.
+    with --height. Exit status: 0 all well, 2 nothing was written, 3 the run of the poses did not end
+    well.
 
     Parameters
     ----------
@@ -53,11 +54,11 @@ def lift(
 
     """
     check_count("--threads", threads)
-    from glpose.formats.results import poses_file_of
+    from glpose.formats.poses import find_poses
     from glpose.jobs.lift import LiftOptions, lift_file
     from glpose.runtime.engine import EngineSpec
 
-    poses = poses_file_of(poses)
+    poses = find_poses(poses)
     target = output or poses.with_name(f"{poses.stem}_3d.jsonl")
     options = LiftOptions(
         target, weights, height, rate, overwrite, EngineSpec(device=device, threads=threads)
@@ -68,4 +69,6 @@ def lift(
             f"{target}: lifted {done.lifted} of {done.poses} poses, {done.lifted_tracks} of "
             f"{done.tracks} people, in {done.unit}"
         )
-    return 0
+    if done.lack:
+        complain(done.lack)
+    return 3 if done.lack else 0

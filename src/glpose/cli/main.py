@@ -42,12 +42,16 @@ app.command("glpose.cli.run:run", name="run", help=_RUN)
 app.command(
     "glpose.cli.refine:refine",
     name="refine",
-    help="Make poses of any tool steadier with their video.",
+    help="Make poses steadier with their video, also COCO results and PoseTrack predictions.",
 )
 app.command(
-    "glpose.cli.lift:lift", name="lift", help="Give people of any tool's poses joints in space."
+    "glpose.cli.lift:lift",
+    name="lift",
+    help="Give people joints in space, also of COCO results and PoseTrack predictions.",
 )
-app.command("glpose.cli.table:table", name="table", help="Write poses as CSV, Parquet, COCO results or TRC.")
+app.command(
+    "glpose.cli.table:table", name="table", help="Write poses as CSV, Parquet, COCO results or TRC."
+)
 app.command(
     "glpose.cli.smooth:smooth",
     name="smooth",

@@ -23,7 +23,9 @@ def refine(
     quiet: Annotated[bool, Parameter(negative="")] = False,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Merge poses of any tool with those of the frames around, moved along optical flow.
+    """Merge poses with those of the frames around, moved along optical flow.
+
+    Poses of other tools are taken as COCO results or PoseTrack predictions.
 
     The results of walk.mp4 go to OUTPUT/walk: poses.jsonl, overlay.mp4 and summary.json. Who is
     missed in between appears, with "source": "propagated".

@@ -56,9 +56,11 @@ def run(
         a folder are the frames of a video, and so are several from one folder. 0 or camera:0 is a
         camera (Linux), until Ctrl-C or --end.
     output
-        Folder for the results, one folder in it for each source.
+        Folder for the results, one folder in it for each source. A file whose name is in use there
+        by another one's results gets the next free folder, such as walk-2; see file in summary.json.
     boxes
-        Lines of boxes, or a poses.jsonl, to use instead of finding people.
+        Lines of boxes, or a poses.jsonl, to use instead of finding people. A line is a frame:
+        {"frame": 0, "people": [{"track_id": 1, "box_xyxy": [x1, y1, x2, y2], "box_score": 1}]}.
     weights
         Pose weights: a name (see glpose info), a file or a folder. Unless given, pose_small, and for
         a picture alone picture_small.
@@ -116,7 +118,7 @@ def run(
     quiet
         Say nothing unless there is a problem.
     overwrite
-        Replace results that exist.
+        Replace results of the same file.
 
     """
     if not source:

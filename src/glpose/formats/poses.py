@@ -11,7 +11,7 @@ from glpose.errors import BadInput
 from glpose.files import open_regular
 from glpose.formats.posetrack.labels import read_prediction_file
 from glpose.formats.posetrack.people import MISSING_SCORE
-from glpose.formats.results import load, result_of
+from glpose.formats.results import POSES, load, poses_file_of, result_of
 from glpose.formats.text.kinds import HEAD, kind_of
 from glpose.formats.text.lines import FARTHEST_PX, first_value
 from glpose.formats.text.rows import top
@@ -23,6 +23,11 @@ _EXPECTED = (
     "JSON: the poses.jsonl of glpose run, or the folder it is in, COCO results, or predictions of "
     "PoseTrack; give one of these"
 )
+_FORMS = (
+    "expected COCO results (a list, 'image_id' is the number of the frame, from 0) or predictions of "
+    "PoseTrack (one file a video); convert them to one of these, or use the poses.jsonl of glpose run"
+)
+_OPENPOSE = "*_keypoints.json"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,11 +66,43 @@ def read_poses(path: Path) -> GivenPoses:
     root = read_tree(path)
     if isinstance(root.value, dict) and "format" in root.value:
         return _given(result_of(path, root.value, needs_ids=False))
+    _check_form(path, root.value)
     if isinstance(root.value, list) and root.value:
         return GivenPoses(COCO17, tuple(_coco_frames(path, root.value)), None, {})
     if isinstance(root.value, dict) and root.value:
         return GivenPoses(POSETRACK15, _posetrack_frames(path, root), None, {})
     raise root.error("empty", "a poses.jsonl, COCO results, or predictions of PoseTrack")
+
+
+def find_poses(path: Path) -> Path:
+    """The file of poses that is meant by a path, as `poses_file_of`, for poses of any tool.
+
+    Raises: BadInput, which names the forms of other tools, for a folder without poses of glpose.
+    """
+    try:
+        return poses_file_of(path)
+    except BadInput as problem:
+        if any(path.glob(_OPENPOSE)):
+            raise BadInput(f"{path}: holds poses of OpenPose, a file a frame; {_FORMS}") from None
+        if any(path.glob(f"*/{POSES}")) or not any(path.glob("*.json")):
+            raise
+        raise BadInput(f"{path}: holds no {POSES}; {_FORMS}") from problem
+
+
+def _check_form(path: Path, value: object) -> None:
+    """Raises: BadInput for JSON that looks like poses of a tool in a form that is not read."""
+    found = ""
+    if isinstance(value, list):
+        first = value[0].get("image_id") if value and isinstance(value[0], dict) else None
+        if isinstance(first, str):
+            found = f"'[0].image_id' is the name {first!r:.40}, as AlphaPose writes it"
+    elif isinstance(value, dict) and value and not {"annolist", "images"} & value.keys():
+        keys = ", ".join(f"'{key}'" for key in list(value)[:8])
+        tools = {"instance_info": "MMPose", "people": "OpenPose"}
+        tool = next((f", as {tools[key]} writes them" for key in tools if key in value), "")
+        found = f"its keys are {keys}{tool}"
+    if found:
+        raise BadInput(f"{path}: {found}; {_FORMS}")
 
 
 def check_order(poses: Path, usage: str) -> None:

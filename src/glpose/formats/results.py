@@ -226,6 +226,14 @@ def holds_frames(path: str | Path) -> bool:
         return True
 
 
+def count_frames(path: Path) -> int:
+    """How many whole lines a `poses.jsonl` has behind its header; 0 if it cannot be read."""
+    try:
+        return max(0, sum(1 for _ in result_lines(path, forgive_last=True)) - 1)
+    except BadInput:
+        return 0
+
+
 def result_of(path: Path, whole: dict[str, Any], *, needs_ids: bool = True) -> PoseResult:
     """The result that a file holds as one object, as of `Result.to_dict`. Raises: as `load`."""
     first, *frames = _expanded([Line(path, 1, whole)])

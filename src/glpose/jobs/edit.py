@@ -16,9 +16,9 @@ from glpose.formats.lock import only_writer
 from glpose.formats.poses import read_poses
 from glpose.formats.results import POSES, load, poses_file_of, result_lines, write_summary
 from glpose.formats.text.lines import cannot_write, dump, first_value
+from glpose.jobs.ended import SUMMARY
 from glpose.jobs.given import EDITED, Wanted, edits_of
 from glpose.jobs.refine import check_belongs
-from glpose.jobs.run import SUMMARY
 from glpose.jobs.writers import DERIVED, OVERLAY, OVERLAY_PICTURE, TABLE, Target, overlay
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings

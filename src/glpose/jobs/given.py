@@ -6,9 +6,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from glpose.errors import BadInput
-from glpose.files import is_same_file, open_regular
+from glpose.files import is_same_file
 from glpose.formats.results import load, poses_file_of
-from glpose.formats.text.lines import cannot_write, first_value
+from glpose.formats.text.lines import cannot_write
+from glpose.jobs.ended import lack_of
 from glpose.jobs.report import Reporter
 from glpose.types import Frame, PoseResult
 from glpose.video.source import Source, frames_within
@@ -25,11 +26,11 @@ def edits_of(settings: Mapping[str, object]) -> list[dict[str, object]]:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Results of a run: their `poses.jsonl` and what it holds."""
+    """Results of a run: their `poses.jsonl`, what it holds, and a line if that is not all."""
 
     path: Path
     result: PoseResult
-    is_cut_off: bool
+    lack: str = ""
 
     @property
     def has_joints(self) -> bool:
@@ -84,10 +85,7 @@ def open_given(path: Path) -> Given:
             f"{file}: holds no frame; expected a line for each; the run stopped before the first, "
             "run it again"
         )
-    with open_regular(file) as lines:
-        num_lines = sum(1 for line in lines if line.strip())
-    is_whole = first_value(file)[1]
-    return Given(file, result, is_cut_off=not is_whole and num_lines > 1 + len(result.frames))
+    return Given(file, result, lack_of(file, len(result.frames)))
 
 
 def check_motion(given: Given) -> None:
@@ -111,13 +109,9 @@ def check_motion(given: Given) -> None:
 
 
 def warn_of_cut_off(given: Given, made: Made, reporter: Reporter) -> None:
-    """Report a last line that a killed run has left half written."""
-    if given.is_cut_off:
-        made.lack(
-            f"{given.path}: the last line is cut off, as a killed run leaves it; the "
-            f"{len(given.result.frames)} whole frames were used; run the video again for the rest",
-            reporter,
-        )
+    """Report results of a run that did not end well."""
+    if given.lack:
+        made.lack(given.lack, reporter)
 
 
 class Wanted:

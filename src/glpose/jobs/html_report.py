@@ -290,8 +290,8 @@ def _motions(given: Given) -> tuple[dict[int, Motion], str]:
 
 
 def _notes(given: Given, picture: Picture | None) -> Iterator[str]:
-    if given.is_cut_off:
-        yield "The results are cut off, as a killed run leaves them: the last frames are missing."
+    if given.lack:
+        yield "The results are of a run that did not end well: frames may be missing."
     if picture is None:
         yield "There is no video: skeletons are drawn on a plain ground; glpose report --video adds one."
     if picture is not None and picture.is_drawn and given.is_drawn_before:

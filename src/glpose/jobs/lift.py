@@ -17,6 +17,7 @@ from glpose.files import whole_file
 from glpose.formats.poses import GivenPoses, read_poses
 from glpose.formats.results import ResultWriter
 from glpose.formats.text.lines import cannot_write
+from glpose.jobs.ended import lack_of
 from glpose.jobs.given import check_new
 from glpose.jobs.run import make_folder
 from glpose.jobs.writers import POSES_3D, PoseWriter, Target, Writing
@@ -43,13 +44,17 @@ class LiftOptions:
 
 @dataclass(frozen=True, slots=True)
 class LiftOutcome:
-    """How many poses and tracks there are, how many of them were lifted, and in which unit."""
+    """How many poses and tracks there are, how many of them were lifted, and in which unit.
+
+    `lack` is a line about a run that did not end well, empty otherwise.
+    """
 
     poses: int
     lifted: int
     tracks: int
     lifted_tracks: int
     unit: str
+    lack: str = ""
 
 
 def lift_file(poses: Path, options: LiftOptions) -> LiftOutcome:
@@ -95,7 +100,8 @@ def lift_file(poses: Path, options: LiftOptions) -> LiftOutcome:
                 writer.write(frame)
     except OSError as problem:
         raise cannot_write(target, problem) from problem
-    return outcome_of(frames, unit_of(opened.network, options.height_m))
+    done = outcome_of(frames, unit_of(opened.network, options.height_m))
+    return replace(done, lack=lack_of(poses, len(given.frames)))
 
 
 def outcome_of(frames: Sequence[FramePoses], unit: str) -> LiftOutcome:

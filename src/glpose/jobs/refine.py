@@ -10,10 +10,12 @@ from pathlib import Path
 from glpose import __version__
 from glpose.errors import BadInput
 from glpose.flow import Motions
-from glpose.formats.poses import GivenPoses, check_order, read_poses
-from glpose.formats.results import POSES, poses_file_of
+from glpose.formats.poses import GivenPoses, check_order, find_poses, read_poses
+from glpose.formats.results import POSES
+from glpose.jobs.ended import lack_of
 from glpose.jobs.given import check_new
 from glpose.jobs.interrupt import Interrupt
+from glpose.jobs.places import placed
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.run import Options, Outcome, SourceJob
 from glpose.jobs.writers import OpenWriter, overlay, poses_jsonl
@@ -67,7 +69,7 @@ def refine_video(
     if len(entries) != 1:
         raise BadInput(f"{video}: holds {len(entries)} videos; expected one, refine each alone")
     (entry,) = entries
-    poses = poses_file_of(poses)
+    poses = find_poses(poses)
     given = read_poses(poses)
     _check_unchanged(given, poses)
     private = _private(given, poses, options)
@@ -75,8 +77,11 @@ def refine_video(
     motions = Motions(flow.network)
     refiner = refiner_named(_REFINER, given.skeleton, options.window, motions)
     # Whether they may be replaced at all is for the job to say.
+    if options.output.is_dir():
+        (entry,) = placed(entries, options.output)
     check_new([options.output / entry.name / POSES], overwrite=True, inputs=[poses])
-    work = _Refinement(given, poses.name, refiner, motions, options, flow.record)
+    lack = lack_of(poses, len(given.frames))
+    work = _Refinement(given, poses.name, refiner, motions, options, flow.record, lack)
     how = Options(
         options.output,
         overwrite=options.overwrite,
@@ -146,6 +151,7 @@ class _Refinement:
     motions: Motions
     options: RefineOptions
     flow_record: dict[str, object]
+    lack: str
     decoded: int = field(default=0, init=False)
 
     @property
@@ -196,7 +202,7 @@ class _Refinement:
         del last_frame
         beyond = [poses.frame for poses in self.given.frames if poses.frame >= self.decoded]
         if not beyond:
-            return None
+            return self.lack or None
         return (
             f"{label} ends after {self.decoded} frames; the poses of {len(beyond)} frames behind "
             "that were kept as they are"

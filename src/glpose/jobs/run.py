@@ -26,11 +26,13 @@ from glpose.errors import BadInput, GLPoseError, VideoError
 from glpose.files import is_same_file
 from glpose.flow import Flow
 from glpose.formats.lock import only_writer
-from glpose.formats.results import POSES, holds_frames, read_boxes, write_summary
+from glpose.formats.results import POSES, count_frames, holds_frames, read_boxes, write_summary
 from glpose.formats.text.lines import cannot_write
 from glpose.jobs.aside import Aside
+from glpose.jobs.ended import BEGUN, SUMMARY, how_ended
 from glpose.jobs.interrupt import Interrupt, Interrupted
 from glpose.jobs.person import Rule, find_person, of_person
+from glpose.jobs.places import file_in, file_record, is_of, placed
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.writers import (
     DERIVED,
@@ -60,8 +62,6 @@ from glpose.viewer.private import Private, without_faces
 from glpose.weights import DEFAULT_DETECTOR
 
 State = Literal["ok", "incomplete", "failed", "interrupted"]
-
-SUMMARY = "summary.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +188,7 @@ def run_sources(
     # Before anything is run: weights that cannot be used are a problem of all sources.
     works = _works(dict.fromkeys(weights), boxes, options)
     make_folder(options.output)
+    entries = placed(entries, options.output)
     interrupt = interrupt or Interrupt()
     outcomes: list[Outcome] = []
     told: set[str] = set()
@@ -345,6 +346,7 @@ class SourceJob:
         self.writers: list[PoseWriter] = []
         self.seen: set[int] = set()  # the numbers of everybody, in the results or not
         self.old = Aside(self.folder)
+        self._file = file_record(entry)
 
     def run(self) -> Outcome:
         """Process the source; its problems are reported and counted, not raised."""
@@ -371,6 +373,8 @@ class SourceJob:
             held.enter_context(only_writer(self.folder))
             self._move_old()
             held.callback(self._settle)
+            with suppress(GLPoseError):  # poses that cannot be written either will say so
+                write_summary(self.folder / BEGUN, self._origin(source.info) | {"state": "begun"})
         except (GLPoseError, OSError) as problem:
             self._warn(_in_words(problem), "failed")
             return out
@@ -398,18 +402,24 @@ class SourceJob:
             self.reporter.stop()
         if not self._has_results:
             return out
+        self._conclude(source.info, time.perf_counter() - begin)
+        return out
+
+    def _conclude(self, info: VideoInfo, seconds: float) -> None:
+        """Write the summary of results that are kept, and tell of them."""
+        out, entry = self.outcome, self.entry
         out.kept = True
-        seconds = time.perf_counter() - begin
         try:
-            write_summary(self.folder / SUMMARY, self._summary(source.info, seconds))
-        except GLPoseError as problem:
-            self._warn(str(problem), "interrupted" if out.state == "interrupted" else "failed")
-        what = f" ({self.entry.label})" if self.entry.is_renamed else ""
+            write_summary(self.folder / SUMMARY, self._summary(info, seconds))
+            (self.folder / BEGUN).unlink(missing_ok=True)
+        except (GLPoseError, OSError) as problem:
+            state = "interrupted" if out.state == "interrupted" else "failed"
+            self._warn(_in_words(problem), state)
+        what = f" ({entry.label})" if entry.name != entry.plain_name else ""
         self.reporter.result(
-            f"{self.entry.name}{what}: {out.frames} frames, {len(out.tracks)} people, "
+            f"{entry.name}{what}: {out.frames} frames, {len(out.tracks)} people, "
             f"{out.frames / seconds:.1f} frames/s; results in {self.folder}"
         )
-        return out
 
     def _warn(self, message: str, state: State | None = None) -> None:
         """Report a problem, keep it for the summary, and set `state` if given."""
@@ -432,7 +442,7 @@ class SourceJob:
         # Also what is not made this time: the old one would not belong to the new poses.
         writers = (poses_jsonl, poses_csv, overlay, *self.options.writers)
         own = [name for writer in writers for name in files_of(writer)]
-        names = dict.fromkeys((*own, *DERIVED, SUMMARY))
+        names = dict.fromkeys((*own, *DERIVED, SUMMARY, BEGUN))
         return [path for name in names if (path := self.folder / name).exists()]
 
     def _move_old(self) -> None:
@@ -441,6 +451,7 @@ class SourceJob:
         poses = self.folder / POSES
         if not (poses.exists() and holds_frames(poses)):
             try:
+                (self.folder / BEGUN).unlink(missing_ok=True)
                 self.old.recover()
             except OSError as problem:
                 raise cannot_write(self.folder, problem) from problem
@@ -449,15 +460,30 @@ class SourceJob:
             if any(is_same_file(path, file) for file in old):
                 raise BadInput(f"{path}: would be replaced by its own results; choose another -o")
         is_result = poses not in old or holds_frames(poses)
-        if old and is_result and not self.options.overwrite:
-            raise BadInput(
-                f"{self.folder}: holds results already ({', '.join(p.name for p in old)}), which "
-                "were kept; use --overwrite to replace them, or another folder with -o"
-            )
+        if old and is_result:
+            self._check_replaced([path.name for path in old if path.name != BEGUN])
         try:
             self.old.move(old)
         except OSError as problem:
             raise cannot_write(self.folder, problem) from problem
+
+    def _check_replaced(self, old: list[str]) -> None:
+        """Raises: BadInput if the results that are there, in files of these names, are to be kept."""
+        record = file_in(self.folder)
+        if is_of(record, self.entry) is False:  # since the sources were given their folders
+            raise BadInput(f"{self.folder}: holds results of another file by now; run it again")
+        if self.options.overwrite:
+            return
+        of = ""
+        if ended := how_ended(self.folder):
+            of = f", of a run that {ended} ({count_frames(self.folder / POSES)} frames)"
+        before = (record or {}).get("start_sha256")
+        if before is not None and self._file is not None and before != self._file["start_sha256"]:
+            of += f", of {self.entry.label} as it was before it changed"
+        raise BadInput(
+            f"{self.folder}: holds results already ({', '.join(old)}){of}, which "
+            "were kept; use --overwrite to replace them, or another folder with -o"
+        )
 
     @property
     def _has_results(self) -> bool:
@@ -646,11 +672,18 @@ class SourceJob:
                 "failed",
             )
 
+    def _origin(self, info: VideoInfo) -> dict[str, object]:
+        """What the results are of; where it lies may tell who is seen."""
+        file = self._file
+        if file is not None and self.options.private is not None:
+            file = file | {"path": None}
+        return {"source": info.name, "file": file}
+
     def _summary(self, info: VideoInfo, seconds: float) -> dict[str, object]:
         out = self.outcome
         stages = {name: round(spent, 3) for name, spent in sorted(self.timings.seconds.items())}
         return {
-            "source": info.name,
+            **self._origin(info),
             "state": out.state,
             "frames": {
                 "done": out.frames,

@@ -45,6 +45,7 @@ from glpose.runtime.engines.open import open_graph
 from glpose.runtime.estimator import OnnxEstimator, RunGraph
 from glpose.runtime.flow_network import FLOW, A, B, FlowNetwork
 from glpose.runtime.lift import Lifter
+from glpose.runtime.trained import how_to_export
 from glpose.skeleton import Skeleton
 
 Use = Literal["pose", "detector", "embedding", "lift"]
@@ -253,8 +254,10 @@ def find_weights(name_or_path: str | Path, use: Use) -> Weights:
 
 
 def _at_path(path: Path, use: Use) -> Weights:
+    here = [w for w in weights_in(path) if w.use == use] if path.is_dir() else []
+    if not here and (said := how_to_export(path)):
+        raise BadWeights(f"{said}; expected .onnx weights")
     if path.is_dir():
-        here = [w for w in weights_in(path) if w.use == use]
         if len(here) != 1:
             names = ", ".join(w.name for w in here) or "none"
             raise BadWeights(

@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -108,8 +109,8 @@ class SourceEntry:
     `ignored` counts the files of a picture folder that are not pictures; for the first video of a
     folder its pictures. `error` says why it cannot
     be used, if known before it is opened. `given` is a source that is already open, `camera` the
-    number of a camera, `address` that of a stream; the entry then has no `paths`. `is_renamed`:
-    another one had its name.
+    number of a camera, `address` that of a stream; the entry then has no `paths`. `plain` is the
+    name that it would have alone, `remark` what is to be said about the one it has.
     """
 
     name: str
@@ -120,7 +121,13 @@ class SourceEntry:
     given: Source | None = None
     camera: int | None = None
     address: Address | None = None
-    is_renamed: bool = False
+    plain: str = ""
+    remark: str = ""
+
+    @property
+    def plain_name(self) -> str:
+        """Its name if there were no others."""
+        return self.plain or self.name
 
     @property
     def label(self) -> str:
@@ -148,12 +155,13 @@ class SourceEntry:
     @property
     def notes(self) -> list[str]:
         """Remarks for the user on how it was found, one line each."""
+        remarks = [self.remark] if self.remark else []
         if not self.ignored:
-            return []
+            return remarks
         folder, what = self.paths[0].parent, "files that are not pictures were ignored"
         if not self.is_images:
             what = "pictures were ignored, as there are videos; name them to run them, too"
-        return [f"{folder}: {self.ignored} {what}"]
+        return [*remarks, f"{folder}: {self.ignored} {what}"]
 
     def open(self, rate_hz: float | None = None, watch: Watch = Watch()) -> Source:
         """Open it; `rate_hz` is for pictures without times, 25 frames a second if None.
@@ -389,12 +397,15 @@ def _named_apart(entries: Iterable[SourceEntry]) -> list[SourceEntry]:
         if entry.paths and entry.paths in seen:
             continue
         seen.add(entry.paths)
-        name, number = _as_component(entry.name), 1
-        while name.casefold() in kept:  # some file systems ignore case
-            number += 1
-            name = _as_component(entry.name, f"-{number}")
-        kept[name.casefold()] = replace(entry, name=name, is_renamed=number > 1)
+        names = (numbered(entry.name, number) for number in count(1))
+        name = next(name for name in names if name.casefold() not in kept)  # as file systems do
+        kept[name.casefold()] = replace(entry, name=name, plain=numbered(entry.name))
     return list(kept.values())
+
+
+def numbered(name: str, number: int = 1) -> str:
+    """The name of a folder for the results of the first, second, ... source of a name."""
+    return _as_component(name, f"-{number}" if number > 1 else "")
 
 
 def _given_name(name: str) -> str:

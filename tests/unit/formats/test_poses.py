@@ -9,7 +9,7 @@ import pytest
 import glpose
 from glpose.errors import BadInput
 from glpose.formats.dataset import LabelledSequence
-from glpose.formats.poses import read_poses
+from glpose.formats.poses import find_poses, read_poses
 from glpose.formats.posetrack.labels import SequenceLabels, write_prediction_file
 from glpose.formats.results import ResultWriter
 from glpose.skeleton import POSETRACK15
@@ -94,3 +94,37 @@ def test_a_whole_result_in_one_object_is_read_however_it_is_written(
     path.write_text(json.dumps(whole | {"format": "glpose/9"}, indent=indent))
     with pytest.raises(BadInput, match='format "glpose/9"; expected glpose/1'):
         read_poses(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ([{"image_id": "0.jpg", "keypoints": [1] * 51, "score": 2.5}], "is the name '0.jpg'"),
+        ({"meta_info": {}, "instance_info": [{"frame_id": 1}]}, "as MMPose writes them"),
+        ({"version": 1.3, "people": []}, "as OpenPose writes them"),
+        ({"joints": []}, "its keys are 'joints'; expected"),
+    ],
+)
+def test_other_forms_are_named_with_those_that_are_read(
+    content: object, said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "poses.json"
+    path.write_text(json.dumps(content), "utf-8")
+    with pytest.raises(
+        BadInput, match=r"COCO results \(a list.*predictions of PoseTrack"
+    ) as raised:
+        read_poses(path)
+    assert said in str(raised.value)
+
+
+def test_folders_of_other_tools(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"holds no poses.jsonl; expected a results folder"):
+        find_poses(tmp_path)
+    (tmp_path / "0.json").touch()
+    with pytest.raises(BadInput, match=r"holds no poses.jsonl; expected COCO results.*PoseTrack"):
+        find_poses(tmp_path)
+    (tmp_path / "a_000000000000_keypoints.json").touch()
+    with pytest.raises(BadInput, match=r"poses of OpenPose, a file a frame; expected COCO results"):
+        find_poses(tmp_path)
+    (tmp_path / "poses.jsonl").touch()
+    assert find_poses(tmp_path) == tmp_path / "poses.jsonl"

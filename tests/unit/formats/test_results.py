@@ -452,7 +452,7 @@ def test_a_whole_result_is_read_however_it_is_written(
         assert holds_frames(whole)
         assert sorted(read_boxes(whole)) == [frame["frame"] for frame in data["frames"]]
         assert len(read_poses(whole).frames) == len(data["frames"])
-        assert not open_given(whole).is_cut_off
+        assert not open_given(whole).lack
     whole.write_text(text[:-20], "utf-8")
     with pytest.raises(BadInput, match="not JSON"):
         glpose.load(whole)
@@ -531,3 +531,18 @@ def test_files_without_frames_hold_none_but_what_cannot_be_read_may(tmp_path: Pa
     for text, is_result in {**holding, "kept": True, "kept\n": True}.items():
         path.write_text(text, encoding="utf-8")
         assert holds_frames(path) is is_result, text
+
+
+def test_the_documents_show_lines_of_boxes_that_are_read(tmp_path: Path) -> None:
+    from glpose.cli.run import run
+
+    page = Path(__file__).parents[3] / "docs" / "formats.md"
+    line = page.read_text("utf-8").split("## Boxes")[1].split("```")[1].removeprefix("json\n")
+    path = tmp_path / "boxes.jsonl"
+    path.write_text(line)
+    people = read_boxes(path)[0]
+    assert (people.track_id.tolist(), people.score.tolist()) == ([1], [np.float32(0.9)])
+    assert set(json.loads(line)["people"][0]) == {"track_id", "box_xyxy", "box_score"}
+    said = str(run.__doc__).split("A line is a frame:")[1].split("}]}")[0]
+    path.write_text(said.replace("x1, y1, x2, y2", "1, 2, 3, 4") + "}]}")
+    assert read_boxes(path)[0].xyxy.tolist() == [[1, 2, 3, 4]]

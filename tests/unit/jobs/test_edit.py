@@ -247,7 +247,7 @@ def test_half_a_last_line_stays_and_says_that_the_run_was_killed(folder: Path) -
     path.write_text(path.read_text()[:-30])
     drop(folder, [2])
     assert numbers(folder) == [[1], [1], [], [3]]
-    assert open_given(folder).is_cut_off
+    assert open_given(folder).lack
     # Nobody who was dropped may be left in it.
     assert "track_id" not in path.read_text().splitlines()[-1]
 

@@ -289,7 +289,7 @@ def test_a_file_that_is_cut_off_is_shown_and_said(results: Path, capsys: Capture
     assert "the 11 whole frames were used" in line
     facts = facts_of(results / "report.html")
     assert facts["rows"] == 11
-    assert facts["notes"][0].startswith("The results are cut off")
+    assert facts["notes"][0].startswith("The results are of a run that did not end well")
 
 
 def test_a_page_that_cannot_be_written_leaves_nothing(

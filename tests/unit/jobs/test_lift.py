@@ -13,7 +13,7 @@ import glpose
 import tiny_onnx
 from glpose.cli.main import main
 from glpose.errors import BadInput, BadWeights
-from glpose.formats.results import ResultWriter
+from glpose.formats.results import ResultWriter, write_summary
 from glpose.runtime.load import find_weights, open_lifter, weights_in
 from glpose.skeleton import COCO17, Skeleton
 from glpose.types import FramePoses, People, VideoInfo
@@ -284,3 +284,13 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(
     assert "the disk is full" in line
     assert made.read_text() == "old"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["poses.jsonl", "space.jsonl"]
+
+
+def test_poses_of_a_run_that_did_not_end_are_lifted_and_told(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    written(tmp_path / "poses.jsonl", [person(i) for i in range(SHORT)])
+    write_summary(tmp_path / "summary.json", {"state": "interrupted"})
+    assert main(["lift", str(tmp_path), "--weights", str(weights), "--quiet"]) == 3
+    assert f"of a run that was interrupted; the {SHORT} frames" in capsys.readouterr().err
+    assert len(glpose.load(tmp_path / "poses_3d.jsonl").frames) == SHORT

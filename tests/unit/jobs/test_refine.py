@@ -20,7 +20,7 @@ from glpose.cli.main import main
 from glpose.errors import BadInput
 from glpose.flow import Motions
 from glpose.formats import results
-from glpose.formats.results import ResultWriter, write_boxes
+from glpose.formats.results import ResultWriter, write_boxes, write_summary
 from glpose.imaging import resize, write_image
 from glpose.jobs.refine import RefineOptions, refine_video
 from glpose.jobs.run import Options, run_sources
@@ -551,3 +551,11 @@ def test_what_was_made_of_poses_is_not_refined(
         writer.write(standing(0, 1))
     with pytest.raises(BadInput, match=f"given.jsonl: was {was}"):
         refine_video(video, path, RefineOptions(tmp_path / "out"))
+
+
+def test_poses_of_a_run_that_did_not_end_are_refined_and_told(video: Path, tmp_path: Path) -> None:
+    path = written(tmp_path / "poses.jsonl", info_of(video), [standing(i, 1) for i in range(5)])
+    write_summary(tmp_path / "summary.json", {"state": "interrupted"})
+    outcome = refine_video(video, path, RefineOptions(tmp_path / "o", writers=LIMIT))
+    assert (outcome.state, outcome.frames) == ("incomplete", SHORT)
+    assert "of a run that was interrupted; the 5 frames" in outcome.warnings[-1]

@@ -211,7 +211,7 @@ def test_a_killed_run_gives_its_whole_frames(
 def test_a_last_line_without_its_end_is_whole(results: Path) -> None:
     file = results / "poses.jsonl"
     file.write_bytes(file.read_bytes()[:-1])
-    assert not open_given(results).is_cut_off
+    assert not open_given(results).lack
 
 
 def test_results_without_a_joint_or_without_time(tmp_path: Path, capsys: Capture) -> None:

@@ -1,0 +1,41 @@
+"""Runs of `glpose train` in a place where weights or videos are expected, known without torch."""
+
+from pathlib import Path
+
+from glpose.files import open_regular
+
+RECORD = "recipe.json"
+
+_SUFFIXES = (".pt", ".pth", ".ckpt")
+_STARTS = (b"PK\3\4", b"\x80\2")  # what torch writes: an archive, or (long ago) a pickle
+
+
+def training_run(path: Path) -> Path | None:
+    """The folder of the run that a path is, or that it is a checkpoint of; None if it is neither."""
+    folder = path if path.is_dir() else path.parent
+    is_of_run = path.is_dir() or is_checkpoint(path)
+    return folder if is_of_run and (folder / RECORD).is_file() else None
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether a file is one of torch's, by its name and how it begins."""
+    if path.suffix.lower() not in _SUFFIXES:
+        return False
+    try:
+        with open_regular(path) as file:
+            return file.read(4).startswith(_STARTS)
+    except OSError:
+        return False
+
+
+def how_to_export(path: Path) -> str | None:
+    """One line about a run or a checkpoint: what it is, and what makes weights of it; else None."""
+    if run := training_run(path):
+        what = "a run of glpose train" if path.is_dir() else "a checkpoint of a run of glpose train"
+        return f"{path}: {what}; glpose export {run} -o FOLDER makes weights of it"
+    if is_checkpoint(path):
+        return (
+            f"{path}: a checkpoint of torch, without its run; if glpose train has made it, glpose "
+            f"export makes weights of the folder of the run, where {RECORD} lies beside best.pt"
+        )
+    return None
