@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -41,6 +41,7 @@ from glpose.video.stream_clock import Lasting, StreamClock
 _WAITING = {True: 8, False: 2}  # pictures that wait, of a recording and of what is live
 _SLICE_S = 0.1
 _CUT_SHORT_S = 1.0  # a recording that ends so much before its length has broken off
+_SPLICE_S = Fraction(10)  # no part of a playlist is longer than that, and none is without pictures
 _HTTP = ("http,https,tcp,tls", f"{FORMATS},hls")
 _ALLOWED = {
     "http": _HTTP,
@@ -346,14 +347,14 @@ class NetworkSource:
         """Read until it ends; returns why if it should not have ended there ("" if nobody knows)."""
         container, lasting = stream.container, Lasting()
         assert isinstance(container, InputContainer)
-        is_sized, length_s = _is_sized(container), duration_s(container, stream)
+        length_s = duration_s(container, stream)
         try:
             why = self._read_packets(container, stream, lasting)
             # Where the server tells the number of bytes, fewer of them are an error. Else FFmpeg
             # ends what broke off without one, such as a playlist whose server is gone, and what is
             # whole with one.
             is_long = length_s is not None and lasting.total_s > length_s - _CUT_SHORT_S
-            is_whole = not why if is_sized else is_long
+            is_whole = not why if _is_sized(container) else is_long
             if is_whole or not why:
                 self._decode(stream, None)
             return None if is_whole else why
@@ -365,11 +366,17 @@ class NetworkSource:
         self, container: InputContainer, stream: VideoStream, lasting: Lasting
     ) -> str:
         """Read, and count in `lasting`; returns why it ended, "" without an error."""
-        packets = container.demux()  # of all streams: sound may be longer than the pictures
+        # Of all streams: where the header does not tell how long the pictures last, but the whole,
+        # sound may be longer. Other streams may have one packet for all of it.
+        packets: Iterator[Packet] = container.demux()
+        if self._clock.is_recording:
+            packets = without_jumps(packets, _SPLICE_S if _is_hls(container) else None)
         try:
-            for packet in without_jumps(packets) if self._clock.is_recording else packets:
-                lasting.add(packet, self._clock.step_s)
-                if packet.size and packet.stream_index == stream.index:
+            for packet in packets:
+                is_picture = packet.stream_index == stream.index
+                if is_picture or (packet.stream.type == "audio" and not stream.duration):
+                    lasting.add(packet, self._clock.step_s)
+                if is_picture and packet.size:
                     self._decode(stream, packet)
                 if self._is_stopped.is_set():
                     break
@@ -402,9 +409,13 @@ class NetworkSource:
             self._changed.notify_all()
 
 
+def _is_hls(container: InputContainer) -> bool:
+    return container.format.name == "hls"
+
+
 def _is_sized(container: InputContainer) -> bool:
     """Whether the server tells how many bytes there are; of HLS those are only the playlist's."""
-    return container.format.name != "hls" and container.size > 0
+    return not _is_hls(container) and container.size > 0
 
 
 def _picked(container: InputContainer, label: str) -> VideoStream:

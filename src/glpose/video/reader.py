@@ -492,16 +492,23 @@ def demux(container: InputContainer, *streams: Stream) -> Iterator[av.Packet]:
             continue
 
 
-def without_jumps(packets: Iterable[av.Packet]) -> Iterator[av.Packet]:
-    """Packets of any streams whose times go on where another recording begins in the same file."""
+def without_jumps(
+    packets: Iterable[av.Packet], ahead_s: Fraction | None = None
+) -> Iterator[av.Packet]:
+    """Packets of any streams whose times go on where another recording begins in the same file.
+
+    It begins where times go back, or, if that is given, ahead by more than `ahead_s`.
+    """
     shifts: dict[int, int] = {}
     lasts: dict[int, int] = {}
     for packet in packets:
         stream, dts = packet.stream_index, packet.dts
         shift, last = shifts.get(stream, 0), lasts.get(stream)
         if dts is not None:
-            jump = round(_JUMP_BACK_S / packet.time_base) if packet.time_base else 0
-            if last is not None and dts + shift < last - jump:
+            unit = packet.time_base
+            back = round(_JUMP_BACK_S / unit) if unit else 0
+            ahead = round(ahead_s / unit) if unit and ahead_s else math.inf
+            if last is not None and not -back <= dts + shift - last <= ahead:
                 shift = shifts[stream] = last + (packet.duration or 1) - dts
             packet.dts = lasts[stream] = dts + shift
         if packet.pts is not None:

@@ -100,7 +100,7 @@ class StreamClock:
 
 
 class Lasting:
-    """How long packets last: from where the first begins to where the last of any stream ends."""
+    """How long packets of one or more streams last: from the first begin to the last end."""
 
     def __init__(self) -> None:
         self._begin_s, self._end_s = math.inf, -math.inf

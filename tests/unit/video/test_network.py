@@ -11,6 +11,7 @@ import av
 import numpy as np
 import pytest
 from av.stream import Disposition
+from av.video.frame import PictureType
 
 import bad_videos
 from glpose.errors import VideoError
@@ -200,7 +201,45 @@ def with_long_sound(folder: Path, suffix: str = ".mkv") -> Path:
     return out_path
 
 
+def with_time_code(folder: Path) -> Path:
+    """Two seconds of pictures, and a track whose only packet lasts as long as they."""
+    path, out_path = folder / "plain.mp4", folder / "code.mov"
+    bad_videos.write_video(path, num_frames=NUM)
+    options = {"movflags": "+faststart"}
+    with av.open(str(path)) as given, av.open(str(out_path), "w", container_options=options) as out:
+        stream = out.add_stream("libx264", rate=25)
+        stream.width, stream.height = 320, 240
+        stream.metadata["timecode"] = "01:00:00:00"
+        for picture in given.decode(video=0):
+            picture.pict_type = PictureType.NONE
+            out.mux(stream.encode(picture))
+        out.mux(stream.encode())
+    return out_path
+
+
+def with_subtitle(folder: Path) -> Path:
+    """Two seconds of pictures, and a subtitle all along."""
+    path, out_path = folder / "plain.mp4", folder / "text.mkv"
+    bad_videos.write_video(path, num_frames=NUM)
+    (folder / "text.srt").write_text("1\n00:00:00,000 --> 00:00:02,000\nall along\n", "utf-8")
+    with (
+        av.open(str(path)) as given,
+        av.open(str(folder / "text.srt")) as text,
+        av.open(str(out_path), "w") as out,
+    ):
+        for source in (text, given):
+            out.add_stream_from_template(source.streams[0])
+        for number, source in enumerate((text, given)):
+            for packet in source.demux(source.streams[0]):
+                if packet.dts is not None:
+                    packet.stream = out.streams[number]
+                    out.mux(packet)
+    return out_path
+
+
 RECORDINGS: dict[str, Callable[[Path], Path]] = {
+    "code.mov": with_time_code,
+    "text.mkv": with_subtitle,
     "joined.ts": joined,
     "lapse.mp4": time_lapse,
     "lapse.mkv": lambda folder: time_lapse(folder, ".mkv"),
@@ -235,6 +274,18 @@ def test_a_recording_has_the_frames_and_times_of_the_file(
     for frame, expected in zip(frames, local, strict=True):
         np.testing.assert_array_equal(frame.rgb, expected.rgb)
     assert (told, source.warnings, source.info.note) == ([], [], "")
+
+
+@pytest.mark.parametrize("name", ["code.mov", "text.mkv"])
+@pytest.mark.parametrize("wait", [0, 0.9])
+def test_pictures_that_break_off_are_missed_though_other_packets_last_longer(
+    name: str, wait: float, tmp_path: Path
+) -> None:
+    data = RECORDINGS[name](tmp_path).read_bytes()
+    cut = part(data, len(data) // 2, told=False, wait=wait)
+    source, frames, told, num_requests = read(cut, whole(data), name=name)
+    assert numbers(frames) == [frame.index for frame in frames] == list(range(NUM))
+    assert (len(told), num_requests, source.warnings) == (1, 2, [])
 
 
 def test_a_recording_without_a_length_in_its_header_goes_on_where_it_was(live: bytes) -> None:
@@ -352,6 +403,22 @@ def test_a_splice_in_a_playlist_loses_no_pictures(live: bytes) -> None:
     assert numbers(frames) == [*range(NUM), *range(NUM)]
     np.testing.assert_allclose([f.time_s for f in frames], np.arange(2 * NUM) / 25, atol=1e-3)
     assert (told, source.warnings, num_requests) == ([], [], 3)
+
+
+def test_a_splice_whose_clock_jumps_ahead_or_wraps_is_no_hole(live: bytes, tmp_path: Path) -> None:
+    """Where times go back, FFmpeg takes it for a clock that begins anew after 26 hours."""
+    late = [18_000_000 + 40 * number for number in range(NUM)]
+    far = bad_videos.write_video(tmp_path / "far.ts", num_frames=NUM, times_ms=late).read_bytes()
+    for parts in (("b.ts", "far.ts", "c.ts"), ("far.ts", "b.ts", "c.ts")):
+        files = {"a.m3u8": playlist(*parts), "b.ts": live, "c.ts": live, "far.ts": far}
+        source, frames, told, _ = read(routed(files), name="a.m3u8", patience=PATIENT)
+        assert numbers(frames) == [*range(NUM)] * 3
+        np.testing.assert_allclose([f.time_s for f in frames], np.arange(3 * NUM) / 25, atol=1e-3)
+        assert (told, source.warnings) == ([], [])
+        del files["c.ts"]
+        source, frames, told, _ = read(routed(files), name="a.m3u8", patience=PATIENT)
+        assert numbers(frames) == [*range(NUM)] * 2
+        assert "given up after 3 tries" in source.warnings[0]
 
 
 def test_a_playlist_whose_server_is_gone_has_not_ended(live: bytes) -> None:
