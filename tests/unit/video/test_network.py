@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -405,20 +406,22 @@ def test_a_splice_in_a_playlist_loses_no_pictures(live: bytes) -> None:
     assert (told, source.warnings, num_requests) == ([], [], 3)
 
 
-def test_a_splice_whose_clock_jumps_ahead_or_wraps_is_no_hole(live: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("order", [("b.ts", "far.ts", "c.ts"), ("far.ts", "b.ts", "c.ts")])
+def test_a_splice_whose_clock_jumps_ahead_or_wraps_is_no_hole(
+    order: tuple[str, ...], live: bytes, tmp_path: Path
+) -> None:
     """Where times go back, FFmpeg takes it for a clock that begins anew after 26 hours."""
     late = [18_000_000 + 40 * number for number in range(NUM)]
     far = bad_videos.write_video(tmp_path / "far.ts", num_frames=NUM, times_ms=late).read_bytes()
-    for parts in (("b.ts", "far.ts", "c.ts"), ("far.ts", "b.ts", "c.ts")):
-        files = {"a.m3u8": playlist(*parts), "b.ts": live, "c.ts": live, "far.ts": far}
-        source, frames, told, _ = read(routed(files), name="a.m3u8", patience=PATIENT)
-        assert numbers(frames) == [*range(NUM)] * 3
-        np.testing.assert_allclose([f.time_s for f in frames], np.arange(3 * NUM) / 25, atol=1e-3)
-        assert (told, source.warnings) == ([], [])
-        del files["c.ts"]
-        source, frames, told, _ = read(routed(files), name="a.m3u8", patience=PATIENT)
-        assert numbers(frames) == [*range(NUM)] * 2
-        assert "given up after 3 tries" in source.warnings[0]
+    files = {"a.m3u8": playlist(*order), "b.ts": live, "c.ts": live, "far.ts": far}
+    source, frames, told, _ = read(routed(files), name="a.m3u8", patience=PATIENT)
+    assert numbers(frames) == [*range(NUM)] * 3
+    np.testing.assert_allclose([f.time_s for f in frames], np.arange(3 * NUM) / 25, atol=1e-3)
+    assert (told, source.warnings) == ([], [])
+    del files["c.ts"]
+    source, frames, told, _ = read(routed(files), name="a.m3u8", patience=PATIENT)
+    assert numbers(frames) == [*range(NUM)] * 2
+    assert "given up after 3 tries" in source.warnings[0]
 
 
 def test_a_playlist_whose_server_is_gone_has_not_ended(live: bytes) -> None:
@@ -455,6 +458,106 @@ def test_a_broadcast_that_ends_is_not_played_again(live: bytes, ends: bool) -> N
         assert "has an end now, so the broadcast is over" in told[-1]
     else:
         assert "404" in source.warnings[0]
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Four parts of two seconds each, of one clock."""
+    folder = tmp_path_factory.mktemp("parts")
+    return {
+        name: bad_videos.write_video(
+            folder / name,
+            num_frames=NUM,
+            times_ms=[2000 * number + 40 * place for place in range(NUM)],
+            size_hw=(48, 64),
+        ).read_bytes()
+        for number, name in enumerate(("0.ts", "1.ts", "2.ts", "3.ts"))
+    }
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "is_missed"),
+    [
+        (["0.ts", "1.ts"], ["0.ts", "1.ts"], False),
+        (["0.ts", "1.ts"], ["0.ts", "1.ts", "2.ts", "3.ts"], True),
+        (["2.ts", "0.ts"], ["2.ts", "0.ts"], False),  # its clock goes back: FFmpeg finds no end
+        (["2.ts", "0.ts"], ["2.ts", "0.ts", "1.ts"], True),
+    ],
+)
+def test_of_a_broadcast_that_is_over_it_is_said_whether_its_end_came(
+    first: list[str], then: list[str], is_missed: bool, parts: dict[str, bytes]
+) -> None:
+    """It is not there for one reload of its playlist, where FFmpeg ends without an error."""
+    lists = [playlist(*first, is_over=False), b"", b"", playlist(*then)]
+
+    def list_now() -> bytes:
+        return lists.pop(0) if len(lists) > 1 else lists[0]
+
+    source, frames, told, _ = read(
+        routed(parts | {"a.m3u8": list_now}), name="a.m3u8", patience=PATIENT
+    )
+    assert frames[-1].time_s == pytest.approx(4 - 0.04, abs=0.1)
+    assert "has an end now, so the broadcast is over" in told[-1]
+    assert [line.partition(": broke off 1 times")[1] for line in source.warnings] == [
+        ": broke off 1 times"
+    ] * is_missed
+
+
+def chunked(data: bytes) -> Answer:
+    """All of something whose length is not told, with an end that says that it is one."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.protocol_version = "HTTP/1.1"
+        request.send_response(200)
+        request.send_header("Transfer-Encoding", "chunked")
+        request.end_headers()
+        request.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(data), data))
+        request.close_connection = True
+
+    return answer
+
+
+def test_what_comes_in_place_of_a_live_stream_does_not_end_it(live: bytes) -> None:
+    source, frames, told, num_requests = read(
+        chunked(live), whole(live, "video/mp2t"), refused(404), name="live.ts", patience=PATIENT
+    )
+    assert num_requests == 4
+    assert frames[-1].time_s > 3
+    assert "the stream broke off; connecting again" in told[0]
+    assert "lost after" in source.warnings[0]
+    assert "broke off 1 times" in source.warnings[1]
+
+
+def test_a_length_that_no_file_has_makes_no_recording_of_what_is_live(live: bytes) -> None:
+    endless = lying(live, 1 << 40)
+    source, frames, _, _ = read(endless, endless, refused(404), name="live.ts", patience=PATIENT)
+    assert "were left out" in source.info.note
+    assert frames[-1].time_s > 3
+    assert "broke off 1 times" in source.warnings[1]
+
+
+def lying(data: bytes, size: int) -> Answer:
+    """What breaks off, said to be of so many bytes."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", str(size))
+        request.end_headers()
+        request.wfile.write(data)
+        request.close_connection = True
+
+    return answer
+
+
+def test_a_recording_that_begins_anew_and_gives_nothing_new_says_so_and_has_no_new_tries(
+    live: bytes,
+) -> None:
+    _, frames, told, num_requests = read(
+        lying(live, 1 << 30), name="live.ts", patience=replace(PATIENT, steady_s=0.0)
+    )
+    assert numbers(frames) == list(range(len(frames)))
+    assert num_requests == 4
+    assert ["and nothing new had come" in line for line in told] == [False, True, True]
 
 
 def test_a_clock_that_jumps_ahead_is_said_and_no_gap(tmp_path: Path) -> None:
