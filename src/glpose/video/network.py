@@ -32,6 +32,7 @@ from glpose.types import Frame, VideoInfo
 from glpose.video.reader import (
     FORMATS,
     Display,
+    FirstPackets,
     duration_s,
     header_rate,
     pick_stream,
@@ -399,6 +400,8 @@ class NetworkSource:
         packets: Iterator[Packet] = container.demux()
         if self._clock.is_recording:
             packets = without_jumps(packets, _SPLICE_S if _is_hls(container) else None)
+        if self._clock.is_recording or header_rate(container, stream) is None:
+            packets = self._rated(packets, stream, FirstPackets(container, stream))
         try:
             for packet in packets:
                 is_picture = packet.stream_index == stream.index
@@ -412,6 +415,27 @@ class NetworkSource:
             is_late = isinstance(problem, ExitError)
             return _silence(self._patience.picture_s) if is_late else _reason(problem)
         return ""
+
+    def _rated(
+        self, packets: Iterator[Packet], stream: VideoStream, first: FirstPackets
+    ) -> Iterator[Packet]:
+        """The packets, of which the first ones wait until the rate is known."""
+        held: list[Packet] = []
+        problem = None
+        try:
+            for packet in packets:
+                held.append(packet)
+                if packet.size and packet.stream_index == stream.index:
+                    first.add(packet)
+                if not first.num_lacking:
+                    break
+        except (FFmpegError, OSError, RuntimeError) as found:
+            problem = found
+        self._clock.rate_hz = float(first.rate())
+        yield from held
+        if problem is not None:
+            raise problem
+        yield from packets
 
     def _decode(self, stream: VideoStream, packet: Packet | None) -> None:
         """Put the pictures of a packet; None for those that the decoder still has."""

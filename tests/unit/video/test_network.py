@@ -31,6 +31,7 @@ from glpose.video.source import Source, find_sources
 from network_server import Answer, part, ranged, refused, routed, rtsp, serving, whole
 
 NUM = 50
+JITTERED_MS = [33 * number + number**3 % 11 for number in range(40)]
 QUICK = Patience(connect_s=5.0, picture_s=0.4, again_s=(0.01, 0.01, 0.01))
 PATIENT = replace(QUICK, picture_s=5.0)
 
@@ -239,6 +240,7 @@ def with_subtitle(folder: Path) -> Path:
 
 
 RECORDINGS: dict[str, Callable[[Path], Path]] = {
+    "browser.webm": lambda folder: bad_videos.by_browser(folder / "browser.webm", JITTERED_MS),
     "code.mov": with_time_code,
     "text.mkv": with_subtitle,
     "joined.ts": joined,
@@ -270,7 +272,9 @@ def test_a_recording_has_the_frames_and_times_of_the_file(
 ) -> None:
     path = RECORDINGS[name](tmp_path)
     source, frames, told, _ = read(answer(path.read_bytes()), name=name, patience=PATIENT)
-    local = list(open_video(path).frames())
+    file = open_video(path)
+    assert source.info.rate_hz == file.info.rate_hz
+    local = list(file.frames())
     assert [(f.index, f.time_s) for f in frames] == [(f.index, f.time_s) for f in local]
     for frame, expected in zip(frames, local, strict=True):
         np.testing.assert_array_equal(frame.rgb, expected.rgb)
@@ -287,6 +291,28 @@ def test_pictures_that_break_off_are_missed_though_other_packets_last_longer(
     source, frames, told, num_requests = read(cut, whole(data), name=name)
     assert numbers(frames) == [frame.index for frame in frames] == list(range(NUM))
     assert (len(told), num_requests, source.warnings) == (1, 2, [])
+
+
+def test_the_rate_of_what_breaks_off_is_that_of_what_came(tmp_path: Path) -> None:
+    """Ten pictures come, fewer than are waited for."""
+    data = RECORDINGS["browser.webm"](tmp_path).read_bytes()
+    source, frames, _, _ = read(
+        lying(data[: len(data) // 4], len(data)), refused(404), name="a.webm", patience=PATIENT
+    )
+    assert source.info.rate_hz == pytest.approx(30, rel=0.05)
+    assert 0 < len(frames) < 20
+
+
+def test_a_live_stream_that_says_no_rate_has_that_of_its_times(tmp_path: Path) -> None:
+    path = tmp_path / "live.webm"
+    data = bytearray(RECORDINGS["browser.webm"](tmp_path).read_bytes())
+    place = data.index(b"\x44\x89\x88")  # Duration, becomes Void
+    data[place : place + 3] = b"\xec\x80\x89"
+    path.write_bytes(data)
+    source, frames, _, _ = read(untold(bytes(data)), refused(404), name=path.name, patience=PATIENT)
+    assert "were left out" in source.info.note
+    assert source.info.rate_hz == pytest.approx(30, rel=0.05)
+    assert frames[0].time_s == 0
 
 
 def test_a_recording_without_a_length_in_its_header_goes_on_where_it_was(live: bytes) -> None:
