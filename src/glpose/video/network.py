@@ -386,6 +386,11 @@ class NetworkSource:
             if is_whole or not why:
                 self._decode(stream, None)
             is_end = is_whole and self._clock.is_recording
+            lacks_s = (length_s or 0.0) - lasting.covered_s
+            if is_end and _is_hls(container) and lacks_s > _CUT_SHORT_S:  # a part that is not there
+                self.warnings.append(
+                    f"{self._address.label}: {lacks_s:.1f} s of it did not come; try again later"
+                )
             return None if is_end else why or "the stream broke off"
         finally:
             with suppress(FFmpegError, OSError):

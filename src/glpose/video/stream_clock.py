@@ -14,6 +14,7 @@ GAP_S = 2.0
 
 _GAP_FRAMES = 30  # so many at least, as pictures of a time-lapse are always far apart
 _LOST_FRAMES = 100  # at least so many count as lost in such a gap: more than tracks outlive
+_HOLE_S = 1.0
 _BACKLOG_S = 10.0  # what a sender has in store may come at once, with such a gap in it
 
 
@@ -106,12 +107,17 @@ class Lasting:
     """How long packets of one or more streams last: from the first begin to the last end."""
 
     def __init__(self) -> None:
-        self._begin_s, self._end_s = math.inf, -math.inf
+        self._begin_s, self._end_s, self._holes_s = math.inf, -math.inf, 0.0
 
     @property
     def total_s(self) -> float:
         """0 for none."""
         return max(0.0, self._end_s - self._begin_s)
+
+    @property
+    def covered_s(self) -> float:
+        """Without the holes of more than a second, in which nothing was."""
+        return self.total_s - self._holes_s
 
     def add(self, packet: Packet, step_s: float) -> None:
         """Count a packet, which lasts for `step_s` if it does not say how long."""
@@ -119,5 +125,7 @@ class Lasting:
         if pts is not None and packet.size:
             begin_s = float(pts * packet.time_base)
             lasts_s = float(packet.duration * packet.time_base) if packet.duration else step_s
+            hole_s = begin_s - self._end_s if self._end_s > -math.inf else 0.0
+            self._holes_s += hole_s if hole_s > _HOLE_S else 0.0
             self._begin_s = min(self._begin_s, begin_s)
             self._end_s = max(self._end_s, begin_s + lasts_s)

@@ -529,6 +529,19 @@ def test_of_a_broadcast_that_is_over_it_is_said_whether_its_end_came(
     ] * is_missed
 
 
+@pytest.mark.parametrize("lacking", ["0.ts", "1.ts", "3.ts"])
+def test_a_part_of_a_playlist_that_is_not_there_is_said(
+    lacking: str, parts: dict[str, bytes]
+) -> None:
+    files = {name: data for name, data in parts.items() if name != lacking}
+    source, frames, _, _ = read(
+        routed(files | {"a.m3u8": playlist(*parts)}), name="a.m3u8", patience=PATIENT
+    )
+    assert len(frames) >= 3 * NUM - 5
+    told = "2.0 s of it did not come" if lacking == "1.ts" else "given up after 3 tries"
+    assert told in source.warnings[0]
+
+
 def chunked(data: bytes) -> Answer:
     """All of something whose length is not told, with an end that says that it is one."""
 

@@ -114,4 +114,8 @@ def test_packets_last_from_the_first_to_the_end_of_any() -> None:
         lasting.add(packet, 0.04)
     assert lasting.total_s == pytest.approx(3.5)
     lasting.add(packet_at(5000, 5000, None), 2.0)  # as in Matroska
-    assert lasting.total_s == pytest.approx(5)
+    assert lasting.total_s == lasting.covered_s == pytest.approx(5)
+    for pts in (8000, 10_040):  # holes of one second, which is none, and of two
+        lasting.add(packet_at(pts, pts, 40), 0.04)
+    assert lasting.total_s == pytest.approx(8.08)
+    assert lasting.covered_s == pytest.approx(6.08)
