@@ -115,6 +115,19 @@ def _add_tone(out: av.container.OutputContainer, stream: av.AudioStream, seconds
     out.mux(stream.encode(None))
 
 
+def by_browser(path: Path, times_ms: list[int]) -> Path:
+    """A WebM as by recorders of browsers, which do not say how long frames last."""
+    write_video(path, codec="libvpx", times_ms=times_ms, size_hw=(96, 128))
+    data = path.read_bytes()
+    assert data.count(b"\x23\xe3\x83") == 1  # DefaultDuration, becomes Void
+    at = data.index(b"\x23\xe3\x83")
+    num = 4 + (data[at + 3] & 0x7F)
+    path.write_bytes(
+        data[:at] + bytes([0xEC, 0x80 | (num - 2)]) + bytes(num - 2) + data[at + num :]
+    )
+    return path
+
+
 def set_display_matrix(path: Path, abcd: tuple[int, int, int, int]) -> Path:
     """Write the 2x2 part of the display matrix into the track header of an MP4."""
     data = bytearray(path.read_bytes())

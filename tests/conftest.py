@@ -1,5 +1,6 @@
 """Makes the helpers beside it, e.g. `bad_videos`, importable from all tests; shared fixtures."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,9 @@ settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCh
 # For `make quick`, which asks for it by name: a fifth of the usual examples.
 settings.register_profile("quick", settings.get_profile("calm"), max_examples=20)
 settings.load_profile("calm")
+# Tests that were started in the background ignore Ctrl-C, and so would what they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,20 @@
 
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 
 
-def start() -> int:
-    """Run the command that the process was started with; Ctrl-C and SIGTERM end it with one line.
+def _command() -> int:
+    from glpose.cli.main import main
 
-    Modules are imported here, as a signal may come while that takes its time.
+    return main()
+
+
+def start(command: Callable[[], int] = _command, *, speaks: bool = True) -> int:
+    """Run what the process was started with; Ctrl-C and SIGTERM end it with one line, if it speaks.
+
+    The command imports its modules, as a signal may come while that takes its time.
     """
     status, stopped = 0, False
 
@@ -21,19 +28,21 @@ def start() -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, stop)
-        from glpose.cli.main import main
-
-        status = main()
+        status = command()
     except BaseException as problem:
         # Compiled modules that are being imported make an ImportError of it, or a TypeError.
         if not stopped and not isinstance(problem, KeyboardInterrupt):
             raise
         stopped = True
+    if stopped or status == 130:
+        for number in (signal.SIGINT, signal.SIGTERM):  # it ends, and with this status
+            signal.signal(number, signal.SIG_IGN)
     if stopped and status != 130:
-        from glpose.cli.output import complain
-
-        complain("interrupted")
         status = 130
+        if speaks:
+            from glpose.cli.output import complain
+
+            complain("interrupted")
     # Python keeps in mind that a KeyboardInterrupt has left an `exec`, as that of a dataclass, until
     # the next one, and would end by SIGINT.
     exec("")  # noqa: S102

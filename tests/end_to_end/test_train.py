@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -146,6 +147,7 @@ def test_one_of_several_processes_answers_for_wrong_words(
     monkeypatch.setenv("RANK", rank)
     monkeypatch.setattr(sys, "argv", ["", "pretrain_small", "--datas", "x"])
     monkeypatch.setattr(glpose.train.__main__, "_GRACE_S", 0.0)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # this process keeps its own
     assert glpose.train.__main__.start() == 2
     assert capsys.readouterr().err.count("--datas") == (1 if rank == "0" else 0)
 

@@ -29,7 +29,7 @@ class Interrupt:
 
 
 class SignalInterrupt(Interrupt):
-    """Ctrl-C and SIGTERM as stop requests.
+    """Ctrl-C and SIGTERM as stop requests, unless who started the process has them ignored.
 
     A second one raises KeyboardInterrupt as usual; a third ends the process at once, in case that
     something does not return.
@@ -41,7 +41,10 @@ class SignalInterrupt(Interrupt):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        old = {s: signal.signal(s, self._handle) for s in (signal.SIGINT, signal.SIGTERM)}
+        old = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+        old = {s: handler for s, handler in old.items() if handler is not signal.SIG_IGN}
+        for number in old:
+            signal.signal(number, self._handle)
         try:
             yield
         finally:

@@ -3,16 +3,17 @@
 Only who asks for it gets it: `parse_address` is called for arguments that were allowed. A thread
 reads; when the stream breaks off or stalls it connects again, a bounded number of times. What has a
 length (a recording) is read whole and goes on where it was; of what has none (live) the newest
-pictures are kept, and it is over when it has one after all. Times are those of `stream_clock`.
+pictures are kept, and a playlist that has one after all is over. Times are those of `stream_clock`.
 
 User names, passwords and whatever else may be secret in an address are in no message and no name.
 """
 
+import math
 import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -31,6 +32,7 @@ from glpose.types import Frame, VideoInfo
 from glpose.video.reader import (
     FORMATS,
     Display,
+    FirstPackets,
     duration_s,
     header_rate,
     pick_stream,
@@ -41,6 +43,9 @@ from glpose.video.stream_clock import Lasting, StreamClock
 _WAITING = {True: 8, False: 2}  # pictures that wait, of a recording and of what is live
 _SLICE_S = 0.1
 _CUT_SHORT_S = 1.0  # a recording that ends so much before its length has broken off
+_MOST_BYTES = 10**11  # a server that tells more does not know it, or what it sends has no end
+_WRAP_S = 2**33 / 90000  # when the clock of a transport stream begins anew
+_SPLICE_S = Fraction(10)  # no part of a playlist is longer than that, and none is without pictures
 _HTTP = ("http,https,tcp,tls", f"{FORMATS},hls")
 _ALLOWED = {
     "http": _HTTP,
@@ -274,15 +279,17 @@ class NetworkSource:
             why = self._read(stream)
             if self._is_stopped.is_set() or why is None:
                 return
-            tries = 0 if time.monotonic() - begin > self._patience.steady_s else tries
+            if self._clock.is_new:
+                why += ", and nothing new had come"
+            elif time.monotonic() - begin > self._patience.steady_s:
+                tries = 0
             stream, tries = self._again(why, tries)
 
     def _again(self, why: str, tries: int) -> tuple[VideoStream | None, int]:
         """The pictures of a new connection, and the number of tries; None if there are no more."""
         pauses, label = self._patience.again_s, self._address.label
         for number in range(tries, len(pauses)):
-            said = why or "the stream broke off"
-            self._tell(f"{label}: {said}; connecting again (try {number + 1} of {len(pauses)})")
+            self._tell(f"{label}: {why}; connecting again (try {number + 1} of {len(pauses)})")
             if self._is_stopped.wait(pauses[number]):
                 return None, number
             try:
@@ -290,19 +297,41 @@ class NetworkSource:
             except VideoError as problem:
                 why = str(problem).removeprefix(f"{label}: ")
                 continue
-            clock = self._clock
-            # Where it ended without an error, and is now a recording of itself, nothing is missing.
-            self._num_gaps += not clock.is_recording and bool(why or not clock.is_over)
-            if clock.is_over:
-                self._tell(f"{label}: has an end now, so the broadcast is over")
-                stream.container.close()
-                return None, number
-            return stream, number + 1
+            if self._clock.is_recording:
+                return stream, number + 1
+            container = stream.container
+            assert isinstance(container, InputContainer)
+            if not _is_hls(container) or container.duration is None:
+                self._num_gaps += 1
+                return stream, number + 1
+            self._tell(f"{label}: has an end now, so the broadcast is over")
+            self._num_gaps += not self._has_last(container, stream)
+            container.close()
+            return None, number
         self.warnings.append(
-            f"{label}: lost after {self._clock.last_s:.1f} s ({why or 'broke off'}); given up after "
+            f"{label}: lost after {self._clock.last_s:.1f} s ({why}); given up after "
             f"{len(pauses)} tries, what came before is kept"
         )
         return None, len(pauses)
+
+    def _has_last(self, container: InputContainer, stream: VideoStream) -> bool:
+        """Whether the last picture of a broadcast that is over is one that came.
+
+        Where clocks jump in it, FFmpeg does not find the end, and it is read from the beginning.
+        """
+        begin, length = container.start_time or 0, container.duration or 0
+        for place in (begin + length - av.time_base, begin):
+            last = None
+            with suppress(FFmpegError, OSError, RuntimeError):
+                container.seek(place)
+                for packet in container.demux(stream):
+                    last = last if packet.pts is None else packet.pts
+                    if self._is_stopped.is_set():
+                        return False
+            if last is not None:
+                lacks_s = float(last * (stream.time_base or 0)) - self._clock.place_s
+                return abs(math.remainder(lacks_s, _WRAP_S)) < _CUT_SHORT_S
+        return False
 
     def _tell(self, line: str) -> None:
         with self._changed:
@@ -343,20 +372,26 @@ class NetworkSource:
         raise VideoError(f"{address.label}: {why}")
 
     def _read(self, stream: VideoStream) -> str | None:
-        """Read until it ends; returns why if it should not have ended there ("" if nobody knows)."""
+        """Read until it ends; returns why if it should not have ended there."""
         container, lasting = stream.container, Lasting()
         assert isinstance(container, InputContainer)
-        is_sized, length_s = _is_sized(container), duration_s(container, stream)
+        length_s = duration_s(container, stream)
         try:
             why = self._read_packets(container, stream, lasting)
             # Where the server tells the number of bytes, fewer of them are an error. Else FFmpeg
             # ends what broke off without one, such as a playlist whose server is gone, and what is
             # whole with one.
             is_long = length_s is not None and lasting.total_s > length_s - _CUT_SHORT_S
-            is_whole = not why if is_sized else is_long
+            is_whole = not why if _is_sized(container) else is_long
             if is_whole or not why:
                 self._decode(stream, None)
-            return None if is_whole else why
+            is_end = is_whole and self._clock.is_recording
+            lacks_s = (length_s or 0.0) - lasting.covered_s
+            if is_end and _is_hls(container) and lacks_s > _CUT_SHORT_S:  # a part that is not there
+                self.warnings.append(
+                    f"{self._address.label}: {lacks_s:.1f} s of it did not come; try again later"
+                )
+            return None if is_end else why or "the stream broke off"
         finally:
             with suppress(FFmpegError, OSError):
                 container.close()
@@ -365,11 +400,19 @@ class NetworkSource:
         self, container: InputContainer, stream: VideoStream, lasting: Lasting
     ) -> str:
         """Read, and count in `lasting`; returns why it ended, "" without an error."""
-        packets = container.demux()  # of all streams: sound may be longer than the pictures
+        # Of all streams: where the header does not tell how long the pictures last, but the whole,
+        # sound may be longer. Other streams may have one packet for all of it.
+        packets: Iterator[Packet] = container.demux()
+        if self._clock.is_recording:
+            packets = without_jumps(packets, _SPLICE_S if _is_hls(container) else None)
+        if self._clock.is_recording or header_rate(container, stream) is None:
+            packets = self._rated(packets, stream, FirstPackets(container, stream))
         try:
-            for packet in without_jumps(packets) if self._clock.is_recording else packets:
-                lasting.add(packet, self._clock.step_s)
-                if packet.size and packet.stream_index == stream.index:
+            for packet in packets:
+                is_picture = packet.stream_index == stream.index
+                if is_picture or (packet.stream.type == "audio" and not stream.duration):
+                    lasting.add(packet, self._clock.step_s)
+                if is_picture and packet.size:
                     self._decode(stream, packet)
                 if self._is_stopped.is_set():
                     break
@@ -377,6 +420,27 @@ class NetworkSource:
             is_late = isinstance(problem, ExitError)
             return _silence(self._patience.picture_s) if is_late else _reason(problem)
         return ""
+
+    def _rated(
+        self, packets: Iterator[Packet], stream: VideoStream, first: FirstPackets
+    ) -> Iterator[Packet]:
+        """The packets, of which the first ones wait until the rate is known."""
+        held: list[Packet] = []
+        problem = None
+        try:
+            for packet in packets:
+                held.append(packet)
+                if packet.size and packet.stream_index == stream.index:
+                    first.add(packet)
+                if not first.num_lacking:
+                    break
+        except (FFmpegError, OSError, RuntimeError) as found:
+            problem = found
+        self._clock.rate_hz = float(first.rate())
+        yield from held
+        if problem is not None:
+            raise problem
+        yield from packets
 
     def _decode(self, stream: VideoStream, packet: Packet | None) -> None:
         """Put the pictures of a packet; None for those that the decoder still has."""
@@ -402,9 +466,13 @@ class NetworkSource:
             self._changed.notify_all()
 
 
+def _is_hls(container: InputContainer) -> bool:
+    return container.format.name == "hls"
+
+
 def _is_sized(container: InputContainer) -> bool:
     """Whether the server tells how many bytes there are; of HLS those are only the playlist's."""
-    return container.format.name != "hls" and container.size > 0
+    return not _is_hls(container) and 0 < container.size <= _MOST_BYTES
 
 
 def _picked(container: InputContainer, label: str) -> VideoStream:

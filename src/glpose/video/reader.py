@@ -227,8 +227,7 @@ class _Reading:
         self._num_hidden = 0  # packets that an edit list does not show
         self._first_dts: int | None = None
         self._last_dts: int | None = None
-        self._lasts: list[int] = []  # durations of the first packets
-        self._times: list[int] = []  # and their times
+        self._first = FirstPackets(container, stream)
         self._end_s = 0.0  # of the packets read
         context = stream.codec_context
         context.options = {"max_pixels": str(imaging.MAX_PIXELS)}
@@ -265,7 +264,7 @@ class _Reading:
 
         Where packets do not say how long theirs lasts, the last one lasts as long as any.
         """
-        return self._end_s + (0 if any(self._lasts) else float(1 / self.rate()))
+        return self._end_s + (0 if self._first.tell_lengths else float(1 / self.rate()))
 
     @property
     def is_long_enough(self) -> bool:
@@ -283,34 +282,10 @@ class _Reading:
         return said_s - (end_s - begin_s) < most_s or abs(said_s - end_s) < most_s
 
     def rate(self) -> Fraction:
-        """Pictures a second: as the header says, unless the first packets all say something else.
-
-        DV has headers that are wrong; where packets last unequally long, only the header knows the
-        mean. So it does where their time is counted in steps so coarse that the two differ by less
-        than one: 33 ms are 1/30 s in Matroska. Where no header says it, the times of the first packets do.
-        """
-        said = header_rate(self.container, self.stream)
-        for packet in islice(demux(self.container, self.stream), _PEEKED - len(self._lasts)):
-            self._peek(packet)
-        said = said or self._rate_of_times() or Fraction(25)
-        if not self.stream.time_base or len(set(self._lasts)) != 1 or not self._lasts[0]:
-            return said
-        lasts_s = self._lasts[0] * self.stream.time_base
-        off_s = abs(lasts_s - 1 / said)
-        return said if off_s <= max(self.stream.time_base, lasts_s / 100) else 1 / lasts_s
-
-    def _peek(self, packet: av.Packet) -> None:
-        self._lasts.append(packet.duration or 0)
-        if packet.pts is not None:
-            self._times.append(packet.pts)
-
-    def _rate_of_times(self) -> Fraction | None:
-        """By the mean step of the first packets, without pauses; None if they have no times."""
-        steps = [b - a for a, b in pairwise(sorted(set(self._times)))]
-        usual = [step for step in steps if step < 2 * median(steps)]
-        if not usual or not self.stream.time_base:
-            return None
-        return len(usual) / (sum(usual) * self.stream.time_base)
+        """Pictures a second; reads on as far as the first packets are needed for it."""
+        for packet in islice(demux(self.container, self.stream), self._first.num_lacking):
+            self._first.add(packet)
+        return self._first.rate()
 
     def is_of(self, *formats: str) -> bool:
         """Whether the container has one of these formats."""
@@ -357,8 +332,8 @@ class _Reading:
         for packet in without_jumps(demux(self.container, self.stream)):
             self.num_packets += 1
             self._num_hidden += packet.is_discard
-            if self.num_packets <= _PEEKED:
-                self._peek(packet)
+            if self._first.num_lacking:
+                self._first.add(packet)
             if packet.dts is not None:
                 self._last_dts = packet.dts
                 self._first_dts = packet.dts if self._first_dts is None else self._first_dts
@@ -483,16 +458,23 @@ def demux(container: InputContainer, *streams: Stream) -> Iterator[av.Packet]:
             continue
 
 
-def without_jumps(packets: Iterable[av.Packet]) -> Iterator[av.Packet]:
-    """Packets of any streams whose times go on where another recording begins in the same file."""
+def without_jumps(
+    packets: Iterable[av.Packet], ahead_s: Fraction | None = None
+) -> Iterator[av.Packet]:
+    """Packets of any streams whose times go on where another recording begins in the same file.
+
+    It begins where times go back, or, if that is given, ahead by more than `ahead_s`.
+    """
     shifts: dict[int, int] = {}
     lasts: dict[int, int] = {}
     for packet in packets:
         stream, dts = packet.stream_index, packet.dts
         shift, last = shifts.get(stream, 0), lasts.get(stream)
         if dts is not None:
-            jump = round(_JUMP_BACK_S / packet.time_base) if packet.time_base else 0
-            if last is not None and dts + shift < last - jump:
+            unit = packet.time_base
+            back = round(_JUMP_BACK_S / unit) if unit else 0
+            ahead = round(ahead_s / unit) if unit and ahead_s else math.inf
+            if last is not None and not -back <= dts + shift - last <= ahead:
                 shift = shifts[stream] = last + (packet.duration or 1) - dts
             packet.dts = lasts[stream] = dts + shift
         if packet.pts is not None:
@@ -574,6 +556,54 @@ def duration_s(container: InputContainer, stream: VideoStream) -> float | None:
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     return container.duration / av.time_base if container.duration else None
+
+
+class FirstPackets:
+    """What the first packets of a stream, and its header, say of its rate."""
+
+    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+        self._container, self._stream = container, stream
+        self._lasts: list[int] = []
+        self._times: list[int] = []
+
+    @property
+    def num_lacking(self) -> int:
+        """How many more packets are needed."""
+        return _PEEKED - len(self._lasts)
+
+    @property
+    def tell_lengths(self) -> bool:
+        """Whether packets say how long their pictures last."""
+        return any(self._lasts)
+
+    def add(self, packet: av.Packet) -> None:
+        """The next packet of the stream."""
+        self._lasts.append(packet.duration or 0)
+        if packet.pts is not None:
+            self._times.append(packet.pts)
+
+    def rate(self) -> Fraction:
+        """Pictures a second: as the header says, unless the packets all say something else.
+
+        DV has headers that are wrong; where packets last unequally long, only the header knows the
+        mean. So it does where their time is counted in steps so coarse that the two differ by less
+        than one: 33 ms are 1/30 s in Matroska. Where no header says it, the times of the packets do.
+        """
+        unit = self._stream.time_base
+        said = header_rate(self._container, self._stream) or self._rate_of_times() or Fraction(25)
+        if not unit or len(set(self._lasts)) != 1 or not self._lasts[0]:
+            return said
+        lasts_s = self._lasts[0] * unit
+        off_s = abs(lasts_s - 1 / said)
+        return said if off_s <= max(unit, lasts_s / 100) else 1 / lasts_s
+
+    def _rate_of_times(self) -> Fraction | None:
+        """By the mean step of the packets, without pauses; None if they have no times."""
+        steps = [b - a for a, b in pairwise(sorted(set(self._times)))]
+        usual = [step for step in steps if step < 2 * median(steps)]
+        if not usual or not self._stream.time_base:
+            return None
+        return len(usual) / (sum(usual) * self._stream.time_base)
 
 
 def header_rate(container: InputContainer, stream: VideoStream) -> Fraction | None:

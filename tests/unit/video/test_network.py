@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import av
 import numpy as np
 import pytest
 from av.stream import Disposition
+from av.video.frame import PictureType
 
 import bad_videos
 from glpose.errors import VideoError
@@ -29,6 +31,7 @@ from glpose.video.source import Source, find_sources
 from network_server import Answer, part, ranged, refused, routed, rtsp, serving, whole
 
 NUM = 50
+JITTERED_MS = [33 * number + number**3 % 11 for number in range(40)]
 QUICK = Patience(connect_s=5.0, picture_s=0.4, again_s=(0.01, 0.01, 0.01))
 PATIENT = replace(QUICK, picture_s=5.0)
 
@@ -200,7 +203,46 @@ def with_long_sound(folder: Path, suffix: str = ".mkv") -> Path:
     return out_path
 
 
+def with_time_code(folder: Path) -> Path:
+    """Two seconds of pictures, and a track whose only packet lasts as long as they."""
+    path, out_path = folder / "plain.mp4", folder / "code.mov"
+    bad_videos.write_video(path, num_frames=NUM)
+    options = {"movflags": "+faststart"}
+    with av.open(str(path)) as given, av.open(str(out_path), "w", container_options=options) as out:
+        stream = out.add_stream("libx264", rate=25)
+        stream.width, stream.height = 320, 240
+        stream.metadata["timecode"] = "01:00:00:00"
+        for picture in given.decode(video=0):
+            picture.pict_type = PictureType.NONE
+            out.mux(stream.encode(picture))
+        out.mux(stream.encode())
+    return out_path
+
+
+def with_subtitle(folder: Path) -> Path:
+    """Two seconds of pictures, and a subtitle all along."""
+    path, out_path = folder / "plain.mp4", folder / "text.mkv"
+    bad_videos.write_video(path, num_frames=NUM)
+    (folder / "text.srt").write_text("1\n00:00:00,000 --> 00:00:02,000\nall along\n", "utf-8")
+    with (
+        av.open(str(path)) as given,
+        av.open(str(folder / "text.srt")) as text,
+        av.open(str(out_path), "w") as out,
+    ):
+        for source in (text, given):
+            out.add_stream_from_template(source.streams[0])
+        for number, source in enumerate((text, given)):
+            for packet in source.demux(source.streams[0]):
+                if packet.dts is not None:
+                    packet.stream = out.streams[number]
+                    out.mux(packet)
+    return out_path
+
+
 RECORDINGS: dict[str, Callable[[Path], Path]] = {
+    "browser.webm": lambda folder: bad_videos.by_browser(folder / "browser.webm", JITTERED_MS),
+    "code.mov": with_time_code,
+    "text.mkv": with_subtitle,
     "joined.ts": joined,
     "lapse.mp4": time_lapse,
     "lapse.mkv": lambda folder: time_lapse(folder, ".mkv"),
@@ -230,11 +272,47 @@ def test_a_recording_has_the_frames_and_times_of_the_file(
 ) -> None:
     path = RECORDINGS[name](tmp_path)
     source, frames, told, _ = read(answer(path.read_bytes()), name=name, patience=PATIENT)
-    local = list(open_video(path).frames())
+    file = open_video(path)
+    assert source.info.rate_hz == file.info.rate_hz
+    local = list(file.frames())
     assert [(f.index, f.time_s) for f in frames] == [(f.index, f.time_s) for f in local]
     for frame, expected in zip(frames, local, strict=True):
         np.testing.assert_array_equal(frame.rgb, expected.rgb)
     assert (told, source.warnings, source.info.note) == ([], [], "")
+
+
+@pytest.mark.parametrize("name", ["code.mov", "text.mkv"])
+@pytest.mark.parametrize("wait", [0, 0.9])
+def test_pictures_that_break_off_are_missed_though_other_packets_last_longer(
+    name: str, wait: float, tmp_path: Path
+) -> None:
+    data = RECORDINGS[name](tmp_path).read_bytes()
+    cut = part(data, len(data) // 2, told=False, wait=wait)
+    source, frames, told, num_requests = read(cut, whole(data), name=name)
+    assert numbers(frames) == [frame.index for frame in frames] == list(range(NUM))
+    assert (len(told), num_requests, source.warnings) == (1, 2, [])
+
+
+def test_the_rate_of_what_breaks_off_is_that_of_what_came(tmp_path: Path) -> None:
+    """Ten pictures come, fewer than are waited for."""
+    data = RECORDINGS["browser.webm"](tmp_path).read_bytes()
+    source, frames, _, _ = read(
+        lying(data[: len(data) // 4], len(data)), refused(404), name="a.webm", patience=PATIENT
+    )
+    assert source.info.rate_hz == pytest.approx(30, rel=0.05)
+    assert 0 < len(frames) < 20
+
+
+def test_a_live_stream_that_says_no_rate_has_that_of_its_times(tmp_path: Path) -> None:
+    path = tmp_path / "live.webm"
+    data = bytearray(RECORDINGS["browser.webm"](tmp_path).read_bytes())
+    place = data.index(b"\x44\x89\x88")  # Duration, becomes Void
+    data[place : place + 3] = b"\xec\x80\x89"
+    path.write_bytes(data)
+    source, frames, _, _ = read(untold(bytes(data)), refused(404), name=path.name, patience=PATIENT)
+    assert "were left out" in source.info.note
+    assert source.info.rate_hz == pytest.approx(30, rel=0.05)
+    assert frames[0].time_s == 0
 
 
 def test_a_recording_without_a_length_in_its_header_goes_on_where_it_was(live: bytes) -> None:
@@ -354,6 +432,24 @@ def test_a_splice_in_a_playlist_loses_no_pictures(live: bytes) -> None:
     assert (told, source.warnings, num_requests) == ([], [], 3)
 
 
+@pytest.mark.parametrize("order", [("b.ts", "far.ts", "c.ts"), ("far.ts", "b.ts", "c.ts")])
+def test_a_splice_whose_clock_jumps_ahead_or_wraps_is_no_hole(
+    order: tuple[str, ...], live: bytes, tmp_path: Path
+) -> None:
+    """Where times go back, FFmpeg takes it for a clock that begins anew after 26 hours."""
+    late = [18_000_000 + 40 * number for number in range(NUM)]
+    far = bad_videos.write_video(tmp_path / "far.ts", num_frames=NUM, times_ms=late).read_bytes()
+    files = {"a.m3u8": playlist(*order), "b.ts": live, "c.ts": live, "far.ts": far}
+    source, frames, told, _ = read(routed(files), name="a.m3u8", patience=PATIENT)
+    assert numbers(frames) == [*range(NUM)] * 3
+    np.testing.assert_allclose([f.time_s for f in frames], np.arange(3 * NUM) / 25, atol=1e-3)
+    assert (told, source.warnings) == ([], [])
+    del files["c.ts"]
+    source, frames, told, _ = read(routed(files), name="a.m3u8", patience=PATIENT)
+    assert numbers(frames) == [*range(NUM)] * 2
+    assert "given up after 3 tries" in source.warnings[0]
+
+
 def test_a_playlist_whose_server_is_gone_has_not_ended(live: bytes) -> None:
     """FFmpeg ends it without an error."""
     source, frames, told, _ = read(
@@ -388,6 +484,119 @@ def test_a_broadcast_that_ends_is_not_played_again(live: bytes, ends: bool) -> N
         assert "has an end now, so the broadcast is over" in told[-1]
     else:
         assert "404" in source.warnings[0]
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Four parts of two seconds each, of one clock."""
+    folder = tmp_path_factory.mktemp("parts")
+    return {
+        name: bad_videos.write_video(
+            folder / name,
+            num_frames=NUM,
+            times_ms=[2000 * number + 40 * place for place in range(NUM)],
+            size_hw=(48, 64),
+        ).read_bytes()
+        for number, name in enumerate(("0.ts", "1.ts", "2.ts", "3.ts"))
+    }
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "is_missed"),
+    [
+        (["0.ts", "1.ts"], ["0.ts", "1.ts"], False),
+        (["0.ts", "1.ts"], ["0.ts", "1.ts", "2.ts", "3.ts"], True),
+        (["2.ts", "0.ts"], ["2.ts", "0.ts"], False),  # its clock goes back: FFmpeg finds no end
+        (["2.ts", "0.ts"], ["2.ts", "0.ts", "1.ts"], True),
+    ],
+)
+def test_of_a_broadcast_that_is_over_it_is_said_whether_its_end_came(
+    first: list[str], then: list[str], is_missed: bool, parts: dict[str, bytes]
+) -> None:
+    """It is not there for one reload of its playlist, where FFmpeg ends without an error."""
+    lists = [playlist(*first, is_over=False), b"", b"", playlist(*then)]
+
+    def list_now() -> bytes:
+        return lists.pop(0) if len(lists) > 1 else lists[0]
+
+    source, frames, told, _ = read(
+        routed(parts | {"a.m3u8": list_now}), name="a.m3u8", patience=PATIENT
+    )
+    assert frames[-1].time_s == pytest.approx(4 - 0.04, abs=0.1)
+    assert "has an end now, so the broadcast is over" in told[-1]
+    assert [line.partition(": broke off 1 times")[1] for line in source.warnings] == [
+        ": broke off 1 times"
+    ] * is_missed
+
+
+@pytest.mark.parametrize("lacking", ["0.ts", "1.ts", "3.ts"])
+def test_a_part_of_a_playlist_that_is_not_there_is_said(
+    lacking: str, parts: dict[str, bytes]
+) -> None:
+    files = {name: data for name, data in parts.items() if name != lacking}
+    source, frames, _, _ = read(
+        routed(files | {"a.m3u8": playlist(*parts)}), name="a.m3u8", patience=PATIENT
+    )
+    assert len(frames) >= 3 * NUM - 5
+    told = "2.0 s of it did not come" if lacking == "1.ts" else "given up after 3 tries"
+    assert told in source.warnings[0]
+
+
+def chunked(data: bytes) -> Answer:
+    """All of something whose length is not told, with an end that says that it is one."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.protocol_version = "HTTP/1.1"
+        request.send_response(200)
+        request.send_header("Transfer-Encoding", "chunked")
+        request.end_headers()
+        request.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(data), data))
+        request.close_connection = True
+
+    return answer
+
+
+def test_what_comes_in_place_of_a_live_stream_does_not_end_it(live: bytes) -> None:
+    source, frames, told, num_requests = read(
+        chunked(live), whole(live, "video/mp2t"), refused(404), name="live.ts", patience=PATIENT
+    )
+    assert num_requests == 4
+    assert frames[-1].time_s > 3
+    assert "the stream broke off; connecting again" in told[0]
+    assert "lost after" in source.warnings[0]
+    assert "broke off 1 times" in source.warnings[1]
+
+
+def test_a_length_that_no_file_has_makes_no_recording_of_what_is_live(live: bytes) -> None:
+    endless = lying(live, 1 << 40)
+    source, frames, _, _ = read(endless, endless, refused(404), name="live.ts", patience=PATIENT)
+    assert "were left out" in source.info.note
+    assert frames[-1].time_s > 3
+    assert "broke off 1 times" in source.warnings[1]
+
+
+def lying(data: bytes, size: int) -> Answer:
+    """What breaks off, said to be of so many bytes."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", str(size))
+        request.end_headers()
+        request.wfile.write(data)
+        request.close_connection = True
+
+    return answer
+
+
+def test_a_recording_that_begins_anew_and_gives_nothing_new_says_so_and_has_no_new_tries(
+    live: bytes,
+) -> None:
+    _, frames, told, num_requests = read(
+        lying(live, 1 << 30), name="live.ts", patience=replace(PATIENT, steady_s=0.0)
+    )
+    assert numbers(frames) == list(range(len(frames)))
+    assert num_requests == 4
+    assert ["and nothing new had come" in line for line in told] == [False, True, True]
 
 
 def test_a_clock_that_jumps_ahead_is_said_and_no_gap(tmp_path: Path) -> None:

@@ -57,7 +57,6 @@ def test_a_recording_whose_pictures_have_no_times_goes_on_where_it_was(
     assert [clock.see(None, 100) for _ in range(3)] == [(0, 0), (0.04, 0), (0.08, 0)]
     clock.connect(Fraction(1, 1000), Fraction(25), is_recording=True)
     assert [clock.see(None, 100) for _ in range(4)] == [None, None, None, (0.12, 0)]
-    assert not clock.is_over
 
 
 def test_a_live_clock_jumps_ahead_only_by_what_can_have_passed(
@@ -87,18 +86,18 @@ def test_slow_pictures_are_no_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
     assert clock.see(160_000, 260) == (160, 100)  # more than 30 pictures
 
 
-def test_what_was_live_and_has_an_end_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_live_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
     clock.connect(None, None)
     clock.connect(None, None, 6.0, is_recording=True)
     assert clock.is_recording  # nothing had come before
     clock = Clock(monkeypatch)
     clock.connect(None, None)
-    clock.see(0, 100)
+    clock.see(90_000, 100)
     clock.connect(None, None, 6.0, is_recording=True)
-    assert (clock.is_recording, clock.is_over, clock.duration_s) == (False, True, None)
-    clock.connect(None, None)
-    assert not clock.is_over
+    assert (clock.is_recording, clock.duration_s, clock.is_new) == (False, None, True)
+    clock.see(270_000, 102)
+    assert (clock.is_new, clock.last_s, clock.place_s) == (False, 2, 3)
 
 
 def packet_at(pts: int | None, dts: int | None, num_ms: int | None) -> Packet:
@@ -115,4 +114,8 @@ def test_packets_last_from_the_first_to_the_end_of_any() -> None:
         lasting.add(packet, 0.04)
     assert lasting.total_s == pytest.approx(3.5)
     lasting.add(packet_at(5000, 5000, None), 2.0)  # as in Matroska
-    assert lasting.total_s == pytest.approx(5)
+    assert lasting.total_s == lasting.covered_s == pytest.approx(5)
+    for pts in (8000, 10_040):  # holes of one second, which is none, and of two
+        lasting.add(packet_at(pts, pts, 40), 0.04)
+    assert lasting.total_s == pytest.approx(8.08)
+    assert lasting.covered_s == pytest.approx(6.08)

@@ -189,8 +189,6 @@ def endless_run(folder: Path) -> Iterator[subprocess.Popen]:
             stdout=subprocess.PIPE,
             stderr=errors,
             start_new_session=True,
-            # Tests that were started in the background ignore Ctrl-C, and so would what they start.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         ) as run,
     ):
         yield run
