@@ -84,6 +84,8 @@ def write_video(
     with av.open(f"file:{path.absolute()}", "w", container_options=flags) as out:
         stream = out.add_stream(codec, rate=rate_hz)
         context = stream.codec_context
+        # Of several threads libvpx's first waits in a loop, which may keep the others from their core.
+        context.thread_count = 1
         context.height, context.width = store(coded_picture(0, size_hw)).shape[:2]
         context.pix_fmt = pix_fmt
         context.time_base = 1 / Fraction(rate_hz if path.suffix in _EVEN else 1000)

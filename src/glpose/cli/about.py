@@ -10,7 +10,7 @@ from glpose import __version__
 from glpose.errors import GLPoseError
 from glpose.formats.results import load
 from glpose.imaging import version as opencv
-from glpose.jobs.ended import BEGUN, SUMMARY, how_ended
+from glpose.jobs.ended import SUMMARY, how_ended
 from glpose.jobs.places import file_in
 from glpose.runtime.card import (
     Card,
@@ -107,7 +107,7 @@ def results_folder(folder: Path) -> list[str]:
     lines = results_file(folder / "poses.jsonl")
     if file := file_in(folder):
         lines.append(f"file: {file.get('path') or 'not said'}")
-    if (folder / BEGUN).exists():
+    if how_ended(folder) and not (folder / SUMMARY).exists():
         return [*lines, f"the run {how_ended(folder)}"]
     try:
         summary = json.loads((folder / SUMMARY).read_text("utf-8"))

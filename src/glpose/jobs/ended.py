@@ -17,13 +17,13 @@ _IN_WORDS = {
     "begun": "has not ended, or was killed",
     "interrupted": "was interrupted",
     "failed": "failed",
-    "incomplete": "lacks something",
 }
+"""Where something lacks in the source alone, the poses are all that there can be."""
 
 
 def read_record(folder: Path) -> dict[str, object]:
     """What the last run there says of itself; nothing if it is not to be read."""
-    for name in (BEGUN, SUMMARY):
+    for name in (SUMMARY, BEGUN):  # a run puts the summary before it away when it begins
         try:
             record = json.loads((folder / name).read_text("utf-8"))
         except (OSError, ValueError, RecursionError):

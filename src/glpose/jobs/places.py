@@ -1,36 +1,32 @@
 """Which folder the results of a source go to, so that videos of one name do not replace each other."""
 
-import os
-import re
-from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from glpose.files import digest, is_same_file, open_regular
+from glpose.files import digest
 from glpose.jobs.ended import read_record
 from glpose.video.source import SourceEntry, numbered
 
-_START_BYTES = 2**20
-
 
 def file_record(entry: SourceEntry) -> dict[str, object] | None:
-    """What tells the file of a source from others, of pictures the first one; None if it has none.
+    """What tells the file of a source from others, of pictures their folder; None if it has none.
 
     An address is without what may be secret, as everywhere.
     """
+    size = None
     if entry.address is not None:
-        return {"path": entry.address.label, "bytes": None, "start_sha256": None}
-    if not entry.paths:
+        path = entry.address.label
+    elif entry.paths:
+        where = entry.paths[0] if len(entry.paths) == 1 else entry.paths[0].parent
+        path = str(where)
+        with suppress(OSError):  # whoever reads it says so
+            where = where.resolve()
+            path, size = str(where), where.stat().st_size if where.is_file() else None
+    else:
         return None
-    path, size, start = entry.paths[0], None, None
-    try:
-        with open_regular(path) as file:
-            size, start = os.fstat(file.fileno()).st_size, digest(file.read(_START_BYTES))
-    except OSError:  # a pipe, or gone: whoever reads it says so
-        pass
-    return {"path": str(path), "bytes": size, "start_sha256": start}
+    return {"path": path, "path_sha256": digest(path.encode("utf-8", "replace")), "bytes": size}
 
 
 def file_in(folder: Path) -> dict[str, object] | None:
@@ -39,70 +35,38 @@ def file_in(folder: Path) -> dict[str, object] | None:
     return record if isinstance(record, dict) else None
 
 
-def is_of(record: dict[str, object] | None, entry: SourceEntry) -> bool | None:
-    """Whether results with this `file_record` are of this source; None if nobody knows.
+def is_of(record: dict[str, object] | None, own: dict[str, object] | None) -> bool | None:
+    """Whether results with one record are of the file of another; None if nobody knows.
 
-    A file that is not where it was has been moved if another one begins as it did.
+    The path decides: copies are files of their own, and a file that has changed is the same one.
     """
-    own = None if record is None else file_record(entry)
-    if record is None or own is None:
+    if record is None or own is None or not isinstance(record.get("path_sha256"), str):
         return None
-    path, there = str(own["path"]), record.get("path")
-    if isinstance(there, str):
-        with suppress(OSError, ValueError):
-            if there == path or is_same_file(Path(there), Path(path)):
-                return True
-            if Path(there).is_file():
-                return False
-    content = own["bytes"], own["start_sha256"]
-    before = record.get("bytes"), record.get("start_sha256")
-    if None in before:
-        return None if there is None else False
-    return content == before
+    return record["path_sha256"] == own["path_sha256"]
 
 
 def placed(entries: Sequence[SourceEntry], output: Path) -> list[SourceEntry]:
     """The entries, named after the folders of `output` that are to hold their results.
 
-    That is the one that holds results of the same file; else the first that holds none of another.
+    Of `walk`, `walk-2`, `walk-3`, ... that is the first that does not hold results of another file.
     """
-    there, names = _folders(output), dict[int, str]()
-    for place, entry in enumerate(entries):
-        for name in there[entry.plain_name.casefold()]:
-            if name not in names.values() and is_of(file_in(output / name), entry):
-                names[place] = name
-                break
-    taken = {name.casefold() for name in names.values()}
+    there: dict[str, dict[str, object] | None] = {}
     found: list[SourceEntry] = []
-    for place, entry in enumerate(entries):
-        if place in names:
-            found.append(replace(entry, name=names[place]))
-            continue
-        found.append(_free(entry, output, taken))
-        taken.add(found[-1].name.casefold())
+    taken: set[str] = set()
+    for entry in entries:
+        own, number, others = file_record(entry), 1, ""
+        name = entry.plain_name
+        while True:
+            if name not in there:
+                there[name] = file_in(output / name)
+            if is_of(there[name], own) is False:
+                others = others or name
+            elif name.casefold() not in taken:
+                break
+            number += 1
+            name = numbered(entry.plain_name, number)
+        taken.add(name.casefold())
+        # Without a path: it may tell who is seen.
+        said = f"{output / others}: holds results of another file of that name; this one's are in {output / name}"
+        found.append(replace(entry, name=name, remark=said if others else ""))
     return found
-
-
-def _folders(output: Path) -> defaultdict[str, list[str]]:
-    """The names of folders by the name that they would have without their number, and by their own."""
-    names: defaultdict[str, list[str]] = defaultdict(list)
-    for folder in sorted(output.iterdir()):
-        names[folder.name.casefold()].append(folder.name)
-        if match := re.fullmatch(r"(.+)-\d+", folder.name):
-            names[match[1].casefold()].append(folder.name)
-    return names
-
-
-def _free(entry: SourceEntry, output: Path, taken: set[str]) -> SourceEntry:
-    """The entry with the first name that is not taken, and whose folder holds no results of another."""
-    number, remark = 1, ""
-    while True:
-        name = numbered(entry.plain_name, number)
-        number += 1
-        record = file_in(output / name)
-        if is_of(record, entry) is False:
-            whose = (record or {}).get("path") or "another file of that name"
-            remark = remark or f"{output / name}: holds results of {whose}"
-        elif name.casefold() not in taken:
-            remark = remark and f"{remark}; those of {entry.label} are in {output / name}"
-            return replace(entry, name=name, remark=remark)

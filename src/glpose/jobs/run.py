@@ -470,15 +470,15 @@ class SourceJob:
     def _check_replaced(self, old: list[str]) -> None:
         """Raises: BadInput if the results that are there, in files of these names, are to be kept."""
         record = file_in(self.folder)
-        if is_of(record, self.entry) is False:  # since the sources were given their folders
+        if is_of(record, self._file) is False:  # since the sources were given their folders
             raise BadInput(f"{self.folder}: holds results of another file by now; run it again")
         if self.options.overwrite:
             return
         of = ""
         if ended := how_ended(self.folder):
             of = f", of a run that {ended} ({count_frames(self.folder / POSES)} frames)"
-        before = (record or {}).get("start_sha256")
-        if before is not None and self._file is not None and before != self._file["start_sha256"]:
+        before = (record or {}).get("bytes")
+        if before is not None and self._file is not None and before != self._file["bytes"]:
             of += f", of {self.entry.label} as it was before it changed"
         raise BadInput(
             f"{self.folder}: holds results already ({', '.join(old)}){of}, which "

@@ -60,7 +60,8 @@ def write_table(
     if suffix not in TABLES and options.wide:
         raise BadInput(f"{output}: has all joints together in any case; leave out --wide")
     asked = [results] if isinstance(results, Path) else list(results)
-    files = [file for path in asked for file in poses_files_of(path)]
+    # Each once: a folder and what is in it may both be given.
+    files = list({f.resolve(): f for path in asked for f in poses_files_of(path)}.values())
     check_new([output], overwrite=options.overwrite, inputs=files)
     made = Made([output])
     if suffix in TABLES:
@@ -83,7 +84,7 @@ def write_table(
 
 def _layout(files: Sequence[Path], options: TableOptions) -> Layout:
     """The columns that all results need. Raises: BadInput if they do not fit together."""
-    skeleton, known, raw, in_space = None, set[int](), False, False
+    skeleton, known, raw, in_space, unit = None, set[int](), False, False, None
     for file in files:  # one by one: many long videos need not fit into memory
         result = open_given(file).result
         skeleton = skeleton or result.skeleton
@@ -92,6 +93,14 @@ def _layout(files: Sequence[Path], options: TableOptions) -> Layout:
                 f"{file}: has the joints {result.skeleton.name}, {files[0]} has {skeleton.name}; "
                 "write a table of each"
             )
+        lift = result.settings.get("lift")
+        if isinstance(lift, dict):
+            if unit not in (None, lift.get("unit")):
+                raise BadInput(
+                    f"{file}: has joints in space in {lift.get('unit')}, others in {unit}; lift all "
+                    "with --height, or none"
+                )
+            unit = lift.get("unit")
         known |= _numbers(result)
         # The frames say it: settings may be kept where the raw joints were left out.
         raw |= any(poses.before is not None for poses in result.frames)

@@ -41,7 +41,7 @@ def of_killed(folder: Path) -> None:
         ("begun", "has not ended, or was killed"),
         ("interrupted", "was interrupted"),
         ("failed", "failed"),
-        ("incomplete", "lacks something"),
+        ("incomplete", ""),
         (7, ""),
         ([], ""),
     ],

@@ -157,9 +157,9 @@ def test_bad_results(content: str | None, said: str, tmp_path: Path, capsys: Cap
 
 
 def test_folders_that_are_no_results(results: Path, tmp_path: Path, capsys: Capture) -> None:
-    assert "results are given; give one" in refused(
-        tmp_path, tmp_path / "t.trc", capsys, str(results)
-    )
+    written(tmp_path / "more", walk(TIMES))
+    said = refused(tmp_path, tmp_path / "t.trc", capsys, str(results))
+    assert "t.trc: holds one video, 2 results are given; give one" in said
     (tmp_path / "empty").mkdir()
     assert "holds no poses.jsonl" in refused(tmp_path / "empty", tmp_path / "t.csv", capsys)
     header = (results / "poses.jsonl").read_text().splitlines()[0]
@@ -316,6 +316,9 @@ def test_markers_in_metres(tmp_path: Path) -> None:
     assert "nose" not in (tmp_path / "m.trc").read_text("utf-8")
     assert rows[3][2:5] == ["0.12000"] * 3
     assert set(rows[2][2:]) == {""}
+    both = [tmp_path / f"{unit}.jsonl" for unit in ("metres", "statures")]
+    with pytest.raises(BadInput, match=r"in space in statures, others in metres"):
+        write_table(both, TableOptions(tmp_path / "both.csv"))
     with pytest.raises(BadInput, match=r"heights of the person.*--height"):
         write_table(tmp_path / "statures.jsonl", TableOptions(tmp_path / "s.trc"))
 
@@ -366,7 +369,7 @@ def test_one_table_of_many_trials(
     written(Path("out/=post"), frames)
     written(Path("=odd"), frames[:3])
     more = ["--wide"] if wide else []
-    assert main(["table", "out", "=odd", "-o", "a.csv", *more]) == 0
+    assert main(["table", "out", "=odd", "out/pre", "out/pre/", "-o", "a.csv", *more]) == 0
     assert (
         capsys.readouterr().out == f"3 results: {36 if wide else 36 * NUM} rows; table in a.csv\n"
     )
