@@ -128,7 +128,7 @@ def _write(
             for file in files:
                 given = open_given(file)
                 first = [_cell(file)] if named else []
-                name = name if named else given.result.video.name
+                name = name if len(files) > 1 else given.result.video.name
                 for poses in given.result.frames:
                     chosen = _chosen(poses, options.person)
                     rows = [(*first, *row) for row in layout.rows(chosen)]

@@ -12,20 +12,8 @@ from glpose.formats.results import write_summary
 from glpose.jobs.ended import BEGUN, SUMMARY, how_ended, lack_of
 from glpose.jobs.given import open_given
 from glpose.jobs.run import Options, run_sources
-from glpose.jobs.writers import poses_csv, poses_jsonl
-from glpose.runtime.engine import EngineSpec
+from glpose.jobs.writers import poses_jsonl
 from glpose.types import Frame, FramePoses
-
-
-@pytest.fixture
-def options(tiny_weights: Path, tmp_path: Path) -> Options:
-    return Options(
-        tmp_path / "out",
-        weights=str(tiny_weights),
-        detector=str(tiny_weights / "finder.onnx"),
-        engine=EngineSpec(threads=1),
-        writers=(poses_jsonl, poses_csv),
-    )
 
 
 def of_killed(folder: Path) -> None:

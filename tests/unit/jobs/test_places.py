@@ -12,20 +12,13 @@ from glpose.formats.results import write_summary
 from glpose.jobs.places import file_in, file_record, is_of, placed
 from glpose.jobs.run import Options, run_sources
 from glpose.jobs.writers import poses_jsonl
-from glpose.runtime.engine import EngineSpec
 from glpose.video.network import parse_address
 from glpose.video.source import SourceEntry, find_sources
 
 
 @pytest.fixture
-def options(tiny_weights: Path, tmp_path: Path) -> Options:
-    return Options(
-        tmp_path / "out",
-        weights=str(tiny_weights),
-        detector=str(tiny_weights / "finder.onnx"),
-        engine=EngineSpec(threads=1),
-        writers=(poses_jsonl,),
-    )
+def options(options: Options) -> Options:
+    return replace(options, writers=(poses_jsonl,))
 
 
 def trial(root: Path, subject: str, num_frames: int = 2) -> Path:

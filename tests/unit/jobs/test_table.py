@@ -388,7 +388,9 @@ def test_one_table_of_many_trials(
     )
     # A folder with a single one in it is a folder of results, too.
     written(Path("alone/pre"), walk(TIMES))
+    capsys.readouterr()
     assert main(["table", "alone", "-o", "d.csv", *more]) == 0
+    assert capsys.readouterr().out.startswith("walk.mp4: ")
     assert rows_of(Path("d.csv"))[0]["results"] == "alone/pre"
 
 
