@@ -1,8 +1,11 @@
 """The command `glpose`, also as `python -m glpose`."""
 
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 
@@ -46,6 +49,12 @@ def start(command: Callable[[], int] = _command, *, speaks: bool = True) -> int:
     # Python keeps in mind that a KeyboardInterrupt has left an `exec`, as that of a dataclass, until
     # the next one, and would end by SIGINT.
     exec("")  # noqa: S102
+    if any(thread.name == "glpose-network" for thread in threading.enumerate()):
+        # It waits for what never comes, and Python would not end before it.
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(status)
     return status
 
 

@@ -64,6 +64,24 @@ def test_another_signal_while_it_ends_changes_nothing(
     assert (done.returncode, done.stderr) == (130, said)
 
 
+def test_the_end_is_not_held_up_by_a_stream_that_waits(tmp_path: Path) -> None:
+    program = (
+        "import atexit, sys, threading\n"
+        "from glpose.__main__ import start\n"
+        "def command():\n"
+        "    waits = threading.Event().wait\n"
+        "    threading.Thread(target=waits, name=sys.argv[1], daemon=True).start()\n"
+        "    sys.stdout.write('a result')\n"
+        "    return 3\n"
+        "atexit.register(print, ', and what waits for it')\n"
+        "sys.exit(start(command))\n"
+    )
+    done = run_python("-c", program, "glpose-network", path=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "a result", "")
+    done = run_python("-c", program, "another", path=tmp_path)
+    assert (done.returncode, done.stdout) == (3, "a result, and what waits for it\n")
+
+
 def test_the_command_is_this_one() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["scripts"] == {"glpose": f"{start.__module__}:{start.__name__}"}

@@ -8,6 +8,7 @@ pictures are kept, and a playlist that has one after all is over. Times are thos
 User names, passwords and whatever else may be secret in an address are in no message and no name.
 """
 
+import atexit
 import math
 import re
 import threading
@@ -174,6 +175,7 @@ class NetworkSource:
         self._num_gaps = 0
         self._clock = StreamClock()
         self._thread = threading.Thread(target=self._work, name="glpose-network", daemon=True)
+        atexit.register(self._end)
         self._thread.start()
         try:
             self._first, self._display, size_hw = self._begun()
@@ -226,8 +228,15 @@ class NetworkSource:
     def close(self) -> None:
         """End the connection."""
         self._is_stopped.set()
-        # It may wait for what never comes; the process can end without it.
+        # It may wait for what never comes; only the end of Python waits for that.
         self._thread.join(timeout=1)
+        if not self._thread.is_alive():
+            atexit.unregister(self._end)
+
+    def _end(self) -> None:
+        """Where FFmpeg waits, PyAV asks Python for the time, which crashes once Python has ended."""
+        self._is_stopped.set()
+        self._thread.join(timeout=max(self._patience.connect_s, self._patience.picture_s) + 1)
 
     def _rgb(self, picture: VideoFrame) -> imaging.Rgb | None:
         try:

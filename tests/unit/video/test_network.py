@@ -1,5 +1,7 @@
 """Streams of the network, on 127.0.0.1: whole, cut, stalled, refused; and what may not be opened."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +17,7 @@ from av.stream import Disposition
 from av.video.frame import PictureType
 
 import bad_videos
+from child import started
 from glpose.errors import VideoError
 from glpose.types import Frame
 from glpose.video import network
@@ -138,6 +141,29 @@ def test_a_clock_that_is_set_back_is_said_and_the_recording_goes_on(
     assert [frame.index for frame in frames] == list(range(NUM))
     assert "clock of this computer was set back" in told[0]
     assert num_requests == 2
+
+
+def test_python_does_not_end_while_ffmpeg_waits_for_a_stream(walk: bytes) -> None:
+    """It asks Python for the time, which crashed once Python had ended."""
+    program = (
+        "import atexit, sys, threading\n"
+        "def left():\n"
+        "    print([t.name for t in threading.enumerate() if t is not threading.main_thread()])\n"
+        "def stop():\n"
+        "    raise KeyboardInterrupt\n"
+        "atexit.register(left)\n"
+        "from glpose.video.network import NetworkSource, Patience, Watch, parse_address\n"
+        "try:\n"
+        "    address, patience = parse_address(sys.argv[1]), Patience(connect_s=2.5)\n"
+        "    NetworkSource(address, Watch(check=stop), patience)\n"
+        "except KeyboardInterrupt:\n"
+        "    left()\n"
+    )
+    with serving(part(walk, 0, wait=30)) as server:
+        words = [sys.executable, "-c", program, f"http://127.0.0.1:{server.port}/walk.mp4"]
+        with started(words, stdout=subprocess.PIPE) as run:
+            said, _ = run.communicate(timeout=60)
+    assert (run.returncode, said) == (0, "['glpose-network']\n[]\n")
 
 
 def test_a_stream_that_stalls_is_said_and_connected_again(walk: bytes) -> None:
