@@ -25,6 +25,8 @@ from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.error import EOFError as EndOfFile
 from av.error import FFmpegError
+from av.filter import Graph
+from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, VideoReformatter
@@ -57,6 +59,7 @@ _PATIENCE = 16  # packets that a place is held for a picture that comes late
 _MAX_BAD_READS = 100
 _UNCOUNTED = 1 << 30  # frames, more than any video has: FFmpeg's AVI where it cannot go back
 _JUMP_BACK_S = Fraction(1, 10)  # decoding times that go back: a new recording in the same file
+_MOST_KINDS = 48  # of side data; FFmpeg 8.1 has 32, PyAV 18.1 knows 28
 _UNSPECIFIED_COLOURS = 2  # AVCOL_SPC_UNSPECIFIED
 _TRANSFERS: dict[int, Transfer] = {16: "PQ", 18: "HLG"}  # AVColorTransferCharacteristic
 
@@ -703,11 +706,32 @@ class _Turn:
 
 
 def _turn(picture: VideoFrame) -> _Turn:
-    if "DISPLAYMATRIX" not in picture.side_data:
+    try:
+        side_data = picture.side_data
+    except ValueError:
+        side_data = _known(picture).side_data
+    if "DISPLAYMATRIX" not in side_data:
         return _Turn()
-    a, b, _, c, d = np.frombuffer(bytes(picture.side_data["DISPLAYMATRIX"]), np.int32)[:5].tolist()
+    a, b, _, c, d = np.frombuffer(bytes(side_data["DISPLAYMATRIX"]), np.int32)[:5].tolist()
     sign = 1 if a * d - b * c >= 0 else -1
     return _Turn(round(math.degrees(math.atan2(sign * b, sign * a))) % 360, (a, b, c, d))
+
+
+def _known(picture: VideoFrame) -> VideoFrame:
+    """The same picture without side data that PyAV does not know, such as the EXIF of a JPEG.
+
+    PyAV reads none of the side data of a picture that has such.
+    """
+    graph, unknown = Graph(), range(len(SideDataType), _MOST_KINDS)
+    graph.link_nodes(
+        graph.add_buffer(
+            width=picture.width, height=picture.height, format=picture.format, time_base=Fraction(1)
+        ),
+        *(graph.add("sidedata", f"mode=delete:type={kind}") for kind in unknown),
+        graph.add("buffersink"),
+    ).configure()
+    graph.vpush(picture)
+    return graph.vpull()
 
 
 def _note_on_streams(container: InputContainer, read: VideoStream) -> str:

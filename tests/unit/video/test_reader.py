@@ -1,5 +1,6 @@
 """The reader: order, times, turns, damage, refusals; pictures carry their index."""
 
+import io
 import struct
 import threading
 from fractions import Fraction
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 import av
 import numpy as np
 import pytest
+from PIL import ExifTags, Image, ImageOps
 
 from bad_videos import (
     CASES,
@@ -141,6 +143,36 @@ def test_other_turns(tmp_path: Path, abcd: tuple, store: object, rotation_deg: i
     assert source.info.size_hw == (320, 240)
     assert source.info.rotation_deg == rotation_deg
     assert indices(list(source.frames())) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".avi"])
+@pytest.mark.parametrize("orientation", [1, 2, 3, 4, 5, 6, 7, 8])
+def test_pictures_with_exif_are_shown_as_it_says(
+    suffix: str, orientation: int, tmp_path: Path
+) -> None:
+    path, exif = tmp_path / f"a{suffix}", Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    first, *others = (Image.fromarray(coded_picture(i)) for i in range(3))
+    if suffix == ".png":
+        first.save(path, save_all=True, append_images=others, exif=exif, duration=40)
+    else:
+        with av.open(path, "w") as out:
+            stream = out.add_stream("mjpeg", rate=25)
+            stream.width, stream.height, stream.pix_fmt = *first.size, "yuvj420p"
+            for pts, picture in enumerate((first, *others)):
+                file = io.BytesIO()
+                picture.save(file, "jpeg", exif=exif)
+                packet = av.Packet(file.getvalue())
+                packet.stream, packet.pts, packet.dts = stream, pts, pts
+                out.mux(packet)
+    first.getexif()[ExifTags.Base.Orientation] = orientation
+    expected = np.asarray(ImageOps.exif_transpose(first)).astype(int)
+    frames = list(open_video(path).frames())
+    assert len(frames) == 3
+    rgb = frames[0].rgb
+    assert rgb is not None
+    assert rgb.shape == expected.shape
+    assert np.abs(rgb - expected).mean() < 4
 
 
 def test_pixels_become_square(tmp_path: Path) -> None:
