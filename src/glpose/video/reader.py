@@ -547,8 +547,8 @@ def _videos(container: InputContainer, path: Path | str) -> list[VideoStream]:
     num_tiles = len(streams) - len(whole)
     if num_tiles and not any(s.disposition & Disposition.default for s in whole):
         raise VideoError(
-            f"{path}: a picture of {num_tiles} tiles, which cannot be put together here; convert it "
-            "to JPEG (an iPhone takes JPEG with Settings, Camera, Formats, Most Compatible)"
+            f"{path}: a picture of {num_tiles} tiles, which is not read as a video; download it, "
+            "and name the file"
         )
     # A moving AVIF holds its first picture as a stream, too.
     return [s for s in whole if s.frames != 1 or s.duration is not None] or whole

@@ -7,6 +7,7 @@ from glpose import imaging
 from glpose.errors import VideoError
 from glpose.files import open_regular
 from glpose.imaging import Rgb
+from glpose.video.heif import read_heif
 from glpose.video.reader import open_video
 
 _SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -31,6 +32,8 @@ def read_picture(path: Path) -> Rgb:
     """Read a picture file as shown. Raises: VideoError if that cannot be done."""
     if _brand(path) not in _BRANDS:
         return imaging.read_image(path)
+    if (rgb := read_heif(path)) is not None:
+        return rgb
     with closing(open_video(path).frames(ahead=0)) as frames:
         rgb = next(frames).rgb
     if rgb is None:

@@ -1,4 +1,4 @@
-"""HEIC and AVIF are pictures, whatever their names are; one tile is never taken for the whole."""
+"""HEIC and AVIF are pictures, whatever their names are; tiles are put together."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from glpose.errors import VideoError
 from glpose.video.given import find_given
 from glpose.video.reader import open_video
 from glpose.video.source import find_sources
-from heif import write_heic
+from heif import turned, write_heic
 
 PICTURE = coded_picture(9, (128, 256))
 
@@ -23,7 +23,7 @@ def avif(path: Path, num_pictures: int = 1) -> Path:
 
 
 def test_a_heic_is_a_picture_as_shown(tmp_path: Path) -> None:
-    path = write_heic(tmp_path / "a.HEIC", [np.rot90(PICTURE)], quarter_turns=3)
+    path = write_heic(tmp_path / "a.HEIC", [np.rot90(PICTURE)], shown=[turned(3)])
     unnamed = tmp_path / "a"
     unnamed.write_bytes(path.read_bytes())
     for given in (path, unnamed, path.read_bytes()):
@@ -45,32 +45,28 @@ def test_the_bytes_tell_a_picture_not_the_name(name: str, tmp_path: Path) -> Non
         assert [read_index(frame.rgb) for frame in source.frames()] == [0]
 
 
-@pytest.mark.parametrize("is_turned", [False, True])
-@pytest.mark.parametrize("has_thumbnail", [False, True])
-def test_neither_a_tile_nor_a_thumbnail_is_taken_for_the_picture(
-    is_turned: bool, has_thumbnail: bool, tmp_path: Path
-) -> None:
-    tiles = [PICTURE[:, :128], PICTURE[:, 128:], *[PICTURE[::2, ::2]] * has_thumbnail]
-    path = write_heic(
-        tmp_path / "a.heic", tiles, quarter_turns=3 * is_turned, thumbnail=has_thumbnail
-    )
-    for open_it in (find_sources([path])[0].open, find_sources([tmp_path])[0].open):
-        with pytest.raises(VideoError, match=r"a picture of 2 tiles, .* to JPEG"):
-            open_it()
-    with pytest.raises(VideoError, match="2 tiles"):
+def test_tiles_are_a_picture_and_no_video(tmp_path: Path) -> None:
+    path = write_heic(tmp_path / "a.heic", [PICTURE[:, :128], PICTURE[:, 128:]])
+    for given in (path, tmp_path, path.read_bytes()):
+        (entry,) = find_given([given])
+        assert entry.is_still
+        (frame,) = entry.open().frames()
+        assert read_index(frame.rgb) == 9
+    with pytest.raises(VideoError, match=r"a picture of 2 tiles, .* not read as a video"):
         open_video(path)
 
 
 def test_one_in_a_sequence_keeps_its_place(tmp_path: Path) -> None:
     folder = image_folder(tmp_path)
-    for number, tiles in ((3, [coded_picture(3)]), (5, [PICTURE[:, :128], PICTURE[:, 128:]])):
+    for number, size_hw in ((3, None), (5, (999, 999))):
         (folder / f"frame-{number}.png").unlink()
-        write_heic(folder / f"frame-{number}.heic", tiles)
+        left, right = np.split(coded_picture(number), 2, axis=1)
+        write_heic(folder / f"frame-{number}.heic", [left, right], size_hw=size_hw)
     source = find_sources([folder])[0].open()
     found = [None if frame.rgb is None else read_index(frame.rgb) for frame in source.frames()]
     assert found == [*range(5), None, *range(6, 12)]
     (warning,) = source.warnings
-    assert "frame-5.heic: a picture of 2 tiles" in warning
+    assert "frame-5.heic: its picture cannot be read (2x1 tiles" in warning
 
 
 def test_a_moving_avif_is_a_video_with_all_its_pictures(tmp_path: Path) -> None:

@@ -1,0 +1,162 @@
+"""Pictures of HEIC and AVIF, whole or in tiles, come as the file says; damage is told in one line."""
+
+import random
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bad_videos import coded_picture
+from glpose.errors import VideoError
+from glpose.imaging import MAX_PIXELS, Rgb
+from glpose.video.heif import read_heif
+from heif import cropped, mirrored, turned, write_heic
+
+PICTURE = coded_picture(9, (128, 256))
+TILES = [PICTURE[y : y + 64, x : x + 128] for y in (0, 64) for x in (0, 128)]
+GRID = struct.pack(">4B2H", 0, 0, 1, 1, 256, 128)
+
+
+def tiled(path: Path) -> Path:
+    return write_heic(path / "a.heic", TILES, columns=2)
+
+
+def changed(path: Path, old: bytes, new: bytes) -> Path:
+    data = path.read_bytes()
+    assert data.count(old) == 1
+    path.write_bytes(data.replace(old, new))
+    return path
+
+
+def assert_like(found: Rgb | None, expected: np.ndarray) -> None:
+    assert found is not None
+    assert found.shape == expected.shape
+    assert np.abs(found.astype(int) - expected).mean() < 2
+
+
+@pytest.mark.parametrize("codec", ["hvc1", "av01"])
+@pytest.mark.parametrize("grid_in_mdat", [False, True])
+def test_tiles_are_put_together_and_cropped(codec: str, grid_in_mdat: bool, tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    for columns, picture in ((2, PICTURE), (1, np.concatenate(TILES)), (4, np.hstack(TILES))):
+        height, width = picture.shape[0] - 27, picture.shape[1] - 55
+        write_heic(
+            path, TILES, columns=columns, size_hw=(height, width), codec=codec,
+            grid_in_mdat=grid_in_mdat,
+        )  # fmt: skip
+        assert_like(read_heif(path), picture[:height, :width])
+
+
+def test_a_thumbnail_is_no_tile(tmp_path: Path) -> None:
+    path = write_heic(tmp_path / "a", [*TILES, PICTURE[::2, ::2]], columns=2, thumbnail=True)
+    assert_like(read_heif(path), PICTURE)
+
+
+def test_a_large_size_has_four_bytes(tmp_path: Path) -> None:
+    large = struct.pack(">4B2I", 0, 1, 1, 1, 256, 128)
+    path = write_heic(tmp_path / "a", TILES, columns=2, grid=large)
+    assert_like(read_heif(path), PICTURE)
+
+
+TURN = np.rot90(PICTURE)
+CHANGES = {
+    "turned": ([turned(1)], TURN),
+    "turned back": ([turned(3)], np.rot90(PICTURE, 3)),
+    "top and bottom": ([mirrored(0)], PICTURE[::-1]),
+    "left and right": ([mirrored(1)], PICTURE[:, ::-1]),
+    "turned, then mirrored": ([turned(1), mirrored(0)], TURN[::-1]),
+    "mirrored, then turned": ([mirrored(0), turned(1)], np.rot90(PICTURE[::-1])),
+    "cropped, then turned": ([cropped((101, 201), (5, -7)), turned(1)],
+                             np.rot90(PICTURE[16:117, 24:225])),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("tiles", [[PICTURE], TILES], ids=["whole", "in tiles"])
+def test_it_is_changed_in_the_order_of_the_file(
+    name: str, tiles: Sequence[np.ndarray], tmp_path: Path
+) -> None:
+    changes, expected = CHANGES[name]
+    columns = 2 if len(tiles) > 1 else None
+    path = write_heic(tmp_path / "a", tiles, columns=columns, shown=changes)
+    assert_like(read_heif(path), expected)
+
+
+def test_other_kinds_are_left_to_others(tmp_path: Path) -> None:
+    path = write_heic(tmp_path / "a", [PICTURE])
+    assert read_heif(changed(path, b"\0\0hvc1\0", b"\0\0jpeg\0")) is None
+    path.write_bytes(b"\0\0\0\x10ftypmif1\0\0\0\0")
+    assert read_heif(path) is None
+
+
+def grid(rows: int, columns: int, width: int, height: int) -> bytes:
+    return struct.pack(">4B2H", 0, 0, rows - 1, columns - 1, width, height)
+
+
+WRONG = {
+    "tiles of another number": (GRID, grid(2, 3, 256, 128), r"\(4 tiles; expected 3x2\)"),
+    "tiles too small": (GRID, grid(2, 2, 257, 128), "tiles of 128x64 .* do not fit .* 257x128"),
+    "nothing": (GRID, grid(2, 2, 0, 128), "do not fit"),
+    "too large": (GRID, grid(2, 2, 65535, 65535), f"at most {MAX_PIXELS}"),
+    "laid over each other": (b"grid\0", b"iovl\0", "of the kind 'iovl'; expected hvc1, av01 or"),
+    "a copy": (b"grid\0", b"iden\0", "of the kind 'iden'"),
+    "a tile that is missing": (
+        struct.pack(">6H", 5, 4, 1, 2, 3, 4), struct.pack(">6H", 5, 4, 1, 2, 3, 9),
+        "of the kind ''"),
+    "a tile that is the picture": (
+        struct.pack(">6H", 5, 4, 1, 2, 3, 4), struct.pack(">6H", 5, 4, 1, 2, 3, 5),
+        "of the kind 'grid'"),
+    "another file": (
+        struct.pack(">5H", 5, 1, 0, 1, 0), struct.pack(">5H", 5, 1, 9, 1, 0), "not in the file"),
+    "a tile beyond the end": (
+        struct.pack(">4H", 2, 0, 0, 1), struct.pack(">4HI", 2, 0, 0, 1, 2**31), "cut short"),
+    "no lengths": (b"\x44\0\0\5", b"\x40\0\0\5", "damaged"),
+    "no tiles": (b"dimg", b"thmb", "0 tiles; expected 2x2"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_does_not_fit_is_told_in_one_line(name: str, tmp_path: Path) -> None:
+    old, new, message = WRONG[name]
+    path = tiled(tmp_path)
+    with pytest.raises(VideoError, match=rf"^[^\n]*a\.heic: [^\n]*{message}[^\n]*to JPEG$"):
+        read_heif(changed(path, old, new))
+
+
+def test_tiles_of_two_sizes_are_refused(tmp_path: Path) -> None:
+    path = write_heic(tmp_path / "a", [TILES[0], TILES[1][:, :64]])
+    with pytest.raises(VideoError, match="tile 2 is of another size than the first"):
+        read_heif(path)
+
+
+def test_a_tile_that_cannot_be_decoded_is_told(tmp_path: Path) -> None:
+    path = tiled(tmp_path)
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(b"mdat") + 4].ljust(len(data), b"\xff"))
+    with pytest.raises(VideoError, match="it cannot be decoded"):
+        read_heif(path)
+
+
+def test_a_file_that_is_missing_is_told(tmp_path: Path) -> None:
+    with pytest.raises(VideoError, match=r"cannot be read \(No such file"):
+        read_heif(tmp_path / "a.heic")
+
+
+def test_damage_is_told_in_one_line_or_does_no_harm(tmp_path: Path) -> None:
+    path, draw = tiled(tmp_path), random.Random(5)
+    whole = path.read_bytes()
+    start, end = whole.index(b"meta"), whole.index(b"mdat")
+    problems = []
+    for number in range(150):
+        data = bytearray(whole)
+        for _ in range(draw.randint(1, 3)):
+            data[draw.randrange(start, end)] = draw.choice([0, 1, 2, 127, 128, 255])
+        path.write_bytes(data if number % 5 else data[: draw.randrange(len(data))])
+        try:
+            read_heif(path)
+        except VideoError as problem:
+            problems.append(str(problem))
+    assert len(problems) > 30
+    assert not any("\n" in problem for problem in problems)
