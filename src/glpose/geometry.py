@@ -1,5 +1,6 @@
 """Box and pose arithmetic in plain NumPy: areas, IoU, OKS, suppression, polygons."""
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 import numpy as np
@@ -80,6 +81,16 @@ def oks(
     both = np.isfinite(square)
     near = np.exp(-np.where(both, square, 0) / (2 * area[..., None] * (2 * sigma) ** 2)) * both
     return near.sum(-1) / np.maximum(both.sum(-1), 1)
+
+
+def outside_all(
+    xy: Float[np.ndarray, "*points 2"], polygons: Iterable[Float[np.ndarray, "_ 2"]]
+) -> Bool[np.ndarray, "*points"]:
+    """Which points are there (not NaN) and strictly inside none of the polygons."""
+    found = np.asarray(np.isfinite(xy).all(-1))
+    for polygon in polygons:
+        found &= ~inside_polygon(xy, polygon)
+    return found
 
 
 def inside_polygon(

@@ -133,6 +133,20 @@ def test_a_person_who_is_labelled_twice_does_not_stop_posetrack(
     assert scores(tmp_path / "out")["sequences"]["scored"] == NUM_SEQUENCES
 
 
+def test_a_person_without_a_head_box_stops_posetrack_at_once(
+    call: Call, sets: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(sets["posetrack"], tmp_path / "headless")
+    file = next((tmp_path / "headless" / "annotations" / PART["posetrack"]).glob("*.json"))
+    labels = json.loads(file.read_text())
+    for person in labels["annotations"]:
+        del person["bbox_head"]
+    file.write_text(json.dumps(labels))
+    assert call("posetrack", data=tmp_path / "headless") == 2
+    assert f"{file}: frame" in problem(capsys)
+    assert not (tmp_path / "out").exists()
+
+
 def test_track_numbers_that_poseval_refuses_do_not_stop_posetrack(
     call: Call, sets: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -210,6 +210,8 @@ def broken(data: dict, change: str) -> dict:
             people.append(people[0])
         case "track":
             people[0]["track_id"] = [10000]
+        case "head":
+            del people[0]["x1"]
         case "foreign":
             return {"images": data}
     return data
@@ -255,6 +257,12 @@ def test_posetrack_names_the_truth_that_cannot_be_scored(score: Call, tmp_path: 
     assert f"{bad}: frame" in line
     assert "has the track_id 10000; expected less than 10000" in line
     assert score("posetrack", bad, EX4 / "pred" / file.name, "--no-mot")[0] == 0
+
+    bad = copy(file, tmp_path / "head" / file.name, lambda data: broken(data, "head"))
+    status, out, line = score("posetrack", bad, EX4 / "pred" / file.name)
+    assert (status, out) == (2, "")
+    assert f"{bad}, frame" in line
+    assert "has joints but no head box" in line
 
     def nobody(data: dict) -> dict:
         return {"annolist": [{**frame, "annorect": []} for frame in data["annolist"]]}

@@ -117,15 +117,15 @@ def posetrack_mot(
     truth: Sequence[Sequence[FrameTruth]],
     guess: Sequence[Sequence[FramePoses]],
     *,
-    names: Sequence[str] | None = None,
+    names: Sequence[tuple[str, str]] | None = None,
     quirks: bool = True,
     empty_people_stay: bool = False,
 ) -> PoseTrackMot:
     """MOTA, MOTP, precision and recall of each joint over all videos together.
 
     Give all frames of each video, in order; people carry their track ids, and the score of a joint
-    is not used. See above for `quirks` and `empty_people_stay`; `names` of the videos are for
-    messages.
+    is not used. See above for `quirks` and `empty_people_stay`; `names` as in
+    `compare_videos`.
 
     Raises: BadInput as `posetrack.compare_videos`, and for a track id in a true frame that
     repeats or is 10000 or more.
@@ -242,10 +242,12 @@ def _ratio(part: np.ndarray, whole: np.ndarray, otherwise: float = np.nan) -> np
     return np.divide(part, whole, out=np.full(len(whole), otherwise), where=whole > 0)
 
 
-def _check_true_ids(truth: Sequence[Sequence[FrameTruth]], names: Sequence[str] | None) -> None:
+def _check_true_ids(
+    truth: Sequence[Sequence[FrameTruth]], names: Sequence[tuple[str, str]] | None
+) -> None:
     for v, frames in enumerate(truth):
         for i, frame in enumerate(frames):
-            place = f"{names[v] if names else f'video {v}'}, frame {i} of the truth"
+            place = f"{names[v][0] if names else f'video {v}'}, frame {i} of the truth"
             check_ids(frame.people.track_id, place)
             again = first_repeated(frame.people.track_id)
             if again is not None:

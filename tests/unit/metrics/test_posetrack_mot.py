@@ -126,9 +126,11 @@ def test_the_table_has_eleven_columns():
 
 def test_a_track_id_that_poseval_refuses_in_a_true_frame_is_refused():
     with pytest.raises(BadInput, match="clip, frame 0 of the truth: track id 10001; PoseTrack's"):
-        posetrack_mot([[truth(A, ids=[10_001])]], [[guess(A)]], names=["clip"])
+        posetrack_mot([[truth(A, ids=[10_001])]], [[guess(A)]], names=[("clip", "found")])
 
 
 def test_a_track_id_twice_in_a_true_frame_is_refused():
     with pytest.raises(BadInput, match="clip, frame 1 of the truth: track id 3 twice"):
-        posetrack_mot([[truth(A), truth(A, B, ids=[3, 3])]], [[guess(), guess()]], names=["clip"])
+        posetrack_mot(
+            [[truth(A), truth(A, B, ids=[3, 3])]], [[guess(), guess()]], names=[("clip", "found")]
+        )

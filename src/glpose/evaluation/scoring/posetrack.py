@@ -27,13 +27,13 @@ _VERSIONS_2018 = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pair:
-    """A sequence: all frames of its annotation and prediction files.
+    """A sequence: all frames of its annotation and prediction files, which are its `names`.
 
     `renamed` is the first picture with another name in the predictions: its name there and in the
     truth.
     """
 
-    name: str
+    names: tuple[str, str]
     truth: tuple[FrameTruth, ...]
     num_labelled: int
     is_2018: bool
@@ -58,7 +58,7 @@ def score_posetrack(
     files = _pairs(truth, predictions, only)
     pairs = [_read(*both) for both in files]
     true, guess = [pair.truth for pair in pairs], [pair.guess for pair in pairs]
-    names = [pair.name for pair in pairs]
+    names = [pair.names for pair in pairs]
     if not _num_people(true):
         raise BadInput(
             f"{truth}: no frame has a person; expected labelled people, nothing can be scored; "
@@ -155,7 +155,7 @@ def _read(truth: Path, predictions: Path) -> _Pair:
         )
     _check_order(file, guess, predictions)
     return _Pair(
-        name=str(predictions),
+        names=(str(truth), str(predictions)),
         truth=tuple(truth_of(i, frame, np.float64) for i, frame in enumerate(file.frames)),
         num_labelled=sum(frame.labelled for frame in file.frames),
         is_2018=file.form == "2018",

@@ -8,6 +8,7 @@ from jaxtyping import Float, Float64, Int8, Int64
 
 from glpose.formats.text.lines import FARTHEST_PX
 from glpose.formats.text.rows import Rows
+from glpose.geometry import outside_all
 from glpose.skeleton import POSETRACK15
 from glpose.types import FramePoses, FrameTruth, People
 
@@ -77,6 +78,16 @@ def extent(
 def head_length(corners: Float64[np.ndarray, "people 4"]) -> Float64[np.ndarray, " people"]:
     """0.6 times the diagonal of a head box `xyxy`, in pixels."""
     return 0.6 * np.hypot(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
+
+
+def headless(frame: FileFrame) -> list[int]:
+    """The track ids of people who cannot be scored, since errors are measured by the head.
+
+    They have joints outside the ignore regions, but no head box.
+    """
+    people = frame.people
+    rows = np.isnan(people.head_px) & outside_all(people.xy, frame.ignore).any(-1)
+    return people.track_id[rows].tolist()
 
 
 def pixels(rows: Rows, key: str, missing: float | None = None) -> Float64[np.ndarray, " rows"]:
