@@ -54,14 +54,12 @@ def compare_videos(
     truth: Sequence[Sequence[FrameTruth]],
     guess: Sequence[Sequence[FramePoses]],
     names: Sequence[tuple[str, str]] | None = None,
-    *,
-    empty_people_stay: bool = False,
 ) -> list[list[ComparedFrame]]:
     """Check and clean both sides and measure distances; one list of frames per video, may be empty.
 
     In the official order: frames without a true person are dropped with all predictions in them;
-    people without joints are removed, unless `empty_people_stay`; in frames with ignore regions
-    joints strictly inside one are removed, then people with no joints left. `names` of the videos,
+    people are removed of whom no joints are `listed`; in frames with ignore regions joints strictly
+    inside one are removed, then people with no joints left. `names` of the videos,
     in the truth and in the predictions, are for messages.
 
     Raises: BadInput, with video and frame, for different numbers of videos or frames, not 15
@@ -88,7 +86,7 @@ def compare_videos(
             _check_points(t.xy, place)
             _check_guess(g, f"{of_guess}, frame {i} of the predictions")
             if len(t.people):
-                kept.append(_compare_frame(t, g, place, empty_people_stay=empty_people_stay))
+                kept.append(_compare_frame(t, g, place))
         videos.append(kept)
     if not any(videos):
         raise BadInput("no frame of the truth has a person; nothing can be scored")
@@ -134,16 +132,14 @@ def first_repeated(ids: Int64[np.ndarray, " people"]) -> int | None:
     return next(number for i, number in enumerate(listed) if number in listed[:i])
 
 
-def _compare_frame(
-    truth: FrameTruth, guess: FramePoses, place: str, *, empty_people_stay: bool
-) -> ComparedFrame:
+def _compare_frame(truth: FrameTruth, guess: FramePoses, place: str) -> ComparedFrame:
     true_xy, guess_xy = np.asarray(truth.xy, np.float64), np.asarray(guess.xy, np.float64)
     labelled = outside_all(true_xy, truth.ignore)
     predicted = outside_all(guess_xy, truth.ignore)
-    if empty_people_stay and not truth.ignore:
-        true_stays, guess_stays = np.ones(len(labelled), bool), np.ones(len(predicted), bool)
-    else:
-        true_stays, guess_stays = labelled.any(1), predicted.any(1)
+    true_stays, guess_stays = labelled.any(1), predicted.any(1)
+    if not truth.ignore:
+        true_stays = true_stays if truth.listed is None else truth.listed
+        guess_stays = guess_stays if guess.listed is None else guess.listed
     labelled, predicted = labelled[true_stays], predicted[guess_stays]
     head_px = np.full(len(true_xy), np.nan) if truth.head_px is None else truth.head_px
     head_px = head_px[true_stays]

@@ -1,5 +1,7 @@
 """PoseTrack MOT on frames that can be counted by hand; the official numbers are in tests/parity."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -81,13 +83,19 @@ def test_a_frame_with_people_on_one_side_only_officially_counts_once():
     assert counts(score(*frames)) == [5, 4, 0, 0]
 
 
-def test_people_without_joints_are_nobody_unless_they_stay():
+def test_people_without_joints_are_nobody_unless_they_have_a_list_of_them():
     empty = without(A, *range(15))
     truths, guesses = [[truth(empty), truth(A)]], [[guess(A, B), guess(A)]]
     removed = posetrack_mot(truths, guesses)
-    stay = posetrack_mot(truths, guesses, empty_people_stay=True)
+    listed = dataclasses.replace(truth(empty), listed=np.ones(1, bool))
     assert counts(removed) == [1, 1, 0, 1]
-    assert counts(stay) == [0, 0, 0, 2]
+    assert counts(posetrack_mot([[listed, truth(A)]], guesses)) == [0, 0, 0, 2]
+    nobody = [
+        [dataclasses.replace(guess(empty), listed=np.array([has])), guess(A)]
+        for has in (False, True)
+    ]
+    assert counts(posetrack_mot([[truth(A), truth(A)]], nobody[:1])) == [1, 1, 0, 1]
+    assert counts(posetrack_mot([[truth(A), truth(A)]], nobody[1:])) == [1, 1, 0, 0]
     assert counts(posetrack_mot(truths, guesses, quirks=False)) == [1, 0, 0, 2]
 
 

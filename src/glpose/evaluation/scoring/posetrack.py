@@ -93,13 +93,7 @@ def score_posetrack(
     elif mot is not False:
         for (path, _), frames in zip(files, true, strict=True):
             _check_tracks(path, frames)
-        scores = posetrack_mot(
-            true,
-            guess,
-            names=names,
-            quirks=quirks,
-            empty_people_stay=any(pair.is_2018 for pair in pairs),
-        )
+        scores = posetrack_mot(true, guess, names=names, quirks=quirks)
         lines += _mot_lines(scores)
         plain["mot"] = {
             "columns": scores.groups(),

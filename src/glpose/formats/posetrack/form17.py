@@ -60,6 +60,8 @@ def _image_name(entry: Node, *, needed: bool) -> str:
 def _people(rows: Rows, *, predicted: bool) -> FilePeople:
     parts = rows.rows("annopoints")
     points = parts.rows("point")
+    listed = np.zeros(len(rows), bool)
+    listed[parts.owner[[value is not None for value in parts.raw("point")]]] = True
     person, joint = parts.owner[points.owner], _joints(points)
     # Of duplicates the first one counts, as in poseval.
     first = np.unique(person * NUM_JOINTS + joint, return_index=True)[1]
@@ -82,6 +84,7 @@ def _people(rows: Rows, *, predicted: bool) -> FilePeople:
         head_px=head_length(
             np.stack([pixels(rows, key, np.nan) for key in ("x1", "y1", "x2", "y2")], -1)
         ),
+        listed=listed,
         joint_score=joint_score,
         score=score,
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 import numpy as np
-from jaxtyping import Float, Float64, Int8, Int64
+from jaxtyping import Bool, Float, Float64, Int8, Int64
 
 from glpose.formats.text.lines import FARTHEST_PX
 from glpose.formats.text.rows import Rows
@@ -26,7 +26,8 @@ class FilePeople:
     """People of a frame, or of all frames of a file; joints as POSETRACK15, NaN where absent.
 
     `visibility` is 0 if absent, 1 if hidden (labelled, flag 0), else 2. `xyxy` is the person box,
-    zeros without joints; `head_px` is NaN without a head box. `joint_score` and `score` are for
+    zeros without joints; `head_px` is NaN without a head box. `listed` says who has a list of joints,
+    be it empty: in 2018's form everybody. `joint_score` and `score` are for
     predictions, `MISSING_SCORE` where the file has none.
     """
 
@@ -35,6 +36,7 @@ class FilePeople:
     visibility: Int8[np.ndarray, "people 15"]
     xyxy: Float64[np.ndarray, "people 4"]
     head_px: Float64[np.ndarray, " people"]
+    listed: Bool[np.ndarray, " people"]
     joint_score: Float64[np.ndarray, "people 15"]
     score: Float64[np.ndarray, " people"]
 
@@ -132,6 +134,7 @@ def truth_of(
         people.visibility.copy(),
         tuple(region.astype(dtype) for region in source.ignore),
         people.head_px.copy(),
+        people.listed.copy(),
     )
 
 
@@ -148,6 +151,7 @@ def poses_of(frame: int, source: FileFrame) -> FramePoses:
         ),
         people.xy.copy(),
         np.where(np.isfinite(people.xy).all(-1), people.joint_score, 0.0),
+        listed=people.listed.copy(),
     )
 
 
@@ -183,6 +187,7 @@ def _written(
         visibility=np.where(found, 2, 0).astype(np.int8),
         xyxy=np.zeros((len(xy), 4)),
         head_px=np.full(len(xy), np.nan),
+        listed=np.ones(len(xy), bool),
         joint_score=np.where(found, joint_score, 0.0),
         score=score,
     )
