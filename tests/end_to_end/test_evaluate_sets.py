@@ -359,7 +359,7 @@ def test_a_call_goes_on_where_it_was_interrupted_and_refuses_other_settings(
 ) -> None:
     out = tmp_path / "out"
     assert call("posetrack", "--limit", "1") == 0
-    assert f"scores of 1 of {NUM_SEQUENCES} sequences" in capsys.readouterr().out
+    assert f"limited to 1 of {NUM_SEQUENCES} sequences by --limit" in capsys.readouterr().out
     (first,) = (out / "predictions").iterdir()
     stamp = first.stat().st_mtime_ns
     assert call("posetrack") == 0
@@ -427,6 +427,7 @@ def test_a_sequence_without_its_pictures_is_named_and_the_others_are_scored(
     assert broken.images[1].name in captured.err
     assert "1 pictures could not be read" in captured.out
     assert "incomplete: these are scores of 2 of 3 sequences" in captured.out
+    assert "limited" not in captured.out
     made = scores(tmp_path / "out")
     assert list(made["sequences"]["failed"]) == [broken.name]
     assert made["scores"]["num_sequences"] == 2
