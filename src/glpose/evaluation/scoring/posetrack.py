@@ -11,7 +11,7 @@ from glpose.errors import BadInput
 from glpose.evaluation.scoring.report import Report, check_there
 from glpose.formats.posetrack.file import MAX_TRACK_ID, SequenceFile, plain, read_file
 from glpose.formats.posetrack.labels import read_predictions
-from glpose.formats.posetrack.people import poses_of, truth_of
+from glpose.formats.posetrack.people import are_dummies, poses_of, truth_of
 from glpose.metrics.posetrack import first_repeated
 from glpose.metrics.posetrack_ap import PoseTrackAp, posetrack_ap
 from glpose.metrics.posetrack_mot import PoseTrackMot, posetrack_mot
@@ -71,7 +71,7 @@ def score_posetrack(
         "num_labelled_frames": sum(pair.num_labelled for pair in pairs),
         "num_scored_frames": ap.num_frames,
         "num_people": _num_people(true),
-        "num_poses": _num_people(guess),
+        "num_poses": sum(int((~are_dummies(f)).sum()) for frames in guess for f in frames),
     }
     lines = [
         f"PoseTrack, {'as poseval counts' if quirks else 'without the quirks of poseval'}",
@@ -223,7 +223,7 @@ def _is_tracked(guess: Sequence[Sequence[FramePoses]]) -> bool:
     )
 
 
-def _num_people(videos: Sequence[Sequence[FramePoses | FrameTruth]]) -> int:
+def _num_people(videos: Sequence[Sequence[FrameTruth]]) -> int:
     return sum(len(frame.people) for frames in videos for frame in frames)
 
 
@@ -256,7 +256,7 @@ def _joint_lines(ap: PoseTrackAp, guess: Sequence[Sequence[FramePoses]]) -> list
     predicted = np.zeros(len(POSETRACK15.joints), bool)
     for frames in guess:
         for poses in frames:
-            predicted |= np.isfinite(poses.xy).all(-1).any(0)
+            predicted |= np.isfinite(poses.xy[~are_dummies(poses)]).all(-1).any(0)
     never = [j for j, found in zip(POSETRACK15.joints, predicted, strict=True) if not found]
     no_truth = [j for j, value in zip(POSETRACK15.joints, ap.ap, strict=False) if np.isnan(value)]
     lines = [f"never predicted: {', '.join(never)}"] if never else []

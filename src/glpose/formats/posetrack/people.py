@@ -175,6 +175,12 @@ def dummy_person() -> FilePeople:
     return _written(xy, np.full((1, NUM_JOINTS), -100.0), np.array([-100.0]))
 
 
+def are_dummies(poses: FramePoses) -> Bool[np.ndarray, " people"]:
+    """Who of a frame's predictions is no pose: without joints, or as `dummy_person`."""
+    is_dummy = (poses.score < 0) & (poses.score != MISSING_SCORE) & (poses.xy == 0).all(-1)
+    return (is_dummy | ~np.isfinite(poses.xy).all(-1)).all(-1)
+
+
 def _written(
     xy: Float64[np.ndarray, "people 15 2"],
     joint_score: Float64[np.ndarray, "people 15"],
