@@ -34,7 +34,9 @@ def grown(xyxy: Float32[np.ndarray, "n 4"], share: float) -> Float32[np.ndarray,
 def clip_box(xyxy: Float[np.ndarray, "4"], size_hw: tuple[int, ...]) -> Float[np.ndarray, "4"]:
     """A box clipped to the picture, and always one pixel smaller, as in the HRNet family.
 
-    A box outside the picture is returned unchanged.
+    As there, a box that begins beyond the left or upper border is moved to it before it is clipped,
+    even from outside the picture. One that begins beyond the right or lower border, a person whom
+    that family drops, is returned unchanged.
 
     Source: Pose-Group/DCPose and leoxiaobin/deep-high-resolution-net.pytorch.
     """
