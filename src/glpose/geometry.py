@@ -1,5 +1,6 @@
 """Box and pose arithmetic in plain NumPy: areas, IoU, OKS, suppression, polygons."""
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 import numpy as np
@@ -33,7 +34,9 @@ def grown(xyxy: Float32[np.ndarray, "n 4"], share: float) -> Float32[np.ndarray,
 def clip_box(xyxy: Float[np.ndarray, "4"], size_hw: tuple[int, ...]) -> Float[np.ndarray, "4"]:
     """A box clipped to the picture, and always one pixel smaller, as in the HRNet family.
 
-    A box outside the picture is returned unchanged.
+    As there, a box that begins beyond the left or upper border is moved to it before it is clipped,
+    even from outside the picture. One that begins beyond the right or lower border, a person whom
+    that family drops, is returned unchanged.
 
     Source: Pose-Group/DCPose and leoxiaobin/deep-high-resolution-net.pytorch.
     """
@@ -80,6 +83,16 @@ def oks(
     both = np.isfinite(square)
     near = np.exp(-np.where(both, square, 0) / (2 * area[..., None] * (2 * sigma) ** 2)) * both
     return near.sum(-1) / np.maximum(both.sum(-1), 1)
+
+
+def outside_all(
+    xy: Float[np.ndarray, "*points 2"], polygons: Iterable[Float[np.ndarray, "_ 2"]]
+) -> Bool[np.ndarray, "*points"]:
+    """Which points are there (not NaN) and strictly inside none of the polygons."""
+    found = np.asarray(np.isfinite(xy).all(-1))
+    for polygon in polygons:
+        found &= ~inside_polygon(xy, polygon)
+    return found
 
 
 def inside_polygon(

@@ -239,6 +239,7 @@ class FramePoses:
     `before` has the raw joints of poses that `glpose smooth` has made.
     `lifted` are the same people in space, if they were lifted. `picture` is the name of the file, where
     several pictures in files are a video.
+    `listed` as in `FrameTruth`.
     """
 
     frame: int
@@ -254,6 +255,7 @@ class FramePoses:
     lifted: PosesInSpace | None = None
     before: BeforeSmoothing | None = None
     picture: str | None = None
+    listed: Bool[np.ndarray, " n"] | None = None
 
     @classmethod
     def empty(
@@ -280,7 +282,8 @@ class FrameTruth:
 
     `visibility`: 0 not labelled, 1 hidden, 2 visible. `ignore`: polygons without annotations.
     `head_px`: the length by which PoseTrack normalises a person's errors, 0.6 times the diagonal of
-    the head box; NaN for a person without a head box.
+    the head box; NaN for a person without a head box. `listed`: for whom a file of PoseTrack has a list
+    of joints, even an empty one; None stands for the people who have joints.
     """
 
     frame: int
@@ -290,6 +293,7 @@ class FrameTruth:
     visibility: Int8[np.ndarray, "n joints"]
     ignore: tuple[Float[np.ndarray, "_ 2"], ...] = ()
     head_px: Float64[np.ndarray, " n"] | None = None
+    listed: Bool[np.ndarray, " n"] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -133,6 +133,20 @@ def test_a_person_who_is_labelled_twice_does_not_stop_posetrack(
     assert scores(tmp_path / "out")["sequences"]["scored"] == NUM_SEQUENCES
 
 
+def test_a_person_without_a_head_box_stops_posetrack_at_once(
+    call: Call, sets: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(sets["posetrack"], tmp_path / "headless")
+    file = next((tmp_path / "headless" / "annotations" / PART["posetrack"]).glob("*.json"))
+    labels = json.loads(file.read_text())
+    for person in labels["annotations"]:
+        del person["bbox_head"]
+    file.write_text(json.dumps(labels))
+    assert call("posetrack", data=tmp_path / "headless") == 2
+    assert f"{file}: frame" in problem(capsys)
+    assert not (tmp_path / "out").exists()
+
+
 def test_track_numbers_that_poseval_refuses_do_not_stop_posetrack(
     call: Call, sets: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -345,7 +359,7 @@ def test_a_call_goes_on_where_it_was_interrupted_and_refuses_other_settings(
 ) -> None:
     out = tmp_path / "out"
     assert call("posetrack", "--limit", "1") == 0
-    assert f"scores of 1 of {NUM_SEQUENCES} sequences" in capsys.readouterr().out
+    assert f"limited to 1 of {NUM_SEQUENCES} sequences by --limit" in capsys.readouterr().out
     (first,) = (out / "predictions").iterdir()
     stamp = first.stat().st_mtime_ns
     assert call("posetrack") == 0
@@ -413,6 +427,7 @@ def test_a_sequence_without_its_pictures_is_named_and_the_others_are_scored(
     assert broken.images[1].name in captured.err
     assert "1 pictures could not be read" in captured.out
     assert "incomplete: these are scores of 2 of 3 sequences" in captured.out
+    assert "limited" not in captured.out
     made = scores(tmp_path / "out")
     assert list(made["sequences"]["failed"]) == [broken.name]
     assert made["scores"]["num_sequences"] == 2

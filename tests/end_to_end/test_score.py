@@ -93,6 +93,24 @@ def test_posetrack_leaves_mot_out_where_track_ids_are_places(score: Call, tmp_pa
     assert "MOTA" in score("posetrack", EX4 / "gt", placed.parent, "--mot")[1]
 
 
+def test_posetrack_does_not_count_dummies_as_poses(score: Call, tmp_path: Path) -> None:
+    def with_dummies(data: dict) -> dict:
+        dummy = {"id": [0], "x": [0], "y": [0], "score": [-100]}
+        for frame in data["annolist"]:
+            for person in frame["annorect"]:
+                points = person["annopoints"][0]["point"]
+                person["annopoints"][0]["point"] = [p for p in points if p["id"][0] not in (0, 5)]
+        frame["annorect"] = [{"track_id": [0], "annopoints": [{"point": [dummy]}]}]
+        return data
+
+    file = next((EX4 / "pred").glob("*.json"))
+    found = copy(file, tmp_path / file.name, with_dummies)
+    _, out, _ = score("posetrack", EX4 / "gt" / file.name, found)
+    num_poses = sum(len(frame["annorect"]) for frame in read(found)["annolist"]) - 1
+    assert f"predictions: {num_poses} poses\n" in out
+    assert "never predicted: right_ankle, left_ankle\n" in out
+
+
 def test_posetrack_without_quirks_counts_the_last_frame(score: Call) -> None:
     out = score("posetrack", EX4 / "gt", EX4 / "pred", "--no-quirks")[1]
     assert "without the quirks" in out
@@ -210,6 +228,8 @@ def broken(data: dict, change: str) -> dict:
             people.append(people[0])
         case "track":
             people[0]["track_id"] = [10000]
+        case "head":
+            del people[0]["x1"]
         case "foreign":
             return {"images": data}
     return data
@@ -255,6 +275,12 @@ def test_posetrack_names_the_truth_that_cannot_be_scored(score: Call, tmp_path: 
     assert f"{bad}: frame" in line
     assert "has the track_id 10000; expected less than 10000" in line
     assert score("posetrack", bad, EX4 / "pred" / file.name, "--no-mot")[0] == 0
+
+    bad = copy(file, tmp_path / "head" / file.name, lambda data: broken(data, "head"))
+    status, out, line = score("posetrack", bad, EX4 / "pred" / file.name)
+    assert (status, out) == (2, "")
+    assert f"{bad}, frame" in line
+    assert "has joints but no head box" in line
 
     def nobody(data: dict) -> dict:
         return {"annolist": [{**frame, "annorect": []} for frame in data["annolist"]]}

@@ -6,7 +6,7 @@ making them anew (`make_posetrack_expected.py`); `Case.digest` tells.
 
 import json
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -61,19 +61,33 @@ def make_case(seed: int) -> Case:
         heads.append([h for _, h, _ in video.frames])
         guess.append([g for _, _, g in video.frames])
     _score_joints(rng, guess, one_missing=seed % 7 == 0)
+    if layout == 2018:  # files of 2018 list the joints of everybody
+        truth = [[replace(f, listed=_everybody(f)) for f in video] for video in truth]
+        guess = [[replace(f, listed=_everybody(f)) for f in video] for video in guess]
     return Case(tuple(names), layout, truth, heads, guess)
 
 
-def write_case(case: Case, folder: Path) -> tuple[Path, Path]:
-    """Write the case's files; returns the folders of truth and predictions."""
+def write_case(
+    case: Case, folder: Path, layouts: tuple[int, int] | None = None
+) -> tuple[Path, Path]:
+    """Write the case's files; returns the folders of truth and predictions.
+
+    `layouts` are those of the two, that of the case unless given.
+    """
     folders = folder / "gt", folder / "pred"
-    write = _write_2018 if case.layout == 2018 else _write_2017
+    of_truth, of_guess = (
+        _write_2018 if layout == 2018 else _write_2017 for layout in layouts or [case.layout] * 2
+    )
     for into in folders:
         into.mkdir(parents=True)
     for v, name in enumerate(case.names):
-        write(folders[0] / f"{name}.json", name, case.truth[v], case.heads[v])
-        write(folders[1] / f"{name}.json", name, case.guess[v], None)
+        of_truth(folders[0] / f"{name}.json", name, case.truth[v], case.heads[v])
+        of_guess(folders[1] / f"{name}.json", name, case.guess[v], None)
     return folders
+
+
+def _everybody(frame: FrameTruth | FramePoses) -> np.ndarray:
+    return np.ones(len(frame.people), bool)
 
 
 class _Video:
@@ -211,7 +225,7 @@ def _write_2017(
                 points.append(point)
             rect = {
                 "track_id": [int(frame.people.track_id[n])],
-                "annopoints": [{"point": points}] if points else [],
+                "annopoints": [{"point": points}] if points or frame.listed is not None else [],
             }
             if heads is not None:
                 corners = zip(("x1", "y1", "x2", "y2"), heads[i][n].tolist(), strict=True)

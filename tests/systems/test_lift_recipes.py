@@ -1,6 +1,7 @@
 """Every recipe for a published set of lifting: trained on it, scored, exported, scored again."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,6 +71,9 @@ def test_trained_scored_and_exported(
     assert ours == pytest.approx(exported, rel=1e-3)
     assert 100 < ours < 3000
     assert "MPJPE" in capsys.readouterr().out
+    limited = ["--limit", "1", "--out", str(tmp_path / "c")]
+    assert glpose(["evaluate", str(path), *how, *limited]) == 0
+    assert re.search(r"limited to 1 of \d+ tracks by --limit\n", capsys.readouterr().out)
     card = open_lift_weights(str(path))[0].card
     assert (card.unit, card.frame, card.window) == ("metres", "camera", 27)
 

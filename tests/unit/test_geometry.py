@@ -83,3 +83,5 @@ def test_a_clipped_box_ends_with_its_last_pixel() -> None:
     assert across.tolist() == [0, 0, 119, 99]
     outside = np.array([130.0, 20.0, 150.0, 80.0])
     assert clip_box(outside, (100, 120)) is outside
+    before = clip_box(np.array([-50.0, 10.0, -10.0, 60.0]), (100, 120))
+    assert before.tolist() == [0, 10, 39, 59]  # moved to the border, as in that family

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from glpose.geometry import inside_polygon
+from glpose.geometry import inside_polygon, outside_all
 
 SQUARE = np.array([[0, 0], [10, 0], [10, 10], [0, 10]], np.float64)
 
@@ -15,6 +15,13 @@ def test_borders_and_corners_are_outside():
     points = np.array([[5, 5], [0, 0], [10, 10], [5, 0], [10, 3], [11, 5], [-1, 0], [5, 10]])
     assert inside_polygon(points.astype(float), SQUARE).tolist() == [True] + [False] * 7
     assert not inside_polygon(np.array([np.nan, np.nan]), SQUARE)
+
+
+def test_outside_all_are_points_that_are_there_and_in_no_polygon():
+    points = np.array([[5, 5], [10, 5], [25, 5], [30, 5], [np.nan, 5]], np.float64)
+    polygons = (SQUARE, SQUARE + [20, 0])
+    assert outside_all(points, polygons).tolist() == [False, True, False, True, False]
+    assert outside_all(points, ()).tolist() == [True] * 4 + [False]
 
 
 def test_any_axes_and_directions():

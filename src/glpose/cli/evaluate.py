@@ -35,7 +35,8 @@ def evaluate(
 
     Each sequence's predictions are saved as soon as they are done; the same call continues after an
     interruption. Options not given follow the papers on the set; scores.json lists them.
-    Exit status: 0 all well, 2 nothing could be evaluated, 3 scores are incomplete.
+    Exit status: 0 all well, 2 nothing could be evaluated, 3 scores lack sequences
+    or pictures that could not be read.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ def evaluate(
     candidates
         Global crops from all of the video, at random or evenly spaced, or from its past only.
     limit
-        Evaluate this many sequences only.
+        Evaluate this many sequences only, the first ones; the scores say so.
     seed
         Seed for drawing candidates; 0 unless given.
     device

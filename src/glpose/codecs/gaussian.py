@@ -169,11 +169,12 @@ def inside_heatmap(
 ) -> Bool[np.ndarray, "*n"]:
     """Which points lie inside the crop of a heatmap, borders included.
 
-    With the mapping "origin" the crop extends from 0 to its width, as in the HRNet family.
+    With the mapping "origin" the crop extends from 0 to its width, as in the HRNet family, with
+    "corners" from the middle of its first pixel to that of its last, which are those of the map.
     """
     (h, w), x, y = spec.size_hw, heatmap_xy[..., 0], heatmap_xy[..., 1]
-    low = 0.0 if spec.mapping == "origin" else -0.5
-    return (x >= low) & (x <= w + low) & (y >= low) & (y <= h + low)
+    low, last = {"centre": (-0.5, -0.5), "origin": (0.0, 0.0), "corners": (0.0, -1.0)}[spec.mapping]
+    return (x >= low) & (x <= w + last) & (y >= low) & (y <= h + last)
 
 
 def encode(

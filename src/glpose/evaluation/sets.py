@@ -21,7 +21,12 @@ from glpose.formats.dataset import LabelledSequence
 from glpose.formats.detections import DetectionFile, match_detections, read_detections
 from glpose.formats.jhmdb.labels import open_subjhmdb
 from glpose.formats.posetrack.file import are_writable
-from glpose.formats.posetrack.labels import find_base, open_posetrack, write_prediction_file
+from glpose.formats.posetrack.labels import (
+    check_scorable,
+    find_base,
+    open_posetrack,
+    write_prediction_file,
+)
 from glpose.formats.results import ResultWriter
 from glpose.formats.text.lines import cannot_write, looking_at, write_text
 from glpose.formats.text.tree import brief, read_tree
@@ -99,6 +104,8 @@ class PoseTrackSet:
     def __init__(self, root: Path, split: str | None, boxes: Path | None) -> None:
         self.part = split or "val"
         self._labels = find_base(root, self.part) / "annotations" / self.part
+        # What scoring asks of the truth is checked before hours of predictions.
+        check_scorable(self._labels)
         # The reader tells 2017 from 2018 by the labels themselves.
         sequences = open_posetrack(root, 2018, self.part)
         self._sequences = {sequence.name: sequence for sequence in sequences}

@@ -284,8 +284,9 @@ class _Job:
         if not out.done:
             raise BadInput(f"{how.data}: no sequence could be evaluated; there is nothing to score")
         report = self.official.score(how.out / PREDICTIONS, out.done, self.estimate)
-        out.state = "incomplete" if out.failed or out.undecodable else "ok"
-        self._finish(report, settings)
+        lacking = self._lacking()
+        out.state = "incomplete" if lacking else "ok"
+        self._finish(report, settings, lacking)
         out.report = report
         return out
 
@@ -342,16 +343,26 @@ class _Job:
             + (f", about {left / 60:.0f} min left" if left is not None else "")
         )
 
-    def _finish(self, report: Report, settings: dict[str, Any]) -> None:
+    def _lacking(self) -> list[str]:
+        """What the scores lack of what was asked for."""
+        out, lacking = self.outcome, []
+        if out.failed:
+            lacking.append(
+                f"incomplete: these are scores of {len(out.done)} of {out.total} sequences"
+            )
+        if out.undecodable:
+            lacking.append(f"{out.undecodable} pictures could not be read and have no predictions")
+        return lacking
+
+    def _finish(self, report: Report, settings: dict[str, Any], lacking: list[str]) -> None:
         """Report the table first, then save it with the settings and versions used."""
         out, num_all = self.outcome, len(self.official.names)
         notes = [*self.official.notes]
         if out.kept:
             notes.append(f"{out.kept} sequences had been predicted before")
-        if len(out.done) < num_all:
-            notes.append(f"incomplete: these are scores of {len(out.done)} of {num_all} sequences")
-        if out.undecodable:
-            notes.append(f"{out.undecodable} pictures could not be read and have no predictions")
+        if out.total < num_all:
+            notes.append(f"limited to {out.total} of {num_all} sequences by --limit")
+        notes += lacking
         whole = {
             "scores": report.plain,
             "settings": settings,

@@ -74,7 +74,7 @@ def evaluate_lifter(how: LiftEvaluation, reporter: Reporter = SILENT) -> Report:
     for line in report.lines:
         reporter.result(line)
     if len(chosen) < len(tracks):
-        reporter.result(f"incomplete: these are scores of {len(chosen)} of {len(tracks)} tracks")
+        reporter.result(f"limited to {len(chosen)} of {len(tracks)} tracks by --limit")
     whole = Report(report.lines, {"scores": report.plain, "settings": settings})
     try:
         how.out.mkdir(parents=True, exist_ok=True)

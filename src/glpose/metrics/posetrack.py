@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
 
 from glpose.errors import BadInput
-from glpose.geometry import inside_polygon
+from glpose.geometry import outside_all
 from glpose.skeleton import POSETRACK15
 from glpose.types import FramePoses, FrameTruth
 
@@ -53,16 +53,14 @@ class ComparedFrame:
 def compare_videos(
     truth: Sequence[Sequence[FrameTruth]],
     guess: Sequence[Sequence[FramePoses]],
-    names: Sequence[str] | None = None,
-    *,
-    empty_people_stay: bool = False,
+    names: Sequence[tuple[str, str]] | None = None,
 ) -> list[list[ComparedFrame]]:
     """Check and clean both sides and measure distances; one list of frames per video, may be empty.
 
     In the official order: frames without a true person are dropped with all predictions in them;
-    people without joints are removed, unless `empty_people_stay`; in frames with ignore regions
-    joints strictly inside one are removed, then people with no joints left. `names` of the videos
-    are for messages.
+    people are removed of whom no joints are `listed`; in frames with ignore regions joints strictly
+    inside one are removed, then people with no joints left. `names` of the videos,
+    in the truth and in the predictions, are for messages.
 
     Raises: BadInput, with video and frame, for different numbers of videos or frames, not 15
     joints, a joint without x, y or score, in a predicted frame a track id of 10000 or more or one
@@ -74,21 +72,21 @@ def compare_videos(
             f"{len(truth)} videos of truth but {len(guess)} of predictions; give one for each"
         )
     if names is None:
-        names = [f"video {i}" for i in range(len(truth))]
+        names = [(f"video {i}", f"video {i}") for i in range(len(truth))]
     videos = []
-    for name, true_frames, guessed_frames in zip(names, truth, guess, strict=True):
+    for (of_truth, of_guess), true_frames, guessed_frames in zip(names, truth, guess, strict=True):
         if len(true_frames) != len(guessed_frames):
             raise BadInput(
-                f"{name}: {len(guessed_frames)} frames of predictions for {len(true_frames)} of "
+                f"{of_guess}: {len(guessed_frames)} frames of predictions for {len(true_frames)} of "
                 "truth; give every frame, also those without labels or people"
             )
         kept = []
         for i, (t, g) in enumerate(zip(true_frames, guessed_frames, strict=True)):
-            place = f"{name}, frame {i}"
-            _check_points(t.xy, f"{place} of the truth")
-            _check_guess(g, place)
+            place = f"{of_truth}, frame {i} of the truth"
+            _check_points(t.xy, place)
+            _check_guess(g, f"{of_guess}, frame {i} of the predictions")
             if len(t.people):
-                kept.append(_compare_frame(t, g, place, empty_people_stay=empty_people_stay))
+                kept.append(_compare_frame(t, g, place))
         videos.append(kept)
     if not any(videos):
         raise BadInput("no frame of the truth has a person; nothing can be scored")
@@ -134,26 +132,21 @@ def first_repeated(ids: Int64[np.ndarray, " people"]) -> int | None:
     return next(number for i, number in enumerate(listed) if number in listed[:i])
 
 
-def _compare_frame(
-    truth: FrameTruth, guess: FramePoses, place: str, *, empty_people_stay: bool
-) -> ComparedFrame:
+def _compare_frame(truth: FrameTruth, guess: FramePoses, place: str) -> ComparedFrame:
     true_xy, guess_xy = np.asarray(truth.xy, np.float64), np.asarray(guess.xy, np.float64)
-    labelled = np.asarray(~np.isnan(true_xy[..., 0]))
-    predicted = np.asarray(~np.isnan(guess_xy[..., 0]))
-    for polygon in truth.ignore:
-        labelled &= ~inside_polygon(true_xy, polygon)
-        predicted &= ~inside_polygon(guess_xy, polygon)
-    if empty_people_stay and not truth.ignore:
-        true_stays, guess_stays = np.ones(len(labelled), bool), np.ones(len(predicted), bool)
-    else:
-        true_stays, guess_stays = labelled.any(1), predicted.any(1)
+    labelled = outside_all(true_xy, truth.ignore)
+    predicted = outside_all(guess_xy, truth.ignore)
+    true_stays, guess_stays = labelled.any(1), predicted.any(1)
+    if not truth.ignore:
+        true_stays = true_stays if truth.listed is None else truth.listed
+        guess_stays = guess_stays if guess.listed is None else guess.listed
     labelled, predicted = labelled[true_stays], predicted[guess_stays]
     head_px = np.full(len(true_xy), np.nan) if truth.head_px is None else truth.head_px
     head_px = head_px[true_stays]
     headless = np.isnan(head_px) & labelled.any(1)
     if headless.any() and len(predicted):
         raise BadInput(
-            f"{place} of the truth: the person with track id "
+            f"{place}: the person with track id "
             f"{truth.people.track_id[true_stays][headless][0]} "
             "has joints but no head box, by which errors are measured; add the box"
         )
@@ -172,7 +165,6 @@ def _compare_frame(
 
 
 def _check_guess(guess: FramePoses, place: str) -> None:
-    place = f"{place} of the predictions"
     _check_points(guess.xy, place)
     check_ids(guess.people.track_id, place)
     again = first_repeated(guess.people.track_id)

@@ -80,13 +80,13 @@ def posetrack_ap(
     truth: Sequence[Sequence[FrameTruth]],
     guess: Sequence[Sequence[FramePoses]],
     *,
-    names: Sequence[str] | None = None,
+    names: Sequence[tuple[str, str]] | None = None,
     quirks: bool = True,
 ) -> PoseTrackAp:
     """AP, precision and recall of each joint over all videos together.
 
     Give all frames of each video, including those without labels; joints as POSETRACK15; true
-    people without joints have NaN coordinates; `names` of the videos are for messages. `quirks`:
+    people without joints have NaN coordinates; `names` as in `compare_videos`. `quirks`:
     as the official tool, see above.
 
     Raises: BadInput as `posetrack.compare_videos`.

@@ -20,9 +20,9 @@ and recall count detections = matches + switches; MOTP = 1 - sum of distances / 
   events other than matches, so that its MOTP is too low. `motp` is the correct number,
   `motp_printed` the official one, which `table` and `official` show if `quirks` is set.
 * `motp-zero`: MOTP of a joint that is never detected is 0 and counts in the total. Off: NaN.
-* `empty-people-2018`: in files of the 2018 layout a person without joints still makes the frame
-  one with people (for `dummy-frame`), in those of 2017 not. Set `empty_people_stay=True` for the
-  2018 layout. AP is not affected.
+* `empty-list`: a person with an empty list of joints, as every person without joints has in files
+  of the 2018 layout, still makes the frame one with people (for `dummy-frame`); one without a list,
+  as in those of 2017, does not. `listed` of the frames tells. AP is not affected.
 
 Source: py-motmetrics 1.4.0 (MIT) and leonid-pishchulin/poseval (BSD), read, not
 copied; Bernardin and Stiefelhagen, Evaluating Multiple Object Tracking Performance: The CLEAR MOT
@@ -117,21 +117,20 @@ def posetrack_mot(
     truth: Sequence[Sequence[FrameTruth]],
     guess: Sequence[Sequence[FramePoses]],
     *,
-    names: Sequence[str] | None = None,
+    names: Sequence[tuple[str, str]] | None = None,
     quirks: bool = True,
-    empty_people_stay: bool = False,
 ) -> PoseTrackMot:
     """MOTA, MOTP, precision and recall of each joint over all videos together.
 
     Give all frames of each video, in order; people carry their track ids, and the score of a joint
-    is not used. See above for `quirks` and `empty_people_stay`; `names` of the videos are for
-    messages.
+    is not used. See above for `quirks`; `names` as in
+    `compare_videos`.
 
     Raises: BadInput as `posetrack.compare_videos`, and for a track id in a true frame that
     repeats or is 10000 or more.
     """
     _check_true_ids(truth, names)
-    videos = compare_videos(truth, guess, names, empty_people_stay=empty_people_stay)
+    videos = compare_videos(truth, guess, names)
     counts, num_frames = MotCounts(), 0
     for video in videos:
         scored = video[:-1] if quirks else video
@@ -242,10 +241,12 @@ def _ratio(part: np.ndarray, whole: np.ndarray, otherwise: float = np.nan) -> np
     return np.divide(part, whole, out=np.full(len(whole), otherwise), where=whole > 0)
 
 
-def _check_true_ids(truth: Sequence[Sequence[FrameTruth]], names: Sequence[str] | None) -> None:
+def _check_true_ids(
+    truth: Sequence[Sequence[FrameTruth]], names: Sequence[tuple[str, str]] | None
+) -> None:
     for v, frames in enumerate(truth):
         for i, frame in enumerate(frames):
-            place = f"{names[v] if names else f'video {v}'}, frame {i} of the truth"
+            place = f"{names[v][0] if names else f'video {v}'}, frame {i} of the truth"
             check_ids(frame.people.track_id, place)
             again = first_repeated(frame.people.track_id)
             if again is not None:

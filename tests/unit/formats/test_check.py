@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -200,6 +201,38 @@ def test_what_lacks_in_coco(coco: Path):
     assert (problem.count, problem.examples) == (1, (str(picture),))
     (problem,) = part(report, "val").problems
     assert "unpack val2017.zip" in problem.examples[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda labels: labels["annotations"].append(labels["annotations"][0]),
+            "as that of 'annotations[0]'",
+        ),
+        (lambda labels: labels["annotations"][0].pop("id"), "the key 'id' is missing"),
+        (lambda labels: labels["categories"].append({"id": 2}), "expected one class of people"),
+        (
+            lambda labels: labels["annotations"].append(
+                labels["annotations"][0] | {"id": 7, "keypoints": [0] * 51, "bbox": None}
+            ),
+            "the key 'bbox' is missing",
+        ),
+    ],
+)
+def test_labels_of_coco_that_can_be_trained_on_but_not_scored(
+    coco: Path, change: Callable[[dict], object], words: str
+):
+    path = coco / "annotations" / "person_keypoints_val2017.json"
+    labels = json.loads(path.read_text())
+    change(labels)
+    path.write_text(json.dumps(labels))
+    report = check_coco(coco)
+    assert report.state == "incomplete"
+    (problem,) = part(report, "val").problems
+    assert problem.what == "label file that cannot be scored"
+    assert problem.examples[0].startswith(f"{path}: ")
+    assert words in problem.examples[0]
 
 
 @pytest.mark.slow

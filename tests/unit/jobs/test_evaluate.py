@@ -42,7 +42,7 @@ def test_scores_are_given_and_told(
     assert done.report.plain["num_sequences"] == 2
     assert lines[: len(done.report.lines)] == done.report.lines
     assert lines[-2:] == [
-        "incomplete: these are scores of 2 of 3 sequences",
+        "limited to 2 of 3 sequences by --limit",
         f"scores and settings: {tmp_path / 'out' / 'scores.json'}",
     ]
     again = evaluate_set(options(root, tiny_weights, tmp_path / "out"))

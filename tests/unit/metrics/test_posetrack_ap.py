@@ -122,27 +122,27 @@ def bad_pose(joint: int, x: float, y: float) -> np.ndarray:
     ("truths", "guesses", "message"),
     [
         ([[truth(POSE)]], [], "1 videos of truth but 0 of predictions"),
-        ([[truth(POSE)] * 2], [[guess(POSE)]], "clip: 1 frames of predictions for 2 of truth"),
+        ([[truth(POSE)] * 2], [[guess(POSE)]], "found: 1 frames of predictions for 2 of truth"),
         ([[truth()]], [[guess()]], "no frame of the truth has a person"),
         (
             [[truth(POSE)] * 2],
             [[guess(POSE), guess(POSE, FAR, ids=[4, 4])]],
-            "clip, frame 1 of the predictions: track id 4 twice",
+            "found, frame 1 of the predictions: track id 4 twice",
         ),
         (
             [[truth(POSE)]],
             [[guess(POSE, ids=[10_000])]],
-            "clip, frame 0 of the predictions: track id 10000; PoseTrack's are below 10000",
+            "found, frame 0 of the predictions: track id 10000; PoseTrack's are below 10000",
         ),
         (
             [[truth(POSE)]],
             [[guess(POSE, score=np.nan)]],
-            "clip, frame 0 of the predictions: right_ankle of person 0 has the score NaN",
+            "found, frame 0 of the predictions: right_ankle of person 0 has the score NaN",
         ),
         (
             [[truth(POSE)]],
             [[guess(bad_pose(13, np.nan, 3))]],
-            "clip, frame 0 of the predictions: nose of person 0 is at (nan, 3)",
+            "found, frame 0 of the predictions: nose of person 0 is at (nan, 3)",
         ),
         (
             [[truth(bad_pose(13, np.inf, 3))]],
@@ -158,7 +158,7 @@ def bad_pose(joint: int, x: float, y: float) -> np.ndarray:
 )
 def test_bad_input_names_video_and_frame(truths: list, guesses: list, message: str):
     with pytest.raises(BadInput, match=re.escape(message)) as caught:
-        posetrack_ap(truths, guesses, names=["clip"])
+        posetrack_ap(truths, guesses, names=[("clip", "found")])
     assert "\n" not in str(caught.value)
 
 

@@ -1,5 +1,7 @@
 """PoseTrack MOT on frames that can be counted by hand; the official numbers are in tests/parity."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -81,13 +83,19 @@ def test_a_frame_with_people_on_one_side_only_officially_counts_once():
     assert counts(score(*frames)) == [5, 4, 0, 0]
 
 
-def test_people_without_joints_are_nobody_unless_they_stay():
+def test_people_without_joints_are_nobody_unless_they_have_a_list_of_them():
     empty = without(A, *range(15))
     truths, guesses = [[truth(empty), truth(A)]], [[guess(A, B), guess(A)]]
     removed = posetrack_mot(truths, guesses)
-    stay = posetrack_mot(truths, guesses, empty_people_stay=True)
+    listed = dataclasses.replace(truth(empty), listed=np.ones(1, bool))
     assert counts(removed) == [1, 1, 0, 1]
-    assert counts(stay) == [0, 0, 0, 2]
+    assert counts(posetrack_mot([[listed, truth(A)]], guesses)) == [0, 0, 0, 2]
+    nobody = [
+        [dataclasses.replace(guess(empty), listed=np.array([has])), guess(A)]
+        for has in (False, True)
+    ]
+    assert counts(posetrack_mot([[truth(A), truth(A)]], nobody[:1])) == [1, 1, 0, 1]
+    assert counts(posetrack_mot([[truth(A), truth(A)]], nobody[1:])) == [1, 1, 0, 0]
     assert counts(posetrack_mot(truths, guesses, quirks=False)) == [1, 0, 0, 2]
 
 
@@ -126,9 +134,11 @@ def test_the_table_has_eleven_columns():
 
 def test_a_track_id_that_poseval_refuses_in_a_true_frame_is_refused():
     with pytest.raises(BadInput, match="clip, frame 0 of the truth: track id 10001; PoseTrack's"):
-        posetrack_mot([[truth(A, ids=[10_001])]], [[guess(A)]], names=["clip"])
+        posetrack_mot([[truth(A, ids=[10_001])]], [[guess(A)]], names=[("clip", "found")])
 
 
 def test_a_track_id_twice_in_a_true_frame_is_refused():
     with pytest.raises(BadInput, match="clip, frame 1 of the truth: track id 3 twice"):
-        posetrack_mot([[truth(A), truth(A, B, ids=[3, 3])]], [[guess(), guess()]], names=["clip"])
+        posetrack_mot(
+            [[truth(A), truth(A, B, ids=[3, 3])]], [[guess(), guess()]], names=[("clip", "found")]
+        )

@@ -11,7 +11,7 @@ from glpose.errors import BadInput
 from glpose.evaluation.scoring.report import Report, check_there
 from glpose.formats.posetrack.file import MAX_TRACK_ID, SequenceFile, plain, read_file
 from glpose.formats.posetrack.labels import read_predictions
-from glpose.formats.posetrack.people import poses_of, truth_of
+from glpose.formats.posetrack.people import are_dummies, poses_of, truth_of
 from glpose.metrics.posetrack import first_repeated
 from glpose.metrics.posetrack_ap import PoseTrackAp, posetrack_ap
 from glpose.metrics.posetrack_mot import PoseTrackMot, posetrack_mot
@@ -27,13 +27,13 @@ _VERSIONS_2018 = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pair:
-    """A sequence: all frames of its annotation and prediction files.
+    """A sequence: all frames of its annotation and prediction files, which are its `names`.
 
     `renamed` is the first picture with another name in the predictions: its name there and in the
     truth.
     """
 
-    name: str
+    names: tuple[str, str]
     truth: tuple[FrameTruth, ...]
     num_labelled: int
     is_2018: bool
@@ -58,7 +58,7 @@ def score_posetrack(
     files = _pairs(truth, predictions, only)
     pairs = [_read(*both) for both in files]
     true, guess = [pair.truth for pair in pairs], [pair.guess for pair in pairs]
-    names = [pair.name for pair in pairs]
+    names = [pair.names for pair in pairs]
     if not _num_people(true):
         raise BadInput(
             f"{truth}: no frame has a person; expected labelled people, nothing can be scored; "
@@ -71,7 +71,7 @@ def score_posetrack(
         "num_labelled_frames": sum(pair.num_labelled for pair in pairs),
         "num_scored_frames": ap.num_frames,
         "num_people": _num_people(true),
-        "num_poses": _num_people(guess),
+        "num_poses": sum(int((~are_dummies(f)).sum()) for frames in guess for f in frames),
     }
     lines = [
         f"PoseTrack, {'as poseval counts' if quirks else 'without the quirks of poseval'}",
@@ -93,13 +93,7 @@ def score_posetrack(
     elif mot is not False:
         for (path, _), frames in zip(files, true, strict=True):
             _check_tracks(path, frames)
-        scores = posetrack_mot(
-            true,
-            guess,
-            names=names,
-            quirks=quirks,
-            empty_people_stay=any(pair.is_2018 for pair in pairs),
-        )
+        scores = posetrack_mot(true, guess, names=names, quirks=quirks)
         lines += _mot_lines(scores)
         plain["mot"] = {
             "columns": scores.groups(),
@@ -155,7 +149,7 @@ def _read(truth: Path, predictions: Path) -> _Pair:
         )
     _check_order(file, guess, predictions)
     return _Pair(
-        name=str(predictions),
+        names=(str(truth), str(predictions)),
         truth=tuple(truth_of(i, frame, np.float64) for i, frame in enumerate(file.frames)),
         num_labelled=sum(frame.labelled for frame in file.frames),
         is_2018=file.form == "2018",
@@ -229,7 +223,7 @@ def _is_tracked(guess: Sequence[Sequence[FramePoses]]) -> bool:
     )
 
 
-def _num_people(videos: Sequence[Sequence[FramePoses | FrameTruth]]) -> int:
+def _num_people(videos: Sequence[Sequence[FrameTruth]]) -> int:
     return sum(len(frame.people) for frames in videos for frame in frames)
 
 
@@ -262,7 +256,7 @@ def _joint_lines(ap: PoseTrackAp, guess: Sequence[Sequence[FramePoses]]) -> list
     predicted = np.zeros(len(POSETRACK15.joints), bool)
     for frames in guess:
         for poses in frames:
-            predicted |= np.isfinite(poses.xy).all(-1).any(0)
+            predicted |= np.isfinite(poses.xy[~are_dummies(poses)]).all(-1).any(0)
     never = [j for j, found in zip(POSETRACK15.joints, predicted, strict=True) if not found]
     no_truth = [j for j, value in zip(POSETRACK15.joints, ap.ap, strict=False) if np.isnan(value)]
     lines = [f"never predicted: {', '.join(never)}"] if never else []

@@ -7,6 +7,7 @@ from pathlib import Path
 from glpose.errors import BadInput, GLPoseError
 from glpose.formats.check import Part, Problem, Report
 from glpose.formats.coco.labels import PARTS, annotation_file, open_coco
+from glpose.formats.coco.results import read_keypoint_truth
 from glpose.formats.dataset import LabelledPicture
 
 _PICTURES = {"train": 118_287, "val": 5_000}  # of COCO 2017, according to its site
@@ -16,7 +17,7 @@ OPENED = 100
 
 
 def check_coco(root: Path) -> Report:
-    """Read the labels of both parts, look for their pictures, and open `OPENED` of each part.
+    """Read the labels of both parts (to train on and to score), look for their pictures, and open `OPENED` of each part.
 
     A part that cannot be used is reported and does not end the check. Raises: BadInput if there are
     no labels at all.
@@ -49,6 +50,17 @@ def _part(root: Path, part: str) -> Part:
     if unfit := _unfit(opened):
         problems.append(
             Problem(f"pictures of {len(opened)} opened that do not fit", len(unfit), unfit)
+        )
+    try:
+        read_keypoint_truth(annotation_file(root, part))
+    except BadInput as problem:
+        problems.append(
+            Problem(
+                "label file that cannot be scored",
+                1,
+                (str(problem),),
+                "this part can be trained on all the same",
+            )
         )
     if not any(people):
         problems.append(Problem("no person with joints", 1, (str(annotation_file(root, part)),)))

@@ -10,6 +10,7 @@ from glpose.formats.check import Part, Problem, Report
 from glpose.formats.posetrack.file import MAX_TRACK_ID, SequenceFile, plain, read_file, twice
 from glpose.formats.posetrack.images import place_frames
 from glpose.formats.posetrack.labels import SequenceLabels, find_base, open_posetrack
+from glpose.formats.posetrack.people import headless
 
 _SPLITS = ("train", "val", "test")
 
@@ -31,6 +32,7 @@ class _Tally:
     unreadable: list[str] = field(default_factory=list)
     no_folder: list[str] = field(default_factory=list)
     no_picture: list[str] = field(default_factory=list)
+    headless: list[str] = field(default_factory=list)
     tracks_twice: list[str] = field(default_factory=list)
     tracks_high: list[str] = field(default_factory=list)
 
@@ -108,6 +110,7 @@ def _count_people(file: Path, source: SequenceFile, tally: _Tally) -> None:
         ids = frame.people.track_id.tolist()
         tracks.update(ids)
         where = f"{file}: frame {i} ({plain(frame.name).name})"
+        tally.headless += [f"{where}, track_id {track}" for track in headless(frame)]
         tally.tracks_twice += [f"{where}, track_id {track}" for track in twice(ids)]
         high = [track for track in ids if track >= MAX_TRACK_ID]
         tally.tracks_high += [f"{where}, track_id {track}" for track in high]
@@ -175,6 +178,13 @@ def _problems(base: Path, year: int, split: str, tally: _Tally) -> list[Problem]
             tuple(tally.no_picture),
             "unpack the pictures of these videos again; the names of the archive and "
             "00000001.jpg and so on are both understood",
+        ),
+        Problem(
+            "people with joints but no head box",
+            len(tally.headless),
+            tuple(tally.headless),
+            "they can be trained on, but errors are measured by the head: add the boxes before "
+            "this part is scored",
         ),
         Problem(
             "people with the track of another one in the same frame",

@@ -60,9 +60,19 @@ def _image_name(entry: Node, *, needed: bool) -> str:
 def _people(rows: Rows, *, predicted: bool) -> FilePeople:
     parts = rows.rows("annopoints")
     points = parts.rows("point")
+    listed = np.zeros(len(rows), bool)
+    listed[parts.owner[[value is not None for value in parts.raw("point")]]] = True
     person, joint = parts.owner[points.owner], _joints(points)
-    # Of duplicates the first one counts, as in poseval.
+    # Of duplicates the first one counts, as in poseval, where no ignore region hides it; those of
+    # predictions are in the file of the truth.
     first = np.unique(person * NUM_JOINTS + joint, return_index=True)[1]
+    if predicted and len(first) < len(points):
+        again = int(np.setdiff1d(np.arange(len(points)), first)[0])
+        raise (
+            points.node(again)
+            .at("id")
+            .error(f"{joint[again]}, which the person has already", "each joint of a person once")
+        )
     points, at = points.take(first), (person[first], joint[first])
     xy = np.full((len(rows), NUM_JOINTS, 2), np.nan)
     xy[at] = np.stack([pixels(points, "x"), pixels(points, "y")], -1)
@@ -82,6 +92,7 @@ def _people(rows: Rows, *, predicted: bool) -> FilePeople:
         head_px=head_length(
             np.stack([pixels(rows, key, np.nan) for key in ("x1", "y1", "x2", "y2")], -1)
         ),
+        listed=listed,
         joint_score=joint_score,
         score=score,
     )

@@ -105,6 +105,7 @@ def _people(rows: Rows, slots: _Slots, *, predicted: bool) -> FilePeople:
         visibility=np.where(there, np.where(joints[..., 2] > 0, 2, 1), 0).astype(np.int8),
         xyxy=np.where(there.any(-1, keepdims=True), box, 0.0),
         head_px=head_length(_corners(rows, "bbox_head")),
+        listed=np.ones(len(rows), bool),
         joint_score=joint_score,
         score=score,
     )

@@ -25,6 +25,7 @@ from glpose.formats.posetrack.people import (
     FileFrame,
     FilePeople,
     dummy_person,
+    headless,
     nobody,
     people_of,
     poses_of,
@@ -133,6 +134,32 @@ def _sequence(file: Path, folders: ImageFolders, split: str) -> LabelledSequence
     expected = folder or folders.expected(file.stem, split, named)
     labels = SequenceLabels(file.stem, file, expected, images)
     return LabelledSequence(file.stem, POSETRACK15, labels, images)
+
+
+def check_scorable(folder: Path) -> None:
+    """Raises: BadInput naming the label file with which predictions could not be scored.
+
+    Files that cannot be read are passed over: whoever reads them for predictions says so.
+    """
+    num_people, unread = 0, False
+    for file in label_files(folder):
+        try:
+            source = read_file(file, predicted=False)
+        except BadInput:
+            unread = True
+            continue
+        for i, frame in enumerate(source.frames):
+            num_people += len(frame.people)
+            for track in headless(frame):
+                raise BadInput(
+                    f"{file}: frame {i}: the person with track id {track} has joints but no head "
+                    "box, by which errors are measured; add the box"
+                )
+    if not num_people and not unread:
+        raise BadInput(
+            f"{folder}: no frame has a person; expected labelled people, nothing can be scored; "
+            "take the annotations from their archive again"
+        )
 
 
 def find_base(root: Path, split: str) -> Path:

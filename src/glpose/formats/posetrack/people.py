@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 import numpy as np
-from jaxtyping import Float, Float64, Int8, Int64
+from jaxtyping import Bool, Float, Float64, Int8, Int64
 
 from glpose.formats.text.lines import FARTHEST_PX
 from glpose.formats.text.rows import Rows
+from glpose.geometry import outside_all
 from glpose.skeleton import POSETRACK15
 from glpose.types import FramePoses, FrameTruth, People
 
@@ -25,7 +26,8 @@ class FilePeople:
     """People of a frame, or of all frames of a file; joints as POSETRACK15, NaN where absent.
 
     `visibility` is 0 if absent, 1 if hidden (labelled, flag 0), else 2. `xyxy` is the person box,
-    zeros without joints; `head_px` is NaN without a head box. `joint_score` and `score` are for
+    zeros without joints; `head_px` is NaN without a head box. `listed` says who has a list of joints,
+    be it empty: in 2018's form everybody. `joint_score` and `score` are for
     predictions, `MISSING_SCORE` where the file has none.
     """
 
@@ -34,6 +36,7 @@ class FilePeople:
     visibility: Int8[np.ndarray, "people 15"]
     xyxy: Float64[np.ndarray, "people 4"]
     head_px: Float64[np.ndarray, " people"]
+    listed: Bool[np.ndarray, " people"]
     joint_score: Float64[np.ndarray, "people 15"]
     score: Float64[np.ndarray, " people"]
 
@@ -79,6 +82,16 @@ def head_length(corners: Float64[np.ndarray, "people 4"]) -> Float64[np.ndarray,
     return 0.6 * np.hypot(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
 
 
+def headless(frame: FileFrame) -> list[int]:
+    """The track ids of people who cannot be scored, since errors are measured by the head.
+
+    They have joints outside the ignore regions, but no head box.
+    """
+    people = frame.people
+    rows = np.isnan(people.head_px) & outside_all(people.xy, frame.ignore).any(-1)
+    return people.track_id[rows].tolist()
+
+
 def pixels(rows: Rows, key: str, missing: float | None = None) -> Float64[np.ndarray, " rows"]:
     """Coordinates. Raises: BadInput if one is missing, not finite or larger than any picture."""
     values = rows.numbers(key, missing)
@@ -121,6 +134,7 @@ def truth_of(
         people.visibility.copy(),
         tuple(region.astype(dtype) for region in source.ignore),
         people.head_px.copy(),
+        people.listed.copy(),
     )
 
 
@@ -137,6 +151,7 @@ def poses_of(frame: int, source: FileFrame) -> FramePoses:
         ),
         people.xy.copy(),
         np.where(np.isfinite(people.xy).all(-1), people.joint_score, 0.0),
+        listed=people.listed.copy(),
     )
 
 
@@ -160,6 +175,12 @@ def dummy_person() -> FilePeople:
     return _written(xy, np.full((1, NUM_JOINTS), -100.0), np.array([-100.0]))
 
 
+def are_dummies(poses: FramePoses) -> Bool[np.ndarray, " people"]:
+    """Who of a frame's predictions is no pose: without joints, or as `dummy_person`."""
+    is_dummy = (poses.score < 0) & (poses.score != MISSING_SCORE) & (poses.xy == 0).all(-1)
+    return (is_dummy | ~np.isfinite(poses.xy).all(-1)).all(-1)
+
+
 def _written(
     xy: Float64[np.ndarray, "people 15 2"],
     joint_score: Float64[np.ndarray, "people 15"],
@@ -172,6 +193,7 @@ def _written(
         visibility=np.where(found, 2, 0).astype(np.int8),
         xyxy=np.zeros((len(xy), 4)),
         head_px=np.full(len(xy), np.nan),
+        listed=np.ones(len(xy), bool),
         joint_score=np.where(found, joint_score, 0.0),
         score=score,
     )

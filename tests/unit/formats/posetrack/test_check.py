@@ -10,6 +10,7 @@ import posetrack_sets as sets
 from glpose.errors import BadInput
 from glpose.formats.check import Part, Problem, Report
 from glpose.formats.posetrack.check import check_posetrack, label_version
+from glpose.formats.posetrack.labels import check_scorable
 
 VAL = Path("annotations/val")
 FILE17 = VAL / f"{sets.SEQUENCE}.json"
@@ -155,3 +156,29 @@ def test_nothing_usable(tmp_path: Path) -> None:
         check_posetrack(tmp_path, 2017)
     sets.write(tmp_path / FILE17, "rubbish")
     assert check_posetrack(tmp_path, 2017).state == "unusable"
+
+
+def test_people_who_cannot_be_scored_for_want_of_a_head_box(tmp_path: Path) -> None:
+    file = sets.set18(tmp_path) / VAL / f"{sets.SEQUENCE}_test.json"
+    document = json.loads(file.read_text())
+    del document["annotations"][1]["bbox_head"]
+    file.write_text(json.dumps(document))
+    report = check_posetrack(tmp_path, 2018)
+    found = problem(report, "no head box")
+    assert found.examples == (f"{file}: frame 3 (000003.jpg), track_id 1",)
+    with pytest.raises(BadInput, match=r"frame 3: the person with track id 1 .* head box"):
+        check_scorable(tmp_path / VAL)
+    # In an ignore region nothing is measured.
+    document["images"][3] |= {"ignore_regions_x": [[0, 99, 0]], "ignore_regions_y": [[0, 0, 199]]}
+    file.write_text(json.dumps(document))
+    check_scorable(tmp_path / VAL)
+    report = check_posetrack(tmp_path, 2018)
+    assert not [p for p in val(report).problems if "head box" in p.what]
+
+
+def test_labels_of_nobody_cannot_be_scored(tmp_path: Path) -> None:
+    sets.set17(tmp_path, labelled=())
+    with pytest.raises(BadInput, match="val: no frame has a person"):
+        check_scorable(tmp_path / VAL)
+    sets.write(tmp_path / VAL / "000001_mpii.json", '{"annolist": [')
+    check_scorable(tmp_path / VAL)

@@ -221,6 +221,29 @@ def test_of_a_joint_given_twice_the_first_counts(tmp_path: Path) -> None:
     assert frame.xy[0, 0].tolist() == [1, 2]
 
 
+def test_a_joint_predicted_twice_is_refused(tmp_path: Path) -> None:
+    # poseval takes the first that is in no ignore region, which only the truth knows.
+    points = [sets.point17(joint, 1, 2) for joint in (3, 0, 3)]
+    file = sets.write(
+        tmp_path / "a.json", {"annolist": [sets.entry17(1, sets.person17(0, points))]}
+    )
+    with pytest.raises(
+        BadInput, match=r"point\[2\].id' is 3, which the person has already; expected each"
+    ):
+        read_prediction_file(file)
+
+
+def test_who_has_a_list_of_joints_be_it_empty(tmp_path: Path) -> None:
+    bare = [sets.person17(i, [], annopoints=points) for i, points in enumerate(([], [{}]))]
+    people = [*bare, sets.person17(2, []), sets.person17(3, [sets.point17(0, 1, 2)])]
+    file = sets.write(tmp_path / "a.json", {"annolist": [sets.entry17(1, *people)]})
+    for frame in (read_truth_file(file)[0], read_prediction_file(file)[0]):
+        np.testing.assert_array_equal(frame.listed, [False, False, True, True])
+    scene = sets.document18([sets.image18(0)], [sets.person18(0, 1, {})])
+    frame = read_truth_file(sets.write(tmp_path / "b.json", scene))[0]
+    np.testing.assert_array_equal(frame.listed, [True])
+
+
 def test_missing_scores_are_those_of_poseval(tmp_path: Path) -> None:
     points = [sets.point17(0, 1, 2, score=0.5), sets.point17(1, 3, 4), sets.point17(2, 5, 6)]
     entry = sets.entry17(1, sets.person17(7, points), sets.person17(8, points, score=[2.5]))
