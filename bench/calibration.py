@@ -20,12 +20,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from damaged import LabelledClip, Scored, evaluate_clips
 from pck_jhmdb import KINDS
 from scripts import run_script
 
 from glpose.config import to_plain
 from glpose.errors import MissingExtra
-from glpose.evaluation.damaged import LabelledClip, Scored, evaluate_clips
 from glpose.export.onnx import record_digest
 from glpose.files import file_digest, whole_file
 from glpose.formats.jhmdb.short import read_clips

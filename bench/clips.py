@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
+from damaged import damage_kind, damaged_frames
 from figures import LIMBS, PARTS, Figure, Outcome, Subject, columns
 from jaxtyping import Bool, Float32, Int64
 from pck_jhmdb import KINDS
 
 from glpose.api import Models, poses_of, usual_refiners
-from glpose.evaluation.damaged import damage_kind, damaged_frames
 from glpose.evaluation.predict import true_people
 from glpose.formats.jhmdb.short import JhmdbClip, read_clips
 from glpose.geometry import box_iou

@@ -122,18 +122,9 @@ def parser_of(doc: str | None, *options: str) -> argparse.ArgumentParser:
     return parser
 
 
-def with_weights(
-    parser: argparse.ArgumentParser, *, required: bool = False
-) -> argparse.ArgumentParser:
+def with_weights(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """The parser with an option for weights to compare: pairs of a name and a name or folder."""
-    parser.add_argument(
-        "--weights",
-        nargs="+",
-        default=[],
-        type=_named,
-        metavar="NAME=WEIGHTS",
-        required=required,
-    )
+    parser.add_argument("--weights", nargs="+", default=[], type=_named, metavar="NAME=WEIGHTS")
     return parser
 
 

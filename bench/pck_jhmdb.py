@@ -16,11 +16,11 @@ import json
 from pathlib import Path
 
 import numpy as np
+from damaged import LabelledClip, Scored, evaluate_clips
 from jaxtyping import Bool, UInt8
 from scripts import run_script
 
 from glpose.codecs.codec import Maps
-from glpose.evaluation.damaged import LabelledClip, Scored, evaluate_clips
 from glpose.formats.jhmdb.short import read_clips
 from glpose.formats.sets import dataset
 from glpose.runtime.card import KeySlot

@@ -1,16 +1,16 @@
 """What the split into a variant and an invariant half is worth (CSS), on synthetic figures.
 
-    python bench/split.py [--seeds 3] [--steps 1800] [--backdrop] [--rows NAME ...] [--json FILE]
+    python bench/split.py [--seeds 3] [--steps 1800] [--rows NAME ...] [--json FILE]
 
 A figure with four swinging limbs, whose colours and place are those of its clip. The networks learn
 without labels. Then, on other clips: the error in pixels of the limbs' ends (kernel ridge regression
 from each half, with the labels of a tenth of the clips), R^2 of the clip's colours (ridge regression
 from each half's mean), the share of each half's variance within clips, and, where there is a decoder,
 the squared errors of the picture painted with the pose of one frame and the looks of another, to the
-first and to the second. `--backdrop` has 64 x 64 pixels and a textured background, which the decoder
-is given as the clip's median. Networks without a split have two halves of equal rank, so that their
-columns can be compared; so does the decoder of the auto-encoder. That of the method, which copies the
-invariant half to every cell, splits a good deal by itself: a row of its own. Needs torch; one to four minutes of a core for each seed and row.
+first and to the second. Networks without a split have two halves of equal rank, so that their columns
+can be compared; so does the decoder of the auto-encoder. That of the method, which copies the
+invariant half to every cell, splits a good deal by itself: a row of its own. Needs torch; one to four
+minutes of a core for each seed and row.
 """
 
 import argparse
@@ -33,14 +33,14 @@ from glpose.systems.css.spec import CSSConfig, LossWeights
 from glpose.systems.css.step import split_losses
 from glpose.types import CropSpec
 
-FRAMES, BATCH, HALF, RATE = 32, 24, 24, 1e-3
+SIZE, FRAMES, BATCH, HALF, RATE = 32, 32, 24, 24, 1e-3
 PACE_HZ = (0.8, 2.0)
 """Of the limbs: a turn or more in a clip. Of slower limbs the mean pose of the clip says too much."""
 NEAR, AWAY = 2, 10
 """Frames apart: at most, and at least."""
 
 FULL = CSSConfig(
-    crop=CropSpec((32, 32)),
+    crop=CropSpec((SIZE, SIZE)),
     grid=(4, 4),
     invariant=HALF,
     variant=HALF,
@@ -92,58 +92,50 @@ class AlikeDecoder(SwapDecoder):
 
 
 class Data:
-    """Clips as `pictures` (n, time, size, size, 3), `uint8`, with joints, colours and backgrounds."""
+    """Clips as `pictures` (n, time, size, size, 3), `uint8`, with joints and colours."""
 
-    def __init__(self, first: int, num: int, *, backdrop: bool) -> None:
-        clips = [_clip(seed, backdrop=backdrop) for seed in range(first, first + num)]
+    def __init__(self, first: int, num: int) -> None:
+        clips = [_clip(seed) for seed in range(first, first + num)]
         pictures, self.xy, self.colours = (np.stack(part) for part in zip(*clips, strict=True))
         self.pictures = torch.from_numpy(pictures)
-        self.background = torch.from_numpy(np.median(pictures, 1).astype(np.uint8))
 
 
-def _clip(seed: int, *, backdrop: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _clip(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pictures, the ends of the limbs (time, 4, 2) in pixels, and 15 colour values."""
     rng = np.random.default_rng([seed, 31])
-    zoom = 2 if backdrop else 1
-    size = 32 * zoom
     colours = rng.uniform(0.35, 1, (5, 3))
     offset = rng.uniform(-2, 2, 2)
-    centre = (np.array([15.5, 15.5]) + offset) * zoom
+    centre = np.array([15.5, 15.5]) + offset
     time = np.arange(FRAMES)[:, None] / 25.0
     angles = np.array([-2.2, 2.2, -0.5, 0.5])[None].repeat(FRAMES, 0)
     for _ in range(2):
         pace, phase = rng.uniform(*PACE_HZ, 4), rng.uniform(0, 2 * np.pi, 4)
         angles = angles + 0.65 * np.sin(2 * np.pi * pace * time + phase)
-    roots = centre + zoom * np.array([[-2, -4], [2, -4], [-2, 4], [2, 4]])
-    ends = roots[None] + zoom * 9 * np.stack([np.sin(angles), np.cos(angles)], -1)
-    behind = np.full((size, size, 3), 0.1)
-    if backdrop:
-        coarse = cv2.GaussianBlur(rng.normal(size=(size, size, 3)), (0, 0), 2.0)
-        behind = np.clip(0.5 + 1.5 * coarse, 0, 1)
+    roots = centre + np.array([[-2, -4], [2, -4], [-2, 4], [2, 4]])
+    ends = roots[None] + 9 * np.stack([np.sin(angles), np.cos(angles)], -1)
     pictures = []
     for t in range(FRAMES):
         # Drawn four times as large and shrunk: soft edges, so that small motion can be seen.
-        large = cv2.resize(behind, None, fx=4, fy=4, interpolation=cv2.INTER_NEAREST)
-        places = [(centre - [0, 4 * zoom], centre + [0, 4 * zoom])]
+        large = np.full((4 * SIZE, 4 * SIZE, 3), 0.1)
+        places = [(centre - [0, 4], centre + [0, 4])]
         places += [(root, end) for root, end in zip(roots, ends[t], strict=True)]
         for (start, end), colour in zip(places, colours, strict=True):
             a, b = (tuple(np.round(4 * p + 1.5).astype(int).tolist()) for p in (start, end))
-            cv2.line(large, a, b, colour.tolist(), 16 * zoom, cv2.LINE_AA)
-        pictures.append(cv2.resize(large, (size, size), interpolation=cv2.INTER_AREA))
+            cv2.line(large, a, b, colour.tolist(), 16, cv2.LINE_AA)
+        pictures.append(cv2.resize(large, (SIZE, SIZE), interpolation=cv2.INTER_AREA))
     shown = (255 * np.stack(pictures)).round().clip(0, 255).astype(np.uint8)
     return shown, ends, colours.ravel()
 
 
-def batch_of(data: Data, rng: np.random.Generator, *, background: bool) -> dict[str, Tensor]:
+def batch_of(data: Data, rng: np.random.Generator) -> dict[str, Tensor]:
     """Moments of random clips."""
     clips = rng.integers(len(data.xy), size=BATCH)
     anchor = rng.integers(FRAMES, size=BATCH)
     frames = np.stack([anchor, *(_apart(rng, anchor, *span) for span in SPANS)], 1)
-    batch = {
+    return {
         "crops": data.pictures[clips[:, None], frames],
         "seconds": torch.from_numpy(frames.astype(np.float32) / 25),
     }
-    return {**batch, "background": data.background[clips]} if background else batch
 
 
 SPANS = ((1, NEAR), (NEAR + 1, AWAY - 1), (AWAY, FRAMES - 1))
@@ -167,7 +159,7 @@ def learn(data: Data, config: CSSConfig, seed: int, steps: int, *, alike: bool) 
     net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster
     optimizer, rng = torch.optim.Adam(net.parameters(), lr=RATE), np.random.default_rng(seed)
     for _ in range(steps):
-        batch = batch_of(data, rng, background=config.background)
+        batch = batch_of(data, rng)
         with torch.autocast("cpu", torch.bfloat16):
             losses = split_losses(net, batch, LossWeights())
         loss = torch.stack(list(losses.values())).sum()
@@ -189,8 +181,7 @@ def swapped(net: SplitNet, data: Data) -> tuple[float, float]:
     """Squared errors of the pose of frame 15 in the looks of frame 0: to frame 15, to frame 0."""
     frames = data.pictures[:, [15, 0]]
     found = [net(frames[:, i]) for i in (0, 1)]
-    behind = data.background if net.config.background else None
-    picture = net.paint(Halves(found[1].invariant, found[0].variant), behind)
+    picture = net.paint(Halves(found[1].invariant, found[0].variant), None)
     own, other = ((picture - as_target(frames[:, i])).square().mean() for i in (0, 1))
     return float(own), float(other)
 
@@ -298,24 +289,16 @@ def experiment(
     num: int = 300,
     num_test: int = 60,
     rows: Sequence[str] = MAIN,
-    backdrop: bool = False,
 ) -> dict[str, dict[str, float]]:
     """Some rows for a seed."""
-    train = Data(10_000 * (seed + 1), num, backdrop=backdrop)
-    test = Data(0, num_test, backdrop=backdrop)
+    train, test = Data(10_000 * (seed + 1), num), Data(0, num_test)
     found = {
         "mean pose": {"pose": mean_pose(train, test)},
         "own mean pose": {"pose": own_mean_pose(test)},
     }
     for name in rows:
-        config = ROWS[name]
-        if backdrop:
-            # A wider start, so that both have 4 x 4 cells at the coarsest.
-            config = replace(
-                config, crop=CropSpec((64, 64)), widths=(64, 48, 24, 16, 8), background=True
-            )
         made = 0 if name == "random" else steps
-        net = learn(train, config, seed, made, alike=name == "auto-encoder")
+        net = learn(train, ROWS[name], seed, made, alike=name == "auto-encoder")
         found[name] = judge(net, train, test)
         if name == "random":
             found[name] = {n: v for n, v in found[name].items() if not n.startswith("to ")}
@@ -328,20 +311,19 @@ def main() -> None:
     parser.add_argument("--seeds", type=at_least(1), default=3)
     parser.add_argument("--first-seed", type=at_least(0), default=0)
     parser.add_argument("--steps", type=at_least(1), default=1800)
-    parser.add_argument("--backdrop", action="store_true")
     parser.add_argument("--rows", nargs="+", default=MAIN, choices=tuple(ROWS))
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)
     found = {}
     for seed in range(args.first_seed, args.first_seed + args.seeds):
-        found[seed] = experiment(seed, steps=args.steps, rows=args.rows, backdrop=args.backdrop)
+        found[seed] = experiment(seed, steps=args.steps, rows=args.rows)
         for name, row in found[seed].items():
             values = "  ".join(
                 f"{n} {v:.4f}" if n.startswith("to ") else f"{n} {v:.2f}" for n, v in row.items()
             )
             print(f"seed {seed}  {name:22s} {values}", flush=True)
-        if {"auto-encoder", "full"} <= set(found[seed]) and not args.backdrop:
+        if {"auto-encoder", "full"} <= set(found[seed]):
             missed = [name for name, holds in demands(found[seed]).items() if not holds]
             print(f"seed {seed}  missed: {', '.join(missed) or 'nothing'}", flush=True)
         if args.json:

@@ -31,6 +31,11 @@ class BadConfig(GLPoseError, ValueError):
     """A setting with an unknown name, a wrong type or a wrong value."""
 
 
+def reason(problem: Exception) -> str:
+    """What the system says of a failure: its words without number and path, if it has some."""
+    return getattr(problem, "strerror", None) or str(problem)
+
+
 class MissingExtra(GLPoseError, ImportError):
     """An optional dependency is not installed; the message has the exact `pip` command."""
 

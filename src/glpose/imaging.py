@@ -28,7 +28,7 @@ else:
 
 from jaxtyping import Bool, Float, Float32, Float64, Int, Int32, UInt8
 
-from glpose.errors import VideoError
+from glpose.errors import VideoError, reason
 from glpose.files import open_regular, read_regular
 from glpose.types import Affine
 
@@ -184,7 +184,7 @@ def _bytes_of(path: Path) -> UInt8[np.ndarray, " bytes"]:
     try:
         return np.frombuffer(read_regular(path), np.uint8)
     except OSError as problem:
-        raise VideoError(f"{path}: cannot be read ({problem.strerror})") from problem
+        raise VideoError(f"{path}: cannot be read ({reason(problem)})") from problem
 
 
 # VideoError is a ValueError; a TypeError is a name of bytes in OpenCV 4.11.
@@ -251,9 +251,9 @@ def write_image(path: Path, rgb: Rgb) -> None:
     if not ok:
         raise VideoError(f"{path}: no writer for '{path.suffix}'; use .png or .jpg")
     try:
-        data.tofile(path)
+        path.write_bytes(data.data)
     except OSError as problem:
-        raise VideoError(f"{path}: cannot be written ({problem.strerror})") from problem
+        raise VideoError(f"{path}: cannot be written ({reason(problem)})") from problem
 
 
 def letterbox(rgb: Rgb, size_hw: tuple[int, int], fill: int) -> tuple[Rgb, Affine]:

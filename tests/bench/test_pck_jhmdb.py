@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from composite_run import Remembering
 from costs import Counting
 from pck_jhmdb import WithoutSlots
 
@@ -32,10 +31,6 @@ def test_emptied_slots_hold_what_the_key_tells_its_neighbours(
     found, expected = (e.solve(i)["heatmaps"] for e, i in ((empty, others), (estimate, own)))
     np.testing.assert_array_equal(found, expected)
     assert not np.array_equal(estimate.solve(others)["heatmaps"], expected)
-    again = Remembering(estimate)
-    for _ in range(2):
-        np.testing.assert_array_equal(again.encode(crops).for_neighbours, told)
-        np.testing.assert_array_equal(again.solve(own)["heatmaps"], expected)
 
 
 @pytest.mark.slow
@@ -45,5 +40,5 @@ def test_whatever_is_shipped_works_inside_others(name: str) -> None:
     estimate = load_estimator(name, EngineSpec(threads=1))
     expected = run(video(4), estimate)
     assert all(len(poses.people) for poses in expected)
-    for other in (Remembering(estimate), Counting(estimate), WithoutSlots(estimate, ())):
+    for other in (Counting(estimate), WithoutSlots(estimate, ())):
         same(run(video(4), other), expected)

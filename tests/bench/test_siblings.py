@@ -1,21 +1,16 @@
-"""What the table of all systems counts and chooses: multiplications, calls, decodings."""
+"""What the table of all systems counts and chooses: multiplications and calls."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from costs import Counting, Macs, macs, pose_macs
-from decoders import Decoded, ways_of
 from figures import parser_of, with_weights
 from onnx import TensorProto, helper, numpy_helper
 
 import tiny_onnx
 from fake_estimator import FakeEstimator, run, video
-from glpose.codecs.composite import CompositeCodec
-from glpose.codecs.gaussian import GaussianCodec
-from glpose.types import HeatmapSpec
 
 # Node, its inputs and weights by shape, and its multiplications counted by hand.
 NODES = {
@@ -86,38 +81,6 @@ def test_first_frames_are_counted() -> None:
     maps = counting.start(np.zeros((3, 8, 6, 3), np.uint8))
     assert len(maps["heatmaps"]) == counting.num_started == 3
     assert counting.macs(Macs(100, 10, 1)) == 3
-
-
-def test_offsets_are_worth_what_lies_within_a_cell() -> None:
-    codec = CompositeCodec((16, 12), 1.5)
-    xy = np.random.default_rng(0).uniform(3, 8, (4, 15, 2))
-    maps = {n: np.nan_to_num(m) for n, m in codec.encode(xy, np.ones((4, 15), bool)).items()}
-    error = {
-        name: float(np.abs(way.decode(maps) - xy).max()) for name, way in ways_of(codec).items()
-    }
-    assert error["offsets"] < 1e-5
-    assert error["vote"] < 1e-5
-    assert 0.4 < error["cell"] <= 0.5
-    assert error["dark"] < 0.1
-    assert error["-dx"] > 0.8
-    plain = ways_of(GaussianCodec(HeatmapSpec((16, 12), 1.5)))
-    assert list(plain) == ["cell", "dark"]
-    heat = {"heatmaps": maps["heat"]}
-    assert np.abs(plain["cell"].decode(heat) - xy).max() == pytest.approx(error["cell"])
-
-
-def test_an_estimator_is_read_in_another_way() -> None:
-    estimate = FakeEstimator(tiny_onnx.slots())
-    codec = CompositeCodec(tiny_onnx.MAP_HW, 1.5)
-    estimate.card = replace(estimate.card, codec=codec)
-    rng = np.random.default_rng(0)
-    maps = {name: rng.random((1, 15, *tiny_onnx.MAP_HW), np.float32) for name in codec.channels(15)}
-    estimate.solve = lambda inputs: maps
-    way = ways_of(codec)["dark"]
-    other = Decoded(estimate, way)
-    found = other.solve({})
-    assert list(found) == ["heatmaps"]
-    assert other.card.codec.decode(found)[0].tolist() == way.decode(maps).tolist()
 
 
 def test_weights_are_given_by_name(capsys: pytest.CaptureFixture[str]) -> None:

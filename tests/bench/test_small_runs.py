@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-import tiny_onnx
 from glpose.formats.jhmdb import short
 from glpose.skeleton import JHMDB15, LIMB13, POSETRACK15, convert
 from glpose.synth import SceneSpec, render_scene
@@ -40,8 +39,6 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "jhmdb" / "person_boxes.json").write_text(json.dumps(boxes))
     (folder / "mocap").mkdir()
     write_motions(folder / "mocap" / FILE)
-    (folder / "single").mkdir()
-    tiny_onnx.write_pose(folder / "single", slots=tiny_onnx.slots())
     return folder
 
 
@@ -88,7 +85,6 @@ CALLS = {
     "rolled": "SETS --limit 1 --threads 1 --json found.json",
     "refined": "SETS --limit 1 --states clean --threads 1",
     "siblings": "SETS --weights dkd=dkd_small --limit 1 --threads 1 --json found.json",
-    "composite_run": "SETS --weights a=SETS/single b=SETS/single --threads 1",
     "eyes": "SETS --rows boxes,run,filter,coco --limit 1 --threads 1 --json found.json",
     "lift_bones": "SETS/mocap --clips 2",
     "draw_angles": "found.png",

@@ -92,7 +92,7 @@ def test_imports_have_no_side_effects():
         "            logging.root.level, len(logging.root.handlers),\n"
         "            signal.getsignal(signal.SIGINT), numpy.geterr())\n"
         "before = state()\n"
-        "import glpose, glpose.cli.main, glpose.jobs.run, glpose.synth, glpose.evaluation.damaged\n"
+        "import glpose, glpose.cli.main, glpose.jobs.run, glpose.synth, glpose.evaluation.predict\n"
         "assert state() == before\n"
     )
     assert out == ""

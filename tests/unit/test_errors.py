@@ -1,11 +1,20 @@
 """Exceptions survive the way to another process."""
 
 import copy
+import errno
 import pickle
 
 import pytest
 
-from glpose.errors import BadConfig, BadInput, BadWeights, GLPoseError, MissingExtra, VideoError
+from glpose.errors import (
+    BadConfig,
+    BadInput,
+    BadWeights,
+    GLPoseError,
+    MissingExtra,
+    VideoError,
+    reason,
+)
 
 
 @pytest.mark.parametrize(
@@ -24,3 +33,15 @@ def test_they_say_the_same_when_sent_or_copied(problem: GLPoseError) -> None:
     for found in (pickle.loads(pickle.dumps(problem)), copy.copy(problem)):
         assert type(found) is type(problem)
         assert str(found) == str(problem)
+
+
+@pytest.mark.parametrize(
+    ("problem", "expected"),
+    [
+        (OSError(errno.ENOSPC, "No space left", "a.png"), "No space left"),
+        (OSError("8 requested and 0 written"), "8 requested and 0 written"),
+        (ValueError("odd"), "odd"),
+    ],
+)
+def test_what_the_system_says_is_never_nothing(problem: Exception, expected: str) -> None:
+    assert reason(problem) == expected

@@ -1,11 +1,21 @@
-"""Where pixels lie: the half pixels that other modules leave to `imaging`."""
+"""Where pixels lie, the half pixels that other modules leave to `imaging`; pictures on disk."""
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
+import pytest
 
-from glpose.imaging import cell_at, cell_centre, inside_picture, resize, resized_boxes
+from glpose.errors import VideoError
+from glpose.imaging import (
+    cell_at,
+    cell_centre,
+    inside_picture,
+    resize,
+    resized_boxes,
+    write_image,
+)
 
 
 def test_boxes_follow_a_resized_picture() -> None:
@@ -40,3 +50,11 @@ def test_opencv_before_413_is_silenced_too() -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.stdout.strip(), done.stderr) == ("0", "")
+
+
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    (tmp_path / "a.png").symlink_to("/dev/full")
+    with pytest.raises(VideoError, match=r"a\.png: cannot be written \(No space left on device\)"):
+        write_image(tmp_path / "a.png", np.zeros((64, 64, 3), np.uint8))

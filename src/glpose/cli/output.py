@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from glpose.errors import BadInput
+from glpose.errors import BadInput, reason
 
 
 def say(*lines: str) -> None:
@@ -29,7 +29,7 @@ def say(*lines: str) -> None:
 def unwritten(problem: OSError) -> BadInput:
     """The error for a standard output that cannot be written."""
     return BadInput(
-        f"the standard output cannot be written ({problem.strerror}); free some space, or send it "
+        f"the standard output cannot be written ({reason(problem)}); free some space, or send it "
         "elsewhere"
     )
 
@@ -37,7 +37,7 @@ def unwritten(problem: OSError) -> BadInput:
 def unwritten_weights(out: Path, problem: OSError) -> BadInput:
     """The error for weights that cannot be written into the folder of `--output`."""
     return BadInput(
-        f"--output {out}: {problem.filename or out} cannot be written ({problem.strerror or problem}); "
+        f"--output {out}: {problem.filename or out} cannot be written ({reason(problem)}); "
         "choose another folder with --output"
     )
 

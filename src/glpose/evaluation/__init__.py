@@ -1,4 +1,4 @@
 """Evaluate estimators: `predict` runs the pipeline, `sets` defines the official sets.
 
-`scoring` has the official metrics, `damaged` scores clips with synthetic damage.
+`scoring` has the official metrics.
 """

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,28 @@ from glpose.types import CropSpec
 
 _MOST_PX, _MOST_CHANGE, _MOST_APART = 0.05, 0.01, 0.01
 _CHECKED = 6  # crops
+
+
+class Part(nn.Module):
+    """A function as a module, with the modules that it uses by name, which their weights have.
+
+    Graphs have the names of weights and steps from there: others make other files.
+    """
+
+    def __init__(self, run: Callable[..., Any], **used: nn.Module) -> None:
+        super().__init__()
+        self.run = run
+        for name, module in used.items():
+            self.add_module(name, module)
+
+    def forward(self, *given: Any) -> Any:
+        """What the function makes of it."""
+        return self.run(*given)
+
+
+def with_mean(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Features and their mean, for encoders whose embedding nothing uses: all graphs output one."""
+    return features, features.mean((-2, -1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +113,18 @@ class PoseParts:
     @property
     def starter(self) -> nn.Module | None:
         """Crops to a dictionary of the card's outputs."""
-        return None if self.start is None else _Starter(self.encoder, self.start)
+        return None if self.start is None else _starter(self.encoder, self.start)
+
+
+def _starter(encoder: nn.Module, start: StartParts) -> Part:
+    """Crops to maps and states."""
+    initializer, states = start.initializer, start.states
+
+    def run(crops: Tensor) -> dict[str, Tensor]:
+        maps = initializer(crops)
+        return maps | states(encoder(crops)[0], maps)
+
+    return Part(run, encoder=encoder, initializer=initializer, states=states)
 
 
 def pose_card(
@@ -163,7 +196,7 @@ def export_pose(
     if parts.start is not None:
         begins = StarterCard(**_of_crops(card))
         if share is None:
-            graphs["starter"] = _starter_graph(_Starter(parts.encoder, parts.start), card), begins
+            graphs["starter"] = _starter_graph(_starter(parts.encoder, parts.start), card), begins
         else:
             begins = replace(begins, initializer=Shared(share.name, file_digest(share)))
             graphs["starter"] = _states_graph(parts, card), begins
@@ -268,13 +301,18 @@ def _of_crops(card: PoseCard) -> dict[str, Any]:
     return {**_of_partner(card), "crop": card.crop}
 
 
+def _in_order(found: dict[str, Tensor], names: tuple[str, ...]) -> tuple[Tensor, ...]:
+    """What ONNX needs in place of a dictionary."""
+    return tuple(found[name] for name in names)
+
+
 def _example_crops(card: PoseCard) -> Tensor:
     return torch.zeros(2, *card.crop.size_hw, 3, dtype=torch.uint8)
 
 
 def _starter_graph(starter: nn.Module, card: PoseCard) -> Graph:
-    crops = {"crops": _example_crops(card)}
-    return Graph(_Ordered(starter, card.outputs), crops, card.outputs)
+    ordered = Part(lambda crops: _in_order(starter(crops), card.outputs), starter=starter)
+    return Graph(ordered, {"crops": _example_crops(card)}, card.outputs)
 
 
 def _states_graph(parts: PoseParts, card: PoseCard) -> Graph:
@@ -288,9 +326,16 @@ def _states_graph(parts: PoseParts, card: PoseCard) -> Graph:
 
 
 def _encoder_graph(parts: PoseParts, card: PoseCard) -> Graph:
-    names = ("features", "embedding", *(card.maps if card.answers else ()))
-    encoder = _Answering(parts, card.maps) if card.answers else parts.encoder
-    return Graph(encoder, {"crops": _example_crops(card)}, names)
+    encoder, answer = parts.encoder, parts.answer
+    crops, names = {"crops": _example_crops(card)}, ("features", "embedding")
+    if answer is None:
+        return Graph(encoder, crops, names)
+
+    def run(crops: Tensor) -> tuple[Tensor, ...]:
+        features, embedding = encoder(crops)
+        return features, embedding, *_in_order(answer(features), card.maps)
+
+    return Graph(Part(run, encoder=encoder, answer=answer), crops, (*names, *card.maps))
 
 
 def _solver_graph(parts: PoseParts, card: PoseCard) -> Graph:
@@ -299,7 +344,12 @@ def _solver_graph(parts: PoseParts, card: PoseCard) -> Graph:
         told = parts.told(features)
     # New tensors: inference-mode tensors cannot be traced.
     inputs = _example_inputs(card, torch.zeros(features.shape), torch.zeros(told.shape))
-    return Graph(_Positional(parts.solver, card.inputs, card.outputs), inputs, card.outputs)
+    solver = parts.solver
+
+    def run(*values: Tensor) -> tuple[Tensor, ...]:
+        return _in_order(solver(dict(zip(card.inputs, values, strict=True))), card.outputs)
+
+    return Graph(Part(run, solver=solver), inputs, card.outputs)
 
 
 def _summary_graph(parts: PoseParts, card: PoseCard) -> Graph:
@@ -321,7 +371,11 @@ def _graph_of_maps(
     """What is made of features and maps such as these."""
     # New tensors, as above.
     inputs = {name: torch.zeros(t.shape) for name, t in {"features": features, **maps}.items()}
-    return Graph(_OfMaps(made, card.maps, outputs), inputs, outputs)
+
+    def run(features: Tensor, *maps: Tensor) -> tuple[Tensor, ...]:
+        return _in_order(made(features, dict(zip(card.maps, maps, strict=True))), outputs)
+
+    return Graph(Part(run, made=made), inputs, outputs)
 
 
 def _example_inputs(card: PoseCard, features: Tensor, told: Tensor) -> dict[str, Tensor]:
@@ -353,70 +407,6 @@ def _example_inputs(card: PoseCard, features: Tensor, told: Tensor) -> dict[str,
         else:
             inputs[slot.name] = torch.zeros(len(features), *slot.shape)
     return inputs
-
-
-class _Answering(nn.Module):
-    """An encoder that also outputs the maps of each crop alone."""
-
-    def __init__(self, parts: PoseParts, maps: tuple[str, ...]) -> None:
-        super().__init__()
-        assert parts.answer is not None
-        self.encoder, self.answer, self.maps = parts.encoder, parts.answer, maps
-
-    def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
-        features, embedding = self.encoder(crops)
-        found = self.answer(features)
-        return (features, embedding, *(found[name] for name in self.maps))
-
-
-class _Starter(nn.Module):
-    """Crops to maps and states."""
-
-    def __init__(self, encoder: nn.Module, parts: StartParts) -> None:
-        super().__init__()
-        self.encoder, self.initializer, self.states = encoder, parts.initializer, parts.states
-
-    def forward(self, crops: Tensor) -> dict[str, Tensor]:
-        maps = self.initializer(crops)
-        return maps | self.states(self.encoder(crops)[0], maps)
-
-
-class _Ordered(nn.Module):
-    """A starter with positional outputs."""
-
-    def __init__(self, starter: nn.Module, outputs: tuple[str, ...]) -> None:
-        super().__init__()
-        self.starter, self.outputs = starter, outputs
-
-    def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
-        found = self.starter(crops)
-        return tuple(found[name] for name in self.outputs)
-
-
-class _OfMaps(nn.Module):
-    """What makes states or summaries, with positional inputs and outputs."""
-
-    def __init__(self, made: nn.Module, maps: tuple[str, ...], outputs: tuple[str, ...]) -> None:
-        super().__init__()
-        self.made, self.maps, self.outputs = made, maps, outputs
-
-    def forward(self, features: Tensor, *maps: Tensor) -> tuple[Tensor, ...]:
-        found = self.made(features, dict(zip(self.maps, maps, strict=True)))
-        return tuple(found[name] for name in self.outputs)
-
-
-class _Positional(nn.Module):
-    """A solver with positional inputs and outputs, as ONNX export needs."""
-
-    def __init__(
-        self, solver: nn.Module, inputs: tuple[str, ...], outputs: tuple[str, ...]
-    ) -> None:
-        super().__init__()
-        self.solver, self.inputs, self.outputs = solver, inputs, outputs
-
-    def forward(self, *values: Tensor) -> tuple[Tensor, ...]:
-        found = self.solver(dict(zip(self.inputs, values, strict=True)))
-        return tuple(found[name] for name in self.outputs)
 
 
 def largest_move_px(parts: PoseParts, estimator: Estimator) -> float:

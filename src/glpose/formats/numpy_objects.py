@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from glpose.errors import BadInput
+from glpose.errors import BadInput, reason
 from glpose.files import MOST_BYTES, open_regular
 
 
@@ -124,7 +124,7 @@ def read_objects(path: Path) -> dict[str, Any]:
                 for name in archive.namelist()
             }
     except OSError as problem:
-        raise BadInput(f"{path}: cannot be read ({problem.strerror or problem})") from problem
+        raise BadInput(f"{path}: cannot be read ({reason(problem)})") from problem
     except Exception as problem:  # a pickle that is damaged can raise anything
         raise BadInput(
             f"{path}: not a .npz file of arrays and dictionaries ({problem}); download it again"

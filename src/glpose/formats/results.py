@@ -19,7 +19,6 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 
 import numpy as np
@@ -30,6 +29,7 @@ from glpose.errors import BadInput
 from glpose.formats.text.lines import (
     FARTHEST_PX,
     Line,
+    cannot_read,
     cannot_write,
     dump,
     first_value,
@@ -138,12 +138,7 @@ class ResultWriter:
     def __enter__(self) -> "ResultWriter":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         try:
             self.close()
         except BadInput:
@@ -204,9 +199,7 @@ def poses_files_of(path: Path) -> list[Path]:
             return [path / POSES]
         below = sorted(path.glob(f"*/{POSES}"))
     except OSError as problem:
-        raise BadInput(
-            f"{path}: cannot be read ({problem.strerror}); expected a results folder of glpose run"
-        ) from problem
+        raise cannot_read(path, problem, "a results folder of glpose run") from problem
     if not below:
         raise BadInput(f"{path}: holds no {POSES}; expected a results folder of glpose run")
     return below

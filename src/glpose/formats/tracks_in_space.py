@@ -34,6 +34,7 @@ from glpose.errors import BadInput, GLPoseError
 from glpose.files import did_you_mean, open_regular
 from glpose.formats.check import Part, Problem, Report
 from glpose.formats.numpy_objects import read_objects
+from glpose.formats.text.lines import cannot_read
 from glpose.skeleton import COCO17, H36M17, HUMANEVA15, MPI17, Skeleton, joint_map
 
 GROUND_TRUTH = "gt"
@@ -281,10 +282,10 @@ def _cameras(path: Path) -> dict[str, list[_Camera]]:
             if any(places)
         }
     except OSError as problem:
-        raise BadInput(
-            f"{path}: cannot be read ({problem.strerror or problem}); expected the tables of cameras "
-            "of VideoPose3D as JSON, see glpose.formats.tracks_in_space"
-        ) from problem
+        expected = (
+            "the tables of cameras of VideoPose3D as JSON, see glpose.formats.tracks_in_space"
+        )
+        raise cannot_read(path, problem, expected) from problem
     except _DAMAGED as problem:
         raise BadInput(
             f"{path}: not a file of cameras ({problem}); expected 'intrinsic' and 'extrinsic'"

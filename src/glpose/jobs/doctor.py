@@ -20,7 +20,7 @@ from typing import Literal
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from glpose.errors import GLPoseError
+from glpose.errors import GLPoseError, reason
 
 State = Literal["ok", "warning", "fails"]
 
@@ -278,7 +278,7 @@ def disk(folder: Path, name: str = "disk") -> Check:
             file.flush()
         free = shutil.disk_usage(place).free
     except OSError as problem:
-        said = f"{place}: cannot be written ({problem.strerror})"
+        said = f"{place}: cannot be written ({reason(problem)})"
         advice = "set TMPDIR to another folder" if name == "temporary" else "choose another with -o"
         return Check(name, "fails", said, advice)
     said = f"{place}: {free / 1e9:.1f} GB free"

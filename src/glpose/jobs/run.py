@@ -22,7 +22,7 @@ from glpose.api import (
     shared_motions,
     usual_weights,
 )
-from glpose.errors import BadInput, GLPoseError, VideoError
+from glpose.errors import BadInput, GLPoseError, VideoError, reason
 from glpose.files import is_same_file
 from glpose.flow import Flow
 from glpose.formats.lock import only_writer
@@ -711,7 +711,7 @@ def _in_words(problem: GLPoseError | OSError | MemoryError) -> str:
         return str(problem)
     if isinstance(problem, MemoryError):
         return "memory has run out; close other programs, or scale the video down"
-    return f"{problem.filename or 'a file'}: cannot be used ({problem.strerror or problem})"
+    return f"{problem.filename or 'a file'}: cannot be used ({reason(problem)})"
 
 
 def _expected_frames(info: VideoInfo, options: Options) -> int | None:

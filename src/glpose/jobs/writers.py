@@ -176,12 +176,7 @@ class _PosesFile:
     def __enter__(self) -> "_PosesFile":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._results.__exit__(kind, error, trace)
 
 
@@ -204,10 +199,5 @@ class _PosesTable:
     def __enter__(self) -> "_PosesTable":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._table.__exit__(kind, error, trace)

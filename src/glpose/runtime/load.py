@@ -15,7 +15,7 @@ from typing import Generic, Literal, TypeVar
 
 import numpy as np
 
-from glpose.errors import BadConfig, BadInput, BadWeights
+from glpose.errors import BadConfig, BadInput, BadWeights, reason
 from glpose.files import digest, read_regular
 from glpose.flow import Flow
 from glpose.formats.text.lines import looking_at
@@ -341,7 +341,7 @@ def _read(path: Path) -> bytes:
     try:
         return read_regular(path)
     except OSError as problem:
-        raise BadWeights(f"{path}: cannot be read ({problem.strerror})") from problem
+        raise BadWeights(f"{path}: cannot be read ({reason(problem)})") from problem
 
 
 def _record(card: Card, *files: _File) -> dict[str, object]:

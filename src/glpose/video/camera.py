@@ -17,7 +17,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
-from glpose.errors import VideoError
+from glpose.errors import VideoError, reason
 from glpose.forked import use_natives
 from glpose.types import Frame, VideoInfo
 from glpose.video.reader import demux
@@ -55,9 +55,8 @@ def open_device(address: str, form: str, name: str) -> "CameraSource":
     try:
         container = av.open(address, format=form)
     except (FFmpegError, OSError) as problem:
-        reason = getattr(problem, "strerror", None) or str(problem)
         raise VideoError(
-            f"{name}: {address} cannot be opened ({reason}); close other programs that use it"
+            f"{name}: {address} cannot be opened ({reason(problem)}); close other programs that use it"
         ) from problem
     return CameraSource(container, name)
 

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from glpose.config import real_number
-from glpose.errors import BadInput, VideoError
+from glpose.errors import BadInput, VideoError, reason
 from glpose.types import Frame, VideoInfo
 from glpose.video.arrays import ArraySource, checked_picture
 from glpose.video.camera import CameraSource
@@ -134,7 +134,7 @@ def _held(data: bytes, name: str, fps: float | None) -> Source:
         if isinstance(problem, OSError):
             raise BadInput(
                 f"{name}: no room for a temporary file in {tempfile.gettempdir()} "
-                f"({problem.strerror})"
+                f"({reason(problem)})"
             ) from problem
         if isinstance(problem, VideoError):
             raise VideoError(str(problem).replace(str(path), name)) from problem

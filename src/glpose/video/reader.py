@@ -33,7 +33,7 @@ from av.video.reformatter import Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 
 from glpose import imaging
-from glpose.errors import VideoError
+from glpose.errors import VideoError, reason
 from glpose.forked import use_natives
 from glpose.imaging import Rgb
 from glpose.types import Frame, VideoInfo
@@ -508,7 +508,7 @@ def _diagnose(path: Path, problem: Exception) -> str:
         with path.open("rb") as file:
             head = file.read(4096)
     except OSError as trouble:
-        return f"cannot be read ({trouble.strerror}); check its permissions"
+        return f"cannot be read ({reason(trouble)}); check its permissions"
     if not head:
         return "empty (0 bytes); expected a video, copy it again"
     if head.lstrip().startswith(b"#EXTM3U"):
@@ -517,8 +517,7 @@ def _diagnose(path: Path, problem: Exception) -> str:
         return "its index (moov) is missing, so it was cut short; copy or record it again"
     if head.isascii() and b"\0" not in head:
         return "text, not a video; expected a file such as MP4, MOV, MKV, WebM or AVI"
-    reason = getattr(problem, "strerror", None) or str(problem)
-    return f"not a video that can be read ({reason}); expected e.g. MP4, MOV, MKV, WebM or AVI"
+    return f"not a video that can be read ({reason(problem)}); expected e.g. MP4, MOV, MKV, WebM or AVI"
 
 
 def pick_stream(container: InputContainer, path: Path | str) -> VideoStream:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from glpose import imaging
-from glpose.errors import BadInput, VideoError
+from glpose.errors import BadInput, VideoError, reason
 from glpose.imaging import Rgb
 from glpose.types import Frame, VideoInfo
 from glpose.video.arrays import RATE_HZ, ArraySource, step_at
@@ -331,9 +331,7 @@ def _readable(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as problem:
-        raise VideoError(
-            f"{name}: cannot be read ({problem.strerror}); check the path"
-        ) from problem
+        raise VideoError(f"{name}: cannot be read ({reason(problem)}); check the path") from problem
 
 
 def _expand(argument: str) -> list[Path]:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 
 import av
 import numpy as np
@@ -21,7 +20,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
 from glpose import imaging
-from glpose.errors import VideoError
+from glpose.errors import VideoError, reason
 from glpose.files import whole_file
 from glpose.imaging import Rgb
 from glpose.video.reader import Audio, demux, open_container
@@ -219,26 +218,20 @@ class VideoWriter:
             yield
         except (FFmpegError, OSError) as problem:
             self._failed = True
-            reason = getattr(problem, "strerror", None) or str(problem)
             is_kept = self.num_frames and self.partial.exists() and not self._whole
             kept = f"; the frames so far are in {self.partial}" if is_kept else ""
             if self._whole:
                 self._give_up()
             raise VideoError(
-                f"{self.path}: cannot be written ({reason}); "
+                f"{self.path}: cannot be written ({reason(problem)}); "
                 f"free some space or choose another folder{kept}"
             ) from problem
 
     def __enter__(self) -> "VideoWriter":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        problem: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._whole and kind is not None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if self._whole and error is not None:
             self._give_up()
         self.close()
 

@@ -1,7 +1,6 @@
 """The overlay of a single picture: a picture."""
 
 from pathlib import Path
-from types import TracebackType
 
 from glpose.imaging import write_image
 from glpose.skeleton import Skeleton
@@ -31,10 +30,5 @@ class OverlayPicture:
     def __enter__(self) -> "OverlayPicture":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Nothing is open."""

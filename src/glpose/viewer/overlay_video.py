@@ -2,7 +2,6 @@
 
 import queue
 import threading
-from types import TracebackType
 
 import numpy as np
 
@@ -67,18 +66,13 @@ class OverlayVideo:
     def __enter__(self) -> "OverlayVideo":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._queue.put(None)
         self._thread.join()
         why = error or self._problem  # a video that counts only as a whole is given up then
         try:
             with self._spent("write"):
-                self._writer.__exit__(None if why is None else type(why), why, trace)
+                self._writer.__exit__(kind, why, trace)
         except VideoError as problem:
             self._problem = self._problem or problem
         if self._problem is not None and error is None:

@@ -12,7 +12,7 @@ onnx = pytest.importorskip("onnx")
 from torch import nn  # noqa: E402
 
 from glpose.errors import BadWeights  # noqa: E402
-from glpose.export.pose import PoseParts, export_pose, pose_card  # noqa: E402
+from glpose.export.pose import export_pose, pose_card  # noqa: E402
 from glpose.export.unfold import load_exported, restore_norms  # noqa: E402
 from glpose.nets.efficientnet_lite import EfficientNetLite  # noqa: E402
 from glpose.nets.heads import make_head  # noqa: E402
@@ -20,7 +20,7 @@ from glpose.nets.spec import EfficientNetLiteConfig  # noqa: E402
 from glpose.runtime.load import load_estimator  # noqa: E402
 from glpose.systems.glpose.net import GLPose  # noqa: E402
 from glpose.systems.glpose.spec import GLPoseConfig, LocalConfig, with_sources  # noqa: E402
-from glpose.systems.glpose.system import Answer, EncoderGraph, Solver  # noqa: E402
+from glpose.systems.glpose.system import graphs  # noqa: E402
 from glpose.types import CropSpec  # noqa: E402
 
 LITE = EfficientNetLiteConfig(width=0.25, pyramid=(16, 8, 8), channels=8)
@@ -50,8 +50,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 nn.init.normal_(tensor, std=0.1)
             for tensor in (layer.running_var, layer.weight):
                 nn.init.uniform_(tensor, 0.5, 1.5)
-    assert model.single_head is not None
-    parts = PoseParts(EncoderGraph(model), Solver(model), Answer(model.single_head))
+    parts = graphs(model)
     card = pose_card(
         "tiny",
         (),

@@ -2,7 +2,6 @@
 
 import shutil
 from pathlib import Path
-from types import TracebackType
 
 import pytest
 
@@ -95,12 +94,7 @@ def test_a_run_that_is_killed_leaves_its_mark(options: Options, tmp_path: Path) 
         def __enter__(self) -> "Looking":
             return self
 
-        def __exit__(
-            self,
-            kind: type[BaseException] | None,
-            error: BaseException | None,
-            trace: TracebackType | None,
-        ) -> None:
+        def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
             seen.append(how_ended(folder))
 
     looking = Options(

@@ -9,7 +9,6 @@ from fractions import Fraction
 from functools import partial
 from itertools import count
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 import pytest
@@ -90,12 +89,7 @@ class Heights:
     def __enter__(self) -> "Heights":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.path.write_text("\n".join(self.lines))
         self.warnings.append("heights are rounded")
 

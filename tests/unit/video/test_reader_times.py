@@ -55,7 +55,7 @@ def test_rates_of_wrong_headers_come_from_the_packets(
     assert [f.time_s for f in frames] == pytest.approx([i / rate for i in range(30)], abs=1e-4)
 
 
-@pytest.mark.parametrize("rate_hz", [24, Fraction(30000, 1001), 50, 60])
+# 29.97 a second has no whole number of milliseconds and no whole rate.
 @pytest.mark.parametrize(
     ("name", "codec"),
     [("a.h264", "libx264"), ("a.hevc", "libx265"), ("a.m2v", "mpeg2video"), ("a.m4v", "mpeg4"),
@@ -67,17 +67,24 @@ def test_rates_of_wrong_headers_come_from_the_packets(
      ("a.flv", "libx264"), ("a.flv", "flv"), ("a.wmv", "wmv2"), ("a.nut", "libx264"),
      ("a.ivf", "libvpx"), ("a.mxf", "libx264"), ("a.mxf", "mpeg2video"), ("a.3gp", "mpeg4")],
 )  # fmt: skip
-def test_times_keep_the_rate(
-    name: str, codec: str, rate_hz: Fraction | int, tmp_path: Path
-) -> None:
+def test_times_keep_the_rate(name: str, codec: str, tmp_path: Path) -> None:
+    keeps_the_rate(tmp_path / name, codec, Fraction(30000, 1001))
+
+
+@pytest.mark.parametrize("rate_hz", [24, 50, 60])
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.h264", "libx264"), ("a.m2v", "mpeg2video"), ("a.avi", "mpeg4"), ("a.mp4", "libx265"),
+     ("a.mkv", "libx264"), ("a.ts", "libx264"), ("a.flv", "flv")],
+)  # fmt: skip
+def test_times_keep_whole_rates(name: str, codec: str, rate_hz: int, tmp_path: Path) -> None:
+    keeps_the_rate(tmp_path / name, codec, rate_hz)
+
+
+def keeps_the_rate(path: Path, codec: str, rate_hz: Fraction | int) -> None:
     pixels = {"mjpeg": "yuvj420p", "prores": "yuv422p10le"}.get(codec, "yuv420p")
-    path = write_video(
-        tmp_path / name,
-        num_frames=30,
-        size_hw=(96, 128),
-        rate_hz=rate_hz,
-        codec=codec,
-        pix_fmt=pixels,
+    write_video(
+        path, num_frames=30, size_hw=(96, 128), rate_hz=rate_hz, codec=codec, pix_fmt=pixels
     )
     source = open_video(path)
     times_s = [frame.time_s for frame in source.frames()]

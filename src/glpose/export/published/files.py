@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from glpose.errors import BadWeights
+from glpose.errors import BadWeights, reason
 from glpose.nets.stored import load_safetensors
 
 # Keys under which training code saves the weights; ours uses `ema`.
@@ -269,8 +269,8 @@ def _load_pickle(path: Path) -> Any:
             warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as problem:
-        reason = "not found" if isinstance(problem, FileNotFoundError) else problem.strerror
-        raise BadWeights(f"{path}: {reason}; expected a checkpoint") from problem
+        said = "not found" if isinstance(problem, FileNotFoundError) else reason(problem)
+        raise BadWeights(f"{path}: {said}; expected a checkpoint") from problem
     except Exception as problem:
         raise BadWeights(f"{path}: {_why_not(path, problem)}") from problem
 

@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float32, Shaped
 
-from glpose.errors import BadInput
+from glpose.errors import BadInput, reason
 from glpose.files import read_regular
 from glpose.formats.dataset import LabelledSequence
 from glpose.formats.text.lines import text_lines
@@ -265,9 +265,8 @@ def _read_stack(
     try:
         found = read_mat(read_regular(path), [key])
     except (OSError, BrokenMat) as problem:
-        reason = getattr(problem, "strerror", None) or str(problem)
         raise BadInput(
-            f"{path}: not a whole MAT file ({reason}); expected the key '{key}', {expected}; "
+            f"{path}: not a whole MAT file ({reason(problem)}); expected the key '{key}', {expected}; "
             "unpack it from its archive again"
         ) from problem
     if key not in found:

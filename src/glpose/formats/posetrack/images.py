@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from glpose.errors import BadInput
 from glpose.formats.posetrack.file import SequenceFile, plain
+from glpose.formats.text.lines import cannot_read
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -62,9 +63,7 @@ def list_pictures(folder: Path) -> tuple[Path, ...]:
         with os.scandir(folder) as entries:  # fast: a set has a thousand folders
             names = [e.name for e in entries if e.name.lower().endswith(_SUFFIXES)]
     except OSError as problem:
-        raise BadInput(
-            f"{folder}: cannot be read ({problem.strerror}); expected a folder of pictures"
-        ) from problem
+        raise cannot_read(folder, problem, "a folder of pictures") from problem
     names = [name for name in names if not name.startswith(".")]
     return tuple(folder / name for name in sorted(names, key=_number))
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Float64
 
-from glpose.errors import BadInput
+from glpose.errors import BadInput, reason
 from glpose.files import open_regular, read_regular, write_whole
 from glpose.formats.text.kinds import check_kind
 
@@ -126,9 +126,7 @@ def first_value(path: Path, expected: str = _EXPECTED) -> tuple[Any, bool]:
             is_long = len(line) == _LONGEST_HEADER
             has_more = is_long and file.readline(_LONGEST).endswith(b"\n") and file.readline(1)
     except OSError as problem:
-        raise BadInput(
-            f"{path}: cannot be read ({problem.strerror}); expected {expected}; check the name"
-        ) from problem
+        raise cannot_read(path, problem, expected) from problem
     check_kind(path, line, expected)
     is_object = line.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
     if is_object and is_long:
@@ -173,10 +171,7 @@ def read_lines(path: Path, *, forgive_last: bool = False) -> Iterator[Line]:
                         f"{path}, line {number}: found {problem}; expected one JSON object{hint}"
                     ) from problem
     except OSError as problem:
-        raise BadInput(
-            f"{path}: cannot be read ({problem.strerror}); expected a file of JSON lines; "
-            "check the name"
-        ) from problem
+        raise cannot_read(path, problem, "a file of JSON lines") from problem
 
 
 def text_lines(path: Path, expected: str) -> list[str]:
@@ -187,9 +182,7 @@ def text_lines(path: Path, expected: str) -> list[str]:
     try:
         text = read_regular(path).decode("utf-8-sig")
     except OSError as problem:
-        raise BadInput(
-            f"{path}: cannot be read ({problem.strerror}); expected {expected}; check the name"
-        ) from problem
+        raise cannot_read(path, problem, expected) from problem
     except UnicodeDecodeError as problem:
         raise BadInput(
             f"{path}: not text in UTF-8; expected {expected}; take it from its archive again"
@@ -202,10 +195,17 @@ def dump(value: Any) -> str:
     return json.dumps(value, allow_nan=False, separators=(", ", ": "), default=_plain)
 
 
+def cannot_read(path: Path, problem: OSError, expected: str) -> BadInput:
+    """The error for a file or folder that the system does not let be read."""
+    return BadInput(
+        f"{path}: cannot be read ({reason(problem)}); expected {expected}; check the name"
+    )
+
+
 def cannot_write(path: Path, problem: OSError) -> BadInput:
     """The error for a file that cannot be written (disk full, folder not writable)."""
     return BadInput(
-        f"{path}: cannot be written ({problem.strerror or problem}); "
+        f"{path}: cannot be written ({reason(problem)}); "
         "free some space or choose another folder with -o"
     )
 
@@ -220,7 +220,7 @@ def looking_at(path: str | Path) -> Iterator[None]:
         yield
     except OSError as problem:
         raise BadInput(
-            f"{problem.filename or path}: cannot be looked at ({problem.strerror or problem}); "
+            f"{problem.filename or path}: cannot be looked at ({reason(problem)}); "
             "expected a name that the system allows, in a folder that you may read; check both"
         ) from problem
 

@@ -18,6 +18,7 @@ from jaxtyping import Float64
 from glpose.errors import BadInput
 from glpose.files import read_regular
 from glpose.formats.text.kinds import HEAD, kind_of
+from glpose.formats.text.lines import cannot_read
 from glpose.formats.text.mat import BrokenMat, read_mat
 
 HUGE = 1e18  # beyond any pixel, score or image id
@@ -144,10 +145,7 @@ def read_tree(path: Path) -> Node:
     try:
         raw = read_regular(path)
     except OSError as problem:
-        raise BadInput(
-            f"{path}: cannot be read ({problem.strerror}); expected a JSON or MAT file; "
-            "check the name"
-        ) from problem
+        raise cannot_read(path, problem, "a JSON or MAT file") from problem
     if raw.startswith(b"MATLAB") or (path.suffix == ".mat" and raw.lstrip()[:1] != b"{"):
         return Node(path, "", _read_mat(path, raw))
     try:

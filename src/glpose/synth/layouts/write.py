@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from glpose.errors import BadConfig, BadInput
+from glpose.errors import BadConfig, BadInput, reason
 from glpose.files import did_you_mean
 from glpose.synth.layouts.coco import write_coco
 from glpose.synth.layouts.jhmdb import write_jhmdb
@@ -61,7 +61,7 @@ def write_layout(
                 folder.rmdir()
             raise
     except OSError as problem:
-        raise _cannot_write(folder, problem.strerror or str(problem)) from problem
+        raise _cannot_write(folder, reason(problem)) from problem
     except BadInput as problem:  # from writing a picture
         raise _cannot_write(folder, str(problem)) from problem
     return written
@@ -94,9 +94,7 @@ def _claim(folder: Path) -> bool:
     except NotADirectoryError as problem:
         raise BadInput(f"{folder}: is a file; expected a new or empty folder") from problem
     except OSError as problem:
-        raise BadInput(
-            f"{folder}: cannot be read ({problem.strerror}); choose another"
-        ) from problem
+        raise BadInput(f"{folder}: cannot be read ({reason(problem)}); choose another") from problem
     if found:
         raise BadInput(
             f"{folder}: is not empty (it holds {found[0]}); "

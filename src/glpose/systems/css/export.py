@@ -6,14 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from glpose.errors import GLPoseError
 from glpose.export.onnx import Graph, write_graph
-from glpose.export.pose import check_crops
+from glpose.export.pose import Part, check_crops
 from glpose.export.terms import LICENCE, describe
 from glpose.runtime.card import EmbeddingCard
 from glpose.runtime.load import EMBEDDING, load_embedder
-from glpose.systems.css.net import EmbeddingGraph, SplitNet
+from glpose.systems.css.net import SplitNet
 
 PAPER = (
     "features in two halves, learned from videos (Honari et al., Temporal Representation Learning on "
@@ -52,7 +53,14 @@ def export_embedder(
     )
     path = folder / f"{name}{EMBEDDING}"
     crops = torch.zeros(2, *config.crop.size_hw, 3, dtype=torch.uint8)
-    graph = Graph(EmbeddingGraph(model.eval()), {"crops": crops}, ("appearance", "pose"))
+    model.eval()
+
+    def halves(crops_BHWC: Tensor) -> tuple[Tensor, Tensor]:
+        found = model(crops_BHWC)
+        return found.invariant, found.variant
+
+    part = Part(halves, encoder=model.encoder, split=model.split)
+    graph = Graph(part, {"crops": crops}, ("appearance", "pose"))
     write_graph(graph, card, path)
     _check(model, path)
     return path

@@ -55,15 +55,3 @@ class SplitNet(nn.Module):
 def as_target(crops_BHWC: Tensor) -> Tensor:
     """`uint8` crops as pictures (B, 3, H, W) in [0, 1]."""
     return crops_BHWC.permute(0, 3, 1, 2).float() / 255
-
-
-class EmbeddingGraph(nn.Module):
-    """What is exported: crops to appearance (the invariant half) and pose (the variant half)."""
-
-    def __init__(self, net: SplitNet) -> None:
-        super().__init__()
-        self.encoder, self.split = net.encoder, net.split
-
-    def forward(self, crops_BHWC: Tensor) -> tuple[Tensor, Tensor]:
-        halves = self.split(self.encoder(crops_BHWC))
-        return halves.invariant, halves.variant

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from glpose.codecs.gaussian import HEATMAPS
-from glpose.export.pose import PoseParts, StartParts
+from glpose.export.pose import Part, PoseParts, StartParts, with_mean
 from glpose.nets.encoders import make_encoder
 from glpose.nets.heads import make_head
 from glpose.nets.kernels import Balance, ChangeJudge, Distillator, KernelMatcher
@@ -107,65 +107,23 @@ class FrameEncoder(nn.Module):
         return features
 
 
-class EncoderGraph(nn.Module):
-    """The frame encoder, with the mean of its features, which is not used."""
-
-    def __init__(self, net: DKD) -> None:
-        super().__init__()
-        self.small = net.small
-
-    def forward(self, crops_BHWC: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.small(crops_BHWC)
-        return features, features.mean((-2, -1))
-
-
-class Alone(nn.Module):
-    """The answer from one crop: the head without memory."""
-
-    def __init__(self, net: DKD) -> None:
-        super().__init__()
-        self.static = net.static
-
-    def forward(self, features_BCHW: Tensor) -> dict[str, Tensor]:
-        return {HEATMAPS: self.static(features_BCHW)}
-
-
-class Solver(nn.Module):
-    """`DKD.step` with named inputs."""
-
-    def __init__(self, net: DKD) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        maps, kernels = self.net.step(inputs[KEY], inputs[KERNELS])
-        return {HEATMAPS: maps, NEXT_KERNELS: kernels}
-
-
-class First(nn.Module):
-    """The initializer with a named output."""
-
-    def __init__(self, net: DKD) -> None:
-        super().__init__()
-        self.initializer = net.initializer
-
-    def forward(self, crops_BHWC: Tensor) -> dict[str, Tensor]:
-        return {HEATMAPS: self.initializer(crops_BHWC)}
-
-
-class FirstKernels(nn.Module):
-    """The kernels after a first frame."""
-
-    def __init__(self, net: DKD) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, features_BCHW: Tensor, maps: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {NEXT_KERNELS: self.net.first_kernels(features_BCHW, maps[HEATMAPS])}
-
-
 def three_graphs(net: DKD) -> PoseParts:
     """The frame encoder, which also answers alone, the step, and the start."""
     net.eval()
-    start = StartParts(First(net), FirstKernels(net))
-    return PoseParts(EncoderGraph(net), Solver(net), Alone(net), start)
+
+    def step(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        maps, kernels = net.step(inputs[KEY], inputs[KERNELS])
+        return {HEATMAPS: maps, NEXT_KERNELS: kernels}
+
+    def first_kernels(features_BCHW: Tensor, maps: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {NEXT_KERNELS: net.first_kernels(features_BCHW, maps[HEATMAPS])}
+
+    return PoseParts(
+        Part(lambda crops: with_mean(net.small(crops)), small=net.small),
+        Part(step, net=net),
+        Part(lambda features: {HEATMAPS: net.static(features)}, static=net.static),
+        StartParts(
+            Part(lambda crops: {HEATMAPS: net.initializer(crops)}, initializer=net.initializer),
+            Part(first_kernels, net=net),
+        ),
+    )

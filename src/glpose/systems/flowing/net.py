@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from glpose.codecs.gaussian import HEATMAPS
-from glpose.export.pose import PoseParts
+from glpose.export.pose import Part, PoseParts, with_mean
 from glpose.nets.encoders import make_encoder
 from glpose.nets.flow_pool import FlowPool, align
 from glpose.nets.heads import make_head
@@ -46,39 +46,15 @@ class Flowing(nn.Module):
         return self.pool(torch.cat([key_BJHW[:, None], others_BTJHW], 1))
 
 
-class EncoderGraph(nn.Module):
-    """The single-frame network: its heatmaps are the features; their mean is not used."""
-
-    def __init__(self, net: Flowing) -> None:
-        super().__init__()
-        self.encoder, self.head = net.encoder, net.head
-
-    def forward(self, crops_BHWC: Tensor) -> tuple[Tensor, Tensor]:
-        maps = self.head(self.encoder(crops_BHWC))
-        return maps, maps.mean((-2, -1))
-
-
-class Alone(nn.Module):
-    """The answer from one crop: its own heatmaps."""
-
-    def forward(self, features_BJHW: Tensor) -> dict[str, Tensor]:
-        return {HEATMAPS: features_BJHW + 0.0}
-
-
-class Solver(nn.Module):
-    """`Flowing.merge` with named inputs."""
-
-    def __init__(self, net: Flowing) -> None:
-        super().__init__()
-        self.pool, self.config = net.pool, net.config
-
-    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        others = inputs[NEIGHBOURS]
-        if GONE in inputs:
-            others = align(others, inputs[GONE])
-        return {HEATMAPS: self.pool(torch.cat([inputs[KEY][:, None], others], 1))}
-
-
 def two_graphs(net: Flowing) -> PoseParts:
-    """The single-frame network, and the merging as a solver; the former also answers alone."""
-    return PoseParts(EncoderGraph(net.eval()), Solver(net), Alone())
+    """The single-frame network, whose heatmaps are the features and its answer; and the merging."""
+    net.eval()
+
+    def merge(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {HEATMAPS: net.merge(inputs[KEY], inputs[NEIGHBOURS], inputs.get(GONE))}
+
+    return PoseParts(
+        Part(lambda crops: with_mean(net.encode(crops)), encoder=net.encoder, head=net.head),
+        Part(merge, pool=net.pool),
+        Part(lambda maps: {HEATMAPS: maps + 0.0}),  # an output of its own
+    )

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from glpose.codecs.gaussian import HEATMAPS
 from glpose.errors import BadConfig
-from glpose.export.pose import PoseParts, pose_card
+from glpose.export.pose import Part, PoseParts, pose_card
 from glpose.export.unfold import load_exported
 from glpose.formats.sets import dataset, usual_validation
 from glpose.nets.losses import heatmap_loss
@@ -198,9 +198,6 @@ class GLPoseTask(PoseTask[GLPose]):
     ) -> tuple[PoseParts, PoseCard]:
         """Encoder and fusion with their card; the single-frame head, if kept, answers alone."""
         config = self._recipe.model
-        answer = None if model.single_head is None else Answer(model.single_head)
-        summary = Summary(model.fusion) if isinstance(model.fusion, JointQueries) else None
-        parts = PoseParts(EncoderGraph(model.eval()), Solver(model), answer, summary=summary)
         card = pose_card(
             name,
             self.sets_seen(),
@@ -212,7 +209,7 @@ class GLPoseTask(PoseTask[GLPose]):
             made_by=made_by,
             scores=scores,
         )
-        return parts, card
+        return graphs(model), card
 
     def _open(self, source: str) -> Pictures:
         recipe = self._recipe
@@ -240,51 +237,28 @@ class GLPoseTask(PoseTask[GLPose]):
         return self._features
 
 
-class Answer(torch.nn.Module):
-    """The single-frame head as `PoseParts.answer`."""
+def graphs(model: GLPose) -> PoseParts:
+    """Encoder and fusion; the single-frame head, if kept; what summarises, with joint queries."""
+    model.eval()
+    fusion, head = model.fusion, model.single_head
+    queries = fusion if isinstance(fusion, JointQueries) else None
 
-    def __init__(self, head: torch.nn.Module) -> None:
-        super().__init__()
-        self.head = head
-
-    def forward(self, features_BCHW: Tensor) -> dict[str, Tensor]:
-        return {HEATMAPS: self.head(features_BCHW)}
-
-
-class EncoderGraph(torch.nn.Module):
-    """`GLPose.encode` as a module."""
-
-    def __init__(self, model: GLPose) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        return self.model.encode(crops)
-
-
-class Summary(torch.nn.Module):
-    """`JointQueries.summarise` as `PoseParts.summary`."""
-
-    def __init__(self, queries: JointQueries) -> None:
-        super().__init__()
-        self.queries = queries
-
-    def forward(self, features: Tensor, maps: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {SUMMARY: self.queries.summarise(features, maps[HEATMAPS])}
-
-
-class Solver(torch.nn.Module):
-    """`GLPose.fuse`, or `fuse_summaries` for joint queries, with named inputs."""
-
-    def __init__(self, model: GLPose) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        if isinstance(self.model.fusion, JointQueries):
-            return {HEATMAPS: self.model.fuse_summaries(inputs[KEY], inputs[LOCAL])}
+    def solve(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        if queries is not None:
+            return {HEATMAPS: model.fuse_summaries(inputs[KEY], inputs[LOCAL])}
         others = (inputs.get(name) for name in SLOT_NAMES[1:])
-        return {HEATMAPS: self.model.fuse(inputs[KEY], *others)}
+        return {HEATMAPS: model.fuse(inputs[KEY], *others)}
+
+    answer = summary = None
+    if head is not None:
+        answer = Part(lambda features: {HEATMAPS: head(features)}, head=head)
+    if queries is not None:
+        summary = Part(
+            lambda features, maps: {SUMMARY: queries.summarise(features, maps[HEATMAPS])},
+            queries=queries,
+        )
+    encoder, solver = Part(model.encode, model=model), Part(solve, model=model)
+    return PoseParts(encoder, solver, answer, summary=summary)
 
 
 def _check_features(config: GLPoseConfig, data: ClipConfig) -> None:

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from glpose.codecs.gaussian import HEATMAPS
-from glpose.export.pose import PoseParts
+from glpose.export.pose import Part, PoseParts, with_mean
 from glpose.nets.encoders import make_encoder
 from glpose.nets.heads import CompositeHead, make_head
 from glpose.nets.hourglass import StackedHourglass
@@ -64,29 +64,10 @@ def init_weights(module: nn.Module) -> None:
                 nn.init.zeros_(layer.bias)
 
 
-class EncoderGraph(nn.Module):
-    """The encoder with the mean of its features: unused here, but all encoder graphs output it."""
-
-    def __init__(self, net: SingleFrameNet) -> None:
-        super().__init__()
-        self.encoder = net.encoder
-
-    def forward(self, crops_BHWC: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.encoder(crops_BHWC)
-        return features, features.mean((-2, -1))
-
-
-class HeadGraph(nn.Module):
-    """The head as a solver with the key's features as its only input."""
-
-    def __init__(self, net: SingleFrameNet) -> None:
-        super().__init__()
-        self.head = net.head
-
-    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        return maps_of(self.head(inputs["key"]))
-
-
 def two_graphs(net: SingleFrameNet) -> PoseParts:
     """The encoder, and the head as a solver with the key as its only slot."""
-    return PoseParts(EncoderGraph(net.eval()), HeadGraph(net))
+    net.eval()
+    return PoseParts(
+        Part(lambda crops: with_mean(net.encoder(crops)), encoder=net.encoder),
+        Part(lambda inputs: maps_of(net.head(inputs["key"])), head=net.head),
+    )

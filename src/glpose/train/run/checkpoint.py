@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from glpose.errors import BadInput, BadWeights
+from glpose.errors import BadInput, BadWeights, reason
 from glpose.files import whole_file
 
 
@@ -38,7 +38,7 @@ def disk_failures(what: str) -> Iterator[None]:
     except OSError as problem:
         where = f"{problem.filename}: " if problem.filename else ""
         raise BadInput(
-            f"{where}{problem.strerror or problem}, while {what}; make room or mend access, "
+            f"{where}{reason(problem)}, while {what}; make room or mend access, "
             "what was written before is whole"
         ) from problem
 

@@ -18,7 +18,7 @@ import torch
 
 import glpose
 from glpose.config import to_plain
-from glpose.errors import BadConfig, BadInput, BadWeights
+from glpose.errors import BadConfig, BadInput, BadWeights, reason
 from glpose.files import write_whole
 from glpose.train.recipe import Recipe, recorded
 from glpose.train.run.checkpoint import load_checkpoint
@@ -199,7 +199,7 @@ def _check_writable(run_dir: Path) -> None:
             folder.rmdir()
     except OSError as problem:
         raise BadInput(
-            f"{run_dir}: nothing can be written there ({problem.strerror}); "
+            f"{run_dir}: nothing can be written there ({reason(problem)}); "
             "choose another folder with --output"
         ) from problem
 

@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
-
-from fake_estimator import SIZE_HW, FakeEstimator, people
-from glpose.errors import BadInput
-from glpose.evaluation.damaged import (
+from damaged import (
     LabelledClip,
     damage_kind,
     damaged_frames,
     evaluate_clips,
 )
+
+from fake_estimator import SIZE_HW, FakeEstimator, people
+from glpose.errors import BadInput
 from glpose.runtime.options import PoseOptions
 from glpose.skeleton import POSETRACK15
 from glpose.types import Frame, FrameTruth, People

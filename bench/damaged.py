@@ -1,7 +1,7 @@
 """PCK of an estimator on labelled clips: the pipeline that users run, with given boxes."""
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64, UInt8
@@ -48,15 +48,7 @@ class Scored:
     def of_damage(self, kind: int) -> "Scored":
         """The rows with one kind of damage."""
         rows = self.damage == kind
-        return Scored(
-            self.guess_xy[rows],
-            self.guess_score[rows],
-            self.truth_xy[rows],
-            self.labelled[rows],
-            self.placed[rows],
-            self.truth_xyxy[rows],
-            self.damage[rows],
-        )
+        return Scored(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     def pck(
         self, joints: Bool[np.ndarray, " joints"], limit: float, *, outside: bool = False
@@ -72,7 +64,6 @@ def evaluate_clips(
     estimate: Estimator,
     *,
     damage_kinds: tuple[str, ...] = (),
-    strength: float = 1.0,
     options: PoseOptions = PoseOptions(),
 ) -> Scored:
     """Run the pipeline on each clip with its true boxes; collect predicted and true joints.
@@ -97,7 +88,7 @@ def evaluate_clips(
         ) -> Iterator[Frame]:
             frames = clip.frames()
             if damage_kinds:
-                frames = damaged_frames(frames, truth, number, damage_kinds, strength)
+                frames = damaged_frames(frames, truth, number, damage_kinds)
             return (frame for frame in frames if frame.index in wanted)
 
         for poses in predict(frames, boxes, frozenset(keys), estimate, options):
@@ -135,7 +126,6 @@ def damaged_frames(
     truth: Mapping[int, FrameTruth],
     clip: int,
     kinds: tuple[str, ...],
-    strength: float = 1.0,
     *,
     every: int = _PERIOD,
     in_a_row: int = 1,
@@ -152,7 +142,7 @@ def damaged_frames(
         rgb = frame.rgb.copy()
         for row, box in enumerate(truth[frame.index].people.xyxy):
             rng = np.random.default_rng([clip, frame.index, row])
-            _damage_box(rgb, box, rng, kinds[kind], strength)
+            _damage_box(rgb, box, rng, kinds[kind])
         yield Frame(frame.index, frame.time_s, rgb)
 
 
@@ -161,7 +151,6 @@ def _damage_box(
     xyxy: Float[np.ndarray, "4"],
     rng: np.random.Generator,
     kind: str,
-    strength: float,
 ) -> None:
     """Damage, in place, a person's box enlarged by a quarter as crops are."""
     centre, size = (xyxy[:2] + xyxy[2:]) / 2, (xyxy[2:] - xyxy[:2]) * 1.25
@@ -169,4 +158,4 @@ def _damage_box(
     high = np.minimum(np.ceil(centre + size / 2), rgb.shape[1::-1]).astype(int)
     if (high - low).min() >= 16:
         part = rgb[low[1] : high[1], low[0] : high[0]]
-        part[...] = damage(rng, part, kind, strength)
+        part[...] = damage(rng, part, kind)
