@@ -430,3 +430,48 @@ def test_coco_results_are_read_back(tmp_path: Path, capsys: Capture) -> None:
         writer.write(FramePoses.empty(0, 0.0, len(LIMB13.joints)))
     said = refused(tmp_path / "b.jsonl", tmp_path / "b.json", capsys)
     assert "COCO results have the joints of COCO, these poses no nose" in said
+
+
+def test_results_that_cannot_be_read_are_left_out(tmp_path: Path, capsys: Capture) -> None:
+    for name in ("a", "b", "c"):
+        written(tmp_path / "out" / name, walk(TIMES))
+    (tmp_path / "out/a/poses.jsonl").write_text("no poses\n")
+    out = tmp_path / "t.csv"
+    assert main(["table", str(tmp_path / "out"), "-o", str(out)]) == 3
+    captured = capsys.readouterr()
+    (line,) = captured.err.splitlines()
+    assert "a/poses.jsonl, line 1" in line
+    assert captured.out.startswith(f"2 results: {20 * NUM} rows")
+    assert {Path(row["results"]).name for row in rows_of(out)} == {"b", "c"}
+    for name in ("b", "c"):
+        (tmp_path / "out" / name / "poses.jsonl").write_text("no poses\n")
+    assert main(["table", str(tmp_path / "out"), "-o", str(out), "--overwrite"]) == 2
+    assert "none of the 3 results can be used" in capsys.readouterr().err
+    assert len(rows_of(out)) == 20 * NUM
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_names_of_pictures(wide: bool, suffix: str, tmp_path: Path) -> None:
+    if suffix == "parquet":
+        pytest.importorskip("pyarrow")
+    names = ["=1.jpg", "b,\udcff.jpg"]
+    frames = [replace(p, picture=n) for p, n in zip(walk(TIMES[:2]), names, strict=True)]
+    pictures = written(tmp_path / "pictures", frames)
+    video = written(tmp_path / "video\udcff", walk(TIMES[:1]))
+    out, more = tmp_path / f"t.{suffix}", ["--wide"] if wide else []
+    assert main(["table", str(pictures), str(video), "-o", str(out), *more]) == 0
+    rows = _rows_of_any(out)
+    assert list(rows[0])[:5] == ["results", "time_s", "frame", "picture", "person"]
+    assert [row["picture"] or "" for row in rows[:: 1 if wide else NUM]] == [
+        "./=1.jpg", "b,\\udcff.jpg", "",
+    ]  # fmt: skip
+    assert Path(rows[-1]["results"]).name == "video\\udcff"
+
+
+def _rows_of_any(path: Path) -> list[dict[str, str]]:
+    if path.suffix == ".csv":
+        return rows_of(path)
+    from pyarrow import parquet  # pyright: ignore[reportMissingImports]
+
+    return parquet.read_table(path).to_pylist()
