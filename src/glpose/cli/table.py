@@ -11,6 +11,7 @@ def table(
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
     wide: Annotated[bool, Parameter(negative="")] = False,
     person: int | None = None,
+    posetrack: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
@@ -34,6 +35,9 @@ def table(
         A row for each person in each frame, with columns for all joints.
     person
         Write only the person of this number.
+    posetrack
+        Of a .json: predictions in PoseTrack's form of 2018, for glpose score posetrack, and not COCO
+        results.
     quiet
         Say nothing unless there is a problem.
     overwrite
@@ -43,5 +47,5 @@ def table(
     from glpose.cli.progress import make_reporter
     from glpose.jobs.table import TableOptions, write_table
 
-    options = TableOptions(output, wide, person, overwrite)
+    options = TableOptions(output, wide, person, overwrite, posetrack)
     return 3 if write_table(result, options, make_reporter(quiet=quiet)).lacks else 0

@@ -14,6 +14,7 @@ from jaxtyping import Float32
 from glpose.errors import BadInput
 from glpose.files import whole_file
 from glpose.formats.coco.results import write_video_results
+from glpose.formats.posetrack.results import write_video_predictions
 from glpose.formats.results import POSES
 from glpose.formats.tables import TABLES, Layout, Row, long_layout, text_cell, wide_layout
 from glpose.formats.text.lines import cannot_write
@@ -35,7 +36,7 @@ from glpose.poses import person_score
 from glpose.steps import Steps
 from glpose.types import FramePoses, PoseResult
 
-_MARKERS, _COCO = ".trc", ".json"
+_MARKERS, _JSON = ".trc", ".json"
 _NAME = "results"
 """The column that names the results of a row, as they were given."""
 
@@ -44,13 +45,15 @@ _NAME = "results"
 class TableOptions:
     """The options of `glpose table`; `output` ends in .csv, .parquet, .trc or .json (COCO results).
 
-    Only `person` is written if given; a .trc has one person.
+    Only `person` is written if given; a .trc has one person. With `posetrack` a .json has predictions of
+    PoseTrack.
     """
 
     output: Path
     wide: bool = False
     person: int | None = None
     overwrite: bool = False
+    posetrack: bool = False
 
 
 def write_table(
@@ -64,12 +67,14 @@ def write_table(
     half written.
     """
     output, suffix = options.output, options.output.suffix.lower()
-    if suffix not in (*TABLES, _MARKERS, _COCO):
+    if suffix not in (*TABLES, _MARKERS, _JSON):
         raise BadInput(
             f"{output}: is no name of a table; expected .csv, .parquet, .trc or .json; change -o"
         )
     if suffix not in TABLES and options.wide:
         raise BadInput(f"{output}: has all joints together in any case; leave out --wide")
+    if suffix != _JSON and options.posetrack:
+        raise BadInput(f"{output}: predictions of PoseTrack are a .json; change -o")
     found = find_results(results)
     files = found.files
     check_new([output], overwrite=options.overwrite, inputs=files)
@@ -85,7 +90,7 @@ def write_table(
         given = open_given(files[0])
         _check_person(files[0], _numbers(given.result), options.person)
         make_folder(output.parent)
-        write = _write_markers if suffix == _MARKERS else _write_coco
+        write = _write_markers if suffix == _MARKERS else _write_people
         num_rows, name = write(given, options), given.result.video.name
         _tell(given, made, reporter)
     reporter.result(f"{name}: {num_rows} rows; table in {output}")
@@ -199,11 +204,14 @@ def _chosen(poses: FramePoses, person: int | None) -> FramePoses:
     return poses if person is None else of_person(poses, person)
 
 
-def _write_coco(given: Given, options: TableOptions) -> int:
-    """Write the people as COCO results; returns how many there are."""
+def _write_people(given: Given, options: TableOptions) -> int:
+    """Write the people as COCO results, or predictions of PoseTrack; returns how many there are."""
     chosen = (_chosen(poses, options.person) for poses in given.result.frames)
     scored = ((poses, person_score(poses)) for poses in chosen)
-    return write_video_results(options.output, given.result.skeleton, scored)
+    result = given.result
+    if options.posetrack:
+        return write_video_predictions(options.output, result.video.name, result.skeleton, scored)
+    return write_video_results(options.output, result.skeleton, scored)
 
 
 def _write_markers(given: Given, options: TableOptions) -> int:
