@@ -177,13 +177,9 @@ def run(
             causal=causal,
         )
         held.pop_all()
-    settings: dict[str, object] = {
+    settings = {
         "glpose": __version__,
-        "preset": preset,
-        "detect_every": None if people is not None else effort.detect_every,
-        "flip": effort.flip,
-        "fuse": effort.fuse,
-        "thorough": effort.thorough,
+        **effort_settings(preset, effort, follows=follows(models, people)),
         "start_s": start_s,
         "end_s": end_s,
         "frames": frames,
@@ -237,6 +233,22 @@ def lift(
         models={**result.models, "lift": opened.record},
         settings={**result.settings, **lift_settings(opened.network, height_m)},
     )
+
+
+def follows(models: Models, boxes: Boxes | None) -> bool:
+    """Whether the detector may skip frames, as poses are followed; else it looks at all, or at none."""
+    return boxes is None and can_follow(models.estimate.card)
+
+
+def effort_settings(preset: Preset, effort: Effort, *, follows: bool) -> dict[str, object]:
+    """What was done for a frame, as results tell it."""
+    return {
+        "preset": preset,
+        "detect_every": effort.detect_every if follows else None,
+        "flip": effort.flip,
+        "fuse": effort.fuse,
+        "thorough": effort.thorough,
+    }
 
 
 def usual_weights(*, is_still: bool) -> str:

@@ -7,9 +7,7 @@ from cyclopts import Parameter
 
 
 def angles(
-    result: Path,
-    /,
-    *,
+    *result: Path,
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     person: int | None = None,
     filter: Literal["butterworth", "savgol", "one-euro", "median", "rts"] = "butterworth",  # noqa: A002
@@ -27,9 +25,11 @@ def angles(
     Parameters
     ----------
     result
-        A results folder of glpose run, or its poses.jsonl.
+        A results folder of glpose run, or its poses.jsonl. May be given several times, or be a folder
+        that holds results folders, such as glpose-out.
     output
-        Folder for the files; that of the results if not given.
+        Folder for the files, of one result; that of the results if not given. A name that ends in .csv
+        or .parquet (needs glpose[tables]) makes one table of all angles, and nothing else.
     person
         Measure only the person of this number. The picture shows one person: who walks, or is seen
         longest.

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 def link(result: Path, /, *same: str, video: str | None = None) -> int:
     """Say that numbers are one person, who was lost and found again.
 
+    Exit status: 0 all well, 2 nothing is changed, 3 the overlay lacks something, or the run did not end
+    well.
+
     Parameters
     ----------
     result
@@ -38,6 +41,9 @@ def link(result: Path, /, *same: str, video: str | None = None) -> int:
 
 def drop(result: Path, /, *number: int, video: str | None = None) -> int:
     """Leave people out of poses.jsonl: somebody in the background, or who is none.
+
+    Exit status: 0 all well, 2 nothing is changed, 3 the overlay lacks something, or the run did not end
+    well.
 
     Parameters
     ----------

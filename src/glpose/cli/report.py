@@ -7,9 +7,7 @@ from cyclopts import Parameter
 
 
 def report(
-    result: Path,
-    /,
-    *,
+    *result: Path,
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     video: Path | None = None,
     no_video: Annotated[bool, Parameter(negative="")] = False,
@@ -26,12 +24,13 @@ def report(
     Parameters
     ----------
     result
-        A results folder of glpose run, or its poses.jsonl; also a smooth.jsonl.
+        A results folder of glpose run, or its poses.jsonl; also a smooth.jsonl. May be given several
+        times, or be a folder that holds results folders, such as glpose-out.
     output
-        The page; report.html beside the results if not given.
+        The page, of one result; report.html beside the results if not given.
     video
-        The video of the results, on which the page then draws; the overlay beside the results if not
-        given. The page plays the file from where it is.
+        The video of the one result, on which the page then draws; the overlay beside the results if
+        not given. The page plays the file from where it is.
     no_video
         Show skeletons on a plain ground.
     embed

@@ -7,9 +7,7 @@ from cyclopts import Parameter
 
 
 def smooth(
-    result: Path,
-    /,
-    *,
+    *result: Path,
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     filter: Literal["butterworth", "savgol", "one-euro", "median", "rts"] = "butterworth",  # noqa: A002
     cutoff: float = 6.0,
@@ -20,14 +18,15 @@ def smooth(
     """Filter the tracks of joints, fill short gaps, and replace outliers.
 
     Writes smooth.jsonl beside poses.jsonl, with the raw values in it; glpose table reads it too.
-    Exit status: 0 all well, 2 nothing written, 3 the results are not whole.
+    Exit status: 0 all well, 2 nothing written, 3 something is missing, or results are not whole.
 
     Parameters
     ----------
     result
-        A results folder of glpose run, or its poses.jsonl.
+        A results folder of glpose run, or its poses.jsonl. May be given several times, or be a folder
+        that holds results folders, such as glpose-out.
     output
-        Folder for smooth.jsonl; that of the results if not given.
+        Folder for smooth.jsonl, of one result; that of the results if not given.
     filter
         butterworth, savgol, median and rts delay nothing; one-euro is that of live programs and
         lags. If unsure: butterworth.

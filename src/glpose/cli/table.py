@@ -5,22 +5,22 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from glpose.errors import BadInput
-
 
 def table(
     *result: Path,
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
     wide: Annotated[bool, Parameter(negative="")] = False,
     person: int | None = None,
+    posetrack: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Write poses as a table: time in seconds, frame, person, joint, place in pixels and score.
 
     There is a row for each joint of each person in each frame; cells are empty where a joint was
-    not found. Those that were smoothed or lifted have more columns. Several results make one table, with
-    a column that names them. Exit status: 0 all well, 2 no table, 3 the table lacks something.
+    not found. Those that were smoothed or lifted have more columns, and those of picture files. Several
+    results make one table, with a column that names them. Exit status: 0 all well, 2 no table, 3 the
+    table lacks something.
 
     Parameters
     ----------
@@ -35,6 +35,9 @@ def table(
         A row for each person in each frame, with columns for all joints.
     person
         Write only the person of this number.
+    posetrack
+        Of a .json: predictions in PoseTrack's form of 2018, for glpose score posetrack, and not COCO
+        results.
     quiet
         Say nothing unless there is a problem.
     overwrite
@@ -44,7 +47,5 @@ def table(
     from glpose.cli.progress import make_reporter
     from glpose.jobs.table import TableOptions, write_table
 
-    if not result:
-        raise BadInput("no results given; expected results folders of glpose run")
-    options = TableOptions(output, wide, person, overwrite)
+    options = TableOptions(output, wide, person, overwrite, posetrack)
     return 3 if write_table(result, options, make_reporter(quiet=quiet)).lacks else 0

@@ -2,9 +2,9 @@
 
 The long form has a row for each joint of each person of each frame, the wide form a row for each
 person of each frame. Names of columns end in their units. Cells are numbers as in `poses.jsonl`,
-with a decimal point whatever the locale, or words of our own, so that no spreadsheet can take one
-for a formula. A cell is empty where a joint was not found. Places in space have the unit of their
-results: metres, or heights of the person.
+with a decimal point whatever the locale, words of our own, or names as `text_cell` has them, so that no
+spreadsheet can take one for a formula. A cell is empty where a joint was not found. Places in space have
+the unit of their results: metres, or heights of the person.
 """
 
 import csv
@@ -22,7 +22,9 @@ from glpose.types import FramePoses
 
 Row = Sequence[float | int | str | None]
 
-_PERSON: dict[str, type] = {"time_s": float, "frame": int, "person": int}
+_FRAME: dict[str, type] = {"time_s": float, "frame": int}
+_PICTURE: dict[str, type] = {"picture": str}
+_PERSON: dict[str, type] = {"person": int}
 _BOX = ("box_x1_px", "box_y1_px", "box_x2_px", "box_y2_px", "box_score")
 _JOINT: dict[str, type] = {"x_px": float, "y_px": float, "score": float}
 _RAW: dict[str, type] = {"x_raw_px": float, "y_raw_px": float, "change": str}
@@ -38,29 +40,39 @@ class Layout:
     rows: Callable[[FramePoses], Iterator[Row]]
 
 
-def long_layout(skeleton: Skeleton, *, raw: bool = False, in_space: bool = False) -> Layout:
+def text_cell(name: str) -> str:
+    """A name from outside, which no spreadsheet takes for a formula; bytes that are no text are escaped."""
+    name = name.encode("utf-8", "backslashreplace").decode("utf-8")
+    return f"./{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name
+
+
+def long_layout(
+    skeleton: Skeleton, *, pictures: bool = False, raw: bool = False, in_space: bool = False
+) -> Layout:
     """A row for each joint of a person in a frame.
 
-    With what it was before smoothing if `raw`, and its place in space if `in_space`.
+    With the names of the frames' files if `pictures`, what the joint was before smoothing if `raw`, and
+    its place in space if `in_space`.
     """
 
     def rows(poses: FramePoses) -> Iterator[Row]:
-        for start, person in _people(poses):
+        for start, person in _people(poses, pictures=pictures):
             for name, joint in zip(
                 skeleton.joints, _joints(person, raw=raw, in_space=in_space), strict=True
             ):
                 yield *start, name, *joint, *map(person.get, _MARKS)
 
-    return Layout(
-        {**_PERSON, "joint": str, **_of_joint(raw=raw, in_space=in_space), **_MARKS}, rows
-    )
+    columns = _of_joint(raw=raw, in_space=in_space)
+    return Layout({**_of_person(pictures=pictures), "joint": str, **columns, **_MARKS}, rows)
 
 
-def wide_layout(skeleton: Skeleton, *, raw: bool = False, in_space: bool = False) -> Layout:
+def wide_layout(
+    skeleton: Skeleton, *, pictures: bool = False, raw: bool = False, in_space: bool = False
+) -> Layout:
     """A row for each person in a frame, with columns for each joint."""
 
     def rows(poses: FramePoses) -> Iterator[Row]:
-        for start, person in _people(poses):
+        for start, person in _people(poses, pictures=pictures):
             joints = (
                 value for joint in _joints(person, raw=raw, in_space=in_space) for value in joint
             )
@@ -72,7 +84,12 @@ def wide_layout(skeleton: Skeleton, *, raw: bool = False, in_space: bool = False
         for name in skeleton.joints
         for part, kind in _of_joint(raw=raw, in_space=in_space).items()
     }
-    return Layout({**_PERSON, **dict.fromkeys(_BOX, float), **joints, **_MARKS}, rows)
+    columns = _of_person(pictures=pictures) | dict.fromkeys(_BOX, float)
+    return Layout({**columns, **joints, **_MARKS}, rows)
+
+
+def _of_person(*, pictures: bool) -> dict[str, type]:
+    return {**_FRAME, **(_PICTURE if pictures else {}), **_PERSON}
 
 
 def _of_joint(*, raw: bool, in_space: bool) -> dict[str, type]:
@@ -95,11 +112,13 @@ def _joints(person: dict[str, Any], *, raw: bool, in_space: bool) -> list[Row]:
     return cells
 
 
-def _people(poses: FramePoses) -> Iterator[tuple[Row, dict[str, Any]]]:
+def _people(poses: FramePoses, *, pictures: bool) -> Iterator[tuple[Row, dict[str, Any]]]:
     """The people of a frame as in the file, each with the first cells of its rows."""
     line = frame_line(poses)
+    name = poses.picture and text_cell(poses.picture)
+    of_frame = (line["time_s"], line["frame"], *((name,) if pictures else ()))
     for person in line["people"]:
-        yield (line["time_s"], line["frame"], person["track_id"]), person
+        yield (*of_frame, person["track_id"]), person
 
 
 class CsvTable:

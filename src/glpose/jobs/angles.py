@@ -3,21 +3,32 @@
 made = measure_angles(Path("glpose-out/walk"), AnglesOptions())
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from glpose.errors import BadInput, MissingExtra
-from glpose.files import whole_file
 from glpose.formats.results import write_summary
-from glpose.formats.tables import CsvTable, Row
+from glpose.formats.tables import TABLES, Row
 from glpose.formats.text.lines import cannot_write
 from glpose.jobs.angles_figure import draw_angles
-from glpose.jobs.given import Made, check_motion, check_new, open_given, warn_of_cut_off
+from glpose.jobs.given import (
+    Given,
+    Made,
+    check_motion,
+    check_new,
+    each_alone,
+    find_results,
+    open_given,
+    warn_of_cut_off,
+    without_bad,
+)
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.run import make_folder
+from glpose.jobs.table import table_of_results
 from glpose.jobs.writers import ANGLES, ANGLES_PICTURE, GAIT
 from glpose.motion.people import Motion, motions_of
 from glpose.motion.smooth import SmoothSpec, check_cutoff
@@ -26,7 +37,7 @@ from glpose.types import FramePoses
 
 @dataclass(frozen=True, slots=True)
 class AnglesOptions:
-    """The options of `glpose angles`; `output` is a folder, by default that of the results.
+    """The options of `glpose angles`; `output` is a folder, by default that of the results, or a table.
 
     Only `person` is measured if given. `plot` asks for the picture.
     """
@@ -39,20 +50,80 @@ class AnglesOptions:
 
 
 def measure_angles(
-    results: Path, options: AnglesOptions = AnglesOptions(), reporter: Reporter = SILENT
+    results: Path | Sequence[Path],
+    options: AnglesOptions = AnglesOptions(),
+    reporter: Reporter = SILENT,
 ) -> Made:
     """Write `angles.csv`, `gait.json` and `angles.png`; the last only with matplotlib.
 
-    Raises: BadInput if the results cannot be read or have no angles, or files cannot be written. No
-    file is left half written.
+    `results` may be several, or a folder of them: files beside each; if `output` is a table (.csv or
+    .parquet), the angles of all in it, and no other file. Of several, what is bad is reported. Raises:
+    BadInput if the only ones cannot be read or have no angles, or files cannot be written. No file is left
+    half written.
     """
-    given = open_given(results)
+    output = options.output
+    if output is not None and output.suffix.lower() in TABLES:
+        return _measure_together(results, output, options, reporter)
+    return each_alone(
+        results, lambda file: _measure(file, options, reporter), reporter, {"-o": output}
+    )
+
+
+_People = tuple[Given, dict[int, Motion]]
+
+
+def _measure(file: Path, options: AnglesOptions, reporter: Reporter) -> Made:
+    folder = options.output or file.parent
+    names = (ANGLES, GAIT, ANGLES_PICTURE) if options.plot else (ANGLES, GAIT)
+    check_new([folder / name for name in names], overwrite=options.overwrite, inputs=[file])
+    given, people = _people_of(file, options)
+    make_folder(folder)
+    made = Made([folder / ANGLES, folder / GAIT])
+    with table_of_results(folder / ANGLES, _columns(people), named=False) as write:
+        write(file, _rows(given.result.frames, people))
+    write_summary(folder / GAIT, _summary(people, options.how))
+    warn_of_cut_off(given, made, reporter)
+    if options.plot:
+        _draw(folder / ANGLES_PICTURE, people, made, reporter)
+    for line in _told(given.result.video.name, people, folder):
+        reporter.result(line)
+    return made
+
+
+def _measure_together(
+    results: Path | Sequence[Path], output: Path, options: AnglesOptions, reporter: Reporter
+) -> Made:
+    found, made, columns = find_results(results), Made([output]), dict[str, type]()
+    check_new([output], overwrite=options.overwrite, inputs=found.files)
+
+    def people_of(file: Path) -> _People:
+        given, people = _people_of(file, options)
+        if columns and columns != _columns(people):
+            raise BadInput(
+                f"{file}: has the joints {given.result.skeleton.name}, and other angles than the "
+                "results before; write a table of each"
+            )
+        columns.update(_columns(people))
+        return given, people
+
+    measured = without_bad(found.files, people_of, made, reporter)
+    first = next(measured)  # raises if there is none
+    make_folder(output.parent)
+    with table_of_results(output, columns, named=found.named) as write:
+        for file, (given, people) in chain([first], measured):
+            write(file, _rows(given.result.frames, people))
+            warn_of_cut_off(given, made, reporter)
+            for line in _told(given.result.video.name, people, output):
+                reporter.result(line)
+    return made
+
+
+def _people_of(file: Path, options: AnglesOptions) -> _People:
+    """The results with their people. Raises: BadInput if nobody has an angle."""
+    given = open_given(file)
     if given.is_smoothed:
         raise BadInput(f"{given.path}: is smoothed; give the poses.jsonl of the run, and --filter")
     check_motion(given)
-    folder = options.output or given.path.parent
-    names = (ANGLES, GAIT, ANGLES_PICTURE) if options.plot else (ANGLES, GAIT)
-    check_new([folder / name for name in names], overwrite=options.overwrite, inputs=[given.path])
     frames, skeleton = given.result.frames, given.result.skeleton
     check_cutoff(options.how, np.array([poses.time_s for poses in frames]))
     people = _chosen(motions_of(frames, skeleton, options.how), options.person, given.path)
@@ -61,16 +132,7 @@ def measure_angles(
             f"{given.path}: nobody has an angle in two frames on end; expected people whose limbs are "
             "seen and told apart"
         )
-    make_folder(folder)
-    made = Made([folder / ANGLES, folder / GAIT])
-    _write_table(folder / ANGLES, frames, people)
-    write_summary(folder / GAIT, _summary(people, options.how))
-    warn_of_cut_off(given, made, reporter)
-    if options.plot:
-        _draw(folder / ANGLES_PICTURE, people, made, reporter)
-    for line in _told(given.result.video.name, people, folder):
-        reporter.result(line)
-    return made
+    return given, people
 
 
 def _chosen(people: dict[int, Motion], person: int | None, path: Path) -> dict[int, Motion]:
@@ -88,30 +150,25 @@ def _num_known(motion: Motion) -> int:
     return int(((num_known[1:] > 0) & (num_known[:-1] > 0)).sum())
 
 
-def _write_table(path: Path, frames: tuple[FramePoses, ...], people: Mapping[int, Motion]) -> None:
-    names = list(next(iter(people.values())).filtered)
+def _columns(people: Mapping[int, Motion]) -> dict[str, type]:
     columns: dict[str, type] = {"time_s": float, "frame": int, "person": int}
     columns |= {"facing": str, "sides": str}
-    columns |= dict.fromkeys((f"{n}{raw}_deg" for n in names for raw in ("", "_raw")), float)
-    try:
-        with whole_file(path) as part, CsvTable(part, columns) as table:
-            for number, motion in people.items():
-                table.write(_rows(number, motion, names, frames))
-    except OSError as problem:
-        raise cannot_write(path, problem) from problem
+    names = next(iter(people.values())).filtered
+    return columns | dict.fromkeys((f"{n}{raw}_deg" for n in names for raw in ("", "_raw")), float)
 
 
-def _rows(
-    number: int, motion: Motion, names: list[str], frames: tuple[FramePoses, ...]
-) -> Iterator[Row]:
-    """A row for each frame from the first to the last with the person."""
-    both = np.array([one[name] for name in names for one in (motion.filtered, motion.raw)])
-    for at, row in enumerate(motion.series.rows):
-        cells = [round(v, 2) + 0.0 if np.isfinite(v) else None for v in both[:, at].tolist()]
-        facing = {1.0: "right", -1.0: "left"}.get(float(motion.facing[at]))
-        sides = "unsure" if motion.is_unsure[at] else None
-        frame = frames[row]
-        yield round(frame.time_s, 6), frame.frame, number, facing, sides, *cells
+def _rows(frames: tuple[FramePoses, ...], people: Mapping[int, Motion]) -> Iterator[Row]:
+    """For each person a row for each frame from the first to the last with them."""
+    for number, motion in people.items():
+        both = np.array(
+            [one[name] for name in motion.filtered for one in (motion.filtered, motion.raw)]
+        )
+        for at, row in enumerate(motion.series.rows):
+            cells = [round(v, 2) + 0.0 if np.isfinite(v) else None for v in both[:, at].tolist()]
+            facing = {1.0: "right", -1.0: "left"}.get(float(motion.facing[at]))
+            sides = "unsure" if motion.is_unsure[at] else None
+            frame = frames[row]
+            yield round(frame.time_s, 6), frame.frame, number, facing, sides, *cells
 
 
 def _summary(people: Mapping[int, Motion], how: SmoothSpec) -> dict[str, object]:

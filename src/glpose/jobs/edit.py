@@ -16,7 +16,7 @@ from glpose.formats.lock import only_writer
 from glpose.formats.poses import read_poses
 from glpose.formats.results import POSES, load, poses_file_of, result_lines, write_summary
 from glpose.formats.text.lines import cannot_write, dump, first_value
-from glpose.jobs.ended import SUMMARY
+from glpose.jobs.ended import SUMMARY, lack_of
 from glpose.jobs.given import EDITED, Wanted, edits_of
 from glpose.jobs.refine import check_belongs
 from glpose.jobs.writers import DERIVED, OVERLAY, OVERLAY_PICTURE, TABLE, Target, overlay
@@ -31,7 +31,8 @@ from glpose.viewer.private import without_faces
 class Edited:
     """The changed file, the numbers that are left, and files beside it that hold the old ones.
 
-    `lacks` says what is missing from an overlay that was drawn anew, a line each.
+    `lacks` says, a line each, that the run of the results did not end well, and what is missing from an
+    overlay that was drawn anew.
     """
 
     path: Path
@@ -138,6 +139,8 @@ def _rewrite(
             drawn = (OVERLAY, OVERLAY_PICTURE) if source is None else ()
             beside = (TABLE, *DERIVED, *drawn)
         stale = tuple(file for name in beside if (file := path.with_name(name)).exists())
+        if lack := lack_of(path, len(result.frames)):
+            lacks.insert(0, lack)
         return Edited(path, _numbers(result), stale, tuple(lacks))
 
 

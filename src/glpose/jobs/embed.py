@@ -16,6 +16,7 @@ from glpose.formats.poses import check_order, read_poses
 from glpose.formats.results import poses_file_of
 from glpose.formats.text.lines import cannot_write, looking_at
 from glpose.imaging import Rgb
+from glpose.jobs.ended import lack_of
 from glpose.jobs.given import Made, Wanted, check_new
 from glpose.jobs.interrupt import Interrupt
 from glpose.jobs.refine import check_belongs
@@ -94,7 +95,8 @@ def embed_video(
     except OSError as problem:
         raise cannot_write(output, problem) from problem
     made = Made([output])
-    for line in wanted.lacks():
+    lack = lack_of(poses, len(given.frames))
+    for line in (*((lack,) if lack else ()), *wanted.lacks()):
         made.lack(line, reporter)
     reporter.result(f"{entry.name}: vectors of {len(joined['frame'])} crops in {output}")
     return made

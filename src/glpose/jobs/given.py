@@ -1,18 +1,21 @@
 """Results that a command is given, and the files that it makes of them."""
 
-from collections.abc import Collection, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
-from glpose.errors import BadInput
+from glpose.errors import BadInput, GLPoseError
 from glpose.files import is_same_file
-from glpose.formats.results import load, poses_file_of
+from glpose.formats.results import is_folder_of_results, load, poses_file_of, poses_files_of
 from glpose.formats.text.lines import cannot_write
 from glpose.jobs.ended import lack_of
 from glpose.jobs.report import Reporter
 from glpose.types import Frame, PoseResult
 from glpose.video.source import Source, frames_within
+
+Some = TypeVar("Some")
 
 EDITED = "edited"
 """The setting that tells what `glpose link` and `drop` have done to results."""
@@ -71,6 +74,81 @@ class Made:
         """Report something that is missing."""
         self.lacks.append(message)
         reporter.problem(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Files of poses, each once; `named` says whether more than one may be meant, to be told apart."""
+
+    files: Sequence[Path]
+    named: bool
+
+
+def find_results(asked: Path | Sequence[Path]) -> Found:
+    """The results that are meant: each of the paths, or those in a folder that holds folders of results.
+
+    Raises: BadInput if none is given, or for a folder without results.
+    """
+    asked = [asked] if isinstance(asked, Path) else asked
+    if not asked:
+        raise BadInput("no results given; expected results folders of glpose run")
+    # Each once: a folder and what is in it may both be given.
+    found = {file.resolve(): file for path in asked for file in poses_files_of(path)}
+    files = tuple(found.values())
+    return Found(files, len(files) > 1 or is_folder_of_results(asked[0], files))
+
+
+def without_bad(
+    files: Sequence[Path], read: Callable[[Path], Some], made: Made, reporter: Reporter
+) -> Iterator[tuple[Path, Some]]:
+    """The files with what `read` makes of them, without bad ones, which are reported as lacking.
+
+    Raises: what `read` raises of a single one; BadInput if all are bad.
+    """
+    are_all_bad = True
+    for file in files:
+        try:
+            one = read(file)
+        except GLPoseError as problem:
+            if len(files) == 1:
+                raise
+            made.lack(str(problem), reporter)
+        else:
+            are_all_bad = False
+            yield file, one
+    if are_all_bad:
+        raise BadInput(f"none of the {len(files)} results can be used; the first: {made.lacks[0]}")
+
+
+def each_alone(
+    asked: Path | Sequence[Path],
+    make: Callable[[Path], Made],
+    reporter: Reporter,
+    of_one: Mapping[str, object] | None = None,
+) -> Made:
+    """What `make` makes of each of the results; one that is bad is reported, and stops no other.
+
+    `of_one` are options for one alone, by name. Raises: BadInput if one of them is set for several, or if
+    two results would share a place; for a single one whatever `make` raises.
+    """
+    files = find_results(asked).files
+    for option, value in (of_one or {}).items():
+        if value is not None and len(files) > 1:
+            raise BadInput(
+                f"{option} {value}: is for one result, but {len(files)} were given; leave it out, or "
+                "give each alone"
+            )
+    places: dict[Path, Path] = {}
+    for file in files:
+        if (other := places.setdefault(file.resolve().parent, file)) is not file:
+            raise BadInput(
+                f"{file}: is beside {other}, and what is made of both would have one name; give one"
+            )
+    made = Made()
+    for _, one in without_bad(files, make, made, reporter):
+        made.files += one.files
+        made.lacks += one.lacks
+    return made
 
 
 def open_given(path: Path) -> Given:

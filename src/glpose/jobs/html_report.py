@@ -6,7 +6,7 @@ made = write_report(Path("glpose-out/walk"), ReportOptions())
 import math
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from glpose.jobs.given import (
     Wanted,
     check_motion,
     check_new,
+    each_alone,
     open_given,
     warn_of_cut_off,
 )
@@ -67,16 +68,28 @@ class ReportOptions:
 
 
 def write_report(
-    results: Path, options: ReportOptions = ReportOptions(), reporter: Reporter = SILENT
+    results: Path | Sequence[Path],
+    options: ReportOptions = ReportOptions(),
+    reporter: Reporter = SILENT,
 ) -> Made:
     """Write a page with video, skeletons, people over time, curves, doubtful spans and settings.
 
-    Raises: BadInput if the results cannot be read or shown, the video is not theirs, or the page
+    `results` may be several, or a folder of them: a page beside each, and what is bad is reported.
+    Raises: BadInput if the only ones cannot be read or shown, the video is not theirs, or the page
     cannot be written. Nothing is left half written.
     """
     if options.no_video and (options.video is not None or options.embed):
         raise BadInput("--no-video leaves the video out; give it without --video and --embed")
-    given = open_given(results)
+    return each_alone(
+        results,
+        lambda file: _write_page(file, options, reporter),
+        reporter,
+        {"-o": options.output, "--video": options.video},
+    )
+
+
+def _write_page(file: Path, options: ReportOptions, reporter: Reporter) -> Made:
+    given = open_given(file)
     check_motion(given)
     if 0 in given.result.video.size_hw:
         raise BadInput(f"{given.path}: says no size of its video; expected results of glpose run")

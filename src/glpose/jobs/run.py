@@ -17,6 +17,8 @@ from glpose.api import (
     Models,
     checked_boxes,
     checked_span,
+    effort_settings,
+    follows,
     load_models,
     poses_of,
     shared_motions,
@@ -45,7 +47,6 @@ from glpose.jobs.writers import (
     poses_csv,
     poses_jsonl,
 )
-from glpose.pipeline import can_follow
 from glpose.refine import Refiner, refiner_named
 from glpose.runtime.alone import can_look_alone
 from glpose.runtime.engine import EngineSpec
@@ -283,11 +284,7 @@ class _Estimation:
         return {
             "glpose": __version__,
             "boxes": None if how.boxes is None else how.boxes.name,
-            "preset": how.wish.preset,
-            "detect_every": self.effort.detect_every if self._follows else None,
-            "flip": self.effort.flip,
-            "fuse": self.effort.fuse,
-            "thorough": self.effort.thorough,
+            **effort_settings(how.wish.preset, self.effort, follows=self._follows),
             "device": how.engine.device,
             "start_s": how.start_s,
             "end_s": how.end_s,
@@ -300,8 +297,7 @@ class _Estimation:
 
     @property
     def _follows(self) -> bool:
-        """Whether the detector may skip frames, as poses are followed; else it looks at all, or at none."""
-        return self.boxes is None and can_follow(self.models.estimate.card)
+        return follows(self.models, self.boxes)
 
     def in_words(self, *, is_still: bool) -> str:
         """What is done, and by what."""

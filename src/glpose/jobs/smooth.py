@@ -3,7 +3,7 @@
 made = smooth_results(Path("glpose-out/walk"), SmoothOptions())
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from glpose.jobs.given import (
     Made,
     check_motion,
     check_new,
+    each_alone,
     open_given,
     warn_of_cut_off,
 )
@@ -40,14 +41,23 @@ class SmoothOptions:
 
 
 def smooth_results(
-    results: Path, options: SmoothOptions = SmoothOptions(), reporter: Reporter = SILENT
+    results: Path | Sequence[Path],
+    options: SmoothOptions = SmoothOptions(),
+    reporter: Reporter = SILENT,
 ) -> Made:
     """Write `smooth.jsonl`: filtered joints, and beside them the raw ones.
 
-    Raises: BadInput if the results cannot be read or smoothed, or the file cannot be written.
+    `results` may be several, or a folder of them: a file beside each, and what is bad is reported.
+    Raises: BadInput if the only ones cannot be read or smoothed, or the file cannot be written.
     Nothing is left half written.
     """
-    given = open_given(results)
+    return each_alone(
+        results, lambda file: _smooth(file, options, reporter), reporter, {"-o": options.output}
+    )
+
+
+def _smooth(file: Path, options: SmoothOptions, reporter: Reporter) -> Made:
+    given = open_given(file)
     if given.is_smoothed:
         raise BadInput(f"{given.path}: is smoothed already; give the poses.jsonl of the run")
     if given.is_lifted:

@@ -3,8 +3,9 @@
 made = write_table(Path("glpose-out/walk"), TableOptions(Path("walk.csv")))
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,21 @@ from jaxtyping import Float32
 from glpose.errors import BadInput
 from glpose.files import whole_file
 from glpose.formats.coco.results import write_video_results
-from glpose.formats.results import POSES, is_folder_of_results, poses_files_of
-from glpose.formats.tables import TABLES, Layout, long_layout, wide_layout
+from glpose.formats.posetrack.results import write_video_predictions
+from glpose.formats.results import POSES
+from glpose.formats.tables import TABLES, Layout, Row, long_layout, text_cell, wide_layout
 from glpose.formats.text.lines import cannot_write
 from glpose.formats.trc import METRES_A_PIXEL, write_trc
-from glpose.jobs.given import Given, Made, check_new, open_given, warn_of_cut_off
+from glpose.jobs.given import (
+    Found,
+    Given,
+    Made,
+    check_new,
+    find_results,
+    open_given,
+    warn_of_cut_off,
+    without_bad,
+)
 from glpose.jobs.person import of_person
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.run import make_folder
@@ -25,7 +36,7 @@ from glpose.poses import person_score
 from glpose.steps import Steps
 from glpose.types import FramePoses, PoseResult
 
-_MARKERS, _COCO = ".trc", ".json"
+_MARKERS, _JSON = ".trc", ".json"
 _NAME = "results"
 """The column that names the results of a row, as they were given."""
 
@@ -34,13 +45,15 @@ _NAME = "results"
 class TableOptions:
     """The options of `glpose table`; `output` ends in .csv, .parquet, .trc or .json (COCO results).
 
-    Only `person` is written if given; a .trc has one person.
+    Only `person` is written if given; a .trc has one person. With `posetrack` a .json has predictions of
+    PoseTrack.
     """
 
     output: Path
     wide: bool = False
     person: int | None = None
     overwrite: bool = False
+    posetrack: bool = False
 
 
 def write_table(
@@ -49,48 +62,58 @@ def write_table(
     """Write a table of results; what they lack is reported.
 
     Several results, or a folder that holds folders of results, make one table, with a column that
-    names them. Raises: BadInput if results cannot be read or do not fit together, or the table cannot
-    be written; MissingExtra for Parquet without pyarrow. Nothing is left half written.
+    names them; what of them cannot be read is left out. Raises: BadInput if none can be read, they do not
+    fit together, or the table cannot be written; MissingExtra for Parquet without pyarrow. Nothing is left
+    half written.
     """
     output, suffix = options.output, options.output.suffix.lower()
-    if suffix not in (*TABLES, _MARKERS, _COCO):
+    if suffix not in (*TABLES, _MARKERS, _JSON):
         raise BadInput(
             f"{output}: is no name of a table; expected .csv, .parquet, .trc or .json; change -o"
         )
     if suffix not in TABLES and options.wide:
         raise BadInput(f"{output}: has all joints together in any case; leave out --wide")
-    asked = [results] if isinstance(results, Path) else list(results)
-    # Each once: a folder and what is in it may both be given.
-    files = list({f.resolve(): f for path in asked for f in poses_files_of(path)}.values())
+    if suffix != _JSON and options.posetrack:
+        raise BadInput(f"{output}: predictions of PoseTrack are a .json; change -o")
+    found = find_results(results)
+    files = found.files
     check_new([output], overwrite=options.overwrite, inputs=files)
     made = Made([output])
     if suffix in TABLES:
-        named = len(files) > 1 or is_folder_of_results(asked[0], files)
-        layout = _layout(files, options)
+        layout, readable = _layout(files, options, made, reporter)
         make_folder(output.parent)
-        num_rows, name = _write(files, layout, options, made, reporter, named=named)
+        found = replace(found, files=readable)
+        num_rows, name = _write(found, layout, options, made, reporter)
     elif len(files) > 1:
         raise BadInput(f"{output}: holds one video, {len(files)} results are given; give one")
     else:
         given = open_given(files[0])
         _check_person(files[0], _numbers(given.result), options.person)
         make_folder(output.parent)
-        write = _write_markers if suffix == _MARKERS else _write_coco
+        write = _write_markers if suffix == _MARKERS else _write_people
         num_rows, name = write(given, options), given.result.video.name
         _tell(given, made, reporter)
     reporter.result(f"{name}: {num_rows} rows; table in {output}")
     return made
 
 
-def _layout(files: Sequence[Path], options: TableOptions) -> Layout:
-    """The columns that all results need. Raises: BadInput if they do not fit together."""
-    skeleton, known, raw, in_space, unit = None, set[int](), False, False, None
-    for file in files:  # one by one: many long videos need not fit into memory
-        result = open_given(file).result
+def _layout(
+    files: Sequence[Path], options: TableOptions, made: Made, reporter: Reporter
+) -> tuple[Layout, tuple[Path, ...]]:
+    """The columns that all results need, and those that can be read.
+
+    Raises: BadInput if they do not fit together.
+    """
+    skeleton, unit, known, readable = None, None, set[int](), list[Path]()
+    pictures, raw, in_space = False, False, False
+    # One by one: many long videos need not fit into memory.
+    for file, given in without_bad(files, open_given, made, reporter):
+        result = given.result
+        readable.append(file)
         skeleton = skeleton or result.skeleton
         if result.skeleton.joints != skeleton.joints:
             raise BadInput(
-                f"{file}: has the joints {result.skeleton.name}, {files[0]} has {skeleton.name}; "
+                f"{file}: has the joints {result.skeleton.name}, {readable[0]} has {skeleton.name}; "
                 "write a table of each"
             )
         lift = result.settings.get("lift")
@@ -102,48 +125,54 @@ def _layout(files: Sequence[Path], options: TableOptions) -> Layout:
                 )
             unit = lift.get("unit")
         known |= _numbers(result)
+        pictures |= any(poses.picture is not None for poses in result.frames)
         # The frames say it: settings may be kept where the raw joints were left out.
         raw |= any(poses.before is not None for poses in result.frames)
         in_space |= any(poses.lifted is not None for poses in result.frames)
-    _check_person(files[0], known, options.person)
+    _check_person(readable[0], known, options.person)
     assert skeleton is not None
-    return (wide_layout if options.wide else long_layout)(skeleton, raw=raw, in_space=in_space)
+    layout_of = wide_layout if options.wide else long_layout
+    layout = layout_of(skeleton, pictures=pictures, raw=raw, in_space=in_space)
+    return layout, tuple(readable)
 
 
 def _write(
-    files: Sequence[Path],
-    layout: Layout,
-    options: TableOptions,
-    made: Made,
-    reporter: Reporter,
-    *,
-    named: bool,
+    found: Found, layout: Layout, options: TableOptions, made: Made, reporter: Reporter
 ) -> tuple[int, str]:
     """Write all rows; returns their number, and what they are of."""
-    output, num_rows, name = options.output, 0, f"{len(files)} results"
-    columns = {_NAME: str, **layout.columns} if named else layout.columns
-    kind = TABLES[output.suffix.lower()]
-    try:
-        with whole_file(output) as part, kind(part, columns) as table:
-            for file in files:
-                given = open_given(file)
-                first = [_cell(file)] if named else []
-                name = name if len(files) > 1 else given.result.video.name
-                for poses in given.result.frames:
-                    chosen = _chosen(poses, options.person)
-                    rows = [(*first, *row) for row in layout.rows(chosen)]
-                    table.write(rows)
-                    num_rows += len(rows)
-                _tell(given, made, reporter)
-    except OSError as problem:
-        raise cannot_write(output, problem) from problem
+    num_rows, name = 0, f"{len(found.files)} results"
+    with table_of_results(options.output, layout.columns, named=found.named) as write:
+        for file in found.files:
+            given = open_given(file)
+            name = name if len(found.files) > 1 else given.result.video.name
+            for poses in given.result.frames:
+                rows = list(layout.rows(_chosen(poses, options.person)))
+                write(file, rows)
+                num_rows += len(rows)
+            _tell(given, made, reporter)
     return num_rows, name
 
 
-def _cell(file: Path) -> str:
-    """The name of results in a table, which no spreadsheet takes for a formula."""
-    name = (file.parent if file.name == POSES else file).as_posix()
-    return f"./{name}" if name.startswith(("=", "+", "-", "@")) else name
+@contextmanager
+def table_of_results(
+    output: Path, columns: Mapping[str, type], *, named: bool
+) -> Iterator[Callable[[Path, Iterable[Row]], None]]:
+    """Opens a table; gives what writes rows of a file of results, if `named` with its name before them.
+
+    Raises: BadInput if it cannot be written; it is there when all is written, or not at all.
+    """
+    columns = {**({_NAME: str} if named else {}), **columns}
+    kind = TABLES[output.suffix.lower()]
+    try:
+        with whole_file(output) as part, kind(part, columns) as table:
+
+            def write(file: Path, rows: Iterable[Row]) -> None:
+                name = text_cell((file.parent if file.name == POSES else file).as_posix())
+                table.write((name, *row) if named else row for row in rows)
+
+            yield write
+    except OSError as problem:
+        raise cannot_write(output, problem) from problem
 
 
 def _tell(given: Given, made: Made, reporter: Reporter) -> None:
@@ -175,11 +204,14 @@ def _chosen(poses: FramePoses, person: int | None) -> FramePoses:
     return poses if person is None else of_person(poses, person)
 
 
-def _write_coco(given: Given, options: TableOptions) -> int:
-    """Write the people as COCO results; returns how many there are."""
+def _write_people(given: Given, options: TableOptions) -> int:
+    """Write the people as COCO results, or predictions of PoseTrack; returns how many there are."""
     chosen = (_chosen(poses, options.person) for poses in given.result.frames)
     scored = ((poses, person_score(poses)) for poses in chosen)
-    return write_video_results(options.output, given.result.skeleton, scored)
+    result = given.result
+    if options.posetrack:
+        return write_video_predictions(options.output, result.video.name, result.skeleton, scored)
+    return write_video_results(options.output, result.skeleton, scored)
 
 
 def _write_markers(given: Given, options: TableOptions) -> int:

@@ -187,7 +187,8 @@ class _PosesTable:
     warnings = ()
 
     def __init__(self, target: Target) -> None:
-        self._layout = long_layout(target.models.skeleton)
+        pictures = bool(target.source.info.pictures)
+        self._layout = long_layout(target.models.skeleton, pictures=pictures)
         self._table = CsvTable(target.folder / TABLE, self._layout.columns)
         self._spent = target.timings
 

@@ -110,15 +110,19 @@ def rising(time_s: Float64[np.ndarray, " frames"]) -> Float64[np.ndarray, " fram
     _, first = np.unique(time_s, return_index=True)
     if len(first) == len(time_s):
         return time_s
-    step = np.median(np.diff(time_s[first])) if len(first) > 1 else 1.0
+    step = usual_step_s(time_s[first]) if len(first) > 1 else 1.0
     # What follows the last frame, so that the last ones are spread too.
     at, end_s = [*first, len(time_s)], [*time_s[first], time_s[-1] + step]
     return np.interp(np.arange(len(time_s)), at, end_s)
 
 
 def usual_step_s(time_s: Float64[np.ndarray, " frames"]) -> float:
-    """The median time from frame to frame, in seconds; NaN for a single frame."""
-    return float(np.median(np.diff(time_s))) if len(time_s) > 1 else float("nan")
+    """How long a frame usually takes, in seconds, by `steps`; of several rates the one of most frames.
+
+    NaN for a single frame.
+    """
+    usual_s, _ = usual_steps(np.diff(time_s))
+    return float(np.median(usual_s)) if len(usual_s) else float("nan")
 
 
 def num_missing(time_s: Float64[np.ndarray, " frames"]) -> Float64[np.ndarray, " steps"]:

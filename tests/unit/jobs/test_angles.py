@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 from glpose.cli.main import main
+from glpose.formats.results import ResultWriter
 from glpose.jobs.angles_figure import _line, _spans
+from glpose.skeleton import BODY19, COCO17
 from glpose.types import FramePoses
-from walking import NUM, Walk, frame_of, turned, walk, written
+from walking import INFO, NUM, Walk, frame_of, turned, walk, written
 
 Capture = pytest.CaptureFixture[str]
 TIMES = [i / 25 for i in range(90)]
@@ -222,3 +224,48 @@ def test_a_file_that_is_cut_off_or_cannot_be_written(
 
     monkeypatch.setattr(Path, "replace", no)
     assert "cannot be written (Permission denied)" in refused(results, capsys)
+
+
+def test_one_table_of_many_trials(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["angles", "walk", "--no-plot"]) == 0
+    alone = list(csv.DictReader((results / "angles.csv").read_text().splitlines()))
+    written(Path("out/=a"), frames())
+    written(Path("out/b"), walk(TIMES[:30]))
+    written(Path("out/c"), walk(TIMES))
+    Path("out/c/poses.jsonl").write_text("no poses\n")
+    Path("out/b/summary.json").write_text('{"state": "interrupted"}')
+    capsys.readouterr()
+    assert main(["angles", "out", "-o", "new/all.csv"]) == 3
+    captured = capsys.readouterr()
+    assert captured.out.count("angles in new/all.csv") == 2
+    bad, cut = sorted(captured.err.splitlines(), key=lambda line: "interrupted" in line)
+    assert "out/c/poses.jsonl, line 1" in bad
+    assert "out/b/poses.jsonl: of a run that was interrupted" in cut
+    rows = list(csv.DictReader(Path("new/all.csv").read_text().splitlines()))
+    assert next(iter(rows[0])) == "results"
+    of_a = [row for row in rows if row.pop("results") == "out/=a"]
+    assert of_a == alone
+    assert len(rows) == len(alone) + 30
+    assert sorted(path.name for path in Path().rglob("gait.json")) == ["gait.json"]  # of "walk"
+    # Of one there is no column, as of tables of poses.
+    assert main(["angles", "out/=a", "-o", "new/all.csv", "--overwrite", "--quiet"]) == 0
+    assert Path("new/all.csv").read_bytes() == (results / "angles.csv").read_bytes()
+    assert main(["angles", "out/c", "-o", "new/c.csv"]) == 2
+    assert sorted(path.name for path in Path("new").iterdir()) == ["all.csv"]
+
+
+def test_trials_with_other_joints_are_left_out_of_a_table(
+    results: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    where = [BODY19.index(name) for name in COCO17.joints]
+    (tmp_path / "coco").mkdir()
+    with ResultWriter(tmp_path / "coco/poses.jsonl", INFO, COCO17) as writer:
+        for poses in frames():
+            writer.write(replace(poses, xy=poses.xy[:, where], score=poses.score[:, where]))
+    out = tmp_path / "all.csv"
+    assert main(["angles", str(results), str(tmp_path / "coco"), "-o", str(out)]) == 3
+    assert "has the joints coco17, and other angles" in capsys.readouterr().err
+    assert len(out.read_text().splitlines()) == 1 + 180

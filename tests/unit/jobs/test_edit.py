@@ -275,3 +275,18 @@ def test_the_summary_has_the_new_counts_and_the_changed_file_is_not_stale(folder
     assert json.loads((folder / "summary.json").read_text()) == counted
     (folder / "poses.jsonl").rename(folder / "smooth.jsonl")
     assert folder / "smooth.jsonl" not in drop(folder / "smooth.jsonl", [2]).stale
+
+
+def test_a_run_that_did_not_end_well_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_summary(folder / "summary.json", {"state": "interrupted"})
+    assert main(["link", str(folder), "1=3"]) == 3
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "of a run that was interrupted; the 5 frames that are there were used" in line
+    assert drop(folder, [2]).lacks == (line.removeprefix("glpose: "),)
+    write_summary(folder / "summary.json", {"state": "ok"})
+    assert drop(folder, [1]).lacks == ()
+    with (folder / "poses.jsonl").open("a") as poses:
+        poses.write('{"frame": 5, "time_s": 0.2, "sta')
+    assert "the last line is cut off" in drop(folder, []).lacks[0]

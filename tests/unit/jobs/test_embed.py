@@ -143,3 +143,11 @@ def test_the_command_says_what_is_wrong_with_the_weights(
     assert "expected embedding weights (NAME.embedding.onnx)" in capsys.readouterr().err
     with pytest.raises(BadWeights, match="no such file"):
         embed_video(video, Path(arguments[0]), tmp_path / "a.npz", EmbedOptions("no/where.onnx"))
+
+
+def test_poses_of_a_killed_run_are_told(video: Path, sizes: list[int], tmp_path: Path) -> None:
+    poses = written(video, {1: 2})
+    with poses.open("a") as file:
+        file.write('{"frame": 6, "ti')
+    made = embed_video(video, poses, tmp_path / "out.npz", EmbedOptions("x"))
+    assert ["the last line is cut off" in line for line in made.lacks] == [True]

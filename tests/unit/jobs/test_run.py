@@ -407,6 +407,16 @@ def test_a_causal_run_is_that_of_the_library_and_says_so(
     assert glpose.load(outcome.folder / "poses.jsonl").settings["causal"] is False
 
 
+def test_settings_of_a_run_are_those_of_the_library(video: Path, how: dict, tmp_path: Path) -> None:
+    (outcome,) = run_sources(
+        [video], Options(tmp_path, writers=(poses_jsonl,), frames=(0, 2), **how)
+    )
+    written = glpose.load(outcome.folder / "poses.jsonl").settings
+    ours = glpose.run(video, frames=(0, 2), **how).collect().settings
+    assert ours == {key: written[key] for key in ours} | {"frames": (0, 2)}
+    assert ours["detect_every"] is None  # weights that follow nobody
+
+
 @pytest.mark.slow
 def test_arrays_give_the_poses_of_the_same_frames_of_a_video(
     video: Path, how: dict, tmp_path: Path
@@ -489,6 +499,8 @@ def test_files_that_are_no_pictures_are_told_and_nothing_is_missing(
     names = [f"frame-{i}.png" for i in range(12)]
     written = glpose.load(outcome.folder / "poses.jsonl")
     assert [frame.picture for frame in written.frames] == names
+    table = (outcome.folder / "poses.csv").read_text()
+    assert table.startswith("time_s,frame,picture,person,joint,")
     assert [frame.picture for frame in glpose.run(folder, frames=(3, 5), **how)] == names[3:5]
     (folder / "frame-3.png").write_bytes(b"not a picture")
     (outcome,) = run_sources([folder], Options(tmp_path / "again", **how))

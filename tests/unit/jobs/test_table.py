@@ -10,12 +10,14 @@ import pytest
 
 from glpose.cli.main import main
 from glpose.errors import BadInput, MissingExtra
+from glpose.evaluation.scoring.posetrack import score_posetrack
 from glpose.formats.poses import read_poses
 from glpose.formats.results import ResultWriter
 from glpose.jobs.given import open_given
 from glpose.jobs.table import TableOptions, write_table
-from glpose.skeleton import BODY19, COCO17, LIMB13
+from glpose.skeleton import BODY19, COCO17, LIMB13, POSETRACK15
 from glpose.types import BeforeSmoothing, FramePoses, PosesInSpace
+from posetrack_sets import document18, image18, person18, write
 from walking import INFO, NUM, Walk, frame_of, walk, written
 
 Capture = pytest.CaptureFixture[str]
@@ -430,3 +432,86 @@ def test_coco_results_are_read_back(tmp_path: Path, capsys: Capture) -> None:
         writer.write(FramePoses.empty(0, 0.0, len(LIMB13.joints)))
     said = refused(tmp_path / "b.jsonl", tmp_path / "b.json", capsys)
     assert "COCO results have the joints of COCO, these poses no nose" in said
+
+
+def test_results_that_cannot_be_read_are_left_out(tmp_path: Path, capsys: Capture) -> None:
+    for name in ("a", "b", "c"):
+        written(tmp_path / "out" / name, walk(TIMES))
+    (tmp_path / "out/a/poses.jsonl").write_text("no poses\n")
+    out = tmp_path / "t.csv"
+    assert main(["table", str(tmp_path / "out"), "-o", str(out)]) == 3
+    captured = capsys.readouterr()
+    (line,) = captured.err.splitlines()
+    assert "a/poses.jsonl, line 1" in line
+    assert captured.out.startswith(f"2 results: {20 * NUM} rows")
+    assert {Path(row["results"]).name for row in rows_of(out)} == {"b", "c"}
+    for name in ("b", "c"):
+        (tmp_path / "out" / name / "poses.jsonl").write_text("no poses\n")
+    assert main(["table", str(tmp_path / "out"), "-o", str(out), "--overwrite"]) == 2
+    assert "none of the 3 results can be used" in capsys.readouterr().err
+    assert len(rows_of(out)) == 20 * NUM
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_names_of_pictures(wide: bool, suffix: str, tmp_path: Path) -> None:
+    if suffix == "parquet":
+        pytest.importorskip("pyarrow")
+    names = ["=1.jpg", "b,\udcff.jpg"]
+    frames = [replace(p, picture=n) for p, n in zip(walk(TIMES[:2]), names, strict=True)]
+    pictures = written(tmp_path / "pictures", frames)
+    video = written(tmp_path / "video\udcff", walk(TIMES[:1]))
+    out, more = tmp_path / f"t.{suffix}", ["--wide"] if wide else []
+    assert main(["table", str(pictures), str(video), "-o", str(out), *more]) == 0
+    rows = _rows_of_any(out)
+    assert list(rows[0])[:5] == ["results", "time_s", "frame", "picture", "person"]
+    assert [row["picture"] or "" for row in rows[:: 1 if wide else NUM]] == [
+        "./=1.jpg", "b,\\udcff.jpg", "",
+    ]  # fmt: skip
+    assert Path(rows[-1]["results"]).name == "video\\udcff"
+
+
+def _rows_of_any(path: Path) -> list[dict[str, str]]:
+    if path.suffix == ".csv":
+        return rows_of(path)
+    from pyarrow import parquet  # pyright: ignore[reportMissingImports]
+
+    return parquet.read_table(path).to_pylist()
+
+
+def test_predictions_of_posetrack_are_scored(tmp_path: Path, capsys: Capture) -> None:
+    spots = np.random.default_rng(1).uniform(20, 400, (3, 2, 15, 2)).round(1)
+    truth = tmp_path / "000342_mpii_test.json"
+    people = [
+        person18(i, 5 + p, {j: (*spots[i, p, j], 1) for j in range(15)})
+        for i in (0, 2) for p in range(2)
+    ]  # fmt: skip
+    write(truth, document18([image18(i) for i in range(3)], people))
+    where = [BODY19.index(name) for name in POSETRACK15.joints]
+    joints = np.full((3, 2, NUM, 2), np.nan)
+    joints[:, :, where] = spots
+    frames = [
+        replace(frame_of(i, i / 25, {1: a, 8: b} if i != 1 else {}), picture=f"{i:06d}.jpg")
+        for i, (a, b) in enumerate(joints)
+    ]
+    info = replace(INFO, name="000342_mpii_test")
+    results = written(tmp_path / "walk", frames, info)
+    out = tmp_path / "guess.json"
+    assert main(["table", str(results), "-o", str(out), "--posetrack"]) == 0
+    assert "4 rows" in capsys.readouterr().out
+    report = score_posetrack(truth, out)
+    assert not any("other names" in line for line in report.lines)
+    assert set(report.plain["ap"]["ap"]) == set(report.plain["mot"]["mota"]) == {100.0}
+    found = read_poses(out)
+    assert [poses.people.track_id.tolist() for poses in found.frames] == [[1, 8], [], [1, 8]]
+    np.testing.assert_allclose(found.frames[2].xy, spots[2], atol=0.01)
+    # Frames of a video have no names, and are scored by their place, too.
+    video = written(tmp_path / "video", [replace(poses, picture=None) for poses in frames])
+    assert main(["table", str(video), "-o", str(tmp_path / "v.json"), "--posetrack"]) == 0
+    assert score_posetrack(truth, tmp_path / "v.json").lines == report.lines
+    capsys.readouterr()
+    said = refused(results, tmp_path / "t.csv", capsys, "--posetrack")
+    assert "predictions of PoseTrack are a .json" in said
+    many = written(tmp_path / "many", [frame_of(0, 0.0, {10000: joints[0, 0]})])
+    said = refused(many, tmp_path / "m.json", capsys, "--posetrack")
+    assert "m.json: frame 0: track_id 10000; expected less than 10000" in said

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from glpose.motion.series import num_missing, pieces, rising, series_of
+from glpose.motion.series import num_missing, pieces, rising, series_of, usual_step_s
 from walking import NUM, Walk, frame_of, walk
 
 TIMES = np.arange(40) / 25
@@ -79,6 +79,23 @@ def test_steps_that_others_around_are_as_long_as_are_no_holes(steps_s: list[floa
     at = len(steps_s) // 2
     missing = num_missing(np.cumsum([0, *steps_s[:at], 3.0, *steps_s[at:]]))
     assert np.flatnonzero(missing).tolist() == [at]
+
+
+@pytest.mark.parametrize(
+    ("steps_s", "expected"),
+    [
+        ([], np.nan),
+        ([0.04] * 99, 0.04),
+        ([0.033, 0.033, 0.034] * 40, 1 / 30),
+        (([0.001] * 4 + [0.163]) * 20, 0.0334),  # stamped when bursts arrive
+        (([0.002] + [0.0646]) * 50, 0.0333),
+        ([0.25] * 20 + [9.0] + [0.25] * 20, 0.25),
+        ([1 / 60] * 100 + [1 / 15] * 60, 1 / 60),
+    ],
+)
+def test_how_long_a_frame_usually_takes(steps_s: list[float], expected: float) -> None:
+    found = usual_step_s(np.cumsum([0.0, *steps_s]))
+    assert found == pytest.approx(expected, rel=0.005, nan_ok=True)
 
 
 def test_walking_and_a_gap_are_no_cut() -> None:

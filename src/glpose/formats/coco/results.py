@@ -123,7 +123,7 @@ def write_keypoint_results(
 
 
 def write_video_results(
-    path: Path, skeleton: Skeleton, frames: Iterable[tuple[FramePoses, Float32[np.ndarray, " n"]]]
+    path: Path, skeleton: Skeleton, frames: Iterable[tuple[FramePoses, Float32[np.ndarray, " _"]]]
 ) -> int:
     """Write the poses of a video as COCO results of 17 joints; returns how many people there are.
 

@@ -1,0 +1,97 @@
+"""Several results for one command: what is made of each, and that bad ones stop no other."""
+
+from pathlib import Path
+
+import pytest
+
+from glpose.cli.main import main
+from glpose.errors import VideoError
+from glpose.jobs.given import Made, each_alone, find_results
+from glpose.jobs.report import SILENT
+from glpose.jobs.smooth import SmoothOptions, smooth_results
+from walking import walk, written
+
+Capture = pytest.CaptureFixture[str]
+TIMES = [i / 25 for i in range(30)]
+MADE = {
+    "smooth": {"smooth.jsonl"},
+    "angles --no-plot": {"angles.csv", "gait.json"},
+    "report": {"report.html"},
+}
+each_command = pytest.mark.parametrize("command", MADE)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Three trials, of which the second cannot be read."""
+    for name in ("a", "b", "c"):
+        written(tmp_path / "out" / name, walk(TIMES))
+    (tmp_path / "out/b/poses.jsonl").write_text("no poses\n")
+    return tmp_path / "out"
+
+
+def made_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} - {"poses.jsonl"}
+
+
+@each_command
+def test_a_bad_result_stops_no_other(command: str, out: Path, capsys: Capture) -> None:
+    assert main([*command.split(), str(out)]) == 3
+    captured = capsys.readouterr()
+    (line,) = captured.err.splitlines()
+    assert line.startswith(f"glpose: {out / 'b' / 'poses.jsonl'}, line 1")
+    assert captured.out.count("walk.mp4: ") == 2
+    assert [made_in(out / name) for name in "abc"] == [MADE[command], set(), MADE[command]]
+    # What exists is bad, too; and if nothing is made, that is the end.
+    capsys.readouterr()
+    assert main([*command.split(), str(out / "a"), str(out / "b")]) == 2
+    first, _, last = capsys.readouterr().err.splitlines()
+    assert "already; use --overwrite" in first
+    assert "none of the 2 results can be used; the first: " in last
+
+
+@each_command
+def test_each_result_once_and_all_well(command: str, out: Path, capsys: Capture) -> None:
+    given = [str(out / "a"), str(out / "a/poses.jsonl"), str(out / "c")]
+    assert main([*command.split(), *given]) == 0
+    assert capsys.readouterr().err == ""
+    assert [made_in(out / name) for name in "abc"] == [MADE[command], set(), MADE[command]]
+
+
+@each_command
+def test_what_is_for_one_alone(command: str, out: Path, tmp_path: Path, capsys: Capture) -> None:
+    call = [*command.split(), str(out)]
+    assert main([*call, "-o", str(tmp_path / "new")]) == 2
+    assert "new: is for one result, but 3 were given; leave it out" in capsys.readouterr().err
+    if command == "report":
+        assert main([*call, "--video", "walk.mp4"]) == 2
+        assert "--video walk.mp4: is for one result" in capsys.readouterr().err
+    written(out / "a/smooth", walk(TIMES))
+    (out / "a/other.jsonl").write_bytes((out / "a/poses.jsonl").read_bytes())
+    assert main([*command.split(), str(out / "a"), str(out / "a/other.jsonl")]) == 2
+    assert "is beside" in capsys.readouterr().err
+    assert main(command.split()) == 2
+    assert "no results given" in capsys.readouterr().err
+    assert not any(made_in(out / name) - {"smooth", "other.jsonl"} for name in "abc")
+
+
+def test_a_folder_with_a_single_result(tmp_path: Path) -> None:
+    written(tmp_path / "out/a", walk(TIMES))
+    found = find_results(tmp_path / "out")
+    assert (list(found.files), found.named) == ([tmp_path / "out/a/poses.jsonl"], True)
+    assert not find_results(tmp_path / "out/a").named
+    made = smooth_results(tmp_path / "out", SmoothOptions(output=tmp_path / "new"))
+    assert made.files == [tmp_path / "new/smooth.jsonl"]
+
+
+def test_any_problem_of_glpose_stops_no_other_and_a_single_one_is_raised(out: Path) -> None:
+    def make(file: Path) -> Made:
+        if file.parent.name == "b":
+            raise VideoError("no room")
+        return Made([file], ["not whole"])
+
+    made = each_alone(out, make, SILENT)
+    assert made.files == [out / name / "poses.jsonl" for name in "ac"]
+    assert made.lacks == ["not whole", "no room", "not whole"]
+    with pytest.raises(VideoError, match=r"^no room$"):
+        each_alone(out / "b", make, SILENT)
