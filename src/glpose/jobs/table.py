@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from glpose.errors import BadInput
-from glpose.files import whole_file
+from glpose.files import resolved, whole_file
 from glpose.formats.coco.results import write_video_results
 from glpose.formats.results import POSES, is_folder_of_results, poses_files_of
 from glpose.formats.tables import TABLES, Layout, long_layout, wide_layout
@@ -61,7 +61,7 @@ def write_table(
         raise BadInput(f"{output}: has all joints together in any case; leave out --wide")
     asked = [results] if isinstance(results, Path) else list(results)
     # Each once: a folder and what is in it may both be given.
-    files = list({f.resolve(): f for path in asked for f in poses_files_of(path)}.values())
+    files = list({resolved(f): f for path in asked for f in poses_files_of(path)}.values())
     check_new([output], overwrite=options.overwrite, inputs=files)
     made = Made([output])
     if suffix in TABLES:
