@@ -147,6 +147,14 @@ def is_same_file(path: Path, other: Path) -> bool:
         return False
 
 
+def resolved(path: Path) -> Path:
+    """A path without links; where nobody can follow them, such as in a circle, it is absolute alone."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError):
+        return Path(os.path.abspath(path))  # noqa: PTH100
+
+
 def file_digest(path: Path) -> str:
     """The SHA-256 of a file as hexadecimal digits. Raises OSError if it cannot be read."""
     with open_regular(path) as file:
@@ -156,6 +164,11 @@ def file_digest(path: Path) -> str:
 def digest(data: bytes) -> str:
     """The SHA-256 of bytes as hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
+
+
+def text_bytes(text: str) -> bytes:
+    """The bytes of a text for a digest: others for each other text, also of names that are not UTF-8."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def did_you_mean(name: str, known: Collection[str], otherwise: str = "") -> str:

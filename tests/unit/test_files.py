@@ -14,6 +14,8 @@ from glpose.files import (
     did_you_mean,
     file_digest,
     read_regular,
+    resolved,
+    text_bytes,
     whole_file,
     whole_folder,
     write_whole,
@@ -124,3 +126,18 @@ def test_a_small_file_takes_little_memory_and_a_large_one_is_refused(
     monkeypatch.setattr(files, "MOST_BYTES", 2)
     with pytest.raises(OSError, match="larger than 0 MB"):
         read_regular(path)
+
+
+def test_paths_are_followed_as_far_as_they_lead(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert resolved(tmp_path / "link") == tmp_path / "file"
+    assert resolved(tmp_path / "a" / ".." / "loop") == tmp_path / "loop"
+    assert resolved(tmp_path / "a\0b").parent == tmp_path
+
+
+def test_every_text_has_bytes_of_its_own() -> None:
+    assert text_bytes("/data/M\u00fcller") == "/data/M\u00fcller".encode()
+    assert (
+        len({text_bytes(text) for text in ("M\udcfcller", "M\udcf6ller", "M?ller", "\ud800")}) == 4
+    )

@@ -4,7 +4,7 @@ import errno
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from glpose.errors import BadInput
@@ -38,6 +38,21 @@ def only_writer(folder: Path) -> Iterator[None]:
         # Before the lock is given up, so that it is our own file that is removed.
         path.unlink(missing_ok=True)
         os.close(file)
+
+
+@contextmanager
+def in_turn(folder: Path) -> Iterator[None]:
+    """Wait until no other process is in such a block of a folder; without locks nobody waits."""
+    file = None
+    if fcntl is not None:
+        with suppress(OSError):  # that the folder cannot be used is for others to say
+            file = os.open(folder, os.O_RDONLY)
+            fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if file is not None:
+            os.close(file)
 
 
 def _open_locked(path: Path) -> int:

@@ -8,7 +8,6 @@ results.json     of COCO all predictions in one file
 replaced/        with --overwrite the evaluation that was there, until the new one is finished
 """
 
-import hashlib
 import json
 import shutil
 import time
@@ -22,7 +21,7 @@ from glpose.errors import BadInput
 from glpose.evaluation.scoring.coco import RESULTS
 from glpose.evaluation.scoring.report import Report, plain_of
 from glpose.evaluation.sets import Metric, OfficialSet, open_set
-from glpose.files import file_digest
+from glpose.files import digest, file_digest, resolved, text_bytes
 from glpose.formats.text.lines import cannot_write, dump, looking_at, write_text
 from glpose.jobs.interrupt import Interrupt, Interrupted
 from glpose.jobs.report import SILENT, Reporter
@@ -126,15 +125,14 @@ def _settings(
     """Everything that the predictions depend on, in the form it is read back from JSON."""
     boxes: dict[str, str] | str = "gt"
     if how.boxes is not None:
-        digest = file_digest(how.boxes)
-        boxes = {"name": how.boxes.name, "sha256": digest}
+        boxes = {"name": how.boxes.name, "sha256": file_digest(how.boxes)}
     made_by = {
         "glpose": __version__,
         "metric": how.metric,
         # Sets of one name in two places are two sets; where they lie is nobody's business.
         "data": {
             "name": how.data.absolute().name,
-            "at": hashlib.sha256(str(how.data.resolve()).encode()).hexdigest()[:16],
+            "at": digest(text_bytes(str(resolved(how.data))))[:16],
         },
         "part": official.part,
         "weights": to_plain(record),

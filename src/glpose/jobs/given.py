@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from glpose.errors import BadInput, GLPoseError
-from glpose.files import is_same_file
+from glpose.files import is_same_file, resolved
 from glpose.formats.results import is_folder_of_results, load, poses_file_of, poses_files_of
 from glpose.formats.text.lines import cannot_write
 from glpose.jobs.ended import lack_of
@@ -93,7 +93,7 @@ def find_results(asked: Path | Sequence[Path]) -> Found:
     if not asked:
         raise BadInput("no results given; expected results folders of glpose run")
     # Each once: a folder and what is in it may both be given.
-    found = {file.resolve(): file for path in asked for file in poses_files_of(path)}
+    found = {resolved(file): file for path in asked for file in poses_files_of(path)}
     files = tuple(found.values())
     return Found(files, len(files) > 1 or is_folder_of_results(asked[0], files))
 
@@ -140,7 +140,7 @@ def each_alone(
             )
     places: dict[Path, Path] = {}
     for file in files:
-        if (other := places.setdefault(file.resolve().parent, file)) is not file:
+        if (other := places.setdefault(resolved(file).parent, file)) is not file:
             raise BadInput(
                 f"{file}: is beside {other}, and what is made of both would have one name; give one"
             )

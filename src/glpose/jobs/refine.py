@@ -15,7 +15,7 @@ from glpose.formats.results import POSES
 from glpose.jobs.ended import lack_of
 from glpose.jobs.given import check_new
 from glpose.jobs.interrupt import Interrupt
-from glpose.jobs.places import placed
+from glpose.jobs.places import Places, file_record
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.run import Options, Outcome, SourceJob
 from glpose.jobs.writers import OpenWriter, overlay, poses_jsonl
@@ -77,9 +77,8 @@ def refine_video(
     motions = Motions(flow.network)
     refiner = refiner_named(_REFINER, given.skeleton, options.window, motions)
     # Whether they may be replaced at all is for the job to say.
-    if options.output.is_dir():
-        (entry,) = placed(entries, options.output)
-    check_new([options.output / entry.name / POSES], overwrite=True, inputs=[poses])
+    name, _ = Places(options.output).find(entry.plain_name, file_record(entry))
+    check_new([options.output / name / POSES], overwrite=True, inputs=[poses])
     lack = lack_of(poses, len(given.frames))
     work = _Refinement(given, poses.name, refiner, motions, options, flow.record, lack)
     how = Options(

@@ -27,14 +27,14 @@ from glpose.api import (
 from glpose.errors import BadInput, GLPoseError, VideoError, reason
 from glpose.files import is_same_file
 from glpose.flow import Flow
-from glpose.formats.lock import only_writer
+from glpose.formats.lock import in_turn, only_writer
 from glpose.formats.results import POSES, count_frames, holds_frames, read_boxes, write_summary
 from glpose.formats.text.lines import cannot_write
 from glpose.jobs.aside import Aside
 from glpose.jobs.ended import BEGUN, SUMMARY, how_ended
 from glpose.jobs.interrupt import Interrupt, Interrupted
 from glpose.jobs.person import Rule, find_person, of_person
-from glpose.jobs.places import file_in, file_record, is_of, placed
+from glpose.jobs.places import Places, file_in, file_record, without_folders
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.writers import (
     DERIVED,
@@ -189,7 +189,7 @@ def run_sources(
     # Before anything is run: weights that cannot be used are a problem of all sources.
     works = _works(dict.fromkeys(weights), boxes, options)
     make_folder(options.output)
-    entries = placed(entries, options.output)
+    places = Places(options.output)
     interrupt = interrupt or Interrupt()
     outcomes: list[Outcome] = []
     told: set[str] = set()
@@ -200,7 +200,8 @@ def run_sources(
             work = works[name]
             note = work.in_words(is_still=entry.is_still)
             once = "" if note in told else note
-            outcomes.append(SourceJob(entry, options, work, reporter, interrupt, once).run())
+            job = SourceJob(entry, options, work, reporter, interrupt, once, places)
+            outcomes.append(job.run())
             if outcomes[-1].frames:
                 told.add(note)
     return outcomes
@@ -324,7 +325,7 @@ class _Estimation:
 
 
 class SourceJob:
-    """One source being processed; `note` is said when work begins."""
+    """One source being processed; `note` is said when work begins, `places` are those of its run."""
 
     def __init__(
         self,
@@ -334,20 +335,55 @@ class SourceJob:
         reporter: Reporter,
         interrupt: Interrupt,
         note: str = "",
+        places: Places | None = None,
     ) -> None:
         self.entry, self.options, self.work = entry, options, work
         self.reporter, self.interrupt, self.note = reporter, interrupt, note
-        self.folder = options.output / entry.name
-        self.outcome, self.timings = Outcome(entry.name, self.folder), Timings()
+        self.outcome, self.timings = Outcome(entry.name, options.output / entry.name), Timings()
         self.writers: list[PoseWriter] = []
         self.seen: set[int] = set()  # the numbers of everybody, in the results or not
-        self.old = Aside(self.folder)
-        self._file = file_record(entry)
+        self._file, self._places = file_record(entry), places or Places(options.output)
+        self._find_folder()
+
+    @property
+    def folder(self) -> Path:
+        """Where the results go."""
+        return self.outcome.folder
 
     def run(self) -> Outcome:
         """Process the source; its problems are reported and counted, not raised."""
-        with ExitStack() as held:
-            return self._run(held)
+        try:
+            with ExitStack() as held:
+                return self._run(held)
+        finally:
+            self._places.take(self.outcome.name)
+
+    def _find_folder(self) -> str:
+        """Choose the folder; returns what is to be said about it, if anything."""
+        name, remark = self._places.find(self.entry.plain_name, self._file)
+        self.outcome.name, self.outcome.folder = name, self.options.output / name
+        self.old = Aside(self.folder)
+        return remark
+
+    def _take_folder(self, held: ExitStack, info: VideoInfo) -> str:
+        """Make the folder one's own, as it was chosen or, if it was taken since, another; returns the remark.
+
+        Raises: BadInput if results are there that are to be kept, or nothing can be written.
+        """
+        make_folder(self.options.output)
+        # Nobody else chooses until the folder says whose it is.
+        with in_turn(self.options.output):
+            remark = self._find_folder()
+            self._check_apart()
+            if not self.folder.exists():
+                held.callback(_remove_if_empty, self.folder)
+            make_folder(self.folder)
+            held.enter_context(only_writer(self.folder))
+            self._move_old()
+            held.callback(self._settle)
+            with suppress(GLPoseError):  # poses that cannot be written either will say so
+                write_summary(self.folder / BEGUN, self._origin(info) | {"state": "begun"})
+        return remark
 
     def _run(self, held: ExitStack) -> Outcome:
         out = self.outcome
@@ -362,33 +398,25 @@ class SourceJob:
             source = self.entry.open(self.options.fps, watch)
             held.callback(let_go, source)
             self.work.check(source.info, self.entry.label)
-            self._check_apart()
-            if not self.folder.exists():
-                held.callback(_remove_if_empty, self.folder)
-            make_folder(self.folder)
-            held.enter_context(only_writer(self.folder))
-            self._move_old()
-            held.callback(self._settle)
-            with suppress(GLPoseError):  # poses that cannot be written either will say so
-                write_summary(self.folder / BEGUN, self._origin(source.info) | {"state": "begun"})
+            remark = self._take_folder(held, source.info)
         except (GLPoseError, OSError) as problem:
             self._warn(_in_words(problem), "failed")
             return out
         except Interrupted:
-            self._warn(f"{self.entry.name}: interrupted before it began", "interrupted")
+            self._warn(f"{out.name}: interrupted before it began", "interrupted")
             return out
+        if remark:
+            self._warn(remark)
         if self.note:
             self.reporter.note(self.note)
-        self.reporter.start(self.entry.name, _expected_frames(source.info, self.options))
+        self.reporter.start(out.name, _expected_frames(source.info, self.options))
         try:
             self._estimate(source)
         except Interrupted:
             kept = "nothing was to be kept"
             if self._has_results:
                 kept = f"what was done is kept in {self.folder}"
-            self._warn(
-                f"{self.entry.name}: interrupted after {out.frames} frames; {kept}", "interrupted"
-            )
+            self._warn(f"{out.name}: interrupted after {out.frames} frames; {kept}", "interrupted")
         except (GLPoseError, OSError, MemoryError) as problem:
             # The last two come from a writer of a user, or from the system.
             self._warn(f"{_in_words(problem)} ({out.frames} frames were done)", "failed")
@@ -411,15 +439,17 @@ class SourceJob:
         except (GLPoseError, OSError) as problem:
             state = "interrupted" if out.state == "interrupted" else "failed"
             self._warn(_in_words(problem), state)
-        what = f" ({entry.label})" if entry.name != entry.plain_name else ""
+        what = f" ({entry.label})" if out.name != entry.plain_name else ""
         self.reporter.result(
-            f"{entry.name}{what}: {out.frames} frames, {len(out.tracks)} people, "
+            f"{out.name}{what}: {out.frames} frames, {len(out.tracks)} people, "
             f"{out.frames / seconds:.1f} frames/s; results in {self.folder}"
         )
 
     def _warn(self, message: str, state: State | None = None) -> None:
         """Report a problem, keep it for the summary, and set `state` if given."""
         self.reporter.problem(message)
+        if self.options.private is not None:
+            message = without_folders(message, self.entry, self.options.output)
         self.outcome.warnings.append(message)
         self.outcome.state = state or self.outcome.state
 
@@ -465,15 +495,12 @@ class SourceJob:
 
     def _check_replaced(self, old: list[str]) -> None:
         """Raises: BadInput if the results that are there, in files of these names, are to be kept."""
-        record = file_in(self.folder)
-        if is_of(record, self._file) is False:  # since the sources were given their folders
-            raise BadInput(f"{self.folder}: holds results of another file by now; run it again")
         if self.options.overwrite:
             return
         of = ""
         if ended := how_ended(self.folder):
             of = f", of a run that {ended} ({count_frames(self.folder / POSES)} frames)"
-        before = (record or {}).get("bytes")
+        before = (file_in(self.folder) or {}).get("bytes")
         if before is not None and self._file is not None and before != self._file["bytes"]:
             of += f", of {self.entry.label} as it was before it changed"
         raise BadInput(
@@ -673,7 +700,7 @@ class SourceJob:
         file = self._file
         if file is not None and self.options.private is not None:
             file = file | {"path": None}
-        return {"source": info.name, "file": file}
+        return {"name": self.outcome.name, "source": info.name, "file": file}
 
     def _summary(self, info: VideoInfo, seconds: float) -> dict[str, object]:
         out = self.outcome

@@ -81,6 +81,14 @@ def shown(text: str) -> str:
     return f"{scheme.lower()}://{host}{slash}{plain}{'...' if plain != path else ''}"
 
 
+def without_user(text: str) -> str:
+    """An address, all of it but user and password; as it is shown, unless more is hidden there."""
+    scheme, _, rest = text.partition(":")
+    rest = re.sub("^/{1,2}", "", rest)
+    host = re.split("[/?#]", rest, maxsplit=1)[0]
+    return f"{scheme.lower()}://{host.rpartition('@')[2]}{rest[len(host) :]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """An address that may be opened: what to call it, and what FFmpeg may open for it."""

@@ -10,7 +10,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
@@ -109,8 +109,8 @@ class SourceEntry:
     `ignored` counts the files of a picture folder that are not pictures; for the first video of a
     folder its pictures. `error` says why it cannot
     be used, if known before it is opened. `given` is a source that is already open, `camera` the
-    number of a camera, `address` that of a stream; the entry then has no `paths`. `plain` is the
-    name that it would have alone, `remark` what is to be said about the one it has.
+    number of a camera, `address` that of a stream; the entry then has no `paths`. `is_whole` says
+    whether its pictures are all those of their folder. `plain` is the name that it would have alone.
     """
 
     name: str
@@ -121,8 +121,8 @@ class SourceEntry:
     given: Source | None = None
     camera: int | None = None
     address: Address | None = None
+    is_whole: bool = False
     plain: str = ""
-    remark: str = ""
 
     @property
     def plain_name(self) -> str:
@@ -155,13 +155,12 @@ class SourceEntry:
     @property
     def notes(self) -> list[str]:
         """Remarks for the user on how it was found, one line each."""
-        remarks = [self.remark] if self.remark else []
         if not self.ignored:
-            return remarks
+            return []
         folder, what = self.paths[0].parent, "files that are not pictures were ignored"
         if not self.is_images:
             what = "pictures were ignored, as there are videos; name them to run them, too"
-        return [*remarks, f"{folder}: {self.ignored} {what}"]
+        return [f"{folder}: {self.ignored} {what}"]
 
     def open(self, rate_hz: float | None = None, watch: Watch = Watch()) -> Source:
         """Open it; `rate_hz` is for pictures without times, 25 frames a second if None.
@@ -349,22 +348,27 @@ def _expand(argument: str) -> list[Path]:
 
 
 def _in_folder(folder: Path) -> list[SourceEntry]:
+    images, videos, num_others = _media_in(folder)
+    if videos:
+        first, *others = [SourceEntry(p.stem, (p,)) for p in videos]
+        return [replace(first, ignored=len(images)), *others]
+    if not images:
+        raise VideoError(
+            f"{folder}: holds neither videos nor pictures (found: {num_others} other files); "
+            "give a folder that holds them itself"
+        )
+    return [SourceEntry(folder.name, tuple(images), True, ignored=num_others, is_whole=True)]
+
+
+def _media_in(folder: Path) -> tuple[list[Path], list[Path], int]:
+    """The pictures and the videos of a folder, and how many other files there are. Raises: OSError."""
     files = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
     files.sort(key=_natural)
     images, videos = [], []
     for path in files:
         if path.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES:
             (images if is_picture(path) else videos).append(path)
-    if videos:
-        first, *others = [SourceEntry(p.stem, (p,)) for p in videos]
-        return [replace(first, ignored=len(images)), *others]
-    if not images:
-        raise VideoError(
-            f"{folder}: holds neither videos nor pictures (found: {len(files)} other files); "
-            "give a folder that holds them itself"
-        )
-    ignored = len(files) - len(images)
-    return [SourceEntry(folder.name, tuple(images), is_images=True, ignored=ignored)]
+    return images, videos, len(files) - len(images) - len(videos)
 
 
 def _each_named(
@@ -384,8 +388,14 @@ def _each_named(
 def _filled(entry: SourceEntry, loose: dict[Path, list[tuple[Path, int]]]) -> SourceEntry:
     if entry.name or not entry.is_images:
         return entry
-    paths = tuple(path for path, _ in dict.fromkeys(loose[entry.paths[0]]))
-    return SourceEntry(paths[0].stem if len(paths) == 1 else paths[0].parent.name, paths, True)
+    (folder,) = entry.paths
+    paths = tuple(path for path, _ in dict.fromkeys(loose[folder]))
+    if len(paths) == 1:
+        return SourceEntry(paths[0].stem, paths, True)
+    is_whole = False
+    with suppress(OSError):
+        is_whole = sorted(paths) == sorted(_media_in(folder)[0])
+    return SourceEntry(folder.name, paths, True, is_whole=is_whole)
 
 
 def _named_apart(entries: Iterable[SourceEntry]) -> list[SourceEntry]:

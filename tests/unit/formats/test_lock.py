@@ -9,7 +9,7 @@ import pytest
 
 from child import started
 from glpose.errors import BadInput
-from glpose.formats.lock import LOCK, only_writer
+from glpose.formats.lock import LOCK, in_turn, only_writer
 
 HOLD = """
 import sys, time
@@ -38,3 +38,27 @@ def test_another_process_is_named_and_its_end_frees_the_folder(tmp_path: Path) -
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="cannot be written"), only_writer(tmp_path / "absent"):
         pass
+
+
+NEXT = """
+import sys
+from pathlib import Path
+from glpose.formats.lock import in_turn
+print("comes", flush=True)
+with in_turn(Path(sys.argv[1])):
+    print(*(file.name for file in Path(sys.argv[1]).iterdir()), flush=True)
+"""
+
+
+def test_who_comes_later_waits_for_its_turn(tmp_path: Path) -> None:
+    with (
+        in_turn(tmp_path),
+        started([sys.executable, "-c", NEXT, tmp_path], stdout=subprocess.PIPE) as other,
+    ):
+        assert other.stdout is not None
+        assert other.stdout.readline() == "comes\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(0.3)
+        (tmp_path / "taken").touch()
+    with in_turn(tmp_path / "absent"):
+        assert [file.name for file in tmp_path.iterdir()] == ["taken"]

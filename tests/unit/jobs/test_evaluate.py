@@ -1,6 +1,7 @@
 """An evaluation from Python: an outcome with the scores, and nothing printed."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -61,6 +62,19 @@ def test_a_request_to_stop_is_an_outcome_and_a_wrong_call_is_raised(
     assert (done.state, done.done, done.report) == ("interrupted", [], None)
     with pytest.raises(BadInput, match="no such folder"):
         evaluate_set(options(tmp_path / "nowhere", tiny_weights, tmp_path / "out"))
+
+
+@pytest.mark.slow
+def test_sets_whose_names_are_not_utf8_are_two(
+    root: Path, tiny_weights: Path, tmp_path: Path
+) -> None:
+    for name in (b"M\xfcller", b"M\xf6ller"):
+        data = Path(shutil.copytree(root, tmp_path / os.fsdecode(name) / "posetrack18"))
+        how = options(data, tiny_weights, tmp_path / "out", limit=1)
+        if name == b"M\xfcller":
+            assert evaluate_set(how).state == "ok"
+    with pytest.raises(BadInput, match="data"):
+        evaluate_set(how)
 
 
 @pytest.mark.slow

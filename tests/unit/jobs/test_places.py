@@ -1,17 +1,24 @@
 """Videos of one name, in one call or in several, have folders of their own, and keep them."""
 
 import json
+import os
 import shutil
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import bad_videos
+from glpose.errors import VideoError
+from glpose.files import digest
+from glpose.formats.lock import in_turn
 from glpose.formats.results import write_summary
-from glpose.jobs.places import file_in, file_record, is_of, placed
-from glpose.jobs.run import Options, run_sources
-from glpose.jobs.writers import poses_jsonl
+from glpose.jobs.interrupt import Interrupt
+from glpose.jobs.places import Places, file_in, file_record, is_of, without_folders
+from glpose.jobs.report import Silent
+from glpose.jobs.run import Options, Outcome, run_sources
+from glpose.jobs.writers import overlay, poses_jsonl
 from glpose.video.network import parse_address
 from glpose.video.source import SourceEntry, find_sources
 
@@ -27,7 +34,11 @@ def trial(root: Path, subject: str, num_frames: int = 2) -> Path:
 
 
 def names(paths: list[Path], output: Path) -> list[str]:
-    return [entry.name for entry in placed(find_sources(paths), output)]
+    places, found = Places(output), []
+    for entry in find_sources(paths):
+        found.append(places.find(entry.plain_name, file_record(entry))[0])
+        places.take(found[-1])
+    return found
 
 
 def made(output: Path, name: str, path: Path) -> None:
@@ -43,13 +54,14 @@ def test_a_new_video_of_a_name_in_use_has_a_folder_of_its_own(
     videos = [trial(tmp_path, subject) for subject in ("S1", "S2")]
     first = run_sources(videos, options)
     assert [o.folder.name for o in first] == ["trial", "trial-2"]
+    assert [o.warnings for o in first] == [[], []]
     new = trial(tmp_path, "S0")
     outcomes = run_sources([new, *videos], options)
     assert [o.folder.name for o in outcomes] == ["trial-3", "trial", "trial-2"]
     assert [o.state for o in outcomes] == ["ok", "failed", "failed"]
     (said,) = outcomes[0].warnings
     assert said == (
-        f"{tmp_path / 'out' / 'trial'}: holds results of another file of that name; this one's are in "
+        f"{tmp_path / 'out' / 'trial'}: holds results of another file, or put aside; this one's are in "
         f"{tmp_path / 'out' / 'trial-3'}"
     )
     for outcome, video in zip(outcomes, [new, *videos], strict=True):
@@ -107,13 +119,26 @@ def test_hidden_people_are_not_told_by_a_path(options: Options, tmp_path: Path) 
 
 def test_results_put_aside_under_another_name_are_left_alone(tmp_path: Path) -> None:
     out, one, two = tmp_path / "out", trial(tmp_path, "S1"), trial(tmp_path, "S2")
-    made(out, "trial-7", one)
-    made(out, "mine", one)
+    made(out, "trial-old", one)
+    made(out, "mine-2", one)
     assert names([one, two], out) == ["trial", "trial-2"]
     made(out, "trial", two)
     made(out, "trial-2", one)
     assert names([one, two], out) == ["trial-2", "trial"]
     assert names([two], out) == ["trial"]
+
+
+def test_results_whose_folder_was_renamed_to_a_number_are_left_alone(
+    options: Options, tmp_path: Path
+) -> None:
+    video = trial(tmp_path, "S1")
+    (old,) = run_sources([video], options)
+    put_aside = old.folder.rename(old.folder.with_name("trial-2"))
+    was = (put_aside / "poses.jsonl").read_bytes()
+    for _ in range(2):
+        (new,) = run_sources([video], replace(options, overwrite=True))
+        assert (new.folder.name, new.warnings) == ("trial", [])
+    assert (put_aside / "poses.jsonl").read_bytes() == was
 
 
 def test_copies_are_files_of_their_own_and_links_are_not(tmp_path: Path) -> None:
@@ -127,7 +152,9 @@ def test_copies_are_files_of_their_own_and_links_are_not(tmp_path: Path) -> None
     assert names([link], out) == ["trial"]
 
 
-def test_each_folder_is_looked_into_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_of_others_are_looked_into_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "out"
     videos = [trial(tmp_path, f"S{n}") for n in range(9)]
     for n, video in enumerate(videos, 1):
@@ -135,7 +162,7 @@ def test_each_folder_is_looked_into_once(tmp_path: Path, monkeypatch: pytest.Mon
     looked: list[Path] = []
     monkeypatch.setattr("glpose.jobs.places.file_in", lambda f: looked.append(f) or file_in(f))
     assert names(videos[::-1], out) == [f"trial-{n}" for n in range(9, 1, -1)] + ["trial"]
-    assert len(looked) == 9
+    assert len(looked) < 2 * 9
 
 
 def test_pictures_of_one_folder_and_addresses(tmp_path: Path) -> None:
@@ -146,7 +173,7 @@ def test_pictures_of_one_folder_and_addresses(tmp_path: Path) -> None:
     assert (record or {})["path"] == str(folder)
     # Its first picture may go.
     assert is_of(record, file_record(replace(whole, paths=whole.paths[1:])))
-    assert is_of(record, file_record(replace(whole, paths=(second,)))) is False
+    assert is_of(record, file_record(find_sources([second])[0])) is False
     elsewhere = Path(shutil.copytree(folder, tmp_path / "other" / folder.name))
     assert is_of(record, file_record(find_sources([elsewhere])[0])) is False
     secret = parse_address("rtsp://user:word@camera/stream?key=1")
@@ -157,6 +184,219 @@ def test_pictures_of_one_folder_and_addresses(tmp_path: Path) -> None:
     other = replace(stream, address=parse_address("rtsp://garden/stream"))
     assert is_of(told, file_record(other)) is False
     assert is_of(told, file_record(SourceEntry("camera-0", (), camera=0))) is None
+
+
+def test_some_pictures_of_a_folder_are_another_file_than_all_and_than_others(
+    tmp_path: Path,
+) -> None:
+    folder = bad_videos.image_folder(tmp_path)
+    pictures = sorted(folder.glob("*.png"))
+
+    def record(*given: str | Path | list[Path]) -> dict[str, object] | None:
+        (entry,) = find_sources(given)
+        return file_record(entry)
+
+    first, second = record(str(folder / "frame-?.png")), record(str(folder / "frame-1?.png"))
+    whole = record(folder)
+    assert is_of(first, second) is is_of(first, whole) is is_of(second, whole) is False
+    assert is_of(first, record(str(folder / "frame-?.png"))) is True
+    assert is_of(whole, record(str(folder / "*.png"))) is is_of(whole, record(pictures)) is True
+    assert is_of(whole, record(pictures + pictures[:1])) is False  # one of them twice
+    for path in pictures[1:]:
+        path.unlink()
+    assert is_of(whole, record(folder)) is True
+    assert is_of(whole, record(pictures[0])) is False
+
+
+PLAIN = "http://host/trial-1.mp4"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        (PLAIN, PLAIN, True),
+        (PLAIN, "HTTP://me:word@host/trial-1.mp4", True),
+        (PLAIN, "http://host/trial-2.mp4", False),
+        ("http://host/trial+1.mp4", "http://host/trial+2.mp4", False),
+        ("http://host/trial 1.mp4", "http://host/trial 2.mp4", False),
+        ("http://host/get?id=1", "http://host/get?id=2", False),
+        ("http://host/get?id=1", "http://me:word@host/get?id=1", True),
+        ("http://host/a@1.mp4", "http://host/b@1.mp4", False),
+        ("rtmp://host/live/one", "rtmp://host/live/two", False),
+        ("rtmp://host/live/one", "rtmp://host/live/one", True),
+    ],
+)
+def test_addresses_that_differ_in_what_is_hidden_are_two_files(
+    one: str, other: str, is_same: bool
+) -> None:
+    entries = [SourceEntry("stream", (), address=parse_address(text)) for text in (one, other)]
+    records = [file_record(entry) for entry in entries]
+    assert is_of(*records) is is_same
+    if PLAIN in (one, other):  # as it always was
+        assert (records[0] or {})["path_sha256"] == digest(PLAIN.encode())
+
+
+def test_folders_whose_names_are_not_utf8_are_told_apart(tmp_path: Path) -> None:
+    records = []
+    for letter in (b"\xfc", b"\xf6", "\u00fc".encode()):
+        path = tmp_path / os.fsdecode(b"M" + letter + b"ller") / "trial.mp4"
+        records.append(file_record(SourceEntry("trial", (path,))) or {})
+        write_summary(tmp_path / "summary.json", {"file": records[-1]})
+        assert file_in(tmp_path) == records[-1]
+    assert len({str(record["path_sha256"]) for record in records}) == 3
+    assert records[-1]["path_sha256"] == digest(str(records[-1]["path"]).encode())
+
+
+def test_a_link_in_a_circle_and_a_name_of_no_file_stop_no_other_source(
+    options: Options, tmp_path: Path
+) -> None:
+    loop = tmp_path / "loop.mp4"
+    loop.symlink_to(loop)
+    outcomes = run_sources([loop, "a\0b.mp4", trial(tmp_path, "S1")], options)
+    assert [o.state for o in outcomes] == ["failed", "failed", "ok"]
+    assert file_record(SourceEntry("loop", (loop,), error=VideoError("none"))) is None
+
+
+def test_a_folder_stays_that_of_its_file_when_a_lower_number_is_free(tmp_path: Path) -> None:
+    out, one, two = tmp_path / "out", trial(tmp_path, "S1"), trial(tmp_path, "S2")
+    made(out, "trial-7", two)
+    assert names([two], out) == ["trial-7"]
+    assert names([one, two], out) == ["trial", "trial-7"]
+    made(out, "trial-2", two)
+    assert names([two], out) == ["trial-2"]
+    assert names([two, two.parent / "." / "trial.mp4"], out) == ["trial-2"]
+
+
+def test_folders_are_found_whatever_their_case(tmp_path: Path) -> None:
+    out, one = tmp_path / "out", trial(tmp_path, "S1")
+    other = trial(tmp_path, "S2")
+    made(out, "Trial", other)
+    assert names([one], out) == ["trial-2"]
+    made(out, "TRIAL-2", one)
+    assert names([one], out) == ["TRIAL-2"]
+    upper = one.rename(one.parent / "Trial.mp4")
+    assert names([upper], out) == ["Trial-3"]
+
+
+def test_a_source_that_cannot_be_read_takes_no_folder_of_another(
+    options: Options, tmp_path: Path
+) -> None:
+    junk, good = trial(tmp_path, "S1"), trial(tmp_path, "S2")
+    junk.write_bytes(b"junk")
+    for again in (False, True):
+        bad, done = run_sources([junk, good], replace(options, overwrite=again))
+        assert (bad.state, done.state) == ("failed", "ok")
+        assert (bad.folder.name, done.folder.name) == ("trial", "trial-2")
+    (refused,) = run_sources([good], options)
+    assert refused.folder.name == "trial-2"
+    assert "holds results already" in refused.warnings[0]
+
+
+class Told(Silent):
+    """Remembers problems; who heeds `interrupt` stops after a frame."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.interrupt = Interrupt()
+
+    def update(self, frames: int, people: int) -> None:
+        self.interrupt.requested = True
+
+    def problem(self, message: str) -> None:
+        self.lines.append(message)
+
+
+class Meanwhile(Silent):
+    """Another run, of a video, as soon as one that is watched is through with its first source."""
+
+    def __init__(self, video: Path, options: Options) -> None:
+        self.video, self.options = video, options
+        self.outcomes: list[Outcome] = []
+
+    def result(self, line: str) -> None:
+        if not self.outcomes:
+            self.outcomes = run_sources([self.video], self.options)
+
+
+def test_two_runs_at_once_have_a_folder_for_each_video(options: Options, tmp_path: Path) -> None:
+    one, two, three = (trial(tmp_path, f"S{n}") for n in (1, 2, 3))
+    other = Meanwhile(three, options)
+    outcomes = run_sources([one, two, three], options, other)
+    assert [o.folder.name for o in outcomes + other.outcomes] == [
+        "trial", "trial-3", "trial-2", "trial-2",
+    ]  # fmt: skip
+    assert [o.state for o in outcomes] == ["ok", "ok", "failed"]
+    for outcome, video in zip(outcomes, (one, two, three), strict=True):
+        assert (file_in(outcome.folder) or {})["path"] == str(video)
+
+
+def test_a_folder_that_is_taken_while_a_run_waits_for_its_turn_is_not_used(
+    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = trial(tmp_path, "S1"), trial(tmp_path, "S2")
+
+    def waiting(folder: Path) -> AbstractContextManager[None]:
+        made(folder, "trial", other)
+        return in_turn(folder)
+
+    monkeypatch.setattr("glpose.jobs.run.in_turn", waiting)
+    (outcome,) = run_sources([one], replace(options, overwrite=True))
+    assert (outcome.state, outcome.name, outcome.folder.name) == ("ok", "trial-2", "trial-2")
+    assert "holds results of another file" in outcome.warnings[0]
+    assert (file_in(tmp_path / "out" / "trial") or {})["path"] == str(other)
+
+
+def test_it_is_said_at_once_that_a_folder_is_not_the_usual_one(
+    options: Options, tmp_path: Path
+) -> None:
+    run_sources([trial(tmp_path, "S1")], options)
+    told = Told()
+    how = replace(options, causal=True)
+    (outcome,) = run_sources([trial(tmp_path, "S2", 30)], how, told, told.interrupt)
+    assert outcome.state == "interrupted"
+    assert outcome.folder.name == "trial-2"
+    assert "holds results of another file, or put aside" in outcome.warnings[0]
+    assert told.lines == outcome.warnings
+    kept = json.loads((outcome.folder / "summary.json").read_text())["warnings"]
+    assert kept == outcome.warnings
+
+
+@pytest.mark.parametrize("is_relative", [False, True])
+def test_nothing_written_names_a_folder_of_hidden_people(
+    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_relative: bool
+) -> None:
+    folder = tmp_path / "patients" / "Jane Doe"
+    video, pictures = trial(folder, "clips"), bad_videos.image_folder(folder)
+    (pictures / "frame-3.png").write_bytes(b"not a picture")
+    monkeypatch.chdir(folder)
+    output = Path("../Jane Doe/out") if is_relative else folder / "out"
+    how = replace(options, output=output, writers=(poses_jsonl, overlay), frames=(0, 4))
+    how = replace(how, private="skeleton")
+    made(output, "trial", trial(tmp_path, "S1"))
+    told = Told()
+    outcomes = run_sources([video, pictures], how, told)
+    assert [o.state for o in outcomes] == ["ok", "incomplete"]
+    assert any(str(pictures / "frame-3.png") in line for line in told.lines)
+    assert any("frame-3.png" in line for line in outcomes[1].warnings)
+    assert "holds results of another file" in outcomes[0].warnings[0]
+    for outcome in outcomes:
+        files = list(outcome.folder.iterdir())
+        assert len(files) == 3
+        for file in files:
+            assert not any(name in file.read_bytes() for name in (b"Jane", b"patients", b"clips"))
+
+
+def test_a_message_without_folders() -> None:
+    entry = SourceEntry("v", (Path("/p/Jane/v.mp4"),))
+    for text, kept in {
+        "/p/Jane/v.mp4: no person": "v.mp4: no person",
+        "/p/Jane: 3 pictures": "its folder: 3 pictures",
+        "out/v: holds results": "v: holds results",
+        "it was left out/v and /p/John/v.mp4": "it was left v and /p/John/v.mp4",
+    }.items():
+        assert without_folders(text, entry, Path("out")) == kept
+    at_root = SourceEntry("v", (Path("/v.mp4"),))
+    assert without_folders("/v.mp4: 1/2 of it.", at_root, Path()) == "/v.mp4: 1/2 of it."
 
 
 @pytest.mark.parametrize("record", [7, [], {}, {"path": 7}, {"path_sha256": 7}])

@@ -158,6 +158,12 @@ def test_bad_results(content: str | None, said: str, tmp_path: Path, capsys: Cap
     assert not (tmp_path / "t.csv").exists()
 
 
+def test_a_link_in_a_circle(tmp_path: Path, capsys: Capture) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    assert f"{loop}: cannot be read" in refused(loop, tmp_path / "x.csv", capsys)
+
+
 def test_folders_that_are_no_results(results: Path, tmp_path: Path, capsys: Capture) -> None:
     written(tmp_path / "more", walk(TIMES))
     said = refused(tmp_path, tmp_path / "t.trc", capsys, str(results))

@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 
 from glpose.errors import BadInput
-from glpose.files import whole_folder
+from glpose.files import resolved, text_bytes, whole_folder
 from glpose.formats.dataset import of_labelled_size
 from glpose.imaging import read_image
 
@@ -185,14 +185,14 @@ class PictureStore:
 
 
 def _identity(paths: Iterable[Path]) -> str:
-    whole, resolved = hashlib.sha256(), lru_cache(None)(Path.resolve)
+    whole, where = hashlib.sha256(), lru_cache(None)(resolved)
     for path in paths:
         try:
             found = path.stat()
             what = f"{found.st_size} {found.st_mtime_ns}"
         except OSError:
             what = "missing"
-        whole.update(f"{resolved(path.parent)}/{path.name} {what}\n".encode())
+        whole.update(text_bytes(f"{where(path.parent)}/{path.name} {what}\n"))
     return whole.hexdigest()
 
 

@@ -222,6 +222,12 @@ def test_a_store_is_sent_by_its_path(tmp_path: Path) -> None:
     assert with_cache([store], 5) == [store]
 
 
+def test_files_of_any_name_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    files = [tmp_path / os.fsdecode(name) for name in (b"\xfc.png", b"\xf6.png", b"loop/1.png")]
+    assert len({content_digest(files=[file]) for file in files}) == 3
+
+
 def test_other_pictures_have_another_identity(tmp_path: Path) -> None:
     label = {name: np.zeros(1, np.int64) for name in ("clip", "frame", "track")}
     stores = [
