@@ -477,7 +477,7 @@ def _check_shapes(people: People, frame: int) -> None:
 
 
 def checked_boxes(boxes: Boxes | None, info: VideoInfo, name: str) -> Boxes | None:
-    """The boxes in the types of `People`, whatever numbers they were given in.
+    """A copy of the boxes in the types of `People`, whatever numbers they were given in.
 
     Raises: BadInput for boxes that are none, are beyond the video's end, or share a track id.
     """
@@ -499,9 +499,8 @@ def checked_boxes(boxes: Boxes | None, info: VideoInfo, name: str) -> Boxes | No
                 "features of all people of some frames are kept in memory"
             )
         # Before anything is computed: sums of small whole numbers would overflow.
-        xyxy = people.xyxy.astype(np.float32, copy=False)
-        score = people.score.astype(np.float32, copy=False)
-        whose = People(xyxy, score, people.track_id.astype(np.int64, copy=False))
+        xyxy, score = people.xyxy.astype(np.float32), people.score.astype(np.float32)
+        whose = People(xyxy, score, people.track_id.astype(np.int64))
         check_people(whose, f"frame {frame} of the boxes")
         if len(wrong := score[~((score >= 0) & (score <= 1))]):
             raise BadInput(

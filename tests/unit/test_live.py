@@ -4,6 +4,10 @@ import math
 import subprocess
 import sys
 import weakref
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import fields, is_dataclass
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +76,54 @@ def test_pushes_are_answered_as_a_causal_run_answers_and_the_memory_may_be_reuse
         np.testing.assert_array_equal(one.people.xyxy, two.people.xyxy)
         if len(one.people):
             np.testing.assert_array_equal(one.unsure_sides, two.unsure_sides)
+
+
+def arrays_of(part: object) -> Iterator[np.ndarray]:
+    """All arrays of a data type, those of its parts too."""
+    if isinstance(part, np.ndarray):
+        yield part
+    elif is_dataclass(part) and not isinstance(part, glpose.Skeleton):  # one for all
+        for inner in fields(part):
+            yield from arrays_of(getattr(part, inner.name))
+
+
+BOX = glpose.People(np.array([[40, 30, 90, 70]], np.float32), np.ones(1, np.float32), np.array([4]))
+
+
+@pytest.mark.parametrize("kind", ["found", "causal", "given", "live"])
+@pytest.mark.parametrize("name", ["followed", "detected"])
+def test_who_gets_poses_may_write_into_them(
+    name: str, kind: str, how: dict, tmp_path: Path
+) -> None:
+    """Neither what was given, nor what came before or comes later, is changed by that."""
+    how["weights"] = tiny_onnx.write_pose(tmp_path, **SLOTS[name])
+    pictures = [spot(i) for i in range(14)]
+
+    def poses() -> Iterator[glpose.Poses]:
+        if kind == "live":
+            live = Live(**how)
+            return (live.push(*pair) for pair in zip(pictures, times(14), strict=True))
+        boxes = dict.fromkeys(range(14), BOX) if kind == "given" else None
+        return glpose.run(pictures, boxes=boxes, causal=kind == "causal", **how)
+
+    wanted, before, found = list(poses()), deepcopy(BOX), []
+    for one in poses():
+        found.append(deepcopy(one))
+        for array in arrays_of(one):
+            array[...] = 77
+    for one, two in zip((*found, BOX), (*wanted, before), strict=True):
+        for a, b in zip(arrays_of(one), arrays_of(two), strict=True):
+            np.testing.assert_array_equal(a, b)
+    for one, two in pairwise(wanted):
+        for a, b in product(arrays_of(one), arrays_of(two)):
+            assert not np.shares_memory(a, b)
+
+
+def test_boxes_may_change_while_poses_are_read(how: dict) -> None:
+    pictures, box = [spot(i) for i in range(14)], deepcopy(BOX)
+    for poses in glpose.run(pictures, boxes=dict.fromkeys(range(14), box), **how):
+        box.xyxy[:] = 3
+        np.testing.assert_array_equal(poses.people.xyxy, BOX.xyxy)
 
 
 def test_after_a_reset_or_a_stall_all_is_new_but_numbers_go_on(how: dict, tmp_path: Path) -> None:
