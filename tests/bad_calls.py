@@ -8,7 +8,9 @@ import json
 import pathlib
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from functools import partial
+from inspect import getmembers, isfunction, signature
 
 import numpy as np
 
@@ -63,8 +65,6 @@ OPTIONS = {
     "refiners": (3, ["flow"]),
     "detect_every": ("5", 0, True, 2.5),
     "preset": ("slow", None, 3),
-    "flip": ("yes", 1),
-    "fuse": ("no", 0),
 }
 
 TWO = {
@@ -106,6 +106,48 @@ OTHERS = {
 """Calls of everything else."""
 
 
+class Theirs:
+    """A source of a user that says this of itself."""
+
+    time_base, audio, warnings = Fraction(1, 25), None, ()
+
+    def __init__(self, **says: object) -> None:
+        self.info = glpose.VideoInfo("x", (8, 8), 25.0, **says)
+
+    def frames(self, *_: object) -> object:
+        raise AssertionError("what it says was not checked")
+
+
+NO_POSES = glpose.Poses(0, 0.0, NOBODY, np.zeros((0, 17, 2)), np.zeros((0, 17)), skeleton=COCO17)
+TRUTHS = {
+    "run": partial(glpose.run, GOOD),
+    "Live": glpose.Live,
+    "ArraySource": partial(glpose.ArraySource, GOOD),
+    "VideoInfo": lambda **says: glpose.run(Theirs(**says)),
+    "Poses.plot": partial(NO_POSES.plot, GOOD[0]),
+}
+"""How to call everything that takes True or False."""
+
+
+def wrong_truths() -> dict[str, Callable[[], object]]:
+    """A call of everything of `glpose` for each of its truths, with what is neither true nor false."""
+    calls = {}
+    for owner in glpose.__all__:
+        found = getattr(glpose, owner)
+        functions = getmembers(found, isfunction) or [("__init__", found)]
+        for name, function in functions:
+            call = f"{owner}.{name}".removesuffix(".__init__")
+            for option, taken in (
+                signature(function).parameters.items() if isfunction(function) else ()
+            ):
+                kind = str(taken.annotation)
+                for value in ("false", 1, None) if "bool" in kind else ():
+                    if value is not None or "None" not in kind:
+                        text = f"{call}({option}={value!r})"
+                        calls[text] = partial(TRUTHS[call], **{option: value})
+    return calls
+
+
 def raised(call: Callable[[], object]) -> tuple[list[str], str]:
     """The types and the text of what a call raises; no types if it does not."""
     try:
@@ -124,4 +166,6 @@ if __name__ == "__main__":
     for name, change in BOXES.items():
         boxes = {0: glpose.People(**{**TWO, **change})}
         todo[f"boxes: {name}"] = partial(glpose.run, GOOD, boxes=boxes)
-    json.dump({name: raised(call) for name, call in (todo | OTHERS).items()}, sys.stdout)
+    json.dump(
+        {name: raised(call) for name, call in (todo | OTHERS | wrong_truths()).items()}, sys.stdout
+    )

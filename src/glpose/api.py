@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from glpose import __version__
-from glpose.config import real_number
+from glpose.config import checked_truth, real_number
 from glpose.errors import BadInput
 from glpose.flow import Flow, Motions
 from glpose.formats.results import check_people, read_boxes
@@ -148,6 +148,8 @@ def run(
     start_s, end_s, frames = checked_span(start_s, end_s, frames)
     fps = None if fps is None else checked_rate(fps, "fps")
     wish = Wish(preset, detect_every, flip, fuse)
+    causal = checked_truth(causal, "causal")
+    allow_network = checked_truth(allow_network, "allow_network")
     entries = find_given([source], fps, allow_network=allow_network)
     for problem in (entry.error for entry in entries if entry.error is not None):
         raise problem

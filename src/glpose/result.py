@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Float32, Float64, Int64, UInt8
 
+from glpose.config import checked_truth
 from glpose.errors import BadInput, MissingExtra
 from glpose.forked import use_natives
 from glpose.formats import results
@@ -59,6 +60,7 @@ class Poses(FramePoses):
         """
         if not isinstance(rgb, np.ndarray) or rgb.dtype != np.uint8 or rgb.shape[2:] != (3,):
             raise BadInput("found no RGB picture to draw on; expected uint8, height x width x 3")
+        numbered = checked_truth(numbered, "numbered")
         return draw(rgb, self, self.skeleton, numbered=numbered)
 
     def to_dict(self) -> dict[str, object]:

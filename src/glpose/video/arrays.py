@@ -7,7 +7,7 @@ from itertools import chain
 import numpy as np
 from jaxtyping import UInt8
 
-from glpose.config import real_number
+from glpose.config import checked_truth, real_number
 from glpose.errors import BadInput
 from glpose.types import Frame, VideoInfo
 
@@ -45,6 +45,7 @@ class ArraySource:
     ) -> None:
         if not isinstance(name, str):
             raise BadInput(f"name is a {type(name).__name__}; expected text")
+        is_still = checked_truth(is_still, "is_still")
         self._name, self._times_s = name, None if times_s is None else _numbers(name, times_s)
         rate_hz = _usual_rate(self._times_s) if rate_hz is None else checked_rate(rate_hz)
         step_s = step_at(rate_hz)

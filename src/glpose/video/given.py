@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from glpose.config import real_number
+from glpose.config import checked_truth, real_number
 from glpose.errors import BadInput, VideoError
 from glpose.types import Frame, VideoInfo
 from glpose.video.arrays import ArraySource, checked_picture
@@ -272,7 +272,7 @@ def _checked_info(info: object) -> VideoInfo:
         duration_s=duration_s if duration_s is not None and math.isfinite(duration_s) else None,
         rotation_deg=whole("rotation_deg", info.rotation_deg, -360, "whole degrees"),
         note=str(info.note or ""),
-        is_still=bool(info.is_still),
+        is_still=checked_truth(info.is_still, f"{info.name}: is_still of the info"),
         largest_hw=None if info.largest_hw is None else size_hw("largest_hw", info.largest_hw),
     )
 
