@@ -23,6 +23,7 @@ from glpose.formats import results
 from glpose.skeleton import Skeleton
 from glpose.stoppable import Stoppable
 from glpose.types import FrameAndPoses, FramePoses, PoseResult, VideoInfo
+from glpose.video.arrays import checked_picture
 from glpose.viewer.overlay import draw
 
 if TYPE_CHECKING:
@@ -58,8 +59,7 @@ class Poses(FramePoses):
 
         Raises: BadInput if it is no RGB picture of uint8.
         """
-        if not isinstance(rgb, np.ndarray) or rgb.dtype != np.uint8 or rgb.shape[2:] != (3,):
-            raise BadInput("found no RGB picture to draw on; expected uint8, height x width x 3")
+        rgb = checked_picture(rgb, "the picture to draw on")
         numbered = checked_truth(numbered, "numbered")
         return draw(rgb, self, self.skeleton, numbered=numbered)
 

@@ -145,6 +145,8 @@ def test_plot_draws_what_the_overlay_shows(result: Result) -> None:
         expected = draw(rgb, FRAMES[1], JOINTS, numbered=numbered)
         np.testing.assert_array_equal(result.frames[1].plot(rgb, numbered=numbered), expected)
     assert (rgb == 90).all()
+    with pytest.raises(BadInput, match="the picture to draw on is an empty array of shape"):
+        result.frames[1].plot(rgb[:0])
 
 
 def test_a_loaded_result_is_the_same(result: Result, tmp_path: Path) -> None:

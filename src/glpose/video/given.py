@@ -18,7 +18,7 @@ import numpy as np
 from glpose.config import checked_truth, real_number
 from glpose.errors import BadInput, VideoError
 from glpose.types import Frame, VideoInfo
-from glpose.video.arrays import ArraySource, checked_picture
+from glpose.video.arrays import LATEST_S, RATES_HZ, ArraySource, checked_picture
 from glpose.video.camera import CameraSource
 from glpose.video.network import NetworkSource
 from glpose.video.pages import Pages
@@ -53,9 +53,6 @@ _MAGIC = (
     (0, b"BM", ".bmp"),
 )
 """Where which bytes stand in files of pictures; all others are opened as videos."""
-
-_LATEST_S = 1e12
-"""Times, of clocks since 1970 too, are less; more cannot be counted in ticks of a video."""
 
 
 def find_given(
@@ -222,13 +219,13 @@ class _Theirs(_Around):
                 raise BadInput(
                     f"{label} came after {last_index}; expected whole numbers from 0 that increase"
                 )
-            is_time = time_s is not None and abs(time_s) <= _LATEST_S
+            is_time = time_s is not None and abs(time_s) <= LATEST_S
             # As floats, of which two of other numbers may be one.
             time_s = float(time_s) if time_s is not None and is_time else -math.inf
             if not last_s < time_s:
                 raise BadInput(
                     f"{label} is at {frame.time_s!r:.40} s, after one at {last_s} s; expected times "
-                    f"in seconds that increase, up to {_LATEST_S:g}"
+                    f"in seconds that increase, up to {LATEST_S:g}"
                 )
             last_index, last_s = index, time_s
             yield Frame(index, time_s, frame.rgb)
@@ -259,8 +256,10 @@ def _checked_info(info: object) -> VideoInfo:
         return height, width
 
     rate_hz, duration_s = real_number(info.rate_hz), real_number(info.duration_s)
-    if rate_hz is None or rate_hz <= 0 or rate_hz == math.inf:
-        raise wrong("rate_hz", "frames a second, above 0, or math.nan if nobody knows")
+    least, most = RATES_HZ
+    if rate_hz is None or not (math.isnan(rate_hz) or least <= rate_hz <= most):
+        expected = f"frames a second, from {least:g} to {most:g}, or math.nan if nobody knows"
+        raise wrong("rate_hz", expected)
     if info.duration_s is not None and (duration_s is None or duration_s < 0):
         raise wrong("duration_s", "seconds, or None if nobody knows")
     frames, counted = info.num_frames, "a whole number from 0, or None if nobody knows"

@@ -258,9 +258,13 @@ def theirs_with(**parts: object) -> Theirs:
 @pytest.mark.parametrize(
     ("parts", "words"),
     [
-        ({"rate_hz": None}, "the rate_hz None; expected frames a second, above 0, or math.nan"),
+        (
+            {"rate_hz": None},
+            "the rate_hz None; expected frames a second, from 1e-09 to 1e+09, or math.nan",
+        ),
         ({"rate_hz": "25"}, "the rate_hz '25'"),
         ({"rate_hz": 0.0}, "the rate_hz 0.0"),
+        ({"rate_hz": 1e-320}, "the rate_hz 1e-320"),
         ({"rate_hz": -25.0}, "the rate_hz -25.0"),
         ({"rate_hz": math.inf}, "the rate_hz inf"),
         ({"size_hw": (0, 8)}, "the size_hw (0, 8); expected (height, width) in pixels"),
