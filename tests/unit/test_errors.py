@@ -5,7 +5,15 @@ import pickle
 
 import pytest
 
-from glpose.errors import BadConfig, BadInput, BadWeights, GLPoseError, MissingExtra, VideoError
+from glpose.errors import (
+    BadConfig,
+    BadInput,
+    BadWeights,
+    GLPoseError,
+    MissingExtra,
+    VideoError,
+    one_line,
+)
 
 
 @pytest.mark.parametrize(
@@ -24,3 +32,13 @@ def test_they_say_the_same_when_sent_or_copied(problem: GLPoseError) -> None:
     for found in (pickle.loads(pickle.dumps(problem)), copy.copy(problem)):
         assert type(found) is type(problem)
         assert str(found) == str(problem)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("a\nb.mp4: no", r"a\nb.mp4: no"), ("\x1b[31m\r\0", r"\x1b[31m\r\x00"), ("ü \\n", "ü \\n")],
+)
+def test_whatever_a_text_names_it_is_one_line(text: str, said: str) -> None:
+    assert one_line(text) == str(BadInput(text)) == said
+    assert one_line(said) == said
+    assert said in str(MissingExtra(text))

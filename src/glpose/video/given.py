@@ -5,10 +5,12 @@ Start at `find_given`, which is `find_sources` for all of it.
 
 import math
 import os
+import re
 import shutil
 import tempfile
 import weakref
 from collections.abc import Generator, Iterable, Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -50,6 +52,8 @@ _MAGIC = (
     (8, b"WEBP", ".webp"),
     (0, b"II*\0", ".tif"),
     (0, b"MM\0*", ".tif"),
+    (0, b"II+\0", ".tif"),  # of more than 4 GB, but small ones are written so, too
+    (0, b"MM\0+", ".tif"),
     (0, b"BM", ".bmp"),
 )
 """Where which bytes stand in files of pictures; all others are opened as videos."""
@@ -75,7 +79,7 @@ def let_go(source: Source) -> None:
         source.close()
 
 
-def _parts(given: object, fps: float | None) -> Iterator[str | Path | Source | list[Path]]:
+def _parts(given: object, fps: float | None) -> Iterator[str | Path | Source | list[str | Path]]:
     match given:
         case str():
             yield given
@@ -90,7 +94,7 @@ def _parts(given: object, fps: float | None) -> Iterator[str | Path | Source | l
         case np.ndarray() if given.ndim < 4:
             yield ArraySource([given], rate_hz=fps, name="picture", is_still=True)
         case list() | tuple() if given and all(isinstance(p, str | os.PathLike) for p in given):
-            yield list(map(Path, given))
+            yield [p if isinstance(p, str) else Path(p) for p in given]
         case _ if hasattr(given, "read"):
             yield _held(*_content(given), fps)
         case Iterable() if not isinstance(given, Mapping):
@@ -106,7 +110,7 @@ def _parts(given: object, fps: float | None) -> Iterator[str | Path | Source | l
 def _content(file: Any) -> tuple[bytes, str]:
     """What is in an open file from where it stands, and its name."""
     name = getattr(file, "name", None)
-    name = Path(name).name if isinstance(name, str) else "file"
+    name = (Path(name).name if isinstance(name, str) else "") or "file"
     try:
         data = file.read()
     except (OSError, ValueError) as problem:  # closed, or not for reading
@@ -120,12 +124,14 @@ def _content(file: Any) -> tuple[bytes, str]:
 def _held(data: bytes, name: str, fps: float | None) -> Source:
     """A source of the content of a file, kept in a temporary one as long as the source lives."""
     suffix = next((s for at, magic, s in _MAGIC if data[at : at + len(magic)] == magic), "")
+    # Only the suffix is the caller's, by which raw streams are known: names may be anything.
+    named = re.search(r"\.[A-Za-z0-9]{1,8}$", name)
     folder = Path(tempfile.mkdtemp(prefix="glpose-"))
-    path = folder / (Path(name).stem + suffix if suffix else name)
+    path = folder / f"content{suffix or (named[0] if named else '')}"
     try:
         path.write_bytes(data)
         (entry,) = find_sources([path])
-        held = _Held(entry.open(fps), folder)
+        held = _Held(entry.open(fps), path, name)
     except BaseException as problem:
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(problem, OSError):
@@ -170,20 +176,25 @@ class _Around:
 class _Held(_Around):
     """A source that reads a file of its own; messages call it by the name that was given."""
 
-    def __init__(self, source: Source, folder: Path) -> None:
+    def __init__(self, source: Source, path: Path, name: str) -> None:
         super().__init__(source)
-        self._folder = folder
+        self._path, self._name, folder = path, name, path.parent
         self._removal = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+    @property
+    def info(self) -> VideoInfo:
+        is_video = isinstance(self._source, VideoSource)
+        return replace(self._source.info, name=self._name if is_video else Path(self._name).stem)
 
     def close(self) -> None:
         """Remove the file, now if nobody reads it, or with this object; what is known stays."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-        if not self._folder.exists():
+        shutil.rmtree(self._path.parent, ignore_errors=True)
+        if not self._path.parent.exists():
             self._removal.detach()
 
     @property
     def warnings(self) -> list[str]:
-        return [text.replace(f"{self._folder}{os.sep}", "") for text in self._source.warnings]
+        return [text.replace(str(self._path), self._name) for text in self._source.warnings]
 
 
 class _Theirs(_Around):
