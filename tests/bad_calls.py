@@ -39,6 +39,9 @@ SOURCES = {
     "an empty iterator": iter(()),
     "an empty name": "",
     "a name with a zero byte": "a\0b",
+    "a list of an empty name": [""],
+    "a list of an empty name and another": ["", "a.png"],
+    "a name of two lines": "a\nb.mp4",
     "a path that is not there": pathlib.Path("no.mp4"),
     "an address": "https://example.org/walk.mp4",
     "grey": np.zeros((8, 8), np.uint8),
@@ -54,7 +57,7 @@ SOURCES = {
     "a file of text": io.StringIO("x"),
 }
 OPTIONS = {
-    "boxes": (3, [1], {0: 3}, {"a": NOBODY}, {-1: NOBODY}, "no.jsonl"),
+    "boxes": (3, "", [1], {0: 3}, {"a": NOBODY}, {-1: NOBODY}, "no.jsonl"),
     "weights": (3, "", "huge"),
     "detector": (3, None, ""),
     "start_s": ("1:20", float("nan"), -1, True),
@@ -96,6 +99,9 @@ OTHERS = {
     "lift a truth": lambda: glpose.lift(RESULT, height_m=True),
     "lift a path": lambda: glpose.lift("poses.jsonl"),
     "lift a stream": lambda: glpose.lift(glpose.run(GOOD, boxes={})),
+    "lift empty weights": lambda: glpose.lift(RESULT, weights=""),
+    "live empty weights": lambda: glpose.Live(weights=" "),
+    "load an empty name": lambda: glpose.load(""),
     "load nothing": lambda: glpose.load(None),
     "load a number": lambda: glpose.load(3),
     "rate_hz": lambda: glpose.ArraySource(GOOD, rate_hz="25"),

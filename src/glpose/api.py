@@ -455,6 +455,8 @@ def check_kinds(**arguments: object) -> None:
 
 
 def _check_kind(name: str, value: object, kind: Any, expected: str) -> None:
+    if isinstance(value, str) and not value.strip():  # as a path it would be the current folder
+        raise BadInput(f"{name} is empty; expected {expected}")
     if not isinstance(value, kind):
         raise BadInput(f"{name} is a {type(value).__name__}; expected {expected}")
 

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64, Int64, UInt8
 
 from glpose.config import checked_truth
-from glpose.errors import BadInput, MissingExtra
+from glpose.errors import BadInput, MissingExtra, one_line
 from glpose.forked import use_natives
 from glpose.formats import results
 from glpose.skeleton import Skeleton
@@ -214,7 +214,7 @@ class PoseStream(Iterator[Poses]):
     @property
     def warnings(self) -> tuple[str, ...]:
         """Problems of the source found so far, one line each, such as frames that are missing."""
-        return tuple(dict.fromkeys(self._warned()))
+        return tuple(dict.fromkeys(map(one_line, self._warned())))
 
     def collect(self) -> Result:
         """Read all frames that are still to come, and keep them: some kilobytes a frame."""
@@ -241,6 +241,8 @@ def load(path: str | Path) -> Result:
     """
     if not isinstance(path, str | os.PathLike):
         raise BadInput(f"found a {type(path).__name__}; expected the path of a poses.jsonl")
+    if isinstance(path, str) and not path.strip():  # it would be the current folder
+        raise BadInput("found an empty name; expected the path of a poses.jsonl")
     found = results.load(results.poses_file_of(Path(path)))
     frames = tuple(Poses.of(poses, found.skeleton) for poses in found.frames)
     return Result(found.video, found.skeleton, frames, found.models, found.settings)
