@@ -82,14 +82,14 @@ def test_problems_of_the_source_are_known_while_it_is_read_and_afterwards() -> N
 
     def pairs():
         for poses in FRAMES:
-            warnings.extend(["the file ends early"] * (poses.frame >= 2))
+            warnings.extend(["a\nb: the file ends early"] * (poses.frame >= 2))
             yield Frame(poses.frame, poses.time_s, None), poses
 
     stream = PoseStream(pairs(), VIDEO, JOINTS, {}, {}, warned=lambda: warnings)
     next(stream)
     assert stream.warnings == ()
     result = stream.collect()
-    assert result.warnings == stream.warnings == ("the file ends early",)
+    assert result.warnings == stream.warnings == (r"a\nb: the file ends early",)
     assert "warnings" not in result.to_dict()
 
 
