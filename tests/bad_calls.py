@@ -8,7 +8,9 @@ import json
 import pathlib
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from functools import partial
+from inspect import getmembers, isfunction, signature
 
 import numpy as np
 
@@ -37,6 +39,9 @@ SOURCES = {
     "an empty iterator": iter(()),
     "an empty name": "",
     "a name with a zero byte": "a\0b",
+    "a list of an empty name": [""],
+    "a list of an empty name and another": ["", "a.png"],
+    "a name of two lines": "a\nb.mp4",
     "a path that is not there": pathlib.Path("no.mp4"),
     "an address": "https://example.org/walk.mp4",
     "grey": np.zeros((8, 8), np.uint8),
@@ -52,7 +57,7 @@ SOURCES = {
     "a file of text": io.StringIO("x"),
 }
 OPTIONS = {
-    "boxes": (3, [1], {0: 3}, {"a": NOBODY}, {-1: NOBODY}, "no.jsonl"),
+    "boxes": (3, "", [1], {0: 3}, {"a": NOBODY}, {-1: NOBODY}, "no.jsonl"),
     "weights": (3, "", "huge"),
     "detector": (3, None, ""),
     "start_s": ("1:20", float("nan"), -1, True),
@@ -63,8 +68,6 @@ OPTIONS = {
     "refiners": (3, ["flow"]),
     "detect_every": ("5", 0, True, 2.5),
     "preset": ("slow", None, 3),
-    "flip": ("yes", 1),
-    "fuse": ("no", 0),
 }
 
 TWO = {
@@ -96,6 +99,9 @@ OTHERS = {
     "lift a truth": lambda: glpose.lift(RESULT, height_m=True),
     "lift a path": lambda: glpose.lift("poses.jsonl"),
     "lift a stream": lambda: glpose.lift(glpose.run(GOOD, boxes={})),
+    "lift empty weights": lambda: glpose.lift(RESULT, weights=""),
+    "live empty weights": lambda: glpose.Live(weights=" "),
+    "load an empty name": lambda: glpose.load(""),
     "load nothing": lambda: glpose.load(None),
     "load a number": lambda: glpose.load(3),
     "rate_hz": lambda: glpose.ArraySource(GOOD, rate_hz="25"),
@@ -104,6 +110,48 @@ OTHERS = {
     "threads": lambda: glpose.EngineSpec(threads="2"),
 }
 """Calls of everything else."""
+
+
+class Theirs:
+    """A source of a user that says this of itself."""
+
+    time_base, audio, warnings = Fraction(1, 25), None, ()
+
+    def __init__(self, **says: object) -> None:
+        self.info = glpose.VideoInfo("x", (8, 8), 25.0, **says)
+
+    def frames(self, *_: object) -> object:
+        raise AssertionError("what it says was not checked")
+
+
+NO_POSES = glpose.Poses(0, 0.0, NOBODY, np.zeros((0, 17, 2)), np.zeros((0, 17)), skeleton=COCO17)
+TRUTHS = {
+    "run": partial(glpose.run, GOOD),
+    "Live": glpose.Live,
+    "ArraySource": partial(glpose.ArraySource, GOOD),
+    "VideoInfo": lambda **says: glpose.run(Theirs(**says)),
+    "Poses.plot": partial(NO_POSES.plot, GOOD[0]),
+}
+"""How to call everything that takes True or False."""
+
+
+def wrong_truths() -> dict[str, Callable[[], object]]:
+    """A call of everything of `glpose` for each of its truths, with what is neither true nor false."""
+    calls = {}
+    for owner in glpose.__all__:
+        found = getattr(glpose, owner)
+        functions = getmembers(found, isfunction) or [("__init__", found)]
+        for name, function in functions:
+            call = f"{owner}.{name}".removesuffix(".__init__")
+            for option, taken in (
+                signature(function).parameters.items() if isfunction(function) else ()
+            ):
+                kind = str(taken.annotation)
+                for value in ("false", 1, None) if "bool" in kind else ():
+                    if value is not None or "None" not in kind:
+                        text = f"{call}({option}={value!r})"
+                        calls[text] = partial(TRUTHS[call], **{option: value})
+    return calls
 
 
 def raised(call: Callable[[], object]) -> tuple[list[str], str]:
@@ -124,4 +172,6 @@ if __name__ == "__main__":
     for name, change in BOXES.items():
         boxes = {0: glpose.People(**{**TWO, **change})}
         todo[f"boxes: {name}"] = partial(glpose.run, GOOD, boxes=boxes)
-    json.dump({name: raised(call) for name, call in (todo | OTHERS).items()}, sys.stdout)
+    json.dump(
+        {name: raised(call) for name, call in (todo | OTHERS | wrong_truths()).items()}, sys.stdout
+    )

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from glpose import __version__
-from glpose.config import real_number
+from glpose.config import checked_truth, real_number
 from glpose.errors import BadInput
 from glpose.flow import Flow, Motions
 from glpose.formats.results import check_people, read_boxes
@@ -148,6 +148,8 @@ def run(
     start_s, end_s, frames = checked_span(start_s, end_s, frames)
     fps = None if fps is None else checked_rate(fps, "fps")
     wish = Wish(preset, detect_every, flip, fuse)
+    causal = checked_truth(causal, "causal")
+    allow_network = checked_truth(allow_network, "allow_network")
     entries = find_given([source], fps, allow_network=allow_network)
     for problem in (entry.error for entry in entries if entry.error is not None):
         raise problem
@@ -465,6 +467,8 @@ def check_kinds(**arguments: object) -> None:
 
 
 def _check_kind(name: str, value: object, kind: Any, expected: str) -> None:
+    if isinstance(value, str) and not value.strip():  # as a path it would be the current folder
+        raise BadInput(f"{name} is empty; expected {expected}")
     if not isinstance(value, kind):
         raise BadInput(f"{name} is a {type(value).__name__}; expected {expected}")
 
@@ -489,7 +493,7 @@ def _check_shapes(people: People, frame: int) -> None:
 
 
 def checked_boxes(boxes: Boxes | None, info: VideoInfo, name: str) -> Boxes | None:
-    """The boxes in the types of `People`, whatever numbers they were given in.
+    """A copy of the boxes in the types of `People`, whatever numbers they were given in.
 
     Raises: BadInput for boxes that are none, are beyond the video's end, or share a track id.
     """
@@ -511,9 +515,8 @@ def checked_boxes(boxes: Boxes | None, info: VideoInfo, name: str) -> Boxes | No
                 "features of all people of some frames are kept in memory"
             )
         # Before anything is computed: sums of small whole numbers would overflow.
-        xyxy = people.xyxy.astype(np.float32, copy=False)
-        score = people.score.astype(np.float32, copy=False)
-        whose = People(xyxy, score, people.track_id.astype(np.int64, copy=False))
+        xyxy, score = people.xyxy.astype(np.float32), people.score.astype(np.float32)
+        whose = People(xyxy, score, people.track_id.astype(np.int64))
         check_people(whose, f"frame {frame} of the boxes")
         if len(wrong := score[~((score >= 0) & (score <= 1))]):
             raise BadInput(

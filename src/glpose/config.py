@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 import numpy as np
 
-from glpose.errors import BadConfig
+from glpose.errors import BadConfig, BadInput
 from glpose.files import did_you_mean
 
 T = TypeVar("T")
@@ -43,6 +43,16 @@ def real_number(value: object) -> int | float | None:
     except OverflowError:
         return None
     return int(value) if isinstance(value, Integral) else number
+
+
+def checked_truth(value: object, name: str) -> bool:
+    """The value as a bool of Python; `name` is for messages. Raises: BadInput for what is none.
+
+    Not what Python takes for true or false: "no" would be true.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise BadInput(f"{name} is {value!r:.40}; expected True or False")
+    return bool(value)
 
 
 def from_plain(cls: type[T], data: Any, where: str = "") -> T:

@@ -11,8 +11,16 @@ The command line prints one line for a `GLPoseError` and exits with 2; anything 
 """
 
 
+def one_line(text: str) -> str:
+    """Text on one line, without characters that a terminal would obey: they become escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class GLPoseError(Exception):
-    """Base of all errors that a user can cause and fix."""
+    """Base of all errors that a user can cause and fix. Their text is one line, whatever it names."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class BadInput(GLPoseError, ValueError):

@@ -17,7 +17,7 @@ from glpose.skeleton import Skeleton
 from glpose.track.assign import prepare
 from glpose.track.scenes import STALL_S
 from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
-from glpose.video.arrays import checked_picture
+from glpose.video.arrays import LATEST_S, checked_picture
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
 
 
@@ -152,11 +152,11 @@ class Live:
             found = float(time_s)
         except (TypeError, ValueError, OverflowError):
             found = math.nan
-        if not self._time_s < found < math.inf:
+        if not (self._time_s < found and abs(found) <= LATEST_S):
             before = "" if self._time_s == -math.inf else f", after one at {self._time_s} s"
             raise BadInput(
-                f"{what} is at {time_s!s:.40} s{before}; expected seconds that increase, or reset() "
-                "where a source starts anew"
+                f"{what} is at {time_s!s:.40} s{before}; expected seconds that increase, up to "
+                f"{LATEST_S:g}, or reset() where a source starts anew"
             )
         return found
 

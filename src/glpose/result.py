@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Float32, Float64, Int64, UInt8
 
-from glpose.errors import BadInput, MissingExtra
+from glpose.config import checked_truth
+from glpose.errors import BadInput, MissingExtra, one_line
 from glpose.forked import use_natives
 from glpose.formats import results
 from glpose.skeleton import Skeleton
 from glpose.stoppable import Stoppable
 from glpose.types import FrameAndPoses, FramePoses, PoseResult, VideoInfo
+from glpose.video.arrays import checked_picture
 from glpose.viewer.overlay import draw
 
 if TYPE_CHECKING:
@@ -57,8 +59,8 @@ class Poses(FramePoses):
 
         Raises: BadInput if it is no RGB picture of uint8.
         """
-        if not isinstance(rgb, np.ndarray) or rgb.dtype != np.uint8 or rgb.shape[2:] != (3,):
-            raise BadInput("found no RGB picture to draw on; expected uint8, height x width x 3")
+        rgb = checked_picture(rgb, "the picture to draw on")
+        numbered = checked_truth(numbered, "numbered")
         return draw(rgb, self, self.skeleton, numbered=numbered)
 
     def to_dict(self) -> dict[str, object]:
@@ -212,7 +214,7 @@ class PoseStream(Iterator[Poses]):
     @property
     def warnings(self) -> tuple[str, ...]:
         """Problems of the source found so far, one line each, such as frames that are missing."""
-        return tuple(dict.fromkeys(self._warned()))
+        return tuple(dict.fromkeys(map(one_line, self._warned())))
 
     def collect(self) -> Result:
         """Read all frames that are still to come, and keep them: some kilobytes a frame."""
@@ -239,6 +241,8 @@ def load(path: str | Path) -> Result:
     """
     if not isinstance(path, str | os.PathLike):
         raise BadInput(f"found a {type(path).__name__}; expected the path of a poses.jsonl")
+    if isinstance(path, str) and not path.strip():  # it would be the current folder
+        raise BadInput("found an empty name; expected the path of a poses.jsonl")
     found = results.load(results.poses_file_of(Path(path)))
     frames = tuple(Poses.of(poses, found.skeleton) for poses in found.frames)
     return Result(found.video, found.skeleton, frames, found.models, found.settings)

@@ -334,6 +334,31 @@ def test_arguments_that_are_absurd(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "walk.mp4", "--output", ""], "--output is empty; expected a value"),
+        (["walk.mp4", "-o", " "], "-o is empty"),
+        (["walk.mp4", "--weights="], "--weights is empty"),
+        (["walk.mp4", "--boxes="], "--boxes is empty"),
+        (["evaluate", "pose_small", "--metric", "coco", "--data", ""], "--data is empty"),
+        (["table", ""], "an empty argument was given; expected the name of a file or a folder"),
+        (["score", "coco", "", "there.json"], "an empty argument was given"),
+    ],
+)
+def test_an_empty_argument_is_not_the_current_folder(
+    words: list[str],
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    assert capsys.readouterr().err.startswith(f"glpose: {said}")
+    assert not list(tmp_path.iterdir())
+
+
 LONG = "x" * 300
 
 

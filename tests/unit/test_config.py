@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from glpose.config import from_plain, real_number, replace_at, to_plain
-from glpose.errors import BadConfig
+from glpose.config import checked_truth, from_plain, real_number, replace_at, to_plain
+from glpose.errors import BadConfig, BadInput
 from glpose.types import CropSpec, HeatmapSpec
 
 
@@ -244,3 +244,14 @@ def test_what_a_number_is(value: object, number: float | None) -> None:
     found = real_number(value)
     assert found == number
     assert type(found) is type(number)
+
+
+@pytest.mark.parametrize("value", [True, False, np.True_, np.False_])
+def test_true_and_false_are_those_of_python(value: object) -> None:
+    assert checked_truth(value, "x") is bool(value)
+
+
+@pytest.mark.parametrize("value", ["false", "no", "0", "", 0, 1, None, []])
+def test_what_python_takes_for_true_or_false_is_neither(value: object) -> None:
+    with pytest.raises(BadInput, match=r"^x is .*; expected True or False$"):
+        checked_truth(value, "x")

@@ -13,6 +13,7 @@ from glpose.errors import (
     GLPoseError,
     MissingExtra,
     VideoError,
+    one_line,
     reason,
 )
 
@@ -45,3 +46,13 @@ def test_they_say_the_same_when_sent_or_copied(problem: GLPoseError) -> None:
 )
 def test_what_the_system_says_is_never_nothing(problem: Exception, expected: str) -> None:
     assert reason(problem) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("a\nb.mp4: no", r"a\nb.mp4: no"), ("\x1b[31m\r\0", r"\x1b[31m\r\x00"), ("ü \\n", "ü \\n")],
+)
+def test_whatever_a_text_names_it_is_one_line(text: str, said: str) -> None:
+    assert one_line(text) == str(BadInput(text)) == said
+    assert one_line(said) == said
+    assert said in str(MissingExtra(text))

@@ -4,6 +4,10 @@ import math
 import subprocess
 import sys
 import weakref
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import fields, is_dataclass
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +78,55 @@ def test_pushes_are_answered_as_a_causal_run_answers_and_the_memory_may_be_reuse
             np.testing.assert_array_equal(one.unsure_sides, two.unsure_sides)
 
 
+def arrays_of(part: object) -> Iterator[np.ndarray]:
+    """All arrays of a data type, those of its parts too."""
+    if isinstance(part, np.ndarray):
+        yield part
+    elif is_dataclass(part) and not isinstance(part, glpose.Skeleton):  # one for all
+        for inner in fields(part):
+            yield from arrays_of(getattr(part, inner.name))
+
+
+BOX = glpose.People(np.array([[40, 30, 90, 70]], np.float32), np.ones(1, np.float32), np.array([4]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["found", "causal", "given", "live"])
+@pytest.mark.parametrize("name", ["followed", "detected"])
+def test_who_gets_poses_may_write_into_them(
+    name: str, kind: str, how: dict, tmp_path: Path
+) -> None:
+    """Neither what was given, nor what came before or comes later, is changed by that."""
+    how["weights"] = tiny_onnx.write_pose(tmp_path, **SLOTS[name])
+    pictures = [spot(i) for i in range(14)]
+
+    def poses() -> Iterator[glpose.Poses]:
+        if kind == "live":
+            live = Live(**how)
+            return (live.push(*pair) for pair in zip(pictures, times(14), strict=True))
+        boxes = dict.fromkeys(range(14), BOX) if kind == "given" else None
+        return glpose.run(pictures, boxes=boxes, causal=kind == "causal", **how)
+
+    wanted, before, found = list(poses()), deepcopy(BOX), []
+    for one in poses():
+        found.append(deepcopy(one))
+        for array in arrays_of(one):
+            array[...] = 77
+    for one, two in zip((*found, BOX), (*wanted, before), strict=True):
+        for a, b in zip(arrays_of(one), arrays_of(two), strict=True):
+            np.testing.assert_array_equal(a, b)
+    for one, two in pairwise(wanted):
+        for a, b in product(arrays_of(one), arrays_of(two)):
+            assert not np.shares_memory(a, b)
+
+
+def test_boxes_may_change_while_poses_are_read(how: dict) -> None:
+    pictures, box = [spot(i) for i in range(14)], deepcopy(BOX)
+    for poses in glpose.run(pictures, boxes=dict.fromkeys(range(14), box), **how):
+        box.xyxy[:] = 3
+        np.testing.assert_array_equal(poses.people.xyxy, BOX.xyxy)
+
+
 def test_after_a_reset_or_a_stall_all_is_new_but_numbers_go_on(how: dict, tmp_path: Path) -> None:
     how["weights"] = tiny_onnx.write_pose(tmp_path, answers=True)
     live = Live(stall_s=1.0, **how)
@@ -136,8 +189,8 @@ def refused(live: Live, rgb: np.ndarray | None, time_s: float, words: str) -> No
 def test_bad_pictures_and_times_are_refused_in_a_line_and_do_not_count(how: dict) -> None:
     live, good = Live(**how), Live(**how)
     one = [live.push(spot(0), 1.0)]
-    expected = "expected seconds that increase, or reset() where a source starts anew"
-    for time_s in (1.0, 0.5, math.nan, math.inf, -math.inf):
+    expected = "expected seconds that increase, up to 1e+12, or reset() where a source starts anew"
+    for time_s in (1.0, 0.5, 1e300, math.nan, math.inf, -math.inf):
         refused(
             live, spot(1), time_s, f"picture 1 is at {time_s} s, after one at 1.0 s; {expected}"
         )
@@ -152,7 +205,8 @@ def test_bad_pictures_and_times_are_refused_in_a_line_and_do_not_count(how: dict
         "picture 1 has 96 x 128 pixels, after one of 128 x 96; expected one size, or reset() "
         "where a source changes",
     )
-    refused(Live(**how), spot(0), math.nan, f"picture 0 is at nan s; {expected}")
+    for time_s in (math.nan, -1e308):
+        refused(Live(**how), spot(0), time_s, f"picture 0 is at {time_s} s; {expected}")
     one += pushed(live, [spot(1), spot(2)], [1.04, 1.08])
     same(one, pushed(good, [spot(0), spot(1), spot(2)], [1.0, 1.04, 1.08]))
 

@@ -82,14 +82,14 @@ def test_problems_of_the_source_are_known_while_it_is_read_and_afterwards() -> N
 
     def pairs():
         for poses in FRAMES:
-            warnings.extend(["the file ends early"] * (poses.frame >= 2))
+            warnings.extend(["a\nb: the file ends early"] * (poses.frame >= 2))
             yield Frame(poses.frame, poses.time_s, None), poses
 
     stream = PoseStream(pairs(), VIDEO, JOINTS, {}, {}, warned=lambda: warnings)
     next(stream)
     assert stream.warnings == ()
     result = stream.collect()
-    assert result.warnings == stream.warnings == ("the file ends early",)
+    assert result.warnings == stream.warnings == (r"a\nb: the file ends early",)
     assert "warnings" not in result.to_dict()
 
 
@@ -145,6 +145,8 @@ def test_plot_draws_what_the_overlay_shows(result: Result) -> None:
         expected = draw(rgb, FRAMES[1], JOINTS, numbered=numbered)
         np.testing.assert_array_equal(result.frames[1].plot(rgb, numbered=numbered), expected)
     assert (rgb == 90).all()
+    with pytest.raises(BadInput, match="the picture to draw on is an empty array of shape"):
+        result.frames[1].plot(rgb[:0])
 
 
 def test_a_loaded_result_is_the_same(result: Result, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ its traceback.
 import re
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from cyclopts import App, CycloptsError
@@ -15,7 +16,7 @@ from cyclopts import App, CycloptsError
 from glpose import __version__
 from glpose.cli.output import complain, hush_natives, unwritten
 from glpose.cli.usage import usage_error
-from glpose.errors import GLPoseError
+from glpose.errors import BadInput, GLPoseError
 
 app = App(
     name="glpose",
@@ -119,7 +120,9 @@ def main(arguments: Sequence[str] | None = None, *, speaks: bool = True) -> int:
     if arguments is None and tokens[:1] != ["train"]:
         hush_natives()
     try:
-        status = _run(["run", *tokens] if _names_source(tokens) else tokens)
+        tokens = ["run", *tokens] if _names_source(tokens) else tokens
+        _check_empty(tokens)
+        status = _run(tokens)
     except CycloptsError as problem:
         if speaks:
             complain(usage_error(problem))
@@ -140,6 +143,21 @@ def _renamed(arguments: Sequence[str]) -> list[str]:
     end = tokens.index("--") if "--" in tokens else len(tokens)
     options = [re.sub("^--out(?==|$)", "--output", token) for token in tokens[:end]]
     return options + tokens[end:]
+
+
+def _check_empty(tokens: list[str]) -> None:
+    """Raises: BadInput for an empty argument, as of a variable that is not set: as a path it is ".".
+
+    Not for an empty source of `run`, which says so itself and does not stop the others.
+    """
+    for before, token in pairwise(["", *tokens]):
+        option = before if not token.strip() else token.removesuffix("=")
+        if token.strip() and option == token:
+            continue
+        if option.startswith("-"):
+            raise BadInput(f"{option} is empty; expected a value, or leave it out")
+        if tokens[0] != "run":
+            raise BadInput("an empty argument was given; expected the name of a file or a folder")
 
 
 def _names_source(tokens: list[str]) -> bool:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from glpose.errors import BadInput, reason
+from glpose.errors import BadInput, one_line, reason
 
 
 def say(*lines: str) -> None:
@@ -54,12 +54,7 @@ def tell(line: str) -> None:
 
 def complain(message: str) -> None:
     """One line about a problem, on stderr."""
-    tell(f"glpose: {one_line(message)}")
-
-
-def one_line(text: str) -> str:
-    """Text on one line, without characters that a terminal would obey: they become escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    tell(f"glpose: {message}")
 
 
 def hush_natives() -> None:

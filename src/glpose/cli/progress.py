@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from glpose.cli.output import complain, one_line, say, tell
-from glpose.errors import BadInput
+from glpose.cli.output import complain, say, tell
+from glpose.errors import BadInput, one_line
 from glpose.jobs.report import Reporter, Silent
 
 _PLAIN_EVERY_S = 30.0

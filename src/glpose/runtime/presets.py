@@ -5,6 +5,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from glpose.config import checked_truth
 from glpose.errors import BadConfig, BadInput
 from glpose.runtime.alone import looks_alone
 from glpose.runtime.card import PoseCard
@@ -108,9 +109,8 @@ class Wish:
         if every is not None and (not whole or every < 1):
             raise BadInput(f"detect_every is {every!r:.40}; expected 1 or more")
         for name in ("flip", "fuse"):
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, bool):
-                raise BadInput(f"{name} is {value!r:.40}; expected True, False or None")
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, checked_truth(value, name))
 
     def effort(self, card: PoseCard) -> Effort:
         """What is done with an estimator: one that has to fuse, or cannot, goes before a preset.

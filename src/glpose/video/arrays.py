@@ -7,12 +7,18 @@ from itertools import chain
 import numpy as np
 from jaxtyping import UInt8
 
-from glpose.config import real_number
+from glpose.config import checked_truth, real_number
 from glpose.errors import BadInput
 from glpose.types import Frame, VideoInfo
 
 RATE_HZ = 25.0
 """The rate of pictures of which none is known."""
+
+LATEST_S = 1e12
+"""Times, of clocks since 1970 too, are less; more cannot be counted in ticks of a video."""
+
+RATES_HZ = 1e-9, 1e9
+"""The lowest and the highest rate: a thousand pictures have times up to `LATEST_S`."""
 
 _MICROSECOND = Fraction(1, 1_000_000)
 
@@ -21,8 +27,8 @@ class ArraySource:
     """Arrays of RGB pictures, uint8 of height x width x 3, as a `Source`.
 
     `pictures` is a list, an array, or anything else that gives pictures one by one, such as an
-    iterator: that is read lazily and only once, and its pictures are copied, so that it may use
-    their memory again. None stands for a lost picture. Times are `times_s`, one per picture and
+    iterator: that is read lazily and only once. Pictures of what is no list, tuple or array itself
+    are copied, so that it may use their memory again. None stands for a lost picture. Times are `times_s`, one per picture and
     increasing, or else multiples of 1 / `rate_hz`, 25 frames a second if None. With times `rate_hz`
     is how often pictures usually come, found from the times if None. `name` names the results.
     `is_still`: it is one picture and no video.
@@ -45,6 +51,7 @@ class ArraySource:
     ) -> None:
         if not isinstance(name, str):
             raise BadInput(f"name is a {type(name).__name__}; expected text")
+        is_still = checked_truth(is_still, "is_still")
         self._name, self._times_s = name, None if times_s is None else _numbers(name, times_s)
         rate_hz = _usual_rate(self._times_s) if rate_hz is None else checked_rate(rate_hz)
         step_s = step_at(rate_hz)
@@ -54,6 +61,8 @@ class ArraySource:
                 f"{name}: found a {type(pictures).__name__}; expected a list, an array or an "
                 "iterator of pictures"
             )
+        # What makes its pictures when they are asked for may use the memory of those before.
+        self._may_reuse = type(pictures) not in (list, tuple, np.ndarray)
         # What has an iterator need not give the same one twice, nor tell its length rightly.
         num = len(pictures) if isinstance(pictures, Sequence | np.ndarray) else None
         self.is_read_once, self._was_read = num is None, False
@@ -83,10 +92,10 @@ class ArraySource:
         last_s = -float("inf")
         for index, picture in enumerate(self._pictures):
             time_s = self._time_s(index)
-            if not last_s < time_s < float("inf"):
+            if not (last_s < time_s and abs(time_s) <= LATEST_S):
                 raise BadInput(
                     f"{self._label(index)} is at {time_s} s, after one at {last_s} s; "
-                    "expected times that increase"
+                    f"expected times that increase, up to {LATEST_S:g}"
                 )
             last_s = time_s
             if end_s is not None and time_s >= end_s:
@@ -95,11 +104,11 @@ class ArraySource:
                 yield Frame(index, time_s, self._kept(picture, index))
 
     def _kept(self, picture: np.ndarray | None, index: int) -> np.ndarray | None:
-        """A picture, checked; of an iterator a copy, since it may use the memory again."""
+        """A picture, checked; a copy if its memory may be used again."""
         if picture is None:
             return None
         rgb = checked_picture(picture, self._label(index))
-        return rgb.copy() if self.is_read_once else rgb
+        return rgb.copy() if self._may_reuse else rgb
 
     def _time_s(self, index: int) -> float:
         if self._times_s is None:
@@ -130,9 +139,11 @@ def checked_picture(picture: object, label: str) -> UInt8[np.ndarray, "height wi
 
 def checked_rate(rate_hz: object, name: str = "rate_hz") -> int | float:
     """The rate as a number of Python; `name` is for messages. Raises: BadInput for what is none."""
-    rate = real_number(rate_hz)
-    if rate is None or not 0 < rate < float("inf"):
-        raise BadInput(f"{name} is {rate_hz!r:.40}; expected frames a second, above 0")
+    rate, (least, most) = real_number(rate_hz), RATES_HZ
+    if rate is None or not least <= rate <= most:
+        raise BadInput(
+            f"{name} is {rate_hz!r:.40}; expected frames a second, from {least:g} to {most:g}"
+        )
     return rate
 
 
@@ -146,10 +157,13 @@ def step_at(rate_hz: float) -> Fraction:
 
 def _usual_rate(times_s: tuple[float, ...] | None) -> float:
     """The rate at which pictures with these times come; that of pictures without times if unknown."""
-    step_s = np.median(np.diff(times_s)) if times_s is not None and len(times_s) > 1 else 0.0
-    if not 0 < step_s < float("inf"):  # such times are refused where they are reached
+    if times_s is None or len(times_s) < 2 or not np.abs(times_s).max() <= LATEST_S:
+        return RATE_HZ  # such times are refused where they are reached, as those that go back
+    step_s = float(np.median(np.diff(times_s)))
+    if step_s <= 0:
         return RATE_HZ
-    return float(1 / step_at(1 / float(step_s)))  # times may be rounded
+    checked_rate(1 / step_s, "the rate of times_s")
+    return float(1 / step_at(1 / step_s))  # times may be rounded
 
 
 def _numbers(name: str, times_s: Iterable[float]) -> tuple[float, ...]:

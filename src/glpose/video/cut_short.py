@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from glpose.video.gif import MAGIC, is_gif_cut
+
 _HEAD = 24  # bytes; what is longest, the head of a part of an ASF file
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
@@ -28,8 +30,8 @@ def is_cut_short(path: Path, *, is_length_told: bool = False) -> bool:
     unless the header tells how long the video is, which then tells better whether that was the last.
     """
     with suppress(FileNotFoundError), path.open("rb") as file:
-        if file.read(4) == b"GIF8":
-            return _is_gif_cut(file)
+        if file.read(len(MAGIC)) == MAGIC:
+            return is_gif_cut(file)
         parts = _walk(file, is_length_told=is_length_told)
         return any(is_cut and may_show for _, is_cut, may_show in parts)
     return False
@@ -102,27 +104,3 @@ def _of_box(head: bytes) -> int:
     size, large = struct.unpack_from(">I4xQ", head)
     size = large if size == 1 else size
     return size if size >= 8 else 0
-
-
-def _is_gif_cut(file: BinaryIO) -> bool:
-    """By its blocks; CompuServe, Graphics Interchange Format, version 89a."""
-    file.seek(10)
-    _skip_colours(file, 2)
-    while (kind := file.read(1)) in (b"\x21", b"\x2c"):
-        if kind == b"\x2c":  # a picture
-            file.seek(8, os.SEEK_CUR)
-            _skip_colours(file, 0)
-        file.seek(1, os.SEEK_CUR)
-        while size := file.read(1):
-            if size == b"\0":
-                break
-            file.seek(size[0], os.SEEK_CUR)
-        else:
-            return True
-    return False
-
-
-def _skip_colours(file: BinaryIO, num_between: int) -> None:
-    """Behind a byte of flags, some others, and the table of colours that it tells of, if any."""
-    flags = (file.read(1) or b"\0")[0]
-    file.seek(num_between + (3 << (flags & 7) + 1 if flags & 0x80 else 0), os.SEEK_CUR)

@@ -5,20 +5,22 @@ Start at `find_given`, which is `find_sources` for all of it.
 
 import math
 import os
+import re
 import shutil
 import tempfile
 import weakref
 from collections.abc import Generator, Iterable, Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from glpose.config import real_number
+from glpose.config import checked_truth, real_number
 from glpose.errors import BadInput, VideoError, reason
 from glpose.types import Frame, VideoInfo
-from glpose.video.arrays import ArraySource, checked_picture
+from glpose.video.arrays import LATEST_S, RATES_HZ, ArraySource, checked_picture
 from glpose.video.camera import CameraSource
 from glpose.video.network import NetworkSource
 from glpose.video.pages import Pages
@@ -50,12 +52,11 @@ _MAGIC = (
     (8, b"WEBP", ".webp"),
     (0, b"II*\0", ".tif"),
     (0, b"MM\0*", ".tif"),
+    (0, b"II+\0", ".tif"),  # of more than 4 GB, but small ones are written so, too
+    (0, b"MM\0+", ".tif"),
     (0, b"BM", ".bmp"),
 )
 """Where which bytes stand in files of pictures; all others are opened as videos."""
-
-_LATEST_S = 1e12
-"""Times, of clocks since 1970 too, are less; more cannot be counted in ticks of a video."""
 
 
 def find_given(
@@ -78,7 +79,7 @@ def let_go(source: Source) -> None:
         source.close()
 
 
-def _parts(given: object, fps: float | None) -> Iterator[str | Path | Source | list[Path]]:
+def _parts(given: object, fps: float | None) -> Iterator[str | Path | Source | list[str | Path]]:
     match given:
         case str():
             yield given
@@ -93,7 +94,7 @@ def _parts(given: object, fps: float | None) -> Iterator[str | Path | Source | l
         case np.ndarray() if given.ndim < 4:
             yield ArraySource([given], rate_hz=fps, name="picture", is_still=True)
         case list() | tuple() if given and all(isinstance(p, str | os.PathLike) for p in given):
-            yield list(map(Path, given))
+            yield [p if isinstance(p, str) else Path(p) for p in given]
         case _ if hasattr(given, "read"):
             yield _held(*_content(given), fps)
         case Iterable() if not isinstance(given, Mapping):
@@ -109,7 +110,7 @@ def _parts(given: object, fps: float | None) -> Iterator[str | Path | Source | l
 def _content(file: Any) -> tuple[bytes, str]:
     """What is in an open file from where it stands, and its name."""
     name = getattr(file, "name", None)
-    name = Path(name).name if isinstance(name, str) else "file"
+    name = (Path(name).name if isinstance(name, str) else "") or "file"
     try:
         data = file.read()
     except (OSError, ValueError) as problem:  # closed, or not for reading
@@ -123,12 +124,14 @@ def _content(file: Any) -> tuple[bytes, str]:
 def _held(data: bytes, name: str, fps: float | None) -> Source:
     """A source of the content of a file, kept in a temporary one as long as the source lives."""
     suffix = next((s for at, magic, s in _MAGIC if data[at : at + len(magic)] == magic), "")
+    # Only the suffix is the caller's, by which raw streams are known: names may be anything.
+    named = re.search(r"\.[A-Za-z0-9]{1,8}$", name)
     folder = Path(tempfile.mkdtemp(prefix="glpose-"))
-    path = folder / (Path(name).stem + suffix if suffix else name)
+    path = folder / f"content{suffix or (named[0] if named else '')}"
     try:
         path.write_bytes(data)
         (entry,) = find_sources([path])
-        held = _Held(entry.open(fps), folder)
+        held = _Held(entry.open(fps), path, name)
     except BaseException as problem:
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(problem, OSError):
@@ -173,20 +176,25 @@ class _Around:
 class _Held(_Around):
     """A source that reads a file of its own; messages call it by the name that was given."""
 
-    def __init__(self, source: Source, folder: Path) -> None:
+    def __init__(self, source: Source, path: Path, name: str) -> None:
         super().__init__(source)
-        self._folder = folder
+        self._path, self._name, folder = path, name, path.parent
         self._removal = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+    @property
+    def info(self) -> VideoInfo:
+        is_video = isinstance(self._source, VideoSource)
+        return replace(self._source.info, name=self._name if is_video else Path(self._name).stem)
 
     def close(self) -> None:
         """Remove the file, now if nobody reads it, or with this object; what is known stays."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-        if not self._folder.exists():
+        shutil.rmtree(self._path.parent, ignore_errors=True)
+        if not self._path.parent.exists():
             self._removal.detach()
 
     @property
     def warnings(self) -> list[str]:
-        return [text.replace(f"{self._folder}{os.sep}", "") for text in self._source.warnings]
+        return [text.replace(str(self._path), self._name) for text in self._source.warnings]
 
 
 class _Theirs(_Around):
@@ -222,13 +230,13 @@ class _Theirs(_Around):
                 raise BadInput(
                     f"{label} came after {last_index}; expected whole numbers from 0 that increase"
                 )
-            is_time = time_s is not None and abs(time_s) <= _LATEST_S
+            is_time = time_s is not None and abs(time_s) <= LATEST_S
             # As floats, of which two of other numbers may be one.
             time_s = float(time_s) if time_s is not None and is_time else -math.inf
             if not last_s < time_s:
                 raise BadInput(
                     f"{label} is at {frame.time_s!r:.40} s, after one at {last_s} s; expected times "
-                    f"in seconds that increase, up to {_LATEST_S:g}"
+                    f"in seconds that increase, up to {LATEST_S:g}"
                 )
             last_index, last_s = index, time_s
             yield Frame(index, time_s, frame.rgb)
@@ -259,8 +267,10 @@ def _checked_info(info: object) -> VideoInfo:
         return height, width
 
     rate_hz, duration_s = real_number(info.rate_hz), real_number(info.duration_s)
-    if rate_hz is None or rate_hz <= 0 or rate_hz == math.inf:
-        raise wrong("rate_hz", "frames a second, above 0, or math.nan if nobody knows")
+    least, most = RATES_HZ
+    if rate_hz is None or not (math.isnan(rate_hz) or least <= rate_hz <= most):
+        expected = f"frames a second, from {least:g} to {most:g}, or math.nan if nobody knows"
+        raise wrong("rate_hz", expected)
     if info.duration_s is not None and (duration_s is None or duration_s < 0):
         raise wrong("duration_s", "seconds, or None if nobody knows")
     frames, counted = info.num_frames, "a whole number from 0, or None if nobody knows"
@@ -272,7 +282,7 @@ def _checked_info(info: object) -> VideoInfo:
         duration_s=duration_s if duration_s is not None and math.isfinite(duration_s) else None,
         rotation_deg=whole("rotation_deg", info.rotation_deg, -360, "whole degrees"),
         note=str(info.note or ""),
-        is_still=bool(info.is_still),
+        is_still=checked_truth(info.is_still, f"{info.name}: is_still of the info"),
         largest_hw=None if info.largest_hw is None else size_hw("largest_hw", info.largest_hw),
     )
 

@@ -38,6 +38,7 @@ from glpose.forked import use_natives
 from glpose.imaging import Rgb
 from glpose.types import Frame, VideoInfo
 from glpose.video.cut_short import is_cut_short, is_fragmented
+from glpose.video.gif import with_controls
 from glpose.video.hdr import Transfer, to_sdr
 
 # Allowed formats. Left out on purpose: playlists and lists (hls, dash, concat, image2, ...), which
@@ -494,7 +495,9 @@ def open_container(path: Path) -> InputContainer:
     use_natives()
     try:
         return av.open(
-            f"file:{path.absolute()}",  # "file:" so that no part of the name is taken for a protocol
+            # "file:" so that no part of the name is taken for a protocol.
+            with_controls(path) or f"file:{path.absolute()}",
+            "r",
             container_options={"protocol_whitelist": "file", "format_whitelist": FORMATS},
             metadata_errors="replace",
         )

@@ -264,7 +264,7 @@ def frames_within(
 
 
 def find_sources(
-    arguments: Iterable[str | Path | Source | list[Path]], *, allow_network: bool = False
+    arguments: Iterable[str | Path | Source | list[str | Path]], *, allow_network: bool = False
 ) -> list[SourceEntry]:
     """The entries for the arguments of a command, in order, each file once.
 
@@ -372,7 +372,7 @@ def _media_in(folder: Path) -> tuple[list[Path], list[Path], int]:
 
 
 def _each_named(
-    arguments: Iterable[str | Path | Source | list[Path]],
+    arguments: Iterable[str | Path | Source | list[str | Path]],
 ) -> Iterator[tuple[str | Path | Source, int]]:
     """Each argument, those in lists one by one, and how often its list has named it before."""
     for argument in arguments:

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +77,55 @@ def test_an_iterator_may_use_its_memory_again() -> None:
     assert [int(frame.rgb.max()) for frame in frames if frame.rgb is not None] == [0, 1, 2, 3]
 
 
+class Redrawn(Sequence):
+    """Pictures that are made when they are asked for, all in one array."""
+
+    def __init__(self) -> None:
+        self._buffer = np.zeros((2, 2, 3), np.uint8)
+
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        if index >= 4:
+            raise IndexError
+        self._buffer[:] = index
+        return self._buffer
+
+
+class RedrawnList(list):
+    """As `Redrawn`, but a list."""
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return iter(Redrawn())
+
+
+class RedrawnArray(np.ndarray):
+    """As `Redrawn`, but an array."""
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return iter(Redrawn())
+
+
+@pytest.mark.parametrize(
+    "pictures",
+    [Redrawn(), RedrawnList(Redrawn()), np.zeros((4, 2, 2, 3), np.uint8).view(RedrawnArray)],
+)
+def test_a_sequence_may_use_its_memory_again(pictures: Sequence | np.ndarray) -> None:
+    source = ArraySource(pictures)
+    assert source.info.num_frames == 4
+    for _ in range(2):
+        frames = list(source.frames())
+        assert [int(f.rgb.max()) for f in frames if f.rgb is not None] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("form", [list, tuple, np.stack])
+def test_pictures_that_are_there_are_not_copied(form: Callable) -> None:
+    given = form(PICTURES)
+    for frame, rgb in zip(ArraySource(given).frames(), given, strict=True):
+        assert np.shares_memory(frame.rgb, rgb)
+
+
 class Counted:
     """As wrappers that show progress: no iterator, but not to be begun twice either."""
 
@@ -119,6 +168,12 @@ def test_what_is_no_list_and_no_iterator_is_begun_once_and_may_use_its_memory_ag
         (PICTURES, {"times_s": [0.0, 1.0]}, "more pictures than the 2 times"),
         (PICTURES[:3], {"times_s": [0.0, 1.0, 1.0]}, "expected times that increase"),
         (PICTURES[:1], {"times_s": [float("nan")]}, "expected times that increase"),
+        (PICTURES[:2], {"times_s": [0.0, 5e-324]}, "the rate of times_s is inf; expected frames a"),
+        (PICTURES[:2], {"times_s": [0.0, 1e300]}, "expected times that increase, up to 1e"),
+        (PICTURES[:3], {"times_s": [-1e308, 0.0, 1e308]}, "expected times that increase, up to 1e"),
+        (PICTURES[:3], {"times_s": [-np.inf, 0.0, 1.0]}, "expected times that increase, up to 1e"),
+        (PICTURES, {"rate_hz": 1e-320}, "rate_hz is 1e-320; expected frames a second, from 1e-09"),
+        (PICTURES, {"rate_hz": 1e308}, r"expected frames a second, from 1e-09 to 1e\+09"),
     ],
 )
 def test_what_is_no_picture_and_no_time_is_said(pictures: list, more: dict, words: str) -> None:
@@ -146,8 +201,8 @@ def test_results_stay_in_their_folder_whatever_a_source_is_called(name: str, fol
         ("p, times_s=[0, 10**400]", "pictures: times_s: int too large to convert to float; "),
         ("p, times_s=[0, None]", "pictures: times_s: float() argument must be "),
         ("p, times_s=3.0", "pictures: times_s: 'float' object is not iterable; expected a number"),
-        ("p, rate_hz='25'", "rate_hz is '25'; expected frames a second, above 0"),
-        ("p, rate_hz=True", "rate_hz is True; expected frames a second, above 0"),
+        ("p, rate_hz='25'", "rate_hz is '25'; expected frames a second, from"),
+        ("p, rate_hz=True", "rate_hz is True; expected frames a second, from"),
         ("5", "pictures: found a int; expected a list, an array or an iterator of pictures"),
     ],
 )

@@ -9,9 +9,9 @@ from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 import glpose
 from bad_videos import (
@@ -22,12 +22,14 @@ from bad_videos import (
     truncated_without_index,
     write_video,
 )
-from glpose.errors import BadInput, VideoError
+from glpose.errors import BadInput, VideoError, one_line
 from glpose.types import Frame, VideoInfo
 from glpose.video.arrays import ArraySource
 from glpose.video.given import find_given
 from glpose.video.reader import open_video
 from glpose.video.source import Source
+from glpose.video.stills import IMAGE_SUFFIXES
+from heif import write_heic
 
 PICTURES = [coded_picture(i) for i in range(4)]
 
@@ -124,13 +126,46 @@ def test_an_open_file_keeps_its_name_and_is_read_from_where_it_stands(tmp_path: 
     assert indices(source) == [0, 1, 2]
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".bmp"])
-def test_the_bytes_of_a_picture_are_a_picture(suffix: str) -> None:
-    _, data = cv2.imencode(suffix, coded_picture(5)[..., ::-1])
-    source = opened(data.tobytes())
+def written(path: Path) -> Path:
+    """A picture; the name of a BigTIFF ends in .big.tif."""
+    if path.suffix in (".heic", ".heif"):
+        return write_heic(path, [coded_picture(5, (128, 256))])
+    big = {"big_tiff": True} if path.name.endswith(".big.tif") else {}
+    Image.fromarray(coded_picture(5)).save(path, **big)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [*sorted(IMAGE_SUFFIXES), ".big.tif"])
+@pytest.mark.parametrize(
+    "form",
+    [Path, Path.read_bytes, lambda path: io.BytesIO(path.read_bytes())],
+    ids=["path", "bytes", "memory"],
+)
+def test_a_picture_of_each_format_is_read_however_it_is_given(
+    suffix: str, form: Callable, tmp_path: Path
+) -> None:
+    path = written(tmp_path / f"a{suffix}")
+    source = opened(form(path))
     assert source.info.is_still
-    assert source.info.name == "bytes"
     assert indices(source) == [5]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("", "file"), (".", "file"), ("/", "file"), ("..", ".."), ("a\0b", "a\0b"), ("x" * 304, "x" * 304),
+     ("a\nb.mp4", "a\nb.mp4"), ("c/d.mp4", "d.mp4"), ("x." + "y" * 300, "x." + "y" * 300)],
+)  # fmt: skip
+def test_an_open_file_may_have_any_name(name: str, expected: str, tmp_path: Path) -> None:
+    file = io.BytesIO(write_video(tmp_path / "a.mp4", num_frames=3).read_bytes())
+    file.name = name
+    source = opened(file)
+    assert indices(source) == [0, 1, 2]
+    assert source.info.name == expected
+    text = io.BytesIO(b"no video")
+    text.name = name
+    with pytest.raises(VideoError) as problem:
+        opened(text)
+    assert str(problem.value).startswith(f"{one_line(expected)}: text, not a video")
 
 
 def test_messages_call_the_content_by_its_name(own_temporary_folder: Path, tmp_path: Path) -> None:
@@ -258,9 +293,13 @@ def theirs_with(**parts: object) -> Theirs:
 @pytest.mark.parametrize(
     ("parts", "words"),
     [
-        ({"rate_hz": None}, "the rate_hz None; expected frames a second, above 0, or math.nan"),
+        (
+            {"rate_hz": None},
+            "the rate_hz None; expected frames a second, from 1e-09 to 1e+09, or math.nan",
+        ),
         ({"rate_hz": "25"}, "the rate_hz '25'"),
         ({"rate_hz": 0.0}, "the rate_hz 0.0"),
+        ({"rate_hz": 1e-320}, "the rate_hz 1e-320"),
         ({"rate_hz": -25.0}, "the rate_hz -25.0"),
         ({"rate_hz": math.inf}, "the rate_hz inf"),
         ({"size_hw": (0, 8)}, "the size_hw (0, 8); expected (height, width) in pixels"),

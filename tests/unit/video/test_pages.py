@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from bad_videos import coded_picture, read_index
 from glpose import imaging
@@ -38,6 +39,26 @@ def test_all_pictures_with_their_times(name: str, tmp_path: Path) -> None:
     timed = [0, 0.1, 0.12, 0.62, 0.65]
     times = [i / 25 for i in range(5)] if "tif" in name else timed
     assert [f.time_s for f in frames] == pytest.approx(times)
+
+
+@pytest.mark.parametrize("lasts_ms", [None, 40])
+@pytest.mark.parametrize("name", ["a.apng", "a.avif", "a.gif", "a.png", "a.tif", "a.webp"])
+def test_there_are_as_many_pictures_as_another_reader_finds(
+    name: str, lasts_ms: int | None, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    first, *others = [Image.fromarray(coded_picture(i, (96, 128))) for i in range(7)]
+    lasts = {} if lasts_ms is None else {"duration": lasts_ms}
+    kind = {"format": "PNG"} if name == "a.apng" else {}
+    first.save(path, save_all=True, append_images=others, **lasts, **kind)
+    with Image.open(path) as again:
+        number = getattr(again, "n_frames", 1)
+    source = find_sources([path])[0].open()
+    pictures = [frame.rgb for frame in source.frames()]
+    assert [read_index(rgb) for rgb in pictures if rgb is not None] == list(range(7))
+    assert number == 7
+    assert source.info.num_frames in (7, None)
+    assert source.warnings == []
 
 
 @pytest.mark.skipif(imaging.version().startswith("4.11."), reason="it takes no names of bytes")
