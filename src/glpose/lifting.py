@@ -8,11 +8,11 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Bool, Float32, Float64, Int64
 
 from glpose.config import real_number
 from glpose.errors import BadInput
-from glpose.motion.series import back_from_elsewhere, rising
+from glpose.motion.series import pieces, rising, series_of
 from glpose.runtime.bones import with_steady_bones
 from glpose.runtime.lift import LEAST_JOINTS, LEAST_SCORE, MOST_GAP, MOST_STEP, LiftedTrack, Lifter
 from glpose.skeleton import Skeleton, joint_map
@@ -57,10 +57,12 @@ def lift_frames(
     _check_joints(frames)
     scale = height_m if height_m is not None and card.unit == "statures" else 1.0
     time, in_steps, rate_hz = _times(frames, rate_hz)
-    places, lifted = {}, {}
+    places, lifted, cuts = {}, {}, _cuts(frames, time)
     for track, numbers in _places(frames).items():
-        places[track], when = _placed(frames, numbers, time, in_steps)
-        lifted[track] = _lift_track(frames, places[track], when, index, rate_hz, size_hw, lifter)
+        is_cut = np.isin(numbers[:, 1], cuts[track])
+        places[track], when = _placed(numbers, is_cut, time, in_steps)
+        shots = np.split(places[track], np.flatnonzero(is_cut))
+        lifted[track] = _lift_track(frames, shots, when, index, rate_hz, size_hw, lifter)
     if not any(np.isfinite(found.xyz).any() for found in lifted.values()):
         longest = max(found.longest for found in lifted.values())
         raise BadInput(
@@ -185,23 +187,34 @@ def _times(
     return time_s * rate_hz, np.r_[0, np.cumsum(np.diff(time_s) / usual_s)], rate_hz
 
 
+def _cuts(
+    frames: Sequence[FramePoses], time: Float64[np.ndarray, " frames"]
+) -> dict[int, list[int]]:
+    """For each track the places in the list where it goes on behind a cut, as `glpose smooth` sees them."""
+    timed = [replace(poses, time_s=float(t)) for poses, t in zip(frames, time, strict=True)]
+    return {
+        track: [int(one.rows[piece.start]) for piece in pieces(one)[1:]]
+        for track, one in series_of(timed).items()
+    }
+
+
 def _placed(
-    frames: Sequence[FramePoses],
     place: Int64[np.ndarray, "times 3"],
+    is_cut: Bool[np.ndarray, " times"],
     time: Float64[np.ndarray, " frames"],
     in_steps: Float64[np.ndarray, " frames"],
 ) -> tuple[Int64[np.ndarray, "times 3"], Float64[np.ndarray, "2 rows"]]:
     """The same with rows of the track's arrays for frame numbers, and when these rows were taken.
 
     That is in both kinds of steps, see `_times`. Absences that end a run are all of one length: memory
-    is then bounded by the poses, whatever the numbers of their frames. Another scene in between ends a
-    run, too: there is nothing to bridge. Between such ends frames count as evenly apart
-    if their times say so up to half a step, as files write times more coarsely.
+    is then bounded by the poses, whatever the numbers of their frames. A cut ends a run, too: there is
+    nothing to bridge. Between such ends frames count as evenly apart if their times say so up to half a
+    step, as files write times more coarsely.
     """
     number, ends = place[:, 1], MOST_GAP + 2
     taken = np.diff(place[:, 0])
     apart = np.diff([time[number], in_steps[number]])
-    is_end = np.isin(number[1:], back_from_elsewhere(frames, number)) | (apart[1] > MOST_STEP)
+    is_end = is_cut[1:] | (apart[1] > MOST_STEP)
     for part in np.split(np.arange(len(taken)), np.flatnonzero(is_end)):
         inside = part[~is_end[part]]
         late = np.cumsum(np.r_[0, apart[0, inside] - taken[inside]])
@@ -217,26 +230,29 @@ def _placed(
 
 def _lift_track(
     frames: Sequence[FramePoses],
-    place: Int64[np.ndarray, "times 3"],
+    shots: Sequence[Int64[np.ndarray, "times 3"]],
     when: Float64[np.ndarray, "2 rows"],
     index: Int64[np.ndarray, " joints"],
     rate_hz: float,
     size_hw: tuple[int, int],
     lifter: Lifter,
 ) -> LiftedTrack:
-    """Lift one track, placed by `_placed`, as a person with one set of bones."""
+    """Lift one track, placed by `_placed`, as a person with one set of bones in each shot."""
     xy: Float32[np.ndarray, "frames joints 2"]
-    xy = np.full((place[-1, 0] + 1, len(index), 2), np.nan, np.float32)
+    xy = np.full((shots[-1][-1, 0] + 1, len(index), 2), np.nan, np.float32)
     score = np.zeros(xy.shape[:2], np.float32)
     there = index >= 0
-    for at, number, row in place:
+    for at, number, row in np.concatenate(shots):
         xy[at, there] = frames[number].xy[row, index[there]]
         score[at, there] = frames[number].score[row, index[there]]
     size_wh = size_hw[1], size_hw[0]
     found = lifter(xy, score, rate_hz, size_wh, at=when[0], in_steps=when[1])
     card = lifter.card
     roots = tuple(map(card.joints.index, card.root))
-    return replace(found, xyz=with_steady_bones(found.xyz, card.joints, roots))
+    for shot in shots:
+        at = slice(shot[0, 0], shot[-1, 0] + 1)
+        found.xyz[at] = with_steady_bones(found.xyz[at], card.joints, roots)
+    return found
 
 
 def _nobody(poses: FramePoses, joints: int) -> PosesInSpace:

@@ -196,7 +196,7 @@ class PosesInSpace:
 class BeforeSmoothing:
     """The joints of a frame's people as they were found, and which of them were not only filtered.
 
-    `is_filled` marks joints that were missing, `is_outlier` those that were replaced.
+    `is_filled` marks joints that were missing or of a low score, `is_outlier` those that were replaced.
     """
 
     xy: Float[np.ndarray, "n joints 2"]

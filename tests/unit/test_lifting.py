@@ -121,6 +121,27 @@ def test_a_shot_in_between_is_not_bridged():
     assert not lifted(goes_on)[9].lifted.padded[0]
 
 
+def test_nothing_is_lifted_across_a_cut_within_a_number():
+    """Boxes of other tools keep it, and so does `glpose link`: bones are those of each shot, too."""
+    near = [frame(i, 1) for i in range(12)]
+    far = [
+        replace(p, xy=(900 - 0.4 * p.xy).astype(np.float32))
+        for p in (frame(i, 1) for i in range(12, 24))
+    ]
+    whole = lifted(near + far)
+    for shot, there in ((near, slice(0, 12)), (far, slice(12, 24))):
+        for alone, poses in zip(lifted(shot), whole[there], strict=True):
+            np.testing.assert_array_equal(alone.lifted.xyz, poses.lifted.xyz)
+            assert alone.lifted.padded.tolist() == poses.lifted.padded.tolist()
+
+
+def test_boxes_without_a_size_are_no_cut():
+    frames = [frame(i, 1) for i in range(12)]
+    for poses in frames:
+        poses.people.xyxy[:] = 0
+    assert [bool(p.lifted.padded[0]) for p in lifted(frames)] == [i < 2 or i > 9 for i in range(12)]
+
+
 def at_times(times_s: Iterable[float]) -> list[FramePoses]:
     """Somebody who moves evenly and turns, seen at these times."""
     return [

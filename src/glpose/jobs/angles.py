@@ -177,7 +177,7 @@ def _summary(people: Mapping[int, Motion], how: SmoothSpec) -> dict[str, object]
         "people": {
             str(number): {
                 "frames": int(motion.series.is_present.sum()),
-                "unsure_sides": int(motion.is_unsure.sum()),
+                "unsure_sides": _num_unsure(motion),
                 "not_from_the_side": _num_frontal(motion),
                 "gait": None
                 if motion.gait is None
@@ -186,6 +186,10 @@ def _summary(people: Mapping[int, Motion], how: SmoothSpec) -> dict[str, object]
             for number, motion in people.items()
         },
     }
+
+
+def _num_unsure(motion: Motion) -> int:
+    return int((motion.series.is_present & motion.is_unsure).sum())
 
 
 def _num_frontal(motion: Motion) -> int:
@@ -210,7 +214,7 @@ def _told(name: str, people: Mapping[int, Motion], folder: Path) -> Iterator[str
         sum(map(count, people.values()))
         for count in (
             lambda m: int(m.series.is_present.sum()),
-            lambda m: int(m.is_unsure.sum()),
+            _num_unsure,
             _num_frontal,
         )
     )

@@ -27,7 +27,13 @@ from glpose.jobs.run import make_folder
 from glpose.jobs.writers import SMOOTH
 from glpose.motion.filters import LEAST_SAMPLES
 from glpose.motion.series import Series, series_of
-from glpose.motion.smooth import Smoothed, SmoothSpec, check_cutoff, smooth, smoothed_frames
+from glpose.motion.smooth import (
+    Smoothed,
+    SmoothSpec,
+    check_cutoff,
+    smooth_person,
+    smoothed_frames,
+)
 from glpose.types import FramePoses
 
 
@@ -70,7 +76,10 @@ def _smooth(file: Path, options: SmoothOptions, reporter: Reporter) -> Made:
     check_new([target], overwrite=options.overwrite, inputs=[given.path])
     frames, how = given.result.frames, options.how
     check_cutoff(how, np.array([poses.time_s for poses in frames]))
-    people = {number: (one, smooth(one, how)) for number, one in series_of(frames).items()}
+    people = {
+        number: (one, smooth_person(one, how, given.result.skeleton))
+        for number, one in series_of(frames).items()
+    }
     counts = Counts.of(people.values())
     if not counts.filtered:
         raise BadInput(

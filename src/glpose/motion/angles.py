@@ -10,19 +10,16 @@ the end nearer to the trunk to the other: an upright trunk has 90 degrees, a han
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from glpose.motion.series import Series
+from glpose.motion.series import TOLERANCE_S, Series, pieces
 from glpose.skeleton import Skeleton
 
-LEAST_SCORE = 0.2
-"""Joints with a lower score are not used; HRNet's limit for joints that are seen."""
-
 FACING_S = 1.0
-"""The side that a person faces is the median of so many seconds around."""
+"""The side that a person faces is the median of so many seconds around, between cuts."""
 
 LEAST_FACING = 0.1
 """How far the nose must be before or behind the shoulders, as a share of the trunk; ours."""
@@ -108,30 +105,26 @@ def facing_of(series: Series, skeleton: Skeleton) -> Float64[np.ndarray, " frame
     right = np.stack([-up[:, 1], up[:, 0]], axis=1)
     length = (up**2).sum(1)
     ahead = ((nose - shoulders) * right).sum(1) / np.where(length > 0, length, np.nan)
-    known = np.flatnonzero(np.isfinite(ahead))
     out = np.full(len(ahead), np.nan)
-    if not len(known):
-        return out
-    time_s = series.time_s
-    first = np.searchsorted(time_s[known], time_s - FACING_S / 2)
-    last = np.searchsorted(time_s[known], time_s + FACING_S / 2, side="right")
+    for piece in pieces(series):
+        out[piece] = _facing(ahead[piece], series.time_s[piece])
+    return out
+
+
+def _facing(
+    ahead: Float64[np.ndarray, " frames"], time_s: Float64[np.ndarray, " frames"]
+) -> Float64[np.ndarray, " frames"]:
+    """See `facing_of`; `ahead` is how far the nose is before the shoulders, or NaN."""
+    out = np.full(len(ahead), np.nan)
+    known = np.flatnonzero(np.isfinite(ahead))
+    reach_s = FACING_S / 2 + TOLERANCE_S
+    first = np.searchsorted(time_s[known], time_s - reach_s)
+    last = np.searchsorted(time_s[known], time_s + reach_s, side="right")
     for row, (start, stop) in enumerate(zip(first, last, strict=True)):
         if stop > start:
             middle = np.median(ahead[known[start:stop]])
             out[row] = np.sign(middle) if abs(middle) >= LEAST_FACING else np.nan
     return out
-
-
-def seen(series: Series, skeleton: Skeleton) -> Series:
-    """The same without joints that cannot be relied on: of low scores, or of unsure sides.
-
-    Hips and shoulders of unsure sides stay; middles of two are the same on both sides.
-    """
-    limbs = np.array([_is_limb(name) for name in skeleton.joints])
-    unsure = series.unsure_sides[:, None] & limbs
-    gone = (series.score < LEAST_SCORE) | unsure
-    xy = np.where(gone[..., None], np.nan, series.xy)
-    return replace(series, xy=xy, score=np.where(gone, 0, series.score))
 
 
 def blanked(
@@ -167,12 +160,6 @@ def shown_from(
 def wraps(values: Float64[np.ndarray, " frames"]) -> Bool[np.ndarray, " steps"]:
     """Steps from frame to frame that are shorter across the end of the range: no line is drawn there."""
     return np.abs(np.diff(values)) > 180
-
-
-def _is_limb(joint: str) -> bool:
-    return joint.startswith(("left_", "right_")) and joint.endswith(
-        ("elbow", "wrist", "knee", "ankle")
-    )
 
 
 def _place(xy: Joints, name: str, skeleton: Skeleton) -> Float64[np.ndarray, "frames 2"] | None:

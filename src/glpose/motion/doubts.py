@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from glpose.motion.series import Series, num_missing, pieces, rising
+from glpose.motion.series import Series, is_longer, num_missing, pieces, rising
 from glpose.types import FramePoses
 
 Kind = Literal[
@@ -110,7 +110,7 @@ def _spans(
     """Runs of marked rows; those that are no more than `joined_s` apart are one."""
     spans: list[Doubt] = []
     for first, stop in runs(marked):
-        if spans and time_s[first] - time_s[spans[-1].last] <= joined_s:
+        if spans and not is_longer(time_s[first] - time_s[spans[-1].last], joined_s):
             first = spans.pop().first  # noqa: PLW2901
         spans.append(Doubt(kind, person, first, stop - 1))
     return spans

@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Bool, Float64
 from scipy.signal import find_peaks
 
-from glpose.motion.series import Series, num_missing, pieces
+from glpose.motion.angles import FACING_S
+from glpose.motion.series import Series, is_longer, num_missing, pieces
 from glpose.skeleton import Skeleton
 
 LEAST_LEAD = 0.15
@@ -73,10 +74,13 @@ def gait_of(
     if not {"left_ankle", "right_ankle"} <= set(skeleton.joints):
         return None
     left, right = (series.xy[:, skeleton.index(f"{side}_ankle"), 0] for side in ("left", "right"))
-    lead = facing * (left - right) / series.size_px
+    lead = facing * (left - right)
     if "trunk_segment" in angles:
         upright = np.sin(np.radians(angles["trunk_segment"]))
         lead[upright < np.cos(np.radians(MOST_LEAN_DEG))] = np.nan
+    for piece in pieces(series):
+        lead[piece] /= series[piece].size_px
+        lead[piece][_turns(facing[piece], series.time_s[piece])] = np.nan
     # The numbers of the frames, counting those that are missing in holes of the times.
     number = np.arange(len(lead)) + np.r_[0.0, num_missing(series.time_s).cumsum()]
     strides = {
@@ -113,6 +117,20 @@ def gait_of(
     return Gait(120 / float(np.mean(kept_s)), sides["left"], sides["right"], events)
 
 
+def _turns(
+    facing: Float64[np.ndarray, " frames"], time_s: Float64[np.ndarray, " frames"]
+) -> Bool[np.ndarray, " frames"]:
+    """Frames in which a person may turn: which way they face is known for the time around only."""
+    known = np.flatnonzero(np.isfinite(facing))
+    out = np.zeros(len(facing), bool)
+    for a, b in pairwise(known.tolist()):
+        if facing[a] != facing[b]:
+            out |= ~is_longer(time_s[a] - time_s, FACING_S / 2) & ~is_longer(
+                time_s - time_s[b], FACING_S / 2
+            )
+    return out
+
+
 _SIGNS = {"left": 1, "right": -1}
 
 
@@ -131,7 +149,8 @@ def _strides(
     return [
         (a, b)
         for a, b in pairwise(peaks)
-        if SHORTEST_S <= time_s[b] - time_s[a] <= LONGEST_S
+        if not is_longer(SHORTEST_S, time_s[b] - time_s[a])
+        and not is_longer(time_s[b] - time_s[a], LONGEST_S)
         and known[a:b].sum() / (number[b] - number[a]) >= LEAST_KNOWN
         and bridged[a:b].min() < 0
         and not _may_hide_an_end(lead[a : b + 1], number[a : b + 1])

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from glpose.motion.angles import angles, blanked, facing_of, seen
+from glpose.motion.angles import angles, blanked, facing_of
 from glpose.motion.gait import Gait, gait_of
+from glpose.motion.reliable import only, reliable
 from glpose.motion.series import Series, series_of
 from glpose.motion.smooth import SmoothSpec, smooth
 from glpose.skeleton import Skeleton
@@ -40,10 +41,15 @@ def motions_of(
 
 def _motion(series: Series, skeleton: Skeleton, how: SmoothSpec | None) -> Motion:
     # Before the filter, so that what is wrong does not reach the frames around it.
-    reliable = seen(series, skeleton)
-    facing, unsure = facing_of(reliable, skeleton), series.unsure_sides
-    raw = blanked(angles(reliable.xy, facing, skeleton), unsure)
-    smoothed = reliable if how is None else replace(reliable, xy=smooth(reliable, how).xy)
+    sure = reliable(series, skeleton)
+    facing, unsure = facing_of(sure, skeleton), series.unsure_sides
+    raw = blanked(angles(sure.xy, facing, skeleton), unsure)
+    smoothed = sure
+    if how is not None:
+        made = smooth(sure, how)
+        unsure = made.unsure_sides
+        smoothed = replace(sure, xy=made.xy, is_filled=made.is_filled)
     filtered = blanked(angles(smoothed.xy, facing, skeleton), unsure)
-    gait = gait_of(seen(smoothed, skeleton), facing, filtered, skeleton)
+    # Where feet were not found, a stride may have ended; what is filled in does not tell.
+    gait = gait_of(only(smoothed, ~smoothed.is_filled), facing, filtered, skeleton)
     return Motion(series, facing, unsure, raw, filtered, gait)

@@ -1,8 +1,9 @@
 """People over time: one person's joints in the frames from the first to the last."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
@@ -22,6 +23,9 @@ HOLE = 2.5
 LEAST_HOLE_S = 0.13
 """Cameras often drop two frames: those at 25 Hz are 0.12 s apart, and still show how people move."""
 
+TOLERANCE_S = 1e-5
+"""Times are written in millionths of a second: so far off no limit in seconds tells them apart."""
+
 _AROUND = 5
 
 
@@ -32,7 +36,7 @@ class Series:
     `rows` are indices into the frames of the results. Where the person is not in the frame, joints
     and box are NaN and scores 0. `time_s` rises from row to row. In the rows `back` the person is there
     again after frames with nobody but others who are neither in the frame before them nor in this
-    one: another scene was shown.
+    one: another scene was shown. `is_filled` marks joints that `glpose smooth` has filled in.
     """
 
     rows: Int64[np.ndarray, " frames"]
@@ -43,13 +47,23 @@ class Series:
     box_xyxy: Float64[np.ndarray, "frames 4"]
     box_score: Float64[np.ndarray, " frames"]
     unsure_sides: Bool[np.ndarray, " frames"]
+    is_filled: Bool[np.ndarray, "frames joints"]
     back: Int64[np.ndarray, " scenes"]
+
+    def __getitem__(self, rows: slice) -> "Series":
+        """Some of the rows alone."""
+        start, stop, _ = rows.indices(len(self.rows))
+        by_row = {
+            one.name: getattr(self, one.name)[rows] for one in fields(self) if one.name != "back"
+        }
+        back = self.back[(self.back > start) & (self.back < stop)] - start
+        return Series(**by_row, back=back)
 
     @property
     def size_px(self) -> float:
-        """The usual length of the longer side of the box."""
+        """The usual length of the longer side of the box, at least a pixel."""
         box = self.box_xyxy[self.is_present]
-        return float(np.median((box[:, 2:] - box[:, :2]).max(1)))
+        return max(1.0, float(np.median((box[:, 2:] - box[:, :2]).max(1))))
 
 
 def series_of(frames: Sequence[FramePoses]) -> dict[int, Series]:
@@ -78,6 +92,7 @@ def _series(
         box_xyxy=np.full((num, 4), np.nan),
         box_score=np.zeros(num),
         unsure_sides=np.zeros(num, bool),
+        is_filled=np.zeros((num, num_joints), bool),
         back=back_from_elsewhere(frames, np.array([row for row, _ in places], np.int64)) - first,
     )
     for row, person in places:
@@ -88,6 +103,8 @@ def _series(
         series.box_score[at] = poses.people.score[person]
         if poses.unsure_sides is not None:
             series.unsure_sides[at] = poses.unsure_sides[person]
+        if poses.before is not None:
+            series.is_filled[at] = poses.before.is_filled[person]
     return series
 
 
@@ -125,6 +142,11 @@ def usual_step_s(time_s: Float64[np.ndarray, " frames"]) -> float:
     return float(np.median(usual_s)) if len(usual_s) else float("nan")
 
 
+def is_longer(time_s: Any, limit_s: Any) -> Any:
+    """Whether times are longer than a limit, by more than rounding: so all equal ones are told alike."""
+    return time_s > limit_s + TOLERANCE_S
+
+
 def num_missing(time_s: Float64[np.ndarray, " frames"]) -> Float64[np.ndarray, " steps"]:
     """How many frames are missing from each frame to the next: whole numbers, 0 but in holes.
 
@@ -132,15 +154,16 @@ def num_missing(time_s: Float64[np.ndarray, " frames"]) -> Float64[np.ndarray, "
     """
     step_s = np.diff(time_s)
     usual_s, longest_s = usual_steps(step_s)
-    is_hole = step_s > np.maximum(HOLE * longest_s, LEAST_HOLE_S)
+    is_hole = is_longer(step_s, np.maximum(HOLE * longest_s, LEAST_HOLE_S))
     return np.where(is_hole, np.round(step_s / usual_s) - 1, 0.0)
 
 
 def pieces(series: Series) -> list[slice]:
     """The rows between cuts; the results themselves do not tell where the scene changes.
 
-    glpose gives people new numbers after a cut, unless the scene is `back` soon. In results of given boxes or of other tools, a cut,
-    or a number that another person has got, is a jump of the joints as no motion makes it.
+    glpose gives people new numbers after a cut, unless the scene is `back` soon. In results of given
+    boxes or of other tools, a cut, or a number that another person has got, is a jump of the joints as
+    no motion makes it.
     """
     present = np.flatnonzero(series.is_present)
     steps = _steps(series.xy[present], series.size_px)

@@ -10,7 +10,9 @@ from scipy.interpolate import PchipInterpolator
 from glpose.errors import BadInput
 from glpose.files import did_you_mean
 from glpose.motion.filters import FILTERS, LEAST_SAMPLES
-from glpose.motion.series import HOLE, Series, pieces, rising, usual_step_s
+from glpose.motion.reliable import is_low, only, reliable, unsure_limbs
+from glpose.motion.series import HOLE, Series, is_longer, pieces, rising, usual_step_s
+from glpose.skeleton import Skeleton
 from glpose.types import BeforeSmoothing, FramePoses, People
 
 _SIDE = 3  # frames on each side that an outlier is told by
@@ -47,7 +49,8 @@ class Smoothed:
 
     `score` is that of the result, and of a filled joint the lower one of both ends of the gap.
     `is_outlier` marks replaced joints, `is_raw` those in pieces too short for the filter, or with
-    fewer frames a second than twice its cut-off.
+    fewer frames a second than twice its cut-off. `unsure_sides` are those of the person, and in frames
+    without the person, in which joints were filled, those of the worse end of the gap.
     """
 
     xy: Float64[np.ndarray, "frames joints 2"]
@@ -55,6 +58,7 @@ class Smoothed:
     is_filled: Bool[np.ndarray, "frames joints"]
     is_outlier: Bool[np.ndarray, "frames joints"]
     is_raw: Bool[np.ndarray, "frames joints"]
+    unsure_sides: Bool[np.ndarray, " frames"]
 
 
 def check_cutoff(how: SmoothSpec, time_s: Float64[np.ndarray, " frames"]) -> None:
@@ -67,33 +71,78 @@ def check_cutoff(how: SmoothSpec, time_s: Float64[np.ndarray, " frames"]) -> Non
         )
 
 
-def smooth(series: Series, how: SmoothSpec) -> Smoothed:
-    """Smooth a person's joints piece by piece, each joint on its own."""
-    missing = np.zeros(series.score.shape, bool)
-    out = Smoothed(
-        series.xy.copy(), series.score.copy(), missing.copy(), missing.copy(), missing.copy()
-    )
-    for piece in pieces(series):
-        time_s = series.time_s[piece]
-        longest_s = max(how.fill_s, HOLE * usual_step_s(series.time_s))
-        xy, outlier = without_outliers(series.xy[piece], time_s, series.size_px)
-        out.is_outlier[piece] = outlier
-        for joint in range(xy.shape[1]):
-            gaps = fillable(np.isfinite(xy[:, joint, 0]), time_s, how.fill_s)
-            xy[:, joint] = _filled(xy[:, joint], time_s, gaps)
-            for gap in gaps:
-                ends = series.score[piece][[gap.start - 1, gap.stop], joint]
-                out.score[piece][gap, joint] = ends.min()
-                out.is_filled[piece][gap, joint] = True
-        for run, joints in _runs(np.isfinite(xy[..., 0]), time_s, longest_s):
-            if run.stop - run.start < LEAST_SAMPLES or _is_slow(time_s[run], how.cutoff_hz):
-                out.is_raw[piece][run, joints] = True
-                continue
-            scaled = xy[run, joints] / series.size_px
-            scaled = FILTERS[how.filter](time_s[run], scaled, how.cutoff_hz)
-            xy[run, joints] = scaled * series.size_px
-        out.xy[piece] = xy
+def smooth_person(series: Series, how: SmoothSpec, skeleton: Skeleton) -> Smoothed:
+    """Smooth all joints of a person, so that nothing reaches those that can be relied on from others.
+
+    Joints of low scores, and limbs of unsure sides, are smoothed among their own kind. The former are
+    filled in as missing ones where gaps are short; the latter stay where they are.
+    """
+    sure = reliable(series, skeleton)
+    low, unsure = is_low(series), unsure_limbs(series, skeleton)
+    cuts = pieces(sure)
+    out = smooth(sure, how, cuts)
+    _take(out, smooth(only(series, low & ~unsure), how, cuts), np.isnan(out.xy[..., 0]))
+    at_unsure = series.unsure_sides | _unsure_ends(series)
+    own = unsure | (at_unsure[:, None] & np.isnan(out.xy[..., 0]))
+    _take(out, smooth(only(series, unsure), how, cuts), own)
+    _mark_filled(out, series)
     return out
+
+
+def _take(out: Smoothed, other: Smoothed, where: Bool[np.ndarray, "frames joints"]) -> None:
+    """Take some of the other joints."""
+    for name in ("xy", "score", "is_filled", "is_outlier", "is_raw"):
+        getattr(out, name)[where] = getattr(other, name)[where]
+
+
+def _mark_filled(out: Smoothed, series: Series) -> None:
+    """Mark frames without the person in which joints were filled in between unsure sides."""
+    out.unsure_sides[_unsure_ends(series) & out.is_filled.any(1)] = True
+
+
+def _unsure_ends(series: Series) -> Bool[np.ndarray, " frames"]:
+    """Frames without the person, before or after which the sides are unsure."""
+    absent, present = np.flatnonzero(~series.is_present), np.flatnonzero(series.is_present)
+    behind = np.searchsorted(present, absent)
+    out = np.zeros(len(series.rows), bool)
+    out[absent] = series.unsure_sides[present[[behind - 1, behind]]].any(0)
+    return out
+
+
+def smooth(series: Series, how: SmoothSpec, cuts: Sequence[slice] | None = None) -> Smoothed:
+    """Smooth a person's joints piece by piece, each joint on its own.
+
+    The pieces are those of `pieces` unless others are given.
+    """
+    none = np.zeros(series.score.shape, bool)
+    xy, score, filled, outlier, raw = (
+        one.copy() for one in (series.xy, series.score, none, none, none)
+    )
+    out = Smoothed(xy, score, filled, outlier, raw, series.unsure_sides.copy())
+    for piece in pieces(series) if cuts is None else cuts:
+        _smooth_piece(series[piece], how, out, piece)
+    _mark_filled(out, series)
+    return out
+
+
+def _smooth_piece(series: Series, how: SmoothSpec, out: Smoothed, piece: slice) -> None:
+    time_s, size_px = series.time_s, series.size_px
+    longest_s = max(how.fill_s, HOLE * usual_step_s(time_s))
+    xy, out.is_outlier[piece] = without_outliers(series.xy, time_s, size_px)
+    for joint in range(xy.shape[1]):
+        gaps = fillable(np.isfinite(xy[:, joint, 0]), time_s, how.fill_s)
+        xy[:, joint] = _filled(xy[:, joint], time_s, gaps)
+        for gap in gaps:
+            ends = series.score[[gap.start - 1, gap.stop], joint]
+            out.score[piece][gap, joint] = ends.min()
+            out.is_filled[piece][gap, joint] = True
+    for run, joints in _runs(np.isfinite(xy[..., 0]), time_s, longest_s):
+        if run.stop - run.start < LEAST_SAMPLES or _is_slow(time_s[run], how.cutoff_hz):
+            out.is_raw[piece][run, joints] = True
+            continue
+        scaled = FILTERS[how.filter](time_s[run], xy[run, joints] / size_px, how.cutoff_hz)
+        xy[run, joints] = scaled * size_px
+    out.xy[piece] = xy
 
 
 def _is_slow(time_s: Float64[np.ndarray, " frames"], cutoff_hz: float) -> bool:
@@ -138,7 +187,7 @@ def fillable(
 ) -> list[slice]:
     """The gaps between known samples that are not longer than `fill_s`."""
     at = np.flatnonzero(known)
-    within = (np.diff(at) > 1) & (np.diff(time_s[at]) <= fill_s)
+    within = (np.diff(at) > 1) & ~is_longer(np.diff(time_s[at]), fill_s)
     return [slice(int(at[i]) + 1, int(at[i + 1])) for i in np.flatnonzero(within)]
 
 
@@ -167,7 +216,7 @@ def _runs(
     patterns, pattern_of = np.unique(known, axis=1, return_inverse=True)
     for number, pattern in enumerate(patterns.T):
         at = np.flatnonzero(pattern)
-        breaks = np.flatnonzero((np.diff(at) > 1) | (np.diff(time_s[at]) > longest_s)) + 1
+        breaks = np.flatnonzero((np.diff(at) > 1) | is_longer(np.diff(time_s[at]), longest_s)) + 1
         for part in np.split(at, breaks) if len(at) else []:
             yield slice(int(part[0]), int(part[-1]) + 1), np.flatnonzero(pattern_of == number)
 
@@ -192,7 +241,8 @@ def smoothed_frames(
             continue
         parts = [(*people[number], row - first[number]) for number in numbers]
         boxes = [_box(series, at) for series, _, at in parts]
-        num_new = len(numbers) - len(poses.people)
+        num_old = len(poses.people)
+        propagated = np.zeros(num_old, bool) if poses.propagated is None else poses.propagated
         yield replace(
             poses,
             people=People(
@@ -205,22 +255,14 @@ def smoothed_frames(
             side_evidence=None,
             other_places=None,
             lifted=None,  # from joints that are others now
-            unsure_sides=_padded(poses.unsure_sides, num_new, len(numbers), new=False),
-            propagated=_padded(poses.propagated, num_new, len(numbers), new=True),
+            unsure_sides=np.array([smoothed.unsure_sides[at] for _, smoothed, at in parts]),
+            propagated=np.r_[propagated, np.ones(len(numbers) - num_old, bool)],
             before=BeforeSmoothing(
                 np.stack([series.xy[at] for series, _, at in parts]),
                 np.stack([smoothed.is_filled[at] for _, smoothed, at in parts]),
                 np.stack([smoothed.is_outlier[at] for _, smoothed, at in parts]),
             ),
         )
-
-
-def _padded(
-    marked: Bool[np.ndarray, " n"] | None, num_new: int, num: int, *, new: bool
-) -> Bool[np.ndarray, " all"]:
-    """Marks of a frame's people, and of those who are new in it."""
-    old = np.zeros(num - num_new, bool) if marked is None else marked
-    return np.r_[old, np.full(num_new, new)]
 
 
 def _box(series: Series, at: int) -> tuple[Float64[np.ndarray, " 4"], float]:

@@ -40,6 +40,18 @@ def results(tmp_path: Path) -> Path:
     return written(tmp_path / "walk", frames())
 
 
+def test_frames_filled_in_between_unsure_sides_are_marked_and_not_counted(tmp_path: Path) -> None:
+    people = frames()
+    people[38:41] = [FramePoses.empty(i, TIMES[i], NUM) for i in range(38, 41)]
+    results = written(tmp_path / "walk", people)
+    assert main(["angles", str(results), "--no-plot", "--quiet"]) == 0
+    told = json.loads((results / "gait.json").read_text())["people"]["1"]
+    assert (told["frames"], told["unsure_sides"]) == (87, 3)
+    rows = list(csv.DictReader((results / "angles.csv").read_text().splitlines()))
+    assert [i for i, row in enumerate(rows[:90]) if row["sides"]] == [35, 36, 37, 38, 39, 40]
+    assert rows[39]["trunk_segment_deg"] != ""
+
+
 def test_what_is_written_and_said(results: Path, capsys: Capture) -> None:
     assert main(["angles", str(results), "--no-plot"]) == 0
     first, second = capsys.readouterr().out.splitlines()

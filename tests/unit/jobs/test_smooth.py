@@ -13,6 +13,7 @@ import tiny_onnx
 from glpose.cli.main import main
 from glpose.motion.series import series_of
 from glpose.motion.smooth import SmoothSpec, smooth, smoothed_frames
+from glpose.skeleton import BODY19
 from glpose.types import FramePoses, PosesInSpace
 from walking import NUM, Walk, frame_of, walk, written
 
@@ -48,6 +49,26 @@ def test_raw_values_are_kept_and_changes_marked(results: Path, capsys: Capture) 
         assert b.before.is_filled[0, KNEE] == (a.frame in (10, 11))
         assert b.before.is_outlier[0, KNEE] == (a.frame == 20)
         assert np.abs(b.xy[0] - Walk().joints(a.time_s)).max() < 8
+
+
+def test_exchanged_limbs_stay_among_themselves(tmp_path: Path) -> None:
+    """Also those that were exchanged for moments, which are marked."""
+    frames = walk([i / 25 for i in range(60)])
+    legs = [
+        BODY19.index(f"{side}_{part}") for side in ("left", "right") for part in ("knee", "ankle")
+    ]
+    for i in range(30, 40):
+        xy = frames[i].xy.copy()
+        xy[0, legs] = xy[0, [*legs[2:], *legs[:2]]]
+        frames[i] = replace(frames[i], xy=xy, unsure_sides=np.array([True]))
+    results = written(tmp_path / "walk", frames)
+    assert main(["smooth", str(results), "--quiet"]) == 0
+    for poses in glpose.load(results / "smooth.jsonl").frames:
+        off = np.abs(poses.xy[0] - Walk().joints(poses.time_s)).max()
+        is_unsure = 30 <= poses.frame < 40
+        assert poses.unsure_sides is not None
+        assert poses.unsure_sides.tolist() == [is_unsure]
+        assert (off > 4) == is_unsure
 
 
 def test_a_table_of_it_has_both(results: Path, tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from glpose.motion.angles import (
     blanked,
     facing_of,
     least_shown,
-    seen,
     shown_from,
     wraps,
 )
@@ -147,23 +146,6 @@ def test_a_skeleton_without_a_joint_has_no_angle_of_it() -> None:
     assert np.isnan(facing_of(noseless, LSP14)).all()
 
 
-def test_weak_joints_and_limbs_of_unsure_sides_are_not_seen() -> None:
-    one = series()
-    one.score[5, WRIST] = 0.19
-    one.unsure_sides[9] = True
-    clean = seen(one, BODY19)
-    gone = np.isnan(clean.xy[..., 0])
-    assert gone[5].nonzero()[0].tolist() == [WRIST]
-    names = [BODY19.joints[j] for j in np.flatnonzero(gone[9])]
-    assert sorted(names) == sorted(
-        f"{side}_{part}"
-        for side in ("left", "right")
-        for part in ("elbow", "wrist", "knee", "ankle")
-    )
-    assert gone.sum() == 9
-    assert (clean.score[gone] == 0).all()
-
-
 def test_blanked_angles_are_those_of_left_and_right() -> None:
     rows = np.zeros(60, bool)
     rows[3] = True
@@ -211,3 +193,20 @@ def test_a_trunk_without_length_faces_nowhere() -> None:
     trunk = [f"{side}_{joint}" for side in ("left", "right") for joint in ("hip", "shoulder")]
     xy[20, [BODY19.index(name) for name in trunk]] = 50
     assert (facing_of(replace(one, xy=xy), BODY19) == 1).all()
+
+
+@pytest.mark.parametrize("rate_hz", [24, 30, 50])
+def test_the_side_faced_does_not_depend_on_the_clock(rate_hz: int) -> None:
+    """Frames half a second away count, however their times are rounded."""
+    cents = np.arange(900) / 100
+    for first_s in cents[(cents + 0.5) - 0.5 != cents][:6]:
+        times = np.round(first_s + np.arange(rate_hz + 1) / rate_hz, 6)
+        frames = [
+            frame_of(
+                i, t, {1: Walk(facing=1 if i > rate_hz // 2 else -1, speed_px_s=0).joints(0.0)}
+            )
+            for i, t in enumerate(times.tolist())
+        ]
+        facing = facing_of(series_of(frames)[1], BODY19)
+        assert facing[[0, -1]].tolist() == [-1, 1]
+        assert facing[rate_hz // 2] == -1  # one frame more than the other way

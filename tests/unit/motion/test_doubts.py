@@ -36,6 +36,16 @@ def test_unsure_sides_that_are_near_are_one_span() -> None:
     assert found(marked) == [Doubt("sides unsure", 1, 9, 15), Doubt("sides unsure", 1, 21, 21)]
 
 
+def test_spans_as_far_apart_as_the_limit_are_joined_wherever_they_are() -> None:
+    one, two = (replace(p, unsure_sides=np.array([u])) for p, u in zip(walk([0.0, 1.0]), (True, False), strict=True))  # fmt: skip
+    for first_s in np.arange(0, 9, 0.37):
+        times = np.round(first_s + np.arange(7) / 30, 6).tolist()
+        frames = [
+            replace(one if i in (0, 6) else two, frame=i, time_s=t) for i, t in enumerate(times)
+        ]
+        assert found(frames) == [Doubt("sides unsure", 1, 0, 6)]
+
+
 def test_low_scores_are_means_below_a_half() -> None:
     def scored(poses: FramePoses) -> FramePoses:
         return replace(poses, score=np.full_like(poses.score, 0.45))

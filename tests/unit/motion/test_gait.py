@@ -186,3 +186,53 @@ def test_one_long_stride_among_others_is_left_out() -> None:
     gait = motion(frames).gait
     assert gait is not None
     assert gait.stride_s == pytest.approx(1.2, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "period_s"), [(30, 0.4), (25, 0.4), (60, 0.4), (20, 2.5), (30, 2.5)]
+)
+def test_strides_as_long_as_a_limit_count_wherever_they_are(rate_hz: int, period_s: float) -> None:
+    times = np.round(np.arange(0, 15 * period_s, 1 / rate_hz), 6).tolist()
+    gait = motion(walk(times, Walk(period_s=period_s))).gait
+    assert gait is not None
+    assert gait.left.strides + gait.right.strides >= 26
+
+
+def who_turns(turn_s: float, at_s: float) -> list[FramePoses]:
+    """Ten seconds on a treadmill that turns; what goes towards the camera looks shorter."""
+    frames = []
+    for i in range(300):
+        time_s = i / 30
+        part = min(1.0, max(0.0, (time_s - at_s) / max(turn_s, 1e-6)))
+        xy = Walk(speed_px_s=0.0, start_px=0.0).joints(time_s)
+        frames.append(frame_of(i, time_s, {1: xy * [np.cos(np.pi * part), 1] + [400, 0]}))
+    return frames
+
+
+@pytest.mark.parametrize("turn_s", [0.0, 0.4, 0.7, 1.0, 1.5])
+@pytest.mark.parametrize("at_s", [4.5, 4.7, 5.0, 5.3])
+def test_strides_through_a_turn_are_not_counted(turn_s: float, at_s: float) -> None:
+    """Those before and after it are."""
+    found = motion(who_turns(turn_s, at_s))
+    assert {1.0, -1.0} <= set(found.facing.tolist())
+    gait = found.gait
+    assert gait is not None
+    true = motion(walk((np.arange(300) / 30).tolist())).gait
+    assert true is not None
+    for side, one in (("left", gait.left), ("right", gait.right)):
+        assert one.strides >= 4
+        assert one.stride_s == pytest.approx(1.2, abs=1e-6)
+        assert one.knee_range_deg == pytest.approx(2 * KNEE_DEG[1], abs=2)
+        for event_s in gait.events_s[side]:
+            assert min(abs(event_s - other) for other in true.events_s[side]) < 0.01
+
+
+def test_strides_in_a_shot_from_afar_count() -> None:
+    """Leads are measured by the size in the shot, not by that in a longer one from near."""
+    frames = []
+    for i in range(360):
+        xy = Walk(speed_px_s=20.0).joints(i / 30)
+        frames.append(frame_of(i, i / 30, {1: xy if i < 240 else 0.12 * xy}))
+    gait = motion(frames).gait
+    assert gait is not None
+    assert all(sum(event_s > 8 for event_s in one) >= 2 for one in gait.events_s.values())

@@ -142,3 +142,22 @@ def test_a_joint_that_jumps_is_no_cut() -> None:
         joints[9:13] += 400
     frames = [frame_of(i, t, {1: xy}) for i, (t, xy) in enumerate(zip(TIMES, people, strict=True))]
     assert pieces(series_of(frames)[1]) == [slice(0, 40)]
+
+
+def test_rows_of_a_series() -> None:
+    frames = walk(TIMES)
+    frames[3:6] = [frame_of(i, TIMES[i], {2: Walk().joints(0.0)}) for i in range(3, 6)]
+    one = series_of(frames)[1]
+    some = one[6:20]
+    assert some.rows.tolist() == list(range(6, 20))
+    assert some.back.tolist() == []
+    assert one[2:20].back.tolist() == [4]
+    np.testing.assert_array_equal(some.xy, one.xy[6:20])
+    assert some.score.shape == (14, NUM)
+
+
+def test_a_hole_as_long_as_the_limit_is_none_wherever_it_is() -> None:
+    for step_s, hole_s in ((0.01, 0.13), (0.1, 0.25)):
+        for first_s in np.arange(0, 40, 0.37):
+            times = first_s + np.cumsum([0, *[step_s] * 20, hole_s, *[step_s] * 20])
+            assert not num_missing(np.round(times, 6)).any()

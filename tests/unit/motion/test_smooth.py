@@ -7,15 +7,18 @@ import pytest
 
 from glpose.errors import BadInput
 from glpose.motion.filters import FILTERS
+from glpose.motion.reliable import unsure_limbs
 from glpose.motion.series import Series, series_of
 from glpose.motion.smooth import (
     SmoothSpec,
     check_cutoff,
     fillable,
     smooth,
+    smooth_person,
     smoothed_frames,
     without_outliers,
 )
+from glpose.skeleton import BODY19
 from walking import NUM, Walk, frame_of, walk
 
 TIMES = np.arange(100) / 25
@@ -74,16 +77,14 @@ def test_time_without_any_frame_is_a_gap_too() -> None:
     out = smooth(series(time_s=late), SmoothSpec())
     one = series(time_s=late)
     for half in (slice(0, 50), slice(50, 100)):
-        names = [name for name in Series.__slots__ if name != "back"]
-        alone = Series(*(getattr(one, name)[half] for name in names), back=one.back)
-        np.testing.assert_allclose(out.xy[half], smooth(alone, SmoothSpec()).xy, atol=1e-9)
+        np.testing.assert_allclose(out.xy[half], smooth(one[half], SmoothSpec()).xy, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", FILTERS)
 def test_nothing_leaks_across_a_cut_or_a_long_gap(name: str) -> None:
     legs = [KNEE, KNEE + 2]
     cut, gap = series().xy[:, legs], without(slice(45, 60)).xy[:, legs]
-    few = series(xy=cut, score=series().score[:, legs])
+    few = series(xy=cut, score=series().score[:, legs], is_filled=series().is_filled[:, legs])
     cut[50:] += 1000
     for places, first, second in (
         (cut, slice(0, 50), slice(50, 100)),
@@ -95,6 +96,93 @@ def test_nothing_leaks_across_a_cut_or_a_long_gap(name: str) -> None:
         other = smooth(replace(few, xy=changed), SmoothSpec(name)).xy[:, 0]
         np.testing.assert_array_equal(out[first], other[first])
         assert not np.isclose(out[second], other[second]).any()
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_shot_is_smoothed_as_if_it_were_alone(name: str) -> None:
+    """What an outlier is, and a high speed, goes by the size of the person in the shot."""
+    near, far = walk(TIMES, noise_px=3.0), walk(TIMES[:40] + 4, noise_px=5.0)
+    frames = near + [
+        replace(p, xy=0.2 * p.xy + 1500, people=replace(p.people, xyxy=0.2 * p.people.xyxy))
+        for p in far
+    ]
+    one = series_of(frames)[1]
+    out = smooth(one, SmoothSpec(name))
+    for shot in (slice(0, 100), slice(100, 140)):
+        alone = smooth(one[shot], SmoothSpec(name))
+        np.testing.assert_array_equal(out.xy[shot], alone.xy)
+        np.testing.assert_array_equal(out.is_outlier[shot], alone.is_outlier)
+
+
+def unsure_walk(rows: slice) -> Series:
+    one = series()
+    one.unsure_sides[rows] = True
+    return one
+
+
+@pytest.mark.parametrize("rows", [slice(40, 43), slice(40, 50), slice(0, 12), slice(20, 100)])
+def test_limbs_of_unsure_sides_change_nothing_in_other_frames(rows: slice) -> None:
+    """Wherever they are; and they are smoothed among themselves."""
+    one = unsure_walk(rows)
+    limbs = unsure_limbs(one, BODY19)
+    moved = replace(one, xy=np.where(limbs[..., None], one.xy[:, ::-1] + 30, one.xy))
+    first, other = (smooth_person(each, SmoothSpec(), BODY19) for each in (one, moved))
+    np.testing.assert_array_equal(first.xy[~limbs], other.xy[~limbs])
+    np.testing.assert_array_equal(first.is_outlier[~limbs], other.is_outlier[~limbs])
+    assert np.isfinite(other.xy).all()
+    assert not other.is_filled.any()
+    assert np.abs(other.xy - moved.xy).max() < 6
+    assert other.is_raw[limbs].all() == (rows.stop - rows.start < 5)
+
+
+def test_weak_joints_change_nothing_in_others() -> None:
+    """Short ones are filled in between those that are seen; longer ones are smoothed alone."""
+    one = series()
+    one.score[20:23, KNEE] = one.score[50:65, KNEE] = 0.1
+    weak = one.score < 0.2
+    moved = replace(one, xy=np.where(weak[..., None], one.xy + [40, 0], one.xy))
+    first, other = (smooth_person(each, SmoothSpec(), BODY19) for each in (one, moved))
+    np.testing.assert_array_equal(first.xy[~weak], other.xy[~weak])
+    np.testing.assert_array_equal(first.xy[20:23], other.xy[20:23])
+    np.testing.assert_allclose(other.xy[50:65, KNEE], first.xy[50:65, KNEE] + [40, 0])
+    assert np.flatnonzero(other.is_filled[:, KNEE]).tolist() == [20, 21, 22]
+    assert other.score[[21, 55], KNEE].tolist() == pytest.approx([0.8, 0.1])
+
+
+@pytest.mark.parametrize(
+    ("unsure", "marked"), [((30, 60), True), ((30, 40), True), ((44, 50), True), ((20, 39), False)]
+)
+def test_who_is_filled_in_has_the_worse_mark_of_both_ends(
+    unsure: tuple[int, int], marked: bool
+) -> None:
+    frames = [
+        replace(poses, unsure_sides=np.full(len(poses.people), unsure[0] <= i < unsure[1]))
+        for i, t in enumerate(TIMES)
+        for poses in [frame_of(i, t, {} if 40 <= i < 44 else {1: Walk().joints(t)})]
+    ]
+    one = series_of(frames)[1]
+    smoothed = smooth_person(one, SmoothSpec(), BODY19)
+    filled = list(smoothed_frames(frames, {1: (one, smoothed)}))[40:44]
+    limbs = [BODY19.index(name) for name in ("left_knee", "right_wrist")]
+    for poses in filled:
+        assert poses.unsure_sides is not None
+        assert poses.unsure_sides.tolist() == [marked]
+        assert np.isfinite(poses.xy[0, BODY19.index("left_hip")]).all()
+        # Between sure ones, or between unsure ones, but never from one to the other.
+        is_alike = unsure in ((30, 60), (20, 39))
+        assert np.isfinite(poses.xy[0, limbs]).all() == is_alike
+
+
+@pytest.mark.parametrize(("rate_hz", "missing"), [(30, 8), (25, 4), (60, 17), (50, 9), (10, 2)])
+def test_gaps_as_long_as_the_limit_are_filled_wherever_they_are(rate_hz: int, missing: int) -> None:
+    times = np.round(np.arange(60 * rate_hz) / rate_hz, 6)
+    known = np.arange(len(times)) % (3 * missing) < 2 * missing
+    known[-1] = True
+    num = int((np.diff(np.flatnonzero(known)) == missing + 1).sum())
+    limit_s = (missing + 1) / rate_hz
+    for fill_s, expected in ((limit_s, num), (limit_s - 1e-3, 0)):
+        found = fillable(known, times, fill_s)
+        assert sum(gap.stop - gap.start == missing for gap in found) == expected
 
 
 def test_outliers_are_replaced_and_marked() -> None:
