@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from glpose.errors import GLPoseError
+from glpose.errors import GLPoseError, one_line
 
 
 def run_script(main: Callable[[], None]) -> None:
@@ -12,7 +12,7 @@ def run_script(main: Callable[[], None]) -> None:
     try:
         main()
     except (GLPoseError, OSError) as problem:
-        print("error:", " ".join(str(problem).split()), file=sys.stderr)
+        print("error:", one_line(str(problem)), file=sys.stderr)
         sys.exit(2)
 
 

@@ -37,7 +37,9 @@ def test_all_start_in_the_same_way(path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("problem", [BadInput("no\n  such"), NotMeasured("no\n  such"), OSError("no such")])  # fmt: skip
+@pytest.mark.parametrize(
+    "problem", [BadInput("no\nsuch"), NotMeasured("no\nsuch"), OSError("no\nsuch")]
+)
 def test_what_users_can_mend_is_one_line(
     problem: Exception, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -47,7 +49,7 @@ def test_what_users_can_mend_is_one_line(
     with pytest.raises(SystemExit) as end:
         run_script(main)
     assert end.value.code == 2
-    assert capsys.readouterr().err == "error: no such\n"
+    assert capsys.readouterr().err == "error: no\\nsuch\n"
 
 
 def test_our_own_mistakes_are_not_hidden() -> None:
