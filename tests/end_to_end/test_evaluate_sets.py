@@ -137,7 +137,7 @@ def test_a_person_without_a_head_box_stops_posetrack_at_once(
     call: Call, sets: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(sets["posetrack"], tmp_path / "headless")
-    file = next((tmp_path / "headless" / "annotations" / PART["posetrack"]).glob("*.json"))
+    file = max((tmp_path / "headless" / "annotations" / PART["posetrack"]).glob("*.json"))
     labels = json.loads(file.read_text())
     for person in labels["annotations"]:
         del person["bbox_head"]
@@ -145,6 +145,7 @@ def test_a_person_without_a_head_box_stops_posetrack_at_once(
     assert call("posetrack", data=tmp_path / "headless") == 2
     assert f"{file}: frame" in problem(capsys)
     assert not (tmp_path / "out").exists()
+    assert call("posetrack", "--limit", "1", data=tmp_path / "headless") == 0
 
 
 def test_track_numbers_that_poseval_refuses_do_not_stop_posetrack(

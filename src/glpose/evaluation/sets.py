@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol, get_args, runtime_checkable
 
@@ -76,13 +77,17 @@ class OfficialSet(Protocol):
         ...
 
 
-def open_set(metric: Metric, root: Path, split: str | None, boxes: Path | None) -> OfficialSet:
+def open_set(
+    metric: Metric, root: Path, split: str | None, boxes: Path | None, limit: int | None = None
+) -> OfficialSet:
     """The set of a metric, with ground-truth boxes or those of a file of detections.
+
+    Of the first `limit` sequences it is checked before hours of predictions that they can be scored.
 
     Raises: BadInput saying what is missing and where it is expected.
     """
     makers: dict[Metric, Callable[[Path, str | None, Path | None], OfficialSet]] = {
-        "posetrack": PoseTrackSet,
+        "posetrack": partial(PoseTrackSet, limit=limit),
         "jhmdb": JhmdbSet,
         "coco": CocoSet,
     }
@@ -101,11 +106,12 @@ class PoseTrackSet:
 
     usual = PoseOptions(score="product", min_box=0.2, neighbours="all", candidates="video")
 
-    def __init__(self, root: Path, split: str | None, boxes: Path | None) -> None:
+    def __init__(
+        self, root: Path, split: str | None, boxes: Path | None, limit: int | None = None
+    ) -> None:
         self.part = split or "val"
         self._labels = find_base(root, self.part) / "annotations" / self.part
-        # What scoring asks of the truth is checked before hours of predictions.
-        check_scorable(self._labels)
+        check_scorable(self._labels, limit)
         # The reader tells 2017 from 2018 by the labels themselves.
         sequences = open_posetrack(root, 2018, self.part)
         self._sequences = {sequence.name: sequence for sequence in sequences}

@@ -100,7 +100,7 @@ def evaluate_set(
                 raise BadInput(
                     f"--boxes {how.boxes}: no such file; expected 'gt' or a file of detections"
                 )
-    official = open_set(how.metric, how.data, how.split, how.boxes)
+    official = open_set(how.metric, how.data, how.split, how.boxes, how.limit)
     options = official.usual
     for name, value in how.changes.items():
         options = replace_at(options, name, value)

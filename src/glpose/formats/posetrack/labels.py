@@ -136,13 +136,13 @@ def _sequence(file: Path, folders: ImageFolders, split: str) -> LabelledSequence
     return LabelledSequence(file.stem, POSETRACK15, labels, images)
 
 
-def check_scorable(folder: Path) -> None:
-    """Raises: BadInput naming the label file with which predictions could not be scored.
+def check_scorable(folder: Path, limit: int | None = None) -> None:
+    """Raises: BadInput naming the label file, of the first `limit`, that no predictions could be scored by.
 
     Files that cannot be read are passed over: whoever reads them for predictions says so.
     """
     num_people, unread = 0, False
-    for file in label_files(folder):
+    for file in label_files(folder)[:limit]:
         try:
             source = read_file(file, predicted=False)
         except BadInput:
