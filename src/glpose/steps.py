@@ -9,7 +9,7 @@ import math
 from collections import deque
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
 _FEWEST, _MOST = 2, 30
 _PAUSES, _STEPS_PER_PAUSE = 2, 4  # so many steps may be pauses, and no more than one of four
@@ -66,10 +66,17 @@ def usual_steps(
     """Of the 30 steps around each one: how long they usually are, and the longest that is no pause."""
     if not len(steps):
         return steps, steps
-    windows = np.lib.stride_tricks.sliding_window_view(steps, min(len(steps), _MOST))
-    around = np.clip(np.arange(len(steps)) - _MOST // 2, 0, len(windows) - 1)
+    windows, around = windows_around(steps)
     usual, longest = _usual(windows)
     return usual[around], longest[around]
+
+
+def windows_around(
+    steps: Float64[np.ndarray, " steps"],
+) -> tuple[Float64[np.ndarray, "windows width"], Int64[np.ndarray, " steps"]]:
+    """All windows of 30 steps (of all if there are fewer), and for each step the one that is around it."""
+    windows = np.lib.stride_tricks.sliding_window_view(steps, min(len(steps), _MOST))
+    return windows, np.clip(np.arange(len(steps)) - _MOST // 2, 0, len(windows) - 1)
 
 
 def _usual(

@@ -39,7 +39,7 @@ class Doubt:
     * put there: the person was not found in these frames, but in those around them.
     * numbers change: nobody keeps the number from the frame before: most likely a cut.
     * not decoded: there is no picture.
-    * frames missing: from one frame to the next there is a hole in the times, see `num_missing`.
+    * frames missing: from one frame to the next there is a hole, see `num_missing`.
     """
 
     kind: Kind
@@ -52,7 +52,7 @@ def doubts_of(frames: Sequence[FramePoses], people: Mapping[int, Series]) -> lis
     """All spans in order of time. `people` are those of the frames, see `series_of`."""
     time_s = rising(np.array([poses.time_s for poses in frames], np.float64))
     lost = np.array([poses.status == "undecodable" for poses in frames])
-    is_hole = num_missing(time_s) > 0
+    is_hole = num_missing(time_s, np.array([poses.frame for poses in frames], np.int64)) > 0
     at_hole = np.r_[is_hole, False] | np.r_[False, is_hole]
     found = [
         *_spans("frames missing", None, at_hole[: len(time_s)], time_s, joined_s=0.0),

@@ -82,7 +82,7 @@ def gait_of(
         lead[piece] /= series[piece].size_px
         lead[piece][_turns(facing[piece], series.time_s[piece])] = np.nan
     # The numbers of the frames, counting those that are missing in holes of the times.
-    number = np.arange(len(lead)) + np.r_[0.0, num_missing(series.time_s).cumsum()]
+    number = np.arange(len(lead)) + np.r_[0.0, num_missing(series.time_s, series.number).cumsum()]
     strides = {
         side: [
             (piece.start + a, piece.start + b)

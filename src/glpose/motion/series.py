@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
 
-from glpose.steps import usual_steps
+from glpose.steps import usual_steps, windows_around
 from glpose.types import FramePoses
 
 JUMP = 0.5
@@ -34,12 +34,13 @@ class Series:
     """A person, with a row for each frame of the results from the first to the last with them.
 
     `rows` are indices into the frames of the results. Where the person is not in the frame, joints
-    and box are NaN and scores 0. `time_s` rises from row to row. In the rows `back` the person is there
+    and box are NaN and scores 0. `number` are those of the frames; `time_s` rises from row to row. In the rows `back` the person is there
     again after frames with nobody but others who are neither in the frame before them nor in this
     one: another scene was shown. `is_filled` marks joints that `glpose smooth` has filled in.
     """
 
     rows: Int64[np.ndarray, " frames"]
+    number: Int64[np.ndarray, " frames"]
     is_present: Bool[np.ndarray, " frames"]
     time_s: Float64[np.ndarray, " frames"]
     xy: Float64[np.ndarray, "frames joints 2"]
@@ -85,6 +86,7 @@ def _series(
     num, num_joints = last - first + 1, frames[first].xy.shape[1]
     series = Series(
         rows=np.arange(first, last + 1),
+        number=np.array([poses.frame for poses in frames[first : last + 1]], np.int64),
         is_present=np.zeros(num, bool),
         time_s=time_s[first : last + 1],
         xy=np.full((num, num_joints, 2), np.nan),
@@ -147,15 +149,47 @@ def is_longer(time_s: Any, limit_s: Any) -> Any:
     return time_s > limit_s + TOLERANCE_S
 
 
-def num_missing(time_s: Float64[np.ndarray, " frames"]) -> Float64[np.ndarray, " steps"]:
+def num_missing(
+    time_s: Float64[np.ndarray, " frames"], number: Int64[np.ndarray, " frames"]
+) -> Float64[np.ndarray, " steps"]:
     """How many frames are missing from each frame to the next: whole numbers, 0 but in holes.
 
-    Steps that others around are as long as are no holes: rates change, and pictures come in bursts.
+    Steps that others around are as long as are no holes: rates change, and pictures come in bursts. But
+    one among steady ones is a hole however many such there are, and so is one over which the `number` of
+    the frames jumps as it does not usually: a slow live stream jumps from frame to frame.
     """
-    step_s = np.diff(time_s)
+    step_s, jump = np.diff(time_s), np.diff(number).astype(np.float64)
     usual_s, longest_s = usual_steps(step_s)
-    is_hole = is_longer(step_s, np.maximum(HOLE * longest_s, LEAST_HOLE_S))
-    return np.where(is_hole, np.round(step_s / usual_s) - 1, 0.0)
+    steady_s = _steady_steps(step_s)
+    if not len(jump):
+        return jump
+    windows, around = windows_around(jump)
+    usual_jump = np.median(windows, axis=1)[around]
+    missing = np.zeros(len(step_s))
+    # The first that finds a hole says how long it is.
+    for longest, is_off, steps in (
+        (longest_s, True, step_s / usual_s),
+        (steady_s, True, step_s / steady_s),
+        (0.0, jump > HOLE * usual_jump, jump / usual_jump),
+    ):
+        is_hole = is_off & is_longer(step_s, np.maximum(HOLE * longest, LEAST_HOLE_S))
+        missing = np.where(is_hole & (missing == 0), np.round(steps) - 1, missing)
+    return missing
+
+
+def _steady_steps(step_s: Float64[np.ndarray, " steps"]) -> Float64[np.ndarray, " steps"]:
+    """The longest of the five steps before and the five after each one, if none of these has a hole.
+
+    Else, and at the ends, infinity.
+    """
+    out = np.full(len(step_s), np.inf)
+    if len(step_s) > 2 * _AROUND:
+        windows = np.lib.stride_tricks.sliding_window_view(step_s, 2 * _AROUND + 1)
+        around = np.delete(windows, _AROUND, axis=1)
+        longest = around.max(1)
+        is_steady = ~is_longer(longest, HOLE * around.min(1))
+        out[_AROUND:-_AROUND] = np.where(is_steady, longest, np.inf)
+    return out
 
 
 def pieces(series: Series) -> list[slice]:

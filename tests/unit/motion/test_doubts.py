@@ -92,6 +92,11 @@ def test_frames_are_missing_between_those_around_a_hole() -> None:
         Doubt("frames missing", None, 19, 21)
     ]
     assert found(frames[:20] + frames[21:]) == []
+    # Holes all over, by the numbers of the frames alone.
+    holes = [poses for poses in frames if poses.frame % 9 < 4]
+    assert {doubt.kind for doubt in found(holes)} == {"frames missing"}
+    alike = [replace(poses, frame=i) for i, poses in enumerate(holes)]
+    assert found(alike) == []
 
 
 def test_doubts_of_several_people_are_in_order_of_time() -> None:

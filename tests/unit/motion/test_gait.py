@@ -140,6 +140,14 @@ def test_strides_over_moments_that_were_not_seen_are_not_counted(who: str, seen_
     assert gait is None or gait.cadence_per_min == pytest.approx(120, rel=0.02)
 
 
+def test_strides_of_which_a_third_is_missing_are_not_counted() -> None:
+    frames = walk((np.arange(300) / 30).tolist())
+    assert motion(frames).gait is not None
+    holes = [poses for poses in frames if poses.frame % 12 < 8]
+    assert motion(holes).gait is None
+    assert motion([replace(poses, frame=i) for i, poses in enumerate(holes)]).gait is None
+
+
 @pytest.mark.parametrize("missing_s", [0.15, 0.4, 1.2])
 def test_frames_that_are_missing_are_as_frames_without_the_person(missing_s: float) -> None:
     """Cameras drop frames: the times have a hole, right after a stride's end or around it."""

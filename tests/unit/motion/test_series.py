@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from glpose.motion.series import num_missing, pieces, rising, series_of, usual_step_s
+from glpose.motion import series
+from glpose.motion.series import pieces, rising, series_of, usual_step_s
 from walking import NUM, Walk, frame_of, walk
 
 TIMES = np.arange(40) / 25
@@ -49,6 +50,11 @@ def test_frames_that_share_a_time_are_spread(times: list[float], expected: list[
     np.testing.assert_allclose(rising(np.array(times, np.float64)), expected)
 
 
+def num_missing(times_s: np.ndarray, numbers: np.ndarray | None = None) -> np.ndarray:
+    """Of frames that are numbered one by one, unless said."""
+    return series.num_missing(times_s, np.arange(len(times_s)) if numbers is None else numbers)
+
+
 @pytest.mark.parametrize(
     ("times", "expected"),
     [
@@ -79,6 +85,25 @@ def test_steps_that_others_around_are_as_long_as_are_no_holes(steps_s: list[floa
     at = len(steps_s) // 2
     missing = num_missing(np.cumsum([0, *steps_s[:at], 3.0, *steps_s[at:]]))
     assert np.flatnonzero(missing).tolist() == [at]
+
+
+@pytest.mark.parametrize(("present", "gone"), [(12, 8), (9, 3), (6, 30)])
+def test_holes_among_steady_frames_count_however_many_there_are(present: int, gone: int) -> None:
+    numbers = np.flatnonzero(np.arange(400) % (present + gone) < present)
+    expected = np.diff(numbers) - 1
+    assert (num_missing(numbers / 25, numbers) == expected).all()
+    assert (num_missing(numbers / 25)[5:-5] == expected[5:-5]).all()
+
+
+def test_a_jump_of_the_numbers_is_a_hole_unless_all_jump() -> None:
+    numbers = np.flatnonzero(np.arange(300) % 7 < 3)  # no five in a row
+    found = num_missing(numbers / 25, numbers)
+    assert (found == np.diff(numbers) - 1).all()
+    slow = np.cumsum([2, 3, 3, 4] * 30)  # a live stream of which most is left out
+    assert not num_missing(slow / 25, slow).any()
+    slow[60:] += 30
+    assert np.flatnonzero(num_missing(slow / 25, slow)).tolist() == [59]
+    assert not num_missing(np.arange(60) / 25, np.arange(60) * 40).any()  # numbered at will
 
 
 @pytest.mark.parametrize(
