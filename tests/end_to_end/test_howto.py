@@ -15,6 +15,7 @@ import glpose
 from glpose.cli.main import main
 from glpose.errors import BadConfig
 from glpose.formats.poses import read_poses
+from glpose.formats.results import write_summary
 from glpose.motion.angles import FLEXIONS, SEGMENTS
 from glpose.recipes import RECIPES, load_recipe
 from glpose.runtime.presets import PRESETS
@@ -193,6 +194,8 @@ def test_the_page_of_formats_names_each_key(results: Path) -> None:
     ]  # fmt: skip
     for call in calls:
         assert main(call) == 0, call
+    write_summary(Path(folder, "summary.json"), {"state": "interrupted"})
+    assert main(["smooth", folder, "-o", "cut"]) == 3
     told = set(re.findall(r"`([^`\n]+)`", (HOWTO.parent / "formats.md").read_text("utf-8")))
     files = [path for path in Path().rglob("*") if path.suffix in (".json", ".jsonl")]
     assert {path.name for path in files} == {
@@ -200,7 +203,7 @@ def test_the_page_of_formats_names_each_key(results: Path) -> None:
         "summary.json",
     }  # fmt: skip
     found = keys_of([json.loads(n) for f in files for n in f.read_text("utf-8").splitlines()])
-    assert {"filled", "outliers", "window", "events_s", "refiner", "private"} <= found
+    assert {"filled", "outliers", "window", "events_s", "refiner", "private", "run_state"} <= found
     assert found - told == set()
     pages = ("formats.md", "angles.md", "howto/tables.md", "howto/smooth.md")
     text = "".join((HOWTO.parent / page).read_text("utf-8") for page in pages)

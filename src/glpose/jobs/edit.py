@@ -139,7 +139,7 @@ def _rewrite(
             drawn = (OVERLAY, OVERLAY_PICTURE) if source is None else ()
             beside = (TABLE, *DERIVED, *drawn)
         stale = tuple(file for name in beside if (file := path.with_name(name)).exists())
-        if lack := lack_of(path, len(result.frames)):
+        if lack := lack_of(path, len(result.frames), result.settings):
             lacks.insert(0, lack)
         return Edited(path, _numbers(result), stale, tuple(lacks))
 

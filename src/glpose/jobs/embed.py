@@ -95,7 +95,7 @@ def embed_video(
     except OSError as problem:
         raise cannot_write(output, problem) from problem
     made = Made([output])
-    lack = lack_of(poses, len(given.frames))
+    lack = lack_of(poses, len(given.frames), given.settings)
     for line in (*((lack,) if lack else ()), *wanted.lacks()):
         made.lack(line, reporter)
     reporter.result(f"{entry.name}: vectors of {len(joined['frame'])} crops in {output}")

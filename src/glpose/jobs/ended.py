@@ -1,24 +1,31 @@
-"""How a run ended, by what lies beside its poses: `summary.json`, or the mark of one that has not ended."""
+"""How a run ended, by what lies beside its poses: `summary.json`, or the mark of one that has not ended.
+
+What is made of the poses of a run that did not end well says so in the `settings` of its header.
+"""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from glpose.files import open_regular
 from glpose.formats.results import POSES
 from glpose.formats.text.lines import first_value
-from glpose.jobs.writers import OVERLAY
+from glpose.jobs.writers import OVERLAY, POSES_3D, SMOOTH, SMOOTH_3D
 from glpose.video.writer import partial_of
 
 SUMMARY = "summary.json"
 BEGUN = ".glpose-begun.json"
 """In the folder of a run until it has a summary: what it is of."""
+RUN_STATE = "run_state"
+"""The setting with the state of the run that poses were made of, where it did not end well."""
 
 _IN_WORDS = {
     "begun": "has not ended, or was killed",
     "interrupted": "was interrupted",
     "failed": "failed",
 }
-"""Where something lacks in the source alone, the poses are all that there can be."""
+"""States of runs whose poses are not all that there can be; "incomplete" lacks something of the source."""
+_OF_RUN = (POSES, POSES_3D, SMOOTH, SMOOTH_3D)
 
 
 def read_record(folder: Path) -> dict[str, object]:
@@ -38,25 +45,50 @@ def how_ended(folder: Path) -> str:
 
     Poses without any trace of a run are whole: they were copied, or written by Python.
     """
-    state = read_record(folder).get("state")
-    if state is None and partial_of(folder / OVERLAY).exists():
-        state = "begun"  # by a version that left no mark
-    return _IN_WORDS.get(str(state), "")
+    return _IN_WORDS.get(_state_in(folder), "")
 
 
-def lack_of(poses: Path, num_frames: int) -> str:
-    """One line about a file of poses that holds less than its run was to write; else empty."""
+def lack_of(poses: Path, num_frames: int, settings: Mapping[str, object]) -> str:
+    """One line about a file of poses that holds less than its run was to write; else empty.
+
+    `settings` are those of its header.
+    """
     if _is_cut_off(poses, num_frames):
         return (
             f"{poses}: the last line is cut off, as a killed run leaves it; the {num_frames} whole "
             "frames were used; run the video again for the rest"
         )
-    if poses.name != POSES or not (ended := how_ended(poses.parent)):
-        return ""
-    return (
-        f"{poses}: of a run that {ended}; the {num_frames} frames that are there were used; see "
-        f"glpose info {poses.parent}"
-    )
+    if ended := _IN_WORDS.get(_state_beside(poses)):
+        return (
+            f"{poses}: of a run that {ended}; the {num_frames} frames that are there were used; see "
+            f"glpose info {poses.parent}"
+        )
+    if ended := _IN_WORDS.get(str(settings.get(RUN_STATE))):
+        return (
+            f"{poses}: made of results of a run that {ended}; the {num_frames} frames that are there "
+            "were used; run the video again for the rest"
+        )
+    return ""
+
+
+def passed_on(poses: Path, num_frames: int, settings: Mapping[str, object]) -> dict[str, object]:
+    """What `lack_of` finds as settings of what is made of the poses; nothing if it finds nothing."""
+    told = str(settings.get(RUN_STATE))
+    states = ("begun" if _is_cut_off(poses, num_frames) else "", _state_beside(poses), told)
+    state = next((state for state in states if state in _IN_WORDS), "")
+    return {RUN_STATE: state} if state else {}
+
+
+def _state_in(folder: Path) -> str:
+    state = read_record(folder).get("state")
+    if state is None and partial_of(folder / OVERLAY).exists():
+        state = "begun"  # by a version that left no mark
+    return str(state)
+
+
+def _state_beside(poses: Path) -> str:
+    """The state of the run in whose folder a file lies under a name that makes it one of the run's."""
+    return _state_in(poses.parent) if poses.name in _OF_RUN else ""
 
 
 def _is_cut_off(poses: Path, num_frames: int) -> bool:

@@ -163,7 +163,7 @@ def open_given(path: Path) -> Given:
             f"{file}: holds no frame; expected a line for each; the run stopped before the first, "
             "run it again"
         )
-    return Given(file, result, lack_of(file, len(result.frames)))
+    return Given(file, result, lack_of(file, len(result.frames), result.settings))
 
 
 def check_motion(given: Given) -> None:

@@ -16,7 +16,7 @@ from glpose.files import whole_file
 from glpose.formats.poses import GivenPoses, read_poses
 from glpose.formats.results import ResultWriter
 from glpose.formats.text.lines import cannot_write
-from glpose.jobs.ended import lack_of
+from glpose.jobs.ended import lack_of, passed_on
 from glpose.jobs.given import check_new
 from glpose.jobs.run import make_folder
 from glpose.jobs.writers import POSES_3D, PoseWriter, Target, Writing
@@ -63,6 +63,7 @@ def lift_file(poses: Path, options: LiftOptions) -> LiftOutcome:
     BadWeights.
     """
     given = read_poses(poses)
+    read = poses, len(given.frames), given.settings
     target = options.output
     check_new([target], overwrite=options.overwrite, inputs=[poses])
     video = _video(given, poses, options.rate_hz)
@@ -86,7 +87,7 @@ def lift_file(poses: Path, options: LiftOptions) -> LiftOutcome:
     models = {**given.models, "lift": opened.record}
     # What was asked for of the run stays known, above all who was to be hidden, and `smooth`.
     settings = {
-        **given.settings, "glpose": __version__, "poses": poses.name,
+        **given.settings, **passed_on(*read), "glpose": __version__, "poses": poses.name,
         **lift_settings(opened.network, options.height_m),
     }  # fmt: skip
     make_folder(target.parent)
@@ -100,7 +101,7 @@ def lift_file(poses: Path, options: LiftOptions) -> LiftOutcome:
     except OSError as problem:
         raise cannot_write(target, problem) from problem
     done = outcome_of(frames, unit_of(opened.network, options.height_m))
-    return replace(done, lack=lack_of(poses, len(given.frames)))
+    return replace(done, lack=lack_of(*read))
 
 
 def outcome_of(frames: Sequence[FramePoses], unit: str) -> LiftOutcome:

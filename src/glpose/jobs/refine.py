@@ -12,7 +12,7 @@ from glpose.errors import BadInput
 from glpose.flow import Motions
 from glpose.formats.poses import GivenPoses, check_order, find_poses, read_poses
 from glpose.formats.results import POSES
-from glpose.jobs.ended import lack_of
+from glpose.jobs.ended import lack_of, passed_on
 from glpose.jobs.given import check_new
 from glpose.jobs.interrupt import Interrupt
 from glpose.jobs.places import Places, file_record
@@ -79,8 +79,9 @@ def refine_video(
     # Whether they may be replaced at all is for the job to say.
     name, _ = Places(options.output).find(entry.plain_name, file_record(entry))
     check_new([options.output / name / POSES], overwrite=True, inputs=[poses])
-    lack = lack_of(poses, len(given.frames))
-    work = _Refinement(given, poses.name, refiner, motions, options, flow.record, lack)
+    read = poses, len(given.frames), given.settings
+    state, lack = passed_on(*read), lack_of(*read)
+    work = _Refinement(given, poses.name, refiner, motions, options, flow.record, state, lack)
     how = Options(
         options.output,
         overwrite=options.overwrite,
@@ -150,6 +151,7 @@ class _Refinement:
     motions: Motions
     options: RefineOptions
     flow_record: dict[str, object]
+    run_state: dict[str, object]
     lack: str
     decoded: int = field(default=0, init=False)
 
@@ -195,14 +197,16 @@ class _Refinement:
             "refiner": _REFINER,
             "window": how.window,
             "private": self.given.settings.get("private"),
+            **self.run_state,
         }
 
     def missing(self, label: str, last_frame: int) -> str | None:
         del last_frame
         beyond = [poses.frame for poses in self.given.frames if poses.frame >= self.decoded]
-        if not beyond:
-            return self.lack or None
-        return (
-            f"{label} ends after {self.decoded} frames; the poses of {len(beyond)} frames behind "
-            "that were kept as they are"
-        )
+        lacks = [self.lack] if self.lack else []
+        if beyond:
+            lacks.append(
+                f"{label} ends after {self.decoded} frames; the poses of {len(beyond)} frames behind "
+                "that were kept as they are"
+            )
+        return "; ".join(lacks) or None

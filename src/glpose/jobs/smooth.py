@@ -13,6 +13,7 @@ from glpose.errors import BadInput
 from glpose.files import whole_file
 from glpose.formats.results import ResultWriter
 from glpose.formats.text.lines import cannot_write
+from glpose.jobs.ended import passed_on
 from glpose.jobs.given import (
     Given,
     Made,
@@ -128,7 +129,8 @@ class Counts:
 
 def _write(target: Path, given: Given, frames: Iterable[FramePoses], how: SmoothSpec) -> None:
     result = given.result
-    settings = {**result.settings, "smooth": asdict(how)}
+    lack = passed_on(given.path, len(result.frames), result.settings)
+    settings = {**result.settings, **lack, "smooth": asdict(how)}
     try:
         with (
             whole_file(target) as part,

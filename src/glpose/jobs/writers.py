@@ -19,11 +19,11 @@ from glpose.viewer.overlay_picture import OverlayPicture
 from glpose.viewer.overlay_video import OverlayVideo
 
 TABLE, OVERLAY = "poses.csv", "overlay.mp4"
-POSES_3D = "poses_3d.jsonl"
+POSES_3D, SMOOTH_3D = "poses_3d.jsonl", "smooth_3d.jsonl"
 SMOOTH, ANGLES, ANGLES_PICTURE, GAIT = "smooth.jsonl", "angles.csv", "angles.png", "gait.json"
 REPORT = "report.html"
 
-DERIVED = (POSES_3D, SMOOTH, ANGLES, ANGLES_PICTURE, GAIT, REPORT)
+DERIVED = (POSES_3D, SMOOTH, SMOOTH_3D, ANGLES, ANGLES_PICTURE, GAIT, REPORT)
 """What other commands make of `poses.jsonl`, beside it."""
 OVERLAY_PICTURE = "overlay.png"
 

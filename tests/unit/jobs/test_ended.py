@@ -7,12 +7,13 @@ import pytest
 
 import bad_videos
 from glpose.cli.main import main
-from glpose.formats.results import write_summary
-from glpose.jobs.ended import BEGUN, SUMMARY, how_ended, lack_of
+from glpose.formats.results import load, write_summary
+from glpose.jobs.ended import BEGUN, SUMMARY, how_ended, lack_of, passed_on
 from glpose.jobs.given import open_given
 from glpose.jobs.run import Options, run_sources
 from glpose.jobs.writers import poses_jsonl
 from glpose.types import Frame, FramePoses
+from walking import walk, written
 
 
 def of_killed(folder: Path) -> None:
@@ -73,8 +74,44 @@ def test_commands_say_that_a_run_did_not_end_and_copies_are_whole(
     assert BEGUN not in again.warnings[0]
     copied = shutil.copy(folder / "poses.jsonl", tmp_path)
     assert open_given(Path(copied)).lack == ""
-    renamed = shutil.copy(folder / "poses.jsonl", folder / "smooth.jsonl")
-    assert lack_of(Path(renamed), 5) == ""
+    renamed = shutil.copy(folder / "poses.jsonl", folder / "mine.jsonl")
+    assert lack_of(Path(renamed), 5, {}) == ""
+
+
+def test_what_is_made_of_a_run_that_did_not_end_says_so_wherever_it_lies(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = written(tmp_path / "run", walk([i / 25 for i in range(30)]))
+    write_summary(folder / SUMMARY, {"state": "interrupted"})
+    assert main(["smooth", str(folder), "-o", str(tmp_path / "s"), "--quiet"]) == 3
+    smooth, space = tmp_path / "s/smooth.jsonl", tmp_path / "s/smooth_3d.jsonl"
+    assert main(["lift", str(smooth), "--quiet"]) == 3
+    capsys.readouterr()
+    for made in (smooth, space):
+        assert load(made).settings["run_state"] == "interrupted"
+        assert main(["table", str(made), "-o", f"{made}.csv", "--quiet"]) == 3
+        assert (
+            "made of results of a run that was interrupted; the 30 frames"
+            in capsys.readouterr().err
+        )
+    # Another run in that folder says nothing of them, nor does a mark that is none.
+    assert lack_of(smooth, 30, {"run_state": "ok"}) == lack_of(smooth, 30, {"run_state": []}) == ""
+
+
+@pytest.mark.parametrize("name", ["smooth.jsonl", "poses_3d.jsonl", "smooth_3d.jsonl"])
+def test_older_versions_did_not_say_so(name: str, tmp_path: Path) -> None:
+    written(tmp_path, walk([0.0, 0.1])).joinpath("poses.jsonl").rename(tmp_path / name)
+    assert open_given(tmp_path / name).lack == ""
+    write_summary(tmp_path / SUMMARY, {"state": "interrupted"})
+    assert "of a run that was interrupted; the 2 frames" in open_given(tmp_path / name).lack
+
+
+def test_a_line_that_is_cut_off_is_passed_on(tmp_path: Path) -> None:
+    poses = written(tmp_path, walk([0.0, 0.1])) / "poses.jsonl"
+    assert passed_on(poses, 2, {}) == {}
+    with poses.open("a") as file:
+        file.write('{"frame"')
+    assert passed_on(poses, 2, {}) == {"run_state": "begun"}
 
 
 def test_a_run_that_is_killed_leaves_its_mark(options: Options, tmp_path: Path) -> None:

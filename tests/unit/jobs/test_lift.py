@@ -293,4 +293,5 @@ def test_poses_of_a_run_that_did_not_end_are_lifted_and_told(
     write_summary(tmp_path / "summary.json", {"state": "interrupted"})
     assert main(["lift", str(tmp_path), "--weights", str(weights), "--quiet"]) == 3
     assert f"of a run that was interrupted; the {SHORT} frames" in capsys.readouterr().err
-    assert len(glpose.load(tmp_path / "poses_3d.jsonl").frames) == SHORT
+    result = glpose.load(tmp_path / "poses_3d.jsonl")
+    assert (len(result.frames), result.settings["run_state"]) == (SHORT, "interrupted")

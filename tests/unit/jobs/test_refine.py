@@ -22,6 +22,7 @@ from glpose.flow import Motions
 from glpose.formats import results
 from glpose.formats.results import ResultWriter, write_boxes, write_summary
 from glpose.imaging import resize, write_image
+from glpose.jobs.given import open_given
 from glpose.jobs.refine import RefineOptions, refine_video
 from glpose.jobs.run import Options, run_sources
 from glpose.jobs.writers import Target, poses_jsonl
@@ -212,6 +213,10 @@ def test_poses_behind_the_end_of_a_video_are_kept(video: Path, tmp_path: Path) -
     times_s = [poses.time_s for poses in glpose.load(outcome.folder).frames]
     assert len(times_s) == SHORT
     assert times_s == sorted(times_s)
+    write_summary(tmp_path / "summary.json", {"state": "interrupted"})
+    path = path.rename(tmp_path / "poses.jsonl")
+    outcome = refine_video(early, path, RefineOptions(tmp_path / "p", writers=LIMIT))
+    assert re.search(r"was interrupted; .*; b ends", outcome.warnings[0])
     early.info = replace(early.info, name="c", rate_hz=0.0)
     with pytest.raises(BadInput, match="rate_hz"):
         refine_video(early, path, RefineOptions(tmp_path / "o", writers=LIMIT))
@@ -559,3 +564,5 @@ def test_poses_of_a_run_that_did_not_end_are_refined_and_told(video: Path, tmp_p
     outcome = refine_video(video, path, RefineOptions(tmp_path / "o", writers=LIMIT))
     assert (outcome.state, outcome.frames) == ("incomplete", SHORT)
     assert "of a run that was interrupted; the 5 frames" in outcome.warnings[-1]
+    refined = tmp_path / "o" / "walk" / "poses.jsonl"
+    assert "made of results of a run that was interrupted" in open_given(refined).lack

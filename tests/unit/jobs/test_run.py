@@ -302,17 +302,18 @@ def test_files_that_writers_name_are_kept_or_replaced(
     assert (folder / "notes.txt").read_text() == "mine"
 
 
+@pytest.mark.parametrize("name", ["smooth.jsonl", "smooth_3d.jsonl"])
 def test_what_was_made_of_old_results_goes_with_them(
-    video: Path, how: dict, tmp_path: Path
+    name: str, video: Path, how: dict, tmp_path: Path
 ) -> None:
     folder = tmp_path / "out" / "walk"
     folder.mkdir(parents=True)
-    (folder / "smooth.jsonl").write_text("old")
+    (folder / name).write_text("old")
     options = Options(tmp_path / "out", writers=(poses_jsonl,), **how)
     (kept,) = run_sources([video], options)
-    assert "holds results already (smooth.jsonl)" in kept.warnings[0]
+    assert f"holds results already ({name})" in kept.warnings[0]
     run_sources([video], replace(options, overwrite=True))
-    assert not (folder / "smooth.jsonl").exists()
+    assert not (folder / name).exists()
 
 
 def test_a_source_is_never_taken_for_old_results(video: Path, how: dict, tmp_path: Path) -> None:
