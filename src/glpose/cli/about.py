@@ -8,7 +8,7 @@ from pathlib import Path
 
 from glpose import __version__
 from glpose.errors import GLPoseError
-from glpose.formats.results import load
+from glpose.formats.results import load, poses_files_below
 from glpose.imaging import version as opencv
 from glpose.jobs.ended import SUMMARY, how_ended
 from glpose.jobs.places import file_in
@@ -99,7 +99,7 @@ def results_in(folder: Path) -> list[Path]:
     """The folder itself if it holds the results of a run, else those in it that do."""
     if (folder / "poses.jsonl").is_file():
         return [folder]
-    return sorted(path.parent for path in folder.glob("*/poses.jsonl"))
+    return [path.parent for path in poses_files_below(folder)]
 
 
 def results_folder(folder: Path) -> list[str]:

@@ -11,7 +11,13 @@ from glpose.errors import BadInput
 from glpose.files import open_regular
 from glpose.formats.posetrack.labels import read_prediction_file
 from glpose.formats.posetrack.people import MISSING_SCORE
-from glpose.formats.results import POSES, load, poses_file_of, result_of
+from glpose.formats.results import (
+    POSES,
+    load,
+    poses_file_of,
+    poses_files_below,
+    result_of,
+)
 from glpose.formats.text.kinds import HEAD, kind_of
 from glpose.formats.text.lines import FARTHEST_PX, first_value
 from glpose.formats.text.rows import top
@@ -84,7 +90,7 @@ def find_poses(path: Path) -> Path:
     except BadInput as problem:
         if any(path.glob(_OPENPOSE)):
             raise BadInput(f"{path}: holds poses of OpenPose, a file a frame; {_FORMS}") from None
-        if any(path.glob(f"*/{POSES}")) or not any(path.glob("*.json")):
+        if poses_files_below(path) or not any(path.glob("*.json")):
             raise
         raise BadInput(f"{path}: holds no {POSES}; {_FORMS}") from problem
 

@@ -197,12 +197,18 @@ def poses_files_of(path: Path) -> list[Path]:
             return [path]
         if (path / POSES).exists():
             return [path / POSES]
-        below = sorted(path.glob(f"*/{POSES}"))
+        below = poses_files_below(path)
     except OSError as problem:
         raise cannot_read(path, problem, "a results folder of glpose run") from problem
     if not below:
         raise BadInput(f"{path}: holds no {POSES}; expected a results folder of glpose run")
     return below
+
+
+def poses_files_below(path: Path) -> list[Path]:
+    """`poses.jsonl` of each folder in a folder, but of those whose names begin with a dot."""
+    files = path.glob(f"*/{POSES}")
+    return sorted(file for file in files if not file.parent.name.startswith("."))
 
 
 def is_folder_of_results(path: Path, files: Sequence[Path]) -> bool:

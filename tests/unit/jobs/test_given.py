@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from glpose.cli.main import main
-from glpose.errors import VideoError
+from glpose.errors import BadInput, VideoError
 from glpose.jobs.given import Made, each_alone, find_results
 from glpose.jobs.report import SILENT
 from glpose.jobs.smooth import SmoothOptions, smooth_results
@@ -82,6 +82,17 @@ def test_a_folder_with_a_single_result(tmp_path: Path) -> None:
     assert not find_results(tmp_path / "out/a").named
     made = smooth_results(tmp_path / "out", SmoothOptions(output=tmp_path / "new"))
     assert made.files == [tmp_path / "new/smooth.jsonl"]
+
+
+def test_folders_that_begin_with_a_dot_hold_no_results(out: Path, capsys: Capture) -> None:
+    (out / "b").rename(out / ".b")
+    assert [file.parent.name for file in find_results(out).files] == ["a", "c"]
+    assert main(["info", str(out)]) == 0
+    assert "/.b/" not in "".join(capsys.readouterr())
+    with pytest.raises(BadInput, match=r"holds no poses\.jsonl"):
+        (out / "a").rename(out / ".b/a")
+        (out / "c").rename(out / ".b/c")
+        find_results(out)
 
 
 def test_any_problem_of_glpose_stops_no_other_and_a_single_one_is_raised(out: Path) -> None:
