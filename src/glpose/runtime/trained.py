@@ -1,10 +1,12 @@
 """Runs of `glpose train` in a place where weights or videos are expected, known without torch."""
 
+import json
 from pathlib import Path
 
-from glpose.files import open_regular
+from glpose.files import open_regular, read_regular
 
 RECORD = "recipe.json"
+_BESIDE = ("best.pt", "last.pt", "log.jsonl")
 
 _SUFFIXES = (".pt", ".pth", ".ckpt")
 _STARTS = (b"PK\3\4", b"\x80\2")  # what torch writes: an archive, or (long ago) a pickle
@@ -12,9 +14,20 @@ _STARTS = (b"PK\3\4", b"\x80\2")  # what torch writes: an archive, or (long ago)
 
 def training_run(path: Path) -> Path | None:
     """The folder of the run that a path is, or that it is a checkpoint of; None if it is neither."""
-    folder = path if path.is_dir() else path.parent
-    is_of_run = path.is_dir() or is_checkpoint(path)
-    return folder if is_of_run and (folder / RECORD).is_file() else None
+    if path.is_dir():
+        return path if _is_run(path) else None
+    return path.parent if is_checkpoint(path) and (path.parent / RECORD).is_file() else None
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a folder has a record, and it is that of a run: also other tools write `recipe.json`."""
+    if any((folder / name).is_file() for name in _BESIDE):
+        return (folder / RECORD).is_file()  # which may be damaged
+    try:
+        record = json.loads(read_regular(folder / RECORD))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(record, dict) and isinstance(record.get("recipe"), dict)
 
 
 def is_checkpoint(path: Path) -> bool:

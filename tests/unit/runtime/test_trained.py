@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import bad_videos
 from glpose.cli.main import main
 from glpose.errors import BadWeights
 from glpose.runtime.load import find_weights
@@ -51,6 +52,22 @@ def test_what_is_neither(run: Path, tmp_path: Path) -> None:
     for path in (other, text, tmp_path, tmp_path / "nothing.pt"):
         assert how_to_export(path) is None
         assert not is_checkpoint(path)
+
+
+def test_a_recipe_of_something_else_is_no_run(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("best.pt", "log.jsonl"):
+        assert training_run(run) == run
+        (run / name).unlink()
+    assert training_run(run) == run
+    bad_videos.write_video(run / "walk.mp4", num_frames=3)
+    for text in ('{"recipe": "pancakes"}', "[]", "{", "[" * 100_000):
+        (run / "recipe.json").write_text(text)
+        assert training_run(run) is how_to_export(run) is None
+    (run / "curves.png").unlink()
+    assert main(["info", str(run)]) == 0
+    assert "walk.mp4" in capsys.readouterr().out
 
 
 def test_weights_that_lie_in_a_run_are_weights(run: Path, tiny_weights: Path) -> None:
