@@ -74,9 +74,13 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file with `whole_file`; text as UTF-8, with line ends unchanged."""
+    """Write a file with `whole_file`; text as UTF-8, with line ends unchanged.
+
+    Bytes of names that are no text are escaped.
+    """
     with whole_file(path) as part:
-        part.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+        is_text = isinstance(content, str)
+        part.write_bytes(content.encode("utf-8", "backslashreplace") if is_text else content)
 
 
 @contextmanager

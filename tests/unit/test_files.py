@@ -25,6 +25,8 @@ from glpose.files import (
 def test_text_and_bytes_are_written_as_they_are(tmp_path: Path) -> None:
     write_whole(tmp_path / "a.txt", "ä\r\n")
     write_whole(tmp_path / "a.bin", b"\x00\xff")
+    write_whole(tmp_path / "b.txt", "ä\udcff")
+    assert (tmp_path / "b.txt").read_text("utf-8") == "ä\\udcff"
     assert (tmp_path / "a.txt").read_bytes() == "ä\r\n".encode()
     assert (tmp_path / "a.bin").read_bytes() == b"\x00\xff"
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from glpose.errors import BadInput, MissingExtra
 from glpose.formats.results import frame_line
-from glpose.formats.text.lines import cannot_write
+from glpose.formats.text.lines import as_text, cannot_write
 from glpose.skeleton import Skeleton
 from glpose.types import FramePoses
 
@@ -41,9 +41,9 @@ class Layout:
 
 
 def text_cell(name: str) -> str:
-    """A name from outside, which no spreadsheet takes for a formula; bytes that are no text are escaped."""
-    name = name.encode("utf-8", "backslashreplace").decode("utf-8")
-    return f"./{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name
+    """A name from outside `as_text`, which no spreadsheet takes for a formula."""
+    name = as_text(name)
+    return f"./{name}" if name.startswith(("=", "+", "-", "@")) else name
 
 
 def long_layout(
@@ -175,7 +175,8 @@ class ParquetTable:
         self._schema = pa.schema([(name, kinds[kind]) for name, kind in columns.items()])
         self._held: list[Row] = []
         try:
-            self._file = parquet.ParquetWriter(path, self._schema)
+            self._out = path.open("wb")  # pyarrow takes no names that are not UTF-8
+            self._file = parquet.ParquetWriter(self._out, self._schema)
         except OSError as problem:
             raise cannot_write(path, problem) from problem
 
@@ -200,9 +201,10 @@ class ParquetTable:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is None and self._held:
-            self._flush()
-        self._file.close()
+        with self._out:
+            if error is None and self._held:
+                self._flush()
+            self._file.close()
 
 
 TABLES: dict[str, type[CsvTable] | type[ParquetTable]] = {

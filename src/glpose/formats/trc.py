@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int64
 
-from glpose.formats.text.lines import write_text
+from glpose.formats.text.lines import as_text, write_text
 
 METRES_A_PIXEL = 1e-3
 """A length for places in pixels, since the format knows no pixels: as Sports2D has it."""
@@ -31,7 +31,7 @@ def write_trc(
     rate, num = f"{rate_hz:.6g}", len(frame)
     axes = [f"{axis}{n}" for n in range(1, len(joints) + 1) for axis in "XYZ"]
     table = [
-        ["PathFileType", "4", "(X/Y/Z)", path.name],
+        ["PathFileType", "4", "(X/Y/Z)", as_text(path.name)],
         ["DataRate", "CameraRate", "NumFrames", "NumMarkers", "Units", "OrigDataRate",
          "OrigDataStartFrame", "OrigNumFrames"],
         [rate, rate, str(num), str(len(joints)), "m", rate, "1", str(num)],

@@ -3,6 +3,7 @@
 made = write_table(Path("glpose-out/walk"), TableOptions(Path("walk.csv")))
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -232,17 +233,31 @@ def _write_markers(given: Given, options: TableOptions) -> int:
             f"{given.path}: its times do not grow from frame to frame, as those of a {_MARKERS} must; "
             "write a .csv, which has the frames as well"
         )
-    steps = Steps()
-    for poses in frames:
-        steps.add(poses.frame, poses.time_s)
     number = np.array([poses.frame for poses in frames])
-    rate_hz = steps.rate_hz(result.video.rate_hz)
+    rate_hz = _rate_hz(given, frames)
     places_m = _places_m(given, frames)
     # Readers want a place for each marker somewhere; the face has none in space.
     known = np.flatnonzero(np.isfinite(places_m).any((0, 2)))
     joints = [result.skeleton.joints[joint] for joint in known]
     write_trc(options.output, joints, number, time_s, places_m[:, known], rate_hz)
     return len(frames)
+
+
+def _rate_hz(given: Given, frames: Sequence[FramePoses]) -> float:
+    """The rate of frames; if neither they nor the header tell it, the mean of all. Raises: BadInput without."""
+    steps, result = Steps(), given.result
+    for poses in frames:
+        steps.add(poses.frame, poses.time_s)
+    rate_hz = steps.rate_hz(result.video.rate_hz)
+    if not math.isnan(rate_hz):
+        return rate_hz
+    first, last = result.frames[0], result.frames[-1]
+    if not last.time_s > first.time_s:
+        raise BadInput(
+            f"{given.path}: tells neither a rate nor times that pass, and a {_MARKERS} must have one; "
+            "write a .csv"
+        )
+    return (last.frame - first.frame) / (last.time_s - first.time_s)
 
 
 def _places_m(given: Given, frames: Sequence[FramePoses]) -> Float32[np.ndarray, "frames joints 3"]:

@@ -25,6 +25,13 @@ def test_what_the_readers_expect(tmp_path: Path) -> None:
     ]
 
 
+def test_a_name_that_is_no_text_is_one_cell(tmp_path: Path) -> None:
+    path = tmp_path / "a\tb\udcff.trc"
+    write_trc(path, ("nose",), np.array([0]), np.zeros(1), np.zeros((1, 1, 3)), 25.0)
+    first = path.read_text("utf-8").split("\n")[0]
+    assert first == "PathFileType\t4\t(X/Y/Z)\ta\\tb\\udcff.trc"
+
+
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     nobody = np.zeros((0, 1, 3))
     with pytest.raises(BadInput, match="cannot be written"):

@@ -1,8 +1,10 @@
 """`glpose table`: what it writes, what it refuses, and that nothing is left half written."""
 
 import csv
+import math
 import sys
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -352,6 +354,12 @@ def test_whose_markers_are_meant(
 def test_markers_need_times(tmp_path: Path, capsys: Capture) -> None:
     still = written(tmp_path / "still", walk([0.0, 0.0, 0.0]))
     assert "times do not grow" in refused(still, tmp_path / "a.trc", capsys)
+    unknown = replace(INFO, rate_hz=math.nan)
+    one = written(tmp_path / "one", walk([0.0]), unknown)
+    assert "tells neither a rate nor times" in refused(one, tmp_path / "a.trc", capsys)
+    two = written(tmp_path / "two", walk([0.0, 0.05]), unknown)
+    assert main(["table", str(two), "-o", str(tmp_path / "two.trc"), "--quiet"]) == 0
+    assert markers_of(tmp_path / "two.trc")[0][:2] == ["20", "20"]
     empty = written(tmp_path / "empty", [frame_of(0, 0.0, {})])
     assert "here are nobody" in refused(empty, tmp_path / "b.trc", capsys)
 
@@ -463,16 +471,16 @@ def test_results_that_cannot_be_read_are_left_out(tmp_path: Path, capsys: Captur
 def test_names_of_pictures(wide: bool, suffix: str, tmp_path: Path) -> None:
     if suffix == "parquet":
         pytest.importorskip("pyarrow")
-    names = ["=1.jpg", "b,\udcff.jpg"]
+    names = ["=1.jpg", "b,\udcff\t.jpg"]
     frames = [replace(p, picture=n) for p, n in zip(walk(TIMES[:2]), names, strict=True)]
     pictures = written(tmp_path / "pictures", frames)
     video = written(tmp_path / "video\udcff", walk(TIMES[:1]))
-    out, more = tmp_path / f"t.{suffix}", ["--wide"] if wide else []
+    out, more = tmp_path / f"t\udcff.{suffix}", ["--wide"] if wide else []
     assert main(["table", str(pictures), str(video), "-o", str(out), *more]) == 0
     rows = _rows_of_any(out)
     assert list(rows[0])[:5] == ["results", "time_s", "frame", "picture", "person"]
     assert [row["picture"] or "" for row in rows[:: 1 if wide else NUM]] == [
-        "./=1.jpg", "b,\\udcff.jpg", "",
+        "./=1.jpg", "b,\\udcff\\t.jpg", "",
     ]  # fmt: skip
     assert Path(rows[-1]["results"]).name == "video\\udcff"
 
@@ -482,7 +490,7 @@ def _rows_of_any(path: Path) -> list[dict[str, str]]:
         return rows_of(path)
     from pyarrow import parquet  # pyright: ignore[reportMissingImports]
 
-    return parquet.read_table(path).to_pylist()
+    return parquet.read_table(BytesIO(path.read_bytes())).to_pylist()
 
 
 def test_predictions_of_posetrack_are_scored(tmp_path: Path, capsys: Capture) -> None:

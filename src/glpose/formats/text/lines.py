@@ -1,6 +1,7 @@
 """Strict reading of lines, JSON or plain, and writing of small files; errors name file and line."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from glpose.formats.text.kinds import check_kind
 
 _EXPECTED = "JSON such as the poses.jsonl of glpose run; give that, or the folder it is in"
 _LONGEST, _LONGEST_HEADER = 2**26, 2**20  # bytes of a line
+
+_NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 FARTHEST_PX = 1e6
 """Larger coordinates cannot be pixels of any picture."""
@@ -193,6 +196,11 @@ def text_lines(path: Path, expected: str) -> list[str]:
 def dump(value: Any) -> str:
     """Compact JSON on one line; plain ASCII, so that any file name survives."""
     return json.dumps(value, allow_nan=False, separators=(", ", ": "), default=_plain)
+
+
+def as_text(name: str) -> str:
+    """A name from outside as text on one line: control characters and bytes that are no text are escaped."""
+    return _NO_TEXT.sub(lambda found: found[0].encode("unicode_escape").decode(), name)
 
 
 def cannot_read(path: Path, problem: OSError, expected: str) -> BadInput:
