@@ -359,6 +359,29 @@ def test_an_empty_argument_is_not_the_current_folder(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("words", [["table", "walk=", "-o", "y.csv"], ["info", "d="]])
+def test_an_argument_that_ends_in_an_equals_sign_is_none_that_is_empty(
+    words: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    assert capsys.readouterr().err.startswith(f"glpose: {words[1]}: ")
+
+
+def test_an_empty_source_behind_a_flag_stops_no_other(
+    tmp_path: Path, tiny_weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = bad_videos.write_video(tmp_path / "walk.mp4", num_frames=2)
+    own = ["--weights", str(tiny_weights / "tiny.encoder.onnx")]
+    own += ["--detector", str(tiny_weights / "finder.onnx"), "-o", str(tmp_path / "out")]
+    assert main(["run", "--quiet", "", str(video), *own]) == 3
+    assert "--quiet" not in capsys.readouterr().err
+    assert (tmp_path / "out/walk/poses.jsonl").exists()
+
+
 LONG = "x" * 300
 
 

@@ -8,15 +8,30 @@ its traceback.
 import re
 import sys
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 
-from cyclopts import App, CycloptsError
+from cyclopts import UNSET, App, ArgumentCollection, CycloptsError
 
 from glpose import __version__
 from glpose.cli.output import complain, hush_natives, unwritten
 from glpose.cli.usage import usage_error
 from glpose.errors import BadInput, GLPoseError
+
+
+def _check_empty(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Raises: BadInput for an empty argument, as of a variable that is not set: as a path it is ".".
+
+    Not for an empty source of `run`, which says so itself and does not stop the others.
+    """
+    del app
+    for token in (token for argument in arguments for token in argument.tokens):
+        if token.value.strip() or token.implicit_value is not UNSET:
+            continue
+        if token.keyword is not None:
+            raise BadInput(f"{token.keyword} is empty; expected a value, or leave it out")
+        if commands != ("run",):
+            raise BadInput("an empty argument was given; expected the name of a file or a folder")
+
 
 app = App(
     name="glpose",
@@ -25,6 +40,7 @@ app = App(
         "`glpose VIDEO` is short for `glpose run VIDEO`."
     ),
     version=__version__,
+    config=_check_empty,  # called with what every command was given, before anything is made of it
     result_action="return_value",
     suppress_keyboard_interrupt=False,  # main() says "interrupted"
 )
@@ -121,7 +137,6 @@ def main(arguments: Sequence[str] | None = None, *, speaks: bool = True) -> int:
         hush_natives()
     try:
         tokens = ["run", *tokens] if _names_source(tokens) else tokens
-        _check_empty(tokens)
         status = _run(tokens)
     except CycloptsError as problem:
         if speaks:
@@ -143,21 +158,6 @@ def _renamed(arguments: Sequence[str]) -> list[str]:
     end = tokens.index("--") if "--" in tokens else len(tokens)
     options = [re.sub("^--out(?==|$)", "--output", token) for token in tokens[:end]]
     return options + tokens[end:]
-
-
-def _check_empty(tokens: list[str]) -> None:
-    """Raises: BadInput for an empty argument, as of a variable that is not set: as a path it is ".".
-
-    Not for an empty source of `run`, which says so itself and does not stop the others.
-    """
-    for before, token in pairwise(["", *tokens]):
-        option = before if not token.strip() else token.removesuffix("=")
-        if token.strip() and option == token:
-            continue
-        if option.startswith("-"):
-            raise BadInput(f"{option} is empty; expected a value, or leave it out")
-        if tokens[0] != "run":
-            raise BadInput("an empty argument was given; expected the name of a file or a folder")
 
 
 def _names_source(tokens: list[str]) -> bool:

@@ -34,7 +34,7 @@ def table(
     wide
         A row for each person in each frame, with columns for all joints.
     person
-        Write only the person of this number.
+        Write only the person of this number; results without that number are reported.
     posetrack
         Of a .json: predictions in PoseTrack's form of 2018, for glpose score posetrack, and not COCO
         results.

@@ -26,6 +26,7 @@ from glpose.jobs.given import (
     warn_of_cut_off,
     without_bad,
 )
+from glpose.jobs.person import check_person
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.run import make_folder
 from glpose.jobs.table import table_of_results
@@ -93,7 +94,8 @@ def _measure(file: Path, options: AnglesOptions, reporter: Reporter) -> Made:
 def _measure_together(
     results: Path | Sequence[Path], output: Path, options: AnglesOptions, reporter: Reporter
 ) -> Made:
-    found, made, columns = find_results(results), Made([output]), dict[str, type]()
+    made, columns = Made([output]), dict[str, type]()
+    found = find_results(results, made, reporter)
     check_new([output], overwrite=options.overwrite, inputs=found.files)
 
     def people_of(file: Path) -> _People:
@@ -106,7 +108,7 @@ def _measure_together(
         columns.update(_columns(people))
         return given, people
 
-    measured = without_bad(found.files, people_of, made, reporter)
+    measured = without_bad(found, people_of, made, reporter)
     first = next(measured)  # raises if there is none
     make_folder(output.parent)
     with table_of_results(output, columns, named=found.named) as write:
@@ -126,22 +128,16 @@ def _people_of(file: Path, options: AnglesOptions) -> _People:
     check_motion(given)
     frames, skeleton = given.result.frames, given.result.skeleton
     check_cutoff(options.how, np.array([poses.time_s for poses in frames]))
-    people = _chosen(motions_of(frames, skeleton, options.how), options.person, given.path)
+    people = motions_of(frames, skeleton, options.how)
+    if options.person is not None:
+        check_person(given.path, people, options.person)
+        people = {options.person: people[options.person]}
     if not any(_num_known(motion) for motion in people.values()):
         raise BadInput(
             f"{given.path}: nobody has an angle in two frames on end; expected people whose limbs are "
             "seen and told apart"
         )
     return given, people
-
-
-def _chosen(people: dict[int, Motion], person: int | None, path: Path) -> dict[int, Motion]:
-    if person is None:
-        return people
-    if person not in people:
-        known = ", ".join(map(str, sorted(people)[:9]))
-        raise BadInput(f"{path}: has no person {person}; there are {known}")
-    return {person: people[person]}
 
 
 def _num_known(motion: Motion) -> int:

@@ -78,46 +78,67 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Files of poses, each once; `named` says whether more than one may be meant, to be told apart."""
+    """Files of poses, each once. `num_asked` counts also what was asked for and has none.
+
+    `named` says whether more than one may be meant, to be told apart.
+    """
 
     files: Sequence[Path]
+    num_asked: int
     named: bool
 
 
-def find_results(asked: Path | Sequence[Path]) -> Found:
+def find_results(asked: Path | Sequence[Path], made: Made, reporter: Reporter) -> Found:
     """The results that are meant: each of the paths, or those in a folder that holds folders of results.
 
-    Raises: BadInput if none is given, or for a folder without results.
+    A path without results is reported as lacking. Raises: BadInput if none has any, or none is given.
     """
     asked = [asked] if isinstance(asked, Path) else asked
     if not asked:
         raise BadInput("no results given; expected results folders of glpose run")
-    # Each once: a folder and what is in it may both be given.
-    found = {resolved(file): file for path in asked for file in poses_files_of(path)}
-    files = tuple(found.values())
-    return Found(files, len(files) > 1 or is_folder_of_results(asked[0], files))
+    files: dict[Path, Path] = {}
+    num_bad = 0
+    for path in asked:
+        try:
+            found = poses_files_of(path)
+        except BadInput as problem:
+            if len(asked) == 1:
+                raise
+            made.lack(str(problem), reporter)
+            num_bad += 1
+        else:
+            # Each once: a folder and what is in it may both be given. Files are made beside a link, too.
+            files |= {resolved(file.parent) / file.name: file for file in found}
+    if not files:
+        raise _none_of(num_bad, made)
+    results, num = tuple(files.values()), len(files) + num_bad
+    return Found(results, num, num > 1 or is_folder_of_results(asked[0], results))
 
 
 def without_bad(
-    files: Sequence[Path], read: Callable[[Path], Some], made: Made, reporter: Reporter
+    found: Found, read: Callable[[Path], Some], made: Made, reporter: Reporter
 ) -> Iterator[tuple[Path, Some]]:
     """The files with what `read` makes of them, without bad ones, which are reported as lacking.
 
     Raises: what `read` raises of a single one; BadInput if all are bad.
     """
     are_all_bad = True
-    for file in files:
+    for file in found.files:
         try:
             one = read(file)
         except GLPoseError as problem:
-            if len(files) == 1:
+            if found.num_asked == 1:
                 raise
             made.lack(str(problem), reporter)
         else:
             are_all_bad = False
             yield file, one
     if are_all_bad:
-        raise BadInput(f"none of the {len(files)} results can be used; the first: {made.lacks[0]}")
+        raise _none_of(found.num_asked, made)
+
+
+def _none_of(num: int, made: Made) -> BadInput:
+    return BadInput(f"none of the {num} results can be used; the first: {made.lacks[0]}")
 
 
 def each_alone(
@@ -131,21 +152,21 @@ def each_alone(
     `of_one` are options for one alone, by name. Raises: BadInput if one of them is set for several, or if
     two results would share a place; for a single one whatever `make` raises.
     """
-    files = find_results(asked).files
+    made = Made()
+    found = find_results(asked, made, reporter)
     for option, value in (of_one or {}).items():
-        if value is not None and len(files) > 1:
+        if value is not None and found.num_asked > 1:
             raise BadInput(
-                f"{option} {value}: is for one result, but {len(files)} were given; leave it out, or "
-                "give each alone"
+                f"{option} {value}: is for one result, but {found.num_asked} were given; leave it out, "
+                "or give each alone"
             )
     places: dict[Path, Path] = {}
-    for file in files:
-        if (other := places.setdefault(resolved(file).parent, file)) is not file:
+    for file in found.files:
+        if (other := places.setdefault(resolved(file.parent), file)) is not file:
             raise BadInput(
                 f"{file}: is beside {other}, and what is made of both would have one name; give one"
             )
-    made = Made()
-    for _, one in without_bad(files, make, made, reporter):
+    for _, one in without_bad(found, make, made, reporter):
         made.files += one.files
         made.lacks += one.lacks
     return made

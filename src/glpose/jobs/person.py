@@ -1,7 +1,8 @@
 """One person of a video: by number, or the largest, the longest seen, the most central one."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -25,6 +26,13 @@ def read_person(text: str) -> Rule | int:
     raise BadInput(
         f"--person is '{text}'; expected {', '.join(get_args(Rule))}, or a number as in the overlay"
     )
+
+
+def check_person(file: Path, known: Collection[int], person: int) -> None:
+    """Raises: BadInput if nobody in a file of results has the number of a person who is asked for."""
+    if person not in known:
+        there = ", ".join(map(str, sorted(known)[:9])) or "nobody"
+        raise BadInput(f"{file}: has no person {person}; there are {there}")
 
 
 def find_person(rule: Rule, frames: Iterable[tuple[FramePoses, tuple[int, int]]]) -> int | None:

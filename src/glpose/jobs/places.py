@@ -14,6 +14,7 @@ from glpose.video.source import SourceEntry, numbered
 
 Record = dict[str, object]
 
+_MANY = 10**9  # of folders of a name
 _GUESSES = 200_000  # of a digest, in the time that one would take
 
 
@@ -116,19 +117,27 @@ class Places:
     def _numbered(self, plain: str) -> dict[str, int]:
         """The numbers of the folders of a name that are there, in order."""
         found: dict[str, int] = {}
+        # Among thousands few begin so; a long name is cut to have room for a number.
+        stem = numbered(plain, _MANY).rpartition("-")[0].casefold()
         with suppress(OSError, ValueError):  # whoever makes the folder says so
-            found = {path.name: _number(path.name, plain) for path in self._output.iterdir()}
+            for name in (path.name for path in self._output.iterdir()):
+                if name.casefold().startswith(stem):
+                    found[name] = _number(name, plain)
         in_order = sorted(found.items(), key=itemgetter(1, 0))
         return {name: number for name, number in in_order if number}
 
     def _is_of(self, name: str, own: Record | None) -> bool | None:
         """See `is_of`; what was of another file is not read again.
 
-        Results whose folder had another name when they were made were put aside: they are to stay.
+        Results whose folder had another name when they were made were put aside: they are to stay. So are
+        those of 0.25.0, which told no name, of several pictures or an address: their record tells neither
+        which pictures of the folder, nor what the address hides.
         """
         if is_of(self._known.get(name), own) is not False:
             record = read_record(self._output / name)
-            self._known[name] = file_of(record)
+            file = self._known[name] = file_of(record)
+            if "name" not in record and file is not None and file.get("bytes") is None:
+                return False
             if str(record.get("name", name)).casefold() != name.casefold():
                 return False
         return is_of(self._known[name], own)
@@ -144,7 +153,9 @@ def _number(name: str, plain: str) -> int:
 
 
 def without_folders(text: str, entry: SourceEntry, output: Path) -> str:
-    """A message without the folders of a source and of results, whose names may tell who is seen."""
+    """A message without address and folders of a source and of results, which may tell who is seen."""
+    if entry.address is not None:
+        text = text.replace(entry.address.label, entry.name)
     parents = {path.parent for path in entry.paths}
     parents |= {resolved(path) for path in parents}
     for folder in sorted((*parents, output), key=lambda path: -len(str(path))):

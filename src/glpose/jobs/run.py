@@ -343,7 +343,7 @@ class SourceJob:
         self.writers: list[PoseWriter] = []
         self.seen: set[int] = set()  # the numbers of everybody, in the results or not
         self._file, self._places = file_record(entry), places or Places(options.output)
-        self._find_folder()
+        self._has_place, self.old = False, Aside(self.folder)
 
     @property
     def folder(self) -> Path:
@@ -356,17 +356,21 @@ class SourceJob:
             with ExitStack() as held:
                 return self._run(held)
         finally:
+            if (
+                not self._has_place
+            ):  # what failed before has the folder that would have been its own
+                self._find_folder()
             self._places.take(self.outcome.name)
 
     def _find_folder(self) -> str:
         """Choose the folder; returns what is to be said about it, if anything."""
         name, remark = self._places.find(self.entry.plain_name, self._file)
         self.outcome.name, self.outcome.folder = name, self.options.output / name
-        self.old = Aside(self.folder)
+        self._has_place, self.old = True, Aside(self.folder)
         return remark
 
     def _take_folder(self, held: ExitStack, info: VideoInfo) -> str:
-        """Make the folder one's own, as it was chosen or, if it was taken since, another; returns the remark.
+        """Choose the folder and make it one's own; returns what is to be said about it, if anything.
 
         Raises: BadInput if results are there that are to be kept, or nothing can be written.
         """

@@ -30,7 +30,7 @@ from glpose.jobs.given import (
     warn_of_cut_off,
     without_bad,
 )
-from glpose.jobs.person import of_person
+from glpose.jobs.person import check_person, of_person
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.run import make_folder
 from glpose.poses import person_score
@@ -63,9 +63,9 @@ def write_table(
     """Write a table of results; what they lack is reported.
 
     Several results, or a folder that holds folders of results, make one table, with a column that
-    names them; what of them cannot be read is left out. Raises: BadInput if none can be read, they do not
-    fit together, or the table cannot be written; MissingExtra for Parquet without pyarrow. Nothing is left
-    half written.
+    names them; what cannot be read, or lacks the person asked for, is reported and left out. Raises:
+    BadInput if nothing is left, they do not fit together, or the table cannot be written; MissingExtra for
+    Parquet without pyarrow. Nothing is left half written.
     """
     output, suffix = options.output, options.output.suffix.lower()
     if suffix not in (*TABLES, _MARKERS, _JSON):
@@ -76,20 +76,18 @@ def write_table(
         raise BadInput(f"{output}: has all joints together in any case; leave out --wide")
     if suffix != _JSON and options.posetrack:
         raise BadInput(f"{output}: predictions of PoseTrack are a .json; change -o")
-    found = find_results(results)
-    files = found.files
-    check_new([output], overwrite=options.overwrite, inputs=files)
     made = Made([output])
+    found = find_results(results, made, reporter)
+    check_new([output], overwrite=options.overwrite, inputs=found.files)
     if suffix in TABLES:
-        layout, readable = _layout(files, options, made, reporter)
+        layout, readable = _layout(found, options, made, reporter)
         make_folder(output.parent)
         found = replace(found, files=readable)
         num_rows, name = _write(found, layout, options, made, reporter)
-    elif len(files) > 1:
-        raise BadInput(f"{output}: holds one video, {len(files)} results are given; give one")
+    elif found.num_asked > 1:
+        raise BadInput(f"{output}: holds one video, {found.num_asked} results are given; give one")
     else:
-        given = open_given(files[0])
-        _check_person(files[0], _numbers(given.result), options.person)
+        given = _open(found.files[0], options)
         make_folder(output.parent)
         write = _write_markers if suffix == _MARKERS else _write_people
         num_rows, name = write(given, options), given.result.video.name
@@ -98,17 +96,25 @@ def write_table(
     return made
 
 
+def _open(file: Path, options: TableOptions) -> Given:
+    """Open results. Raises: BadInput also if nobody in them has the number of a person who is asked for."""
+    given = open_given(file)
+    if options.person is not None:
+        check_person(file, _numbers(given.result), options.person)
+    return given
+
+
 def _layout(
-    files: Sequence[Path], options: TableOptions, made: Made, reporter: Reporter
+    found: Found, options: TableOptions, made: Made, reporter: Reporter
 ) -> tuple[Layout, tuple[Path, ...]]:
-    """The columns that all results need, and those that can be read.
+    """The columns that all results need, and those that are used.
 
     Raises: BadInput if they do not fit together.
     """
-    skeleton, unit, known, readable = None, None, set[int](), list[Path]()
+    skeleton, unit, readable = None, None, list[Path]()
     pictures, raw, in_space = False, False, False
     # One by one: many long videos need not fit into memory.
-    for file, given in without_bad(files, open_given, made, reporter):
+    for file, given in without_bad(found, lambda file: _open(file, options), made, reporter):
         result = given.result
         readable.append(file)
         skeleton = skeleton or result.skeleton
@@ -125,12 +131,10 @@ def _layout(
                     "with --height, or none"
                 )
             unit = lift.get("unit")
-        known |= _numbers(result)
         pictures |= any(poses.picture is not None for poses in result.frames)
         # The frames say it: settings may be kept where the raw joints were left out.
         raw |= any(poses.before is not None for poses in result.frames)
         in_space |= any(poses.lifted is not None for poses in result.frames)
-    _check_person(readable[0], known, options.person)
     assert skeleton is not None
     layout_of = wide_layout if options.wide else long_layout
     layout = layout_of(skeleton, pictures=pictures, raw=raw, in_space=in_space)
@@ -191,13 +195,6 @@ def _tell(given: Given, made: Made, reporter: Reporter) -> None:
 
 def _numbers(result: PoseResult) -> set[int]:
     return {number for poses in result.frames for number in poses.people.track_id.tolist()}
-
-
-def _check_person(file: Path, known: set[int], person: int | None) -> None:
-    """Raises: BadInput if nobody has the number of a person who is asked for."""
-    if person is not None and person not in known:
-        there = ", ".join(map(str, sorted(known)[:9])) or "nobody"
-        raise BadInput(f"{file}: has no person {person}; there are {there}")
 
 
 def _chosen(poses: FramePoses, person: int | None) -> FramePoses:

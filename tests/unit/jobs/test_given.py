@@ -75,24 +75,77 @@ def test_what_is_for_one_alone(command: str, out: Path, tmp_path: Path, capsys: 
     assert not any(made_in(out / name) - {"smooth", "other.jsonl"} for name in "abc")
 
 
+@each_command
+def test_a_path_without_results_stops_no_other(
+    command: str, out: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    for name in ("empty", "circle"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "circle/poses.jsonl").symlink_to(tmp_path / "circle/poses.jsonl")
+    bad = [str(tmp_path / name) for name in ("empty", "x" * 300, "circle")]
+    assert main([*command.split(), bad[0], str(out / "a"), *bad[1:], str(out / "c")]) == 3
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith(f"glpose: {path}") for line, path in zip(lines, bad, strict=True))
+    assert [made_in(out / name) for name in "abc"] == [MADE[command], set(), MADE[command]]
+    for also in ([], [str(out / "b")]):
+        assert main([*command.split(), *bad, *also]) == 2
+        *_, last = capsys.readouterr().err.splitlines()
+        assert f"none of the {3 + len(also)} results can be used; the first: {bad[0]}" in last
+    # One is all that an option for one may be given with, be the others bad.
+    assert main([*command.split(), bad[0], str(out / "c"), "-o", str(tmp_path / "new")]) == 2
+    assert "is for one result, but 2 were given" in capsys.readouterr().err
+
+
+def test_a_path_without_results_is_left_out_of_a_table(
+    out: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "empty").mkdir()
+    given = [str(tmp_path / "empty"), str(out / "a")]
+    for command in ("table", "angles"):
+        assert main([command, *given, "-o", str(tmp_path / f"{command}.csv")]) == 3
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"glpose: {tmp_path / 'empty'}: holds no poses.jsonl")
+        assert (tmp_path / f"{command}.csv").read_text().startswith("results,")
+    assert main(["table", *given, "-o", str(tmp_path / "a.json")]) == 2
+    assert "holds one video, 2 results are given" in capsys.readouterr().err
+
+
+@each_command
+def test_links_are_beside_what_is_made_of_them(
+    command: str, out: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    linked = [tmp_path / name for name in ("r1", "r2", "r3")]
+    for folder, name in zip(linked, "aca", strict=True):
+        folder.mkdir()
+        (folder / "poses.jsonl").symlink_to(out / name / "poses.jsonl")
+    assert main([*command.split(), *map(str, linked)]) == 0
+    assert [made_in(folder) for folder in linked] == [MADE[command]] * 3
+    other = linked[0] / "other.jsonl"
+    other.symlink_to(out / "c/poses.jsonl")
+    capsys.readouterr()
+    assert main([*command.split(), str(linked[0]), str(other), "--overwrite"]) == 2
+    assert f"{other}: is beside {linked[0] / 'poses.jsonl'}" in capsys.readouterr().err
+
+
 def test_a_folder_with_a_single_result(tmp_path: Path) -> None:
     written(tmp_path / "out/a", walk(TIMES))
-    found = find_results(tmp_path / "out")
+    found = find_results(tmp_path / "out", Made(), SILENT)
     assert (list(found.files), found.named) == ([tmp_path / "out/a/poses.jsonl"], True)
-    assert not find_results(tmp_path / "out/a").named
+    assert not find_results(tmp_path / "out/a", Made(), SILENT).named
     made = smooth_results(tmp_path / "out", SmoothOptions(output=tmp_path / "new"))
     assert made.files == [tmp_path / "new/smooth.jsonl"]
 
 
 def test_folders_that_begin_with_a_dot_hold_no_results(out: Path, capsys: Capture) -> None:
     (out / "b").rename(out / ".b")
-    assert [file.parent.name for file in find_results(out).files] == ["a", "c"]
+    assert [file.parent.name for file in find_results(out, Made(), SILENT).files] == ["a", "c"]
     assert main(["info", str(out)]) == 0
     assert "/.b/" not in "".join(capsys.readouterr())
     with pytest.raises(BadInput, match=r"holds no poses\.jsonl"):
         (out / "a").rename(out / ".b/a")
         (out / "c").rename(out / ".b/c")
-        find_results(out)
+        find_results(out, Made(), SILENT)
 
 
 def test_any_problem_of_glpose_stops_no_other_and_a_single_one_is_raised(out: Path) -> None:

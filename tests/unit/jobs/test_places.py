@@ -20,7 +20,7 @@ from glpose.jobs.report import Silent
 from glpose.jobs.run import Options, Outcome, run_sources
 from glpose.jobs.writers import overlay, poses_jsonl
 from glpose.video.network import parse_address
-from glpose.video.source import SourceEntry, find_sources
+from glpose.video.source import SourceEntry, find_sources, numbered
 
 
 @pytest.fixture
@@ -395,8 +395,62 @@ def test_a_message_without_folders() -> None:
         "it was left out/v and /p/John/v.mp4": "it was left v and /p/John/v.mp4",
     }.items():
         assert without_folders(text, entry, Path("out")) == kept
+    address = parse_address("rtsp://me:word@ward-7/Jane")
+    stream = SourceEntry("ward-7-Jane", (), address=address)
+    assert (
+        without_folders("rtsp://ward-7/Jane: broke off", stream, Path()) == "ward-7-Jane: broke off"
+    )
     at_root = SourceEntry("v", (Path("/v.mp4"),))
     assert without_folders("/v.mp4: 1/2 of it.", at_root, Path()) == "/v.mp4: 1/2 of it."
+
+
+def test_results_of_0_25_0_that_may_be_of_other_pictures_are_left_alone(tmp_path: Path) -> None:
+    out, folder = tmp_path / "out", bad_videos.image_folder(tmp_path)
+    address = parse_address("http://host/get?id=1")
+    for name, path, size in (
+        (folder.name, str(folder), None),
+        ("stream", address.label, None),
+        ("trial", str(trial(tmp_path, "S1")), 7),
+    ):
+        (out / name).mkdir(parents=True)
+        file = {"path": path, "path_sha256": digest(path.encode()), "bytes": size}
+        write_summary(out / name / "summary.json", {"source": name, "file": file})
+    assert names([folder], out) == [f"{folder.name}-2"]
+    assert names([tmp_path / "S1/trial.mp4"], out) == ["trial"]
+    assert names([trial(tmp_path, "S2")], out) == ["trial-2"]
+    for url in ("http://host/get", "http://host/get?id=1"):
+        stream = SourceEntry("stream", (), address=parse_address(url))
+        assert Places(out).find("stream", file_record(stream))[0] == "stream-2"
+
+
+def test_a_folder_is_chosen_once_and_only_those_of_its_name_are_looked_at(
+    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, video, junk = tmp_path / "out", trial(tmp_path, "S1"), trial(tmp_path, "S2")
+    junk.write_bytes(b"junk")
+    for number in range(200):
+        (out / f"tria-{number}").mkdir(parents=True)
+    looked: list[str] = []
+    chosen: list[str] = []
+    find = Places.find
+    monkeypatch.setattr(
+        "glpose.jobs.places.numbered", lambda *a: looked.append(a[0]) or numbered(*a)
+    )
+    monkeypatch.setattr(Places, "find", lambda *a: chosen.append(a[1]) or find(*a))
+    outcomes = run_sources([junk, video], options)
+    assert [outcome.state for outcome in outcomes] == ["failed", "ok"]
+    assert [outcome.folder.name for outcome in outcomes] == ["trial", "trial-2"]
+    assert chosen == ["trial"] * 2
+    assert len(looked) < 20
+
+
+def test_long_names_are_cut_for_their_numbers(tmp_path: Path) -> None:
+    name, out = "\u00fc" * 127 + "x", tmp_path / "out"
+    for number, subject in enumerate(("S1", "S2"), 1):
+        video = trial(tmp_path, subject).rename(tmp_path / subject / "v.mp4")
+        made(out, numbered(name, number), video)
+        record = file_record(find_sources([video])[0])
+        assert Places(out).find(name, record)[0] == numbered(name, number)
 
 
 @pytest.mark.parametrize("record", [7, [], {}, {"path": 7}, {"path_sha256": 7}])

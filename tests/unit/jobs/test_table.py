@@ -396,12 +396,11 @@ def test_one_table_of_many_trials(
     }
     each = 1 if wide else NUM
     assert counts == {"out/pre": 10 * each, "out/=post": 20 * each, "./=odd": 6 * each}
-    assert main(["table", "out/pre", "out/=post", "-o", "b.csv", "--person", "2", *more]) == 0
+    assert main(["table", "out/pre", "out/=post", "-o", "b.csv", "--person", "2", *more]) == 3
     assert {row["results"] for row in rows_of(Path("b.csv"))} == {"out/=post"}
-    capsys.readouterr()
-    assert "has no person 3; there are 1, 2" in refused(
-        Path("out"), Path("c.csv"), capsys, "--person", "3"
-    )
+    assert "out/pre/poses.jsonl: has no person 2; there are 1" in capsys.readouterr().err
+    assert main(["table", "out", "-o", "c.csv", "--person", "3", *more]) == 2
+    assert "out/=post/poses.jsonl: has no person 3; there are 1, 2" in capsys.readouterr().err
     # A folder with a single one in it is a folder of results, too.
     written(Path("alone/pre"), walk(TIMES))
     capsys.readouterr()
