@@ -64,6 +64,24 @@ def test_numbers_of_the_larger_form_are_read(tiles: Sequence[np.ndarray], tmp_pa
     assert_like(read_heif(tmp_path / "a"), PICTURE[::-1])
 
 
+def test_the_property_0_is_none(tmp_path: Path) -> None:
+    path = write_heic(tmp_path / "a", [PICTURE], shown=[mirrored(0)])
+    changed(path, b"\0\1\3\x81\x82\x83", b"\0\1\3\x81\x82\x80")
+    assert_like(read_heif(path), PICTURE)
+
+
+def test_parts_of_data_that_are_more_than_the_file_are_refused(tmp_path: Path) -> None:
+    path = write_heic(tmp_path / "a", [PICTURE], wide=True)
+    data = path.read_bytes()
+    at = data.index(b"mdat") + 4
+    length = int.from_bytes(data[at : at + 8]) - 16
+    half = length // 2
+    parts = struct.pack(">IQIIQI", 1, 0, half, 2, half, length - half)
+    changed(path, parts, struct.pack(">IQIIQI", 1, 0, length, 2, 0, length))
+    with pytest.raises(VideoError, match="not in the file"):
+        read_heif(path)
+
+
 def test_a_tile_may_be_a_part_of_a_picture(tmp_path: Path) -> None:
     part = cropped((50, 100), (0, 0))
     write_heic(tmp_path / "a", TILES, columns=2, size_hw=(100, 200), tiles_shown=[part])
