@@ -2,7 +2,8 @@
 
 import io
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import av
@@ -14,6 +15,17 @@ _ENCODERS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A picture; `parts`: the numbers of those that it is made of."""
+
+    kind: bytes
+    data: bytes
+    properties: Sequence[bytes]
+    parts: Sequence[int] = ()
+    is_in_idat: bool = False
+
+
 def write_heic(
     path: Path,
     tiles: Sequence[np.ndarray],
@@ -21,65 +33,49 @@ def write_heic(
     columns: int | None = None,
     size_hw: tuple[int, int] | None = None,
     shown: Sequence[bytes] = (),
+    tiles_shown: Sequence[bytes] = (),
+    copy_shown: Sequence[bytes] | None = None,
     thumbnail: bool = False,
     grid: bytes = b"",
     grid_in_mdat: bool = False,
     codec: str = "hvc1",
+    wide: bool = False,
 ) -> Path:
     """One picture, or tiles in rows, side by side unless `columns` says how many are.
 
-    `size_hw`: of what is left of the tiles, all of them if None. `shown`: what is done to it then,
-    made by `turned`, `mirrored` and `cropped`. `thumbnail`: the last of the tiles is a small copy.
+    `size_hw`: of what is left of the tiles, all of them if None. `shown`: properties of the picture,
+    e.g. what is done to it then, made by `turned`, `mirrored`, `cropped` and `coloured`;
+    `tiles_shown`: those of each tile; `copy_shown`: those of a copy of the picture, which then is
+    the one to be shown. `thumbnail`: the last of the tiles is a small copy. `wide`: all numbers are
+    of the larger form, data comes first, and in two parts.
     """
-    streams = [_encoded(rgb, codec) for rgb in tiles]
     num_tiles = len(tiles) - thumbnail
     columns = columns or num_tiles
     rows = num_tiles // columns
-    is_grid = num_tiles > 1
-    primary = len(tiles) + 1 if is_grid else 1
     height, width = size_hw or (tiles[0].shape[0] * rows, tiles[0].shape[1] * columns)
-    ids = range(1, len(tiles) + 1)
-    items = [_item(number, codec.encode()) for number in ids]
-    links = [b""]
-    grid = grid or struct.pack(">4B2H", 0, 0, rows - 1, columns - 1, width, height)
-    properties = [config for config, _ in streams] + [_extent(*rgb.shape[:2]) for rgb in tiles]
-    of_items = {number: [number, len(tiles) + number] for number in ids}
-    if is_grid:
-        items.append(_item(primary, b"grid"))
-        properties.append(_extent(height, width))
-        of_items[primary] = [len(properties)]
-        links.append(_link(b"dimg", primary, *ids[:num_tiles]))
-    if thumbnail:
-        links.append(_link(b"thmb", len(tiles), primary))
-    for change in shown:
-        properties.append(change)
-        of_items[primary].append(len(properties))
-    used = b"".join(struct.pack(">HB", i, len(p)) + bytes(p) for i, p in of_items.items())
-    media = [data for _, data in streams] + [grid] * grid_in_mdat
-
-    def meta(start: int) -> bytes:
-        places = b""
-        for number, data in zip((*ids, primary), media, strict=False):
-            places += struct.pack(">4H2I", number, 0, 0, 1, start, len(data))
-            start += len(data)
-        if is_grid and not grid_in_mdat:
-            places += struct.pack(">4H2I", primary, 1, 0, 1, 0, len(grid))
-        return _full(
-            b"meta",
-            0,
-            _full(b"hdlr", 0, bytes(4), b"pict", bytes(13)),
-            _full(b"pitm", 0, struct.pack(">H", primary)),
-            _full(b"iloc", 1, struct.pack(">BBH", 0x44, 0, len(items)), places),
-            _full(b"iinf", 0, struct.pack(">H", len(items)), *items),
-            _full(b"iref", 0, *links),
-            _box(b"iprp", _box(b"ipco", *properties),
-                 _full(b"ipma", 0, struct.pack(">I", len(of_items)), used)),
-            _box(b"idat", grid),
-        )  # fmt: skip
-
+    items = []
+    for rgb in tiles:
+        settings, data = _encoded(rgb, codec)
+        properties = [settings, extent(*rgb.shape[:2]), *(tiles_shown if num_tiles > 1 else shown)]
+        items.append(_Item(codec.encode(), data, properties))
+    if num_tiles > 1:
+        grid = grid or struct.pack(">4B2H", 0, 0, rows - 1, columns - 1, width, height)
+        ids = range(1, num_tiles + 1)
+        items.append(_Item(b"grid", grid, [extent(height, width), *shown], ids, not grid_in_mdat))
+    primary = len(items) if num_tiles > 1 else 1
+    if copy_shown is not None:
+        items.append(_Item(b"iden", b"", copy_shown, [primary]))
+        primary = len(items)
+    thumbnails = {len(tiles): primary} if thumbnail else {}
     head = _box(b"ftyp", b"heic" if codec == "hvc1" else b"avif", bytes(4), b"mif1heic")
-    start = len(head) + len(meta(0)) + 8
-    path.write_bytes(head + meta(start) + _box(b"mdat", *media))
+    media = b"".join(item.data for item in items if not item.is_in_idat)
+    if wide:
+        start = len(head) + 16
+        large = struct.pack(">I4sQ", 1, b"mdat", 16 + len(media)) + media
+        path.write_bytes(head + large + _meta(items, primary, thumbnails, start, wide=True))
+        return path
+    start = len(head) + len(_meta(items, primary, thumbnails, 0)) + 8
+    path.write_bytes(head + _meta(items, primary, thumbnails, start) + _box(b"mdat", media))
     return path
 
 
@@ -97,6 +93,16 @@ def cropped(size_hw: tuple[int, int], off_yx: tuple[int, int]) -> bytes:
     """Leave a part of it whose middle is off by halves of a pixel."""
     (height, width), (down, right) = size_hw, off_yx
     return _box(b"clap", struct.pack(">8i", width, 1, height, 1, right, 2, down, 2))
+
+
+def coloured(transfer: int, matrix: int, is_full: bool) -> bytes:
+    """How colours are coded, in numbers of ITU-T H.273."""
+    return _box(b"colr", b"nclx", struct.pack(">3HB", 1, transfer, matrix, is_full << 7))
+
+
+def extent(height: int, width: int) -> bytes:
+    """The size before it is changed."""
+    return _full(b"ispe", 0, struct.pack(">II", width, height))
 
 
 def _encoded(rgb: np.ndarray, codec: str) -> tuple[bytes, bytes]:
@@ -119,16 +125,69 @@ def _encoded(rgb: np.ndarray, codec: str) -> tuple[bytes, bytes]:
     return written[start : start + size], data
 
 
-def _item(number: int, kind: bytes) -> bytes:
-    return _full(b"infe", 2, struct.pack(">HH", number, 0), kind, b"\0")
+def _meta(
+    items: Sequence[_Item],
+    primary: int,
+    thumbnails: dict[int, int],
+    start: int,
+    *,
+    wide: bool = False,
+) -> bytes:
+    """All that is said of items, numbered from 1, whose data is at `start`, one after another."""
+    number = "I" if wide else "H"
+    kinds, links, of_items = [], [], struct.pack(">I", len(items))
+    properties = [one for item in items for one in item.properties]
+    last = 0
+    for own, item in enumerate(items, 1):
+        kinds.append(_full(b"infe", 2 + wide, struct.pack(f">{number}H", own, 0), item.kind, b"\0"))
+        if item.parts:
+            links.append(_link(b"dimg", number, own, *item.parts))
+        of_items += struct.pack(f">{number}B", own, len(item.properties))
+        for _ in item.properties:
+            last += 1
+            of_items += struct.pack(">H", last | 1 << 15) if wide else bytes([last | 1 << 7])
+    links += [_link(b"thmb", number, own, of) for own, of in thumbnails.items()]
+    return _full(
+        b"meta",
+        0,
+        _full(b"hdlr", 0, bytes(4), b"pict", bytes(13)),
+        _full(b"pitm", wide, struct.pack(f">{number}", primary)),
+        _places(items, start, wide),
+        _full(b"iinf", wide, struct.pack(f">{number}", len(items)), *kinds),
+        _full(b"iref", wide, *links),
+        _box(b"iprp", _box(b"ipco", *properties),
+             _box(b"ipma", bytes([wide, 0, 0, wide]), of_items)),
+        _box(b"idat", *(item.data for item in items if item.is_in_idat)),
+    )  # fmt: skip
 
 
-def _extent(height: int, width: int) -> bytes:
-    return _full(b"ispe", 0, struct.pack(">II", width, height))
+def _places(items: Sequence[_Item], start: int, wide: bool) -> bytes:
+    """Of version 2 if wide, 1 if an item is in the box `idat`, else 0."""
+    version = 2 if wide else int(any(item.is_in_idat for item in items))
+    stored = {own: item for own, item in enumerate(items, 1) if item.data}
+
+    def places() -> Iterator[bytes]:
+        begin = start
+        for own, item in stored.items():
+            method, length = [item.is_in_idat] if version else [], len(item.data)
+            at = 0 if item.is_in_idat else begin
+            if wide:
+                half = length // 2
+                yield struct.pack(">I2HIH", own, *method, 0, at, 2)
+                yield struct.pack(">IQIIQI", 1, 0, half, 2, half, length - half)
+            else:
+                yield struct.pack(f">{3 + version}H2I", own, *method, 0, 1, at, length)
+            begin += 0 if item.is_in_idat else length
+
+    sizes = struct.pack(">BBI", 0x84, 0x44, len(stored)) if wide else b""
+    sizes = sizes or struct.pack(">BBH", 0x44, 0, len(stored))
+    return _full(b"iloc", version, sizes, *places())
 
 
-def _link(kind: bytes, source: int, *targets: int) -> bytes:
-    return _box(kind, struct.pack(f">{2 + len(targets)}H", source, len(targets), *targets))
+def _link(kind: bytes, number: str, source: int, *targets: int) -> bytes:
+    return _box(
+        kind, struct.pack(f">{number}H{len(targets)}{number}", source, len(targets), *targets)
+    )
 
 
 def _full(kind: bytes, version: int, *parts: bytes) -> bytes:

@@ -10,10 +10,19 @@
 The command line prints one line for a `GLPoseError` and exits with 2; anything else is a bug.
 """
 
+import unicodedata
+
+_JOINERS = "\u200c\u200d"  # of letters, in Persian and Hindi, and of emoji
+
 
 def one_line(text: str) -> str:
     """Text on one line, without characters that a terminal would obey: they become escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(c if _is_shown(c) else c.encode("unicode_escape").decode() for c in text)
+
+
+def _is_shown(c: str) -> bool:
+    # Spaces of other kinds are in names of files, e.g. of screenshots.
+    return c.isprintable() or c in _JOINERS or unicodedata.category(c) == "Zs"
 
 
 class GLPoseError(Exception):

@@ -13,6 +13,7 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 _NO_SYNC_OF_FOLDERS = (errno.EINVAL, errno.ENOTSUP)
 
@@ -43,9 +44,14 @@ def open_regular(path: Path) -> io.BufferedReader:
 def read_regular(path: Path) -> bytes:
     """The bytes of an ordinary file. Raises OSError, also if there are more than `MOST_BYTES`."""
     with open_regular(path) as file:
-        if os.fstat(file.fileno()).st_size > MOST_BYTES:
-            raise OSError(errno.EFBIG, f"larger than {MOST_BYTES >> 20} MB", str(path))
+        check_fits(file, path)
         return file.read()  # not of MOST_BYTES, for which there must be memory at once
+
+
+def check_fits(file: BinaryIO, path: Path) -> None:
+    """Raises: OSError if an open file has more than `MOST_BYTES`."""
+    if os.fstat(file.fileno()).st_size > MOST_BYTES:
+        raise OSError(errno.EFBIG, f"larger than {MOST_BYTES >> 20} MB", str(path))
 
 
 @contextmanager

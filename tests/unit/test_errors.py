@@ -50,7 +50,13 @@ def test_what_the_system_says_is_never_nothing(problem: Exception, expected: str
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("a\nb.mp4: no", r"a\nb.mp4: no"), ("\x1b[31m\r\0", r"\x1b[31m\r\x00"), ("ü \\n", "ü \\n")],
+    [
+        ("a\nb.mp4: no", r"a\nb.mp4: no"),
+        ("\x1b[31m\r\0", r"\x1b[31m\r\x00"),
+        ("ü \\n", "ü \\n"),
+        ("9.41\u202fAM \xa0\u3000 می\u200cشود", "9.41\u202fAM \xa0\u3000 می\u200cشود"),
+        ("\u202e\u2028\x85\udcff", r"\u202e\u2028\x85\udcff"),
+    ],
 )
 def test_whatever_a_text_names_it_is_one_line(text: str, said: str) -> None:
     assert one_line(text) == str(BadInput(text)) == said

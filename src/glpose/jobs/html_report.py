@@ -15,7 +15,7 @@ from urllib.parse import quote
 import numpy as np
 
 from glpose import __version__
-from glpose.errors import BadInput, VideoError
+from glpose.errors import BadInput, VideoError, one_line
 from glpose.files import file_digest, is_same_file
 from glpose.formats.poses import GivenPoses
 from glpose.formats.text.lines import dump, write_text
@@ -256,7 +256,7 @@ def _says_where(folder: str) -> Iterator[None]:
     try:
         yield
     except VideoError as problem:
-        if folder not in str(problem):
+        if one_line(folder) not in str(problem):
             raise
         raise VideoError(
             f"no room for a small copy of the video in {Path(folder).parent}, or it cannot be written "

@@ -7,6 +7,7 @@ from itertools import chain, count
 from operator import itemgetter
 from pathlib import Path
 
+from glpose.errors import one_line
 from glpose.files import digest, resolved, text_bytes
 from glpose.jobs.ended import read_record
 from glpose.video.network import Address, without_user
@@ -158,7 +159,9 @@ def without_folders(text: str, entry: SourceEntry, output: Path) -> str:
         text = text.replace(entry.address.label, entry.name)
     parents = {path.parent for path in entry.paths}
     parents |= {resolved(path) for path in parents}
-    for folder in sorted((*parents, output), key=lambda path: -len(str(path))):
+    outputs = {output, Path(one_line(str(output)))}  # raw, and as errors name them
+    parents |= {Path(one_line(str(path))) for path in parents}
+    for folder in sorted((*parents, *outputs), key=lambda path: -len(str(path))):
         text = re.sub(rf"(?<![\w.-]){re.escape(str(folder))}[/\\]", "", text)
     for folder in parents:
         if folder.name:

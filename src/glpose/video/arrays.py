@@ -162,7 +162,11 @@ def _usual_rate(times_s: tuple[float, ...] | None) -> float:
     step_s = float(np.median(np.diff(times_s)))
     if step_s <= 0:
         return RATE_HZ
-    checked_rate(1 / step_s, "the rate of times_s")
+    least_s, most_s = sorted(1 / rate_hz for rate_hz in RATES_HZ)
+    if not least_s <= step_s <= most_s:
+        raise BadInput(
+            f"times_s: pictures come {step_s:g} s apart; expected from {least_s:g} to {most_s:g} s"
+        )
     return float(1 / step_at(1 / step_s))  # times may be rounded
 
 

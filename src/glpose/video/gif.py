@@ -2,12 +2,13 @@
 
 import io
 import os
+import shutil
 from collections.abc import Iterator
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import BinaryIO
 
-from glpose.files import open_regular, read_regular
+from glpose.files import check_fits, open_regular
 
 MAGIC = b"GIF8"
 _CONTROL = b"\x21\xf9\x04\0\0\0\0\0"  # a graphic control extension that says nothing
@@ -32,11 +33,19 @@ def with_controls(path: Path) -> io.BytesIO | None:
             return None
         before = takewhile(lambda block: block[1] != _CONTROL[:2], _blocks(file))
         starts = [start for start, head, _ in before if head[:1] == _PICTURE]
-    if len(starts) < 2:
-        return None
-    data, ends = read_regular(path), [*starts[1:], None]
-    parts = (_CONTROL + data[start:end] for start, end in zip(starts, ends, strict=True))
-    return io.BytesIO(data[: starts[0]] + b"".join(parts))
+        if len(starts) < 2:
+            return None
+        check_fits(file, path)
+        # Part by part: a copy of the whole file beside this would take as much memory again.
+        changed = io.BytesIO()
+        file.seek(0)
+        changed.write(file.read(starts[0]))
+        for start, end in pairwise(starts):
+            changed.write(_CONTROL + file.read(end - start))
+        changed.write(_CONTROL)
+        shutil.copyfileobj(file, changed)
+        changed.seek(0)
+        return changed
 
 
 def _blocks(file: BinaryIO) -> Iterator[tuple[int, bytes, bool]]:

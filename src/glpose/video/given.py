@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from glpose.config import checked_truth, real_number
-from glpose.errors import BadInput, VideoError, reason
+from glpose.errors import BadInput, VideoError, one_line, reason
 from glpose.types import Frame, VideoInfo
 from glpose.video.arrays import LATEST_S, RATES_HZ, ArraySource, checked_picture
 from glpose.video.camera import CameraSource
@@ -140,7 +140,7 @@ def _held(data: bytes, name: str, fps: float | None) -> Source:
                 f"({reason(problem)})"
             ) from problem
         if isinstance(problem, VideoError):
-            raise VideoError(str(problem).replace(str(path), name)) from problem
+            raise VideoError(str(problem).replace(one_line(str(path)), name)) from problem
         raise
     return held
 

@@ -533,12 +533,17 @@ def pick_stream(container: InputContainer, path: Path | str) -> VideoStream:
     if not readable:
         raise VideoError(f"{path}: no decoder for its codec; convert it, e.g. to H.264 in MP4")
     best = max(readable, key=lambda s: (bool(s.disposition & Disposition.default), s.width))
-    if best.width * best.height > imaging.MAX_PIXELS:
+    check_size(best.width, best.height, path)
+    return best
+
+
+def check_size(width: int, height: int, path: Path | str) -> None:
+    """Raises: VideoError, naming `path`, if pictures of this size are too large to be decoded."""
+    if width * height > imaging.MAX_PIXELS:
         raise VideoError(
-            f"{path}: its header says {best.width}x{best.height} pixels; at most "
+            f"{path}: its header says {width}x{height} pixels; at most "
             f"{imaging.MAX_PIXELS} pixels are read, scale it down first"
         )
-    return best
 
 
 def _videos(container: InputContainer, path: Path | str) -> list[VideoStream]:

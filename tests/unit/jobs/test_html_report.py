@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
@@ -140,7 +141,9 @@ def test_a_copy_inside_says_what_it_lacks_and_where_there_was_no_room(
     def no(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
+    (tmp_path / "odd\u200b").mkdir()
     with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(tmp_path / "odd\u200b"))
         patch.setattr(Path, "touch", no)
         line = refused(results, capsys, "--video", str(video), "--embed")
     assert "no room for a small copy of the video" in line

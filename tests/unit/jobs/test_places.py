@@ -400,6 +400,11 @@ def test_a_message_without_folders() -> None:
     assert (
         without_folders("rtsp://ward-7/Jane: broke off", stream, Path()) == "ward-7-Jane: broke off"
     )
+    for name in ("Jane\u202fDoe", "Jane\u200bDoe", "Jane\udcffDoe", "Jane\nDoe"):
+        entry, output = SourceEntry("v", (Path("/p", name, "v.mp4"),)), Path("out", name)
+        for text in (f"/p/{name}/v.mp4: no", f"/p/{name}: no", f"out/{name}/v: no"):
+            for said in (text, str(VideoError(text))):
+                assert "Jane" not in without_folders(said, entry, output)
     at_root = SourceEntry("v", (Path("/v.mp4"),))
     assert without_folders("/v.mp4: 1/2 of it.", at_root, Path()) == "/v.mp4: 1/2 of it."
 

@@ -168,7 +168,12 @@ def test_what_is_no_list_and_no_iterator_is_begun_once_and_may_use_its_memory_ag
         (PICTURES, {"times_s": [0.0, 1.0]}, "more pictures than the 2 times"),
         (PICTURES[:3], {"times_s": [0.0, 1.0, 1.0]}, "expected times that increase"),
         (PICTURES[:1], {"times_s": [float("nan")]}, "expected times that increase"),
-        (PICTURES[:2], {"times_s": [0.0, 5e-324]}, "the rate of times_s is inf; expected frames a"),
+        (PICTURES[:2], {"times_s": [0.0, 5e-324]}, "pictures come 4.94066e-324 s apart; expected"),
+        (
+            PICTURES[:2],
+            {"times_s": [0.0, 2e9]},
+            "pictures come 2e.09 s apart; expected from 1e-09 to 1e",
+        ),
         (PICTURES[:2], {"times_s": [0.0, 1e300]}, "expected times that increase, up to 1e"),
         (PICTURES[:3], {"times_s": [-1e308, 0.0, 1e308]}, "expected times that increase, up to 1e"),
         (PICTURES[:3], {"times_s": [-np.inf, 0.0, 1.0]}, "expected times that increase, up to 1e"),

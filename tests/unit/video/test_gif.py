@@ -1,5 +1,6 @@
 """Every picture of a GIF is found, whether or not it says how long it lasts."""
 
+import tracemalloc
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 from bad_videos import coded_picture, read_index
+from glpose import files
 from glpose.video.gif import with_controls
 from glpose.video.source import find_sources
 
@@ -57,6 +59,22 @@ def test_a_gif_that_ends_early_has_the_pictures_before(tmp_path: Path) -> None:
     source = find_sources([path])[0].open()
     assert 3 <= len(list(source.frames())) <= 4
     assert "ends early" in source.warnings[0]
+
+
+def test_the_changed_file_is_in_memory_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = gif(tmp_path / "a.gif", (0,) * 100)
+    size = path.stat().st_size
+    tracemalloc.start()
+    try:
+        assert with_controls(path) is not None
+        assert tracemalloc.get_traced_memory()[1] < 1.5 * size
+    finally:
+        tracemalloc.stop()
+    monkeypatch.setattr(files, "MOST_BYTES", size - 1)
+    with pytest.raises(OSError, match="larger than"):
+        with_controls(path)
 
 
 def test_other_files_are_left_alone(tmp_path: Path) -> None:

@@ -168,7 +168,12 @@ def test_an_open_file_may_have_any_name(name: str, expected: str, tmp_path: Path
     assert str(problem.value).startswith(f"{one_line(expected)}: text, not a video")
 
 
-def test_messages_call_the_content_by_its_name(own_temporary_folder: Path, tmp_path: Path) -> None:
+def test_messages_call_the_content_by_its_name(
+    own_temporary_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_temporary_folder = own_temporary_folder / "odd\u200b"
+    own_temporary_folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(own_temporary_folder))
     data = truncated_without_index(tmp_path).read_bytes()
     with pytest.raises(VideoError, match=r"^bytes: its index \(moov\) is missing"):
         opened(data)
