@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from glpose.motion.series import Series, is_longer, num_missing, pieces, rising
+from glpose.motion.series import Series, is_longer, num_missing, pieces, rising, runs
 from glpose.types import FramePoses
 
 Kind = Literal[
@@ -114,9 +114,3 @@ def _spans(
             first = spans.pop().first  # noqa: PLW2901
         spans.append(Doubt(kind, person, first, stop - 1))
     return spans
-
-
-def runs(marked: Bool[np.ndarray, " frames"]) -> list[tuple[int, int]]:
-    """The first row of each run of marked ones, and the one behind its last."""
-    edges = np.flatnonzero(np.diff(np.r_[False, marked, False]))
-    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
