@@ -35,7 +35,7 @@ class Doubt:
     * sides unsure: left and right limbs may be exchanged.
     * low scores: see `LOW_SCORE`.
     * gap: the person is not found, but is before and after.
-    * jump: the joints move at once as no motion makes them: a cut, or another person, see `pieces`.
+    * jump: the joints move at once as no motion makes them: a cut, or another person, see `cuts_of`.
     * put there: the person was not found in these frames, but in those around them.
     * numbers change: nobody keeps the number from the frame before: most likely a cut.
     * not decoded: there is no picture.
