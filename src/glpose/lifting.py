@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float32, Float64, Int64
 
 from glpose.config import real_number
 from glpose.errors import BadInput
-from glpose.motion.series import pieces, rising, series_of
+from glpose.motion.series import cuts_of, rising
 from glpose.runtime.bones import with_steady_bones
 from glpose.runtime.lift import LEAST_JOINTS, LEAST_SCORE, MOST_GAP, MOST_STEP, LiftedTrack, Lifter
 from glpose.skeleton import Skeleton, joint_map
@@ -57,9 +57,9 @@ def lift_frames(
     _check_joints(frames)
     scale = height_m if height_m is not None and card.unit == "statures" else 1.0
     time, in_steps, rate_hz = _times(frames, rate_hz)
-    places, lifted, cuts = {}, {}, _cuts(frames, time)
+    places, lifted = {}, {}
     for track, numbers in _places(frames).items():
-        is_cut = np.isin(numbers[:, 1], cuts[track])
+        is_cut = np.isin(numbers[:, 1], cuts_of(frames, time, numbers[:, 1:]))
         places[track], when = _placed(numbers, is_cut, time, in_steps)
         shots = np.split(places[track], np.flatnonzero(is_cut))
         lifted[track] = _lift_track(frames, shots, when, index, rate_hz, size_hw, lifter)
@@ -185,17 +185,6 @@ def _times(
     usual_s, _ = usual_steps(np.diff(time_s) / np.diff(number))
     rate_hz = rate_by_times(float(np.median(usual_s)), rate_hz)
     return time_s * rate_hz, np.r_[0, np.cumsum(np.diff(time_s) / usual_s)], rate_hz
-
-
-def _cuts(
-    frames: Sequence[FramePoses], time: Float64[np.ndarray, " frames"]
-) -> dict[int, list[int]]:
-    """For each track the places in the list where it goes on behind a cut, as `glpose smooth` sees them."""
-    timed = [replace(poses, time_s=float(t)) for poses, t in zip(frames, time, strict=True)]
-    return {
-        track: [int(one.rows[piece.start]) for piece in pieces(one)[1:]]
-        for track, one in series_of(timed).items()
-    }
 
 
 def _placed(

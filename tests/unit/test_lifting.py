@@ -5,6 +5,7 @@ import math
 import re
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -133,6 +134,17 @@ def test_nothing_is_lifted_across_a_cut_within_a_number():
         for alone, poses in zip(lifted(shot), whole[there], strict=True):
             np.testing.assert_array_equal(alone.lifted.xyz, poses.lifted.xyz)
             assert alone.lifted.padded.tolist() == poses.lifted.padded.tolist()
+
+
+def test_memory_goes_by_the_poses_and_not_by_the_frames_between_them():
+    far = 1500
+    frames = [frame(i, *(range(30) if i < 8 or i >= far - 8 else ())) for i in range(far)]
+    tracemalloc.start()
+    done = lifted(frames)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert np.isfinite(done[-4].lifted.xyz).any()
+    assert most < 8e6
 
 
 def test_boxes_without_a_size_are_no_cut():

@@ -95,9 +95,10 @@ def facing_of(series: Series, skeleton: Skeleton) -> Float64[np.ndarray, " frame
     """Which way a person faces: 1 for right, -1 for left, NaN if neither.
 
     As in the picture turned so that the trunk is upright: 1 if the camera sees the person's right
-    side, also of who lies or stands on the hands. By the nose, which is before the shoulders.
+    side, also of who lies or stands on the hands. By the nose, which is before the shoulders; it is the
+    same before and after smoothing, since the joints are taken as found.
     """
-    middles = [_place(series.xy, name, skeleton) for name in ("shoulders", "hips", "nose")]
+    middles = [_place(series.found_xy, name, skeleton) for name in ("shoulders", "hips", "nose")]
     shoulders, hips, nose = middles
     if shoulders is None or hips is None or nose is None:
         return np.full(len(series.rows), np.nan)

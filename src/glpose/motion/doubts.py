@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from glpose.motion.series import Series, is_longer, num_missing, pieces, rising
+from glpose.motion.series import Series, is_longer, num_missing, pieces, rising, runs
 from glpose.types import FramePoses
 
 Kind = Literal[
@@ -35,7 +35,7 @@ class Doubt:
     * sides unsure: left and right limbs may be exchanged.
     * low scores: see `LOW_SCORE`.
     * gap: the person is not found, but is before and after.
-    * jump: the joints move at once as no motion makes them: a cut, or another person, see `pieces`.
+    * jump: the joints move at once as no motion makes them: a cut, or another person, see `cuts_of`.
     * put there: the person was not found in these frames, but in those around them.
     * numbers change: nobody keeps the number from the frame before: most likely a cut.
     * not decoded: there is no picture.
@@ -114,9 +114,3 @@ def _spans(
             first = spans.pop().first  # noqa: PLW2901
         spans.append(Doubt(kind, person, first, stop - 1))
     return spans
-
-
-def runs(marked: Bool[np.ndarray, " frames"]) -> list[tuple[int, int]]:
-    """The first row of each run of marked ones, and the one behind its last."""
-    edges = np.flatnonzero(np.diff(np.r_[False, marked, False]))
-    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]

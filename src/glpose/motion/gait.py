@@ -120,13 +120,16 @@ def gait_of(
 def _turns(
     facing: Float64[np.ndarray, " frames"], time_s: Float64[np.ndarray, " frames"]
 ) -> Bool[np.ndarray, " frames"]:
-    """Frames in which a person may turn: which way they face is known for the time around only."""
+    """Frames in which a person may turn: which way they face is known for the time around only.
+
+    Those at either end of that time tell it themselves, as the last one does of who leaves.
+    """
     known = np.flatnonzero(np.isfinite(facing))
     out = np.zeros(len(facing), bool)
     for a, b in pairwise(known.tolist()):
         if facing[a] != facing[b]:
-            out |= ~is_longer(time_s[a] - time_s, FACING_S / 2) & ~is_longer(
-                time_s - time_s[b], FACING_S / 2
+            out |= is_longer(FACING_S / 2, time_s[a] - time_s) & is_longer(
+                FACING_S / 2, time_s - time_s[b]
             )
     return out
 

@@ -10,7 +10,7 @@ from glpose.motion.angles import angles, blanked, facing_of
 from glpose.motion.gait import Gait, gait_of
 from glpose.motion.reliable import only, reliable
 from glpose.motion.series import Series, series_of
-from glpose.motion.smooth import SmoothSpec, smooth
+from glpose.motion.smooth import SmoothSpec, smooth_sure
 from glpose.skeleton import Skeleton
 from glpose.types import FramePoses
 
@@ -46,7 +46,7 @@ def _motion(series: Series, skeleton: Skeleton, how: SmoothSpec | None) -> Motio
     raw = blanked(angles(sure.xy, facing, skeleton), unsure)
     smoothed = sure
     if how is not None:
-        made = smooth(sure, how)
+        made = smooth_sure(series, how, skeleton)
         unsure = made.unsure_sides
         smoothed = replace(sure, xy=made.xy, is_filled=made.is_filled)
     filtered = blanked(angles(smoothed.xy, facing, skeleton), unsure)

@@ -33,8 +33,8 @@ def unsure_limbs(series: Series, skeleton: Skeleton) -> Bool[np.ndarray, "frames
 
 def only(series: Series, kept: Bool[np.ndarray, "frames joints"]) -> Series:
     """The same with some joints; the others are NaN with a score of 0."""
-    xy = np.where(kept[..., None], series.xy, np.nan)
-    return replace(series, xy=xy, score=np.where(kept, series.score, 0))
+    xy, found_xy = (np.where(kept[..., None], one, np.nan) for one in (series.xy, series.found_xy))
+    return replace(series, xy=xy, found_xy=found_xy, score=np.where(kept, series.score, 0))
 
 
 def _is_limb(joint: str) -> bool:

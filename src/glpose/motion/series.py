@@ -34,9 +34,9 @@ class Series:
     """A person, with a row for each frame of the results from the first to the last with them.
 
     `rows` are indices into the frames of the results. Where the person is not in the frame, joints
-    and box are NaN and scores 0. `number` are those of the frames; `time_s` rises from row to row. In the rows `back` the person is there
-    again after frames with nobody but others who are neither in the frame before them nor in this
-    one: another scene was shown. `is_filled` marks joints that `glpose smooth` has filled in.
+    and box are NaN and scores 0. `number` are those of the frames; `time_s` rises from row to row. At the
+    rows `cuts` the scene is another one than before, see `cuts_of`. `is_filled` marks joints that `glpose
+    smooth` has filled in, which are NaN in `found_xy`, the joints before smoothing.
     """
 
     rows: Int64[np.ndarray, " frames"]
@@ -49,22 +49,26 @@ class Series:
     box_score: Float64[np.ndarray, " frames"]
     unsure_sides: Bool[np.ndarray, " frames"]
     is_filled: Bool[np.ndarray, "frames joints"]
-    back: Int64[np.ndarray, " scenes"]
+    found_xy: Float64[np.ndarray, "frames joints 2"]
+    cuts: Int64[np.ndarray, " cuts"]
 
     def __getitem__(self, rows: slice) -> "Series":
         """Some of the rows alone."""
         start, stop, _ = rows.indices(len(self.rows))
         by_row = {
-            one.name: getattr(self, one.name)[rows] for one in fields(self) if one.name != "back"
+            one.name: getattr(self, one.name)[rows] for one in fields(self) if one.name != "cuts"
         }
-        back = self.back[(self.back > start) & (self.back < stop)] - start
-        return Series(**by_row, back=back)
+        cuts = self.cuts[(self.cuts > start) & (self.cuts < stop)] - start
+        return Series(**by_row, cuts=cuts)
 
     @property
     def size_px(self) -> float:
         """The usual length of the longer side of the box, at least a pixel."""
-        box = self.box_xyxy[self.is_present]
-        return max(1.0, float(np.median((box[:, 2:] - box[:, :2]).max(1))))
+        return _size_px(self.box_xyxy[self.is_present])
+
+
+def _size_px(box_xyxy: Float[np.ndarray, "present 4"]) -> float:
+    return max(1.0, float(np.median((box_xyxy[:, 2:] - box_xyxy[:, :2]).max(1))))
 
 
 def series_of(frames: Sequence[FramePoses]) -> dict[int, Series]:
@@ -74,15 +78,18 @@ def series_of(frames: Sequence[FramePoses]) -> dict[int, Series]:
         for person, number in enumerate(poses.people.track_id.tolist()):
             where.setdefault(number, []).append((row, person))
     time_s = rising(np.array([poses.time_s for poses in frames], np.float64))
-    return {number: _series(frames, time_s, places) for number, places in where.items()}
+    return {
+        number: _series(frames, time_s, np.array(places, np.int64))
+        for number, places in where.items()
+    }
 
 
 def _series(
     frames: Sequence[FramePoses],
     time_s: Float64[np.ndarray, " all"],
-    places: list[tuple[int, int]],
+    places: Int64[np.ndarray, "present 2"],
 ) -> Series:
-    first, last = places[0][0], places[-1][0]
+    first, last = places[[0, -1], 0].tolist()
     num, num_joints = last - first + 1, frames[first].xy.shape[1]
     series = Series(
         rows=np.arange(first, last + 1),
@@ -95,9 +102,10 @@ def _series(
         box_score=np.zeros(num),
         unsure_sides=np.zeros(num, bool),
         is_filled=np.zeros((num, num_joints), bool),
-        back=back_from_elsewhere(frames, np.array([row for row, _ in places], np.int64)) - first,
+        found_xy=np.full((num, num_joints, 2), np.nan),
+        cuts=cuts_of(frames, time_s, places) - first,
     )
-    for row, person in places:
+    for row, person in places.tolist():
         poses, at = frames[row], row - first
         series.is_present[at] = True
         series.xy[at], series.score[at] = poses.xy[person], poses.score[person]
@@ -107,13 +115,41 @@ def _series(
             series.unsure_sides[at] = poses.unsure_sides[person]
         if poses.before is not None:
             series.is_filled[at] = poses.before.is_filled[person]
+        known = ~series.is_filled[at]
+        series.found_xy[at, known] = _found_xy(poses)[person, known]
     return series
 
 
-def back_from_elsewhere(
+def _found_xy(poses: FramePoses) -> Float[np.ndarray, "people joints 2"]:
+    """The joints before smoothing."""
+    return poses.xy if poses.before is None else poses.before.xy
+
+
+def cuts_of(
+    frames: Sequence[FramePoses],
+    time_s: Float64[np.ndarray, " all"],
+    places: Int64[np.ndarray, "present 2"],
+) -> Int64[np.ndarray, " cuts"]:
+    """The rows at which a person is behind a cut; the results themselves do not tell where scenes change.
+
+    `places` are the rows with the person, and where in these frames the person is. glpose gives people
+    new numbers after a cut, unless the scene is back soon: then nobody was seen in between but others
+    who are neither in the frame before nor in this one. In results of given boxes or of other tools, a
+    cut, or a number that another person has got, is a jump of the joints as no motion makes it. Joints
+    count as they were found, so that it makes no difference who asks, and whether they are smoothed.
+    """
+    rows = places[:, 0]
+    xy = np.array([_found_xy(frames[row])[person] for row, person in places], np.float64)
+    box_xyxy = np.array([frames[row].people.xyxy[person] for row, person in places], np.float64)
+    known = np.isfinite(xy[..., 0]).any(1)
+    jumps = _jumps(xy[known], time_s[rows[known]], _size_px(box_xyxy))
+    return np.union1d(rows[known][jumps], _back_from_elsewhere(frames, rows))
+
+
+def _back_from_elsewhere(
     frames: Sequence[FramePoses], rows: Int64[np.ndarray, " present"]
 ) -> Int64[np.ndarray, " scenes"]:
-    """Of the rows in which a person is there, those before which another scene was shown, see `Series`."""
+    """Of the rows in which a person is there, those before which another scene was shown."""
     back = []
     for i in np.flatnonzero(np.diff(rows) > 1):
         before, now = rows[i], rows[i + 1]
@@ -193,29 +229,40 @@ def _steady_steps(step_s: Float64[np.ndarray, " steps"]) -> Float64[np.ndarray, 
 
 
 def pieces(series: Series) -> list[slice]:
-    """The rows between cuts; the results themselves do not tell where the scene changes.
+    """The rows between cuts."""
+    return [slice(a, b) for a, b in pairwise([0, *series.cuts.tolist(), len(series.rows)])]
 
-    glpose gives people new numbers after a cut, unless the scene is `back` soon. In results of given
-    boxes or of other tools, a cut, or a number that another person has got, is a jump of the joints as
-    no motion makes it.
-    """
-    present = np.flatnonzero(series.is_present)
-    steps = _steps(series.xy[present], series.size_px)
-    speed = steps / np.diff(series.time_s[present])
-    cuts = {0, *series.back.tolist()}
+
+def _jumps(
+    xy: Float64[np.ndarray, "known joints 2"],
+    time_s: Float64[np.ndarray, " known"],
+    size_px: float,
+) -> Int64[np.ndarray, " jumps"]:
+    """Where the joints have moved as no motion makes it; each frame has some joint."""
+    row, known = np.arange(len(xy)), np.isfinite(xy[..., 0])
+    # Each frame is compared with the last one in which some of its joints were found.
+    last = np.maximum.accumulate(np.where(known, row[:, None], -1))[:-1]
+    before = np.where(known[1:], last, -1).max(1, initial=-1)
+    before = np.where(before < 0, row[:-1], before)
+    steps = _middle(np.linalg.norm(xy[1:] - xy[before], axis=-1) / size_px)
+    speed = steps / (time_s[1:] - time_s[before])
+    found = []
     for i in np.flatnonzero(steps > JUMP):
         around = np.r_[speed[max(0, i - _AROUND) : i], speed[i + 1 : i + 1 + _AROUND]]
         if not len(around) or speed[i] > UNUSUAL * np.median(around):
-            cuts.add(int(present[i + 1]))
-    return [slice(a, b) for a, b in pairwise([*sorted(cuts), len(series.rows)])]
+            found.append(i + 1)
+    return np.array(found, np.int64)
 
 
-def _steps(
-    xy: Float[np.ndarray, "frames joints 2"], size_px: float
-) -> Float64[np.ndarray, " steps"]:
-    """How far the middle joint moves from frame to frame, as a share of the size; 0 if unknown."""
-    far = np.linalg.norm(np.diff(xy, axis=0), axis=-1) / size_px
+def _middle(far: Float64[np.ndarray, "steps joints"]) -> Float64[np.ndarray, " steps"]:
+    """How far the middle joint is; 0 if none is known."""
     known = np.isfinite(far)
     far = np.where(known, far, np.inf)
     middle = np.sort(far, axis=1)[np.arange(len(far)), np.maximum(known.sum(1) - 1, 0) // 2]
     return np.where(known.any(1), middle, 0.0)
+
+
+def runs(marked: Bool[np.ndarray, " frames"]) -> list[tuple[int, int]]:
+    """The first row of each run of marked ones, and the one behind its last."""
+    edges = np.flatnonzero(np.diff(np.r_[False, marked, False]))
+    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]

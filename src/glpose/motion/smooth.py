@@ -10,16 +10,19 @@ from scipy.interpolate import PchipInterpolator
 from glpose.errors import BadInput
 from glpose.files import did_you_mean
 from glpose.motion.filters import FILTERS, LEAST_SAMPLES
-from glpose.motion.reliable import is_low, only, reliable, unsure_limbs
-from glpose.motion.series import HOLE, Series, is_longer, pieces, rising, usual_step_s
+from glpose.motion.reliable import LEAST_SCORE, is_low, only, reliable, unsure_limbs
+from glpose.motion.series import HOLE, Series, is_longer, pieces, rising, runs, usual_step_s
 from glpose.skeleton import Skeleton
 from glpose.types import BeforeSmoothing, FramePoses, People
 
 _SIDE = 3  # frames on each side that an outlier is told by
-_LEAST_KNOWN = 4  # of the frames around, so that a median says something
+_LEAST_KNOWN = 5  # of these and itself, so that some are before it and some behind
 _SIGMAS = 3.0  # as usual for Hampel's identifier
 _LEAST_OFF = 0.03  # an outlier is off by at least this share of the person's size
 _MAD_TO_SIGMA = 1.4826  # for normal noise
+
+_UNSURE_S = 0.16
+"""Longer gaps with unsure sides are not filled in: in real clips most are right, and a curve is worse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,25 +77,32 @@ def check_cutoff(how: SmoothSpec, time_s: Float64[np.ndarray, " frames"]) -> Non
 def smooth_person(series: Series, how: SmoothSpec, skeleton: Skeleton) -> Smoothed:
     """Smooth all joints of a person, so that nothing reaches those that can be relied on from others.
 
-    Joints of low scores, and limbs of unsure sides, are smoothed among their own kind. The former are
-    filled in as missing ones where gaps are short; the latter stay where they are.
+    The others, of low scores and limbs of unsure sides, are smoothed among themselves where gaps are too
+    long to be filled in.
     """
-    sure = reliable(series, skeleton)
-    low, unsure = is_low(series), unsure_limbs(series, skeleton)
-    cuts = pieces(sure)
-    out = smooth(sure, how, cuts)
-    _take(out, smooth(only(series, low & ~unsure), how, cuts), np.isnan(out.xy[..., 0]))
-    at_unsure = series.unsure_sides | _unsure_ends(series)
-    own = unsure | (at_unsure[:, None] & np.isnan(out.xy[..., 0]))
-    _take(out, smooth(only(series, unsure), how, cuts), own)
+    out = smooth_sure(series, how, skeleton)
+    other = smooth(only(series, is_low(series) | unsure_limbs(series, skeleton)), how)
+    # Between unsure sides nothing is filled in that would count as sure.
+    is_told = (series.unsure_sides | _unsure_ends(series))[:, None] | (other.score < LEAST_SCORE)
+    where = np.isnan(out.xy[..., 0]) & is_told
+    for name in ("xy", "score", "is_filled", "is_outlier", "is_raw"):
+        getattr(out, name)[where] = getattr(other, name)[where]
     _mark_filled(out, series)
     return out
 
 
-def _take(out: Smoothed, other: Smoothed, where: Bool[np.ndarray, "frames joints"]) -> None:
-    """Take some of the other joints."""
-    for name in ("xy", "score", "is_filled", "is_outlier", "is_raw"):
-        getattr(out, name)[where] = getattr(other, name)[where]
+def smooth_sure(series: Series, how: SmoothSpec, skeleton: Skeleton) -> Smoothed:
+    """Smooth the joints that can be relied on, and fill in the others where gaps are short."""
+    out = smooth(reliable(series, skeleton), how)
+    unsure = unsure_limbs(series, skeleton)
+    for joint in np.flatnonzero(unsure.any(0)):
+        for first, stop in runs(out.is_filled[:, joint]):
+            gap_s = series.time_s[stop] - series.time_s[first - 1]
+            if unsure[first:stop, joint].any() and is_longer(gap_s, _UNSURE_S):
+                gap = slice(first, stop), joint
+                out.xy[gap], out.score[gap] = np.nan, 0
+                out.is_filled[gap] = out.is_raw[gap] = False
+    return out
 
 
 def _mark_filled(out: Smoothed, series: Series) -> None:
@@ -109,17 +119,14 @@ def _unsure_ends(series: Series) -> Bool[np.ndarray, " frames"]:
     return out
 
 
-def smooth(series: Series, how: SmoothSpec, cuts: Sequence[slice] | None = None) -> Smoothed:
-    """Smooth a person's joints piece by piece, each joint on its own.
-
-    The pieces are those of `pieces` unless others are given.
-    """
+def smooth(series: Series, how: SmoothSpec) -> Smoothed:
+    """Smooth a person's joints piece by piece, each joint on its own."""
     none = np.zeros(series.score.shape, bool)
     xy, score, filled, outlier, raw = (
         one.copy() for one in (series.xy, series.score, none, none, none)
     )
     out = Smoothed(xy, score, filled, outlier, raw, series.unsure_sides.copy())
-    for piece in pieces(series) if cuts is None else cuts:
+    for piece in pieces(series):
         _smooth_piece(series[piece], how, out, piece)
     _mark_filled(out, series)
     return out

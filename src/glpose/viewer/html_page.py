@@ -18,8 +18,9 @@ from jaxtyping import Float64
 from glpose.formats.text.lines import dump
 from glpose.imaging import Colour
 from glpose.motion.angles import least_shown
-from glpose.motion.doubts import Doubt, runs
+from glpose.motion.doubts import Doubt
 from glpose.motion.people import Motion
+from glpose.motion.series import runs
 from glpose.types import PoseResult
 from glpose.viewer.overlay import DOUBTFUL, HIDDEN, SURE, shade_of, sides_of, track_colour
 from glpose.viewer.packing import Packing

@@ -101,7 +101,7 @@ def test_who_faces_the_camera_has_segments_but_no_flexion() -> None:
     one = series()
     xy = one.xy.copy()
     xy[:, BODY19.index("nose"), 0] = xy[:, BODY19.index("left_shoulder"), 0] + 5
-    facing = facing_of(replace(one, xy=xy), BODY19)
+    facing = facing_of(replace(one, found_xy=xy), BODY19)
     assert np.isnan(facing).all()
     found = angles(xy, facing, BODY19)
     assert np.isnan(found["left_knee_flexion"]).all()
@@ -114,9 +114,9 @@ def test_facing_is_that_of_the_second_around() -> None:
     xy = one.xy.copy()
     nose = BODY19.index("nose")
     xy[20:24, nose, 0] -= 40
-    assert (facing_of(replace(one, xy=xy), BODY19) == 1).all()
+    assert (facing_of(replace(one, found_xy=xy), BODY19) == 1).all()
     xy[30:, nose, 0] -= 32
-    facing = facing_of(replace(one, xy=xy), BODY19)
+    facing = facing_of(replace(one, found_xy=xy), BODY19)
     assert (facing[:25] == 1).all()
     assert (facing[45:] == -1).all()
 
@@ -192,7 +192,7 @@ def test_a_trunk_without_length_faces_nowhere() -> None:
     xy = one.xy.copy()
     trunk = [f"{side}_{joint}" for side in ("left", "right") for joint in ("hip", "shoulder")]
     xy[20, [BODY19.index(name) for name in trunk]] = 50
-    assert (facing_of(replace(one, xy=xy), BODY19) == 1).all()
+    assert (facing_of(replace(one, found_xy=xy), BODY19) == 1).all()
 
 
 @pytest.mark.parametrize("rate_hz", [24, 30, 50])

@@ -235,6 +235,25 @@ def test_strides_through_a_turn_are_not_counted(turn_s: float, at_s: float) -> N
             assert min(abs(event_s - other) for other in true.events_s[side]) < 0.01
 
 
+@pytest.mark.parametrize("away_s", [1.2, 2.0, 5.0])
+def test_strides_up_to_the_edge_of_the_picture_count(away_s: float) -> None:
+    """Who leaves for longer than a second and comes back the other way has not turned in sight."""
+    for phase in (17, 35):  # a foot is ahead in the third last frame seen
+        num = 91
+        gone = round(away_s * 30)
+        frames = []
+        for i in range(2 * num + gone):
+            how = Walk() if i < num else Walk(facing=-1, start_px=800.0)
+            own = {} if num <= i < num + gone else {1: how.joints((i + phase) / 30)}
+            frames.append(frame_of(i, i / 30, own))
+        parts = [motion(part).gait for part in (frames[:num], frames[-num:])]
+        whole = motion(frames).gait
+        assert whole is not None
+        for side in ("left", "right"):
+            events = {e for part in parts if part is not None for e in part.events_s[side]}
+            assert events <= set(whole.events_s[side])
+
+
 def test_strides_in_a_shot_from_afar_count() -> None:
     """Leads are measured by the size in the shot, not by that in a longer one from near."""
     frames = []

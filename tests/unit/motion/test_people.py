@@ -71,6 +71,31 @@ def spoiled(seed: int) -> list[FramePoses]:
     return frames
 
 
+def turning(seed: int) -> list[FramePoses]:
+    """The same, turning the head to the camera and away for a moment, and then all the way round."""
+    frames, random = spoiled(seed), np.random.default_rng(seed)
+    nose = BODY19.index("nose")
+    for i, poses in enumerate(frames):
+        if len(poses.people):
+            poses.xy[0, nose, 0] += 8 * np.cos(i / 20) - 6 + random.normal(0, 2)
+            poses.xy[0, nose, 0] -= 30 * (i > 240)
+    return frames
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_smoothed_results_face_the_side_of_the_raw_ones(seed: int) -> None:
+    frames, how = turning(seed), SmoothSpec()
+    people = {n: (one, smooth_person(one, how, BODY19)) for n, one in series_of(frames).items()}
+    raw = motions_of(frames, BODY19, how)[1]
+    done = motions_of(list(smoothed_frames(frames, people)), BODY19, None)[1]
+    assert 0 < np.isnan(raw.facing).sum() < 200
+    assert {1.0, -1.0} <= set(raw.facing.tolist())
+    np.testing.assert_array_equal(done.facing, raw.facing)
+    assert (raw.gait is None) == (done.gait is None)
+    for name, values in raw.filtered.items():
+        np.testing.assert_allclose(values, done.filtered[name], atol=1e-3)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_smoothed_results_give_the_angles_and_the_gait_of_the_raw_ones(seed: int) -> None:
     frames, how = spoiled(seed), SmoothSpec()

@@ -7,6 +7,7 @@ import pytest
 
 from glpose.motion import series
 from glpose.motion.series import pieces, rising, series_of, usual_step_s
+from glpose.types import BeforeSmoothing
 from walking import NUM, Walk, frame_of, walk
 
 TIMES = np.arange(40) / 25
@@ -146,9 +147,9 @@ def test_who_is_back_after_frames_of_others_alone_was_in_another_scene() -> None
         for i, numbers in enumerate(shown)
     ]
     one = series_of(frames)[1]
-    assert one.back.tolist() == [5]  # where 3 goes on, or nobody is seen, it is the same scene
+    assert one.cuts.tolist() == [5]  # where 3 goes on, or nobody is seen, it is the same scene
     assert [piece.start for piece in pieces(one)] == [0, 5]
-    assert series_of(frames[:5])[2].back.tolist() == []
+    assert series_of(frames[:5])[2].cuts.tolist() == []
 
 
 def test_a_jump_of_the_whole_person_is_a_cut() -> None:
@@ -159,6 +160,42 @@ def test_a_jump_of_the_whole_person_is_a_cut() -> None:
     assert pieces(series_of(frames)[1]) == [slice(0, 20), slice(20, 40)]
     frames[20:23] = [frame_of(i, TIMES[i], {}) for i in range(20, 23)]
     assert pieces(series_of(frames)[1]) == [slice(0, 23), slice(23, 40)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "joints"),
+    [(slice(19, 20), slice(None)), (slice(20, 22), slice(None)), (slice(19, 21), slice(None)),
+     (slice(19, 20), slice(1, None)), (slice(20, 21), slice(0, 18))],
+)  # fmt: skip
+def test_joints_not_found_beside_a_jump_do_not_hide_it(rows: slice, joints: slice) -> None:
+    """Frames are compared with the last one that has some of their joints."""
+    frames = [
+        frame_of(i, t, {1: Walk(start_px=900.0 if i >= 20 else 300.0).joints(t)})
+        for i, t in enumerate(TIMES)
+    ]
+    for poses in frames[rows]:
+        poses.xy[:, joints] = np.nan
+    if joints == slice(1, None):  # no joint is in both frames beside the cut
+        frames[20].xy[:, 0] = np.nan
+    first = 22 if rows == slice(20, 22) else 21 if rows == slice(19, 21) else 20
+    assert [piece.start for piece in pieces(series_of(frames)[1])] == [0, first]
+    still = walk(TIMES)
+    for poses in still[rows]:
+        poses.xy[:, joints] = np.nan
+    assert pieces(series_of(still)[1]) == [slice(0, 40)]
+
+
+def test_cuts_are_those_of_the_joints_as_found() -> None:
+    """Whatever a filter has made of them."""
+    frames = walk(TIMES[:20]) + [
+        frame_of(i, TIMES[i], {1: Walk(start_px=900).joints(TIMES[i])}) for i in range(20, 40)
+    ]
+    none = np.zeros((1, NUM), bool)
+    smoothed = [
+        replace(poses, xy=even.xy, before=BeforeSmoothing(poses.xy, none, none))
+        for poses, even in zip(frames, walk(TIMES), strict=True)
+    ]
+    assert pieces(series_of(smoothed)[1]) == [slice(0, 20), slice(20, 40)]
 
 
 def test_a_joint_that_jumps_is_no_cut() -> None:
@@ -175,8 +212,8 @@ def test_rows_of_a_series() -> None:
     one = series_of(frames)[1]
     some = one[6:20]
     assert some.rows.tolist() == list(range(6, 20))
-    assert some.back.tolist() == []
-    assert one[2:20].back.tolist() == [4]
+    assert some.cuts.tolist() == []
+    assert one[2:20].cuts.tolist() == [4]
     np.testing.assert_array_equal(some.xy, one.xy[6:20])
     assert some.score.shape == (14, NUM)
 

@@ -84,16 +84,21 @@ def test_time_without_any_frame_is_a_gap_too() -> None:
 def test_nothing_leaks_across_a_cut_or_a_long_gap(name: str) -> None:
     legs = [KNEE, KNEE + 2]
     cut, gap = series().xy[:, legs], without(slice(45, 60)).xy[:, legs]
-    few = series(xy=cut, score=series().score[:, legs], is_filled=series().is_filled[:, legs])
-    cut[50:] += 1000
-    for places, first, second in (
-        (cut, slice(0, 50), slice(50, 100)),
-        (gap, slice(0, 45), slice(60, 100)),
+    few = series(
+        xy=cut,
+        found_xy=cut,
+        score=series().score[:, legs],
+        is_filled=series().is_filled[:, legs],
+    )
+    for places, cuts, first, second in (
+        (cut, [50], slice(0, 50), slice(50, 100)),
+        (gap, [], slice(0, 45), slice(60, 100)),
     ):
-        out = smooth(replace(few, xy=places), SmoothSpec(name)).xy[:, 0]
+        one = replace(few, xy=places, cuts=np.array(cuts, np.int64))
+        out = smooth(one, SmoothSpec(name)).xy[:, 0]
         changed = places.copy()
         changed[second] = 1500 + 3 * changed[second]
-        other = smooth(replace(few, xy=changed), SmoothSpec(name)).xy[:, 0]
+        other = smooth(replace(one, xy=changed), SmoothSpec(name)).xy[:, 0]
         np.testing.assert_array_equal(out[first], other[first])
         assert not np.isclose(out[second], other[second]).any()
 
@@ -122,7 +127,7 @@ def unsure_walk(rows: slice) -> Series:
 
 @pytest.mark.parametrize("rows", [slice(40, 43), slice(40, 50), slice(0, 12), slice(20, 100)])
 def test_limbs_of_unsure_sides_change_nothing_in_other_frames(rows: slice) -> None:
-    """Wherever they are; and they are smoothed among themselves."""
+    """Wherever they are: in short gaps they are filled in, else smoothed among themselves."""
     one = unsure_walk(rows)
     limbs = unsure_limbs(one, BODY19)
     moved = replace(one, xy=np.where(limbs[..., None], one.xy[:, ::-1] + 30, one.xy))
@@ -130,9 +135,60 @@ def test_limbs_of_unsure_sides_change_nothing_in_other_frames(rows: slice) -> No
     np.testing.assert_array_equal(first.xy[~limbs], other.xy[~limbs])
     np.testing.assert_array_equal(first.is_outlier[~limbs], other.is_outlier[~limbs])
     assert np.isfinite(other.xy).all()
-    assert not other.is_filled.any()
-    assert np.abs(other.xy - moved.xy).max() < 6
-    assert other.is_raw[limbs].all() == (rows.stop - rows.start < 5)
+    is_short = rows.stop - rows.start <= 3
+    np.testing.assert_array_equal(other.is_filled, limbs & is_short)
+    expected = one if is_short else moved
+    assert np.abs(other.xy - expected.xy).max() < 6
+    assert not other.is_raw.any()
+    assert other.unsure_sides.tolist() == one.unsure_sides.tolist()
+
+
+@pytest.mark.parametrize("num", [1, 2, 3, 4, 9])
+def test_legs_exchanged_for_a_moment_are_put_right(num: int) -> None:
+    """For longer most unsure sides are right, and no curve is as near."""
+    true, legs = series().xy, [13, 15, 14, 16]
+    for first in range(30, 66, 5):
+        one = unsure_walk(slice(first, first + num))
+        one.xy[first : first + num, legs] = one.xy[first : first + num, [14, 16, 13, 15]]
+        out = smooth_person(one, SmoothSpec(), BODY19)
+        expected = true if num <= 3 else one.xy
+        assert np.abs(out.xy - expected)[first : first + num].max() < 6
+        assert np.abs(out.xy - true)[np.r_[:first, first + num : 100]].max() < 3
+        assert np.flatnonzero(out.unsure_sides).tolist() == list(range(first, first + num))
+
+
+def test_a_weak_joint_between_unsure_sides_goes_with_them() -> None:
+    """No curve is laid through six frames, as long as the usual limit, for one in their middle."""
+    ankle = BODY19.index("left_ankle")
+    for first in range(26, 34):
+        one = unsure_walk(slice(first, first + 6))
+        one.unsure_sides[first + 3], one.score[first + 3, ankle] = False, 0.15
+        out = smooth_person(one, SmoothSpec(), BODY19)
+        assert np.abs(out.xy - one.xy)[first : first + 6].max() < 4
+        assert not out.is_filled[first + 3, ankle]
+        assert out.score[first + 3, ankle] == pytest.approx(0.15)
+
+
+def test_nothing_filled_in_between_unsure_sides_counts_as_sure() -> None:
+    one = unsure_walk(slice(40, 50))
+    one.unsure_sides[45], one.xy[45, KNEE], one.score[45, KNEE] = False, np.nan, 0
+    out = smooth_person(one, SmoothSpec(), BODY19)
+    assert np.isnan(out.xy[45, KNEE]).all()
+    one.unsure_sides[45] = True
+    out = smooth_person(one, SmoothSpec(), BODY19)
+    assert np.abs(out.xy - series().xy)[45, KNEE].max() < 6
+
+
+@pytest.mark.parametrize("weak", [slice(30, 31), slice(30, 34), slice(29, 30), slice(0, 60)])
+def test_weak_joints_beside_a_cut_are_not_smeared_across_it(weak: slice) -> None:
+    frames = [
+        frame_of(i, t, {1: Walk(start_px=1100.0 if i >= 30 else 300.0).joints(t)})
+        for i, t in enumerate(TIMES[:60])
+    ]
+    for poses in frames[weak]:
+        poses.score[:] = 0.15
+    one = series_of(frames)[1]
+    assert np.abs(smooth_person(one, SmoothSpec(), BODY19).xy - one.xy).max() < 6
 
 
 def test_weak_joints_change_nothing_in_others() -> None:
@@ -218,6 +274,14 @@ def test_two_samples_have_no_median_that_tells_anything() -> None:
     xy = np.full((20, 1, 2), np.nan)
     xy[[3, 4, 16], 0] = [[0, 0], [500, 0], [0, 0]]
     assert not without_outliers(xy, TIMES[:20], 100.0)[1].any()
+
+
+@pytest.mark.parametrize("known", [[3, 4, 5, 6], [6, 7, 8, 9], [4, 6, 7, 9]])
+def test_a_line_on_one_side_or_through_few_others_tells_no_outlier(known: list[int]) -> None:
+    """It may turn there, where its neighbours are not known."""
+    xy = np.full((12, 1, 2), np.nan)
+    xy[known, 0] = [[10.0 * row, 60.0 * (row == 6)] for row in known]
+    assert not without_outliers(xy, TIMES[:12], 400.0)[1].any()
 
 
 def test_short_pieces_are_kept_as_they_are() -> None:
