@@ -191,41 +191,23 @@ def num_missing(
     """How many frames are missing from each frame to the next: whole numbers, 0 but in holes.
 
     Steps that others around are as long as are no holes: rates change, and pictures come in bursts. But
-    one among steady ones is a hole however many such there are, and so is one over which the `number` of
-    the frames jumps as it does not usually: a slow live stream jumps from frame to frame.
+    one over which the `number` of the frames jumps as it does not usually is a hole however many such
+    there are: a slow live stream jumps from frame to frame.
     """
     step_s, jump = np.diff(time_s), np.diff(number).astype(np.float64)
     usual_s, longest_s = usual_steps(step_s)
-    steady_s = _steady_steps(step_s)
     if not len(jump):
         return jump
     windows, around = windows_around(jump)
     usual_jump = np.median(windows, axis=1)[around]
     missing = np.zeros(len(step_s))
     # The first that finds a hole says how long it is.
-    for longest, is_off, steps in (
-        (longest_s, True, step_s / usual_s),
-        (steady_s, True, step_s / steady_s),
-        (0.0, jump > HOLE * usual_jump, jump / usual_jump),
+    for is_hole, steps in (
+        (is_longer(step_s, HOLE * longest_s), step_s / usual_s),
+        (jump > HOLE * usual_jump, jump / usual_jump),
     ):
-        is_hole = is_off & is_longer(step_s, np.maximum(HOLE * longest, LEAST_HOLE_S))
         missing = np.where(is_hole & (missing == 0), np.round(steps) - 1, missing)
-    return missing
-
-
-def _steady_steps(step_s: Float64[np.ndarray, " steps"]) -> Float64[np.ndarray, " steps"]:
-    """The longest of the five steps before and the five after each one, if none of these has a hole.
-
-    Else, and at the ends, infinity.
-    """
-    out = np.full(len(step_s), np.inf)
-    if len(step_s) > 2 * _AROUND:
-        windows = np.lib.stride_tricks.sliding_window_view(step_s, 2 * _AROUND + 1)
-        around = np.delete(windows, _AROUND, axis=1)
-        longest = around.max(1)
-        is_steady = ~is_longer(longest, HOLE * around.min(1))
-        out[_AROUND:-_AROUND] = np.where(is_steady, longest, np.inf)
-    return out
+    return np.where(is_longer(step_s, LEAST_HOLE_S), missing, 0)
 
 
 def pieces(series: Series) -> list[slice]:

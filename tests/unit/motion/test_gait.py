@@ -145,7 +145,6 @@ def test_strides_of_which_a_third_is_missing_are_not_counted() -> None:
     assert motion(frames).gait is not None
     holes = [poses for poses in frames if poses.frame % 12 < 8]
     assert motion(holes).gait is None
-    assert motion([replace(poses, frame=i) for i, poses in enumerate(holes)]).gait is None
 
 
 @pytest.mark.parametrize("missing_s", [0.15, 0.4, 1.2])

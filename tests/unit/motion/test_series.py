@@ -78,7 +78,7 @@ def test_frames_are_missing_where_times_have_a_hole(
     [
         [1 / 60] * 60 + [1 / 5] * 40,  # it gets dark
         [1 / 240] * 300 + [1 / 7.5] * 3,
-        ([0.001] * 4 + [0.163]) * 20,  # stamped when bursts arrive
+        *(([0.001] * (n - 1) + [n / 30]) * 20 for n in range(2, 11)),  # stamped when bursts arrive
     ],
 )
 def test_steps_that_others_around_are_as_long_as_are_no_holes(steps_s: list[float]) -> None:
@@ -89,11 +89,12 @@ def test_steps_that_others_around_are_as_long_as_are_no_holes(steps_s: list[floa
 
 
 @pytest.mark.parametrize(("present", "gone"), [(12, 8), (9, 3), (6, 30)])
-def test_holes_among_steady_frames_count_however_many_there_are(present: int, gone: int) -> None:
+def test_holes_over_which_numbers_jump_count_however_many_there_are(
+    present: int, gone: int
+) -> None:
     numbers = np.flatnonzero(np.arange(400) % (present + gone) < present)
     expected = np.diff(numbers) - 1
     assert (num_missing(numbers / 25, numbers) == expected).all()
-    assert (num_missing(numbers / 25)[5:-5] == expected[5:-5]).all()
 
 
 def test_a_jump_of_the_numbers_is_a_hole_unless_all_jump() -> None:
