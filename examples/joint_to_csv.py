@@ -9,8 +9,11 @@ import glpose
 if len(sys.argv) != 4:
     sys.exit(__doc__)
 path, joint_name, out = sys.argv[1:]
-result = glpose.load(path)
-joint = result.skeleton.index(joint_name)
+try:
+    result = glpose.load(path)
+    joint = result.skeleton.index(joint_name)
+except glpose.GLPoseError as problem:
+    sys.exit(str(problem))
 
 with Path(out).open("w", newline="", encoding="utf-8") as file:
     table = csv.writer(file)

@@ -176,8 +176,34 @@ def read_image(path: Path) -> Rgb:
             ) from problem
         bgr = None
     if bgr is None:
-        raise VideoError(f"{path}: not a picture that can be read; expected JPEG, PNG or WebP")
+        if picture_suffix(data.tobytes()):
+            raise VideoError(
+                f"{path}: its picture cannot be decoded, so it is damaged, cut short or of a rare "
+                "kind; copy it again, or convert it to PNG"
+            )
+        raise VideoError(
+            f"{path}: not a picture that can be read; expected JPEG, PNG, WebP, TIFF, BMP, GIF, HEIC "
+            "or AVIF"
+        )
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+_MAGIC = (
+    (0, b"\x89PNG\r\n", ".png"),
+    (0, b"\xff\xd8\xff", ".jpg"),
+    (8, b"WEBP", ".webp"),
+    (0, b"II*\0", ".tif"),
+    (0, b"MM\0*", ".tif"),
+    (0, b"II+\0", ".tif"),  # of more than 4 GB, but small ones are written so, too
+    (0, b"MM\0+", ".tif"),
+    (0, b"BM", ".bmp"),
+)
+"""Where which bytes stand in files of pictures that OpenCV reads."""
+
+
+def picture_suffix(data: bytes) -> str:
+    """The suffix of files that begin like these bytes, if OpenCV reads them; else nothing."""
+    return next((s for at, magic, s in _MAGIC if data.startswith(magic, at)), "")
 
 
 def _bytes_of(path: Path) -> UInt8[np.ndarray, " bytes"]:

@@ -64,6 +64,8 @@ def lift_frames(
         shots = np.split(places[track], np.flatnonzero(is_cut))
         lifted[track] = _lift_track(frames, shots, when, index, rate_hz, size_hw, lifter)
     if not any(np.isfinite(found.xyz).any() for found in lifted.values()):
+        if len(frames) == 1:
+            raise BadInput("holds a single frame; expected a video")
         longest = max(found.longest for found in lifted.values())
         raise BadInput(
             f"no track is long enough: the longest has {longest} frames in a row, each with "

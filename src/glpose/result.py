@@ -22,7 +22,7 @@ from glpose.forked import use_natives
 from glpose.formats import results
 from glpose.skeleton import Skeleton
 from glpose.stoppable import Stoppable
-from glpose.types import FrameAndPoses, FramePoses, PoseResult, VideoInfo
+from glpose.types import FrameAndPoses, FramePoses, PoseResult, VideoInfo, track_ids_of
 from glpose.video.arrays import checked_picture
 from glpose.viewer.overlay import draw
 
@@ -33,7 +33,7 @@ Joints = str | Sequence[str]
 """The name of a joint, or several names."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
 class Poses(FramePoses):
     """The people of one frame with named joints: `poses["left_wrist"]` has a row for each person."""
 
@@ -68,7 +68,7 @@ class Poses(FramePoses):
         return results.frame_line(self)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Track:
     """One person from the first to the last frame with them, all frames in between included.
 
@@ -87,6 +87,11 @@ class Track:
     def __len__(self) -> int:
         return len(self.frame)
 
+    def __repr__(self) -> str:
+        """One line, as all arrays would be pages."""
+        span = f"frames {self.frame[0]} to {self.frame[-1]}" if len(self) else "no frames"
+        return f"Track({self.track_id}, {span})"
+
     def __getitem__(self, joints: Joints) -> Float[np.ndarray, "time *joints 2"]:
         """The joint in x and y over time, (time, 2); of several joints (time, joints, 2).
 
@@ -100,7 +105,7 @@ class Track:
         return _table(self.skeleton, self.frame, self.times_s, people, self.xy, self.score)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Result(PoseResult):
     """All poses of a video: `frames` in order, one by number with `at`, each person with `track`.
 
@@ -119,7 +124,7 @@ class Result(PoseResult):
     @property
     def track_ids(self) -> tuple[int, ...]:
         """The numbers of all people, in order."""
-        return tuple(sorted({int(i) for poses in self.frames for i in poses.people.track_id}))
+        return track_ids_of(self.frames)
 
     def track(self, track_id: int) -> Track:
         """The person of a number. Raises: BadInput if nobody has it."""

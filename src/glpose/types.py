@@ -14,6 +14,7 @@ data (files, weights, arrays from users) is always checked where it enters.
 """
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -227,7 +228,7 @@ class OtherPlaces:
         return OtherPlaces(self.xy[rows], self.score[rows])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FramePoses:
     """The people of one frame and their joints in image pixels: the unit of streaming.
 
@@ -256,6 +257,11 @@ class FramePoses:
     before: BeforeSmoothing | None = None
     picture: str | None = None
     listed: Bool[np.ndarray, " n"] | None = None
+
+    def __repr__(self) -> str:
+        """One line, as all arrays would be pages."""
+        what = _people_of([self]) if self.status == "ok" else self.status
+        return f"{type(self).__name__}(frame {self.frame}, {what})"
 
     @classmethod
     def empty(
@@ -296,7 +302,7 @@ class FrameTruth:
     listed: Bool[np.ndarray, " n"] | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PoseResult:
     """All poses of one video: what is saved, viewed and scored.
 
@@ -309,6 +315,12 @@ class PoseResult:
     frames: tuple[FramePoses, ...]
     models: dict[str, dict[str, object]] = field(default_factory=dict)
     settings: dict[str, object] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """One line, as all frames would be pages."""
+        frames = f"{len(self.frames)} {'frame' if len(self.frames) == 1 else 'frames'}"
+        name = type(self).__name__
+        return f"{name}({self.video.name}, {frames}, {_people_of(self.frames)})"
 
     def at(self, frame: int) -> FramePoses:
         """The poses of a frame by its number in the video. Raises: BadInput if it is not there."""
@@ -323,3 +335,20 @@ class PoseResult:
             )
             raise BadInput(f"{self.video.name}: frame {frame!s:.40} is not in the result; {known}")
         return self.frames[place]
+
+
+def track_ids_of(frames: Iterable[FramePoses]) -> tuple[int, ...]:
+    """The numbers of all people of some frames, in order."""
+    return tuple(sorted({int(number) for poses in frames for number in poses.people.track_id}))
+
+
+_MANY = 10
+
+
+def _people_of(frames: Iterable[FramePoses]) -> str:
+    """Who is in some frames, in words."""
+    found = track_ids_of(frames)
+    if len(found) > _MANY:
+        return f"{len(found)} people"
+    who = "person" if len(found) == 1 else "people"
+    return f"{who} {', '.join(map(str, found))}" if found else "nobody"

@@ -611,7 +611,11 @@ def test_info_about_folders_and_names(
         lines = told(folder)
         assert f"frames: {SHORT}" in lines
         assert "the run ended: ok" in lines
-    (tmp_path / "out" / "walk" / "summary.json").unlink()
+    summary = tmp_path / "out" / "walk" / "summary.json"
+    said = {**json.loads(summary.read_text()), "warnings": ["walk.mp4: ends early"]}
+    summary.write_text(json.dumps(said))
+    assert "warning: walk.mp4: ends early\n" in told(tmp_path / "out")
+    summary.unlink()
     assert "was killed" in told(tmp_path / "out")
     (tmp_path / "out" / "begun").mkdir()
     (tmp_path / "out" / "begun" / "poses.jsonl").touch()

@@ -12,7 +12,6 @@ import pytest
 
 import glpose
 from glpose.cli.main import main
-from glpose.errors import BadInput
 from glpose.imaging import read_image, write_image
 from glpose.runtime import load
 from glpose.synth import SceneSpec, render_scene
@@ -84,6 +83,8 @@ def test_joint_to_csv(example: Example, results: Path, tmp_path: Path):
     with (tmp_path / "knee.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == sum(len(poses.people) for poses in glpose.load(results).frames) > 0
+    with pytest.raises(SystemExit, match="left_foot"):
+        example("joint_to_csv.py", results, "left_foot", tmp_path / "foot.csv")
 
 
 def test_own_boxes(example: Example, clip: Path, capsys: pytest.CaptureFixture[str]):
@@ -100,8 +101,13 @@ def test_draw_frame(example: Example, clip: Path, results: Path, tmp_path: Path)
     (tmp_path / "part.jsonl").write_text("\n".join([header, *frames[6:]]), encoding="utf-8")
     example("draw_frame.py", clip, tmp_path / "part.jsonl", NUM_FRAMES - 1, tmp_path / "part.png")
     assert (read_image(tmp_path / "part.png") == drawn).all()
-    with pytest.raises(BadInput, match="frame 2 is not in the result"):
-        example("draw_frame.py", clip, tmp_path / "part.jsonl", 2, tmp_path / "no.png")
+    for given, said in (
+        ((clip, tmp_path / "part.jsonl", 2), "frame 2 is not in the result"),
+        ((clip, results, "x"), "found x in place of a frame"),
+        ((tmp_path / "no.mp4", results, 2), r"no\.mp4: "),
+    ):
+        with pytest.raises(SystemExit, match=said):
+            example("draw_frame.py", *given, tmp_path / "no.png")
 
 
 def test_single_picture(example: Example, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -12,6 +12,7 @@ from glpose.imaging import (
     cell_at,
     cell_centre,
     inside_picture,
+    read_image,
     resize,
     resized_boxes,
     write_image,
@@ -50,6 +51,20 @@ def test_opencv_before_413_is_silenced_too() -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.stdout.strip(), done.stderr) == ("0", "")
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".bmp"])
+def test_a_damaged_picture_is_not_taken_for_another_kind_of_file(
+    suffix: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    write_image(path, np.zeros((64, 64, 3), np.uint8))
+    path.write_bytes(path.read_bytes()[:24])
+    with pytest.raises(VideoError, match=rf"a\{suffix}: its picture cannot be decoded, .* copy it"):
+        read_image(path)
+    path.write_text("no picture")
+    with pytest.raises(VideoError, match=r"not a picture that can be read; expected .* HEIC"):
+        read_image(path)
 
 
 def test_a_full_disk_is_said(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What users hold: frames with named joints, people over time, tables and dictionaries."""
 
 import json
+import pickle
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -196,6 +197,19 @@ def test_pandas_takes_it_with_its_types(result: Result) -> None:
     assert len(result.track(2).to_pandas()) == 3 * 15
     empty = Result(VIDEO, JOINTS, (Poses.of(FRAMES[4], JOINTS),)).to_pandas()
     assert (len(empty), list(empty)) == (0, list(table))
+
+
+def test_what_is_printed_of_them_is_one_line(result: Result) -> None:
+    assert repr(result) == "Result(walk.mp4, 5 frames, people 1, 2)"
+    assert repr(result.at(1)) == "Poses(frame 1, people 1, 2)"
+    assert repr(result.at(3)) == "Poses(frame 3, person 2)"
+    assert repr(result.at(4)) == "Poses(frame 4, nobody)"
+    assert repr(result.track(2)) == "Track(2, frames 1 to 3)"
+    again = pickle.loads(pickle.dumps(result))
+    assert repr(again) == repr(result)
+    assert again.to_dict() == result.to_dict()
+    crowd = Poses.of(frame(7, *range(1, 31)), JOINTS)
+    assert repr(replace(result, frames=(crowd,))) == "Result(walk.mp4, 1 frame, 30 people)"
 
 
 def test_without_pandas_one_line_says_how_to_get_it(

@@ -1,8 +1,9 @@
-"""The nouns: choosing among people."""
+"""The nouns: choosing among people, and what is printed of them."""
 
 import numpy as np
 
-from glpose.types import People
+from glpose.skeleton import POSETRACK15
+from glpose.types import FramePoses, People, PoseResult, VideoInfo
 
 
 def test_people_are_chosen_by_places_in_their_order_or_by_a_mask() -> None:
@@ -15,3 +16,10 @@ def test_people_are_chosen_by_places_in_their_order_or_by_a_mask() -> None:
         assert np.array_equal(some.score, people.score[[2, 0]])
     assert people[np.array([True, False, True])].track_id.tolist() == [7, 9]
     assert len(people[np.zeros(3, bool)]) == 0
+
+
+def test_poses_are_printed_in_one_line() -> None:
+    lost = FramePoses.empty(3, 0.12, 15, "undecodable")
+    assert repr(lost) == "FramePoses(frame 3, undecodable)"
+    result = PoseResult(VideoInfo("a.mp4", (8, 8), 25.0), POSETRACK15, (lost,))
+    assert repr(result) == "PoseResult(a.mp4, 1 frame, nobody)"

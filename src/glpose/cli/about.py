@@ -111,7 +111,8 @@ def results_folder(folder: Path) -> list[str]:
         return [*lines, f"the run {how_ended(folder)}"]
     try:
         summary = json.loads((folder / SUMMARY).read_text("utf-8"))
-        return [*lines, f"the run ended: {summary['state']}", *map(str, summary["warnings"])]
+        warnings = [f"warning: {warning}" for warning in summary["warnings"]]
+        return [*lines, f"the run ended: {summary['state']}", *warnings]
     except OSError:
         return [*lines, "without summary.json: the run was killed, or the poses are a copy"]
     except (ValueError, KeyError, TypeError):

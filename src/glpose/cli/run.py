@@ -53,8 +53,8 @@ def run(
     ----------
     source
         Videos, pictures, folders of them, or globs. A picture alone gives a picture; the pictures of
-        a folder are the frames of a video, and so are several from one folder. 0 or camera:0 is a
-        camera (Linux), until Ctrl-C or --end.
+        a folder are the frames of a video, and so are several from one folder; those beside videos
+        are left out. 0 or camera:0 is a camera (Linux), until Ctrl-C or --end.
     output
         Folder for the results, one folder in it for each source. A file whose name is in use there
         by another one's results gets the next free folder, such as walk-2; see file in summary.json.

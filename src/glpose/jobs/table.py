@@ -92,7 +92,8 @@ def write_table(
         write = _write_markers if suffix == _MARKERS else _write_people
         num_rows, name = write(given, options), given.result.video.name
         _tell(given, made, reporter)
-    reporter.result(f"{name}: {num_rows} rows; table in {output}")
+    what = "poses; results" if suffix == _JSON else "rows; table"
+    reporter.result(f"{name}: {num_rows} {what} in {output}")
     return made
 
 

@@ -4,7 +4,7 @@ import io
 import os
 import shutil
 from collections.abc import Iterator
-from itertools import pairwise, takewhile
+from itertools import islice, pairwise, takewhile
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +18,18 @@ _PICTURE, _EXTENSION = b"\x2c", b"\x21"
 def is_gif_cut(file: BinaryIO) -> bool:
     """Whether a GIF ends within one of its blocks."""
     return any(not is_whole for _, _, is_whole in _blocks(file))
+
+
+def is_still_gif(path: Path) -> bool:
+    """Whether a file is a GIF of a single picture; one that ends within it may have been a video."""
+    try:
+        with open_regular(path) as file:
+            if file.read(len(MAGIC)) != MAGIC:
+                return False
+            pictures = (whole for _, head, whole in _blocks(file) if head[:1] == _PICTURE)
+            return list(islice(pictures, 2)) == [True]
+    except OSError:  # whoever opens it says so
+        return False
 
 
 def with_controls(path: Path) -> io.BytesIO | None:

@@ -19,6 +19,7 @@ import numpy as np
 
 from glpose.config import checked_truth, real_number
 from glpose.errors import BadInput, VideoError, one_line, reason
+from glpose.imaging import picture_suffix
 from glpose.types import Frame, VideoInfo
 from glpose.video.arrays import LATEST_S, RATES_HZ, ArraySource, checked_picture
 from glpose.video.camera import CameraSource
@@ -45,18 +46,6 @@ An array is one picture (height x width x 3) or a video (frames x height x width
 pictures is read lazily and once. A list of paths is what `glpose run` does with several, but that
 a picture it names twice is there twice.
 """
-
-_MAGIC = (
-    (0, b"\x89PNG\r\n", ".png"),
-    (0, b"\xff\xd8\xff", ".jpg"),
-    (8, b"WEBP", ".webp"),
-    (0, b"II*\0", ".tif"),
-    (0, b"MM\0*", ".tif"),
-    (0, b"II+\0", ".tif"),  # of more than 4 GB, but small ones are written so, too
-    (0, b"MM\0+", ".tif"),
-    (0, b"BM", ".bmp"),
-)
-"""Where which bytes stand in files of pictures; all others are opened as videos."""
 
 
 def find_given(
@@ -123,7 +112,7 @@ def _content(file: Any) -> tuple[bytes, str]:
 
 def _held(data: bytes, name: str, fps: float | None) -> Source:
     """A source of the content of a file, kept in a temporary one as long as the source lives."""
-    suffix = next((s for at, magic, s in _MAGIC if data[at : at + len(magic)] == magic), "")
+    suffix = picture_suffix(data)  # all others are opened as videos
     # Only the suffix is the caller's, by which raw streams are known: names may be anything.
     named = re.search(r"\.[A-Za-z0-9]{1,8}$", name)
     folder = Path(tempfile.mkdtemp(prefix="glpose-"))

@@ -353,11 +353,19 @@ def _in_folder(folder: Path) -> list[SourceEntry]:
         first, *others = [SourceEntry(p.stem, (p,)) for p in videos]
         return [replace(first, ignored=len(images)), *others]
     if not images:
-        raise VideoError(
-            f"{folder}: holds neither videos nor pictures (found: {num_others} other files); "
-            "give a folder that holds them itself"
-        )
+        raise VideoError(_nothing_in(folder, num_others))
     return [SourceEntry(folder.name, tuple(images), True, ignored=num_others, is_whole=True)]
+
+
+def _nothing_in(folder: Path, num_others: int) -> str:
+    held = f"{folder}: holds neither videos nor pictures"
+    num_folders = sum(p.is_dir() and not p.name.startswith(".") for p in folder.iterdir())
+    if not num_folders:
+        return f"{held} (found: {num_others} other files); give a folder that holds them itself"
+    return (
+        f"{held} itself (found: {num_folders} folders, which are not searched); give them, as in "
+        f"{folder}/*/, or '{folder}/**/*.mp4' for all below"
+    )
 
 
 def _media_in(folder: Path) -> tuple[list[Path], list[Path], int]:

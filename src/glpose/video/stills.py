@@ -1,4 +1,4 @@
-"""Files of single pictures: those that OpenCV reads, and HEIC and AVIF, which are built like MP4."""
+"""Files of single pictures: those that OpenCV reads, GIF, and HEIC and AVIF, built like MP4."""
 
 from contextlib import closing
 from pathlib import Path
@@ -7,6 +7,7 @@ from glpose import imaging
 from glpose.errors import VideoError
 from glpose.files import open_regular
 from glpose.imaging import Rgb
+from glpose.video.gif import is_still_gif
 from glpose.video.heif import read_heif
 from glpose.video.reader import open_video
 
@@ -19,21 +20,24 @@ _BRANDS = frozenset({b"avif", b"heic", b"heim", b"heis", b"heix", b"mif1", b"mif
 def is_picture(path: Path) -> bool:
     """Whether a file is a picture and not a video.
 
-    HEIC and AVIF may hold either, which their first bytes tell whatever the name is.
+    GIF, HEIC and AVIF may hold either, which their bytes tell whatever the name is.
     """
     suffix = path.suffix.lower()
     if suffix in _SUFFIXES:
         return True
     brand = _brand(path)
-    return suffix in IMAGE_SUFFIXES if brand is None else brand in _BRANDS
+    if brand is not None:
+        return brand in _BRANDS
+    return suffix in IMAGE_SUFFIXES or is_still_gif(path)
 
 
 def read_picture(path: Path) -> Rgb:
     """Read a picture file as shown. Raises: VideoError if that cannot be done."""
-    if _brand(path) not in _BRANDS:
+    if _brand(path) in _BRANDS:
+        if (rgb := read_heif(path)) is not None:
+            return rgb
+    elif not is_still_gif(path):
         return imaging.read_image(path)
-    if (rgb := read_heif(path)) is not None:
-        return rgb
     with closing(open_video(path).frames(ahead=0)) as frames:
         rgb = next(frames).rgb
     if rgb is None:

@@ -170,7 +170,7 @@ def test_files_are_not_replaced_unasked(
     ("frames", "message"),
     [
         ([], "none of the 0 poses"),
-        ([person(0)], "no track is long enough: the longest has 1 frames"),
+        ([person(0)], "p.jsonl: holds a single frame; expected a video"),
         ([replace(person(i), xy=np.full((1, NUM, 2), np.nan, np.float32)) for i in range(9)],
          "none of the 9 poses in 9 frames has joints"),
         ([replace(person(i), xy=person(i).xy / 300) for i in range(9)], "expected pixels"),

@@ -429,7 +429,7 @@ def test_coco_results_are_read_back(tmp_path: Path, capsys: Capture) -> None:
     results = written(tmp_path / "walk", frames)
     out = tmp_path / "coco.json"
     assert main(["table", str(results), "-o", str(out), "--person", "5"]) == 0
-    assert "9 rows" in capsys.readouterr().out
+    assert capsys.readouterr().out.endswith(f": 9 poses; results in {out}\n")
     found = read_poses(out)
     assert found.skeleton == COCO17
     assert [poses.frame for poses in found.frames] == [0, 1, 2, 4, 5, 6, 7, 8, 9]
@@ -511,7 +511,7 @@ def test_predictions_of_posetrack_are_scored(tmp_path: Path, capsys: Capture) ->
     results = written(tmp_path / "walk", frames, info)
     out = tmp_path / "guess.json"
     assert main(["table", str(results), "-o", str(out), "--posetrack"]) == 0
-    assert "4 rows" in capsys.readouterr().out
+    assert "4 poses" in capsys.readouterr().out
     report = score_posetrack(truth, out)
     assert not any("other names" in line for line in report.lines)
     assert set(report.plain["ap"]["ap"]) == set(report.plain["mot"]["mota"]) == {100.0}

@@ -1,6 +1,7 @@
 """What a user names becomes entries with names of their own; one bad one stops none."""
 
 import os
+import re
 from pathlib import Path
 
 import cv2
@@ -118,6 +119,18 @@ def test_a_folder_of_videos_and_globs(tmp_path: Path) -> None:
         f"{tmp_path}: 1 pictures were ignored, as there are videos; name them to run them, too"
     ]
     assert second.notes == []
+
+
+def test_a_folder_of_folders_says_how_to_give_them_and_that_works(tmp_path: Path) -> None:
+    for name in ("trials/a/walk.mp4", "trials/b/run.mp4", "trials/.cache/c.mp4"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    (entry,) = find_sources([tmp_path / "trials"])
+    with pytest.raises(VideoError, match=r"found: 2 folders, which are not searched") as told:
+        entry.open()
+    one, every = re.search(r"as in (\S+), or '(\S+)'", str(told.value)).groups()
+    assert names(one) == ["walk", "run"]
+    assert sorted(names(every)) == ["run", "walk"]
 
 
 def test_names_that_look_like_globs_are_files_first(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""HEIC and AVIF are pictures, whatever their names are; tiles are put together."""
+"""HEIC, AVIF and GIF are pictures, whatever their names are; tiles are put together."""
 
 from pathlib import Path
 
@@ -43,6 +43,35 @@ def test_the_bytes_tell_a_picture_not_the_name(name: str, tmp_path: Path) -> Non
         source = entry.open()
         assert source.info.is_still
         assert [read_index(frame.rgb) for frame in source.frames()] == [0]
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.png", "a.mp4"])
+def test_a_gif_of_one_picture_is_a_picture(name: str, tmp_path: Path) -> None:
+    Image.fromarray(PICTURE).save(tmp_path / name, "GIF")
+    for given in (tmp_path / name, tmp_path, (tmp_path / name).read_bytes()):
+        (entry,) = find_given([given])
+        source = entry.open()
+        assert source.info.is_still
+        assert [read_index(frame.rgb) for frame in source.frames()] == [9]
+
+
+def test_a_gif_beside_photos_is_a_picture_of_their_folder(tmp_path: Path) -> None:
+    folder = image_folder(tmp_path)
+    (folder / "frame-3.png").unlink()
+    Image.fromarray(coded_picture(3)).save(folder / "frame-3.gif")
+    (entry,) = find_sources([folder])
+    assert [read_index(frame.rgb) for frame in entry.open().frames()] == list(range(12))
+
+
+def test_a_gif_that_ends_within_its_first_picture_may_have_been_a_video(tmp_path: Path) -> None:
+    Image.fromarray(PICTURE).save(tmp_path / "a.gif")
+    whole = (tmp_path / "a.gif").read_bytes()
+    (tmp_path / "a.gif").write_bytes(whole[: len(whole) * 2 // 3])
+    (entry,) = find_sources([tmp_path])
+    source = entry.open()
+    assert not source.info.is_still
+    list(source.frames())
+    assert "ends early" in source.warnings[0]
 
 
 def test_tiles_are_a_picture_and_no_video(tmp_path: Path) -> None:
