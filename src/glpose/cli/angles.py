@@ -29,7 +29,7 @@ def angles(
         that holds results folders, such as glpose-out.
     output
         Folder for the files, of one result; that of the results if not given. A name that ends in .csv
-        or .parquet (needs glpose[tables]) makes one table of all angles, and nothing else.
+        or .parquet (needs glpose[tables]) makes one table of all angles, with a .gait.json beside it.
     person
         Measure only the person of this number. The picture shows one person: who walks, or is seen
         longest.

@@ -62,18 +62,27 @@ def drop(result: Path, /, *number: int, video: str | None = None) -> int:
     return _tell(drop_people(result, number, video))
 
 
+def _maker_of(path: Path) -> str:
+    """The command, with its arguments, that makes a file anew of the poses.jsonl beside it."""
+    folder = path.parent
+    makers = {
+        "poses.csv": f"table {folder} -o {path} --overwrite",
+        "poses_3d.jsonl": f"lift {folder} --overwrite",
+        "smooth.jsonl": f"smooth {folder} --overwrite",
+        "smooth_3d.jsonl": f"lift {folder / 'smooth.jsonl'} --overwrite",
+        "report.html": f"report {folder} --overwrite",
+        "overlay.mp4": f"drop {folder} --video VIDEO",
+        "overlay.png": f"drop {folder} --video VIDEO",
+    }
+    return makers.get(path.name, f"angles {folder} --overwrite")
+
+
 def _tell(edited: "Edited") -> int:
     left = ", ".join(map(str, edited.track_ids)) or "nobody"
     lines = [f"{edited.path}: changed; the people are now: {left}"]
-    lines += [
-        f"{path}: still as it was; "
-        + (
-            f"draw it anew with: glpose drop {path.parent} --video VIDEO"
-            if path.stem == "overlay"
-            else "make it anew"
-        )
-        for path in edited.stale
-    ]
+    for path in edited.stale:
+        verb = "draw" if path.stem == "overlay" else "make"
+        lines.append(f"{path}: still as it was; {verb} it anew with: glpose {_maker_of(path)}")
     say(*lines)
     for lack in edited.lacks:
         complain(lack)

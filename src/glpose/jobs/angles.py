@@ -29,7 +29,7 @@ from glpose.jobs.given import (
 from glpose.jobs.person import check_person
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.run import make_folder
-from glpose.jobs.table import table_of_results
+from glpose.jobs.table import name_of_results, table_of_results
 from glpose.jobs.writers import ANGLES, ANGLES_PICTURE, GAIT
 from glpose.motion.people import Motion, motions_of
 from glpose.motion.smooth import SmoothSpec, check_cutoff
@@ -58,7 +58,7 @@ def measure_angles(
     """Write `angles.csv`, `gait.json` and `angles.png`; the last only with matplotlib.
 
     `results` may be several, or a folder of them: files beside each; if `output` is a table (.csv or
-    .parquet), the angles of all in it, and no other file. Of several, what is bad is reported. Raises:
+    .parquet), the angles of all in it, and the gait of all in a `.gait.json` beside. Of several, what is bad is reported. Raises:
     BadInput if the only ones cannot be read or have no angles, or files cannot be written. No file is left
     half written.
     """
@@ -94,9 +94,9 @@ def _measure(file: Path, options: AnglesOptions, reporter: Reporter) -> Made:
 def _measure_together(
     results: Path | Sequence[Path], output: Path, options: AnglesOptions, reporter: Reporter
 ) -> Made:
-    made, columns = Made([output]), dict[str, type]()
+    made, columns = Made([output, output.with_suffix(f".{GAIT}")]), dict[str, type]()
     found = find_results(results, made, reporter)
-    check_new([output], overwrite=options.overwrite, inputs=found.files)
+    check_new(made.files, overwrite=options.overwrite, inputs=found.files)
 
     def people_of(file: Path) -> _People:
         given, people = _people_of(file, options)
@@ -111,12 +111,16 @@ def _measure_together(
     measured = without_bad(found, people_of, made, reporter)
     first = next(measured)  # raises if there is none
     make_folder(output.parent)
+    gaits: dict[str, dict[str, object]] = {}
     with table_of_results(output, columns, named=found.named) as write:
         for file, (given, people) in chain([first], measured):
             write(file, _rows(given.result.frames, people))
             warn_of_cut_off(given, made, reporter)
-            for line in _told(given.result.video.name, people, output):
+            name = name_of_results(file) if found.named else given.result.video.name
+            gaits[name] = _summary(people, options.how)
+            for line in _told(name, people, output):
                 reporter.result(line)
+    write_summary(made.files[1], {"results": gaits} if found.named else gaits.popitem()[1])
     return made
 
 
@@ -227,7 +231,7 @@ def _told(name: str, people: Mapping[int, Motion], folder: Path) -> Iterator[str
                 if np.isfinite(one.knee_range_deg)
             )
             yield (
-                f"person {number}: {gait.left.strides + gait.right.strides} strides of "
+                f"{name}: person {number}: {gait.left.strides + gait.right.strides} strides of "
                 f"{gait.stride_s:.2f} s, {gait.cadence_per_min:.0f} steps a minute; range of the knee in "
                 f"degrees: {ranges or 'not measured'}"
             )

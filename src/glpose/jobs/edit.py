@@ -46,8 +46,13 @@ def link(results: Path, same: Mapping[int, int], video: str | Path | None = None
 
     `results` is a folder of results or a file of poses; with `video` the overlay of the folder is
     drawn anew. After an error or Ctrl-C all is as it was.
-    Raises: BadInput for a number that nobody has, or for two who are in one frame.
+    Raises: BadInput for a number that nobody has, a person and themselves, or two who are in one frame.
     """
+    for number, one in same.items():
+        if number == one:
+            raise BadInput(
+                f"{one}={number}: is one person already; expected two numbers, such as 1=3"
+            )
     path, result = _open(results, [*same, *same.values()])
     source = _source_of(result, path, video)
     final = {number: _end_of(number, same) for number in same}

@@ -76,16 +76,22 @@ class Made:
         reporter.problem(message)
 
 
+class SinglePicture(BadInput):
+    """Results of a photo, for a command that is for videos."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """Files of poses, each once. `num_asked` counts also what was asked for and has none.
 
-    `named` says whether more than one may be meant, to be told apart.
+    `named` says whether more than one may be meant, to be told apart. `below` are files that were found
+    in a folder that holds folders of results, and not given by name.
     """
 
     files: Sequence[Path]
     num_asked: int
     named: bool
+    below: Collection[Path] = ()
 
 
 def find_results(asked: Path | Sequence[Path], made: Made, reporter: Reporter) -> Found:
@@ -97,6 +103,7 @@ def find_results(asked: Path | Sequence[Path], made: Made, reporter: Reporter) -
     if not asked:
         raise BadInput("no results given; expected results folders of glpose run")
     files: dict[Path, Path] = {}
+    by_name: set[Path] = set()
     num_bad = 0
     for path in asked:
         try:
@@ -108,11 +115,15 @@ def find_results(asked: Path | Sequence[Path], made: Made, reporter: Reporter) -
             num_bad += 1
         else:
             # Each once: a folder and what is in it may both be given. Files are made beside a link, too.
-            files |= {resolved(file.parent) / file.name: file for file in found}
+            places = {resolved(file.parent) / file.name: file for file in found}
+            files |= places
+            if not is_folder_of_results(path, found):
+                by_name |= places.keys()
     if not files:
-        raise _none_of(num_bad, made)
+        raise _none_of(num_bad, made.lacks[0])
     results, num = tuple(files.values()), len(files) + num_bad
-    return Found(results, num, num > 1 or is_folder_of_results(asked[0], results))
+    below = [file for place, file in files.items() if place not in by_name]
+    return Found(results, num, num > 1 or is_folder_of_results(asked[0], results), below)
 
 
 def without_bad(
@@ -120,25 +131,31 @@ def without_bad(
 ) -> Iterator[tuple[Path, Some]]:
     """The files with what `read` makes of them, without bad ones, which are reported as lacking.
 
-    Raises: what `read` raises of a single one; BadInput if all are bad.
+    Pictures among videos of a folder lack nothing: they are passed over with a remark.
+    Raises: what `read` raises of a single one; BadInput if all are bad, or pictures.
     """
     are_all_bad = True
+    pictures: list[str] = []
     for file in found.files:
         try:
             one = read(file)
         except GLPoseError as problem:
             if found.num_asked == 1:
                 raise
-            made.lack(str(problem), reporter)
+            if isinstance(problem, SinglePicture) and file in found.below:
+                pictures.append(str(problem))
+                reporter.note(f"{file}: is of a single picture; passed over")
+            else:
+                made.lack(str(problem), reporter)
         else:
             are_all_bad = False
             yield file, one
     if are_all_bad:
-        raise _none_of(found.num_asked, made)
+        raise _none_of(found.num_asked, [*made.lacks, *pictures][0])
 
 
-def _none_of(num: int, made: Made) -> BadInput:
-    return BadInput(f"none of the {num} results can be used; the first: {made.lacks[0]}")
+def _none_of(num: int, first: str) -> BadInput:
+    return BadInput(f"none of the {num} results can be used; the first: {first}")
 
 
 def each_alone(
@@ -197,7 +214,8 @@ def check_motion(given: Given) -> None:
                 f"{before.time_s} s; expected times that do not fall; correct them"
             )
     if len(frames) == 1:
-        raise BadInput(f"{path}: holds a single frame; expected a video")
+        kind = SinglePicture if given.result.video.is_still else BadInput
+        raise kind(f"{path}: holds a single frame; expected a video")
     if not given.has_times:
         raise BadInput(
             f"{path}: all {len(frames)} frames have the time {frames[0].time_s} s; expected seconds "

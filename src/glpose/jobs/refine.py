@@ -13,7 +13,7 @@ from glpose.flow import Motions
 from glpose.formats.poses import GivenPoses, check_order, find_poses, read_poses
 from glpose.formats.results import POSES
 from glpose.jobs.ended import lack_of, passed_on
-from glpose.jobs.given import check_new
+from glpose.jobs.given import EDITED, check_new, edits_of
 from glpose.jobs.interrupt import Interrupt
 from glpose.jobs.places import Places, file_record
 from glpose.jobs.report import SILENT, Reporter
@@ -60,8 +60,9 @@ def refine_video(
     """Refine the poses of a video; if people lack track ids, all are linked first, see `with_links`.
 
     Problems while it works are reported and kept in the outcome, as in `run_sources`. Poses behind
-    the end of a video that ends early are kept as they are. Who was hidden by `glpose run --private`
-    stays hidden.
+    the end of a video that ends early are kept as they are. Of results of a part of the video, or of a
+    run that did not end well, only the frames are refined that are there. Who was hidden by
+    `glpose run --private` stays hidden.
     Raises: GLPoseError if video or poses cannot be used.
     """
     check_order(poses, "glpose refine VIDEO POSES")
@@ -87,11 +88,20 @@ def refine_video(
         overwrite=options.overwrite,
         writers=options.writers,
         engine=options.engine,
+        frames=_part(given, lack),
         private=private,
     )
     interrupt = interrupt or Interrupt()
     with interrupt.listening():
         return SourceJob(entry, how, work, reporter, interrupt).run()
+
+
+def _part(given: GivenPoses, lack: str) -> tuple[int, int] | None:
+    """The first frame of poses of a part of their video, and the one behind the last; None of a whole one."""
+    is_part = any(given.settings.get(name) is not None for name in ("start_s", "end_s", "frames"))
+    if not given.frames or not (is_part or lack):
+        return None
+    return given.frames[0].frame, given.frames[-1].frame + 1
 
 
 def _check_unchanged(given: GivenPoses, path: Path) -> None:
@@ -190,13 +200,17 @@ class _Refinement:
             yield Frame(index, time_s, None), replace(poses_at[index], time_s=time_s)
 
     def settings(self) -> dict[str, object]:
-        how = self.options
+        how, before = self.options, self.given.settings
+        drawn = {"drawn": overlay in how.writers}
+        edited = {EDITED: [edit | drawn for edit in edits_of(before)]} if EDITED in before else {}
         return {
+            **before,
+            **edited,
             "glpose": __version__,
             "refined": self.name,
             "refiner": _REFINER,
             "window": how.window,
-            "private": self.given.settings.get("private"),
+            "private": before.get("private"),
             **self.run_state,
         }
 

@@ -159,6 +159,11 @@ def _write(
     return num_rows, name
 
 
+def name_of_results(file: Path) -> str:
+    """What the column `results` says of a file of poses."""
+    return text_cell((file.parent if file.name == POSES else file).as_posix())
+
+
 @contextmanager
 def table_of_results(
     output: Path, columns: Mapping[str, type], *, named: bool
@@ -173,7 +178,7 @@ def table_of_results(
         with whole_file(output) as part, kind(part, columns) as table:
 
             def write(file: Path, rows: Iterable[Row]) -> None:
-                name = text_cell((file.parent if file.name == POSES else file).as_posix())
+                name = name_of_results(file)
                 table.write((name, *row) if named else row for row in rows)
 
             yield write

@@ -58,7 +58,7 @@ def test_what_is_written_and_said(results: Path, capsys: Capture) -> None:
     assert "2 people, 180 poses; left and right blanked in 3 where sides are unsure" in first
     assert "flexions in 90 not seen from the side" in first
     assert second == (
-        "person 1: 3 strides of 1.20 s, 100 steps a minute; range of the knee in degrees: "
+        "walk.mp4: person 1: 3 strides of 1.20 s, 100 steps a minute; range of the knee in degrees: "
         "left 60, right 60"
     )
     assert sorted(path.name for path in results.iterdir()) == [
@@ -252,7 +252,10 @@ def test_one_table_of_many_trials(
     capsys.readouterr()
     assert main(["angles", "out", "-o", "new/all.csv"]) == 3
     captured = capsys.readouterr()
-    assert captured.out.count("angles in new/all.csv") == 2
+    of_a, gait, of_b = captured.out.splitlines()
+    assert of_a.startswith("out/=a: 2 people")
+    assert gait.startswith("out/=a: person 1: 3 strides")
+    assert of_b.startswith("out/b: 1 people")
     bad, cut = sorted(captured.err.splitlines(), key=lambda line: "interrupted" in line)
     assert "out/c/poses.jsonl, line 1" in bad
     assert "out/b/poses.jsonl: of a run that was interrupted" in cut
@@ -262,11 +265,18 @@ def test_one_table_of_many_trials(
     assert of_a == alone
     assert len(rows) == len(alone) + 30
     assert sorted(path.name for path in Path().rglob("gait.json")) == ["gait.json"]  # of "walk"
+    gaits = json.loads(Path("new/all.gait.json").read_text())["results"]
+    assert list(gaits) == ["out/=a", "out/b"]
+    assert gaits["out/=a"] == json.loads((results / "gait.json").read_text())
+    Path("new/all.csv").unlink()
+    assert main(["angles", "out", "-o", "new/all.csv"]) == 2
+    assert "holds all.gait.json already" in capsys.readouterr().err
     # Of one there is no column, as of tables of poses.
     assert main(["angles", "out/=a", "-o", "new/all.csv", "--overwrite", "--quiet"]) == 0
     assert Path("new/all.csv").read_bytes() == (results / "angles.csv").read_bytes()
+    assert Path("new/all.gait.json").read_bytes() == (results / "gait.json").read_bytes()
     assert main(["angles", "out/c", "-o", "new/c.csv"]) == 2
-    assert sorted(path.name for path in Path("new").iterdir()) == ["all.csv"]
+    assert sorted(path.name for path in Path("new").iterdir()) == ["all.csv", "all.gait.json"]
 
 
 def test_trials_with_other_joints_are_left_out_of_a_table(

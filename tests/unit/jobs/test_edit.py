@@ -14,12 +14,14 @@ from glpose.formats.lock import only_writer
 from glpose.formats.results import ResultWriter, load, write_summary
 from glpose.jobs.edit import drop, link
 from glpose.jobs.given import open_given
+from glpose.jobs.writers import DERIVED
 from glpose.skeleton import POSETRACK15
 from glpose.types import Frame, FramePoses, People
 from glpose.video.reader import open_video
 from glpose.video.source import find_sources
 from glpose.viewer.overlay_video import OverlayVideo
 
+Capture = pytest.CaptureFixture[str]
 WHO = [(1, 2), (1,), (2,), (3, 2), (3,)]
 """The numbers in each frame: 1 is lost and comes back as 3."""
 
@@ -73,6 +75,35 @@ def test_linked_people_have_one_number_and_nothing_else_changes(folder: Path) ->
     assert sorted(path.name for path in folder.iterdir()) == [
         "overlay.mp4", "poses.csv", "poses.jsonl",
     ]  # fmt: skip
+
+
+def test_a_person_and_themselves_cannot_be_linked(folder: Path, capsys: Capture) -> None:
+    before = (folder / "poses.jsonl").read_bytes()
+    assert main(["link", str(folder), "1=3", "2=2"]) == 2
+    assert "2=2: is one person already; expected two numbers" in capsys.readouterr().err
+    assert (folder / "poses.jsonl").read_bytes() == before
+
+
+def test_each_file_with_old_numbers_is_named_with_what_makes_it_anew(
+    folder: Path, capsys: Capture
+) -> None:
+    for name in DERIVED:
+        (folder / name).touch()
+    assert main(["drop", str(folder), "2"]) == 0
+    _, *lines = capsys.readouterr().out.splitlines()
+    told = dict(line.split(": still as it was; ") for line in lines)
+    makers = {Path(path).name: line.partition("glpose ")[2] for path, line in told.items()}
+    assert makers == {
+        "poses.csv": f"table {folder} -o {folder / 'poses.csv'} --overwrite",
+        "poses_3d.jsonl": f"lift {folder} --overwrite",
+        "smooth.jsonl": f"smooth {folder} --overwrite",
+        "smooth_3d.jsonl": f"lift {folder / 'smooth.jsonl'} --overwrite",
+        **dict.fromkeys(("angles.csv", "angles.png", "gait.json"), f"angles {folder} --overwrite"),
+        "report.html": f"report {folder} --overwrite",
+        "overlay.mp4": f"drop {folder} --video VIDEO",
+    }
+    assert main([*makers["poses.csv"].split(), "--quiet"]) == 0
+    assert b"old" not in (folder / "poses.csv").read_bytes()
 
 
 def test_links_may_be_chained_and_swapped_ones_are_refused(folder: Path) -> None:

@@ -51,6 +51,28 @@ def test_a_bad_result_stops_no_other(command: str, out: Path, capsys: Capture) -
 
 
 @each_command
+def test_pictures_in_a_folder_are_passed_over(command: str, out: Path, capsys: Capture) -> None:
+    photo = written(out / "b", walk([0.0])) / "poses.jsonl"
+    call = [*command.split(), "--overwrite"]
+    assert main([*call, str(out)]) == 3  # a video that stopped after a frame
+    assert "b/poses.jsonl: holds a single frame; expected a video" in capsys.readouterr().err
+    photo.write_text(photo.read_text().replace('"video": {', '"video": {"still": true, '))
+    assert main([*call, str(out)]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("b/poses.jsonl: is of a single picture; passed over")
+    assert [made_in(out / name) for name in "abc"] == [MADE[command], set(), MADE[command]]
+    for asked, status in ((["b"], 2), (["a", "b"], 3), (["", "b"], 3)):
+        assert main([*call, *(str(out / name) for name in asked)]) == status
+        assert "holds a single frame; expected a video" in capsys.readouterr().err
+    for name in "ac":
+        (out / name / "poses.jsonl").write_bytes(photo.read_bytes())
+    assert main([*call, str(out)]) == 2
+    *_, last = capsys.readouterr().err.splitlines()
+    assert "none of the 3 results can be used; the first: " in last
+    assert "a/poses.jsonl: holds a single frame" in last
+
+
+@each_command
 def test_each_result_once_and_all_well(command: str, out: Path, capsys: Capture) -> None:
     given = [str(out / "a"), str(out / "a/poses.jsonl"), str(out / "c")]
     assert main([*command.split(), *given]) == 0

@@ -222,6 +222,22 @@ def test_poses_behind_the_end_of_a_video_are_kept(video: Path, tmp_path: Path) -
         refine_video(early, path, RefineOptions(tmp_path / "o", writers=LIMIT))
 
 
+def test_only_the_part_that_was_run_is_refined(video: Path, tmp_path: Path) -> None:
+    frames = [standing(i, 1) for i in range(3, 8)]
+    path = written(tmp_path / "poses.jsonl", info_of(video), frames)
+    plain = path.read_text("utf-8")
+    edited = [{"drop": [2], "drawn": False}]
+    for name, part in (("a", {"start_s": 0.1}), ("b", {"end_s": 0.3}), ("c", {"frames": [3, 8]})):
+        run = {"glpose": "0", "preset": "best", **part, "edited": edited}
+        path.write_text(plain.replace('"settings": {}', f'"settings": {json.dumps(run)}'), "utf-8")
+        result = refined(video, path, tmp_path / name)
+        assert [poses.frame for poses in result.frames] == list(range(3, 8))
+        after = {"glpose": glpose.__version__, "refined": "poses.jsonl", "refiner": "flow"}
+        assert result.settings == run | after | {"window": 4, "private": None}
+    outcome = refine_video(video, path, RefineOptions(tmp_path / "drawn"))
+    assert open_given(outcome.folder).result.settings["edited"] == [{"drop": [2], "drawn": True}]
+
+
 def test_results_are_never_replaced_by_their_own_refinement(video: Path, tmp_path: Path) -> None:
     (tmp_path / "o" / "walk").mkdir(parents=True)
     path = written(tmp_path / "o" / "walk" / "poses.jsonl", info_of(video), [standing(0, 1)])
@@ -562,7 +578,7 @@ def test_poses_of_a_run_that_did_not_end_are_refined_and_told(video: Path, tmp_p
     path = written(tmp_path / "poses.jsonl", info_of(video), [standing(i, 1) for i in range(5)])
     write_summary(tmp_path / "summary.json", {"state": "interrupted"})
     outcome = refine_video(video, path, RefineOptions(tmp_path / "o", writers=LIMIT))
-    assert (outcome.state, outcome.frames) == ("incomplete", SHORT)
+    assert (outcome.state, outcome.frames) == ("incomplete", 5)
     assert "of a run that was interrupted; the 5 frames" in outcome.warnings[-1]
     refined = tmp_path / "o" / "walk" / "poses.jsonl"
     assert "made of results of a run that was interrupted" in open_given(refined).lack
