@@ -348,6 +348,8 @@ _MANY = 10
 def _people_of(frames: Iterable[FramePoses]) -> str:
     """Who is in some frames, in words."""
     found = track_ids_of(frames)
+    if found and found[0] < 0:
+        return "people without numbers"
     if len(found) > _MANY:
         return f"{len(found)} people"
     who = "person" if len(found) == 1 else "people"

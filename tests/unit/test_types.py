@@ -23,3 +23,7 @@ def test_poses_are_printed_in_one_line() -> None:
     assert repr(lost) == "FramePoses(frame 3, undecodable)"
     result = PoseResult(VideoInfo("a.mp4", (8, 8), 25.0), POSETRACK15, (lost,))
     assert repr(result) == "PoseResult(a.mp4, 1 frame, nobody)"
+    nobodys = People(np.zeros((2, 4), np.float32), np.ones(2, np.float32), np.array([-1, -1]))
+    xy = np.zeros((2, 15, 2), np.float32)
+    poses = FramePoses(0, 0.0, nobodys, xy, np.ones((2, 15), np.float32))
+    assert repr(poses) == "FramePoses(frame 0, people without numbers)"

@@ -1,6 +1,7 @@
 """`glpose link` and `glpose drop`: correct the people of results that exist."""
 
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,12 +65,12 @@ def drop(result: Path, /, *number: int, video: str | None = None) -> int:
 
 def _maker_of(path: Path) -> str:
     """The command, with its arguments, that makes a file anew of the poses.jsonl beside it."""
-    folder = path.parent
+    folder = shlex.quote(str(path.parent))
     makers = {
-        "poses.csv": f"table {folder} -o {path} --overwrite",
+        "poses.csv": f"table {folder} -o {shlex.quote(str(path))} --overwrite",
         "poses_3d.jsonl": f"lift {folder} --overwrite",
         "smooth.jsonl": f"smooth {folder} --overwrite",
-        "smooth_3d.jsonl": f"lift {folder / 'smooth.jsonl'} --overwrite",
+        "smooth_3d.jsonl": f"lift {shlex.quote(str(path.with_name('smooth.jsonl')))} --overwrite",
         "report.html": f"report {folder} --overwrite",
         "overlay.mp4": f"drop {folder} --video VIDEO",
         "overlay.png": f"drop {folder} --video VIDEO",

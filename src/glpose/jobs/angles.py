@@ -58,9 +58,9 @@ def measure_angles(
     """Write `angles.csv`, `gait.json` and `angles.png`; the last only with matplotlib.
 
     `results` may be several, or a folder of them: files beside each; if `output` is a table (.csv or
-    .parquet), the angles of all in it, and the gait of all in a `.gait.json` beside. Of several, what is bad is reported. Raises:
-    BadInput if the only ones cannot be read or have no angles, or files cannot be written. No file is left
-    half written.
+    .parquet), the angles of all in it, and the gait of all in a `.gait.json` beside. Of several, what is bad
+    is reported. Raises: BadInput if the only ones cannot be read or have no angles, or files cannot be
+    written. No file is left half written.
     """
     output = options.output
     if output is not None and output.suffix.lower() in TABLES:

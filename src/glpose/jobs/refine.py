@@ -195,8 +195,12 @@ class _Refinement:
             if poses is None:
                 poses = FramePoses.empty(frame.index, time_s, num_joints)
             yield frame, replace(poses, time_s=time_s, status=frame.status)
+        last = self.decoded - 1
         for index in sorted(poses_at):
-            time_s += 1 / (rate_hz if rate_hz > 0 else RATE_HZ)
+            # Poses of other tools have no times.
+            made_up_s = time_s + (index - last) / (rate_hz if rate_hz > 0 else RATE_HZ)
+            own_s, last = poses_at[index].time_s, index
+            time_s = own_s if own_s > time_s else made_up_s
             yield Frame(index, time_s, None), replace(poses_at[index], time_s=time_s)
 
     def settings(self) -> dict[str, object]:
@@ -219,8 +223,8 @@ class _Refinement:
         beyond = [poses.frame for poses in self.given.frames if poses.frame >= self.decoded]
         lacks = [self.lack] if self.lack else []
         if beyond:
+            ends = f"after {self.decoded} frames" if self.decoded else f"before frame {beyond[0]}"
             lacks.append(
-                f"{label} ends after {self.decoded} frames; the poses of {len(beyond)} frames behind "
-                "that were kept as they are"
+                f"{label} ends {ends}; the poses of {len(beyond)} frames behind that were kept as they are"
             )
         return "; ".join(lacks) or None

@@ -26,10 +26,25 @@ def is_still_gif(path: Path) -> bool:
         with open_regular(path) as file:
             if file.read(len(MAGIC)) != MAGIC:
                 return False
-            pictures = (whole for _, head, whole in _blocks(file) if head[:1] == _PICTURE)
-            return list(islice(pictures, 2)) == [True]
+            return _first_two(file) == [True]
     except OSError:  # whoever opens it says so
         return False
+
+
+def may_be_still_gif(path: Path) -> bool:
+    """Whether a file has the name of a GIF and at most one picture, whole or not: it is damaged, or still."""
+    if path.suffix.lower() != ".gif":
+        return False
+    try:
+        with open_regular(path) as file:
+            return file.read(len(MAGIC)) != MAGIC or len(_first_two(file)) < 2
+    except OSError:  # whoever opens it says so
+        return True
+
+
+def _first_two(file: BinaryIO) -> list[bool]:
+    """Whether the first two pictures are whole, of those that are there."""
+    return list(islice((whole for _, head, whole in _blocks(file) if head[:1] == _PICTURE), 2))
 
 
 def with_controls(path: Path) -> io.BytesIO | None:

@@ -8,6 +8,7 @@ per video or picture sequence, each with a unique name. An unusable argument is 
 import glob
 import os
 import re
+import shlex
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -24,6 +25,7 @@ from glpose.imaging import Rgb
 from glpose.types import Frame, VideoInfo
 from glpose.video.arrays import RATE_HZ, ArraySource, step_at
 from glpose.video.camera import camera_number, open_camera
+from glpose.video.gif import may_be_still_gif
 from glpose.video.network import Address, NetworkSource, Watch, is_address, parse_address
 from glpose.video.numbering import note_on_gaps
 from glpose.video.pages import open_pages
@@ -362,9 +364,11 @@ def _nothing_in(folder: Path, num_others: int) -> str:
     num_folders = sum(p.is_dir() and not p.name.startswith(".") for p in folder.iterdir())
     if not num_folders:
         return f"{held} (found: {num_others} other files); give a folder that holds them itself"
+    below = glob.escape(str(folder))
+    each, every = (shlex.quote(f"{below}/{pattern}") for pattern in ("*/", "**/*.mp4"))
     return (
         f"{held} itself (found: {num_folders} folders, which are not searched); give them, as in "
-        f"{folder}/*/, or '{folder}/**/*.mp4' for all below"
+        f"{each}, or {every} for all below"
     )
 
 
@@ -376,6 +380,8 @@ def _media_in(folder: Path) -> tuple[list[Path], list[Path], int]:
     for path in files:
         if path.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES:
             (images if is_picture(path) else videos).append(path)
+    if images and all(map(may_be_still_gif, videos)):
+        images, videos = [path for path in files if path in {*images, *videos}], []
     return images, videos, len(files) - len(images) - len(videos)
 
 

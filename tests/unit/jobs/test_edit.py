@@ -1,6 +1,7 @@
 """Numbers of results are linked and dropped in the file, and drawn anew if the video is given."""
 
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,7 @@ def test_a_person_and_themselves_cannot_be_linked(folder: Path, capsys: Capture)
 def test_each_file_with_old_numbers_is_named_with_what_makes_it_anew(
     folder: Path, capsys: Capture
 ) -> None:
+    folder = folder.rename(folder.with_name("my walk"))
     for name in DERIVED:
         (folder / name).touch()
     assert main(["drop", str(folder), "2"]) == 0
@@ -94,15 +96,17 @@ def test_each_file_with_old_numbers_is_named_with_what_makes_it_anew(
     told = dict(line.split(": still as it was; ") for line in lines)
     makers = {Path(path).name: line.partition("glpose ")[2] for path, line in told.items()}
     assert makers == {
-        "poses.csv": f"table {folder} -o {folder / 'poses.csv'} --overwrite",
-        "poses_3d.jsonl": f"lift {folder} --overwrite",
-        "smooth.jsonl": f"smooth {folder} --overwrite",
-        "smooth_3d.jsonl": f"lift {folder / 'smooth.jsonl'} --overwrite",
-        **dict.fromkeys(("angles.csv", "angles.png", "gait.json"), f"angles {folder} --overwrite"),
-        "report.html": f"report {folder} --overwrite",
-        "overlay.mp4": f"drop {folder} --video VIDEO",
+        "poses.csv": f"table '{folder}' -o '{folder / 'poses.csv'}' --overwrite",
+        "poses_3d.jsonl": f"lift '{folder}' --overwrite",
+        "smooth.jsonl": f"smooth '{folder}' --overwrite",
+        "smooth_3d.jsonl": f"lift '{folder / 'smooth.jsonl'}' --overwrite",
+        **dict.fromkeys(
+            ("angles.csv", "angles.png", "gait.json"), f"angles '{folder}' --overwrite"
+        ),
+        "report.html": f"report '{folder}' --overwrite",
+        "overlay.mp4": f"drop '{folder}' --video VIDEO",
     }
-    assert main([*makers["poses.csv"].split(), "--quiet"]) == 0
+    assert main([*shlex.split(makers["poses.csv"]), "--quiet"]) == 0
     assert b"old" not in (folder / "poses.csv").read_bytes()
 
 

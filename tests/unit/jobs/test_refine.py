@@ -222,6 +222,18 @@ def test_poses_behind_the_end_of_a_video_are_kept(video: Path, tmp_path: Path) -
         refine_video(early, path, RefineOptions(tmp_path / "o", writers=LIMIT))
 
 
+def test_a_part_behind_the_end_of_a_video_keeps_its_times(tmp_path: Path) -> None:
+    stream = bad_videos.write_video(tmp_path / "walk.ts", num_frames=SHORT)
+    frames = [replace(standing(i, 1), time_s=i / 25) for i in range(80, 85)]
+    path = written(tmp_path / "poses.jsonl", info_of(stream), frames)
+    plain = path.read_text("utf-8")
+    path.write_text(plain.replace('"settings": {}', '"settings": {"frames": [80, 85]}'), "utf-8")
+    outcome = refine_video(stream, path, RefineOptions(tmp_path / "o", writers=LIMIT))
+    assert f"{stream} ends before frame 80; the poses of 5 frames" in outcome.warnings[0]
+    after = glpose.load(outcome.folder).frames
+    assert [poses.time_s for poses in after] == pytest.approx([i / 25 for i in range(80, 85)])
+
+
 def test_only_the_part_that_was_run_is_refined(video: Path, tmp_path: Path) -> None:
     frames = [standing(i, 1) for i in range(3, 8)]
     path = written(tmp_path / "poses.jsonl", info_of(video), frames)

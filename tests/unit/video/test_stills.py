@@ -74,6 +74,16 @@ def test_a_gif_that_ends_within_its_first_picture_may_have_been_a_video(tmp_path
     assert "ends early" in source.warnings[0]
 
 
+@pytest.mark.parametrize("share", [0.0, 0.6])
+def test_a_damaged_gif_leaves_out_no_pictures_beside_it(share: float, tmp_path: Path) -> None:
+    for name in "abc":
+        Image.fromarray(PICTURE).save(tmp_path / f"{name}.gif")
+    whole = (tmp_path / "b.gif").read_bytes()
+    (tmp_path / "b.gif").write_bytes(whole[: int(len(whole) * share)])
+    (entry,) = find_sources([tmp_path])
+    assert [frame.rgb is not None for frame in entry.open().frames()] == [True, False, True]
+
+
 def test_tiles_are_a_picture_and_no_video(tmp_path: Path) -> None:
     path = write_heic(tmp_path / "a.heic", [PICTURE[:, :128], PICTURE[:, 128:]])
     for given in (path, tmp_path, path.read_bytes()):
