@@ -67,7 +67,9 @@ app.command(
     help="Give people joints in space, also of COCO results and PoseTrack predictions.",
 )
 app.command(
-    "glpose.cli.table:table", name="table", help="Write poses as CSV, Parquet, COCO results or TRC."
+    "glpose.cli.table:table",
+    name="table",
+    help="Write poses as CSV, Parquet, COCO results, PoseTrack or TRC.",
 )
 app.command(
     "glpose.cli.smooth:smooth",
