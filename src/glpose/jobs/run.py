@@ -356,9 +356,8 @@ class SourceJob:
             with ExitStack() as held:
                 return self._run(held)
         finally:
-            if (
-                not self._has_place
-            ):  # what failed before has the folder that would have been its own
+            # What failed before has the folder that would have been its own.
+            if not self._has_place:
                 self._find_folder()
             self._places.take(self.outcome.name)
 
