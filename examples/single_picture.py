@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from glpose import People
+from glpose import GLPoseError, People
 from glpose.imaging import read_image
 from glpose.pipeline import estimate_poses
 from glpose.runtime.load import load_detector, load_estimator
@@ -28,7 +28,10 @@ def people_of(frame: Frame) -> People:
     return People(found.xyxy, found.score, np.arange(1, len(found) + 1))
 
 
-picture = Frame(index=0, time_s=0.0, rgb=read_image(Path(sys.argv[1])))
+try:
+    picture = Frame(index=0, time_s=0.0, rgb=read_image(Path(sys.argv[1])))
+except GLPoseError as problem:
+    sys.exit(str(problem))
 for _, poses in estimate_poses([picture], people_of, estimate):
     for number, box, score in zip(
         poses.people.track_id, poses.people.xyxy, poses.score, strict=True

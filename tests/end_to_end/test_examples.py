@@ -133,3 +133,20 @@ def test_the_document_of_live_sources(
 def test_an_example_without_arguments_says_how_it_is_called(example: Example, name: str) -> None:
     with pytest.raises(SystemExit, match=rf"python {name} [A-Z]+"):
         example(name)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("print_wrists.py", "no.mp4"),
+        ("own_boxes.py", "no.mp4", "1", "2", "30", "40"),
+        ("single_picture.py", "no.png"),
+        ("joint_to_csv.py", "no.jsonl", "left_wrist", "out.csv"),
+        ("draw_frame.py", "no.mp4", "no.jsonl", "0", "out.png"),
+    ],
+)
+def test_an_example_says_in_a_line_which_file_is_missing(
+    example: Example, words: tuple[str, ...]
+) -> None:
+    with pytest.raises(SystemExit, match=r"^no\.\w+: .*[Nn]o such file"):
+        example(*words)

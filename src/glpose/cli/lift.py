@@ -6,14 +6,11 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from glpose.cli.checks import Device, check_count
-from glpose.cli.output import complain, say
 from glpose.weights import DEFAULT_LIFT
 
 
 def lift(
-    poses: Path,
-    /,
-    *,
+    *poses: Path,
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     weights: str = DEFAULT_LIFT,
     height: float | None = None,
@@ -27,16 +24,17 @@ def lift(
 
     Writes the poses again, with "joints_3d" relative to the middle of the hips: x to the right of
     the picture, y up, z towards the camera. Lengths are in statures of the person, or in metres
-    with --height. Exit status: 0 all well, 2 nothing was written, 3 the run of the poses did not end
-    well.
+    with --height. Exit status: 0 all well, 2 nothing was written, 3 something is missing, or results are
+    not whole.
 
     Parameters
     ----------
     poses
         A results folder, a poses.jsonl, COCO results whose image_id is the frame from 0, or
-        PoseTrack predictions.
+        PoseTrack predictions. May be given several times, or be a folder that holds results folders,
+        such as glpose-out.
     output
-        The file to write; NAME_3d.jsonl beside the poses unless given.
+        The file to write, of one result; NAME_3d.jsonl beside the poses unless given.
     weights
         Weights that lift: a name (see glpose info), a file or a folder.
     height
@@ -54,21 +52,11 @@ def lift(
 
     """
     check_count("--threads", threads)
-    from glpose.formats.poses import find_poses
-    from glpose.jobs.lift import LiftOptions, lift_file
+    from glpose.cli.progress import make_reporter
+    from glpose.jobs.lift import LiftOptions, lift_results
     from glpose.runtime.engine import EngineSpec
 
-    poses = find_poses(poses)
-    target = output or poses.with_name(f"{poses.stem}_3d.jsonl")
     options = LiftOptions(
-        target, weights, height, rate, overwrite, EngineSpec(device=device, threads=threads)
+        output, weights, height, rate, overwrite, EngineSpec(device=device, threads=threads)
     )
-    done = lift_file(poses, options)
-    if not quiet:
-        say(
-            f"{target}: lifted {done.lifted} of {done.poses} poses, {done.lifted_tracks} of "
-            f"{done.tracks} people, in {done.unit}"
-        )
-    if done.lack:
-        complain(done.lack)
-    return 3 if done.lack else 0
+    return 3 if lift_results(poses, options, make_reporter(quiet=quiet)).lacks else 0

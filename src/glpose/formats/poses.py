@@ -1,6 +1,7 @@
 """Poses of one video from files of any tool: ours, COCO results, and PoseTrack predictions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -16,6 +17,7 @@ from glpose.formats.results import (
     load,
     poses_file_of,
     poses_files_below,
+    poses_files_of,
     result_of,
 )
 from glpose.formats.text.kinds import HEAD, kind_of
@@ -85,8 +87,20 @@ def find_poses(path: Path) -> Path:
 
     Raises: BadInput, which names the forms of other tools, for a folder without poses of glpose.
     """
-    try:
+    with _in_other_forms(path):
         return poses_file_of(path)
+
+
+def find_all_poses(path: Path) -> list[Path]:
+    """As `find_poses`, but all of them for a folder that holds folders of results."""
+    with _in_other_forms(path):
+        return poses_files_of(path)
+
+
+@contextmanager
+def _in_other_forms(path: Path) -> Iterator[None]:
+    try:
+        yield
     except BadInput as problem:
         if any(path.glob(_OPENPOSE)):
             raise BadInput(f"{path}: holds poses of OpenPose, a file a frame; {_FORMS}") from None

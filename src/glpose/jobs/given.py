@@ -94,10 +94,16 @@ class Found:
     below: Collection[Path] = ()
 
 
-def find_results(asked: Path | Sequence[Path], made: Made, reporter: Reporter) -> Found:
+def find_results(
+    asked: Path | Sequence[Path],
+    made: Made,
+    reporter: Reporter,
+    files_of: Callable[[Path], list[Path]] = poses_files_of,
+) -> Found:
     """The results that are meant: each of the paths, or those in a folder that holds folders of results.
 
-    A path without results is reported as lacking. Raises: BadInput if none has any, or none is given.
+    `files_of` finds those of a path. A path without results is reported as lacking. Raises: BadInput if
+    none has any, or none is given.
     """
     asked = [asked] if isinstance(asked, Path) else asked
     if not asked:
@@ -107,7 +113,7 @@ def find_results(asked: Path | Sequence[Path], made: Made, reporter: Reporter) -
     num_bad = 0
     for path in asked:
         try:
-            found = poses_files_of(path)
+            found = files_of(path)
         except BadInput as problem:
             if len(asked) == 1:
                 raise
@@ -163,14 +169,18 @@ def each_alone(
     make: Callable[[Path], Made],
     reporter: Reporter,
     of_one: Mapping[str, object] | None = None,
+    *,
+    files_of: Callable[[Path], list[Path]] = poses_files_of,
+    place_of: Callable[[Path], Path] = lambda file: file.parent,
 ) -> Made:
     """What `make` makes of each of the results; one that is bad is reported, and stops no other.
 
-    `of_one` are options for one alone, by name. Raises: BadInput if one of them is set for several, or if
-    two results would share a place; for a single one whatever `make` raises.
+    `of_one` are options for one alone, by name. `files_of` finds the results of a path, and what is made
+    of a file lies at `place_of` it. Raises: BadInput if one of the options is set for several, or if two
+    results would share a place; for a single one whatever `make` raises.
     """
     made = Made()
-    found = find_results(asked, made, reporter)
+    found = find_results(asked, made, reporter, files_of)
     for option, value in (of_one or {}).items():
         if value is not None and found.num_asked > 1:
             raise BadInput(
@@ -179,7 +189,7 @@ def each_alone(
             )
     places: dict[Path, Path] = {}
     for file in found.files:
-        if (other := places.setdefault(resolved(file.parent), file)) is not file:
+        if (other := places.setdefault(resolved(place_of(file)), file)) is not file:
             raise BadInput(
                 f"{file}: is beside {other}, and what is made of both would have one name; give one"
             )

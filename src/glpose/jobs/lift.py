@@ -1,6 +1,6 @@
-"""Lift the poses of a file, or of a run, to poses in space.
+"""Poses in space of poses in pictures: `glpose lift`.
 
-outcome = lift_file(Path("poses.jsonl"), LiftOptions(Path("poses_3d.jsonl"), height_m=1.8))
+made = lift_results(Path("glpose-out/walk"), LiftOptions(height_m=1.8))
 """
 
 import math
@@ -13,14 +13,15 @@ import numpy as np
 from glpose import __version__
 from glpose.errors import BadInput
 from glpose.files import whole_file
-from glpose.formats.poses import GivenPoses, read_poses
+from glpose.formats.poses import GivenPoses, find_all_poses, read_poses
 from glpose.formats.results import ResultWriter
 from glpose.formats.text.lines import cannot_write
 from glpose.jobs.ended import lack_of, passed_on
-from glpose.jobs.given import check_new
+from glpose.jobs.given import Made, SinglePicture, check_new, each_alone
+from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.run import make_folder
 from glpose.jobs.writers import POSES_3D, PoseWriter, Target, Writing
-from glpose.lifting import check_rate, lift_frames, lift_settings, unit_of
+from glpose.lifting import check_height, check_rate, lift_frames, lift_settings, unit_of
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.lift import Lifter
 from glpose.runtime.load import Opened, open_lifter
@@ -31,9 +32,12 @@ from glpose.weights import DEFAULT_LIFT
 
 @dataclass(frozen=True, slots=True)
 class LiftOptions:
-    """The options of `glpose lift`: the file to write, and how; `rate_hz` for poses that name none."""
+    """The options of `glpose lift`; `output` is a file, NAME_3d.jsonl beside the poses if None.
 
-    output: Path
+    `rate_hz` is for poses that name none.
+    """
+
+    output: Path | None = None
     weights: str | Path = DEFAULT_LIFT
     height_m: float | None = None
     rate_hz: float | None = None
@@ -41,33 +45,40 @@ class LiftOptions:
     engine: EngineSpec = EngineSpec()
 
 
-@dataclass(frozen=True, slots=True)
-class LiftOutcome:
-    """How many poses and tracks there are, how many of them were lifted, and in which unit.
+def lift_results(
+    poses: Path | Sequence[Path],
+    options: LiftOptions = LiftOptions(),
+    reporter: Reporter = SILENT,
+) -> Made:
+    """Write poses with joints in space; people without track ids are linked by overlap first.
 
-    `lack` is a line about a run that did not end well, empty otherwise.
+    `poses` are files of any tool or results folders, or a folder of these: a file beside each, and what
+    is bad is reported. Raises: BadInput if the only poses cannot be lifted, or the output may not be
+    written; BadWeights. Nothing is left half written.
     """
+    check_height(options.height_m)
+    opened = open_lifter(options.weights, options.engine)
 
-    poses: int
-    lifted: int
-    tracks: int
-    lifted_tracks: int
-    unit: str
-    lack: str = ""
+    def target_of(file: Path) -> Path:
+        return options.output or file.with_name(f"{file.stem}_3d.jsonl")
+
+    return each_alone(
+        poses,
+        lambda file: _lift(file, target_of(file), opened, options, reporter),
+        reporter,
+        {"-o": options.output},
+        files_of=find_all_poses,
+        place_of=target_of,
+    )
 
 
-def lift_file(poses: Path, options: LiftOptions) -> LiftOutcome:
-    """Lift the poses of a file of any tool; people without track ids are linked by overlap first.
-
-    Raises: BadInput for poses that cannot be lifted, or an output that may not be written;
-    BadWeights.
-    """
+def _lift(
+    poses: Path, target: Path, opened: Opened[Lifter], options: LiftOptions, reporter: Reporter
+) -> Made:
     given = read_poses(poses)
     read = poses, len(given.frames), given.settings
-    target = options.output
     check_new([target], overwrite=options.overwrite, inputs=[poses])
     video = _video(given, poses, options.rate_hz)
-    opened = open_lifter(options.weights, options.engine)
     if given.video is None:  # nor are there times
         timed = tuple(replace(p, time_s=p.frame / video.rate_hz) for p in given.frames)
         given = replace(given, frames=timed)
@@ -83,7 +94,8 @@ def lift_file(poses: Path, options: LiftOptions) -> LiftOutcome:
             video.size_hw,
         )
     except BadInput as problem:
-        raise BadInput(f"{poses}: {problem}") from problem
+        kind = SinglePicture if video.is_still else BadInput
+        raise kind(f"{poses}: {problem}") from problem
     models = {**given.models, "lift": opened.record}
     # What was asked for of the run stays known, above all who was to be hidden, and `smooth`.
     settings = {
@@ -100,24 +112,28 @@ def lift_file(poses: Path, options: LiftOptions) -> LiftOutcome:
                 writer.write(frame)
     except OSError as problem:
         raise cannot_write(target, problem) from problem
-    done = outcome_of(frames, unit_of(opened.network, options.height_m))
-    return replace(done, lack=lack_of(*read))
+    made = Made([target])
+    if lack := lack_of(*read):
+        made.lack(lack, reporter)
+    unit = unit_of(opened.network, options.height_m)
+    reporter.result(f"{target}: lifted {_counts(frames)}, in {unit}")
+    return made
 
 
-def outcome_of(frames: Sequence[FramePoses], unit: str) -> LiftOutcome:
-    """What was lifted."""
-    tracks: set[int] = set()
-    lifted_tracks: set[int] = set()
-    num = lifted = 0
+def _counts(frames: Sequence[FramePoses]) -> str:
+    """How many poses and people there are, and how many of them were lifted, in words."""
+    people: set[int] = set()
+    lifted_people: set[int] = set()
+    num = num_lifted = 0
     for poses in frames:
         ids = poses.people.track_id
-        tracks |= set(ids.tolist())
+        people |= set(ids.tolist())
         num += len(ids)
         if poses.lifted is not None:
             done = np.isfinite(poses.lifted.xyz).any((1, 2))
-            lifted += int(done.sum())
-            lifted_tracks |= set(ids[done].tolist())
-    return LiftOutcome(num, lifted, len(tracks), len(lifted_tracks), unit)
+            num_lifted += int(done.sum())
+            lifted_people |= set(ids[done].tolist())
+    return f"{num_lifted} of {num} poses, {len(lifted_people)} of {len(people)} people"
 
 
 def lifted_jsonl(opened: Opened[Lifter], height_m: float | None) -> Writing:

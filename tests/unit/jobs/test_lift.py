@@ -295,3 +295,37 @@ def test_poses_of_a_run_that_did_not_end_are_lifted_and_told(
     assert f"of a run that was interrupted; the {SHORT} frames" in capsys.readouterr().err
     result = glpose.load(tmp_path / "poses_3d.jsonl")
     assert (len(result.frames), result.settings["run_state"]) == (SHORT, "interrupted")
+
+
+def test_several_results_are_lifted_each_beside_itself(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    frames = [person(i) for i in range(SHORT)]
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        written(tmp_path / name / "poses.jsonl", frames)
+    smooth = written(tmp_path / "a" / "smooth.jsonl", frames)
+    (tmp_path / "short").mkdir()
+    written(tmp_path / "short" / "poses.jsonl", frames[:2])
+    how = "--weights", str(weights)
+    assert main(["lift", str(tmp_path), str(smooth), *how]) == 3
+    told = capsys.readouterr()
+    assert told.out.count("lifted 12 of 12 poses") == 3
+    assert "short/poses.jsonl: no track is long enough" in told.err
+    made = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*_3d.jsonl"))
+    assert made == ["a/poses_3d.jsonl", "a/smooth_3d.jsonl", "b/poses_3d.jsonl"]
+    line = refused(capsys, tmp_path, *how, "-o", tmp_path / "one.jsonl", "--overwrite")
+    assert "is for one result, but 3 were given" in line
+
+
+def test_pictures_among_videos_are_passed_over(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    for name, info in (("photo", replace(INFO, is_still=True)), ("walk", INFO)):
+        (tmp_path / name).mkdir()
+        with ResultWriter(tmp_path / name / "poses.jsonl", info, COCO17, {}) as writer:
+            for i in range(1 if info.is_still else SHORT):
+                writer.write(person(i))
+    assert main(["lift", str(tmp_path), "--weights", str(weights)]) == 0
+    assert "photo/poses.jsonl: is of a single picture; passed over" in capsys.readouterr().err
+    assert "single frame" in refused(capsys, tmp_path / "photo", "--weights", weights)
