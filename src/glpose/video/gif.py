@@ -1,23 +1,20 @@
 """GIF files by their blocks. CompuServe, Graphics Interchange Format, version 89a."""
 
-import io
 import os
-import shutil
 from collections.abc import Iterator
-from itertools import islice, pairwise, takewhile
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from glpose.files import check_fits, open_regular
+from glpose.files import open_regular
 
 MAGIC = b"GIF8"
-_CONTROL = b"\x21\xf9\x04\0\0\0\0\0"  # a graphic control extension that says nothing
-_PICTURE, _EXTENSION = b"\x2c", b"\x21"
+PICTURE, _EXTENSION, END = b"\x2c", b"\x21", b"\x3b"
 
 
 def is_gif_cut(file: BinaryIO) -> bool:
     """Whether a GIF ends within one of its blocks."""
-    return any(not is_whole for _, _, is_whole in _blocks(file))
+    return any(not is_whole for _, _, is_whole in blocks(file))
 
 
 def is_still_gif(path: Path) -> bool:
@@ -44,44 +41,19 @@ def may_be_still_gif(path: Path) -> bool:
 
 def _first_two(file: BinaryIO) -> list[bool]:
     """Whether the first two pictures are whole, of those that are there."""
-    return list(islice((whole for _, head, whole in _blocks(file) if head[:1] == _PICTURE), 2))
+    return list(islice((whole for _, head, whole in blocks(file) if head[:1] == PICTURE), 2))
 
 
-def with_controls(path: Path) -> io.BytesIO | None:
-    """A GIF in which FFmpeg finds every picture; None for other files, and those that need nothing.
+def blocks(file: BinaryIO) -> Iterator[tuple[int, bytes, bool]]:
+    """Where each block starts, its first two bytes, and whether the file does not end within it.
 
-    FFmpeg tells pictures apart by the blocks that say how long they last: it takes all pictures
-    before the first such block for one. Those get a block that says nothing, which is the same.
-
-    Raises: OSError if the file cannot be read.
+    The last one, if it is whole, is the mark of the end, or whatever else is there.
     """
-    with open_regular(path) as file:
-        if file.read(len(MAGIC)) != MAGIC:
-            return None
-        before = takewhile(lambda block: block[1] != _CONTROL[:2], _blocks(file))
-        starts = [start for start, head, _ in before if head[:1] == _PICTURE]
-        if len(starts) < 2:
-            return None
-        check_fits(file, path)
-        # Part by part: a copy of the whole file beside this would take as much memory again.
-        changed = io.BytesIO()
-        file.seek(0)
-        changed.write(file.read(starts[0]))
-        for start, end in pairwise(starts):
-            changed.write(_CONTROL + file.read(end - start))
-        changed.write(_CONTROL)
-        shutil.copyfileobj(file, changed)
-        changed.seek(0)
-        return changed
-
-
-def _blocks(file: BinaryIO) -> Iterator[tuple[int, bytes, bool]]:
-    """Where each block starts, its first two bytes, and whether the file does not end within it."""
     file.seek(10)
     _skip_colours(file, 2)
     start = file.tell()
-    while (head := file.read(2))[:1] in (_EXTENSION, _PICTURE) and head:
-        if head[:1] == _PICTURE:
+    while (head := file.read(2))[:1] in (_EXTENSION, PICTURE):
+        if head[:1] == PICTURE:
             file.seek(start + 9)
             _skip_colours(file, 0)
             file.seek(1, os.SEEK_CUR)
@@ -93,6 +65,7 @@ def _blocks(file: BinaryIO) -> Iterator[tuple[int, bytes, bool]]:
         start = file.seek(0, os.SEEK_CUR)
         if not size:
             return
+    yield start, head, True
 
 
 def _skip_colours(file: BinaryIO, num_between: int) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 from glpose import imaging
 from glpose.errors import VideoError
 from glpose.types import Frame, VideoInfo
+from glpose.video.animated import shown_ms
 from glpose.video.arrays import step_at
 from glpose.video.reader import VideoSource, in_span, open_video, read_ahead
 
 _MS = Fraction(1, 1000)
-_SHOWN_AS_MS = 100  # how long browsers show a picture that says 10 ms or less
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +49,7 @@ def open_pages(path: Path, name: str, rate_hz: float) -> Pages | VideoSource:
     """
     if path.suffix.lower() == ".png":
         return open_video(path)
-    lasts_ms = [ms if ms > 10 else _SHOWN_AS_MS for ms in imaging.page_times_ms(path)]
+    lasts_ms = [shown_ms(ms) for ms in imaging.page_times_ms(path)]
     number = imaging.count_pages(path)
     first = next(imaging.read_pages(path, 1))
     if first is None:

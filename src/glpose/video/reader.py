@@ -37,8 +37,8 @@ from glpose.errors import VideoError, reason
 from glpose.forked import use_natives
 from glpose.imaging import Rgb
 from glpose.types import Frame, VideoInfo
+from glpose.video.animated import as_shown
 from glpose.video.cut_short import is_cut_short, is_fragmented
-from glpose.video.gif import with_controls
 from glpose.video.hdr import Transfer, to_sdr
 
 # Allowed formats. Left out on purpose: playlists and lists (hls, dash, concat, image2, ...), which
@@ -496,7 +496,7 @@ def open_container(path: Path) -> InputContainer:
     try:
         return av.open(
             # "file:" so that no part of the name is taken for a protocol.
-            with_controls(path) or f"file:{path.absolute()}",
+            as_shown(path) or f"file:{path.absolute()}",
             "r",
             container_options={"protocol_whitelist": "file", "format_whitelist": FORMATS},
             metadata_errors="replace",

@@ -1,83 +1,36 @@
-"""Every picture of a GIF is found, whether or not it says how long it lasts."""
+"""The blocks of a GIF are told apart."""
 
-import tracemalloc
-from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from bad_videos import coded_picture, read_index
-from glpose import files
-from glpose.video.gif import with_controls
-from glpose.video.source import find_sources
+from glpose.video.gif import blocks, is_gif_cut
+
+COMMENT = b"\x21\xfe\x03abc\0"
 
 
-def gif(path: Path, lasts_ms: Sequence[int]) -> Path:
-    """A GIF whose pictures last so long; those of 0 ms say nothing about it."""
-    data, begin, parts = b"", 0, []
-    for index, last_ms in enumerate(lasts_ms):
-        picture, one = Image.fromarray(coded_picture(index, (96, 128))), BytesIO()
-        picture.convert("P").save(one, "GIF", optimize=False)
-        data = one.getvalue()
-        begin = 13 + (
-            3 << (data[10] & 7) + 1
-        )  # behind the colours, which are those of every picture
-        control = b"\x21\xf9\x04\0" + (last_ms // 10).to_bytes(2, "little") + b"\0\0"
-        parts += [control if last_ms else b"", data[begin:-1]]
-    path.write_bytes(data[:begin] + b"".join(parts) + b"\x3b")
-    return path
+@pytest.fixture
+def data() -> bytes:
+    file = BytesIO()
+    Image.new("P", (20, 10)).save(file, "GIF")
+    return file.getvalue()[:-1] + COMMENT
 
 
-@pytest.mark.parametrize(
-    ("lasts_ms", "times_s"),
-    [
-        ((0,) * 6, (0, 0.1, 0.2, 0.3, 0.4, 0.5)),
-        ((0, 0, 0, 40, 40, 40), (0, 0.1, 0.2, 0.3, 0.34, 0.38)),
-        ((0, 40, 40, 0, 0, 40), (0, 0.1, 0.14, 0.18, 0.22, 0.26)),
-        ((40, 40, 0, 0, 40, 0), (0, 0.04, 0.08, 0.12, 0.16, 0.2)),
-        ((40,) * 6, (0, 0.04, 0.08, 0.12, 0.16, 0.2)),
-    ],
-)
-def test_pictures_that_do_not_say_how_long_they_last_are_pictures(
-    lasts_ms: tuple[int, ...], times_s: tuple[float, ...], tmp_path: Path
-) -> None:
-    path = gif(tmp_path / "a.gif", lasts_ms)
-    source = find_sources([path])[0].open()
-    frames = list(source.frames())
-    assert [read_index(frame.rgb) for frame in frames if frame.rgb is not None] == list(range(6))
-    assert [frame.time_s for frame in frames] == pytest.approx(times_s)
-    assert source.info.num_frames == 6
-    assert source.warnings == []
-    assert (with_controls(path) is None) == any(lasts_ms[:2])
+@pytest.mark.parametrize("end", [b"\x3b", b"", b"\x3bmore", b"\0"])
+def test_blocks_up_to_the_end(data: bytes, end: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.gif").write_bytes(data + end)
+    with (tmp_path / "a.gif").open("rb") as file:
+        *_, picture, comment, last = blocks(file)
+        assert picture[1][:1] == b"\x2c"
+        assert comment == (len(data) - len(COMMENT), COMMENT[:2], True)
+        assert last == (len(data), end[:2], True)
+        assert not is_gif_cut(file)
 
 
-def test_a_gif_that_ends_early_has_the_pictures_before(tmp_path: Path) -> None:
-    path = gif(tmp_path / "a.gif", (0,) * 6)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
-    source = find_sources([path])[0].open()
-    assert 3 <= len(list(source.frames())) <= 4
-    assert "ends early" in source.warnings[0]
-
-
-def test_the_changed_file_is_in_memory_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = gif(tmp_path / "a.gif", (0,) * 100)
-    size = path.stat().st_size
-    tracemalloc.start()
-    try:
-        assert with_controls(path) is not None
-        assert tracemalloc.get_traced_memory()[1] < 1.5 * size
-    finally:
-        tracemalloc.stop()
-    monkeypatch.setattr(files, "MOST_BYTES", size - 1)
-    with pytest.raises(OSError, match="larger than"):
-        with_controls(path)
-
-
-def test_other_files_are_left_alone(tmp_path: Path) -> None:
-    for data in (b"", b"GIF8", b"GIF89a", b"GIF89a" + bytes(7), b"\x89PNG\r\n\x1a\n" + bytes(20)):
-        (tmp_path / "a").write_bytes(data)
-        assert with_controls(tmp_path / "a") is None
+def test_the_last_block_may_be_cut(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.gif").write_bytes(data[:-2])
+    with (tmp_path / "a.gif").open("rb") as file:
+        assert list(blocks(file))[-1] == (len(data) - len(COMMENT), COMMENT[:2], False)
+        assert is_gif_cut(file)
