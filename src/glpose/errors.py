@@ -10,7 +10,9 @@
 The command line prints one line for a `GLPoseError` and exits with 2; anything else is a bug.
 """
 
+import shlex
 import unicodedata
+from pathlib import Path
 
 _JOINERS = "\u200c\u200d"  # of letters, in Persian and Hindi, and of emoji
 
@@ -23,6 +25,12 @@ def one_line(text: str) -> str:
 def _is_shown(c: str) -> bool:
     # Spaces of other kinds are in names of files, e.g. of screenshots.
     return c.isprintable() or c in _JOINERS or unicodedata.category(c) == "Zs"
+
+
+def pasted(path: Path | str) -> str:
+    """A path in a command that a message tells, to be pasted: quoted, and not taken for an option."""
+    text = str(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
 
 
 class GLPoseError(Exception):

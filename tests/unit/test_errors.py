@@ -3,6 +3,7 @@
 import copy
 import errno
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from glpose.errors import (
     MissingExtra,
     VideoError,
     one_line,
+    pasted,
     reason,
 )
 
@@ -62,3 +64,10 @@ def test_whatever_a_text_names_it_is_one_line(text: str, said: str) -> None:
     assert one_line(text) == str(BadInput(text)) == said
     assert one_line(said) == said
     assert said in str(MissingExtra(text))
+
+
+def test_a_path_to_be_pasted_is_one_word_and_no_option() -> None:
+    assert pasted(Path("out/walk")) == "out/walk"
+    assert pasted(Path("./-3/my walk")) == "'./-3/my walk'"
+    assert pasted("-a.mp4") == "./-a.mp4"
+    assert pasted(Path("it's")) == "'it'\"'\"'s'"

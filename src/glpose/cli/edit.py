@@ -1,7 +1,6 @@
 """`glpose link` and `glpose drop`: correct the people of results that exist."""
 
 import re
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,28 +62,13 @@ def drop(result: Path, /, *number: int, video: str | None = None) -> int:
     return _tell(drop_people(result, number, video))
 
 
-def _maker_of(path: Path) -> str:
-    """The command, with its arguments, that makes a file anew of the poses.jsonl beside it."""
-    folder = shlex.quote(str(path.parent))
-    makers = {
-        "poses.csv": f"table {folder} -o {shlex.quote(str(path))} --overwrite",
-        "poses_3d.jsonl": f"lift {folder} --overwrite",
-        "smooth.jsonl": f"smooth {folder} --overwrite",
-        "smooth_3d.jsonl": f"lift {shlex.quote(str(path.with_name('smooth.jsonl')))} --overwrite",
-        "report.html": f"report {folder} --overwrite",
-        "overlay.mp4": f"drop {folder} --video VIDEO",
-        "overlay.png": f"drop {folder} --video VIDEO",
-    }
-    return makers.get(path.name, f"angles {folder} --overwrite")
-
-
 def _tell(edited: "Edited") -> int:
+    from glpose.jobs.anew import how_anew
+
     left = ", ".join(map(str, edited.track_ids)) or "nobody"
-    lines = [f"{edited.path}: changed; the people are now: {left}"]
+    say(f"{edited.path}: changed; the people are now: {left}")
     for path in edited.stale:
-        verb = "draw" if path.stem == "overlay" else "make"
-        lines.append(f"{path}: still as it was; {verb} it anew with: glpose {_maker_of(path)}")
-    say(*lines)
+        say(f"{path}: still as it was; {how_anew(path, edited.private)}")
     for lack in edited.lacks:
         complain(lack)
     return 3 if edited.lacks else 0

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from glpose.cli.checks import check_count
 from glpose.cli.output import say
 from glpose.cli.progress import Printed
-from glpose.errors import MissingExtra
+from glpose.errors import MissingExtra, pasted
 
 
 def pretrain(
@@ -73,7 +73,7 @@ def pretrain(
         report=Printed().result,
     )
     say(
-        f"best checkpoint: {best}; train on its encoder with: glpose train warmup_small --init {out}, "
-        f"or export it for glpose embed with: glpose export {out}"
+        f"best checkpoint: {best}; train on its encoder with: glpose train warmup_small --init {pasted(out)}",
+        f"or export it for glpose embed with: glpose export {pasted(out)}",
     )
     return 0

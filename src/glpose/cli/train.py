@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from glpose.cli.checks import check_count
 from glpose.cli.output import complain, say
 from glpose.cli.progress import Printed
-from glpose.errors import MissingExtra
+from glpose.errors import MissingExtra, pasted
 from glpose.train.recipe import Recipe
 
 
@@ -99,7 +99,7 @@ def train(
             report=Printed().result,
         )
         if workers.is_first:
-            say(f"best checkpoint: {best}; export it with: glpose export {run_dir}")
+            say(f"best checkpoint: {best}; export it with: glpose export {pasted(run_dir)}")
     return 0
 
 

@@ -16,6 +16,7 @@ from glpose.formats.lock import only_writer
 from glpose.formats.poses import read_poses
 from glpose.formats.results import POSES, load, poses_file_of, result_lines, write_summary
 from glpose.formats.text.lines import cannot_write, dump, first_value
+from glpose.jobs.anew import how_anew
 from glpose.jobs.ended import SUMMARY, lack_of
 from glpose.jobs.given import EDITED, Wanted, edits_of
 from glpose.jobs.refine import check_belongs
@@ -32,13 +33,14 @@ class Edited:
     """The changed file, the numbers that are left, and files beside it that hold the old ones.
 
     `lacks` says, a line each, that the run of the results did not end well, and what is missing from an
-    overlay that was drawn anew.
+    overlay that was drawn anew. `private` is the setting of the run.
     """
 
     path: Path
     track_ids: tuple[int, ...]
     stale: tuple[Path, ...]
     lacks: tuple[str, ...] = ()
+    private: object = None
 
 
 def link(results: Path, same: Mapping[int, int], video: str | Path | None = None) -> Edited:
@@ -146,7 +148,8 @@ def _rewrite(
         stale = tuple(file for name in beside if (file := path.with_name(name)).exists())
         if lack := lack_of(path, len(result.frames), result.settings):
             lacks.insert(0, lack)
-        return Edited(path, _numbers(result), stale, tuple(lacks))
+        private = result.settings.get("private")
+        return Edited(path, _numbers(result), stale, tuple(lacks), private)
 
 
 def _cut_off(path: Path) -> str:
@@ -202,8 +205,8 @@ def _source_of(result: PoseResult, path: Path, video: str | Path | None) -> Sour
         raise BadInput(f"{path}: has no overlay of its own, only {POSES} has; leave out --video")
     if result.settings.get("private") == "blur":
         raise BadInput(
-            f"{folder}: its faces are blurred, and those of people who are left out could not be; "
-            "change it without --video, or run the video again"
+            f"{folder}: those of people who are left out could not be blurred; leave out --video; "
+            f"{how_anew(folder / OVERLAY, 'blur')}"
         )
     entries = find_sources([video])
     if len(entries) != 1:

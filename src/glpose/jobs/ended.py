@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from glpose.errors import pasted
 from glpose.files import open_regular
 from glpose.formats.results import POSES
 from glpose.formats.text.lines import first_value
@@ -61,7 +62,7 @@ def lack_of(poses: Path, num_frames: int, settings: Mapping[str, object]) -> str
     if ended := _IN_WORDS.get(_state_beside(poses)):
         return (
             f"{poses}: of a run that {ended}; the {num_frames} frames that are there were used; see "
-            f"glpose info {poses.parent}"
+            f"glpose info {pasted(poses.parent)}"
         )
     if ended := _IN_WORDS.get(str(settings.get(RUN_STATE))):
         return (

@@ -51,6 +51,11 @@ class Given:
         return "lift" in self.result.settings
 
     @property
+    def private(self) -> object:
+        """What `glpose run --private` was given; None if nobody is hidden."""
+        return self.result.settings.get("private")
+
+    @property
     def is_drawn_before(self) -> bool:
         """Whether `glpose link` or `drop` has changed people since the overlay was drawn."""
         edits = edits_of(self.result.settings)

@@ -20,6 +20,7 @@ from glpose.files import file_digest, is_same_file
 from glpose.formats.poses import GivenPoses
 from glpose.formats.text.lines import dump, write_text
 from glpose.imaging import resize
+from glpose.jobs.anew import how_anew
 from glpose.jobs.given import (
     Given,
     Made,
@@ -99,12 +100,14 @@ def _write_page(file: Path, options: ReportOptions, reporter: Reporter) -> Made:
     if film is not None:
         check_new([output], overwrite=True, inputs=[film.path])
     if film is None and options.embed:
-        raise BadInput(f"{given.path}: no video to embed was found; give it with --video")
+        how = "give it with --video"
+        if given.private is not None:
+            how = how_anew(given.path.with_name(OVERLAY), given.private)
+        raise BadInput(f"{given.path}: no video to embed was found; {how}")
     picture, lacks = None, [lack] if lack else []
     if film is not None and film.is_overlay and given.is_drawn_before:
         lacks.append(
-            f"{film.path}: shows people as they were before glpose link or drop; draw it anew with "
-            f"glpose drop {given.path.parent} --video VIDEO, or give the video with --video"
+            f"{film.path}: shows people as they were before glpose link or drop; {_instead(given)}"
         )
     if film is not None and options.embed:
         picture, missing = _embedded(film, given.result)
@@ -151,18 +154,18 @@ def _film(given: Given, options: ReportOptions) -> tuple[_Film | None, str]:
     if not beside.exists():
         return None, ""
     try:
-        return _overlay(beside, given.result), ""
+        return _overlay(beside, given), ""
     except BadInput as problem:
-        return None, f"{problem} (the page shows skeletons on a plain ground)"
+        return None, f"the page shows skeletons on a plain ground: {problem}"
 
 
 def _given_film(given: Given, path: Path) -> _Film:
     result = given.result
     if is_same_file(path, given.path.parent / OVERLAY):
-        return _overlay(path, result)
-    if (private := result.settings.get("private")) is not None:
+        return _overlay(path, given)
+    if given.private is not None:
         raise BadInput(
-            f"{given.path}: was made with --private {private}, so that {path} would show who is to "
+            f"{given.path}: was made with --private {given.private}, so that {path} would show who is to "
             "stay hidden; leave out --video"
         )
     path, source = _opened(path)
@@ -181,22 +184,29 @@ def _opened(path: Path) -> tuple[Path, Source]:
     return entry.paths[0], entry.open()
 
 
-def _overlay(path: Path, result: PoseResult) -> _Film:
+def _instead(given: Given) -> str:
+    """What to do about an overlay that does not show the results as they are."""
+    others = "--no-video leaves it out"
+    if given.private is None:
+        others += ", --video VIDEO shows the video itself"
+    return f"{others}; {how_anew(given.path.with_name(OVERLAY), given.private)}"
+
+
+def _overlay(path: Path, given: Given) -> _Film:
     """The overlay of the results. Raises: BadInput for that of others."""
     path, source = _opened(path)
+    result = given.result
     (height, width), size_hw = result.video.size_hw, source.info.size_hw
     padded = height + height % 2, width + width % 2
     num, counted = len(result.frames), source.info.num_frames
     if size_hw != padded:
         found = f"has {size_hw[1]} x {size_hw[0]} pixels"
         raise BadInput(
-            f"{path}: {found}, but the results are those of {width} x {height}; draw it anew, or "
-            "give the video with --video"
+            f"{path}: {found}, but the results are those of {width} x {height}; {_instead(given)}"
         )
     if counted is not None and counted < num:
         raise BadInput(
-            f"{path}: has {counted} frames, but the results have {num}; draw it anew, or give the "
-            "video with --video"
+            f"{path}: has {counted} frames, but the results have {num}; {_instead(given)}"
         )
     return _Film(path, source, result.frames[0].time_s, is_overlay=True)
 
@@ -306,13 +316,14 @@ def _notes(given: Given, picture: Picture | None) -> Iterator[str]:
     if given.lack:
         yield "The results are of a run that did not end well: frames may be missing."
     if picture is None:
-        yield "There is no video: skeletons are drawn on a plain ground; glpose report --video adds one."
+        how = "; glpose report --video adds one" if given.private is None else ""
+        yield f"There is no video: skeletons are drawn on a plain ground{how}."
     if picture is not None and picture.is_drawn and given.is_drawn_before:
         yield "The video shows people as they were before glpose link or drop: it was drawn earlier."
     if given.is_smoothed:
         yield "The joints were smoothed by glpose smooth."
-    if (private := given.result.settings.get("private")) is not None:
-        yield f"People were hidden in the pictures (--private {private})."
+    if given.private is not None:
+        yield f"People were hidden in the pictures (--private {given.private})."
 
 
 def _told(result: PoseResult) -> Iterator[tuple[str, str]]:

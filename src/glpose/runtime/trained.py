@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from glpose.errors import pasted
 from glpose.files import open_regular, read_regular
 
 RECORD = "recipe.json"
@@ -45,7 +46,7 @@ def how_to_export(path: Path) -> str | None:
     """One line about a run or a checkpoint: what it is, and what makes weights of it; else None."""
     if run := training_run(path):
         what = "a run of glpose train" if path.is_dir() else "a checkpoint of a run of glpose train"
-        return f"{path}: {what}; glpose export {run} -o FOLDER makes weights of it"
+        return f"{path}: {what}; make weights of it with: glpose export {pasted(run)} -o FOLDER"
     if is_checkpoint(path):
         return (
             f"{path}: a checkpoint of torch, without its run; if glpose train has made it, glpose "

@@ -8,7 +8,6 @@ per video or picture sequence, each with a unique name. An unusable argument is 
 import glob
 import os
 import re
-import shlex
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from glpose import imaging
-from glpose.errors import BadInput, VideoError, reason
+from glpose.errors import BadInput, VideoError, pasted, reason
 from glpose.imaging import Rgb
 from glpose.types import Frame, VideoInfo
 from glpose.video.arrays import RATE_HZ, ArraySource, step_at
@@ -365,7 +364,7 @@ def _nothing_in(folder: Path, num_others: int) -> str:
     if not num_folders:
         return f"{held} (found: {num_others} other files); give a folder that holds them itself"
     below = glob.escape(str(folder))
-    each, every = (shlex.quote(f"{below}/{pattern}") for pattern in ("*/", "**/*.mp4"))
+    each, every = (pasted(f"{below}/{pattern}") for pattern in ("*/", "**/*.mp4"))
     return (
         f"{held} itself (found: {num_folders} folders, which are not searched); give them, as in "
         f"{each}, or {every} for all below"

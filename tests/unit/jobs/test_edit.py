@@ -131,7 +131,7 @@ def test_results_know_whether_their_overlay_shows_people_as_they_are(
 ) -> None:
     def report() -> tuple[int, bool]:
         status = main(["report", str(folder), "--overwrite"])
-        said = "shows people as they were before glpose link or drop; draw it anew with"
+        said = "shows people as they were before glpose link or drop; --no-video leaves it out"
         noted = "The video shows people as they were before glpose link or drop"
         in_page = noted in (folder / "report.html").read_text()
         assert (said in capsys.readouterr().err) == in_page
@@ -249,7 +249,7 @@ def test_another_video_is_refused_before_anything_changes(folder: Path, tmp_path
     (folder / "poses.jsonl").write_text(
         text.replace('"settings": {}', '"settings": {"private": "blur"}')
     )
-    with pytest.raises(BadInput, match="its faces are blurred"):
+    with pytest.raises(BadInput, match="could not be blurred; leave out --video"):
         drop(folder, [2], tmp_path / "walk.mp4")
     assert numbers(folder) == [list(some) for some in WHO]
 

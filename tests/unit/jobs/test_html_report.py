@@ -231,7 +231,8 @@ def test_an_overlay_of_others_is_left_out(
     assert main(["report", str(results)]) == 3
     (line,) = capsys.readouterr().err.splitlines()
     assert said in line
-    assert line.endswith("(the page shows skeletons on a plain ground)")
+    assert "the page shows skeletons on a plain ground: " in line
+    assert line.endswith(f"draw it anew with: glpose drop {results} --video VIDEO")
     assert facts_of(results / "report.html")["picture"] is None
 
 

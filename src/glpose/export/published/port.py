@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from glpose.codecs.codec import Codec
-from glpose.errors import BadInput, BadWeights
+from glpose.errors import BadInput, BadWeights, pasted
 from glpose.export.pose import PoseParts
 from glpose.export.published.files import HEAD, Published, num_parameters
 from glpose.files import file_digest
@@ -110,7 +110,7 @@ def bring(
         raise BadWeights(
             f"{published.path}: is {published.architecture} ({published.family.name}), but "
             f"{port.name} is {port.architecture}; import it as what it is, see: "
-            f"glpose weights info {published.path}"
+            f"glpose weights info {pasted(published.path)}"
         )
     source = _source_joints(published, port, source_joints)
     target = by_name(joints)

@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float32, Shaped
 
-from glpose.errors import BadInput, reason
+from glpose.errors import BadInput, pasted, reason
 from glpose.files import read_regular
 from glpose.formats.dataset import LabelledSequence
 from glpose.formats.text.lines import text_lines
@@ -63,7 +63,7 @@ def open_subjhmdb(root: Path, split: int, part: Part) -> list[LabelledSequence]:
     if lacking := [line for line in missing if line]:
         raise BadInput(
             f"{lacking[0]}; {len(lacking)} of the {len(clips)} clips of split {split} ({part}) are "
-            f"incomplete; see: glpose data check jhmdb {root}"
+            f"incomplete; see: glpose data check jhmdb {pasted(root)}"
         )
     return [
         LabelledSequence(clip.name, JHMDB15, ClipLabels(clip, images), images, video)
