@@ -8,7 +8,7 @@ from pathlib import Path
 
 from glpose import __version__
 from glpose.errors import GLPoseError
-from glpose.formats.results import load, poses_files_below
+from glpose.formats.results import load, poses_files_below, put_aside
 from glpose.imaging import version as opencv
 from glpose.jobs.ended import SUMMARY, how_ended
 from glpose.jobs.places import file_in
@@ -108,7 +108,7 @@ def results_folder(folder: Path) -> list[str]:
     if file := file_in(folder):
         lines.append(f"file: {file.get('path') or 'not said'}")
     if how_ended(folder) and not (folder / SUMMARY).exists():
-        return [*lines, f"the run {how_ended(folder)}"]
+        return [*lines, f"the run {how_ended(folder)}{put_aside(folder)}"]
     try:
         summary = json.loads((folder / SUMMARY).read_text("utf-8"))
         warnings = [f"warning: {warning}" for warning in summary["warnings"]]

@@ -53,6 +53,8 @@ from glpose.types import (
 
 FORMAT = "glpose/1"
 POSES = "poses.jsonl"
+OLD = ".glpose-old-"
+"""How the name of a folder begins that holds results while a run is to replace them."""
 
 _UNSURE, _PROPAGATED = "unsure", "propagated"
 _PADDED, _BRIDGED = "padded", "bridged"
@@ -167,7 +169,7 @@ def load(path: str | Path, *, needs_ids: bool = True) -> PoseResult:
     if first is None:
         raise BadInput(
             f"{path}: found no whole line; expected a header with format {FORMAT}; "
-            "the run stopped before it began, run it again"
+            f"the run stopped before it began, run it again{put_aside(path.parent)}"
         )
     return _result(first, lines, needs_ids=needs_ids)
 
@@ -195,13 +197,15 @@ def poses_files_of(path: Path) -> list[Path]:
     try:
         if not path.is_dir():
             return [path]
-        if (path / POSES).exists():
+        if (path / POSES).is_file():
             return [path / POSES]
         below = poses_files_below(path)
     except OSError as problem:
         raise cannot_read(path, problem, "a results folder of glpose run") from problem
     if not below:
-        raise BadInput(f"{path}: holds no {POSES}; expected a results folder of glpose run")
+        raise BadInput(
+            f"{path}: holds no {POSES}; expected a results folder of glpose run{put_aside(path)}"
+        )
     return below
 
 
@@ -214,6 +218,16 @@ def poses_files_below(path: Path) -> list[Path]:
 def is_folder_of_results(path: Path, files: Sequence[Path]) -> bool:
     """Whether `poses_files_of` has found these files in folders below a path."""
     return files[0].parent.parent == path and files[0] != path / POSES
+
+
+def put_aside(folder: Path) -> str:
+    """Where the results are that a killed run was to replace, and how to have them back; else empty."""
+    places = sorted(folder.glob(f"{OLD}*"))
+    return (
+        f"; the results before are in {places[0]}; run the video again without --overwrite to have them back"
+        if places
+        else ""
+    )
 
 
 def holds_frames(path: str | Path) -> bool:

@@ -6,23 +6,30 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from glpose.formats.results import OLD
+
 
 class Aside:
     """Moves files of a folder into a hidden one in it, until they are removed or put back.
 
-    A process that is killed in between leaves that folder, `.glpose-old-` and some letters; see `recover`.
+    A process that is killed in between leaves that folder, `OLD` and some letters; see `recover`.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._place = folder, Path()
         self._files: list[Path] = []
 
+    @property
+    def left(self) -> list[Path]:
+        """What processes left that were killed."""
+        return sorted(self._folder.glob(f"{OLD}*"))
+
     def recover(self) -> None:
         """Move back what a process left that was killed before anything came in its place.
 
         What it had begun with is replaced; call this only where that is nothing. Raises: OSError.
         """
-        for place in sorted(self._folder.glob(".glpose-old-*")):
+        for place in self.left:
             for file in sorted(place.iterdir()):
                 file.replace(self._folder / file.name)
             place.rmdir()
@@ -34,7 +41,7 @@ class Aside:
                 if file.is_dir():
                     raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
                 if not self._files:
-                    self._place = Path(tempfile.mkdtemp(prefix=".glpose-old-", dir=self._folder))
+                    self._place = Path(tempfile.mkdtemp(prefix=OLD, dir=self._folder))
                 file.rename(self._place / file.name)
                 self._files.append(file)
         except OSError:

@@ -8,7 +8,13 @@ from typing import TypeVar
 
 from glpose.errors import BadInput, GLPoseError
 from glpose.files import is_same_file, resolved
-from glpose.formats.results import is_folder_of_results, load, poses_file_of, poses_files_of
+from glpose.formats.results import (
+    is_folder_of_results,
+    load,
+    poses_file_of,
+    poses_files_of,
+    put_aside,
+)
 from glpose.formats.text.lines import cannot_write
 from glpose.jobs.ended import lack_of
 from glpose.jobs.report import Reporter
@@ -214,7 +220,7 @@ def open_given(path: Path) -> Given:
     if not result.frames:
         raise BadInput(
             f"{file}: holds no frame; expected a line for each; the run stopped before the first, "
-            "run it again"
+            f"run it again{put_aside(file.parent)}"
         )
     return Given(file, result, lack_of(file, len(result.frames), result.settings))
 

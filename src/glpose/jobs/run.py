@@ -477,38 +477,51 @@ class SourceJob:
     def _move_old(self) -> None:
         # A run that was killed before its first frame leaves files, but no results; those that it was to
         # replace are beside them.
-        poses = self.folder / POSES
+        poses, is_back = self.folder / POSES, False
         if not (poses.exists() and holds_frames(poses)):
-            try:
-                (self.folder / BEGUN).unlink(missing_ok=True)
-                self.old.recover()
-            except OSError as problem:
-                raise cannot_write(self.folder, problem) from problem
+            is_back = self._recover()
         old = self._files
         for path in self.entry.paths:
             if any(is_same_file(path, file) for file in old):
                 raise BadInput(f"{path}: would be replaced by its own results; choose another -o")
         is_result = poses not in old or holds_frames(poses)
         if old and is_result:
-            self._check_replaced([path.name for path in old if path.name != BEGUN])
+            self._check_replaced([path.name for path in old if path.name != BEGUN], is_back=is_back)
         try:
             self.old.move(old)
         except OSError as problem:
             raise cannot_write(self.folder, problem) from problem
 
-    def _check_replaced(self, old: list[str]) -> None:
+    def _recover(self) -> bool:
+        """Put back what a run was to replace that was killed before its first frame, if there was such a run."""
+        is_left = bool(self.old.left)
+        try:
+            (self.folder / BEGUN).unlink(missing_ok=True)
+            if is_left and (self.folder / POSES).exists():
+                # All was put aside before it opened its files: these are its own. Its poses go last, as
+                # without them it had opened none.
+                for path in reversed(self._files):
+                    path.unlink()
+            self.old.recover()
+        except OSError as problem:
+            raise cannot_write(self.folder, problem) from problem
+        return is_left
+
+    def _check_replaced(self, old: list[str], *, is_back: bool) -> None:
         """Raises: BadInput if the results that are there, in files of these names, are to be kept."""
         if self.options.overwrite:
             return
-        of = ""
+        of, kept = "", "which were kept"
+        if is_back:
+            kept = "put back as the run that was to replace them was killed"
         if ended := how_ended(self.folder):
             of = f", of a run that {ended} ({count_frames(self.folder / POSES)} frames)"
         before = (file_in(self.folder) or {}).get("bytes")
         if before is not None and self._file is not None and before != self._file["bytes"]:
             of += f", of {self.entry.label} as it was before it changed"
         raise BadInput(
-            f"{self.folder}: holds results already ({', '.join(old)}){of}, which "
-            "were kept; use --overwrite to replace them, or another folder with -o"
+            f"{self.folder}: holds results already ({', '.join(old)}){of}, {kept}; "
+            "use --overwrite to replace them, or another folder with -o"
         )
 
     @property

@@ -1,6 +1,7 @@
 """A run that keeps one person, or that hides who people are; with poses made by hand."""
 
 import json
+import re
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,8 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from glpose.cli.main import main
+from glpose.errors import BadInput
 from glpose.formats.results import load
 from glpose.jobs.aside import Aside
+from glpose.jobs.given import open_given
 from glpose.jobs.interrupt import Interrupt
 from glpose.jobs.report import SILENT
 from glpose.jobs.run import Options, Outcome, SourceJob
@@ -155,15 +159,40 @@ def test_nothing_is_kept_without_a_frame_and_old_results_stay(tmp_path: Path) ->
     assert {path.name: path.read_bytes() for path in (tmp_path / "x").iterdir()} == before
 
 
-def test_results_that_a_killed_run_was_to_replace_are_not_forgotten(tmp_path: Path) -> None:
+def test_results_that_a_killed_run_was_to_replace_are_not_forgotten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert done(tmp_path).kept
     folder = tmp_path / "x"
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    header = before["poses.jsonl"].partition(b"\n")[0]
     Aside(folder).move(path for path in sorted(folder.iterdir()) if path.name != ".lock")
-    (folder / "poses.jsonl").write_text('{"format": "glpose/1"}\n', encoding="utf-8")
+    (folder / "poses.jsonl").write_bytes(header + b"\n")
+    for name in ("poses.csv", "overlay.partial.mp4", ".glpose-begun.json"):
+        (folder / name).write_text('{"state": "begun"}', encoding="utf-8")
+    where = rf"; the results before are in {re.escape(str(folder))}/.glpose-old-\w+; run the video again"
+    with pytest.raises(BadInput, match=f"holds no frame; .*{where}"):
+        open_given(folder)
+    assert main(["info", str(folder)]) == 0
+    assert re.search(f"was killed{where}", capsys.readouterr().out)
     refused = done(tmp_path)
     assert not refused.kept
-    assert "holds results already" in refused.warnings[0]
+    assert (
+        "holds results already (poses.jsonl, summary.json), put back as the run"
+        in refused.warnings[0]
+    )
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_run_that_is_killed_while_it_puts_old_results_aside_loses_none(tmp_path: Path) -> None:
+    assert done(tmp_path).kept
+    folder = tmp_path / "x"
+    (folder / "overlay.mp4").write_bytes(b"old")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    Aside(folder).move([folder / "poses.jsonl"])
+    with pytest.raises(BadInput, match=r"holds no poses.jsonl; .*; the results before are in"):
+        open_given(folder)
+    assert "holds results already" in done(tmp_path).warnings[0]
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 

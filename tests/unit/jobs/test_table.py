@@ -196,7 +196,7 @@ def test_a_folder_that_cannot_be_written(
     monkeypatch.setattr(Path, "replace", no)
     assert "cannot be written (Permission denied)" in refused(results, tmp_path / "t.csv", capsys)
     assert not (tmp_path / "t.csv").exists()
-    monkeypatch.setattr(Path, "exists", no)
+    monkeypatch.setattr(Path, "is_file", no)
     assert "cannot be read (Permission denied)" in refused(results, tmp_path / "t.csv", capsys)
 
 
