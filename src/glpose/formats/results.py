@@ -211,7 +211,7 @@ def poses_files_of(path: Path) -> list[Path]:
 
 def poses_files_below(path: Path) -> list[Path]:
     """`poses.jsonl` of each folder in a folder, but of those whose names begin with a dot."""
-    files = path.glob(f"*/{POSES}")
+    files = (file for file in path.glob(f"*/{POSES}") if file.is_file())
     return sorted(file for file in files if not file.parent.name.startswith("."))
 
 

@@ -151,7 +151,7 @@ def _film(given: Given, options: ReportOptions) -> tuple[_Film | None, str]:
     if options.video is not None:
         return _given_film(given, options.video), ""
     beside = given.path.parent / OVERLAY
-    if not beside.exists():
+    if not beside.is_file():
         return None, ""
     try:
         return _overlay(beside, given), ""

@@ -18,6 +18,7 @@ from glpose.formats.results import (
     ResultWriter,
     holds_frames,
     load,
+    poses_files_of,
     read_boxes,
     write_boxes,
     write_summary,
@@ -546,3 +547,16 @@ def test_the_documents_show_lines_of_boxes_that_are_read(tmp_path: Path) -> None
     said = str(run.__doc__).split("A line is a frame:")[1].split("}]}")[0]
     path.write_text(said.replace("x1, y1, x2, y2", "1, 2, 3, 4") + "}]}")
     assert read_boxes(path)[0].xyxy.tolist() == [[1, 2, 3, 4]]
+
+
+def test_a_folder_of_results_may_be_named_as_their_file(tmp_path: Path) -> None:
+    """As those of poses.jsonl.mp4 are."""
+    for name in ("poses.jsonl", "walk"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "poses.jsonl").touch()
+    (tmp_path / "none" / "poses.jsonl").mkdir(parents=True)
+    found = [tmp_path / "poses.jsonl" / "poses.jsonl", tmp_path / "walk" / "poses.jsonl"]
+    assert poses_files_of(tmp_path) == found
+    assert poses_files_of(tmp_path / "poses.jsonl") == found[:1]
+    with pytest.raises(BadInput, match=r"none: holds no poses\.jsonl"):
+        poses_files_of(tmp_path / "none")
