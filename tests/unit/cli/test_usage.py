@@ -22,7 +22,7 @@ from glpose.cli.main import main
         ("run a.mp4 --overlay=maybe", "--overlay is 'maybe'; expected yes or no."),
         ("drop y one", "NUMBER is 'one'; expected a whole number. See: glpose drop -h"),
         ("run a.mp4 --fps 1 --fps 2", "--fps is given twice, or with its opposite; expected one."),
-        ("lift a b c", "'b c' is more than the command takes. See: glpose lift -h"),
+        ("export a b c", "'b c' is more than the command takes. See: glpose export -h"),
         ("run a.mp4 --preset nope", 'Choose from: "fast", "balanced", "best". See: glpose run -h'),
         ("nope", "See: glpose -h"),
         ("score nope", "See: glpose score -h"),
