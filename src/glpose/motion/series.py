@@ -62,6 +62,12 @@ class Series:
         return Series(**by_row, cuts=cuts)
 
     @property
+    def counted(self) -> Float64[np.ndarray, " frames"]:
+        """The rows in whole numbers, counting the frames that are missing in holes, see `num_missing`."""
+        missing = num_missing(self.time_s, self.number)
+        return np.arange(len(self.rows)) + np.r_[0.0, missing.cumsum()]
+
+    @property
     def size_px(self) -> float:
         """The usual length of the longer side of the box, at least a pixel."""
         return _size_px(self.box_xyxy[self.is_present])
