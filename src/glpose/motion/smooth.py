@@ -13,7 +13,7 @@ from glpose.motion.filters import FILTERS, LEAST_SAMPLES
 from glpose.motion.reliable import LEAST_SCORE, is_low, only, reliable, unsure_limbs
 from glpose.motion.series import HOLE, Series, is_longer, pieces, rising, runs, usual_step_s
 from glpose.skeleton import Skeleton
-from glpose.types import BeforeSmoothing, FramePoses, People
+from glpose.types import BeforeSmoothing, FramePoses, People, marks_with_more
 
 _SIDE = 3  # frames on each side that an outlier is told by
 _LEAST_KNOWN = 5  # of these and itself, so that some are before it and some behind
@@ -263,8 +263,8 @@ def smoothed_frames(
             continue
         parts = [(*people[number], row - first[number]) for number in numbers]
         boxes = [_box(series, at) for series, _, at in parts]
-        num_old = len(poses.people)
-        propagated = np.zeros(num_old, bool) if poses.propagated is None else poses.propagated
+        unsure = [smoothed.unsure_sides[at] for _, smoothed, at in parts[len(poses.people) :]]
+        unsure_sides, propagated = marks_with_more(poses, np.array(unsure, bool))
         yield replace(
             poses,
             people=People(
@@ -277,8 +277,8 @@ def smoothed_frames(
             side_evidence=None,
             other_places=None,
             lifted=None,  # from joints that are others now
-            unsure_sides=np.array([smoothed.unsure_sides[at] for _, smoothed, at in parts]),
-            propagated=np.r_[propagated, np.ones(len(numbers) - num_old, bool)],
+            unsure_sides=unsure_sides,
+            propagated=propagated,
             before=BeforeSmoothing(
                 np.stack([series.xy[at] for series, _, at in parts]),
                 np.stack([smoothed.is_filled[at] for _, smoothed, at in parts]),
