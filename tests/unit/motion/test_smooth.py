@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from glpose.errors import BadInput
+from glpose.motion.doubts import doubts_of
 from glpose.motion.filters import FILTERS
 from glpose.motion.reliable import unsure_limbs
 from glpose.motion.series import Series, series_of
@@ -375,3 +376,24 @@ def test_a_person_missed_for_a_moment_appears_marked() -> None:
         assert np.abs(poses.xy[1] - Walk().joints(TIMES[i])).max() < 5
     box = [out[i].people.xyxy[1] for i in (19, 20, 21, 22)]
     np.testing.assert_allclose(np.diff(box, axis=0), (box[3] - box[0])[None] / 3 + np.zeros((3, 1)), atol=0.01)  # fmt: skip
+
+
+def test_another_scene_is_one_whoever_is_filled_in() -> None:
+    """Person 1 is away while 2 alone is seen, who is missed at both ends of that and filled in there."""
+    ways = {1: Walk(), 2: Walk(start_px=600)}
+    away = {1: range(40, 47), 2: (39, 47)}
+    frames = [
+        frame_of(i, t, {n: way.joints(t) for n, way in ways.items() if i not in away[n]})
+        for i, t in enumerate(TIMES)
+    ]
+    people = series_of(frames)
+    made = {n: (one, smooth_person(one, SmoothSpec(), BODY19)) for n, one in people.items()}
+    smoothed = list(smoothed_frames(frames, made))
+    assert smoothed[39].people.track_id.tolist() == [1, 2]
+    raw_doubts, doubts = (
+        [d for d in doubts_of(some, series_of(some)) if d.kind in ("jump", "numbers change")]
+        for some in (frames, smoothed)
+    )
+    assert doubts == raw_doubts
+    assert {n: one.cuts.tolist() for n, one in series_of(smoothed).items()} == {1: [47], 2: []}
+    assert not len(series_of(smoothed[39:40])[2].cuts)  # nobody but one who was put there
