@@ -333,12 +333,15 @@ def poses_of(
     as_given = (people_of.as_given,) if isinstance(people_of, GivenPeople) else ()
     for refine in (*usual, *as_given, *(refiners or ())):
         pairs = refine(pairs)
-    return _named(pairs, info.pictures) if info.pictures else pairs
+    return with_names(pairs, info)
 
 
-def _named(pairs: Iterable[FrameAndPoses], pictures: Sequence[str]) -> Iterator[FrameAndPoses]:
-    for frame, poses in pairs:
-        yield frame, replace(poses, picture=pictures[poses.frame])
+def with_names(pairs: Iterator[FrameAndPoses], info: VideoInfo) -> Iterator[FrameAndPoses]:
+    """The frames with the names of their files, where several pictures in files are the video."""
+    names = info.pictures
+    if not names:
+        return pairs
+    return ((frame, replace(poses, picture=names[poses.frame])) for frame, poses in pairs)
 
 
 def usual_refiners(

@@ -278,6 +278,21 @@ class FramePoses:
         )
 
 
+def marks_with_more(
+    poses: FramePoses, unsure: Bool[np.ndarray, " more"]
+) -> tuple[Bool[np.ndarray, " all"], Bool[np.ndarray, " all"]]:
+    """`unsure_sides` and `propagated` of a frame's people, and behind them of those who are put there.
+
+    Their sides are `unsure` if they are so at either end of the gap: both ends tell where joints lie.
+    """
+    num = len(poses.people)
+    before = [
+        np.zeros(num, bool) if marks is None else marks
+        for marks in (poses.unsure_sides, poses.propagated)
+    ]
+    return np.r_[before[0], unsure], np.r_[before[1], np.ones(len(unsure), bool)]
+
+
 FrameAndPoses = tuple[Frame, FramePoses]
 """A frame and the poses of its people: yielded by the pipeline, taken by refiners and writers."""
 

@@ -146,7 +146,7 @@ def find_results(
 def without_bad(
     found: Found, read: Callable[[Path], Some], made: Made, reporter: Reporter
 ) -> Iterator[tuple[Path, Some]]:
-    """The files with what `read` makes of them, without bad ones, which are reported as lacking.
+    """The files with what `read` makes of them, without bad ones, which are reported as lacking by name.
 
     Pictures among videos of a folder lack nothing: they are passed over with a remark.
     Raises: what `read` raises of a single one; BadInput if all are bad, or pictures.
@@ -163,7 +163,10 @@ def without_bad(
                 pictures.append(str(problem))
                 reporter.note(f"{file}: is of a single picture; passed over")
             else:
-                made.lack(str(problem), reporter)
+                is_told = str(problem).startswith(
+                    str(file.parent)
+                )  # the file, or what is beside it
+                made.lack(str(problem) if is_told else f"{file}: {problem}", reporter)
         else:
             are_all_bad = False
             yield file, one

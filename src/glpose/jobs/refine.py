@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from glpose import __version__
+from glpose.api import with_names
 from glpose.errors import BadInput
 from glpose.flow import Motions
 from glpose.formats.poses import GivenPoses, check_order, find_poses, read_poses
@@ -183,7 +184,7 @@ class _Refinement:
         pairs = self._with_frames(frames, info.rate_hz)
         if not self.given.has_ids:
             pairs = with_links(pairs, self.skeleton, self.motions, rate_hz=info.rate_hz)
-        return self.refiner(pairs)
+        return with_names(self.refiner(pairs), info)
 
     def _with_frames(self, frames: Iterable[Frame], rate_hz: float) -> Iterator[FrameAndPoses]:
         """Each frame with the poses given for it, then the poses that the video has no frame for."""

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from glpose.motion.series import Series, is_longer, num_missing, pieces, rising, runs
+from glpose.motion.series import Series, found_ids, is_longer, num_missing, pieces, rising, runs
 from glpose.types import FramePoses
 
 Kind = Literal[
@@ -84,7 +84,7 @@ def _of_person(number: int, one: Series, put: Bool[np.ndarray, " frames"]) -> li
 
 def _changes(frames: Sequence[FramePoses]) -> Bool[np.ndarray, " frames"]:
     """Frames in which there are people, as in the one before, but all with other numbers."""
-    who = [set(poses.people.track_id.tolist()) for poses in frames]
+    who = [found_ids(poses) for poses in frames]
     return np.array([False, *(bool(a and b and not a & b) for a, b in pairwise(who))])
 
 

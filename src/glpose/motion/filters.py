@@ -26,7 +26,7 @@ import numpy as np
 from jaxtyping import Float64
 from scipy import interpolate, ndimage, signal
 
-from glpose.motion.series import usual_step_s
+from glpose.motion.series import is_longer, usual_step_s
 
 LEAST_SAMPLES = 5
 """Fewer cannot be filtered."""
@@ -36,6 +36,7 @@ BETA = 1.0
 
 _SPEED_HZ = 1.0  # the cut-off of the speed in `one-euro`, as in the paper
 _EVEN = 0.1  # steps are even if no time is off by more than this share of one
+_DIGITS = 3  # of numbers of steps: the rounding of times decides nothing
 
 Samples = Float64[np.ndarray, "samples joints 2"]
 Filter = Callable[[Float64[np.ndarray, " samples"], Samples, float], Samples]
@@ -108,9 +109,10 @@ def _on_even_steps(
     num = len(time_s)
     even_s = np.linspace(time_s[0], time_s[-1], num)
     step_s = even_s[1] - even_s[0]
-    if np.abs(time_s - even_s).max() <= _EVEN * step_s:
+    if not is_longer(np.abs(time_s - even_s).max(), _EVEN * step_s):
         return of_rate(values, 1 / step_s, cutoff_hz)
-    num = 1 + math.ceil((time_s[-1] - time_s[0]) / (usual_step_s(time_s) / 2))
+    half_steps = (time_s[-1] - time_s[0]) / (usual_step_s(time_s) / 2)
+    num = 1 + math.ceil(round(half_steps, _DIGITS))
     even_s = np.linspace(time_s[0], time_s[-1], num)
     # Between samples that lie close together other splines overshoot.
     on_grid = interpolate.PchipInterpolator(time_s, values)(even_s)
@@ -155,5 +157,5 @@ def _savgol(values: Samples, rate_hz: float, cutoff_hz: float) -> Samples:
 
 
 def _median(values: Samples, rate_hz: float, cutoff_hz: float) -> Samples:
-    half = max(1, round(rate_hz / cutoff_hz / 4))
+    half = max(1, round(round(rate_hz / cutoff_hz / 4, _DIGITS)))
     return ndimage.median_filter(values, (2 * half + 1, 1, 1), mode="nearest")

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float64
 from scipy.signal import find_peaks
 
 from glpose.motion.angles import FACING_S
-from glpose.motion.series import Series, is_longer, num_missing, pieces
+from glpose.motion.series import Series, is_longer, pieces
 from glpose.skeleton import Skeleton
 
 LEAST_LEAD = 0.15
@@ -81,8 +81,7 @@ def gait_of(
     for piece in pieces(series):
         lead[piece] /= series[piece].size_px
         lead[piece][_turns(facing[piece], series.time_s[piece])] = np.nan
-    # The numbers of the frames, counting those that are missing in holes of the times.
-    number = np.arange(len(lead)) + np.r_[0.0, num_missing(series.time_s, series.number).cumsum()]
+    number = series.counted
     strides = {
         side: [
             (piece.start + a, piece.start + b)

@@ -62,6 +62,12 @@ class Series:
         return Series(**by_row, cuts=cuts)
 
     @property
+    def counted(self) -> Float64[np.ndarray, " frames"]:
+        """The rows in whole numbers, counting the frames that are missing in holes, see `num_missing`."""
+        missing = num_missing(self.time_s, self.number)
+        return np.arange(len(self.rows)) + np.r_[0.0, missing.cumsum()]
+
+    @property
     def size_px(self) -> float:
         """The usual length of the longer side of the box, at least a pixel."""
         return _size_px(self.box_xyxy[self.is_present])
@@ -125,6 +131,17 @@ def _found_xy(poses: FramePoses) -> Float[np.ndarray, "people joints 2"]:
     return poses.xy if poses.before is None else poses.before.xy
 
 
+def found_ids(poses: FramePoses) -> set[int]:
+    """The track ids of a frame before smoothing: without those whom `glpose smooth` has put there."""
+    return set(poses.people.track_id[~_is_put_there(poses)].tolist())
+
+
+def _is_put_there(poses: FramePoses) -> Bool[np.ndarray, " people"]:
+    if poses.before is None or poses.propagated is None:
+        return np.zeros(len(poses.people), bool)
+    return poses.propagated & np.isnan(poses.before.xy).all((1, 2))
+
+
 def cuts_of(
     frames: Sequence[FramePoses],
     time_s: Float64[np.ndarray, " all"],
@@ -136,8 +153,13 @@ def cuts_of(
     new numbers after a cut, unless the scene is back soon: then nobody was seen in between but others
     who are neither in the frame before nor in this one. In results of given boxes or of other tools, a
     cut, or a number that another person has got, is a jump of the joints as no motion makes it. Joints
-    count as they were found, so that it makes no difference who asks, and whether they are smoothed.
+    and people count as they were found, so that it makes no difference who asks, and whether they are
+    smoothed.
     """
+    is_found = [not _is_put_there(frames[row])[person] for row, person in places]
+    if not any(is_found):
+        return np.zeros(0, np.int64)
+    places = places[is_found]
     rows = places[:, 0]
     xy = np.array([_found_xy(frames[row])[person] for row, person in places], np.float64)
     box_xyxy = np.array([frames[row].people.xyxy[person] for row, person in places], np.float64)
@@ -153,7 +175,7 @@ def _back_from_elsewhere(
     back = []
     for i in np.flatnonzero(np.diff(rows) > 1):
         before, now = rows[i], rows[i + 1]
-        numbers = [set(poses.people.track_id.tolist()) for poses in frames[before : now + 1]]
+        numbers = [found_ids(poses) for poses in frames[before : now + 1]]
         others = set().union(*numbers[1:-1])
         if others and not others & (numbers[0] | numbers[-1]):
             back.append(now)

@@ -13,7 +13,7 @@ from glpose.motion.filters import FILTERS, LEAST_SAMPLES
 from glpose.motion.reliable import LEAST_SCORE, is_low, only, reliable, unsure_limbs
 from glpose.motion.series import HOLE, Series, is_longer, pieces, rising, runs, usual_step_s
 from glpose.skeleton import Skeleton
-from glpose.types import BeforeSmoothing, FramePoses, People
+from glpose.types import BeforeSmoothing, FramePoses, People, marks_with_more
 
 _SIDE = 3  # frames on each side that an outlier is told by
 _LEAST_KNOWN = 5  # of these and itself, so that some are before it and some behind
@@ -126,16 +126,23 @@ def smooth(series: Series, how: SmoothSpec) -> Smoothed:
         one.copy() for one in (series.xy, series.score, none, none, none)
     )
     out = Smoothed(xy, score, filled, outlier, raw, series.unsure_sides.copy())
+    number = series.counted
     for piece in pieces(series):
-        _smooth_piece(series[piece], how, out, piece)
+        _smooth_piece(series[piece], number[piece], how, out, piece)
     _mark_filled(out, series)
     return out
 
 
-def _smooth_piece(series: Series, how: SmoothSpec, out: Smoothed, piece: slice) -> None:
+def _smooth_piece(
+    series: Series,
+    number: Float64[np.ndarray, " frames"],
+    how: SmoothSpec,
+    out: Smoothed,
+    piece: slice,
+) -> None:
     time_s, size_px = series.time_s, series.size_px
     longest_s = max(how.fill_s, HOLE * usual_step_s(time_s))
-    xy, out.is_outlier[piece] = without_outliers(series.xy, time_s, size_px)
+    xy, out.is_outlier[piece] = without_outliers(series.xy, time_s, number, size_px)
     for joint in range(xy.shape[1]):
         gaps = fillable(np.isfinite(xy[:, joint, 0]), time_s, how.fill_s)
         xy[:, joint] = _filled(xy[:, joint], time_s, gaps)
@@ -161,19 +168,27 @@ def _is_slow(time_s: Float64[np.ndarray, " frames"], cutoff_hz: float) -> bool:
 def without_outliers(
     xy: Float64[np.ndarray, "frames joints 2"],
     time_s: Float64[np.ndarray, " frames"],
+    number: Float64[np.ndarray, " frames"],
     size_px: float,
 ) -> tuple[Float64[np.ndarray, "frames joints 2"], Bool[np.ndarray, "frames joints"]]:
     """Hampel's identifier on moving joints: outliers replaced by the motion around, and which these are.
 
     A line is laid through the seven frames around, with the median of all slopes (Theil and Sen) and
     the median place. An outlier is farther from it than three standard deviations, estimated by the
-    median distance. Source: Hampel, The Influence Curve and Its Role in Robust Estimation, JASA 1974,
-    who has no line, since nothing moves; the least distance, for joints at rest, is ours.
+    median distance. `number` are whole and rise by more than one where frames are missing: these count
+    as frames without the joint. Source: Hampel, The Influence Curve and Its Role in Robust Estimation,
+    JASA 1974, who has no line, since nothing moves; the least distance, for joints at rest, is ours.
     """
-    padded = np.pad(xy, ((_SIDE, _SIDE), (0, 0), (0, 0)), constant_values=np.nan)
-    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * _SIDE + 1, axis=0)
-    padded_s = np.pad(time_s, _SIDE, constant_values=np.nan)
-    since_s = np.lib.stride_tricks.sliding_window_view(padded_s, 2 * _SIDE + 1) - time_s[:, None]
+    steps = np.minimum(np.diff(number), 2 * _SIDE + 1).astype(
+        np.int64
+    )  # no window reaches over more
+    at = np.r_[0, steps.cumsum()]
+    num = at[-1] + 1 + 2 * _SIDE
+    padded, padded_s = np.full((num, *xy.shape[1:]), np.nan), np.full(num, np.nan)
+    padded[_SIDE + at], padded_s[_SIDE + at] = xy, time_s
+    windows = np.lib.stride_tricks.sliding_window_view
+    around = windows(padded, 2 * _SIDE + 1, axis=0)[at]
+    since_s = windows(padded_s, 2 * _SIDE + 1)[at] - time_s[:, None]
     is_known = np.isfinite(around[..., 0, :])
     tells = (is_known.sum(-1) >= _LEAST_KNOWN) & np.isfinite(xy[..., 0])
     window, time = around[tells], since_s[np.nonzero(tells)[0]][:, None]
@@ -248,8 +263,8 @@ def smoothed_frames(
             continue
         parts = [(*people[number], row - first[number]) for number in numbers]
         boxes = [_box(series, at) for series, _, at in parts]
-        num_old = len(poses.people)
-        propagated = np.zeros(num_old, bool) if poses.propagated is None else poses.propagated
+        unsure = [smoothed.unsure_sides[at] for _, smoothed, at in parts[len(poses.people) :]]
+        unsure_sides, propagated = marks_with_more(poses, np.array(unsure, bool))
         yield replace(
             poses,
             people=People(
@@ -262,8 +277,8 @@ def smoothed_frames(
             side_evidence=None,
             other_places=None,
             lifted=None,  # from joints that are others now
-            unsure_sides=np.array([smoothed.unsure_sides[at] for _, smoothed, at in parts]),
-            propagated=np.r_[propagated, np.ones(len(numbers) - num_old, bool)],
+            unsure_sides=unsure_sides,
+            propagated=propagated,
             before=BeforeSmoothing(
                 np.stack([series.xy[at] for series, _, at in parts]),
                 np.stack([smoothed.is_filled[at] for _, smoothed, at in parts]),

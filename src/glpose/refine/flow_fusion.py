@@ -12,14 +12,15 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 
 from glpose.flow import Motion, Motions
 from glpose.geometry import box_area, oks
+from glpose.poses import of_rows
 from glpose.refine import Refiner
 from glpose.skeleton import Skeleton
 from glpose.track.cuts import CutDetector
-from glpose.types import Frame, FrameAndPoses, FramePoses, People
+from glpose.types import Frame, FrameAndPoses, FramePoses, People, marks_with_more
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,11 +323,13 @@ class _Stream:
                 if person in persons:
                     column = persons.index(person)
                     xy[layer, column], score[layer, column] = carried.xy[row], carried.score[row]
-        people = _joined(seen.poses.people, [self._between(m, moved, here) for m in missed])
+        between = [self._between(m, moved, here) for m in missed]
+        people = _joined(seen.poses.people, [one for one, _ in between])
+        unsure = np.array([is_unsure for _, is_unsure in between], bool)
         side_px = (people.xyxy[:, 2:] - people.xyxy[:, :2]).max(-1).astype(np.float64)
         steps = np.array([carried.steps for carried in moved.values()], np.int64)
         torso = torso_px(xy, side_px, self._joints, how)
-        fused = _Fused(people, *fuse(steps, xy, score, torso, how), len(seen.person))
+        fused = _Fused(people, *fuse(steps, xy, score, torso, how), unsure)
         return fused.instead_of(seen.poses, self._joints, how)
 
     def _missed(self, moved: Iterable[int], here: int) -> list[tuple[int, int]]:
@@ -336,17 +339,26 @@ class _Stream:
         after = {k for p in moved if p > here for k in self._held[p].person}
         return sorted(k for k in before & after if k[0] not in found)
 
-    def _between(self, person: tuple[int, int], moved: Iterable[int], here: int) -> People:
-        """The box of a person who is missed in a frame, from those before and after it."""
+    def _between(
+        self, person: tuple[int, int], moved: Iterable[int], here: int
+    ) -> tuple[People, bool]:
+        """The box of a person who is missed in a frame, from those before and after it.
+
+        And whether the sides are unsure in one of these.
+        """
         there = [p for p in moved if person in self._held[p].person]
         first, last = max(p for p in there if p < here), min(p for p in there if p > here)
-        a, b = (
-            self._held[p].poses.people[[self._held[p].person.index(person)]] for p in (first, last)
-        )
+        ends = [
+            of_rows(self._held[p].poses, np.array([self._held[p].person.index(person)]))
+            for p in (first, last)
+        ]
+        a, b = (poses.people for poses in ends)
         share = np.float32((here - first) / (last - first))
-        return People(
+        between = People(
             a.xyxy + (b.xyxy - a.xyxy) * share, a.score + (b.score - a.score) * share, a.track_id
         )
+        marks = [poses.unsure_sides for poses in ends]
+        return between, any(bool(one.any()) for one in marks if one is not None)
 
 
 def _joined(people: People, more: Sequence[People]) -> People:
@@ -360,16 +372,19 @@ def _joined(people: People, more: Sequence[People]) -> People:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Fused:
-    """Merged poses; the first `num_own` people are those of the frame, the others were missed."""
+    """Merged poses of the people of a frame, and behind them those of the missed ones.
+
+    `unsure` are the missed ones whose sides are so.
+    """
 
     people: People
     xy: Float64[np.ndarray, "n joints 2"]
     score: Float64[np.ndarray, "n joints"]
-    num_own: int
+    unsure: Bool[np.ndarray, " missed"]
 
     def instead_of(self, poses: FramePoses, joints: Skeleton, how: FlowFusionSpec) -> FramePoses:
         """A frame's poses with these joints, and with the people that were missed."""
-        num = self.num_own
+        num = len(poses.people)
         xy, score = self.xy.astype(poses.xy.dtype), self.score.astype(poses.score.dtype)
         unknown = np.isnan(xy[:num]).any(-1)  # joints without any score stay as they were
         xy[:num][unknown], score[:num][unknown] = poses.xy[unknown], poses.score[unknown]
@@ -381,17 +396,16 @@ class _Fused:
         if not more:
             gone = replace(poses, other_places=None, lifted=None, before=None)
             return replace(gone, xy=xy[:num], score=score[:num])
-        evidence, unsure, before = poses.side_evidence, poses.unsure_sides, poses.propagated
+        evidence = poses.side_evidence
+        unsure_sides, propagated = marks_with_more(poses, self.unsure[is_new])
         return replace(
             poses,
             people=self.people[rows],
             xy=xy[rows],
             score=score[rows],
             side_evidence=None if evidence is None else np.pad(evidence, ((0, more), (0, 0))),
-            unsure_sides=None if unsure is None else np.pad(unsure, (0, more)),
-            propagated=np.r_[
-                np.zeros(num, bool) if before is None else before, np.ones(more, bool)
-            ],
+            unsure_sides=unsure_sides,
+            propagated=propagated,
             other_places=None,
             lifted=None,
             before=None,

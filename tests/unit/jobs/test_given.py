@@ -50,6 +50,27 @@ def test_a_bad_result_stops_no_other(command: str, out: Path, capsys: Capture) -
     assert "none of the 2 results can be used; the first: " in last
 
 
+BAD_FRAMES = {
+    "too slow for the filter": walk([i / 8 for i in range(30)]),
+    "times that fall": walk(TIMES[::-1]),
+    "too short": walk(TIMES[:3]),
+}
+
+
+@pytest.mark.parametrize("command", [*MADE, "angles -o all.csv", "table -o all.csv"])
+@pytest.mark.parametrize("what", BAD_FRAMES)
+def test_of_several_whatever_is_bad_says_whose_it_is(
+    what: str, command: str, out: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the command is run beside the poses, whose path has no folder then."""
+    bad = written(out / "b", BAD_FRAMES[what]) / "poses.jsonl"
+    for folder, name in ((out, "b/poses.jsonl"), (bad.parent, "poses.jsonl")):
+        monkeypatch.chdir(folder)
+        main([*command.split(), "--overwrite", name, str(out / "c")])
+        problems = capsys.readouterr().err.splitlines()
+        assert [line for line in problems if not line.startswith(f"glpose: {name}: ")] == []
+
+
 @each_command
 def test_pictures_in_a_folder_are_passed_over(command: str, out: Path, capsys: Capture) -> None:
     photo = written(out / "b", walk([0.0])) / "poses.jsonl"
@@ -178,6 +199,6 @@ def test_any_problem_of_glpose_stops_no_other_and_a_single_one_is_raised(out: Pa
 
     made = each_alone(out, make, SILENT)
     assert made.files == [out / name / "poses.jsonl" for name in "ac"]
-    assert made.lacks == ["not whole", "no room", "not whole"]
+    assert made.lacks == ["not whole", f"{out / 'b/poses.jsonl'}: no room", "not whole"]
     with pytest.raises(VideoError, match=r"^no room$"):
         each_alone(out / "b", make, SILENT)

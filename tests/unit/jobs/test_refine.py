@@ -132,6 +132,20 @@ def coco(frames: list[FramePoses], **more: object) -> str:
     return json.dumps(entries)
 
 
+def test_poses_of_other_tools_get_the_names_of_the_pictures(tmp_path: Path) -> None:
+    """Wherever they come from, results of several pictures say which file each frame is."""
+    names = [f"{letter}.png" for letter in "abcdef"]
+    for frame, name in zip(still().frames(), names, strict=False):
+        assert frame.rgb is not None
+        (tmp_path / "walk").mkdir(exist_ok=True)
+        write_image(tmp_path / "walk" / name, frame.rgb)
+    (tmp_path / "in.json").write_text(coco([standing(i, 1) for i in range(len(names))]))
+    result = refined(tmp_path / "walk", tmp_path / "in.json", tmp_path / "o")
+    assert [poses.picture for poses in result.frames] == names
+    again = refined(tmp_path / "walk", tmp_path / "o/walk/poses.jsonl", tmp_path / "again")
+    assert [poses.picture for poses in again.frames] == names
+
+
 def test_coco_results_are_read_frame_by_frame(tmp_path: Path) -> None:
     path = tmp_path / "coco.json"
     path.write_text(coco([standing(i, 1) for i in range(SHORT) if i not in (3, 4)]))

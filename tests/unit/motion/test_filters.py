@@ -141,3 +141,24 @@ def test_the_cutoff_is_true_at_the_rates_of_videos(
 def test_the_shortest_track_is_filtered_by_polynomials() -> None:
     true = circle(time_s := np.arange(LEAST_SAMPLES) / 30, 1.0)
     assert np.isfinite(FILTERS["savgol"](time_s, true, 0.5)).all()
+
+
+@pytest.mark.parametrize("name", FILTERS)
+@pytest.mark.parametrize(
+    ("rate_hz", "digits"), [(30.0, 2), (25.0, 2), (60.0, 6), (84.0, 9), (29.97, 3)]
+)
+@pytest.mark.parametrize("num", [LEAST_SAMPLES, 6, 7, 8, 20])
+def test_when_a_clip_begins_changes_nothing(
+    name: str, rate_hz: float, digits: int, num: int
+) -> None:
+    """Not even where times are exactly as uneven as may be, or a number of steps is a whole one."""
+    rng = np.random.default_rng(3)
+    for phase in range(3):
+        time_s = np.round((np.arange(num) + phase) / rate_hz, digits)
+        values = np.cumsum(rng.normal(0, 0.02, (num, 1, 2)), 0)
+        first, *others = (
+            FILTERS[name](time_s + start_s, values, CUTOFF_HZ)
+            for start_s in (0.0, 1.0, 7.13, 30.41, 1000.12)
+        )
+        for other in others:
+            np.testing.assert_allclose(other, first, atol=1e-6)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from glpose.errors import BadInput
+from glpose.motion.doubts import doubts_of
 from glpose.motion.filters import FILTERS
 from glpose.motion.reliable import unsure_limbs
 from glpose.motion.series import Series, series_of
@@ -22,6 +23,7 @@ from glpose.skeleton import BODY19
 from walking import NUM, Walk, frame_of, walk
 
 TIMES = np.arange(100) / 25
+EACH = np.arange(100.0)  # the numbers of the rows where no frame is missing
 KNEE = 13
 
 
@@ -241,6 +243,23 @@ def test_gaps_as_long_as_the_limit_are_filled_wherever_they_are(rate_hz: int, mi
         assert sum(gap.stop - gap.start == missing for gap in found) == expected
 
 
+@pytest.mark.parametrize("rate_hz", [24, 25, 30, 60])
+@pytest.mark.parametrize("hole_s", [0.2, 0.4, 0.7, 1.5])
+def test_frames_that_are_gone_are_frames_without_the_person(rate_hz: int, hole_s: float) -> None:
+    """Right joints beside a hole in the times are no outliers, and are smoothed as beside a gap."""
+    times = np.arange(6 * rate_hz) / rate_hz
+    for start_s in (2.5, 2.8, 3.1):
+        is_gone = (times > start_s) & (times < start_s + hole_s)
+        everywhere = walk(times, Walk(period_s=1.1))
+        both = zip(everywhere, is_gone, strict=True)
+        absent = [frame_of(p.frame, p.time_s, {}) if gone else p for p, gone in both]
+        gone = [p for p, is_away in zip(everywhere, is_gone, strict=True) if not is_away]
+        expected, out = (smooth(series_of(f)[1], SmoothSpec()) for f in (absent, gone))
+        assert not out.is_outlier.any()
+        if hole_s > SmoothSpec().fill_s:
+            np.testing.assert_allclose(out.xy, expected.xy[~is_gone], atol=1e-6)
+
+
 def test_outliers_are_replaced_and_marked() -> None:
     one = series()
     one.xy[30, KNEE] += [60, -40]
@@ -256,7 +275,7 @@ def test_an_outlier_of_a_moving_joint_is_told_by_its_motion() -> None:
     line = np.stack([12.0 * np.arange(20), np.zeros(20)], 1)[:, None]
     xy = line.copy()
     xy[10, 0, 0] += 70
-    moved, outlier = without_outliers(xy, TIMES[:20], 400.0)
+    moved, outlier = without_outliers(xy, TIMES[:20], EACH[:20], 400.0)
     assert np.flatnonzero(outlier).tolist() == [10]
     np.testing.assert_allclose(moved, line, atol=1e-9)
 
@@ -265,15 +284,15 @@ def test_fast_and_noisy_motion_has_no_outliers() -> None:
     running = Walk(period_s=0.7, speed_px_s=500)
     frames = [frame_of(i, t, {1: running.joints(t)}) for i, t in enumerate(TIMES)]
     one = series_of(frames)[1]
-    assert not without_outliers(one.xy, TIMES, one.size_px)[1].any()
+    assert not without_outliers(one.xy, TIMES, EACH, one.size_px)[1].any()
     noise = np.random.default_rng(0).normal(0, 0.01 * one.size_px, one.xy.shape)
-    assert without_outliers(one.xy + noise, TIMES, one.size_px)[1].mean() < 0.01
+    assert without_outliers(one.xy + noise, TIMES, EACH, one.size_px)[1].mean() < 0.01
 
 
 def test_two_samples_have_no_median_that_tells_anything() -> None:
     xy = np.full((20, 1, 2), np.nan)
     xy[[3, 4, 16], 0] = [[0, 0], [500, 0], [0, 0]]
-    assert not without_outliers(xy, TIMES[:20], 100.0)[1].any()
+    assert not without_outliers(xy, TIMES[:20], EACH[:20], 100.0)[1].any()
 
 
 @pytest.mark.parametrize("known", [[3, 4, 5, 6], [6, 7, 8, 9], [4, 6, 7, 9]])
@@ -281,7 +300,7 @@ def test_a_line_on_one_side_or_through_few_others_tells_no_outlier(known: list[i
     """It may turn there, where its neighbours are not known."""
     xy = np.full((12, 1, 2), np.nan)
     xy[known, 0] = [[10.0 * row, 60.0 * (row == 6)] for row in known]
-    assert not without_outliers(xy, TIMES[:12], 400.0)[1].any()
+    assert not without_outliers(xy, TIMES[:12], EACH[:12], 400.0)[1].any()
 
 
 def test_short_pieces_are_kept_as_they_are() -> None:
@@ -357,3 +376,24 @@ def test_a_person_missed_for_a_moment_appears_marked() -> None:
         assert np.abs(poses.xy[1] - Walk().joints(TIMES[i])).max() < 5
     box = [out[i].people.xyxy[1] for i in (19, 20, 21, 22)]
     np.testing.assert_allclose(np.diff(box, axis=0), (box[3] - box[0])[None] / 3 + np.zeros((3, 1)), atol=0.01)  # fmt: skip
+
+
+def test_another_scene_is_one_whoever_is_filled_in() -> None:
+    """Person 1 is away while 2 alone is seen, who is missed at both ends of that and filled in there."""
+    ways = {1: Walk(), 2: Walk(start_px=600)}
+    away = {1: range(40, 47), 2: (39, 47)}
+    frames = [
+        frame_of(i, t, {n: way.joints(t) for n, way in ways.items() if i not in away[n]})
+        for i, t in enumerate(TIMES)
+    ]
+    people = series_of(frames)
+    made = {n: (one, smooth_person(one, SmoothSpec(), BODY19)) for n, one in people.items()}
+    smoothed = list(smoothed_frames(frames, made))
+    assert smoothed[39].people.track_id.tolist() == [1, 2]
+    raw_doubts, doubts = (
+        [d for d in doubts_of(some, series_of(some)) if d.kind in ("jump", "numbers change")]
+        for some in (frames, smoothed)
+    )
+    assert doubts == raw_doubts
+    assert {n: one.cuts.tolist() for n, one in series_of(smoothed).items()} == {1: [47], 2: []}
+    assert not len(series_of(smoothed[39:40])[2].cuts)  # nobody but one who was put there

@@ -1,7 +1,7 @@
 """Poses carried along the flow: by how much, in which direction, how they are merged, and where not."""
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +9,8 @@ import pytest
 
 from glpose.errors import BadInput
 from glpose.flow import Motion, Motions
+from glpose.motion.series import series_of
+from glpose.motion.smooth import SmoothSpec, smooth_person, smoothed_frames
 from glpose.refine import Refiner
 from glpose.refine.flow_fusion import (
     Carried,
@@ -219,6 +221,36 @@ def test_who_is_missed_in_between_appears_and_is_marked() -> None:
         assert poses.people.xyxy[1, 0] == pytest.approx(30 + SPEED * i)
         assert 0 < poses.score[1].mean() < 0.8
     assert all(p.propagated is None for i, p in enumerate(found) if i not in (4, 5))
+
+
+def smoothed(pairs: list[FrameAndPoses]) -> list[FramePoses]:
+    frames = [poses for _, poses in pairs]
+    people = {
+        number: (one, smooth_person(one, SmoothSpec(), COCO17))
+        for number, one in series_of(frames).items()
+    }
+    return list(smoothed_frames(frames, people))
+
+
+@pytest.mark.parametrize("fill", [refined, smoothed])
+@pytest.mark.parametrize(
+    ("unsure", "expected"),
+    [((2, 8), True), ((2, 4), True), ((6, 8), True), ((0, 3), False), ((7, 8), False)],
+)
+def test_whoever_is_put_there_is_as_sure_as_the_worse_end_of_the_gap(
+    fill: Callable[[list[FrameAndPoses]], list[FramePoses]], unsure: tuple[int, int], expected: bool
+) -> None:
+    """Whoever puts them there."""
+    given = walk(12)
+    for i in range(*unsure):
+        frame, poses = given[i]
+        given[i] = frame, replace(poses, unsure_sides=np.array([True]))
+    given[4:6] = pair(4), pair(5)
+    for poses in fill(given)[4:6]:
+        assert poses.propagated is not None
+        assert poses.propagated.tolist() == [True]
+        assert poses.unsure_sides is not None
+        assert poses.unsure_sides.tolist() == [expected]
 
 
 @pytest.mark.parametrize(("score", "num"), [(0.35, 1), (0.2, 0)])
