@@ -109,7 +109,7 @@ def train(
     # Only now, so that a call with missing data or weights leaves no run behind.
     log = None
     with ExitStack() as held:
-        with workers.together(), disk_failures("writing the run's record"):
+        with workers.together(), disk_failures(f"writing to the run folder {run_dir}"):
             counted = in_steps(recipe, data.num_samples)
             if workers.is_first:
                 run_dir.mkdir(parents=True, exist_ok=True)
@@ -244,7 +244,7 @@ def _write_what_is_due(run: Run, state: TrainState, log: RunLog | None) -> list[
         return []
     means = state.take_losses() if is_told else {}
     lines = []
-    with workers.together(), disk_failures("writing to the run folder"):
+    with workers.together(), disk_failures(f"writing to the run folder {run.folder}"):
         if log is None:
             return []
         if is_told:
