@@ -1,9 +1,5 @@
 """Checkpoints on disks that fill up: one kind of failure, and the old file stays."""
 
-import resource
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,23 +8,11 @@ pytest.importorskip("torch")
 
 import torch
 
+from full_disk import files_of_at_most
 from glpose.errors import BadInput
 from glpose.train.run.checkpoint import disk_failures, load_checkpoint, save_checkpoint
 
 pytestmark = pytest.mark.torch
-
-
-@contextmanager
-def files_of_at_most(num_bytes: int) -> Iterator[None]:
-    """Writing more to a file fails, as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_a_disk_that_fills_up_is_one_line_wherever_it_does(tmp_path: Path) -> None:
