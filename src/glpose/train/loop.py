@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -45,6 +45,8 @@ from glpose.train.run.sheet import contact_sheet
 from glpose.train.run.workers import ALONE, Workers
 from glpose.train.state import TrainState, average, learning_rate, seed_step, start
 from glpose.train.system import System, Task, TrainData
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,11 @@ def train(
     if is_there:
         recipe = replace(recipe, pretrained_on=recorded_origin(run_dir))
     task = system.open(recipe, cache_dir)
+    last, is_older = run_dir / "last.pt", False
+    goes_on, begun_from = resume and last.exists(), _stamp(last)
+    # Some networks are prepared with the data.
+    state = _in_turn(workers, lambda: start(recipe, task, workers, fresh=goes_on))
     with workers.together():
-        last = run_dir / "last.pt"
-        goes_on, is_older = resume and last.exists(), False
-        begun_from = _stamp(last)
-        state = start(recipe, task, workers, fresh=goes_on)
         if goes_on:
             is_older = is_of_older_version(_restored(state, last))
             task.resumed = state.model
@@ -103,7 +105,7 @@ def train(
             f"{run_dir} was trained by an older glpose, whose scores and batches may differ: the "
             "next validation makes the best checkpoint anew"
         )
-    data = _open_data(task, workers)
+    data = _in_turn(workers, task.train_data)
     for line in task.notes:
         tell(line)
     # Only now, so that a call with missing data or weights leaves no run behind.
@@ -153,15 +155,14 @@ def _silent(line: str) -> None:
     del line
 
 
-def _open_data(task: Task, workers: Workers) -> TrainData:
-    """The first process fills the cache, then the others open it."""
-    data = None
+def _in_turn(workers: Workers, opened: Callable[[], T]) -> T:
+    """What needs the training data: the first process fills the cache, then the others open it."""
+    found: list[T] = []
     for turn in (True, False):
         with workers.together(), disk_failures("opening the training data"):
             if workers.is_first == turn:
-                data = task.train_data()
-    assert data is not None
-    return data
+                found.append(opened())
+    return found[0]
 
 
 def _run(run: Run, state: TrainState, log: RunLog | None, report: Callable[[str], None]) -> Path:
