@@ -55,6 +55,8 @@ class TinySet:
 class TinyData:
     """Noise pictures and what is to be found in them, by epochs."""
 
+    has_epochs = True
+
     def __init__(self, recipe: Recipe) -> None:
         self._recipe, self._how = recipe, recipe.data
         self.num_samples = recipe.data.num_samples

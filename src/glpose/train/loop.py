@@ -112,7 +112,7 @@ def train(
     log = None
     with ExitStack() as held:
         with workers.together(), disk_failures(f"writing to the run folder {run_dir}"):
-            counted = in_steps(recipe, data.num_samples)
+            counted = in_steps(recipe, data.num_samples, has_epochs=data.has_epochs)
             if workers.is_first:
                 run_dir.mkdir(parents=True, exist_ok=True)
                 held.enter_context(only_writer(run_dir))

@@ -331,6 +331,20 @@ def test_empty_data_is_refused_and_leaves_no_run(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_epochs_of_samples_drawn_at_random_are_refused_and_leave_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TinyData, "has_epochs", False)
+    with pytest.raises(
+        BadConfig, match="tiny counts in epochs, but its samples are drawn at random"
+    ):
+        train(replace(TINY, num_epochs=2), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    train(TINY, tmp_path / "run")
+    with pytest.raises(BadInput, match="training data of tiny has no samples"):
+        train(replace(TINY, data=TinySet(num_samples=0)), tmp_path / "other")
+
+
 def test_a_folder_that_cannot_be_written_is_named_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match="nothing can be written there"):

@@ -287,8 +287,8 @@ def _embedding(features: np.ndarray) -> Float32[np.ndarray, "*n channels"]:
 class FeatureMix:
     """Feature samples from several sets; a batch row depends only on seed, step and row."""
 
-    num_samples = None
-    """Samples are drawn at random: there are no epochs."""
+    num_samples, has_epochs = None, False
+    """Samples are drawn at random."""
 
     def __init__(
         self, sets: list[FeatureData], data: ClipConfig, batch_size: int, seed: int
