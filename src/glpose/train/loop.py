@@ -167,6 +167,14 @@ def _in_turn(workers: Workers, opened: Callable[[], T]) -> T:
 
 def _run(run: Run, state: TrainState, log: RunLog | None, report: Callable[[str], None]) -> Path:
     recipe, workers = run.recipe, run.workers
+    with workers.together(), disk_failures(f"writing to the run folder {run.folder}"):
+        if log is not None and _has_lost_its_best(run, state):
+            state.best_score = -math.inf
+            save_checkpoint(run.folder / "best.pt", state.to_dict(run.asked))
+            report(
+                f"{run.folder / 'best.pt'} is missing or damaged: it is written anew, with the weights "
+                f"of step {state.step}"
+            )
     steps = range(state.step, recipe.num_steps)
     pin = workers.device.type == "cuda"
     with prefetch(run.data, run.rows, steps, recipe.data_workers, pin=pin) as batches:
@@ -180,6 +188,16 @@ def _run(run: Run, state: TrainState, log: RunLog | None, report: Callable[[str]
             for line in _write_what_is_due(run, state, log):
                 report(line)
     return run.folder / "best.pt"
+
+
+def _has_lost_its_best(run: Run, state: TrainState) -> bool:
+    if state.step < min(run.recipe.validate_every, run.recipe.num_steps):
+        return False  # no validation has been yet
+    try:
+        load_checkpoint(run.folder / "best.pt")
+    except BadWeights:
+        return True
+    return False
 
 
 def _one_step(run: Run, state: TrainState, step: int, parts: Parts) -> dict[str, float]:
