@@ -55,6 +55,8 @@ class TinySet:
 class TinyData:
     """Noise pictures and what is to be found in them, by epochs."""
 
+    has_epochs = True
+
     def __init__(self, recipe: Recipe) -> None:
         self._recipe, self._how = recipe, recipe.data
         self.num_samples = recipe.data.num_samples
@@ -121,6 +123,21 @@ class TinyTask(Task[TinyNet]):
 
 
 TINY_SYSTEM = System(TinyConfig, TinySet, TinyTask)
+
+
+class PreparedTask(TinyTask):
+    """One whose network is prepared with the data, which are put into the cache first."""
+
+    def __init__(self, recipe: Recipe[TinyConfig, TinySet], cache_dir: Path) -> None:
+        super().__init__(recipe, cache_dir)
+        self._cache_dir = cache_dir
+
+    def build(self, *, fresh: bool = False) -> TinyNet:
+        if not self._cache_dir.exists():
+            time.sleep(0.2)
+            self._cache_dir.mkdir(exist_ok=True)
+            (self._cache_dir / f"by {os.environ['RANK']}").touch()
+        return super().build(fresh=fresh)
 
 
 TINY = Recipe(
@@ -211,6 +228,8 @@ def be_one_of_several(folder: Path) -> None:
             told = train(RUNS[name], folder / f"{name} by torch", workers=workers)
             ends[f"{name} by torch"] = {"ema": emas[-1], "told": told}
         workers_module.sharing = own
+        system, cache = System(TinyConfig, TinySet, PreparedTask), folder / "cache of one"
+        loop.train(TINY, system, folder / "prepared", cache_dir=cache, workers=workers)
         for name, recipe in FAULTS.items():
             try:
                 train(recipe, folder / name, workers=workers)

@@ -5,7 +5,7 @@ The error for an unknown key suggests the closest known one; that for a wrong ty
 
 import dataclasses
 import types
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -60,37 +60,47 @@ def from_plain(cls: type[T], data: Any, where: str = "") -> T:
     return _build(cls, data, where or cls.__name__)
 
 
-def replace_at(config: T, dotted: str, value: Any) -> T:
-    """A copy with one setting changed, named like "optimizer.lr"; the value is checked.
+def with_changes(config: T, changes: Mapping[str, Any]) -> T:
+    """A copy with settings changed that are named like "optimizer.lr"; it is checked when all are.
 
     A table changes the settings it has, and leaves the others as they are if it is of the same type.
     """
-    name, _, rest = dotted.partition(".")
-    known = {f.name for f in dataclasses.fields(config)}  # type: ignore[arg-type]
-    if name not in known:
-        raise BadConfig(unknown_setting(name, known, type(config).__name__))
-    where, old = f"{type(config).__name__}.{name}", getattr(config, name)
-    hint = get_type_hints(type(config))[name]
-    if rest and get_origin(hint) is dict:
-        if rest not in old:
-            raise BadConfig(unknown_setting(rest, old, where))
-        value, rest = {**old, rest: value}, ""
-    if rest and not dataclasses.is_dataclass(old):
-        raise BadConfig(f"{where} holds no settings of its own; set it as a whole, not '{dotted}'")
-    inner = replace_at(old, rest, value) if rest else _changed(hint, old, value, where)
-    return dataclasses.replace(config, **{name: inner})  # type: ignore[type-var]
+    return _changed(config, changes.items(), type(config).__name__)
 
 
-def _changed(hint: Any, old: Any, data: Any, where: str) -> Any:
-    """The new value of a setting, given its current one."""
-    if not dataclasses.is_dataclass(old):
-        return _build(hint, data, where)
-    present: Any = type(old)
-    if not _fits(present, data):
-        return _build(_present_first(hint, present), data, where)
-    hints = get_type_hints(present)
-    changes = {k: _changed(hints[k], getattr(old, k), v, f"{where}.{k}") for k, v in data.items()}
-    return dataclasses.replace(old, **changes)  # type: ignore[type-var]
+def _changed(config: Any, changes: Iterable[tuple[str, Any]], where: str) -> Any:
+    known, hints = {f.name for f in dataclasses.fields(config)}, get_type_hints(type(config))
+    parts: dict[str, list[tuple[str, Any]]] = {}
+    for dotted, value in changes:
+        name, _, rest = dotted.partition(".")
+        if name not in known:
+            raise BadConfig(unknown_setting(name, known, where))
+        parts.setdefault(name, []).append((rest, value))
+    new = {
+        name: _new_value(hints[name], getattr(config, name), own, f"{where}.{name}")
+        for name, own in parts.items()
+    }
+    return dataclasses.replace(config, **new)
+
+
+def _new_value(hint: Any, present: Any, changes: list[tuple[str, Any]], where: str) -> Any:
+    """The new value of a setting: each change has a name in it, or "" for it as a whole."""
+    value, inner = present, []
+    for name, data in changes:
+        if name and get_origin(hint) is dict:
+            if name not in present:
+                raise BadConfig(unknown_setting(name, present, where))
+            assert isinstance(value, Mapping)
+            value = _build(hint, {**value, name: data}, where)
+        elif name and not dataclasses.is_dataclass(value):
+            raise BadConfig(f"{where} holds no settings of its own; set it as a whole")
+        elif name:
+            inner.append((name, data))
+        elif dataclasses.is_dataclass(value) and _fits(type(value), data):
+            inner += data.items()
+        else:
+            value, inner = _build(_present_first(hint, value), data, where), []
+    return _changed(value, inner, where) if inner else value
 
 
 def _fits(table: Any, data: Any) -> bool:
@@ -100,12 +110,15 @@ def _fits(table: Any, data: Any) -> bool:
     return "kind" not in data or data["kind"] in get_args(get_type_hints(table)["kind"])
 
 
-def _present_first(hint: Any, present: Any) -> Any:
-    """The type to build a table with, given the type of its current value.
+def _present_first(hint: Any, value: Any) -> Any:
+    """The type to build a setting with, given its current value: for tables, also the value's type.
 
     `Any` and type variables are replaced by the current type; in a union the current type comes
     first, for tables whose keys fit several types.
     """
+    if not dataclasses.is_dataclass(value):
+        return hint
+    present: Any = type(value)
     if hint is Any or isinstance(hint, TypeVar):
         return present
     if get_origin(hint) in (Union, types.UnionType):

@@ -70,7 +70,7 @@ FILES = {
         from glpose.train.system import ExportTask, System
 
         class Numbers:
-            num_samples = None
+            num_samples, has_epochs = None, False
 
             def __init__(self, recipe):
                 self.recipe = recipe

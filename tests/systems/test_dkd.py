@@ -158,7 +158,7 @@ def test_stretches_are_of_consecutive_frames() -> None:
     data = painted(replace(SYNTH, num_frames=4))
     named = {name for step in range(20) for name in data.describe(step)}
     assert named == {f"clip{c}, frame {t}, person 0" for c, t in ((0, 0), (0, 1), (0, 2), (1, 4))}
-    assert data.num_samples == 4
+    assert (data.num_samples, data.has_epochs) == (4, False)
     assert [run.tolist() for run in Tracks(Painted()).runs()] == [
         [0, 1, 2, 3, 4, 5], [6, 7, 8], [9, 10, 11, 12],
     ]  # fmt: skip

@@ -107,7 +107,7 @@ def test_joints_without_a_label_shall_stay_as_they_were(single: Path, cache: Pat
 
 def test_a_row_depends_on_seed_step_and_place_alone(single: Path, cache: Path) -> None:
     one, two = (task(single, cache).train_data() for _ in range(2))
-    assert one.num_samples == 12
+    assert (one.num_samples, one.has_epochs) == (12, False)
     for name, values in one.rows(3, [0, 1, 2, 3]).items():
         np.testing.assert_array_equal(values[2:], two.rows(3, [2, 3])[name])
     assert len(one.describe(3)) == 4

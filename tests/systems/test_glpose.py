@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch")
 
 from torch import Tensor  # noqa: E402
 
+from full_disk import files_of_at_most  # noqa: E402
 from glpose import clip  # noqa: E402
 from glpose.codecs.gaussian import crop_from_heatmap, decode, encode  # noqa: E402
 from glpose.config import to_plain  # noqa: E402
@@ -491,6 +492,25 @@ def test_features_that_another_run_has_saved_first_are_used(tracks: Tracks, tmp_
     for clean in (maps[0], found.clean, made(overtaken).clean):
         assert np.array_equal(clean, expected.clean)
     assert [path.name for path in tmp_path.iterdir()] == ["features"]
+
+
+def test_features_on_a_full_disk_are_one_line_to_the_last_byte(
+    tracks: Tracks, tmp_path: Path
+) -> None:
+    def made(folder: Path) -> FeatureData:
+        return FeatureData(
+            tracks, TINY, ClipConfig(), sample_pixels, seed=0, num_variants=1, folder=folder
+        )
+
+    made(tmp_path / "whole")
+    size = (tmp_path / "whole" / "clean.npy").stat().st_size
+    for limit in (0, size // 2, size - 1):
+        with (
+            pytest.raises(BadInput, match=r"features: .*\(File too large"),
+            files_of_at_most(limit),
+        ):
+            made(tmp_path / "features")
+    assert [path.name for path in tmp_path.iterdir()] == ["whole"]
 
 
 @pytest.mark.parametrize("flip_share", [0.0, 1.0])

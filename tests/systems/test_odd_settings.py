@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from glpose.config import replace_at
+from glpose.config import with_changes
 from glpose.errors import BadConfig
 from glpose.nets.spec import (
     CoarseResNetConfig,
@@ -111,7 +111,7 @@ def odd(value: Any, numbers: tuple[float, ...]) -> Iterator[Any]:
 def refused(config: Any, name: str, value: Any) -> BadConfig | None:
     """The error for this setting, None if it is accepted."""
     try:
-        replace_at(config, name, value)
+        with_changes(config, {name: value})
     except BadConfig as problem:
         return problem
     return None
@@ -148,7 +148,7 @@ def test_a_lower_limit_is_not_above_the_upper_one(recipe: str, names: tuple[str,
         low, high = getattr(data, name)
         assert refused(data, name, (high, high)) is None
         with pytest.raises(BadConfig, match=f"{name} is .*; expected the lower limit first"):
-            replace_at(data, name, (high, low))
+            with_changes(data, {name: (high, low)})
 
 
 def forwards() -> dict[type, Callable[[Any], Any]]:
@@ -215,7 +215,7 @@ def test_settings_that_are_accepted_give_finite_answers(system: str) -> None:
         for name, value in settings(config):
             for other in [(), *odd(value, (-1, 0, 1, 3))]:
                 try:
-                    changed = replace_at(config, name, other)
+                    changed = with_changes(config, {name: other})
                     found = answers(changed)
                 except BadConfig:
                     continue

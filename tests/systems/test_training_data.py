@@ -590,6 +590,8 @@ def test_people_without_labels_are_no_keys(tracks: Tracks) -> None:
     how = ClipConfig(order="epochs", damaged_stride=1)
     clips = ClipData([tracks], TINY, how, 4, 0)
     assert clips.num_samples == len(labelled)
+    assert clips.has_epochs
+    assert not ClipData([tracks], TINY, ClipConfig(), 4, 0).has_epochs
     assert {name for step in range(5) for name in clips.describe(step)} == names
     data = FeatureData(tracks, TINY, how, sample_pixels, seed=0, num_variants=2)
     assert data.keys.tolist() == [*labelled, *(labelled + len(tracks))]

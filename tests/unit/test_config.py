@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from glpose.config import checked_truth, from_plain, real_number, replace_at, to_plain
+from glpose.config import checked_truth, from_plain, real_number, to_plain, with_changes
 from glpose.errors import BadConfig, BadInput
 from glpose.types import CropSpec, HeatmapSpec
 
@@ -101,36 +101,36 @@ def test_wrong_data_is_refused_by_the_full_name_of_the_key(data: Any, words: str
         from_plain(Outer, data)
 
 
-def test_replace_at_changes_one_setting() -> None:
-    assert replace_at(FULL, "inner.rate", 3) == Outer(
+def test_changes_reach_one_setting() -> None:
+    assert with_changes(FULL, {"inner.rate": 3}) == Outer(
         "x", Inner(3.0, "slow", (3,)), (4, 5.5), Inner(), {"a": "b"}, (Inner(), Inner(2.0)), True
     )
     assert FULL.inner.rate == 1.0
-    assert replace_at(FULL, "many", [{"rate": 7}]).many == (Inner(rate=7.0),)
+    assert with_changes(FULL, {"many": [{"rate": 7}]}).many == (Inner(rate=7.0),)
 
 
 @pytest.mark.parametrize(
     ("dotted", "value", "words"),
     [
-        ("inner.ratee", 1, r"unknown setting 'ratee' in Inner; did you mean 'rate'\?"),
+        ("inner.ratee", 1, r"unknown setting 'ratee' in Outer\.inner; did you mean 'rate'\?"),
         ("iner.rate", 1, r"unknown setting 'iner' in Outer; did you mean 'inner'\?"),
-        ("inner.rate", "fast", "Inner.rate: expected float, found 'fast'"),
-        ("inner.sizes.0", 1, "Inner.sizes holds no settings of its own"),
+        ("inner.rate", "fast", "Outer.inner.rate: expected float, found 'fast'"),
+        ("inner.sizes.0", 1, "Outer.inner.sizes holds no settings of its own"),
         ("name.x", 1, "Outer.name holds no settings of its own"),
         ("notes.a", "c", "Outer.notes holds no settings of its own"),
     ],
 )
-def test_replace_at_refuses_like_from_plain(dotted: str, value: Any, words: str) -> None:
+def test_changes_are_refused_like_from_plain(dotted: str, value: Any, words: str) -> None:
     with pytest.raises(BadConfig, match=words):
-        replace_at(FULL, dotted, value)
+        with_changes(FULL, {dotted: value})
 
 
 def test_a_table_under_a_free_type_keeps_its_type() -> None:
     config = Outer("x", free=Inner())
-    assert replace_at(config, "free", {"rate": 2}).free == Inner(rate=2.0)
-    assert replace_at(config, "free.rate", 2).free == Inner(rate=2.0)
+    assert with_changes(config, {"free": {"rate": 2}}).free == Inner(rate=2.0)
+    assert with_changes(config, {"free.rate": 2}).free == Inner(rate=2.0)
     with pytest.raises(BadConfig, match=r"Outer.free: expected a table, found 3"):
-        replace_at(config, "free", 3)
+        with_changes(config, {"free": 3})
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,16 +172,16 @@ class Whole:
 
 
 def test_a_table_changes_only_the_settings_that_it_has() -> None:
-    assert replace_at(FULL, "inner", {"rate": 3}).inner == Inner(3.0, "slow", (3,))
-    assert replace_at(FULL, "inner", {}) == FULL
+    assert with_changes(FULL, {"inner": {"rate": 3}}).inner == Inner(3.0, "slow", (3,))
+    assert with_changes(FULL, {"inner": {}}) == FULL
     nested = {"outer": {"inner": {"mode": "fast"}}, "low": 5, "high": 6}
-    found = replace_at(Whole(), "shaped", nested).shaped
-    assert found.outer == replace_at(FULL, "inner.mode", "fast")
+    found = with_changes(Whole(), {"shaped": nested}).shaped
+    assert found.outer == with_changes(FULL, {"inner.mode": "fast"})
     assert (found.shape, found.low, found.high) == (Round(size=7, edge=8), 5, 6)
     with pytest.raises(BadConfig, match=r"unknown setting 'ratee' in Outer\.inner"):
-        replace_at(FULL, "inner", {"rate": 1, "ratee": 3})
+        with_changes(FULL, {"inner": {"rate": 1, "ratee": 3}})
     with pytest.raises(BadConfig, match=r"Outer\.inner\.rate: expected float, found 'x'"):
-        replace_at(FULL, "inner", {"rate": "x"})
+        with_changes(FULL, {"inner": {"rate": "x"}})
 
 
 @pytest.mark.parametrize(
@@ -194,9 +194,9 @@ def test_a_table_changes_only_the_settings_that_it_has() -> None:
     ],
 )
 def test_a_table_of_another_type_replaces_the_present_one(given: dict, shape: object) -> None:
-    assert replace_at(Whole().shaped, "shape", given).shape == shape
+    assert with_changes(Whole().shaped, {"shape": given}).shape == shape
     with pytest.raises(BadConfig, match=r"Shaped\.shape\.kind: expected 'round' or 'square'"):
-        replace_at(Whole().shaped, "shape", {**given, "kind": "oval"})
+        with_changes(Whole().shaped, {"shape": {**given, "kind": "oval"}})
 
 
 def test_specs_check_their_words() -> None:
@@ -255,3 +255,24 @@ def test_true_and_false_are_those_of_python(value: object) -> None:
 def test_what_python_takes_for_true_or_false_is_neither(value: object) -> None:
     with pytest.raises(BadInput, match=r"^x is .*; expected True or False$"):
         checked_truth(value, "x")
+
+
+def test_settings_that_belong_together_are_checked_together() -> None:
+    for changes in ({"low": 5, "high": 6}, {"high": 6, "low": 5}):
+        assert with_changes(Whole().shaped, changes).low == 5
+        dotted = {f"shaped.{name}": value for name, value in changes.items()}
+        assert with_changes(Whole(), {**dotted, "shaped.shape.size": 2}).shaped.high == 6
+        with pytest.raises(BadConfig, match="low is not below high"):
+            with_changes(Whole(), {**dotted, "shaped": {"high": 5}})
+
+
+def test_a_table_and_single_settings_count_in_their_order() -> None:
+    whole = {"kind": "square", "size": 3}
+    given = {"shaped.shape": whole, "shaped.shape.size": 4}
+    assert with_changes(Whole(), given).shaped.shape == Square(size=4)
+    given = {"shaped.shape.edge": 4, "shaped.shape": whole}
+    assert with_changes(Whole(), given).shaped.shape == Square(size=3)
+    given = {"shaped.shape.edge": 4, "shaped.shape": {"size": 3}}
+    assert with_changes(Whole(), given).shaped.shape == Round(size=3, edge=4)
+    with pytest.raises(BadConfig, match=r"unknown setting 'edge' in Whole\.shaped\.shape"):
+        with_changes(Whole(), {"shaped.shape": whole, "shaped.shape.edge": 4})

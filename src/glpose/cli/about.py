@@ -86,7 +86,7 @@ def training(path: Path, run: Path) -> list[str]:
             (row["step"], *next(iter(row["scores"].items()))) for row in rows if "scores" in row
         ]
         known = [first for first in firsts if first[2] is not None]
-    except (OSError, ValueError, KeyError, TypeError, StopIteration):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
         return [*lines, f"steps: {num_steps} asked for; there is no log that can be read"]
     lines.append(f"steps: {steps} of {num_steps}")
     if not known:

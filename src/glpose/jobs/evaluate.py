@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from glpose import __version__
-from glpose.config import replace_at, to_plain
+from glpose.config import to_plain, with_changes
 from glpose.errors import BadInput
 from glpose.evaluation.scoring.coco import RESULTS
 from glpose.evaluation.scoring.report import Report, plain_of
@@ -101,9 +101,7 @@ def evaluate_set(
                     f"--boxes {how.boxes}: no such file; expected 'gt' or a file of detections"
                 )
     official = open_set(how.metric, how.data, how.split, how.boxes, how.limit)
-    options = official.usual
-    for name, value in how.changes.items():
-        options = replace_at(options, name, value)
+    options = with_changes(official.usual, how.changes)
     estimate, record = open_weights(how.weights, how.engine)
     settings = _settings(how, official, options, record)
     _prepare(how, settings)

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from glpose.config import replace_at
+from glpose.config import with_changes
 from glpose.errors import BadConfig, BadInput
 from glpose.files import did_you_mean
 from glpose.formats.sets import root_names, sources
@@ -45,25 +45,25 @@ def _set_and_folder(recipe: Recipe, item: str) -> tuple[str, str]:
 
 
 def with_settings(recipe: Recipe, given: list[str]) -> Recipe:
-    """Change settings given as NAME=VALUE; values are JSON or plain strings.
+    """Change settings given as NAME=VALUE, all at once; values are JSON or plain strings.
 
     Setting `num_steps` replaces `num_epochs`.
     """
-    named = {item.partition("=")[0] for item in given}
-    if {"num_steps", "num_epochs"} <= named:
-        raise BadConfig("--set num_steps and --set num_epochs exclude each other; give one of them")
-    if "num_steps" in named:
-        recipe = replace(recipe, num_epochs=0)
+    changes: dict[str, object] = {}
     for item in given:
         name, equals, text = item.partition("=")
         if not equals:
             raise BadConfig(f"--set {item}: expected NAME=VALUE, e.g. optimizer.lr=5e-4")
+        changes.pop(name, None)  # so that the last one counts, also after a whole table
         try:
-            value = json.loads(text)
+            changes[name] = json.loads(text)
         except json.JSONDecodeError:
-            value = text
-        recipe = replace_at(recipe, name, value)
-    return recipe
+            changes[name] = text
+    if {"num_steps", "num_epochs"} <= changes.keys():
+        raise BadConfig("--set num_steps and --set num_epochs exclude each other; give one of them")
+    if "num_steps" in changes:
+        changes["num_epochs"] = 0
+    return with_changes(recipe, changes)
 
 
 def on_synth_only(recipe: Recipe) -> Recipe:

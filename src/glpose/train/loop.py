@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -45,6 +45,8 @@ from glpose.train.run.sheet import contact_sheet
 from glpose.train.run.workers import ALONE, Workers
 from glpose.train.state import TrainState, average, learning_rate, seed_step, start
 from glpose.train.system import System, Task, TrainData
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,11 @@ def train(
     if is_there:
         recipe = replace(recipe, pretrained_on=recorded_origin(run_dir))
     task = system.open(recipe, cache_dir)
+    last, is_older = run_dir / "last.pt", False
+    goes_on, begun_from = resume and last.exists(), _stamp(last)
+    # Some networks are prepared with the data.
+    state = _in_turn(workers, lambda: start(recipe, task, workers, fresh=goes_on))
     with workers.together():
-        last = run_dir / "last.pt"
-        goes_on, is_older = resume and last.exists(), False
-        begun_from = _stamp(last)
-        state = start(recipe, task, workers, fresh=goes_on)
         if goes_on:
             is_older = is_of_older_version(_restored(state, last))
             task.resumed = state.model
@@ -103,14 +105,14 @@ def train(
             f"{run_dir} was trained by an older glpose, whose scores and batches may differ: the "
             "next validation makes the best checkpoint anew"
         )
-    data = _open_data(task, workers)
+    data = _in_turn(workers, task.train_data)
     for line in task.notes:
         tell(line)
     # Only now, so that a call with missing data or weights leaves no run behind.
     log = None
     with ExitStack() as held:
-        with workers.together(), disk_failures("writing the run's record"):
-            counted = in_steps(recipe, data.num_samples)
+        with workers.together(), disk_failures(f"writing to the run folder {run_dir}"):
+            counted = in_steps(recipe, data.num_samples, has_epochs=data.has_epochs)
             if workers.is_first:
                 run_dir.mkdir(parents=True, exist_ok=True)
                 held.enter_context(only_writer(run_dir))
@@ -153,19 +155,26 @@ def _silent(line: str) -> None:
     del line
 
 
-def _open_data(task: Task, workers: Workers) -> TrainData:
-    """The first process fills the cache, then the others open it."""
-    data = None
+def _in_turn(workers: Workers, opened: Callable[[], T]) -> T:
+    """What needs the training data: the first process fills the cache, then the others open it."""
+    found: list[T] = []
     for turn in (True, False):
         with workers.together(), disk_failures("opening the training data"):
             if workers.is_first == turn:
-                data = task.train_data()
-    assert data is not None
-    return data
+                found.append(opened())
+    return found[0]
 
 
 def _run(run: Run, state: TrainState, log: RunLog | None, report: Callable[[str], None]) -> Path:
     recipe, workers = run.recipe, run.workers
+    with workers.together(), disk_failures(f"writing to the run folder {run.folder}"):
+        if log is not None and _has_lost_its_best(run, state):
+            state.best_score = -math.inf
+            save_checkpoint(run.folder / "best.pt", state.to_dict(run.asked))
+            report(
+                f"{run.folder / 'best.pt'} is missing or damaged: it is written anew, with the weights "
+                f"of step {state.step}"
+            )
     steps = range(state.step, recipe.num_steps)
     pin = workers.device.type == "cuda"
     with prefetch(run.data, run.rows, steps, recipe.data_workers, pin=pin) as batches:
@@ -179,6 +188,16 @@ def _run(run: Run, state: TrainState, log: RunLog | None, report: Callable[[str]
             for line in _write_what_is_due(run, state, log):
                 report(line)
     return run.folder / "best.pt"
+
+
+def _has_lost_its_best(run: Run, state: TrainState) -> bool:
+    if state.step < min(run.recipe.validate_every, run.recipe.num_steps):
+        return False  # no validation has been yet
+    try:
+        load_checkpoint(run.folder / "best.pt")
+    except BadWeights:
+        return True
+    return False
 
 
 def _one_step(run: Run, state: TrainState, step: int, parts: Parts) -> dict[str, float]:
@@ -244,7 +263,7 @@ def _write_what_is_due(run: Run, state: TrainState, log: RunLog | None) -> list[
         return []
     means = state.take_losses() if is_told else {}
     lines = []
-    with workers.together(), disk_failures("writing to the run folder"):
+    with workers.together(), disk_failures(f"writing to the run folder {run.folder}"):
         if log is None:
             return []
         if is_told:

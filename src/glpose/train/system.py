@@ -40,7 +40,12 @@ class TrainData(Protocol):
 
     @property
     def num_samples(self) -> int | None:
-        """How many samples an epoch has; None where there are no epochs."""
+        """How many samples there are to draw from; None where nobody can tell."""
+        ...
+
+    @property
+    def has_epochs(self) -> bool:
+        """Whether each sample is drawn once per epoch, and not at random."""
         ...
 
     def rows(self, step: int, numbers: Sequence[int]) -> ArrayBatch:

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from glpose.config import from_plain, replace_at, to_plain
+from glpose.config import from_plain, to_plain, with_changes
 from glpose.errors import BadConfig
 from glpose.nets.spec import (
     CoarseResNetConfig,
@@ -116,8 +116,8 @@ def test_a_table_of_settings_says_by_its_keys_which_encoder_it_is() -> None:
     assert from_plain(GLPoseConfig, {"backbone": {"width": 8}}).backbone == HRNetConfig(width=8)
     resnet = GLPoseConfig(backbone=RESNET)
     wider = ResNetConfig((1, 1, 1, 1), width=9, deconv_width=16)
-    assert replace_at(resnet, "backbone", {"width": 9}).backbone == wider
-    assert replace_at(resnet, "backbone.width", 9).backbone == wider
+    assert with_changes(resnet, {"backbone": {"width": 9}}).backbone == wider
+    assert with_changes(resnet, {"backbone.width": 9}).backbone == wider
     with pytest.raises(BadConfig, match=r"'num_deconf' in GLPoseConfig\.backbone; did you mean"):
         from_plain(GLPoseConfig, {"backbone": {"num_deconf": 1, "deconv_width": 8}})
     with pytest.raises(BadConfig, match="num_deconv is 0; expected 1 to 5"):

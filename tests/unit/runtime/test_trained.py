@@ -93,6 +93,7 @@ def test_info_tells_of_a_run(run: Path, capsys: pytest.CaptureFixture[str]) -> N
     ("name", "content", "last"),
     [
         ("log.jsonl", "", "there is no log that can be read"),
+        ("log.jsonl", '{"step": 1, "scores": [1]}\n', "there is no log that can be read"),
         ("log.jsonl", '{"step": 5, "losses": {}}\n{"ste', "best score: none yet"),
         ("log.jsonl", '{"step": 5, "losses": {}}\n', "best score: none yet"),
         ("recipe.json", "[]", "not the record of a run that can be read"),

@@ -185,6 +185,26 @@ def test_a_run_of_an_older_version_finds_its_best_anew(
         assert (load_checkpoint(last)["best_score"] < 1e9) == is_older
 
 
+@pytest.mark.parametrize("damage", [None, b"", b"PK cut short"])
+@pytest.mark.parametrize("step", [4, 6])
+def test_a_best_checkpoint_that_is_lost_is_written_anew(
+    tmp_path: Path, step: int, damage: bytes | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    best, last = tmp_path / "run" / "best.pt", tmp_path / "run" / "last.pt"
+    train(TINY, tmp_path / "run")
+    monkeypatch.setattr(TinyTask, "score", lambda self, model: {"score": -5.0})
+    save_checkpoint(last, load_checkpoint(last) | {"step": step, "best_score": 9.0})
+    best.unlink() if damage is None else best.write_bytes(damage)
+    told = train(TINY, tmp_path / "run", resume=True)
+    assert (
+        f"best.pt is missing or damaged: it is written anew, with the weights of step {step}"
+        in told[1]
+    )
+    assert load_checkpoint(best)["step"] == 6
+    assert same_weights(best, last)
+    assert not any("missing" in line for line in train(TINY, tmp_path / "run", resume=True))
+
+
 def test_a_checkpoint_without_rates_goes_on_with_one_rate(tmp_path: Path) -> None:
     recipe = replace(TINY, num_steps=2, validate_every=2)
     train(recipe, tmp_path / "run")
@@ -329,6 +349,20 @@ def test_empty_data_is_refused_and_leaves_no_run(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="training data of tiny has no samples"):
         train(replace(TINY, data=TinySet(num_samples=0)), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_epochs_of_samples_drawn_at_random_are_refused_and_leave_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TinyData, "has_epochs", False)
+    with pytest.raises(
+        BadConfig, match="tiny counts in epochs, but its samples are drawn at random"
+    ):
+        train(replace(TINY, num_epochs=2), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    train(TINY, tmp_path / "run")
+    with pytest.raises(BadInput, match="training data of tiny has no samples"):
+        train(replace(TINY, data=TinySet(num_samples=0)), tmp_path / "other")
 
 
 def test_a_folder_that_cannot_be_written_is_named_before_any_work(tmp_path: Path) -> None:

@@ -91,8 +91,8 @@ def _num_found(choices: _Choices) -> int:
 class MomentsData:
     """Batches of moments, see `train.system.TrainData`; a row depends on seed, step and place."""
 
-    num_samples = None
-    """Moments are drawn at random: there are no epochs."""
+    num_samples, has_epochs = None, False
+    """Moments are drawn at random."""
 
     def __init__(
         self,

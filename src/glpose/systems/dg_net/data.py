@@ -171,15 +171,13 @@ class LiftData:
     which joints of the pose count: those that are known in the picture.
     """
 
+    num_samples, has_epochs = None, False
+    """Cameras are random."""
+
     def __init__(
         self, motions: Mapping[str, Motions], model: DgNetConfig, how: MotionConfig, seed: int
     ) -> None:
         self._motions, self._model, self._how, self._seed = dict(motions), model, how, seed
-
-    @property
-    def num_samples(self) -> None:
-        """Cameras are random: there are no epochs."""
-        return
 
     def describe(self, step: int) -> None:
         """Samples are made together; a row has no name."""

@@ -24,6 +24,8 @@ class TrackData:
     training left and right are exchanged for half of the samples.
     """
 
+    has_epochs = True
+
     def __init__(self, recipe: Settings, *, held: bool) -> None:
         how = recipe.data
         root = recipe.roots[DATASETS[how.published].root]

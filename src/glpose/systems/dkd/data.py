@@ -17,6 +17,8 @@ from glpose.train.system import ArrayBatch
 class StretchData:
     """Batches of stretches, see `train.system.TrainData`; all places of all sets are equally likely."""
 
+    has_epochs = False
+
     def __init__(
         self,
         sets: list[Tracks],

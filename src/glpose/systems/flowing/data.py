@@ -130,6 +130,8 @@ def _encoded(
 class AlignedData:
     """Batches of the keys of some sets, see `train.system.TrainData`."""
 
+    has_epochs = False
+
     def __init__(
         self, sets: list[Aligned], model: Flowing, damage_share: float, batch_size: int, seed: int
     ) -> None:

@@ -52,6 +52,11 @@ class ClipData:
         return int(self._ends[-1])
 
     @property
+    def has_epochs(self) -> bool:
+        """Whether the settings ask for each person once per epoch."""
+        return self._data.order == "epochs"
+
+    @property
     def tracks(self) -> list[Tracks]:
         """The sets."""
         return self._tracks

@@ -15,11 +15,11 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 from glpose.clip import global_slots
 from glpose.damage import DAMAGE, damage
 from glpose.errors import BadConfig
-from glpose.files import whole_folder
 from glpose.systems.glpose.data import drifted_box, key_targets, noisy_box
 from glpose.systems.glpose.spec import ClipConfig, GLPoseConfig
 from glpose.train.data.augment import Look, draw_look, recolour
 from glpose.train.data.sets import LABELLED
+from glpose.train.data.store import cached_folder
 from glpose.train.data.tracks import Tracks
 from glpose.train.system import ArrayBatch
 from glpose.types import Affine
@@ -119,9 +119,9 @@ class FeatureData:
             self._mirrored = maps["mirrored"]
 
     def _save(self, folder: Path) -> None:
-        with whole_folder(folder, _MAPS) as part:
-            np.save(part / "clean.npy", self.clean)
-            np.save(part / "damaged.npy", self.damaged)
+        with cached_folder(folder, _MAPS) as part:
+            _save_whole(part / "clean.npy", self.clean)
+            _save_whole(part / "damaged.npy", self.damaged)
             to_crop = np.stack([m.matrix for m in self.to_crop])
             np.savez(part / _MAPS, to_crop=to_crop, mirrored=self._mirrored)
 
@@ -272,6 +272,14 @@ class FeatureData:
         return self.clean[i]
 
 
+def _save_whole(path: Path, array: np.ndarray) -> None:
+    """As `np.save`, whose last bytes may be lost without a word where nothing more can be written."""
+    with path.open("wb") as file:
+        header = np.lib.format.header_data_from_array_1_0(array)
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(np.ascontiguousarray(array).data)
+
+
 def _embedding(features: np.ndarray) -> Float32[np.ndarray, "*n channels"]:
     return features.mean((-2, -1), dtype=np.float32)
 
@@ -279,8 +287,8 @@ def _embedding(features: np.ndarray) -> Float32[np.ndarray, "*n channels"]:
 class FeatureMix:
     """Feature samples from several sets; a batch row depends only on seed, step and row."""
 
-    num_samples = None
-    """Samples are drawn at random: there are no epochs."""
+    num_samples, has_epochs = None, False
+    """Samples are drawn at random."""
 
     def __init__(
         self, sets: list[FeatureData], data: ClipConfig, batch_size: int, seed: int

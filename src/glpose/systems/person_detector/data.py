@@ -50,8 +50,8 @@ class BoxSample:
 class BoxData:
     """Pictures with boxes; a batch row depends only on seed, step and row."""
 
-    num_samples = None
-    """Pictures are drawn at random: there are no epochs."""
+    num_samples, has_epochs = None, False
+    """Pictures are drawn at random."""
 
     def __init__(
         self, config: BoxDataConfig, roots: Mapping[str, str], cache_dir: Path, seed: int

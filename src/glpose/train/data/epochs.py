@@ -47,11 +47,13 @@ def sample_rows(
     return epoch_order(seed, epoch, num_samples)[places % num_samples]
 
 
-def in_steps(recipe: Recipe, num_samples: int | None) -> Recipe:
+def in_steps(recipe: Recipe, num_samples: int | None, *, has_epochs: bool) -> Recipe:
     """The recipe with all epoch counts converted to steps.
 
-    `num_samples` is None if unknown. Raises: BadConfig if it is unknown but needed, or if
-    milestones are set that the decay ignores; BadInput if there are no samples.
+    `num_samples` is None if unknown; `has_epochs` tells whether each sample is drawn once per epoch.
+
+    Raises: BadConfig if the recipe counts in epochs and the data has none, or if milestones are set
+    that the decay ignores; BadInput if there are no samples.
     """
     if num_samples == 0:
         raise BadInput(
@@ -66,10 +68,11 @@ def in_steps(recipe: Recipe, num_samples: int | None) -> Recipe:
         )
     if not recipe.num_epochs and not optimizer.epoch_milestones:
         return replace(recipe, validate_every=recipe.validate_every or _VALIDATE_EVERY)
-    if num_samples is None:
+    if num_samples is None or not has_epochs:
         raise BadConfig(
-            f"{recipe.name} counts in epochs, but its data has no given number of samples; "
-            "set num_steps, and optimizer.milestones in place of optimizer.epoch_milestones"
+            f"{recipe.name} counts in epochs, but its samples are drawn at random, not once per epoch; "
+            "set num_steps, and optimizer.milestones in place of optimizer.epoch_milestones (or "
+            "data.order=epochs, where the recipe has it)"
         )
     epoch = num_steps_of_epoch(num_samples, recipe.batch_size)
     milestones = (*optimizer.milestones, *(m * epoch for m in optimizer.epoch_milestones))

@@ -144,6 +144,11 @@ class PeopleData:
         """Number of people to train on."""
         return int(self._ends[-1])
 
+    @property
+    def has_epochs(self) -> bool:
+        """Whether the settings ask for each person once per epoch."""
+        return self._config.order == "epochs"
+
     def describe(self, step: int) -> list[str]:
         """Set, clip, frame and person of each sample of a step's batch."""
         return [_describe(self._stores[s], int(self._rows[s][i])) for s, i in self._chosen(step)]

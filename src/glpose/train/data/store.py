@@ -10,7 +10,8 @@ pickled to other processes, which reopen the pictures by path.
 import hashlib
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from glpose.errors import BadInput
+from glpose.errors import BadInput, reason
 from glpose.files import resolved, text_bytes, whole_folder
 from glpose.formats.dataset import of_labelled_size
 from glpose.imaging import read_image
@@ -224,6 +225,22 @@ def content_digest(
     return whole.hexdigest()[:8]
 
 
+@contextmanager
+def cached_folder(folder: Path, last: str) -> Iterator[Path]:
+    """Yield a new folder of the cache, which is made by `files.whole_folder`.
+
+    Raises: BadInput if it cannot be written.
+    """
+    try:
+        with whole_folder(folder, last) as part:
+            yield part
+    except OSError as problem:
+        where = f"{problem.filename}: " if problem.filename else ""
+        raise BadInput(
+            f"{folder}: cannot be written ({where}{reason(problem)}); make room or mend access"
+        ) from problem
+
+
 def has_store(folder: Path) -> bool:
     """Whether the folder holds a complete store."""
     return (folder / _INDEX).is_file()
@@ -239,11 +256,11 @@ def write_store(
     Each label dictionary describes the people in its picture; an array `picture` with their
     picture's number is added. If another run has written the same store meanwhile, that one counts.
 
-    Raises: BadInput, saying `of` which data, if there are no pictures.
+    Raises: BadInput, saying `of` which data, if there are no pictures, and if it cannot be written.
     """
     offsets, shapes, rows, owner = [], [], [], []
     position = 0
-    with whole_folder(folder, _INDEX) as part:
+    with cached_folder(folder, _INDEX) as part:
         with (part / "pixels.bin").open("wb") as file:
             for number, (rgb, labels) in enumerate(pictures):
                 offsets.append(position)

@@ -15,9 +15,14 @@ from glpose.files import whole_file
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write a checkpoint; a killed run leaves the old file or the new one. Raises OSError."""
-    # To an open file, so that disk failures are an OSError and not torch's own error.
     with whole_file(path) as part, part.open("wb") as file:
-        torch.save(state, file)
+        try:
+            torch.save(state, file)
+        except RuntimeError as problem:
+            # torch's writer fails again as it closes, which hides what the disk has said.
+            if isinstance(problem.__context__, OSError):
+                raise problem.__context__ from None
+            raise
 
 
 def is_of_older_version(saved: dict[str, Any]) -> bool:

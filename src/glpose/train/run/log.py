@@ -72,18 +72,31 @@ class RunLog:
             figure.savefig(part, dpi=110, format="png")
 
     def _rows(self) -> list[dict[str, Any]]:
-        """The logged rows, without an incomplete line left by a killed run."""
+        """The logged rows, without an incomplete line left by a killed run, and others' lines."""
         rows = []
         for line in self._path.read_bytes().splitlines():
             try:
-                rows.append(json.loads(line))
+                row = json.loads(line)
             except ValueError:
                 continue
+            if _is_row(row):
+                rows.append(row)
         return rows
 
     def _write(self, row: dict[str, object]) -> None:
         with self._path.open("a", encoding="utf-8") as file:
             file.write(_line(row))
+
+
+def _is_row(row: Any) -> bool:
+    if not isinstance(row, dict) or not isinstance(row.get("step"), int):
+        return False
+    named = [row.get(key, {}) for key in ("losses", "scores")]
+    return all(
+        isinstance(values, dict)
+        and all(isinstance(value, int | float | None) for value in values.values())
+        for values in named
+    )
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -47,15 +47,15 @@ def test_orders_differ_with_epoch_and_seed_and_come_again():
 
 
 def test_epochs_become_steps_of_the_data():
-    recipe = in_steps(PAPER, 41)  # 11 batches of 4
+    recipe = in_steps(PAPER, 41, has_epochs=True)  # 11 batches of 4
     assert (recipe.num_steps, recipe.validate_every) == (220, 11)
     assert recipe.optimizer.milestones == (66, 132, 198)
-    assert in_steps(recipe, 41) == recipe
-    assert in_steps(replace(PAPER, validate_every=5), 41).validate_every == 5
+    assert in_steps(recipe, 41, has_epochs=True) == recipe
+    assert in_steps(replace(PAPER, validate_every=5), 41, has_epochs=True).validate_every == 5
 
 
 def test_a_number_of_steps_takes_the_place_of_epochs():
-    recipe = in_steps(with_settings(PAPER, ["num_steps=3"]), 41)
+    recipe = in_steps(with_settings(PAPER, ["num_steps=3"]), 41, has_epochs=True)
     assert (recipe.num_steps, recipe.validate_every) == (3, 500)
     assert recipe.optimizer.milestones == (66, 132, 198)
     with pytest.raises(BadConfig, match="exclude each other"):
@@ -63,13 +63,15 @@ def test_a_number_of_steps_takes_the_place_of_epochs():
 
 
 def test_what_cannot_be_counted_is_refused():
-    with pytest.raises(BadConfig, match="paper counts in epochs, but its data has no given number"):
-        in_steps(PAPER, None)
+    with pytest.raises(
+        BadConfig, match="paper counts in epochs, but its samples are drawn at random"
+    ):
+        in_steps(PAPER, 41, has_epochs=False)
     with pytest.raises(BadInput, match="training data of paper has no samples"):
-        in_steps(PAPER, 0)
+        in_steps(PAPER, 0, has_epochs=True)
     cosine = replace(PAPER, optimizer=Optimizer(milestones=(5,)))
     with pytest.raises(BadConfig, match="'cosine', which has no milestones"):
-        in_steps(cosine, 41)
+        in_steps(cosine, 41, has_epochs=True)
 
 
 @pytest.mark.parametrize(

@@ -177,11 +177,13 @@ def test_each_target_lies_on_the_dot_of_its_joint(people: Any, flip_share: float
 def test_sets_are_drawn_by_their_shares(people: Any) -> None:
     """Not by their sizes."""
     few, many = [one_person(clip=1)], [one_person(clip=2)] * 5
-    found = clips_of(people(few, many, shares=(3.0, 1.0)))
+    drawn = people(few, many, shares=(3.0, 1.0))
+    found = clips_of(drawn)
     assert found["clip 1"] / found.total() == pytest.approx(0.75, abs=0.07)
     assert set(found) == {"clip 1", "clip 2"}
     by_epochs = people(few, many, shares=(3.0, 1.0), order="epochs")
-    assert by_epochs.num_samples == 6
+    assert by_epochs.num_samples == drawn.num_samples == 6
+    assert (by_epochs.has_epochs, drawn.has_epochs) == (True, False)
     # Six epochs of one step each, which is filled up from its beginning.
     assert 0 < clips_of(by_epochs, 6)["clip 1"] / 96 < 0.4
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from full_disk import files_of_at_most
 from glpose.errors import BadInput
 from glpose.imaging import read_image, write_image
 from glpose.train.data import store as module
@@ -89,12 +90,23 @@ def test_several_threads_read_at_once(tmp_path: Path) -> None:
     assert all((a == b).all() for a, b in zip(found, PICTURES * 20, strict=True))
 
 
+def test_a_store_that_cannot_be_written_is_one_line_and_absent(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match=r"/file/made: cannot be written \(\S*/file: File exists\)"):
+        write_store(tmp_path / "file" / "made", labelled())
+    full = pytest.raises(BadInput, match=r"^\S*/made: cannot be written \(File too large\); make")
+    for limit in (10, 3 * sum(rgb.shape[0] * rgb.shape[1] for rgb in PICTURES)):
+        with full, files_of_at_most(limit):
+            write_store(tmp_path / "made", labelled())
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_an_interrupted_store_is_absent(tmp_path: Path) -> None:
     def breaks() -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
         yield from labelled()
         raise OSError("disk full")
 
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(BadInput, match="disk full"):
         write_store(tmp_path / "store", breaks())
     assert not list(tmp_path.iterdir())
     write_store(tmp_path / "store", labelled())

@@ -41,3 +41,12 @@ def test_a_log_by_an_older_glpose_is_made_strict_when_the_run_goes_on(tmp_path: 
     log = RunLog(tmp_path, 1)
     log.draw()
     assert strict(tmp_path) == [{"step": 1, "scores": {"precision": None}, "seconds": 1.0}]
+
+
+def test_lines_that_are_no_rows_are_left_out(tmp_path: Path) -> None:
+    others = ("[1,2]", "3", "null", '{"a": 1}', '{"step": "x"}', '{"step": 1, "losses": [1]}',
+              '{"step": 1, "scores": {"pck": "x"}}', '{"step"')  # fmt: skip
+    row = '{"step": 1, "losses": {"heatmap": null}}'
+    (tmp_path / "log.jsonl").write_text("\n".join((*others, row)) + "\n", "utf-8")
+    RunLog(tmp_path, 1).draw()
+    assert strict(tmp_path) == [json.loads(row)]

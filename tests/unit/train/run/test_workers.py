@@ -91,6 +91,13 @@ def test_averaged_weights_are_the_same_in_all_processes_and_one_speaks(two: Path
 
 
 @pytest.mark.slow
+def test_one_process_fills_the_cache_also_where_the_network_is_prepared_with_the_data(
+    two: Path,
+) -> None:
+    assert [path.name for path in (two / "cache of one").iterdir()] == ["by 0"]
+
+
+@pytest.mark.slow
 def test_what_stops_one_process_stops_all_with_one_line(two: Path) -> None:
     first, second = ends(two)
     assert {name: second[name] for name in FAULTS} == dict.fromkeys(FAULTS, 2)
