@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-_NO_SYNC_OF_FOLDERS = (errno.EINVAL, errno.ENOTSUP)
+# Windows opens no folder, and others only one whose names may be read.
+_NO_SYNC_OF_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.EACCES)
 
 _PART, _LEFT_OVER_S = ".part", 24 * 3600.0
 _TOKEN_BYTES = 6  # in the names of folders that are being written, so that only those are removed
@@ -73,7 +74,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise
     # The rename is stored in the folder, so the folder has to be synced too.
     try:
-        _to_disk(path.parent)
+        _to_disk(path.parent, os.O_RDONLY)
     except OSError as problem:
         if problem.errno not in _NO_SYNC_OF_FOLDERS:
             raise
@@ -127,8 +128,8 @@ def _last_change(folder: Path) -> float:
         return float("inf")
 
 
-def _to_disk(path: Path) -> None:
-    opened = os.open(path, os.O_RDONLY)
+def _to_disk(path: Path, how: int = os.O_RDWR) -> None:
+    opened = os.open(path, how)  # Windows syncs only what was opened for writing
     try:
         os.fsync(opened)
     finally:

@@ -1,6 +1,7 @@
 """What happens to a machine while a run goes on: files change or go, it is told to stop."""
 
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ import glpose
 from child import started
 from glpose import imaging
 from glpose.cli.main import main
+from glpose.formats import lock
 from glpose.formats.results import ResultWriter
 from glpose.types import FramePoses
 
@@ -129,6 +131,45 @@ def test_results_that_become_read_only_in_mid_run_are_told(
     assert any("overlay.mp4: cannot be written (Permission denied)" in line for line in lines)
     assert any("summary.json: cannot be written (Permission denied)" in line for line in lines)
     assert len(glpose.load(tmp_path / "out" / "walk" / "poses.jsonl").frames) == 6
+
+
+def test_a_system_that_locks_and_syncs_as_windows_does(
+    run: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No locks; a folder cannot be opened, a file open for reading not synced, an open one not removed."""
+    opened, synced, unlink = os.open, os.fsync, os.unlink
+
+    def is_open(path: str | Path) -> bool:
+        names = Path("/proc/self/fd").iterdir()
+        return any(file.exists() and file.samefile(path) for file in names)
+
+    def open_file(path: str | Path, flags: int, *more: Any, **others: Any) -> int:
+        if Path(path).is_dir():
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, flags, *more, **others)
+
+    def sync(file: int) -> None:
+        if not fcntl.fcntl(file, fcntl.F_GETFL) & os.O_RDWR:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        synced(file)
+
+    def remove(path: str | Path, **others: Any) -> None:
+        if Path(path).exists() and is_open(path):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        unlink(path, **others)
+
+    monkeypatch.setattr(lock, "fcntl", None)
+    monkeypatch.delattr(os, "O_NONBLOCK")
+    for name, function in (("open", open_file), ("fsync", sync), ("unlink", remove)):
+        monkeypatch.setattr(os, name, function)
+    assert run(bad_videos.write_video(tmp_path / "walk.mp4", num_frames=6)) == 0
+    results, table = tmp_path / "out" / "walk", tmp_path / "table.csv"
+    files = {"overlay.mp4", "poses.csv", "poses.jsonl", "summary.json"}
+    assert {file.name for file in results.iterdir()} == files
+    assert main(["table", str(results), "-o", str(table)]) == 0
+    assert main(["drop", str(results), "1"]) == 0
+    assert table.stat().st_size > (results / "poses.jsonl").stat().st_size > 0
+    assert not any(frame.people for frame in glpose.load(results).frames)
 
 
 def num_files() -> int:
