@@ -50,11 +50,12 @@ def pretrain(
     """
     try:
         import torch
+
+        from glpose.jobs.pretrain import pretrain as run_pretraining
     except ImportError as problem:
-        raise MissingExtra("torch", "train") from problem
+        raise MissingExtra(problem.name or "torch", "train") from problem
     from dataclasses import replace
 
-    from glpose.jobs.pretrain import pretrain as run_pretraining
     from glpose.recipes import load_recipe
     from glpose.train.change import with_settings
 

@@ -55,10 +55,11 @@ def train(
     """
     try:
         import torch
+
+        from glpose.train.loop import train as run_training
     except ImportError as problem:
-        raise MissingExtra("torch", "train") from problem
+        raise MissingExtra(problem.name or "torch", "train") from problem
     from glpose.systems import load_system
-    from glpose.train.loop import train as run_training
     from glpose.train.run.processor import emulates_bf16
     from glpose.train.run.workers import join_workers
 

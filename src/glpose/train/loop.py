@@ -273,10 +273,12 @@ def _write_what_is_due(run: Run, state: TrainState, log: RunLog | None) -> list[
         if is_valid:
             state.scores = run.task.score(state.ema.eval())
             log.scores(step, state.scores, state.seconds)
-            _write_samples(run, state)
             lines.append(log.summary(step, recipe.num_steps, state.seconds, state.scores))
         if is_saved:
             _keep(run, state, is_valid=is_valid)
+        if is_valid:  # pictures come last: no work is lost if they fail
+            log.draw()
+            _write_samples(run, state)
     return lines
 
 

@@ -114,6 +114,16 @@ def test_losses_that_were_not_written_yet_are_not_lost(
     assert same_weights(tmp_path / "parts" / "last.pt", tmp_path / "whole" / "last.pt")
 
 
+@pytest.mark.parametrize(("of", "what"), [(RunLog, "draw"), (TinyTask, "pictures")])
+def test_pictures_that_fail_lose_no_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of: type, what: str
+) -> None:
+    monkeypatch.setattr(of, what, Mock(side_effect=RuntimeError("no colours")))
+    with pytest.raises(RuntimeError, match="no colours"):
+        train(TINY, tmp_path / "run")
+    assert load_checkpoint(tmp_path / "run" / "last.pt")["step"] == TINY.validate_every
+
+
 @pytest.mark.slow
 def test_resuming_nothing_starts_and_says_so(tmp_path: Path) -> None:
     assert "holds no run yet: starting anew" in train(TINY, tmp_path / "run", resume=True)[0]

@@ -9,6 +9,10 @@ from typing import Any
 
 from glpose.files import no_cache_of_fonts, whole_file, write_whole
 
+# Here, so that a run without matplotlib does not start.
+with no_cache_of_fonts():
+    from matplotlib.figure import Figure
+
 
 class RunLog:
     """`log.jsonl` and `curves.png` of a run folder.
@@ -30,9 +34,8 @@ class RunLog:
         self._write({"step": step, "losses": means})
 
     def scores(self, step: int, scores: dict[str, float], seconds: float) -> None:
-        """Write the scores of a validation and redraw the curves."""
+        """Write the scores of a validation."""
         self._write({"step": step, "scores": scores, "seconds": round(seconds, 1)})
-        self.draw()
 
     def progress(self, step: int, num_steps: int, seconds: float) -> str:
         """Progress and remaining time, after `seconds` of training."""
@@ -48,9 +51,6 @@ class RunLog:
 
     def draw(self) -> None:
         """Losses and scores over the steps, as a picture in the run folder."""
-        with no_cache_of_fonts():
-            from matplotlib.figure import Figure
-
         if not self._path.exists():
             return
         rows = self._rows()

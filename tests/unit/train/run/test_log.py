@@ -28,6 +28,7 @@ def test_what_is_not_finite_is_null_in_the_log_and_a_gap_in_the_curves(tmp_path:
     log.losses(1, {"heatmap": 0.5})
     log.scores(1, {"precision": float("nan"), "recall": 0.0}, 1.0)
     log.scores(2, {"precision": float("inf"), "recall": 3.0}, 2.0)
+    log.draw()
     scores = [row["scores"] for row in strict(tmp_path) if "scores" in row]
     assert scores == [{"precision": None, "recall": 0.0}, {"precision": None, "recall": 3.0}]
     assert np.ptp(read_image(tmp_path / "curves.png")) > 0
