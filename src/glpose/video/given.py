@@ -9,9 +9,11 @@ import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from fractions import Fraction
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,7 +28,7 @@ from glpose.video.camera import CameraSource
 from glpose.video.network import NetworkSource
 from glpose.video.pages import Pages
 from glpose.video.reader import Audio, VideoSource
-from glpose.video.source import ImageSequence, Source, SourceEntry, find_sources
+from glpose.video.source import ImageSequence, Source, SourceEntry, find_sources, natural
 
 Given = (
     str
@@ -43,8 +45,9 @@ Given = (
 """A file, folder or glob; the number of a camera; a picture or pictures as arrays of RGB; the content of a file; a source.
 
 An array is one picture (height x width x 3) or a video (frames x height x width x 3). An iterator of
-pictures is read lazily and once. A list of paths is what `glpose run` does with several, but that
-a picture it names twice is there twice.
+pictures is read lazily and once. Several paths are what `glpose run` does with them, but that
+a picture named twice is there twice. They keep the order of a list; those of a set or an iterator,
+such as `Path.glob`, which has none, are sorted as the pictures of a folder are.
 """
 
 
@@ -82,18 +85,31 @@ def _parts(given: object, fps: float | None) -> Iterator[str | Path | Source | l
             yield _held(bytes(given), "bytes", fps)
         case np.ndarray() if given.ndim < 4:
             yield ArraySource([given], rate_hz=fps, name="picture", is_still=True)
-        case list() | tuple() if given and all(isinstance(p, str | os.PathLike) for p in given):
-            yield [p if isinstance(p, str) else Path(p) for p in given]
         case _ if hasattr(given, "read"):
             yield _held(*_content(given), fps)
         case Iterable() if not isinstance(given, Mapping):
-            yield ArraySource(given, rate_hz=fps)
+            yield _several(given, fps)
         case _:
             raise BadInput(
                 f"found a {type(given).__name__} as source; expected a path, an array, a list or an "
                 "iterator of pictures, the bytes of a file, the number of a camera from 0, or a "
                 "glpose.ArraySource"
             )
+
+
+def _several(given: Iterable[Any], fps: float | None) -> ArraySource | list[str | Path]:
+    """Paths as a list, all else as pictures, of which no more is read here than the first."""
+    rest = iter(given)
+    first = list(islice(rest, 1))
+    if not first or not isinstance(first[0], str | os.PathLike):
+        has_length = isinstance(given, Sequence | np.ndarray)
+        return ArraySource(given if has_length else chain(first, rest), rate_hz=fps)
+    paths: list[str | Path] = []
+    for path in (*first, *rest):
+        if not isinstance(path, str | os.PathLike):
+            raise BadInput(f"found a {type(path).__name__} among paths; expected paths alone")
+        paths.append(path if isinstance(path, str) else Path(path))
+    return sorted(paths, key=natural) if isinstance(given, AbstractSet | Iterator) else paths
 
 
 def _content(file: Any) -> tuple[bytes, str]:

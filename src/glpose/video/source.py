@@ -343,7 +343,7 @@ def _expand(argument: str) -> list[Path]:
     if glob.has_magic(argument):
         # `Path.glob` does not accept absolute patterns.
         if names := glob.glob(argument, recursive=True):  # noqa: PTH207
-            return sorted(map(_absolute, names), key=_natural)
+            return sorted(map(_absolute, names), key=natural)
         raise VideoError(f"{argument}: no file matches; expected videos or pictures")
     raise VideoError(f"{argument}: no such file or folder; check the path")
 
@@ -374,7 +374,7 @@ def _nothing_in(folder: Path, num_others: int) -> str:
 def _media_in(folder: Path) -> tuple[list[Path], list[Path], int]:
     """The pictures and the videos of a folder, and how many other files there are. Raises: OSError."""
     files = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
-    files.sort(key=_natural)
+    files.sort(key=natural)
     images, videos = [], []
     for path in files:
         if path.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES:
@@ -463,7 +463,7 @@ def _absolute(path: Path | str) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100
 
 
-def _natural(path: Path) -> list[tuple[int, int | str]]:
+def natural(path: str | Path) -> list[tuple[int, int | str]]:
     """Natural sort key: frame-2 comes before frame-10."""
     parts = re.split(r"(\d+)", str(path))
     return [(0, int(p)) if p.isdecimal() else (1, p) for p in parts]

@@ -4,6 +4,7 @@ import gc
 import io
 import math
 import tempfile
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import fields
 from fractions import Fraction
@@ -84,6 +85,35 @@ def test_paths_together_are_one_sequence(tmp_path: Path) -> None:
     folder = image_folder(tmp_path)
     source = opened([folder / "frame-2.png", str(folder / "frame-10.png")])
     assert indices(source) == [2, 10]
+
+
+@pytest.mark.parametrize(
+    "form", [list, tuple, deque, lambda paths: dict(enumerate(paths)).values()]
+)
+def test_paths_with_an_order_keep_it(form: Callable, tmp_path: Path) -> None:
+    folder = image_folder(tmp_path)
+    source = opened(form([folder / "frame-10.png", str(folder / "frame-2.png")]))
+    assert indices(source) == [10, 2]
+
+
+@pytest.mark.parametrize("form", [set, frozenset, iter, lambda paths: (path for path in paths)])
+def test_paths_without_an_order_are_sorted_as_those_of_a_folder(
+    form: Callable, tmp_path: Path
+) -> None:
+    folder = image_folder(tmp_path)
+    names = [folder / "frame-10.png", str(folder / "frame-2.png"), folder / "frame-1.png"]
+    assert indices(opened(form(names))) == [1, 2, 10]
+
+
+def test_a_glob_is_what_its_folder_is(tmp_path: Path) -> None:
+    folder = image_folder(tmp_path)
+    assert indices(opened(folder.glob("*.png"))) == indices(opened(folder))
+
+
+@pytest.mark.parametrize("form", [list, iter])
+def test_what_is_no_path_among_paths_is_told(form: Callable) -> None:
+    with pytest.raises(BadInput, match="found a ndarray among paths; expected paths alone"):
+        opened(form(["a.png", PICTURES[0]]))
 
 
 def test_a_picture_is_there_as_often_as_one_list_names_it(tmp_path: Path) -> None:
