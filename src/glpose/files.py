@@ -31,6 +31,7 @@ def open_regular(path: Path) -> io.BufferedReader:
 
     Raises: OSError, also for these, and for a folder.
     """
+    check_name(path)
     # Opening a pipe without a writer blocks, unless it is asked not to.
     file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     mode = os.fstat(file).st_mode
@@ -49,6 +50,20 @@ def read_regular(path: Path) -> bytes:
         return file.read()  # not of MOST_BYTES, for which there must be memory at once
 
 
+def check_name(path: Path) -> None:
+    """Raises: OSError for what no file can be called, where the calls of the system raise others."""
+    if not can_name(str(path)):
+        raise OSError(errno.EINVAL, "not a name that a file can have", str(path))
+
+
+def can_name(text: str) -> bool:
+    """Whether names of files may have these characters: half of a pair of UTF-16 has no bytes."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+
+
 def check_fits(file: BinaryIO, path: Path) -> None:
     """Raises: OSError if an open file has more than `MOST_BYTES`."""
     if os.fstat(file.fileno()).st_size > MOST_BYTES:
@@ -64,6 +79,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
     Raises: OSError if the file cannot be written.
     """
+    check_name(path)
     part = path.with_name(path.name + _PART)
     try:
         yield part

@@ -71,6 +71,14 @@ def test_a_file_system_that_cannot_sync_folders_is_no_error(
     assert path.read_text() == "new"
 
 
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800b"])
+def test_what_no_file_can_be_called_is_a_problem_of_the_system(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OSError, match="not a name that a file can have"):
+        read_regular(tmp_path / name)
+    with pytest.raises(OSError, match="not a name that a file can have"):
+        write_whole(tmp_path / name / "a.txt", "")
+
+
 def test_a_folder_appears_whole_and_one_that_is_there_stays(tmp_path: Path) -> None:
     folder = tmp_path / "cache" / "made"
     for text in ("first", "second"):

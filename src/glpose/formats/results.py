@@ -26,6 +26,7 @@ from jaxtyping import Float, Float32
 
 from glpose.config import real_number, to_plain
 from glpose.errors import BadInput
+from glpose.files import check_name
 from glpose.formats.text.lines import (
     FARTHEST_PX,
     Line,
@@ -82,6 +83,7 @@ class ResultWriter:
         self._frame = -1
         first = header(video, skeleton, models or {}, settings or {})
         try:
+            check_name(self._path)
             self._file: IO[str] = self._path.open("w", encoding="utf-8", newline="\n")
         except OSError as problem:
             raise cannot_write(self._path, problem) from problem

@@ -25,7 +25,7 @@ from glpose.api import (
     usual_weights,
 )
 from glpose.errors import BadInput, GLPoseError, VideoError, reason
-from glpose.files import is_same_file
+from glpose.files import check_name, is_same_file
 from glpose.flow import Flow
 from glpose.formats.lock import in_turn, only_writer
 from glpose.formats.results import POSES, count_frames, holds_frames, read_boxes, write_summary
@@ -231,6 +231,7 @@ def _works(
 def make_folder(folder: Path) -> None:
     """Make a folder and its parents. Raises BadInput if that fails."""
     try:
+        check_name(folder)
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError as problem:
         raise BadInput(f"{folder}: is a file; expected a folder, choose another -o") from problem

@@ -20,6 +20,7 @@ from typing import Protocol, runtime_checkable
 
 from glpose import imaging
 from glpose.errors import BadInput, VideoError, pasted, reason
+from glpose.files import can_name
 from glpose.imaging import Rgb
 from glpose.types import Frame, VideoInfo
 from glpose.video.arrays import RATE_HZ, ArraySource, step_at
@@ -443,19 +444,11 @@ def _as_component(name: str, suffix: str = "") -> str:
 
     Cut where no file system could take it with its suffix.
     """
-    safe = "".join(char if _can_name(char) else "_" for char in Path(name).name)
+    safe = "".join(char if can_name(char) else "_" for char in Path(name).name)
     safe = "source" if safe in ("", "..") else safe[:_MOST_BYTES]
     while len(os.fsencode(safe + suffix)) > _MOST_BYTES:
         safe = safe[:-1]
     return safe + suffix
-
-
-def _can_name(char: str) -> bool:
-    """Whether names of files may have this character: half of a pair of UTF-16 has no bytes."""
-    try:
-        return os.fsencode(char) != b"\0"
-    except UnicodeEncodeError:
-        return False
 
 
 def _absolute(path: Path | str) -> Path:

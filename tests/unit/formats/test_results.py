@@ -560,3 +560,13 @@ def test_a_folder_of_results_may_be_named_as_their_file(tmp_path: Path) -> None:
     assert poses_files_of(tmp_path / "poses.jsonl") == found[:1]
     with pytest.raises(BadInput, match=r"none: holds no poses\.jsonl"):
         poses_files_of(tmp_path / "none")
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800b"])
+def test_what_no_file_can_be_called_is_refused_in_a_line(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BadInput, match=r"cannot be read \(not a name that a file can have\)"):
+        load(tmp_path / name)
+    with pytest.raises(BadInput, match=r"cannot be read \(not a name that a file can have\)"):
+        read_boxes(tmp_path / name)
+    with pytest.raises(BadInput, match=r"cannot be written \(not a name that a file can have\)"):
+        write(tmp_path / name)

@@ -515,3 +515,8 @@ def test_files_that_are_no_pictures_are_told_and_nothing_is_missing(
 def test_the_library_says_so_when_a_source_cannot_be_used(how: dict, tmp_path: Path) -> None:
     with pytest.raises(VideoError):
         glpose.run(tmp_path / "nothing.mp4", **how)
+
+
+def test_a_folder_that_cannot_be_called_so_is_refused_in_a_line(options: Options) -> None:
+    with pytest.raises(BadInput, match=r"cannot be written \(not a name that a file can have\)"):
+        run_sources([], replace(options, output=options.output / "a\0b"))
