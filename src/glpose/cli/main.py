@@ -9,11 +9,12 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from cyclopts import UNSET, App, ArgumentCollection, CycloptsError
 
 from glpose import __version__
-from glpose.cli.output import complain, hush_natives, unwritten
+from glpose.cli.output import complain, escape_unprintable, hush_natives, unwritten
 from glpose.cli.usage import usage_error
 from glpose.errors import BadInput, GLPoseError
 
@@ -126,6 +127,7 @@ app.command(
 
 
 _HELP = {"-h", "--help", "--version"}
+_LEAST_WIDTH = 40  # of a page of help; rich makes none for a terminal of 0 to 2 columns
 
 
 def main(arguments: Sequence[str] | None = None, *, speaks: bool = True) -> int:
@@ -180,11 +182,22 @@ def _names_source(tokens: list[str]) -> bool:
 
 
 def _run(tokens: list[str]) -> object:
+    may_help = len(tokens) < 2 or _HELP & set(tokens)
+    console = _console_for_help() if may_help else None
     try:
-        return app(tokens, exit_on_error=False, print_error=False)
+        return app(tokens, console=console, exit_on_error=False, print_error=False)
     except SystemExit:  # rich, if the reader of a help page has gone
         return 0
     except OSError as problem:
         if tokens and not _HELP & set(tokens):
             raise
         raise unwritten(problem) from problem
+
+
+def _console_for_help() -> Any:
+    """That of the terminal, unless it is too narrow."""
+    from rich.console import Console  # slow to import
+
+    escape_unprintable()
+    console = Console()
+    return Console(width=_LEAST_WIDTH) if console.width < _LEAST_WIDTH else console

@@ -1,5 +1,6 @@
 """What the commands print: results on stdout, problems on stderr, as lines that a terminal can show."""
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -69,6 +70,12 @@ def hush_natives() -> None:
         os.dup2(nowhere, 2)
         os.close(nowhere)
         sys.stderr = own
+
+
+def escape_unprintable() -> None:
+    """Have others print what the encoding of stdout lacks as escapes, as `say` does."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _silence(stream: Any) -> None:
