@@ -170,7 +170,7 @@ def is_same_file(path: Path, other: Path) -> bool:
     """Whether both are there and one file or folder."""
     try:
         return path.samefile(other)
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 

@@ -77,6 +77,7 @@ def test_what_no_file_can_be_called_is_a_problem_of_the_system(tmp_path: Path, n
         read_regular(tmp_path / name)
     with pytest.raises(OSError, match="not a name that a file can have"):
         write_whole(tmp_path / name / "a.txt", "")
+    assert not files.is_same_file(tmp_path / name, tmp_path)
 
 
 def test_a_folder_appears_whole_and_one_that_is_there_stays(tmp_path: Path) -> None:
