@@ -1,7 +1,10 @@
 """What `pyproject.toml` promises is what is tried, and what is packed is what is listed."""
 
 import re
+import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -42,3 +45,30 @@ def test_the_source_archive_takes_files_of_the_root_only():
     listed = PYPROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
     assert [name for name in listed if not name.startswith("/")] == []
     assert [name for name in listed if not (ROOT / name[1:]).exists()] == []
+
+
+FROM_ZIP = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from glpose.errors import BadWeights
+from glpose.runtime.load import shipped
+from glpose.viewer import html_page
+assert ".zip" in html_page.__file__
+print(len(html_page._file("page.html")) > 0)
+try:
+    shipped()
+except BadWeights as problem:
+    print(problem)
+"""
+
+
+def test_a_package_in_a_zip_file_says_that_it_has_to_be_unpacked(tmp_path: Path) -> None:
+    package = ROOT / "src" / "glpose"
+    with zipfile.ZipFile(tmp_path / "glpose.zip", "w") as archive:
+        for path in (*package.rglob("*.py"), *(package / "viewer" / "page").iterdir()):
+            archive.write(path, path.relative_to(package.parent))
+    command = [sys.executable, "-c", FROM_ZIP, tmp_path / "glpose.zip"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    is_page, line = done.stdout.splitlines()
+    assert is_page == "True"
+    assert "install glpose unpacked, not as a zip file" in line

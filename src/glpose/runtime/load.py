@@ -276,7 +276,13 @@ def _at_path(path: Path, use: Use) -> Weights:
 
 
 def _package_folder() -> Path:
-    return Path(str(files("glpose.weights")))
+    folder = Path(str(files("glpose.weights")))
+    if not folder.is_dir():
+        raise BadWeights(
+            f"{folder}: no such folder, in which the weights of glpose are; install glpose unpacked, "
+            "not as a zip file"
+        )
+    return folder
 
 
 def _of_file(path: Path) -> Weights:

@@ -10,7 +10,7 @@ import hashlib
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from importlib.resources import files
 
 import numpy as np
 from jaxtyping import Float64
@@ -25,7 +25,7 @@ from glpose.types import PoseResult
 from glpose.viewer.overlay import DOUBTFUL, HIDDEN, SURE, shade_of, sides_of, track_colour
 from glpose.viewer.packing import Packing
 
-_FILES = Path(__file__).parent / "page"
+_FILES = files("glpose.viewer") / "page"
 _SCRIPTS = ("unpack.js", "results.js", "skeletons.js", "player.js", "charts.js", "page.js")
 
 QUANTUM_PX = 0.1
