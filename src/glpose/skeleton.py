@@ -5,7 +5,7 @@ one set is found in another; joints that the source lacks have index -1, and `co
 NaN coordinates and score 0.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import SupportsIndex
@@ -31,12 +31,16 @@ class Skeleton:
     oks_sigma: Float[np.ndarray, " joints"]
 
     def index(self, joint: str) -> int:
-        """The position of a joint. Raises BadInput if the set has no joint of that name."""
-        if joint not in self.joints:
+        """The position of a joint; `neck` and `head_bottom` are one joint, and `face` and `nose`.
+
+        Raises: BadInput if the set lacks it.
+        """
+        found = find_joints(self, (joint,))
+        if not found:
             raise BadInput(
                 f"skeleton {self.name} has no joint '{joint}'; it has: {', '.join(self.joints)}"
             )
-        return self.joints.index(joint)
+        return found[0]
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple:
         """One of ours stays that very one when it is copied or sent to another process."""
@@ -233,9 +237,19 @@ def by_name(name: str) -> Skeleton:
 
 def joint_map(source: Skeleton, target: Skeleton) -> Int64[np.ndarray, " target_joints"]:
     """For each joint of `target` its index in `source`, or -1 where the source lacks it."""
-    names = [_SAME.get(joint, joint) for joint in source.joints]
-    wanted = [_SAME.get(joint, joint) for joint in target.joints]
-    return np.array([names.index(j) if j in names else -1 for j in wanted], np.int64)
+    names = _alike(source.joints)
+    return np.array([names.index(j) if j in names else -1 for j in _alike(target.joints)], np.int64)
+
+
+def find_joints(skeleton: Skeleton, joints: Iterable[str]) -> list[int]:
+    """The positions of those of some joints that a set has, under either name as in `index`."""
+    names = _alike(skeleton.joints)
+    return [names.index(j) for j in _alike(joints) if j in names]
+
+
+def _alike(joints: Iterable[str]) -> list[str]:
+    """The names with one for each joint that has two."""
+    return [_SAME.get(joint, joint) for joint in joints]
 
 
 def convert(

@@ -14,9 +14,11 @@ from glpose.skeleton import (
     LSP14,
     POSETRACK15,
     SKELETONS,
+    TUD13,
     Skeleton,
     by_name,
     convert,
+    find_joints,
     joint_map,
 )
 
@@ -76,6 +78,13 @@ def test_jhmdb_neck_and_face_are_found_under_their_other_names() -> None:
     assert JHMDB15.joints[index[POSETRACK15.index("head_bottom")]] == "neck"
     assert JHMDB15.joints[index[POSETRACK15.index("nose")]] == "face"
     assert index[POSETRACK15.index("head_top")] == -1
+
+
+def test_joints_are_found_under_either_name() -> None:
+    assert JHMDB15.index("nose") == JHMDB15.index("face") == 2
+    assert POSETRACK15.index("neck") == POSETRACK15.index("head_bottom") == 12
+    assert find_joints(LSP14, ("nose", "head_bottom", "right_knee")) == [12, 1]
+    assert find_joints(TUD13, ("face", "neck")) == []
 
 
 def test_what_the_source_lacks_is_nan_with_score_0() -> None:

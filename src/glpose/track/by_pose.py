@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64, UInt8
 
 from glpose.geometry import box_iou, oks
-from glpose.skeleton import Skeleton
+from glpose.skeleton import Skeleton, find_joints
 from glpose.track import motion
 from glpose.track.looks import LooksMemory, clothes
 from glpose.track.tracker import Pool, Track, Tracker, TrackerSpec, to_people
@@ -24,7 +24,7 @@ FEWEST_SURE = 4
 _NEAR_BORDER = 0.03  # in box heights
 # The most that a person's size changes in a frame.
 _MOST_SCALING = 0.05
-_HEAD = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "head_top", "face", "head")
+_HEAD = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "head_top", "head")
 
 
 @dataclass(frozen=True, slots=True)
@@ -441,5 +441,4 @@ def _spread(xy: Float[np.ndarray, "n 2"]) -> float:
 def head_and_feet(joints: Skeleton) -> tuple[tuple[int, ...], ...]:
     """Head and feet: for each the joints of which one must be sure."""
     parts = (_HEAD, ("left_ankle",), ("right_ankle",))
-    found = [tuple(joints.index(name) for name in part if name in joints.joints) for part in parts]
-    return tuple(part for part in found if part)
+    return tuple(found for part in parts if (found := tuple(find_joints(joints, part))))

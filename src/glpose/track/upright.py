@@ -9,7 +9,7 @@ by a half only, so that crops of neighbouring frames nearly always fit each othe
 import numpy as np
 from jaxtyping import Bool, Float
 
-from glpose.skeleton import Skeleton
+from glpose.skeleton import Skeleton, find_joints
 
 _MOST_DEG = 100.0  # a body that is turned further than this against its crop gets the other one
 _STANDS_DEG = 45.0  # a body that leans less than this will not be upside down in the next frame
@@ -58,8 +58,7 @@ def _middle(
 ) -> Float[np.ndarray, "2"] | None:
     """The middle of the first of some groups of joints that has sure ones."""
     for names in choices:
-        rows = [joints.index(name) for name in names if name in joints.joints]
-        rows = [row for row in rows if sure[row]]
+        rows = [row for row in find_joints(joints, names) if sure[row]]
         if rows:
             return xy[rows].mean(0)
     return None

@@ -9,7 +9,7 @@ from jaxtyping import Float64
 
 from glpose import imaging
 from glpose.imaging import Colour, Rgb
-from glpose.skeleton import Skeleton
+from glpose.skeleton import Skeleton, find_joints
 from glpose.types import FramePoses
 
 # Okabe and Ito, "Color Universal Design", 2008, without black, the blue
@@ -33,7 +33,7 @@ DOUBTFUL = 0.2
 HIDDEN = 0.05
 """Below, a joint is not drawn."""
 
-_FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "head_top", "face", "head")
+_FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "head_top", "head")
 _FACES_HIGH = 10  # how many faces high a person is at most (a standing adult: 8 heads)
 _FACE_ROOM = 1.3
 
@@ -126,7 +126,7 @@ def _draw_number(rgb: Rgb, poses: FramePoses, i: int, faces: Boxes) -> None:
 
 def face_boxes(poses: FramePoses, skeleton: Skeleton) -> Boxes:
     """The face of each person as x1, y1, x2, y2 with some room around; None where none is found."""
-    joints = [skeleton.joints.index(name) for name in _FACE if name in skeleton.joints]
+    joints = find_joints(skeleton, _FACE)
     boxes: Boxes = []
     for box, xy, score in zip(poses.people.xyxy, poses.xy, poses.score, strict=True):
         seen = xy[joints][(score[joints] >= HIDDEN) & np.isfinite(xy[joints]).all(1)]

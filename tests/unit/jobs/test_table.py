@@ -17,7 +17,7 @@ from glpose.formats.poses import read_poses
 from glpose.formats.results import ResultWriter
 from glpose.jobs.given import open_given
 from glpose.jobs.table import TableOptions, write_table
-from glpose.skeleton import BODY19, COCO17, LIMB13, POSETRACK15
+from glpose.skeleton import BODY19, COCO17, JHMDB15, LIMB13, POSETRACK15
 from glpose.types import BeforeSmoothing, FramePoses, PosesInSpace
 from posetrack_sets import document18, image18, person18, write
 from walking import INFO, NUM, Walk, frame_of, walk, written
@@ -441,10 +441,11 @@ def test_coco_results_are_read_back(tmp_path: Path, capsys: Capture) -> None:
         np.testing.assert_allclose(poses.people.xyxy[0], given.people.xyxy[row], atol=0.02)
         assert poses.people.track_id.tolist() == [5]
     assert np.isnan(found.frames[0].xy[0, COCO17.index("left_wrist")]).all()
-    with ResultWriter(tmp_path / "b.jsonl", INFO, LIMB13) as writer:
-        writer.write(FramePoses.empty(0, 0.0, len(LIMB13.joints)))
-    said = refused(tmp_path / "b.jsonl", tmp_path / "b.json", capsys)
-    assert "COCO results have the joints of COCO, these poses no nose" in said
+    for skeleton, lacking in ((LIMB13, "nose"), (JHMDB15, "left_eye")):
+        with ResultWriter(tmp_path / "b.jsonl", INFO, skeleton) as writer:
+            writer.write(FramePoses.empty(0, 0.0, len(skeleton.joints)))
+        said = refused(tmp_path / "b.jsonl", tmp_path / "b.json", capsys)
+        assert f"COCO results have the joints of COCO, these poses no {lacking}; write" in said
 
 
 def test_results_that_cannot_be_read_are_left_out(tmp_path: Path, capsys: Capture) -> None:

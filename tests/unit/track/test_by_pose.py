@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from glpose.skeleton import BODY19
+from glpose.skeleton import BODY19, JHMDB15, LIMB13
 from glpose.track.by_pose import (
     PoseTracker,
     PoseTrackerSpec,
     Sighting,
+    head_and_feet,
     moved_box,
     pose_box,
     pose_score,
@@ -560,6 +561,12 @@ def test_a_box_grows_at_once_and_shrinks_slowly_if_head_and_feet_are_sure() -> N
     no_foot = np.array([True, True, False, True, True])
     np.testing.assert_allclose(pose_box(FIVE, no_foot, large, ENDS, 0.1, 0.5), large)
     np.testing.assert_allclose(pose_box(FIVE, no_foot, small, ENDS, 0.1, 0.5), [6, 6, 24, 54])
+
+
+def test_the_head_is_found_in_all_joint_sets() -> None:
+    assert head_and_feet(BODY19) == ((0, 1, 2, 3, 4, 18), (15,), (16,))
+    assert head_and_feet(JHMDB15)[0] == (JHMDB15.index("face"),)
+    assert head_and_feet(LIMB13) == ((LIMB13.index("left_ankle"),), (LIMB13.index("right_ankle"),))
 
 
 def test_a_box_goes_with_the_joints() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from glpose.skeleton import BODY19, JHMDB15, Skeleton
+from glpose.skeleton import BODY19, JHMDB15, LSP14, Skeleton
 from glpose.track.upright import body_turn_deg, is_upside_down, may_turn
 
 
@@ -70,6 +70,12 @@ def test_half_figures_and_who_is_in_one_place_are_upright() -> None:
     for before in (False, True):
         assert not is_upside_down(np.nan, before=before)
         assert may_turn(np.nan, upside_down=before)
+
+
+def test_the_neck_counts_under_its_other_name() -> None:
+    xy = body(0, LSP14)
+    xy[LSP14.index("neck")] = 180, 100
+    assert turn(xy, LSP14) == pytest.approx(90, abs=1e-3)
 
 
 def test_joints_that_are_not_sure_do_not_count() -> None:

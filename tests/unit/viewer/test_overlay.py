@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from glpose import imaging
-from glpose.skeleton import POSETRACK15, SKELETONS, Skeleton
+from glpose.skeleton import JHMDB15, POSETRACK15, SKELETONS, Skeleton
 from glpose.types import FramePoses, People
 from glpose.viewer.overlay import draw, face_boxes, track_colour
 
@@ -179,6 +179,13 @@ def test_faces_are_as_large_as_bodies_make_them() -> None:
     assert face is not None
     assert face.tolist() == [74, 24, 126, 76]  # a tenth of 400 pixels and some room
     assert face_boxes(poses({LEFT_KNEE: (100, 50, 0.9)}), POSETRACK15) == [None]
+
+
+def test_the_face_of_jhmdb_is_one() -> None:
+    seen = poses({JHMDB15.index("face"): (100, 50, 0.9)}, box=[60, 20, 160, 420])
+    (face,) = face_boxes(seen, JHMDB15)
+    assert face is not None
+    assert face.tolist() == [74, 24, 126, 76]
 
 
 def test_what_was_drawn_is_not_remembered() -> None:

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Float32, Float64
 from glpose.errors import BadInput
 from glpose.formats.text.lines import dump, write_text
 from glpose.formats.text.tree import Node, by_id, read_tree
-from glpose.skeleton import COCO17, SKELETONS, Skeleton
+from glpose.skeleton import COCO17, SKELETONS, Skeleton, joint_map
 from glpose.types import FramePoses
 
 
@@ -131,11 +131,12 @@ def write_video_results(
     `formats.poses.read_poses` has it; `bbox` and `track_id` are written, too. Raises: BadInput if the
     skeleton lacks joints of COCO, or the file cannot be written.
     """
-    if lacking := [name for name in COCO17.joints if name not in skeleton.joints]:
+    where = joint_map(skeleton, COCO17)
+    if where.min() < 0:
         raise BadInput(
-            f"{path}: COCO results have the joints of COCO, these poses no {lacking[0]}; write a .csv"
+            f"{path}: COCO results have the joints of COCO, these poses no "
+            f"{COCO17.joints[where.argmin()]}; write a .csv"
         )
-    where = [skeleton.index(name) for name in COCO17.joints]
     lines = []
     for poses, scores in frames:
         joints = np.concatenate([poses.xy, poses.score[..., None]], -1)[:, where].astype(np.float64)
