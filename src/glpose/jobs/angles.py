@@ -31,6 +31,7 @@ from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.run import make_folder
 from glpose.jobs.table import name_of_results, table_of_results
 from glpose.jobs.writers import ANGLES, ANGLES_PICTURE, GAIT
+from glpose.motion.angles import FLEXIONS
 from glpose.motion.people import Motion, motions_of
 from glpose.motion.smooth import SmoothSpec, check_cutoff
 from glpose.types import FramePoses
@@ -192,7 +193,10 @@ def _num_unsure(motion: Motion) -> int:
     return int((motion.series.is_present & motion.is_unsure).sum())
 
 
-def _num_frontal(motion: Motion) -> int:
+def _num_frontal(motion: Motion) -> int | None:
+    """None where no nose says which way anybody faces, so that there are no flexions."""
+    if not motion.filtered.keys() & FLEXIONS.keys():
+        return None
     return int((motion.series.is_present & np.isnan(motion.facing)).sum())
 
 
@@ -210,17 +214,17 @@ def _draw(path: Path, people: Mapping[int, Motion], made: Made, reporter: Report
 
 def _told(name: str, people: Mapping[int, Motion], folder: Path) -> Iterator[str]:
     """What is printed: a line about all, and one about everybody who walks or runs."""
-    poses, unsure, frontal = (
-        sum(map(count, people.values()))
-        for count in (
-            lambda m: int(m.series.is_present.sum()),
-            _num_unsure,
-            _num_frontal,
-        )
+    poses = sum(int(motion.series.is_present.sum()) for motion in people.values())
+    unsure = sum(map(_num_unsure, people.values()))
+    frontal = [num for motion in people.values() if (num := _num_frontal(motion)) is not None]
+    flexions = (
+        f"flexions in {sum(frontal)} not seen from the side"
+        if frontal
+        else "no flexions, as these poses have no nose"
     )
     yield (
         f"{name}: {len(people)} people, {poses} poses; left and right blanked in {unsure} where sides "
-        f"are unsure, flexions in {frontal} not seen from the side; angles in {folder}"
+        f"are unsure, {flexions}; angles in {folder}"
     )
     for number, motion in people.items():
         if motion.gait is not None:

@@ -3,7 +3,8 @@
 **Flexion** is how far the lower of two segments is turned against the upper one. It is 0 in upright
 standing with hanging arms, and positive where a person bends: the knee takes the heel back, the hip
 the knee forwards, the shoulder the elbow forwards, the elbow the wrist forwards. So it has to be
-known which way is forwards; where nobody is seen from the side, it is NaN.
+known which way is forwards; where nobody is seen from the side, it is NaN, and joint sets without a
+nose have none.
 
 **Segments** are measured anticlockwise as seen in the picture, from the direction to the right, from
 the end nearer to the trunk to the other: an upright trunk has 90 degrees, a hanging arm -90.
@@ -16,7 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from glpose.motion.series import TOLERANCE_S, Series, pieces
-from glpose.skeleton import Skeleton
+from glpose.skeleton import Skeleton, find_joints
 
 FACING_S = 1.0
 """The side that a person faces is the median of so many seconds around, between cuts."""
@@ -82,9 +83,9 @@ def angles(
         and (end := _place(xy, other, skeleton)) is not None
     }
     turned = {name: _turn_deg(along) for name, along in directions.items()}
-    flexions = {}
+    flexions, has_nose = {}, bool(find_joints(skeleton, ("nose",)))
     for name, how in FLEXIONS.items():
-        if how.upper in turned and how.lower in turned:
+        if has_nose and how.upper in turned and how.lower in turned:
             upper = turned[how.upper] + (180 if how.upper == "trunk" else 0)
             turn = how.sign * facing * (turned[how.lower] - upper)
             flexions[name] = _wrapped(turn, how.least_deg)
@@ -166,9 +167,8 @@ def wraps(values: Float64[np.ndarray, " frames"]) -> Bool[np.ndarray, " steps"]:
 def _place(xy: Joints, name: str, skeleton: Skeleton) -> Float64[np.ndarray, "frames 2"] | None:
     """A joint, or the middle of two; None if the skeleton has it not."""
     names = [f"left_{name[:-1]}", f"right_{name[:-1]}"] if name in ("hips", "shoulders") else [name]
-    if not set(names) <= set(skeleton.joints):
-        return None
-    return xy[:, [skeleton.joints.index(one) for one in names]].mean(1)
+    rows = find_joints(skeleton, names)
+    return xy[:, rows].mean(1) if len(rows) == len(names) else None
 
 
 def _turn_deg(along: Float64[np.ndarray, "frames 2"]) -> Float64[np.ndarray, " frames"]:

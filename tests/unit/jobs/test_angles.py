@@ -14,7 +14,7 @@ import pytest
 from glpose.cli.main import main
 from glpose.formats.results import ResultWriter
 from glpose.jobs.angles_figure import _line, _spans
-from glpose.skeleton import BODY19, COCO17
+from glpose.skeleton import BODY19, COCO17, LSP14, convert
 from glpose.types import FramePoses
 from walking import INFO, NUM, Walk, frame_of, turned, walk, written
 
@@ -91,6 +91,22 @@ def test_the_summary_of_the_gait(results: Path) -> None:
     assert one["gait"]["stride_s"] == pytest.approx(1.2, abs=0.02)
     assert one["gait"]["left"]["strides"] == len(one["gait"]["events_s"]["left"]) - 1
     assert (two["not_from_the_side"], two["gait"]) == (90, None)
+
+
+def test_poses_without_a_nose_have_no_flexions(tmp_path: Path, capsys: Capture) -> None:
+    """It is not said that nobody is seen from the side, which nobody knows."""
+    results = tmp_path / "walk"
+    results.mkdir()
+    with ResultWriter(results / "poses.jsonl", INFO, LSP14) as writer:
+        for poses in walk(TIMES[:9]):
+            xy, score = convert(poses.xy, poses.score, BODY19, LSP14)
+            writer.write(replace(poses, xy=xy, score=score))
+    assert main(["angles", str(results), "--no-plot"]) == 0
+    said = capsys.readouterr().out
+    assert "sides are unsure, no flexions, as these poses have no nose; angles in" in said
+    told = json.loads((results / "gait.json").read_text())["people"]["1"]
+    assert (told["frames"], told["not_from_the_side"], told["gait"]) == (9, None, None)
+    assert "flexion" not in (results / "angles.csv").read_text()
 
 
 def test_one_person(results: Path, capsys: Capture) -> None:

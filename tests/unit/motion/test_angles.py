@@ -16,8 +16,7 @@ from glpose.motion.angles import (
     wraps,
 )
 from glpose.motion.series import Series, series_of
-from glpose.skeleton import BODY19, LSP14, convert
-from glpose.types import FramePoses
+from glpose.skeleton import BODY19, JHMDB15, LIMB13, LSP14, Skeleton, convert
 from walking import Walk, frame_of, walk
 
 TIMES = np.arange(60) / 25
@@ -134,16 +133,30 @@ def test_who_lies_on_the_back_faces_upwards() -> None:
     np.testing.assert_allclose(np.abs(flat["trunk_segment"]), 180, atol=0.01)
 
 
+def of_joints(skeleton: Skeleton) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Which way the walker faces, and the angles, of the joints of another skeleton."""
+    frames = [replace(poses, xy=xy, score=score) for poses in walk(TIMES)
+              for xy, score in [convert(poses.xy, poses.score, BODY19, skeleton)]]  # fmt: skip
+    one = series_of(frames)[1]
+    facing = facing_of(one, skeleton)
+    return facing, angles(one.xy, facing, skeleton)
+
+
 def test_a_skeleton_without_a_joint_has_no_angle_of_it() -> None:
-    one = series()
-    xy, _ = convert(one.xy.astype(np.float32), one.score.astype(np.float32), BODY19, LSP14)
-    found = angles(xy.astype(np.float64), np.ones(len(TIMES)), LSP14)
-    assert "head_segment" not in found
-    assert "left_knee_flexion" in found
-    score = np.ones(xy.shape[:2])
-    noseless = series_of([FramePoses(p.frame, p.time_s, p.people, xy[i : i + 1], score[i : i + 1])
-                          for i, p in enumerate(walk(TIMES))])[1]  # fmt: skip
-    assert np.isnan(facing_of(noseless, LSP14)).all()
+    """Nor flexions without a nose, as nobody knows which way is forwards."""
+    facing, found = of_joints(LIMB13)
+    assert np.isnan(facing).all()
+    assert not found.keys() & {"head_segment", *FLEXIONS}
+    assert "left_shank_segment" in found
+
+
+def test_joints_of_other_names_have_the_angles_too() -> None:
+    """JHMDB's face is the nose, LSP's neck the lower end of the head."""
+    facing, found = of_joints(JHMDB15)
+    assert (facing == 1).all()
+    for name in FLEXIONS:
+        np.testing.assert_allclose(found[name], measured(WALK)[name], atol=1e-3)
+    np.testing.assert_allclose(of_joints(LSP14)[1]["head_segment"], 90, atol=1e-3)
 
 
 def test_blanked_angles_are_those_of_left_and_right() -> None:
