@@ -23,7 +23,6 @@ from glpose.pipeline import (
     DetectAndTrack,
     FollowPoses,
     PeopleOf,
-    can_follow,
     estimate_poses,
 )
 from glpose.refine import Refiner
@@ -32,7 +31,7 @@ from glpose.refine.phantoms import without_phantoms
 from glpose.refine.sides import LEGS, SidesSpec, with_sides_in_time
 from glpose.refine.steady import SteadySpec, with_steady_joints
 from glpose.result import PoseStream
-from glpose.runtime.alone import alone, can_look_alone, looks_alone
+from glpose.runtime.alone import alone, can_follow, can_look_alone, looks_alone
 from glpose.runtime.card import PoseCard
 from glpose.runtime.detector import BoxDetector, ThoroughDetector
 from glpose.runtime.engine import EngineSpec
@@ -168,7 +167,7 @@ def run(
         if weights is None:
             weights = usual_weights(is_still=video.info.is_still)
         models = load_models(weights, None if people is not None else detector, engine)
-        effort = wish.effort(models.estimate.card)
+        effort = wish.effort(models.estimate.card, is_still=video.info.is_still)
         pairs = poses_of(
             taken,
             video.info,

@@ -475,11 +475,6 @@ def _look(
     return Looked(maps, encoded, np.stack(in_image).astype(np.float32), score)
 
 
-def can_follow(card: PoseCard) -> bool:
-    """Whether an estimator tells poses from single crops, so that a `Follower` can use them."""
-    return card.answers or looks_alone(card)
-
-
 def _answers(estimate: Estimator, encoded: Encoded) -> Maps:
     """The maps of each crop alone."""
     if encoded.maps is not None:

@@ -13,7 +13,6 @@ from glpose.hindsight import HindsightSpec
 from glpose.pipeline import (
     DetectAndTrack,
     FollowPoses,
-    can_follow,
     estimate_poses,
     remember_video,
 )
@@ -525,8 +524,6 @@ def test_the_tracker_keeps_people_for_as_long_at_a_high_rate() -> None:
 
 def test_the_detector_is_spared_where_poses_say_where_people_are() -> None:
     assert looks_at(video(9), look_every=4) == 3
-    assert can_follow(tiny_onnx.pose_card(slots=tiny_onnx.slots()))
-    assert not can_follow(tiny_onnx.pose_card())
 
 
 def test_the_detector_is_spared_more_where_nothing_changes_beside_people() -> None:

@@ -5,7 +5,7 @@ outcomes = run_sources(["walk.mp4"], Options(Path("results")))
 
 import math
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -186,8 +186,9 @@ def run_sources(
         usual_weights(is_still=entry.is_still) if options.weights is None else options.weights
         for entry in entries
     ]
+    of_videos = {name for entry, name in zip(entries, weights, strict=True) if not entry.is_still}
     # Before anything is run: weights that cannot be used are a problem of all sources.
-    works = _works(dict.fromkeys(weights), boxes, options)
+    works = _works({name: name not in of_videos for name in weights}, boxes, options)
     make_folder(options.output)
     places = Places(options.output)
     interrupt = interrupt or Interrupt()
@@ -208,13 +209,16 @@ def run_sources(
 
 
 def _works(
-    weights: Iterable[str], boxes: Boxes | None, options: Options
+    weights: Mapping[str, bool], boxes: Boxes | None, options: Options
 ) -> dict[str, "_Estimation"]:
-    """The work with each of these weights; detector and flow network are opened once."""
+    """The work with each of these weights, by whether all its sources are single pictures.
+
+    Detector and flow network are opened once.
+    """
     flow = open_flow(options.flow, options.engine)
     works: dict[str, _Estimation] = {}
     shared: Models | None = None
-    for name in weights:
+    for name, is_still in weights.items():
         detector = options.detector if boxes is None and shared is None else None
         models = load_models(name, detector, options.engine)
         if shared is not None:
@@ -223,7 +227,7 @@ def _works(
         shared = models
         for refiner in options.also:
             refiner_named(refiner, models.skeleton)  # raises for a name that is unknown
-        effort = options.wish.effort(models.estimate.card)
+        effort = options.wish.effort(models.estimate.card, is_still=is_still)
         works[name] = _Estimation(models, boxes, options, flow, effort)
     return works
 

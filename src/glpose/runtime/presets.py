@@ -7,7 +7,7 @@ import numpy as np
 
 from glpose.config import checked_truth
 from glpose.errors import BadConfig, BadInput
-from glpose.runtime.alone import looks_alone
+from glpose.runtime.alone import can_follow, looks_alone
 from glpose.runtime.card import PoseCard
 from glpose.runtime.options import PoseOptions, View
 from glpose.track.by_pose import PoseTrackerSpec
@@ -112,23 +112,32 @@ class Wish:
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, checked_truth(value, name))
 
-    def effort(self, card: PoseCard) -> Effort:
-        """What is done with an estimator: one that has to fuse, or cannot, goes before a preset.
+    def effort(self, card: PoseCard, *, is_still: bool = False) -> Effort:
+        """What is done with an estimator: what it has to do, or cannot, goes before a preset.
 
-        Raises: BadConfig if it was asked for in so many words that it should not.
+        A single picture (`is_still`) has no other frames, in which what is asked for could be done.
+
+        Raises: BadConfig if the estimator cannot do what was asked for in so many words.
         """
         named = PRESETS[self.preset]
-        sees_one = looks_alone(card)
-        must_fuse = not (card.answers or sees_one)
-        if must_fuse and self.fuse is False:
-            raise BadConfig(
-                f"the encoder of '{card.name}' answers nothing from a single frame; leave out "
-                "--no-fuse (fuse=False), or use other weights"
+        sees_one, tells_alone = looks_alone(card), can_follow(card)
+        every = named.detect_every if self.detect_every is None else int(self.detect_every)
+        cannot = ""
+        if not tells_alone and self.fuse is False:
+            cannot = "answers nothing from a single frame; leave out --no-fuse (fuse=False)"
+        elif not tells_alone and self.detect_every is not None and every > 1 and not is_still:
+            cannot = (
+                "answers nothing from a single frame, so people cannot be followed from frame to "
+                f"frame; leave out --detect-every (detect_every={every})"
             )
-        fuse = named.fuse or must_fuse
+        elif sees_one and self.fuse and not is_still:
+            cannot = "sees single frames only; leave out --fuse (fuse=True)"
+        if cannot:
+            raise BadConfig(f"'{card.name}' {cannot}, or use other weights")
+        fuse = named.fuse if self.fuse is None else self.fuse
         return Effort(
-            named.detect_every if self.detect_every is None else int(self.detect_every),
+            every if tells_alone else 1,
             named.flip if self.flip is None else self.flip,
-            (fuse if self.fuse is None else self.fuse) and not sees_one,
+            not tells_alone or (fuse and not sees_one),
             named.thorough if self.flip is None else self.flip,
         )

@@ -10,12 +10,14 @@ import glpose
 import tiny_onnx
 from fake_estimator import people, same
 from glpose.errors import BadConfig
+from glpose.runtime.card import PoseCard
 from glpose.runtime.load import load_estimator
 from glpose.runtime.options import PoseOptions
 from glpose.runtime.presets import PRESETS, VIEWS, Effort, Wish
 from glpose.track.by_pose import PoseTrackerSpec
 
 ANSWERS, FUSES = tiny_onnx.pose_card(answers=True), tiny_onnx.pose_card()
+SINGLE = tiny_onnx.pose_card(slots=tiny_onnx.slots())
 
 
 def test_balanced_is_what_was_done_without_presets() -> None:
@@ -34,13 +36,28 @@ def test_what_is_asked_for_wins_over_the_preset(preset: str) -> None:
         assert Wish(preset, fuse=value).effort(ANSWERS) == replace(named, fuse=value)
 
 
-def test_who_has_to_fuse_does_so_and_says_so_if_forbidden() -> None:
-    assert Wish("fast").effort(FUSES) == replace(PRESETS["fast"], fuse=True)
-    with pytest.raises(BadConfig, match="answers nothing from a single frame"):
-        Wish(fuse=False).effort(FUSES)
-    single = tiny_onnx.pose_card(slots=tiny_onnx.slots())
-    for fuse in (None, True, False):
-        assert not Wish("best", fuse=fuse).effort(single).fuse
+def test_what_an_estimator_has_to_do_or_cannot_goes_before_a_preset() -> None:
+    assert Wish("fast").effort(FUSES) == replace(PRESETS["fast"], detect_every=1, fuse=True)
+    assert Wish(detect_every=1, fuse=True).effort(FUSES) == Effort(1)
+    for fuse in (None, False):
+        assert not Wish("best", fuse=fuse).effort(SINGLE).fuse
+    assert not Wish(fuse=True).effort(SINGLE, is_still=True).fuse
+    assert Wish(detect_every=15).effort(FUSES, is_still=True) == Effort(1)
+
+
+@pytest.mark.parametrize(
+    ("card", "wish", "says"),
+    [
+        (FUSES, Wish(fuse=False), "answers nothing from a single frame; leave out --no-fuse"),
+        (FUSES, Wish(detect_every=15), "answers nothing from a .* leave out --detect-every .*=15"),
+        (SINGLE, Wish(fuse=True), "sees single frames only; leave out --fuse .*, or use other"),
+    ],
+)
+def test_what_an_estimator_cannot_do_is_refused_if_it_was_asked_for(
+    card: PoseCard, wish: Wish, says: str
+) -> None:
+    with pytest.raises(BadConfig, match=f"^'{card.name}' {says}"):
+        wish.effort(card)
 
 
 def test_an_effort_in_words() -> None:
