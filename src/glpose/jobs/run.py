@@ -48,10 +48,9 @@ from glpose.jobs.writers import (
     poses_jsonl,
 )
 from glpose.refine import Refiner, refiner_named
-from glpose.runtime.alone import can_look_alone
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import Opened, open_flow
-from glpose.runtime.presets import Effort, Wish
+from glpose.runtime.presets import Effort, Plan, Wish
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
 from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
@@ -290,7 +289,9 @@ class _Estimation:
         return {
             "glpose": __version__,
             "boxes": None if how.boxes is None else how.boxes.name,
-            **effort_settings(how.wish.preset, self.effort, follows=self._follows),
+            **effort_settings(
+                how.wish.preset, self.effort, follows=follows(self.models, self.boxes)
+            ),
             "device": how.engine.device,
             "start_s": how.start_s,
             "end_s": how.end_s,
@@ -301,21 +302,11 @@ class _Estimation:
             "private": how.private,
         }
 
-    @property
-    def _follows(self) -> bool:
-        return follows(self.models, self.boxes)
-
     def in_words(self, *, is_still: bool) -> str:
         """What is done, and by what."""
-        card = self.models.estimate.card
         provider = self.models.record["pose"]["provider"]
-        waits = self._follows and not self.options.causal
-        done = self.effort.in_words(
-            searches=self.boxes is None,
-            waits=waits,
-            is_picture=is_still and can_look_alone(card),
-            in_time=bool(card.states) and not card.neighbours,
-        )
+        plan = Plan(self.effort, self.models.estimate.card, is_still)
+        done = plan.in_words(searches=self.boxes is None, causal=self.options.causal)
         return f"preset {self.options.wish.preset}: {done}; ONNX Runtime on {provider}"
 
     def missing(self, label: str, last_frame: int) -> str | None:
