@@ -23,7 +23,6 @@ from glpose.pipeline import (
     DetectAndTrack,
     FollowPoses,
     PeopleOf,
-    can_follow,
     estimate_poses,
 )
 from glpose.refine import Refiner
@@ -32,12 +31,12 @@ from glpose.refine.phantoms import without_phantoms
 from glpose.refine.sides import LEGS, SidesSpec, with_sides_in_time
 from glpose.refine.steady import SteadySpec, with_steady_joints
 from glpose.result import PoseStream
-from glpose.runtime.alone import alone, can_look_alone, looks_alone
+from glpose.runtime.alone import alone, can_follow
 from glpose.runtime.card import PoseCard
 from glpose.runtime.detector import BoxDetector, ThoroughDetector
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import open_detector, open_estimator, open_lifter
-from glpose.runtime.presets import MOST_WAIT, Effort, Preset, Wish
+from glpose.runtime.presets import MOST_WAIT, Effort, Plan, Preset, Wish
 from glpose.runtime.protocols import Detector, Estimator
 from glpose.skeleton import Skeleton
 from glpose.stoppable import Stoppable
@@ -132,9 +131,10 @@ def run(
     `detect_every`-th frame, less often where nothing changes beside people (up to the 20th; not
     with 1 or `causal`), and wherever the poses of the frame before do not say where people
     are; with `flip` each person is looked at mirrored, too; without `fuse` the networks see each
-    frame alone. With the shipped weights a single picture is searched in four views, and its people
-    are looked at in ten, unless `flip` is False, or not given and the preset "fast". Who appears is followed back into the frames before,
-    while the pose is sure; limbs that no body can have are chosen anew among the places that maps
+    frame alone. A single picture is searched in four views, and its people are looked at in ten
+    (by `dkd_small`, which has a network of its own for first frames, once, unless `fuse` is False),
+    unless `flip` is False, or not given and the preset "fast". Who appears is followed back into the
+    frames before, while the pose is sure; limbs that no body can have are chosen anew among the places that maps
     point to; and joints that a frame does not show well go where the frames around say.
 
     With `causal` nothing after a frame counts for its people and poses, as for a live source (see
@@ -168,7 +168,7 @@ def run(
         if weights is None:
             weights = usual_weights(is_still=video.info.is_still)
         models = load_models(weights, None if people is not None else detector, engine)
-        effort = wish.effort(models.estimate.card)
+        effort = wish.effort(models.estimate.card, is_still=video.info.is_still)
         pairs = poses_of(
             taken,
             video.info,
@@ -293,15 +293,10 @@ def poses_of(
     The other arguments are as in `run` and `estimate_poses`; if refiners are given, pictures are
     always kept, since refiners may read them.
     """
-    card = models.estimate.card
-    # A picture has no other frames, and copies of itself tell nothing: measured, they do harm.
-    has_nothing_to_fuse = info.is_still and can_look_alone(card)
-    if not effort.fuse or has_nothing_to_fuse:
+    plan = Plan(effort, models.estimate.card, info.is_still)
+    if plan.looks_alone:
         models = replace(models, estimate=alone(models.estimate))
-    is_picture = info.is_still and looks_alone(models.estimate.card)
-    # Where poses do not judge what is weak, means over views would lose people.
-    searches_views = info.is_still and effort.thorough and can_follow(models.estimate.card)
-    if searches_views and isinstance(models.detect, BoxDetector):
+    if plan.searches_views and isinstance(models.detect, BoxDetector):
         models = replace(models, detect=ThoroughDetector(models.detect))
     largest_hw = info.largest_hw or info.size_hw
     rate_hz = float(info.rate_hz)
@@ -314,7 +309,7 @@ def poses_of(
         frames,
         people_of,
         models.estimate,
-        options=effort.options(is_picture=is_picture, causal=causal),
+        options=plan.options(causal=causal),
         block_frames=block_frames,
         timings=timings,
         keep_pictures=keep_pictures,

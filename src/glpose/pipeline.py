@@ -52,7 +52,9 @@ _Kept = tuple[States, Alignment]
 
 _NOTHING = Encoded(np.zeros((0, 1, 1, 1), np.float32), np.zeros((0, 1), np.float32))
 _BLOCK_BYTES = 2**26  # of pictures in a block: 4K videos get smaller blocks
+_BLOCK_PEOPLE = 256  # and so do crowds
 _KEYS_AT_ONCE = 8
+_CROPS_AT_ONCE = 64  # whole chunks of `OnnxEstimator`: others round otherwise
 _OTHER_PLACES = 3  # of each joint
 MEMORY_CROPS = 128
 """Crops of the video that are kept as candidates."""
@@ -115,11 +117,11 @@ def estimate_poses(
             seen_frames, problem = None, found
         if seen_frames is None:
             break
-        ready = []
-        for seen in seen_frames:
-            bare = Frame(seen.frame, seen.time_s, None)
-            ready += window.push(seen if keep_pictures else replace(seen, given=bare))
+        if not keep_pictures:
+            seen_frames = [replace(s, given=Frame(s.frame, s.time_s, None)) for s in seen_frames]
+        ready = [pair for seen in seen_frames for pair in window.push(seen)]
         yield from _wanted(_poses(ready, look, how, kept, spent), is_key)
+        del seen_frames, ready  # before the next block is seen
     yield from _wanted(_poses(list(window.drain()), look, how, kept, spent), is_key)
     if problem is not None:
         raise problem
@@ -146,8 +148,9 @@ def remember_video(
         return None
     memory = CropMemory(memory_crops, seed, options.sampling)
     for block in _blocks(frames, BLOCK_FRAMES, spent):
-        for seen in _see(block, people_of, look, how, spent):
-            remember(seen, how.card, memory)
+        for some in _see(block, people_of, look, how, spent):
+            for seen in some:
+                remember(seen, how.card, memory)
     return memory
 
 
@@ -361,7 +364,7 @@ def _seen_blocks(
     """The frames with their people, some at a time, as late as somebody may still be found in them."""
     if not isinstance(people_of, Follower):
         for block in _blocks(frames, num, spent):
-            yield list(_see(block, people_of, estimate, how, spent))
+            yield from _see(block, people_of, estimate, how, spent)
         return
     look = partial(_look, estimate=estimate, how=how, spent=spent)
     hindsight = Hindsight(look, how.joints, NO_HINDSIGHT if how.options.causal else back)
@@ -380,33 +383,51 @@ def _seen_blocks(
 
 def _see(
     block: list[Frame], people_of: PeopleOf, estimate: Estimator, how: _Settings, spent: Timings
-) -> Iterator[SeenFrame]:
-    """Find the people of each frame, crop them, and encode all crops at once."""
+) -> Iterator[list[SeenFrame]]:
+    """Find the people of each frame, and see them; of crowds some frames at a time."""
     if isinstance(people_of, Follower):
         for frame in block:
-            yield _follow(frame, people_of, estimate, how, spent).seen
+            yield [_follow(frame, people_of, estimate, how, spent).seen]
         return
     people = [
         People.empty() if f.rgb is None else confident(people_of(f), how.options.min_box)
         for f in block
     ]
+    begin = num = 0
+    for end, own in enumerate(people, 1):
+        num += len(own)
+        if num >= _BLOCK_PEOPLE or end == len(block):
+            yield _encoded(block[begin:end], people[begin:end], estimate, how, spent)
+            begin, num = end, 0
+
+
+def _encoded(
+    frames: list[Frame], people: list[People], estimate: Estimator, how: _Settings, spent: Timings
+) -> list[SeenFrame]:
+    """Crop the people of some frames, and encode the crops of all frames together."""
     with spent("crop"):
         maps = [tuple(crop_from_image(box, how.crop) for box in p.xyxy) for p in people]
-        crops = [
-            cut(frame.rgb, to_crop, how.crop)
-            for frame, own in zip(block, maps, strict=True)
-            for to_crop in own
-            if frame.rgb is not None
-        ]
-    encoded = _NOTHING
-    if crops:
+    wanted = [
+        (number, frame.rgb, to_crop)
+        for number, (frame, own) in enumerate(zip(frames, maps, strict=True))
+        for to_crop in own
+        if frame.rgb is not None
+    ]
+    parts: list[list[Encoded]] = [[] for _ in frames]
+    for begin in range(0, len(wanted), _CROPS_AT_ONCE):
+        numbers, pictures, to_crops = zip(*wanted[begin : begin + _CROPS_AT_ONCE], strict=True)
+        with spent("crop"):
+            pairs = zip(pictures, to_crops, strict=True)
+            crops = np.stack([cut(rgb, to_crop, how.crop) for rgb, to_crop in pairs])
         with spent("encode"):
-            encoded = estimate.encode(np.stack(crops))
-    begin = 0
-    for frame, own_people, own_maps in zip(block, people, maps, strict=True):
-        rows = slice(begin, begin + len(own_people))
-        begin = rows.stop
-        yield _seen(frame, own_people, own_maps, encoded.take(rows), how)
+            encoded = estimate.encode(crops)
+        for number in sorted(set(numbers)):
+            first = numbers.index(number)
+            parts[number].append(encoded.take(slice(first, first + numbers.count(number))))
+    return [
+        _seen(frame, own_people, own_maps, Encoded.joined(own) if own else _NOTHING, how)
+        for frame, own_people, own_maps, own in zip(frames, people, maps, parts, strict=True)
+    ]
 
 
 def _seen(
@@ -473,11 +494,6 @@ def _look(
         xy, score = how.find(_answers(estimate, encoded), people)
     in_image = [(m.inverse() @ how.crop_from_map).apply(p) for m, p in zip(maps, xy, strict=True)]
     return Looked(maps, encoded, np.stack(in_image).astype(np.float32), score)
-
-
-def can_follow(card: PoseCard) -> bool:
-    """Whether an estimator tells poses from single crops, so that a `Follower` can use them."""
-    return card.answers or looks_alone(card)
 
 
 def _answers(estimate: Estimator, encoded: Encoded) -> Maps:

@@ -17,8 +17,9 @@ from glpose.export.pose import PoseParts, export_pose  # noqa: E402
 from glpose.jobs.runs import estimator_of_run, export_run  # noqa: E402
 from glpose.nets.kernels import Balance  # noqa: E402
 from glpose.nets.spec import BASIC_BLOCKS, EfficientNetLiteConfig, ResNetConfig  # noqa: E402
-from glpose.pipeline import can_follow, estimate_poses  # noqa: E402
+from glpose.pipeline import estimate_poses  # noqa: E402
 from glpose.recipes import load_recipe  # noqa: E402
+from glpose.runtime.alone import can_follow  # noqa: E402
 from glpose.runtime.card import KeySlot  # noqa: E402
 from glpose.runtime.load import load_estimator  # noqa: E402
 from glpose.runtime.protocols import Estimator  # noqa: E402

@@ -13,7 +13,6 @@ from glpose.hindsight import HindsightSpec
 from glpose.pipeline import (
     DetectAndTrack,
     FollowPoses,
-    can_follow,
     estimate_poses,
     remember_video,
 )
@@ -70,6 +69,41 @@ def test_pictures_are_held_no_longer_than_the_window_and_a_block(keep: bool) -> 
     ):
         pass
     assert most <= (20 if keep else 10)  # of 60; blocks have 4 frames, the window reaches 2
+
+
+class Counting(FakeEstimator):
+    """Counts the crops whose features are in memory, and the most at any time."""
+
+    alive = most = 0
+
+    def encode(self, crops: np.ndarray) -> Encoded:
+        encoded = super().encode(crops)
+        self._count(len(crops))
+        weakref.finalize(encoded.features, self._count, -len(crops))
+        return encoded
+
+    def _count(self, more: int) -> None:
+        self.alive += more
+        self.most = max(self.most, self.alive)
+
+
+def test_crowds_are_encoded_some_at_a_time_and_take_no_more_memory_in_blocks() -> None:
+    crowd = people(*((i, 20 + i, 40) for i in range(64)))
+    estimate = Counting(tiny_onnx.slots((-1, 1)))
+    list(estimate_poses(video(13), lambda _: crowd, estimate, keep_pictures=False))
+    assert estimate.encoded == [64] * 13
+    assert estimate.most == 6 * 64  # of 13: four frames make 256 people, and the window holds two
+
+
+@pytest.mark.parametrize("num", [9, 70])
+def test_a_crowd_has_the_same_poses_however_it_is_divided(num: int) -> None:
+    def crowd(frame: Frame) -> People:
+        return people(*((i, 20 + i, 40) for i in range(0 if frame.index == 2 else num)))
+
+    one, many = FakeEstimator(), FakeEstimator()
+    same(run(video(6), many, crowd), run(video(6), one, crowd, block_frames=1))
+    assert max(many.encoded) <= 64
+    assert sum(many.encoded) == sum(one.encoded) == 5 * num
 
 
 @pytest.mark.parametrize("causal", [True, False])
@@ -525,8 +559,6 @@ def test_the_tracker_keeps_people_for_as_long_at_a_high_rate() -> None:
 
 def test_the_detector_is_spared_where_poses_say_where_people_are() -> None:
     assert looks_at(video(9), look_every=4) == 3
-    assert can_follow(tiny_onnx.pose_card(slots=tiny_onnx.slots()))
-    assert not can_follow(tiny_onnx.pose_card())
 
 
 def test_the_detector_is_spared_more_where_nothing_changes_beside_people() -> None:

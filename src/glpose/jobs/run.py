@@ -5,7 +5,7 @@ outcomes = run_sources(["walk.mp4"], Options(Path("results")))
 
 import math
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -48,10 +48,9 @@ from glpose.jobs.writers import (
     poses_jsonl,
 )
 from glpose.refine import Refiner, refiner_named
-from glpose.runtime.alone import can_look_alone
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import Opened, open_flow
-from glpose.runtime.presets import Effort, Wish
+from glpose.runtime.presets import Effort, Plan, Wish
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
 from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
@@ -186,8 +185,9 @@ def run_sources(
         usual_weights(is_still=entry.is_still) if options.weights is None else options.weights
         for entry in entries
     ]
+    of_videos = {name for entry, name in zip(entries, weights, strict=True) if not entry.is_still}
     # Before anything is run: weights that cannot be used are a problem of all sources.
-    works = _works(dict.fromkeys(weights), boxes, options)
+    works = _works({name: name not in of_videos for name in weights}, boxes, options)
     make_folder(options.output)
     places = Places(options.output)
     interrupt = interrupt or Interrupt()
@@ -208,13 +208,16 @@ def run_sources(
 
 
 def _works(
-    weights: Iterable[str], boxes: Boxes | None, options: Options
+    weights: Mapping[str, bool], boxes: Boxes | None, options: Options
 ) -> dict[str, "_Estimation"]:
-    """The work with each of these weights; detector and flow network are opened once."""
+    """The work with each of these weights, by whether all its sources are single pictures.
+
+    Detector and flow network are opened once.
+    """
     flow = open_flow(options.flow, options.engine)
     works: dict[str, _Estimation] = {}
     shared: Models | None = None
-    for name in weights:
+    for name, is_still in weights.items():
         detector = options.detector if boxes is None and shared is None else None
         models = load_models(name, detector, options.engine)
         if shared is not None:
@@ -223,7 +226,7 @@ def _works(
         shared = models
         for refiner in options.also:
             refiner_named(refiner, models.skeleton)  # raises for a name that is unknown
-        effort = options.wish.effort(models.estimate.card)
+        effort = options.wish.effort(models.estimate.card, is_still=is_still)
         works[name] = _Estimation(models, boxes, options, flow, effort)
     return works
 
@@ -286,7 +289,9 @@ class _Estimation:
         return {
             "glpose": __version__,
             "boxes": None if how.boxes is None else how.boxes.name,
-            **effort_settings(how.wish.preset, self.effort, follows=self._follows),
+            **effort_settings(
+                how.wish.preset, self.effort, follows=follows(self.models, self.boxes)
+            ),
             "device": how.engine.device,
             "start_s": how.start_s,
             "end_s": how.end_s,
@@ -297,21 +302,11 @@ class _Estimation:
             "private": how.private,
         }
 
-    @property
-    def _follows(self) -> bool:
-        return follows(self.models, self.boxes)
-
     def in_words(self, *, is_still: bool) -> str:
         """What is done, and by what."""
-        card = self.models.estimate.card
         provider = self.models.record["pose"]["provider"]
-        waits = self._follows and not self.options.causal
-        done = self.effort.in_words(
-            searches=self.boxes is None,
-            waits=waits,
-            is_picture=is_still and can_look_alone(card),
-            in_time=bool(card.states) and not card.neighbours,
-        )
+        plan = Plan(self.effort, self.models.estimate.card, is_still)
+        done = plan.in_words(searches=self.boxes is None, causal=self.options.causal)
         return f"preset {self.options.wish.preset}: {done}; ONNX Runtime on {provider}"
 
     def missing(self, label: str, last_frame: int) -> str | None:

@@ -15,6 +15,11 @@ def looks_alone(card: PoseCard) -> bool:
     return len(card.slots) == 1 and isinstance(card.slots[0], KeySlot)
 
 
+def can_follow(card: PoseCard) -> bool:
+    """Whether poses are told from single crops: people can be followed, and nothing has to be fused."""
+    return card.answers or looks_alone(card)
+
+
 def can_look_alone(card: PoseCard) -> bool:
     """Whether each crop can be seen alone, as in a picture, which has no other frames."""
     return looks_alone(card) or (card.answers and card.order == "any")

@@ -71,8 +71,13 @@ class OnnxEstimator:
         if not num:  # not all graphs can be run for nobody
             one = {name: np.zeros((1, *a.shape[1:]), a.dtype) for name, a in inputs.items()}
             return [array[:0] for array in run(one, outputs)]
-        parts = [
-            run({name: a[start : start + self._chunk] for name, a in inputs.items()}, outputs)
-            for start in range(0, num, self._chunk)
-        ]
-        return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+        whole: list[np.ndarray] = []
+        for start in range(0, num, self._chunk):
+            rows = slice(start, start + self._chunk)
+            part = run({name: a[rows] for name, a in inputs.items()}, outputs)
+            if num <= self._chunk:
+                return part
+            whole = whole or [np.empty((num, *a.shape[1:]), a.dtype) for a in part]
+            for array, some in zip(whole, part, strict=True):
+                array[rows] = some
+        return whole

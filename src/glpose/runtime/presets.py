@@ -7,7 +7,7 @@ import numpy as np
 
 from glpose.config import checked_truth
 from glpose.errors import BadConfig, BadInput
-from glpose.runtime.alone import looks_alone
+from glpose.runtime.alone import can_follow, can_look_alone, looks_alone
 from glpose.runtime.card import PoseCard
 from glpose.runtime.options import PoseOptions, View
 from glpose.track.by_pose import PoseTrackerSpec
@@ -34,8 +34,9 @@ class Effort:
     The detector looks at every `detect_every`-th frame, less often where nothing changes beside people,
     and wherever poses do not say where they are, see `PoseTrackerSpec`. `flip`: each crop is looked at mirrored, too, see `flip.Mirrored`. `fuse`: joints come from
     the crops of several frames; else from what the encoder answers for each alone. `thorough`: in a
-    picture, which has no other frames, crops are looked at mirrored, and turned and scaled, see `views`,
-    and people are searched in several views, see `detector.ThoroughDetector`.
+    picture, which has no other frames, people are searched in several views, see
+    `detector.ThoroughDetector`, and crops that are seen alone are looked at mirrored, and turned and
+    scaled, see `VIEWS`.
     """
 
     detect_every: int = PoseTrackerSpec().look_every
@@ -50,34 +51,51 @@ class Effort:
         flip = self.flip or is_thorough
         return PoseOptions(causal=causal, flip=flip, views=views, in_box=is_picture)
 
-    def in_words(
-        self,
-        *,
-        searches: bool = True,
-        waits: bool = True,
-        is_picture: bool = False,
-        in_time: bool = False,
-    ) -> str:
-        """What is done; `searches` is false where nobody has to be searched.
 
-        `waits`: whether that is done less often where nothing changes. `is_picture`: for a picture, in
-        which each crop is seen alone. `in_time`: whether what is fused with a frame is only what was
-        seen in the one before.
-        """
-        if is_picture:
-            search = "searched in several views" if self.thorough else "searched once"
-            looks = f"looked at {2 * (1 + len(VIEWS))} times" if self.thorough else "looked at once"
-            return f"people {search if searches else 'given'}, {looks}"
-        every = "every frame" if self.detect_every == 1 else f"every {self.detect_every} frames"
-        if waits and 1 < self.detect_every < MOST_WAIT:
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """What an effort comes to with the weights of a card, in a video or in a single picture."""
+
+    effort: Effort
+    card: PoseCard
+    is_still: bool
+
+    @property
+    def looks_alone(self) -> bool:
+        """Whether each crop is seen alone."""
+        # A picture has no other frames, and copies of itself tell nothing: measured, they do harm.
+        return not self.effort.fuse or (self.is_still and can_look_alone(self.card))
+
+    @property
+    def searches_views(self) -> bool:
+        """Whether people are searched in several views."""
+        # Where poses do not judge what is weak, means over views would lose people.
+        return self.is_still and self.effort.thorough and can_follow(self.card)
+
+    def options(self, *, causal: bool) -> PoseOptions:
+        """The options for the poses."""
+        is_picture = self.is_still and self.looks_alone
+        return self.effort.options(is_picture=is_picture, causal=causal)
+
+    def in_words(self, *, searches: bool = True, causal: bool = False) -> str:
+        """What is done; `searches` is false where nobody has to be searched."""
+        options = self.options(causal=causal)
+        if self.is_still:
+            search = "searched in several views" if self.searches_views else "searched once"
+            num = (1 + len(options.views)) * (1 + options.flip)
+            looks = {1: "once", 2: "twice"}.get(num, f"{num} times")
+            return f"people {search if searches else 'given'}, looked at {looks}"
+        num = self.effort.detect_every
+        every = "every frame" if num == 1 else f"every {num} frames"
+        if not causal and 1 < num < MOST_WAIT:
             every += ", less often where nothing changes"
-        pictures = "flip test in pictures only" if self.thorough else "no flip test"
-        flips = "with flip test" if self.flip else pictures
+        card = self.card
+        in_time = card.states and not card.neighbours  # only the frame before is fused
         fused = "each frame with the one before" if in_time else "frames fused"
         return (
             f"people {f'searched {every}' if searches else 'given'}, "
-            f"{flips}, "
-            f"{fused if self.fuse else 'single frames'}"
+            f"{'with' if options.flip else 'no'} flip test, "
+            f"{'single frames' if self.looks_alone else fused}"
         )
 
 
@@ -112,23 +130,32 @@ class Wish:
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, checked_truth(value, name))
 
-    def effort(self, card: PoseCard) -> Effort:
-        """What is done with an estimator: one that has to fuse, or cannot, goes before a preset.
+    def effort(self, card: PoseCard, *, is_still: bool = False) -> Effort:
+        """What is done with an estimator: what it has to do, or cannot, goes before a preset.
 
-        Raises: BadConfig if it was asked for in so many words that it should not.
+        A single picture (`is_still`) has no other frames, in which what is asked for could be done.
+
+        Raises: BadConfig if the estimator cannot do what was asked for in so many words.
         """
         named = PRESETS[self.preset]
-        sees_one = looks_alone(card)
-        must_fuse = not (card.answers or sees_one)
-        if must_fuse and self.fuse is False:
-            raise BadConfig(
-                f"the encoder of '{card.name}' answers nothing from a single frame; leave out "
-                "--no-fuse (fuse=False), or use other weights"
+        sees_one, tells_alone = looks_alone(card), can_follow(card)
+        every = named.detect_every if self.detect_every is None else int(self.detect_every)
+        cannot = ""
+        if not tells_alone and self.fuse is False:
+            cannot = "answers nothing from a single frame; leave out --no-fuse (fuse=False)"
+        elif not tells_alone and self.detect_every is not None and every > 1 and not is_still:
+            cannot = (
+                "answers nothing from a single frame, so people cannot be followed from frame to "
+                f"frame; leave out --detect-every (detect_every={every})"
             )
-        fuse = named.fuse or must_fuse
+        elif sees_one and self.fuse and not is_still:
+            cannot = "sees single frames only; leave out --fuse (fuse=True)"
+        if cannot:
+            raise BadConfig(f"'{card.name}' {cannot}, or use other weights")
+        fuse = named.fuse if self.fuse is None else self.fuse
         return Effort(
-            named.detect_every if self.detect_every is None else int(self.detect_every),
+            every if tells_alone else 1,
             named.flip if self.flip is None else self.flip,
-            (fuse if self.fuse is None else self.fuse) and not sees_one,
-            named.thorough if self.flip is None else self.flip,
+            not tells_alone or (fuse and not sees_one),
+            (named.thorough if self.flip is None else self.flip) and tells_alone,
         )

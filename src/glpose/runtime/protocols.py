@@ -1,5 +1,6 @@
 """Protocols of the networks in the pipeline: NumPy in, NumPy out, and a card."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -38,6 +39,18 @@ class Encoded(NamedTuple):
         """Some of the crops, without their maps."""
         summary = None if self.summary is None else self.summary[rows]
         return Encoded(self.features[rows], self.embedding[rows], summary=summary)
+
+    @classmethod
+    def joined(cls, parts: Sequence["Encoded"]) -> "Encoded":
+        """The crops of one part or more, one after the other, without their maps."""
+        if len(parts) == 1:
+            return parts[0].take(slice(None))
+        told = [part.summary for part in parts if part.summary is not None]
+        return cls(
+            np.concatenate([part.features for part in parts]),
+            np.concatenate([part.embedding for part in parts]),
+            summary=np.concatenate(told) if told else None,
+        )
 
 
 @runtime_checkable

@@ -17,7 +17,7 @@ import bad_videos
 import glpose
 from glpose import api
 from glpose.cli.main import main
-from glpose.errors import BadInput, BadWeights, VideoError
+from glpose.errors import BadConfig, BadInput, BadWeights, VideoError
 from glpose.imaging import write_image
 from glpose.jobs.interrupt import Interrupt
 from glpose.jobs.report import Reporter, Silent
@@ -25,6 +25,7 @@ from glpose.jobs.run import Options, run_sources
 from glpose.jobs.writers import OpenWriter, Target, overlay_mp4, poses_jsonl, writing
 from glpose.refine import Refiner
 from glpose.runtime.engine import EngineSpec
+from glpose.runtime.presets import Wish
 from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
 from glpose.video.reader import open_video
 from glpose.video.source import Source
@@ -484,6 +485,20 @@ def test_a_picture_is_seen_by_the_network_for_pictures(
         ("usual", "picture"): DEFAULT_PICTURE,
         **{("given", name): "tiny" for name in ("one", "walk", "picture")},
     }
+
+
+def test_fusing_is_refused_with_weights_that_see_single_frames_unless_of_pictures(
+    video: Path, tmp_path: Path
+) -> None:
+    rgb = np.full((80, 120, 3), 90, np.uint8)
+    how = Options(tmp_path / "out", engine=EngineSpec(threads=1), writers=(poses_jsonl,))
+    how = replace(how, wish=Wish("fast", fuse=True))
+    assert [outcome.state for outcome in run_sources([rgb, video], how)] == ["ok", "ok"]
+    assert len(glpose.run(rgb, fuse=True).collect().frames) == 1
+    single = replace(how, weights=DEFAULT_PICTURE, output=tmp_path / "none")
+    with pytest.raises(BadConfig, match="sees single frames only"):
+        run_sources([rgb, video], single)
+    assert not single.output.exists()
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ import numpy as np
 
 import tiny_onnx
 from fake_estimator import FakeEstimator
-from glpose.runtime.alone import Alone, alone
+from glpose.runtime.alone import Alone, alone, can_follow
 from glpose.runtime.protocols import Encoded
 
 RNG = np.random.default_rng(0)
@@ -27,3 +27,9 @@ def test_the_maps_are_what_the_encoder_answers() -> None:
 def test_an_estimator_of_single_frames_stays_as_it_is() -> None:
     estimate = FakeEstimator(tiny_onnx.slots())
     assert alone(estimate) is estimate
+
+
+def test_people_can_be_followed_by_whoever_tells_poses_from_single_crops() -> None:
+    assert can_follow(tiny_onnx.pose_card(slots=tiny_onnx.slots()))
+    assert can_follow(tiny_onnx.pose_card(answers=True))
+    assert not can_follow(tiny_onnx.pose_card())

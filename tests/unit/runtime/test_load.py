@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -74,6 +75,25 @@ def test_an_estimator_is_found_by_folder_or_by_either_file(tiny_weights: Path, n
     estimate = load_estimator(tiny_weights / name, ONE)
     assert estimate.card.kind == "fusion"
     assert estimate.card.slots == SLOTS
+
+
+def test_outputs_of_many_chunks_are_in_memory_once() -> None:
+    def graph(inputs: dict[str, np.ndarray], outputs: list[str]) -> list[np.ndarray]:
+        shapes = {"embedding": (2,), "features": (1, 64, 64), "heatmaps": (15, *MAP_HW)}
+        return [np.ones((len(inputs["crops"]), *shapes[name]), np.float32) for name in outputs]
+
+    estimate = OnnxEstimator(graph, graph, tiny_onnx.pose_card(answers=True))
+    crops = np.zeros((256, *CROP_HW, 3), np.uint8)
+    tracemalloc.start()
+    try:
+        encoded = estimate.encode(crops)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert encoded.maps is not None
+    arrays = (encoded.features, encoded.embedding, *encoded.maps.values())
+    assert [len(array) for array in arrays] == [256] * 3
+    assert most < 1.2 * sum(array.nbytes for array in arrays)
 
 
 def test_chunks_change_nothing(tiny_weights: Path) -> None:

@@ -10,12 +10,16 @@ import glpose
 import tiny_onnx
 from fake_estimator import people, same
 from glpose.errors import BadConfig
+from glpose.runtime.card import KeySlot, PoseCard, StateSlot
 from glpose.runtime.load import load_estimator
 from glpose.runtime.options import PoseOptions
-from glpose.runtime.presets import PRESETS, VIEWS, Effort, Wish
+from glpose.runtime.presets import PRESETS, VIEWS, Effort, Plan, Wish
 from glpose.track.by_pose import PoseTrackerSpec
 
 ANSWERS, FUSES = tiny_onnx.pose_card(answers=True), tiny_onnx.pose_card()
+SINGLE = tiny_onnx.pose_card(slots=tiny_onnx.slots())
+STATES = (KeySlot(), StateSlot("state", "next_state", (1,)))
+IN_TIME = tiny_onnx.pose_card(answers=True, slots=STATES, order="in_time")
 
 
 def test_balanced_is_what_was_done_without_presets() -> None:
@@ -34,36 +38,76 @@ def test_what_is_asked_for_wins_over_the_preset(preset: str) -> None:
         assert Wish(preset, fuse=value).effort(ANSWERS) == replace(named, fuse=value)
 
 
-def test_who_has_to_fuse_does_so_and_says_so_if_forbidden() -> None:
-    assert Wish("fast").effort(FUSES) == replace(PRESETS["fast"], fuse=True)
-    with pytest.raises(BadConfig, match="answers nothing from a single frame"):
-        Wish(fuse=False).effort(FUSES)
-    single = tiny_onnx.pose_card(slots=tiny_onnx.slots())
-    for fuse in (None, True, False):
-        assert not Wish("best", fuse=fuse).effort(single).fuse
+def test_what_an_estimator_has_to_do_or_cannot_goes_before_a_preset() -> None:
+    assert Wish("fast").effort(FUSES) == replace(PRESETS["fast"], detect_every=1, fuse=True)
+    assert Wish(detect_every=1, fuse=True).effort(FUSES) == Effort(1, thorough=False)
+    for fuse in (None, False):
+        assert not Wish("best", fuse=fuse).effort(SINGLE).fuse
+    assert not Wish(fuse=True).effort(SINGLE, is_still=True).fuse
+    assert Wish(detect_every=15).effort(FUSES, is_still=True) == Effort(1, thorough=False)
 
 
-def test_an_effort_in_words() -> None:
+@pytest.mark.parametrize(
+    ("card", "wish", "says"),
+    [
+        (FUSES, Wish(fuse=False), "answers nothing from a single frame; leave out --no-fuse"),
+        (FUSES, Wish(detect_every=15), "answers nothing from a .* leave out --detect-every .*=15"),
+        (SINGLE, Wish(fuse=True), "sees single frames only; leave out --fuse .*, or use other"),
+    ],
+)
+def test_what_an_estimator_cannot_do_is_refused_if_it_was_asked_for(
+    card: PoseCard, wish: Wish, says: str
+) -> None:
+    with pytest.raises(BadConfig, match=f"^'{card.name}' {says}"):
+        wish.effort(card)
+
+
+def words(effort: Effort, card: PoseCard = ANSWERS, **how: bool) -> str:
+    return Plan(effort, card, is_still=False).in_words(**how)
+
+
+def test_what_is_done_with_a_video_in_words() -> None:
     fast, best = PRESETS["fast"], PRESETS["best"]
-    assert fast.in_words() == (
+    assert words(fast) == (
         "people searched every 15 frames, less often where nothing changes, no flip test, "
         "single frames"
     )
-    assert "every 15 frames, no" in fast.in_words(waits=False)
-    assert "every 20 frames, no" in replace(fast, detect_every=20).in_words()
-    assert best.in_words() == "people searched every frame, with flip test, frames fused"
-    often = "people searched in several views, looked at 10 times"
-    assert best.in_words(is_picture=True) == often
-    assert fast.in_words(is_picture=True) == "people searched once, looked at once"
-    assert fast.in_words(is_picture=True, searches=False) == "people given, looked at once"
-    assert best.in_words(searches=False) == "people given, with flip test, frames fused"
-    usual = (
-        "people searched every 5 frames, less often where nothing changes, "
-        "flip test in pictures only, frames fused"
-    )
-    assert PRESETS["balanced"].in_words() == usual
-    assert best.in_words(in_time=True).endswith("flip test, each frame with the one before")
-    assert fast.in_words(in_time=True) == fast.in_words()
+    assert "every 15 frames, no" in words(fast, causal=True)
+    assert "every 20 frames, no" in words(replace(fast, detect_every=20))
+    assert words(best) == "people searched every frame, with flip test, frames fused"
+    assert words(best, searches=False) == "people given, with flip test, frames fused"
+    usual = "people searched every 5 frames, less often where nothing changes, no flip test, frames"
+    assert words(Effort()) == f"{usual} fused"
+    assert words(best, IN_TIME).endswith("with flip test, each frame with the one before")
+    assert words(fast, IN_TIME) == words(fast)
+
+
+OFTEN, SEARCHED = "searched in several views, looked at 10 times", "searched in several views"
+
+
+@pytest.mark.parametrize(
+    ("card", "wish", "does", "num"),
+    [
+        (ANSWERS, Wish(), OFTEN, 10),
+        (ANSWERS, Wish("fast"), "searched once, looked at once", 1),
+        (SINGLE, Wish("best"), OFTEN, 10),
+        (IN_TIME, Wish(), f"{SEARCHED}, looked at once", 1),
+        (IN_TIME, Wish(fuse=False), OFTEN, 10),
+        (IN_TIME, Wish(flip=True), f"{SEARCHED}, looked at twice", 2),
+        (FUSES, Wish(), "searched once, looked at once", 1),
+        (FUSES, Wish("best"), "searched once, looked at twice", 2),
+    ],
+)
+def test_what_is_done_with_a_picture_and_what_is_said_of_it(
+    card: PoseCard, wish: Wish, does: str, num: int
+) -> None:
+    effort = wish.effort(card, is_still=True)
+    plan = Plan(effort, card, is_still=True)
+    assert plan.in_words() == f"people {does}"
+    assert plan.in_words(searches=False) == f"people given, {does.split(', ')[1]}"
+    options = plan.options(causal=False)
+    assert (1 + len(options.views)) * (1 + options.flip) == num
+    assert effort.thorough == plan.searches_views == (SEARCHED in does)
 
 
 @pytest.mark.parametrize("is_picture", [True, False])
