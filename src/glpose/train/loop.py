@@ -94,7 +94,9 @@ def train(
     last, is_older = run_dir / "last.pt", False
     goes_on, begun_from = resume and last.exists(), _stamp(last)
     # Some networks are prepared with the data.
-    state = _in_turn(workers, lambda: start(recipe, task, workers, fresh=goes_on))
+    state = _in_turn(
+        workers, lambda: start(recipe, task, workers, fresh=goes_on), "preparing the network"
+    )
     with workers.together():
         if goes_on:
             is_older = is_of_older_version(_restored(state, last))
@@ -105,14 +107,15 @@ def train(
             f"{run_dir} was trained by an older glpose, whose scores and batches may differ: the "
             "next validation makes the best checkpoint anew"
         )
-    data = _in_turn(workers, task.train_data)
+    data = _in_turn(workers, task.train_data, "opening the training data")
     for line in task.notes:
         tell(line)
     # Only now, so that a call with missing data or weights leaves no run behind.
     log = None
     with ExitStack() as held:
         with workers.together(), disk_failures(f"writing to the run folder {run_dir}"):
-            counted = in_steps(recipe, data.num_samples, has_epochs=data.has_epochs)
+            # Runs of 0.26 may count in epochs over samples drawn at random: those go on as begun.
+            counted = in_steps(recipe, data.num_samples, has_epochs=data.has_epochs or goes_on)
             if workers.is_first:
                 run_dir.mkdir(parents=True, exist_ok=True)
                 held.enter_context(only_writer(run_dir))
@@ -155,11 +158,11 @@ def _silent(line: str) -> None:
     del line
 
 
-def _in_turn(workers: Workers, opened: Callable[[], T]) -> T:
+def _in_turn(workers: Workers, opened: Callable[[], T], what: str) -> T:
     """What needs the training data: the first process fills the cache, then the others open it."""
     found: list[T] = []
     for turn in (True, False):
-        with workers.together(), disk_failures("opening the training data"):
+        with workers.together(), disk_failures(what):
             if workers.is_first == turn:
                 found.append(opened())
     return found[0]

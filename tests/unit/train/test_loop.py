@@ -1,5 +1,6 @@
 """Runs that are killed, resumed, refused or spoilt, on a system that trains in milliseconds."""
 
+import errno
 import json
 import math
 import os
@@ -373,6 +374,30 @@ def test_epochs_of_samples_drawn_at_random_are_refused_and_leave_no_run(
     train(TINY, tmp_path / "run")
     with pytest.raises(BadInput, match="training data of tiny has no samples"):
         train(replace(TINY, data=TinySet(num_samples=0)), tmp_path / "other")
+
+
+def test_a_run_with_epochs_of_samples_drawn_at_random_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As version 0.26 has begun them."""
+    recipe = replace(TINY, num_epochs=2)
+    train(recipe, tmp_path / "run")
+    last = tmp_path / "run" / "last.pt"
+    save_checkpoint(last, load_checkpoint(last) | {"step": 4})
+    monkeypatch.setattr(TinyData, "has_epochs", False)
+    assert train(recipe, tmp_path / "run", resume=True)[0] == "resumed at step 4 of 6"
+
+
+@pytest.mark.parametrize(
+    ("of", "what"), [("build", "preparing the network"), ("train_data", "opening the training")]
+)
+def test_what_fails_before_the_first_step_is_told_as_what_it_is(
+    tmp_path: Path, of: str, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = OSError(errno.EIO, "Input/output error", "weights.pt")
+    monkeypatch.setattr(TinyTask, of, Mock(side_effect=problem))
+    with pytest.raises(BadInput, match=f"weights.pt: Input/output error, while {what}"):
+        train(TINY, tmp_path / "run")
 
 
 def test_a_folder_that_cannot_be_written_is_named_before_any_work(tmp_path: Path) -> None:
