@@ -65,7 +65,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise
     except FileNotFoundError as problem:
         raise BadWeights(f"{path}: not found; expected a checkpoint of a training run") from problem
-    except Exception as problem:
+    except Exception as problem:  # noqa: BLE001
         # torch's message is long and about its own settings.
         what = "a folder" if path.is_dir() else "damaged, or of another program"
         raise BadWeights(
@@ -105,10 +105,11 @@ def _is_whole(file: BinaryIO) -> bool:
     try:
         with ZipFile(file) as archive:
             return archive.testzip() is None
-    except (OSError, MemoryError) as problem:
-        # A damaged table of contents may lead to places before the file.
-        if getattr(problem, "errno", None) == errno.EINVAL:
-            return False
-        raise
-    except Exception:  # noqa: BLE001 - zipfile raises many kinds for what it cannot make sense of
+    except Exception as problem:  # noqa: BLE001
+        # zipfile raises many kinds for what is no archive, and says so when the disk fails.
+        cause = (problem.__context__ or problem) if isinstance(problem, BadZipFile) else problem
+        # A damaged table of contents may lead to places before the file (EINVAL).
+        is_of_disk = isinstance(cause, OSError) and cause.errno != errno.EINVAL
+        if is_of_disk or isinstance(cause, MemoryError):
+            raise cause from None
         return False

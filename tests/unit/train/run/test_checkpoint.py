@@ -1,7 +1,9 @@
 """Checkpoints on disks that fill up, that fail to read, or that change what was written."""
 
 import errno
+from io import BufferedReader, FileIO
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -80,6 +82,48 @@ def test_what_cannot_be_read_now_is_not_called_damaged(
     for reads in (load_checkpoint, is_whole):
         with pytest.raises(BadInput, match=rf"best\.pt: cannot be read now \({why}\)"):
             reads(path)
+
+
+class FailsToRead(FileIO):
+    """A file on a disk that fails at one reading, counted from 1."""
+
+    def __init__(self, path: Path, at: int) -> None:
+        super().__init__(path)
+        self.at, self.number = at, 0
+
+    def _count(self) -> None:
+        self.number += 1
+        if self.number == self.at:
+            raise OSError(errno.EIO, "Input/output error")
+
+    def readinto(self, buffer: Any) -> int:
+        self._count()
+        return super().readinto(buffer)
+
+    def readall(self) -> bytes:
+        self._count()
+        return super().readall()
+
+
+def test_a_disk_that_fails_at_any_reading_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also at the end of the file, where zipfile says that it is no archive."""
+    path = tmp_path / "best.pt"
+    save_checkpoint(path, {"weight": torch.rand(20, 300)})
+
+    def opened(at: int) -> FailsToRead:
+        file = FailsToRead(path, at)
+        monkeypatch.setattr(checkpoint, "open_regular", lambda _: BufferedReader(file))
+        return file
+
+    whole = opened(0)
+    assert is_whole(path)
+    assert whole.number > 3
+    for at in range(1, whole.number + 1):
+        opened(at)
+        with pytest.raises(BadInput, match="Input/output error"):
+            is_whole(path)
 
 
 def test_memory_that_torch_lacks_is_no_damage(
