@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from glpose.errors import BadConfig, BadWeights  # noqa: E402
+from glpose.errors import BadConfig, BadInput, BadWeights  # noqa: E402
 from glpose.formats.motion import Motion  # noqa: E402
 from glpose.recipes import load_recipe  # noqa: E402
 from glpose.runtime.load import open_lifter  # noqa: E402
@@ -114,6 +114,20 @@ def test_actions_are_held_out_as_a_whole():
     training, held = (synth_motions(6, LIMB13, held=h) for h in (False, True))
     assert not set(training.names) & set(held.names)
     assert len(training.names) + len(held.names) == 6
+
+
+def test_motions_that_are_all_for_the_other_part_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with pytest.raises(BadConfig, match=r"data\.num_synth_clips is 1, .* expected at least 2"):
+        task(data=replace(FEW, num_synth_clips=1)).train_data()
+    task(data=replace(FEW, num_synth_clips=2)).train_data()
+    how = replace(FEW, sources=("mocap",))
+    walk = Motion("dataset-1_walk_active_001", np.zeros((9, J, 3), np.float32), RATE_HZ)
+    monkeypatch.setattr("glpose.systems.dg_net.data.read_motions", lambda *_: [walk])
+    assert open_motions(how, {"mocap": str(tmp_path)}, LIMB13, held=False)
+    with pytest.raises(BadInput, match="no motion of an action that is held out"):
+        open_motions(how, {"mocap": str(tmp_path)}, LIMB13, held=True)
 
 
 def test_the_loss_is_the_mean_over_the_joints_that_count():

@@ -32,7 +32,7 @@ from glpose.recipes import RECIPES, load_recipe  # noqa: E402
 from glpose.runtime.protocols import Encoded  # noqa: E402
 from glpose.skeleton import POSETRACK15  # noqa: E402
 from glpose.systems.glpose.data import ClipData  # noqa: E402
-from glpose.systems.glpose.features import Encode, FeatureData, FeatureMix  # noqa: E402
+from glpose.systems.glpose.features import Encode, FeatureData, FeatureMix, _save_whole  # noqa: E402
 from glpose.systems.glpose.net import Fusion, GLPose, rank  # noqa: E402
 from glpose.systems.glpose.queries import JointQueries, _gaussian, peaks  # noqa: E402
 from glpose.systems.glpose.scoring import global_entropy  # noqa: E402
@@ -511,6 +511,12 @@ def test_features_on_a_full_disk_are_one_line_to_the_last_byte(
         ):
             made(tmp_path / "features")
     assert [path.name for path in tmp_path.iterdir()] == ["whole"]
+
+
+def test_features_are_saved_as_they_are_in_whatever_order_memory_holds_them(tmp_path: Path) -> None:
+    array = np.asfortranarray(np.arange(24.0).reshape(2, 3, 4))
+    _save_whole(tmp_path / "clean.npy", array)
+    assert np.array_equal(np.load(tmp_path / "clean.npy"), array)
 
 
 @pytest.mark.parametrize("flip_share", [0.0, 1.0])

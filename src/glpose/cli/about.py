@@ -4,6 +4,7 @@ import json
 import platform
 from collections.abc import Sequence
 from importlib.metadata import version
+from math import isfinite
 from pathlib import Path
 
 from glpose import __version__
@@ -24,7 +25,7 @@ from glpose.runtime.card import (
 from glpose.runtime.engine import num_cores
 from glpose.runtime.engines.onnxruntime import engine
 from glpose.runtime.load import read_card, shipped, weights_in
-from glpose.runtime.trained import RECORD, how_to_export
+from glpose.runtime.trained import RECORD, how_to_export, rows_of_log
 from glpose.video.source import SourceEntry, find_sources
 
 _TERMS = ("  licence:", "  terms of the data:")
@@ -77,18 +78,18 @@ def training(path: Path, run: Path) -> list[str]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return [*lines, f"{run / RECORD}: not the record of a run that can be read"]
     try:
-        # A killed run leaves half a line.
-        whole = (run / "log.jsonl").read_bytes().split(b"\n")[:-1]
-        rows = [json.loads(line) for line in whole]
-        steps = max(row["step"] for row in rows)
-        # The first score of a validation is the one that the best checkpoint is chosen by.
-        firsts = [
-            (row["step"], *next(iter(row["scores"].items()))) for row in rows if "scores" in row
-        ]
-        known = [first for first in firsts if first[2] is not None]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
+        rows = rows_of_log(run / "log.jsonl")
+    except OSError:
+        rows = []
+    if not rows:
         return [*lines, f"steps: {num_steps} asked for; there is no log that can be read"]
-    lines.append(f"steps: {steps} of {num_steps}")
+    lines.append(f"steps: {max(row['step'] for row in rows)} of {num_steps}")
+    # The first score of a validation is the one that the best checkpoint is chosen by, of those
+    # since it was chosen anew.
+    since = max(row.get("best_from", 0) for row in rows)
+    valid = [row for row in rows if row.get("scores") and row["step"] >= since]
+    firsts = [(row["step"], *next(iter(row["scores"].items()))) for row in valid]
+    known = [first for first in firsts if first[2] is not None and isfinite(first[2])]
     if not known:
         return [*lines, "best score: none yet"]
     step, name, score = max(known, key=lambda first: first[2])

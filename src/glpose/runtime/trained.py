@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from glpose.errors import pasted
 from glpose.files import open_regular, read_regular
@@ -53,3 +54,30 @@ def how_to_export(path: Path) -> str | None:
             f"export makes weights of the folder of the run, where {RECORD} lies beside best.pt"
         )
     return None
+
+
+def rows_of_log(path: Path) -> list[dict[str, Any]]:
+    """The rows of a `log.jsonl`, without the half line that a killed run leaves, and others' lines.
+
+    Raises: OSError if it cannot be read.
+    """
+    rows = []
+    for line in path.read_bytes().splitlines():
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if _is_row(row):
+            rows.append(row)
+    return rows
+
+
+def _is_row(row: Any) -> bool:
+    if not isinstance(row, dict) or not isinstance(row.get("step"), int):
+        return False
+    named = [row.get(key, {}) for key in ("losses", "scores")]
+    return isinstance(row.get("best_from", 0), int) and all(
+        isinstance(values, dict)
+        and all(isinstance(value, int | float | None) for value in values.values())
+        for values in named
+    )

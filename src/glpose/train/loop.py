@@ -29,6 +29,7 @@ from glpose.train.recipe import Recipe
 from glpose.train.run.checkpoint import (
     disk_failures,
     is_of_older_version,
+    is_whole,
     load_checkpoint,
     save_checkpoint,
 )
@@ -94,25 +95,22 @@ def train(
     last, is_older = run_dir / "last.pt", False
     goes_on, begun_from = resume and last.exists(), _stamp(last)
     # Some networks are prepared with the data.
-    state = _in_turn(workers, lambda: start(recipe, task, workers, fresh=goes_on))
+    state = _in_turn(
+        workers, lambda: start(recipe, task, workers, fresh=goes_on), "preparing the network"
+    )
     with workers.together():
         if goes_on:
             is_older = is_of_older_version(_restored(state, last))
             task.resumed = state.model
-    if is_older:
-        state.best_score = -math.inf
-        tell(
-            f"{run_dir} was trained by an older glpose, whose scores and batches may differ: the "
-            "next validation makes the best checkpoint anew"
-        )
-    data = _in_turn(workers, task.train_data)
+    data = _in_turn(workers, task.train_data, "opening the training data")
     for line in task.notes:
         tell(line)
     # Only now, so that a call with missing data or weights leaves no run behind.
     log = None
     with ExitStack() as held:
         with workers.together(), disk_failures(f"writing to the run folder {run_dir}"):
-            counted = in_steps(recipe, data.num_samples, has_epochs=data.has_epochs)
+            # Runs of 0.26 may count in epochs over samples drawn at random: those go on as begun.
+            counted = in_steps(recipe, data.num_samples, has_epochs=data.has_epochs or goes_on)
             if workers.is_first:
                 run_dir.mkdir(parents=True, exist_ok=True)
                 held.enter_context(only_writer(run_dir))
@@ -130,6 +128,10 @@ def train(
             tell(f"resumed at step {state.step} of {counted.num_steps}")
         elif resume:
             tell(f"{run_dir} holds {'no checkpoint' if is_there else 'no run'} yet: starting anew")
+        with workers.together(), disk_failures(f"resuming the run {run_dir}"):
+            if log is not None:
+                for line in _mend_best(run, state, log, is_older=is_older):
+                    tell(line)
         return _run(run, state, log, tell)
 
 
@@ -155,11 +157,11 @@ def _silent(line: str) -> None:
     del line
 
 
-def _in_turn(workers: Workers, opened: Callable[[], T]) -> T:
+def _in_turn(workers: Workers, opened: Callable[[], T], what: str) -> T:
     """What needs the training data: the first process fills the cache, then the others open it."""
     found: list[T] = []
     for turn in (True, False):
-        with workers.together(), disk_failures("opening the training data"):
+        with workers.together(), disk_failures(what):
             if workers.is_first == turn:
                 found.append(opened())
     return found[0]
@@ -167,14 +169,6 @@ def _in_turn(workers: Workers, opened: Callable[[], T]) -> T:
 
 def _run(run: Run, state: TrainState, log: RunLog | None, report: Callable[[str], None]) -> Path:
     recipe, workers = run.recipe, run.workers
-    with workers.together(), disk_failures(f"writing to the run folder {run.folder}"):
-        if log is not None and _has_lost_its_best(run, state):
-            state.best_score = -math.inf
-            save_checkpoint(run.folder / "best.pt", state.to_dict(run.asked))
-            report(
-                f"{run.folder / 'best.pt'} is missing or damaged: it is written anew, with the weights "
-                f"of step {state.step}"
-            )
     steps = range(state.step, recipe.num_steps)
     pin = workers.device.type == "cuda"
     with prefetch(run.data, run.rows, steps, recipe.data_workers, pin=pin) as batches:
@@ -190,14 +184,35 @@ def _run(run: Run, state: TrainState, log: RunLog | None, report: Callable[[str]
     return run.folder / "best.pt"
 
 
-def _has_lost_its_best(run: Run, state: TrainState) -> bool:
-    if state.step < min(run.recipe.validate_every, run.recipe.num_steps):
-        return False  # no validation has been yet
-    try:
-        load_checkpoint(run.folder / "best.pt")
-    except BadWeights:
-        return True
-    return False
+def _mend_best(run: Run, state: TrainState, log: RunLog, *, is_older: bool) -> list[str]:
+    """Forget the best score if it no longer counts or its checkpoint is lost; lines to report.
+
+    The next validation then writes the best checkpoint. Until it has, each resumption comes here
+    again, however often the run is killed.
+    """
+    best, recipe, lines = run.folder / "best.pt", run.recipe, []
+    was_valid = state.step >= min(recipe.validate_every, recipe.num_steps)
+    has_ended = state.step == recipe.num_steps
+    is_lost, is_outdated = was_valid and not is_whole(best), is_older and not has_ended
+    if not (is_lost or is_outdated):
+        return []
+    state.best_score = -math.inf
+    log.best_from(state.step, state.step if has_ended else state.step + 1)
+    if is_outdated:
+        lines.append(
+            f"{run.folder} was trained by an older glpose, whose scores and batches may differ: the "
+            "next validation makes the best checkpoint anew"
+        )
+    if is_lost:
+        what = "is missing"
+        if best.exists():
+            kept = best.replace(best.with_name("best.damaged.pt"))
+            what = f"is damaged (it is kept as {kept.name})"
+        when = f"with the weights of step {state.step}" if has_ended else "by the next validation"
+        lines.append(f"{best} {what}: it is written anew, {when}")
+        if has_ended:
+            _keep(run, state, is_valid=True)
+    return lines
 
 
 def _one_step(run: Run, state: TrainState, step: int, parts: Parts) -> dict[str, float]:
@@ -294,7 +309,7 @@ def _write_samples(run: Run, state: TrainState) -> None:
 def _keep(run: Run, state: TrainState, *, is_valid: bool) -> None:
     """Save the state; after a validation also as the best, if it is or if there is no best yet."""
     best = run.folder / "best.pt"
-    first = next(iter(state.scores.values())) if is_valid else math.nan
+    first = next(iter(state.scores.values()), math.nan) if is_valid else math.nan
     # NaN is never greater, so a score without any samples is never the best.
     is_best = first > state.best_score
     if is_best:

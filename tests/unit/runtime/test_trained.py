@@ -89,6 +89,31 @@ def test_info_tells_of_a_run(run: Path, capsys: pytest.CaptureFixture[str]) -> N
         ]
 
 
+def test_info_passes_over_lines_that_are_no_rows(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others = "null", "[1]", '{"note": "mine"}', "[" * 100_000, '{"step": 30, "best_from": "x"}'
+    with (run / "log.jsonl").open("a") as file:
+        file.write("\n".join((*others, '{"step": 30, "scores": {}}', '{"step": 30, "sco')))
+    assert main(["info", str(run)]) == 0
+    assert capsys.readouterr().out.endswith(
+        "steps: 30 of 40\nbest score: mean@0.2 83.46, at step 20\n"
+    )
+
+
+def test_info_counts_scores_since_the_best_was_chosen_anew(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (run / "log.jsonl").open("a") as file:
+        file.write('{"step": 30, "best_from": 31}\n')
+    assert main(["info", str(run)]) == 0
+    assert capsys.readouterr().out.endswith("best score: none yet\n")
+    with (run / "log.jsonl").open("a") as file:
+        file.write('{"step": 40, "scores": {"mean@0.2": 70.0}}\n')
+    assert main(["info", str(run)]) == 0
+    assert capsys.readouterr().out.endswith("best score: mean@0.2 70.00, at step 40\n")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "last"),
     [

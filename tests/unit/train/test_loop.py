@@ -1,8 +1,10 @@
 """Runs that are killed, resumed, refused or spoilt, on a system that trains in milliseconds."""
 
+import errno
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,6 +19,7 @@ pytest.importorskip("torch")
 import torch
 
 import tiny_training
+from glpose.cli.main import main
 from glpose.errors import BadConfig, BadInput, BadWeights, GLPoseError
 from glpose.formats.lock import LOCK, only_writer
 from glpose.imaging import read_image
@@ -24,6 +27,7 @@ from glpose.skeleton import POSETRACK15
 from glpose.train import loop
 from glpose.train.data.batches import own_rows, prefetch
 from glpose.train.recipe import Optimizer
+from glpose.train.run import checkpoint
 from glpose.train.run.checkpoint import load_checkpoint, save_checkpoint
 from glpose.train.run.fault import examine
 from glpose.train.run.log import RunLog
@@ -34,6 +38,7 @@ from glpose.train.system import System
 from tiny_training import (
     LONG,
     TINY,
+    TINY_SYSTEM,
     TinyConfig,
     TinyData,
     TinyNet,
@@ -195,24 +200,70 @@ def test_a_run_of_an_older_version_finds_its_best_anew(
         assert (load_checkpoint(last)["best_score"] < 1e9) == is_older
 
 
-@pytest.mark.parametrize("damage", [None, b"", b"PK cut short"])
-@pytest.mark.parametrize("step", [4, 6])
+@pytest.mark.parametrize(("damage", "what"), [(None, "missing"), (b"", "damaged"), (b"PK", "dam")])
+@pytest.mark.parametrize(
+    ("step", "when", "score"), [(4, "the next validation", -5.0), (6, "the weights of step 6", 7.0)]
+)
 def test_a_best_checkpoint_that_is_lost_is_written_anew(
-    tmp_path: Path, step: int, damage: bytes | None, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    step: int,
+    when: str,
+    score: float,
+    damage: bytes | None,
+    what: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    best, last = tmp_path / "run" / "best.pt", tmp_path / "run" / "last.pt"
-    train(TINY, tmp_path / "run")
-    monkeypatch.setattr(TinyTask, "score", lambda self, model: {"score": -5.0})
-    save_checkpoint(last, load_checkpoint(last) | {"step": step, "best_score": 9.0})
+    """Also if the run is killed before it has saved anything; info tells the score of the new one."""
+    run, scores = tmp_path / "run", iter((9.0, 7.0, -5.0))
+    best, last, kept = (run / f"{name}.pt" for name in ("best", "last", "best.damaged"))
+    monkeypatch.setattr(TinyTask, "score", lambda self, model: {"score": next(scores)})
+    train(TINY, run)
+    save_checkpoint(last, load_checkpoint(last) | {"step": step})
     best.unlink() if damage is None else best.write_bytes(damage)
-    told = train(TINY, tmp_path / "run", resume=True)
-    assert (
-        f"best.pt is missing or damaged: it is written anew, with the weights of step {step}"
-        in told[1]
-    )
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_run", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            loop.train(TINY, TINY_SYSTEM, run, cache_dir=run, resume=True, report=print)
+    assert re.search(f"best.pt is {what}.*: it is written anew, .*{when}", capsys.readouterr().out)
+    assert (kept.read_bytes() if kept.exists() else None) == damage
+    train(TINY, run, resume=True)
+    assert {load_checkpoint(path)["best_score"] for path in (best, last)} == {score}
     assert load_checkpoint(best)["step"] == 6
     assert same_weights(best, last)
-    assert not any("missing" in line for line in train(TINY, tmp_path / "run", resume=True))
+    assert train(TINY, run, resume=True) == ["resumed at step 6 of 6"]
+    assert main(["info", str(run)]) == 0
+    assert f"best score: score {score:.2f}, at step 6" in capsys.readouterr().out
+
+
+def test_a_best_checkpoint_that_cannot_be_read_now_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    train(TINY, run)
+    before = (run / "best.pt").read_bytes()
+    opened = checkpoint.open_regular
+
+    def fails(path: Path) -> object:
+        if path.name == "best.pt":
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return opened(path)
+
+    monkeypatch.setattr(checkpoint, "open_regular", fails)
+    with pytest.raises(BadInput, match=r"best\.pt: cannot be read now \(Input/output error\)"):
+        train(TINY, run, resume=True)
+    assert (run / "best.pt").read_bytes() == before
+    assert not (run / "best.damaged.pt").exists()
+
+
+def test_an_older_run_that_has_ended_keeps_its_best(tmp_path: Path) -> None:
+    train(TINY, tmp_path / "run")
+    last = tmp_path / "run" / "last.pt"
+    saved = load_checkpoint(last)
+    save_checkpoint(last, {name: value for name, value in saved.items() if name != "glpose"})
+    before = (tmp_path / "run" / "log.jsonl").read_bytes()
+    assert train(TINY, tmp_path / "run", resume=True) == ["resumed at step 6 of 6"]
+    assert (tmp_path / "run" / "log.jsonl").read_bytes() == before
 
 
 def test_a_checkpoint_without_rates_goes_on_with_one_rate(tmp_path: Path) -> None:
@@ -373,6 +424,30 @@ def test_epochs_of_samples_drawn_at_random_are_refused_and_leave_no_run(
     train(TINY, tmp_path / "run")
     with pytest.raises(BadInput, match="training data of tiny has no samples"):
         train(replace(TINY, data=TinySet(num_samples=0)), tmp_path / "other")
+
+
+def test_a_run_with_epochs_of_samples_drawn_at_random_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As version 0.26 has begun them."""
+    recipe = replace(TINY, num_epochs=2)
+    train(recipe, tmp_path / "run")
+    last = tmp_path / "run" / "last.pt"
+    save_checkpoint(last, load_checkpoint(last) | {"step": 4})
+    monkeypatch.setattr(TinyData, "has_epochs", False)
+    assert train(recipe, tmp_path / "run", resume=True)[0] == "resumed at step 4 of 6"
+
+
+@pytest.mark.parametrize(
+    ("of", "what"), [("build", "preparing the network"), ("train_data", "opening the training")]
+)
+def test_what_fails_before_the_first_step_is_told_as_what_it_is(
+    tmp_path: Path, of: str, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = OSError(errno.EIO, "Input/output error", "weights.pt")
+    monkeypatch.setattr(TinyTask, of, Mock(side_effect=problem))
+    with pytest.raises(BadInput, match=f"weights.pt: Input/output error, while {what}"):
+        train(TINY, tmp_path / "run")
 
 
 def test_a_folder_that_cannot_be_written_is_named_before_any_work(tmp_path: Path) -> None:

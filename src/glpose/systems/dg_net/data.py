@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float32, Int64
 
-from glpose.errors import BadConfig
+from glpose.errors import BadConfig, BadInput
 from glpose.formats.motion import Motion, read_motions
 from glpose.formats.sets import DATASETS
 from glpose.runtime.lift import LEAST_JOINTS, network_inputs, person_frame
@@ -110,12 +110,20 @@ def open_motions(
                 f"{root}: motions at {clips[0].rate_hz:g} samples a second; expected {RATE_HZ:g}"
             )
         clips = [clip for clip in clips if is_held_out(clip.name) == held]
+        if not clips:
+            raise BadInput(
+                f"{Path(root) / FILE}: no motion of an action that {_part(held=held)}; expected the "
+                "whole file, with actions of both kinds"
+            )
         made[source] = Motions.of(clips, [np.nan] * len(clips))
     return made
 
 
 def synth_motions(num: int, joints: Skeleton, *, held: bool) -> Motions:
-    """Procedural figures; of `num` clips every fifth is held out."""
+    """Procedural figures; of `num` clips every fifth is held out.
+
+    Raises: BadConfig if there are none of the kind.
+    """
     index = joint_map(POSETRACK15, joints)
     clips, statures = [], []
     for number in range(num):
@@ -130,7 +138,16 @@ def synth_motions(num: int, joints: Skeleton, *, held: bool) -> Motions:
         xyz = bones.place(on, rest - origins[on])[:, index]
         clips.append(Motion(f"synth_{number}", xyz.astype(np.float32), RATE_HZ))
         statures.append(person.height)
+    if not clips:
+        raise BadConfig(
+            f"data.num_synth_clips is {num}, and no clip {_part(held=held)}: every fifth is held out, "
+            "beginning with the first; expected at least 2"
+        )
     return Motions.of(clips, statures)
+
+
+def _part(*, held: bool) -> str:
+    return "is held out to be scored on" if held else "is left to train on"
 
 
 def other_body(

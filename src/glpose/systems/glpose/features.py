@@ -275,9 +275,10 @@ class FeatureData:
 def _save_whole(path: Path, array: np.ndarray) -> None:
     """As `np.save`, whose last bytes may be lost without a word where nothing more can be written."""
     with path.open("wb") as file:
+        array = np.ascontiguousarray(array)
         header = np.lib.format.header_data_from_array_1_0(array)
         np.lib.format.write_array_header_1_0(file, header)
-        file.write(np.ascontiguousarray(array).data)
+        file.write(array.data)
 
 
 def _embedding(features: np.ndarray) -> Float32[np.ndarray, "*n channels"]:

@@ -229,7 +229,7 @@ def content_digest(
 def cached_folder(folder: Path, last: str) -> Iterator[Path]:
     """Yield a new folder of the cache, which is made by `files.whole_folder`.
 
-    Raises: BadInput if it cannot be written.
+    Raises: BadInput if it cannot be written, or what is put there cannot be read.
     """
     try:
         with whole_folder(folder, last) as part:
@@ -237,7 +237,7 @@ def cached_folder(folder: Path, last: str) -> Iterator[Path]:
     except OSError as problem:
         where = f"{problem.filename}: " if problem.filename else ""
         raise BadInput(
-            f"{folder}: cannot be written ({where}{reason(problem)}); make room or mend access"
+            f"{folder}: cannot be filled ({where}{reason(problem)}); make room or mend access"
         ) from problem
 
 

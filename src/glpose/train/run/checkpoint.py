@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+from zipfile import BadZipFile, ZipFile, is_zipfile
 
 import torch
 
 from glpose.errors import BadInput, BadWeights, reason
-from glpose.files import whole_file
+from glpose.files import open_regular, whole_file
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -49,15 +51,65 @@ def disk_failures(what: str) -> Iterator[None]:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint, tensors and plain data only. Raises BadWeights."""
+    """Read a checkpoint, tensors and plain data only.
+
+    Raises: BadWeights if it is missing, damaged or none; BadInput if it cannot be read now.
+    """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with _readable(path), open_regular(path) as file:
+            if is_zipfile(file) and not _is_whole(file):
+                raise BadZipFile  # noqa: TRY301 - as torch raises what it finds
+            file.seek(0)
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except BadInput:
+        raise
     except FileNotFoundError as problem:
         raise BadWeights(f"{path}: not found; expected a checkpoint of a training run") from problem
-    except Exception as problem:
+    except Exception as problem:  # noqa: BLE001
         # torch's message is long and about its own settings.
         what = "a folder" if path.is_dir() else "damaged, or of another program"
         raise BadWeights(
             f"{path}: not a checkpoint of a training run ({what}); expected last.pt or best.pt of "
             "a run"
         ) from problem
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a checkpoint is there and undamaged. Raises: BadInput if it cannot be read now."""
+    try:
+        with _readable(path), open_regular(path) as file:
+            return _is_whole(file)
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Raises: BadInput for what is no fault of the file: its disk, its rights, too little memory."""
+    try:
+        yield
+    except (FileNotFoundError, IsADirectoryError):
+        raise
+    except (OSError, MemoryError, RuntimeError) as problem:
+        is_of_memory = isinstance(problem, MemoryError) or "allocate memory" in str(problem)
+        if isinstance(problem, RuntimeError) and not is_of_memory:
+            raise
+        why = "not enough memory" if is_of_memory else reason(problem)
+        raise BadInput(
+            f"{path}: cannot be read now ({why}); mend access or free memory, and try again"
+        ) from problem
+
+
+def _is_whole(file: BinaryIO) -> bool:
+    """Whether a file is an archive whose checksums, at which torch does not look, are right."""
+    try:
+        with ZipFile(file) as archive:
+            return archive.testzip() is None
+    except Exception as problem:  # noqa: BLE001
+        # zipfile raises many kinds for what is no archive, and says so when the disk fails.
+        cause = (problem.__context__ or problem) if isinstance(problem, BadZipFile) else problem
+        # A damaged table of contents may lead to places before the file (EINVAL).
+        is_of_disk = isinstance(cause, OSError) and cause.errno != errno.EINVAL
+        if is_of_disk or isinstance(cause, MemoryError):
+            raise cause from None
+        return False

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from glpose.files import no_cache_of_fonts, whole_file, write_whole
+from glpose.runtime.trained import rows_of_log
 
 # Here, so that a run without matplotlib does not start.
 with no_cache_of_fonts():
@@ -25,7 +26,7 @@ class RunLog:
         self._path, self._picture = run_dir / "log.jsonl", run_dir / "curves.png"
         self._shown: dict[str, float] = {}
         if self._path.exists():
-            kept = [row for row in self._rows() if row["step"] <= start_step]
+            kept = [row for row in rows_of_log(self._path) if row["step"] <= start_step]
             write_whole(self._path, "".join(map(_line, kept)))
 
     def losses(self, step: int, means: dict[str, float]) -> None:
@@ -36,6 +37,10 @@ class RunLog:
     def scores(self, step: int, scores: dict[str, float], seconds: float) -> None:
         """Write the scores of a validation."""
         self._write({"step": step, "scores": scores, "seconds": round(seconds, 1)})
+
+    def best_from(self, step: int, first: int) -> None:
+        """Write that the best checkpoint is chosen anew, from the validation at step `first` on."""
+        self._write({"step": step, "best_from": first})
 
     def progress(self, step: int, num_steps: int, seconds: float) -> str:
         """Progress and remaining time, after `seconds` of training."""
@@ -53,7 +58,7 @@ class RunLog:
         """Losses and scores over the steps, as a picture in the run folder."""
         if not self._path.exists():
             return
-        rows = self._rows()
+        rows = rows_of_log(self._path)
         figure = Figure(figsize=(11, 4), layout="constrained")
         left, right = figure.subplots(1, 2)
         for axes, key in ((left, "losses"), (right, "scores")):
@@ -71,32 +76,9 @@ class RunLog:
         with whole_file(self._picture) as part:
             figure.savefig(part, dpi=110, format="png")
 
-    def _rows(self) -> list[dict[str, Any]]:
-        """The logged rows, without an incomplete line left by a killed run, and others' lines."""
-        rows = []
-        for line in self._path.read_bytes().splitlines():
-            try:
-                row = json.loads(line)
-            except ValueError:
-                continue
-            if _is_row(row):
-                rows.append(row)
-        return rows
-
     def _write(self, row: dict[str, object]) -> None:
         with self._path.open("a", encoding="utf-8") as file:
             file.write(_line(row))
-
-
-def _is_row(row: Any) -> bool:
-    if not isinstance(row, dict) or not isinstance(row.get("step"), int):
-        return False
-    named = [row.get(key, {}) for key in ("losses", "scores")]
-    return all(
-        isinstance(values, dict)
-        and all(isinstance(value, int | float | None) for value in values.values())
-        for values in named
-    )
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -92,9 +92,9 @@ def test_several_threads_read_at_once(tmp_path: Path) -> None:
 
 def test_a_store_that_cannot_be_written_is_one_line_and_absent(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(BadInput, match=r"/file/made: cannot be written \(\S*/file: File exists\)"):
+    with pytest.raises(BadInput, match=r"/file/made: cannot be filled \(\S*/file: File exists\)"):
         write_store(tmp_path / "file" / "made", labelled())
-    full = pytest.raises(BadInput, match=r"^\S*/made: cannot be written \(File too large\); make")
+    full = pytest.raises(BadInput, match=r"^\S*/made: cannot be filled \(File too large\); make")
     for limit in (10, 3 * sum(rgb.shape[0] * rgb.shape[1] for rgb in PICTURES)):
         with full, files_of_at_most(limit):
             write_store(tmp_path / "made", labelled())

@@ -1,6 +1,10 @@
-"""Checkpoints on disks that fill up: one kind of failure, and the old file stays."""
+"""Checkpoints on disks that fill up, that fail to read, or that change what was written."""
 
+import errno
+from io import BufferedReader, FileIO
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -9,8 +13,9 @@ pytest.importorskip("torch")
 import torch
 
 from full_disk import files_of_at_most
-from glpose.errors import BadInput
-from glpose.train.run.checkpoint import disk_failures, load_checkpoint, save_checkpoint
+from glpose.errors import BadInput, BadWeights
+from glpose.train.run import checkpoint
+from glpose.train.run.checkpoint import disk_failures, is_whole, load_checkpoint, save_checkpoint
 
 pytestmark = pytest.mark.torch
 
@@ -38,3 +43,96 @@ def test_what_is_no_failure_of_the_disk_stays_what_it_is(
     monkeypatch.setattr(torch, "save", fails)
     with pytest.raises(RuntimeError, match="of torch's own"), disk_failures("writing the run"):
         save_checkpoint(tmp_path / "last.pt", {})
+
+
+def test_damage_anywhere_in_the_weights_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "best.pt"
+    save_checkpoint(path, {"weight": torch.rand(20, 300)})
+    assert is_whole(path)
+    assert load_checkpoint(path)["weight"].shape == (20, 300)
+    content = path.read_bytes()
+    for place in range(2000, len(content) - 2000, 4000):
+        path.write_bytes(
+            content[:place] + bytes(255 - b for b in content[place:][:1]) + content[place + 1 :]
+        )
+        assert not is_whole(path)
+        with pytest.raises(BadWeights, match="damaged"):
+            load_checkpoint(path)
+    for end in range(0, len(content), 1000):
+        path.write_bytes(content[:end])
+        assert not is_whole(path)
+    path.unlink()
+    assert not is_whole(path)
+
+
+@pytest.mark.parametrize(
+    ("problem", "why"),
+    [
+        (OSError(errno.EIO, "Input/output error"), "Input/output error"),
+        (PermissionError(errno.EACCES, "Permission denied"), "Permission denied"),
+        (MemoryError(), "not enough memory"),
+    ],
+)
+def test_what_cannot_be_read_now_is_not_called_damaged(
+    tmp_path: Path, problem: Exception, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "best.pt"
+    save_checkpoint(path, {"step": 1})
+    monkeypatch.setattr(checkpoint, "open_regular", Mock(side_effect=problem))
+    for reads in (load_checkpoint, is_whole):
+        with pytest.raises(BadInput, match=rf"best\.pt: cannot be read now \({why}\)"):
+            reads(path)
+
+
+class FailsToRead(FileIO):
+    """A file on a disk that fails at one reading, counted from 1."""
+
+    def __init__(self, path: Path, at: int) -> None:
+        super().__init__(path)
+        self.at, self.number = at, 0
+
+    def _count(self) -> None:
+        self.number += 1
+        if self.number == self.at:
+            raise OSError(errno.EIO, "Input/output error")
+
+    def readinto(self, buffer: Any) -> int:
+        self._count()
+        return super().readinto(buffer)
+
+    def readall(self) -> bytes:
+        self._count()
+        return super().readall()
+
+
+def test_a_disk_that_fails_at_any_reading_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also at the end of the file, where zipfile says that it is no archive."""
+    path = tmp_path / "best.pt"
+    save_checkpoint(path, {"weight": torch.rand(20, 300)})
+
+    def opened(at: int) -> FailsToRead:
+        file = FailsToRead(path, at)
+        monkeypatch.setattr(checkpoint, "open_regular", lambda _: BufferedReader(file))
+        return file
+
+    whole = opened(0)
+    assert is_whole(path)
+    assert whole.number > 3
+    for at in range(1, whole.number + 1):
+        opened(at)
+        with pytest.raises(BadInput, match="Input/output error"):
+            is_whole(path)
+
+
+def test_memory_that_torch_lacks_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_checkpoint(tmp_path / "last.pt", {"step": 1})
+    lacks = RuntimeError(
+        "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
+    )
+    monkeypatch.setattr(torch, "load", Mock(side_effect=lacks))
+    with pytest.raises(BadInput, match="not enough memory"):
+        load_checkpoint(tmp_path / "last.pt")
