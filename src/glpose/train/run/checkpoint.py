@@ -65,7 +65,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise
     except FileNotFoundError as problem:
         raise BadWeights(f"{path}: not found; expected a checkpoint of a training run") from problem
-    except Exception as problem:  # noqa: BLE001
+    except Exception as problem:
         # torch's message is long and about its own settings.
         what = "a folder" if path.is_dir() else "damaged, or of another program"
         raise BadWeights(
