@@ -105,8 +105,7 @@ def run(
     consumed. It is one of
 
     * the path of a video, a picture or a folder of pictures, a glob of pictures, or a list of them,
-      which may name a picture more than once; an iterator (`Path.glob`) or a set of paths is sorted
-      as a folder is;
+      which may name a picture more than once; a set of paths is sorted as a folder is;
     * an array of RGB, uint8: a picture (height, width, 3), or a video (frames, height, width, 3);
     * a list or an iterator of such pictures;
     * the number of a camera of this computer, from 0 (Linux); pictures that come while poses are

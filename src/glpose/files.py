@@ -90,7 +90,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise
     # The rename is stored in the folder, so the folder has to be synced too.
     try:
-        _to_disk(path.parent, os.O_RDONLY)
+        _to_disk(path.parent)
     except OSError as problem:
         if problem.errno not in _NO_SYNC_OF_FOLDERS:
             raise
@@ -144,8 +144,12 @@ def _last_change(folder: Path) -> float:
         return float("inf")
 
 
-def _to_disk(path: Path, how: int = os.O_RDWR) -> None:
-    opened = os.open(path, how)  # Windows syncs only what was opened for writing
+_SYNCED = os.O_RDWR if os.name == "nt" else os.O_RDONLY
+"""How a file is opened to be synced: Windows asks for what is opened for writing."""
+
+
+def _to_disk(path: Path) -> None:
+    opened = os.open(path, _SYNCED)
     try:
         os.fsync(opened)
     finally:

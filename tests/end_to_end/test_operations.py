@@ -17,7 +17,7 @@ import pytest
 import bad_videos
 import glpose
 from child import started
-from glpose import imaging
+from glpose import files, imaging
 from glpose.cli.main import main
 from glpose.formats import lock
 from glpose.formats.results import ResultWriter
@@ -159,13 +159,14 @@ def test_a_system_that_locks_and_syncs_as_windows_does(
         unlink(path, **others)
 
     monkeypatch.setattr(lock, "fcntl", None)
+    monkeypatch.setattr(files, "_SYNCED", os.O_RDWR)
     monkeypatch.delattr(os, "O_NONBLOCK")
     for name, function in (("open", open_file), ("fsync", sync), ("unlink", remove)):
         monkeypatch.setattr(os, name, function)
     assert run(bad_videos.write_video(tmp_path / "walk.mp4", num_frames=6)) == 0
     results, table = tmp_path / "out" / "walk", tmp_path / "table.csv"
-    files = {"overlay.mp4", "poses.csv", "poses.jsonl", "summary.json"}
-    assert {file.name for file in results.iterdir()} == files
+    made = {"overlay.mp4", "poses.csv", "poses.jsonl", "summary.json"}
+    assert {file.name for file in results.iterdir()} == made
     assert main(["table", str(results), "-o", str(table)]) == 0
     assert main(["drop", str(results), "1"]) == 0
     assert table.stat().st_size > (results / "poses.jsonl").stat().st_size > 0

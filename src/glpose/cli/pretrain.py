@@ -52,8 +52,10 @@ def pretrain(
         import torch
 
         from glpose.jobs.pretrain import pretrain as run_pretraining
-    except ImportError as problem:
-        raise MissingExtra(problem.name or "torch", "train") from problem
+    except ModuleNotFoundError as problem:
+        if (problem.name or "glpose").startswith("glpose"):
+            raise
+        raise MissingExtra(str(problem.name), "train") from problem
     from dataclasses import replace
 
     from glpose.recipes import load_recipe

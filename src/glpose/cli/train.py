@@ -57,8 +57,10 @@ def train(
         import torch
 
         from glpose.train.loop import train as run_training
-    except ImportError as problem:
-        raise MissingExtra(problem.name or "torch", "train") from problem
+    except ModuleNotFoundError as problem:
+        if (problem.name or "glpose").startswith("glpose"):
+            raise
+        raise MissingExtra(str(problem.name), "train") from problem
     from glpose.systems import load_system
     from glpose.train.run.processor import emulates_bf16
     from glpose.train.run.workers import join_workers

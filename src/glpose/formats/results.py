@@ -224,12 +224,18 @@ def is_folder_of_results(path: Path, files: Sequence[Path]) -> bool:
 
 def put_aside(folder: Path) -> str:
     """Where the results are that a killed run was to replace, and how to have them back; else empty."""
-    places = sorted(folder.glob(f"{OLD}*"))
-    return (
-        f"; the results before are in {places[0]}; run the video again without --overwrite to have them back"
-        if places
-        else ""
-    )
+    places = sorted(folder.glob(f"{OLD}*"), key=lambda place: place.stat().st_mtime_ns)
+    if not places:
+        return ""
+    said = f"; the results before are in {places[-1]}"
+    if results_stand(folder):
+        return said
+    return f"{said}; run the video again without --overwrite to have them back"
+
+
+def results_stand(folder: Path) -> bool:
+    """Whether a folder has a `poses.jsonl` with frames: if a run was killed, whether it is more than begun."""
+    return (folder / POSES).exists() and holds_frames(folder / POSES)
 
 
 def holds_frames(path: str | Path) -> bool:

@@ -2,11 +2,12 @@
 
 import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from glpose.formats.results import OLD
+from glpose.formats.results import OLD, POSES
 
 
 class Aside:
@@ -25,14 +26,17 @@ class Aside:
         return sorted(self._folder.glob(f"{OLD}*"))
 
     def recover(self) -> None:
-        """Move back what a process left that was killed before anything came in its place.
+        """Move back what the last process left that was killed before anything came in its place.
 
         What it had begun with is replaced; call this only where that is nothing. Raises: OSError.
         """
-        for place in self.left:
-            for file in sorted(place.iterdir()):
-                file.replace(self._folder / file.name)
-            place.rmdir()
+        if not self.left:
+            return
+        place = max(self.left, key=lambda place: place.stat().st_mtime_ns)
+        # The poses last: as long as they are not there, whoever comes next goes on with this.
+        for file in sorted(place.iterdir(), key=lambda file: file.name == POSES):
+            file.replace(self._folder / file.name)
+        place.rmdir()
 
     def move(self, files: Iterable[Path]) -> None:
         """Move files away. Raises: OSError, also for a folder; all are where they were then."""
@@ -49,8 +53,10 @@ class Aside:
             raise
 
     def remove(self) -> None:
-        """Remove what was moved away, if anything. Raises: OSError."""
+        """Remove what was moved away, if anything, also by processes that were killed. Raises: OSError."""
         self._empty(lambda file: (self._place / file.name).unlink())
+        for place in self.left:
+            shutil.rmtree(place)
 
     def put_back(self) -> None:
         """Move everything back where it was. Raises: OSError."""

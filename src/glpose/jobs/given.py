@@ -1,5 +1,6 @@
 """Results that a command is given, and the files that it makes of them."""
 
+import os
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -163,9 +164,9 @@ def without_bad(
                 pictures.append(str(problem))
                 reporter.note(f"{file}: is of a single picture; passed over")
             else:
-                is_told = str(problem).startswith(
-                    str(file.parent)
-                )  # the file, or what is beside it
+                # The file, its folder, or what is beside it.
+                names = f"{file}: ", f"{file.parent}: ", f"{file.parent}{os.sep}"
+                is_told = str(problem).startswith(names)
                 made.lack(str(problem) if is_told else f"{file}: {problem}", reporter)
         else:
             are_all_bad = False

@@ -28,7 +28,14 @@ from glpose.errors import BadInput, GLPoseError, VideoError, reason
 from glpose.files import check_name, is_same_file
 from glpose.flow import Flow
 from glpose.formats.lock import in_turn, only_writer
-from glpose.formats.results import POSES, count_frames, holds_frames, read_boxes, write_summary
+from glpose.formats.results import (
+    POSES,
+    count_frames,
+    holds_frames,
+    read_boxes,
+    results_stand,
+    write_summary,
+)
 from glpose.formats.text.lines import cannot_write
 from glpose.jobs.aside import Aside
 from glpose.jobs.ended import BEGUN, SUMMARY, how_ended
@@ -474,7 +481,7 @@ class SourceJob:
         # A run that was killed before its first frame leaves files, but no results; those that it was to
         # replace are beside them.
         poses, is_back = self.folder / POSES, False
-        if not (poses.exists() and holds_frames(poses)):
+        if not results_stand(self.folder):
             is_back = self._recover()
         old = self._files
         for path in self.entry.paths:

@@ -1,14 +1,15 @@
 """Animated GIF and PNG with what FFmpeg reads otherwise than browsers do, put right for it."""
 
+import bisect
 import io
-import shutil
+import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from glpose.files import check_fits, open_regular
+from glpose.files import open_regular
 from glpose.video.gif import END, MAGIC, PICTURE, blocks
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -25,26 +26,71 @@ def shown_ms(said_ms: int) -> int:
     return said_ms if said_ms > _AT_ONCE_MS else _SHOWN_MS
 
 
-def as_shown(path: Path) -> io.BytesIO | None:
-    """An animation as FFmpeg has to see it; None for other files, and those that need nothing.
+def as_shown(path: Path) -> io.RawIOBase | None:
+    """An animation as FFmpeg has to see it, open; None for other files, and those that need nothing.
 
     Raises: OSError if the file cannot be read.
     """
-    with open_regular(path) as file:
+    file = open_regular(path)
+    try:
         changes = _changes(file)
-        if not changes:
-            return None
-        check_fits(file, path)
-        # Part by part: a copy of the whole file beside this would take as much memory again.
-        changed = io.BytesIO()
-        file.seek(0)
-        for start, end, new in changes:
-            changed.write(file.read(start - file.tell()))
-            changed.write(new)
-            file.seek(end)
-        shutil.copyfileobj(file, changed)
-        changed.seek(0)
-        return changed
+    except BaseException:
+        file.close()
+        raise
+    if changes:
+        return _Changed(file, changes)
+    file.close()
+    return None
+
+
+class _Changed(io.RawIOBase):
+    """A file with changes: nothing is copied, as it may be larger than memory."""
+
+    def __init__(self, file: BinaryIO, changes: Sequence[_Change]) -> None:
+        self._file, self._at, self._size = file, 0, 0
+        self._starts: list[int] = []
+        self._parts: list[tuple[BinaryIO, int, int]] = []
+        """What is read, from where to where."""
+        behind = 0
+        whole = file.seek(0, os.SEEK_END)
+        for start, end, new in (*changes, (whole, whole, b"")):
+            for part in ((file, behind, start), (io.BytesIO(new), 0, len(new))):
+                if part[1] < part[2]:
+                    self._starts.append(self._size)
+                    self._parts.append(part)
+                    self._size += part[2] - part[1]
+            behind = end
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Go to a place of the changed file."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Read up to the next change."""
+        if self._at >= self._size:
+            return 0
+        place = bisect.bisect_right(self._starts, self._at) - 1
+        source, start, end = self._parts[place]
+        source.seek(start + self._at - self._starts[place])
+        read = source.read(min(len(buffer), end - source.tell()))
+        buffer[: len(read)] = read
+        self._at += len(read)
+        return len(read)
+
+    def close(self) -> None:
+        """Close the file, too."""
+        self._file.close()
+        super().close()
 
 
 def _changes(file: BinaryIO) -> list[_Change]:
@@ -73,15 +119,21 @@ def _of_gif(file: BinaryIO) -> Iterator[_Change]:
         size, _, delay = struct.unpack("<BBH", file.read(4))
         if size == _CONTROL[2] and delay != (shown := shown_ms(10 * delay) // 10):
             yield start + 4, start + 6, shown.to_bytes(2, "little")
-    after = found[last + 1 :]
+    behind = found[last + 1 :]
     # A file that ends behind a block for a picture, without its end mark, lacks that picture.
-    is_whole = after and (after[-1][1][:1] == END or (not after[-1][1] and controls[-1:] < [last]))
-    if pictures and is_whole and len(after) > 1:
-        yield after[0][0], after[-1][0], b""
+    is_ended = any(head[:1] == END for _, head, _ in behind) or controls[-1:] < [last]
+    if pictures and found[last][2] and is_ended:
+        end, size = behind[0][0], file.seek(0, os.SEEK_END)
+        file.seek(end)
+        if file.read(2) != END:
+            yield end, size, END
 
 
 def _of_png(file: BinaryIO) -> Iterator[_Change]:
-    """FFmpeg shows pictures that are to be shown at once for 1/15 s, others as briefly as they say."""
+    """FFmpeg shows a picture that says 0, which is at once, for 1/15 s.
+
+    Others last as they say: recordings of more than 100 pictures a second are kept in this format, too.
+    """
     is_animated = False
     while len(head := file.read(8)) == 8:
         start, (length, kind) = file.tell(), struct.unpack(">I4s", head)
@@ -90,10 +142,9 @@ def _of_png(file: BinaryIO) -> Iterator[_Change]:
             return
         control = file.read(_FRAME_CONTROL) if kind == b"fcTL" else b""
         if len(control) == _FRAME_CONTROL:
-            num, parts = struct.unpack(">HH", control[20:24])
-            said_ms = round(1000 * num / (parts or 100))
-            if said_ms != (shown := shown_ms(said_ms)):
-                control = control[:20] + struct.pack(">HH", shown, 1000) + control[24:]
+            (num,) = struct.unpack(">H", control[20:22])
+            if not num:
+                control = control[:20] + struct.pack(">HH", _SHOWN_MS, 1000) + control[24:]
                 check = zlib.crc32(kind + control).to_bytes(4, "big")
                 yield start, start + _FRAME_CONTROL + len(check), control + check
         file.seek(start + length + 4)

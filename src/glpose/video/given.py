@@ -9,8 +9,7 @@ import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import chain, islice
@@ -39,15 +38,15 @@ Given = (
     | bytes
     | bytearray
     | BinaryIO
-    | Iterable[str | Path]
+    | Collection[str | Path]
     | Iterable[np.ndarray | None]
 )
 """A file, folder or glob; the number of a camera; a picture or pictures as arrays of RGB; the content of a file; a source.
 
 An array is one picture (height x width x 3) or a video (frames x height x width x 3). An iterator of
 pictures is read lazily and once. Several paths are what `glpose run` does with them, but that
-a picture named twice is there twice. They keep the order of a list; those of a set or an iterator,
-such as `Path.glob`, which has none, are sorted as the pictures of a folder are.
+a picture named twice is there twice. They keep their order; those of a set, which has none, are
+sorted as the pictures of a folder are.
 """
 
 
@@ -104,12 +103,16 @@ def _several(given: Iterable[Any], fps: float | None) -> ArraySource | list[str 
     if not first or not isinstance(first[0], str | os.PathLike):
         has_length = isinstance(given, Sequence | np.ndarray)
         return ArraySource(given if has_length else chain(first, rest), rate_hz=fps)
+    if isinstance(given, Iterator):  # of some, as of Path.glob, the order means nothing
+        raise BadInput("found an iterator of paths; expected a list: give list(...) or sorted(...)")
     paths: list[str | Path] = []
-    for path in (*first, *rest):
+    for number, path in enumerate((*first, *rest)):
         if not isinstance(path, str | os.PathLike):
-            raise BadInput(f"found a {type(path).__name__} among paths; expected paths alone")
+            raise BadInput(
+                f"found a {type(path).__name__} among paths, in place {number}; expected paths alone"
+            )
         paths.append(path if isinstance(path, str) else Path(path))
-    return sorted(paths, key=natural) if isinstance(given, AbstractSet | Iterator) else paths
+    return sorted(paths, key=natural) if isinstance(given, set | frozenset) else paths
 
 
 def _content(file: Any) -> tuple[bytes, str]:

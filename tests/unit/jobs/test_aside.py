@@ -1,5 +1,6 @@
 """Files that are moved aside come back whole, or go with the folder they lay in."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,35 @@ def test_what_a_killed_process_had_moved_comes_back(files: list[Path], tmp_path:
     assert [file.read_text() for file in files] == ["a.txt", "b.txt"]
     assert sorted(tmp_path.iterdir()) == files
     Aside(tmp_path).recover()
+
+
+def test_of_several_killed_processes_the_last_comes_back(tmp_path: Path) -> None:
+    poses = tmp_path / "poses.jsonl"
+    for when, text in enumerate(("first", "second", "third")):
+        poses.write_text(text)
+        aside = Aside(tmp_path)
+        aside.move([poses])
+        (place,) = [place for place in aside.left if (place / poses.name).read_text() == text]
+        os.utime(place, (when, when))
+    Aside(tmp_path).recover()
+    assert poses.read_text() == "third"
+    aside = Aside(tmp_path)
+    assert len(aside.left) == 2
+    aside.remove()  # something new is there
+    assert list(tmp_path.iterdir()) == [poses]
+
+
+def test_poses_come_back_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = "a.csv", "poses.jsonl", "summary.json"
+    files = [tmp_path / name for name in names]
+    for file in files:
+        file.write_text(file.name)
+    Aside(tmp_path).move(files)
+    moved: list[str] = []
+    replace = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda f, to: moved.append(f.name) or replace(f, to))
+    Aside(tmp_path).recover()
+    assert (sorted(moved), moved[-1]) == (list(names), "poses.jsonl")
 
 
 def test_nothing_is_moved_if_one_is_a_folder(files: list[Path], tmp_path: Path) -> None:

@@ -69,6 +69,7 @@ def test_of_several_whatever_is_bad_says_whose_it_is(
         main([*command.split(), "--overwrite", name, str(out / "c")])
         problems = capsys.readouterr().err.splitlines()
         assert [line for line in problems if not line.startswith(f"glpose: {name}: ")] == []
+        assert [line for line in problems if line.count(f"{name}: ") != 1] == []
 
 
 @each_command
