@@ -193,7 +193,7 @@ def test_the_curves_of_training_leave_nothing_else(tmp_path: Path) -> None:
     home = tmp_path / "home"
     program = (
         "from pathlib import Path; from glpose.train.run.log import RunLog; "
-        "log = RunLog(Path('.'), 0); log.losses(1, {'a': 1.0}); log.scores(1, {'b': 2.0}, 3.0)"
+        "log = RunLog(Path('.'), 0); log.losses(1, {'a': 1.0}); log.scores(1, {'b': 2.0}, 3.0); log.draw()"
     )
     done = run_in(home, "-c", program, preexec_fn=refuse_network)
     assert done.returncode == 0, done.stderr

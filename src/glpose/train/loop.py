@@ -170,6 +170,9 @@ def _in_turn(workers: Workers, opened: Callable[[], T], what: str) -> T:
 def _run(run: Run, state: TrainState, log: RunLog | None, report: Callable[[str], None]) -> Path:
     recipe, workers = run.recipe, run.workers
     steps = range(state.step, recipe.num_steps)
+    if not steps and log is not None:  # it may have been stopped before its last pictures
+        with disk_failures(f"writing to the run folder {run.folder}"):
+            _draw(run, state, log)
     pin = workers.device.type == "cuda"
     with prefetch(run.data, run.rows, steps, recipe.data_workers, pin=pin) as batches:
         for step in steps:
@@ -292,13 +295,13 @@ def _write_what_is_due(run: Run, state: TrainState, log: RunLog | None) -> list[
         if is_saved:
             _keep(run, state, is_valid=is_valid)
         if is_valid:  # pictures come last: no work is lost if they fail
-            log.draw()
-            _write_samples(run, state)
+            _draw(run, state, log)
     return lines
 
 
-def _write_samples(run: Run, state: TrainState) -> None:
-    """Write the predictions as one picture, if the system draws them."""
+def _draw(run: Run, state: TrainState, log: RunLog) -> None:
+    """Draw the curves, and the predictions as one picture, if the system draws them."""
+    log.draw()
     pictures = run.task.pictures(state.ema)
     if pictures:
         folder = run.folder / "samples"

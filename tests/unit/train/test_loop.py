@@ -129,6 +129,16 @@ def test_pictures_that_fail_lose_no_checkpoint(
     assert load_checkpoint(tmp_path / "run" / "last.pt")["step"] == TINY.validate_every
 
 
+def test_a_run_that_has_ended_gets_its_last_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(TINY, tmp_path / "run")
+    draw = Mock()
+    monkeypatch.setattr(RunLog, "draw", draw)
+    train(TINY, tmp_path / "run", resume=True)
+    draw.assert_called_once()
+
+
 @pytest.mark.slow
 def test_resuming_nothing_starts_and_says_so(tmp_path: Path) -> None:
     assert "holds no run yet: starting anew" in train(TINY, tmp_path / "run", resume=True)[0]
