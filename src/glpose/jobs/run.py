@@ -28,7 +28,15 @@ from glpose.errors import BadInput, GLPoseError, VideoError, reason
 from glpose.files import check_name, is_same_file
 from glpose.flow import Flow
 from glpose.formats.lock import in_turn, only_writer
-from glpose.formats.results import POSES, count_frames, holds_frames, read_boxes, write_summary
+from glpose.formats.results import (
+    POSES,
+    count_frames,
+    holds_frames,
+    left_aside,
+    put_aside,
+    read_boxes,
+    write_summary,
+)
 from glpose.formats.text.lines import cannot_write
 from glpose.jobs.aside import Aside
 from glpose.jobs.ended import BEGUN, SUMMARY, how_ended
@@ -479,7 +487,7 @@ class SourceJob:
         # A run that was killed before its first frame leaves files, but no results; those that it was to
         # replace are beside them.
         poses, is_back = self.folder / POSES, False
-        if not (poses.exists() and holds_frames(poses)):
+        if not holds_frames(poses):
             is_back = self._recover()
         old = self._files
         for path in self.entry.paths:
@@ -495,7 +503,7 @@ class SourceJob:
 
     def _recover(self) -> bool:
         """Put back what a run was to replace that was killed before its first frame, if there was such a run."""
-        is_left = bool(self.old.left)
+        is_left = bool(left_aside(self.folder))
         try:
             (self.folder / BEGUN).unlink(missing_ok=True)
             if is_left and (self.folder / POSES).exists():
@@ -522,7 +530,7 @@ class SourceJob:
             of += f", of {self.entry.label} as it was before it changed"
         raise BadInput(
             f"{self.folder}: holds results already ({', '.join(old)}){of}, {kept}; "
-            "use --overwrite to replace them, or another folder with -o"
+            f"use --overwrite to replace them, or another folder with -o{put_aside(self.folder)}"
         )
 
     @property
@@ -537,7 +545,7 @@ class SourceJob:
             if self._has_results:
                 self.old.remove()
                 return
-            for path in self._files:
+            for path in reversed(self._files):  # as in `_recover`
                 path.unlink()
             self.old.put_back()
         except OSError as problem:
