@@ -13,7 +13,6 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 # Windows opens no folder, and others only one whose names may be read.
 _NO_SYNC_OF_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.EACCES)
@@ -46,7 +45,8 @@ def open_regular(path: Path) -> io.BufferedReader:
 def read_regular(path: Path) -> bytes:
     """The bytes of an ordinary file. Raises OSError, also if there are more than `MOST_BYTES`."""
     with open_regular(path) as file:
-        check_fits(file, path)
+        if os.fstat(file.fileno()).st_size > MOST_BYTES:
+            raise OSError(errno.EFBIG, f"larger than {MOST_BYTES >> 20} MB", str(path))
         return file.read()  # not of MOST_BYTES, for which there must be memory at once
 
 
@@ -62,12 +62,6 @@ def can_name(text: str) -> bool:
         return b"\0" not in os.fsencode(text)
     except UnicodeEncodeError:
         return False
-
-
-def check_fits(file: BinaryIO, path: Path) -> None:
-    """Raises: OSError if an open file has more than `MOST_BYTES`."""
-    if os.fstat(file.fileno()).st_size > MOST_BYTES:
-        raise OSError(errno.EFBIG, f"larger than {MOST_BYTES >> 20} MB", str(path))
 
 
 @contextmanager

@@ -113,7 +113,7 @@ def results_folder(folder: Path) -> list[str]:
     try:
         summary = json.loads((folder / SUMMARY).read_text("utf-8"))
         warnings = [f"warning: {warning}" for warning in summary["warnings"]]
-        return [*lines, f"the run ended: {summary['state']}", *warnings]
+        return [*lines, f"the run ended: {summary['state']}{put_aside(folder)}", *warnings]
     except OSError:
         return [*lines, "without summary.json: the run was killed, or the poses are a copy"]
     except (ValueError, KeyError, TypeError):

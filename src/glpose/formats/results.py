@@ -222,27 +222,43 @@ def is_folder_of_results(path: Path, files: Sequence[Path]) -> bool:
     return files[0].parent.parent == path and files[0] != path / POSES
 
 
+def left_aside(folder: Path) -> list[Path]:
+    """The folders with what killed runs were to replace, that of the last one first."""
+    places = (place for place in folder.glob(f"{OLD}*") if place.is_dir() and not _is_empty(place))
+    return sorted(places, key=lambda place: place.stat().st_mtime_ns, reverse=True)
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        return not any(folder.iterdir())
+    except OSError:  # another user's
+        return False
+
+
 def put_aside(folder: Path) -> str:
-    """Where the results are that a killed run was to replace, and how to have them back; else empty."""
-    places = sorted(folder.glob(f"{OLD}*"), key=lambda place: place.stat().st_mtime_ns)
+    """Where the results are that killed runs were to replace, and how to have them back; else empty."""
+    places = left_aside(folder)
     if not places:
         return ""
-    said = f"; the results before are in {places[-1]}"
-    if results_stand(folder):
-        return said
-    return f"{said}; run the video again without --overwrite to have them back"
-
-
-def results_stand(folder: Path) -> bool:
-    """Whether a folder has a `poses.jsonl` with frames: if a run was killed, whether it is more than begun."""
-    return (folder / POSES).exists() and holds_frames(folder / POSES)
+    if holds_frames(folder / POSES):
+        return f"; results before these are in {', '.join(map(str, places))}"
+    return (
+        f"; the results before are in {places[0]}; run the video again without --overwrite to have them "
+        "back"
+    )
 
 
 def holds_frames(path: str | Path) -> bool:
-    """Whether a `poses.jsonl` has more than its header; also if it cannot be read, for then nobody knows."""
+    """Whether a `poses.jsonl` has more than its header; also if it cannot be read, for then nobody knows.
+
+    If so, results stand, and those that a killed run was to replace do not come back by themselves.
+    """
+    path = Path(path)
     try:
-        lines = list(islice(_expanded(result_lines(Path(path), forgive_last=True)), 2))
-        return len(lines) > 1 or (not lines and Path(path).stat().st_size > 0)
+        if not path.exists():
+            return False
+        lines = list(islice(_expanded(result_lines(path, forgive_last=True)), 2))
+        return len(lines) > 1 or (not lines and path.stat().st_size > 0)
     except (BadInput, OSError):
         return True
 

@@ -18,7 +18,7 @@ from glpose.jobs.angles_figure import draw_angles
 from glpose.jobs.given import (
     Given,
     Made,
-    check_motion,
+    check_filter,
     check_new,
     each_alone,
     find_results,
@@ -33,7 +33,7 @@ from glpose.jobs.table import name_of_results, table_of_results
 from glpose.jobs.writers import ANGLES, ANGLES_PICTURE, GAIT
 from glpose.motion.angles import FLEXIONS
 from glpose.motion.people import Motion, motions_of
-from glpose.motion.smooth import SmoothSpec, check_cutoff
+from glpose.motion.smooth import SmoothSpec
 from glpose.types import FramePoses
 
 
@@ -130,9 +130,8 @@ def _people_of(file: Path, options: AnglesOptions) -> _People:
     given = open_given(file)
     if given.is_smoothed:
         raise BadInput(f"{given.path}: is smoothed; give the poses.jsonl of the run, and --filter")
-    check_motion(given)
+    check_filter(given, options.how)
     frames, skeleton = given.result.frames, given.result.skeleton
-    check_cutoff(options.how, np.array([poses.time_s for poses in frames]))
     people = motions_of(frames, skeleton, options.how)
     if options.person is not None:
         check_person(given.path, people, options.person)

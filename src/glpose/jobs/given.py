@@ -1,11 +1,12 @@
 """Results that a command is given, and the files that it makes of them."""
 
-import os
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
+
+import numpy as np
 
 from glpose.errors import BadInput, GLPoseError
 from glpose.files import is_same_file, resolved
@@ -19,6 +20,7 @@ from glpose.formats.results import (
 from glpose.formats.text.lines import cannot_write
 from glpose.jobs.ended import lack_of
 from glpose.jobs.report import Reporter
+from glpose.motion.smooth import SmoothSpec, check_cutoff
 from glpose.types import Frame, PoseResult
 from glpose.video.source import Source, frames_within
 
@@ -147,8 +149,9 @@ def find_results(
 def without_bad(
     found: Found, read: Callable[[Path], Some], made: Made, reporter: Reporter
 ) -> Iterator[tuple[Path, Some]]:
-    """The files with what `read` makes of them, without bad ones, which are reported as lacking by name.
+    """The files with what `read` makes of them, without bad ones, which are reported as lacking.
 
+    What `read` raises has to name the file, or what is beside it.
     Pictures among videos of a folder lack nothing: they are passed over with a remark.
     Raises: what `read` raises of a single one; BadInput if all are bad, or pictures.
     """
@@ -164,10 +167,7 @@ def without_bad(
                 pictures.append(str(problem))
                 reporter.note(f"{file}: is of a single picture; passed over")
             else:
-                # The file, its folder, or what is beside it.
-                names = f"{file}: ", f"{file.parent}: ", f"{file.parent}{os.sep}"
-                is_told = str(problem).startswith(names)
-                made.lack(str(problem) if is_told else f"{file}: {problem}", reporter)
+                made.lack(str(problem), reporter)
         else:
             are_all_bad = False
             yield file, one
@@ -248,6 +248,15 @@ def check_motion(given: Given) -> None:
         )
     if not given.has_joints:
         raise BadInput(f"{path}: no joint was found in any frame; there is nothing to work on")
+
+
+def check_filter(given: Given, how: SmoothSpec) -> None:
+    """Raises: BadInput, as `check_motion`, and for a cut-off that the frames cannot show."""
+    check_motion(given)
+    try:
+        check_cutoff(how, np.array([poses.time_s for poses in given.result.frames]))
+    except BadInput as problem:
+        raise BadInput(f"{given.path}: {problem}") from problem
 
 
 def warn_of_cut_off(given: Given, made: Made, reporter: Reporter) -> None:

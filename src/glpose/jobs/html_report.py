@@ -236,7 +236,7 @@ def _embedded(film: _Film, result: PoseResult) -> tuple[Picture, list[str]]:
         path = Path(folder) / "small.mp4"
         source = film.source
         with (
-            _says_where(folder),
+            _says_where(folder, film.path),
             VideoWriter(
                 path,
                 size_hw,
@@ -261,7 +261,7 @@ def _embedded(film: _Film, result: PoseResult) -> tuple[Picture, list[str]]:
 
 
 @contextmanager
-def _says_where(folder: str) -> Iterator[None]:
+def _says_where(folder: str, video: Path) -> Iterator[None]:
     """Problems with a file in a temporary folder say what can be done about it."""
     try:
         yield
@@ -269,7 +269,7 @@ def _says_where(folder: str) -> Iterator[None]:
         if one_line(folder) not in str(problem):
             raise
         raise VideoError(
-            f"no room for a small copy of the video in {Path(folder).parent}, or it cannot be written "
+            f"{video}: no room for a small copy of it in {Path(folder).parent}, or it cannot be written "
             "there; set TMPDIR to a folder with room, or leave out --embed"
         ) from problem
 

@@ -32,8 +32,9 @@ from glpose.formats.results import (
     POSES,
     count_frames,
     holds_frames,
+    left_aside,
+    put_aside,
     read_boxes,
-    results_stand,
     write_summary,
 )
 from glpose.formats.text.lines import cannot_write
@@ -481,7 +482,7 @@ class SourceJob:
         # A run that was killed before its first frame leaves files, but no results; those that it was to
         # replace are beside them.
         poses, is_back = self.folder / POSES, False
-        if not results_stand(self.folder):
+        if not holds_frames(poses):
             is_back = self._recover()
         old = self._files
         for path in self.entry.paths:
@@ -497,7 +498,7 @@ class SourceJob:
 
     def _recover(self) -> bool:
         """Put back what a run was to replace that was killed before its first frame, if there was such a run."""
-        is_left = bool(self.old.left)
+        is_left = bool(left_aside(self.folder))
         try:
             (self.folder / BEGUN).unlink(missing_ok=True)
             if is_left and (self.folder / POSES).exists():
@@ -524,7 +525,7 @@ class SourceJob:
             of += f", of {self.entry.label} as it was before it changed"
         raise BadInput(
             f"{self.folder}: holds results already ({', '.join(old)}){of}, {kept}; "
-            "use --overwrite to replace them, or another folder with -o"
+            f"use --overwrite to replace them, or another folder with -o{put_aside(self.folder)}"
         )
 
     @property
@@ -539,7 +540,7 @@ class SourceJob:
             if self._has_results:
                 self.old.remove()
                 return
-            for path in self._files:
+            for path in reversed(self._files):  # as in `_recover`
                 path.unlink()
             self.old.put_back()
         except OSError as problem:

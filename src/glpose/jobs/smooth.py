@@ -17,7 +17,7 @@ from glpose.jobs.ended import passed_on
 from glpose.jobs.given import (
     Given,
     Made,
-    check_motion,
+    check_filter,
     check_new,
     each_alone,
     open_given,
@@ -31,7 +31,6 @@ from glpose.motion.series import Series, series_of
 from glpose.motion.smooth import (
     Smoothed,
     SmoothSpec,
-    check_cutoff,
     smooth_person,
     smoothed_frames,
 )
@@ -72,11 +71,10 @@ def _smooth(file: Path, options: SmoothOptions, reporter: Reporter) -> Made:
             f"{given.path}: has poses in space, which were lifted from joints as they are; give the "
             "poses.jsonl of the run, and lift what comes out"
         )
-    check_motion(given)
+    check_filter(given, options.how)
     target = (options.output or given.path.parent) / SMOOTH
     check_new([target], overwrite=options.overwrite, inputs=[given.path])
     frames, how = given.result.frames, options.how
-    check_cutoff(how, np.array([poses.time_s for poses in frames]))
     people = {
         number: (one, smooth_person(one, how, given.result.skeleton))
         for number, one in series_of(frames).items()

@@ -1,16 +1,17 @@
 """Animated GIF and PNG with what FFmpeg reads otherwise than browsers do, put right for it."""
 
-import bisect
 import io
 import os
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from glpose.files import open_regular
-from glpose.video.gif import END, MAGIC, PICTURE, blocks
+from glpose.video.gif import END, MAGIC, PICTURE, STRAY, blocks
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _CONTROL = b"\x21\xf9\x04\0\0\0\0\0"  # a graphic control extension that says nothing
@@ -22,73 +23,74 @@ _Change = tuple[int, int, bytes]
 
 
 def shown_ms(said_ms: int) -> int:
-    """How long browsers show a picture of an animation that says this: 100 ms for at most 10."""
+    """How long browsers show a picture of a GIF or WebP that says this: 100 ms for at most 10."""
     return said_ms if said_ms > _AT_ONCE_MS else _SHOWN_MS
 
 
 def as_shown(path: Path) -> io.RawIOBase | None:
-    """An animation as FFmpeg has to see it, open; None for other files, and those that need nothing.
+    """An animation as FFmpeg has to see it; None for other files, and those that need nothing.
 
     Raises: OSError if the file cannot be read.
     """
-    file = open_regular(path)
-    try:
-        changes = _changes(file)
-    except BaseException:
-        file.close()
-        raise
-    if changes:
+    with ExitStack() as opened:
+        file = opened.enter_context(open_regular(path))
+        if not (changes := _changes(file)):
+            return None
+        opened.pop_all()
         return _Changed(file, changes)
-    file.close()
-    return None
 
 
 class _Changed(io.RawIOBase):
-    """A file with changes: nothing is copied, as it may be larger than memory."""
+    """An open file in which parts are replaced; only what is asked for is read."""
 
-    def __init__(self, file: BinaryIO, changes: Sequence[_Change]) -> None:
-        self._file, self._at, self._size = file, 0, 0
-        self._starts: list[int] = []
-        self._parts: list[tuple[BinaryIO, int, int]] = []
-        """What is read, from where to where."""
-        behind = 0
-        whole = file.seek(0, os.SEEK_END)
-        for start, end, new in (*changes, (whole, whole, b"")):
-            for part in ((file, behind, start), (io.BytesIO(new), 0, len(new))):
-                if part[1] < part[2]:
-                    self._starts.append(self._size)
+    def __init__(self, file: BinaryIO, changes: Iterable[_Change]) -> None:
+        self._file, self._at = file, 0
+        # Where each part begins here, and what it is: bytes, or the place in the file from which it is taken.
+        self._begins, self._parts = list[int](), list[bytes | int]()
+        begin = place = 0
+        size = file.seek(0, os.SEEK_END)
+        for start, end, new in (*changes, (size, size, b"")):
+            for part, length in ((place, start - place), (new, len(new))):
+                if length:
+                    self._begins.append(begin)
                     self._parts.append(part)
-                    self._size += part[2] - part[1]
-            behind = end
+                    begin += length
+            place = end
+        self._begins.append(begin)
+
+    def read(self, size: int = -1, /) -> bytes:
+        at, last = self._at, self._begins[-1]
+        end = last if size < 0 else min(last, at + size)
+        found: list[bytes] = []
+        while at < end:
+            number = bisect_right(self._begins, at) - 1
+            part, offset = self._parts[number], at - self._begins[number]
+            length = min(end, self._begins[number + 1]) - at
+            if isinstance(part, bytes):
+                found.append(part[offset : offset + length])
+            else:
+                self._file.seek(part + offset)
+                found.append(self._file.read(length))
+            if not found[-1]:  # it has become shorter meanwhile
+                break
+            at += len(found[-1])
+        self._at = at
+        return b"".join(found)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        self._at = offset + (0, self._at, self._begins[-1])[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
 
     def readable(self) -> bool:
-        """It is."""
         return True
 
     def seekable(self) -> bool:
-        """It is."""
         return True
 
-    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """Go to a place of the changed file."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def readinto(self, buffer: Any, /) -> int:
-        """Read up to the next change."""
-        if self._at >= self._size:
-            return 0
-        place = bisect.bisect_right(self._starts, self._at) - 1
-        source, start, end = self._parts[place]
-        source.seek(start + self._at - self._starts[place])
-        read = source.read(min(len(buffer), end - source.tell()))
-        buffer[: len(read)] = read
-        self._at += len(read)
-        return len(read)
-
     def close(self) -> None:
-        """Close the file, too."""
         self._file.close()
         super().close()
 
@@ -105,7 +107,8 @@ def _of_gif(file: BinaryIO) -> Iterator[_Change]:
     """FFmpeg tells pictures apart by the blocks that say how long they last.
 
     It takes all pictures before the first such block for one; those get a block that says nothing, which
-    is the same. And what stands behind the last picture it takes for another one.
+    is the same. What stands behind the last picture, or behind the end, it takes for another one; and at
+    zeros between blocks it ends.
     """
     found = list(blocks(file))
     pictures = [place for place, (_, head, _) in enumerate(found) if head[:1] == PICTURE]
@@ -119,20 +122,22 @@ def _of_gif(file: BinaryIO) -> Iterator[_Change]:
         size, _, delay = struct.unpack("<BBH", file.read(4))
         if size == _CONTROL[2] and delay != (shown := shown_ms(10 * delay) // 10):
             yield start + 4, start + 6, shown.to_bytes(2, "little")
-    behind = found[last + 1 :]
+    strays = (place for place, (_, head, _) in enumerate(found[:last]) if head[:1] == STRAY)
+    yield from ((found[place][0], found[place + 1][0], b"") for place in strays)
+    after = found[last + 1 :]
+    if not pictures or not after or after[0][1] in (END, b""):
+        return
+    _, head, is_whole = after[-1]
     # A file that ends behind a block for a picture, without its end mark, lacks that picture.
-    is_ended = any(head[:1] == END for _, head, _ in behind) or controls[-1:] < [last]
-    if pictures and found[last][2] and is_ended:
-        end, size = behind[0][0], file.seek(0, os.SEEK_END)
-        file.seek(end)
-        if file.read(2) != END:
-            yield end, size, END
+    ends_early = (not head or not is_whole) and controls[-1:] > [last]
+    if (head[:1] in (END, b"") or not is_whole) and not ends_early:
+        yield after[0][0], file.seek(0, os.SEEK_END), END
 
 
 def _of_png(file: BinaryIO) -> Iterator[_Change]:
-    """FFmpeg shows a picture that says 0, which is at once, for 1/15 s.
+    """FFmpeg shows pictures that are to be followed at once, if that can be, for 1/15 s; browsers for 100 ms.
 
-    Others last as they say: recordings of more than 100 pictures a second are kept in this format, too.
+    Other times stay as they are, be they shorter: recordings of fast cameras come in this format, too.
     """
     is_animated = False
     while len(head := file.read(8)) == 8:
@@ -141,10 +146,8 @@ def _of_png(file: BinaryIO) -> Iterator[_Change]:
         if kind == b"IDAT" and not is_animated:
             return
         control = file.read(_FRAME_CONTROL) if kind == b"fcTL" else b""
-        if len(control) == _FRAME_CONTROL:
-            (num,) = struct.unpack(">H", control[20:22])
-            if not num:
-                control = control[:20] + struct.pack(">HH", _SHOWN_MS, 1000) + control[24:]
-                check = zlib.crc32(kind + control).to_bytes(4, "big")
-                yield start, start + _FRAME_CONTROL + len(check), control + check
+        if len(control) == _FRAME_CONTROL and control[20:22] == b"\0\0":
+            control = control[:20] + struct.pack(">HH", _SHOWN_MS, 1000) + control[24:]
+            check = zlib.crc32(kind + control).to_bytes(4, "big")
+            yield start, start + _FRAME_CONTROL + len(check), control + check
         file.seek(start + length + 4)

@@ -10,6 +10,8 @@ from glpose.files import open_regular
 
 MAGIC = b"GIF8"
 PICTURE, _EXTENSION, END = b"\x2c", b"\x21", b"\x3b"
+STRAY = b"\0"  # some programs write more ends of blocks than there are blocks
+_PART = 1 << 16
 
 
 def is_gif_cut(file: BinaryIO) -> bool:
@@ -47,12 +49,19 @@ def _first_two(file: BinaryIO) -> list[bool]:
 def blocks(file: BinaryIO) -> Iterator[tuple[int, bytes, bool]]:
     """Where each block starts, its first two bytes, and whether the file does not end within it.
 
-    The last one, if it is whole, is the mark of the end, or whatever else is there.
+    Zeros between blocks are one, too. The last one, if it is whole, is the mark of the end, or whatever else
+    is there.
     """
     file.seek(10)
     _skip_colours(file, 2)
     start = file.tell()
-    while (head := file.read(2))[:1] in (_EXTENSION, PICTURE):
+    while (head := file.read(2))[:1] in (_EXTENSION, PICTURE, STRAY):
+        if head[:1] == STRAY:
+            file.seek(start)
+            _skip_zeros(file)
+            yield start, head, True
+            start = file.tell()
+            continue
         if head[:1] == PICTURE:
             file.seek(start + 9)
             _skip_colours(file, 0)
@@ -72,3 +81,10 @@ def _skip_colours(file: BinaryIO, num_between: int) -> None:
     """Behind a byte of flags, some others, and the table of colours that it tells of, if any."""
     flags = (file.read(1) or b"\0")[0]
     file.seek(num_between + (3 << (flags & 7) + 1 if flags & 0x80 else 0), os.SEEK_CUR)
+
+
+def _skip_zeros(file: BinaryIO) -> None:
+    while part := file.read(_PART):
+        if rest := part.lstrip(b"\0"):
+            file.seek(-len(rest), os.SEEK_CUR)
+            return

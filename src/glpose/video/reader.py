@@ -61,6 +61,7 @@ _MAX_BAD_READS = 100
 _UNCOUNTED = 1 << 30  # frames, more than any video has: FFmpeg's AVI where it cannot go back
 _JUMP_BACK_S = Fraction(1, 10)  # decoding times that go back: a new recording in the same file
 _MOST_KINDS = 48  # of side data; FFmpeg 8.1 has 32, PyAV 18.1 knows 28
+_ANIMATIONS = ("gif", "apng")  # formats of FFmpeg
 _UNSPECIFIED_COLOURS = 2  # AVCOL_SPC_UNSPECIFIED
 _TRANSFERS: dict[int, Transfer] = {16: "PQ", 18: "HLG"}  # AVColorTransferCharacteristic
 
@@ -85,11 +86,12 @@ class VideoSource:
     time_base: Fraction
     start_s: Fraction
     warnings: list[str] = field(default_factory=list)
+    is_animation: bool = False
 
     @property
-    def audio(self) -> Audio:
-        """The sound of the file, if it has any."""
-        return Audio(self.path, self.start_s)
+    def audio(self) -> Audio | None:
+        """The sound of the file, if it has any; animations have none."""
+        return None if self.is_animation else Audio(self.path, self.start_s)
 
     def frames(
         self, start_s: float | None = None, end_s: float | None = None, *, ahead: int = 4
@@ -162,7 +164,8 @@ def open_video(path: Path | str) -> VideoSource:
             note="; ".join(filter(None, (_note_on_streams(container, stream), _note_on(picture)))),
         )
         time_base = stream.time_base or Fraction(1, 90000)
-        return VideoSource(path, info, time_base, first_pts * time_base)
+        is_animation = container.format.name in _ANIMATIONS
+        return VideoSource(path, info, time_base, first_pts * time_base, is_animation=is_animation)
 
 
 def in_span(

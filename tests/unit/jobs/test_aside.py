@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from glpose.formats.results import POSES, left_aside
 from glpose.jobs.aside import Aside
 
 
@@ -43,33 +44,41 @@ def test_what_a_killed_process_had_moved_comes_back(files: list[Path], tmp_path:
     Aside(tmp_path).recover()
 
 
-def test_of_several_killed_processes_the_last_comes_back(tmp_path: Path) -> None:
-    poses = tmp_path / "poses.jsonl"
-    for when, text in enumerate(("first", "second", "third")):
-        poses.write_text(text)
-        aside = Aside(tmp_path)
-        aside.move([poses])
-        (place,) = [place for place in aside.left if (place / poses.name).read_text() == text]
-        os.utime(place, (when, when))
+def test_what_the_last_of_several_had_moved_comes_back_alone(tmp_path: Path) -> None:
+    for number, names in enumerate(((POSES, "b.txt"), (POSES,), ())):
+        for name in names:
+            (tmp_path / name).write_text(str(number))
+        Aside(tmp_path).move([tmp_path / name for name in names])
+    places = {(place / POSES).read_text(): place for place in left_aside(tmp_path)}
+    for age, place in enumerate((places["1"], places["0"])):
+        os.utime(place, (10 - age, 10 - age))
     Aside(tmp_path).recover()
-    assert poses.read_text() == "third"
+    assert (tmp_path / POSES).read_text() == "1"
+    assert left_aside(tmp_path) == [places["0"]]
+    # They go when something has come in the place of all.
     aside = Aside(tmp_path)
-    assert len(aside.left) == 2
-    aside.remove()  # something new is there
-    assert list(tmp_path.iterdir()) == [poses]
+    aside.move([tmp_path / POSES])
+    aside.remove()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_poses_come_back_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = "a.csv", "poses.jsonl", "summary.json"
-    files = [tmp_path / name for name in names]
+    files = [tmp_path / name for name in ("a.csv", POSES, "z.json")]
     for file in files:
         file.write_text(file.name)
     Aside(tmp_path).move(files)
+    (place,) = left_aside(tmp_path)
     moved: list[str] = []
     replace = Path.replace
-    monkeypatch.setattr(Path, "replace", lambda f, to: moved.append(f.name) or replace(f, to))
+
+    def noted(file: Path, target: Path) -> Path:
+        moved.append(file.name)
+        return replace(file, target)
+
+    monkeypatch.setattr(Path, "replace", noted)
     Aside(tmp_path).recover()
-    assert (sorted(moved), moved[-1]) == (list(names), "poses.jsonl")
+    assert moved == ["a.csv", "z.json", POSES]
+    assert not place.exists()
 
 
 def test_nothing_is_moved_if_one_is_a_folder(files: list[Path], tmp_path: Path) -> None:

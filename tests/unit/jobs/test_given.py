@@ -62,14 +62,28 @@ BAD_FRAMES = {
 def test_of_several_whatever_is_bad_says_whose_it_is(
     what: str, command: str, out: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where the command is run beside the poses, whose path has no folder then."""
-    bad = written(out / "b", BAD_FRAMES[what]) / "poses.jsonl"
-    for folder, name in ((out, "b/poses.jsonl"), (bad.parent, "poses.jsonl")):
+    """Once, also where the path has no folder, or one that is named like the begin of the message."""
+    written(out / "t", BAD_FRAMES[what])
+    for folder, name in ((out, "t/poses.jsonl"), (out / "t", "poses.jsonl")):
         monkeypatch.chdir(folder)
         main([*command.split(), "--overwrite", name, str(out / "c")])
+        for line in capsys.readouterr().err.splitlines():
+            assert line.startswith(f"glpose: {name}: ")
+            assert line.count(f"{name}: ") == 1
+
+
+@pytest.mark.parametrize("command", [*MADE, "lift", "angles -o all.csv", "table -o all.csv"])
+def test_what_cannot_be_read_is_named_once(
+    command: str, out: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(out / "a")
+    header = Path("poses.jsonl").read_text().splitlines(keepends=True)[0]
+    Path("none.jsonl").write_text(header)
+    for name in ("none.jsonl", "nothing"):
+        main([*command.split(), "--overwrite", name, str(out / "c")])
         problems = capsys.readouterr().err.splitlines()
-        assert [line for line in problems if not line.startswith(f"glpose: {name}: ")] == []
-        assert [line for line in problems if line.count(f"{name}: ") != 1] == []
+        (line,) = [line for line in problems if line.startswith(f"glpose: {name}: ")]
+        assert line.count(f"{name}: ") == 1
 
 
 @each_command
@@ -195,11 +209,11 @@ def test_folders_that_begin_with_a_dot_hold_no_results(out: Path, capsys: Captur
 def test_any_problem_of_glpose_stops_no_other_and_a_single_one_is_raised(out: Path) -> None:
     def make(file: Path) -> Made:
         if file.parent.name == "b":
-            raise VideoError("no room")
+            raise VideoError(f"{file}: no room")
         return Made([file], ["not whole"])
 
     made = each_alone(out, make, SILENT)
     assert made.files == [out / name / "poses.jsonl" for name in "ac"]
     assert made.lacks == ["not whole", f"{out / 'b/poses.jsonl'}: no room", "not whole"]
-    with pytest.raises(VideoError, match=r"^no room$"):
+    with pytest.raises(VideoError, match=r"b/poses\.jsonl: no room$"):
         each_alone(out / "b", make, SILENT)

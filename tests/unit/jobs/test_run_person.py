@@ -196,6 +196,29 @@ def test_a_run_that_is_killed_while_it_puts_old_results_aside_loses_none(tmp_pat
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_frames_of_a_killed_run_stand_and_what_was_before_them_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert done(tmp_path, person=2).kept
+    folder = tmp_path / "x"
+    poses = (folder / "poses.jsonl").read_bytes()
+    Aside(folder).move([folder / "poses.jsonl", folder / "summary.json"])
+    (folder / "poses.jsonl").write_bytes(poses)
+    (folder / ".glpose-begun.json").write_text('{"state": "begun"}', encoding="utf-8")
+    where = rf"; results before these are in {re.escape(str(folder))}/.glpose-old-\w+$"
+    assert main(["info", str(folder)]) == 0
+    assert re.search(f"was killed{where}", capsys.readouterr().out, re.MULTILINE)
+    (warning,) = done(tmp_path).warnings
+    assert re.search(f"{len(WHO)} frames\\), which were kept; .*{where}", warning)
+    assert done(tmp_path, person=1, overwrite=True).kept
+    assert sorted(path.name for path in folder.iterdir()) == ["poses.jsonl", "summary.json"]
+    # Only what was replaced last comes back, and that is not what was first.
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    Aside(folder).move(sorted(folder.iterdir()))
+    assert "put back" in done(tmp_path).warnings[0]
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_what_a_run_leaves_that_is_killed_before_its_first_frame_is_no_result(
     tmp_path: Path,
 ) -> None:

@@ -1,7 +1,10 @@
 """Animations have every picture and no more, each as long as browsers show it."""
 
 import os
+import re
+import struct
 import tracemalloc
+import zlib
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -70,7 +73,16 @@ CONTROL = b"\x21\xf9\x04\0\x0a\0\0\0"
 @pytest.mark.parametrize("lasts_ms", [(0,) * 3, (40,) * 3])
 @pytest.mark.parametrize(
     "after",
-    [COMMENT, XMP, LOOPS, TEXT, CONTROL, COMMENT * 2, XMP + CONTROL + TEXT, b"\0", COMMENT + b"\0"],
+    [
+        COMMENT,
+        XMP,
+        LOOPS,
+        TEXT,
+        CONTROL,
+        COMMENT + COMMENT,
+        XMP + CONTROL + TEXT,
+        COMMENT + bytes(3),
+    ],
 )
 def test_what_stands_behind_the_last_picture_is_none(
     after: bytes, lasts_ms: tuple[int, ...], tmp_path: Path
@@ -78,14 +90,18 @@ def test_what_stands_behind_the_last_picture_is_none(
     path = gif(tmp_path / "a.gif", lasts_ms)
     path.write_bytes(path.read_bytes()[:-1] + after + b"\x3b")
     check_three(path)
-    whole = path.read_bytes()
     # Players do without the end mark; but a picture was to follow a control.
-    path.write_bytes(whole[:-1])
+    path.write_bytes(path.read_bytes()[:-1])
     if CONTROL not in after:
         check_three(path)
-    # Nor is a GIF behind the end of another a part of it.
-    path.write_bytes(whole + whole)
-    check_three(path)
+
+
+def test_what_stands_behind_the_end_is_nothing(tmp_path: Path) -> None:
+    data = gif(tmp_path / "b.gif", (40,) * 2).read_bytes()
+    for lasts_ms in ((0,) * 3, (40,) * 3):
+        path = gif(tmp_path / "a.gif", lasts_ms)
+        path.write_bytes(path.read_bytes() + data)
+        check_three(path)
 
 
 def check_three(path: Path) -> None:
@@ -99,14 +115,13 @@ def check_three(path: Path) -> None:
 
 @pytest.mark.parametrize(("said_ms", "shown_s"), [(0, 0.1), (10, 0.1), (20, 0.02)])
 @pytest.mark.parametrize("name", ["a.apng", "a.gif", "a.png", "a.webp"])
-def test_pictures_that_last_10_ms_or_less_are_shown_for_100(
+def test_pictures_that_last_10_ms_or_less_are_shown_for_100_in_a_png_of_0_ms(
     name: str, said_ms: int, shown_s: float, tmp_path: Path
 ) -> None:
-    """But for those of PNG that say how long: of recordings of 100 and more a second."""
-    if said_ms and name.endswith("png"):
-        shown_s = said_ms / 1000
     first, *others = [Image.fromarray(coded_picture(i, (96, 128))) for i in range(4)]
     kind = "PNG" if name == "a.apng" else None
+    if said_ms and name.endswith("png"):
+        shown_s = said_ms / 1000
     lasts = [said_ms, said_ms, 50, said_ms]
     first.save(tmp_path / name, kind, save_all=True, append_images=others, duration=lasts)
     (entry,) = find_sources([tmp_path / name])
@@ -116,23 +131,55 @@ def test_pictures_that_last_10_ms_or_less_are_shown_for_100(
     assert [frame.time_s for frame in frames] == pytest.approx(ends_s)
 
 
-def test_the_changed_file_is_not_copied(tmp_path: Path) -> None:
+@pytest.mark.parametrize("said", [(1, 120), (1, 100), (21, 2000), (1, 1000)])
+def test_a_png_of_a_fast_camera_keeps_its_times(said: tuple[int, int], tmp_path: Path) -> None:
+    first, *others = [Image.fromarray(coded_picture(i, (96, 128))) for i in range(4)]
+    path = tmp_path / "a.png"
+    first.save(path, save_all=True, append_images=others, duration=10)
+    data = path.read_bytes()
+    for start in [match.end() for match in re.finditer(b"fcTL", data)]:
+        control = (
+            data[start : start + 20] + struct.pack(">HH", *said) + data[start + 24 : start + 26]
+        )
+        check = zlib.crc32(b"fcTL" + control).to_bytes(4, "big")
+        data = data[:start] + control + check + data[start + 30 :]
+    path.write_bytes(data)
+    source = find_sources([path])[0].open()
+    times_s = [i * said[0] / said[1] for i in range(4)]
+    assert [frame.time_s for frame in source.frames()] == pytest.approx(times_s, abs=1e-4)
+
+
+def test_only_what_is_read_of_a_changed_file_is_in_memory(tmp_path: Path) -> None:
     path = gif(tmp_path / "a.gif", (0,) * 100)
-    size = path.stat().st_size
     tracemalloc.start()
     try:
-        changed = as_shown(path)
-        assert changed is not None
-        assert tracemalloc.get_traced_memory()[1] < 0.5 * size
+        with as_shown(path) or path.open("rb") as shown:
+            assert tracemalloc.get_traced_memory()[1] < path.stat().st_size / 4
+            data = shown.read()
+            assert data is not None
+            assert (len(data), data.count(CONTROL[:3])) == (path.stat().st_size + 800, 100)
+            parts = bytearray()
+            shown.seek(0)
+            while part := shown.read(7):
+                parts += part
+            assert bytes(parts) == data
+            assert shown.seek(-3, os.SEEK_END) == shown.tell() == len(data) - 3
+            assert (shown.read(9), shown.read(1)) == (data[-3:], b"")
     finally:
         tracemalloc.stop()
-    whole = changed.read()
-    assert len(whole) == changed.seek(0, os.SEEK_END) > size
-    for start, num in ((size, 100), (0, 20), (size // 2, 5000)):
-        changed.seek(start)
-        read = b"".join(iter(lambda: changed.read(7), b""))
-        assert read[:num] == whole[start : start + num]
-    changed.close()
+
+
+def test_animations_have_no_sound(tmp_path: Path) -> None:
+    first, *others = [Image.fromarray(coded_picture(i, (96, 128))) for i in range(4)]
+    for name in ("a.gif", "a.png"):
+        first.save(tmp_path / name, save_all=True, append_images=others, duration=50)
+        assert find_sources([tmp_path / name])[0].open().audio is None
+
+
+def test_zeros_between_pictures_are_skipped(tmp_path: Path) -> None:
+    path = gif(tmp_path / "a.gif", (40,) * 3)
+    path.write_bytes(path.read_bytes().replace(b"\0\x21\xf9", b"\0\0\0\x21\xf9"))
+    check_three(path)
 
 
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
