@@ -18,7 +18,6 @@ from glpose.jobs.angles_figure import draw_angles
 from glpose.jobs.given import (
     Given,
     Made,
-    check_filter,
     check_new,
     each_alone,
     find_results,
@@ -29,6 +28,7 @@ from glpose.jobs.given import (
 from glpose.jobs.person import check_person
 from glpose.jobs.report import SILENT, Reporter
 from glpose.jobs.run import make_folder
+from glpose.jobs.smooth import check_filter
 from glpose.jobs.table import name_of_results, table_of_results
 from glpose.jobs.writers import ANGLES, ANGLES_PICTURE, GAIT
 from glpose.motion.angles import FLEXIONS

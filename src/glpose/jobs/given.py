@@ -6,8 +6,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-
 from glpose.errors import BadInput, GLPoseError
 from glpose.files import is_same_file, resolved
 from glpose.formats.results import (
@@ -20,7 +18,6 @@ from glpose.formats.results import (
 from glpose.formats.text.lines import cannot_write
 from glpose.jobs.ended import lack_of
 from glpose.jobs.report import Reporter
-from glpose.motion.smooth import SmoothSpec, check_cutoff
 from glpose.types import Frame, PoseResult
 from glpose.video.source import Source, frames_within
 
@@ -248,15 +245,6 @@ def check_motion(given: Given) -> None:
         )
     if not given.has_joints:
         raise BadInput(f"{path}: no joint was found in any frame; there is nothing to work on")
-
-
-def check_filter(given: Given, how: SmoothSpec) -> None:
-    """Raises: BadInput, as `check_motion`, and for a cut-off that the frames cannot show."""
-    check_motion(given)
-    try:
-        check_cutoff(how, np.array([poses.time_s for poses in given.result.frames]))
-    except BadInput as problem:
-        raise BadInput(f"{given.path}: {problem}") from problem
 
 
 def warn_of_cut_off(given: Given, made: Made, reporter: Reporter) -> None:

@@ -17,7 +17,7 @@ from glpose.jobs.ended import passed_on
 from glpose.jobs.given import (
     Given,
     Made,
-    check_filter,
+    check_motion,
     check_new,
     each_alone,
     open_given,
@@ -31,6 +31,7 @@ from glpose.motion.series import Series, series_of
 from glpose.motion.smooth import (
     Smoothed,
     SmoothSpec,
+    check_cutoff,
     smooth_person,
     smoothed_frames,
 )
@@ -91,6 +92,15 @@ def _smooth(file: Path, options: SmoothOptions, reporter: Reporter) -> Made:
     warn_of_cut_off(given, made, reporter)
     reporter.result(f"{given.result.video.name}: {counts.told()}; poses in {target}")
     return made
+
+
+def check_filter(given: Given, how: SmoothSpec) -> None:
+    """Raises: BadInput, as `check_motion`, and for a cut-off that the frames cannot show."""
+    check_motion(given)
+    try:
+        check_cutoff(how, np.array([poses.time_s for poses in given.result.frames]))
+    except BadInput as problem:
+        raise BadInput(f"{given.path}: {problem}") from problem
 
 
 @dataclass(frozen=True, slots=True)
