@@ -12,6 +12,8 @@ The command line prints one line for a `GLPoseError` and exits with 2; anything 
 
 import shlex
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _JOINERS = "\u200c\u200d"  # of letters, in Persian and Hindi, and of emoji
@@ -80,3 +82,19 @@ class MissingExtra(GLPoseError, ImportError):
     def __reduce__(self) -> tuple:
         """Made anew from what was given: not from the message, as other exceptions are."""
         return type(self), self._given
+
+
+@contextmanager
+def needing(extra: str) -> Iterator[None]:
+    """For imports that need the packages of an extra of glpose.
+
+    Raises: MissingExtra if one is not installed; all else that is wrong with an import as it is.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as problem:
+        ours = __name__.partition(".")[0]
+        package = (problem.name or ours).partition(".")[0]
+        if package == ours:
+            raise
+        raise MissingExtra(package, extra) from problem

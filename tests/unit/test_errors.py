@@ -14,6 +14,7 @@ from glpose.errors import (
     GLPoseError,
     MissingExtra,
     VideoError,
+    needing,
     one_line,
     pasted,
     reason,
@@ -71,3 +72,20 @@ def test_a_path_to_be_pasted_is_one_word_and_no_option() -> None:
     assert pasted(Path("./-3/my walk")) == "'./-3/my walk'"
     assert pasted("-a.mp4") == "./-a.mp4"
     assert pasted(Path("it's")) == "'it'\"'\"'s'"
+
+
+@pytest.mark.parametrize(
+    ("problem", "error", "said"),
+    [
+        (ModuleNotFoundError("no", name="torch.nn"), MissingExtra, r"package 'torch'.*\[train\]"),
+        (ModuleNotFoundError("no part", name="glpose.nets.none"), ModuleNotFoundError, "no part"),
+        (ImportError("libpng16.so.16: cannot open"), ImportError, "libpng16"),
+        (MissingExtra("onnx", "export"), MissingExtra, r"'onnx'.*\[export\]"),
+    ],
+)
+def test_only_a_package_that_is_missing_is_told_as_one(
+    problem: ImportError, error: type[ImportError], said: str
+) -> None:
+    """A bug of glpose, and a library that is broken, are told as they are."""
+    with pytest.raises(error, match=said), needing("train"):
+        raise problem

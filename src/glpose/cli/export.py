@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from glpose.cli.output import say, unwritten_weights
-from glpose.errors import BadInput, MissingExtra
+from glpose.errors import BadInput, needing
 
 
 def export(
@@ -43,10 +43,8 @@ def export(
         Replace weights of that name.
 
     """
-    try:
+    with needing("export"):
         from glpose.jobs.runs import export_run
-    except ImportError as problem:
-        raise MissingExtra(problem.name or "torch", "export") from problem
     for item in score or []:
         if "=" not in item:
             raise BadInput(f"--score {item}: expected METRIC=VALUE, e.g. pck@0.2=81.5")

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from glpose.cli.checks import check_count
 from glpose.cli.output import say
 from glpose.cli.progress import Printed
-from glpose.errors import MissingExtra, pasted
+from glpose.errors import needing, pasted
 
 
 def pretrain(
@@ -48,14 +48,10 @@ def pretrain(
         CPU threads; all cores unless given.
 
     """
-    try:
+    with needing("train"):
         import torch
 
         from glpose.jobs.pretrain import pretrain as run_pretraining
-    except ModuleNotFoundError as problem:
-        if (problem.name or "glpose").startswith("glpose"):
-            raise
-        raise MissingExtra(str(problem.name), "train") from problem
     from dataclasses import replace
 
     from glpose.recipes import load_recipe

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from glpose.cli.checks import check_count
 from glpose.cli.output import complain, say
 from glpose.cli.progress import Printed
-from glpose.errors import MissingExtra, pasted
+from glpose.errors import needing, pasted
 from glpose.train.recipe import Recipe
 
 
@@ -53,14 +53,10 @@ def train(
         CPU threads of each process; all cores unless given, under torchrun one.
 
     """
-    try:
+    with needing("train"):
         import torch
 
         from glpose.train.loop import train as run_training
-    except ModuleNotFoundError as problem:
-        if (problem.name or "glpose").startswith("glpose"):
-            raise
-        raise MissingExtra(str(problem.name), "train") from problem
     from glpose.systems import load_system
     from glpose.train.run.processor import emulates_bf16
     from glpose.train.run.workers import join_workers

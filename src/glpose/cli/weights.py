@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 
 from glpose.cli.output import say, unwritten_weights
-from glpose.errors import BadInput, MissingExtra
+from glpose.errors import BadInput, needing
 
 app = App(
     name="weights",
@@ -60,13 +60,11 @@ def import_(
         Replace weights of that name.
 
     """
-    try:
+    with needing("train"):
         from glpose.export.onnx import check_no_weights
         from glpose.export.published.files import read_checkpoint, recognise
         from glpose.export.published.imported import export_imported, write_imported
         from glpose.export.published.port import bring, report
-    except ImportError as problem:
-        raise MissingExtra(problem.name or "torch", "train") from problem
     from glpose.systems import load_port
 
     size_hw = _size(size)
@@ -107,10 +105,8 @@ def info(file: Path, /) -> int:
             raise BadInput(f"{file}: no such file; expected weights")
         lines = weights_file(file)
     else:
-        try:
+        with needing("train"):
             from glpose.export.published.imported import describe_file
-        except ImportError as problem:
-            raise MissingExtra(problem.name or "torch", "train") from problem
         lines = describe_file(file)
     say(*lines)
     return 0

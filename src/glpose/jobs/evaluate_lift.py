@@ -8,7 +8,7 @@ from pathlib import Path
 
 from glpose import __version__
 from glpose.config import to_plain
-from glpose.errors import BadInput, MissingExtra
+from glpose.errors import BadInput, needing
 from glpose.evaluation.lifting import check_fits, lift_tracks, score_lifted
 from glpose.evaluation.scoring.report import Report, plain_of
 from glpose.formats.text.lines import cannot_write, looking_at
@@ -95,8 +95,6 @@ def open_lift_weights(
     if not is_run(name_or_path):
         opened = open_lifter(name_or_path, engine)
         return opened.network, opened.record
-    try:
+    with needing("train"):
         from glpose.jobs.runs import lifter_of_run
-    except ImportError as problem:
-        raise MissingExtra(problem.name or "torch", "train") from problem
     return lifter_of_run(Path(name_or_path), engine)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from glpose.errors import MissingExtra
+from glpose.errors import needing
 from glpose.formats.text.lines import looking_at
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import open_estimator
@@ -28,8 +28,6 @@ def open_weights(
     if not is_run(name_or_path):
         opened = open_estimator(name_or_path, engine)
         return opened.network, opened.record
-    try:
+    with needing("train"):
         from glpose.jobs.runs import estimator_of_run
-    except ImportError as problem:
-        raise MissingExtra(problem.name or "torch", "train") from problem
     return estimator_of_run(Path(name_or_path), engine)
