@@ -302,7 +302,7 @@ def _write_what_is_due(run: Run, state: TrainState, log: RunLog | None) -> list[
 def _draw(run: Run, state: TrainState, log: RunLog) -> None:
     """Draw the curves, and the predictions as one picture, if the system draws them."""
     log.draw()
-    pictures = run.task.pictures(state.ema)
+    pictures = run.task.pictures(state.ema.eval())
     if pictures:
         folder = run.folder / "samples"
         folder.mkdir(exist_ok=True)

@@ -133,10 +133,12 @@ def test_a_run_that_has_ended_gets_its_last_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train(TINY, tmp_path / "run")
-    draw = Mock()
+    draw, modes = Mock(), []
     monkeypatch.setattr(RunLog, "draw", draw)
+    monkeypatch.setattr(TinyTask, "pictures", lambda _, ema: modes.append(ema.training) or [])
     train(TINY, tmp_path / "run", resume=True)
     draw.assert_called_once()
+    assert modes == [False]  # drawn as what is scored and exported
 
 
 @pytest.mark.slow

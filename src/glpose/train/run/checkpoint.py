@@ -79,7 +79,9 @@ def is_whole(path: Path) -> bool:
     try:
         with _readable(path), open_regular(path) as file:
             return _is_whole(file)
-    except FileNotFoundError:
+    except IsADirectoryError as problem:
+        raise BadInput(f"{path}: is a folder; expected a checkpoint; move it away") from problem
+    except (FileNotFoundError, BadZipFile):
         return False
 
 
@@ -91,6 +93,9 @@ def _readable(path: Path) -> Iterator[None]:
     except (FileNotFoundError, IsADirectoryError):
         raise
     except (OSError, MemoryError, RuntimeError) as problem:
+        if getattr(problem, "errno", None) == errno.EINVAL:
+            # A damaged table of contents, or none, leads to places before the file.
+            raise BadZipFile from problem
         is_of_memory = isinstance(problem, MemoryError) or "allocate memory" in str(problem)
         if isinstance(problem, RuntimeError) and not is_of_memory:
             raise
@@ -108,8 +113,6 @@ def _is_whole(file: BinaryIO) -> bool:
     except Exception as problem:  # noqa: BLE001
         # zipfile raises many kinds for what is no archive, and says so when the disk fails.
         cause = (problem.__context__ or problem) if isinstance(problem, BadZipFile) else problem
-        # A damaged table of contents may lead to places before the file (EINVAL).
-        is_of_disk = isinstance(cause, OSError) and cause.errno != errno.EINVAL
-        if is_of_disk or isinstance(cause, MemoryError):
+        if isinstance(cause, OSError | MemoryError):
             raise cause from None
         return False

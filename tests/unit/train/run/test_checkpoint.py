@@ -136,3 +136,19 @@ def test_memory_that_torch_lacks_is_no_damage(
     monkeypatch.setattr(torch, "load", Mock(side_effect=lacks))
     with pytest.raises(BadInput, match="not enough memory"):
         load_checkpoint(tmp_path / "last.pt")
+
+
+def test_a_checkpoint_that_was_cut_short_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "last.pt"
+    save_checkpoint(path, {"weight": torch.rand(20, 300)})
+    whole = path.read_bytes()
+    for length in range(0, len(whole), len(whole) // 40):
+        path.write_bytes(whole[:length])
+        assert not is_whole(path)
+        with pytest.raises(BadWeights, match="damaged"):
+            load_checkpoint(path)
+
+
+def test_a_folder_in_place_of_a_checkpoint_is_to_be_moved(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="is a folder; expected a checkpoint; move it away"):
+        is_whole(tmp_path)
