@@ -130,8 +130,8 @@ def run(
     `detect_every`-th frame, less often where nothing changes beside people (up to the 20th; not
     with 1 or `causal`), and wherever the poses of the frame before do not say where people
     are; with `flip` each person is looked at mirrored, too; without `fuse` the networks see each
-    frame alone. A single picture is searched in four views, and its people are looked at in ten
-    (by `dkd_small`, which has a network of its own for first frames, once, unless `fuse` is False),
+    frame alone. With the shipped weights a single picture is searched in four views, and its people
+    are looked at in ten (with `dkd_small` once, or mirrored, too, with `flip`, unless `fuse` is False),
     unless `flip` is False, or not given and the preset "fast". Who appears is followed back into the
     frames before, while the pose is sure; limbs that no body can have are chosen anew among the places that maps
     point to; and joints that a frame does not show well go where the frames around say.
@@ -167,7 +167,8 @@ def run(
         if weights is None:
             weights = usual_weights(is_still=video.info.is_still)
         models = load_models(weights, None if people is not None else detector, engine)
-        effort = wish.effort(models.estimate.card, is_still=video.info.is_still)
+        card, is_given = models.estimate.card, people is not None
+        effort = wish.effort(card, is_still=video.info.is_still, is_given=is_given)
         pairs = poses_of(
             taken,
             video.info,

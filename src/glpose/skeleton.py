@@ -5,7 +5,7 @@ one set is found in another; joints that the source lacks have index -1, and `co
 NaN coordinates and score 0.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import SupportsIndex
@@ -237,19 +237,21 @@ def by_name(name: str) -> Skeleton:
 
 def joint_map(source: Skeleton, target: Skeleton) -> Int64[np.ndarray, " target_joints"]:
     """For each joint of `target` its index in `source`, or -1 where the source lacks it."""
-    names = _alike(source.joints)
-    return np.array([names.index(j) if j in names else -1 for j in _alike(target.joints)], np.int64)
+    return np.array([_place(source.joints, joint) for joint in target.joints], np.int64)
 
 
 def find_joints(skeleton: Skeleton, joints: Iterable[str]) -> list[int]:
     """The positions of those of some joints that a set has, under either name as in `index`."""
-    names = _alike(skeleton.joints)
-    return [names.index(j) for j in _alike(joints) if j in names]
+    return [place for joint in joints if (place := _place(skeleton.joints, joint)) >= 0]
 
 
-def _alike(joints: Iterable[str]) -> list[str]:
-    """The names with one for each joint that has two."""
-    return [_SAME.get(joint, joint) for joint in joints]
+def _place(joints: Sequence[str], joint: str) -> int:
+    """Where a joint is among others, or -1: by its name, or else by the other one."""
+    if joint in joints:
+        return joints.index(joint)
+    names = [_SAME.get(name, name) for name in joints]
+    name = _SAME.get(joint, joint)
+    return names.index(name) if name in names else -1
 
 
 def convert(

@@ -85,6 +85,10 @@ def test_joints_are_found_under_either_name() -> None:
     assert POSETRACK15.index("neck") == POSETRACK15.index("head_bottom") == 12
     assert find_joints(LSP14, ("nose", "head_bottom", "right_knee")) == [12, 1]
     assert find_joints(TUD13, ("face", "neck")) == []
+    names = "nose", "face", "neck", "head_bottom"
+    both = Skeleton("mine", names, (), (0, 1, 2, 3), np.full(4, 0.1))
+    assert find_joints(both, names[::-1]) == [3, 2, 1, 0]
+    assert joint_map(both, JHMDB15)[[0, 2]].tolist() == [2, 1]
 
 
 def test_what_the_source_lacks_is_nan_with_score_0() -> None:

@@ -73,9 +73,10 @@ def run(
         Look for people at every n-th frame, or, where nothing changes beside them, less often, up to
         the 20th; poses say where they are in between. 1 looks at every frame and costs more.
     flip
-        Flip test: look at each person mirrored, too; costs more. A single picture is searched in
-        four views, and its people are looked at in ten (with dkd_small once, unless --no-fuse is
-        given), unless --no-flip, or --preset fast without --flip, is given.
+        Flip test: look at each person mirrored, too; costs more. With the shipped weights a single
+        picture is searched in four views, and its people are looked at in ten (with dkd_small once,
+        or mirrored, too, unless --no-fuse is given), unless --no-flip, or --preset fast without
+        --flip, is given.
     fuse
         Find joints with the help of the frames around, or in each frame alone, which costs less.
     refine

@@ -317,7 +317,7 @@ def _result(first: Line, lines: Iterable[Line], *, needs_ids: bool) -> PoseResul
 
 
 def read_boxes(path: str | Path) -> dict[int, People]:
-    """People by frame from lines of boxes, or from any file that `load` reads.
+    """People by frame from lines of boxes, or from any file or folder that `load` reads.
 
     A line is `{"frame": 0, "people": [{"track_id": 1, "box_xyxy": [x1, y1, x2, y2],
     "box_score": 0.9}]}`; other keys are ignored, frames without a line have nobody. The caller,
@@ -327,6 +327,8 @@ def read_boxes(path: str | Path) -> dict[int, People]:
     negative frame, a frame or (within a frame) a `track_id` that comes twice, or a missing key.
     """
     path = Path(path)
+    if path.is_dir():
+        path = poses_file_of(path)
     boxes: dict[int, People] = {}
     for count, line in enumerate(_expanded(result_lines(path))):
         if count == 0 and "format" in line.data:

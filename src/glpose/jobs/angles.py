@@ -31,7 +31,7 @@ from glpose.jobs.run import make_folder
 from glpose.jobs.smooth import check_filter
 from glpose.jobs.table import name_of_results, table_of_results
 from glpose.jobs.writers import ANGLES, ANGLES_PICTURE, GAIT
-from glpose.motion.angles import FLEXIONS
+from glpose.motion.angles import ANGLE_NAMES, FLEXIONS
 from glpose.motion.people import Motion, motions_of
 from glpose.motion.smooth import SmoothSpec
 from glpose.types import FramePoses
@@ -81,8 +81,9 @@ def _measure(file: Path, options: AnglesOptions, reporter: Reporter) -> Made:
     given, people = _people_of(file, options)
     make_folder(folder)
     made = Made([folder / ANGLES, folder / GAIT])
-    with table_of_results(folder / ANGLES, _columns(people), named=False) as write:
-        write(file, _rows(given.result.frames, people))
+    names = tuple(next(iter(people.values())).filtered)
+    with table_of_results(folder / ANGLES, _columns(names), named=False) as write:
+        write(file, _rows(given.result.frames, people, names))
     write_summary(folder / GAIT, _summary(people, options.how))
     warn_of_cut_off(given, made, reporter)
     if options.plot:
@@ -95,27 +96,17 @@ def _measure(file: Path, options: AnglesOptions, reporter: Reporter) -> Made:
 def _measure_together(
     results: Path | Sequence[Path], output: Path, options: AnglesOptions, reporter: Reporter
 ) -> Made:
-    made, columns = Made([output, output.with_suffix(f".{GAIT}")]), dict[str, type]()
+    made = Made([output, output.with_suffix(f".{GAIT}")])
     found = find_results(results, made, reporter)
     check_new(made.files, overwrite=options.overwrite, inputs=found.files)
-
-    def people_of(file: Path) -> _People:
-        given, people = _people_of(file, options)
-        if columns and columns != _columns(people):
-            raise BadInput(
-                f"{file}: has the joints {given.result.skeleton.name}, and other angles than the "
-                "results before; write a table of each"
-            )
-        columns.update(_columns(people))
-        return given, people
-
-    measured = without_bad(found, people_of, made, reporter)
+    measured = without_bad(found, lambda file: _people_of(file, options), made, reporter)
     first = next(measured)  # raises if there is none
     make_folder(output.parent)
     gaits: dict[str, dict[str, object]] = {}
-    with table_of_results(output, columns, named=found.named) as write:
+    # Of all angles, as results may be of different joints.
+    with table_of_results(output, _columns(ANGLE_NAMES), named=found.named) as write:
         for file, (given, people) in chain([first], measured):
-            write(file, _rows(given.result.frames, people))
+            write(file, _rows(given.result.frames, people, ANGLE_NAMES))
             warn_of_cut_off(given, made, reporter)
             name = name_of_results(file) if found.named else given.result.video.name
             gaits[name] = _summary(people, options.how)
@@ -150,18 +141,23 @@ def _num_known(motion: Motion) -> int:
     return int(((num_known[1:] > 0) & (num_known[:-1] > 0)).sum())
 
 
-def _columns(people: Mapping[int, Motion]) -> dict[str, type]:
+def _columns(names: Sequence[str]) -> dict[str, type]:
     columns: dict[str, type] = {"time_s": float, "frame": int, "person": int}
     columns |= {"facing": str, "sides": str}
-    names = next(iter(people.values())).filtered
     return columns | dict.fromkeys((f"{n}{raw}_deg" for n in names for raw in ("", "_raw")), float)
 
 
-def _rows(frames: tuple[FramePoses, ...], people: Mapping[int, Motion]) -> Iterator[Row]:
-    """For each person a row for each frame from the first to the last with them."""
+def _rows(
+    frames: tuple[FramePoses, ...], people: Mapping[int, Motion], names: Sequence[str]
+) -> Iterator[Row]:
+    """For each person a row for each frame from the first to the last with them.
+
+    Cells of angles that their joints do not have are empty.
+    """
     for number, motion in people.items():
+        none = np.full(len(motion.series.rows), np.nan)
         both = np.array(
-            [one[name] for name in motion.filtered for one in (motion.filtered, motion.raw)]
+            [one.get(name, none) for name in names for one in (motion.filtered, motion.raw)]
         )
         for at, row in enumerate(motion.series.rows):
             cells = [round(v, 2) + 0.0 if np.isfinite(v) else None for v in both[:, at].tolist()]

@@ -234,7 +234,8 @@ def _works(
         shared = models
         for refiner in options.also:
             refiner_named(refiner, models.skeleton)  # raises for a name that is unknown
-        effort = options.wish.effort(models.estimate.card, is_still=is_still)
+        card, is_given = models.estimate.card, boxes is not None
+        effort = options.wish.effort(card, is_still=is_still, is_given=is_given)
         works[name] = _Estimation(models, boxes, options, flow, effort)
     return works
 

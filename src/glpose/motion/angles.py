@@ -68,6 +68,9 @@ FLEXIONS: dict[str, Flexion] = {
 }
 """Flexions by name. The trunk is taken from the shoulders down to the hips here."""
 
+ANGLE_NAMES = (*FLEXIONS, *(f"{name}_segment" for name in SEGMENTS))
+"""All that `angles` can give, in its order."""
+
 
 def angles(
     xy: Joints, facing: Float64[np.ndarray, " frames"], skeleton: Skeleton

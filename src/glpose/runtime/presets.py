@@ -130,10 +130,11 @@ class Wish:
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, checked_truth(value, name))
 
-    def effort(self, card: PoseCard, *, is_still: bool = False) -> Effort:
+    def effort(self, card: PoseCard, *, is_still: bool = False, is_given: bool = False) -> Effort:
         """What is done with an estimator: what it has to do, or cannot, goes before a preset.
 
-        A single picture (`is_still`) has no other frames, in which what is asked for could be done.
+        A single picture (`is_still`) has no other frames, in which what is asked for could be done, and
+        people who are given (`is_given`) are not searched in any.
 
         Raises: BadConfig if the estimator cannot do what was asked for in so many words.
         """
@@ -143,7 +144,7 @@ class Wish:
         cannot = ""
         if not tells_alone and self.fuse is False:
             cannot = "answers nothing from a single frame; leave out --no-fuse (fuse=False)"
-        elif not tells_alone and self.detect_every is not None and every > 1 and not is_still:
+        elif not (tells_alone or is_still or is_given) and self.detect_every and every > 1:
             cannot = (
                 "answers nothing from a single frame, so people cannot be followed from frame to "
                 f"frame; leave out --detect-every (detect_every={every})"

@@ -210,7 +210,7 @@ def test_a_results_file_that_is_not_ours(
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"missing\.jsonl: cannot be read \(No such file"):
         load(tmp_path / "missing.jsonl")
-    with pytest.raises(BadInput, match="cannot be read"):
+    with pytest.raises(BadInput, match=r"holds no poses\.jsonl; expected a results folder"):
         read_boxes(tmp_path)
     (tmp_path / "empty").write_bytes(b"")
     with pytest.raises(BadInput, match="no whole line"):
@@ -233,8 +233,11 @@ def test_boxes_are_written_and_read(tmp_path: Path) -> None:
     np.testing.assert_allclose(boxes[4].xyxy, people(7).xyxy, atol=0.0051)
 
 
-def test_boxes_are_read_from_poses_too(file: Path) -> None:
-    boxes = read_boxes(file)
+@pytest.mark.parametrize("of_folder", [False, True])
+def test_boxes_are_read_from_poses_too(file: Path, *, of_folder: bool) -> None:
+    if of_folder:
+        file.replace(file.with_name("poses.jsonl"))
+    boxes = read_boxes(file.parent if of_folder else file)
     assert {frame: who.track_id.tolist() for frame, who in boxes.items()} == {
         0: [1, 2],
         1: [],

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -295,15 +296,31 @@ def test_one_table_of_many_trials(
     assert sorted(path.name for path in Path("new").iterdir()) == ["all.csv", "all.gait.json"]
 
 
-def test_trials_with_other_joints_are_left_out_of_a_table(
-    results: Path, tmp_path: Path, capsys: Capture
+@pytest.mark.parametrize("order", [1, -1])
+def test_trials_with_other_joints_share_a_table(
+    results: Path, tmp_path: Path, order: Literal[1, -1]
 ) -> None:
-    where = [BODY19.index(name) for name in COCO17.joints]
-    (tmp_path / "coco").mkdir()
-    with ResultWriter(tmp_path / "coco/poses.jsonl", INFO, COCO17) as writer:
-        for poses in frames():
-            writer.write(replace(poses, xy=poses.xy[:, where], score=poses.score[:, where]))
+    """Angles that some lack are empty there."""
+    folders = [results]
+    for skeleton in (COCO17, LSP14):
+        folder = tmp_path / skeleton.name
+        folder.mkdir()
+        with ResultWriter(folder / "poses.jsonl", INFO, skeleton) as writer:
+            for poses in frames():
+                xy, score = convert(poses.xy, poses.score, BODY19, skeleton)
+                writer.write(replace(poses, xy=xy, score=score))
+        folders.append(folder)
     out = tmp_path / "all.csv"
-    assert main(["angles", str(results), str(tmp_path / "coco"), "-o", str(out)]) == 3
-    assert "has the joints coco17, and other angles" in capsys.readouterr().err
-    assert len(out.read_text().splitlines()) == 1 + 180
+    assert main(["angles", *map(str, folders[::order]), "-o", str(out)]) == 0
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3 * 180
+    told = {
+        name: {row["results"].rpartition("/")[2] for row in rows if row[f"{name}_deg"]}
+        for name in ("head_segment", "left_knee_flexion", "left_shank_segment")
+    }
+    assert told == {
+        "head_segment": {"walk", "lsp14"},
+        "left_knee_flexion": {"walk", "coco17"},
+        "left_shank_segment": {"walk", "coco17", "lsp14"},
+    }

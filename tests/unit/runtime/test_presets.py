@@ -44,7 +44,8 @@ def test_what_an_estimator_has_to_do_or_cannot_goes_before_a_preset() -> None:
     for fuse in (None, False):
         assert not Wish("best", fuse=fuse).effort(SINGLE).fuse
     assert not Wish(fuse=True).effort(SINGLE, is_still=True).fuse
-    assert Wish(detect_every=15).effort(FUSES, is_still=True) == Effort(1, thorough=False)
+    for of in ({"is_still": True}, {"is_given": True}):
+        assert Wish(detect_every=15).effort(FUSES, **of) == Effort(1, thorough=False)
 
 
 @pytest.mark.parametrize(
