@@ -380,7 +380,7 @@ def test_the_judge_learns_apart_from_the_estimator(cache: Path) -> None:
     assert all(p.requires_grad for p in inside)
     assert "balance.weight" in model.state_dict()
     assert not hasattr(DKD(CONFIG), "judge")
-    parts, _ = task.parts(model, name="x", made_by={}, scores={})
+    parts, _ = task.parts(model)
     assert parts.solver is not None
 
 
@@ -621,7 +621,7 @@ def test_a_run_is_exported_and_goes_on_without_torch_as_with_it(
 def test_an_initializer_that_is_another_model_is_named_and_not_written(tmp_path: Path) -> None:
     model = net(replace(CONFIG, min_score=0.0))
     task = DKDTask(replace(RECIPE, model=model.config), tmp_path)
-    parts, card = task.parts(model, name="tiny", made_by={}, scores={})
+    parts, card = task.parts(model)
     whole = export_pose(parts, card, tmp_path / "whole")
     # The initializer as a model of its own, which answers from single crops.
     assert parts.start is not None

@@ -146,12 +146,12 @@ def test_exported_weights_ask_for_flow_and_answer_alone(
     model = opened.build()
     torch.nn.init.normal_(model.pool.weight_JT)
     # export_pose compares joints by torch with those by ONNX Runtime, with flow in both.
-    export_pose(*opened.parts(model, name="tiny", made_by={}, scores={}), tmp_path)
+    export_pose(*opened.parts(model), tmp_path)
     estimate = load_estimator(tmp_path)
     assert estimate.card.inputs == ("key", "neighbours", "gone")
     assert estimate.card.answers
     plain = task(single, cache, align="none")
-    parts, card = plain.parts(plain.build(), name="tiny", made_by={}, scores={})
+    parts, card = plain.parts(plain.build())
     export_pose(parts, card, tmp_path / "plain")
     assert load_estimator(tmp_path / "plain").card.inputs == ("key", "neighbours")
 
@@ -163,7 +163,8 @@ def test_the_encoder_of_another_model_is_named_and_not_written(
 ) -> None:
     plain = task(single, cache, align="none")
     model = plain.build()
-    parts, card = plain.parts(model, name="tiny", made_by={}, scores={})
+    parts, card = plain.parts(model)
+    card = replace(card, name="tiny")
     encoder, _ = export_pose(parts, card, tmp_path)
     other = replace(card, name="other")
     (file,) = export_pose(parts, other, tmp_path, share=encoder)
@@ -189,7 +190,7 @@ def test_the_encoder_of_another_model_is_named_and_not_written(
     np.testing.assert_array_equal(again.encode(crops).features, own.features)
     np.testing.assert_array_equal(again.encode(crops).maps["heatmaps"], own.features)
     torch.nn.init.normal_(model.head.weight)
-    parts, _ = plain.parts(model, name="tiny", made_by={}, scores={})
+    parts, _ = plain.parts(model)
     # What fails its check leaves the files that were there.
     held = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(GLPoseError, match=r"or the network in tiny\.encoder\.onnx is another"):
@@ -201,7 +202,7 @@ def test_the_encoder_of_another_model_is_named_and_not_written(
             export_pose(parts, card, tmp_path)
         (tmp_path / f"tiny.{kind}.onnx").unlink()
     small = task(single, cache, crop=CropSpec((32, 32)))
-    parts, card = small.parts(Flowing(small._recipe.model), name="x", made_by={}, scores={})
+    parts, card = small.parts(Flowing(small._recipe.model))
     with pytest.raises(BadWeights, match=r"its crops are \[64, 64, 3\], but this network's \[32"):
         export_pose(parts, card, tmp_path, share=encoder)
 

@@ -225,7 +225,7 @@ def test_any_encoder_serves() -> None:
     assert all(p.grad is not None for p in model.encoder.parameters())
     features, embedding = model.eval().encode(crops[:, 0])
     assert torch.equal(embedding, features.mean((-2, -1)))
-    parts, card = opened(tiny_recipe(model=config)).parts(model, name="x", made_by={}, scores={})
+    parts, card = opened(tiny_recipe(model=config)).parts(model)
     assert torch.equal(parts.encoder(crops[:, 0])[0], features)
     assert card.source == f"GLPose (Jiao et al., ACM TOMM 2022) on {resnet.family}"
 
@@ -1187,7 +1187,7 @@ def test_the_exported_pair_finds_the_joints_that_torch_finds(
         torch.nn.init.normal_(model.fusion.kernel.weight, std=0.2)
     else:
         torch.nn.init.normal_(model.fusion.residual.weight)
-    parts, card = opened(recipe).parts(model, name="tiny", made_by={}, scores={})
+    parts, card = opened(recipe).parts(model)
     files = export_pose(parts, card, tmp_path)
     estimator = load_estimator(files[0], EngineSpec(threads=1))
     assert estimator.card.slots == config.slots
@@ -1259,7 +1259,7 @@ def test_a_summary_that_is_not_torch_s_is_refused(
     from glpose.runtime.estimator import OnnxEstimator
 
     parts, card = opened(tiny_recipe(model=QUERIES)).parts(
-        opened(tiny_recipe(model=QUERIES)).build(), name="tiny", made_by={}, scores={}
+        opened(tiny_recipe(model=QUERIES)).build()
     )
     encode = OnnxEstimator.encode
 

@@ -192,7 +192,7 @@ def test_export_is_the_network_with_its_card(name: str, tmp_path: Path) -> None:
     # Peaks that do not depend on the last bits: heads start near zero.
     for weight in model.head.parameters():
         torch.nn.init.normal_(weight, std=1.0)
-    parts, card = task.parts(model, name=recipe.name, made_by={}, scores={})
+    parts, card = task.parts(model)
     assert card.name == recipe.name
     crops = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8))
     with torch.inference_mode():
@@ -202,7 +202,7 @@ def test_export_is_the_network_with_its_card(name: str, tmp_path: Path) -> None:
     assert all(torch.equal(found[key], whole[key]) for key in whole)
     assert embedding.shape == (2, model.encoder.channels)
     # export_pose compares joints by torch with those by ONNX Runtime and raises if they differ.
-    parts, card = task.parts(model, name="tiny", made_by={}, scores={"a": "1"})
+    card = replace(card, name="tiny", scores={"a": "1"})
     files = export_pose(parts, card, tmp_path)
     assert [f.name for f in files] == ["tiny.encoder.onnx", "tiny.fusion.onnx"]
     written = read_card(files[1])

@@ -3,19 +3,19 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import Parameter
+from glpose.cli.checks import OUTPUT, Switch
 
 
 def angles(
     *result: Path,
-    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    output: Annotated[Path | None, OUTPUT] = None,
     person: int | None = None,
     filter: Literal["butterworth", "savgol", "one-euro", "median", "rts"] = "butterworth",  # noqa: A002
     cutoff: float = 6.0,
     fill: float = 0.3,
     plot: bool = True,
-    quiet: Annotated[bool, Parameter(negative="")] = False,
-    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Switch = False,
+    overwrite: Switch = False,
 ) -> int:
     """Measure the angles of joints and segments in degrees, and the strides of who walks past.
 

@@ -1,9 +1,16 @@
 """What several commands check of their options, and how times and frames are typed."""
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
 
 from glpose.errors import BadInput
+
+Switch = Annotated[bool, Parameter(negative=())]
+"""An option that is given or not, without one that takes it back."""
+
+OUTPUT = Parameter(name=["--output", "-o"])
 
 Device = Literal["auto", "cpu", "cuda"]
 """As in `runtime.engine`, which would slow down --help."""

@@ -3,14 +3,11 @@
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
-
+from glpose.cli.checks import OUTPUT
 from glpose.cli.output import say
 
 
-def demo(
-    *, output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("glpose-out")
-) -> int:
+def demo(*, output: Annotated[Path, OUTPUT] = Path("glpose-out")) -> int:
     """Make a short clip of moving figures and run on it.
 
     Parameters

@@ -7,12 +7,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from glpose.cli.checks import OUTPUT
 from glpose.cli.output import say
 
 
 def doctor(
     *,
-    output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("glpose-out"),
+    output: Annotated[Path, OUTPUT] = Path("glpose-out"),
     camera: int | None = None,
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> int:

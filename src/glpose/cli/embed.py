@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
-
-from glpose.cli.checks import Device, check_count
+from glpose.cli.checks import OUTPUT, Device, Switch, check_count
 
 
 def embed(
@@ -14,11 +12,11 @@ def embed(
     /,
     *,
     weights: str,
-    output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("embeddings.npz"),
+    output: Annotated[Path, OUTPUT] = Path("embeddings.npz"),
     device: Device = "auto",
     threads: int | None = None,
-    quiet: Annotated[bool, Parameter(negative="")] = False,
-    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Switch = False,
+    overwrite: Switch = False,
 ) -> int:
     """Write two vectors for each person and frame: appearance (who it is) and pose (how they stand).
 

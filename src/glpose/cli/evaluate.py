@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import Parameter
-
-from glpose.cli.checks import Device, check_count
+from glpose.cli.checks import OUTPUT, Device, Switch, check_count
 from glpose.errors import BadInput
 
 
@@ -17,7 +15,7 @@ def evaluate(
     metric: Literal["posetrack", "jhmdb", "coco", "h36m", "humaneva", "3dhp"],
     boxes: str = "gt",
     points: str = "gt",
-    out: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("evaluation"),
+    out: Annotated[Path, OUTPUT] = Path("evaluation"),
     split: str | None = None,
     flip: bool | None = None,
     decode: Literal["argmax", "quarter", "dark"] | None = None,
@@ -29,7 +27,7 @@ def evaluate(
     seed: int | None = None,
     device: Device = "auto",
     threads: int | None = None,
-    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    overwrite: Switch = False,
 ) -> int:
     """Predict the people of an official set and score them as the papers do.
 

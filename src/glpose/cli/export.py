@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from glpose.cli.checks import OUTPUT, Switch
 from glpose.cli.output import say, unwritten_weights
 from glpose.errors import BadInput, needing
 
@@ -13,13 +14,13 @@ def export(
     run: Path,
     /,
     *,
-    out: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("weights"),
+    out: Annotated[Path, OUTPUT] = Path("weights"),
     name: str | None = None,
     score: Annotated[list[str] | None, Parameter(negative=())] = None,
     set_: Annotated[list[str] | None, Parameter(name="--set", negative=())] = None,
     share: str | None = None,
-    half: Annotated[bool, Parameter(negative=())] = False,
-    overwrite: Annotated[bool, Parameter(negative=())] = False,
+    half: Switch = False,
+    overwrite: Switch = False,
 ) -> int:
     """Write the best checkpoint of a run as weights that `glpose run` takes, and check them.
 

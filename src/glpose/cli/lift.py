@@ -3,22 +3,20 @@
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
-
-from glpose.cli.checks import Device, check_count
+from glpose.cli.checks import OUTPUT, Device, Switch, check_count
 from glpose.weights import DEFAULT_LIFT
 
 
 def lift(
     *poses: Path,
-    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    output: Annotated[Path | None, OUTPUT] = None,
     weights: str = DEFAULT_LIFT,
     height: float | None = None,
     rate: float | None = None,
     device: Device = "auto",
     threads: int | None = None,
-    quiet: Annotated[bool, Parameter(negative="")] = False,
-    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Switch = False,
+    overwrite: Switch = False,
 ) -> int:
     """Add joints in space to every person who is seen long enough.
 

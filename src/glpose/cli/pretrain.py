@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from glpose.cli.checks import check_count
+from glpose.cli.checks import OUTPUT, Switch, check_count
 from glpose.cli.output import say
 from glpose.cli.progress import Printed
 from glpose.errors import needing, pasted
@@ -15,12 +15,12 @@ def pretrain(
     videos: str,
     /,
     *,
-    out: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("runs/pretrain"),
+    out: Annotated[Path, OUTPUT] = Path("runs/pretrain"),
     recipe: str = "css_small",
     cache: Path | None = None,
     init: Path | None = None,
     set_: Annotated[list[str] | None, Parameter(name="--set", negative=())] = None,
-    resume: Annotated[bool, Parameter(negative=())] = False,
+    resume: Switch = False,
     threads: int | None = None,
 ) -> int:
     """Learn an encoder from the people in videos of one kind; glpose train --init takes it.

@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
-
-from glpose.cli.checks import Device, check_count
+from glpose.cli.checks import OUTPUT, Device, Switch, check_count
 from glpose.cli.run import status_of
 
 
@@ -14,14 +12,14 @@ def refine(
     poses: Path,
     /,
     *,
-    output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("glpose-refined"),
+    output: Annotated[Path, OUTPUT] = Path("glpose-refined"),
     window: int = 4,
     flow: Path | None = None,
     overlay: bool = True,
     device: Device = "auto",
     threads: int | None = None,
-    quiet: Annotated[bool, Parameter(negative="")] = False,
-    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Switch = False,
+    overwrite: Switch = False,
 ) -> int:
     """Merge poses with those of the frames around, moved along optical flow.
 

@@ -3,17 +3,17 @@
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from glpose.cli.checks import OUTPUT, Switch
 
 
 def report(
     *result: Path,
-    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    output: Annotated[Path | None, OUTPUT] = None,
     video: Path | None = None,
-    no_video: Annotated[bool, Parameter(negative="")] = False,
-    embed: Annotated[bool, Parameter(negative="")] = False,
-    quiet: Annotated[bool, Parameter(negative="")] = False,
-    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    no_video: Switch = False,
+    embed: Switch = False,
+    quiet: Switch = False,
+    overwrite: Switch = False,
 ) -> int:
     """Write one HTML file to look through results, offline in any browser.
 

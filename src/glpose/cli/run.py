@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import Parameter
-
-from glpose.cli.checks import Device, check_count, read_frames, read_seconds
+from glpose.cli.checks import OUTPUT, Device, Switch, check_count, read_frames, read_seconds
 from glpose.cli.output import complain
 from glpose.errors import BadInput
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_LIFT
@@ -20,7 +18,7 @@ Preset = Literal["fast", "balanced", "best"]  # as in `runtime.presets`
 
 def run(
     *source: str,
-    output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("glpose-out"),
+    output: Annotated[Path, OUTPUT] = Path("glpose-out"),
     boxes: Path | None = None,
     weights: str | None = None,
     detector: str = DEFAULT_DETECTOR,
@@ -29,10 +27,10 @@ def run(
     flip: bool | None = None,
     fuse: bool | None = None,
     refine: str | None = None,
-    lift: Annotated[bool, Parameter(negative="")] = False,
+    lift: Switch = False,
     height: float | None = None,
     flow: Path | None = None,
-    causal: Annotated[bool, Parameter(negative="")] = False,
+    causal: Switch = False,
     person: str | None = None,
     overlay: bool = True,
     table: bool = True,
@@ -41,11 +39,11 @@ def run(
     end: str | None = None,
     frames: str | None = None,
     fps: float | None = None,
-    allow_network: Annotated[bool, Parameter(negative="")] = False,
+    allow_network: Switch = False,
     device: Device = "auto",
     threads: int | None = None,
-    quiet: Annotated[bool, Parameter(negative="")] = False,
-    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Switch = False,
+    overwrite: Switch = False,
 ) -> int:
     """Estimate the poses in videos or pictures.
 

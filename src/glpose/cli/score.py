@@ -1,18 +1,17 @@
 """`glpose score`: the official metrics for any tool's predictions."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
+from glpose.cli.checks import Switch
 from glpose.cli.output import say
 
 if TYPE_CHECKING:
     from glpose.evaluation.scoring.report import Report
 
 app = App(name="score", help="Score any tool's predictions with the official metrics.")
-
-Switch = Parameter(negative="")
 
 
 @app.command
@@ -22,7 +21,7 @@ def posetrack(
     /,
     *,
     json: Path | None = None,
-    no_quirks: Annotated[bool, Switch] = False,
+    no_quirks: Switch = False,
     mot: bool | None = None,
 ) -> int:
     """PoseTrack AP and MOT, 2017 or 2018, equal to poseval.
@@ -55,8 +54,8 @@ def jhmdb(
     *,
     split: int = 1,
     json: Path | None = None,
-    interpolate_belly: Annotated[bool, Switch] = False,
-    strict: Annotated[bool, Switch] = False,
+    interpolate_belly: Switch = False,
+    strict: Switch = False,
 ) -> int:
     """Sub-JHMDB PCK by box and by torso, with all three averages.
 

@@ -3,17 +3,17 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import Parameter
+from glpose.cli.checks import OUTPUT, Switch
 
 
 def smooth(
     *result: Path,
-    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    output: Annotated[Path | None, OUTPUT] = None,
     filter: Literal["butterworth", "savgol", "one-euro", "median", "rts"] = "butterworth",  # noqa: A002
     cutoff: float = 6.0,
     fill: float = 0.3,
-    quiet: Annotated[bool, Parameter(negative="")] = False,
-    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Switch = False,
+    overwrite: Switch = False,
 ) -> int:
     """Filter the tracks of joints, fill short gaps, and replace outliers.
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from glpose.cli.checks import Switch
 from glpose.cli.output import say
 
 
@@ -16,7 +17,7 @@ def synth(
     seed: int = 0,
     videos: int = 8,
     frames: int = 24,
-    mat: Annotated[bool, Parameter(negative="")] = False,
+    mat: Switch = False,
 ) -> int:
     """Write a small set of rendered figures in the official layout of a data set.
 

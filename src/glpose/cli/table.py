@@ -3,17 +3,17 @@
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from glpose.cli.checks import OUTPUT, Switch
 
 
 def table(
     *result: Path,
-    output: Annotated[Path, Parameter(name=["--output", "-o"])],
-    wide: Annotated[bool, Parameter(negative="")] = False,
+    output: Annotated[Path, OUTPUT],
+    wide: Switch = False,
     person: int | None = None,
-    posetrack: Annotated[bool, Parameter(negative="")] = False,
-    quiet: Annotated[bool, Parameter(negative="")] = False,
-    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    posetrack: Switch = False,
+    quiet: Switch = False,
+    overwrite: Switch = False,
 ) -> int:
     """Write poses as a table: time in seconds, frame, person, joint, place in pixels and score.
 

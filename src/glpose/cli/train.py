@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from glpose.cli.checks import check_count
+from glpose.cli.checks import OUTPUT, Switch, check_count
 from glpose.cli.output import complain, say
 from glpose.cli.progress import Printed
 from glpose.errors import needing, pasted
@@ -20,12 +20,12 @@ def train(
     /,
     *,
     data: Annotated[list[str] | None, Parameter(negative=())] = None,
-    synth_only: Annotated[bool, Parameter(negative=())] = False,
-    out: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    synth_only: Switch = False,
+    out: Annotated[Path | None, OUTPUT] = None,
     cache: Path = Path("cache"),
     init: Path | None = None,
     set_: Annotated[list[str] | None, Parameter(name="--set", negative=())] = None,
-    resume: Annotated[bool, Parameter(negative=())] = False,
+    resume: Switch = False,
     threads: int | None = None,
 ) -> int:
     """Train a recipe, on real data or on synthetic figures alone.

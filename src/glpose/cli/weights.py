@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from glpose.cli.checks import OUTPUT, Switch
 from glpose.cli.output import say, unwritten_weights
 from glpose.errors import BadInput, needing
 
@@ -22,14 +23,14 @@ def import_(
     /,
     *,
     as_: Annotated[str, Parameter(name="--as")],
-    out: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("weights"),
+    out: Annotated[Path, OUTPUT] = Path("weights"),
     joints: str = "posetrack15",
     source_joints: str | None = None,
     colour: Literal["rgb", "bgr"] | None = None,
-    onnx: Annotated[bool, Parameter(negative=())] = False,
+    onnx: Switch = False,
     size: str = "384x288",
     name: str | None = None,
-    overwrite: Annotated[bool, Parameter(negative=())] = False,
+    overwrite: Switch = False,
 ) -> int:
     """Take over a published checkpoint, with an account of every weight.
 

@@ -15,7 +15,6 @@ from glpose.evaluation.scoring.coco import RESULTS, score_coco
 from glpose.evaluation.scoring.jhmdb import score_jhmdb
 from glpose.evaluation.scoring.posetrack import score_posetrack
 from glpose.evaluation.scoring.report import Report
-from glpose.files import whole_file
 from glpose.formats.coco.labels import annotation_file, open_coco
 from glpose.formats.coco.results import read_keypoint_truth, write_keypoint_results
 from glpose.formats.dataset import LabelledSequence
@@ -28,8 +27,8 @@ from glpose.formats.posetrack.labels import (
     open_posetrack,
     write_prediction_file,
 )
-from glpose.formats.results import ResultWriter
-from glpose.formats.text.lines import cannot_write, looking_at, write_text
+from glpose.formats.results import write_whole_result
+from glpose.formats.text.lines import looking_at, write_text
 from glpose.formats.text.tree import brief, read_tree
 from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import Estimator
@@ -202,12 +201,7 @@ class JhmdbSet:
             assert sequence.video is not None
             video = open_video(sequence.video)
         info, skeleton = replace(video.info, name=name), estimate.card.joints
-        try:
-            with whole_file(path) as part, ResultWriter(part, info, skeleton) as writer:
-                for frame in poses:
-                    writer.write(frame)
-        except OSError as problem:
-            raise cannot_write(path, problem) from problem
+        write_whole_result(path, poses, info, skeleton)
 
     def score(self, folder: Path, names: Collection[str], estimate: Estimator) -> Report:
         """PCK by box and torso; without a belly in the skeleton it is interpolated."""

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -127,22 +127,37 @@ def _starter(encoder: nn.Module, start: StartParts) -> Part:
     return Part(run, encoder=encoder, initializer=initializer, states=states)
 
 
+@runtime_checkable
+class Estimating(Protocol):
+    """The settings of a network that estimates poses, as far as cards tell them."""
+
+    @property
+    def skeleton(self) -> str:
+        """The name of the joints."""
+        ...
+
+    @property
+    def crop(self) -> CropSpec:
+        """How people are cut out."""
+        ...
+
+    @property
+    def codec(self) -> Codec:
+        """How joints are written as maps."""
+        ...
+
+
 def pose_card(
     name: str,
     sources: tuple[str, ...],
     paper: str,
+    config: Estimating,
     *,
-    skeleton: str,
-    crop: CropSpec,
-    codec: Codec,
     slots: tuple[Slot, ...] = (KeySlot(),),
     starter: Starter | None = None,
-    made_by: dict[str, str],
-    scores: dict[str, str],
 ) -> PoseCard:
-    """The card of an estimator trained on the named sets."""
+    """The card of an estimator trained on the named sets; who exports it says the rest."""
     trained_on, terms = describe(sources)
-    has_state = any(isinstance(slot, StateSlot) for slot in slots)
     return PoseCard(
         name=name,
         version="1",
@@ -150,13 +165,12 @@ def pose_card(
         terms=terms,
         licence=LICENCE,
         source=paper,
-        made_by=made_by,
-        scores=scores,
-        skeleton=skeleton,
-        crop=crop,
-        codec=codec,
+        made_by={},
+        skeleton=config.skeleton,
+        crop=config.crop,
+        codec=config.codec,
         slots=slots,
-        order="in_time" if has_state else "any",
+        order="in_time" if any(isinstance(slot, StateSlot) for slot in slots) else "any",
         starter=starter,
     )
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float64
 
-from glpose.formats.coco.results import PictureGuess, read_keypoint_results
+from glpose.formats.coco.results import PictureGuess, PictureTruth, read_keypoint_results
 from glpose.formats.text.tree import Node, by_id, read_tree
 from glpose.skeleton import HIEVE14
 
@@ -21,13 +20,9 @@ _NUM = len(HIEVE14.joints)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class HieveFrame:
+class HieveFrame(PictureTruth):
     """The labelled people of a frame, and how many kinds of unusual actions there are."""
 
-    xy: Float64[np.ndarray, "people joints 2"]
-    labelled: Bool[np.ndarray, "people joints"]
-    area_px2: Float64[np.ndarray, " people"]
-    xyxy: Float64[np.ndarray, "people 4"]
     num_unusual: int
 
 
@@ -70,4 +65,8 @@ def _frame(people: list[Node], num_unusual: int) -> HieveFrame:
         given = person.get("area")
         area[i] = boxes[i, 2] * boxes[i, 3] if given is None else given.number()
     boxes[:, 2:] += boxes[:, :2]
-    return HieveFrame(joints[..., :2], joints[..., 2] >= 0, area, boxes, num_unusual)
+    labelled = joints[..., 2] >= 0
+    crowd = np.zeros(len(people), bool)
+    return HieveFrame(
+        joints[..., :2], labelled, area, boxes, np.asarray(~labelled.any(-1)), crowd, num_unusual
+    )

@@ -26,7 +26,7 @@ from jaxtyping import Float, Float32
 
 from glpose.config import real_number, to_plain
 from glpose.errors import BadInput
-from glpose.files import check_name
+from glpose.files import check_name, whole_file
 from glpose.formats.text.lines import (
     FARTHEST_PX,
     Line,
@@ -155,6 +155,26 @@ class ResultWriter:
             self._file.flush()
         except OSError as problem:
             raise cannot_write(self._path, problem) from problem
+
+
+def write_whole_result(
+    path: Path,
+    frames: Iterable[FramePoses],
+    video: VideoInfo,
+    skeleton: Skeleton,
+    models: Mapping[str, Mapping[str, object]] | None = None,
+    settings: Mapping[str, object] | None = None,
+) -> None:
+    """Write all frames of a video, or nothing. Raises: BadInput if that fails."""
+    try:
+        with (
+            whole_file(path) as part,
+            ResultWriter(part, video, skeleton, models, settings) as writer,
+        ):
+            for poses in frames:
+                writer.write(poses)
+    except OSError as problem:
+        raise cannot_write(path, problem) from problem
 
 
 def load(path: str | Path, *, needs_ids: bool = True) -> PoseResult:

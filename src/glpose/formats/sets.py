@@ -172,10 +172,6 @@ def _open_posetrack(root: Path, part: str, *, year: int) -> list[LabelledSequenc
     return open_posetrack(root, year, part)
 
 
-def _check_posetrack(root: Path, *, year: int) -> Report:
-    return check_posetrack(root, year)
-
-
 def _open_subjhmdb(root: Path, part: str, *, split: int) -> list[LabelledSequence]:
     return open_subjhmdb(root, split, "test" if part == "test" else "train")
 
@@ -294,7 +290,7 @@ DATASETS: dict[str, Dataset] = {
             parts=("train", "val"),
             open=partial(_open_posetrack, year=2017),
             layout="posetrack17",
-            check=partial(_check_posetrack, year=2017),
+            check=partial(check_posetrack, year=2017),
         ),
         Dataset(
             "posetrack18",
@@ -303,7 +299,7 @@ DATASETS: dict[str, Dataset] = {
             parts=("train", "val"),
             open=partial(_open_posetrack, year=2018),
             layout="posetrack18",
-            check=partial(_check_posetrack, year=2018),
+            check=partial(check_posetrack, year=2018),
             # The loaders of the HRNet family train on every joint in 2017 files, but only on joints
             # with flag 1 in 2018 files.
             least_visibility=2,

@@ -11,9 +11,10 @@ from glpose.config import to_plain
 from glpose.errors import BadInput, needing
 from glpose.evaluation.lifting import check_fits, lift_tracks, score_lifted
 from glpose.evaluation.scoring.report import Report, plain_of
-from glpose.formats.text.lines import cannot_write, looking_at
+from glpose.formats.text.lines import looking_at
 from glpose.formats.tracks_in_space import GROUND_TRUTH, LIFT_SETS
 from glpose.jobs.report import SILENT, Reporter
+from glpose.jobs.run import make_folder
 from glpose.jobs.weights import is_run
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.lift import Lifter
@@ -76,10 +77,7 @@ def evaluate_lifter(how: LiftEvaluation, reporter: Reporter = SILENT) -> Report:
     if len(chosen) < len(tracks):
         reporter.result(f"limited to {len(chosen)} of {len(tracks)} tracks by --limit")
     whole = Report(report.lines, {"scores": report.plain, "settings": settings})
-    try:
-        how.out.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise cannot_write(how.out, problem) from problem
+    make_folder(how.out)
     whole.save(path)
     reporter.result(f"scores and settings: {path}")
     return whole

@@ -12,10 +12,8 @@ import numpy as np
 
 from glpose import __version__
 from glpose.errors import BadInput
-from glpose.files import whole_file
 from glpose.formats.poses import GivenPoses, find_all_poses, read_poses
-from glpose.formats.results import ResultWriter
-from glpose.formats.text.lines import cannot_write
+from glpose.formats.results import ResultWriter, write_whole_result
 from glpose.jobs.ended import lack_of, passed_on
 from glpose.jobs.given import Made, SinglePicture, check_new, each_alone
 from glpose.jobs.report import SILENT, Reporter
@@ -103,15 +101,7 @@ def _lift(
         **lift_settings(opened.network, options.height_m),
     }  # fmt: skip
     make_folder(target.parent)
-    try:
-        with (
-            whole_file(target) as part,
-            ResultWriter(part, video, given.skeleton, models, settings) as writer,
-        ):
-            for frame in frames:
-                writer.write(frame)
-    except OSError as problem:
-        raise cannot_write(target, problem) from problem
+    write_whole_result(target, frames, video, given.skeleton, models, settings)
     made = Made([target])
     if lack := lack_of(*read):
         made.lack(lack, reporter)

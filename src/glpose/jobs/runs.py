@@ -7,7 +7,7 @@ from may have changed or been removed.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,7 +72,8 @@ def export_run(
         encoder = None if share is None else find_weights(share, "pose").part("encoder")
         if share is not None and encoder is None:
             raise BadWeights(f"--share {share}: has no encoder of its own; expected one that has")
-        parts, card = run.task.parts(run.model, **about)
+        parts, card = run.task.parts(run.model)
+        card = replace(card, **about)
         return list(export_pose(parts, card, folder, share=encoder, half=half))
     if share is not None:
         raise BadConfig(
@@ -104,7 +105,8 @@ def estimator_of_run(
             f"{run_dir}: a run of '{name}', whose system {run.recipe.system} estimates no "
             "poses; expected the run of a pose estimator"
         )
-    parts, card = run.task.parts(run.model, name=name, made_by=run.made_by, scores={})
+    parts, card = run.task.parts(run.model)
+    card = replace(card, name=name, made_by=run.made_by)
     digest = file_digest(run_dir / BEST)
     record = {"name": name, "made_by": run.made_by, "sha256": {BEST: digest}}
     return as_estimator(parts, card, engine.device, engine.threads), record

@@ -10,9 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from glpose.errors import BadInput
-from glpose.files import whole_file
-from glpose.formats.results import ResultWriter
-from glpose.formats.text.lines import cannot_write
+from glpose.formats.results import write_whole_result
 from glpose.jobs.ended import passed_on
 from glpose.jobs.given import (
     Given,
@@ -139,12 +137,4 @@ def _write(target: Path, given: Given, frames: Iterable[FramePoses], how: Smooth
     result = given.result
     lack = passed_on(given.path, len(result.frames), result.settings)
     settings = {**result.settings, **lack, "smooth": asdict(how)}
-    try:
-        with (
-            whole_file(target) as part,
-            ResultWriter(part, result.video, result.skeleton, result.models, settings) as writer,
-        ):
-            for poses in frames:
-                writer.write(poses)
-    except OSError as problem:
-        raise cannot_write(target, problem) from problem
+    write_whole_result(target, frames, result.video, result.skeleton, result.models, settings)

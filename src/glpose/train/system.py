@@ -108,9 +108,10 @@ class Task(ABC, Generic[Net]):
     def score(self, model: Net) -> dict[str, float]:
         """Named scores on the validation set, higher is better; the first selects the best."""
 
-    @abstractmethod
     def pictures(self, model: Net) -> list[UInt8[np.ndarray, "_ _ 3"]]:
-        """RGB pictures with predictions to inspect after a validation; may be empty."""
+        """RGB pictures with predictions to inspect after a validation; none unless a system draws."""
+        del model
+        return []
 
 
 class ExportTask(Task[Net]):
@@ -136,10 +137,8 @@ class PoseTask(Task[Net]):
     """The task of a pose estimator, which `export.pose` writes."""
 
     @abstractmethod
-    def parts(
-        self, model: Net, *, name: str, made_by: dict[str, str], scores: dict[str, str]
-    ) -> tuple[PoseParts, PoseCard]:
-        """Encoder and solver in their exported form, and their card."""
+    def parts(self, model: Net) -> tuple[PoseParts, PoseCard]:
+        """Encoder and solver in their exported form, and their card, named after the recipe."""
 
 
 class LiftTask(ExportTask[Net]):

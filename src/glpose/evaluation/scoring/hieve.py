@@ -4,12 +4,10 @@ import math
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-
+from glpose.evaluation.scoring.coco import oks_pictures
 from glpose.evaluation.scoring.report import Report, number
 from glpose.formats.hieve import read_hieve_results, read_hieve_truth
 from glpose.metrics.hieve import hieve_scores
-from glpose.metrics.oks import OksPicture
 from glpose.skeleton import HIEVE14
 
 
@@ -17,19 +15,7 @@ def score_hieve(truth: Path, results: Path) -> Report:
     """AP and w_AP of a results file. Raises: BadInput naming the file and the key."""
     frames = read_hieve_truth(truth)
     guess = read_hieve_results(results, frames)
-    pictures = [
-        OksPicture(
-            truth_xy=frame.xy,
-            labelled=frame.labelled,
-            area_px2=frame.area_px2,
-            truth_xyxy=frame.xyxy,
-            ignore=np.asarray(~frame.labelled.any(-1)),
-            crowd=np.zeros(len(frame.xy), bool),
-            guess_xy=guess[key].xy,
-            guess_score=guess[key].score,
-        )
-        for key, frame in frames.items()
-    ]
+    pictures = oks_pictures(frames, guess)
     unusual = [frame.num_unusual for frame in frames.values()]
     plain, weighted = (asdict(s) for s in hieve_scores(pictures, unusual, HIEVE14.oks_sigma))
     percent = {

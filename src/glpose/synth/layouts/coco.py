@@ -15,6 +15,7 @@ from glpose.synth.layouts.order import (
     Order,
     Shot,
     Written,
+    category,
     rounded,
     shots,
     with_joints,
@@ -25,13 +26,6 @@ from glpose.synth.scene import SceneSpec
 SIZE_HW = (320, 426)
 _EVERY = 4  # one in so many frames of a scene becomes a picture
 _LEAST_SHARE = 32 * 32 / (320 * 426)  # of the picture; smaller people have a box but no joints
-_CATEGORY = {
-    "supercategory": "person",
-    "id": 1,
-    "name": "person",
-    "keypoints": list(COCO17.joints),
-    "skeleton": [[a + 1, b + 1] for a, b in COCO17.bones],
-}
 
 
 def write_coco(folder: Path, order: Order) -> Written:
@@ -43,7 +37,7 @@ def write_coco(folder: Path, order: Order) -> Written:
             "licenses": [],
             "images": [],
             "annotations": [],
-            "categories": [_CATEGORY],
+            "categories": [category(COCO17)],
         }
         for part in SPLITS
     }

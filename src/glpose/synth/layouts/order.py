@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
+from glpose.skeleton import Skeleton
 from glpose.synth.labels import PersonLabels, label_frame
 from glpose.synth.scene import Scene, SceneSpec, render_scene
 from glpose.types import Frame, FrameTruth
@@ -94,6 +96,17 @@ def picture_of(frame: Frame) -> UInt8[np.ndarray, "h w 3"]:
 def rounded(values: np.ndarray) -> list[float]:
     """Coordinates rounded to two decimals, as in the official files."""
     return [round(float(v), 2) for v in np.asarray(values).ravel()]
+
+
+def category(skeleton: Skeleton) -> dict[str, Any]:
+    """People and their joints, as files of COCO's format name them."""
+    return {
+        "supercategory": "person",
+        "id": 1,
+        "name": "person",
+        "keypoints": list(skeleton.joints),
+        "skeleton": [[a + 1, b + 1] for a, b in skeleton.bones],
+    }
 
 
 def write_text(path: Path, text: str) -> None:

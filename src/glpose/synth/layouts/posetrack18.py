@@ -8,18 +8,11 @@ import numpy as np
 
 from glpose.imaging import write_image
 from glpose.skeleton import POSETRACK15, POSETRACK17
-from glpose.synth.layouts.order import Order, Written, rounded, with_joints, write_text
+from glpose.synth.layouts.order import Order, Written, category, rounded, with_joints, write_text
 from glpose.synth.layouts.posetrack import MarkedFrame, MarkedPerson, has_joints, marked_frames
 
 _SOURCES = {"mpii": 1, "bonn": 2, "mpiinew": 3}
 _SLOT = [POSETRACK17.index(joint) for joint in POSETRACK15.joints]
-_CATEGORY = {
-    "supercategory": "person",
-    "id": 1,
-    "name": "person",
-    "keypoints": list(POSETRACK17.joints),
-    "skeleton": [[a + 1, b + 1] for a, b in POSETRACK17.bones],
-}
 
 
 def write_posetrack18(folder: Path, order: Order) -> Written:
@@ -41,7 +34,7 @@ def write_posetrack18(folder: Path, order: Order) -> Written:
             annotations += [_annotation(p, image_id, i) for i, p in enumerate(frame.people)]
             written.num_pictures += 1
             written.num_people += frame.num_with_joints
-        data = {"images": images, "annotations": annotations, "categories": [_CATEGORY]}
+        data = {"images": images, "annotations": annotations, "categories": [category(POSETRACK17)]}
         write_text(folder / "annotations" / split / f"{sequence}.json", json.dumps(data))
         written.num_videos += 1
     return written

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
 from torch import Tensor
 
 from glpose.errors import BadWeights
@@ -94,11 +93,6 @@ class DgNetTask(LiftTask[DgNet]):
             "minus_mpjpe_mm": -unit_mm * mpjpe(guess, truth),
             "minus_p_mpjpe_mm": -unit_mm * procrustes_mpjpe(guess, truth),
         }
-
-    def pictures(self, model: DgNet) -> list[UInt8[np.ndarray, "_ _ 3"]]:
-        """None are drawn."""
-        del model
-        return []
 
     def export(
         self,

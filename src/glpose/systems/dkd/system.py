@@ -140,22 +140,17 @@ class DKDTask(PoseTask[DKD]):
         joints = self._recipe.model.joints
         return draw_rows(tracks, rows[shown], found.joints[MATCHED][shown], joints)
 
-    def parts(
-        self, model: DKD, *, name: str, made_by: dict[str, str], scores: dict[str, str]
-    ) -> tuple[PoseParts, PoseCard]:
+    def parts(self, model: DKD) -> tuple[PoseParts, PoseCard]:
         """The frame encoder, the step and the start, with their card."""
         config = self._recipe.model
+        source = f"{PAPER} on {config.small.family}, started by {config.backbone.family}"
         card = pose_card(
-            name,
+            self._recipe.name,
             self.sets_seen(),
-            f"{PAPER} on {config.small.family}, started by {config.backbone.family}",
-            skeleton=config.skeleton,
-            crop=config.crop,
-            codec=config.codec,
+            source,
+            config,
             slots=config.slots,
             starter=config.starter,
-            made_by=made_by,
-            scores=scores,
         )
         return three_graphs(model), card
 

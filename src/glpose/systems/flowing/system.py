@@ -124,22 +124,11 @@ class FlowingTask(PoseTask[Flowing]):
         joints = self._recipe.model.joints
         return draw_rows(held.tracks, held.rows[shown], found[shown], joints)
 
-    def parts(
-        self, model: Flowing, *, name: str, made_by: dict[str, str], scores: dict[str, str]
-    ) -> tuple[PoseParts, PoseCard]:
+    def parts(self, model: Flowing) -> tuple[PoseParts, PoseCard]:
         """The single-frame network and the merging, with their card."""
         config = self._recipe.model
-        card = pose_card(
-            name,
-            self.sets_seen(),
-            f"{PAPER} on {config.backbone.family}",
-            skeleton=config.skeleton,
-            crop=config.crop,
-            codec=config.codec,
-            slots=config.slots,
-            made_by=made_by,
-            scores=scores,
-        )
+        source = f"{PAPER} on {config.backbone.family}"
+        card = pose_card(self._recipe.name, self.sets_seen(), source, config, slots=config.slots)
         return two_graphs(model), card
 
     def _tracks(self, source: str) -> Tracks:

@@ -61,9 +61,9 @@ class ClipData:
         """The sets."""
         return self._tracks
 
-    def evenly(self, source: int, most: int) -> Int64[np.ndarray, " keys"]:
-        """At most `most` keys of a set, evenly spaced."""
-        keys = self._keys[source]
+    def evenly(self, most: int) -> Int64[np.ndarray, " keys"]:
+        """At most `most` keys of the first set, evenly spaced."""
+        keys = self._keys[0]
         return keys[np.unique(np.linspace(0, len(keys) - 1, most).astype(np.int64))]
 
     def describe(self, step: int) -> list[str]:

@@ -64,20 +64,18 @@ def guess_from_features(
     return _guesses(xy, data.tracks, keys % len(data.tracks))
 
 
-def guess_from_clips(
-    model: GLPose, data: ClipData, source: int, keys: np.ndarray, precision: str
-) -> Guesses:
-    """Encode and fuse the clips of some keys of a set."""
+def guess_from_clips(model: GLPose, data: ClipData, keys: np.ndarray, precision: str) -> Guesses:
+    """Encode and fuse the clips of some keys of the first set."""
     maps: list[Affine] = []
 
     def sample(key: int) -> dict[str, np.ndarray]:
-        made = data.sample(source, key, np.random.default_rng([1, key]))
+        made = data.sample(0, key, np.random.default_rng([1, key]))
         maps.append(Affine(made["to_crop"]))
         return made
 
     # `maps` is filled while the batches are made and is complete after the last one.
     xy = _image_xy(model, _batches(keys, sample), maps, precision, run_on_crops)
-    return _guesses(xy, data.tracks[source], keys)
+    return _guesses(xy, data.tracks[0], keys)
 
 
 def global_entropy(data: FeatureData, keys: np.ndarray) -> float:

@@ -160,8 +160,8 @@ class GLPoseTask(PoseTask[GLPose]):
         joints = scored_on.counted_joints(recipe.model.joints)
         if recipe.data.features == "online":
             data = self._validation_clips
-            keys = data.evenly(0, _MOST_PEOPLE)
-            found = guess_from_clips(model, data, 0, keys, recipe.precision)
+            keys = data.evenly(_MOST_PEOPLE)
+            found = guess_from_clips(model, data, keys, recipe.precision)
             return {f"pck@{limit}": found.pck(limit, joints).pooled for limit in (0.2, 0.1)}
         features = self._validation_features(model)
         keys = features.keys[:: scored_on.stride_of(len(features.keys))]
@@ -184,8 +184,8 @@ class GLPoseTask(PoseTask[GLPose]):
         recipe = self._recipe
         if recipe.data.features == "online":
             data = self._validation_clips
-            rows, tracks = data.evenly(0, NUM_SAMPLES), data.tracks[0]
-            found = guess_from_clips(model, data, 0, rows, recipe.precision)
+            rows, tracks = data.evenly(NUM_SAMPLES), data.tracks[0]
+            found = guess_from_clips(model, data, rows, recipe.precision)
         else:
             features = self._validation_features(model)
             keys = features.keys[spread(len(features.keys))]
@@ -193,22 +193,11 @@ class GLPoseTask(PoseTask[GLPose]):
             found = guess_from_features(model, features, keys, recipe.precision)
         return draw_rows(tracks, rows, found.xy, recipe.model.joints)
 
-    def parts(
-        self, model: GLPose, *, name: str, made_by: dict[str, str], scores: dict[str, str]
-    ) -> tuple[PoseParts, PoseCard]:
+    def parts(self, model: GLPose) -> tuple[PoseParts, PoseCard]:
         """Encoder and fusion with their card; the single-frame head, if kept, answers alone."""
         config = self._recipe.model
-        card = pose_card(
-            name,
-            self.sets_seen(),
-            f"{QUERIES if config.queries else PAPER} on {config.backbone.family}",
-            skeleton=config.skeleton,
-            crop=config.crop,
-            codec=config.codec,
-            slots=config.slots,
-            made_by=made_by,
-            scores=scores,
-        )
+        source = f"{QUERIES if config.queries else PAPER} on {config.backbone.family}"
+        card = pose_card(self._recipe.name, self.sets_seen(), source, config, slots=config.slots)
         return graphs(model), card
 
     def _open(self, source: str) -> Pictures:

@@ -117,11 +117,6 @@ class PersonDetectorTask(ExportTask[PersonDetector]):
             scores |= {f"{name}_2": more[name] for name in ("ap50", "recall", "precision")}
         return scores
 
-    def pictures(self, model: PersonDetector) -> list[UInt8[np.ndarray, "_ _ 3"]]:
-        """None are drawn."""
-        del model
-        return []
-
     def export(
         self,
         model: PersonDetector,

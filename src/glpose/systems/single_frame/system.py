@@ -154,21 +154,11 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
             for row, xy in zip(rows, self._find(model, rows), strict=True)
         ]
 
-    def parts(
-        self, model: SingleFrameNet, *, name: str, made_by: dict[str, str], scores: dict[str, str]
-    ) -> tuple[PoseParts, PoseCard]:
+    def parts(self, model: SingleFrameNet) -> tuple[PoseParts, PoseCard]:
         """The encoder, and the head as a solver with the key as its only slot, with their card."""
         config = self._recipe.model
-        card = pose_card(
-            name,
-            self.sets_seen(),
-            config.backbone.source,
-            skeleton=config.skeleton,
-            crop=config.crop,
-            codec=config.codec,
-            made_by=made_by,
-            scores=scores,
-        )
+        source = config.backbone.source
+        card = pose_card(self._recipe.name, self.sets_seen(), source, config)
         return two_graphs(model), card
 
     @cached_property
