@@ -139,7 +139,12 @@ def test_a_stream_is_let_go_of_if_anything_else_cannot_be_used(
         assert connections()
         stream.close()
         assert not connections()
-        assert len(server.requests) == 3
+        stream = glpose.run(url, allow_network=True, **how)
+        (connection,) = connections()
+        del stream
+        connection.join(5)
+        assert not connections()
+        assert len(server.requests) == 4
 
 
 @pytest.mark.slow

@@ -62,7 +62,7 @@ def read(
         source = NetworkSource(address, Watch(told.append), patience)
         assert isinstance(source, Source)
         frames = list(source.frames())
-        assert not source._thread.is_alive()
+        assert not source._reader.thread.is_alive()
         for text in (*told, *source.warnings, source.info.name):
             assert "secret" not in text
             assert "hush" not in text
@@ -128,15 +128,15 @@ def test_a_recording_that_breaks_off_goes_on_where_it_was(walk: bytes) -> None:
 def test_a_clock_that_is_set_back_is_said_and_the_recording_goes_on(
     walk: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put, given = network.NetworkSource._put, []
+    put, given = network._Reader._put, []
 
-    def put_until_the_clock_is_set(self: network.NetworkSource, picture: Any) -> None:
+    def put_until_the_clock_is_set(self: network._Reader, picture: Any) -> None:
         given.append(picture.pts)
         if len(given) == 20:
             raise RuntimeError("Clock has been changed to before timeout start")
         put(self, picture)
 
-    monkeypatch.setattr(network.NetworkSource, "_put", put_until_the_clock_is_set)
+    monkeypatch.setattr(network._Reader, "_put", put_until_the_clock_is_set)
     _, frames, told, num_requests = read(whole(walk))
     assert [frame.index for frame in frames] == list(range(NUM))
     assert "clock of this computer was set back" in told[0]
@@ -392,6 +392,19 @@ def test_who_wants_to_stop_need_not_wait_for_a_picture(walk: bytes) -> None:
             seen.extend(time.monotonic() for _ in source.frames())
         assert len(seen) > 10
         assert time.monotonic() - seen[-1] < 1.9  # a second for the thread, which is left alone
+
+
+def test_a_stream_that_is_dropped_unread_is_let_go_of(tmp_path: Path) -> None:
+    # Longer than what may wait, so that a thread that nobody ends stays.
+    long = bad_videos.write_video(tmp_path / "long.mp4", num_frames=150).read_bytes()
+    with serving(whole(long)) as server:
+        address = parse_address(f"http://127.0.0.1:{server.port}/walk.mp4")
+        source = NetworkSource(address, Watch(), PATIENT)
+        thread = source._reader.thread
+        assert thread.is_alive()
+        del source
+        thread.join(5)
+        assert not thread.is_alive()
 
 
 def test_a_camera_over_rtsp(live: bytes) -> None:
