@@ -30,7 +30,7 @@ from glpose.track.cuts import CutDetector
 from glpose.train.data.sets import folder_of, frames_with_people, labels_digest
 from glpose.train.data.store import PictureStore, content_digest, has_store, write_store
 from glpose.types import CropSpec, Frame, People
-from glpose.video.source import SourceEntry, find_sources
+from glpose.video.source import SourceEntry, find_recordings
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
 
 VIDEOS = "videos"
@@ -137,7 +137,7 @@ def open_crops(
             raise BadConfig(
                 "no videos were given; use glpose pretrain VIDEOS, or --data videos=FOLDER"
             )
-        entries = find_sources([root])
+        entries = find_recordings([root])
         if entries[0].error is not None:
             raise entries[0].error
         files = (path for entry in entries for path in entry.paths)
@@ -168,7 +168,9 @@ def open_crops(
 def digests_of_videos(root: str) -> dict[str, str]:
     """Digests of the videos that a user gives, by their paths: of sizes, beginnings and ends."""
     return {
-        entry.label: _digest_of_files(entry.paths) for entry in find_sources([root]) if entry.paths
+        entry.label: _digest_of_files(entry.paths)
+        for entry in find_recordings([root])
+        if entry.paths
     }
 
 
