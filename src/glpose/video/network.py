@@ -23,7 +23,7 @@ from fractions import Fraction
 import av
 from av import Packet
 from av.container import InputContainer
-from av.error import ExitError, FFmpegError
+from av.error import ArgumentError, ExitError, FFmpegError, InvalidDataError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -48,6 +48,9 @@ _CUT_SHORT_S = 1.0  # a recording that ends so much before its length has broken
 _MOST_BYTES = 10**11  # a server that tells more does not know it, or what it sends has no end
 _WRAP_S = 2**33 / 90000  # when the clock of a transport stream begins anew
 _SPLICE_S = Fraction(10)  # no part of a playlist is longer than that, and none is without pictures
+_TICK = Fraction(1, 90000)
+_MULTIPART = "mpjpeg"  # pictures one by one, as small cameras send them over HTTP
+_RATED_S = 2.0  # who sends few pictures a second is not waited for longer, to know how many
 _HTTP = ("http,https,tcp,tls", f"{FORMATS},hls")
 _ALLOWED = {
     "http": _HTTP,
@@ -171,7 +174,7 @@ class _Reader:
         self._waiting: deque[_Picture] = deque()
         self._notices: list[str] = []
         self._is_stopped, self._is_over = threading.Event(), False
-        self._num_gaps = 0
+        self._num_gaps, self._is_multipart = 0, False
         self.thread = threading.Thread(target=self._work, name="glpose-network", daemon=True)
         atexit.register(self._end)
         self.thread.start()
@@ -291,22 +294,16 @@ class _Reader:
     def _connected(self) -> VideoStream:
         """Open the address, and pick its pictures. Raises: VideoError, without anything secret."""
         address, patience = self._address, self._patience
-        options = {"protocol_whitelist": address.protocols, "format_whitelist": address.formats}
-        if address.label.startswith("rtsp"):
-            options["rtsp_transport"] = "tcp"
         begin = time.monotonic()
         try:
-            container = av.open(
-                address.url,
-                container_options=options,
-                metadata_errors="replace",
-                timeout=(patience.connect_s, patience.picture_s),
-            )
+            container = self._opened()
         except (FFmpegError, OSError, ValueError, RuntimeError) as problem:
             is_late = time.monotonic() - begin >= patience.connect_s
             why = _silence(patience.connect_s) if is_late else _reason(problem)
         else:
             stream = _picked(container, address.label)
+            if self._is_multipart:
+                stream.time_base = _TICK
             length_s = duration_s(container, stream)
             self.clock.connect(
                 stream.time_base,
@@ -320,6 +317,38 @@ class _Reader:
             return stream
         # Not in the handler: the library's error names the whole address, and would be told with ours.
         raise VideoError(f"{address.label}: {why}")
+
+    def _opened(self) -> InputContainer:
+        """Open the address. Raises: what PyAV raises."""
+        address, patience = self._address, self._patience
+
+        def opened(form: str | None, **options: str) -> InputContainer:
+            return av.open(
+                address.url,
+                format=form,
+                container_options={"protocol_whitelist": address.protocols, **options},
+                metadata_errors="replace",
+                timeout=(patience.connect_s, patience.picture_s),
+            )
+
+        def multipart() -> InputContainer:
+            # Nothing is read ahead to find a rate, as its pictures would come all at once.
+            return opened(_MULTIPART, format_whitelist=_MULTIPART, fpsprobesize="0")
+
+        if self._is_multipart:
+            return multipart()
+        more = {"rtsp_transport": "tcp"} if address.label.startswith("rtsp") else {}
+        try:
+            return opened(None, format_whitelist=address.formats, **more)
+        except ArgumentError as problem:  # a format that is not among these
+            if not address.label.startswith("http"):
+                raise
+            try:
+                found = multipart()
+            except InvalidDataError:
+                raise problem from None
+        self._is_multipart = True
+        return found
 
     def _read(self, stream: VideoStream) -> str | None:
         """Read until it ends; returns why if it should not have ended there."""
@@ -353,6 +382,8 @@ class _Reader:
         # Of all streams: where the header does not tell how long the pictures last, but the whole,
         # sound may be longer. Other streams may have one packet for all of it.
         packets: Iterator[Packet] = container.demux()
+        if self._is_multipart:
+            packets = _as_they_come(packets)
         if self.clock.is_recording:
             packets = without_jumps(packets, _SPLICE_S if _is_hls(container) else None)
         if self.clock.is_recording or header_rate(container, stream) is None:
@@ -376,18 +407,20 @@ class _Reader:
     ) -> Iterator[Packet]:
         """The packets, of which the first ones wait until the rate is known."""
         held: list[Packet] = []
-        problem = None
+        problem, begin = None, time.monotonic()
         try:
             for packet in packets:
                 held.append(packet)
                 if packet.size and packet.stream_index == stream.index:
                     first.add(packet)
-                if not first.num_lacking:
+                is_slow = self._is_multipart and time.monotonic() - begin > _RATED_S
+                if not first.num_lacking or (is_slow and len(held) > 1):
                     break
         except (FFmpegError, OSError, RuntimeError) as found:
             problem = found
         self.clock.rate_hz = float(first.rate())
-        yield from held
+        # Of many that are each whole the newest, else there would be a hole behind the first ones.
+        yield from held[-1:] if self._is_multipart else held
         if problem is not None:
             raise problem
         yield from packets
@@ -439,7 +472,7 @@ class NetworkSource:
         except BaseException:
             self.close()
             raise
-        self.time_base = Fraction(1, 90000)
+        self.time_base = _TICK
         self.info = VideoInfo(
             address.name,
             size_hw,
@@ -505,13 +538,22 @@ class NetworkSource:
                 return found
 
 
+def _as_they_come(packets: Iterator[Packet]) -> Iterator[Packet]:
+    """The packets with times by the clock of this computer: nothing else tells them."""
+    for packet in packets:
+        packet.pts = packet.dts = round(time.monotonic() / _TICK)
+        packet.duration = 0
+        yield packet
+
+
 def _is_hls(container: InputContainer) -> bool:
     return container.format.name == "hls"
 
 
 def _is_sized(container: InputContainer) -> bool:
-    """Whether the server tells how many bytes there are; of HLS those are only the playlist's."""
-    return not _is_hls(container) and 0 < container.size <= _MOST_BYTES
+    """Whether the server tells how many bytes a recording has; of HLS those are only the playlist's."""
+    is_other = container.format.name in ("hls", _MULTIPART)
+    return not is_other and 0 < container.size <= _MOST_BYTES
 
 
 def _picked(container: InputContainer, label: str) -> VideoStream:
@@ -531,6 +573,10 @@ def _reason(problem: Exception) -> str:
     if "Clock has been changed" in str(problem):
         # PyAV raises a plain RuntimeError: its timeouts are reckoned by the clock on the wall.
         return "cannot be read (the clock of this computer was set back)"
+    if isinstance(
+        problem, ArgumentError
+    ):  # where a format or a protocol is not among those allowed
+        return "is, or leads to, what is not read; expected MP4, WebM, MPEG-TS, FLV, HLS or MJPEG"
     said = getattr(problem, "strerror", None) or type(problem).__name__
     if said == "Invalid data found when processing input":
         return "what came is not a video that can be read"
