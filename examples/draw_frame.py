@@ -15,10 +15,9 @@ if not number.isdecimal():
 try:
     poses = glpose.load(results).at(int(number))
     frames = open_video(video).frames()
+    frame = next((f for f in frames if f.index == poses.frame), None)
+    if frame is None or frame.rgb is None:
+        sys.exit(f"frame {number} is not in {video}, or could not be decoded")
+    write_image(Path(out), poses.plot(frame.rgb))
 except glpose.GLPoseError as problem:
     sys.exit(str(problem))
-frame = next((f for f in frames if f.index == poses.frame), None)
-
-if frame is None or frame.rgb is None:
-    sys.exit(f"frame {number} is not in {video}, or could not be decoded")
-write_image(Path(out), poses.plot(frame.rgb))

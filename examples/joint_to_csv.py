@@ -15,10 +15,13 @@ try:
 except glpose.GLPoseError as problem:
     sys.exit(str(problem))
 
-with Path(out).open("w", newline="", encoding="utf-8") as file:
-    table = csv.writer(file)
-    table.writerow(["frame", "time_s", "track_id", "x", "y", "score"])
-    for poses in result.frames:
-        for row, track_id in enumerate(poses.people.track_id):
-            x, y = poses.xy[row, joint]  # NaN where the joint was not found
-            table.writerow([poses.frame, poses.time_s, track_id, x, y, poses.score[row, joint]])
+try:
+    with Path(out).open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["frame", "time_s", "track_id", "x", "y", "score"])
+        for poses in result.frames:
+            for row, track_id in enumerate(poses.people.track_id):
+                x, y = poses.xy[row, joint]  # NaN where the joint was not found
+                table.writerow([poses.frame, poses.time_s, track_id, x, y, poses.score[row, joint]])
+except OSError as problem:
+    sys.exit(f"{out}: cannot be written ({problem.strerror})")

@@ -273,9 +273,10 @@ def read_pages(path: Path, number: int) -> Iterator[Rgb | None]:
 
 def write_image(path: Path, rgb: Rgb) -> None:
     """Write a picture; the suffix sets the format. Raises VideoError if it cannot be written."""
-    ok, data = cv2.imencode(path.suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
-    if not ok:
-        raise VideoError(f"{path}: no writer for '{path.suffix}'; use .png or .jpg")
+    try:
+        _, data = cv2.imencode(path.suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    except cv2.error as problem:
+        raise VideoError(f"{path}: no writer for '{path.suffix}'; use .png or .jpg") from problem
     try:
         path.write_bytes(data.data)
     except OSError as problem:

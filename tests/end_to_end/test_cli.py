@@ -627,6 +627,8 @@ def test_info_about_folders_and_names(
     assert "optimizer.lr=" in told("queries_small")
     assert main(["info", "a" * 300]) == 2
     assert "cannot be looked at (File name too long)" in problem_line(capsys)
+    assert main(["info", "https://me:pw@host.invalid/poses.jsonl"]) == 2
+    assert "https://host.invalid/poses.jsonl: an address; only glpose run" in problem_line(capsys)
     assert main(["info", "pose_smal"]) == 2
     assert "did you mean 'pose_small'?" in problem_line(capsys)
 

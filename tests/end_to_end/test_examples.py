@@ -85,6 +85,8 @@ def test_joint_to_csv(example: Example, results: Path, tmp_path: Path):
     assert len(rows) == sum(len(poses.people) for poses in glpose.load(results).frames) > 0
     with pytest.raises(SystemExit, match="left_foot"):
         example("joint_to_csv.py", results, "left_foot", tmp_path / "foot.csv")
+    with pytest.raises(SystemExit, match=r"foot\.csv: cannot be written \(No such file"):
+        example("joint_to_csv.py", results, "left_knee", tmp_path / "new" / "foot.csv")
 
 
 def test_own_boxes(example: Example, clip: Path, capsys: pytest.CaptureFixture[str]):
@@ -108,6 +110,9 @@ def test_draw_frame(example: Example, clip: Path, results: Path, tmp_path: Path)
     ):
         with pytest.raises(SystemExit, match=said):
             example("draw_frame.py", *given, tmp_path / "no.png")
+    for out, said in (("new/a.png", r"cannot be written \(No such file"), ("a.xyz", "no writer")):
+        with pytest.raises(SystemExit, match=rf"{out}: {said}"):
+            example("draw_frame.py", clip, results, 2, tmp_path / out)
 
 
 def test_single_picture(example: Example, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -6,9 +6,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import bad_videos
@@ -115,6 +117,22 @@ def test_nobody_is_taken_for_somebody_before_a_gap(
     assert not before & after
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("causal", "most"), [(False, 81), (True, 7)])
+def test_how_far_poses_are_behind_the_pictures(causal: bool, most: int) -> None:
+    """As many pictures as docs/howto/streams.md says, with the shipped weights."""
+    num_read = 0
+
+    def pictures() -> Iterator[np.ndarray]:
+        nonlocal num_read
+        for number in range(100):
+            num_read += 1
+            yield bad_videos.coded_picture(number, (48, 64))
+
+    stream = glpose.run(pictures(), fps=25.0, causal=causal)
+    assert max(num_read - number for number, _ in enumerate(stream, 1)) == most
+
+
 def connections() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "glpose-network"]
 
@@ -139,7 +157,12 @@ def test_a_stream_is_let_go_of_if_anything_else_cannot_be_used(
         assert connections()
         stream.close()
         assert not connections()
-        assert len(server.requests) == 3
+        stream = glpose.run(url, allow_network=True, **how)
+        (connection,) = connections()
+        del stream
+        connection.join(5)
+        assert not connections()
+        assert len(server.requests) == 4
 
 
 @pytest.mark.slow

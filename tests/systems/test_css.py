@@ -367,7 +367,8 @@ def test_pretrain_resume_and_export(
     monkeypatch.setattr(RunLog, "draw", lambda self: None)
     for module in ("glpose.systems.css.system", "glpose.jobs.pretrain"):
         monkeypatch.setattr(f"{module}.open_crops", lambda *_: store)
-    run = tmp_path / "run"
+    run, video = tmp_path / "run", tmp_path / "one.mp4"
+    video.write_bytes(b"one")
     arguments = ["pretrain", str(tmp_path), "-o", str(run), *TINY]
     assert main(arguments) == 0
     told = capsys.readouterr().out
@@ -378,6 +379,9 @@ def test_pretrain_resume_and_export(
     assert main(arguments) == 2
     assert "holds a run already" in capsys.readouterr().err
     assert main([*arguments, "--resume"]) == 0
+    video.write_bytes(b"another")
+    assert main([*arguments, "--resume"]) == 2
+    assert f"was started with other data (changed: {video}); resume" in capsys.readouterr().err
     assert main(["export", str(run), "-o", str(tmp_path / "weights")]) == 0
     assert load_embedder(tmp_path / "weights").card.made_by["steps"] == "4 of 4"
     assert main(["pretrain", str(tmp_path), "-o", str(run), "--recipe", "warmup_small"]) == 2

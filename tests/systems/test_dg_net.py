@@ -9,12 +9,14 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from glpose.errors import BadConfig, BadInput, BadWeights  # noqa: E402
+from glpose.files import digest  # noqa: E402
 from glpose.formats.motion import Motion  # noqa: E402
 from glpose.recipes import load_recipe  # noqa: E402
 from glpose.runtime.load import open_lifter  # noqa: E402
 from glpose.skeleton import LIMB13  # noqa: E402
 from glpose.systems.dg_net.camera import look, with_errors  # noqa: E402
 from glpose.systems.dg_net.data import (  # noqa: E402
+    FILE,
     LiftData,
     Motions,
     is_held_out,
@@ -26,6 +28,7 @@ from glpose.systems.dg_net.net import DgNet  # noqa: E402
 from glpose.systems.dg_net.spec import RATE_HZ, SYNTH, DgNetConfig, MotionConfig  # noqa: E402
 from glpose.systems.dg_net.step import position_loss  # noqa: E402
 from glpose.systems.dg_net.system import DgNetTask  # noqa: E402
+from glpose.train.recipe import data_roots  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -123,11 +126,18 @@ def test_motions_that_are_all_for_the_other_part_are_refused(
         task(data=replace(FEW, num_synth_clips=1)).train_data()
     task(data=replace(FEW, num_synth_clips=2)).train_data()
     how = replace(FEW, sources=("mocap",))
-    walk = Motion("dataset-1_walk_active_001", np.zeros((9, J, 3), np.float32), RATE_HZ)
+    xyz = np.random.default_rng(0).normal(size=(9, J, 3)).astype(np.float32)
+    walk = Motion("dataset-1_walk_active_001", xyz, RATE_HZ)
     monkeypatch.setattr("glpose.systems.dg_net.data.read_motions", lambda *_: [walk])
     assert open_motions(how, {"mocap": str(tmp_path)}, LIMB13, held=False)
     with pytest.raises(BadInput, match="no motion of an action that is held out"):
         open_motions(how, {"mocap": str(tmp_path)}, LIMB13, held=True)
+    kick = replace(walk, name="dataset-1_kick_active_001")
+    monkeypatch.setattr("glpose.systems.dg_net.data.read_motions", lambda *_: [walk, kick])
+    (tmp_path / FILE).write_bytes(b"motions")
+    opened = task(data=how, roots=data_roots(mocap=str(tmp_path)))
+    opened.train_data()
+    assert opened.drawn_from == {"mocap": digest(b"motions")}
 
 
 def test_the_loss_is_the_mean_over_the_joints_that_count():

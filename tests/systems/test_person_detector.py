@@ -246,6 +246,7 @@ def test_batches_depend_on_seed_and_step_alone(person_boxes: Path, tmp_path: Pat
         whole = first[1][name][[2]]
         np.testing.assert_array_equal(array, whole[:, :most] if name in ("xyxy", "kind") else whole)
     assert (data.num_samples, data.describe(0)) == (None, None)
+    assert list(data.drawn_from) == ["person_boxes"]
     for batch in first:
         boxes = batch["xyxy"][batch["kind"] != PADDING]
         assert (boxes[:, 2:] >= boxes[:, :2]).all()

@@ -26,7 +26,7 @@ from glpose.runtime.engine import num_cores
 from glpose.runtime.engines.onnxruntime import engine
 from glpose.runtime.load import read_card, shipped, weights_in
 from glpose.runtime.trained import RECORD, how_to_export, rows_of_log
-from glpose.video.source import SourceEntry, find_sources
+from glpose.video.source import SourceEntry, find_recordings
 
 _TERMS = ("  licence:", "  terms of the data:")
 _PARTS = ("numpy", "av", "scipy")
@@ -139,7 +139,7 @@ def results_file(path: Path) -> list[str]:
 
 def source(path: Path) -> list[str]:
     """What a video or a folder holds, one line each, with the reason if it cannot be read."""
-    entries = find_sources([path])
+    entries = find_recordings([path])
     if len(entries) == 1:
         entries[0].open()  # raises: a single file fails as it would in `run`
     return [_source_line(entry) for entry in entries]

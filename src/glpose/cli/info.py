@@ -24,16 +24,14 @@ def _lines(what: str | None) -> list[str]:
     from glpose.cli import about
     from glpose.formats.text.lines import looking_at
     from glpose.runtime.trained import how_to_export, training_run
-    from glpose.video.network import is_address, shown
+    from glpose.video.network import is_address
 
     if what is None:
         return about.installation()
     path = Path(what)
-    if is_address(what):
-        raise BadInput(f"{shown(what)}: an address; glpose info reads local files only")
     with looking_at(path):
         if not path.exists():
-            return _of_name(what)
+            return about.source(path) if is_address(what) else _of_name(what)
         if (run := training_run(path)) and not any(run.glob("*.onnx")):
             return about.training(path, run)
         if path.is_dir():

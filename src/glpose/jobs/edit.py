@@ -24,7 +24,7 @@ from glpose.jobs.writers import DERIVED, OVERLAY, OVERLAY_PICTURE, TABLE, Target
 from glpose.skeleton import Skeleton
 from glpose.timing import Timings
 from glpose.types import FramePoses, PoseResult
-from glpose.video.source import Source, find_sources
+from glpose.video.source import Source, find_recordings
 from glpose.viewer.private import without_faces
 
 
@@ -208,7 +208,7 @@ def _source_of(result: PoseResult, path: Path, video: str | Path | None) -> Sour
             f"{folder}: those of people who are left out could not be blurred; leave out --video; "
             f"{how_anew(folder / OVERLAY, 'blur')}"
         )
-    entries = find_sources([video])
+    entries = find_recordings([video])
     if len(entries) != 1:
         raise BadInput(f"{video}: holds {len(entries)} videos; expected the one of these results")
     (entry,) = entries

@@ -26,7 +26,7 @@ from glpose.runtime.embedder import Embedder
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import load_embedder
 from glpose.types import Frame, People
-from glpose.video.source import Source, find_sources
+from glpose.video.source import Source, find_recordings
 
 _AT_ONCE = 16
 
@@ -57,7 +57,7 @@ def embed_video(
     Raises: GLPoseError if video, poses, weights or output cannot be used; Interrupted.
     """
     check_order(poses, "glpose embed POSES VIDEO")
-    entries = find_sources([video])
+    entries = find_recordings([video])
     if len(entries) != 1:
         raise BadInput(f"{video}: holds {len(entries)} videos; expected one, embed each alone")
     poses = poses_file_of(poses)

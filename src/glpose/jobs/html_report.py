@@ -41,7 +41,7 @@ from glpose.motion.series import rising, usual_step_s
 from glpose.motion.smooth import SmoothSpec
 from glpose.runtime.load import read_card, shipped
 from glpose.types import PoseResult
-from glpose.video.source import Source, find_sources
+from glpose.video.source import Source, find_recordings
 from glpose.video.writer import VideoWriter
 from glpose.viewer.html_page import Contents, Picture, html_page
 
@@ -176,7 +176,7 @@ def _given_film(given: Given, path: Path) -> _Film:
 
 def _opened(path: Path) -> tuple[Path, Source]:
     """A video by its path, or a folder that holds one, with the path of its file."""
-    entry, *more = find_sources([path])
+    entry, *more = find_recordings([path])
     if entry.error is not None:
         raise entry.error
     if more or entry.is_images or not entry.paths:

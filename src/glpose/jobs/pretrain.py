@@ -13,10 +13,10 @@ from glpose.errors import BadConfig
 from glpose.formats.text.lines import looking_at
 from glpose.jobs.origin import with_origin
 from glpose.systems import load_system
-from glpose.train.data.crops import VIDEOS, CropsConfig, open_crops
+from glpose.train.data.crops import VIDEOS, CropsConfig, digests_of_videos, open_crops
 from glpose.train.loop import train
 from glpose.train.recipe import Recipe, data_roots
-from glpose.train.run.record import check_record
+from glpose.train.run.record import check_data, check_record
 
 CACHE = "cache"
 """The folder in a run's folder where the crops of people are kept, unless another is given."""
@@ -47,6 +47,8 @@ def pretrain(
     recipe = with_origin(recipe)
     cache_dir = cache_dir or run_dir / CACHE
     check_record(run_dir, recipe, resume=resume)
+    if recipe.data.sources == (VIDEOS,):  # cutting crops of other videos would be in vain
+        check_data(run_dir, digests_of_videos(where))
     open_crops(VIDEOS, recipe.roots, cache_dir, recipe.model.crop, how, recipe.data.near_s, report)
     system = load_system(recipe.system)
     return train(recipe, system, run_dir, cache_dir=cache_dir, resume=resume, report=report)

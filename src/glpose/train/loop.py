@@ -120,7 +120,7 @@ def train(
                     raise BadInput(
                         f"{last}: another run has written it meanwhile; go on from there with --resume"
                     )
-                write_record(run_dir, recipe, counted, data.num_samples, workers)
+                write_record(run_dir, recipe, counted, data.num_samples, task.drawn_from, workers)
                 log = RunLog(run_dir, state.step)
         losses = part_losses(task, state.model, workers)
         run = Run(recipe, counted, task, losses, data, rows, run_dir, workers)

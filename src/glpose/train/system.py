@@ -8,9 +8,10 @@ network that lifts is a `LiftTask`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -72,11 +73,14 @@ class Task(ABC, Generic[Net]):
     `resumed` is the network of a run that goes on, if it is one: where frozen parts of the network
     prepare the data, they are its parts, since the file of `init_from` may be another by now.
 
-    `notes` are lines to report once the data is open: what of it is not used.
+    `notes` are lines to report once the data is open: what of it is not used. `drawn_from` then has
+    digests of files or sets by name, for data whose `num_samples` does not tell that it is other
+    data: a run is resumed with what it was started with only.
     """
 
     resumed: Net | None = None
     notes: tuple[str, ...] = ()
+    drawn_from: Mapping[str, str] = MappingProxyType({})
 
     @abstractmethod
     def build(self, *, fresh: bool = False) -> Net:

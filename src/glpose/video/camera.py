@@ -6,6 +6,7 @@ all the time and keeps the newest pictures only.
 
 import re
 import threading
+import weakref
 from collections import deque
 from collections.abc import Generator
 from contextlib import suppress
@@ -61,6 +62,71 @@ def open_device(address: str, form: str, name: str) -> "CameraSource":
     return CameraSource(container, name)
 
 
+class _Reader:
+    """Reads a camera in a thread, which knows nothing of the source: who drops that ends it."""
+
+    def __init__(
+        self, container: InputContainer, name: str, clock: StreamClock, warnings: list[str]
+    ) -> None:
+        self._container, self._name, self._clock, self._warnings = container, name, clock, warnings
+        self._changed = threading.Condition()
+        self._waiting: deque[tuple[VideoFrame, float]] = deque(maxlen=_WAITING)
+        self._is_over = self._is_stopped = False
+        self.thread = threading.Thread(target=self._work, name="glpose-camera", daemon=True)
+        self.thread.start()
+
+    def next(self) -> tuple[VideoFrame, float] | None:
+        """The next picture, with its time, None at the end. Raises: VideoError if none comes."""
+        with self._changed:
+            ready = self._changed.wait_for(
+                lambda: self._waiting or self._is_over, timeout=_PATIENCE_S
+            )
+            if not ready:
+                raise VideoError(
+                    f"{self._name}: no picture came for {_PATIENCE_S:g} s; check the camera and "
+                    "close other programs that use it"
+                )
+            return self._waiting.popleft() if self._waiting else None
+
+    def _work(self) -> None:
+        try:
+            self._read_all()
+        finally:
+            self._warnings += self._clock.warnings(self._name)
+            with self._changed:
+                self._is_over, is_stopped = True, self._is_stopped
+                self._changed.notify_all()
+            if is_stopped:  # else pictures wait, which may lie in the memory of the device
+                self._container.close()
+
+    def _read_all(self) -> None:
+        stream = self._container.streams.video[0]
+        for packet in demux(self._container, stream):
+            pictures: list[VideoFrame] = []
+            with suppress(FFmpegError):  # a damaged picture; the next one is on its way
+                pictures = stream.decode(packet)
+            with self._changed:
+                if self._is_stopped:
+                    return
+                for picture in pictures:
+                    if timed := self._clock.timed(picture.pts):
+                        self._waiting.append((picture, timed[0]))
+                self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Let go of the camera, soon."""
+        self._is_stopped = True
+
+    def close(self) -> None:
+        """Let go of the camera, and wait until that is done."""
+        self.stop()
+        # It may wait for a picture that never comes; the process can end without it.
+        if self.thread is not threading.current_thread():
+            self.thread.join(timeout=1)
+        if not self.thread.is_alive():
+            self._container.close()
+
+
 class CameraSource:
     """A `Source` of live pictures, read once. Frames count those that were delivered.
 
@@ -71,18 +137,15 @@ class CameraSource:
     audio = None
 
     def __init__(self, container: InputContainer, name: str) -> None:
-        self._name, self._container = name, container
-        self.warnings: list[str] = []
-        self._changed = threading.Condition()
-        self._waiting: deque[tuple[VideoFrame, float]] = deque(maxlen=_WAITING)
-        self._is_over = self._is_stopped = self._was_read = False
+        self._name, self._was_read = name, False
         stream = container.streams.video[0]
         self.time_base = stream.time_base or Fraction(1, 90000)
         rate = stream.average_rate or Fraction(30)
-        self._clock = StreamClock()
-        self._clock.connect(self.time_base, rate)
-        self._thread = threading.Thread(target=self._work, name="glpose-camera", daemon=True)
-        self._thread.start()
+        self.warnings: list[str] = []
+        clock = StreamClock()
+        clock.connect(self.time_base, rate)
+        self._reader = _Reader(container, name, clock, self.warnings)
+        weakref.finalize(self, self._reader.stop)
         try:
             self._first = self._begun()
         except BaseException:
@@ -108,61 +171,18 @@ class CameraSource:
                 if start_s is None or time_s >= start_s:
                     yield Frame(index, time_s, picture.to_ndarray(format="rgb24"))
                 index += 1
-                found = self._next()
+                found = self._reader.next()
             self.warnings.append(f"{self._name}: gave no more pictures after {time_s:.1f} s")
         finally:
             self.close()
 
     def _begun(self) -> tuple[VideoFrame, float]:
         """The first picture. Raises: VideoError."""
-        first = self._next()
+        first = self._reader.next()
         if first is None:
             raise VideoError(f"{self._name}: gave no picture; check it with another program")
         return first
 
-    def _next(self) -> tuple[VideoFrame, float] | None:
-        """The next picture, with its time, None at the end. Raises: VideoError if none comes."""
-        with self._changed:
-            ready = self._changed.wait_for(
-                lambda: self._waiting or self._is_over, timeout=_PATIENCE_S
-            )
-            if not ready:
-                raise VideoError(
-                    f"{self._name}: no picture came for {_PATIENCE_S:g} s; check the camera and "
-                    "close other programs that use it"
-                )
-            return self._waiting.popleft() if self._waiting else None
-
-    def _work(self) -> None:
-        try:
-            self._read_all()
-        finally:
-            self.warnings += self._clock.warnings(self._name)
-            with self._changed:
-                self._is_over, is_stopped = True, self._is_stopped
-                self._changed.notify_all()
-            if is_stopped:  # else pictures wait, which may lie in the memory of the device
-                self._container.close()
-
-    def _read_all(self) -> None:
-        stream = self._container.streams.video[0]
-        for packet in demux(self._container, stream):
-            pictures: list[VideoFrame] = []
-            with suppress(FFmpegError):  # a damaged picture; the next one is on its way
-                pictures = stream.decode(packet)
-            with self._changed:
-                if self._is_stopped:
-                    return
-                for picture in pictures:
-                    if timed := self._clock.timed(picture.pts):
-                        self._waiting.append((picture, timed[0]))
-                self._changed.notify_all()
-
     def close(self) -> None:
         """Let go of the camera."""
-        with self._changed:
-            self._is_stopped = True
-        # It may wait for a picture that never comes; the process can end without it.
-        self._thread.join(timeout=1)
-        if not self._thread.is_alive():
-            self._container.close()
+        self._reader.close()

@@ -13,6 +13,7 @@ import math
 import re
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
@@ -22,7 +23,7 @@ from fractions import Fraction
 import av
 from av import Packet
 from av.container import InputContainer
-from av.error import ExitError, FFmpegError
+from av.error import ArgumentError, ExitError, FFmpegError, InvalidDataError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -47,6 +48,9 @@ _CUT_SHORT_S = 1.0  # a recording that ends so much before its length has broken
 _MOST_BYTES = 10**11  # a server that tells more does not know it, or what it sends has no end
 _WRAP_S = 2**33 / 90000  # when the clock of a transport stream begins anew
 _SPLICE_S = Fraction(10)  # no part of a playlist is longer than that, and none is without pictures
+_TICK = Fraction(1, 90000)
+_MULTIPART = "mpjpeg"  # pictures one by one, as small cameras send them over HTTP
+_RATED_S = 2.0  # who sends few pictures a second is not waited for longer, to know how many
 _HTTP = ("http,https,tcp,tls", f"{FORMATS},hls")
 _ALLOWED = {
     "http": _HTTP,
@@ -158,6 +162,293 @@ class _Picture:
     lost: int
 
 
+class _Reader:
+    """Reads an address in a thread, which knows nothing of the source: who drops that ends it."""
+
+    def __init__(self, address: Address, patience: Patience) -> None:
+        self._address, self._patience = address, patience
+        self.warnings: list[str] = []
+        self.clock, self.aspect = StreamClock(), Fraction(1)
+        self.refused: VideoError | None = None
+        self._changed = threading.Condition()
+        self._waiting: deque[_Picture] = deque()
+        self._notices: list[str] = []
+        self._is_stopped, self._is_over = threading.Event(), False
+        self._num_gaps, self._is_multipart = 0, False
+        self.thread = threading.Thread(target=self._work, name="glpose-network", daemon=True)
+        atexit.register(self._end)
+        self.thread.start()
+
+    def take(self) -> tuple[list[str], _Picture | None, bool]:
+        """Wait a little; what is to be told, the next picture, and whether none will come."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._waiting or self._notices or self._is_over, _SLICE_S
+            )
+            notices, self._notices = self._notices, []
+            found = self._waiting.popleft() if self._waiting else None
+            is_over = self._is_over and found is None
+            self._changed.notify_all()
+        return notices, found, is_over
+
+    def stop(self) -> None:
+        """End the connection, soon."""
+        self._is_stopped.set()
+
+    def close(self) -> None:
+        """End the connection, and wait until it has."""
+        self.stop()
+        # It may wait for what never comes; only the end of Python waits for that.
+        if self.thread is not threading.current_thread():
+            self.thread.join(timeout=1)
+
+    def _end(self) -> None:
+        """Where FFmpeg waits, PyAV asks Python for the time, which crashes once Python has ended."""
+        self.stop()
+        self.thread.join(timeout=max(self._patience.connect_s, self._patience.picture_s) + 1)
+
+    def _work(self) -> None:
+        try:
+            self._read_all()
+        except VideoError as problem:
+            self.refused = problem
+        finally:
+            atexit.unregister(self._end)
+            self.warnings += self.clock.warnings(self._address.label)
+            if self._num_gaps:
+                self.warnings.append(
+                    f"{self._address.label}: broke off {self._num_gaps} times; what was sent until it "
+                    "was connected again is missing"
+                )
+            with self._changed:
+                self._is_over = True
+                self._changed.notify_all()
+
+    def _read_all(self) -> None:
+        """Read, and connect again as often as it pays. Raises: VideoError if there is no first time."""
+        stream, tries = self._connected(), 0
+        while stream is not None:
+            begin = time.monotonic()
+            why = self._read(stream)
+            if self._is_stopped.is_set() or why is None:
+                return
+            if self.clock.is_new:
+                why += ", and nothing new had come"
+            elif time.monotonic() - begin > self._patience.steady_s:
+                tries = 0
+            stream, tries = self._again(why, tries)
+
+    def _again(self, why: str, tries: int) -> tuple[VideoStream | None, int]:
+        """The pictures of a new connection, and the number of tries; None if there are no more."""
+        pauses, label = self._patience.again_s, self._address.label
+        for number in range(tries, len(pauses)):
+            self._tell(f"{label}: {why}; connecting again (try {number + 1} of {len(pauses)})")
+            if self._is_stopped.wait(pauses[number]):
+                return None, number
+            try:
+                stream = self._connected()
+            except VideoError as problem:
+                why = str(problem).removeprefix(f"{label}: ")
+                continue
+            if self.clock.is_recording:
+                return stream, number + 1
+            container = stream.container
+            assert isinstance(container, InputContainer)
+            if not _is_hls(container) or container.duration is None:
+                self._num_gaps += 1
+                return stream, number + 1
+            self._tell(f"{label}: has an end now, so the broadcast is over")
+            self._num_gaps += not self._has_last(container, stream)
+            container.close()
+            return None, number
+        self.warnings.append(
+            f"{label}: lost after {self.clock.last_s:.1f} s ({why}); given up after "
+            f"{len(pauses)} tries, what came before is kept"
+        )
+        return None, len(pauses)
+
+    def _has_last(self, container: InputContainer, stream: VideoStream) -> bool:
+        """Whether the last picture of a broadcast that is over is one that came.
+
+        Where clocks jump in it, FFmpeg does not find the end, and it is read from the beginning.
+        """
+        begin, length = container.start_time or 0, container.duration or 0
+        for place in (begin + length - av.time_base, begin):
+            last = None
+            with suppress(FFmpegError, OSError, RuntimeError):
+                container.seek(place)
+                for packet in container.demux(stream):
+                    last = last if packet.pts is None else packet.pts
+                    if self._is_stopped.is_set():
+                        return False
+            if last is not None:
+                lacks_s = float(last * (stream.time_base or 0)) - self.clock.place_s
+                return abs(math.remainder(lacks_s, _WRAP_S)) < _CUT_SHORT_S
+        return False
+
+    def _tell(self, line: str) -> None:
+        with self._changed:
+            self._notices.append(line)
+            self._changed.notify_all()
+
+    def _connected(self) -> VideoStream:
+        """Open the address, and pick its pictures. Raises: VideoError, without anything secret."""
+        address, patience = self._address, self._patience
+        begin = time.monotonic()
+        try:
+            container = self._opened()
+        except (FFmpegError, OSError, ValueError, RuntimeError) as problem:
+            is_late = time.monotonic() - begin >= patience.connect_s
+            why = _silence(patience.connect_s) if is_late else _reason(problem)
+        else:
+            stream = _picked(container, address.label)
+            if self._is_multipart:
+                stream.time_base = _TICK
+            length_s = duration_s(container, stream)
+            self.clock.connect(
+                stream.time_base,
+                header_rate(container, stream),
+                length_s,
+                is_recording=length_s is not None or _is_sized(container),
+            )
+            stream.codec_context.options = {"max_pixels": str(imaging.MAX_PIXELS)}
+            sar = stream.sample_aspect_ratio
+            self.aspect = sar if sar and Fraction(1, 10) <= sar <= 10 else Fraction(1)
+            return stream
+        # Not in the handler: the library's error names the whole address, and would be told with ours.
+        raise VideoError(f"{address.label}: {why}")
+
+    def _opened(self) -> InputContainer:
+        """Open the address. Raises: what PyAV raises."""
+        address, patience = self._address, self._patience
+
+        def opened(form: str | None, **options: str) -> InputContainer:
+            return av.open(
+                address.url,
+                format=form,
+                container_options={"protocol_whitelist": address.protocols, **options},
+                metadata_errors="replace",
+                timeout=(patience.connect_s, patience.picture_s),
+            )
+
+        def multipart() -> InputContainer:
+            # Nothing is read ahead to find a rate, as its pictures would come all at once.
+            return opened(_MULTIPART, format_whitelist=_MULTIPART, fpsprobesize="0")
+
+        if self._is_multipart:
+            return multipart()
+        more = {"rtsp_transport": "tcp"} if address.label.startswith("rtsp") else {}
+        try:
+            return opened(None, format_whitelist=address.formats, **more)
+        except ArgumentError as problem:  # a format that is not among these
+            if not address.label.startswith("http"):
+                raise
+            try:
+                found = multipart()
+            except InvalidDataError:
+                raise problem from None
+        self._is_multipart = True
+        return found
+
+    def _read(self, stream: VideoStream) -> str | None:
+        """Read until it ends; returns why if it should not have ended there."""
+        container, lasting = stream.container, Lasting()
+        assert isinstance(container, InputContainer)
+        length_s = duration_s(container, stream)
+        try:
+            why = self._read_packets(container, stream, lasting)
+            # Where the server tells the number of bytes, fewer of them are an error. Else FFmpeg
+            # ends what broke off without one, such as a playlist whose server is gone, and what is
+            # whole with one.
+            is_long = length_s is not None and lasting.total_s > length_s - _CUT_SHORT_S
+            is_whole = not why if _is_sized(container) else is_long
+            if is_whole or not why:
+                self._decode(stream, None)
+            is_end = is_whole and self.clock.is_recording
+            lacks_s = (length_s or 0.0) - lasting.covered_s
+            if is_end and _is_hls(container) and lacks_s > _CUT_SHORT_S:  # a part that is not there
+                self.warnings.append(
+                    f"{self._address.label}: {lacks_s:.1f} s of it did not come; try again later"
+                )
+            return None if is_end else why or "the stream broke off"
+        finally:
+            with suppress(FFmpegError, OSError):
+                container.close()
+
+    def _read_packets(
+        self, container: InputContainer, stream: VideoStream, lasting: Lasting
+    ) -> str:
+        """Read, and count in `lasting`; returns why it ended, "" without an error."""
+        # Of all streams: where the header does not tell how long the pictures last, but the whole,
+        # sound may be longer. Other streams may have one packet for all of it.
+        packets: Iterator[Packet] = container.demux()
+        if self._is_multipart:
+            packets = _as_they_come(packets)
+        if self.clock.is_recording:
+            packets = without_jumps(packets, _SPLICE_S if _is_hls(container) else None)
+        if self.clock.is_recording or header_rate(container, stream) is None:
+            packets = self._rated(packets, stream, FirstPackets(container, stream))
+        try:
+            for packet in packets:
+                is_picture = packet.stream_index == stream.index
+                if is_picture or (packet.stream.type == "audio" and not stream.duration):
+                    lasting.add(packet, self.clock.step_s)
+                if is_picture and packet.size:
+                    self._decode(stream, packet)
+                if self._is_stopped.is_set():
+                    break
+        except (FFmpegError, OSError, RuntimeError) as problem:
+            is_late = isinstance(problem, ExitError)
+            return _silence(self._patience.picture_s) if is_late else _reason(problem)
+        return ""
+
+    def _rated(
+        self, packets: Iterator[Packet], stream: VideoStream, first: FirstPackets
+    ) -> Iterator[Packet]:
+        """The packets, of which the first ones wait until the rate is known."""
+        held: list[Packet] = []
+        problem, begin = None, time.monotonic()
+        try:
+            for packet in packets:
+                held.append(packet)
+                if packet.size and packet.stream_index == stream.index:
+                    first.add(packet)
+                is_slow = self._is_multipart and time.monotonic() - begin > _RATED_S
+                if not first.num_lacking or (is_slow and len(held) > 1):
+                    break
+        except (FFmpegError, OSError, RuntimeError) as found:
+            problem = found
+        self.clock.rate_hz = float(first.rate())
+        # Of many that are each whole the newest, else there would be a hole behind the first ones.
+        yield from held[-1:] if self._is_multipart else held
+        if problem is not None:
+            raise problem
+        yield from packets
+
+    def _decode(self, stream: VideoStream, packet: Packet | None) -> None:
+        """Put the pictures of a packet; None for those that the decoder still has."""
+        pictures: list[VideoFrame] = []
+        with suppress(FFmpegError):  # damaged on the way; the next one comes
+            pictures = stream.decode(packet)
+        for picture in pictures:
+            if not picture.is_corrupt:
+                self._put(picture)
+
+    def _put(self, picture: VideoFrame) -> None:
+        timed = self.clock.timed(picture.pts)
+        if timed is None:
+            return
+        is_recording = self.clock.is_recording
+        most = _WAITING[is_recording]
+        with self._changed:
+            while is_recording and len(self._waiting) >= most and not self._is_stopped.is_set():
+                self._changed.wait(_SLICE_S)
+            while len(self._waiting) >= most:
+                self._waiting.popleft()
+            self._waiting.append(_Picture(picture, *timed))
+            self._changed.notify_all()
+
+
 class NetworkSource:
     """A `Source` of an address, read once.
 
@@ -172,26 +463,16 @@ class NetworkSource:
     ) -> None:
         """Connect, and wait for the first picture. Raises: VideoError if none comes."""
         use_natives()
-        self._address, self._watch, self._patience = address, watch, patience
-        self.warnings: list[str] = []
-        self._changed = threading.Condition()
-        self._waiting: deque[_Picture] = deque()
-        self._notices: list[str] = []
-        self._is_stopped = threading.Event()
-        self._is_over = self._was_read = False
-        self._refused: VideoError | None = None
-        self._num_gaps = 0
-        self._clock = StreamClock()
-        self._thread = threading.Thread(target=self._work, name="glpose-network", daemon=True)
-        atexit.register(self._end)
-        self._thread.start()
+        self._address, self._watch, self._was_read = address, watch, False
+        self._reader = _Reader(address, patience)
+        weakref.finalize(self, self._reader.stop)
+        self.warnings, clock = self._reader.warnings, self._reader.clock
         try:
             self._first, self._display, size_hw = self._begun()
         except BaseException:
             self.close()
             raise
-        clock = self._clock
-        self.time_base = Fraction(1, 90000)
+        self.time_base = _TICK
         self.info = VideoInfo(
             address.name,
             size_hw,
@@ -204,8 +485,8 @@ class NetworkSource:
         """The first picture, how pictures are shown, and their size. Raises: VideoError."""
         first, label = self._next(), self._address.label
         if first is None:
-            raise self._refused or VideoError(f"{label}: gave no picture; check it")
-        display = Display(self._aspect)
+            raise self._reader.refused or VideoError(f"{label}: gave no picture; check it")
+        display = Display(self._reader.aspect)
         try:
             height, width = display(first.picture).shape[:2]
         except (FFmpegError, ValueError) as problem:
@@ -235,16 +516,7 @@ class NetworkSource:
 
     def close(self) -> None:
         """End the connection."""
-        self._is_stopped.set()
-        # It may wait for what never comes; only the end of Python waits for that.
-        self._thread.join(timeout=1)
-        if not self._thread.is_alive():
-            atexit.unregister(self._end)
-
-    def _end(self) -> None:
-        """Where FFmpeg waits, PyAV asks Python for the time, which crashes once Python has ended."""
-        self._is_stopped.set()
-        self._thread.join(timeout=max(self._patience.connect_s, self._patience.picture_s) + 1)
+        self._reader.close()
 
     def _rgb(self, picture: VideoFrame) -> imaging.Rgb | None:
         try:
@@ -258,229 +530,20 @@ class NetworkSource:
     def _next(self) -> _Picture | None:
         """The next picture that waits, None at the end. Raises: what `Watch.check` raises."""
         while True:
-            with self._changed:
-                self._changed.wait_for(
-                    lambda: self._waiting or self._notices or self._is_over, _SLICE_S
-                )
-                notices, self._notices = self._notices, []
-                found = self._waiting.popleft() if self._waiting else None
-                is_over = self._is_over and found is None
-                self._changed.notify_all()
+            notices, found, is_over = self._reader.take()
             for line in notices:
                 self._watch.tell(line)
             self._watch.check()
             if found is not None or is_over:
                 return found
 
-    def _work(self) -> None:
-        try:
-            self._read_all()
-        except VideoError as problem:
-            self._refused = problem
-        finally:
-            self.warnings += self._clock.warnings(self._address.label)
-            if self._num_gaps:
-                self.warnings.append(
-                    f"{self._address.label}: broke off {self._num_gaps} times; what was sent until it "
-                    "was connected again is missing"
-                )
-            with self._changed:
-                self._is_over = True
-                self._changed.notify_all()
 
-    def _read_all(self) -> None:
-        """Read, and connect again as often as it pays. Raises: VideoError if there is no first time."""
-        stream, tries = self._connected(), 0
-        while stream is not None:
-            begin = time.monotonic()
-            why = self._read(stream)
-            if self._is_stopped.is_set() or why is None:
-                return
-            if self._clock.is_new:
-                why += ", and nothing new had come"
-            elif time.monotonic() - begin > self._patience.steady_s:
-                tries = 0
-            stream, tries = self._again(why, tries)
-
-    def _again(self, why: str, tries: int) -> tuple[VideoStream | None, int]:
-        """The pictures of a new connection, and the number of tries; None if there are no more."""
-        pauses, label = self._patience.again_s, self._address.label
-        for number in range(tries, len(pauses)):
-            self._tell(f"{label}: {why}; connecting again (try {number + 1} of {len(pauses)})")
-            if self._is_stopped.wait(pauses[number]):
-                return None, number
-            try:
-                stream = self._connected()
-            except VideoError as problem:
-                why = str(problem).removeprefix(f"{label}: ")
-                continue
-            if self._clock.is_recording:
-                return stream, number + 1
-            container = stream.container
-            assert isinstance(container, InputContainer)
-            if not _is_hls(container) or container.duration is None:
-                self._num_gaps += 1
-                return stream, number + 1
-            self._tell(f"{label}: has an end now, so the broadcast is over")
-            self._num_gaps += not self._has_last(container, stream)
-            container.close()
-            return None, number
-        self.warnings.append(
-            f"{label}: lost after {self._clock.last_s:.1f} s ({why}); given up after "
-            f"{len(pauses)} tries, what came before is kept"
-        )
-        return None, len(pauses)
-
-    def _has_last(self, container: InputContainer, stream: VideoStream) -> bool:
-        """Whether the last picture of a broadcast that is over is one that came.
-
-        Where clocks jump in it, FFmpeg does not find the end, and it is read from the beginning.
-        """
-        begin, length = container.start_time or 0, container.duration or 0
-        for place in (begin + length - av.time_base, begin):
-            last = None
-            with suppress(FFmpegError, OSError, RuntimeError):
-                container.seek(place)
-                for packet in container.demux(stream):
-                    last = last if packet.pts is None else packet.pts
-                    if self._is_stopped.is_set():
-                        return False
-            if last is not None:
-                lacks_s = float(last * (stream.time_base or 0)) - self._clock.place_s
-                return abs(math.remainder(lacks_s, _WRAP_S)) < _CUT_SHORT_S
-        return False
-
-    def _tell(self, line: str) -> None:
-        with self._changed:
-            self._notices.append(line)
-            self._changed.notify_all()
-
-    def _connected(self) -> VideoStream:
-        """Open the address, and pick its pictures. Raises: VideoError, without anything secret."""
-        address, patience = self._address, self._patience
-        options = {"protocol_whitelist": address.protocols, "format_whitelist": address.formats}
-        if address.label.startswith("rtsp"):
-            options["rtsp_transport"] = "tcp"
-        begin = time.monotonic()
-        try:
-            container = av.open(
-                address.url,
-                container_options=options,
-                metadata_errors="replace",
-                timeout=(patience.connect_s, patience.picture_s),
-            )
-        except (FFmpegError, OSError, ValueError, RuntimeError) as problem:
-            is_late = time.monotonic() - begin >= patience.connect_s
-            why = _silence(patience.connect_s) if is_late else _reason(problem)
-        else:
-            stream = _picked(container, address.label)
-            length_s = duration_s(container, stream)
-            self._clock.connect(
-                stream.time_base,
-                header_rate(container, stream),
-                length_s,
-                is_recording=length_s is not None or _is_sized(container),
-            )
-            stream.codec_context.options = {"max_pixels": str(imaging.MAX_PIXELS)}
-            sar = stream.sample_aspect_ratio
-            self._aspect = sar if sar and Fraction(1, 10) <= sar <= 10 else Fraction(1)
-            return stream
-        # Not in the handler: the library's error names the whole address, and would be told with ours.
-        raise VideoError(f"{address.label}: {why}")
-
-    def _read(self, stream: VideoStream) -> str | None:
-        """Read until it ends; returns why if it should not have ended there."""
-        container, lasting = stream.container, Lasting()
-        assert isinstance(container, InputContainer)
-        length_s = duration_s(container, stream)
-        try:
-            why = self._read_packets(container, stream, lasting)
-            # Where the server tells the number of bytes, fewer of them are an error. Else FFmpeg
-            # ends what broke off without one, such as a playlist whose server is gone, and what is
-            # whole with one.
-            is_long = length_s is not None and lasting.total_s > length_s - _CUT_SHORT_S
-            is_whole = not why if _is_sized(container) else is_long
-            if is_whole or not why:
-                self._decode(stream, None)
-            is_end = is_whole and self._clock.is_recording
-            lacks_s = (length_s or 0.0) - lasting.covered_s
-            if is_end and _is_hls(container) and lacks_s > _CUT_SHORT_S:  # a part that is not there
-                self.warnings.append(
-                    f"{self._address.label}: {lacks_s:.1f} s of it did not come; try again later"
-                )
-            return None if is_end else why or "the stream broke off"
-        finally:
-            with suppress(FFmpegError, OSError):
-                container.close()
-
-    def _read_packets(
-        self, container: InputContainer, stream: VideoStream, lasting: Lasting
-    ) -> str:
-        """Read, and count in `lasting`; returns why it ended, "" without an error."""
-        # Of all streams: where the header does not tell how long the pictures last, but the whole,
-        # sound may be longer. Other streams may have one packet for all of it.
-        packets: Iterator[Packet] = container.demux()
-        if self._clock.is_recording:
-            packets = without_jumps(packets, _SPLICE_S if _is_hls(container) else None)
-        if self._clock.is_recording or header_rate(container, stream) is None:
-            packets = self._rated(packets, stream, FirstPackets(container, stream))
-        try:
-            for packet in packets:
-                is_picture = packet.stream_index == stream.index
-                if is_picture or (packet.stream.type == "audio" and not stream.duration):
-                    lasting.add(packet, self._clock.step_s)
-                if is_picture and packet.size:
-                    self._decode(stream, packet)
-                if self._is_stopped.is_set():
-                    break
-        except (FFmpegError, OSError, RuntimeError) as problem:
-            is_late = isinstance(problem, ExitError)
-            return _silence(self._patience.picture_s) if is_late else _reason(problem)
-        return ""
-
-    def _rated(
-        self, packets: Iterator[Packet], stream: VideoStream, first: FirstPackets
-    ) -> Iterator[Packet]:
-        """The packets, of which the first ones wait until the rate is known."""
-        held: list[Packet] = []
-        problem = None
-        try:
-            for packet in packets:
-                held.append(packet)
-                if packet.size and packet.stream_index == stream.index:
-                    first.add(packet)
-                if not first.num_lacking:
-                    break
-        except (FFmpegError, OSError, RuntimeError) as found:
-            problem = found
-        self._clock.rate_hz = float(first.rate())
-        yield from held
-        if problem is not None:
-            raise problem
-        yield from packets
-
-    def _decode(self, stream: VideoStream, packet: Packet | None) -> None:
-        """Put the pictures of a packet; None for those that the decoder still has."""
-        pictures: list[VideoFrame] = []
-        with suppress(FFmpegError):  # damaged on the way; the next one comes
-            pictures = stream.decode(packet)
-        for picture in pictures:
-            if not picture.is_corrupt:
-                self._put(picture)
-
-    def _put(self, picture: VideoFrame) -> None:
-        timed = self._clock.timed(picture.pts)
-        if timed is None:
-            return
-        is_recording = self._clock.is_recording
-        most = _WAITING[is_recording]
-        with self._changed:
-            while is_recording and len(self._waiting) >= most and not self._is_stopped.is_set():
-                self._changed.wait(_SLICE_S)
-            while len(self._waiting) >= most:
-                self._waiting.popleft()
-            self._waiting.append(_Picture(picture, *timed))
-            self._changed.notify_all()
+def _as_they_come(packets: Iterator[Packet]) -> Iterator[Packet]:
+    """The packets with times by the clock of this computer: nothing else tells them."""
+    for packet in packets:
+        packet.pts = packet.dts = round(time.monotonic() / _TICK)
+        packet.duration = 0
+        yield packet
 
 
 def _is_hls(container: InputContainer) -> bool:
@@ -488,8 +551,9 @@ def _is_hls(container: InputContainer) -> bool:
 
 
 def _is_sized(container: InputContainer) -> bool:
-    """Whether the server tells how many bytes there are; of HLS those are only the playlist's."""
-    return not _is_hls(container) and 0 < container.size <= _MOST_BYTES
+    """Whether the server tells how many bytes a recording has; of HLS those are only the playlist's."""
+    is_other = container.format.name in ("hls", _MULTIPART)
+    return not is_other and 0 < container.size <= _MOST_BYTES
 
 
 def _picked(container: InputContainer, label: str) -> VideoStream:
@@ -509,6 +573,10 @@ def _reason(problem: Exception) -> str:
     if "Clock has been changed" in str(problem):
         # PyAV raises a plain RuntimeError: its timeouts are reckoned by the clock on the wall.
         return "cannot be read (the clock of this computer was set back)"
+    if isinstance(
+        problem, ArgumentError
+    ):  # where a format or a protocol is not among those allowed
+        return "is, or leads to, what is not read; expected MP4, WebM, MPEG-TS, FLV, HLS or MJPEG"
     said = getattr(problem, "strerror", None) or type(problem).__name__
     if said == "Invalid data found when processing input":
         return "what came is not a video that can be read"

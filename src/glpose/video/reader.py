@@ -622,8 +622,11 @@ class FirstPackets:
 def header_rate(container: InputContainer, stream: VideoStream) -> Fraction | None:
     """Pictures a second that the header says, if any; for raw streams FFmpeg only assumes a mean.
 
-    Where FFmpeg knows nothing it guesses the rate of the clock, a thousand in WebM by browsers.
+    Where FFmpeg knows nothing it guesses the rate of the clock, a thousand in WebM by browsers. For
+    pictures that come one by one over HTTP it assumes both.
     """
+    if container.format.name == "mpjpeg":
+        return None
     mean = None if _is_of(container, _RAW) else stream.average_rate
     guess = stream.guessed_rate
     is_of_clock = guess and stream.time_base and guess * stream.time_base == 1

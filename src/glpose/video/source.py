@@ -9,7 +9,7 @@ import glob
 import os
 import re
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -26,7 +26,7 @@ from glpose.types import Frame, VideoInfo
 from glpose.video.arrays import RATE_HZ, ArraySource, step_at
 from glpose.video.camera import camera_number, open_camera
 from glpose.video.gif import may_be_still_gif
-from glpose.video.network import Address, NetworkSource, Watch, is_address, parse_address
+from glpose.video.network import Address, NetworkSource, Watch, is_address, parse_address, shown
 from glpose.video.numbering import note_on_gaps
 from glpose.video.pages import open_pages
 from glpose.video.reader import Audio, in_span, open_video, read_ahead
@@ -280,6 +280,21 @@ def find_sources(
     Raises: BadInput for an argument that is neither a path nor a source; see `video.given` for what
     else there is.
     """
+    return _found(arguments, partial(_live, allow_network=allow_network))
+
+
+def find_recordings(
+    arguments: Iterable[str | Path | Source | list[str | Path]],
+) -> list[SourceEntry]:
+    """As `find_sources`, of files: a camera or an address is an entry whose `open` says what it is."""
+    return _found(arguments, _not_recorded)
+
+
+def _found(
+    arguments: Iterable[str | Path | Source | list[str | Path]],
+    live: Callable[[str], SourceEntry | None],
+) -> list[SourceEntry]:
+    """The entries of the arguments; `live` gives those of cameras and addresses."""
     found: list[SourceEntry] = []
     loose: dict[Path, list[tuple[Path, int]]] = {}
     for argument, times in _each_named(arguments):
@@ -290,11 +305,8 @@ def find_sources(
                 )
             found.append(SourceEntry(_given_name(argument.info.name), (), given=argument))
             continue
-        if (camera := camera_number(str(argument))) is not None:
-            found.append(SourceEntry(f"camera-{camera}", (), camera=camera))
-            continue
-        if is_address(text := str(argument)) and not Path(argument).exists():
-            found.append(_of_address(text, allowed=allow_network))
+        if (entry := live(str(argument))) is not None:
+            found.append(entry)
             continue
         try:
             with _readable(str(argument)):
@@ -312,18 +324,33 @@ def find_sources(
     return _named_apart(_filled(entry, loose) for entry in found)
 
 
-def _of_address(text: str, *, allowed: bool) -> SourceEntry:
+def _live(text: str, *, allow_network: bool) -> SourceEntry | None:
+    """A camera or an address, None for what is a path."""
+    if (camera := camera_number(text)) is not None:
+        return SourceEntry(f"camera-{camera}", (), camera=camera)
+    if not is_address(text) or Path(text).exists():
+        return None
     try:
         address = parse_address(text)
     except VideoError as problem:
         return SourceEntry("address", (), error=problem)
-    if allowed:
+    if allow_network:
         return SourceEntry(_given_name(address.name), (), address=address)
     problem = VideoError(
         f"{address.label}: not a local file; add --allow-network (allow_network=True) to read it from "
         "the network, or fetch it first"
     )
     return SourceEntry("address", (), error=problem)
+
+
+def _not_recorded(text: str) -> SourceEntry | None:
+    entry = _live(text, allow_network=False)
+    if entry is None:
+        return None
+    said = f"{shown(text)}: an address; only glpose run reads those, fetch the file first"
+    if entry.camera is not None:
+        said = f"{entry.name}: a camera; only glpose run reads those, record a file first"
+    return SourceEntry(entry.name, (), error=VideoError(said))
 
 
 @contextmanager

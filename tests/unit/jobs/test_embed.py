@@ -8,7 +8,7 @@ import pytest
 import bad_videos
 from glpose.cli.main import main
 from glpose.crop import crop_from_image, cut
-from glpose.errors import BadInput, BadWeights
+from glpose.errors import BadInput, BadWeights, VideoError
 from glpose.formats.results import ResultWriter
 from glpose.jobs import embed as module
 from glpose.jobs.embed import EmbedOptions, embed_video
@@ -93,6 +93,9 @@ def test_what_cannot_be_embedded_is_one_line_and_writes_nothing(
     other = bad_videos.write_video(tmp_path / "other.mp4", num_frames=NUM_FRAMES + 2)
     with pytest.raises(BadInput, match="give the poses of this video"):
         embed_video(other, written(video, {1: 1}), out, EmbedOptions("x"))
+    for live in ("0", "https://host.invalid/a.mp4"):
+        with pytest.raises(VideoError, match="only glpose run reads those"):
+            embed_video(live, written(video, {1: 1}), out, EmbedOptions("x"))
     assert not out.exists()
     out.write_bytes(b"mine")
     with pytest.raises(BadInput, match="use --overwrite"):

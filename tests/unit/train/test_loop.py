@@ -332,6 +332,34 @@ def test_resuming_with_other_settings_or_other_data_is_refused(tmp_path: Path) -
     assert (tmp_path / "run" / "recipe.json").read_bytes() == before
 
 
+def test_resuming_with_other_data_of_the_same_size_is_refused(tmp_path: Path) -> None:
+    """Data drawn at random tells by digests what it is; older records have none."""
+    run = tmp_path / "run"
+
+    def trained(**digests: str) -> None:
+        class Drawn(TinyTask):
+            def train_data(self) -> TinyData:
+                self.drawn_from = digests
+                return super().train_data()
+
+        loop.train(TINY, tiny_system(Drawn), run, cache_dir=tmp_path, resume=True)
+
+    train(TINY, run)
+    record = json.loads((run / "recipe.json").read_text())
+    del record["drawn_from"]
+    (run / "recipe.json").write_text(json.dumps(record))
+    trained(a="1", b="2", c="3")
+    before = (run / "recipe.json").read_bytes()
+    for gone in ("", "last.pt"):  # also a run that has no checkpoint yet
+        (run / gone).unlink() if gone else None
+        with pytest.raises(
+            BadConfig, match=r"other data \(added: d; gone: a; changed: c\); resume"
+        ):
+            trained(b="2", c="4", d="5")
+    assert (run / "recipe.json").read_bytes() == before
+    trained(a="1", b="2", c="3")
+
+
 def test_a_resumed_run_keeps_the_sets_that_it_started_from(tmp_path: Path) -> None:
     """What `--init` names may be gone by then."""
     train(replace(TINY, pretrained_on=("coco",)), tmp_path / "run")

@@ -58,7 +58,7 @@ def test_who_is_slow_gets_the_newest_pictures(monkeypatch: pytest.MonkeyPatch) -
     given = source.frames()
     frames = [next(given)]
     is_busy.set()
-    source._thread.join()
+    source._reader.thread.join()
     frames += given
     assert [frame.index for frame in frames] == [0, 1, 2]
     assert [frame.time_s for frame in frames] == [0, 48 / 50, 49 / 50]
@@ -69,7 +69,17 @@ def test_a_span_ends_the_reading_and_gives_the_camera_back() -> None:
     times = [frame.time_s for frame in source.frames(0.04, 0.1)]
     assert all(0.04 <= time_s < 0.1 for time_s in times)
     assert source.warnings == []
-    assert not source._thread.is_alive()
+    assert not source._reader.thread.is_alive()
+
+
+def test_a_camera_that_is_dropped_unread_is_given_back() -> None:
+    source = opened(60)
+    thread, container = source._reader.thread, source._reader._container
+    assert thread.is_alive()
+    del source
+    thread.join(5)
+    with pytest.raises(AssertionError, match="not open"):
+        next(container.demux())
 
 
 def test_it_is_read_once() -> None:
@@ -123,12 +133,12 @@ def test_a_camera_that_hangs_is_given_back_when_it_goes_on(
 ) -> None:
     goes_on = threading.Event()
     source = held(goes_on, monkeypatch)
-    monkeypatch.setattr(source._thread, "join", lambda timeout: None)  # nobody waits so long
+    monkeypatch.setattr(source._reader.thread, "join", lambda timeout: None)  # nobody waits so long
     source.close()
     goes_on.set()
-    threading.Thread.join(source._thread, 5)
+    threading.Thread.join(source._reader.thread, 5)
     with pytest.raises(AssertionError, match="not open"):
-        next(source._container.demux())
+        next(source._reader._container.demux())
 
 
 def test_times_never_go_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 from av.stream import Disposition
@@ -62,7 +64,7 @@ def read(
         source = NetworkSource(address, Watch(told.append), patience)
         assert isinstance(source, Source)
         frames = list(source.frames())
-        assert not source._thread.is_alive()
+        assert not source._reader.thread.is_alive()
         for text in (*told, *source.warnings, source.info.name):
             assert "secret" not in text
             assert "hush" not in text
@@ -128,15 +130,15 @@ def test_a_recording_that_breaks_off_goes_on_where_it_was(walk: bytes) -> None:
 def test_a_clock_that_is_set_back_is_said_and_the_recording_goes_on(
     walk: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put, given = network.NetworkSource._put, []
+    put, given = network._Reader._put, []
 
-    def put_until_the_clock_is_set(self: network.NetworkSource, picture: Any) -> None:
+    def put_until_the_clock_is_set(self: network._Reader, picture: Any) -> None:
         given.append(picture.pts)
         if len(given) == 20:
             raise RuntimeError("Clock has been changed to before timeout start")
         put(self, picture)
 
-    monkeypatch.setattr(network.NetworkSource, "_put", put_until_the_clock_is_set)
+    monkeypatch.setattr(network._Reader, "_put", put_until_the_clock_is_set)
     _, frames, told, num_requests = read(whole(walk))
     assert [frame.index for frame in frames] == list(range(NUM))
     assert "clock of this computer was set back" in told[0]
@@ -354,14 +356,29 @@ def test_a_recording_without_a_length_in_its_header_goes_on_where_it_was(live: b
     assert (len(told), num_requests, source.warnings) == (1, 2, [])
 
 
+def elsewhere(url: str) -> Answer:
+    def answer(to: BaseHTTPRequestHandler) -> None:
+        to.send_response(302)
+        to.send_header("Location", url)
+        to.end_headers()
+
+    return answer
+
+
+WAV = b"RIFF\x44\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0@\x1f\0\0@\x1f\0\0\1\0\x08\0data \0\0\0" + bytes(32)
+NOT_READ = "is, or leads to, what is not read; expected MP4, WebM, MPEG-TS, FLV, HLS or MJPEG"
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
         (refused(404), "cannot be read (Server returned 404 Not Found)"),
         (whole(b"hello " * 99, "text/plain"), "what came is not a video that can be read"),
         (part(b"x", 0, told=False, wait=3), "nothing came for 0.4 s"),
+        (whole(WAV, "audio/wav"), NOT_READ),
+        (elsewhere("ftp://127.0.0.1/a.mp4"), NOT_READ),
     ],
-    ids=["404", "text", "silence"],
+    ids=["404", "text", "silence", "another format", "another protocol"],
 )
 def test_what_gives_no_picture_is_one_line(answer: Answer, words: str) -> None:
     with serving(answer) as server:
@@ -373,7 +390,7 @@ def test_what_gives_no_picture_is_one_line(answer: Answer, words: str) -> None:
         assert str(found.value) == f"http://127.0.0.1:{server.port}/walk.mp4: {words}"
         chain: list[BaseException | None] = [found.value.__cause__, found.value.__context__]
         assert "secret" not in str(chain)
-        assert len(server.requests) == 1
+        assert len(server.requests) == (2 if words is NOT_READ else 1)  # also as MJPEG
 
 
 def test_who_wants_to_stop_need_not_wait_for_a_picture(walk: bytes) -> None:
@@ -392,6 +409,71 @@ def test_who_wants_to_stop_need_not_wait_for_a_picture(walk: bytes) -> None:
             seen.extend(time.monotonic() for _ in source.frames())
         assert len(seen) > 10
         assert time.monotonic() - seen[-1] < 1.9  # a second for the thread, which is left alone
+
+
+def test_a_stream_that_is_dropped_unread_is_let_go_of(tmp_path: Path) -> None:
+    # Longer than what may wait, so that a thread that nobody ends stays.
+    long = bad_videos.write_video(tmp_path / "long.mp4", num_frames=150).read_bytes()
+    with serving(whole(long)) as server:
+        address = parse_address(f"http://127.0.0.1:{server.port}/walk.mp4")
+        source = NetworkSource(address, Watch(), PATIENT)
+        thread = source._reader.thread
+        assert thread.is_alive()
+        del source
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+def multipart(num: int, pause_s: float, *, is_sized: bool) -> Answer:
+    """Pictures one by one, as small cameras send them."""
+    jpegs = [
+        cv2.imencode(".jpg", bad_videos.coded_picture(i)[..., ::-1])[1].tobytes()
+        for i in range(num)
+    ]
+
+    def answer(to: BaseHTTPRequestHandler) -> None:
+        to.send_response(200)
+        to.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        to.end_headers()
+        for jpeg in jpegs:
+            length = f"Content-Length: {len(jpeg)}\r\n" if is_sized else ""
+            head = f"--frame\r\nContent-Type: image/jpeg\r\n{length}\r\n"
+            with suppress(OSError):
+                to.wfile.write(head.encode() + jpeg + b"\r\n")
+            time.sleep(pause_s)
+
+    return answer
+
+
+@pytest.mark.parametrize("is_sized", [False, True])
+def test_pictures_one_by_one_have_the_times_at_which_they_came(
+    is_sized: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network, "_WAITING", {True: 8, False: 99})
+    answer = multipart(40, 0.02, is_sized=is_sized)
+    source, frames, told, num_requests = read(answer, answer, refused(404), name="stream")
+    assert source.info.size_hw == (240, 320)
+    assert 25 < source.info.rate_hz <= 50.5  # and not what FFmpeg assumes
+    assert source.info.note
+    assert numbers(frames) in (list(range(23, 39)), list(range(23, 40)))  # others tell the rate
+    steps = np.diff([frame.time_s for frame in frames])
+    assert steps.min() > 0
+    assert 0.018 < np.median(steps) < 0.03
+    assert len(told) == 3
+    assert num_requests == 2 + 3  # what it is was asked for once
+
+
+def test_few_pictures_a_second_are_not_waited_for_to_know_how_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(network, "_RATED_S", 0.1)
+    begin = time.monotonic()
+    with serving(multipart(20, 0.1, is_sized=True)) as server:
+        address = parse_address(f"http://127.0.0.1:{server.port}/stream")
+        source = NetworkSource(address, Watch(), PATIENT)
+        assert time.monotonic() - begin < 1.5
+        assert 2 < source.info.rate_hz < 11
+        source.close()
 
 
 def test_a_camera_over_rtsp(live: bytes) -> None:

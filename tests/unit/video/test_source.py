@@ -11,11 +11,42 @@ import pytest
 from bad_videos import coded_picture, empty, image_folder, one_frame, read_index
 from glpose.errors import VideoError
 from glpose.video.arrays import ArraySource
-from glpose.video.source import find_sources, frames_within
+from glpose.video.source import find_recordings, find_sources, frames_within
 
 
 def names(*arguments: object) -> list[str]:
     return [entry.name for entry in find_sources(arguments)]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            "https://me:pw@host.invalid/x.mp4",
+            "^https://host.invalid/x.mp4: an address; only glpose",
+        ),
+        (
+            Path("https://host.invalid/x.mp4"),
+            "^https://host.invalid/x.mp4: an address; only glpose",
+        ),
+        (
+            "ftp://host.invalid/x.mp4",
+            "^ftp://host.invalid/x.mp4: an address; only glpose run reads",
+        ),
+        ("0", "^camera-0: a camera; only glpose run reads those, record a file first$"),
+        ("camera:0", "^camera-0: a camera; only glpose run reads"),
+    ],
+)
+def test_where_a_recording_is_needed_what_is_live_cannot_be_allowed(
+    given: str | Path, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (entry,) = find_recordings([given])
+    with pytest.raises(VideoError, match=said):
+        entry.open()
+    (tmp_path / "0").mkdir()
+    (entry,) = find_recordings([image_folder(tmp_path / "0")])
+    assert entry.open().info.num_frames == 12
 
 
 def test_a_folder_of_pictures_is_a_video_in_natural_order(tmp_path: Path) -> None:

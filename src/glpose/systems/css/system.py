@@ -16,7 +16,8 @@ from glpose.systems.css.export import export_embedder
 from glpose.systems.css.net import SplitNet
 from glpose.systems.css.spec import CSSConfig, MomentsConfig, Settings
 from glpose.systems.css.step import moments, painted, split_losses, split_scores
-from glpose.train.data.crops import open_crops
+from glpose.train.data.crops import VIDEOS, digests_of_videos, open_crops
+from glpose.train.data.sets import digests_of
 from glpose.train.imagenet import IMAGENET, imagenet_body
 from glpose.train.initial import load_initial, load_part
 from glpose.train.system import ExportTask, System
@@ -55,6 +56,10 @@ class CSSTask(ExportTask[SplitNet]):
         """Moments of the clips that are not held out."""
         recipe, data = self._recipe, self._recipe.data
         clips = self._opened()
+        labelled = dict(zip(data.sources, clips.stores, strict=True))
+        is_cut = labelled.pop(VIDEOS, None) is not None
+        videos = digests_of_videos(recipe.roots[VIDEOS]) if is_cut else {}
+        self.drawn_from = videos | digests_of(labelled)
         if num := clips.lacking.total():
             without = _without(clips, data)
             self.notes = (f"{num} of {num + len(clips)} clips are left out: {without}",)

@@ -11,14 +11,16 @@ from torch import Tensor
 
 from glpose.errors import BadWeights
 from glpose.export.terms import LICENCE, describe
+from glpose.files import file_digest
+from glpose.formats.sets import DATASETS
 from glpose.formats.tracks_in_space import LIFT_SETS
 from glpose.metrics.lifting import mpjpe, procrustes_mpjpe
 from glpose.runtime.card import LiftCard
 from glpose.runtime.lift import Lifter
-from glpose.systems.dg_net.data import LiftData, open_motions
+from glpose.systems.dg_net.data import FILE, LiftData, open_motions
 from glpose.systems.dg_net.export import export_lifter
 from glpose.systems.dg_net.net import CHANNELS, DgNet
-from glpose.systems.dg_net.spec import RATE_HZ, DgNetConfig, MotionConfig, Settings
+from glpose.systems.dg_net.spec import MOCAP, RATE_HZ, DgNetConfig, MotionConfig, Settings
 from glpose.systems.dg_net.step import position_loss
 from glpose.systems.dg_net.tracks import TrackData
 from glpose.train.initial import load_initial
@@ -66,6 +68,9 @@ class DgNetTask(LiftTask[DgNet]):
     def train_data(self) -> LiftData | TrackData:
         """Windows of the training clips, seen by random cameras, or by those of the set."""
         _ = self._held  # an unusable set must fail here
+        if MOCAP in self._recipe.data.sources:
+            root = self._recipe.roots[DATASETS[MOCAP].root]
+            self.drawn_from = {MOCAP: file_digest(Path(root) / FILE)}
         return self._data(held=False)
 
     def losses(self, model: DgNet, batch: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -40,7 +40,7 @@ from glpose.systems.glpose.spec import (
     Settings,
 )
 from glpose.train.data.augment import Augmentation
-from glpose.train.data.sets import open_people
+from glpose.train.data.sets import digests_of, open_people
 from glpose.train.data.store import Pictures, with_cache
 from glpose.train.data.tracks import Tracks
 from glpose.train.initial import initial_joints, load_initial, load_part, with_joints
@@ -127,6 +127,7 @@ class GLPoseTask(PoseTask[GLPose]):
             cached_features(model, t, data, recipe, seed=data.feature_seed + i, cache_dir=cache_dir)
             for i, t in enumerate(tracks)
         ]
+        self.drawn_from = digests_of(dict(zip(data.sources, pictures, strict=True)))
         return FeatureMix(sets, data, recipe.batch_size, recipe.seed)
 
     def losses(self, model: GLPose, batch: dict[str, Tensor]) -> dict[str, Tensor]:

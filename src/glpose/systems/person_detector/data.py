@@ -23,7 +23,7 @@ from glpose.synth import SceneSpec, render_scene
 from glpose.systems.person_detector.spec import BoxDataConfig
 from glpose.systems.person_detector.targets import IGNORE, PADDING, PERSON
 from glpose.train.data.augment import jitter_colour
-from glpose.train.data.sets import frames_with_people, labels_digest, opened_store
+from glpose.train.data.sets import digests_of, frames_with_people, labels_digest, opened_store
 from glpose.train.data.store import PictureStore, content_digest
 from glpose.train.system import ArrayBatch
 
@@ -64,6 +64,7 @@ class BoxData:
         share = np.array([shares[name] for name in self._names])
         self._share = share / share.sum()
         self._stores = {name: _open(name, roots, cache_dir, config) for name in self._names}
+        self.drawn_from = digests_of(self._stores)
         self._first_row = {
             name: np.searchsorted(store.labels["picture"], np.arange(len(store) + 1))
             for name, store in self._stores.items()

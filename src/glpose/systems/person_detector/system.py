@@ -87,6 +87,7 @@ class PersonDetectorTask(ExportTask[PersonDetector]):
 
     def train_data(self) -> BoxData:
         """All sets with a folder, and synth; each is decoded into the task's cache once."""
+        self.drawn_from = self._boxes.drawn_from
         return self._boxes
 
     @cached_property

@@ -6,8 +6,11 @@ temporal median of the scene. Crops of one person in one scene, of some seconds,
 
 from __future__ import annotations
 
+import hashlib
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, groupby, pairwise
 from pathlib import Path
@@ -19,6 +22,7 @@ from glpose.api import load_models, poses_of
 from glpose.config import check_ranges
 from glpose.crop import crop_from_image, cut
 from glpose.errors import BadConfig, BadInput, GLPoseError
+from glpose.files import open_regular, text_bytes
 from glpose.formats.dataset import LabelledPictures, LabelledSequence
 from glpose.formats.sets import sources
 from glpose.imaging import resize, resized_boxes
@@ -26,7 +30,7 @@ from glpose.track.cuts import CutDetector
 from glpose.train.data.sets import folder_of, frames_with_people, labels_digest
 from glpose.train.data.store import PictureStore, content_digest, has_store, write_store
 from glpose.types import CropSpec, Frame, People
-from glpose.video.source import SourceEntry, find_sources
+from glpose.video.source import SourceEntry, find_recordings
 from glpose.weights import DEFAULT_DETECTOR, DEFAULT_POSE
 
 VIDEOS = "videos"
@@ -38,6 +42,7 @@ ROUNDED_S = 1e-3
 _BACKDROP_PX, _BACKDROP_FRAMES = 480, 15
 _NUM_SCENES, _SCENE_FRAMES = 12, 40
 _TELL_S = 30.0
+_END_BYTES = 2**16
 
 Rgb = UInt8[np.ndarray, "_h _w 3"]
 Report = Callable[[str], None]
@@ -132,7 +137,7 @@ def open_crops(
             raise BadConfig(
                 "no videos were given; use glpose pretrain VIDEOS, or --data videos=FOLDER"
             )
-        entries = find_sources([root])
+        entries = find_recordings([root])
         if entries[0].error is not None:
             raise entries[0].error
         files = (path for entry in entries for path in entry.paths)
@@ -158,6 +163,27 @@ def open_crops(
             f"for at least {how.min_s:g} s and at least {how.min_side_px:g} pixels high"
         )
     return write_store(folder, chain([first], pictures), label)
+
+
+def digests_of_videos(root: str) -> dict[str, str]:
+    """Digests of the videos that a user gives, by their paths: of sizes, beginnings and ends."""
+    return {
+        entry.label: _digest_of_files(entry.paths)
+        for entry in find_recordings([root])
+        if entry.paths
+    }
+
+
+def _digest_of_files(paths: Iterable[Path]) -> str:
+    whole = hashlib.sha256()
+    for path in paths:
+        with suppress(OSError), open_regular(path) as file:
+            size = file.seek(0, os.SEEK_END)
+            whole.update(text_bytes(f"{path.name} {size} "))
+            for place in (0, max(0, size - _END_BYTES)):
+                file.seek(place)
+                whole.update(file.read(_END_BYTES))
+    return whole.hexdigest()
 
 
 def _silent(line: str) -> None:

@@ -7,6 +7,7 @@ Joints are mapped to the skeleton of the network; joints that a set does not lab
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -131,6 +132,22 @@ def labels_digest(labelled: Labelled, *settings: object) -> str:
         )
     )
     return content_digest(*settings, labels=arrays, files=files)
+
+
+def digests_of(opened: Mapping[str, Pictures]) -> dict[str, str]:
+    """Digests of the labels of opened sets by their names, wherever their files are.
+
+    What is rendered is left out: its recipe tells all.
+    """
+    found: dict[str, str] = {}
+    for name, pictures in opened.items():
+        if sources()[name][0].root:
+            whole = hashlib.sha256()
+            for label, rows in sorted(pictures.labels.items()):
+                whole.update(f"{label} {rows.dtype} {rows.shape}".encode())
+                whole.update(rows.tobytes())
+            found[name] = whole.hexdigest()
+    return found
 
 
 def opened_store(

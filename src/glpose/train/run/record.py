@@ -10,6 +10,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -84,15 +85,42 @@ def recorded_origin(run_dir: Path) -> tuple[str, ...]:
     return tuple(_read(run_dir / _RECORD)["recipe"].get("pretrained_on", ()))
 
 
+def check_data(run_dir: Path, drawn_from: Mapping[str, str]) -> None:
+    """Check that a run in the folder had this data, see `Task.drawn_from`; older records do not tell.
+
+    Raises: BadConfig, naming what has changed.
+    """
+    path = run_dir / _RECORD
+    known = _read(path).get("drawn_from", {}) if path.exists() else {}
+    if not known or known == drawn_from:
+        return
+    names = {
+        "added": [name for name in drawn_from if name not in known],
+        "gone": [name for name in known if name not in drawn_from],
+        "changed": [name for name in known if drawn_from.get(name, known[name]) != known[name]],
+    }
+    changes = "; ".join(f"{what}: {_few(which)}" for what, which in names.items() if which)
+    raise BadConfig(
+        f"{run_dir} was started with other data ({changes}); resume it with the data it had, or "
+        "start anew with another --output"
+    )
+
+
 def write_record(
-    run_dir: Path, recipe: Recipe, in_steps: Recipe, num_samples: int | None, workers: Workers
+    run_dir: Path,
+    recipe: Recipe,
+    in_steps: Recipe,
+    num_samples: int | None,
+    drawn_from: Mapping[str, str],
+    workers: Workers,
 ) -> None:
     """Write the record of a new run atomically into its folder, or add an entry to a resumed run's.
 
     `in_steps` is the recipe with its epochs in steps. Raises: BadConfig if the data of a resumed
-    run has changed in size, which would change its epochs.
+    run is other data, or has changed in size, which would change its epochs.
     """
     path = run_dir / _RECORD
+    check_data(run_dir, drawn_from)
     counts = {
         "num_samples": num_samples,
         "num_steps": in_steps.num_steps,
@@ -108,11 +136,13 @@ def write_record(
                 f"{run_dir} was started with data of another size ({name} was "
                 f"{record['in_steps'][name]}, is {counts[name]}); resume it with the data it had"
             )
+        record["drawn_from"] = dict(drawn_from)
         record["resumed"] = [*record.get("resumed", []), _circumstances(workers)]
     else:
         record = {
             "recipe": to_plain(recipe),
             "in_steps": counts,
+            "drawn_from": dict(drawn_from),
             "seed": recipe.seed,
             **_circumstances(workers),
             "resumed": [],

@@ -1,5 +1,6 @@
 """Clips of people cut from videos: which are kept, what is stored, what is said about the rest."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from glpose.crop import crop_from_image, cut
 from glpose.errors import BadConfig, BadInput, VideoError
 from glpose.imaging import write_image
 from glpose.train.data import crops
-from glpose.train.data.crops import CropsConfig, Tally, open_crops
+from glpose.train.data.crops import CropsConfig, Tally, digests_of_videos, open_crops
 from glpose.types import CropSpec, Frame, FramePoses, People
 
 CROP = CropSpec((32, 24))
@@ -220,9 +221,27 @@ def test_videos_that_cannot_be_read_are_not_videos_without_people(
 def test_sources_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match="glpose pretrain VIDEOS"):
         open_crops("videos", {}, tmp_path, CROP, HOW, NEAR_S)
+    for live in ("0", "https://host.invalid/a.mp4"):
+        with pytest.raises(VideoError, match="only glpose run reads those"):
+            open_crops("videos", {"videos": live}, tmp_path, CROP, HOW, NEAR_S)
     with pytest.raises(BadConfig, match="unknown set 'poool'"):
         open_crops("poool", {}, tmp_path, CROP, HOW, NEAR_S)
     with pytest.raises(BadConfig, match="jhmdb, but its folder is not given"):
         open_crops("jhmdb", {}, tmp_path, CROP, HOW, NEAR_S)
     with pytest.raises(BadConfig, match=r"0 < min_s < max_s"):
         CropsConfig(min_s=20.0)
+
+
+def test_videos_are_others_by_what_they_hold(tmp_path: Path) -> None:
+    folder = tmp_path / "pool"
+    folder.mkdir()
+    one, two = folder / "one.mp4", folder / "two.mp4"
+    one.write_bytes(bytes(200_000))
+    two.write_bytes(bytes(200_000))
+    before = digests_of_videos(str(folder))
+    assert list(before) == [str(one), str(two)]
+    os.utime(one, (0, 0))
+    assert digests_of_videos(str(folder)) == before
+    one.write_bytes(bytes(199_999) + b"1")
+    after = digests_of_videos(str(folder))
+    assert [name for name in before if before[name] != after[name]] == [str(one)]

@@ -17,7 +17,7 @@ from glpose.imaging import write_image
 from glpose.skeleton import JHMDB15, POSETRACK15
 from glpose.synth.layouts import write_layout
 from glpose.train.data.people import targets
-from glpose.train.data.sets import LABELLED, open_people
+from glpose.train.data.sets import LABELLED, digests_of, open_people
 from glpose.train.data.store import PictureFiles, PictureStore
 from glpose.train.recipe import data_roots
 from glpose.types import FrameTruth, HeatmapSpec, People
@@ -149,8 +149,12 @@ def test_a_store_is_made_anew_for_other_labels_and_pictures_and_nothing_else(
         assert isinstance(store, PictureStore)
         return store
 
-    assert opened().labels["xyxy"].tolist() == [[5, 5, 25, 35]]
+    before = opened()
+    assert before.labels["xyxy"].tolist() == [[5, 5, 25, 35]]
     person["bbox"] = [5, 5, 10, 30]
+    digests = [digests_of({"badminton": s, "synth": s}) for s in (before, opened(), opened())]
+    assert [list(digest) for digest in digests] == 3 * [["badminton"]]  # synth is in the recipe
+    assert digests[0] != digests[1] == digests[2]
     assert opened().labels["xyxy"].tolist() == [[5, 5, 15, 35]]
     assert len(list(cache.glob("badminton-*"))) == 2
     with monkeypatch.context() as patch:
