@@ -35,12 +35,14 @@ def predict(
     options: PoseOptions,
     *,
     clip_boxes: bool = False,
+    cut_scores: bool = True,
     memory_crops: int = MEMORY_CROPS,
     seed: int = 0,
 ) -> Iterator[FramePoses]:
     """Poses of the people in the frames `keys`, in order; other frames only serve as context.
 
     `clip_boxes` first clips boxes to the picture, as the HRNet family does with true boxes.
+    Scores are not to be cut (`cut_scores`, see `estimate_poses`) where joints are ranked by them.
 
     Only frames that are needed are read: all up to the last key where the estimator keeps states.
     Candidates from the whole video take two passes; the first encodes only the crops that will be
@@ -82,6 +84,7 @@ def predict(
             memory_crops=memory_crops,
             seed=seed,
             keep_pictures=False,
+            cut_scores=cut_scores,
         )
         if poses.frame in keys
     )
