@@ -6,7 +6,7 @@ from it and `rank` keeps the most similar ones with their weights (eq. 3). Plain
 the training data and the evaluation all use these functions.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -101,6 +101,9 @@ class CropMemory:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def __iter__(self) -> Iterator[MemoryEntry]:
+        return iter(self._entries)
+
     def add(self, entry: MemoryEntry) -> None:
         """Offer a crop; whether it is kept depends on the seed and on the order of the calls."""
         self._offered += 1
@@ -116,12 +119,14 @@ class CropMemory:
     ) -> list[MemoryEntry]:
         """`num` candidates for a key crop, without replacement; fewer if there are not enough.
 
+        They are of `pool` and have a score above `min_score`, in single precision as of boxes.
+
         The draw depends on the seed, the key frame and the person, not on earlier draws.
         """
         eligible = [
             e
             for e in self._entries
-            if e.score >= min_score and _in_pool(e, key_frame, track_id, pool)
+            if e.score > np.float32(min_score) and _in_pool(e, key_frame, track_id, pool)
         ]
         if len(eligible) <= num:
             return eligible

@@ -75,6 +75,7 @@ def estimate_poses(
     keep_pictures: bool = True,
     motions: Motions | None = None,
     hindsight: HindsightSpec = NO_HINDSIGHT,
+    cut_scores: bool = True,
 ) -> Iterator[FrameAndPoses]:
     """Yield each frame with its poses, in order, with a delay of some frames.
 
@@ -94,13 +95,15 @@ def estimate_poses(
 
     If `frames` fail, or a `Follower`, the frames before are yielded first, with what is known.
 
+    Scores of the maps are cut at 1, unless joints are to be ranked by them (not `cut_scores`).
+
     Frames are yielded as given. Without `keep_pictures` they are yielded without `rgb`, and
     pictures are dropped after people are cropped; only the `status` of the poses then says whether
     a frame could be decoded.
     """
     spent = timings or Timings()
     look = with_views(estimate, options)
-    how = _Settings(look.card, options)
+    how = _Settings(look.card, options, cut_scores=cut_scores)
     assert (pool is not None) == how.needs_pool, "candidates of the video come from remember_video"
     memory = CropMemory(memory_crops, seed, options.sampling)
     solves_all = how.card.order == "in_time"
@@ -291,8 +294,8 @@ class FollowPoses:
 class _Settings:
     """The settings from a card and the options combined."""
 
-    def __init__(self, card: PoseCard, options: PoseOptions) -> None:
-        self.card, self.options = card, options
+    def __init__(self, card: PoseCard, options: PoseOptions, *, cut_scores: bool = True) -> None:
+        self.card, self.options, self.cut_scores = card, options, cut_scores
         self.crop, self.joints = card.crop, card.joints
         self.codec = (
             card.codec if options.decode is None else card.codec.with_decoding(options.decode)
@@ -307,7 +310,7 @@ class _Settings:
     def find(
         self, maps: Maps, people: Iterable[tuple[np.ndarray, Affine]]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Joints in map pixels and their scores.
+        """Joints in map pixels and their scores, which may exceed 1.
 
         `people` has the box of each person, in image pixels, and the map from the image to the crop.
         """
@@ -493,7 +496,7 @@ def _look(
         people = zip(boxes, maps, strict=True)
         xy, score = how.find(_answers(estimate, encoded), people)
     in_image = [(m.inverse() @ how.crop_from_map).apply(p) for m, p in zip(maps, xy, strict=True)]
-    return Looked(maps, encoded, np.stack(in_image).astype(np.float32), score)
+    return Looked(maps, encoded, np.stack(in_image).astype(np.float32), np.minimum(score, 1))
 
 
 def _answers(estimate: Estimator, encoded: Encoded) -> Maps:
@@ -564,7 +567,8 @@ def _solve(
     maps = _maps(keys, started, estimate, how, kept, spent)
     with spent("fuse"):
         people = ((key.seen.people.xyxy[key.row], key.crop_from_image) for key in keys)
-        map_xy, score = how.find(maps, people)
+        map_xy, peak = how.find(maps, people)
+        score = np.minimum(peak, 1)
         states.keep(keys, maps, score, started)
         evidence = how.codec.side_evidence(maps, map_xy, how.joints.mirror)
         peaks = how.codec.peaks(maps, 1 + _OTHER_PLACES)
@@ -582,7 +586,7 @@ def _solve(
             place_score = calibrated(other_score, how.card.calibration)
         return (
             in_image(map_xy),
-            calibrated(score, how.card.calibration),
+            calibrated(score if how.cut_scores else peak, how.card.calibration),
             unknown if evidence is None else evidence,
             places,
             place_score,

@@ -255,7 +255,7 @@ def remember(seen: SeenFrame, card: PoseCard, memory: CropMemory) -> None:
     if not card.similar:
         return
     people = seen.people
-    for row in np.flatnonzero(people.score >= min(slot.min_score for slot in card.similar)):
+    for row in np.flatnonzero(people.score > min(slot.min_score for slot in card.similar)):
         memory.add(
             MemoryEntry(
                 seen.frame,

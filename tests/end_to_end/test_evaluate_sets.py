@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,17 @@ import pytest
 
 import glpose
 from bad_videos import write_video
+from fake_estimator import FakeEstimator
 from glpose.cli.main import main
 from glpose.errors import BadInput
-from glpose.evaluation.sets import PoseTrackSet
+from glpose.evaluation.sets import Metric, PoseTrackSet, open_set
 from glpose.formats.coco.labels import open_coco
 from glpose.formats.dataset import LabelledSequence
 from glpose.formats.jhmdb.labels import open_subjhmdb
 from glpose.formats.posetrack.labels import open_posetrack, read_prediction_file
 from glpose.jobs import interrupt
 from glpose.synth.layouts import write_layout
+from tiny_onnx import slots
 
 LAYOUT = {"posetrack": "posetrack18", "jhmdb": "jhmdb", "coco": "coco"}
 PART = {"posetrack": "train", "jhmdb": "1", "coco": "val"}
@@ -234,6 +237,30 @@ def test_a_video_that_ends_before_its_labels_costs_its_own_clip_alone(
     made = scores(tmp_path / "out")["sequences"]
     assert (made["scored"], made["of"]) == (len(clips) - 1, len(clips))
     assert list(made["failed"]) == [clips[0].name]
+
+
+class Sure(FakeEstimator):
+    """Its maps exceed 1."""
+
+    def solve(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {name: 9 * m for name, m in super().solve(inputs).items()}
+
+
+@pytest.mark.parametrize(("metric", "are_ranked"), [("posetrack", 1), ("coco", 1), ("jhmdb", 0)])
+def test_joints_are_ranked_by_their_maps_also_above_1(
+    metric: Metric, are_ranked: bool, sets: dict[str, Path], tmp_path: Path
+) -> None:
+    official, estimate = open_set(metric, sets[metric], PART[metric], None), Sure(slots())
+    if metric == "coco":
+        estimate.card = replace(estimate.card, skeleton="coco17")
+    name = official.names[0]
+    poses = list(official.predict(name, estimate, official.usual, 0))
+    found = np.concatenate([p.score for p in poses])
+    assert found.max() >= 1
+    assert (found.max() > 1) == are_ranked
+    (file := tmp_path / official.file(name)).parent.mkdir(exist_ok=True)
+    official.write(file, name, poses, estimate)
+    official.score(tmp_path, [name], estimate)
 
 
 def detections_file(sequences: list[LabelledSequence], path: Path, score: float = 0.8) -> Path:

@@ -50,13 +50,13 @@ def test_dark_is_never_further_off_than_a_cell(x: float, y: float, sigma: float)
 
 
 @pytest.mark.parametrize("decoding", ["argmax", "quarter", "dark"])
-def test_noise_never_gives_points_outside_or_scores_outside(decoding: Decoding) -> None:
+def test_noise_never_gives_points_outside_or_scores_below_0(decoding: Decoding) -> None:
     spec = HeatmapSpec((H, W), 1.5, decode=decoding)
     maps = np.random.default_rng(0).standard_normal((8, 15, H, W)).astype(np.float32)
     xy, score = decode(maps, spec)
     assert (xy >= -0.5).all()
     assert (xy <= [W - 0.5, H - 0.5]).all()
-    assert ((score >= 0) & (score <= 1)).all()
+    assert (score >= 0).all()
 
 
 @settings(max_examples=40, deadline=None)

@@ -142,6 +142,32 @@ TABLE_A = {
 }
 
 
+PAPER = {n: c for n, c in TABLE_A.items() if c.start == "paper" and not c.queries}
+
+
+@pytest.mark.parametrize("config", PAPER.values(), ids=PAPER.keys())
+def test_tiny_weights_have_a_batch_norm_behind_them_unless_they_are_the_last(
+    config: GLPoseConfig,
+) -> None:
+    """What comes after others sees next to nothing, and learns nothing for long."""
+    fusion, ran = Fusion(config), list[torch.nn.Module]()
+    for layer in fusion.modules():
+        if not list(layer.children()):
+            layer.register_forward_hook(lambda layer, *_: ran.append(layer))
+    slots = torch.rand(2, 8, 8, 16, 12)
+    local, similar = slots[:, : fusion.num_local], slots[:, : fusion.num_global]
+    fusion(slots[:, 0], local, similar, torch.ones(2, fusion.num_global, 1))
+    convolutions = [i for i, layer in enumerate(ran) if isinstance(layer, torch.nn.Conv2d)]
+    assert len(convolutions) > 5
+    for i in convolutions:
+        weight = ran[i].weight
+        assert isinstance(weight, torch.Tensor)
+        if i == convolutions[-1] or isinstance(ran[i + 1], torch.nn.BatchNorm2d):
+            assert float(weight.detach().std()) < 0.002
+        else:
+            assert float(weight.detach().std()) == pytest.approx((2 / len(weight)) ** 0.5, rel=0.3)
+
+
 @pytest.mark.parametrize("freeze", [True, False])
 @pytest.mark.parametrize("config", TABLE_A.values(), ids=TABLE_A.keys())
 def test_every_trainable_parameter_gets_a_gradient(config: GLPoseConfig, freeze: bool) -> None:

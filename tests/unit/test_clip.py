@@ -153,10 +153,12 @@ def test_pools_leave_out_the_key_frame_or_only_the_key_crop() -> None:
 
 
 def test_weak_boxes_are_not_drawn() -> None:
+    """As in the group's code the limit itself is too low, also in single precision."""
     memory = CropMemory(10)
-    for frame, score in enumerate((0.3, 0.6, 0.8)):
+    for frame, score in enumerate((0.3, 0.6, float(np.float32(0.6)), 0.8)):
         memory.add(entry(frame, score=score))
-    assert frames_of(memory.draw(9, 1, 10, 0.6, "other_frames")) == [1, 2]
+    assert frames_of(memory.draw(9, 1, 10, 0.6, "other_frames")) == [3]
+    assert [e.frame for e in memory] == [0, 1, 2, 3]
 
 
 KEY = np.array([1.0, 2.0], np.float32)

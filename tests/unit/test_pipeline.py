@@ -10,6 +10,7 @@ import pytest
 import tiny_onnx
 from fake_estimator import SIZE_HW, FakeEstimator, one_person, people, picture, run, same, video
 from glpose.hindsight import HindsightSpec
+from glpose.metrics.calibration import calibrated
 from glpose.pipeline import (
     DetectAndTrack,
     FollowPoses,
@@ -428,6 +429,34 @@ class Only:
     def learn(self, xy: np.ndarray, score: np.ndarray) -> tuple[People, np.ndarray]:
         self.xy, self.score = xy, score
         return self.person, np.array([0])
+
+
+class Sure(FakeEstimator):
+    """Its maps exceed 1."""
+
+    def solve(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {name: 2 * m for name, m in super().solve(inputs).items()}
+
+
+@pytest.mark.parametrize("calibration", [(), ((0.1, 0.2), (0.7, 0.8))])
+def test_scores_above_1_are_cut_unless_joints_are_ranked_by_them(
+    calibration: tuple[tuple[float, float], ...],
+) -> None:
+    estimate, plain = Sure(tiny_onnx.slots()), FakeEstimator(tiny_onnx.slots())
+    (raw,) = run(video(1), plain)
+    assert (2 * raw.score[0, 0] > 1) & (2 * raw.score[0, 1] < 1)
+    estimate.card = replace(estimate.card, calibration=calibration)
+    for options in (PoseOptions(), PoseOptions(score="product")):
+        factor = np.float32(0.9 if options.score == "product" else 1)
+        (usual,) = run(video(1), estimate, options=options)
+        (ranked,) = run(video(1), estimate, options=options, cut_scores=False)
+        expected = calibrated(np.minimum(2 * raw.score, 1), calibration)
+        np.testing.assert_array_equal(usual.score, factor * expected)
+        np.testing.assert_array_equal(ranked.score, factor * calibrated(2 * raw.score, calibration))
+    for cut_scores in (True, False):
+        follower = Only()
+        run(video(1), estimate, follower, cut_scores=cut_scores)
+        assert follower.score.max() == 1
 
 
 @pytest.mark.parametrize("upside_down", [False, True])

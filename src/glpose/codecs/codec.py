@@ -45,9 +45,9 @@ class Codec(Protocol):
     def decode(
         self, maps: Maps
     ) -> tuple[Float32[np.ndarray, "n joints 2"], Float32[np.ndarray, "n joints"]]:
-        """Joints in map pixels, NaN where none was found, and their scores from 0 to 1.
+        """Joints in map pixels, NaN where none was found, and their scores from 0.
 
-        Raises: BadInput if the maps are not of this codec.
+        Scores are those of the maps, which a network may set above 1. Raises: BadInput if the maps are not of this codec.
         """
         ...
 

@@ -112,8 +112,7 @@ class CompositeCodec:
                 weight += heat_here
         found = (peak > 0) & (weight > 0)
         xy = np.where(found[..., None], total / np.maximum(weight, 1e-12)[..., None], np.nan)
-        score = np.where(found, np.clip(peak, 0, 1), 0)
-        return xy.astype(np.float32), score.astype(np.float32)
+        return xy.astype(np.float32), np.where(found, peak, 0).astype(np.float32)
 
     def mirror(self, maps: Maps, partners: tuple[int, ...], *, shift: bool | None = None) -> Maps:
         """See `Codec.mirror`: what points to the right points to the left in a mirror."""

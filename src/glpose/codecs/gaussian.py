@@ -208,7 +208,7 @@ def decode(
     A map without a positive value yields NaN with score 0, not an error: missing joints are common
     in crowds.
 
-    Returns: positions in heatmap pixels, and the peak values clipped to 0..1.
+    Returns: positions in heatmap pixels, and the peak values, 0 if none is above.
     Raises: BadInput if the maps are not of `spec.size_hw`.
     Source: quarter step as in the HRNet family; "dark" is Zhang et al., Distribution-Aware
     Coordinate Representation, CVPR 2020.
@@ -230,7 +230,7 @@ def decode(
         xy += _newton_step(maps, x, y, spec.sigma_px)
     found = peak > 0
     xy[~found] = np.nan
-    score = np.where(found, np.clip(peak, 0, 1), 0).astype(np.float32)
+    score = np.where(found, peak, 0).astype(np.float32)
     return xy.reshape(n, joints, 2), score.reshape(n, joints)
 
 

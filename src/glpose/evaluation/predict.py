@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from glpose.clip import Sampling, evenly_spaced
+from glpose.clip import CropMemory, MemoryEntry, Sampling
 from glpose.errors import VideoError
 from glpose.formats.dataset import LabelledSequence
 from glpose.geometry import box_area, clip_box
 from glpose.imaging import read_image
-from glpose.pipeline import MEMORY_CROPS, PeopleOf, estimate_poses, remember_video
+from glpose.pipeline import PeopleOf, estimate_poses, remember_video
+from glpose.poses import confident
 from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import Estimator
 from glpose.skeleton import Skeleton, convert
@@ -26,6 +27,11 @@ FramesOf = Callable[[Container[int]], Iterable[Frame]]
 
 _ALL = range(2**62)
 
+MEMORY_CROPS = 512
+"""Crops whose features are kept as candidates: 340 MB of HRNet-W48 at 384x288."""
+
+_NO_FEATURES, _NO_EMBEDDING = np.zeros((0, 0, 0), np.float16), np.zeros(0, np.float32)
+
 
 def predict(
     frames: FramesOf,
@@ -35,56 +41,58 @@ def predict(
     options: PoseOptions,
     *,
     clip_boxes: bool = False,
+    cut_scores: bool = True,
     memory_crops: int = MEMORY_CROPS,
     seed: int = 0,
 ) -> Iterator[FramePoses]:
     """Poses of the people in the frames `keys`, in order; other frames only serve as context.
 
     `clip_boxes` first clips boxes to the picture, as the HRNet family does with true boxes.
+    Scores are not to be cut (`cut_scores`, see `estimate_poses`) where joints are ranked by them.
 
     Only frames that are needed are read: all up to the last key where the estimator keeps states.
-    Candidates from the whole video take two passes; the first encodes only the crops that will be
-    remembered.
+    Candidates from the whole video are drawn from all boxes before their crops are encoded, in passes
+    of their own; features of `memory_crops` crops are kept, so that long videos take several passes.
     """
     card = estimate.card
     from_past = options.candidates == "past" and bool(card.similar)
-    pool, wanted = None, _ALL
-    if not from_past:
-        least = max(min((slot.min_score for slot in card.similar), default=0.0), options.min_box)
-        some = sample_crops(people, memory_crops, seed, least, options.sampling)
-        pool = remember_video(
-            frames(some),
-            _given(some, clip_boxes=clip_boxes),
+    offsets = [offset for slot in card.neighbours for offset in slot.offsets]
+    reach = max(map(abs, offsets), default=0)
+    parts: Iterable[tuple[Collection[int], CropMemory | None]] = [(keys, None)]
+    if card.similar and not from_past:
+        parts = _candidates(
+            frames,
+            people,
+            keys,
             estimate,
-            options=options,
-            memory_crops=memory_crops,
+            options,
+            clip_boxes=clip_boxes,
+            most=memory_crops,
             seed=seed,
         )
-        offsets = [offset for slot in card.neighbours for offset in slot.offsets]
-        reach = max(map(abs, offsets), default=0)
-        if card.order == "in_time":
-            wanted = range(max(keys, default=-1) + reach + 1)
-        else:
-            wanted = {key + offset for key in keys for offset in range(-reach, reach + 1)}
     is_exact = card.neighbours and all(slot.box == "exact" for slot in card.neighbours)
     if not from_past and is_exact and card.order == "any":
         # Neighbours are cut with the keys' boxes, so the people in other frames are not needed.
         people = {key: people[key] for key in keys if key in people}
-    yield from (
-        poses
-        for _, poses in estimate_poses(
+    for some, pool in parts:
+        wanted: Container[int] = _ALL
+        if not from_past and card.order == "in_time":
+            wanted = range(max(some, default=-1) + reach + 1)
+        elif not from_past:
+            wanted = {key + offset for key in some for offset in range(-reach, reach + 1)}
+        found = estimate_poses(
             frames(wanted),
             _given(people, clip_boxes=clip_boxes),
             estimate,
             options=options,
             pool=pool,
-            is_key=keys.__contains__,
-            memory_crops=memory_crops,
+            is_key=some.__contains__,
             seed=seed,
             keep_pictures=False,
+            cut_scores=cut_scores,
         )
-        if poses.frame in keys
-    )
+        yield from (poses for _, poses in found if poses.frame in some)
+        del pool, found  # before the next features are made
 
 
 def _given(people: Mapping[int, People], *, clip_boxes: bool) -> PeopleOf:
@@ -98,25 +106,75 @@ def _given(people: Mapping[int, People], *, clip_boxes: bool) -> PeopleOf:
     return people_of
 
 
-def sample_crops(
-    people: Mapping[int, People], num: int, seed: int, min_score: float, sampling: Sampling
-) -> dict[int, People]:
-    """At most `num` people of a video with at least that score, random or evenly spaced in time."""
-    crops = [
-        (frame, int(row))
-        for frame in sorted(people)
-        for row in np.flatnonzero(people[frame].score >= min_score)
-    ]
-    if len(crops) > num:
-        if sampling == "even":
-            places = evenly_spaced(len(crops), num)
-        else:
-            places = np.sort(np.random.default_rng(seed).choice(len(crops), num, replace=False))
-        crops = [crops[place] for place in places]
-    rows: dict[int, list[int]] = {}
-    for frame, row in crops:
-        rows.setdefault(frame, []).append(row)
-    return {frame: people[frame][some] for frame, some in rows.items()}
+def _candidates(
+    frames: FramesOf,
+    people: Mapping[int, People],
+    keys: Collection[int],
+    estimate: Estimator,
+    options: PoseOptions,
+    *,
+    clip_boxes: bool,
+    most: int,
+    seed: int,
+) -> Iterator[tuple[Collection[int], CropMemory]]:
+    """Some keys at a time, in order, with all crops of the video to draw candidates from.
+
+    Only the crops that are drawn for these keys have features. No more than `most` do, unless one
+    frame needs more, or all frames are solved together, to carry states.
+    """
+    slots, is_whole = estimate.card.similar, estimate.card.order == "in_time"
+    found = {frame: confident(people[frame], options.min_box) for frame in sorted(people)}
+    bare = {
+        (frame, number): MemoryEntry(frame, number, score, _NO_FEATURES, _NO_EMBEDDING)
+        for frame, own in found.items()
+        for number, score in zip(own.track_id.tolist(), own.score.tolist(), strict=True)
+    }
+    encoded: dict[tuple[int, int], MemoryEntry] = {}
+    left = sorted({*people, *keys} if is_whole else keys)
+    while left:
+        pool = _pool(bare, seed, options.sampling)
+        some, wanted = set[int](), set[tuple[int, int]]()
+        for key in left:
+            drawn = {
+                (entry.frame, entry.track_id)
+                for number in (found[key].track_id.tolist() if key in found else ())
+                for slot in slots
+                for entry in pool.draw(key, number, slot.num_candidates, slot.min_score, slot.pool)
+            }
+            if some and len(wanted | drawn) > most and not is_whole:
+                break
+            some.add(key)
+            wanted |= drawn
+        encoded = {place: entry for place, entry in encoded.items() if place in wanted}
+        if lacking := wanted - encoded.keys():
+            numbers: dict[int, list[int]] = {}
+            for frame, number in lacking:
+                numbers.setdefault(frame, []).append(number)
+            fresh = remember_video(
+                frames(numbers),
+                _given(
+                    {f: found[f][np.isin(found[f].track_id, n)] for f, n in numbers.items()},
+                    clip_boxes=clip_boxes,
+                ),
+                estimate,
+                options=options,
+                memory_crops=len(lacking),
+            )
+            encoded |= {(entry.frame, entry.track_id): entry for entry in fresh or ()}
+        if unread := wanted - encoded.keys():  # of pictures that cannot be read: draw again
+            bare = {place: entry for place, entry in bare.items() if place not in unread}
+            continue
+        yield some.intersection(keys), _pool(bare | encoded, seed, options.sampling)
+        left = left[len(some) :]
+
+
+def _pool(
+    crops: Mapping[tuple[int, int], MemoryEntry], seed: int, sampling: Sampling
+) -> CropMemory:
+    pool = CropMemory(len(crops), seed, sampling)
+    for entry in crops.values():
+        pool.add(entry)
+    return pool
 
 
 def frames_of(sequence: LabelledSequence) -> FramesOf:

@@ -134,6 +134,7 @@ class PoseTrackSet:
             estimate,
             options,
             clip_boxes=self._boxes is None,
+            cut_scores=False,
             seed=seed,
         )
         skeleton = estimate.card.joints
@@ -259,7 +260,15 @@ class CocoSet:
                 found = self._found(picture.path, number)
                 people = People(found.xyxy, found.score, np.arange(len(found)))
             lone = LabelledSequence(str(number), COCO17, tuple, images=(picture.path,))
-            for poses in predict(frames_of(lone), {0: people}, {0}, estimate, options, seed=seed):
+            for poses in predict(
+                frames_of(lone),
+                {0: people},
+                {0},
+                estimate,
+                options,
+                cut_scores=False,
+                seed=seed,
+            ):
                 yield replace(in_skeleton(poses, skeleton, COCO17), frame=number)
 
     def write(self, path: Path, name: str, poses: list[FramePoses], estimate: Estimator) -> None:

@@ -70,8 +70,8 @@ class NeighbourSlot:
 class SimilarSlot:
     """Features of the most similar crops of the video: (n, num, channels, h, w).
 
-    The `num` best of `num_candidates` crops sampled from the video, from people with a box score of
-    at least `min_score`; the other settings are passed to the functions of `clip`. `weight` names a
+    The `num` best of `num_candidates` crops sampled from the video, from people with a box score
+    above `min_score`; the other settings are passed to the functions of `clip`. `weight` names a
     second input, the weights of the crops: (n, num, 1), or (n, num, channels) if per channel.
     """
 

@@ -44,7 +44,8 @@ class PoseOptions:
     `neighbours`: frames for local slots: those where the person has a box ("tracked"), or "all",
     where the box of the key frame is used if the person has none.
     `candidates`: global crops come from the frames so far ("past"), or from the whole "video", as
-    in the paper, which needs a first pass; `sampling`: how they are sampled.
+    in the paper, which needs a first pass; `sampling`: how they are sampled. Evaluations draw from
+    all boxes of the video; otherwise a sample of 128 crops is kept, so that memory is bounded.
     `causal`: nothing after a frame counts for its poses. Slots of later frames are filled as at the
     end of a video, see `clip.local_frames`.
 

@@ -76,6 +76,14 @@ def test_votes_are_weighted_by_their_heat() -> None:
     np.testing.assert_allclose(alone[0, 0], [2, 1])
 
 
+def test_scores_are_those_of_the_map_also_above_1() -> None:
+    codec = CompositeCodec((4, 5), 1.0)
+    maps = codec.encode(np.array([[[2.25, 1.5]]]), ONE)
+    (as_encoded,) = codec.decode(maps)[1].ravel()
+    maps[HEAT] *= 2
+    assert codec.decode(maps)[1].ravel() == 2 * as_encoded > 1
+
+
 def test_no_heat_is_no_joint() -> None:
     zero = np.zeros((2, 3, 4, 5), np.float32)
     xy, score = CompositeCodec((4, 5), 1.0).decode({HEAT: zero - 1, DX: zero, DY: zero})

@@ -165,8 +165,8 @@ def test_a_map_without_a_positive_value_is_nan_with_score_0(decoding: str, value
     assert (score == 0).all()
 
 
-def test_scores_are_clipped_to_1() -> None:
-    assert decode(a_map((5, 6, 1.7)), SPEC)[1][0, 0] == 1
+def test_scores_are_those_of_the_map_also_above_1() -> None:
+    assert decode(a_map((5, 6, 1.7)), SPEC)[1][0, 0] == np.float32(1.7)
 
 
 @pytest.mark.parametrize("shape", [(0, 15, 16, 12), (2, 0, 16, 12)])

@@ -1,20 +1,26 @@
 """Predictions of labelled sequences: what is read, what helps, and whose boxes are used."""
 
 from collections.abc import Container, Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import tiny_onnx
 from fake_estimator import FakeEstimator, one_person, people, picture, run, same, video
-from glpose.evaluation.predict import frames_of, in_skeleton, predict, sample_crops, true_people
+from glpose import pipeline
+from glpose.clip import CropMemory, MemoryEntry
+from glpose.evaluation.predict import frames_of, in_skeleton, predict, true_people
 from glpose.formats.dataset import LabelledSequence
 from glpose.geometry import clip_box
 from glpose.imaging import write_image
+from glpose.runtime.card import SimilarSlot
 from glpose.runtime.options import PoseOptions
 from glpose.skeleton import COCO17, POSETRACK15
 from glpose.types import Frame, FramePoses, FrameTruth, People
+from glpose.window import Key, similar_inputs
 
 VIDEO = PoseOptions(candidates="video", neighbours="all")
 
@@ -56,13 +62,12 @@ def test_all_frames_as_keys_is_the_pipeline_itself() -> None:
 def test_only_keys_are_predicted_and_only_what_helps_is_read() -> None:
     exact = tiny_onnx.slots(offsets=(-2, -1, 1, 2), num=2, box="exact")
     estimate = FakeEstimator(exact)
-    found, reader = poses_of(estimate, {3, 12}, VIDEO, memory_crops=4)
+    found, reader = poses_of(estimate, {3, 12}, VIDEO)
     assert [poses.frame for poses in found] == [3, 12]
     first, second = reader.passes
-    assert len(first) == 4  # frames of the crops that are remembered
     assert second == [1, 2, 3, 4, 5, 10, 11, 12, 13, 14]
-    # 4 candidates, 2 keys, 4 neighbours of each.
-    assert sum(estimate.encoded) == 4 + 2 + 8
+    # The candidates, 2 keys, 4 neighbours of each.
+    assert sum(estimate.encoded) == len(first) + 2 + 8
 
 
 def test_a_network_of_one_frame_reads_its_keys_only_and_once() -> None:
@@ -92,19 +97,83 @@ def test_unlabelled_neighbours_are_cut_with_the_box_of_the_key() -> None:
     assert not np.allclose(by_own[2].score[:, 1:], by_own[2].score[:, :1] / 4)
 
 
-def test_the_sample_of_crops_is_seeded_bounded_and_may_be_even() -> None:
-    everyone = {i: people((1, 40, 40), (2, 80, 40)) for i in range(30)}
-    weak = people((1, 40, 40), (2, 80, 40), score=0.1)
-    everyone |= dict.fromkeys(range(30, 40), weak)
+def crowd(num: int, each: int) -> dict[int, People]:
+    return {i: people(*((n, 20 + 9 * n, 40) for n in range(each))) for i in range(num)}
 
-    def sample(num: int, seed: int, sampling: str = "random") -> list[tuple[int, int]]:
-        some = sample_crops(everyone, num, seed, 0.5, sampling)  # type: ignore[arg-type]
-        return [(frame, number) for frame in some for number in some[frame].track_id.tolist()]
 
-    assert len(sample(10, 0)) == 10
-    assert sample(10, 0) == sample(10, 0) != sample(10, 1)
-    assert sample(1000, 0) == [(i, number) for i in range(30) for number in (1, 2)]
-    assert sample(3, 0, "even") == [(0, 1), (15, 1), (29, 2)]
+def drawn(
+    monkeypatch: pytest.MonkeyPatch, everyone: dict[int, People], keys: set[int], **more: Any
+) -> tuple[dict[tuple[int, int], set[tuple[int, int]]], list[FramePoses], list[int]]:
+    """The crops drawn for each person of the keys, the poses, and how many crops were kept at most."""
+    crops, kept = {}, []
+
+    def inputs_of(keys: list[Key], slot: SimilarSlot) -> dict[str, np.ndarray]:
+        for key in keys:
+            given = key.candidates[slot.name]
+            assert all(entry.features.size for entry in given)
+            crops[key.seen.frame, key.track_id] = {(e.frame, e.track_id) for e in given}
+        return similar_inputs(keys, slot)
+
+    class Counted(CropMemory):
+        def draw(self, *arguments: Any) -> list[MemoryEntry]:
+            kept.append(sum(entry.features.size > 0 for entry in self))
+            return super().draw(*arguments)
+
+    monkeypatch.setattr(pipeline, "similar_inputs", inputs_of)
+    monkeypatch.setattr("glpose.evaluation.predict.CropMemory", Counted)
+    estimate = FakeEstimator(tiny_onnx.slots(num=2, num_candidates=4))
+    estimate.card = replace(estimate.card, order=more.pop("order", "any"))
+    options = replace(VIDEO, sampling=more.pop("sampling", "random"))
+    frames = more.pop("frames", None) or Reader(len(everyone))
+    found = list(predict(frames, everyone, keys, estimate, options, **more))
+    return crops, found, kept
+
+
+@pytest.mark.parametrize("sampling", ["random", "even"])
+def test_candidates_are_drawn_from_all_boxes_of_the_video(
+    monkeypatch: pytest.MonkeyPatch, sampling: str
+) -> None:
+    """Also if features of few crops are kept: the video is then read in parts."""
+    everyone, keys = crowd(40, 4), {*range(0, 40, 3)}
+    crops, poses, _ = drawn(monkeypatch, everyone, keys, sampling=sampling)
+    assert [len(own) for own in crops.values()] == [4] * 56
+    assert all(frame != own for (frame, _), found in crops.items() for own, _ in found)
+    assert len(set.union(*crops.values())) > (100 if sampling == "random" else 4)
+    few, same_poses, kept = drawn(monkeypatch, everyone, keys, sampling=sampling, memory_crops=45)
+    assert few == crops
+    same(poses, same_poses)
+    assert 0 < max(kept) <= 45
+    other, *_ = drawn(monkeypatch, everyone, keys, sampling=sampling, seed=1)
+    assert (other == crops) == (sampling == "even")
+
+
+def test_one_frame_may_need_more_crops_than_are_kept_of_several(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    crops, poses, kept = drawn(monkeypatch, crowd(30, 5), {3, 4, 9}, memory_crops=1)
+    assert [p.frame for p in poses] == [3, 4, 9]
+    assert [len(own) for own in crops.values()] == [4] * 15
+    assert max(kept) <= 20
+
+
+def test_candidates_have_scores_above_the_limit_and_readable_pictures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    everyone = crowd(12, 2)
+    everyone[2] = replace(everyone[2], score=np.full(2, 0.6, np.float32))
+    reader = Reader(12)
+    reader.frames = video(12, bad=(5, 6))
+    crops, poses, _ = drawn(monkeypatch, everyone, {*range(12)}, frames=reader)
+    assert [len(p.people) for p in poses] == [0 if i in (5, 6) else 2 for i in range(12)]
+    assert [len(own) for own in crops.values()] == [4] * 20
+    assert {frame for own in crops.values() for frame, _ in own} == {*range(12)} - {2, 5, 6}
+
+
+def test_states_and_candidates_go_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = drawn(monkeypatch, crowd(12, 2), {8})
+    crops, poses, _ = drawn(monkeypatch, crowd(12, 2), {8}, memory_crops=1, order="in_time")
+    same(poses, plain[1])
+    assert {frame for frame, _ in crops} == {*range(9)}
 
 
 def test_true_boxes_can_be_cut_at_the_edges() -> None:

@@ -74,12 +74,16 @@ class Fusion(nn.Module):
     def init_weights(self) -> None:
         """Normal(0, 0.001) for all convolutions (paper, 4.1).
 
-        With `start` "single" the blocks get He initialisation instead, since tiny weights have no
+        The hidden one of a perceptron gets He initialisation instead: no batch norm after it makes up
+        for tiny weights, with which it learns little for hundreds of steps and channels die.
+
+        With `start` "single" the blocks get He initialisation, too, since tiny weights have no
         purpose there, and the residual convolution is zero.
         """
+        *hidden, last = [layer for layer in self.head.modules() if isinstance(layer, nn.Conv2d)]
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
-                if self.residual is None:
+                if self.residual is None and layer not in hidden:
                     nn.init.normal_(layer.weight, std=0.001)
                 else:
                     nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
@@ -88,7 +92,6 @@ class Fusion(nn.Module):
         if self.residual is not None:
             nn.init.zeros_(self.residual.weight)
             # Overwritten by the head of a single-frame run if training starts from one.
-            last = [layer for layer in self.head.modules() if isinstance(layer, nn.Conv2d)][-1]
             nn.init.normal_(last.weight, std=0.001)
 
     def forward(
