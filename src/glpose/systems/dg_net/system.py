@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from glpose.errors import BadWeights
+from glpose.errors import BadConfig, BadWeights
 from glpose.export.terms import LICENCE, describe
 from glpose.formats.tracks_in_space import LIFT_SETS
 from glpose.metrics.lifting import mpjpe, procrustes_mpjpe
@@ -153,6 +153,12 @@ class DgNetTask(LiftTask[DgNet]):
 
     def _data(self, *, held: bool) -> LiftData | TrackData:
         recipe, how = self._recipe, self._recipe.data
+        whose, frame = ("the set's", "camera") if how.published else ("our random", "person")
+        if recipe.model.frame != frame:
+            raise BadConfig(
+                f"model.frame is {recipe.model.frame}, but windows seen by {whose} cameras are in "
+                f"the frame of the {frame}; expected model.frame={frame}"
+            )
         if how.published:
             return TrackData(recipe, held=held)
         motions = open_motions(how, recipe.roots, recipe.model.joints, held=held)
