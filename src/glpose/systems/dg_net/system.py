@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from glpose.errors import BadConfig, BadWeights
-from glpose.export.terms import LICENCE, describe
+from glpose.export.terms import about
 from glpose.formats.tracks_in_space import LIFT_SETS
 from glpose.metrics.lifting import mpjpe, procrustes_mpjpe
 from glpose.runtime.card import LiftCard
@@ -120,17 +120,9 @@ class DgNetTask(LiftTask[DgNet]):
 
     def _card(self, *, name: str, made_by: dict[str, str], scores: dict[str, str]) -> LiftCard:
         recipe, config = self._recipe, self._recipe.model
-        trained_on, terms = describe(self.sets_seen())
         published = recipe.data.published
         return LiftCard(
-            name=name,
-            version="1",
-            trained_on=trained_on,
-            terms=terms,
-            licence=LICENCE,
-            source=PAPER,
-            made_by=made_by,
-            scores=scores,
+            **about(name, self.sets_seen(), PAPER, made_by, scores),
             skeleton=config.skeleton,
             window=config.window,
             rate_hz=LIFT_SETS[published].rate_hz if published else RATE_HZ,
