@@ -29,7 +29,7 @@ from scripts import at_least, run_script
 from glpose.errors import BadInput
 from glpose.formats.results import load
 from glpose.runtime.lift import finite
-from glpose.skeleton import LIMB13, joint_map
+from glpose.skeleton import LIMB13
 
 _AT = LIMB13.index
 _BONES = (
@@ -144,7 +144,7 @@ def main() -> None:
     parser.add_argument("--track", type=at_least(1))
     args = parser.parse_args()
     result = load(args.poses)
-    index, rate_hz = joint_map(result.skeleton, LIMB13), result.video.rate_hz
+    index, rate_hz = [result.skeleton.index(j) for j in LIMB13.joints], result.video.rate_hz
     tracks: dict[int, list[tuple[int, np.ndarray, np.ndarray]]] = {}
     for poses in result.frames:
         if poses.lifted is None:

@@ -20,7 +20,7 @@ from glpose.api import load_models, poses_of
 from glpose.evaluation.predict import true_people
 from glpose.formats.jhmdb.short import read_clips
 from glpose.runtime.lift import LEAST_SCORE
-from glpose.skeleton import JHMDB15, LIMB13, joint_map
+from glpose.skeleton import JHMDB15, LIMB13
 from glpose.video.reader import open_video
 
 GROSS = 0.1
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--limit", type=at_least(1))
     args = parser.parse_args()
     models = load_models(args.weights, None)
-    here, there = joint_map(models.skeleton, LIMB13), joint_map(JHMDB15, LIMB13)
+    here, there = ([s.index(j) for j in LIMB13.joints] for s in (models.skeleton, JHMDB15))
     errors, scores = [], []
     for clip in some(read_clips(args.folder, "val"), args.limit):
         video = open_video(clip.video)

@@ -1,10 +1,15 @@
 """What looks wrong in lifted skeletons is not what happened while a person was away."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import lift_look
 import numpy as np
 import pytest
 
-from glpose.skeleton import LIMB13
+from glpose.formats.results import ResultWriter
+from glpose.skeleton import COCO17, LIMB13
+from glpose.types import VideoInfo
 
 NUM = 40
 
@@ -51,3 +56,14 @@ def test_gaps_do_not_shake(capsys: pytest.CaptureFixture[str]) -> None:
 def test_never_three_frames_in_a_row(capsys: pytest.CaptureFixture[str]) -> None:
     frame = np.arange(0, NUM, 2)
     assert told(frame, capsys)[1].startswith("never in three frames in a row")
+
+
+def test_joints_without_a_neck_are_refused(
+    tmp_path: Path, called: Callable[..., tuple[int, str, str]]
+) -> None:
+    file = tmp_path / "poses.jsonl"
+    with ResultWriter(file, VideoInfo("clip", (240, 320), 30.0), COCO17):
+        pass
+    status, _, err = called("lift_look", file)
+    assert status == 2
+    assert "skeleton coco17 has no joint 'neck'" in err

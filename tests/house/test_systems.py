@@ -60,6 +60,24 @@ def test_recipe_builds_and_round_trips(name: str):
         assert from_plain(type(value), plain[part]) == value
 
 
+TABLES = {
+    path.parent.name: text
+    for path in sorted((SOURCE / "systems").glob("*/README.md"))
+    if "| recipe |" in (text := path.read_text("utf-8"))
+}
+"""What systems with a table of their recipes say."""
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_of_recipes_has_them_all(name: str):
+    """Those that differ in an argument, such as the number of layers, by the name of one of them."""
+    made: dict[str, list[str]] = {}
+    for recipe, entry in RECIPES.items():
+        if load_recipe(recipe).system == name:
+            made.setdefault(entry.make, []).append(f"`{recipe}`")
+    assert not [names for names in made.values() if not any(n in TABLES[name] for n in names)]
+
+
 def test_nothing_asks_for_a_system_by_name():
     outside = "|".join(PHONE_BOOK)
     asks = re.compile(rf"""(==|!=|\bin\b|\bcase\b)\s*[\(\[\{{]?\s*["']({outside})["']""")

@@ -14,7 +14,6 @@ from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 from glpose.errors import BadInput  # noqa: E402
 from glpose.nets.blocks import num_parameters  # noqa: E402
 from glpose.nets.spec import (  # noqa: E402
-    CoarseResNetConfig,
     EncoderConfig,
     HourglassConfig,
     HRNetConfig,
@@ -42,7 +41,6 @@ HRNET = HRNetConfig(
 TINY: dict[type, EncoderConfig] = {
     HRNetConfig: HRNET,
     ResNetConfig: ResNetConfig((1, 1, 1, 1), width=4, deconv_width=8),
-    CoarseResNetConfig: CoarseResNetConfig((1, 1, 1, 1), width=4, neck=8),
     HourglassConfig: HourglassConfig(2, num_maps=51, width=32, depth=2),
 }
 PUBLISHED = [name for name in BASELINES if not name.startswith("clnet_")]
@@ -110,7 +108,8 @@ def test_composite_localisation_costs_less_than_deconvolutions() -> None:
     assert gmac["clnet_r50_coco"] <= 0.77 * gmac["simple_baseline_r50_coco"]
 
 
-# One of each function; the others differ in the size of the network alone.
+# Each kind of head, and each set with each way to train on it; composite localisation with a ResNet
+# and Simple Baselines on PoseTrack put together what these have.
 @pytest.mark.parametrize(
     "name",
     [
@@ -118,8 +117,6 @@ def test_composite_localisation_costs_less_than_deconvolutions() -> None:
         "hrnet_w48_posetrack17",
         "hrnet_w48_posetrack18",
         "simple_baseline_r50_coco",
-        "simple_baseline_r50_posetrack17",
-        "clnet_r50_coco",
         "clnet_hourglass2_coco",
     ],
 )

@@ -234,7 +234,18 @@ def test_settings_that_cannot_be() -> None:
         MomentsConfig(near_s=0.5)
     with pytest.raises(BadConfig, match=r"near_s of at least 1 / rate_hz, 0\.125 s"):
         MomentsConfig(crops=CropsConfig(rate_hz=8.0))
-    assert load_recipe("css_r50").model.variant == 600
+
+
+def test_the_published_network_is_a_resnet_and_a_linear_layer() -> None:
+    config = load_recipe("css_r50").model
+    assert (config.invariant, config.variant) == (128, 600)
+    few = replace(config, backbone=replace(config.backbone, num_blocks=(1, 1, 1, 1), width=8))
+    model = SplitNet(few)
+    assert {name.partition(".")[0] for name, _ in model.encoder.named_parameters()} == {
+        "conv1", "bn1", "layer1", "layer2", "layer3", "layer4",
+    }  # fmt: skip
+    crops = torch.zeros(1, *few.crop.size_hw, 3, dtype=torch.uint8)
+    assert model.eval().encoder(crops).shape == (1, 256, 4, 4)
 
 
 def task(store: PictureStore, monkeypatch: pytest.MonkeyPatch, **changes: object) -> CSSTask:

@@ -13,7 +13,7 @@ from glpose.files import digest  # noqa: E402
 from glpose.formats.motion import Motion  # noqa: E402
 from glpose.recipes import load_recipe  # noqa: E402
 from glpose.runtime.load import open_lifter  # noqa: E402
-from glpose.skeleton import LIMB13  # noqa: E402
+from glpose.skeleton import LIMB13, SKELETONS  # noqa: E402
 from glpose.systems.dg_net.camera import look, with_errors  # noqa: E402
 from glpose.systems.dg_net.data import (  # noqa: E402
     FILE,
@@ -90,6 +90,18 @@ def test_without_the_static_branch_joints_can_be_exchanged():
     with_names = pose(True, straight)
     expected = with_names[:, order] - with_names[:, order[:1]]
     assert not torch.allclose(pose(True, order), expected, atol=1e-3)
+
+
+def test_features_are_compared_by_how_they_move_from_the_second_block_on():
+    """Of what the DTG of each block is given, by blocks: 9 samples, 3, 3 and a single one."""
+    net = DgNet(replace(TINY, strides=(3, 1, 3, 1), moves="features")).eval()
+    joints, known = batch(window=9)
+    given: list[int] = []
+    for block in net.blocks:
+        block.alike.register_forward_hook(lambda _, inputs, __: given.append(inputs[1].shape[-1]))
+    net(joints, known)
+    by_positions, by_features = 8 * 2, 2 * TINY.width
+    assert given == [by_positions, by_features, by_features, by_positions]
 
 
 def test_what_is_not_known_does_not_matter():
@@ -308,17 +320,18 @@ def test_a_batch_can_be_learned_and_scores_are_millimetres():
 
 @pytest.mark.filterwarnings("ignore:You are using the legacy:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch.onnx")
-def test_the_exported_graph_lifts_as_torch_does(tmp_path: Path):
-    opened = task()
+@pytest.mark.parametrize("how", [{}, {"likeness": "cosine"}, {"moves": "features"}])
+def test_the_exported_graph_lifts_as_torch_does(tmp_path: Path, how: dict):
+    opened = task(model=replace(TINY, strides=(3, 1, 3), **how), data=replace(FEW, cut_share=1.0))
     model = opened.build()
     # export compares with torch on windows with missing joints, and with more than it was traced on.
     (path,) = opened.export(model, tmp_path, name="tiny", made_by={}, scores={"mpjpe": "9 mm"})
     assert path.name == "tiny.lift.onnx"
     lifter = open_lifter(path).network
-    assert lifter.card.window == TINY.window
+    assert lifter.card.window == 9
     assert lifter.card.root == ("left_hip", "right_hip")
     assert lifter.card.unit == "statures"
-    nobody = np.zeros((1, TINY.window, J, 3), np.float32), np.zeros((1, TINY.window, J), np.float32)
+    nobody = np.zeros((1, 9, J, 3), np.float32), np.zeros((1, 9, J), np.float32)
     with torch.inference_mode():
         expected = model(*map(torch.from_numpy, nobody)).numpy()
     np.testing.assert_allclose(lifter.run(*nobody), expected, atol=1e-5)
@@ -350,6 +363,33 @@ def test_a_run_folder_stands_for_its_best_checkpoint(tmp_path: Path) -> None:
     torch.save({"ema": model.state_dict()}, tmp_path / "best.pt")
     again = task(init_from=str(tmp_path)).build()
     assert all(torch.equal(v, again.state_dict()[k]) for k, v in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("skeleton", "lacks"), [("coco17", "left_eye"), ("h36m17", "pelvis"), ("jhmdb15", "belly")]
+)
+def test_joints_that_our_figures_lack_are_refused(skeleton: str, lacks: str) -> None:
+    """They would be joints that the figures have: eyes and ears one point."""
+    with pytest.raises(
+        BadConfig, match=rf"model.skeleton is {skeleton}, .* have no '{lacks}'; .*lsp14"
+    ):
+        task(model=replace(TINY, skeleton=skeleton)).train_data()
+    (motions,) = open_motions(FEW, {}, SKELETONS["lsp14"], held=True).values()
+    assert len(np.unique(motions.xyz[0], axis=0)) == 14
+
+
+def test_joints_that_other_bodies_are_not_made_of_are_refused() -> None:
+    """The file of motion capture has them, but the bones of another body end where limbs do."""
+    how = replace(FEW, sources=("mocap",))
+    with pytest.raises(BadConfig, match=r"model.skeleton is mpi17, .* no 'head_top'; .* limb13"):
+        open_motions(how, {"mocap": "somewhere"}, SKELETONS["mpi17"], held=False)
+
+
+def test_a_frame_that_the_windows_are_not_in_is_refused() -> None:
+    with pytest.raises(
+        BadConfig, match=r"model.frame is camera, but .* expected model.frame=person"
+    ):
+        task(model=replace(TINY, frame="camera")).train_data()
 
 
 def test_runs_with_other_seeds_are_scored_on_the_same_windows() -> None:

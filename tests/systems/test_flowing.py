@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 from glpose.errors import BadConfig, BadWeights, GLPoseError  # noqa: E402
 from glpose.export.pose import check_crops, export_pose  # noqa: E402
 from glpose.files import file_digest  # noqa: E402
+from glpose.jobs.runs import export_run  # noqa: E402
 from glpose.nets.spec import ResNetConfig  # noqa: E402
 from glpose.recipes import load_recipe  # noqa: E402
 from glpose.runtime.card import Shared  # noqa: E402
@@ -19,10 +20,11 @@ from glpose.runtime.engines.open import open_graph  # noqa: E402
 from glpose.runtime.estimator import OnnxEstimator  # noqa: E402
 from glpose.runtime.load import load_estimator  # noqa: E402
 from glpose.systems.flowing.net import Flowing  # noqa: E402
-from glpose.systems.flowing.spec import AlignedConfig, FlowingConfig  # noqa: E402
-from glpose.systems.flowing.system import FlowingTask  # noqa: E402
+from glpose.systems.flowing.spec import AlignedConfig, FlowingConfig, Settings  # noqa: E402
+from glpose.systems.flowing.system import SYSTEM, FlowingTask  # noqa: E402
 from glpose.systems.single_frame.net import SingleFrameNet  # noqa: E402
 from glpose.systems.single_frame.spec import SingleFrameConfig  # noqa: E402
+from glpose.train.loop import train  # noqa: E402
 from glpose.types import CropSpec  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -51,8 +53,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-def task(single: Path, cache: Path, **changes: object) -> FlowingTask:
-    recipe = replace(
+def settings(single: Path, **changes: object) -> Settings:
+    return replace(
         load_recipe("flowing_small"),
         model=replace(CONFIG, **changes),
         data=AlignedConfig(sources=("synth",), validation="synth", num_keys=12, num_synth_scenes=3),
@@ -60,7 +62,10 @@ def task(single: Path, cache: Path, **changes: object) -> FlowingTask:
         pretrained_on=(),
         batch_size=4,
     )
-    return FlowingTask(recipe, cache)
+
+
+def task(single: Path, cache: Path, **changes: object) -> FlowingTask:
+    return FlowingTask(settings(single, **changes), cache)
 
 
 def test_only_the_merging_is_trained_and_starts_as_the_mean(single: Path, cache: Path) -> None:
@@ -234,3 +239,21 @@ def test_a_run_goes_on_from_its_own_weights(single: Path, cache: Path, tmp_path:
     torch.save({"ema": model.state_dict()}, tmp_path / "best.pt")
     again = task(tmp_path / "best.pt", cache).build()
     assert torch.equal(again.pool.weight_JT, model.pool.weight_JT)
+
+
+@pytest.mark.filterwarnings("ignore:You are using the legacy:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch.onnx")
+@pytest.mark.parametrize("pooling", ["mean", "max"])
+def test_merging_without_weights_is_scored_and_exported(
+    single: Path, cache: Path, tmp_path: Path, pooling: str
+) -> None:
+    recipe, told = settings(single, pooling=pooling), []
+    best = train(recipe, SYSTEM, tmp_path / "run", cache_dir=cache, report=told.append)
+    assert told[0] == "nothing of this network is trained: it is scored and saved as it is"
+    assert told[1].startswith(f"step {recipe.num_steps}/{recipe.num_steps} ")
+    assert torch.load(best, weights_only=True)["scores"]["clean@0.2"] >= 0
+    told.clear()
+    train(recipe, SYSTEM, tmp_path / "run", cache_dir=cache, resume=True, report=told.append)
+    assert told == [f"resumed at step {recipe.num_steps} of {recipe.num_steps}"]
+    paths = export_run(tmp_path / "run", tmp_path / "out", None, {}, [])
+    assert load_estimator(paths[0].parent).card.inputs == ("key", "neighbours", "gone")

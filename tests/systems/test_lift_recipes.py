@@ -121,6 +121,11 @@ def test_what_a_recipe_for_a_published_set_cannot_do(tmp_path: Path) -> None:
         recipe.data.synth_only()
     with pytest.raises(BadConfig, match="the set h36m has no folder; expected --data h36m=FOLDER"):
         load_system("dg_net").open(recipe, tmp_path).train_data()
+    in_person = with_settings(recipe, ["model.frame=person"])
+    with pytest.raises(
+        BadConfig, match=r"model.frame is person, but .* expected model.frame=camera"
+    ):
+        load_system("dg_net").open(in_person, tmp_path).train_data()
     with pytest.raises(BadConfig, match="expected some of mocap, synth, or one of h36m"):
         replace(recipe.data, sources=("h36m", "mocap"))
     with pytest.raises(BadWeights, match="'lift_small' is for joints of limb13, 15 frames"):

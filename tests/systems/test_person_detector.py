@@ -443,7 +443,7 @@ def test_exported_weights_find_what_torch_finds(person_boxes: Path, tmp_path: Pa
 
 
 def test_the_card_says_how_to_run_it():
-    made = card(TINY, name="tiny", version="1", trained_on=("synth",), terms="none")
+    made = card(TINY, "tiny", ("synth",))
     assert made.kind == "detector"
     assert "EfficientNet-Lite with a pyramid" in made.source
     assert made.strides == (8, 16, 32)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from glpose.codecs.codec import Codec, Maps
 from glpose.errors import BadWeights, GLPoseError
 from glpose.export.onnx import Graph, kept_if_right, store_half, write_graph
-from glpose.export.terms import LICENCE, describe
+from glpose.export.terms import about
 from glpose.files import file_digest
 from glpose.runtime.card import (
     SUMMARY,
@@ -157,15 +157,8 @@ def pose_card(
     starter: Starter | None = None,
 ) -> PoseCard:
     """The card of an estimator trained on the named sets; who exports it says the rest."""
-    trained_on, terms = describe(sources)
     return PoseCard(
-        name=name,
-        version="1",
-        trained_on=trained_on,
-        terms=terms,
-        licence=LICENCE,
-        source=paper,
-        made_by={},
+        **about(name, sources, paper, {}, {}),
         skeleton=config.skeleton,
         crop=config.crop,
         codec=config.codec,

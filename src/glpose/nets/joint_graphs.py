@@ -118,10 +118,15 @@ class MotionGraph(nn.Module):
         self.edges = Edges(num_in, num_out)
 
     def apart(self, movement_BJD: Tensor) -> Tensor:
-        """How unlike the movements of two joints are: (B, J, J)."""
+        """How unlike the movements of two joints are: (B, J, J).
+
+        What does not move has no direction: by the cosine it is like nobody.
+        """
         if self.likeness == "cosine":
             unit = functional.normalize(movement_BJD, dim=-1)
-            return 1 - unit @ unit.transpose(1, 2)
+            moves_BJ = (movement_BJD != 0).any(-1).float()
+            both_BJJ = moves_BJ[:, :, None] * moves_BJ[:, None]
+            return 1 - unit @ unit.transpose(1, 2) + _FAR * (1 - both_BJJ)
         return squared_distances(movement_BJD)
 
     def forward(self, features_BTJC: Tensor, movement_BJD: Tensor, known_BTJ: Tensor) -> Tensor:

@@ -72,14 +72,15 @@ class DeconvResNet(ResNet):
 
 
 class CoarseResNet(ResNet):
-    """Crops, with sides multiples of 32, to coarse features of `neck` channels, never negative."""
+    """Crops, with sides multiples of 32, to coarse features, never negative."""
 
     def __init__(self, config: CoarseResNetConfig) -> None:
         super().__init__(config)
-        self.neck = conv_bn(self.widths[-1], config.neck, 1)
-        self.smooth = nn.ModuleList(conv_bn(config.neck, config.neck) for _ in range(config.num_up))
+        channels = config.channels
+        self.neck = conv_bn(self.widths[-1], channels, 1) if config.neck else nn.Identity()
+        self.smooth = nn.ModuleList(conv_bn(channels, channels) for _ in range(config.num_up))
         finer = self.widths[-2 : -2 - config.num_up : -1] if config.lateral else []
-        self.lateral = nn.ModuleList(conv_bn(w, config.neck, 1, relu=False) for w in finer)
+        self.lateral = nn.ModuleList(conv_bn(w, channels, 1, relu=False) for w in finer)
 
     def stages(self, crops_BHWC: Tensor) -> list[Tensor]:
         """Only the features."""

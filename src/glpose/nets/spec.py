@@ -122,8 +122,8 @@ class ResNetConfig:
 class CoarseResNetConfig:
     """Sizes of a bottleneck ResNet with a light way back to a coarse map; the default is ResNet-50.
 
-    The map at stride 32 is narrowed to `neck` channels by a 1x1 convolution and enlarged twofold
-    `num_up` times, bilinearly; after each time the ResNet's map of that size is added if `lateral`,
+    The map at stride 32 is narrowed to `neck` channels by a 1x1 convolution (0: left as it is) and
+    enlarged twofold `num_up` times, bilinearly; after each time the ResNet's map of that size is added if `lateral`,
     and a 3x3 convolution follows.
     """
 
@@ -135,12 +135,12 @@ class CoarseResNetConfig:
 
     def __post_init__(self) -> None:
         check_ranges(self, "backbone.", num_blocks=BLOCKS, num_up=(0, 3))
-        check_ranges(self, "backbone.", width=CHANNELS, neck=CHANNELS)
+        check_ranges(self, "backbone.", width=CHANNELS, neck=(0, CHANNELS[1]))
 
     @property
     def channels(self) -> int:
         """Channels of the features."""
-        return self.neck
+        return self.neck or 32 * self.width
 
     @property
     def stride(self) -> int:

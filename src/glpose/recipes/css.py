@@ -31,7 +31,7 @@ def css_r50() -> Settings:
     return Recipe(
         name="css_r50",
         system="css",
-        model=CSSConfig(backbone=CoarseResNetConfig(num_up=0, neck=2048)),
+        model=CSSConfig(backbone=CoarseResNetConfig(num_up=0, neck=0)),
         data=MomentsConfig(
             augmentation=_LOOK, loss=LossWeights(pixels="absolute", reconstruct=2.0)
         ),

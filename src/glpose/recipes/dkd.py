@@ -67,8 +67,10 @@ def dkd_small() -> Settings:
 def dkd_r50_subjhmdb(*, split: int) -> Settings:
     """ResNet-50 and, with narrower deconvolutions, ResNet-18 at 256x256 on a split of Sub-JHMDB.
 
-    Batch, rate, its steps and the length of stretches are those of the follow-up's code (read:
-    YHDang/pose-estimation), an epoch there being one stretch of each of the 220 to 230 clips. Its
+    Batch, rate and the length of stretches are those of the follow-up's code (read:
+    YHDang/pose-estimation), an epoch there being one stretch of each of the 220 to 230 clips. The
+    steps of the rate are what that code seems to mean: it names the factor 0.333 and never reads
+    it; as run, each milestone lasts one epoch, at 0.1, 0.01 and so on of the rate. Its
     networks start from Simple Baselines on MPII; here from simple_baseline_r50_coco (--init) and a
     run of the same with the smaller network (--set model.small_from=RUN/best.pt).
     """

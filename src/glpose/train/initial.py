@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from glpose.errors import BadWeights
@@ -68,7 +69,7 @@ def with_joints(
     """The same weights with the head changed to the target's joints, see `head_of_joints`.
 
     The head is that of a single-frame network (`head.*`), or GLPose's (`fusion.head.*`,
-    `single_head.*`). If the file does not say which joints its head has (`source` is None), they
+    `single_head.*`); the early guesses of hourglasses are changed with it. If the file does not say which joints its head has (`source` is None), they
     are assumed to be the target's if the number matches, else those of the skeleton with that
     number of joints.
     """
@@ -87,7 +88,19 @@ def with_joints(
         source = known.get(num)
     if source is None or source is target or len(source.joints) != num:
         return weights
-    return weights | {name: head_of_joints(old, source, target) for name, old in last.items()}
+    last |= {name: old for name, old in weights.items() if name.startswith("encoder.guesses.")}
+    changed = {name: _maps_of_joints(old, source, target) for name, old in last.items()}
+    for name, old in weights.items():
+        if name.startswith("encoder.from_guess.") and old.ndim > 1:
+            mapped = _maps_of_joints(old.transpose(0, 1), source, target)
+            changed[name] = mapped.transpose(0, 1).contiguous()
+    return weights | changed
+
+
+def _maps_of_joints(old: Tensor, source: Skeleton, target: Skeleton) -> Tensor:
+    """Of one or more kinds of maps, one after the other, each with a row per joint."""
+    kinds = old.split(len(source.joints))
+    return torch.cat([head_of_joints(kind, source, target) for kind in kinds])
 
 
 def load_part(module: nn.Module, weights: dict[str, Tensor], prefix: str, path: str) -> None:

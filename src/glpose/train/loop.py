@@ -169,6 +169,11 @@ def _in_turn(workers: Workers, opened: Callable[[], T], what: str) -> T:
 
 def _run(run: Run, state: TrainState, log: RunLog | None, report: Callable[[str], None]) -> Path:
     recipe, workers = run.recipe, run.workers
+    if not state.trainable and state.step < recipe.num_steps:
+        report("nothing of this network is trained: it is scored and saved as it is")
+        state.step = recipe.num_steps
+        for line in _write_what_is_due(run, state, log):
+            report(line)
     steps = range(state.step, recipe.num_steps)
     if not steps and log is not None:  # it may have been stopped before its last pictures
         with disk_failures(f"writing to the run folder {run.folder}"):

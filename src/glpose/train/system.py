@@ -20,7 +20,8 @@ from jaxtyping import UInt8
 from glpose.train.recipe import Data, Model, Recipe
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    import torch
+    from torch import Tensor
 
     from glpose.export.pose import PoseParts
     from glpose.runtime.card import PoseCard
@@ -61,7 +62,7 @@ class TrainData(Protocol):
         ...
 
 
-Net = TypeVar("Net", bound="nn.Module")
+Net = TypeVar("Net", bound="torch.nn.Module")
 
 
 class Task(ABC, Generic[Net]):

@@ -51,17 +51,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for tensor in (layer.running_var, layer.weight):
                 nn.init.uniform_(tensor, 0.5, 1.5)
     parts = graphs(model)
-    card = pose_card(
-        "tiny",
-        (),
-        "a test",
-        skeleton=CONFIG.skeleton,
-        crop=CONFIG.crop,
-        codec=CONFIG.codec,
-        slots=CONFIG.slots,
-        made_by={},
-        scores={},
-    )
+    card = pose_card("tiny", (), "a test", CONFIG, slots=CONFIG.slots)
     return export_pose(parts, card, tmp_path_factory.mktemp("exported"))[0]
 
 

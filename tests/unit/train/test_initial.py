@@ -10,13 +10,17 @@ safetensors_torch = pytest.importorskip("safetensors.torch")
 from torch import nn  # noqa: E402
 
 from glpose.errors import BadWeights  # noqa: E402
-from glpose.skeleton import COCO17, JHMDB15, POSETRACK15, POSETRACK17  # noqa: E402
+from glpose.nets.spec import HourglassConfig  # noqa: E402
+from glpose.skeleton import COCO17, JHMDB15, POSETRACK15, POSETRACK17, Skeleton  # noqa: E402
+from glpose.systems.single_frame.net import SingleFrameNet  # noqa: E402
+from glpose.systems.single_frame.spec import SingleFrameConfig  # noqa: E402
 from glpose.train.initial import (  # noqa: E402
     initial_joints,
     load_initial,
     load_part,
     with_joints,
 )
+from glpose.types import CropSpec  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -64,6 +68,30 @@ def test_heads_are_brought_to_other_joints_in_their_last_layer_alone(prefix: str
     # A joint that the old head lacks starts as that of a new head: near zero, not as the others.
     assert 0 < new[f"{prefix}2.weight"][belly].abs().max() < 0.01
     assert new[f"{prefix}2.bias"][belly] == 0
+
+
+def test_the_guesses_of_hourglasses_are_brought_to_other_joints_with_the_head() -> None:
+    """What an early guess is made with and what is made of it: heatmaps and two offsets a joint."""
+
+    def net(skeleton: Skeleton) -> SingleFrameNet:
+        num = len(skeleton.joints)
+        encoder = HourglassConfig(2, num_maps=3 * num, width=32, depth=1)
+        joints = {"num_joints": num, "skeleton": skeleton.name}
+        crop = CropSpec((32, 32))
+        return SingleFrameNet(
+            SingleFrameConfig(**joints, head="composite", crop=crop, backbone=encoder)
+        ).eval()
+
+    old, new = net(COCO17), net(POSETRACK15)
+    new.load_state_dict(with_joints(old.state_dict(), COCO17, POSETRACK15))
+    crops = torch.full((1, 32, 32, 3), 90, dtype=torch.uint8)
+    mine, its = (maps.guesses(crops)[0] for maps in (new, old))
+    into, its_into = (n.encoder.from_guess[0][0].weight.unflatten(1, (3, -1)) for n in (new, old))
+    for joint in ("right_ankle", "left_wrist"):
+        here, there = POSETRACK15.index(joint), COCO17.index(joint)
+        for name, maps in mine.items():
+            torch.testing.assert_close(maps[:, here], its[name][:, there])
+        assert torch.equal(into[:, :, here], its_into[:, :, there])
 
 
 def test_a_head_of_unknown_joints_goes_by_their_number() -> None:

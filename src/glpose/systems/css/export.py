@@ -11,7 +11,7 @@ from torch import Tensor
 from glpose.errors import GLPoseError
 from glpose.export.onnx import Graph, write_graph
 from glpose.export.pose import Part, check_crops
-from glpose.export.terms import LICENCE, describe
+from glpose.export.terms import about
 from glpose.runtime.card import EmbeddingCard
 from glpose.runtime.load import EMBEDDING, load_embedder
 from glpose.systems.css.net import SplitNet
@@ -37,16 +37,8 @@ def export_embedder(
     Raises: GLPoseError if a value differs from torch by a thousandth of the largest or more.
     """
     config = model.config
-    trained_on, terms = describe(sources)
     card = EmbeddingCard(
-        name=name,
-        version="1",
-        trained_on=trained_on,
-        terms=terms,
-        licence=LICENCE,
-        source=f"{PAPER} on {config.backbone.family}",
-        made_by=made_by,
-        scores=scores,
+        **about(name, sources, f"{PAPER} on {config.backbone.family}", made_by, scores),
         crop=config.crop,
         appearance=config.invariant,
         pose=config.variant,

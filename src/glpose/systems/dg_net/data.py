@@ -13,7 +13,7 @@ from glpose.errors import BadConfig, BadInput
 from glpose.formats.motion import Motion, read_motions
 from glpose.formats.sets import DATASETS
 from glpose.runtime.lift import LEAST_JOINTS, network_inputs, person_frame
-from glpose.skeleton import POSETRACK15, Skeleton, joint_map
+from glpose.skeleton import LIMB13, POSETRACK15, SKELETONS, Skeleton, joint_map
 from glpose.synth.figure import random_proportions, rest_joints, rest_origins
 from glpose.synth.ground import travel
 from glpose.synth.motion import act, random_action
@@ -91,7 +91,8 @@ def open_motions(
 ) -> dict[str, Motions]:
     """The training or the held-out motions of each source.
 
-    Raises: BadConfig for a set without a folder, BadInput for one that cannot be read.
+    Raises: BadConfig for joints that a source lacks and for a set without a folder, BadInput for one
+    that cannot be read.
     """
     made: dict[str, Motions] = {}
     for source in how.sources:
@@ -104,6 +105,7 @@ def open_motions(
                 f"the set {source} has no folder; expected --data "
                 f"{DATASETS[source].root}=FOLDER, or --synth-only"
             )
+        _all_joints(LIMB13, joints, "other bodies of motion capture")
         clips = read_motions(Path(root) / FILE, joints)
         if any(clip.rate_hz != RATE_HZ for clip in clips):
             raise BadConfig(
@@ -122,9 +124,9 @@ def open_motions(
 def synth_motions(num: int, joints: Skeleton, *, held: bool) -> Motions:
     """Procedural figures; of `num` clips every fifth is held out.
 
-    Raises: BadConfig if there are none of the kind.
+    Raises: BadConfig if there are none of the kind, or our figures lack a joint.
     """
-    index = joint_map(POSETRACK15, joints)
+    index = _all_joints(POSETRACK15, joints, "our procedural figures")
     clips, statures = [], []
     for number in range(num):
         if (number % _HELD_EVERY == 0) != held:
@@ -144,6 +146,20 @@ def synth_motions(num: int, joints: Skeleton, *, held: bool) -> Motions:
             "beginning with the first; expected at least 2"
         )
     return Motions.of(clips, statures)
+
+
+def _all_joints(
+    known: Skeleton, wanted: Skeleton, whose: str
+) -> Int64[np.ndarray, " wanted_joints"]:
+    """Where the joints of `wanted` are among those that are known, all of them."""
+    index = joint_map(known, wanted)
+    if index.min() < 0:
+        fit = [s.name for s in SKELETONS.values() if joint_map(known, s).min() >= 0]
+        raise BadConfig(
+            f"model.skeleton is {wanted.name}, but {whose} have no "
+            f"'{wanted.joints[index.argmin()]}'; expected {', '.join(fit)}"
+        )
+    return index
 
 
 def _part(*, held: bool) -> str:

@@ -21,7 +21,7 @@ class Block(nn.Module):
     The middle samples of what is given are added to what comes out.
     """
 
-    def __init__(self, config: DgNetConfig, stride: int) -> None:
+    def __init__(self, config: DgNetConfig, stride: int, *, moves_by_features: bool) -> None:
         super().__init__()
         width, num = config.width, config.num_neighbours
         bones, joints = config.joints.bones, len(config.joints.joints)
@@ -29,7 +29,7 @@ class Block(nn.Module):
         def fixed() -> SkeletonGraph:
             return SkeletonGraph(width, width, bones, joints)
 
-        self.moves_by_features = config.moves == "features"
+        self.moves_by_features = moves_by_features
         self.near = SpatialGraph(width, width, num) if config.dynamic else None
         self.static = fixed() if config.static else None
         self.alike = MotionGraph(width, width, num, config.likeness) if config.dynamic else None
@@ -53,7 +53,7 @@ class Block(nn.Module):
         parts = []
         if self.alike is not None:
             moves = movement_BJD
-            if self.moves_by_features and features_BTJC.shape[1] > 1:
+            if self.moves_by_features:
                 moves = movement(features_BTJC, known_BTJ)
             parts.append(self.alike(features_BTJC, moves, known_BTJ))
         if self.static_beside is not None:
@@ -86,7 +86,7 @@ class DgNet(nn.Module):
     """Joints (x, y, confidence) in the person's frame to a pose relative to its root.
 
     Joints that are not known may hold anything: they are taken for 0 and are nobody's neighbour.
-    Without the static branch, exchanging joints exchanges what comes out.
+    Without the static branch, exchanging joints exchanges what comes out, but for the root.
     """
 
     def __init__(self, config: DgNetConfig) -> None:
@@ -95,7 +95,13 @@ class DgNet(nn.Module):
         width = config.width
         self.embed = nn.Linear(CHANNELS, width, bias=False)
         self.norm = nn.BatchNorm1d(width)
-        self.blocks = nn.ModuleList(Block(config, stride) for stride in config.strides)
+        blocks, samples = [], config.window
+        for stride in config.strides:
+            # The first block has no features of movement yet, and a single sample does not move.
+            by_features = config.moves == "features" and bool(blocks) and samples > 1
+            blocks.append(Block(config, stride, moves_by_features=by_features))
+            samples //= stride
+        self.blocks = nn.ModuleList(blocks)
         self.head = nn.Linear(width, 3)
 
     def forward(self, joints_BTJC: Tensor, known_BTJ: Tensor) -> Tensor:

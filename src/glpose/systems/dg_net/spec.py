@@ -30,8 +30,9 @@ class DgNetConfig:
     `static_beside_motion` the second static one, which runs of 0.6.0 lack; without the dynamic ones
     the static graph takes the place of both. `num_neighbours` is K. DSG measures
     positions in the first block and features after it, or `places` everywhere; DTG compares how the
-    positions move, or in later blocks the features (`moves`). `frame` is that of joints and poses,
-    see `runtime.card.LiftCard`.
+    positions move, or in blocks after the first one the features (`moves`), unless a single sample
+    is left there, which does not move. `frame` is that of joints and poses, see
+    `runtime.card.LiftCard`: that of the camera for the published sets, of the person for ours.
 
     The sizes are ours: the paper's were not at hand.
     """

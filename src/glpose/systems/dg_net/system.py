@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from glpose.errors import BadWeights
-from glpose.export.terms import LICENCE, describe
+from glpose.errors import BadConfig, BadWeights
+from glpose.export.terms import about
 from glpose.files import file_digest
 from glpose.formats.sets import DATASETS
 from glpose.formats.tracks_in_space import LIFT_SETS
@@ -125,17 +125,9 @@ class DgNetTask(LiftTask[DgNet]):
 
     def _card(self, *, name: str, made_by: dict[str, str], scores: dict[str, str]) -> LiftCard:
         recipe, config = self._recipe, self._recipe.model
-        trained_on, terms = describe(self.sets_seen())
         published = recipe.data.published
         return LiftCard(
-            name=name,
-            version="1",
-            trained_on=trained_on,
-            terms=terms,
-            licence=LICENCE,
-            source=PAPER,
-            made_by=made_by,
-            scores=scores,
+            **about(name, self.sets_seen(), PAPER, made_by, scores),
             skeleton=config.skeleton,
             window=config.window,
             rate_hz=LIFT_SETS[published].rate_hz if published else RATE_HZ,
@@ -158,6 +150,12 @@ class DgNetTask(LiftTask[DgNet]):
 
     def _data(self, *, held: bool) -> LiftData | TrackData:
         recipe, how = self._recipe, self._recipe.data
+        whose, frame = ("the set's", "camera") if how.published else ("our random", "person")
+        if recipe.model.frame != frame:
+            raise BadConfig(
+                f"model.frame is {recipe.model.frame}, but windows seen by {whose} cameras are in "
+                f"the frame of the {frame}; expected model.frame={frame}"
+            )
         if how.published:
             return TrackData(recipe, held=held)
         motions = open_motions(how, recipe.roots, recipe.model.joints, held=held)

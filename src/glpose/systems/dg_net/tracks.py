@@ -11,7 +11,7 @@ from jaxtyping import Int64
 from glpose.errors import BadConfig, BadInput
 from glpose.formats.sets import DATASETS
 from glpose.formats.tracks_in_space import LIFT_SETS
-from glpose.runtime.lift import camera_frame, finite, network_inputs, person_frame
+from glpose.runtime.lift import camera_frame, finite, network_inputs
 from glpose.systems.dg_net.spec import Settings
 from glpose.train.data.epochs import sample_rows
 from glpose.train.system import ArrayBatch
@@ -20,8 +20,8 @@ from glpose.train.system import ArrayBatch
 class TrackData:
     """Batches of windows, see `train.system.TrainData`; a sample is a frame that counts.
 
-    Arrays of a batch are those of `data.LiftData`, with poses in metres. All joints count. In
-    training left and right are exchanged for half of the samples.
+    Arrays of a batch are those of `data.LiftData`, with poses in metres, and all in the frame of
+    the camera. All joints count. In training left and right are exchanged for half of the samples.
     """
 
     has_epochs = True
@@ -73,9 +73,7 @@ class TrackData:
         reach = np.arange(-(model.window // 2), model.window // 2 + 1)
         first, end = self._first[frame, None], self._end[frame, None]
         xy = self._xy[np.clip(frame[:, None] + reach, first, end - 1)]
-        in_camera = model.frame == "camera"
-        placed = camera_frame(xy, self._size_wh[frame]) if in_camera else person_frame(xy)
-        joints, known = network_inputs(placed, finite(xy))
+        joints, known = network_inputs(camera_frame(xy, self._size_wh[frame]), finite(xy))
         pose = self._xyz[frame]
         pose = pose - pose[:, list(model.roots)].mean(1, keepdims=True)
         mirror = list(model.joints.mirror)

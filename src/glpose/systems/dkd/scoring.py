@@ -97,7 +97,7 @@ class _Together:
                     to_image = to_crop.inverse() @ crop_from_map
                     joints[n].setdefault(name, []).append(to_image.apply(own))
                 if name == MATCHED:
-                    ends = score.mean(1) < config.min_score
+                    ends = np.minimum(score, 1).mean(1) < config.min_score  # as in use
                     ends |= self._since[here] + 1 == config.every
                     self._since[here] = np.where(ends & (not rolled), 0, self._since[here] + 1)
             for n, is_start in zip(here, starts, strict=True):

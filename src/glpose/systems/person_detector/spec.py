@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from glpose.config import check_length, check_pairs, check_range, check_ranges
 from glpose.errors import BadConfig
-from glpose.export.terms import LICENCE
+from glpose.export.terms import about
 from glpose.nets.spec import CHANNELS, LiteBodyConfig
 from glpose.runtime.card import DetectorCard
 from glpose.train.recipe import Recipe
@@ -163,27 +165,19 @@ Settings = Recipe[PersonDetectorConfig, BoxDataConfig]
 """The recipe type of this system."""
 
 
+PAPER = "anchor-free one-stage detector after FCOS (ICCV 2019) and TOOD (ICCV 2021)"
+
+
 def card(
     config: PersonDetectorConfig,
-    *,
     name: str,
-    version: str,
-    trained_on: tuple[str, ...] = (),
-    terms: str = "",
-    made_by: dict[str, str] | None = None,
-    scores: dict[str, str] | None = None,
+    sources: tuple[str, ...] = (),
+    made_by: Mapping[str, str] = MappingProxyType({}),
+    scores: Mapping[str, str] = MappingProxyType({}),
 ) -> DetectorCard:
-    """The card of a network with this configuration."""
+    """The card of a network with this configuration, trained on the named sets."""
     return DetectorCard(
-        name=name,
-        version=version,
-        trained_on=trained_on,
-        terms=terms,
-        licence=LICENCE,
-        source="anchor-free one-stage detector after FCOS (ICCV 2019) and TOOD (ICCV 2021), on "
-        f"{config.backbone.family}",
-        made_by=made_by or {},
-        scores=scores or {},
+        **about(name, sources, f"{PAPER}, on {config.backbone.family}", made_by, scores),
         size_hw=config.size_hw,
         strides=config.strides,
         iou_limit=config.iou_limit,

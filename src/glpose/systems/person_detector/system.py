@@ -13,7 +13,6 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from glpose.errors import BadWeights
-from glpose.export.terms import describe
 from glpose.export.unfold import load_exported, restore_norms
 from glpose.formats.coco.boxes import BoxedPicture
 from glpose.metrics.ap import (
@@ -128,16 +127,7 @@ class PersonDetectorTask(ExportTask[PersonDetector]):
         scores: dict[str, str],
     ) -> list[Path]:
         """One graph, see `export`."""
-        trained_on, terms = describe(self.sets_seen())
-        made = card(
-            model.config,
-            name=name,
-            version="1",
-            trained_on=trained_on,
-            terms=terms,
-            made_by=made_by,
-            scores=scores,
-        )
+        made = card(model.config, name, self.sets_seen(), made_by, scores)
         return [export_detector(model, made, folder)]
 
 
@@ -151,7 +141,7 @@ def torch_detector(model: PersonDetector, min_score: float = _MIN_SCORE) -> BoxD
         return boxes.cpu().numpy(), scores.cpu().numpy()
 
     config = replace(model.config, min_score=min_score)
-    return BoxDetector(run, card(config, name="unfinished", version="0"))
+    return BoxDetector(run, card(config, "unfinished"))
 
 
 def _scores(

@@ -31,10 +31,11 @@ class PartLosses(nn.Module):
 def part_losses(task: Task, model: nn.Module, workers: Workers) -> nn.Module:
     """A module from a part to its losses; with sharing "torch", backward averages gradients.
 
-    A parameter that has no gradient in any process keeps none.
+    A parameter that has no gradient in any process keeps none. Without any to train there is
+    nothing to average.
     """
     losses = PartLosses(task, model)
-    if workers.sharing != "torch":
+    if workers.sharing != "torch" or not any(p.requires_grad for p in model.parameters()):
         return losses
     return DistributedDataParallel(
         losses,
