@@ -273,10 +273,16 @@ def read_pages(path: Path, number: int) -> Iterator[Rgb | None]:
 
 def write_image(path: Path, rgb: Rgb) -> None:
     """Write a picture; the suffix sets the format. Raises VideoError if it cannot be written."""
+    bgr, (height, width) = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), rgb.shape[:2]
+    refused = VideoError(
+        f"{path}: no writer for '{path.suffix}' of {width}x{height} pixels in colour; use .png"
+    )
     try:
-        _, data = cv2.imencode(path.suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+        is_taken, data = cv2.imencode(path.suffix, bgr)
     except cv2.error as problem:
-        raise VideoError(f"{path}: no writer for '{path.suffix}'; use .png or .jpg") from problem
+        raise refused from problem
+    if not is_taken:
+        raise refused
     try:
         path.write_bytes(data.data)
     except OSError as problem:

@@ -110,7 +110,11 @@ def test_draw_frame(example: Example, clip: Path, results: Path, tmp_path: Path)
     ):
         with pytest.raises(SystemExit, match=said):
             example("draw_frame.py", *given, tmp_path / "no.png")
-    for out, said in (("new/a.png", r"cannot be written \(No such file"), ("a.xyz", "no writer")):
+    for out, said in (
+        ("new/a.png", r"cannot be written \(No such file"),
+        ("a.xyz", "no writer"),
+        ("a.pgm", "no writer for '.pgm' of 128x96 pixels in colour; use .png"),
+    ):
         with pytest.raises(SystemExit, match=rf"{out}: {said}"):
             example("draw_frame.py", clip, results, 2, tmp_path / out)
 

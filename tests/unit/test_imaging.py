@@ -67,6 +67,16 @@ def test_a_damaged_picture_is_not_taken_for_another_kind_of_file(
         read_image(path)
 
 
+@pytest.mark.parametrize("name", ["a.jpg", "a.gif", "a.pbm", "a.xyz", "a"])
+def test_what_a_format_does_not_take_is_said_and_not_written(name: str, tmp_path: Path) -> None:
+    with pytest.raises(
+        VideoError, match=rf"{name}: no writer for .* of 70000x1 pixels .* use \.png"
+    ):
+        write_image(tmp_path / name, np.zeros((1, 70000, 3), np.uint8))
+    assert not list(tmp_path.iterdir())
+    write_image(tmp_path / "a.png", np.zeros((1, 70000, 3), np.uint8))
+
+
 def test_a_full_disk_is_said(tmp_path: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
