@@ -10,6 +10,7 @@ User names, passwords and whatever else may be secret in an address are in no me
 
 import atexit
 import math
+import os
 import re
 import threading
 import time
@@ -49,7 +50,12 @@ _MOST_BYTES = 10**11  # a server that tells more does not know it, or what it se
 _WRAP_S = 2**33 / 90000  # when the clock of a transport stream begins anew
 _SPLICE_S = Fraction(10)  # no part of a playlist is longer than that, and none is without pictures
 _TICK = Fraction(1, 90000)
+_LAST_PORT = 65535
 _MULTIPART = "mpjpeg"  # pictures one by one, as small cameras send them over HTTP
+_NOT_READ = "is, or leads to, what is not read; expected MP4, WebM, MPEG-TS, FLV, HLS or MJPEG"
+_TIMELESS = (
+    "MJPEG of a length that the server tells, so a recording without times; convert it to MP4"
+)
 _RATED_S = 2.0  # who sends few pictures a second is not waited for longer, to know how many
 _HTTP = ("http,https,tcp,tls", f"{FORMATS},hls")
 _ALLOWED = {
@@ -65,8 +71,10 @@ _LIVE_NOTE = "pictures that came while poses were estimated were left out"
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is an address of the network, or of something else with a scheme."""
-    return re.match(r"[a-z][a-z0-9+.-]+:/", text, re.IGNORECASE) is not None
+    """Whether a text is an address of the network, or of something else with a scheme; and no file."""
+    has_scheme = re.match(r"[a-z][a-z0-9+.-]+:/", text, re.IGNORECASE) is not None
+    # Not `Path.exists`, which raises for names that are too long, and tells them.
+    return has_scheme and not os.path.exists(text)  # noqa: PTH110
 
 
 def shown(text: str) -> str:
@@ -115,8 +123,12 @@ def parse_address(text: str) -> Address:
     scheme, _, rest = label.partition("://")
     if scheme not in _ALLOWED:
         raise VideoError(f"{label}: expected an address with {', '.join(_ALLOWED)}")
-    if not rest.partition("/")[0]:
-        raise VideoError(f"{label}: names no host; expected such as {scheme}://HOST/PATH")
+    found = re.fullmatch(r"(?:\[.+\]|[^:]+)(?::([0-9]{1,5}))?", rest.partition("/")[0])
+    if not found or (found[1] and not 1 <= int(found[1]) <= _LAST_PORT):
+        raise VideoError(
+            f"{label}: expected such as {scheme}://HOST/PATH or {scheme}://HOST:PORT/PATH, with a "
+            f"port from 1 to {_LAST_PORT}"
+        )
     return Address(text, label, *_ALLOWED[scheme])
 
 
@@ -174,7 +186,7 @@ class _Reader:
         self._waiting: deque[_Picture] = deque()
         self._notices: list[str] = []
         self._is_stopped, self._is_over = threading.Event(), False
-        self._num_gaps, self._is_multipart = 0, False
+        self._num_gaps, self._is_multipart, self._is_rated = 0, False, False
         self.thread = threading.Thread(target=self._work, name="glpose-network", daemon=True)
         atexit.register(self._end)
         self.thread.start()
@@ -225,7 +237,7 @@ class _Reader:
                 self._changed.notify_all()
 
     def _read_all(self) -> None:
-        """Read, and connect again as often as it pays. Raises: VideoError if there is no first time."""
+        """Read, and connect again as often as it pays. Raises: VideoError if no picture comes."""
         stream, tries = self._connected(), 0
         while stream is not None:
             begin = time.monotonic()
@@ -239,7 +251,10 @@ class _Reader:
             stream, tries = self._again(why, tries)
 
     def _again(self, why: str, tries: int) -> tuple[VideoStream | None, int]:
-        """The pictures of a new connection, and the number of tries; None if there are no more."""
+        """The pictures of a new connection, and the number of tries; None if there are no more.
+
+        Raises: VideoError if there are no more, and no picture ever came.
+        """
         pauses, label = self._patience.again_s, self._address.label
         for number in range(tries, len(pauses)):
             self._tell(f"{label}: {why}; connecting again (try {number + 1} of {len(pauses)})")
@@ -261,9 +276,11 @@ class _Reader:
             self._num_gaps += not self._has_last(container, stream)
             container.close()
             return None, number
+        given_up = f"({why}); given up after {len(pauses)} tries"
+        if self.clock.last_s < 0:
+            raise VideoError(f"{label}: gave no picture {given_up}")
         self.warnings.append(
-            f"{label}: lost after {self.clock.last_s:.1f} s ({why}); given up after "
-            f"{len(pauses)} tries, what came before is kept"
+            f"{label}: lost after {self.clock.last_s:.1f} s {given_up}, what came before is kept"
         )
         return None, len(pauses)
 
@@ -298,11 +315,18 @@ class _Reader:
         try:
             container = self._opened()
         except (FFmpegError, OSError, ValueError, RuntimeError) as problem:
-            is_late = time.monotonic() - begin >= patience.connect_s
-            why = _silence(patience.connect_s) if is_late else _reason(problem)
+            if time.monotonic() - begin >= patience.connect_s:
+                why = _silence(patience.connect_s)
+            elif isinstance(problem, ArgumentError) and address.label.startswith("http"):
+                why = _NOT_READ  # nor as MJPEG
+            else:
+                why = _reason(problem)
         else:
             stream = _picked(container, address.label)
             if self._is_multipart:
+                if _is_sized(container):
+                    container.close()
+                    raise VideoError(f"{address.label}: {_TIMELESS}")
                 stream.time_base = _TICK
             length_s = duration_s(container, stream)
             self.clock.connect(
@@ -386,7 +410,8 @@ class _Reader:
             packets = _as_they_come(packets)
         if self.clock.is_recording:
             packets = without_jumps(packets, _SPLICE_S if _is_hls(container) else None)
-        if self.clock.is_recording or header_rate(container, stream) is None:
+        has_rate = self._is_rated or header_rate(container, stream) is not None
+        if self.clock.is_recording or not has_rate:
             packets = self._rated(packets, stream, FirstPackets(container, stream))
         try:
             for packet in packets:
@@ -418,7 +443,13 @@ class _Reader:
                     break
         except (FFmpegError, OSError, RuntimeError) as found:
             problem = found
-        self.clock.rate_hz = float(first.rate())
+        if not self._is_multipart:
+            self.clock.rate_hz = float(first.rate())
+        elif len(held) > 1:
+            # Where they come by twos or threes, most steps say nothing of the rate.
+            first_pts, *_, last_pts = (packet.pts or 0 for packet in held)
+            lasted_s = float((last_pts - first_pts) * _TICK)
+            self.clock.rate_hz, self._is_rated = (len(held) - 1) / lasted_s, True
         # Of many that are each whole the newest, else there would be a hole behind the first ones.
         yield from held[-1:] if self._is_multipart else held
         if problem is not None:
@@ -540,8 +571,10 @@ class NetworkSource:
 
 def _as_they_come(packets: Iterator[Packet]) -> Iterator[Packet]:
     """The packets with times by the clock of this computer: nothing else tells them."""
+    last = -1
     for packet in packets:
-        packet.pts = packet.dts = round(time.monotonic() / _TICK)
+        last = max(last + 1, round(time.monotonic() / _TICK))  # some come at once
+        packet.pts = packet.dts = last
         packet.duration = 0
         yield packet
 
@@ -552,8 +585,7 @@ def _is_hls(container: InputContainer) -> bool:
 
 def _is_sized(container: InputContainer) -> bool:
     """Whether the server tells how many bytes a recording has; of HLS those are only the playlist's."""
-    is_other = container.format.name in ("hls", _MULTIPART)
-    return not is_other and 0 < container.size <= _MOST_BYTES
+    return not _is_hls(container) and 0 < container.size <= _MOST_BYTES
 
 
 def _picked(container: InputContainer, label: str) -> VideoStream:
@@ -573,10 +605,6 @@ def _reason(problem: Exception) -> str:
     if "Clock has been changed" in str(problem):
         # PyAV raises a plain RuntimeError: its timeouts are reckoned by the clock on the wall.
         return "cannot be read (the clock of this computer was set back)"
-    if isinstance(
-        problem, ArgumentError
-    ):  # where a format or a protocol is not among those allowed
-        return "is, or leads to, what is not read; expected MP4, WebM, MPEG-TS, FLV, HLS or MJPEG"
     said = getattr(problem, "strerror", None) or type(problem).__name__
     if said == "Invalid data found when processing input":
         return "what came is not a video that can be read"

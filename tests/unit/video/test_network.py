@@ -424,8 +424,16 @@ def test_a_stream_that_is_dropped_unread_is_let_go_of(tmp_path: Path) -> None:
         assert not thread.is_alive()
 
 
-def multipart(num: int, pause_s: float, *, is_sized: bool) -> Answer:
-    """Pictures one by one, as small cameras send them."""
+def multipart(
+    num: int,
+    pause_s: float,
+    *,
+    is_sized: bool = True,
+    at_once: int = 1,
+    kind: str = "image/jpeg",
+    length: int = 0,
+) -> Answer:
+    """Pictures one by one, as small cameras send them, or so many at once; `length` is of them all."""
     jpegs = [
         cv2.imencode(".jpg", bad_videos.coded_picture(i)[..., ::-1])[1].tobytes()
         for i in range(num)
@@ -434,13 +442,16 @@ def multipart(num: int, pause_s: float, *, is_sized: bool) -> Answer:
     def answer(to: BaseHTTPRequestHandler) -> None:
         to.send_response(200)
         to.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        if length:
+            to.send_header("Content-Length", str(length))
         to.end_headers()
-        for jpeg in jpegs:
-            length = f"Content-Length: {len(jpeg)}\r\n" if is_sized else ""
-            head = f"--frame\r\nContent-Type: image/jpeg\r\n{length}\r\n"
+        for number, jpeg in enumerate(jpegs, 1):
+            size = f"Content-Length: {len(jpeg)}\r\n" if is_sized else ""
+            head = f"--frame\r\nContent-Type: {kind}\r\n{size}\r\n"
             with suppress(OSError):
                 to.wfile.write(head.encode() + jpeg + b"\r\n")
-            time.sleep(pause_s)
+            if number % at_once == 0:
+                time.sleep(pause_s)
 
     return answer
 
@@ -461,6 +472,44 @@ def test_pictures_one_by_one_have_the_times_at_which_they_came(
     assert 0.018 < np.median(steps) < 0.03
     assert len(told) == 3
     assert num_requests == 2 + 3  # what it is was asked for once
+
+
+def test_pictures_that_come_by_twos_tell_the_rate_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "_WAITING", {True: 8, False: 99})
+    answer = multipart(30, 0.04, at_once=2)
+    source, frames, _, num_requests = read(answer, answer, answer, refused(404), name="stream")
+    assert num_requests == 2 + 3
+    assert 25 < source.info.rate_hz < 54
+    # All pictures of the second connection; and no person is lost for so short a gap.
+    assert 6 + 29 <= len(frames) <= 7 + 30
+    assert [frame.index for frame in frames] == list(range(len(frames)))
+    assert np.diff([frame.time_s for frame in frames]).min() > 0
+
+
+def test_pictures_that_come_at_the_same_time_have_times_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(network.time, "monotonic", lambda: 5.0)
+    packets = [av.Packet(b"x") for _ in range(3)]
+    times = [packet.pts for packet in network._as_they_come(iter(packets))]
+    assert times == [450_000, 450_001, 450_002]
+
+
+def test_pictures_one_by_one_of_which_all_are_there_have_no_times() -> None:
+    with serving(multipart(30, 0.0, length=100_000)) as server:
+        address = parse_address(f"http://127.0.0.1:{server.port}/walk.mjpg")
+        with pytest.raises(VideoError, match="so a recording without times; convert it to MP4"):
+            NetworkSource(address, patience=QUICK)
+        assert len(server.requests) == 2
+
+
+def test_who_never_sends_a_picture_is_told_why() -> None:
+    with serving(multipart(5, 0.0, kind="image/jpg")) as server:
+        address = parse_address(f"http://127.0.0.1:{server.port}/stream")
+        with pytest.raises(VideoError) as found:
+            NetworkSource(address, patience=QUICK)
+        assert "/stream: gave no picture (what came is not a video that" in str(found.value)
+        assert str(found.value).endswith("; given up after 3 tries")
 
 
 def test_few_pictures_a_second_are_not_waited_for_to_know_how_many(
@@ -509,6 +558,13 @@ def test_only_some_addresses_are_opened_and_only_if_allowed() -> None:
     for text in ("ftp://me:pw@host/x", "file:///etc/passwd", "http:///x", "concat:/a"):
         with pytest.raises(VideoError, match="expected"):
             parse_address(text)
+    for host in ("host:0", "host:70000", "host:", "host:a", "[::1]:99999", "me:pw@host:0", "::1"):
+        for scheme in ("http", "rtsp", "rtmps"):
+            with pytest.raises(VideoError, match="with a port from 1 to 65535") as found:
+                parse_address(f"{scheme}://{host}/x")
+            assert "pw" not in str(found.value)
+    for host in ("host", "host:1", "me:pw@host:65535", "[::1]", "[::1]:554", "10.0.0.5:80"):
+        assert parse_address(f"http://{host}/x").url == f"http://{host}/x"
     for text in ("http://me:pw@host.invalid/x.mp4", "rtsp://host.invalid/user=pw"):
         (entry,) = find_sources([text])
         with pytest.raises(VideoError, match="not a local file; add --allow-network") as found:
@@ -517,6 +573,7 @@ def test_only_some_addresses_are_opened_and_only_if_allowed() -> None:
         (entry,) = find_sources([text], allow_network=True)
         assert entry.error is None
         assert entry.label == shown(text)
+    assert is_address(f"http://host.invalid/{'a' * 5000}")
     assert not is_address("walk.mp4")
     assert not is_address("C:\\walk.mp4")
 
@@ -754,6 +811,19 @@ def test_the_library_may_open_the_network_only(
     assert "tcp" in protocols
     assert protocols <= {"http", "https", "rtmp", "rtmps", "rtsp", "tcp", "tls"}
     assert not {"concat", "dash", "lavfi"} & set(options["format_whitelist"].split(","))
+
+
+def test_only_over_http_an_argument_that_is_refused_is_a_format(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise av.error.ArgumentError(22, "Invalid argument")
+
+    monkeypatch.setattr(network.av, "open", refuse)
+    for scheme, said in (("rtsp", "cannot be read (Invalid argument)"), ("https", NOT_READ)):
+        with pytest.raises(VideoError) as found:
+            NetworkSource(parse_address(f"{scheme}://host.invalid/a"), patience=QUICK)
+        assert str(found.value) == f"{scheme}://host.invalid/a: {said}"
 
 
 LISTS: dict[str, Callable[[str], bytes]] = {
