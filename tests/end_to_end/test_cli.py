@@ -628,7 +628,15 @@ def test_info_about_folders_and_names(
     assert main(["info", "a" * 300]) == 2
     assert "cannot be looked at (File name too long)" in problem_line(capsys)
     assert main(["info", "https://me:pw@host.invalid/poses.jsonl"]) == 2
-    assert "https://host.invalid/poses.jsonl: an address; only glpose run" in problem_line(capsys)
+    said = "an address; expected a local file, fetch it first"
+    assert problem_line(capsys) == f"glpose: https://host.invalid/poses.jsonl: {said}"
+    for text, label in (
+        ("file:///tmp/a", "file:///tmp/a"),
+        ("https://", "https://"),
+        (f"https://me:pw@host.invalid/{'a' * 5000}?pw", f"https://host.invalid/{'a' * 5000}"),
+    ):
+        assert main(["info", text]) == 2
+        assert problem_line(capsys) == f"glpose: {label}: {said}"
     assert main(["info", "pose_smal"]) == 2
     assert "did you mean 'pose_small'?" in problem_line(capsys)
 

@@ -137,7 +137,7 @@ def results_file(path: Path) -> list[str]:
     ]
 
 
-def source(path: Path) -> list[str]:
+def source(path: str | Path) -> list[str]:
     """What a video or a folder holds, one line each, with the reason if it cannot be read."""
     entries = find_recordings([path])
     if len(entries) == 1:

@@ -16,22 +16,24 @@ def info(what: str | None = None, /) -> int:
         file or a folder), a run of glpose train, or a recipe by its name.
 
     """
-    say(*_lines(what))
+    from glpose.cli import about
+
+    say(*(about.installation() if what is None else _lines(what)))
     return 0
 
 
-def _lines(what: str | None) -> list[str]:
+def _lines(what: str) -> list[str]:
     from glpose.cli import about
     from glpose.formats.text.lines import looking_at
     from glpose.runtime.trained import how_to_export, training_run
     from glpose.video.network import is_address
 
-    if what is None:
-        return about.installation()
+    if is_address(what):  # as it was given: a path has no "//", and its name may be too long
+        return about.source(what)
     path = Path(what)
     with looking_at(path):
         if not path.exists():
-            return about.source(path) if is_address(what) else _of_name(what)
+            return _of_name(what)
         if (run := training_run(path)) and not any(run.glob("*.onnx")):
             return about.training(path, run)
         if path.is_dir():

@@ -28,7 +28,7 @@ from glpose.timing import Timings
 from glpose.track.by_flow import with_links
 from glpose.types import Frame, FrameAndPoses, FramePoses, VideoInfo
 from glpose.video.arrays import RATE_HZ
-from glpose.video.given import find_given
+from glpose.video.given import find_given_recordings
 from glpose.video.source import Source
 from glpose.viewer.private import Private
 
@@ -67,7 +67,7 @@ def refine_video(
     Raises: GLPoseError if video or poses cannot be used.
     """
     check_order(poses, "glpose refine VIDEO POSES")
-    entries = find_given([video])
+    entries = find_given_recordings([video])
     if len(entries) != 1:
         raise BadInput(f"{video}: holds {len(entries)} videos; expected one, refine each alone")
     (entry,) = entries

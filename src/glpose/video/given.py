@@ -27,7 +27,14 @@ from glpose.video.camera import CameraSource
 from glpose.video.network import NetworkSource
 from glpose.video.pages import Pages
 from glpose.video.reader import Audio, VideoSource
-from glpose.video.source import ImageSequence, Source, SourceEntry, find_sources, natural
+from glpose.video.source import (
+    ImageSequence,
+    Source,
+    SourceEntry,
+    find_recordings,
+    find_sources,
+    natural,
+)
 
 Given = (
     str
@@ -59,6 +66,11 @@ def find_given(
     """
     parts = (part for one in given for part in _parts(one, fps))
     return find_sources(parts, allow_network=allow_network)
+
+
+def find_given_recordings(given: Iterable[Given]) -> list[SourceEntry]:
+    """As `find_given`, where a camera or an address is an entry whose `open` says what it is."""
+    return find_recordings(part for one in given for part in _parts(one, None))
 
 
 def let_go(source: Source) -> None:

@@ -328,7 +328,7 @@ def _live(text: str, *, allow_network: bool) -> SourceEntry | None:
     """A camera or an address, None for what is a path."""
     if (camera := camera_number(text)) is not None:
         return SourceEntry(f"camera-{camera}", (), camera=camera)
-    if not is_address(text) or Path(text).exists():
+    if not is_address(text):
         return None
     try:
         address = parse_address(text)
@@ -347,7 +347,7 @@ def _not_recorded(text: str) -> SourceEntry | None:
     entry = _live(text, allow_network=False)
     if entry is None:
         return None
-    said = f"{shown(text)}: an address; only glpose run reads those, fetch the file first"
+    said = f"{shown(text)}: an address; expected a local file, fetch it first"
     if entry.camera is not None:
         said = f"{entry.name}: a camera; only glpose run reads those, record a file first"
     return SourceEntry(entry.name, (), error=VideoError(said))

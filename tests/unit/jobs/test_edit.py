@@ -241,7 +241,7 @@ def test_only_the_results_of_a_run_have_an_overlay(folder: Path, video: Path) ->
 
 
 def test_another_video_is_refused_before_anything_changes(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(VideoError, match="an address; only glpose run reads those"):
+    with pytest.raises(VideoError, match="an address; expected a local file"):
         drop(folder, [2], "https://host.invalid/a.mp4")
     other = bad_videos.write_video(tmp_path / "other.mp4", num_frames=3)
     with pytest.raises(BadInput, match=r"of a video of 5 frames, but .*other.mp4 has 3"):

@@ -93,8 +93,8 @@ def test_what_cannot_be_embedded_is_one_line_and_writes_nothing(
     other = bad_videos.write_video(tmp_path / "other.mp4", num_frames=NUM_FRAMES + 2)
     with pytest.raises(BadInput, match="give the poses of this video"):
         embed_video(other, written(video, {1: 1}), out, EmbedOptions("x"))
-    for live in ("0", "https://host.invalid/a.mp4"):
-        with pytest.raises(VideoError, match="only glpose run reads those"):
+    for live, said in (("0", "a camera; only"), ("https://host.invalid/a.mp4", "an address; exp")):
+        with pytest.raises(VideoError, match=said):
             embed_video(live, written(video, {1: 1}), out, EmbedOptions("x"))
     assert not out.exists()
     out.write_bytes(b"mine")

@@ -213,8 +213,11 @@ def test_a_video_of_others_is_refused(results: Path, tmp_path: Path, capsys: Cap
         (tmp_path / "https://example.org/a.mp4", "no such file"),
     ):
         assert said in refused(results, capsys, "--video", str(path))
-    for live, said in (("https://example.org/a.mp4", "an address"), ("camera:0", "a camera")):
-        assert f": {said}; only glpose run reads" in refused(results, capsys, "--video", live)
+    for live, said in (
+        ("https://example.org/a.mp4", ": an address; expected a local file"),
+        ("camera:0", ": a camera; only glpose run reads"),
+    ):
+        assert said in refused(results, capsys, "--video", live)
     line = refused(results, capsys, "--no-video", "--video", str(other))
     assert "without --video and --embed" in line
 

@@ -189,6 +189,13 @@ def test_a_video_and_its_results_the_wrong_way_round(video: Path, tmp_path: Path
         refine_video(tmp_path, video, RefineOptions(tmp_path / "out"))
 
 
+def test_what_is_live_is_not_refined(video: Path, tmp_path: Path) -> None:
+    poses = written(tmp_path / "in.jsonl", info_of(video), [standing(0, 1)])
+    for live, said in (("0", "a camera; only"), ("http://host.invalid/a.mp4", "an address; exp")):
+        outcome = refine_video(live, poses, RefineOptions(tmp_path / "out", writers=LIMIT))
+        assert said in outcome.warnings[0]
+
+
 def test_poses_of_another_video_are_refused(video: Path, tmp_path: Path) -> None:
     info, frames = info_of(video), [standing(0, 1)]
     for wrong, said in (

@@ -23,15 +23,15 @@ def names(*arguments: object) -> list[str]:
     [
         (
             "https://me:pw@host.invalid/x.mp4",
-            "^https://host.invalid/x.mp4: an address; only glpose",
+            "^https://host.invalid/x.mp4: an address; expected a local",
         ),
         (
             Path("https://host.invalid/x.mp4"),
-            "^https://host.invalid/x.mp4: an address; only glpose",
+            "^https://host.invalid/x.mp4: an address; expected a local",
         ),
         (
             "ftp://host.invalid/x.mp4",
-            "^ftp://host.invalid/x.mp4: an address; only glpose run reads",
+            "^ftp://host.invalid/x.mp4: an address; expected a local file, fetch it first$",
         ),
         ("0", "^camera-0: a camera; only glpose run reads those, record a file first$"),
         ("camera:0", "^camera-0: a camera; only glpose run reads"),

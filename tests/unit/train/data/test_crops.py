@@ -221,8 +221,8 @@ def test_videos_that_cannot_be_read_are_not_videos_without_people(
 def test_sources_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match="glpose pretrain VIDEOS"):
         open_crops("videos", {}, tmp_path, CROP, HOW, NEAR_S)
-    for live in ("0", "https://host.invalid/a.mp4"):
-        with pytest.raises(VideoError, match="only glpose run reads those"):
+    for live, said in (("0", "a camera; only"), ("https://host.invalid/a.mp4", "an address; exp")):
+        with pytest.raises(VideoError, match=said):
             open_crops("videos", {"videos": live}, tmp_path, CROP, HOW, NEAR_S)
     with pytest.raises(BadConfig, match="unknown set 'poool'"):
         open_crops("poool", {}, tmp_path, CROP, HOW, NEAR_S)
