@@ -23,8 +23,10 @@ from glpose.systems.css.step import moments, painted, split_losses, split_scores
 from glpose.systems.css.system import CSSTask  # noqa: E402
 from glpose.systems.single_frame.spec import SingleFrameConfig  # noqa: E402
 from glpose.systems.single_frame.system import SingleFrameTask  # noqa: E402
-from glpose.train.data.crops import CropsConfig  # noqa: E402
+from glpose.train.data.crops import CropsConfig, digests_of_videos  # noqa: E402
+from glpose.train.data.sets import digests_of  # noqa: E402
 from glpose.train.data.store import PictureStore, write_store  # noqa: E402
+from glpose.train.recipe import data_roots  # noqa: E402
 from glpose.train.run.log import RunLog  # noqa: E402
 from glpose.types import Anchor, CropSpec  # noqa: E402
 
@@ -278,6 +280,19 @@ def test_scores_and_pictures_are_of_held_out_clips(
     far = task(store, monkeypatch, data=replace(HOW, away_s=9.0))
     with pytest.raises(BadInput, match="4 without crops 9 s apart; expected longer clips"):
         far.train_data()
+
+
+def test_the_task_tells_what_its_clips_were_drawn_from(
+    store: PictureStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "walk.mp4").write_bytes(b"a video")
+    how = replace(HOW, sources=("videos", "jhmdb"))
+    opened = task(store, monkeypatch, data=how, roots=data_roots(videos=str(tmp_path)))
+    opened.train_data()
+    videos = digests_of_videos(str(tmp_path))
+    assert list(videos) == [str(tmp_path / "walk.mp4")]
+    assert opened.drawn_from == videos | digests_of({"jhmdb": store})
+    assert len(opened.drawn_from) == 2
 
 
 def test_clips_that_cannot_be_learned_from_are_told_by_what_they_lack(

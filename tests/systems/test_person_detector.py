@@ -353,6 +353,19 @@ def test_held_out_pictures_are_never_trained_on(person_boxes: Path, tmp_path: Pa
     assert len(np.load(folder / "index.npz")["offset"]) == 8
 
 
+def test_the_task_tells_what_its_data_was_drawn_from(person_boxes: Path, tmp_path: Path):
+    recipe = dataclasses.replace(
+        person_small(),
+        data=BoxDataConfig(synth_share=0.0),
+        roots=data_roots(person_boxes=str(person_boxes)),
+    )
+    task = load_system("person_detector").open(recipe, tmp_path)
+    assert task.drawn_from == {}
+    data = task.train_data()
+    assert task.drawn_from == data.drawn_from
+    assert list(task.drawn_from) == ["person_boxes"]
+
+
 def test_validation_scores_the_held_out_pictures(person_boxes: Path, tmp_path: Path):
     recipe = dataclasses.replace(
         person_small(), model=TINY, roots=data_roots(person_boxes=str(person_boxes)), init_from=""
