@@ -35,6 +35,8 @@ from glpose.train.data.sets import LABELLED  # noqa: E402
 from glpose.train.data.tracks import Tracks  # noqa: E402
 from glpose.train.loop import train  # noqa: E402
 from glpose.train.recipe import Optimizer, Recipe  # noqa: E402
+from glpose.train.run.workers import ALONE  # noqa: E402
+from glpose.train.state import start  # noqa: E402
 from glpose.types import CropSpec, Frame, FramePoses, People  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -460,6 +462,20 @@ def test_both_networks_start_from_runs(singles: dict[str, Path], tmp_path: Path)
         assert torch.equal(value, two.state_dict()[name])
     with pytest.raises(BadWeights, match="does not fit this recipe's encoder"):
         DKDTask(replace(RECIPE, init_from=str(small)), tmp_path).build()
+
+
+def test_a_frozen_initializer_does_not_start_from_imagenet(tmp_path: Path) -> None:
+    """Which has no head: noise would teach. Without `init_from` all is tried out on noise."""
+    recipe = replace(RECIPE, optimizer=Optimizer(rates=(("initializer", 0.0),)))
+    of_imagenet = DKDTask(replace(recipe, init_from="imagenet"), tmp_path)
+    with pytest.raises(BadConfig, match=r"initializer\.head; expected .* single-frame network"):
+        of_imagenet.build()
+    of_imagenet.build(fresh=True)
+    state = start(recipe, DKDTask(recipe, tmp_path), ALONE)
+    assert not any(p.requires_grad for p in state.model.initializer.parameters())
+    trained = DKDTask(replace(RECIPE, init_from="imagenet"), tmp_path)
+    with pytest.raises(BadConfig, match="which needs an EfficientNet-Lite"):
+        trained.build()
 
 
 def test_a_frame_encoder_without_the_last_stages_starts_from_the_whole_network(

@@ -1,5 +1,6 @@
 """Flowing ConvNets: what is trained, what the runtime gets, flow in training as in running, export."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -250,10 +251,17 @@ def test_merging_without_weights_is_scored_and_exported(
     recipe, told = settings(single, pooling=pooling), []
     best = train(recipe, SYSTEM, tmp_path / "run", cache_dir=cache, report=told.append)
     assert told[0] == "nothing of this network is trained: it is scored and saved as it is"
-    assert told[1].startswith(f"step {recipe.num_steps}/{recipe.num_steps} ")
+    assert told[1].startswith(f"step 0/{recipe.num_steps} ")
+    pictures = (tmp_path / "run" / "samples").iterdir()
+    assert [path.name for path in pictures] == ["step_000000.jpg"]
+    assert (
+        json.loads((tmp_path / "run" / "recipe.json").read_text())["in_steps"]["num_samples"] == 1
+    )
     assert torch.load(best, weights_only=True)["scores"]["clean@0.2"] >= 0
     told.clear()
     train(recipe, SYSTEM, tmp_path / "run", cache_dir=cache, resume=True, report=told.append)
-    assert told == [f"resumed at step {recipe.num_steps} of {recipe.num_steps}"]
+    assert told == [f"resumed at step 0 of {recipe.num_steps}"]
     paths = export_run(tmp_path / "run", tmp_path / "out", None, {}, [])
-    assert load_estimator(paths[0].parent).card.inputs == ("key", "neighbours", "gone")
+    card = load_estimator(paths[0].parent).card
+    assert card.inputs == ("key", "neighbours", "gone")
+    assert card.made_by["steps"] == f"0 of {recipe.num_steps}"

@@ -25,6 +25,7 @@ from glpose.nets.blocks import num_parameters  # noqa: E402
 from glpose.nets.losses import heatmap_loss  # noqa: E402
 from glpose.nets.spec import (  # noqa: E402
     EfficientNetLiteConfig,
+    HourglassConfig,
     LossConfig,
     ResNetConfig,
 )
@@ -1162,6 +1163,23 @@ def test_encoder_and_head_come_from_a_single_frame_run(tmp_path: Path) -> None:
     wider = replace(recipe, model=replace(recipe.model, backbone=replace(BACKBONE, width=16)))
     with pytest.raises(BadWeights, match=r"best\.pt: does not fit this recipe's encoder"):
         opened(wider).build()
+
+
+def test_an_hourglass_is_taken_as_it_is_whatever_joints_its_run_has(tmp_path: Path) -> None:
+    """Its guesses are no answers here, and need not be maps of the joints."""
+    backbone = HourglassConfig(2, num_maps=51, width=32, depth=1)
+    of_jhmdb = tiny_recipe(
+        model=replace(TINY, start="single", skeleton="jhmdb15", backbone=backbone)
+    )
+    donor = opened(of_jhmdb).build()
+    said = json.dumps(to_plain(of_jhmdb))
+    save_checkpoint(tmp_path / "best.pt", {"ema": donor.state_dict(), "recipe": said})
+    of_posetrack = replace(of_jhmdb.model, skeleton="posetrack15")
+    recipe = tiny_recipe(model=of_posetrack, init_from=str(tmp_path / "best.pt"))
+    model = opened(recipe).build()
+    for name, value in donor.encoder.state_dict().items():
+        assert torch.equal(model.encoder.state_dict()[name], value)
+    assert torch.equal(model.fusion.head.weight[0], donor.fusion.head.weight[13])  # right ankle
 
 
 @pytest.mark.parametrize("whole", [True, False])

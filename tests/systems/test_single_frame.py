@@ -279,6 +279,20 @@ def test_composite_heads_go_by_the_names_of_the_joints_too(tmp_path: Path) -> No
         assert torch.equal(layer.weight[0], donor.head.maps[name].weight[13])
 
 
+def test_guesses_of_hourglasses_go_by_the_names_of_the_joints_too(tmp_path: Path) -> None:
+    recipe = tiny("hourglass")
+    backbone = replace(recipe.model.backbone, num_maps=51)
+    model = replace(recipe.model, num_joints=17, skeleton="coco17", backbone=backbone)
+    of_coco = replace(recipe, model=model)
+    donor = opened(of_coco).build()
+    said = json.dumps(to_plain(of_coco))
+    torch.save({"ema": donor.state_dict(), "recipe": said}, tmp_path / "best.pt")
+    other = opened(replace(recipe, init_from=str(tmp_path / "best.pt"))).build()
+    for kind in range(3):  # the right ankle's rows
+        its, mine = (net.encoder.guesses[0].weight for net in (donor, other))
+        assert torch.equal(mine[15 * kind], its[17 * kind + 16])
+
+
 def test_a_composite_head_keeps_exact_conventions() -> None:
     with pytest.raises(BadConfig, match=r"head is 'composite'.*mapping 'centre'"):
         replace(MODELS["composite"], mapping="origin")

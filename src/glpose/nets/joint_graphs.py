@@ -102,8 +102,9 @@ class MotionGraph(nn.Module):
     """DTG: the `num_neighbours` joints that move most alike, the same in all samples of a row.
 
     A neighbour is seen at the sample itself and at those before and after it; beyond the ends of
-    the window there is none. Where nothing moves all joints move alike, and their order decides: the
-    neighbours of somebody who stands still are arbitrary, and change with the least noise.
+    the window there is none. Where nothing moves all joints move alike by the distance, and their
+    order decides: the neighbours of somebody who stands still are arbitrary, and change with the
+    least noise.
     """
 
     def __init__(

@@ -64,14 +64,19 @@ def initial_joints(path: Path) -> Skeleton | None:
 
 
 def with_joints(
-    weights: dict[str, Tensor], source: Skeleton | None, target: Skeleton
+    weights: dict[str, Tensor],
+    source: Skeleton | None,
+    target: Skeleton,
+    *,
+    guesses: bool = False,
 ) -> dict[str, Tensor]:
     """The same weights with the head changed to the target's joints, see `head_of_joints`.
 
     The head is that of a single-frame network (`head.*`), or GLPose's (`fusion.head.*`,
-    `single_head.*`); the early guesses of hourglasses are changed with it. If the file does not say which joints its head has (`source` is None), they
+    `single_head.*`). If the file does not say which joints its head has (`source` is None), they
     are assumed to be the target's if the number matches, else those of the skeleton with that
-    number of joints.
+    number of joints. The encoder stays as it is, but for the early guesses of hourglasses where
+    they are maps of the joints, as the answer is (`guesses`).
     """
     last: dict[str, Tensor] = {}
     for prefix in ("head.", "fusion.head.", "single_head."):
@@ -88,10 +93,11 @@ def with_joints(
         source = known.get(num)
     if source is None or source is target or len(source.joints) != num:
         return weights
-    last |= {name: old for name, old in weights.items() if name.startswith("encoder.guesses.")}
-    changed = {name: _maps_of_joints(old, source, target) for name, old in last.items()}
-    for name, old in weights.items():
-        if name.startswith("encoder.from_guess.") and old.ndim > 1:
+    changed = {name: head_of_joints(old, source, target) for name, old in last.items()}
+    for name, old in weights.items() if guesses else ():
+        if name.startswith("encoder.guesses."):
+            changed[name] = _maps_of_joints(old, source, target)
+        elif name.startswith("encoder.from_guess.") and old.ndim > 1:
             mapped = _maps_of_joints(old.transpose(0, 1), source, target)
             changed[name] = mapped.transpose(0, 1).contiguous()
     return weights | changed
@@ -99,6 +105,8 @@ def with_joints(
 
 def _maps_of_joints(old: Tensor, source: Skeleton, target: Skeleton) -> Tensor:
     """Of one or more kinds of maps, one after the other, each with a row per joint."""
+    if len(old) % len(source.joints):
+        return old  # of a network whose guesses are something else, which does not fit
     kinds = old.split(len(source.joints))
     return torch.cat([head_of_joints(kind, source, target) for kind in kinds])
 

@@ -124,7 +124,7 @@ def train(
                 log = RunLog(run_dir, state.step)
         losses = part_losses(task, state.model, workers)
         run = Run(recipe, counted, task, losses, data, rows, run_dir, workers)
-        if state.step:
+        if goes_on:
             tell(f"resumed at step {state.step} of {counted.num_steps}")
         elif resume:
             tell(f"{run_dir} holds {'no checkpoint' if is_there else 'no run'} yet: starting anew")
@@ -169,15 +169,17 @@ def _in_turn(workers: Workers, opened: Callable[[], T], what: str) -> T:
 
 def _run(run: Run, state: TrainState, log: RunLog | None, report: Callable[[str], None]) -> Path:
     recipe, workers = run.recipe, run.workers
-    if not state.trainable and state.step < recipe.num_steps:
+    if _has_ended(run, state):
+        if log is not None:  # it may have been stopped before its last pictures
+            with disk_failures(f"writing to the run folder {run.folder}"):
+                _draw(run, state, log)
+        return run.folder / "best.pt"
+    if not state.trainable:
         report("nothing of this network is trained: it is scored and saved as it is")
-        state.step = recipe.num_steps
         for line in _write_what_is_due(run, state, log):
             report(line)
+        return run.folder / "best.pt"
     steps = range(state.step, recipe.num_steps)
-    if not steps and log is not None:  # it may have been stopped before its last pictures
-        with disk_failures(f"writing to the run folder {run.folder}"):
-            _draw(run, state, log)
     pin = workers.device.type == "cuda"
     with prefetch(run.data, run.rows, steps, recipe.data_workers, pin=pin) as batches:
         for step in steps:
@@ -192,6 +194,11 @@ def _run(run: Run, state: TrainState, log: RunLog | None, report: Callable[[str]
     return run.folder / "best.pt"
 
 
+def _has_ended(run: Run, state: TrainState) -> bool:
+    """Without anything to train a run has no steps: it ends once it is scored."""
+    return state.step == run.recipe.num_steps or (not state.trainable and bool(state.scores))
+
+
 def _mend_best(run: Run, state: TrainState, log: RunLog, *, is_older: bool) -> list[str]:
     """Forget the best score if it no longer counts or its checkpoint is lost; lines to report.
 
@@ -199,8 +206,8 @@ def _mend_best(run: Run, state: TrainState, log: RunLog, *, is_older: bool) -> l
     again, however often the run is killed.
     """
     best, recipe, lines = run.folder / "best.pt", run.recipe, []
-    was_valid = state.step >= min(recipe.validate_every, recipe.num_steps)
-    has_ended = state.step == recipe.num_steps
+    has_ended = _has_ended(run, state)
+    was_valid = has_ended or state.step >= recipe.validate_every
     is_lost, is_outdated = was_valid and not is_whole(best), is_older and not has_ended
     if not (is_lost or is_outdated):
         return []

@@ -94,15 +94,13 @@ def start(recipe: Recipe, task: Task, workers: Workers, *, fresh: bool = False) 
 
     `fresh` ignores the recipe's `init_from`, for a state whose weights are loaded next.
 
-    Raises: BadConfig if a frozen part has weights that nothing was loaded into, or is not there.
+    Raises: BadConfig if `optimizer.rates` names a part that is not there.
     """
     torch.manual_seed(recipe.seed)
     where = {"device": workers.device, "memory_format": torch.channels_last}
     # torch's type hints of `Module.to` lack `memory_format`.
     model = task.build(fresh=fresh).to(**where)  # type: ignore[call-overload]
     ema = task.build(fresh=True).requires_grad_(False)
-    if not fresh:
-        _check_frozen(model, ema, recipe.optimizer)
     ema.load_state_dict(model.state_dict())
     ema = ema.to(**where)  # type: ignore[call-overload]
     if workers.sharing == "own":
@@ -110,19 +108,6 @@ def start(recipe: Recipe, task: Task, workers: Workers, *, fresh: bool = False) 
     elif workers.sharing == "torch":
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
     return TrainState(model, ema, make_optimizer(model, recipe.optimizer))
-
-
-def _check_frozen(model: nn.Module, drawn: nn.Module, how: Optimizer) -> None:
-    """Noise that no step changes is learned from as if it were knowledge."""
-    fresh = dict(drawn.named_parameters())
-    for name, weight in model.named_parameters():
-        # Those of norms, biases and learned sums start at the same number in each network.
-        is_drawn = weight.ndim > 1 and bool(weight.min() < weight.max())
-        if is_drawn and how.rate_of(name) == 0 and torch.equal(weight.cpu(), fresh[name]):
-            raise BadConfig(
-                f"optimizer.rates freezes {name}, which was freshly drawn; expected the weights of a "
-                "network that has it to start from (--init RUN), or a rate above 0"
-            )
 
 
 def seed_step(recipe: Recipe, step: int, workers: Workers) -> None:

@@ -70,7 +70,7 @@ def test_heads_are_brought_to_other_joints_in_their_last_layer_alone(prefix: str
     assert new[f"{prefix}2.bias"][belly] == 0
 
 
-def test_the_guesses_of_hourglasses_are_brought_to_other_joints_with_the_head() -> None:
+def test_guesses_of_joints_are_brought_to_other_ones_with_the_head_and_no_other_encoder() -> None:
     """What an early guess is made with and what is made of it: heatmaps and two offsets a joint."""
 
     def net(skeleton: Skeleton) -> SingleFrameNet:
@@ -83,7 +83,10 @@ def test_the_guesses_of_hourglasses_are_brought_to_other_joints_with_the_head() 
         ).eval()
 
     old, new = net(COCO17), net(POSETRACK15)
-    new.load_state_dict(with_joints(old.state_dict(), COCO17, POSETRACK15))
+    weights = old.state_dict()
+    new.load_state_dict(with_joints(weights, COCO17, POSETRACK15, guesses=True))
+    untouched = with_joints(weights, COCO17, POSETRACK15)
+    assert all(untouched[name] is weights[name] for name in weights if name.startswith("encoder."))
     crops = torch.full((1, 32, 32, 3), 90, dtype=torch.uint8)
     mine, its = (maps.guesses(crops)[0] for maps in (new, old))
     into, its_into = (n.encoder.from_guess[0][0].weight.unflatten(1, (3, -1)) for n in (new, old))
@@ -92,6 +95,10 @@ def test_the_guesses_of_hourglasses_are_brought_to_other_joints_with_the_head() 
         for name, maps in mine.items():
             torch.testing.assert_close(maps[:, here], its[name][:, there])
         assert torch.equal(into[:, :, here], its_into[:, :, there])
+    # Guesses of something else fit no network of these joints, and are left for it to refuse.
+    name = "encoder.guesses.0.weight"
+    odd = weights | {name: torch.rand(5, 32, 1, 1)}
+    assert with_joints(odd, COCO17, POSETRACK15, guesses=True)[name] is odd[name]
 
 
 def test_a_head_of_unknown_joints_goes_by_their_number() -> None:

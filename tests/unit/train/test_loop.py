@@ -141,6 +141,34 @@ def test_a_run_that_has_ended_gets_its_last_pictures(
     assert modes == [False]  # drawn as what is scored and exported
 
 
+def test_a_run_without_anything_to_train_takes_no_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frozen = tuple((name, 0.0) for name in ("one", "two", "norm"))
+    recipe, run = replace(TINY, optimizer=Optimizer(rates=frozen)), tmp_path / "run"
+    build = TinyTask.build
+
+    def without_spare(task: TinyTask, *, fresh: bool = False) -> TinyNet:
+        model = build(task, fresh=fresh)
+        model.spare.requires_grad_(False)
+        return model
+
+    monkeypatch.setattr(TinyTask, "build", without_spare)
+    draw = Mock()
+    monkeypatch.setattr(RunLog, "draw", draw)
+    told = train(recipe, run)
+    assert told[0] == "nothing of this network is trained: it is scored and saved as it is"
+    assert told[1].startswith("step 0/6 ")
+    draw.assert_called_once()
+    before = (run / "log.jsonl").read_bytes()
+    assert train(recipe, run, resume=True) == ["resumed at step 0 of 6"]
+    assert (run / "log.jsonl").read_bytes() == before
+    # The best checkpoint comes back like that of any run that has ended.
+    (run / "best.pt").unlink()
+    assert "with the weights of step 0" in train(recipe, run, resume=True)[1]
+    assert load_checkpoint(run / "best.pt")["step"] == 0
+
+
 @pytest.mark.slow
 def test_resuming_nothing_starts_and_says_so(tmp_path: Path) -> None:
     assert "holds no run yet: starting anew" in train(TINY, tmp_path / "run", resume=True)[0]

@@ -1,6 +1,5 @@
 """The numbers of a step: the learning rate, and the averaged weights."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,6 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from glpose.errors import BadConfig  # noqa: E402
 from glpose.train.recipe import Optimizer  # noqa: E402
 from glpose.train.run.workers import ALONE  # noqa: E402
 from glpose.train.state import average, learning_rate, start  # noqa: E402
@@ -60,32 +58,3 @@ def test_what_training_starts_from_is_read_once_and_not_for_weights_that_are_loa
     assert built == [fresh, True]
     same = zip(state.model.state_dict().values(), state.ema.state_dict().values(), strict=True)
     assert all(torch.equal(mine, kept) for mine, kept in same)
-
-
-class SeededTask(TinyTask):
-    """Starts from a first convolution, or from the whole network."""
-
-    def build(self, *, fresh: bool = False) -> TinyNet:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.recipe.seed)
-            model = super().build(fresh=fresh)
-        parts = {"": (), "one": ("one",), "all": ("one", "two")}[self.recipe.init_from]
-        for part in () if fresh else parts:
-            torch.nn.init.normal_(model.get_submodule(part).weight)
-        return model
-
-
-@pytest.mark.parametrize(("init_from", "refused"), [("", "one"), ("one", "two"), ("all", "")])
-def test_a_frozen_part_that_was_freshly_drawn_is_refused(
-    tmp_path: Path, init_from: str, refused: str
-) -> None:
-    how = Optimizer(rates=(("one", 0.0), ("norm", 0.0), ("two", 0.0)))
-    task = SeededTask(replace(TINY, optimizer=how, init_from=init_from), tmp_path)
-    if refused:
-        with pytest.raises(
-            BadConfig, match=rf"optimizer\.rates freezes {refused}\.weight, .*--init"
-        ):
-            start(task.recipe, task, ALONE)
-        return
-    for fresh in (False, True):
-        start(task.recipe, task, ALONE, fresh=fresh)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from glpose.codecs.gaussian import HEATMAPS
+from glpose.errors import BadConfig
 from glpose.export.pose import PoseParts, pose_card
 from glpose.formats.sets import dataset, usual_validation
 from glpose.metrics.pck import pck
@@ -34,6 +35,7 @@ from glpose.train.system import PoseTask, System
 PAPER = "kernels distilled from the frame before (DKD, Nie et al., ICCV 2019)"
 _MOST_CLIPS = 16
 _OWN = "initializer."
+_HEAD = f"{_OWN}head"
 
 
 class DKDTask(PoseTask[DKD]):
@@ -48,8 +50,16 @@ class DKDTask(PoseTask[DKD]):
 
         A single-frame network becomes the initializer, a run of this system is taken as it is. For
         the frame encoder see `DKDConfig`.
+
+        Raises: BadConfig for ImageNet's if the initializer is frozen.
         """
         config, init_from = self._recipe.model, self._recipe.init_from
+        if not fresh and init_from == IMAGENET and not self._recipe.optimizer.rate_of(_HEAD):
+            raise BadConfig(
+                "init_from is 'imagenet', which has no head and no pyramid for the initializer, and "
+                f"optimizer.rates freezes {_HEAD}; expected the weights of a single-frame network to "
+                "start from (--init RUN)"
+            )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._recipe.seed)
             model = DKD(config)
@@ -57,8 +67,8 @@ class DKDTask(PoseTask[DKD]):
             return model
         if init_from == IMAGENET:
             for name, settings in (("initializer", config.backbone), ("small", config.small)):
-                body = model.get_submodule(f"{name}.encoder.body")
-                load_part(body, imagenet_body(settings), "", init_from)
+                body = imagenet_body(settings)
+                load_part(model.get_submodule(f"{name}.encoder.body"), body, "", init_from)
         elif init_from:
             weights = self._weights(init_from)
             if any(name.startswith(_OWN) for name in weights):

@@ -86,8 +86,10 @@ class FlowingTask(PoseTask[Flowing]):
         _ = self._validation_tracks  # an unusable set must fail here
         model = self.build() if self.resumed is None else deepcopy(self.resumed)
         model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+        # Flow between keys that nothing is learned from would be computed in vain.
+        num_keys = data.num_keys if recipe.model.pooling == "learned" else 1
         sets = [
-            align_set(model, self._tracks(source), data.num_keys, data.box_noise, seed=number)
+            align_set(model, self._tracks(source), num_keys, data.box_noise, seed=number)
             for number, source in enumerate(data.sources)
         ]
         return AlignedData(sets, model, data.damage_share, recipe.batch_size, recipe.seed)

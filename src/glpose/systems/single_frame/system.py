@@ -73,7 +73,7 @@ class SingleFrameTask(PoseTask[SingleFrameNet]):
             if is_unlabelled(weights):
                 load_part(model.encoder, weights, "encoder.", init_from)
             else:
-                weights = with_joints(weights, initial_joints(path), config.joints)
+                weights = with_joints(weights, initial_joints(path), config.joints, guesses=True)
                 load_part(model, weights, "", init_from)
         return model
 
