@@ -123,10 +123,9 @@ class CropMemory:
 
         The draw depends on the seed, the key frame and the person, not on earlier draws.
         """
+        limit = float(np.float32(min_score))
         eligible = [
-            e
-            for e in self._entries
-            if e.score > np.float32(min_score) and _in_pool(e, key_frame, track_id, pool)
+            e for e in self._entries if e.score > limit and _in_pool(e, key_frame, track_id, pool)
         ]
         if len(eligible) <= num:
             return eligible

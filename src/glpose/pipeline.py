@@ -96,6 +96,7 @@ def estimate_poses(
     If `frames` fail, or a `Follower`, the frames before are yielded first, with what is known.
 
     Scores of the maps are cut at 1, unless joints are to be ranked by them (not `cut_scores`).
+    Calibrated ones are the same either way: beyond the last point a calibration is constant.
 
     Frames are yielded as given. Without `keep_pictures` they are yielded without `rgb`, and
     pictures are dropped after people are cropped; only the `status` of the poses then says whether

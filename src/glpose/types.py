@@ -6,8 +6,8 @@ Conventions used everywhere:
 * Points are (x, y), x to the right, y down, in pixels; the centre of the top-left pixel is (0, 0).
 * Boxes are `xyxy` in float32; width = x2 - x1, without "+1".
 * Sizes are `size_hw`. Frames count from 0 in display order; time is in seconds.
-* Scores are in [0, 1]; only those by which evaluations rank joints may be higher. A joint that was
-  not found has NaN coordinates and score 0.
+* Scores are in [0, 1]; only those by which evaluations rank joints may be higher, of weights without
+  calibration. A joint that was not found has NaN coordinates and score 0.
 * Transforms between coordinate frames are named destination first: `crop_from_image`.
 
 All types are frozen and hold arrays with the stated axes. Shapes are checked in the tests; external

@@ -570,6 +570,23 @@ def test_a_walk_in_training_is_what_the_pipeline_does(cache: Path, tmp_path: Pat
     assert not np.allclose(scores[:third], scores[2 * third :])
 
 
+def test_in_a_walk_one_joint_above_1_does_not_keep_kernels(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in use, the mean of the scores is asked for after each is cut at 1: 0.07, and not 0.6."""
+    tracks, model = Tracks(DKDTask(RECIPE, cache)._people("synth")), net()
+
+    def lopsided(found: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        maps = torch.zeros_like(found[0])
+        maps[:, 0, 5, 5] = 9
+        return maps, found[1]
+
+    step, start = model.step, model.start
+    monkeypatch.setattr(model, "step", lambda *given: lopsided(step(*given)))
+    monkeypatch.setattr(model, "start", lambda crops: lopsided(start(crops)))
+    assert walk(model, tracks, [tracks.runs()[0][:3]]).started.tolist() == [True] * 3
+
+
 def test_kernels_of_another_clip_change_all_but_the_first_frames(cache: Path) -> None:
     tracks = Tracks(DKDTask(RECIPE, cache)._people("synth"))
     clips, model = tracks.runs()[:3], net(replace(CONFIG, min_score=0.0))

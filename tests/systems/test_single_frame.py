@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from glpose.nets.spec import (  # noqa: E402
     RESNET_BLOCKS,
     CoarseResNetConfig,
     EfficientNetLiteConfig,
+    HeadType,
     HourglassConfig,
     HRNetConfig,
     ResNetConfig,
@@ -139,6 +141,20 @@ def test_every_parameter_gets_a_gradient(name: str, head: str) -> None:
     assert heatmaps.shape == (2, 15, *config.heatmap.size_hw)
     heatmap_loss(heatmaps, torch.rand_like(heatmaps), torch.ones(2, 15)).backward()
     assert without_gradient(model) == []
+
+
+@pytest.mark.parametrize("head", [*get_args(HeadType), "composite"])
+def test_only_what_gives_maps_starts_near_zero(head: str) -> None:
+    """The hidden layer of a perceptron, which has no batch norm, would learn nothing for long."""
+    torch.manual_seed(0)
+    model = SingleFrameNet(replace(MODELS["simple_baseline"], head=head))
+    layers = [layer for layer in model.head.modules() if isinstance(layer, torch.nn.Conv2d)]
+    assert len(layers) == {"mlp": 2, "composite": 3}.get(head, 1)
+    for layer in layers:
+        std = 0.001 if layer.out_channels == 15 else (2 / layer.out_channels) ** 0.5
+        assert float(layer.weight.detach().std()) == pytest.approx(std, rel=0.3)
+        assert layer.bias is not None
+        assert not layer.bias.any()
 
 
 @pytest.mark.parametrize("name", ["composite", "hourglass"])

@@ -438,25 +438,31 @@ class Sure(FakeEstimator):
         return {name: 2 * m for name, m in super().solve(inputs).items()}
 
 
-@pytest.mark.parametrize("calibration", [(), ((0.1, 0.2), (0.7, 0.8))])
-def test_scores_above_1_are_cut_unless_joints_are_ranked_by_them(
-    calibration: tuple[tuple[float, float], ...],
-) -> None:
+def test_scores_above_1_are_cut_unless_joints_are_ranked_by_them() -> None:
     estimate, plain = Sure(tiny_onnx.slots()), FakeEstimator(tiny_onnx.slots())
     (raw,) = run(video(1), plain)
     assert (2 * raw.score[0, 0] > 1) & (2 * raw.score[0, 1] < 1)
-    estimate.card = replace(estimate.card, calibration=calibration)
     for options in (PoseOptions(), PoseOptions(score="product")):
         factor = np.float32(0.9 if options.score == "product" else 1)
         (usual,) = run(video(1), estimate, options=options)
         (ranked,) = run(video(1), estimate, options=options, cut_scores=False)
-        expected = calibrated(np.minimum(2 * raw.score, 1), calibration)
-        np.testing.assert_array_equal(usual.score, factor * expected)
-        np.testing.assert_array_equal(ranked.score, factor * calibrated(2 * raw.score, calibration))
+        np.testing.assert_array_equal(usual.score, factor * np.minimum(2 * raw.score, 1))
+        np.testing.assert_array_equal(ranked.score, factor * 2 * raw.score)
     for cut_scores in (True, False):
         follower = Only()
         run(video(1), estimate, follower, cut_scores=cut_scores)
         assert follower.score.max() == 1
+
+
+@pytest.mark.parametrize("cut_scores", [True, False])
+def test_calibrated_weights_keep_calibrated_scores_which_tie_at_the_top(cut_scores: bool) -> None:
+    estimate, (raw,) = Sure(tiny_onnx.slots()), run(video(1), FakeEstimator(tiny_onnx.slots()))
+    knots = ((0.1, 0.2), (0.3, 0.8))
+    assert 2 * raw.score[0, 0] > 1 > 2 * raw.score[0, 1] > 0.3
+    estimate.card = replace(estimate.card, calibration=knots)
+    (found,) = run(video(1), estimate, cut_scores=cut_scores)
+    np.testing.assert_array_equal(found.score, calibrated(2 * raw.score, knots))
+    np.testing.assert_array_equal(found.score, np.float32(0.8))
 
 
 @pytest.mark.parametrize("upside_down", [False, True])

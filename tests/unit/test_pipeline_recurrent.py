@@ -192,6 +192,31 @@ def test_a_state_is_dropped_after_a_frame_with_a_low_score() -> None:
     np.testing.assert_allclose(always, [HALF] * 4, rtol=1e-5)
 
 
+@dataclass
+class Lopsided(Started):
+    """One joint far above 1, and the others next to nothing."""
+
+    def solve(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return self._lopsided(super().solve(inputs))
+
+    def start(self, crops: np.ndarray) -> dict[str, np.ndarray]:
+        return self._lopsided(super().start(crops))
+
+    def _lopsided(self, outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        height = np.array([9, *[0.01] * 14], np.float32)[:, None, None]
+        maps = outputs["heatmaps"]
+        return outputs | {"heatmaps": height * maps / maps.max((-2, -1), keepdims=True)}
+
+
+@pytest.mark.parametrize("cut_scores", [True, False])
+def test_one_joint_above_1_does_not_keep_a_state(cut_scores: bool) -> None:
+    """The mean of the scores is asked for after each is cut at 1: 0.08, and not 0.6."""
+    estimate = Lopsided(starter=Starter(min_score=0.2))
+    poses = run(still(4), estimate, two, cut_scores=cut_scores, block_frames=1)
+    assert {round(float(p.score[0].max())) for p in poses} == {1 if cut_scores else 9}
+    assert len(estimate.started) == sum(len(p.people) for p in poses) == 5
+
+
 def test_a_person_starts_anew_after_so_many_frames_counted_from_the_start() -> None:
     poses = run(still(8), Started(starter=Starter(0.0, every=3)), two)
     np.testing.assert_allclose(shares(poses, 3), ([HALF, FIFTH, SIXTH] * 3)[:8], rtol=1e-5)

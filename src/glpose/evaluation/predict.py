@@ -27,8 +27,12 @@ FramesOf = Callable[[Container[int]], Iterable[Frame]]
 
 _ALL = range(2**62)
 
-MEMORY_CROPS = 512
-"""Crops whose features are kept as candidates: 340 MB of HRNet-W48 at 384x288."""
+MEMORY_CROPS = 2048
+"""Crops whose features are kept as candidates: 1.36 GB of HRNet-W48 at 384x288.
+
+A video with more boxes is read in parts, and what is drawn again for another part is encoded again:
+of 6,000 boxes, 40 in each frame, each one about seven times with 20 candidates a person.
+"""
 
 _NO_FEATURES, _NO_EMBEDDING = np.zeros((0, 0, 0), np.float16), np.zeros(0, np.float32)
 
@@ -67,6 +71,7 @@ def predict(
             estimate,
             options,
             clip_boxes=clip_boxes,
+            reach=reach,
             most=memory_crops,
             seed=seed,
         )
@@ -114,6 +119,7 @@ def _candidates(
     options: PoseOptions,
     *,
     clip_boxes: bool,
+    reach: int,
     most: int,
     seed: int,
 ) -> Iterator[tuple[Collection[int], CropMemory]]:
@@ -130,7 +136,10 @@ def _candidates(
         for number, score in zip(own.track_id.tolist(), own.score.tolist(), strict=True)
     }
     encoded: dict[tuple[int, int], MemoryEntry] = {}
-    left = sorted({*people, *keys} if is_whole else keys)
+    left = sorted(keys)
+    if is_whole:  # who is between is solved for, too, and who is in the window of the last key
+        last = max(keys, default=-1) + reach
+        left = sorted({*keys, *(frame for frame in people if frame <= last)})
     while left:
         pool = _pool(bare, seed, options.sampling)
         some, wanted = set[int](), set[tuple[int, int]]()
@@ -150,17 +159,19 @@ def _candidates(
             numbers: dict[int, list[int]] = {}
             for frame, number in lacking:
                 numbers.setdefault(frame, []).append(number)
-            fresh = remember_video(
-                frames(numbers),
-                _given(
-                    {f: found[f][np.isin(found[f].track_id, n)] for f, n in numbers.items()},
-                    clip_boxes=clip_boxes,
-                ),
-                estimate,
-                options=options,
-                memory_crops=len(lacking),
-            )
-            encoded |= {(entry.frame, entry.track_id): entry for entry in fresh or ()}
+            chosen = {f: found[f][np.isin(found[f].track_id, n)] for f, n in numbers.items()}
+            # Not by a name of its own, which would keep all features until the next ones are made.
+            encoded |= {
+                (entry.frame, entry.track_id): entry
+                for entry in remember_video(
+                    frames(numbers),
+                    _given(chosen, clip_boxes=clip_boxes),
+                    estimate,
+                    options=options,
+                    memory_crops=len(lacking),
+                )
+                or ()
+            }
         if unread := wanted - encoded.keys():  # of pictures that cannot be read: draw again
             bare = {place: entry for place, entry in bare.items() if place not in unread}
             continue

@@ -29,6 +29,23 @@ class CompositeHead(nn.Module):
         return {name: layer(features_BCHW) for name, layer in self.maps.items()}
 
 
+def init_head(head: nn.Module) -> None:
+    """Normal(0, 0.001) for the layers that give maps; a perceptron's hidden one gets He initialisation.
+
+    No batch norm after the hidden one makes up for tiny weights, with which it learns little for
+    hundreds of steps and channels die. Biases are zero.
+    """
+    layers = [layer for layer in head.modules() if isinstance(layer, nn.Conv2d)]
+    hidden = layers[:-1] if isinstance(head, nn.Sequential) else []
+    for layer in layers:
+        if layer in hidden:
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+        else:
+            nn.init.normal_(layer.weight, std=0.001)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+
+
 def head_of_joints(old: Tensor, source: Skeleton, target: Skeleton) -> Tensor:
     """Weights or biases of a head, one row per joint, mapped to other joints by joint name.
 

@@ -39,13 +39,16 @@ class PoseOptions:
     `score`: a joint's score is that of the heatmap, calibrated ("heatmap"), or that times the box score
     ("product", as in the DCPose family for PoseTrack); "rescored" keeps joint scores and sets the
     person's to the box score times the mean of the joints above 0.2, as in HRNet for COCO.
+    Evaluations rank joints of weights without calibration by the raw maxima, which may exceed 1; those
+    of calibrated weights keep their calibrated scores, which tie at the top, see docs/metrics.md.
     `oks_nms`: of two poses with a higher OKS than this, drop the weaker one; None keeps all.
     `min_box`: people with a lower box score are ignored.
     `neighbours`: frames for local slots: those where the person has a box ("tracked"), or "all",
     where the box of the key frame is used if the person has none.
     `candidates`: global crops come from the frames so far ("past"), or from the whole "video", as
-    in the paper, which needs a first pass; `sampling`: how they are sampled. Evaluations draw from
-    all boxes of the video; otherwise a sample of 128 crops is kept, so that memory is bounded.
+    in the paper, which needs a first pass; `sampling`: how they are sampled. With "video",
+    evaluations draw from all boxes of it; otherwise a sample of 128 crops is kept, so that memory is
+    bounded.
     `causal`: nothing after a frame counts for its poses. Slots of later frames are filled as at the
     end of a video, see `clip.local_frames`.
 

@@ -1,5 +1,6 @@
 """Predictions of labelled sequences: what is read, what helps, and whose boxes are used."""
 
+import weakref
 from collections.abc import Container, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import tiny_onnx
 from fake_estimator import FakeEstimator, one_person, people, picture, run, same, video
 from glpose import pipeline
-from glpose.clip import CropMemory, MemoryEntry
+from glpose.clip import MemoryEntry
 from glpose.evaluation.predict import frames_of, in_skeleton, predict, true_people
 from glpose.formats.dataset import LabelledSequence
 from glpose.geometry import clip_box
@@ -104,8 +105,9 @@ def crowd(num: int, each: int) -> dict[int, People]:
 def drawn(
     monkeypatch: pytest.MonkeyPatch, everyone: dict[int, People], keys: set[int], **more: Any
 ) -> tuple[dict[tuple[int, int], set[tuple[int, int]]], list[FramePoses], list[int]]:
-    """The crops drawn for each person of the keys, the poses, and how many crops were kept at most."""
-    crops, kept = {}, []
+    """The crops drawn for each person of the keys, the poses, and how many were kept after each one."""
+    crops, kept = {}, list[int]()
+    features: list[weakref.ref[np.ndarray]] = []
 
     def inputs_of(keys: list[Key], slot: SimilarSlot) -> dict[str, np.ndarray]:
         for key in keys:
@@ -114,14 +116,15 @@ def drawn(
             crops[key.seen.frame, key.track_id] = {(e.frame, e.track_id) for e in given}
         return similar_inputs(keys, slot)
 
-    class Counted(CropMemory):
-        def draw(self, *arguments: Any) -> list[MemoryEntry]:
-            kept.append(sum(entry.features.size > 0 for entry in self))
-            return super().draw(*arguments)
+    def remembered(*fields: Any) -> MemoryEntry:
+        entry = MemoryEntry(*fields)
+        features.append(weakref.ref(entry.features))
+        kept.append(sum(made() is not None for made in features))
+        return entry
 
     monkeypatch.setattr(pipeline, "similar_inputs", inputs_of)
-    monkeypatch.setattr("glpose.evaluation.predict.CropMemory", Counted)
-    estimate = FakeEstimator(tiny_onnx.slots(num=2, num_candidates=4))
+    monkeypatch.setattr("glpose.window.MemoryEntry", remembered)
+    estimate = FakeEstimator(tiny_onnx.slots(more.pop("offsets", ()), num=2, num_candidates=4))
     estimate.card = replace(estimate.card, order=more.pop("order", "any"))
     options = replace(VIDEO, sampling=more.pop("sampling", "random"))
     frames = more.pop("frames", None) or Reader(len(everyone))
@@ -174,6 +177,16 @@ def test_states_and_candidates_go_together(monkeypatch: pytest.MonkeyPatch) -> N
     crops, poses, _ = drawn(monkeypatch, crowd(12, 2), {8}, memory_crops=1, order="in_time")
     same(poses, plain[1])
     assert {frame for frame, _ in crops} == {*range(9)}
+
+
+@pytest.mark.parametrize("offsets", [(), (1, 2)])
+def test_where_states_are_kept_nothing_is_encoded_for_frames_that_nothing_needs(
+    monkeypatch: pytest.MonkeyPatch, offsets: tuple[int, ...]
+) -> None:
+    everyone = crowd(40, 2)
+    crops, _, kept = drawn(monkeypatch, everyone, {3}, order="in_time", offsets=offsets)
+    assert {frame for frame, _ in crops} == {*range(4 + len(offsets))}
+    assert len(kept) == len(set.union(*crops.values()))
 
 
 def test_true_boxes_can_be_cut_at_the_edges() -> None:

@@ -13,7 +13,7 @@ from glpose.clip import local_weights
 from glpose.errors import BadInput
 from glpose.nets.blocks import BasicBlock, chain, conv_bn
 from glpose.nets.encoders import make_encoder
-from glpose.nets.heads import make_head
+from glpose.nets.heads import init_head, make_head
 from glpose.systems.glpose.queries import JointQueries
 from glpose.systems.glpose.spec import EnhanceConfig, GLPoseConfig
 
@@ -72,27 +72,26 @@ class Fusion(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Normal(0, 0.001) for all convolutions (paper, 4.1).
+        """Normal(0, 0.001) for all convolutions (paper, 4.1), but see `init_head`.
 
-        The hidden one of a perceptron gets He initialisation instead: no batch norm after it makes up
-        for tiny weights, with which it learns little for hundreds of steps and channels die.
-
-        With `start` "single" the blocks get He initialisation, too, since tiny weights have no
-        purpose there, and the residual convolution is zero.
+        With `start` "single" the blocks get He initialisation, since tiny weights have no purpose
+        there, and the residual convolution is zero.
         """
-        *hidden, last = [layer for layer in self.head.modules() if isinstance(layer, nn.Conv2d)]
+        # With "single" the head's are drawn, too, and again below: a seed gives what it always gave.
+        is_single, of_head = self.residual is not None, {*self.head.modules()}
         for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
-                if self.residual is None and layer not in hidden:
-                    nn.init.normal_(layer.weight, std=0.001)
-                else:
+            if isinstance(layer, nn.Conv2d) and (is_single or layer not in of_head):
+                if is_single:
                     nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+                else:
+                    nn.init.normal_(layer.weight, std=0.001)
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
         if self.residual is not None:
             nn.init.zeros_(self.residual.weight)
-            # Overwritten by the head of a single-frame run if training starts from one.
-            nn.init.normal_(last.weight, std=0.001)
+        init_head(
+            self.head
+        )  # that of a single-frame run, if training starts from one, overwrites it
 
     def forward(
         self,

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from glpose.codecs.gaussian import HEATMAPS
 from glpose.export.pose import Part, PoseParts, with_mean
 from glpose.nets.encoders import make_encoder
-from glpose.nets.heads import CompositeHead, make_head
+from glpose.nets.heads import CompositeHead, init_head, make_head
 from glpose.nets.hourglass import StackedHourglass
 from glpose.systems.single_frame.spec import SingleFrameConfig
 
@@ -47,21 +47,21 @@ def maps_of(found: Tensor | dict[str, Tensor]) -> dict[str, Tensor]:
     return found if isinstance(found, dict) else {HEATMAPS: found}
 
 
-def init_weights(module: nn.Module) -> None:
-    """He initialisation for training from scratch; heads start near zero.
+def init_weights(net: SingleFrameNet) -> None:
+    """He initialisation for training from scratch; what gives maps starts near zero, see `init_head`.
 
     The papers' normal(0, 0.001) assumes a pre-trained backbone and learns slowly from scratch.
     Deconvolutions keep it, since the batch norms after them undo the scale.
     """
-    for layer in module.modules():
+    for layer in net.encoder.modules():
         if isinstance(layer, nn.ConvTranspose2d):
             nn.init.normal_(layer.weight, std=0.001)
         elif isinstance(layer, nn.Conv2d):
             if layer.bias is None:
                 nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
             else:
-                nn.init.normal_(layer.weight, std=0.001)
-                nn.init.zeros_(layer.bias)
+                init_head(layer)  # an early guess of the maps
+    init_head(net.head)
 
 
 def two_graphs(net: SingleFrameNet) -> PoseParts:
