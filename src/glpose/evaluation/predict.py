@@ -31,7 +31,7 @@ MEMORY_CROPS = 2048
 """Crops whose features are kept as candidates: 1.36 GB of HRNet-W48 at 384x288.
 
 A video with more boxes is read in parts, and what is drawn again for another part is encoded again:
-of 6,000 boxes, 40 in each frame, each one about seven times with 20 candidates a person.
+of 6,000 boxes, 40 in each frame, each one about eleven times with 20 candidates a person.
 """
 
 _NO_FEATURES, _NO_EMBEDDING = np.zeros((0, 0, 0), np.float16), np.zeros(0, np.float32)

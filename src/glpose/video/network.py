@@ -120,11 +120,14 @@ class Address:
 def parse_address(text: str) -> Address:
     """Check an address. Raises: VideoError for one that is not opened, also if allowed."""
     label = shown(text)
-    scheme, _, rest = label.partition("://")
+    scheme, _, rest = without_user(text).partition("://")
     if scheme not in _ALLOWED:
         raise VideoError(f"{label}: expected an address with {', '.join(_ALLOWED)}")
-    found = re.fullmatch(r"(?:\[.+\]|[^:]+)(?::([0-9]{1,5}))?", rest.partition("/")[0])
-    if not found or (found[1] and not 1 <= int(found[1]) <= _LAST_PORT):
+    host = re.split("[/?#]", rest, maxsplit=1)[0]
+    found = re.fullmatch(r"(?:\[.+\]|[^:]+)(?::([0-9]{1,9}))?", host)
+    is_right = found and 1 <= int(found[1] or 1) <= _LAST_PORT
+    # Behind a password with a slash, which FFmpeg takes, comes the host.
+    if not is_right and "@" not in rest[len(host) :]:
         raise VideoError(
             f"{label}: expected such as {scheme}://HOST/PATH or {scheme}://HOST:PORT/PATH, with a "
             f"port from 1 to {_LAST_PORT}"

@@ -35,7 +35,7 @@ from glpose.train.system import PoseTask, System
 PAPER = "kernels distilled from the frame before (DKD, Nie et al., ICCV 2019)"
 _MOST_CLIPS = 16
 _OWN = "initializer."
-_HEAD = f"{_OWN}head"
+_NOT_OF_IMAGENET = (f"{_OWN}head", f"{_OWN}encoder.pyramid")
 
 
 class DKDTask(PoseTask[DKD]):
@@ -54,10 +54,11 @@ class DKDTask(PoseTask[DKD]):
         Raises: BadConfig for ImageNet's if the initializer is frozen.
         """
         config, init_from = self._recipe.model, self._recipe.init_from
-        if not fresh and init_from == IMAGENET and not self._recipe.optimizer.rate_of(_HEAD):
+        frozen = [n for n in _NOT_OF_IMAGENET if not self._recipe.optimizer.rate_of(n)]
+        if not fresh and init_from == IMAGENET and frozen:
             raise BadConfig(
                 "init_from is 'imagenet', which has no head and no pyramid for the initializer, and "
-                f"optimizer.rates freezes {_HEAD}; expected the weights of a single-frame network to "
+                f"optimizer.rates freezes {frozen[0]}; expected the weights of a single-frame network to "
                 "start from (--init RUN)"
             )
         with torch.random.fork_rng(devices=[]):

@@ -77,7 +77,8 @@ class Fusion(nn.Module):
         With `start` "single" the blocks get He initialisation, since tiny weights have no purpose
         there, and the residual convolution is zero.
         """
-        # With "single" the head's are drawn, too, and again below: a seed gives what it always gave.
+        # With "single" the head's are drawn, too, and again below: so a seed gives what it gave before
+        # perceptrons were drawn otherwise, but for these.
         is_single, of_head = self.residual is not None, {*self.head.modules()}
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d) and (is_single or layer not in of_head):
@@ -89,9 +90,8 @@ class Fusion(nn.Module):
                     nn.init.zeros_(layer.bias)
         if self.residual is not None:
             nn.init.zeros_(self.residual.weight)
-        init_head(
-            self.head
-        )  # that of a single-frame run, if training starts from one, overwrites it
+        # Overwritten by the head of a single-frame run if training starts from one.
+        init_head(self.head)
 
     def forward(
         self,
