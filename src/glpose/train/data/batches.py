@@ -11,8 +11,9 @@ import signal
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from multiprocessing import parent_process, resource_tracker
+from multiprocessing import get_context, parent_process, resource_tracker
 from threading import Thread
+from typing import Any
 
 import numpy as np
 import torch
@@ -146,7 +147,21 @@ def _by_processes(
         # end that nobody needs any more must not replace the exception that ends the run.
         if iterator is not None:
             with suppress(RuntimeError):
-                iterator._shutdown_workers()  # type: ignore[attr-defined]  # noqa: SLF001
+                _end_workers(iterator)
+
+
+def _end_workers(iterator: Any) -> None:
+    """End the processes of torch's iterator, also where one was killed.
+
+    It may have held the lock of the event that tells the others to end: they, and torch here, would
+    wait for it for ever.
+    """
+    workers = iterator._workers  # noqa: SLF001
+    if not all(worker.is_alive() for worker in workers):
+        iterator._workers_done_event = get_context("spawn").Event()  # noqa: SLF001
+        for worker in workers:
+            worker.terminate()
+    iterator._shutdown_workers()  # noqa: SLF001
 
 
 @contextmanager

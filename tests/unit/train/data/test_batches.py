@@ -41,6 +41,20 @@ def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RunLog, "draw", lambda self: None)
 
 
+@pytest.fixture
+def no_hang() -> Iterator[None]:
+    """A test that would wait for ever fails after a minute."""
+
+    def fail(*_: object) -> None:
+        raise TimeoutError("still waiting after a minute")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
 class WhoMade(TinyData):
     """Tells which process made a row, whether it was spawned, and its number of torch's threads."""
 
@@ -106,6 +120,31 @@ def test_a_process_that_dies_ends_the_run_with_one_line() -> None:
         for _ in batches:
             pass
     assert "\n" not in str(caught.value)
+    assert not multiprocessing.active_children()
+
+
+class DiesWithTheLock(TinyData):
+    """The first of the processes is killed while it holds the lock of the event that ends all."""
+
+    def rows(self, step: int, numbers: Sequence[int]) -> dict[str, np.ndarray]:
+        frame = sys._getframe()
+        while "done_event" not in frame.f_locals:  # of torch's loop
+            assert frame.f_back is not None
+            frame = frame.f_back
+        if step == 4:
+            frame.f_locals["done_event"]._cond.acquire()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().rows(step, numbers)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_process_that_dies_with_a_lock_holds_up_nobody(no_hang: None) -> None:
+    with (
+        pytest.raises(GLPoseError, match="has ended"),
+        prefetch(DiesWithTheLock(TINY), own_rows(TINY, ALONE), range(1000), 2) as batches,
+    ):
+        for _ in batches:
+            pass
     assert not multiprocessing.active_children()
 
 
