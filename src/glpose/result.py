@@ -208,7 +208,12 @@ class PoseStream(Iterator[Poses]):
     def __next__(self) -> Poses:
         use_natives()  # in a fork nobody fills the queue that would be waited for
         with np.errstate(under="ignore"):  # whatever the caller has set
-            return next(self._poses)
+            try:
+                return next(self._poses)
+            except Exception as problem:
+                if not isinstance(problem, StopIteration):
+                    self._let_go()  # nothing more can come, and a camera may serve one at a time
+                raise
 
     def __enter__(self) -> "PoseStream":
         return self

@@ -78,6 +78,22 @@ def test_at_the_end_of_a_with_statement_a_stream_is_closed() -> None:
     assert list(stream) == []
 
 
+def test_an_error_while_poses_are_made_lets_go_of_the_source() -> None:
+    let_go = []
+
+    def pairs():
+        yield Frame(0, 0.0, None), FRAMES[0]
+        raise RuntimeError("of a refiner")
+
+    stream = PoseStream(pairs(), VIDEO, JOINTS, {}, {}, lambda: let_go.append(True))
+    next(stream)
+    with pytest.raises(RuntimeError, match="of a refiner"):
+        next(stream)
+    assert let_go == [True]
+    assert list(stream) == []
+    assert let_go == [True]
+
+
 def test_problems_of_the_source_are_known_while_it_is_read_and_afterwards() -> None:
     warnings: list[str] = []
 
