@@ -334,6 +334,8 @@ def opened(monkeypatch: pytest.MonkeyPatch, flowing: Flowing) -> None:
     for system in ("glpose", "dkd", "flowing"):
         monkeypatch.setattr(f"glpose.systems.{system}.system.open_people", people_of)
     monkeypatch.setattr("glpose.systems.glpose.system.make_encode", lambda *_: sample_pixels)
+    # No set has the names of these.
+    monkeypatch.setattr("glpose.systems.glpose.system.digests_of", lambda _: {})
     monkeypatch.setattr(FlowingTask, "build", lambda *_, **__: flowing)
 
 

@@ -125,12 +125,12 @@ def parse_address(text: str) -> Address:
         raise VideoError(f"{label}: expected an address with {', '.join(_ALLOWED)}")
     host = re.split("[/?#]", rest, maxsplit=1)[0]
     found = re.fullmatch(r"(?:\[.+\]|[^:]+)(?::([0-9]{1,9}))?", host)
-    is_right = found and 1 <= int(found[1] or 1) <= _LAST_PORT
-    # Behind a password with a slash, which FFmpeg takes, comes the host.
-    if not is_right and "@" not in rest[len(host) :]:
+    if not found or not 1 <= int(found[1] or 1) <= _LAST_PORT:
+        has_more = "@" in rest[len(host) :]
         raise VideoError(
             f"{label}: expected such as {scheme}://HOST/PATH or {scheme}://HOST:PORT/PATH, with a "
             f"port from 1 to {_LAST_PORT}"
+            f"{' (in a user name or password / ? # @ are %2F %3F %23 %40)' if has_more else ''}"
         )
     return Address(text, label, *_ALLOWED[scheme])
 

@@ -565,13 +565,11 @@ def test_only_some_addresses_are_opened_and_only_if_allowed() -> None:
             assert "pw" not in str(found.value)
     for host in ("host", "host:1", "me:pw@host:65535", "[::1]", "[::1]:554", "10.0.0.5:80"):
         assert parse_address(f"http://{host}/x").url == f"http://{host}/x"
-    for tail in (
-        "h/@12:30:45/x.mp4",
-        "h/x?from=me@b&time=12:30:00",
-        "h/live@main:stream",
-        "me:p/w@h",
-    ):
+    for tail in ("h/@12:30:45/x.mp4", "h/x?from=me@b&time=12:30:00", "h/live@main:stream"):
         assert parse_address(f"http://{tail}").url == f"http://{tail}"
+    with pytest.raises(VideoError, match="%2F") as found:
+        parse_address("rtsp://me:p/w@h/x")  # whose host would be "me"
+    assert "p/w" not in str(found.value)
     for text in ("http://me:pw@host.invalid/x.mp4", "rtsp://host.invalid/user=pw"):
         (entry,) = find_sources([text])
         with pytest.raises(VideoError, match="not a local file; add --allow-network") as found:

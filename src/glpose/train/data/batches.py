@@ -11,8 +11,8 @@ import signal
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from multiprocessing import get_context, parent_process, resource_tracker
-from threading import Thread
+from multiprocessing import parent_process, resource_tracker
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ Parts = list[dict[str, Tensor]]
 
 # Enough to hide the time to make a batch, few enough to save memory.
 _PREFETCH = 6
+_LOCKED_S = 1.0  # the processes hold the lock of an event for microseconds
 
 
 def own_rows(recipe: Recipe, workers: Workers) -> list[np.ndarray]:
@@ -121,11 +122,14 @@ def _by_processes(
         pin_memory=pin,
         generator=torch.Generator(),  # the loader draws a seed; keep the run's generator untouched
     )
-    iterator = None
+    iterator = done = None
     is_fed = False
     try:
         with _deaf_to_ctrl_c():
             iterator = iter(loader)
+            # torch would ask it, too, and wait for ever for the lock of one that was killed holding it.
+            done = iterator._workers_done_event  # type: ignore[attr-defined]  # noqa: SLF001
+            iterator._workers_done_event = Event()  # type: ignore[attr-defined]  # noqa: SLF001
         # EOFError and ConnectionError: it died before its batch was fetched.
         with _death_of_a_worker(RuntimeError, EOFError, ConnectionError):
             # Steps first: torch, asked for more than there is, would shut down in here.
@@ -147,21 +151,23 @@ def _by_processes(
         # end that nobody needs any more must not replace the exception that ends the run.
         if iterator is not None:
             with suppress(RuntimeError):
-                _end_workers(iterator)
+                _end_workers(iterator, done)
 
 
-def _end_workers(iterator: Any) -> None:
-    """End the processes of torch's iterator, also where one was killed.
+def _end_workers(iterator: Any, done: Any) -> None:
+    """End the processes of torch's iterator; `done` is the event that tells them to.
 
-    It may have held the lock of the event that tells the others to end: they, and torch here, would
-    wait for it for ever.
+    One that was killed may hold its lock, for which the others wait then.
     """
-    workers = iterator._workers  # noqa: SLF001
-    if not all(worker.is_alive() for worker in workers):
-        iterator._workers_done_event = get_context("spawn").Event()  # noqa: SLF001
-        for worker in workers:
-            worker.terminate()
-    iterator._shutdown_workers()  # noqa: SLF001
+    try:
+        if done._cond.acquire(True, _LOCKED_S):  # noqa: SLF001
+            done._cond.release()  # noqa: SLF001
+            done.set()
+        else:
+            for worker in iterator._workers:  # noqa: SLF001
+                worker.terminate()
+    finally:
+        iterator._shutdown_workers()  # noqa: SLF001
 
 
 @contextmanager

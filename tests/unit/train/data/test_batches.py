@@ -138,13 +138,23 @@ class DiesWithTheLock(TinyData):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_process_that_dies_with_a_lock_holds_up_nobody(no_hang: None) -> None:
-    with (
-        pytest.raises(GLPoseError, match="has ended"),
-        prefetch(DiesWithTheLock(TINY), own_rows(TINY, ALONE), range(1000), 2) as batches,
-    ):
-        for _ in batches:
-            pass
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_a_process_that_dies_with_a_lock_holds_up_nobody(in_thread: bool, no_hang: None) -> None:
+    """In a thread torch hears of no death, and asks the event of which the lock is held."""
+
+    def run() -> None:
+        with (
+            pytest.raises(GLPoseError, match="has ended"),
+            prefetch(DiesWithTheLock(TINY), own_rows(TINY, ALONE), range(1000), 2) as batches,
+        ):
+            for _ in batches:
+                pass
+
+    if in_thread:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(run).result()
+    else:
+        run()
     assert not multiprocessing.active_children()
 
 
