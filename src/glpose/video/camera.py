@@ -21,6 +21,7 @@ from av.video.frame import VideoFrame
 from glpose.errors import VideoError, reason
 from glpose.forked import use_natives
 from glpose.types import Frame, VideoInfo
+from glpose.video.decoder import Decoder
 from glpose.video.reader import demux
 from glpose.video.stream_clock import StreamClock
 
@@ -101,10 +102,11 @@ class _Reader:
 
     def _read_all(self) -> None:
         stream = self._container.streams.video[0]
+        decoder = Decoder(stream)
         for packet in demux(self._container, stream):
             pictures: list[VideoFrame] = []
             with suppress(FFmpegError):  # a damaged picture; the next one is on its way
-                pictures = stream.decode(packet)
+                pictures = decoder.decode(packet)
             with self._changed:
                 if self._is_stopped:
                     return

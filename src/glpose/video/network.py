@@ -32,6 +32,7 @@ from glpose import imaging
 from glpose.errors import VideoError
 from glpose.forked import use_natives
 from glpose.types import Frame, VideoInfo
+from glpose.video.decoder import Decoder
 from glpose.video.reader import (
     FORMATS,
     Display,
@@ -338,7 +339,6 @@ class _Reader:
                 length_s,
                 is_recording=length_s is not None or _is_sized(container),
             )
-            stream.codec_context.options = {"max_pixels": str(imaging.MAX_PIXELS)}
             sar = stream.sample_aspect_ratio
             self.aspect = sar if sar and Fraction(1, 10) <= sar <= 10 else Fraction(1)
             return stream
@@ -379,18 +379,18 @@ class _Reader:
 
     def _read(self, stream: VideoStream) -> str | None:
         """Read until it ends; returns why if it should not have ended there."""
-        container, lasting = stream.container, Lasting()
+        container, decoder, lasting = stream.container, Decoder(stream), Lasting()
         assert isinstance(container, InputContainer)
         length_s = duration_s(container, stream)
         try:
-            why = self._read_packets(container, stream, lasting)
+            why = self._read_packets(container, stream, decoder, lasting)
             # Where the server tells the number of bytes, fewer of them are an error. Else FFmpeg
             # ends what broke off without one, such as a playlist whose server is gone, and what is
             # whole with one.
             is_long = length_s is not None and lasting.total_s > length_s - _CUT_SHORT_S
             is_whole = not why if _is_sized(container) else is_long
             if is_whole or not why:
-                self._decode(stream, None)
+                self._decode(decoder, None)
             is_end = is_whole and self.clock.is_recording
             lacks_s = (length_s or 0.0) - lasting.covered_s
             if is_end and _is_hls(container) and lacks_s > _CUT_SHORT_S:  # a part that is not there
@@ -403,7 +403,7 @@ class _Reader:
                 container.close()
 
     def _read_packets(
-        self, container: InputContainer, stream: VideoStream, lasting: Lasting
+        self, container: InputContainer, stream: VideoStream, decoder: Decoder, lasting: Lasting
     ) -> str:
         """Read, and count in `lasting`; returns why it ended, "" without an error."""
         # Of all streams: where the header does not tell how long the pictures last, but the whole,
@@ -422,7 +422,7 @@ class _Reader:
                 if is_picture or (packet.stream.type == "audio" and not stream.duration):
                     lasting.add(packet, self.clock.step_s)
                 if is_picture and packet.size:
-                    self._decode(stream, packet)
+                    self._decode(decoder, packet)
                 if self._is_stopped.is_set():
                     break
         except (FFmpegError, OSError, RuntimeError) as problem:
@@ -459,11 +459,11 @@ class _Reader:
             raise problem
         yield from packets
 
-    def _decode(self, stream: VideoStream, packet: Packet | None) -> None:
+    def _decode(self, decoder: Decoder, packet: Packet | None) -> None:
         """Put the pictures of a packet; None for those that the decoder still has."""
         pictures: list[VideoFrame] = []
         with suppress(FFmpegError):  # damaged on the way; the next one comes
-            pictures = stream.decode(packet)
+            pictures = decoder.decode(packet)
         for picture in pictures:
             if not picture.is_corrupt:
                 self._put(picture)

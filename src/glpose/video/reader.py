@@ -39,6 +39,7 @@ from glpose.imaging import Rgb
 from glpose.types import Frame, VideoInfo
 from glpose.video.animated import as_shown
 from glpose.video.cut_short import is_cut_short, is_fragmented
+from glpose.video.decoder import Decoder
 from glpose.video.hdr import Transfer, to_sdr
 
 # Allowed formats. Left out on purpose: playlists and lists (hls, dash, concat, image2, ...), which
@@ -237,7 +238,7 @@ class _Reading:
         self._first = FirstPackets(container, stream)
         self._end_s = 0.0  # of the packets read
         context = stream.codec_context
-        context.options = {"max_pixels": str(imaging.MAX_PIXELS)}
+        self._decoder = Decoder(stream)
         self._may_hide = context.name in _HIDING or context.field_order not in _PROGRESSIVE
         sar = stream.sample_aspect_ratio
         self.aspect = sar if sar and Fraction(1, 10) <= sar <= 10 else Fraction(1)
@@ -328,7 +329,7 @@ class _Reading:
 
     def _decode(self, packet: av.Packet | None) -> tuple[list[VideoFrame], bool]:
         try:
-            return self.stream.codec_context.decode(packet), True
+            return self._decoder.decode(packet), True
         except EndOfFile:
             return [], True
         except FFmpegError:
