@@ -192,7 +192,7 @@ class _Reader:
         self._is_stopped, self._is_over = threading.Event(), False
         self._num_gaps, self._is_multipart, self._is_rated = 0, False, False
         self.thread = threading.Thread(target=self._work, name="glpose-network", daemon=True)
-        atexit.register(self._end)
+        _readers.add(self)
         self.thread.start()
 
     def take(self) -> tuple[list[str], _Picture | None, bool]:
@@ -218,10 +218,10 @@ class _Reader:
         if self.thread is not threading.current_thread():
             self.thread.join(timeout=1)
 
-    def _end(self) -> None:
-        """Where FFmpeg waits, PyAV asks Python for the time, which crashes once Python has ended."""
-        self.stop()
-        self.thread.join(timeout=max(self._patience.connect_s, self._patience.picture_s) + 1)
+    @property
+    def silence_s(self) -> float:
+        """How long FFmpeg may wait for what never comes."""
+        return max(self._patience.connect_s, self._patience.picture_s)
 
     def _work(self) -> None:
         try:
@@ -229,7 +229,6 @@ class _Reader:
         except VideoError as problem:
             self.refused = problem
         finally:
-            atexit.unregister(self._end)
             self.warnings += self.clock.warnings(self._address.label)
             if self._num_gaps:
                 self.warnings.append(
@@ -481,6 +480,19 @@ class _Reader:
                 self._waiting.popleft()
             self._waiting.append(_Picture(picture, *timed))
             self._changed.notify_all()
+
+
+_readers: "weakref.WeakSet[_Reader]" = weakref.WeakSet()
+
+
+@atexit.register
+def _end_all() -> None:
+    """Where FFmpeg waits, PyAV asks Python for the time, which crashes once Python has ended."""
+    readers, begin = list(_readers), time.monotonic()
+    for reader in readers:  # all of them first: who has not been stopped connects again
+        reader.stop()
+    for reader in readers:
+        reader.thread.join(max(0.0, begin + reader.silence_s + 1 - time.monotonic()))
 
 
 class NetworkSource:

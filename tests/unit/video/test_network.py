@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -166,6 +167,19 @@ def test_python_does_not_end_while_ffmpeg_waits_for_a_stream(walk: bytes) -> Non
         with started(words, stdout=subprocess.PIPE) as run:
             said, _ = run.communicate(timeout=60)
     assert (run.returncode, said) == (0, "['glpose-network']\n[]\n")
+
+
+def test_python_stops_all_streams_before_it_waits_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has not been stopped connects again, and Python would wait for one after the other."""
+    done: list[str] = []
+    monkeypatch.setattr(network._Reader, "stop", lambda _: done.append("stop"))
+    address = parse_address("http://127.0.0.1:1/walk.mp4")
+    monkeypatch.setattr(network, "_readers", weakref.WeakSet())
+    readers = [network._Reader(address, replace(QUICK, again_s=())) for _ in range(3)]
+    for reader in readers:
+        monkeypatch.setattr(reader.thread, "join", lambda _: done.append("wait"))
+    network._end_all()
+    assert done == ["stop"] * 3 + ["wait"] * 3
 
 
 def test_a_stream_that_stalls_is_said_and_connected_again(walk: bytes) -> None:
