@@ -53,6 +53,7 @@ _SPLICE_S = Fraction(10)  # no part of a playlist is longer than that, and none 
 _TICK = Fraction(1, 90000)
 _LAST_PORT = 65535
 _MULTIPART = "mpjpeg"  # pictures one by one, as small cameras send them over HTTP
+_UNNAMED = "mjpeg"  # the same, whatever is said between them
 _NOT_READ = "is, or leads to, what is not read; expected MP4, WebM, MPEG-TS, FLV, HLS or MJPEG"
 _TIMELESS = (
     "MJPEG of a length that the server tells, so a recording without times; convert it to MP4"
@@ -318,10 +319,10 @@ class _Reader:
         try:
             container = self._opened()
         except (FFmpegError, OSError, ValueError, RuntimeError) as problem:
-            if time.monotonic() - begin >= patience.connect_s:
-                why = _silence(patience.connect_s)
-            elif isinstance(problem, ArgumentError) and address.label.startswith("http"):
+            if isinstance(problem, ArgumentError) and address.label.startswith("http"):
                 why = _NOT_READ  # nor as MJPEG
+            elif time.monotonic() - begin >= patience.connect_s:
+                why = _silence(patience.connect_s)
             else:
                 why = _reason(problem)
         else:
@@ -359,7 +360,20 @@ class _Reader:
 
         def multipart() -> InputContainer:
             # Nothing is read ahead to find a rate, as its pictures would come all at once.
-            return opened(_MULTIPART, format_whitelist=_MULTIPART, fpsprobesize="0")
+            found = opened(_MULTIPART, format_whitelist=_MULTIPART, fpsprobesize="0")
+            if found.streams.video[0].width:
+                return found
+            found.close()
+            # Its parts are called something else than image/jpeg, such as image/jpg. Each is found by
+            # what is in it, if only when the next one begins; where none is JPEG, none is ever found.
+            with suppress(ExitError):
+                found = opened(
+                    _UNNAMED, format_whitelist=_UNNAMED, fpsprobesize="0", probesize="32"
+                )
+                if found.streams.video[0].width:
+                    return found
+                found.close()
+            raise InvalidDataError(0, "no JPEG in it")
 
         if self._is_multipart:
             return multipart()

@@ -626,7 +626,7 @@ def header_rate(container: InputContainer, stream: VideoStream) -> Fraction | No
     Where FFmpeg knows nothing it guesses the rate of the clock, a thousand in WebM by browsers. For
     pictures that come one by one over HTTP it assumes both.
     """
-    if container.format.name == "mpjpeg":
+    if _is_of(container, ("mpjpeg", "mjpeg")):
         return None
     mean = None if _is_of(container, _RAW) else stream.average_rate
     guess = stream.guessed_rate
