@@ -273,13 +273,15 @@ def read_pages(path: Path, number: int) -> Iterator[Rgb | None]:
 
 def write_image(path: Path, rgb: Rgb) -> None:
     """Write a picture; the suffix sets the format. Raises VideoError if it cannot be written."""
-    bgr, (height, width) = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), rgb.shape[:2]
+    height, width = rgb.shape[:2]
+    if not rgb.size:
+        raise VideoError(f"{path}: a picture of {width}x{height} pixels is empty and not written")
     what_to_do = "" if path.suffix.lower() == ".png" else "; use .png"
     refused = VideoError(
         f"{path}: no writer for '{path.suffix}' of {width}x{height} pixels in colour{what_to_do}"
     )
     try:
-        is_taken, data = cv2.imencode(path.suffix, bgr)
+        is_taken, data = cv2.imencode(path.suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
     except cv2.error as problem:
         raise refused from problem
     if not is_taken:

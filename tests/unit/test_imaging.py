@@ -77,6 +77,13 @@ def test_what_a_format_does_not_take_is_said_and_not_written(name: str, tmp_path
     write_image(tmp_path / "a.png", np.zeros((1, 70000, 3), np.uint8))
 
 
+@pytest.mark.parametrize("size_hw", [(0, 5), (5, 0), (0, 0)])
+def test_an_empty_picture_is_said_and_not_written(size_hw: tuple[int, int], tmp_path: Path) -> None:
+    with pytest.raises(VideoError, match=rf"a\.png: a picture of {size_hw[1]}x{size_hw[0]} pixels"):
+        write_image(tmp_path / "a.png", np.zeros((*size_hw, 3), np.uint8))
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_full_disk_is_said(tmp_path: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
