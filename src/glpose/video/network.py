@@ -350,6 +350,8 @@ class _Reader:
         address, patience = self._address, self._patience
 
         def opened(form: str | None, **options: str) -> InputContainer:
+            if self._is_stopped.is_set():  # Python, which may end, waits for one of these only
+                raise ExitError(0, "stopped")
             return av.open(
                 address.url,
                 format=form,

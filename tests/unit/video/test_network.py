@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 import time
 import weakref
 from collections.abc import Callable
@@ -181,6 +182,23 @@ def test_python_stops_all_streams_before_it_waits_for_one(monkeypatch: pytest.Mo
         monkeypatch.setattr(reader.thread, "join", lambda _: done.append("wait"))
     network._end_all()
     assert done == ["stop"] * 3 + ["wait"] * 3
+
+
+def test_who_is_stopped_while_it_opens_opens_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str | None] = []
+    is_stopped = threading.Event()
+
+    def refuse(_: str, *, format: str | None, **__: object) -> None:  # noqa: A002 - as PyAV has it
+        asked.append(format)
+        is_stopped.wait(5)
+        raise ArgumentError(22, "Invalid argument")
+
+    monkeypatch.setattr(network.av, "open", refuse)
+    reader = network._Reader(parse_address("http://127.0.0.1:1/walk.mp4"), QUICK)
+    reader.stop()
+    is_stopped.set()
+    reader.thread.join(5)
+    assert asked in ([None], [])
 
 
 def test_a_stream_that_stalls_is_said_and_connected_again(walk: bytes) -> None:
