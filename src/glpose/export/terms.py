@@ -1,7 +1,7 @@
 """What a card says about training data; `formats.sets` has the line for each set."""
 
 from collections.abc import Mapping
-from typing import TypedDict
+from typing import Any
 
 from glpose.errors import BadConfig
 from glpose.formats.sets import DATASETS, dataset
@@ -27,38 +27,25 @@ def describe(sources: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
     return lines, "No restriction from training data."
 
 
-class Common(TypedDict):
-    """What cards of all kinds say, see `runtime.card.About`."""
-
-    name: str
-    version: str
-    trained_on: tuple[str, ...]
-    terms: str
-    licence: str
-    source: str
-    made_by: dict[str, str]
-    scores: dict[str, str]
-
-
 def about(
     name: str,
     sources: tuple[str, ...],
     paper: str,
     made_by: Mapping[str, str],
     scores: Mapping[str, str],
-) -> Common:
-    """The common part of the card of weights that are trained on the named sets."""
+) -> dict[str, Any]:
+    """The fields of `runtime.card.About`, of weights that are trained on the named sets."""
     trained_on, terms = describe(sources)
-    return Common(
-        name=name,
-        version="1",
-        trained_on=trained_on,
-        terms=terms,
-        licence=LICENCE,
-        source=paper,
-        made_by=dict(made_by),
-        scores=dict(scores),
-    )
+    return {
+        "name": name,
+        "version": "1",
+        "trained_on": trained_on,
+        "terms": terms,
+        "licence": LICENCE,
+        "source": paper,
+        "made_by": dict(made_by),
+        "scores": dict(scores),
+    }
 
 
 def sets_of(lines: tuple[str, ...]) -> tuple[str, ...]:

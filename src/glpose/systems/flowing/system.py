@@ -86,8 +86,12 @@ class FlowingTask(PoseTask[Flowing]):
         _ = self._validation_tracks  # an unusable set must fail here
         model = self.build() if self.resumed is None else deepcopy(self.resumed)
         model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-        # Flow between keys that nothing is learned from would be computed in vain.
-        num_keys = data.num_keys if recipe.model.pooling == "learned" else 1
+        num_keys, pooling = data.num_keys, recipe.model.pooling
+        if pooling != "learned":  # flow would be computed in vain
+            self.notes = (
+                f"data.num_keys={num_keys} is not used: pooling '{pooling}' learns from no keys",
+            )
+            num_keys = 1
         sets = [
             align_set(model, self._tracks(source), num_keys, data.box_noise, seed=number)
             for number, source in enumerate(data.sources)
