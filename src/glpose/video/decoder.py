@@ -10,6 +10,7 @@ from av.video.stream import VideoStream
 from glpose import imaging
 
 _LIMITS = {"max_pixels": str(imaging.MAX_PIXELS)}
+_FAULTY = 25  # so many without a whole one are what a camera always writes
 
 
 class Decoder:
@@ -18,34 +19,41 @@ class Decoder:
     FFmpeg fills it up with grey, or with what memory still holds of an earlier picture, and marks
     nothing; with "explode" it gives none that has a fault before its last blocks. Lacking tables or
     end markers, and whatever is behind the end, are no faults. Some cameras write one in every
-    picture, such as a height that is too large: until one was without, all are given.
+    picture, such as a height that is too large: until one was without, all are given. Interlaced
+    pictures are given as they come, since a lost field would be paired with one of the next picture.
     """
 
     def __init__(self, stream: VideoStream) -> None:
-        self._context = context = stream.codec_context
-        self._until_whole: VideoCodecContext | None = None
-        context.options = _LIMITS
-        if context.name == "mjpeg":
-            context.options = {**_LIMITS, "err_detect": "explode"}
-            self._until_whole = _like(context)
+        self._plain = stream.codec_context
+        self._plain.options = _LIMITS
+        self._strict = _strict(self._plain) if self._plain.name == "mjpeg" else None
+        self._had_whole, self._num_faulty = False, 0
 
     def decode(self, packet: av.Packet | None) -> list[VideoFrame]:
         """The pictures of a packet, None for those still held. Raises: FFmpegError for a damaged one."""
+        if self._strict is None:
+            return self._plain.decode(packet)
         try:
-            pictures = self._context.decode(packet)
+            pictures = self._strict.decode(packet)
         except FFmpegError:
-            if self._until_whole is None or packet is None:
+            self._strict = _strict(self._plain)  # after an error it may wait for half a picture
+            if self._had_whole or packet is None:
                 raise
-            return self._until_whole.decode(packet)
-        if pictures:
-            self._until_whole = None
+            self._num_faulty += 1
+            if self._num_faulty == _FAULTY:
+                self._strict = None
+            return self._plain.decode(packet)
+        if any(picture.interlaced_frame for picture in pictures):
+            self._strict = None
+        self._had_whole |= bool(pictures)
         return pictures
 
 
-def _like(context: VideoCodecContext) -> VideoCodecContext:
+def _strict(plain: VideoCodecContext) -> VideoCodecContext:
     """Another decoder for the same stream."""
-    other = CodecContext.create(context.name, "r")
-    assert isinstance(other, VideoCodecContext)
-    other.width, other.height, other.codec_tag = context.width, context.height, context.codec_tag
-    other.extradata, other.options = context.extradata, _LIMITS
-    return other
+    strict = CodecContext.create(plain.name, "r")
+    assert isinstance(strict, VideoCodecContext)
+    strict.width, strict.height, strict.codec_tag = plain.width, plain.height, plain.codec_tag
+    strict.extradata, strict.field_order = plain.extradata, plain.field_order
+    strict.options = {**_LIMITS, "err_detect": "explode"}
+    return strict

@@ -13,6 +13,7 @@ from av import Packet
 from bad_videos import coded_picture
 from glpose.video import camera
 from glpose.video.camera import open_device
+from glpose.video.decoder import Decoder
 from glpose.video.network import NetworkSource, Patience, parse_address
 from glpose.video.reader import open_video
 from network_server import serving, whole
@@ -126,3 +127,37 @@ def test_a_damaged_picture_of_a_stream_or_a_camera_is_left_out(
     expected = [0.0, 0.04, 0.08, 0.16, 0.2]
     assert [frame.time_s for frame in of_camera] == pytest.approx(expected)
     assert [frame.time_s for frame in of_stream] == pytest.approx(expected)
+
+
+def fields(index: int) -> list[bytes]:
+    """The two halves of an interlaced picture, the upper rows first."""
+    rgb = coded_picture(index)
+    return [cv2.imencode(".jpg", rgb[first::2].copy())[1].tobytes() for first in (0, 1)]
+
+
+@pytest.mark.parametrize("name", ["a.avi", "a.mov", "a.mkv"])
+@pytest.mark.parametrize("damaged_field", [0, 1])
+def test_a_damaged_field_spoils_no_other_picture(
+    damaged_field: int, name: str, tmp_path: Path
+) -> None:
+    pictures = [fields(i) for i in range(6)]
+    (tmp_path / "whole").mkdir()
+    whole_path = file_of(tmp_path / "whole" / name, [b"".join(both) for both in pictures])
+    pictures[3][damaged_field] = half(pictures[3][damaged_field])
+    path = file_of(tmp_path / name, [b"".join(both) for both in pictures])
+    expected = [frame.rgb for frame in open_video(whole_path).frames()]
+    given = [frame.rgb for frame in open_video(path).frames()]
+    for i in (0, 1, 2, 4, 5):
+        one, other = given[i], expected[i]
+        assert one is not None
+        assert other is not None
+        assert np.array_equal(one, other)
+
+
+def test_pictures_of_a_camera_that_writes_faults_are_decoded_once_at_last(tmp_path: Path) -> None:
+    path = file_of(tmp_path / "a.avi", [too_tall(picture(i)) for i in range(30)])
+    with av.open(str(path)) as file:
+        decoder = Decoder(file.streams.video[0])
+        num = sum(len(decoder.decode(packet)) for packet in file.demux(video=0) if packet.size)
+    assert num == 30
+    assert decoder._strict is None
