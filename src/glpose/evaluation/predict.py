@@ -37,7 +37,8 @@ _ALL = range(2**62)
 MEMORY_CROPS = 2048
 """Crops whose features are kept as candidates: 1.36 GB of HRNet-W48 at 384x288.
 
-In a video with more, each box is first embedded, and what is used is then encoded in parts.
+In a video with more, each box is first embedded, and what is used is then encoded in parts: fewer
+than all that are drawn, unless a slot weighs all of these.
 """
 
 _NO_FEATURES, _NO_EMBEDDING = np.zeros((0, 0, 0), np.float16), np.zeros(0, np.float32)
@@ -125,7 +126,8 @@ def _given(people: Mapping[int, People], *, clip_boxes: bool) -> PeopleOf:
 class _Candidates:
     """All boxes of a video, to draw candidates from, and the features of those that are used.
 
-    If more than `most` are drawn, all are embedded first, and only the most similar get features.
+    If more than `most` are drawn, all are embedded first, and only the most similar get features,
+    or all where weights are shares of all (`softmax_over`).
     """
 
     def __init__(
@@ -184,13 +186,13 @@ class _Candidates:
             }
             wanted = {at for own in drawn.values() for some in own for at in some}
             fit = len(wanted) <= self._most
+            held = {place: entry for place, entry in held.items() if fit and place in wanted}
             if fit:
                 held |= self._encoded(wanted - held.keys())
                 lost = wanted - held.keys()
             else:
-                wanted |= drawn.keys()
-                self._embed({at for at in wanted if not self._crops[at].embedding.size})
-                lost = {at for at in wanted if not self._crops[at].embedding.size}
+                self._embed({at for at in wanted | drawn.keys() if not self._is_embedded(at)})
+                lost = {at for at in wanted if not self._is_embedded(at)}
             if not lost:
                 break
             for place in lost:  # of pictures that cannot be read: draw again
@@ -206,9 +208,14 @@ class _Candidates:
         """Those that a key uses; all where weights are shares of all."""
         if slot.softmax_over == "all" or not drawn:
             return drawn
+        if not self._is_embedded(key):  # a picture that cannot be read has no poses either
+            return []
         embeddings = np.stack([self._crops[place].embedding for place in drawn])
         rows, _ = rank(self._crops[key].embedding, embeddings, slot.num, slot.similarity)
         return [drawn[row] for row in rows]
+
+    def _is_embedded(self, place: _Place) -> bool:
+        return self._crops[place].embedding.size > 0
 
     def _embed(self, places: Collection[_Place]) -> None:
         """Without views, since crops are ranked by the plain ones, and whatever their score."""

@@ -208,6 +208,23 @@ def test_candidates_have_scores_above_the_limit_and_readable_pictures(
     assert {frame for own in crops.values() for frame, _ in own} == {*range(12)} - {2, 5, 6}
 
 
+def test_pictures_that_cannot_be_read_change_neither_poses_nor_what_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However few features are kept, candidates are drawn as often, from the same crops."""
+    bad = tuple(range(2, 60, 3))
+    found = {}
+    for keys in ({5, 9, 30}, {*range(60)}):
+        for most in (1, 24, 60, 2048):
+            reader = Reader(60)
+            reader.frames = video(60, bad=bad)
+            _, poses, kept = drawn(
+                monkeypatch, crowd(60, 2), keys, frames=reader, memory_crops=most
+            )
+            same(poses, found.setdefault(len(keys), poses))
+            assert max(kept) <= max(most, 8)
+
+
 def test_states_and_candidates_go_together(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = drawn(monkeypatch, crowd(12, 2), {8})
     crops, poses, _ = drawn(monkeypatch, crowd(12, 2), {8}, memory_crops=1, order="in_time")
