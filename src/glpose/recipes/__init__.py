@@ -167,6 +167,9 @@ RECIPES: dict[str, Entry] = {
         "pretrain.broader_small", "once more, with less of JHMDB than of others"
     ),
     "leaning_small": Entry("pretrain.leaning_small", "once more, with more of people who lean"),
+    "sharper_small": Entry(
+        "pretrain.sharper_small", "larger crops for pictures, from leaning_small"
+    ),
     "crowded_small": Entry("pretrain.crowded_small", "once more, with neighbours beside people"),
     "composite_small": Entry(
         "pretrain.composite_small", "Lite0 with coarse heatmaps and offsets (CLNet's idea)"
