@@ -19,8 +19,9 @@ class Decoder:
     FFmpeg fills it up with grey, or with what memory still holds of an earlier picture, and marks
     nothing; with "explode" it gives none that has a fault before its last blocks. Lacking tables or
     end markers, and whatever is behind the end, are no faults. Some cameras write one in every
-    picture, such as a height that is too large: until one was without, all are given. Interlaced
-    pictures are given as they come, since a lost field would be paired with one of the next picture.
+    picture, such as a height that is too large: until one was without, all are given, and after 25 of
+    them nothing is refused any more. Interlaced pictures are given as they come, since a lost field
+    would be paired with one of the next picture.
     """
 
     def __init__(self, stream: VideoStream) -> None:
