@@ -8,7 +8,7 @@ missing ones are left out. `--pose` are the weights for videos, `--picture` thos
 Everything but `lsp`, `coco` and `detector` runs as `glpose run` does,
 refiners included. `--single` are weights of one frame for the row `filter`; without it the
 encoder's own answers are taken, if it has any. `--limit` takes N clips or pictures of each set, for
-a quick look. The rows `pictures` and `presets` are measured only if they are named.
+a quick look. The rows `pictures`, `presets` and `wide` are measured only if they are named.
 """
 
 import json
@@ -24,6 +24,7 @@ import filters
 import sides
 import stills
 import walk
+import wide
 from figures import Figure, NotMeasured, Outcome, Subject, parser_of, subject_of
 from scripts import run_script
 
@@ -85,13 +86,14 @@ ROWS: dict[str, Callable[[Subject], Outcome]] = {
     "cost": cost,
     "pictures": clips.pictures,
     "presets": presets,
+    "wide": wide.wide,
 }
 
 
 def main() -> None:
     """Parse the command line, measure, print the details as they come and the table last."""
     parser = parser_of(__doc__, "pose", "picture", "detector", "single", "limit", "threads")
-    usual = [name for name in ROWS if name not in ("pictures", "presets")]  # no aims are theirs
+    usual = [name for name in ROWS if name not in ("pictures", "presets", "wide")]  # no aims
     parser.add_argument("--rows", default=",".join(usual))
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()

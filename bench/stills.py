@@ -174,7 +174,7 @@ def detector(subject: Subject) -> Outcome:
     looks: dict[str, tuple[Look, float]] = {
         "in videos": (plain, TrackerSpec().new_score),
         "in pictures": (ThoroughDetector(plain), PICTURE_TRY_SCORE),
-        "reported": (partial(_reported, models=subject.picture_models), 0.0),
+        "reported": (partial(reported, models=subject.picture_models), 0.0),
     }
     # In pictures the aim of recall is one of the people reported, not of what poses decide about.
     aims = {
@@ -238,8 +238,11 @@ def _values(found: list[tuple[Detections, BoxedPicture]], limit: float) -> dict[
     return {"ap50": 100 * ap50, "ap50:95": 100 * mean} | values
 
 
-def _reported(rgb: UInt8[np.ndarray, "height width 3"], models: Models) -> Detections:
+def reported(
+    rgb: UInt8[np.ndarray, "height width 3"], models: Models, effort: Effort = Effort()
+) -> Detections:
     """The people that a user gets of a picture."""
     info = VideoInfo("picture", rgb.shape[:2], 25.0, is_still=True)
-    ((_, poses),) = poses_of([Frame(0, 0.0, rgb)], info, models, keep_pictures=False)
+    frames = [Frame(0, 0.0, rgb)]
+    ((_, poses),) = poses_of(frames, info, models, keep_pictures=False, effort=effort)
     return Detections(poses.people.xyxy, poses.people.score)

@@ -96,6 +96,7 @@ def run(
     detect_every: int | None = None,
     flip: bool | None = None,
     fuse: bool | None = None,
+    small_people: bool | None = None,
     causal: bool = False,
     allow_network: bool = False,
 ) -> PoseStream:
@@ -132,7 +133,9 @@ def run(
     are; with `flip` each person is looked at mirrored, too; without `fuse` the networks see each
     frame alone. With the shipped weights a single picture is searched in four views, and its people
     are looked at in ten (with `dkd_small` once, or mirrored, too, with `flip`, unless `fuse` is False),
-    unless `flip` is False, or not given and the preset "fast". Who appears is followed back into the
+    unless `flip` is False, or not given and the preset "fast". With `small_people` (not given: all
+    presets but "fast") people who are small in a large picture are searched in an input twice as large,
+    in videos every 10 frames while there are such people, else now and then. Who appears is followed back into the
     frames before, while the pose is sure; limbs that no body can have are chosen anew among the places that maps
     point to; and joints that a frame does not show well go where the frames around say.
 
@@ -147,7 +150,7 @@ def run(
     check_kinds(boxes=boxes, weights=weights, detector=detector, engine=engine, refiners=refiners)
     start_s, end_s, frames = checked_span(start_s, end_s, frames)
     fps = None if fps is None else checked_rate(fps, "fps")
-    wish = Wish(preset, detect_every, flip, fuse)
+    wish = Wish(preset, detect_every, flip, fuse, small_people)
     causal = checked_truth(causal, "causal")
     allow_network = checked_truth(allow_network, "allow_network")
     entries = find_given([source], fps, allow_network=allow_network)
@@ -251,6 +254,7 @@ def effort_settings(preset: Preset, effort: Effort, *, follows: bool) -> dict[st
         "flip": effort.flip,
         "fuse": effort.fuse,
         "thorough": effort.thorough,
+        "small_people": effort.small_people if follows else None,
     }
 
 
@@ -297,13 +301,15 @@ def poses_of(
     if plan.looks_alone:
         models = replace(models, estimate=alone(models.estimate))
     if plan.searches_views and isinstance(models.detect, BoxDetector):
-        models = replace(models, detect=ThoroughDetector(models.detect))
+        models = replace(
+            models, detect=ThoroughDetector(models.detect, small_people=effort.small_people)
+        )
     largest_hw = info.largest_hw or info.size_hw
     rate_hz = float(info.rate_hz)
     reach = HindsightSpec(rate_hz=rate_hz).within_bytes(largest_hw)
     hindsight = NO_HINDSIGHT if causal else reach
     scenes = Scenes(rate_hz, stall_s)
-    people_of = _people_of(info, models, boxes, timings, effort.detect_every, hindsight, scenes)
+    people_of = _people_of(info, models, boxes, timings, effort, hindsight, scenes)
     keep_pictures = keep_pictures or bool(refiners)
     pairs = estimate_poses(
         frames,
@@ -389,7 +395,7 @@ def _people_of(
     models: Models,
     boxes: Boxes | None,
     timings: Timings | None,
-    detect_every: int,
+    effort: Effort,
     hindsight: HindsightSpec,
     scenes: Scenes,
 ) -> PeopleOf:
@@ -409,9 +415,9 @@ def _people_of(
         alone = usual.look_every if is_caught_up else usual.look_alone
         # Who is beside others is believed some frames after the look.
         still = min(MOST_WAIT, max(0, hindsight.reach - usual.crowd_frames + 1))
-        spec = replace(usual, look_every=detect_every, look_alone=alone, look_still=still)
+        spec = replace(usual, look_every=effort.detect_every, look_alone=alone, look_still=still)
         tracker = PoseTracker(models.skeleton, size_hw=info.size_hw, poses=spec)
-        return FollowPoses(models.detect, tracker, timings, scenes)
+        return FollowPoses(models.detect, tracker, timings, scenes, closely=effort.small_people)
     return DetectAndTrack(models.detect, Tracker(size_hw=info.size_hw), timings, scenes)
 
 

@@ -53,10 +53,11 @@ class Live:
         detect_every: int | None = None,
         flip: bool | None = None,
         fuse: bool | None = None,
+        small_people: bool | None = None,
         stall_s: float = STALL_S,
     ) -> None:
         check_kinds(weights=weights, detector=detector, engine=engine)
-        wish = Wish(preset, detect_every, flip, fuse)
+        wish = Wish(preset, detect_every, flip, fuse, small_people)
         if not isinstance(stall_s, Real) or not stall_s > 0:
             raise BadInput(f"stall_s is {stall_s!r:.40}; expected seconds above 0")
         self._models = load_models(DEFAULT_POSE if weights is None else weights, detector, engine)

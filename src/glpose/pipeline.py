@@ -26,6 +26,7 @@ from glpose.runtime.alone import looks_alone
 from glpose.runtime.card import KeySlot, NeighbourSlot, PoseCard, SimilarSlot
 from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import (
+    CloseDetector,
     Detector,
     Encoded,
     Estimator,
@@ -35,11 +36,12 @@ from glpose.runtime.protocols import (
 from glpose.runtime.views import with_views
 from glpose.timing import Timings
 from glpose.track.by_pose import PoseTracker
+from glpose.track.close_looks import CloseLooks
 from glpose.track.cuts import thumbnail
 from glpose.track.scenes import Scenes
 from glpose.track.stillness import Stillness
 from glpose.track.tracker import Tracker
-from glpose.types import Affine, Frame, FrameAndPoses, FramePoses, OtherPlaces, People
+from glpose.types import Affine, Detections, Frame, FrameAndPoses, FramePoses, OtherPlaces, People
 from glpose.window import Key, SeenFrame, States, Window, in_turns, remember, similar_inputs
 
 PeopleOf = Callable[[Frame], People]
@@ -221,7 +223,10 @@ class Follower(Protocol):
 
 
 class FollowPoses:
-    """A `Follower` made of detector, tracker by pose, and what tells where a new scene begins."""
+    """A `Follower` made of detector, tracker by pose, and what tells where a new scene begins.
+
+    With `closely` the detector, if it can, looks closely now and then, see `CloseLooks`.
+    """
 
     def __init__(
         self,
@@ -229,8 +234,12 @@ class FollowPoses:
         tracker: PoseTracker,
         timings: Timings | None = None,
         scenes: Scenes | None = None,
+        *,
+        closely: bool = False,
     ) -> None:
         self._detect, self._tracker = detect, tracker
+        self._closer = detect if closely and isinstance(detect, CloseDetector) else None
+        self._close = CloseLooks()
         self._scenes, self._spent = scenes or Scenes(), timings or Timings()
         self._stillness = Stillness()
         self._rgb: np.ndarray | None = None
@@ -266,13 +275,20 @@ class FollowPoses:
         detections = None
         if looks:
             with self._spent("detect"):
-                detections = self._detect(frame.rgb)
+                detections = self._found(frame.index, frame.rgb, opens=cut)
         with self._spent("track"):
             self._tracker.resize(frame.rgb.shape[:2])
             people = self._tracker.update(frame.index, detections, scene=self._scenes.scene)
             if not len(people):  # else `learn` says who of them is there
                 self._stillness.saw(people.xyxy)
             return people
+
+    def _found(
+        self, frame: int, rgb: UInt8[np.ndarray, "height width 3"], *, opens: bool
+    ) -> Detections:
+        if self._closer is not None and self._close.take(frame, opens=opens):
+            return self._closer.closely(rgb)
+        return self._detect(rgb)
 
     def _wants_look(self, frame: int, small: UInt8[np.ndarray, "72 128 3"]) -> bool:
         """Whether the detector looks at a frame that is no cut."""
@@ -289,6 +305,9 @@ class FollowPoses:
         assert self._rgb is not None
         people, rows = self._tracker.learn(xy, score, self._rgb)
         self._stillness.saw(people.xyxy)
+        if self._closer is not None:
+            small = self._closer.is_small(people.xyxy, self._rgb.shape[:2])
+            self._close.saw(small=bool(small.any()))
         return people, rows
 
 

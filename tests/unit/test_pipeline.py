@@ -608,6 +608,43 @@ def test_the_detector_is_spared_more_where_nothing_changes_beside_people() -> No
     assert looks_at(once, look_every=2, look_still=8) == 8  # and 10, 12, 14 and 18, but not 16
 
 
+class SeesSmall(Fixed):
+    """The person of `Fixed` and, looking closely, another one, who is small or not."""
+
+    def __init__(self, *, small: bool) -> None:
+        super().__init__()
+        self.small, self.close_looks = small, 0
+
+    def closely(self, rgb: np.ndarray) -> Detections:
+        self.close_looks += 1
+        found = self(rgb)
+        more = np.array([[70, 60, 76, 76]], np.float32)
+        return Detections(np.concatenate([found.xyxy, more]), np.array([0.9, 0.8], np.float32))
+
+    def is_small(self, xyxy: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
+        assert size_hw == SIZE_HW
+        return np.full(len(xyxy), self.small) & (xyxy[:, 2] - xyxy[:, 0] < 20)
+
+
+@pytest.mark.parametrize(
+    ("closely", "small", "num"), [(False, True, 0), (True, True, 5), (True, False, 3)]
+)
+def test_small_people_are_searched_now_and_then(*, closely: bool, small: bool, num: int) -> None:
+    detect = SeesSmall(small=small)
+    tracker = PoseTracker(POSETRACK15, size_hw=SIZE_HW, poses=replace(BELIEVED, look_every=2))
+    people_of = FollowPoses(detect, tracker, closely=closely)
+    found = run(video(41), FakeEstimator(tiny_onnx.slots()), people_of)
+    assert detect.close_looks == num
+    assert all(len(p.people) == 1 + closely for p in found)
+
+
+def test_a_detector_that_cannot_look_closely_looks_as_it_can() -> None:
+    detect = Fixed()
+    tracker = PoseTracker(POSETRACK15, size_hw=SIZE_HW, poses=replace(BELIEVED, look_every=4))
+    run(video(9), FakeEstimator(tiny_onnx.slots()), FollowPoses(detect, tracker, closely=True))
+    assert detect.looks == 3
+
+
 def test_where_people_are_is_known_in_pictures_of_any_size() -> None:
     """Their boxes are in pixels of the picture; what is compared is smaller."""
     large = [replace(frame, rgb=picture(0).repeat(6, 0).repeat(6, 1)) for frame in video(23)]

@@ -26,6 +26,7 @@ def run(
     detect_every: int | None = None,
     flip: bool | None = None,
     fuse: bool | None = None,
+    small_people: bool | None = None,
     refine: str | None = None,
     lift: Switch = False,
     height: float | None = None,
@@ -66,7 +67,7 @@ def run(
         Weights that find people: a name, a file or a folder.
     preset
         fast: people searched every 15 frames, single frames. balanced: every 5 frames, frames
-        fused. best: every frame, frames fused, flip test. The next three options win over it.
+        fused. best: every frame, frames fused, flip test. The next four options win over it.
     detect_every
         Look for people at every n-th frame, or, where nothing changes beside them, less often, up to
         the 20th; poses say where they are in between. 1 looks at every frame and costs more.
@@ -77,6 +78,10 @@ def run(
         --flip, is given.
     fuse
         Find joints with the help of the frames around, or in each frame alone, which costs less.
+    small_people
+        In large pictures also search for people who are small, in an input twice as large; in videos
+        every 10 frames while such people are there, else now and then. Unless given, with all presets
+        but fast.
     refine
         Make poses steadier afterwards: flow merges those of frames around along optical flow.
     lift
@@ -166,7 +171,7 @@ def run(
             *((draw_overlay,) if overlay else ()),
             *in_space,
         ),
-        wish=Wish(preset, detect_every, flip, fuse),
+        wish=Wish(preset, detect_every, flip, fuse, small_people),
         also=() if refine is None else (refine,),
         flow=flow,
         causal=causal,

@@ -330,8 +330,9 @@ class SummaryCard(About):
 class DetectorCard(About):
     """The detector's input: the picture's aspect ratio, with about the area of `size_hw`.
 
-    With `fine_size_hw` the detector runs a second time on that larger input and adds people whose
-    longer box side is below `fine_side_px` there. `fill` is the grey of the padding.
+    Where a picture is searched closely, the detector runs a second time on a larger input, of about
+    the area of `fine_size_hw`, and adds people whose longer box side is below `fine_side_px` there,
+    see `BoxDetector.small_people`. `fill` is the grey of the padding.
     """
 
     kind: Literal["detector"] = "detector"

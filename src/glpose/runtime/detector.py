@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Bool, Float, Float32, UInt8
 
 from glpose.geometry import box_iou, suppress
 from glpose.imaging import letterbox
@@ -18,6 +18,8 @@ RunDetector = Callable[
 """A graph: a letterboxed picture to boxes in pixels of that input, and their scores."""
 
 _MOST_CANDIDATES = 500
+_LEAST_FINE = 1.5
+"""Of the sides of the usual input; a little larger one shows nobody else."""
 
 
 class BoxDetector:
@@ -42,26 +44,57 @@ class BoxDetector:
         xyxy[:, [0, 2]] = rgb.shape[1] - 1 - found.xyxy[:, [2, 0]]
         return Detections(xyxy, found.score)
 
-    def _search(self, rgb: UInt8[np.ndarray, "height width 3"], scale: float) -> Detections:
-        """People in inputs `scale` times as large as the card says."""
+    def closely(self, rgb: UInt8[np.ndarray, "height width 3"]) -> Detections:
+        """As the detector itself, with people who are too small for it, see `small_people`."""
+        return self.joined([self(rgb), self.small_people(rgb)])
+
+    def small_people(
+        self, rgb: UInt8[np.ndarray, "height width 3"], *, flip: bool = False
+    ) -> Detections:
+        """People who are small, in a larger input than usual, if the picture has the pixels for one.
+
+        The input is that of `fine_size_hw`, or else as large as the picture; nobody is found where
+        that is hardly larger than usual. With `flip` scores are means of the picture and its mirror
+        image.
+        """
+        scale = self._fine_scale(rgb.shape[:2])
+        if not scale:
+            return Detections.empty()
+        sides = (False, True) if flip else (False,)
+        mean = mean_detections([self.view(rgb, PictureView(scale, side)) for side in sides])
+        small = self.is_small(mean.xyxy, rgb.shape[:2])
+        return Detections(mean.xyxy[small], mean.score[small])
+
+    def is_small(
+        self, xyxy: Float[np.ndarray, "n 4"], size_hw: tuple[int, int]
+    ) -> Bool[np.ndarray, " n"]:
+        """Whose boxes, in pixels of a picture of this size, `small_people` would tell."""
+        if not self._fine_scale(size_hw):
+            return np.zeros(len(xyxy), bool)
+        assert self.card.fine_size_hw is not None
+        limit_px = self.card.fine_side_px * _side(size_hw) / _side(self.card.fine_size_hw)
+        return np.asarray((xyxy[:, 2:] - xyxy[:, :2]).max(-1) < limit_px)
+
+    def _fine_scale(self, size_hw: tuple[int, int]) -> float:
+        """By how much the larger input is larger than usual, 0 if it is not worth a look."""
         how = self.card
-        xyxy, score = self._pass(rgb, _scaled(how.size_hw, scale))
-        if how.fine_size_hw is not None:
-            fine_hw = _scaled(how.fine_size_hw, scale)
-            small_xyxy, small_score = self._pass(rgb, fine_hw)
-            zoom = (np.prod(fine_hw) / np.prod(rgb.shape[:2])) ** 0.5
-            is_small = (small_xyxy[:, 2:] - small_xyxy[:, :2]).max(-1) * zoom < how.fine_side_px
-            xyxy = np.concatenate([xyxy, small_xyxy[is_small]])
-            score = np.concatenate([score, small_score[is_small]])
-        kept = suppress(xyxy, score, how.iou_limit)
+        if how.fine_size_hw is None:
+            return 0.0
+        scale = min(_side(size_hw), _side(how.fine_size_hw)) / _side(how.size_hw)
+        return scale if scale >= _LEAST_FINE else 0.0
+
+    def joined(self, found: Sequence[Detections]) -> Detections:
+        """People of several searches, each once, best first."""
+        xyxy = np.concatenate([some.xyxy for some in found])
+        score = np.concatenate([some.score for some in found])
+        kept = suppress(xyxy, score, self.card.iou_limit)
         return Detections(xyxy[kept], score[kept])
 
-    def _pass(
-        self, rgb: UInt8[np.ndarray, "height width 3"], area_hw: tuple[int, int]
-    ) -> tuple[Float32[np.ndarray, "n 4"], Float32[np.ndarray, " n"]]:
-        """Boxes and scores at one input size, before NMS."""
+    def _search(self, rgb: UInt8[np.ndarray, "height width 3"], scale: float) -> Detections:
+        """People in an input `scale` times as large as the card says."""
         how = self.card
         height, width = rgb.shape[:2]
+        area_hw = round(how.size_hw[0] * scale), round(how.size_hw[1] * scale)
         size_hw = input_size((height, width), area_hw, max(how.strides))
         picture, input_from_image = letterbox(rgb, size_hw, how.fill)
         boxes, scores = self.run(picture[None])
@@ -69,7 +102,9 @@ class BoxDetector:
         strong = strong[np.argsort(-scores[0][strong], kind="stable")][:_MOST_CANDIDATES]
         corners = input_from_image.inverse().apply(boxes[0][strong].reshape(-1, 2)).reshape(-1, 4)
         corners = corners.clip(0, [width - 1, height - 1, width - 1, height - 1])
-        return corners.astype(np.float32), scores[0][strong]
+        xyxy, score = corners.astype(np.float32), scores[0][strong]
+        kept = suppress(xyxy, score, how.iou_limit)
+        return Detections(xyxy[kept], score[kept])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +124,22 @@ class ThoroughDetector:
 
     A person's score is the mean over all views, 0 where one does not show the person, and the box
     is the mean of the boxes, weighed by their scores. The card's `min_score` is asked of that mean.
+    With `small_people` these are searched in two views of a larger input, too, see `BoxDetector`.
     """
 
-    def __init__(self, detect: BoxDetector) -> None:
-        self.card = detect.card
+    def __init__(self, detect: BoxDetector, *, small_people: bool = True) -> None:
+        self.card, self._small_people = detect.card, small_people
         # What is weak in one view still adds to the mean; less than this hardly would.
         least = detect.card.min_score / len(PICTURE_VIEWS)
         self._detect = BoxDetector(detect.run, replace(detect.card, min_score=least))
 
     def __call__(self, rgb: UInt8[np.ndarray, "height width 3"]) -> Detections:
         """As `BoxDetector`."""
-        found = mean_detections([self._detect.view(rgb, view) for view in PICTURE_VIEWS])
-        kept = suppress(found.xyxy, found.score, self.card.iou_limit)
-        kept = kept[found.score[kept] >= self.card.min_score]
-        return Detections(found.xyxy[kept], found.score[kept])
+        mean = mean_detections([self._detect.view(rgb, view) for view in PICTURE_VIEWS])
+        small = [self._detect.small_people(rgb, flip=True)] if self._small_people else []
+        found = self._detect.joined([mean, *small])
+        sure = found.score >= self.card.min_score
+        return Detections(found.xyxy[sure], found.score[sure])
 
 
 _SAME_IOU = 0.55
@@ -135,8 +172,9 @@ def mean_detections(views: Sequence[Detections]) -> Detections:
     return Detections(mean[:num], total[:num] / len(views))
 
 
-def _scaled(size_hw: tuple[int, int], scale: float) -> tuple[int, int]:
-    return round(size_hw[0] * scale), round(size_hw[1] * scale)
+def _side(size_hw: tuple[int, int]) -> float:
+    """The side of a square of the same area."""
+    return float(size_hw[0] * size_hw[1]) ** 0.5
 
 
 def input_size(image_hw: tuple[int, int], size_hw: tuple[int, int], stride: int) -> tuple[int, int]:

@@ -36,13 +36,15 @@ class Effort:
     the crops of several frames; else from what the encoder answers for each alone. `thorough`: in a
     picture, which has no other frames, people are searched in several views, see
     `detector.ThoroughDetector`, and crops that are seen alone are looked at mirrored, and turned and
-    scaled, see `VIEWS`.
+    scaled, see `VIEWS`. `small_people`: people who are small are searched in a larger input, too, in
+    videos now and then, see `detector.BoxDetector.small_people` and `pipeline.FollowPoses`.
     """
 
     detect_every: int = PoseTrackerSpec().look_every
     flip: bool = False
     fuse: bool = True
     thorough: bool = True
+    small_people: bool = True
 
     def options(self, *, is_picture: bool, causal: bool) -> PoseOptions:
         """Options for a video, or for a picture, in which each crop is seen alone."""
@@ -100,7 +102,7 @@ class Plan:
 
 
 PRESETS: dict[Preset, Effort] = {
-    "fast": Effort(detect_every=15, fuse=False, thorough=False),
+    "fast": Effort(detect_every=15, fuse=False, thorough=False, small_people=False),
     "balanced": Effort(),
     "best": Effort(detect_every=1, flip=True),
 }
@@ -117,6 +119,7 @@ class Wish:
     detect_every: int | None = None
     flip: bool | None = None
     fuse: bool | None = None
+    small_people: bool | None = None
 
     def __post_init__(self) -> None:
         if self.preset not in get_args(Preset):
@@ -126,7 +129,7 @@ class Wish:
         whole = isinstance(every, int | np.integer) and not isinstance(every, bool)
         if every is not None and (not whole or every < 1):
             raise BadInput(f"detect_every is {every!r:.40}; expected 1 or more")
-        for name in ("flip", "fuse"):
+        for name in ("flip", "fuse", "small_people"):
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, checked_truth(value, name))
 
@@ -149,6 +152,11 @@ class Wish:
                 "answers nothing from a single frame, so people cannot be followed from frame to "
                 f"frame; leave out --detect-every (detect_every={every})"
             )
+        elif not (tells_alone or is_given) and self.small_people:
+            cannot = (
+                "answers nothing from a single frame, so small people cannot be searched now and then; "
+                "leave out --small-people (small_people=True)"
+            )
         elif sees_one and self.fuse and not is_still:
             cannot = "sees single frames only; leave out --fuse (fuse=True)"
         if cannot:
@@ -159,4 +167,6 @@ class Wish:
             named.flip if self.flip is None else self.flip,
             not tells_alone or (fuse and not sees_one),
             (named.thorough if self.flip is None else self.flip) and tells_alone,
+            (named.small_people if self.small_people is None else self.small_people)
+            and tells_alone,
         )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Bool, Float, Float32, Int64, UInt8
 
 from glpose.codecs.codec import Maps
 from glpose.runtime.card import DetectorCard, PoseCard
@@ -61,6 +61,21 @@ class Detector(Protocol):
 
     def __call__(self, rgb: UInt8[np.ndarray, "height width 3"]) -> Detections:
         """People, best first; boxes in image pixels."""
+        ...
+
+
+@runtime_checkable
+class CloseDetector(Detector, Protocol):
+    """A `Detector` that can also find people who are too small for it, at a price."""
+
+    def closely(self, rgb: UInt8[np.ndarray, "height width 3"]) -> Detections:
+        """As the detector itself, small people among them."""
+        ...
+
+    def is_small(
+        self, xyxy: Float[np.ndarray, "n 4"], size_hw: tuple[int, int]
+    ) -> Bool[np.ndarray, " n"]:
+        """Whose boxes, in pixels of a picture of this size, are of people whom only `closely` finds."""
         ...
 
 

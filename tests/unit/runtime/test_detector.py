@@ -173,17 +173,60 @@ def test_what_is_weak_in_one_view_adds_to_the_mean():
     np.testing.assert_allclose(found.score, [(0.5 + 0.5 + 0.643 + 0.2) / 4], atol=1e-3)
 
 
-def test_views_of_a_detector_that_looks_twice_have_both_its_sizes():
+FINE = replace(CARD, fine_size_hw=(512, 896), fine_side_px=50.0)
+USUAL = (256, 448)
+
+
+@pytest.mark.parametrize(
+    ("size_hw", "fine"),
+    [
+        ((720, 1280), [(512, 896)]),
+        ((1280, 720), [(896, 512)]),
+        ((400, 704), [(384, 704)]),  # no larger than the picture
+        ((360, 640), []),  # hardly larger than usual
+    ],
+)
+def test_small_people_are_searched_where_the_picture_has_the_pixels(
+    size_hw: tuple[int, int], fine: list[tuple[int, int]]
+):
     seen = []
 
     def run(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         seen.append(picture.shape[1:3])
         return np.zeros((1, 1, 4), np.float32), np.zeros((1, 1), np.float32)
 
-    detect = BoxDetector(run, replace(CARD, fine_size_hw=(512, 896), fine_side_px=50.0))
-    assert len(ThoroughDetector(detect)(np.zeros((720, 1280, 3), np.uint8))) == 0
-    usual, fine = (256, 448), (512, 896)
-    assert seen == [usual, fine, usual, fine, (320, 576), (640, 1120), (192, 352), (384, 672)]
+    detect, rgb = BoxDetector(run, FINE), np.zeros((*size_hw, 3), np.uint8)
+    usual = USUAL if size_hw[1] > size_hw[0] else USUAL[::-1]
+    assert len(detect(rgb)) == len(detect.closely(rgb)) == 0
+    assert seen == [usual, usual, *fine]
+    assert detect.is_small(np.array([[0, 0, 10, 20.0]]), size_hw).any() == bool(fine)
+    assert len(ThoroughDetector(detect)(rgb)) == 0
+    assert seen[-len(fine) * 2 or len(seen) :] == 2 * fine
+    seen.clear()
+    ThoroughDetector(detect, small_people=False)(rgb)
+    assert len(seen) == 4
+    seen.clear()
+    assert len(BoxDetector(run, CARD).closely(rgb)) == 0
+    assert seen == [usual]
+
+
+def test_close_looks_add_who_is_small_and_leave_others_as_they_were():
+    """In the larger input boxes are twice as large; only the small one of the two is taken from there."""
+
+    def run(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if picture.shape[1] == USUAL[0]:
+            return np.array([[[100, 50, 140, 150]]], np.float32), np.array([[0.6]], np.float32)
+        boxes = np.array([[[210, 110, 270, 290], [20, 30, 40, 70], [20, 33, 40, 73]]], np.float32)
+        return boxes, np.array([[0.9, 0.5, 0.4]], np.float32)
+
+    rgb = np.zeros((1024, 1792, 3), np.uint8)
+    detect = BoxDetector(run, FINE)
+    found = detect.closely(rgb)
+    np.testing.assert_allclose(found.score, [0.6, 0.5])
+    sides = found.xyxy[:, 2:] - found.xyxy[:, :2]
+    np.testing.assert_allclose(sides, [[160, 400], [40, 80]], atol=1e-3)
+    np.testing.assert_array_equal(detect.is_small(found.xyxy, rgb.shape[:2]), [False, True])
+    np.testing.assert_array_equal(detect(rgb).score, found.score[:1])
 
 
 def test_boxes_with_a_score_of_0_are_nobody():

@@ -36,16 +36,19 @@ def test_what_is_asked_for_wins_over_the_preset(preset: str) -> None:
         flips = replace(named, flip=value, thorough=value)
         assert Wish(preset, flip=value).effort(ANSWERS) == flips
         assert Wish(preset, fuse=value).effort(ANSWERS) == replace(named, fuse=value)
+        small = replace(named, small_people=value)
+        assert Wish(preset, small_people=value).effort(ANSWERS) == small
 
 
 def test_what_an_estimator_has_to_do_or_cannot_goes_before_a_preset() -> None:
     assert Wish("fast").effort(FUSES) == replace(PRESETS["fast"], detect_every=1, fuse=True)
-    assert Wish(detect_every=1, fuse=True).effort(FUSES) == Effort(1, thorough=False)
+    nothing_more = Effort(1, thorough=False, small_people=False)
+    assert Wish(detect_every=1, fuse=True).effort(FUSES) == nothing_more
     for fuse in (None, False):
         assert not Wish("best", fuse=fuse).effort(SINGLE).fuse
     assert not Wish(fuse=True).effort(SINGLE, is_still=True).fuse
     for of in ({"is_still": True}, {"is_given": True}):
-        assert Wish(detect_every=15).effort(FUSES, **of) == Effort(1, thorough=False)
+        assert Wish(detect_every=15).effort(FUSES, **of) == nothing_more
 
 
 @pytest.mark.parametrize(
@@ -53,6 +56,7 @@ def test_what_an_estimator_has_to_do_or_cannot_goes_before_a_preset() -> None:
     [
         (FUSES, Wish(fuse=False), "answers nothing from a single frame; leave out --no-fuse"),
         (FUSES, Wish(detect_every=15), "answers nothing from a .* leave out --detect-every .*=15"),
+        (FUSES, Wish(small_people=True), "answers nothing from a .* leave out --small-people"),
         (SINGLE, Wish(fuse=True), "sees single frames only; leave out --fuse .*, or use other"),
     ],
 )

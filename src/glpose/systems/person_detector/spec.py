@@ -165,6 +165,8 @@ Settings = Recipe[PersonDetectorConfig, BoxDataConfig]
 """The recipe type of this system."""
 
 
+_FINE_SIDE_PX = 128.0
+"""Of people in the larger input, chosen among 80, 128 and 192 on pictures of `person_boxes_2` side by side."""
 PAPER = "anchor-free one-stage detector after FCOS (ICCV 2019) and TOOD (ICCV 2021)"
 
 
@@ -182,4 +184,6 @@ def card(
         strides=config.strides,
         iou_limit=config.iou_limit,
         min_score=config.min_score,
+        fine_size_hw=(2 * config.size_hw[0], 2 * config.size_hw[1]),
+        fine_side_px=_FINE_SIDE_PX,
     )

@@ -1,0 +1,51 @@
+"""When a detector looks closely."""
+
+from collections.abc import Callable
+
+import pytest
+
+from glpose.track.close_looks import CloseLooks, CloseLooksSpec
+
+
+def taken(
+    frames: range, small: Callable[[int], bool] = lambda _: False, cuts: tuple[int, ...] = ()
+) -> list[int]:
+    looks, found = CloseLooks(), []
+    for frame in frames:
+        if looks.take(frame, opens=frame in cuts):
+            found.append(frame)
+        looks.saw(small=small(frame))
+    return found
+
+
+def test_it_looks_less_and_less_often_while_nobody_is_small():
+    assert taken(range(300)) == [0, 10, 30, 70, 150, 230]
+
+
+def test_it_looks_often_while_somebody_is_small_if_only_now_and_then():
+    assert taken(range(45), lambda frame: frame % 9 == 4) == [0, 10, 20, 30, 40]
+    assert taken(range(100), lambda frame: frame == 35) == [0, 10, 30, 70, 80, 100][:5]
+
+
+@pytest.mark.parametrize("first", [0, 7, 1000])
+def test_a_scene_begins_with_a_close_look_and_is_watched_anew(first: int):
+    frames = range(first, first + 100)
+    cut = first + 50
+    assert taken(frames, cuts=(first, cut)) == [
+        first,
+        first + 10,
+        first + 30,
+        cut,
+        cut + 10,
+        cut + 30,
+    ]
+
+
+def test_it_waits_for_looks_that_come_seldom():
+    assert taken(range(0, 100, 15)) == [0, 15, 45, 90]
+
+
+def test_nobody_is_missed_for_longer_than_others_are_followed_back():
+    from glpose.hindsight import HindsightSpec
+
+    assert CloseLooksSpec().every <= HindsightSpec().reach
