@@ -1,24 +1,23 @@
 """The mean of two runs that train a fusion, for a network between the two that they were trained on.
 
-    python bench/between.py RUN RUN NETWORK.pt -o NEW_RUN
+    python bench/between.py RUN RUN NETWORK -o NEW_RUN
     glpose export NEW_RUN ...
 
-What the runs share with NETWORK (a checkpoint, e.g. of `average.py`) is taken from there, all else
-is their mean (Wortsman et al., Model Soups, ICML 2022). Both have to have the same recipe, but for
-the network that they start from. Needs the training extra.
+What the runs share with NETWORK (a run folder, e.g. of `average.py`, or a checkpoint) is taken from
+there, all else is their mean (Wortsman et al., Model Soups, ICML 2022). Both have to have the same
+recipe, but for the network that they start from. Needs the training extra.
 """
 
 import argparse
 import json
 from pathlib import Path
 
-import torch
-from average import mixed
+from average import check_new, mixed, save_average, told
 from scripts import run_script
 
-from glpose.train.run.checkpoint import load_checkpoint, save_checkpoint
+from glpose.train.initial import load_initial
 
-_LAST, _BEST, _RECORD = "last.pt", "best.pt", "recipe.json"
+_LAST, _RECORD = "last.pt", "recipe.json"
 
 
 def main() -> None:
@@ -28,19 +27,15 @@ def main() -> None:
     parser.add_argument("network", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     given = parser.parse_args()
-    saved = [load_checkpoint(run / _LAST) for run in given.runs]
+    one, other = (load_initial(run / _LAST) for run in given.runs)
     records = [json.loads((run / _RECORD).read_text("utf-8")) for run in given.runs]
     for record in records:
         record["recipe"]["init_from"] = str(given.network)
     if records[0]["recipe"] != records[1]["recipe"]:
         parser.error(f"{given.runs[0]} and {given.runs[1]} have different recipes")
-    if given.output.exists():
-        parser.error(f"{given.output} exists; expected a folder that can be made")
-    network: dict[str, torch.Tensor] = load_checkpoint(given.network)["ema"]
-    try:
-        weights = mixed(saved[0]["ema"], saved[1]["ema"], 0.5)
-    except ValueError as problem:
-        parser.error(str(problem))
+    check_new(given.output)
+    network = load_initial(given.network)
+    weights = mixed(one, other, 0.5)
     # GLPose has the head of the single frame beside its own.
     network |= {
         f"single_{name}": value for name, value in network.items() if name.startswith("head.")
@@ -51,15 +46,9 @@ def main() -> None:
             f"{given.network} has no weights of the runs; expected a network of their kind"
         )
     weights |= {name: network[name] for name in shared}
-    given.output.mkdir(parents=True)
-    state = {
-        "ema": weights,
-        "recipe": json.dumps(records[0]["recipe"]),
-        "step": saved[0]["step"],
-        "seconds": sum(run["seconds"] for run in saved),
-    }
-    for name in (_LAST, _BEST):
-        save_checkpoint(given.output / name, state)
+    parts = " and ".join(f"0.5 of {told(run / _LAST)}" for run in given.runs)
+    average = f"{parts}; {len(shared)} of {len(weights)} weights are those of {told(given.network)}"
+    save_average(given.output, weights, records[0]["recipe"], average)
     (given.output / _RECORD).write_text(json.dumps(records[0], indent=1), "utf-8")
     print(f"wrote {given.output}: {len(shared)} of {len(weights)} weights are the network's")
 

@@ -13,8 +13,9 @@ import between  # noqa: E402
 def run_of(folder: Path, value: float, start: str, **recipe: object) -> Path:
     folder.mkdir()
     weights = {"encoder.w": torch.full((2,), value), "fusion.w": torch.full((3,), 10 * value)}
-    torch.save({"ema": weights, "step": 7, "seconds": 30.0}, folder / "last.pt")
-    record = {"recipe": {"name": "tiny", "init_from": start, **recipe}, "commit": "abc"}
+    record = {"recipe": {"name": "tiny", "seed": 1, "init_from": start, **recipe}, "commit": "abc"}
+    state = {"recipe": json.dumps(record["recipe"]), "step": 7, "seconds": 30.0 + 60 * value}
+    torch.save({"ema": weights, **state}, folder / "last.pt")
     (folder / "recipe.json").write_text(json.dumps(record), "utf-8")
     return folder
 
@@ -35,9 +36,18 @@ def test_the_network_is_the_one_given_and_the_rest_is_the_mean(
         saved = torch.load(output / name, weights_only=True)
         torch.testing.assert_close(saved["ema"]["encoder.w"], torch.full((2,), 1.85))
         torch.testing.assert_close(saved["ema"]["fusion.w"], torch.full((3,), 15.0))
-        assert (saved["step"], saved["seconds"]) == (7, 60.0)
+        # The card says what it is the mean of: it has no steps of its own.
+        assert "step" not in saved
+        assert saved["average"] == (
+            "0.5 of tiny (seed 1, 7 steps, 2 minutes, glpose before 0.24) and "
+            "0.5 of tiny (seed 1, 7 steps, 2 minutes, glpose before 0.24); "
+            "1 of 2 weights are those of network.pt"
+        )
     record = json.loads((output / "recipe.json").read_text("utf-8"))
-    assert record["recipe"] == {"name": "tiny", "init_from": str(network)}
+    assert record["recipe"] == {"name": "tiny", "seed": 1, "init_from": str(network)}
+    between_of(monkeypatch, one, other, output, output=tmp_path / "again")
+    told = torch.load(tmp_path / "again" / "best.pt", weights_only=True)["average"]
+    assert told.endswith(f"2 of 2 weights are those of tiny ({saved['average']})")
 
 
 def test_runs_of_different_recipes_or_of_another_network_are_refused(

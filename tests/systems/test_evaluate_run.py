@@ -113,7 +113,7 @@ def test_what_is_no_run_of_a_pose_estimator_is_refused(
     recipe = load_recipe("person_small")
     record = {"recipe": to_plain(recipe), "commit": "", "versions": {}}
     (run / "recipe.json").write_text(json.dumps(record))
-    assert "not found; expected a checkpoint" in refusal()
+    assert "run: has no best.pt, which the first validation" in refusal()
     model = load_system(recipe.system).open(recipe, tmp_path).build()
     state = {"ema": model.state_dict(), "step": 1, "seconds": 1.0}
     torch.save(state, run / "best.pt")

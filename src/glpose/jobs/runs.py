@@ -143,10 +143,13 @@ def open_run(run_dir: Path, changes: list[str] | None = None) -> FinishedRun:
 
     Raises: BadInput, BadConfig or BadWeights.
     """
-    path = run_dir / "recipe.json"
+    path, best = run_dir / "recipe.json", run_dir / BEST
     try:
         record = json.loads(path.read_text("utf-8"))
         saved_recipe = recorded_recipe(record["recipe"])
+        # A recipe given in epochs does not contain its steps.
+        num_steps = record.get("in_steps", {}).get("num_steps", saved_recipe.num_steps)
+        made_with = {"commit": record["commit"], **record["versions"]}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         if isinstance(problem, GLPoseError):
             raise
@@ -155,30 +158,33 @@ def open_run(run_dir: Path, changes: list[str] | None = None) -> FinishedRun:
             "glpose train"
         ) from problem
     recipe = with_settings(saved_recipe, changes or [])
-    saved = load_checkpoint(run_dir / BEST)
+    if not best.exists():
+        raise BadWeights(
+            f"{run_dir}: has no {BEST}, which the first validation of a run writes; go on with glpose "
+            f"train --resume, or copy last.pt to {BEST}"
+        )
+    saved = load_checkpoint(best)
     # No data is opened here, so the cache is neither read nor written.
     task = load_system(recipe.system).open(recipe, cache_dir=run_dir)
     model = task.build(fresh=True)
     try:
         model.load_state_dict(saved["ema"])
-        made_by = {
-            "recipe": recipe.name,
-            "steps": f"{saved['step']} of {_num_steps(record, recipe)}",
-            "minutes": f"{saved['seconds'] / 60:.0f}",
-            "commit": record["commit"],
-            **{key: str(value) for key, value in record["versions"].items()},
-        }
+        if "average" in saved:  # of runs (bench/average.py), which has no steps of its own
+            trained = {"average": saved["average"]}
+        else:
+            trained = {
+                "steps": f"{saved['step']} of {num_steps}",
+                "minutes": f"{saved['seconds'] / 60:.0f}",
+            }
     except (KeyError, RuntimeError, TypeError) as problem:  # raised by dicts and torch
+        lacks = isinstance(problem, KeyError)
+        what = f"it has no {problem}" if lacks else "its network or its parts are others"
         raise BadWeights(
-            f"{run_dir / BEST}: not the checkpoint of this run, its network or its parts are "
-            "others; put the run's own one there, or train it anew"
+            f"{best}: not the checkpoint of this run ({what}); put the run's own one there, or "
+            "train it anew"
         ) from problem
-    return FinishedRun(recipe, task, model, made_by)
-
-
-def _num_steps(record: dict, recipe: Recipe) -> int:
-    """Steps of the run; a recipe given in epochs does not contain them."""
-    return record.get("in_steps", {}).get("num_steps", recipe.num_steps)
+    made_by = {"recipe": recipe.name, **trained, **made_with}
+    return FinishedRun(recipe, task, model, {key: str(value) for key, value in made_by.items()})
 
 
 def recorded_recipe(plain: dict) -> Recipe:

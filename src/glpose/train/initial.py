@@ -38,7 +38,7 @@ def load_initial(path: Path) -> dict[str, Tensor]:
             path, "weights to start from", "write it anew with: glpose weights import"
         )
     saved = load_checkpoint(path / "best.pt" if path.is_dir() else path)
-    weights = saved.get("ema") if isinstance(saved, dict) else None
+    weights = saved.get("ema")
     if not isinstance(weights, dict) or not weights:
         raise BadWeights(
             f"{path}: not a checkpoint of a training run (it has no 'ema'); expected last.pt or "

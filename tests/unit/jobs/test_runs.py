@@ -147,3 +147,36 @@ def test_what_a_record_lacks_or_has_too_much_is_named(tmp_path: Path) -> None:
     (folder / "recipe.json").write_text('{"recipe": {"name": "x"}}', "utf-8")
     with pytest.raises(BadInput, match="cannot be read as the record of a run"):
         open_run(folder)
+    whole = json.loads((RECORDS / "hrnet_0.2.0.json").read_text("utf-8").splitlines()[0])
+    for changed in ({"commit": None}, {"versions": [1]}, {"in_steps": None}):
+        record = {
+            key: value for key, value in (whole | changed).items() if key != "commit" or value
+        }
+        (folder / "recipe.json").write_text(json.dumps(record), "utf-8")
+        with pytest.raises(BadInput, match=r"recipe\.json: cannot be read as the record of a run"):
+            open_run(folder)
+
+
+def test_what_a_checkpoint_lacks_is_named_and_so_is_a_run_without_one(tmp_path: Path) -> None:
+    folder = old_run("hrnet_0.2.0", tmp_path / "run")
+    best = folder / "best.pt"
+    saved = torch.load(best, weights_only=True)
+    for name in ("ema", "step", "seconds"):
+        torch.save({key: value for key, value in saved.items() if key != name}, best)
+        with pytest.raises(BadWeights, match=rf"not the .* of this run \(it has no '{name}'\)"):
+            open_run(folder)
+    torch.save(saved | {"ema": {}}, best)
+    with pytest.raises(BadWeights, match=r"\(its network or its parts are others\)"):
+        open_run(folder)
+    best.unlink()
+    with pytest.raises(BadWeights, match=r"run: has no best\.pt, .*--resume, or copy last\.pt"):
+        open_run(folder)
+
+
+def test_an_average_of_runs_has_no_steps_of_its_own(tmp_path: Path) -> None:
+    folder = old_run("hrnet_0.2.0", tmp_path / "run")
+    ema = torch.load(folder / "best.pt", weights_only=True)["ema"]
+    torch.save({"ema": ema, "average": "0.8 of this and 0.2 of that"}, folder / "best.pt")
+    made_by = open_run(folder).made_by
+    assert list(made_by)[:3] == ["recipe", "average", "commit"]
+    assert made_by["average"] == "0.8 of this and 0.2 of that"

@@ -60,7 +60,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             if is_zipfile(file) and not _is_whole(file):
                 raise BadZipFile  # noqa: TRY301 - as torch raises what it finds
             file.seek(0)
-            return torch.load(file, map_location="cpu", weights_only=True)
+            saved = torch.load(file, map_location="cpu", weights_only=True)
     except BadInput:
         raise
     except FileNotFoundError as problem:
@@ -72,6 +72,12 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             f"{path}: not a checkpoint of a training run ({what}); expected last.pt or best.pt of "
             "a run"
         ) from problem
+    if not isinstance(saved, dict):
+        raise BadWeights(
+            f"{path}: not a checkpoint of a training run (a {type(saved).__name__}); "
+            "expected last.pt or best.pt of a run"
+        )
+    return saved
 
 
 def is_whole(path: Path) -> bool:

@@ -152,3 +152,12 @@ def test_a_checkpoint_that_was_cut_short_is_damaged(tmp_path: Path) -> None:
 def test_a_folder_in_place_of_a_checkpoint_is_to_be_moved(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="is a folder; expected a checkpoint; move it away"):
         is_whole(tmp_path)
+
+
+@pytest.mark.parametrize("what", [torch.zeros(3), [1], None])
+def test_a_file_of_something_else_is_no_checkpoint(tmp_path: Path, what: object) -> None:
+    path = tmp_path / "best.pt"
+    torch.save(what, path)
+    name = type(what).__name__
+    with pytest.raises(BadWeights, match=rf"best\.pt: not a checkpoint of .* \(a {name}\)"):
+        load_checkpoint(path)
