@@ -87,6 +87,18 @@ class Large(FakeEstimator):
         return encoded._replace(features=encoded.features.repeat(self.channels, 1))
 
 
+class LargeSummarising(Large):
+    """Of neighbours it wants the first channel."""
+
+    def __post_init__(self) -> None:
+        self.card = tiny_onnx.pose_card(slots=self.slots, answers=True, summarises=True)
+
+    def encode(self, crops: np.ndarray) -> Encoded:
+        found = super().encode(crops)
+        first = found.features[:, :1].copy()
+        return found._replace(maps={"heatmaps": first.repeat(15, 1)}, summary=first)
+
+
 def most_crops(estimate: Large, num: int, people_of: PeopleOf, **settings: Any) -> float:
     """The most memory at any time, as a number of crops whose features it would hold."""
     frames = video(num)
@@ -116,6 +128,13 @@ def test_crowds_are_encoded_some_at_a_time_and_take_no_more_memory_in_blocks(
 def test_features_of_a_frame_are_not_held_twice() -> None:
     most = most_crops(Large(tiny_onnx.slots((-1, 1))), 1, lambda _: crowd_of(64))
     assert 64 < most < 64 + 4 * 8
+
+
+def test_where_neighbours_are_summarised_features_are_held_until_the_frame_is_a_key() -> None:
+    before = tiny_onnx.slots((-2, -1))
+    for kind, (least, most) in ((Large, (48, 96)), (LargeSummarising, (16, 48))):
+        found = most_crops(kind(before), 4, lambda _: crowd_of(16), block_frames=1)
+        assert least < found < most
 
 
 class Crowd:
