@@ -5,7 +5,7 @@ those of its temporal neighbours, or summaries of them, and those of similar cro
 far as the estimator has slots for them, then give the joint maps.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -22,7 +22,7 @@ from glpose.flow import Motions
 from glpose.hindsight import NO_HINDSIGHT, FollowedFrame, Hindsight, HindsightSpec, Looked
 from glpose.metrics.calibration import calibrated
 from glpose.poses import confident, finish
-from glpose.runtime.alone import looks_alone
+from glpose.runtime.alone import Alone, answers, looks_alone
 from glpose.runtime.card import KeySlot, NeighbourSlot, PoseCard, SimilarSlot
 from glpose.runtime.options import PoseOptions
 from glpose.runtime.protocols import (
@@ -55,8 +55,7 @@ _Kept = tuple[States, Alignment]
 _NOTHING = Encoded(np.zeros((0, 1, 1, 1), np.float32), np.zeros((0, 1), np.float32))
 _BLOCK_BYTES = 2**26  # of pictures in a block: 4K videos get smaller blocks
 _BLOCK_PEOPLE = 256  # and so do crowds
-_KEYS_AT_ONCE = 8
-_CROPS_AT_ONCE = 64  # whole chunks of `OnnxEstimator`: others round otherwise
+_AT_ONCE = 8  # crops, or keys: as many as go through the graphs of `OnnxEstimator` at once
 _OTHER_PLACES = 3  # of each joint
 MEMORY_CROPS = 128
 """Crops of the video that are kept as candidates."""
@@ -106,6 +105,8 @@ def estimate_poses(
     """
     spent = timings or Timings()
     look = with_views(estimate, options)
+    if looks_alone(look.card):
+        look = Alone(look)  # nothing reads features again
     how = _Settings(look.card, options, cut_scores=cut_scores)
     assert (pool is not None) == how.needs_pool, "candidates of the video come from remember_video"
     memory = CropMemory(memory_crops, seed, options.sampling)
@@ -431,26 +432,34 @@ def _encoded(
     with spent("crop"):
         maps = [tuple(crop_from_image(box, how.crop) for box in p.xyxy) for p in people]
     wanted = [
-        (number, frame.rgb, to_crop)
-        for number, (frame, own) in enumerate(zip(frames, maps, strict=True))
+        (frame.rgb, to_crop)
+        for frame, own in zip(frames, maps, strict=True)
         for to_crop in own
         if frame.rgb is not None
     ]
-    parts: list[list[Encoded]] = [[] for _ in frames]
-    for begin in range(0, len(wanted), _CROPS_AT_ONCE):
-        numbers, pictures, to_crops = zip(*wanted[begin : begin + _CROPS_AT_ONCE], strict=True)
+    crops = (one for some in _encodings(wanted, estimate, how, spent) for one in some.each())
+    seen: list[SeenFrame] = []
+    for frame, own_people, own_maps in zip(frames, people, maps, strict=True):
+        num = len(own_maps)
+        encoded = Encoded.joined(islice(crops, num), num) if num else _NOTHING
+        seen.append(_seen(frame, own_people, own_maps, encoded, how))
+    return seen
+
+
+def _encodings(
+    wanted: Sequence[tuple[UInt8[np.ndarray, "height width 3"], Affine]],
+    estimate: Estimator,
+    how: _Settings,
+    spent: Timings,
+) -> Iterator[Encoded]:
+    """Cut crops from pictures, and encode them, a few at a time."""
+    for begin in range(0, len(wanted), _AT_ONCE):
         with spent("crop"):
-            pairs = zip(pictures, to_crops, strict=True)
-            crops = np.stack([cut(rgb, to_crop, how.crop) for rgb, to_crop in pairs])
+            some = wanted[begin : begin + _AT_ONCE]
+            crops = np.stack([cut(rgb, to_crop, how.crop) for rgb, to_crop in some])
         with spent("encode"):
             encoded = estimate.encode(crops)
-        for number in sorted(set(numbers)):
-            first = numbers.index(number)
-            parts[number].append(encoded.take(slice(first, first + numbers.count(number))))
-    return [
-        _seen(frame, own_people, own_maps, Encoded.joined(own) if own else _NOTHING, how)
-        for frame, own_people, own_maps, own in zip(frames, people, maps, parts, strict=True)
-    ]
+        yield encoded
 
 
 def _seen(
@@ -510,21 +519,20 @@ def _look(
             crop_from_image(box, how.crop, rotation_deg=180.0 * turned)
             for box, turned in zip(boxes, upside_down, strict=True)
         )
-        crops = np.stack([cut(rgb, to_crop, how.crop) for to_crop in maps])
-    with spent("encode"):
-        encoded = estimate.encode(crops)
-        people = zip(boxes, maps, strict=True)
-        xy, score = how.find(_answers(estimate, encoded), people)
+    people = zip(boxes, maps, strict=True)
+    found: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def looks() -> Iterator[Encoded]:
+        for some in _encodings([(rgb, to_crop) for to_crop in maps], estimate, how, spent):
+            with spent("encode"):
+                own = islice(people, len(some.features))
+                found.append(how.find(answers(estimate, some), own))
+            yield some
+
+    encoded = Encoded.joined(looks(), len(maps))
+    xy, score = (np.concatenate(parts) for parts in zip(*found, strict=True))
     in_image = [(m.inverse() @ how.crop_from_map).apply(p) for m, p in zip(maps, xy, strict=True)]
     return Looked(maps, encoded, np.stack(in_image).astype(np.float32), np.minimum(score, 1))
-
-
-def _answers(estimate: Estimator, encoded: Encoded) -> Maps:
-    """The maps of each crop alone."""
-    if encoded.maps is not None:
-        return encoded.maps
-    assert looks_alone(estimate.card)
-    return estimate.solve({estimate.card.slots[0].name: encoded.features})
 
 
 def _poses(
@@ -538,7 +546,7 @@ def _poses(
     keys = [key for _, own in ready for key in own]
     parts = [
         _solve(some, estimate, how, kept, spent)
-        for some in in_turns(keys, _KEYS_AT_ONCE, in_time=how.card.order == "in_time")
+        for some in in_turns(keys, _AT_ONCE, in_time=how.card.order == "in_time")
     ]
     found = iter([person for part in parts for person in zip(*part, strict=True)])
     for seen, own in ready:
@@ -694,15 +702,12 @@ def _neighbours(
                 again[i, seen.frame] = seen
             else:
                 told[i, place] = seen.for_neighbours[row]
-    if again:
-        with spent("crop"):
-            crops = [
-                cut(seen.rgb, keys[i].crop_from_image, how.crop)
-                for (i, _), seen in again.items()
-                if seen.rgb is not None
-            ]
-        with spent("encode"):
-            encoded = estimate.encode(np.stack(crops))
-        for ((i, _), seen), found in zip(again.items(), encoded.for_neighbours, strict=True):
-            told[i, [other is seen for other in frames[i]]] = found
+    wanted = [
+        (seen.rgb, keys[i].crop_from_image)
+        for (i, _), seen in again.items()
+        if seen.rgb is not None
+    ]
+    crops = (one for some in _encodings(wanted, estimate, how, spent) for one in some.each())
+    for ((i, _), seen), one in zip(again.items(), crops, strict=True):
+        told[i, [other is seen for other in frames[i]]] = one.for_neighbours
     return told

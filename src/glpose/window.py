@@ -6,7 +6,7 @@ to `lookahead` after it, pushed in order, so grouping frames into blocks does no
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -113,7 +113,11 @@ class Window:
         if self._is_past:
             remember(seen, self._card, self._memory)
         while self._waiting and self._waiting[0].frame + self.lookahead <= seen.frame:
-            yield self._ready(self._waiting.popleft())
+            done = self._waiting.popleft()
+            yield self._ready(done)
+            if done.summary is not None:  # which is all that later keys read
+                nothing = np.zeros((len(done.people), 0, 0, 0), np.float32)
+                self._frames[done.frame] = replace(done, features=nothing)
         oldest = (self._waiting[0] if self._waiting else seen).frame - self.lookback
         for frame in [f for f in self._frames if f < oldest]:
             del self._frames[frame]

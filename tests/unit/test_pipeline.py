@@ -1,19 +1,23 @@
 """The main path with a fake estimator: order, slots, undecodable frames, both kinds of boxes."""
 
+import tracemalloc
 import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 import tiny_onnx
 from fake_estimator import SIZE_HW, FakeEstimator, one_person, people, picture, run, same, video
+from glpose import pipeline
 from glpose.hindsight import HindsightSpec
 from glpose.metrics.calibration import calibrated
 from glpose.pipeline import (
     DetectAndTrack,
     FollowPoses,
+    PeopleOf,
     estimate_poses,
     remember_video,
 )
@@ -72,28 +76,92 @@ def test_pictures_are_held_no_longer_than_the_window_and_a_block(keep: bool) -> 
     assert most <= (20 if keep else 10)  # of 60; blocks have 4 frames, the window reaches 2
 
 
-class Counting(FakeEstimator):
-    """Counts the crops whose features are in memory, and the most at any time."""
+class Large(FakeEstimator):
+    """Its features take more memory than anything else, and only the first channel is read."""
 
-    alive = most = 0
+    channels = 64
+    crop_bytes = channels * tiny_onnx.MAP_HW[0] * tiny_onnx.MAP_HW[1] * 4
 
     def encode(self, crops: np.ndarray) -> Encoded:
         encoded = super().encode(crops)
-        self._count(len(crops))
-        weakref.finalize(encoded.features, self._count, -len(crops))
-        return encoded
-
-    def _count(self, more: int) -> None:
-        self.alive += more
-        self.most = max(self.most, self.alive)
+        return encoded._replace(features=encoded.features.repeat(self.channels, 1))
 
 
-def test_crowds_are_encoded_some_at_a_time_and_take_no_more_memory_in_blocks() -> None:
-    crowd = people(*((i, 20 + i, 40) for i in range(64)))
-    estimate = Counting(tiny_onnx.slots((-1, 1)))
-    list(estimate_poses(video(13), lambda _: crowd, estimate, keep_pictures=False))
-    assert estimate.encoded == [64] * 13
-    assert estimate.most == 6 * 64  # of 13: four frames make 256 people, and the window holds two
+class LargeSummarising(Large):
+    """Of neighbours it wants the first channel."""
+
+    def __post_init__(self) -> None:
+        self.card = tiny_onnx.pose_card(slots=self.slots, answers=True, summarises=True)
+
+    def encode(self, crops: np.ndarray) -> Encoded:
+        found = super().encode(crops)
+        first = found.features[:, :1].copy()
+        return found._replace(maps={"heatmaps": first.repeat(15, 1)}, summary=first)
+
+
+def most_crops(estimate: Large, num: int, people_of: PeopleOf, **settings: Any) -> float:
+    """The most memory at any time, as a number of crops whose features it would hold."""
+    frames = video(num)
+    tracemalloc.start()
+    for _ in estimate_poses(frames, people_of, estimate, keep_pictures=False, **settings):
+        pass
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return most / estimate.crop_bytes
+
+
+def crowd_of(num: int) -> People:
+    return people(*((i, 20 + i % 80, 40) for i in range(num)))
+
+
+def test_crowds_are_encoded_some_at_a_time_and_take_no_more_memory_in_blocks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pipeline, "_BLOCK_PEOPLE", 48)
+    estimate = Large(tiny_onnx.slots((-1, 1)))
+    most = most_crops(estimate, 9, lambda _: crowd_of(16))
+    assert estimate.encoded == [8] * 18
+    # Three frames of 9 make 48 people, and the window holds two; 8 keys with two neighbours are solved.
+    assert 5 * 16 < most < 5 * 16 + 5 * 8
+
+
+def test_features_of_a_frame_are_not_held_twice() -> None:
+    most = most_crops(Large(tiny_onnx.slots((-1, 1))), 1, lambda _: crowd_of(64))
+    assert 64 < most < 64 + 4 * 8
+
+
+def test_where_neighbours_are_summarised_features_are_held_until_the_frame_is_a_key() -> None:
+    before = tiny_onnx.slots((-2, -1))
+    for kind, (least, most) in ((Large, (48, 96)), (LargeSummarising, (16, 48))):
+        found = most_crops(kind(before), 4, lambda _: crowd_of(16), block_frames=1)
+        assert least < found < most
+
+
+class Crowd:
+    """A `Follower` that looks for a crowd, and finds it."""
+
+    scene = 0
+    exchanged: Mapping[int, int] = {}
+    upside_down = np.zeros(44, bool)
+
+    def __call__(self, frame: Frame) -> People:
+        return crowd_of(44)
+
+    def learn(self, xy: np.ndarray, score: np.ndarray) -> tuple[People, np.ndarray]:
+        return crowd_of(44), np.arange(44)
+
+
+@pytest.mark.parametrize("people_of", [lambda _: crowd_of(44), Crowd()], ids=["given", "followed"])
+@pytest.mark.parametrize("views", [(), (View(10.0, 0.9), View(-10.0, 1.1))], ids=["one", "more"])
+def test_who_looks_alone_holds_maps_in_place_of_features_of_all_views(
+    people_of: PeopleOf, views: tuple[View, ...]
+) -> None:
+    estimate = Large(tiny_onnx.slots())
+    most = most_crops(estimate, 1, people_of, options=PoseOptions(flip=bool(views), views=views))
+    assert set(estimate.encoded) == {8, 44 % 8}
+    maps = 44 * len(estimate.card.joints.joints) / estimate.channels
+    num = 6 if views else 1
+    assert most < 2.5 * maps + 4 * 8 * num  # of 44 for each look
 
 
 @pytest.mark.parametrize("num", [9, 70])
@@ -103,7 +171,7 @@ def test_a_crowd_has_the_same_poses_however_it_is_divided(num: int) -> None:
 
     one, many = FakeEstimator(), FakeEstimator()
     same(run(video(6), many, crowd), run(video(6), one, crowd, block_frames=1))
-    assert max(many.encoded) <= 64
+    assert max(many.encoded) <= 8
     assert sum(many.encoded) == sum(one.encoded) == 5 * num
 
 
@@ -144,8 +212,7 @@ def test_people_are_asked_for_decodable_frames_only_and_in_order() -> None:
 def test_own_boxes_are_encoded_once_each() -> None:
     estimate = FakeEstimator()
     run(video(20), estimate, lambda _: people((1, 40, 40), (2, 80, 40)))
-    assert sum(estimate.encoded) == 40
-    assert len(estimate.encoded) == 3  # 8 + 8 + 4 frames
+    assert estimate.encoded == [8] * 5  # 8 + 8 + 4 frames of two
 
 
 def test_an_undecodable_frame_is_no_neighbour() -> None:

@@ -1,4 +1,4 @@
-"""Each crop alone: what an encoder answers by itself, without the fusion of other frames."""
+"""Each crop alone: what is told from it by itself, without the fusion of other frames."""
 
 from dataclasses import replace
 
@@ -30,14 +30,23 @@ def alone(estimate: Estimator) -> Estimator:
     return estimate if looks_alone(estimate.card) else Alone(estimate)
 
 
-class Alone:
-    """An `Estimator` of single frames: the maps that an encoder answers stand for its features.
+def answers(estimate: Estimator, encoded: Encoded) -> Maps:
+    """The maps of each crop alone, of whoever tells poses from single crops."""
+    if looks_alone(estimate.card):
+        return estimate.solve({estimate.card.slots[0].name: encoded.features})
+    assert encoded.maps is not None
+    return encoded.maps
 
-    Only for cards whose encoder `answers`. Scores are calibrated as those of the whole estimator.
+
+class Alone:
+    """An `Estimator` of single frames: the maps of each crop alone stand for its features.
+
+    Only for cards that `can_follow`. Maps are smaller than features, above all than those of many
+    views. Scores are calibrated as those of the whole estimator.
     """
 
     def __init__(self, estimate: Estimator) -> None:
-        assert estimate.card.answers
+        assert can_follow(estimate.card)
         self.card = replace(
             estimate.card,
             slots=(KeySlot(),),
@@ -46,14 +55,15 @@ class Alone:
             summarises=False,
             starter=None,
         )
-        self._encode = estimate.encode
+        self._estimate = estimate
 
     def encode(self, crops: UInt8[np.ndarray, "n height width 3"]) -> Encoded:
         """See `Estimator.encode`; the channels of all maps, one after the other."""
-        encoded = self._encode(crops)
-        assert encoded.maps is not None
-        maps = np.concatenate([encoded.maps[name] for name in self.card.maps], 1)
-        return Encoded(maps, encoded.embedding)
+        encoded = self._estimate.encode(crops)
+        maps = answers(self._estimate, encoded)
+        return Encoded(
+            np.concatenate([maps[name] for name in self.card.maps], 1), encoded.embedding
+        )
 
     def solve(self, inputs: Inputs) -> Maps:
         """See `Estimator.solve`; the maps as they are."""

@@ -1,6 +1,6 @@
 """Protocols of the networks in the pipeline: NumPy in, NumPy out, and a card."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -40,17 +40,27 @@ class Encoded(NamedTuple):
         summary = None if self.summary is None else self.summary[rows]
         return Encoded(self.features[rows], self.embedding[rows], summary=summary)
 
+    def each(self) -> Iterator["Encoded"]:
+        """The crops one by one, without their maps."""
+        return (self.take(slice(row, row + 1)) for row in range(len(self.features)))
+
     @classmethod
-    def joined(cls, parts: Sequence["Encoded"]) -> "Encoded":
-        """The crops of one part or more, one after the other, without their maps."""
-        if len(parts) == 1:
-            return parts[0].take(slice(None))
-        told = [part.summary for part in parts if part.summary is not None]
-        return cls(
-            np.concatenate([part.features for part in parts]),
-            np.concatenate([part.embedding for part in parts]),
-            summary=np.concatenate(told) if told else None,
-        )
+    def joined(cls, parts: Iterable["Encoded"], num: int) -> "Encoded":
+        """`num` crops, at least one, which come in parts: copies, without their maps.
+
+        Each part is copied as it comes, so that not all are held twice.
+        """
+        whole: list[np.ndarray] = []
+        begin = end = 0
+        for part in parts:
+            arrays = [a for a in (part.features, part.embedding, part.summary) if a is not None]
+            whole = whole or [np.empty((num, *a.shape[1:]), a.dtype) for a in arrays]
+            begin, end = end, end + len(part.features)
+            for own, array in zip(whole, arrays, strict=True):
+                own[begin:end] = array
+        assert end == num
+        features, embedding, *summary = whole
+        return cls(features, embedding, summary=summary[0] if summary else None)
 
 
 @runtime_checkable
