@@ -32,7 +32,7 @@ from glpose.refine.sides import LEGS, SidesSpec, with_sides_in_time
 from glpose.refine.steady import SteadySpec, with_steady_joints
 from glpose.result import PoseStream
 from glpose.runtime.alone import alone, can_follow
-from glpose.runtime.card import PoseCard
+from glpose.runtime.card import DetectorCard, PoseCard
 from glpose.runtime.detector import BoxDetector, ThoroughDetector
 from glpose.runtime.engine import EngineSpec
 from glpose.runtime.load import open_detector, open_estimator, open_lifter
@@ -78,6 +78,11 @@ class Models:
     def skeleton(self) -> Skeleton:
         """The joints of the poses."""
         return self.estimate.card.joints
+
+    @property
+    def detector_card(self) -> DetectorCard | None:
+        """The card of the detector, if there is one."""
+        return None if self.detect is None else self.detect.card
 
 
 def run(
@@ -134,8 +139,8 @@ def run(
     frame alone. With the shipped weights a single picture is searched in four views, and its people
     are looked at in ten (with `dkd_small` once, or mirrored, too, with `flip`, unless `fuse` is False),
     unless `flip` is False, or not given and the preset "fast". With `small_people` (not given: all
-    presets but "fast") people who are small in a large picture are searched in an input twice as large,
-    in videos every 10 frames while there are such people, else now and then. Who appears is followed back into the
+    presets but "fast") people who are small in a large picture are searched in an input up to twice as
+    large, in videos in looks at least 10 frames apart while there are such people, else more seldom. Who appears is followed back into the
     frames before, while the pose is sure; limbs that no body can have are chosen anew among the places that maps
     point to; and joints that a frame does not show well go where the frames around say.
 
@@ -171,7 +176,12 @@ def run(
             weights = usual_weights(is_still=video.info.is_still)
         models = load_models(weights, None if people is not None else detector, engine)
         card, is_given = models.estimate.card, people is not None
-        effort = wish.effort(card, is_still=video.info.is_still, is_given=is_given)
+        effort = wish.effort(
+            card,
+            is_still=video.info.is_still,
+            is_given=is_given,
+            detector=models.detector_card,
+        )
         pairs = poses_of(
             taken,
             video.info,
@@ -185,7 +195,7 @@ def run(
         held.pop_all()
     settings = {
         "glpose": __version__,
-        **effort_settings(preset, effort, follows=follows(models, people)),
+        **effort_settings(preset, effort, follows=follows(models, people), searches=people is None),
         "start_s": start_s,
         "end_s": end_s,
         "frames": frames,
@@ -246,7 +256,9 @@ def follows(models: Models, boxes: Boxes | None) -> bool:
     return boxes is None and can_follow(models.estimate.card)
 
 
-def effort_settings(preset: Preset, effort: Effort, *, follows: bool) -> dict[str, object]:
+def effort_settings(
+    preset: Preset, effort: Effort, *, follows: bool, searches: bool
+) -> dict[str, object]:
     """What was done for a frame, as results tell it."""
     return {
         "preset": preset,
@@ -254,7 +266,7 @@ def effort_settings(preset: Preset, effort: Effort, *, follows: bool) -> dict[st
         "flip": effort.flip,
         "fuse": effort.fuse,
         "thorough": effort.thorough,
-        "small_people": effort.small_people if follows else None,
+        "small_people": effort.small_people if searches else None,
     }
 
 

@@ -62,7 +62,8 @@ class Live:
             raise BadInput(f"stall_s is {stall_s!r:.40}; expected seconds above 0")
         self._models = load_models(DEFAULT_POSE if weights is None else weights, detector, engine)
         prepare()
-        self._effort, self._stall_s = wish.effort(self._models.estimate.card), stall_s
+        card, detector_card = self._models.estimate.card, self._models.detector_card
+        self._effort, self._stall_s = wish.effort(card, detector=detector_card), stall_s
         self._next_frame = self._last_id = 0
         self.reset()
 

@@ -287,7 +287,11 @@ class FollowPoses:
     def _found(
         self, frame: int, rgb: UInt8[np.ndarray, "height width 3"], *, opens: bool
     ) -> Detections:
-        if self._closer is not None and self._close.take(frame, opens=opens):
+        if self._closer is None:
+            return self._detect(rgb)
+        # Usual looks may miss who was found by a close one, and would end the try.
+        tries = self._closer.is_small(self._tracker.tried_xyxy, rgb.shape[:2]).any()
+        if self._close.take(frame, opens=opens, tries=bool(tries)):
             return self._closer.closely(rgb)
         return self._detect(rgb)
 

@@ -312,6 +312,35 @@ def test_a_picture_is_searched_in_four_views(
     assert poses.people.track_id.tolist() == [1]
 
 
+@pytest.mark.parametrize(("effort", "does"), [(Effort(), True), (PRESETS["fast"], False)])
+@pytest.mark.parametrize("is_still", [True, False])
+@pytest.mark.parametrize("asked", [None, True, False])
+def test_small_people_are_searched_as_the_effort_says(
+    tmp_path: Path, effort: Effort, asked: bool | None, *, does: bool, is_still: bool
+) -> None:
+    rgb = np.full((192, 288, 3), 40, np.uint8)
+    rgb[80:120, 120:136] = 255
+    card = tiny_onnx.detector_card(fine_size_hw=(128, 192), fine_side_px=40.0)
+    models = load_models(
+        tiny_onnx.write_pose(tmp_path, "x", answers=True),
+        tiny_onnx.write_detector(tmp_path / "person.onnx", card),
+    )
+    detect = models.detect
+    assert isinstance(detect, BoxDetector)
+    sizes = []
+
+    def run(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        sizes.append(picture.shape[1:3])
+        return detect.run(picture)
+
+    effort = effort if asked is None else replace(effort, small_people=asked)
+    some = replace(models, detect=BoxDetector(run, card))
+    source = ArraySource([rgb], is_still=is_still)
+    list(poses_of(source.frames(), source.info, some, refiners=(), effort=effort))
+    expected = does if asked is None else asked
+    assert ((128, 192) in sizes) == expected
+
+
 def bright_person(folder: Path, *, answers: bool, scores: dict[int, float]) -> Models:
     """A person whom the detector sees with these scores by its input's width, at the bright spot."""
     models = load_models(tiny_onnx.write_pose(folder, "x", answers=answers), None)

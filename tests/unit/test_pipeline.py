@@ -676,17 +676,27 @@ def test_the_detector_is_spared_more_where_nothing_changes_beside_people() -> No
 
 
 class SeesSmall(Fixed):
-    """The person of `Fixed` and, looking closely, another one, who is small or not."""
+    """The person of `Fixed` and, looking closely, from a look on another one, who is small or not."""
 
-    def __init__(self, *, small: bool) -> None:
+    def __init__(
+        self,
+        *,
+        small: bool = True,
+        box: tuple[float, ...] = (70, 60, 76, 76),
+        score: float = 0.8,
+        first: int = 1,
+    ) -> None:
         super().__init__()
         self.small, self.close_looks = small, 0
+        self.box, self.score, self.first = box, score, first
 
     def closely(self, rgb: np.ndarray) -> Detections:
         self.close_looks += 1
         found = self(rgb)
-        more = np.array([[70, 60, 76, 76]], np.float32)
-        return Detections(np.concatenate([found.xyxy, more]), np.array([0.9, 0.8], np.float32))
+        if self.close_looks < self.first:
+            return found
+        xyxy = np.concatenate([found.xyxy, np.array([self.box], np.float32)])
+        return Detections(xyxy, np.append(found.score, np.float32(self.score)))
 
     def is_small(self, xyxy: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
         assert size_hw == SIZE_HW
@@ -703,6 +713,43 @@ def test_small_people_are_searched_now_and_then(*, closely: bool, small: bool, n
     found = run(video(41), FakeEstimator(tiny_onnx.slots()), people_of)
     assert detect.close_looks == num
     assert all(len(p.people) == 1 + closely for p in found)
+
+
+@pytest.mark.parametrize(
+    ("box", "score"),
+    [
+        ((40.4, 27.2, 59.6, 49.6), 0.9),  # beside the other person, believed after some frames
+        ((40.4, 27.2, 59.6, 49.6), 0.5),
+        ((70, 60, 76, 76), 0.35),  # the first pose is not sure
+    ],
+)
+def test_who_is_only_tried_is_looked_at_closely_until_it_is_known(
+    box: tuple[float, ...], score: float
+) -> None:
+    """Usual looks, which come at once then, do not see the person, and would end the try."""
+    detect = SeesSmall(box=box, score=score, first=2)
+    spec = replace(BELIEVED, sure_score=1.1 if score < 0.5 else BELIEVED.sure_score)
+    tracker = PoseTracker(POSETRACK15, size_hw=SIZE_HW, poses=spec)
+    people_of = FollowPoses(detect, tracker, closely=True)
+    found = run(video(31), FakeEstimator(tiny_onnx.slots()), people_of)
+    num = [len(p.people) for p in found]
+    assert num[9] == 1
+    assert 2 in num[10:16]
+
+
+def test_a_scene_begins_with_a_close_look() -> None:
+    ramp = np.linspace(0, 255, SIZE_HW[1]).astype(np.uint8)
+    one, other = np.zeros((2, *SIZE_HW, 3), np.uint8)
+    one[..., 0], other[..., 2] = ramp, ramp[::-1]
+    frames = [replace(f, rgb=other if f.index >= 7 else one) for f in video(9)]
+    looks = []
+    for closely in (False, True):
+        detect = SeesSmall()
+        tracker = PoseTracker(POSETRACK15, size_hw=SIZE_HW, poses=BELIEVED)
+        people_of = FollowPoses(detect, tracker, closely=closely)
+        run(frames, FakeEstimator(tiny_onnx.slots()), people_of)
+        looks.append(detect.close_looks)
+    assert looks == [0, 2]
 
 
 def test_a_detector_that_cannot_look_closely_looks_as_it_can() -> None:

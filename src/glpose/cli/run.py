@@ -79,9 +79,9 @@ def run(
     fuse
         Find joints with the help of the frames around, or in each frame alone, which costs less.
     small_people
-        In large pictures also search for people who are small, in an input twice as large; in videos
-        every 10 frames while such people are there, else now and then. Unless given, with all presets
-        but fast.
+        In large pictures also search for people who are small, in an input up to twice as large; in
+        videos in looks at least 10 frames apart while such people are there, else more seldom. Unless
+        given, with all presets but fast.
     refine
         Make poses steadier afterwards: flow merges those of frames around along optical flow.
     lift

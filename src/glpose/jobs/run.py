@@ -235,7 +235,9 @@ def _works(
         for refiner in options.also:
             refiner_named(refiner, models.skeleton)  # raises for a name that is unknown
         card, is_given = models.estimate.card, boxes is not None
-        effort = options.wish.effort(card, is_still=is_still, is_given=is_given)
+        effort = options.wish.effort(
+            card, is_still=is_still, is_given=is_given, detector=models.detector_card
+        )
         works[name] = _Estimation(models, boxes, options, flow, effort)
     return works
 
@@ -299,7 +301,10 @@ class _Estimation:
             "glpose": __version__,
             "boxes": None if how.boxes is None else how.boxes.name,
             **effort_settings(
-                how.wish.preset, self.effort, follows=follows(self.models, self.boxes)
+                how.wish.preset,
+                self.effort,
+                follows=follows(self.models, self.boxes),
+                searches=self.boxes is None,
             ),
             "device": how.engine.device,
             "start_s": how.start_s,

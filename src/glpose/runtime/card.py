@@ -331,8 +331,9 @@ class DetectorCard(About):
     """The detector's input: the picture's aspect ratio, with about the area of `size_hw`.
 
     Where a picture is searched closely, the detector runs a second time on a larger input, of about
-    the area of `fine_size_hw`, and adds people whose longer box side is below `fine_side_px` there,
-    see `BoxDetector.small_people`. `fill` is the grey of the padding.
+    the area of `fine_size_hw`, or of the picture if that is less, and adds people whose longer box
+    side would be below `fine_side_px` in the former, see `BoxDetector.small_people`. `fill` is the grey
+    of the padding.
     """
 
     kind: Literal["detector"] = "detector"

@@ -68,7 +68,7 @@ class BoxDetector:
     def is_small(
         self, xyxy: Float[np.ndarray, "n 4"], size_hw: tuple[int, int]
     ) -> Bool[np.ndarray, " n"]:
-        """Whose boxes, in pixels of a picture of this size, `small_people` would tell."""
+        """Whose boxes, in pixels of a picture of this size, `small_people` tells."""
         if not self._fine_scale(size_hw):
             return np.zeros(len(xyxy), bool)
         assert self.card.fine_size_hw is not None

@@ -8,7 +8,7 @@ import numpy as np
 from glpose.config import checked_truth
 from glpose.errors import BadConfig, BadInput
 from glpose.runtime.alone import can_follow, can_look_alone, looks_alone
-from glpose.runtime.card import PoseCard
+from glpose.runtime.card import DetectorCard, PoseCard
 from glpose.runtime.options import PoseOptions, View
 from glpose.track.by_pose import PoseTrackerSpec
 
@@ -82,11 +82,12 @@ class Plan:
     def in_words(self, *, searches: bool = True, causal: bool = False) -> str:
         """What is done; `searches` is false where nobody has to be searched."""
         options = self.options(causal=causal)
+        small = ", small ones of large pictures besides" if self.effort.small_people else ""
         if self.is_still:
             search = "searched in several views" if self.searches_views else "searched once"
             num = (1 + len(options.views)) * (1 + options.flip)
             looks = {1: "once", 2: "twice"}.get(num, f"{num} times")
-            return f"people {search if searches else 'given'}, looked at {looks}"
+            return f"people {search + small if searches else 'given'}, looked at {looks}"
         num = self.effort.detect_every
         every = "every frame" if num == 1 else f"every {num} frames"
         if not causal and 1 < num < MOST_WAIT:
@@ -95,7 +96,7 @@ class Plan:
         in_time = card.states and not card.neighbours  # only the frame before is fused
         fused = "each frame with the one before" if in_time else "frames fused"
         return (
-            f"people {f'searched {every}' if searches else 'given'}, "
+            f"people {f'searched {every}{small}' if searches else 'given'}, "
             f"{'with' if options.flip else 'no'} flip test, "
             f"{'single frames' if self.looks_alone else fused}"
         )
@@ -133,13 +134,21 @@ class Wish:
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, checked_truth(value, name))
 
-    def effort(self, card: PoseCard, *, is_still: bool = False, is_given: bool = False) -> Effort:
+    def effort(
+        self,
+        card: PoseCard,
+        *,
+        is_still: bool = False,
+        is_given: bool = False,
+        detector: DetectorCard | None = None,
+    ) -> Effort:
         """What is done with an estimator: what it has to do, or cannot, goes before a preset.
 
         A single picture (`is_still`) has no other frames, in which what is asked for could be done, and
-        people who are given (`is_given`) are not searched in any.
+        people who are given (`is_given`) are not searched in any, others by the `detector`, if it is
+        known.
 
-        Raises: BadConfig if the estimator cannot do what was asked for in so many words.
+        Raises: BadConfig if the networks cannot do what was asked for in so many words.
         """
         named = PRESETS[self.preset]
         sees_one, tells_alone = looks_alone(card), can_follow(card)
@@ -154,11 +163,19 @@ class Wish:
             )
         elif not (tells_alone or is_given) and self.small_people:
             cannot = (
-                "answers nothing from a single frame, so small people cannot be searched now and then; "
-                "leave out --small-people (small_people=True)"
+                "answers nothing from a single frame, so nobody is searched besides, as small people "
+                "are; leave out --small-people (small_people=True)"
             )
         elif sees_one and self.fuse and not is_still:
             cannot = "sees single frames only; leave out --fuse (fuse=True)"
+        has_fine = True
+        if detector is not None and detector.fine_size_hw is None:
+            has_fine = False
+            if self.small_people and not is_given:
+                raise BadConfig(
+                    f"the detector '{detector.name}' has no larger input for small people (its card's "
+                    "fine_size_hw); leave out --small-people (small_people=True), or use another one"
+                )
         if cannot:
             raise BadConfig(f"'{card.name}' {cannot}, or use other weights")
         fuse = named.fuse if self.fuse is None else self.fuse
@@ -168,5 +185,6 @@ class Wish:
             not tells_alone or (fuse and not sees_one),
             (named.thorough if self.flip is None else self.flip) and tells_alone,
             (named.small_people if self.small_people is None else self.small_people)
-            and tells_alone,
+            and tells_alone
+            and has_fine,
         )

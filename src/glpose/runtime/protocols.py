@@ -85,7 +85,7 @@ class CloseDetector(Detector, Protocol):
     def is_small(
         self, xyxy: Float[np.ndarray, "n 4"], size_hw: tuple[int, int]
     ) -> Bool[np.ndarray, " n"]:
-        """Whose boxes, in pixels of a picture of this size, are of people whom only `closely` finds."""
+        """Whose boxes, in pixels of a picture of this size, only `closely` may find."""
         ...
 
 

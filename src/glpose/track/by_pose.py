@@ -119,6 +119,11 @@ class PoseTracker(Tracker):
         """Of the people that `update` returned, who is to be looked for upside down."""
         return np.array([track.upside_down != track.tries_turned for track in self._rows], bool)
 
+    @property
+    def tried_xyxy(self) -> Float64[np.ndarray, "n 4"]:
+        """The boxes of who is not a person yet."""
+        return np.array([t.xyxy for t in self._tracks if not t.track_id]).reshape(-1, 4)
+
     def wants_look(self, frame: int, still: int = 0) -> bool:
         """Whether the detector should look at this frame; at a scene cut it always should.
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class CloseLooksSpec:
     """At the first frame of a scene, and `every` so many frames while people are there who are small.
 
-    While nobody is, the wait doubles each time, up to `most` frames. People are followed back for longer
-    than `every` (`HindsightSpec.reach`). The values are ours.
+    While nobody is, the wait doubles each time, up to `most` frames. At 30 frames a second, in pictures
+    up to 4K, people are followed back for as long as `every` (`HindsightSpec.reach`). The values are ours.
     """
 
     every: int = 10
@@ -24,10 +24,15 @@ class CloseLooks:
         self._wait = spec.every
         self._saw_small = False
 
-    def take(self, frame: int, *, opens: bool) -> bool:
-        """Whether to look closely at this frame, the detector looking; `opens`: it begins a scene."""
+    def take(self, frame: int, *, opens: bool, tries: bool = False) -> bool:
+        """Whether to look closely at this frame, the detector looking.
+
+        `opens`: it begins a scene. `tries`: somebody small is only tried, whom no other look may see.
+        """
         if opens or self._last is None:
             self._wait = self._spec.every
+        elif tries:
+            return True
         elif frame - self._last < self._wait:
             return False
         else:

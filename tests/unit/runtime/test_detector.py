@@ -200,11 +200,13 @@ def test_small_people_are_searched_where_the_picture_has_the_pixels(
     assert len(detect(rgb)) == len(detect.closely(rgb)) == 0
     assert seen == [usual, usual, *fine]
     assert detect.is_small(np.array([[0, 0, 10, 20.0]]), size_hw).any() == bool(fine)
-    assert len(ThoroughDetector(detect)(rgb)) == 0
-    assert seen[-len(fine) * 2 or len(seen) :] == 2 * fine
-    seen.clear()
-    ThoroughDetector(detect, small_people=False)(rgb)
-    assert len(seen) == 4
+    looks = {}
+    for small in (True, False):
+        seen.clear()
+        assert len(ThoroughDetector(detect, small_people=small)(rgb)) == 0
+        looks[small] = seen.copy()
+    assert len(looks[False]) == 4
+    assert looks[True] == looks[False] + 2 * fine
     seen.clear()
     assert len(BoxDetector(run, CARD).closely(rgb)) == 0
     assert seen == [usual]

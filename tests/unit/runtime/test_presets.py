@@ -79,15 +79,18 @@ def test_what_is_done_with_a_video_in_words() -> None:
     )
     assert "every 15 frames, no" in words(fast, causal=True)
     assert "every 20 frames, no" in words(replace(fast, detect_every=20))
-    assert words(best) == "people searched every frame, with flip test, frames fused"
+    assert words(best) == f"people searched every frame, {SMALL}, with flip test, frames fused"
     assert words(best, searches=False) == "people given, with flip test, frames fused"
-    usual = "people searched every 5 frames, less often where nothing changes, no flip test, frames"
-    assert words(Effort()) == f"{usual} fused"
+    usual = "people searched every 5 frames, less often where nothing changes"
+    assert words(Effort()) == f"{usual}, {SMALL}, no flip test, frames fused"
+    assert words(Effort(small_people=False)) == f"{usual}, no flip test, frames fused"
     assert words(best, IN_TIME).endswith("with flip test, each frame with the one before")
     assert words(fast, IN_TIME) == words(fast)
 
 
-OFTEN, SEARCHED = "searched in several views, looked at 10 times", "searched in several views"
+SMALL = "small ones of large pictures besides"
+SEARCHED = f"searched in several views, {SMALL}"
+OFTEN = f"{SEARCHED}, looked at 10 times"
 
 
 @pytest.mark.parametrize(
@@ -109,7 +112,7 @@ def test_what_is_done_with_a_picture_and_what_is_said_of_it(
     effort = wish.effort(card, is_still=True)
     plan = Plan(effort, card, is_still=True)
     assert plan.in_words() == f"people {does}"
-    assert plan.in_words(searches=False) == f"people given, {does.split(', ')[1]}"
+    assert plan.in_words(searches=False) == f"people given, {does.rpartition(', ')[2]}"
     options = plan.options(causal=False)
     assert (1 + len(options.views)) * (1 + options.flip) == num
     assert effort.thorough == plan.searches_views == (SEARCHED in does)
@@ -127,6 +130,18 @@ def test_what_an_effort_means_for_pictures_and_for_videos(is_picture: bool) -> N
     assert options(PRESETS["fast"]) == once
 
 
+def test_small_people_need_a_detector_with_a_larger_input() -> None:
+    plain = tiny_onnx.detector_card()
+    fine = replace(plain, fine_size_hw=(128, 192), fine_side_px=40.0)
+    assert Wish().effort(ANSWERS, detector=fine) == Effort()
+    assert Wish().effort(ANSWERS, detector=plain) == Effort(small_people=False)
+    wish = Wish(small_people=True)
+    assert wish.effort(ANSWERS, detector=fine) == Effort()
+    assert not wish.effort(ANSWERS, detector=plain, is_given=True).small_people
+    with pytest.raises(BadConfig, match=f"^the detector '{plain.name}' has no larger input for"):
+        wish.effort(ANSWERS, detector=plain)
+
+
 def moving(num: int = 10) -> list[np.ndarray]:
     pictures = [np.full((96, 128, 3), 40, np.uint8) for _ in range(num)]
     for index, rgb in enumerate(pictures):
@@ -135,9 +150,10 @@ def moving(num: int = 10) -> list[np.ndarray]:
 
 
 def test_presets_change_what_is_done_and_the_settings_say_how(tmp_path: Path) -> None:
+    card = tiny_onnx.detector_card(fine_size_hw=(128, 192), fine_side_px=40.0)
     how = {
         "weights": tiny_onnx.write_pose(tmp_path, "x", answers=True),
-        "detector": tiny_onnx.write_detector(tmp_path / "d.onnx"),
+        "detector": tiny_onnx.write_detector(tmp_path / "d.onnx", card),
     }
     found = {name: glpose.run(moving(), preset=name, **how).collect() for name in PRESETS}
     plain = glpose.run(moving(), **how).collect()
