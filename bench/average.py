@@ -11,6 +11,7 @@ Models, CVPR 2022. Activations of an average spread differently, so the batch no
 on training data (as in Izmailov et al., Averaging Weights Leads to Wider Optima, UAI 2018); without
 that the detector found people in tables. With `--steps 0` they are averaged like the weights. Needs
 the training extra, and the data where the run had it; no data with `--steps 0` and checkpoints.
+`commit` and versions on cards are those of the averaging; those of a run are in its own folder.
 """
 
 import argparse
@@ -30,7 +31,6 @@ from glpose.jobs.runs import recorded_recipe
 from glpose.runtime.load import read_card
 from glpose.systems import load_system
 from glpose.train.imagenet import IMAGENET
-from glpose.train.initial import load_initial
 from glpose.train.recipe import Recipe
 from glpose.train.run.checkpoint import load_checkpoint, save_checkpoint
 from glpose.train.run.record import write_record
@@ -60,7 +60,7 @@ def mixed(
 def measure_norms(task: Task, model: nn.Module, batches: Iterable[Mapping[str, Tensor]]) -> None:
     """Give batch norms the mean statistics of some batches."""
     for layer in model.modules():
-        if isinstance(layer, nn.BatchNorm2d):
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
             layer.reset_running_stats()
             layer.momentum = None  # all batches count alike
     model.train()
@@ -75,13 +75,14 @@ def told(path: Path) -> str:
         made_by = read_card(path).made_by.items()
         return f"{path.name} ({', '.join(f'{key} {value}' for key, value in made_by)})"
     saved = {} if path.suffix == ".safetensors" else load_checkpoint(_checkpoint(path))
-    if "recipe" not in saved:
-        return path.name
-    recipe, how = json.loads(saved["recipe"]), saved.get("average", path.name)
-    if "step" in saved:
+    try:
+        recipe = json.loads(saved["recipe"])
+        if "step" not in saved:
+            return f"{recipe['name']} ({saved.get('average', path.name)})"
         how = f"seed {recipe['seed']}, {saved['step']} steps, {saved['seconds'] / 60:.0f} minutes"
-        how += f", glpose {saved.get('glpose', 'before 0.24')}"
-    return f"{recipe['name']} ({how})"
+        return f"{recipe['name']} ({how}, glpose {saved.get('glpose', 'before 0.24')})"
+    except (KeyError, TypeError, ValueError):  # of other scripts
+        return path.name
 
 
 def _checkpoint(path: Path) -> Path:
@@ -102,9 +103,10 @@ def save_average(run: Path, weights: dict[str, Tensor], recipe: dict, average: s
         save_checkpoint(run / name, state)
 
 
-def _check_start(recipe: Recipe, weights: Mapping[str, Tensor]) -> None:
-    """Check that `init_from` has all these weights: those that it lacks would be new, at random.
+def start_of(task: Task, recipe: Recipe) -> nn.Module:
+    """The network as the run started, if its weights are known.
 
+    Those that `init_from` lacks are new; some systems draw them from the recipe's seed, the same each time.
     Raises: BadInput or BadWeights.
     """
     start = recipe.init_from
@@ -112,15 +114,13 @@ def _check_start(recipe: Recipe, weights: Mapping[str, Tensor]) -> None:
         raise BadInput(
             f"this run of {recipe.name} started from no network of its kind; give --first"
         )
-    if start.endswith(".onnx"):
-        is_whole = recipe.system in ("person_detector", "single_frame")
-    else:
-        is_whole = weights.keys() <= load_initial(Path(start)).keys()
-    if not is_whole:
+    model, again = task.build(), task.build().state_dict()
+    if any(not torch.equal(value, again[name]) for name, value in model.state_dict().items()):
         raise BadWeights(
             f"{start}: has not all weights of the network of {recipe.name}; expected another run of "
             "that network, with --first"
         )
+    return model
 
 
 def main() -> None:
@@ -135,24 +135,24 @@ def main() -> None:
     given = parser.parse_args()
     check_new(given.run)
     saved = load_checkpoint(_checkpoint(given.last))
-    if not {"ema", "recipe"} <= saved.keys():
+    try:
+        recipe, weights = recorded_recipe(json.loads(saved["recipe"])), dict(saved["ema"])
+    except (AttributeError, KeyError, TypeError, ValueError) as problem:
         raise BadWeights(
             f"{given.last}: not a checkpoint of a training run; expected last.pt of one"
-        )
-    recipe = recorded_recipe(json.loads(saved["recipe"]))
+        ) from problem
     seen = load_system(recipe.system).open(recipe, given.cache).sets_seen()
     first = recipe.init_from if given.first is None else str(given.first)
     recipe = with_origin(replace(recipe, init_from=first, pretrained_on=seen), named=True)
-    _check_start(recipe, saved["ema"])
     task = load_system(recipe.system).open(recipe, given.cache)
-    model = task.build()
-    model.load_state_dict(mixed(model.state_dict(), saved["ema"], given.share))
+    model = start_of(task, recipe)
+    parts = f"{given.share:g} of {told(given.last)} and {1 - given.share:g} of {told(Path(first))}"
+    model.load_state_dict(mixed(model.state_dict(), weights, given.share))
     norms = "batch norms averaged, too"
     if given.steps:
         data, norms = task.train_data(), f"batch norms measured anew (--steps {given.steps})"
         rows = (data.rows(_FIRST_ROW + n, range(recipe.batch_size)) for n in range(given.steps))
         measure_norms(task, model, ({k: torch.from_numpy(v) for k, v in r.items()} for r in rows))
-    parts = f"{given.share:g} of {told(given.last)} and {1 - given.share:g} of {told(Path(first))}"
     save_average(given.run, model.state_dict(), to_plain(recipe), f"{parts}; {norms}")
     write_record(given.run, recipe, recipe, None, task.drawn_from, ALONE)
     print(f"wrote {given.run}")

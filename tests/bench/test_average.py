@@ -10,7 +10,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
-from average import measure_norms, mixed  # noqa: E402
+import average  # noqa: E402
+from average import measure_norms, mixed, start_of  # noqa: E402
 
 import glpose  # noqa: E402
 from glpose.cli.main import main  # noqa: E402
@@ -60,6 +61,43 @@ def test_norms_have_the_statistics_of_all_batches_and_weights_stay() -> None:
     assert not net.training
 
 
+def test_norms_of_tracks_are_measured_too() -> None:
+    net = torch.nn.Sequential(torch.nn.BatchNorm1d(1))
+    task: Any = SimpleNamespace(losses=lambda model, batch: model(batch["joints"]))
+    measure_norms(task, net, [{"joints": torch.full((2, 1, 4), value)} for value in (2.0, 6.0)])
+    assert net[0].running_mean.item() == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize("is_seeded", [True, False])
+def test_a_start_with_new_weights_is_known_if_they_come_from_the_seed(*, is_seeded: bool) -> None:
+    def build() -> Any:
+        if is_seeded:
+            torch.manual_seed(3)
+        return torch.nn.Linear(2, 2)
+
+    task: Any = SimpleNamespace(build=build)
+    recipe: Any = SimpleNamespace(init_from="start.pt", name="tiny")
+    if is_seeded:
+        assert torch.equal(start_of(task, recipe).weight, build().weight)
+        return
+    with pytest.raises(BadWeights, match=r"^start.pt: has not all weights of the network of tiny;"):
+        start_of(task, recipe)
+
+
+@pytest.mark.parametrize("lacks", ["seed", "seconds", "recipe"])
+def test_what_does_not_say_how_it_was_trained_is_told_by_its_name(
+    lacks: str, tmp_path: Path
+) -> None:
+    recipe = {"name": "tiny", "seed": 1}
+    recipe.pop(lacks, None)
+    state = {"recipe": json.dumps(recipe), "step": 7, "seconds": 60.0}
+    if lacks == "recipe":
+        state["recipe"] = "no JSON"
+    state.pop(lacks if lacks == "seconds" else "", None)
+    torch.save(state, tmp_path / "other.pt")
+    assert average.told(tmp_path / "other.pt") == "other.pt"
+
+
 def train(folder: Path, name: str, *settings: str) -> int:
     """`glpose train` of a tiny network into `folder / name`, or on from there."""
     changes = [word for item in (*TINY, *settings) for word in ("--set", item)]
@@ -103,9 +141,10 @@ def test_an_average_of_two_runs_is_exported_as_it_is_and_its_card_says_what_it_i
     assert main(["info", "weights"]) == 0
     weights = [torch.load(path, weights_only=True)["ema"] for path in (first, last)]
     found = torch.load("mean/best.pt", weights_only=True)["ema"]
-    torch.testing.assert_close(
-        found["head.weight"], mixed(weights[0], weights[1], 0.8)["head.weight"]
-    )
+    between = mixed(weights[0], weights[1], 0.8)
+    torch.testing.assert_close(found["head.weight"], between["head.weight"])
+    means = [name for name in found if name.endswith("running_mean")]
+    assert any(not torch.allclose(found[name], between[name]) for name in means)
     command = json.loads((tmp_path / "mean" / "recipe.json").read_text("utf-8"))["command"]
     assert command[:3] == ["average.py", str(last), "mean"]
     # Without data where norms are averaged, with the start of the run's own, and of an average.
@@ -146,13 +185,14 @@ def test_what_cannot_be_averaged_is_one_line_and_leaves_no_run(
     wide = saved["ema"] | {"head.weight": torch.zeros(9, 9, 1, 1)}
     for name, ema in (("few", few), ("wide", wide)):
         torch.save(saved | {"ema": ema}, f"{name}.pt")
-    assert "few.pt: has not all weights of the network of pretrain_small" in refused(
+    assert "few.pt: does not fit this recipe's network (it has no head.weight)" in refused(
         last, "mean", "--first", "few.pt"
     )
     assert "wide.pt: does not fit this recipe's network" in refused(
         last, "mean", "--first", "wide.pt"
     )
     assert "started from no network" in refused(runs / "a" / "last.pt", "mean")
-    torch.save({"ema": saved["ema"]}, "bare.pt")
-    assert "bare.pt: not a checkpoint of a training run" in refused("bare.pt", "mean")
+    for change in ({"ema": saved["ema"]}, saved | {"ema": 3}, saved | {"recipe": "[1]"}):
+        torch.save(change, "bare.pt")
+        assert "bare.pt: not a checkpoint of a training run" in refused("bare.pt", "mean")
     assert "exists; expected a folder that can be made" in refused(last, tmp_path)
