@@ -426,7 +426,7 @@ def test_exported_weights_find_what_torch_finds(person_boxes: Path, tmp_path: Pa
     loaded = load_detector(path, EngineSpec(threads=1))
     assert loaded.card.name == "tiny"
     assert len(loaded.card.trained_on) == 2
-    assert loaded.card.fine_size_hw is None
+    assert loaded.card.fine_size_hw == (180, 340)  # twice the usual input
     # Padding is constant in the graph, and right for sizes other than the one it was traced with.
     for size_hw in ((64, 224), (160, 32)):
         picture = np.random.default_rng(1).integers(0, 256, (2, *size_hw, 3)).astype(np.uint8)
