@@ -31,6 +31,7 @@ from glpose.jobs.runs import recorded_recipe
 from glpose.runtime.load import read_card
 from glpose.systems import load_system
 from glpose.train.imagenet import IMAGENET
+from glpose.train.initial import load_initial
 from glpose.train.recipe import Recipe
 from glpose.train.run.checkpoint import load_checkpoint, save_checkpoint
 from glpose.train.run.record import write_record
@@ -103,19 +104,27 @@ def save_average(run: Path, weights: dict[str, Tensor], recipe: dict, average: s
         save_checkpoint(run / name, state)
 
 
-def start_of(task: Task, recipe: Recipe) -> nn.Module:
-    """The network as the run started, if its weights are known.
+def start_of(task: Task, recipe: Recipe, *, is_own: bool) -> nn.Module:
+    """The network as the run started, or another one (not `is_own`), if its weights are known.
 
-    Those that `init_from` lacks are new; some systems draw them from the recipe's seed, the same each time.
-    Raises: BadInput or BadWeights.
+    Those that the run's own start lacks were new; some systems draw them from the recipe's seed, the same
+    each time. Raises: BadInput or BadWeights.
     """
     start = recipe.init_from
     if start in ("", IMAGENET):
         raise BadInput(
             f"this run of {recipe.name} started from no network of its kind; give --first"
         )
-    model, again = task.build(), task.build().state_dict()
-    if any(not torch.equal(value, again[name]) for name, value in model.state_dict().items()):
+    model = task.build()
+    weights = model.state_dict()
+    if is_own:
+        again = task.build().state_dict()
+        is_known = all(torch.equal(value, again[name]) for name, value in weights.items())
+    elif start.endswith(".onnx"):
+        is_known = recipe.system in ("person_detector", "single_frame")
+    else:
+        is_known = weights.keys() <= load_initial(Path(start)).keys()
+    if not is_known:
         raise BadWeights(
             f"{start}: has not all weights of the network of {recipe.name}; expected another run of "
             "that network, with --first"
@@ -145,7 +154,7 @@ def main() -> None:
     first = recipe.init_from if given.first is None else str(given.first)
     recipe = with_origin(replace(recipe, init_from=first, pretrained_on=seen), named=True)
     task = load_system(recipe.system).open(recipe, given.cache)
-    model = start_of(task, recipe)
+    model = start_of(task, recipe, is_own=given.first is None)
     parts = f"{given.share:g} of {told(given.last)} and {1 - given.share:g} of {told(Path(first))}"
     model.load_state_dict(mixed(model.state_dict(), weights, given.share))
     norms = "batch norms averaged, too"

@@ -78,10 +78,25 @@ def test_a_start_with_new_weights_is_known_if_they_come_from_the_seed(*, is_seed
     task: Any = SimpleNamespace(build=build)
     recipe: Any = SimpleNamespace(init_from="start.pt", name="tiny")
     if is_seeded:
-        assert torch.equal(start_of(task, recipe).weight, build().weight)
+        assert torch.equal(start_of(task, recipe, is_own=True).weight, build().weight)
         return
     with pytest.raises(BadWeights, match=r"^start.pt: has not all weights of the network of tiny;"):
-        start_of(task, recipe)
+        start_of(task, recipe, is_own=True)
+
+
+def test_another_network_has_to_have_all_weights_whatever_a_seed_would_draw(tmp_path: Path) -> None:
+    whole = torch.nn.Linear(2, 2)
+    task: Any = SimpleNamespace(build=lambda: whole)
+    for name, keys in (("whole", ("weight", "bias")), ("few", ("weight",))):
+        torch.save({"ema": {key: whole.state_dict()[key] for key in keys}}, tmp_path / f"{name}.pt")
+        recipe: Any = SimpleNamespace(
+            init_from=str(tmp_path / f"{name}.pt"), name="tiny", system="glpose"
+        )
+        if name == "whole":
+            assert start_of(task, recipe, is_own=False) is whole
+            continue
+        with pytest.raises(BadWeights, match="has not all weights of the network of tiny"):
+            start_of(task, recipe, is_own=False)
 
 
 @pytest.mark.parametrize("lacks", ["seed", "seconds", "recipe"])

@@ -80,8 +80,8 @@ def run(
         Find joints with the help of the frames around, or in each frame alone, which costs less.
     small_people
         In large pictures also search for people who are small, in an input up to twice as large; in
-        videos in looks at least 10 frames apart while such people are there, else more seldom. Unless
-        given, with all presets but fast.
+        videos about every 10 frames while such people are there, else more seldom. Unless given, with
+        all presets but fast.
     refine
         Make poses steadier afterwards: flow merges those of frames around along optical flow.
     lift

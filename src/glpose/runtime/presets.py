@@ -168,6 +168,8 @@ class Wish:
             )
         elif sees_one and self.fuse and not is_still:
             cannot = "sees single frames only; leave out --fuse (fuse=True)"
+        if cannot:
+            raise BadConfig(f"'{card.name}' {cannot}, or use other weights")
         has_fine = True
         if detector is not None and detector.fine_size_hw is None:
             has_fine = False
@@ -176,8 +178,6 @@ class Wish:
                     f"the detector '{detector.name}' has no larger input for small people (its card's "
                     "fine_size_hw); leave out --small-people (small_people=True), or use another one"
                 )
-        if cannot:
-            raise BadConfig(f"'{card.name}' {cannot}, or use other weights")
         fuse = named.fuse if self.fuse is None else self.fuse
         return Effort(
             every if tells_alone else 1,

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 class CloseLooksSpec:
     """At the first frame of a scene, and `every` so many frames while people are there who are small.
 
-    While nobody is, the wait doubles each time, up to `most` frames. At 30 frames a second, in pictures
+    For `again` frames after each it looks closely wherever the detector looks while somebody small is
+    only tried, whom no other look may see. While nobody is small, the wait doubles each time, up to `most` frames. At 30 frames a second, in pictures
     up to 4K, people are followed back for as long as `every` (`HindsightSpec.reach`). The values are ours.
     """
 
     every: int = 10
     most: int = 80
+    again: int = 5
 
 
 class CloseLooks:
@@ -27,11 +29,11 @@ class CloseLooks:
     def take(self, frame: int, *, opens: bool, tries: bool = False) -> bool:
         """Whether to look closely at this frame, the detector looking.
 
-        `opens`: it begins a scene. `tries`: somebody small is only tried, whom no other look may see.
+        `opens`: it begins a scene. `tries`: somebody small is only tried.
         """
         if opens or self._last is None:
             self._wait = self._spec.every
-        elif tries:
+        elif tries and frame - self._last <= self._spec.again:
             return True
         elif frame - self._last < self._wait:
             return False

@@ -48,8 +48,14 @@ def test_it_waits_for_looks_that_come_seldom():
 
 def test_while_somebody_is_tried_it_looks_again_and_keeps_its_rhythm():
     looks = CloseLooks()
-    taken = [f for f in range(50) if looks.take(f, opens=False, tries=f in (11, 12, 33))]
+    taken = [f for f in range(50) if looks.take(f, opens=False, tries=f in (11, 12, 33, 40))]
     assert taken == [0, 10, 11, 12, 30, 33]
+
+
+def test_who_is_tried_for_ever_does_not_make_every_look_a_close_one():
+    looks = CloseLooks()
+    taken = [f for f in range(30) if looks.take(f, opens=False, tries=True)]
+    assert taken == [*range(6), *range(10, 16)]
 
 
 def test_where_small_people_are_they_are_followed_back_from_look_to_look():
