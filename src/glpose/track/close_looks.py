@@ -8,8 +8,9 @@ class CloseLooksSpec:
     """At the first frame of a scene, and `every` so many frames while people are there who are small.
 
     For `again` frames after each it looks closely wherever the detector looks while somebody small is
-    only tried, whom no other look may see. While nobody is small, the wait doubles each time, up to `most` frames. At 30 frames a second, in pictures
-    up to 4K, people are followed back for as long as `every` (`HindsightSpec.reach`). The values are ours.
+    only tried, whom no other look may see. While nobody is small, the wait doubles each time, up to
+    `most` frames. At 30 frames a second, in pictures up to 4K, people are followed back for as long as
+    `every` (`HindsightSpec.reach`). The values are ours.
     """
 
     every: int = 10
