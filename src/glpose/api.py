@@ -140,9 +140,10 @@ def run(
     are looked at in ten (with `dkd_small` once, or mirrored, too, with `flip`, unless `fuse` is False),
     unless `flip` is False, or not given and the preset "fast". With `small_people` (not given: all
     presets but "fast") people who are small in a large picture are searched in an input up to twice as
-    large, in videos about every 10 frames while there are such people, else more seldom. Who appears is followed back into the
-    frames before, while the pose is sure; limbs that no body can have are chosen anew among the places that maps
-    point to; and joints that a frame does not show well go where the frames around say.
+    large, in videos about every 10 frames while there are such people, else more seldom. Who appears is
+    followed back into the frames before, while the pose is sure; limbs that no body can have are chosen
+    anew among the places that maps point to; and joints that a frame does not show well go where the
+    frames around say.
 
     With `causal` nothing after a frame counts for its people and poses, as for a live source (see
     `glpose.Live`), unless `refiners` are given that look ahead.
