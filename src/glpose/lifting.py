@@ -163,7 +163,7 @@ def _check_joints(frames: Sequence[FramePoses]) -> None:
         )
 
 
-def _places(frames: Sequence[FramePoses]) -> dict[int, Int64[np.ndarray, "times 3"]]:
+def _places(frames: Sequence[FramePoses]) -> dict[int, Int64[np.ndarray, "_ 3"]]:
     """For each track its frame numbers, and where its poses are: place in the list, and row."""
     found: dict[int, list[tuple[int, int, int]]] = {}
     for number, poses in enumerate(frames):
@@ -221,7 +221,7 @@ def _placed(
 
 def _lift_track(
     frames: Sequence[FramePoses],
-    shots: Sequence[Int64[np.ndarray, "times 3"]],
+    shots: Sequence[Int64[np.ndarray, "_ 3"]],
     when: Float64[np.ndarray, "2 rows"],
     index: Int64[np.ndarray, " joints"],
     rate_hz: float,

@@ -451,7 +451,7 @@ def _encoded(
 
 
 def _encodings(
-    wanted: Sequence[tuple[UInt8[np.ndarray, "height width 3"], Affine]],
+    wanted: Sequence[tuple[UInt8[np.ndarray, "_ _ 3"], Affine]],
     estimate: Estimator,
     how: _Settings,
     spent: Timings,

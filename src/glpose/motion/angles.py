@@ -142,7 +142,7 @@ def blanked(
     }
 
 
-def least_shown(name: str, curves: Sequence[Float64[np.ndarray, " frames"]]) -> float:
+def least_shown(name: str, curves: Sequence[Float64[np.ndarray, " _"]]) -> float:
     """From which value on the curves of an angle are to be shown: the least one, or half a turn on.
 
     The latter where fewer of their steps are `wraps` then: a trunk that lies is now near 180, now

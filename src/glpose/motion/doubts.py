@@ -90,7 +90,7 @@ def _changes(frames: Sequence[FramePoses]) -> Bool[np.ndarray, " frames"]:
 
 def _put_there(
     frames: Sequence[FramePoses], people: Mapping[int, Series]
-) -> dict[int, Bool[np.ndarray, " frames"]]:
+) -> dict[int, Bool[np.ndarray, " _"]]:
     put = {number: np.zeros(len(one.rows), bool) for number, one in people.items()}
     for row, poses in enumerate(frames):
         if poses.propagated is not None:

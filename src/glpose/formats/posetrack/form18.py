@@ -130,7 +130,7 @@ def _check_near(node: Node, values: Float64[np.ndarray, " values"]) -> None:
         raise node.error(f"{farthest:g}", f"numbers within {FARTHEST_PX:g} pixels")
 
 
-def _regions(image: Node) -> tuple[Float64[np.ndarray, "points 2"], ...]:
+def _regions(image: Node) -> tuple[Float64[np.ndarray, "_ 2"], ...]:
     sides = [_polygons(image, key) for key in ("ignore_regions_x", "ignore_regions_y")]
     if [len(s) for s in sides[0]] != [len(s) for s in sides[1]]:
         raise image.error(

@@ -39,9 +39,9 @@ class Clips:
     def __init__(self, stores: Sequence[PictureStore], how: MomentsConfig) -> None:
         self.stores, self._how = stores, how
         self.source: list[int] = []
-        self.rows: list[Int64[np.ndarray, " frames"]] = []
-        self.times_s: list[Float64[np.ndarray, " frames"]] = []
-        self.anchors: list[Int64[np.ndarray, " anchors"]] = []
+        self.rows: list[Int64[np.ndarray, " _"]] = []
+        self.times_s: list[Float64[np.ndarray, " _"]] = []
+        self.anchors: list[Int64[np.ndarray, " _"]] = []
         self.lacking: Counter[str] = Counter()
         for number, store in enumerate(stores):
             clip = store.labels["clip"]

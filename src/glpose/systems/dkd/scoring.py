@@ -31,7 +31,7 @@ class Walk:
 def walk(
     model: DKD,
     tracks: Tracks,
-    clips: Sequence[Int64[np.ndarray, " frames"]],
+    clips: Sequence[Int64[np.ndarray, " _"]],
     precision: str = "fp32",
     *,
     rolled: bool = False,
@@ -67,7 +67,7 @@ class _Together:
         self,
         model: DKD,
         tracks: Tracks,
-        clips: Sequence[Int64[np.ndarray, " frames"]],
+        clips: Sequence[Int64[np.ndarray, " _"]],
         precision: str,
     ) -> None:
         self._model, self._tracks, self._clips = model, tracks, clips

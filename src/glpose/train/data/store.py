@@ -248,7 +248,7 @@ def has_store(folder: Path) -> bool:
 
 def write_store(
     folder: Path,
-    pictures: Iterable[tuple[UInt8[np.ndarray, "height width 3"], dict[str, np.ndarray]]],
+    pictures: Iterable[tuple[UInt8[np.ndarray, "_ _ 3"], dict[str, np.ndarray]]],
     of: str = "the data",
 ) -> PictureStore:
     """Write pictures with their labels (arrays with one row per person, stacked over all).

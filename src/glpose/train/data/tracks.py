@@ -42,7 +42,7 @@ class Tracks:
         clip = self.pictures.clip_name(int(self.clip[row]))
         return f"{clip}, frame {self.frame[row]}, person {self.person[row]}"
 
-    def runs(self) -> list[Int64[np.ndarray, " rows"]]:
+    def runs(self) -> list[Int64[np.ndarray, " _"]]:
         """The rows of each person's consecutive frames, in time; a gap ends a run."""
         follows = (np.diff(self.track) == 0) & (np.diff(self.frame) == 1)
         return np.split(np.arange(len(self)), np.flatnonzero(~follows) + 1)
