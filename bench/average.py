@@ -21,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from scripts import at_least, run_script
+from scripts import at_least, fraction, run_script
 from torch import Tensor, nn
 
 from glpose.config import to_plain
@@ -138,7 +138,7 @@ def main() -> None:
     parser.add_argument("last", type=Path)
     parser.add_argument("run", type=Path)
     parser.add_argument("--first", type=Path)
-    parser.add_argument("--share", type=float, default=0.75)
+    parser.add_argument("--share", type=fraction, default=0.75)
     parser.add_argument("--steps", type=at_least(0), default=24)
     parser.add_argument("--cache", type=Path, default=Path("cache"))
     given = parser.parse_args()

@@ -28,6 +28,14 @@ def at_least(least: int) -> Callable[[str], int]:
     return number
 
 
+def fraction(text: str) -> float:
+    """The type of an option for numbers from 0 to 1."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number from 0 to 1")
+    return value
+
+
 def above_zero(text: str) -> float:
     """The type of an option for numbers above 0."""
     value = float(text)

@@ -1,12 +1,13 @@
 """Scripts of the bench tell how they are called, and say in one line what is wrong with a call."""
 
 import re
+from argparse import ArgumentTypeError
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from figures import NotMeasured
-from scripts import above_zero, at_least, run_script
+from scripts import above_zero, at_least, fraction, run_script
 
 from glpose.errors import BadInput
 
@@ -94,5 +95,9 @@ def test_bad_calls_end_in_one_line(call: str, called: Called, tmp_path: Path) ->
 def test_counts_begin_somewhere() -> None:
     assert at_least(0)("0") == 0
     assert above_zero("0.5") == 0.5
+    assert [fraction(text) for text in ("0", "0.3", "1")] == [0, 0.3, 1]
+    for text in ("-0.1", "1.2", "nan"):
+        with pytest.raises(ArgumentTypeError, match="expected a number from 0 to 1"):
+            fraction(text)
     with pytest.raises(ValueError, match="invalid literal"):
         at_least(1)("1.5")

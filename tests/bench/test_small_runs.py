@@ -83,6 +83,7 @@ CALLS = {
     "calibration": "SETS/jhmdb picture_small --pictures --diagram found.png",
     "lift_noise": "SETS/jhmdb --limit 2",
     "rolled": "SETS --limit 1 --threads 1 --json found.json",
+    "sunlit": "SETS --limit 1 --threads 1 --json found.json",
     "refined": "SETS --limit 1 --states clean --threads 1",
     "siblings": "SETS --weights dkd=dkd_small --limit 1 --threads 1 --json found.json",
     "eyes": "SETS --rows boxes,run,filter,coco --limit 1 --threads 1 --json found.json",

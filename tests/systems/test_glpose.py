@@ -1125,7 +1125,8 @@ def test_cached_features_ask_for_settings_that_allow_them(cache: Path) -> None:
         opened(replace(recipe, data=replace(recipe.data, order="epochs")), cache).train_data()
     for name, features in (
         ("half_body_share", "cached"), ("damage_share", "cached"), ("neighbour_share", "cached"),
-        ("damage_share", "online"), ("neighbour_share", "online"),
+        ("glare_share", "cached"),
+        ("damage_share", "online"), ("neighbour_share", "online"), ("glare_share", "online"),
     ):  # fmt: skip
         recipe = tiny_recipe(features=features)
         augmentation = replace(recipe.data.augmentation, **{name: 0.2})

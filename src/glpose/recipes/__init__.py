@@ -171,6 +171,9 @@ RECIPES: dict[str, Entry] = {
         "pretrain.sharper_small", "larger crops for pictures, from leaning_small"
     ),
     "crowded_small": Entry("pretrain.crowded_small", "once more, with neighbours beside people"),
+    "sunlit_small": Entry(
+        "pretrain.sunlit_small", "once more, with lights that shine into the camera"
+    ),
     "composite_small": Entry(
         "pretrain.composite_small", "Lite0 with coarse heatmaps and offsets (CLNet's idea)"
     ),

@@ -118,7 +118,7 @@ class MomentsConfig:
             )
         check_ranges(self, num_away=(1, 1000), held_out=(2, 10**6))
         self.augmentation.refuse(
-            ("half_body_share", "damage_share", "neighbour_share"),
+            ("half_body_share", "damage_share", "neighbour_share", "glare_share"),
             "crops that are kept are turned, shifted and coloured alone",
         )
 

@@ -158,7 +158,7 @@ class StretchConfig:
         check_range("curriculum", [until for until, _ in self.curriculum], 0, 10**9)
         check_range("curriculum", [frames for _, frames in self.curriculum], 2, self.num_frames)
         self.augmentation.refuse(
-            ("half_body_share", "damage_share", "neighbour_share"),
+            ("half_body_share", "damage_share", "neighbour_share", "glare_share"),
             "a stretch of frames is augmented as a whole",
         )
 

@@ -31,7 +31,8 @@ class Augmentation:
     deviation of the logarithm of a factor, at most twice that, by which people are made wider or
     narrower: some sets hold pictures of changed aspect. A share `turned_share` is turned by one to
     three quarters as well, for people upside down or lying. A share `neighbour_share` gets somebody
-    of another picture beside or before them, see `place_beside`.
+    of another picture beside or before them, see `place_beside`. Into a share `glare_share` a light
+    shines (`glpose.glare`), before, behind or beside the person.
     """
 
     rotation_deg: float = 45.0
@@ -47,6 +48,7 @@ class Augmentation:
     stretch: float = 0.0
     turned_share: float = 0.0
     neighbour_share: float = 0.0
+    glare_share: float = 0.0
 
     def __post_init__(self) -> None:
         where, share, turn = "augmentation.", (0, 1), (0, 360)
@@ -54,6 +56,7 @@ class Augmentation:
         check_ranges(self, where, scale=(0, 10), scale_limit=(0, 0.99), stretch=share, shift=share)
         check_ranges(self, where, half_body_share=share, flip_share=share, turned_share=share)
         check_ranges(self, where, damage_share=share, neighbour_share=share, colour=share)
+        check_ranges(self, where, glare_share=share)
 
     def refuse(self, names: Iterable[str], why: str) -> None:
         """Raises: BadConfig for settings that would change nothing: "expected 0, since {why}"."""

@@ -19,6 +19,7 @@ from glpose.crop import cut
 from glpose.damage import DAMAGE, damage
 from glpose.errors import BadConfig, BadInput
 from glpose.geometry import clip_box
+from glpose.glare import draw_sun, shine
 from glpose.skeleton import POSETRACK15, Skeleton
 from glpose.train.data.augment import (
     Augmentation,
@@ -194,6 +195,8 @@ class PeopleData:
             rgb = self._with_neighbour(rng, rgb, to_crop.apply(_corners(box)), joints_xy)
         if look.mirror:
             xy, state = xy[self._mirror], state[self._mirror]
+        if how.glare_share and rng.random() < how.glare_share:
+            rgb = _lit(rng, rgb)
         if how.colour:
             rgb = jitter_colour(rng, rgb, how.colour)
         if rng.random() < how.damage_share:
@@ -230,6 +233,12 @@ class PeopleData:
         if colour := self._config.augmentation.colour:
             found = jitter_colour(rng, found, colour / 2)
         return paste_ellipse(rgb, found, place)
+
+
+def _lit(rng: np.random.Generator, rgb: np.ndarray) -> np.ndarray:
+    """A crop with a light in it, or just outside."""
+    height, width = rgb.shape[:2]
+    return shine(rgb, draw_sun(rng), rng.uniform(-0.15, 1.15, 2) * (width, height), float(height))
 
 
 def _corners(xyxy: np.ndarray) -> np.ndarray:
