@@ -9,6 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from glpose.errors import BadConfig  # noqa: E402
 from glpose.imaging import write_image  # noqa: E402
 from glpose.metrics.ap import BoxTruth, average_precision  # noqa: E402
 from glpose.nets.spec import LiteBodyConfig  # noqa: E402
@@ -286,6 +287,21 @@ def test_boxes_turn_with_their_pictures():
         assert xyxy.tolist() == [[x.min(), y.min(), x.max(), y.max()]]
         assert rgb.shape[:2] == ((50, 30) if turns % 2 else (30, 50))
     assert quarter_turn(rgb, np.zeros((0, 4)))[1].shape == (0, 4)
+
+
+def test_lights_change_pictures_and_no_box(person_boxes: Path, tmp_path: Path):
+    how = BoxDataConfig(synth_share=0.0, sizes_hw=((96, 96),), mosaic_share=0.0, colour=0.0)
+    roots = data_roots(person_boxes=str(person_boxes))
+    dark, lit = (
+        BoxData(
+            dataclasses.replace(how, glare_share=share), roots, tmp_path / "cache", seed=0
+        ).rows(0, range(1))
+        for share in (0.0, 1.0)
+    )
+    assert np.array_equal(dark["xyxy"], lit["xyxy"])
+    assert (dark["images"] != lit["images"]).any()
+    with pytest.raises(BadConfig, match=r"glare_share is 1\.5; expected 0 to 1"):
+        BoxDataConfig(glare_share=1.5)
 
 
 @pytest.mark.parametrize(("share", "lying"), [(0.0, 0.0), (1.0, 2 / 3)])

@@ -155,6 +155,9 @@ def _baselines() -> dict[str, Entry]:
 RECIPES: dict[str, Entry] = {
     "person_small": Entry("detect.person_small", "the person detector that is shipped"),
     "person_longer": Entry("detect.person_longer", "the same carried on, for minutes of a GPU"),
+    "person_sunlit": Entry(
+        "detect.person_sunlit", "the same with lights that shine into the camera"
+    ),
     "warmup_small": Entry(
         "pretrain.warmup_small", "EfficientNet-Lite0, single frame, on small crops"
     ),

@@ -50,3 +50,29 @@ def person_longer() -> Settings:
         data_workers=5,
         init_from="",
     )
+
+
+def person_sunlit() -> Settings:
+    """person_small carried on with lights that shine into the camera, for half an hour on two CPU cores.
+
+    Start it from what is shipped, or from person_longer.
+    """
+    before = person_small()
+    shares = replace(
+        before.data,
+        person_boxes_share=0.25,
+        person_boxes_2_share=0.36,
+        synth_share=0.04,
+        lspet_share=0.04,
+        glare_share=0.4,
+    )
+    return replace(
+        before,
+        name="person_sunlit",
+        data=shares,
+        optimizer=replace(before.optimizer, lr=4e-4, warmup_steps=30),
+        num_steps=1600,
+        ema_decay=0.99,
+        validate_every=1600,
+        init_from="",
+    )

@@ -18,6 +18,7 @@ from glpose.errors import BadConfig
 from glpose.formats.coco.boxes import BoxedPicture
 from glpose.formats.dataset import LabelledSequence
 from glpose.formats.sets import DATASETS, Dataset
+from glpose.glare import draw_sun, shine
 from glpose.imaging import blur, resize, resized_boxes
 from glpose.synth import SceneSpec, render_scene
 from glpose.systems.person_detector.spec import BoxDataConfig
@@ -109,7 +110,10 @@ class BoxData:
             zoom = how.mosaic_zoom
         for tile in tiles:
             canvas = self._paste(rng, canvas, tile, zoom)
-        rgb = jitter_colour(rng, canvas.rgb, how.colour)
+        rgb = canvas.rgb
+        if how.glare_share and rng.random() < how.glare_share:
+            rgb = _lit(rng, rgb, canvas.xyxy)
+        rgb = jitter_colour(rng, rgb, how.colour)
         if rng.random() < how.blur_share:
             rgb = blur(rgb, rng.uniform(0.5, 2.0))
         return replace(canvas, rgb=rgb)
@@ -185,6 +189,17 @@ class BoxData:
                 rows = slice(max(0, int(y1) - top), max(0, int(y2) + 1 - top))
                 columns = slice(max(0, int(x1) - left), max(0, int(x2) + 1 - left))
                 part[rows, columns] = 0
+
+
+def _lit(rng: np.random.Generator, rgb: np.ndarray, xyxy: np.ndarray) -> np.ndarray:
+    """A picture with a light in it, in two of three cases in or near somebody's box."""
+    height, width = rgb.shape[:2]
+    around, size_px = np.array([0, 0, width, height], float), height * rng.uniform(0.2, 1.0)
+    if len(xyxy) and rng.random() < 2 / 3:
+        around = xyxy[rng.integers(len(xyxy))].astype(float)
+        size_px = float((around[2:] - around[:2]).max())
+    at_xy = around[:2] + rng.uniform(-0.2, 1.2, 2) * (around[2:] - around[:2])
+    return shine(rgb, draw_sun(rng), at_xy, size_px)
 
 
 def quarter_turn(rgb: np.ndarray, xyxy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -75,7 +75,8 @@ class BoxDataConfig:
     fits; `mosaic_zoom`: the same in mosaics. `min_side_px`: smaller people are ignored in training.
     `stretch`: width over height of a picture relative to its own; `restretch`: the same for sets
     whose pictures were stretched. `turned_share`: pictures turned by one to three quarters, for
-    people upside down or lying and videos on their side. `coco_labelled`: people less tall than this
+    people upside down or lying and videos on their side. `glare_share`: samples into which a light
+    shines (`glpose.glare`), mostly beside or before somebody. `coco_labelled`: people less tall than this
     share of the short side have no box in COCO's joint labels. `coco_doubt`, `crowd_doubt`: a point
     outside all boxes with this score may see a person without a box, in COCO's pictures and in
     those of more than `crowd_size` people where crowds are incomplete. `keypoint_extend`: growth of
@@ -112,6 +113,7 @@ class BoxDataConfig:
     turned_share: float = 0.0
     colour: float = 0.3
     blur_share: float = 0.15
+    glare_share: float = 0.0
     min_side_px: float = 7.0
     coco_labelled: float = 0.13
     coco_doubt: float = 0.3
@@ -136,6 +138,7 @@ class BoxDataConfig:
         check_pairs(self, stretch=(0.1, 10), restretch=(0.1, 10))
         check_ranges(self, mosaic_share=share, turned_share=share, blur_share=share, colour=share)
         check_ranges(self, min_side_px=(0, 8192), coco_labelled=share, crowd_size=(0, 10**6))
+        check_ranges(self, glare_share=share)
         # A doubt above 1 is never reached.
         check_ranges(self, coco_doubt=(0, 2), crowd_doubt=(0, 2))
         check_ranges(self, keypoint_extend=(0, 10), trusted_extend=(0.1, 100))
