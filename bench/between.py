@@ -11,10 +11,13 @@ recipe, but for the network that they start from. Needs the training extra.
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 from average import check_new, mixed, save_average, told
 from scripts import run_script
 
+from glpose.errors import BadInput
+from glpose.jobs.origin import sets_seen_by
 from glpose.train.initial import load_initial
 
 _LAST, _RECORD = "last.pt", "recipe.json"
@@ -28,11 +31,15 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     given = parser.parse_args()
     one, other = (load_initial(run / _LAST) for run in given.runs)
-    records = [json.loads((run / _RECORD).read_text("utf-8")) for run in given.runs]
+    records = [_record(run / _RECORD) for run in given.runs]
+    # Runs that start from different networks have the same recipe but for that, and what these saw.
+    seen = list(sets_seen_by(str(given.network)) or ())
     for record in records:
+        seen += record["recipe"].pop("pretrained_on", ())
         record["recipe"]["init_from"] = str(given.network)
     if records[0]["recipe"] != records[1]["recipe"]:
         parser.error(f"{given.runs[0]} and {given.runs[1]} have different recipes")
+    records[0]["recipe"]["pretrained_on"] = list(dict.fromkeys(seen))
     check_new(given.output)
     network = load_initial(given.network)
     weights = mixed(one, other, 0.5)
@@ -51,6 +58,17 @@ def main() -> None:
     save_average(given.output, weights, records[0]["recipe"], average)
     (given.output / _RECORD).write_text(json.dumps(records[0], indent=1), "utf-8")
     print(f"wrote {given.output}: {len(shared)} of {len(weights)} weights are the network's")
+
+
+def _record(path: Path) -> dict[str, Any]:
+    """The record of a run, with its recipe."""
+    try:
+        record = json.loads(path.read_text("utf-8"))
+        return {**record, "recipe": dict(record["recipe"])}
+    except (KeyError, TypeError, ValueError) as problem:
+        raise BadInput(
+            f"{path}: not the record of a training run; expected recipe.json of one"
+        ) from problem
 
 
 if __name__ == "__main__":

@@ -133,8 +133,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def told(seed: int, steps: int) -> str:
-    return f"pretrain_small (seed {seed}, {steps} steps, 0 minutes, glpose {glpose.__version__})"
+def told(run: Path, seed: int, steps: int) -> str:
+    minutes = f"{torch.load(run / 'last.pt', weights_only=True)['seconds'] / 60:.0f} minutes"
+    return f"pretrain_small (seed {seed}, {steps} steps, {minutes}, glpose {glpose.__version__})"
 
 
 @pytest.mark.slow
@@ -146,7 +147,7 @@ def test_an_average_of_two_runs_is_exported_as_it_is_and_its_card_says_what_it_i
     last, first = runs / "b" / "last.pt", runs / "a" / "last.pt"
     how = ("--first", first, "--share", "0.8", "--cache", runs / "cache")
     assert called("average", last, "mean", *how, "--steps", "1") == (0, "wrote mean\n", "")
-    parts = f"0.8 of {told(6, 2)} and 0.2 of {told(3, 1)}"
+    parts = f"0.8 of {told(runs / 'b', 6, 2)} and 0.2 of {told(runs / 'a', 3, 1)}"
     assert main(["export", "mean", "--name", "mine"]) == 0
     card = load_estimator("weights/mine.fusion.onnx").card
     assert card.made_by["average"] == f"{parts}; batch norms measured anew (--steps 1)"
@@ -165,7 +166,10 @@ def test_an_average_of_two_runs_is_exported_as_it_is_and_its_card_says_what_it_i
     # Without data where norms are averaged, with the start of the run's own, and of an average.
     assert called("average", last, "own", "--steps", "0", "--cache", "none")[0] == 0
     own = torch.load("own/best.pt", weights_only=True)["average"]
-    assert own == f"0.75 of {told(6, 2)} and 0.25 of {told(3, 1)}; batch norms averaged, too"
+    assert (
+        own
+        == f"0.75 of {told(runs / 'b', 6, 2)} and 0.25 of {told(runs / 'a', 3, 1)}; batch norms averaged, too"
+    )
     assert called("average", last, "again", "--first", "own", "--steps", "0")[0] == 0
     again = torch.load("again/best.pt", weights_only=True)["average"]
     assert f" and 0.25 of pretrain_small ({own}); " in again

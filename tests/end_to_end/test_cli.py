@@ -419,6 +419,46 @@ def test_a_picture_gives_a_picture(
     assert not (folder / "overlay.png").exists()
 
 
+def test_small_people_are_searched_as_it_was_asked(
+    tiny_weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And as results tell: null where people are given; a detector that cannot is refused."""
+    rgb = np.full((192, 288, 3), 40, np.uint8)
+    rgb[80:120, 120:136] = 255
+    write_image(tmp_path / "f.png", rgb)
+    pose = tiny_onnx.write_pose(tmp_path, "x", answers=True)
+    card = tiny_onnx.detector_card(fine_size_hw=(128, 192), fine_side_px=40.0)
+    fine = tiny_onnx.write_detector(tmp_path / "fine.onnx", card)
+
+    def asked(out: str, detector: Path, *words: str | Path) -> tuple[int, Path]:
+        how = ["--weights", str(pose), "--detector", str(detector), "-o", str(tmp_path / out)]
+        picture = str(tmp_path / "f.png")
+        return main(["run", picture, "--no-overlay", *how, *map(str, words)]), tmp_path / out / "f"
+
+    ways = {"yes": (True, ()), "no": (False, ("--no-small-people",)),
+            "fast": (False, ("--preset", "fast")),
+            "asked": (True, ("--preset", "fast", "--small-people"))}  # fmt: skip
+    for out, (expected, words) in ways.items():
+        status, folder = asked(out, fine, *words)
+        assert status == 0
+        assert ("small ones of large pictures besides" in capsys.readouterr().err) == expected
+        assert glpose.load(folder / "poses.jsonl").settings["small_people"] is expected
+        ours = glpose.run(
+            tmp_path / "f.png",
+            weights=pose,
+            detector=fine,
+            preset="fast" if "fast" in words else "balanced",
+            small_people={"no": False, "asked": True}.get(out),
+        )
+        assert ours.collect().settings["small_people"] is expected
+    status, folder = asked("given", fine, "--boxes", tmp_path / "yes" / "f" / "poses.jsonl")
+    assert status == 0
+    assert glpose.load(folder / "poses.jsonl").settings["small_people"] is None
+    capsys.readouterr()
+    assert asked("none", tiny_weights / "finder.onnx", "--small-people")[0] == 2
+    assert "has no larger input for small people" in problem_line(capsys)
+
+
 def test_a_picture_and_a_video_are_seen_by_networks_of_their_own(
     video: Path, tmp_path: Path
 ) -> None:

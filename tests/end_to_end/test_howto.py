@@ -290,8 +290,9 @@ def test_doctor(capsys: Capture) -> None:
 def test_the_table_of_presets_is_that_of_the_code() -> None:
     page = (HOWTO / "speed.md").read_text("utf-8")
     for name, effort in PRESETS.items():
-        words = ("yes" if effort.flip else "no", "yes" if effort.fuse else "no")
-        row = rf"^\| `{name}`.* \| {effort.detect_every} \| {words[0]} \| {words[1]} \|"
+        flags = (effort.flip, effort.fuse, effort.small_people)
+        words = r" \| ".join("yes" if flag else "no" for flag in flags)
+        row = rf"^\| `{name}`.* \| {effort.detect_every} \| {words} \|"
         assert re.search(row, page, re.MULTILINE)
 
 

@@ -127,7 +127,8 @@ def test_crowds_are_encoded_some_at_a_time_and_take_no_more_memory_in_blocks(
 
 def test_features_of_a_frame_are_not_held_twice() -> None:
     most = most_crops(Large(tiny_onnx.slots((-1, 1))), 1, lambda _: crowd_of(64))
-    assert 64 < most < 64 + 4 * 8
+    # Held twice they would be 128; other things of the process count, too.
+    assert 64 < most < 64 + 6 * 8
 
 
 def test_where_neighbours_are_summarised_features_are_held_until_the_frame_is_a_key() -> None:

@@ -22,7 +22,7 @@ def with_origin(recipe: Recipe, *, named: bool = False) -> Recipe:
     `pretrained_on` counts where the file says nothing, and beside it if the user has `named` it.
     Raises: BadConfig for a set that is not known, since only the export would refuse it.
     """
-    found = _sets_of(recipe.init_from) if recipe.init_from else None
+    found = sets_seen_by(recipe.init_from) if recipe.init_from else None
     if found is not None:
         own = recipe.pretrained_on if named else ()
         recipe = replace(recipe, pretrained_on=tuple(dict.fromkeys((*found, *own))))
@@ -30,7 +30,7 @@ def with_origin(recipe: Recipe, *, named: bool = False) -> Recipe:
     return recipe
 
 
-def _sets_of(init_from: str) -> tuple[str, ...] | None:
+def sets_seen_by(init_from: str) -> tuple[str, ...] | None:
     """The sets by a card or by the recipe in a checkpoint; None if the file does not say.
 
     A file that is missing or of something else says nothing here: the system refuses it.

@@ -45,5 +45,6 @@ class CloseLooks:
         return True
 
     def saw(self, *, small: bool) -> None:
-        """Whether somebody in a frame is small."""
-        self._saw_small |= small
+        """Whether somebody in a frame is small, which ends a long wait."""
+        if small:
+            self._saw_small, self._wait = True, self._spec.every

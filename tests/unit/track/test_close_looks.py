@@ -25,7 +25,15 @@ def test_it_looks_less_and_less_often_while_nobody_is_small():
 
 def test_it_looks_often_while_somebody_is_small_if_only_now_and_then():
     assert taken(range(45), lambda frame: frame % 9 == 4) == [0, 10, 20, 30, 40]
-    assert taken(range(100), lambda frame: frame == 35) == [0, 10, 30, 70, 80]
+    assert taken(range(100), lambda frame: frame == 35) == [0, 10, 30, 40, 50, 70]
+
+
+def test_after_a_long_wait_it_looks_often_again_from_the_first_small_person_on():
+    """Who comes after the first one is not waited for as long as nobody came."""
+    assert taken(range(270), lambda frame: frame >= 230) == [
+        *(0, 10, 30, 70, 150, 230),
+        *range(240, 270, 10),
+    ]
 
 
 @pytest.mark.parametrize("first", [0, 7, 1000])
