@@ -1,6 +1,6 @@
 """A light that shines into the camera: JHMDB's validation clips, with a sun beside or before the person.
 
-    python bench/sunlit.py DATA [--limit N] [--threads 1] [--pose NAME] [--json FILE]
+    python bench/sunlit.py DATA [--limit N] [--threads 1] [--pose NAME] [--rows boxes run] [--json FILE]
 
 Each clip has a light of its own (`glpose.glare`, drawn from the clip's number), which crosses the
 person's box within the clip, as it seems to where a camera follows somebody against the sun. Half
@@ -59,20 +59,20 @@ def looked_at(clips: tuple[JhmdbClip, ...], models: Models, *, finds: bool) -> L
 
 
 def main() -> None:
-    """Print a line for boxes given and one for people found."""
+    """Print a line for boxes given, and one for people found."""
     parser = parser_of(__doc__, "pose", "detector", "limit", "threads")
+    parser.add_argument("--rows", nargs="+", choices=("boxes", "run"), default=("boxes", "run"))
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     subject = subject_of(args)
     clips = val_clips(subject)
     rows = {}
-    for name, finds in (("boxes given", False), ("glpose run", True)):
-        limbs = looked_at(clips, subject.models, finds=finds)
+    for name in args.rows:
+        limbs = looked_at(clips, subject.models, finds=name == "run")
         missed = float(np.isnan(limbs.guess_xy).all((1, 2)).mean())
         rows[name] = {**limbs.both(), "missed": missed}
-        print(
-            f"{name:12} {text(rows[name]):>12}   nobody found in {100 * missed:.1f} %", flush=True
-        )
+        line = f"{name:6} {text(rows[name]):>12}   nobody found in {100 * missed:.1f} %"
+        print(line, flush=True)
     if args.json:
         args.json.write_text(json.dumps(rows, indent=1))
 
