@@ -15,7 +15,7 @@ that use glpose with `multiprocessing.get_context("spawn")`: native threads do n
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.30.0"
+__version__ = "0.31.0"
 
 if TYPE_CHECKING:
     from glpose.api import lift, run
