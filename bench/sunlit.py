@@ -2,7 +2,7 @@
 
     python bench/sunlit.py DATA [--limit N] [--threads 1] [--pose NAME] [--rows boxes run] [--json FILE]
 
-Each clip has a light of its own (`glpose.glare`, drawn from the clip's number), which crosses the
+Each clip has a light of its own (`glpose.glare`, drawn from its place among those taken), which crosses the
 person's box within the clip, as it seems to where a camera follows somebody against the sun. Half
 synthetic: real people and pictures, lights of ours. PCK@0.2 / @0.1 of 12 limb joints, with the
 person's boxes given and as `glpose run` finds the people, where a frame in which nobody is found

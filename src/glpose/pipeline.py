@@ -105,8 +105,8 @@ def estimate_poses(
     """
     spent = timings or Timings()
     look = with_views(estimate, options)
-    if looks_alone(look.card) and is_key is None:
-        look = Alone(look)  # all are solved, and nothing reads features again
+    if looks_alone(look.card):
+        look = Alone(look)  # nothing reads features again
     how = _Settings(look.card, options, cut_scores=cut_scores)
     assert (pool is not None) == how.needs_pool, "candidates of the video come from remember_video"
     memory = CropMemory(memory_crops, seed, options.sampling)

@@ -290,7 +290,9 @@ def test_boxes_turn_with_their_pictures():
 
 
 def test_lights_change_pictures_and_no_box(person_boxes: Path, tmp_path: Path):
-    how = BoxDataConfig(synth_share=0.0, sizes_hw=((96, 96),), mosaic_share=0.0, colour=0.0)
+    how = BoxDataConfig(
+        synth_share=0.0, sizes_hw=((96, 96),), mosaic_share=0.0, colour=0.0, blur_share=0.0
+    )
     roots = data_roots(person_boxes=str(person_boxes))
     dark, lit = (
         BoxData(

@@ -55,7 +55,7 @@ def person_longer() -> Settings:
 def person_sunlit() -> Settings:
     """person_small carried on with lights that shine into the camera, for half an hour on two CPU cores.
 
-    Start it from what is shipped, or from person_longer.
+    The first blocks are frozen as in person_small. Start it from what is shipped, or from person_longer.
     """
     before = person_small()
     shares = replace(

@@ -286,6 +286,7 @@ def crowded_small() -> Settings:
 def sunlit_small() -> Settings:
     """crowded_small's network once more, with lights that shine into the camera and more people turned.
 
+    Half as many of them have a neighbour.
     For an hour and a half on two CPU cores, to be averaged with what it started from.
     """
     before = crowded_small()

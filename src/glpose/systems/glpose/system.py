@@ -260,9 +260,9 @@ def _check_features(config: GLPoseConfig, data: ClipConfig) -> None:
         )
     # The damage of clips has settings of its own, and neighbours are those of the clips.
     data.augmentation.refuse(
-        ("damage_share", "neighbour_share", "glare_share"),
-        "clips are damaged by data.damage_share alone",
+        ("damage_share", "neighbour_share"), "clips are damaged by data.damage_share alone"
     )
+    data.augmentation.refuse(["glare_share"], "lights are for crops of single frames")
     if data.features == "online":
         usual = ClipConfig()
         wrong = [name for name in _OF_CACHED if getattr(data, name) != getattr(usual, name)]
